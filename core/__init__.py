@@ -1,0 +1,1 @@
+"""Logging, metrics, aggregation and alerting for an AI voice agent."""

@@ -1,0 +1,57 @@
+"""Time: stored in UTC, shown and cut into days in TIMEZONE."""
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from core.errors import UserError
+from core.settings import get_settings
+
+
+def utc_now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def to_utc(moment: datetime) -> datetime:
+    """A moment in UTC, to the millisecond MongoDB keeps; without a zone it is taken in TIMEZONE."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=get_settings().tz)
+    utc = aware.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def local_today() -> date:
+    """Today's date in TIMEZONE."""
+    return datetime.now(get_settings().tz).date()
+
+
+def day_bounds(day: date, zone: tzinfo | None = None) -> tuple[datetime, datetime]:
+    """First moment of a local day and of the next one, in UTC (23 to 25 hours apart)."""
+    zone = zone or get_settings().tz
+    start = datetime.combine(day, datetime.min.time(), zone)
+    end = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def parse_date(text: str) -> date:
+    """A calendar day from ``YYYY-MM-DD``.
+
+    Raises:
+        UserError: the text is not such a date.
+    """
+    try:
+        if len(text) != len("2024-10-24"):
+            raise ValueError(text)
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a date; write YYYY-MM-DD, for example 2024-10-24") from None
+
+
+def parse_moment(text: str) -> datetime:
+    """A moment in UTC from ISO 8601; without an offset it is taken in TIMEZONE.
+
+    Raises:
+        UserError: the text is not such a time.
+    """
+    try:
+        return to_utc(datetime.fromisoformat(text))
+    except ValueError:
+        raise UserError(f"{text!r} is not a time; write for example 2024-10-24T15:30 or …+05:30") from None

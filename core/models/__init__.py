@@ -1,0 +1,1 @@
+"""The records that are stored, served and alerted on."""

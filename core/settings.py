@@ -1,0 +1,195 @@
+"""Every environment variable, typed and documented, in one place.
+
+Values come from the environment and from a ``.env`` file in the working directory (the environment
+wins). A malformed value raises :class:`SettingsError`, one line that names the variable.
+"""
+
+import ipaddress
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import UserError
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SettingsError(UserError):
+    """An environment variable has a value that cannot be used; the text names it and the remedy."""
+
+
+def _comma_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings(BaseSettings):
+    """The configuration of every process; each field is the environment variable of that name."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    timezone: str = Field(
+        default="Asia/Kolkata",
+        description="IANA zone of days, weeks, charts and of datetimes that carry no zone",
+    )
+    data_dir: Path = Field(default=Path("data"), description="Folder of the embedded database and the spool")
+
+    mongodb_uri: SecretStr | None = Field(
+        default=None, description="MongoDB server to use instead of the embedded one"
+    )
+    mongodb_database: str = Field(
+        default="voice_agent", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Name of the database"
+    )
+    mongodb_allow_insecure: bool = Field(
+        default=False, description="Allow a MONGODB_URI off this machine without credentials or TLS"
+    )
+    record_wait_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="Longest that recording a call waits for the database, seconds"
+    )
+
+    log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")
+    log_file: Path | None = Field(default=None, description="File that log lines are appended to; else stdout")
+
+    smtp_server: str | None = Field(default=None, description="Mail server for alerts")
+    smtp_port: Port = Field(default=587, description="465 means implicit TLS, any other port STARTTLS")
+    smtp_username: str | None = Field(default=None, description="User name at the mail server")
+    smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server")
+    alert_email_from: str | None = Field(default=None, description="Sender of alert mails")
+    alert_email_to: CommaList = Field(default=(), description="Recipients of alert mails, comma separated")
+    slack_webhook_url: SecretStr | None = Field(default=None, description="Slack incoming webhook for alerts")
+    alert_rules_file: Path | None = Field(
+        default=None, description="TOML file with alert rules that replaces the built-in three"
+    )
+    alert_check_interval_seconds: int = Field(
+        default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"
+    )
+
+    api_host: str = Field(default="127.0.0.1", description="Address the API listens on")
+    api_port: Port = Field(default=8000, description="Port of the API")
+    api_keys: SecretCommaList = Field(
+        default=(), description="Keys that clients of the API must present, comma separated"
+    )
+    dashboard_host: str = Field(default="127.0.0.1", description="Address the dashboard listens on (loopback)")
+    dashboard_port: Port = Field(default=3000, description="Port of the dashboard")
+    dashboard_public_url: str | None = Field(
+        default=None, description="Address people open the dashboard at; used for links in alerts"
+    )
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """TIMEZONE as a zone object."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where people reach the dashboard, without a trailing slash."""
+        return (self.dashboard_public_url or f"http://localhost:{self.dashboard_port}").rstrip("/")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_case_level(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError) as error:
+            raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
+        return value
+
+    @field_validator("mongodb_uri")
+    @classmethod
+    def _mongodb_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and urlsplit(value.get_secret_value()).scheme not in {"mongodb", "mongodb+srv"}:
+            raise ValueError("must begin with mongodb:// or mongodb+srv://")
+        return value
+
+    @field_validator("slack_webhook_url")
+    @classmethod
+    def _slack_host(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith("https://hooks.slack.com/"):
+            raise ValueError("must begin with https://hooks.slack.com/")
+        return value
+
+    @field_validator("dashboard_public_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value and urlsplit(value).scheme not in {"http", "https"}:
+            raise ValueError("must begin with http:// or https://")
+        return value
+
+    @model_validator(mode="after")
+    def _email_is_complete(self) -> Self:
+        if self.smtp_server and not self.alert_email_to:
+            raise ValueError("SMTP_SERVER is set but ALERT_EMAIL_TO is not; name at least one recipient")
+        if self.smtp_server and not self.alert_email_from:
+            raise ValueError("SMTP_SERVER is set but ALERT_EMAIL_FROM is not; name the sender's address")
+        return self
+
+
+def _describe(error: ValidationError) -> str:
+    """One line for the first problem: the variable, what is wrong, never the value."""
+    first = error.errors()[0]
+    text = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return text
+    return f"{str(first['loc'][0]).upper()} {text[0].lower()}{text[1:]}"
+
+
+def load_settings() -> Settings:
+    """Read the environment afresh.
+
+    Raises:
+        SettingsError: a variable has a value that cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(_describe(error)) from None
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        SettingsError: a variable has a value that cannot be used.
+    """
+    return load_settings()
