@@ -1,0 +1,158 @@
+"""Connections to the configured store: MONGODB_URI, or the embedded server when it is unset."""
+
+import asyncio
+import contextlib
+import os
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary, WeakSet
+
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from core.errors import UserError
+from core.settings import get_settings, is_loopback
+from core.storage.embedded import embedded_uri, release_embedded
+
+Document = dict[str, Any]
+SELECT_TIMEOUT_MS = 5_000
+
+
+class StoreUnavailableError(UserError):
+    """The database does not answer; the text says which and what to do."""
+
+
+def _check_uri(uri: str) -> None:
+    """Refuse a server off this machine that would see everything in clear or let anybody in."""
+    try:
+        # An SRV name is looked up only on connecting; its servers always speak TLS.
+        parsed = parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))
+    except (InvalidURI, ConfigurationError, ValueError):
+        raise UserError("MONGODB_URI is not a valid MongoDB address; write mongodb://user:password@host:27017") from None
+    if get_settings().mongodb_allow_insecure:
+        return
+    remote = [host for host, _ in parsed["nodelist"] if not (host.startswith("/") or is_loopback(host))]
+    if not remote:
+        return
+    tls = parsed["options"].get("tls", uri.startswith("mongodb+srv://"))
+    if not (tls and (parsed["username"] or parsed["options"].get("authmechanism"))):
+        lacks = "credentials" if tls else "TLS (add tls=true)"
+        raise UserError(
+            f"MONGODB_URI points to {remote[0]} without {lacks}; add it, "
+            "or set MONGODB_ALLOW_INSECURE=1 on a network you trust"
+        )
+
+
+def _uri() -> str:
+    settings = get_settings()
+    if settings.mongodb_uri is None:
+        return embedded_uri(settings.data_dir)
+    uri = settings.mongodb_uri.get_secret_value()
+    _check_uri(uri)
+    return uri
+
+
+def store_name() -> str:
+    """The store in words, without credentials: for messages and the dashboard."""
+    settings = get_settings()
+    if settings.mongodb_uri is None:
+        return f"embedded MongoDB in {settings.data_dir}"
+    hosts = urlsplit(settings.mongodb_uri.get_secret_value()).netloc.rpartition("@")[2]
+    return f"MongoDB at {hosts}"
+
+
+_OPTIONS: dict[str, Any] = {
+    "tz_aware": True,
+    "serverSelectionTimeoutMS": SELECT_TIMEOUT_MS,
+    "connectTimeoutMS": SELECT_TIMEOUT_MS,
+    "appname": "voice-agent-monitoring",
+}
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = WeakKeyDictionary()
+_ours: WeakSet[AsyncMongoClient[Document]] = WeakSet()
+
+
+def _new_async_client() -> AsyncMongoClient[Document]:
+    client: AsyncMongoClient[Document] = AsyncMongoClient(_uri(), **_OPTIONS)
+    _ours.add(client)
+    return client
+
+
+def get_database() -> AsyncDatabase[Document]:
+    """The configured database for asyncio code; a plain call, good again in a second ``asyncio.run``.
+
+    Starts the embedded server when MONGODB_URI is unset.
+
+    Raises:
+        UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return _new_async_client()[get_settings().mongodb_database]
+    if loop not in _by_loop:
+        _by_loop[loop] = _new_async_client()
+    return _by_loop[loop][get_settings().mongodb_database]
+
+
+def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:
+    """The same store, bound to the running loop.
+
+    An asyncio client belongs to the loop it was first used in. One of ours is exchanged for that of the
+    running loop; a client that the caller made is the caller's.
+    """
+    if database is None:
+        return get_database()
+    if database.client in _ours:
+        return get_database().client[database.name]
+    return database
+
+
+@lru_cache(maxsize=4)
+def _sync_client(_pid: int, uri: str) -> MongoClient[Document]:
+    return MongoClient(uri, **_OPTIONS)
+
+
+def get_sync_database() -> Database[Document]:
+    """The configured database for code without an event loop; one client per process.
+
+    Raises:
+        UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
+    """
+    return _sync_client(os.getpid(), _uri())[get_settings().mongodb_database]
+
+
+def check_reachable() -> None:
+    """Ask the store for a sign of life.
+
+    Raises:
+        UserError: it gives none within 5 s, or the configuration cannot be used.
+    """
+    try:
+        get_sync_database().command("ping")
+    except PyMongoError as error:
+        raise StoreUnavailableError(unavailable_text(error)) from None
+
+
+def unavailable_text(error: PyMongoError) -> str:
+    """One line for a database that does not answer, without credentials."""
+    if getattr(error, "code", None) in {18, 8000}:
+        return f"{store_name()} refuses the credentials in MONGODB_URI"
+    return f"{store_name()} does not answer; is it running, and is MONGODB_URI right?"
+
+
+async def close_connections() -> None:
+    """Close the running loop's client, if it has one."""
+    client = _by_loop.pop(asyncio.get_running_loop(), None)
+    if client is not None:
+        await client.close()
+
+
+def close_all(*, wait_seconds: float = 0) -> None:
+    """Close this process's own clients and give up its share in the embedded server."""
+    _sync_client.cache_clear()
+    with contextlib.suppress(PyMongoError):
+        release_embedded(wait_seconds=wait_seconds)

@@ -1,0 +1,23 @@
+"""The indexes of every collection, made where they are missing."""
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+
+from core.storage.connection import Document
+
+INDEXES: dict[str, list[IndexModel]] = {
+    "calls": [
+        IndexModel([("start_time", ASCENDING)]),
+        IndexModel([("end_time", ASCENDING)]),
+        IndexModel([("recorded_at", ASCENDING)]),
+        IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
+    ],
+    "alerts": [IndexModel([("state", ASCENDING), ("started_at", DESCENDING)])],
+    "alert_events": [IndexModel([("at", DESCENDING)])],
+}
+
+
+def ensure_indexes(database: Database[Document]) -> None:
+    """Create what is missing; does nothing on a store that has them all."""
+    for collection, models in INDEXES.items():
+        database[collection].create_indexes(models)

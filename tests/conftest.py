@@ -1,0 +1,47 @@
+"""A real embedded MongoDB for the tests, one for the whole run, a fresh database for each test."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo.database import Database
+
+from core.settings import get_settings
+from core.storage.connection import Document, close_all, get_sync_database
+from core.storage.indexes import ensure_indexes
+
+_CONFIGURATION = (
+    *("MONGODB_URI", "TIMEZONE", "LOG_LEVEL", "LOG_FILE", "SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME"),
+    *("SMTP_PASSWORD", "ALERT_EMAIL_FROM", "ALERT_EMAIL_TO", "SLACK_WEBHOOK_URL", "ALERT_RULES_FILE", "API_KEYS"),
+)
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """DATA_DIR of a scratch embedded server that ends with the test run."""
+    yield tmp_path_factory.mktemp("store")
+    close_all(wait_seconds=10)
+
+
+@pytest.fixture(autouse=True)
+def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test sees the developer's own configuration."""
+    for name in _CONFIGURATION:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def database(store: Path, monkeypatch: pytest.MonkeyPatch, clean_settings: None) -> Iterator[Database[Document]]:
+    """A database of this test alone, configured in the environment for child processes too."""
+    monkeypatch.setenv("DATA_DIR", str(store))
+    monkeypatch.setenv("MONGODB_DATABASE", f"test_{uuid.uuid4().hex[:12]}")
+    get_settings.cache_clear()
+    fresh = get_sync_database()
+    ensure_indexes(fresh)
+    yield fresh
+    fresh.client.drop_database(fresh.name)
