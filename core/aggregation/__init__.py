@@ -1,0 +1,1 @@
+"""From stored calls to figures: one definition of every metric."""

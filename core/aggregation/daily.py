@@ -1,0 +1,46 @@
+"""The figures of local days, computed from their calls and kept in ``daily_metrics``."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from pymongo.database import Database
+
+from core.aggregation.calls import CallFilters, load_calls
+from core.aggregation.summary import summarise
+from core.clock import day_bounds, utc_now
+from core.models.metrics import DailyMetrics
+from core.settings import get_settings
+from core.storage.connection import Document
+
+
+def days_of(start: date, end: date) -> Iterator[date]:
+    """Every day from ``start`` to ``end``, both included."""
+    for offset in range((end - start).days + 1):
+        yield start + timedelta(days=offset)
+
+
+def daily_range(
+    database: Database[Document], start: date, end: date, filters: CallFilters | None = None
+) -> list[DailyMetrics]:
+    """The figures of every local day from ``start`` to ``end``, both included, days without calls too."""
+    zone = get_settings().tz
+    first, _ = day_bounds(start)
+    _, last = day_bounds(end)
+    calls = load_calls(database, first, last, filters=filters)
+    by_day = dict(list(calls.groupby(calls["start_time"].dt.tz_convert(zone).dt.date)))
+    none = calls.iloc[:0]
+    return [
+        DailyMetrics(
+            date=day,
+            timezone=zone.key,
+            computed_at=utc_now(),
+            **dict(summarise(by_day.get(day, none))),
+        )
+        for day in days_of(start, end)
+    ]
+
+
+def daily_document(daily: DailyMetrics) -> Document:
+    """A day as it is stored: one document for each day and time zone."""
+    fields = daily.model_dump(mode="json", exclude={"computed_at"})
+    return {"_id": f"{daily.timezone}:{daily.date}", **fields, "computed_at": daily.computed_at}

@@ -1,0 +1,117 @@
+"""Frames for charts: one row a bucket of local time, made from a frame of calls by pure functions.
+
+A bucket without calls is zero in a count and a gap (NaN) in a rate or percentile.
+"""
+
+from datetime import datetime, tzinfo
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from core.aggregation.definitions import PERCENTILES
+
+Bucket = Literal["15min", "1h", "1D", "1W", "1MS"]
+Dimension = Literal["status", "direction", "language"]
+_PERIOD = {"1D": "D", "1W": "W-SUN", "1MS": "M"}
+
+
+def bucket_for(start: datetime, end: datetime) -> Bucket:
+    """The bucket that gives a readable number of bars over the period."""
+    hours = (end - start).total_seconds() / 3600
+    if hours <= 12:  # noqa: PLR2004
+        return "15min"
+    if hours <= 24 * 8:
+        return "1h"
+    return "1D" if hours <= 24 * 120 else "1W"
+
+
+def _floor(times: pd.Series, bucket: Bucket, zone: tzinfo) -> pd.Series:
+    """The start of each time's bucket, in local time."""
+    local = pd.DatetimeIndex(times).tz_convert(zone)
+    quarter_hours = local.tz_convert("UTC").floor("15min").tz_convert(zone)
+    if bucket == "15min":
+        starts = quarter_hours
+    elif bucket == "1h":
+        # Local hours begin at :30 UTC in India; quarter hours are common to all zones.
+        starts = quarter_hours - pd.to_timedelta(quarter_hours.minute, unit="min")
+    else:
+        days = local.tz_localize(None).to_period(_PERIOD[bucket]).start_time
+        starts = days.tz_localize(zone, ambiguous="NaT", nonexistent="shift_forward")
+    return pd.Series(starts, index=times.index)
+
+
+def buckets(start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DatetimeIndex:
+    """Every bucket that [start, end) touches, in local time."""
+    quarter_hours = pd.Series(pd.date_range(start, end, freq="15min", inclusive="left"))
+    if quarter_hours.empty:
+        return pd.DatetimeIndex([], tz=zone, name="bucket")
+    return pd.DatetimeIndex(_floor(quarter_hours, bucket, zone).unique(), name="bucket")
+
+
+def volume(
+    calls: pd.DataFrame, by: Dimension, start: datetime, end: datetime, bucket: Bucket, zone: tzinfo
+) -> pd.DataFrame:
+    """Calls per bucket, one column for each value of the dimension."""
+    index = buckets(start, end, bucket, zone)
+    keys = _floor(calls["start_time"], bucket, zone).rename("bucket")
+    counts = calls.groupby([keys, calls[by]]).size().unstack(fill_value=0)
+    return counts.reindex(index, fill_value=0).astype("int64")
+
+
+def rates(calls: pd.DataFrame, start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DataFrame:
+    """Per bucket: n, completed, and the rates from 0 to 1 (see ``definitions.METRICS``)."""
+    index = buckets(start, end, bucket, zone)
+    completed = calls["status"] == "completed"
+    flags = pd.DataFrame(
+        {
+            "bucket": _floor(calls["start_time"], bucket, zone),
+            "n": 1,
+            "completed": completed.astype("int64"),
+            "failure": (calls["status"] == "failed").astype("int64"),
+            "answered": (calls["status"] != "no_answer").astype("int64"),
+            "error": calls["has_error"].astype("int64"),
+            "qualified": (completed & calls["qualification_completed"]).astype("int64"),
+            "handoff": (completed & calls["handoff_triggered"]).astype("int64"),
+        }
+    )
+    sums = flags.groupby("bucket").sum().reindex(index, fill_value=0)
+    n = sums["n"].replace(0, np.nan)
+    of_completed = sums["completed"].replace(0, np.nan)
+    return pd.DataFrame(
+        {
+            "n": sums["n"],
+            "completed": sums["completed"],
+            "answer_rate": sums["answered"] / n,
+            "failure_rate": sums["failure"] / n,
+            "error_rate": sums["error"] / n,
+            "qualification_rate": sums["qualified"] / of_completed,
+            "handoff_rate": sums["handoff"] / of_completed,
+        }
+    )
+
+
+def _quantile(values: pd.Series, share: float) -> float:
+    return float(np.quantile(values, share, method="inverted_cdf"))
+
+
+def percentile_series(
+    calls: pd.DataFrame, field: str, start: datetime, end: datetime, bucket: Bucket, zone: tzinfo
+) -> pd.DataFrame:
+    """Per bucket: n and the percentiles p50 … p99 of the calls that carry the field."""
+    index = buckets(start, end, bucket, zone)
+    present = calls.loc[calls[field].notna(), ["start_time", field]]
+    groups = present.groupby(_floor(present["start_time"], bucket, zone))[field]
+    columns = {"n": groups.size()}
+    for name, share in PERCENTILES.items():
+        columns[name] = groups.agg(_quantile, share)
+    frame = pd.DataFrame(columns).reindex(index)
+    frame["n"] = frame["n"].fillna(0).astype("int64")
+    return frame
+
+
+def by_hour_of_week(calls: pd.DataFrame, zone: tzinfo) -> pd.DataFrame:
+    """Calls by weekday (rows, 0 is Monday) and hour (columns) of local time."""
+    local = calls["start_time"].dt.tz_convert(zone)
+    counts = calls.groupby([local.dt.weekday.rename("weekday"), local.dt.hour.rename("hour")]).size()
+    return counts.unstack(fill_value=0).reindex(index=range(7), columns=range(24), fill_value=0)

@@ -1,0 +1,1 @@
+"""What the agent imports to record and to alert."""
