@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     )
 
     log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")
-    log_file: Path | None = Field(default=None, description="File that log lines are appended to; else stdout")
+    log_file: Path | None = Field(
+        default=None, description="File that log lines are appended to; else stdout"
+    )
 
     smtp_server: str | None = Field(default=None, description="Mail server for alerts")
     smtp_port: Port = Field(default=587, description="465 means implicit TLS, any other port STARTTLS")
@@ -104,7 +106,9 @@ class Settings(BaseSettings):
     api_keys: SecretCommaList = Field(
         default=(), description="Keys that clients of the API must present, comma separated"
     )
-    dashboard_host: str = Field(default="127.0.0.1", description="Address the dashboard listens on (loopback)")
+    dashboard_host: str = Field(
+        default="127.0.0.1", description="Address the dashboard listens on (loopback)"
+    )
     dashboard_port: Port = Field(default=3000, description="Port of the dashboard")
     dashboard_public_url: str | None = Field(
         default=None, description="Address people open the dashboard at; used for links in alerts"

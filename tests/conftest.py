@@ -13,7 +13,14 @@ from core.storage.indexes import ensure_indexes
 
 _CONFIGURATION = (
     *("MONGODB_URI", "TIMEZONE", "LOG_LEVEL", "LOG_FILE", "SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME"),
-    *("SMTP_PASSWORD", "ALERT_EMAIL_FROM", "ALERT_EMAIL_TO", "SLACK_WEBHOOK_URL", "ALERT_RULES_FILE", "API_KEYS"),
+    *(
+        "SMTP_PASSWORD",
+        "ALERT_EMAIL_FROM",
+        "ALERT_EMAIL_TO",
+        "SLACK_WEBHOOK_URL",
+        "ALERT_RULES_FILE",
+        "API_KEYS",
+    ),
 )
 
 
@@ -36,7 +43,9 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 
 @pytest.fixture
-def database(store: Path, monkeypatch: pytest.MonkeyPatch, clean_settings: None) -> Iterator[Database[Document]]:
+def database(
+    store: Path, monkeypatch: pytest.MonkeyPatch, clean_settings: None
+) -> Iterator[Database[Document]]:
     """A database of this test alone, configured in the environment for child processes too."""
     monkeypatch.setenv("DATA_DIR", str(store))
     monkeypatch.setenv("MONGODB_DATABASE", f"test_{uuid.uuid4().hex[:12]}")

@@ -43,7 +43,11 @@ class AlertRule(BaseModel):
     metric: MetricName
     threshold: float = Field(ge=0, description="A share from 0 to 1 for rates, milliseconds for latencies")
     severity: Severity
-    window_minutes: Annotated[int, BeforeValidator(_minutes), Field(ge=1, le=43_200, validation_alias=AliasChoices("window", "window_minutes"))] = 15
+    window_minutes: Annotated[
+        int,
+        BeforeValidator(_minutes),
+        Field(ge=1, le=43_200, validation_alias=AliasChoices("window", "window_minutes")),
+    ] = 15
     min_samples: int = Field(default=5, ge=1, description="Fewer calls than this say nothing")
     direction: Direction | None = None
     language: str | None = None

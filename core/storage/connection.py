@@ -32,7 +32,9 @@ def _check_uri(uri: str) -> None:
         # An SRV name is looked up only on connecting; its servers always speak TLS.
         parsed = parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))
     except (InvalidURI, ConfigurationError, ValueError):
-        raise UserError("MONGODB_URI is not a valid MongoDB address; write mongodb://user:password@host:27017") from None
+        raise UserError(
+            "MONGODB_URI is not a valid MongoDB address; write mongodb://user:password@host:27017"
+        ) from None
     if get_settings().mongodb_allow_insecure:
         return
     remote = [host for host, _ in parsed["nodelist"] if not (host.startswith("/") or is_loopback(host))]

@@ -171,7 +171,7 @@ class Embedded:
                 spawned = None
             time.sleep(0.05)
         raise EmbeddedServerError(
-            f"the embedded MongoDB did not answer within {START_TIMEOUT_SECONDS:.0f} s; see {self._folder.log}"
+            f"the embedded MongoDB is silent after {START_TIMEOUT_SECONDS:.0f} s; see {self._folder.log}"
         )
 
     def _replace_dead_supervisor(self) -> None:

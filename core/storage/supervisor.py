@@ -93,12 +93,14 @@ class Supervisor:
         self._folder.record_socket(socket)
 
     def _why_it_ended(self) -> str:
-        output = self._child.stdout.read().decode(errors="replace") if self._child and self._child.stdout else ""
+        output = (
+            self._child.stdout.read().decode(errors="replace") if self._child and self._child.stdout else ""
+        )
         if "shared librar" in output:
             library = output.split(":")[2].strip() if output.count(":") > 1 else output.strip()
             return (
-                f"the embedded MongoDB needs {library}; install it (Debian: apt-get install libcurl4 libssl3), "
-                "or set MONGODB_URI to a server of your own"
+                f"the embedded MongoDB needs {library}; install it "
+                "(Debian: apt-get install libcurl4 libssl3), or set MONGODB_URI to a server of your own"
             )
         code = self._child.returncode if self._child else "?"
         return (
@@ -121,7 +123,9 @@ class Supervisor:
                     if len(os.fsencode(socket)) <= MAX_SOCKET_PATH_BYTES:
                         return socket
                     socket.parent.rmdir()
-        raise EmbeddedServerError("DATA_DIR is too long for a unix socket and no folder for temporary files is usable")
+        raise EmbeddedServerError(
+            "DATA_DIR is too long for a unix socket, and no temporary folder can be used"
+        )
 
     def _end_server(self) -> None:
         pid = self._child.pid if self._child is not None else self._pid
