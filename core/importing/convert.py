@@ -1,0 +1,174 @@
+"""One row of a file → one call."""
+
+from collections.abc import Mapping as Cells
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from core.importing.mapping import LINE, EndTime, Mapping, Scalar, StartTime, Value
+from core.importing.reader import Row
+from core.importing.text import fill, problem
+from core.importing.times import RollingYear, clock_after, parse_clock, parse_day, parse_moment, parse_month
+from core.models.metrics import CallMetrics
+from core.settings import get_settings
+
+
+class RowRejectedError(Exception):
+    """The row is no call; the text says why in one line."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A call, and whether a time that cannot be right was left out of it."""
+
+    call: CallMetrics
+    repaired: bool
+
+
+class Converter:
+    """Converts the rows of one file, in file order (a rolling year depends on it)."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._mapping = mapping
+        self._zone = ZoneInfo(mapping.source.timezone or get_settings().timezone)
+        first_year = mapping.start_time.first_year
+        self._rolling = RollingYear(first_year) if first_year is not None else None
+
+    def convert(self, row: Row) -> Converted:
+        """The call of a row.
+
+        Raises:
+            RowRejectedError: the row is dropped by the mapping, or is not a valid call.
+        """
+        if row.cells is None:
+            raise RowRejectedError(row.problem)
+        cells = {LINE: str(row.line), **row.cells}
+        start = self._start(cells)  # before the drop rules: a rolling year has to see every row's month
+        self._drop(cells)
+        end, repaired = self._end(cells, start)
+        fields = {"start_time": start, "end_time": end, **_values(self._mapping.fields, cells)}
+        metadata = _present(_values(self._mapping.metadata, cells))
+        try:
+            return Converted(CallMetrics(**_present(fields), metadata=metadata), repaired)
+        except ValidationError as error:
+            raise RowRejectedError(_describe(error)) from None
+        except OverflowError:
+            raise RowRejectedError("start_time: is outside the years 1 to 9999") from None
+
+    def _drop(self, cells: Cells[str, str]) -> None:
+        for rule in self._mapping.drop:
+            text = _cell(cells, rule.column)
+            if text in rule.equals:
+                raise RowRejectedError(f"{rule.column} is {text}: {rule.reason}")
+
+    def _start(self, cells: Cells[str, str]) -> datetime | None:
+        spec = self._mapping.start_time
+        try:
+            if spec.column is not None:
+                text = _cell(cells, spec.column)
+                return parse_moment(text, spec.format, self._zone) if text else None
+            clock = spec.at if spec.time is None else parse_clock(_cell(cells, spec.time))
+            return datetime.combine(self._day(spec, cells), clock or time(), self._zone)
+        except ValueError as error:
+            raise RowRejectedError(f"start_time: {error}") from None
+
+    def _day(self, spec: StartTime, cells: Cells[str, str]) -> date:
+        if spec.date is not None:
+            return parse_day(_cell(cells, spec.date), spec.date_format)
+        day, month, year = (_cell(cells, name) if name else "" for name in (spec.day, spec.month, spec.year))
+        number = parse_month(month)
+        rolled = self._rolling.of(number) if self._rolling else year
+        try:
+            return date(int(rolled), number, int(day))
+        except ValueError:
+            raise ValueError(f"day {day!r}, month {month!r}, year {str(rolled)!r} is not a date") from None
+
+    def _end(self, cells: Cells[str, str], start: datetime | None) -> tuple[datetime | None, bool]:
+        """The latest of the end times, and whether one before the start was ignored."""
+        spec = self._mapping.end_time
+        if spec is None or start is None:
+            return None, False
+        try:
+            given = {name: _cell(cells, name) for name in spec.columns()}
+            if spec.format == "time_of_day":
+                return _latest_clock(spec, given, start)
+            moments = [parse_moment(text, spec.format, self._zone) for text in given.values() if text]
+            return max(moments, default=None), False
+        except ValueError as error:
+            raise RowRejectedError(f"end_time: {error}") from None
+
+
+def _latest_clock(spec: EndTime, given: Cells[str, str], start: datetime) -> tuple[datetime | None, bool]:
+    clocks = [(name, parse_clock(text)) for name, text in given.items() if text]
+    moments = [
+        clock_after(start, clock)
+        for name, clock in clocks
+        if clock != time() or name not in spec.zero_is_never
+    ]
+    return max((moment for moment in moments if moment), default=None), None in moments
+
+
+def _cell(cells: Cells[str, str], column: str) -> str:
+    # A key that this row of a JSONL file lacks is empty; that a column exists at all is checked before.
+    return cells.get(column, "").strip()
+
+
+def _present(fields: Cells[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _values(specs: Cells[str, Value], cells: Cells[str, str]) -> dict[str, object]:
+    values = {}
+    for name, spec in specs.items():
+        try:
+            values[name] = _value(spec, cells)
+        except ValueError as error:
+            raise RowRejectedError(f"{name}: {error}") from None
+    return values
+
+
+def _value(spec: Value, cells: Cells[str, str]) -> object:
+    """What a field gets; None for nothing."""
+    if spec.template is not None:
+        return fill(spec.template, lambda name: _needed(cells, name))
+    if spec.column is None:
+        return spec.constant
+    text = _cell(cells, spec.column)
+    return None if text in spec.null else _treated(spec, spec.column, text)
+
+
+def _treated(spec: Value, column: str, text: str) -> object:
+    if spec.values is not None:
+        mapped = _mapped(spec.values, column, text)
+        return None if mapped == "" else mapped
+    if not text:
+        return None
+    if spec.equals:
+        return text in spec.equals
+    if spec.split is not None:
+        return [part.strip() for part in text.split(spec.split) if part.strip()]
+    return text
+
+
+def _mapped(values: Cells[str, Scalar], column: str, text: str) -> Scalar:
+    mapped = values.get(text, values.get("*") if text else "")
+    if mapped is None:
+        raise ValueError(f"{column} {text!r} is not one of {', '.join(values)}")
+    return mapped
+
+
+def _needed(cells: Cells[str, str], name: str) -> str:
+    text = _cell(cells, name)
+    if not text:
+        raise ValueError(f"column {name} is empty")
+    return text
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    given = f", not {first['input']!r}" if isinstance(first["input"], str) else ""
+    return f"{name}: {problem(first)}{given}" if name else problem(first)

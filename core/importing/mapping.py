@@ -1,0 +1,243 @@
+"""The mapping file: TOML that says which column of a file becomes which field of a call."""
+
+import tomllib
+from collections.abc import Iterator
+from datetime import time as Time  # noqa: N812 (StartTime has a key of that name)
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from core.errors import UserError
+from core.importing.text import placeholders, problem
+from core.models.metrics import CallMetrics
+
+OWN_TABLES = frozenset({"start_time", "end_time", "metadata"})
+CALL_FIELDS = tuple(name for name in CallMetrics.model_fields if name not in OWN_TABLES)
+REQUIRED_FIELDS = ("call_id", "status", "direction")
+LINE = "line"
+"""The placeholder that stands for the line number, unless the file has a column of that name."""
+
+Scalar = str | int | float | bool
+
+
+def _shorthand(value: object) -> object:
+    return {"column": value} if isinstance(value, str) else value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | int | float) else value
+
+
+def _time_format(value: str) -> str:
+    if value in {"iso", "epoch", "epoch_ms", "time_of_day"} or "%" in value:
+        return value
+    raise ValueError("is not iso, epoch, epoch_ms, time_of_day or a pattern such as %d.%m.%Y %H:%M")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError) as error:
+        raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
+    return value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+TimeFormat = Annotated[str, AfterValidator(_time_format)]
+OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Source(_Table):
+    """What the file is like."""
+
+    format: Literal["csv", "jsonl"] = "csv"
+    delimiter: OneCharacter = ","
+    quoted: bool = True
+    encoding: str = "utf-8"
+    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError:
+            raise ValueError("is not a known encoding; for example utf-8 or cp1252") from None
+        return "utf-8-sig" if value.lower().replace("_", "-") in {"utf-8", "utf8"} else value
+
+
+class Value(_Table):
+    """Where a field's value comes from: a column, a template of columns, or a constant."""
+
+    column: str | None = None
+    template: str | None = None
+    constant: Scalar | None = None
+    null: Texts = ()
+    equals: Texts = ()
+    values: dict[str, Scalar] | None = None
+    split: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if sum(origin is not None for origin in (self.column, self.template, self.constant)) != 1:
+            raise ValueError("needs exactly one of column, template, constant")
+        treated = [name for name in ("null", "equals", "values", "split") if getattr(self, name)]
+        if treated and self.column is None:
+            raise ValueError(f"{treated[0]} goes with column only")
+        if len(set(treated) - {"null"}) > 1:
+            raise ValueError("takes only one of equals, values, split")
+        return self
+
+    def columns(self) -> set[str]:
+        """The columns it reads."""
+        if self.template is not None:
+            return placeholders(self.template)
+        return {self.column} if self.column is not None else set()
+
+
+class StartTime(_Table):
+    """When the call began: one column, or a date and a time of day."""
+
+    column: str | None = None
+    format: TimeFormat = "iso"
+    date: str | None = None
+    date_format: str = "%Y-%m-%d"
+    day: str | None = None
+    month: str | None = None
+    year: str | None = None
+    first_year: int | None = Field(default=None, ge=1970, le=9998)
+    time: str | None = None
+    at: Time | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        split = self.day is not None or self.month is not None
+        if sum((self.column is not None, self.date is not None, split)) != 1:
+            raise ValueError("needs exactly one of column, date, or day and month")
+        if split and (self.day is None or self.month is None):
+            raise ValueError("needs both day and month")
+        if split != ((self.year is not None) != (self.first_year is not None)):
+            raise ValueError("day and month go with exactly one of year, first_year")
+        if (self.column is None) != ((self.time is not None) != (self.at is not None)):
+            raise ValueError("a date goes with exactly one of time, at; a column with neither")
+        if self.format == "time_of_day":
+            raise ValueError("format time_of_day is for end_time; here name date and time")
+        return self
+
+    def columns(self) -> set[str]:
+        """The columns it reads."""
+        names = (self.column, self.date, self.day, self.month, self.year, self.time)
+        return {name for name in names if name is not None}
+
+
+class EndTime(_Table):
+    """When the call ended: one column, or the latest of several."""
+
+    column: str | None = None
+    latest: Texts = ()
+    format: TimeFormat = "iso"
+    zero_is_never: Texts = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.column is None) == (not self.latest):
+            raise ValueError("needs exactly one of column, latest")
+        stray = sorted(set(self.zero_is_never) - self.columns())
+        if stray:
+            raise ValueError(f"zero_is_never names {stray[0]}, which is not among its columns")
+        return self
+
+    def columns(self) -> set[str]:
+        """The columns it reads."""
+        return {*self.latest} if self.column is None else {self.column}
+
+
+class Drop(_Table):
+    """Rows that are no calls: rejected, with the reason given."""
+
+    column: str
+    equals: Texts = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
+ValueOrColumn = Annotated[Value, BeforeValidator(_shorthand)]
+StartOrColumn = Annotated[StartTime, BeforeValidator(_shorthand)]
+EndOrColumn = Annotated[EndTime, BeforeValidator(_shorthand)]
+
+
+class Mapping(_Table):
+    """A whole mapping file."""
+
+    source: Source = Source()
+    start_time: StartOrColumn
+    end_time: EndOrColumn | None = None
+    fields: dict[str, ValueOrColumn]
+    metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ValueOrColumn] = Field(
+        default_factory=dict
+    )
+    drop: tuple[Drop, ...] = ()
+
+    @field_validator("fields")
+    @classmethod
+    def _known_fields(cls, value: dict[str, Value]) -> dict[str, Value]:
+        for name in value:
+            if name in OWN_TABLES:
+                raise ValueError(f"{name} is a table of its own, [{name}], not a key of [fields]")
+            if name not in CALL_FIELDS:
+                raise ValueError(f"{name} is not a field of a call; the fields are {', '.join(CALL_FIELDS)}")
+        missing = [name for name in REQUIRED_FIELDS if name not in value]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing; every call needs {', '.join(REQUIRED_FIELDS)}")
+        return value
+
+    def columns(self) -> set[str]:
+        """Every column the mapping reads, the line number's placeholder among them."""
+        return {name for part in self._parts() for name in part.columns()} | {
+            rule.column for rule in self.drop
+        }
+
+    def _parts(self) -> Iterator[Value | StartTime | EndTime]:
+        yield self.start_time
+        if self.end_time is not None:
+            yield self.end_time
+        yield from self.fields.values()
+        yield from self.metadata.values()
+
+
+def load_mapping(path: Path) -> Mapping:
+    """Read a mapping file.
+
+    Raises:
+        UserError: it is absent, not TOML, or has a key or value that cannot be used.
+    """
+    try:
+        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise UserError(f"{path}: {_describe(error)}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise UserError(f"the mapping {path} cannot be read: {error.strerror}") from None
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a known key"
+    return f"{key}: {problem(first)}"

@@ -1,0 +1,54 @@
+"""The rows that were no calls, kept for whoever mends the file."""
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from core.errors import UserError
+from core.importing.reader import Row
+
+
+class Rejects:
+    """A JSONL file with line number, reason and row, readable by its owner alone; gone when it is empty.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Rows may hold personal data: private from the first byte, also where an older file was not.
+            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
+            os.fchmod(self._file.fileno(), 0o600)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def add(self, row: Row, reason: str) -> None:
+        """Note one row."""
+        record = {"line": row.line, "reason": reason, "row": row.raw if row.cells is None else row.cells}
+        try:
+            self._file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from None
+        self.count += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        try:
+            self._file.close()
+            if not self.count:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(f"the file of rejected rows, {self.path}, cannot be written: {error.strerror}")
