@@ -31,6 +31,11 @@ def day_bounds(day: date, zone: tzinfo | None = None) -> tuple[datetime, datetim
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
+def period_of_days(first: date, last: date) -> tuple[datetime, datetime]:
+    """The half-open period in UTC of the local days from ``first`` to ``last``, both included."""
+    return day_bounds(first)[0], day_bounds(last)[1]
+
+
 def parse_date(text: str) -> date:
     """A calendar day from ``YYYY-MM-DD``.
 

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+import pandas as pd
 from pymongo.database import Database
 
 from core.aggregation.calls import CallFilters, load_calls
 from core.aggregation.summary import summarise
-from core.clock import day_bounds, utc_now
+from core.clock import period_of_days, utc_now
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
 from core.storage.connection import Document
@@ -19,25 +20,24 @@ def days_of(start: date, end: date) -> Iterator[date]:
         yield start + timedelta(days=offset)
 
 
-def daily_range(
-    database: Database[Document], start: date, end: date, filters: CallFilters | None = None
-) -> list[DailyMetrics]:
+def summarise_days(calls: pd.DataFrame, start: date, end: date) -> list[DailyMetrics]:
     """The figures of every local day from ``start`` to ``end``, both included, days without calls too."""
     zone = get_settings().tz
-    first, _ = day_bounds(start)
-    _, last = day_bounds(end)
-    calls = load_calls(database, first, last, filters=filters)
     by_day = dict(list(calls.groupby(calls["start_time"].dt.tz_convert(zone).dt.date)))
     none = calls.iloc[:0]
     return [
         DailyMetrics(
-            date=day,
-            timezone=zone.key,
-            computed_at=utc_now(),
-            **dict(summarise(by_day.get(day, none))),
+            date=day, timezone=zone.key, computed_at=utc_now(), **dict(summarise(by_day.get(day, none)))
         )
         for day in days_of(start, end)
     ]
+
+
+def daily_range(
+    database: Database[Document], start: date, end: date, filters: CallFilters | None = None
+) -> list[DailyMetrics]:
+    """The same from the stored calls."""
+    return summarise_days(load_calls(database, *period_of_days(start, end), filters=filters), start, end)
 
 
 def daily_document(daily: DailyMetrics) -> Document:

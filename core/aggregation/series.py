@@ -11,24 +11,31 @@ import pandas as pd
 
 from core.aggregation.definitions import PERCENTILES
 
-Bucket = Literal["15min", "1h", "1D", "1W", "1MS"]
+Bucket = Literal["1min", "5min", "15min", "1h", "1D", "1W", "1MS"]
 Dimension = Literal["status", "direction", "language"]
+_LIMITS: tuple[tuple[float, Bucket], ...] = (
+    (0.5, "1min"),
+    (2, "5min"),
+    (12, "15min"),
+    (24 * 8, "1h"),
+    (24 * 120, "1D"),
+    (24 * 366 * 3, "1W"),
+)
+"""The longest period in hours that is still readable in each bucket; above all of them: months."""
 _PERIOD = {"1D": "D", "1W": "W-SUN", "1MS": "M"}
 
 
 def bucket_for(start: datetime, end: datetime) -> Bucket:
     """The bucket that gives a readable number of bars over the period."""
     hours = (end - start).total_seconds() / 3600
-    if hours <= 12:  # noqa: PLR2004
-        return "15min"
-    if hours <= 24 * 8:
-        return "1h"
-    return "1D" if hours <= 24 * 120 else "1W"
+    return next((bucket for limit, bucket in _LIMITS if hours <= limit), "1MS")
 
 
 def _floor(times: pd.Series, bucket: Bucket, zone: tzinfo) -> pd.Series:
     """The start of each time's bucket, in local time."""
     local = pd.DatetimeIndex(times).tz_convert(zone)
+    if bucket in {"1min", "5min"}:
+        return pd.Series(local.tz_convert("UTC").floor(bucket).tz_convert(zone), index=times.index)
     quarter_hours = local.tz_convert("UTC").floor("15min").tz_convert(zone)
     if bucket == "15min":
         starts = quarter_hours
@@ -43,10 +50,17 @@ def _floor(times: pd.Series, bucket: Bucket, zone: tzinfo) -> pd.Series:
 
 def buckets(start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DatetimeIndex:
     """Every bucket that [start, end) touches, in local time."""
-    quarter_hours = pd.Series(pd.date_range(start, end, freq="15min", inclusive="left"))
-    if quarter_hours.empty:
+    step = bucket if bucket in {"1min", "5min"} else "15min"
+    moments = pd.Series(pd.date_range(start, end, freq=step, inclusive="left"))
+    if moments.empty:
         return pd.DatetimeIndex([], tz=zone, name="bucket")
-    return pd.DatetimeIndex(_floor(quarter_hours, bucket, zone).unique(), name="bucket")
+    return pd.DatetimeIndex(_floor(moments, bucket, zone).unique(), name="bucket")
+
+
+def bucket_start(moment: datetime, bucket: Bucket, zone: tzinfo) -> datetime:
+    """The start of the bucket that a moment falls in, in local time."""
+    start: datetime = _floor(pd.Series([pd.Timestamp(moment)]), bucket, zone).iloc[0].to_pydatetime()
+    return start
 
 
 def volume(

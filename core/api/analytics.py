@@ -1,0 +1,97 @@
+"""``/api/v1/analytics``: the figures, the calls and the alerts."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from core.aggregation.calls import load_calls
+from core.aggregation.daily import daily_range, summarise_days
+from core.aggregation.find import count_calls, find_calls
+from core.aggregation.live import calls_ended_recently, last_call_ended_at, scheduler_heartbeat
+from core.aggregation.summary import summarise
+from core.alerting.state import active_alerts
+from core.api.parameters import DayRange, Filters, PathDay
+from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
+from core.api.security import require_key
+from core.clock import period_of_days, utc_now
+from core.models.metrics import DailyMetrics, LiveMetrics
+from core.services.metrics_service import MetricsService
+from core.settings import get_settings
+from core.storage import get_sync_database
+
+router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], dependencies=[Depends(require_key)])
+
+
+@router.get("/metrics")
+def current_metrics(filters: Filters) -> CurrentMetrics:
+    """The rolling last 24 hours, with the live figures."""
+    database = get_sync_database()
+    end = utc_now()
+    start = end - timedelta(hours=24)
+    heartbeat = scheduler_heartbeat(database)
+    live = LiveMetrics(
+        calls_last_15_minutes=calls_ended_recently(database),
+        last_call_ended_at=last_call_ended_at(database),
+        active_alerts=len(active_alerts(database)),
+        scheduler_heartbeat_at=heartbeat.at if heartbeat else None,
+    )
+    summary = summarise(load_calls(database, start, end, filters=filters))
+    return CurrentMetrics(
+        period_start=start, period_end=end, timezone=get_settings().timezone, live=live, **dict(summary)
+    )
+
+
+@router.get("/metrics/daily/{day}")
+def daily_metrics(day: PathDay, filters: Filters) -> DailyMetrics:
+    """One local day, computed from its calls now."""
+    return daily_range(get_sync_database(), day, day, filters)[0]
+
+
+@router.get("/metrics/range")
+def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
+    """Every day of a range, and the range as a whole."""
+    first, last = days
+    calls = load_calls(get_sync_database(), *period_of_days(first, last), filters=filters)
+    return MetricsRange(
+        start_date=first,
+        end_date=last,
+        timezone=get_settings().timezone,
+        total=summarise(calls),
+        days=summarise_days(calls, first, last),
+    )
+
+
+@router.get("/calls")
+def calls(
+    days: DayRange,
+    filters: Filters,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> CallPage:
+    """The calls of a range of days, the newest first."""
+    first, last = days
+    period = period_of_days(first, last)
+    database = get_sync_database()
+    return CallPage(
+        start_date=first,
+        end_date=last,
+        timezone=get_settings().timezone,
+        total=count_calls(database, *period, filters=filters),
+        limit=limit,
+        offset=offset,
+        calls=find_calls(database, *period, filters=filters, limit=limit, offset=offset),
+    )
+
+
+@router.post("/metrics/aggregate/{day}")
+async def aggregate(day: PathDay) -> DailyMetrics:
+    """Compute one local day anew and store it in ``daily_metrics``."""
+    return await MetricsService().aggregate_daily_metrics(day)
+
+
+@router.get("/alerts")
+def alerts() -> AlertList:
+    """The alerts that fire now."""
+    firing = active_alerts(get_sync_database())
+    return AlertList(count=len(firing), alerts=firing)

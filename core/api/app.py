@@ -1,0 +1,102 @@
+"""The FastAPI application and the process that serves it."""
+
+import time
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from pymongo.errors import PyMongoError
+
+from core import __version__
+from core.aggregation.live import scheduler_heartbeat
+from core.api.analytics import router
+from core.api.responses import Health, Readiness
+from core.api.security import Handler, is_foreign, refuse_open_door
+from core.clock import utc_now
+from core.errors import UserError
+from core.logging_config import get_logger, log_api_request
+from core.settings import get_settings
+from core.storage import get_sync_database
+from core.storage.connection import check_reachable, store_name, unavailable_text
+from core.storage.indexes import ensure_indexes
+
+logger = get_logger("api")
+
+
+async def _guard_and_log(request: Request, call_next: Handler) -> Response:
+    """Turn other sites' pages away; log each request with its time in milliseconds."""
+    started = time.perf_counter()
+    if is_foreign(request):
+        response: Response = JSONResponse(
+            {"detail": "only programs on this machine may ask; set API_KEYS to open the API"}, 403
+        )
+    else:
+        response = await call_next(request)
+    elapsed = (time.perf_counter() - started) * 1000
+    log_api_request(logger, request.method, request.url.path, response.status_code, round(elapsed, 1))
+    return response
+
+
+def _store_failed(_request: Request, error: Exception) -> JSONResponse:
+    text = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
+    return JSONResponse({"detail": text}, 503, {"Retry-After": "5"})
+
+
+def _health() -> Health:
+    """Whether this process serves."""
+    return Health(version=__version__)
+
+
+def _readiness(response: Response) -> Readiness:
+    """Whether the store answers; 503 where it does not."""
+    try:
+        check_reachable()
+        heartbeat = scheduler_heartbeat(get_sync_database())
+    except (UserError, PyMongoError):
+        response.status_code = 503
+        return Readiness(status="store unavailable", store=store_name(), scheduler_silent=True)
+    return Readiness(
+        status="ok",
+        store=store_name(),
+        scheduler_heartbeat_at=heartbeat.at if heartbeat else None,
+        scheduler_silent=heartbeat is None or heartbeat.is_silent(utc_now()),
+    )
+
+
+def create_app() -> FastAPI:
+    """The application, for any ASGI server."""
+    app = FastAPI(
+        title="Voice agent monitoring",
+        version=__version__,
+        description="Figures, calls and alerts of an AI voice agent. Rates run from 0 to 1.",
+        docs_url=None,  # the pages load scripts from another host; /openapi.json is all here
+        redoc_url=None,
+    )
+    app.middleware("http")(_guard_and_log)
+    app.add_exception_handler(PyMongoError, _store_failed)
+    app.add_exception_handler(UserError, _store_failed)
+    app.add_api_route("/healthz", _health, tags=["health"])
+    app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
+    app.include_router(router)
+    return app
+
+
+def serve() -> None:
+    """Serve the API on API_HOST:API_PORT until a signal ends it.
+
+    Raises:
+        UserError: the configuration cannot be used, or the store does not answer.
+    """
+    settings = get_settings()
+    refuse_open_door(settings)
+    check_reachable()
+    ensure_indexes(get_sync_database())
+    uvicorn.run(
+        create_app(),
+        host=settings.api_host,
+        port=settings.api_port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )

@@ -1,0 +1,50 @@
+"""What every endpoint takes in the same way: days and filters."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Path, Query
+from pydantic import BeforeValidator
+
+from core.aggregation.calls import CallFilters
+from core.clock import local_today, parse_date
+from core.errors import UserError
+from core.models.metrics import CallStatus, Direction
+
+MAX_DAYS = 1_100
+
+
+def _strict_date(value: object) -> object:
+    try:
+        return parse_date(value) if isinstance(value, str) else value
+    except UserError as error:
+        raise ValueError(str(error)) from None
+
+
+Day = Annotated[date, BeforeValidator(_strict_date)]
+PathDay = Annotated[Day, Path(description="Day in TIMEZONE, YYYY-MM-DD", examples=["2024-10-24"])]
+FirstDay = Annotated[Day, Query(description="First day in TIMEZONE, YYYY-MM-DD")]
+LastDay = Annotated[Day | None, Query(description="Last day in TIMEZONE, included; today when left out")]
+
+
+def day_range(start_date: FirstDay, end_date: LastDay = None) -> tuple[date, date]:
+    """First and last day of a request, both included."""
+    last = end_date or local_today()
+    if last < start_date:
+        raise HTTPException(422, f"end_date {last} is before start_date {start_date}")
+    if (last - start_date).days >= MAX_DAYS:
+        raise HTTPException(422, f"at most {MAX_DAYS} days at once; ask for a shorter range")
+    return start_date, last
+
+
+def call_filters(
+    direction: Direction | None = None,
+    status: CallStatus | None = None,
+    language: Annotated[str | None, Query(max_length=32)] = None,
+) -> CallFilters:
+    """The calls to count; what is left out lets all pass."""
+    return CallFilters(direction=direction, status=status, language=language.lower() if language else None)
+
+
+DayRange = Annotated[tuple[date, date], Depends(day_range)]
+Filters = Annotated[CallFilters, Depends(call_filters)]

@@ -1,0 +1,62 @@
+"""What the endpoints answer."""
+
+from datetime import date, datetime
+
+from pydantic import BaseModel, Field
+
+from core.models.alerts import Alert
+from core.models.metrics import CallMetrics, CallSummary, DailyMetrics, LiveMetrics
+
+
+class CurrentMetrics(CallSummary):
+    """The rolling last 24 hours and what is going on now."""
+
+    period_start: datetime
+    period_end: datetime
+    timezone: str
+    live: LiveMetrics
+
+
+class MetricsRange(BaseModel):
+    """The figures of a range of days: each day, and all of them together."""
+
+    start_date: date
+    end_date: date = Field(description="Included")
+    timezone: str
+    total: CallSummary
+    days: list[DailyMetrics]
+
+
+class CallPage(BaseModel):
+    """One page of calls, the newest first."""
+
+    start_date: date
+    end_date: date
+    timezone: str
+    total: int = Field(description="Calls in the range, on all pages")
+    limit: int
+    offset: int
+    calls: list[CallMetrics]
+
+
+class AlertList(BaseModel):
+    """The alerts that fire now, the newest first."""
+
+    count: int
+    alerts: list[Alert]
+
+
+class Health(BaseModel):
+    """Whether the process serves."""
+
+    status: str = "ok"
+    version: str
+
+
+class Readiness(BaseModel):
+    """Whether the store behind it answers, and when the scheduler last gave a sign of life."""
+
+    status: str
+    store: str
+    scheduler_heartbeat_at: datetime | None = None
+    scheduler_silent: bool = Field(description="No sign for more than two of its periods, or never one")

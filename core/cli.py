@@ -1,0 +1,186 @@
+"""The command line, ``python -m core``: what is wrong is said in one line, with exit code 2."""
+
+import asyncio
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pymongo.errors import PyMongoError
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from core.aggregation.daily import days_of
+from core.clock import parse_date, parse_moment
+from core.errors import UserError
+from core.models.metrics import DailyMetrics
+from core.settings import get_settings
+from core.storage.connection import check_reachable, close_connections, unavailable_text
+
+app = typer.Typer(
+    name="python -m core",
+    help="Monitoring of an AI voice agent: back-fill, aggregate, check alerts, serve the API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command("import")
+def import_calls(
+    file: Annotated[Path, typer.Argument(help="CSV, TSV or JSONL file of calls", show_default=False)],
+    mapping: Annotated[
+        Path, typer.Option(help="TOML file that says what the columns mean", show_default=False)
+    ],
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go [default: below DATA_DIR/imports]")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, store nothing")] = False,
+) -> None:
+    """Back-fill calls from a file; the same file again changes nothing."""
+    from core.importing import import_file  # noqa: PLC0415 (only this command needs it)
+
+    if not dry_run:
+        check_reachable()
+    report = import_file(file, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
+    typer.echo(report.summary)
+
+
+@app.command()
+def aggregate(
+    days: Annotated[
+        str, typer.Argument(metavar="DATE|FIRST..LAST", help="2024-10-24, or 2024-10-01..2024-10-31")
+    ],
+) -> None:
+    """Compute the figures of days anew and store them in daily_metrics."""
+    first, last = _parse_days(days)
+    check_reachable()
+    figures = asyncio.run(_aggregate(list(days_of(first, last))))
+    Console(highlight=False).print(_daily_table(figures))
+
+
+def _parse_days(text: str) -> tuple[date, date]:
+    first_text, dots, last_text = text.partition("..")
+    first = parse_date(first_text)
+    last = parse_date(last_text) if dots else first
+    if last < first:
+        raise UserError(f"{last} is before {first}; write the earlier day first")
+    return first, last
+
+
+async def _aggregate(days: list[date]) -> list[DailyMetrics]:
+    from core.services.metrics_service import MetricsService  # noqa: PLC0415 (pandas takes a while to load)
+
+    service = MetricsService()
+    try:
+        progress = track(days, "Aggregating", console=Console(stderr=True), transient=True)
+        return [await service.aggregate_daily_metrics(day) for day in progress]
+    finally:
+        await close_connections()
+
+
+def _daily_table(figures: list[DailyMetrics]) -> Table:
+    columns = ("calls", "completed", "failed", "no answer", "failure rate", "qualification rate")
+    table = Table(title=f"Calls by day, {get_settings().timezone}", title_justify="left")
+    table.add_column("day")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for day in figures:
+        counts = (day.total_calls, day.completed_calls, day.failed_calls, day.no_answer_calls)
+        shares = (day.failure_rate, day.qualification_rate)
+        table.add_row(
+            f"{day.date}",
+            *(f"{count:,}" for count in counts),
+            *("-" if share is None else f"{share:.1%}" for share in shares),
+        )
+    return table
+
+
+@app.command("check-alerts")
+def check_alerts(
+    at: Annotated[
+        str | None, typer.Option(help="Check as of this time, for example 1999-01-03T00:00 [default: now]")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent; send and store nothing")
+    ] = False,
+) -> None:
+    """Check the alert rules once and send what is due."""
+    from core.services.alert_service import check_and_send_alerts  # noqa: PLC0415 (see above)
+
+    moment = parse_moment(at) if at else None
+    check_reachable()
+    report = asyncio.run(check_and_send_alerts(None, at=moment, dry_run=dry_run))
+    for line in report.lines():
+        typer.echo(line)
+
+
+@app.command("test-alert")
+def test_alert() -> None:
+    """Send a test message to every channel; exit code 1 where one that is configured fails."""
+    from core.services.alert_service import AlertService  # noqa: PLC0415 (see above)
+
+    settings = get_settings()
+    configured = {
+        "email": (settings.smtp_server, "SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO"),
+        "slack": (settings.slack_webhook_url, "SLACK_WEBHOOK_URL"),
+    }
+    failed = False
+    for channel, delivered in asyncio.run(AlertService().send_test_alert()).items():
+        value, variables = configured.get(channel, (True, ""))
+        if delivered:
+            typer.echo(f"{channel}: delivered")
+        elif not value:
+            typer.echo(f"{channel}: not configured; set {variables}")
+        else:
+            failed = True
+            typer.echo(f"{channel}: FAILED; the log line above says why")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def api() -> None:
+    """Serve the REST API on API_HOST:API_PORT (127.0.0.1:8000)."""
+    from core.api.app import serve  # noqa: PLC0415 (see above)
+
+    serve()
+
+
+@app.command()
+def run() -> None:
+    """Run everything on your own calls: store, scheduler, API and dashboard. Ctrl-C stops it."""
+    _launch(demo=False)
+
+
+@app.command()
+def demo() -> None:
+    """Run everything on a simulated agent, in a database of its own. Ctrl-C stops it."""
+    _launch(demo=True)
+
+
+def _launch(*, demo: bool) -> None:
+    from core.launcher import launch  # noqa: PLC0415 (see above)
+
+    raise typer.Exit(launch(demo=demo))
+
+
+def main() -> int:
+    """Run the command line; its exit code."""
+    try:
+        app()
+    except UserError as error:
+        return _fail(str(error))
+    except PyMongoError as error:
+        return _fail(unavailable_text(error))
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    return 0
+
+
+def _fail(text: str) -> int:
+    sys.stderr.write(f"error: {text}\n")
+    return 2

@@ -1,0 +1,201 @@
+"""Runs the whole product on one machine: store, scheduler, API, dashboard, and on request a demo.
+
+Each part is a process of its own with its output in DATA_DIR/logs. They are started and ended together:
+when one ends by itself, the others are ended too and the reason is shown.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from rich.console import Console
+
+from core.demo.agent import fill_history
+from core.errors import UserError
+from core.settings import Settings, get_settings
+from core.storage import get_sync_database
+from core.storage.connection import check_reachable, close_all, store_name
+from core.storage.indexes import ensure_indexes
+
+ROOT = Path(__file__).resolve().parents[1]
+READY_WITHIN_SECONDS = 90.0
+STOP_WITHIN_SECONDS = 15.0
+DEMO_SUFFIX = "_demo"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process, its arguments to Python and the address that answers once it is ready."""
+
+    name: str
+    arguments: tuple[str, ...]
+    ready_url: str | None = None
+
+
+def _parts(settings: Settings, *, demo: bool) -> list[Part]:
+    api, dashboard = _address(settings.api_host, settings.api_port), f"127.0.0.1:{settings.dashboard_port}"
+    parts = [
+        Part("scheduler", (str(ROOT / "run_scheduler.py"),)),
+        Part("api", ("-m", "core", "api"), f"http://{api}/healthz"),
+        Part("dashboard", ("-m", "dashboard"), f"http://{dashboard}/_stcore/health"),
+    ]
+    return [*parts, Part("agent", ("-m", "core.demo.agent"))] if demo else parts
+
+
+def _address(host: str, port: int) -> str:
+    """Where a program on this machine reaches a server that listens there."""
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 (named, not bound)
+        host = "127.0.0.1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _check_ports(settings: Settings) -> None:
+    for variable, port in (("API_PORT", settings.api_port), ("DASHBOARD_PORT", settings.dashboard_port)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise UserError(
+                    f"port {port} is in use; stop what listens there, or set {variable} to another port"
+                ) from None
+
+
+class Launcher:
+    """The running parts and the wish to stop them."""
+
+    def __init__(self, settings: Settings, parts: list[Part], console: Console) -> None:
+        self._logs = settings.data_dir / "logs"
+        self._parts = parts
+        self._console = console
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._stop = threading.Event()
+
+    def run(self, banner: str) -> int:
+        """Start every part, show the banner, wait for a signal or for a part to end; the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._stop.set())
+        try:
+            with self._console.status("Starting the scheduler, the API and the dashboard"):
+                self._start()
+                ready = self._wait_until_ready()
+            if ready:
+                self._console.print(banner)
+            while not self._stop.wait(0.5) and not self._ended():
+                pass
+            return self._report(self._ended())
+        finally:
+            self._end()
+
+    def _start(self) -> None:
+        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for part in self._parts:
+            with self._log(part.name).open("ab", opener=_private) as log:
+                self._running[part.name] = subprocess.Popen(  # noqa: S603 (our own programs)
+                    [sys.executable, *part.arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C reaches the launcher alone, which ends them in order
+                )
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def _wait_until_ready(self) -> bool:
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        waiting = [part.ready_url for part in self._parts if part.ready_url]
+        while waiting and not self._ended() and not self._stop.wait(0.1):
+            waiting = [url for url in waiting if not _answers(url)]
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"not ready after {READY_WITHIN_SECONDS:.0f} s: {', '.join(waiting)}; see {self._logs}"
+                )
+        return not waiting
+
+    def _ended(self) -> str | None:
+        return next((name for name, process in self._running.items() if process.poll() is not None), None)
+
+    def _report(self, ended: str | None) -> int:
+        if ended is None:
+            self._console.print("Stopping")
+            return 0
+        code = self._running[ended].returncode
+        last = self._log(ended).read_text(errors="replace").strip().splitlines()[-1:]
+        self._console.print(f"The {ended} ended (exit code {code}): {''.join(last)}", markup=False)
+        self._console.print(f"Its output is in {self._log(ended)}", markup=False)
+        return 1
+
+    def _end(self) -> None:
+        """Ask the parts to end, the last started first, and end those that do not."""
+        for process in reversed(self._running.values()):
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + STOP_WITHIN_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=2) as response:  # noqa: S310 (our own address)
+            return bool(response.status == 200)  # noqa: PLR2004
+    except (URLError, OSError):
+        return False
+
+
+def _banner(settings: Settings, *, demo: bool) -> str:
+    api = _address(settings.api_host, settings.api_port)
+    lines = [
+        "",
+        f"  Dashboard  [bold]http://localhost:{settings.dashboard_port}[/bold]",
+        f"  API        http://{api}/api/v1/analytics/metrics",
+        f"  Store      {store_name()}, database {settings.mongodb_database}",
+        f"  Logs       {settings.data_dir / 'logs'}",
+    ]
+    if demo:
+        lines.append(
+            "\n  Simulated calls arrive every few seconds; speech recognition is slow just now, "
+            "and an alert says so.\n  They are kept in a database of their own: your calls are not touched."
+        )
+    return "\n".join([*lines, "\n  Ctrl-C stops everything.\n"])
+
+
+def launch(*, demo: bool) -> int:
+    """Run everything until Ctrl-C; with ``demo`` in a database of its own, fed by a simulated agent.
+
+    Raises:
+        UserError: the configuration cannot be used, a port is taken, or the store does not answer.
+    """
+    console = Console(highlight=False)
+    if demo:
+        os.environ["MONGODB_DATABASE"] = f"{get_settings().mongodb_database}{DEMO_SUFFIX}"
+        get_settings.cache_clear()
+    settings = get_settings()
+    _check_ports(settings)
+    try:
+        with console.status("Starting MongoDB"):
+            check_reachable()
+            ensure_indexes(get_sync_database())
+        if demo:
+            with console.status("Making up two weeks of calls"):
+                fill_history(get_sync_database())
+        return Launcher(settings, _parts(settings, demo=demo), console).run(_banner(settings, demo=demo))
+    finally:
+        close_all(wait_seconds=10)
