@@ -134,7 +134,7 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
             raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
         return value
 
