@@ -12,6 +12,7 @@ from core.clock import to_utc
 UtcDatetime = Annotated[datetime, AfterValidator(to_utc)]
 Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(le=2**63 - 1)]  # the greatest integer MongoDB keeps
 SCHEMA_VERSION = 1
 
 
@@ -50,13 +51,13 @@ class CallMetrics(BaseModel):
     language: str = Field(default="unknown", min_length=1, max_length=32)
     asr_latency_ms: Milliseconds | None = None
     tts_latency_ms: Milliseconds | None = None
-    total_turns: int | None = Field(default=None, ge=0)
+    total_turns: Count | None = Field(default=None, ge=0)
     qualification_completed: bool = False
     handoff_triggered: bool = False
     sentiment_score: float | None = Field(default=None, ge=-1, le=1)
     error_types: list[str] = Field(default_factory=list, description="One entry for each error in the call")
     end_reason: str | None = Field(default=None, max_length=64)
-    attempt: int | None = Field(default=None, ge=1)
+    attempt: Count | None = Field(default=None, ge=1)
     campaign: str | None = Field(default=None, max_length=128)
     metadata: dict[str, Any] = Field(default_factory=dict)
 
