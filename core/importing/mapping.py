@@ -48,14 +48,14 @@ def _time_format(value: str) -> str:
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
         raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
     return value
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
-OneCharacter = Annotated[str, Field(min_length=1, max_length=1)]
+OneCharacter = Annotated[str, Field(pattern=r'^[^"\r\n]$')]
 
 
 class _Table(BaseModel):
@@ -76,9 +76,14 @@ class Source(_Table):
     def _known(cls, value: str) -> str:
         try:
             "".encode(value)
-        except LookupError:
+        except (LookupError, ValueError):
             raise ValueError("is not a known encoding; for example utf-8 or cp1252") from None
-        return "utf-8-sig" if value.lower().replace("_", "-") in {"utf-8", "utf8"} else value
+        return value
+
+    @property
+    def codec(self) -> str:
+        """The encoding to read with: UTF-8 may begin with a byte order mark."""
+        return "utf-8-sig" if self.encoding.lower() in {"utf-8", "utf8"} else self.encoding
 
 
 class Value(_Table):

@@ -34,7 +34,7 @@ class _Lines:
     def __init__(self, text: IO[str], path: Path, encoding: str) -> None:
         self._text = text
         self._path = path
-        self._encoding = encoding.removesuffix("-sig")
+        self._encoding = encoding
         self.number = 0
         self.row: list[str] = []
 
@@ -63,7 +63,7 @@ class _Lines:
 
 def open_text(binary: IO[bytes], source: Source) -> IO[str]:
     """The file as text; bytes that are none become surrogates, so that only their row is lost."""
-    return io.TextIOWrapper(binary, encoding=source.encoding, errors="surrogateescape", newline="")
+    return io.TextIOWrapper(binary, encoding=source.codec, errors="surrogateescape", newline="")
 
 
 def read_rows(text: IO[str], source: Source, path: Path) -> Iterator[Row]:
@@ -75,9 +75,7 @@ def read_rows(text: IO[str], source: Source, path: Path) -> Iterator[Row]:
     lines = _Lines(text, path, source.encoding)
     rows = _csv_rows(lines, source, path) if source.format == "csv" else _json_rows(lines)
     for row in rows:
-        yield (
-            row if _is_text(row.raw) else _refused(row, f"is not {source.encoding.removesuffix('-sig')} text")
-        )
+        yield (row if _is_text(row.raw) else _refused(row, f"is not {source.encoding} text"))
 
 
 def check_columns(path: Path, source: Source, wanted: set[str]) -> None:
@@ -177,7 +175,7 @@ def _json_row(number: int, raw: str) -> Row:
             return Row(number, None, "is not a JSON object", raw)
         cells = dict(_flat(record))
     except json.JSONDecodeError as error:
-        return Row(number, None, f"is not valid JSON: {error.msg} at column {error.colno}", raw)
+        return Row(number, None, f"is not valid JSON: {error.msg}", raw)
     except RecursionError:
         return Row(number, None, "is nested too deeply", raw)
     # An escape such as \ud800 is no text, though the line that holds it is.

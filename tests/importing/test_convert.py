@@ -1,0 +1,203 @@
+# ruff: noqa: E501 (tables read best with one case a line)
+"""Every form a mapping can take, and every way a row can be no call."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from core.models.metrics import CallMetrics
+from tests.importing.helpers import Files
+
+FIELDS = """
+[fields]
+call_id = { template = "row-{line}" }
+status = { constant = "completed" }
+direction = { constant = "inbound" }
+"""
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]  # year, month, day and so on
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "start"),
+    [
+        ('start_time = "t"', "2024-10-24T10:00:00", utc(2024, 10, 24, 4, 30)),
+        ('start_time = "t"', "2024-10-24T10:00:00-05:00", utc(2024, 10, 24, 15)),
+        ('start_time = { column = "t", format = "epoch" }', "1729764000.5", utc(2024, 10, 24, 10, 0, 0, 500_000)),
+        ('start_time = { column = "t", format = "epoch_ms" }', "1729764000500", utc(2024, 10, 24, 10, 0, 0, 500_000)),
+        ('start_time = { column = "t", format = "%d/%m/%y %I:%M %p" }', "24/10/24 3:30 PM", utc(2024, 10, 24, 10)),
+        ('start_time = { date = "t", time = "u" }', "2024-10-24,9:05", utc(2024, 10, 24, 3, 35)),
+        ('start_time = { date = "t", date_format = "%y%m%d", time = "u" }', "241024,23:59:59.25",
+         utc(2024, 10, 24, 18, 29, 59, 250_000)),
+        ('start_time = { date = "t", at = 12:00:00 }', "2024-10-24", utc(2024, 10, 24, 6, 30)),
+        ('start_time = { day = "t", month = "u", year = "v", at = 00:00:00 }', "1,Sept.,2024", utc(2024, 8, 31, 18, 30)),
+        ('start_time = { day = "t", month = "u", year = "v", at = 00:00:00 }', "29,2,2024", utc(2024, 2, 28, 18, 30)),
+    ],
+)  # fmt: skip
+def test_forms_of_a_start_time(files: Files, columns: str, row: str, start: datetime) -> None:
+    header = ",".join("tuvw"[: row.count(",") + 1])
+    mapping = f'{columns}\nsource.timezone = "Asia/Kolkata"\n{FIELDS}'
+    assert files.put(f"{header}\n{row}\n", mapping).calls()[0].start_time == start
+
+
+def test_without_a_zone_of_its_own_the_file_is_in_timezone(files: Files) -> None:
+    (call,) = files.put("t\n2024-10-24T10:00\n", f'start_time = "t"\n{FIELDS}').calls()
+    assert call.start_time == utc(2024, 10, 24, 4, 30)
+
+
+def test_the_year_rolls_when_the_month_falls_back_even_on_dropped_rows(files: Files) -> None:
+    mapping = (
+        'start_time = { day = "d", month = "m", first_year = 2008, at = 12:00:00 }\n'
+        '[[drop]]\ncolumn = "k"\nequals = "test"\nreason = "a test call"' + FIELDS
+    )
+    rows = ["5,may,", "29,nov,", "3,jan,test", "2,dec,", "31,dec,", "29,feb,", "x,may,", "1,mar,"]
+    results = files.put("d,m,k\n" + "\n".join(rows), mapping).convert()
+    assert [result.start_time.year if isinstance(result, CallMetrics) else result for result in results] == [
+        *(2008, 2008),
+        "4: k is test: a test call",
+        *(2009, 2009),
+        "7: start_time: day '29', month 'feb', year '2010' is not a date",
+        "8: start_time: day 'x', month 'may', year '2010' is not a date",
+        2011,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "seconds"),
+    [
+        ("10:00:00,10:05:00,0:00:00", 300),
+        ("10:00:00,10:05:00,10:02:00", 300),
+        ("10:00:00,10:00:00,0:00:00", 0),
+        ("10:00:00,9:59:00,10:01:00", 60),
+        ("10:00:00,9:59:00,0:00:00", None),
+        ("10:00:00,,", None),
+        ("23:58:00,0:00:00,0:00:00", 120),
+        ("23:58:00,23:59:00,0:03:00", 300),
+        ("0:00:10,23:59:50,0:00:30", 20),
+    ],
+)  # fmt: skip
+def test_end_times_of_day_count_from_the_start(files: Files, row: str, seconds: float | None) -> None:
+    """After midnight is the next day; a time before the start is ignored; 0:00:00 may be never."""
+    mapping = (
+        'start_time = { date = "d", time = "t" }\n'
+        'end_time = { latest = ["u", "v"], format = "time_of_day", zero_is_never = ["v"] }' + FIELDS
+    )
+    (call,) = files.put(f"d,t,u,v\n2024-10-24,{row}\n", mapping).calls()
+    assert call.duration_seconds == seconds
+
+
+def test_the_latest_of_several_whole_times_ends_the_call(files: Files) -> None:
+    mapping = f'start_time = "t"\nend_time = {{ latest = ["u", "v"] }}{FIELDS}'
+    row = "2024-10-24T10:00,2024-10-24T10:03,2024-10-24T10:01"
+    assert files.put(f"t,u,v\n{row}\n", mapping).calls()[0].duration_seconds == 180
+
+
+def test_values_constants_templates_and_metadata(files: Files) -> None:
+    mapping = """
+    start_time = "t"
+    [fields]
+    call_id = { template = "{t}-{no+x}-{line}" }
+    lead_id = { column = "lead", null = [0, "-"] }
+    status = { column = "outcome", values = { AGENT = "completed", "*" = "failed" } }
+    end_reason = { column = "outcome", values = { HANG = "hung_up", "*" = "" } }
+    direction = { constant = "inbound" }
+    handoff_triggered = { column = "outcome", equals = ["AGENT", "BOSS"] }
+    qualification_completed = "took"
+    attempt = { constant = 2 }
+    error_types = { column = "errors", split = "|" }
+    language = "lang"
+    [metadata]
+    queue = "queue"
+    priority = { column = "lead", values = { 0 = 1, "*" = 2 } }
+    """
+    text = (
+        "t,no+x,lead,outcome,took,errors,lang,queue\n"
+        "2024-10-24,7,0,AGENT,yes,,Hinglish,\n"
+        "2024-10-24,8,L1,HANG,no,asr| tts |,,front\n"
+    )
+    first, second = files.put(text, mapping).calls()
+    assert first.model_dump(exclude={"start_time"}, exclude_defaults=True) == {
+        "call_id": "2024-10-24-7-2",
+        "status": "completed",
+        "direction": "inbound",
+        "language": "hinglish",
+        "attempt": 2,
+        "handoff_triggered": True,
+        "qualification_completed": True,
+        "metadata": {"priority": 1},
+    }
+    assert second.model_dump(exclude={"start_time"}, exclude_defaults=True) == {
+        "call_id": "2024-10-24-8-3",
+        "lead_id": "L1",
+        "status": "failed",
+        "direction": "inbound",
+        "attempt": 2,
+        "end_reason": "hung_up",
+        "error_types": ["asr", "tts"],
+        "metadata": {"queue": "front", "priority": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a,2024-02-30,completed,1", "start_time: '2024-02-30' is not a time in the form iso"),
+        ("a,0001-01-01T01:00:00,completed,1", "start_time: is outside the years 1 to 9999"),
+        ("a,,completed,1", "start_time: is missing"),
+        (",2024-10-24,completed,1", "call_id: is missing"),
+        ("a,2024-10-24,,1", "status: is missing"),
+        (
+            "a,2024-10-24,lost,1",
+            "status: input should be 'completed', 'failed' or 'no_answer', not 'lost'",
+        ),
+        (
+            "a,2024-10-24,completed,-1",
+            "duration_seconds: input should be greater than or equal to 0, not '-1'",
+        ),
+        (
+            "a,2024-10-24,completed,soon",
+            "duration_seconds: input should be a valid number, unable to parse string as a number, not 'soon'",
+        ),
+        ("a,2024-10-24,completed,nan", "duration_seconds: input should be a finite number, not 'nan'"),
+    ],
+)
+def test_an_invalid_row_is_rejected_with_a_reason_that_names_the_field(
+    files: Files, row: str, reason: str
+) -> None:
+    assert files.put(f"id,started,status,seconds\n{row}\n").convert() == [f"2: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "reason"),
+    [
+        (f'start_time = "a"\nend_time = "b"{FIELDS}', "end_time is before start_time"),
+        (
+            f'start_time = "a"\nend_time = {{ column = "c", format = "time_of_day" }}{FIELDS}',
+            "end_time: '25:00:00' is not a time of day such as 9:05 or 09:05:30",
+        ),
+        (
+            f'start_time = {{ date = "b", date_format = "%y%m%d", at = 12:00:00 }}{FIELDS}',
+            "start_time: '2024-10-23' is not a date in the form %y%m%d",
+        ),
+        (
+            f'start_time = {{ day = "d", month = "c", year = "d", at = 12:00:00 }}{FIELDS}',
+            "start_time: '25:00:00' is not a month",
+        ),
+        (
+            f'start_time = "a"{FIELDS}language = {{ column = "b", values = {{ E = "english", H = "hindi" }} }}',
+            "language: b '2024-10-23' is not one of E, H",
+        ),
+        (f'start_time = "a"{FIELDS}campaign = {{ template = "x-{{d}}" }}', "campaign: column d is empty"),
+    ],
+)
+def test_each_form_says_what_it_cannot_read(files: Files, mapping: str, reason: str) -> None:
+    assert files.put("a,b,c,d\n2024-10-24,2024-10-23,25:00:00,\n", mapping).convert() == [f"2: {reason}"]
+
+
+def test_a_number_too_great_for_the_store_is_rejected(files: Files) -> None:
+    text = f"t,turns\n2024-10-24,{2**63}\n2024-10-24,{10**30}\n"
+    results = files.put(text, f'start_time = "t"{FIELDS}total_turns = "turns"').convert()
+    too_great = f"total_turns: input should be less than or equal to {2**63 - 1}"
+    assert results == [f"2: {too_great}, not '{2**63}'", f"3: {too_great}, not '{10**30}'"]

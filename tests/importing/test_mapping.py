@@ -1,0 +1,61 @@
+# ruff: noqa: E501 (a table reads best with one case a line)
+"""A mapping that cannot be used is refused in one line that names the file and the key."""
+
+import pytest
+
+from core.errors import UserError
+from core.importing.mapping import load_mapping
+from tests.importing.helpers import SIMPLE, Files
+
+REST = SIMPLE.replace('start_time = "started"', "")
+START = 'start_time = "started"\n'
+
+
+@pytest.mark.parametrize(
+    ("mapping", "complaint"),
+    [
+        ("source.delimitr = ';'" + SIMPLE, "source.delimitr is not a known key"),
+        ("fieldz = 1" + SIMPLE, "fieldz is not a known key"),
+        (SIMPLE + "lead_id = { column = 'l', nul = '0' }", "fields.lead_id.nul is not a known key"),
+        (SIMPLE + "lead = 'l'", "fields: lead is not a field of a call; the fields are call_id, lead_id, duration_seconds, status, direction, language, asr_latency_ms, tts_latency_ms, total_turns, qualification_completed, handoff_triggered, sentiment_score, error_types, end_reason, attempt, campaign"),
+        (SIMPLE + "end_time = 'l'", "fields: end_time is a table of its own, [end_time], not a key of [fields]"),
+        (START + "fields = { call_id = 'a' }", "fields: status is missing; every call needs call_id, status, direction"),
+        (REST, "start_time: is missing"),
+        ("source.format = 'xlsx'" + SIMPLE, "source.format: input should be 'csv' or 'jsonl'"),
+        ("source.delimiter = '::'" + SIMPLE, "source.delimiter: string should match pattern '^[^\"\\r\\n]$'"),
+        ("source.encoding = 'utf-99'" + SIMPLE, "source.encoding: is not a known encoding; for example utf-8 or cp1252"),
+        ("source.timezone = 'IST'" + SIMPLE, "source.timezone: is not an IANA time zone; for example Asia/Kolkata"),
+        ("start_time = { column = 'a', time = 'b' }" + REST, "start_time: a date goes with exactly one of time, at; a column with neither"),
+        ("start_time = { date = 'a' }" + REST, "start_time: a date goes with exactly one of time, at; a column with neither"),
+        ("start_time = { day = 'a', at = 12:00:00 }" + REST, "start_time: needs both day and month"),
+        ("start_time = { day = 'a', month = 'b', at = 12:00:00 }" + REST, "start_time: day and month go with exactly one of year, first_year"),
+        ("start_time = { time = 'a' }" + REST, "start_time: needs exactly one of column, date, or day and month"),
+        ("start_time = { column = 'a', format = 'time_of_day' }" + REST, "start_time: format time_of_day is for end_time; here name date and time"),
+        ("start_time = { column = 'a', format = 'ISO' }" + REST, "start_time.format: is not iso, epoch, epoch_ms, time_of_day or a pattern such as %d.%m.%Y %H:%M"),
+        ("end_time = { latest = [] }" + SIMPLE, "end_time: needs exactly one of column, latest"),
+        ("end_time = { column = 'a', zero_is_never = 'b' }" + SIMPLE, "end_time: zero_is_never names b, which is not among its columns"),
+        (SIMPLE + "lead_id = { constant = 'a', column = 'b' }", "fields.lead_id: needs exactly one of column, template, constant"),
+        (SIMPLE + "lead_id = { constant = 'a', null = 'b' }", "fields.lead_id: null goes with column only"),
+        (SIMPLE + "lead_id = { column = 'a', equals = 'b', split = ' ' }", "fields.lead_id: takes only one of equals, values, split"),
+        (SIMPLE + "metadata = 'c'", "fields: metadata is a table of its own, [metadata], not a key of [fields]"),
+        (SIMPLE + "[metadata]\n'a.b' = 'c'", "metadata.a.b.[key]: string should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
+        (SIMPLE + "[[drop]]\ncolumn = 'a'\nequals = 'b'", "drop.0.reason: is missing"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(files: Files, mapping: str, complaint: str) -> None:
+    files.put("", mapping)
+    with pytest.raises(UserError) as caught:
+        load_mapping(files.mapping)
+    assert str(caught.value) == f"{files.mapping}: {complaint}"
+    assert "\n" not in str(caught.value)
+
+
+def test_text_that_is_no_toml_is_refused_with_its_place(files: Files) -> None:
+    files.put("", "a = [\nb")
+    with pytest.raises(UserError, match=r"map\.toml is not valid TOML: .*line 2, column 1"):
+        load_mapping(files.mapping)
+
+
+def test_an_absent_mapping_is_named(files: Files) -> None:
+    with pytest.raises(UserError, match=r"the mapping .*map\.toml cannot be read: No such file or directory"):
+        load_mapping(files.mapping)

@@ -1,0 +1,129 @@
+"""Files as they come: delimiters, quotes, line ends, encodings, JSON."""
+
+import json
+
+import pytest
+
+from core.errors import UserError
+from core.importing.reader import MAX_LINE
+from tests.importing.helpers import SIMPLE, Files
+
+ROW = ("c1", "2024-10-24T10:00:00+00:00", "completed", "60")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_delimiters_line_ends_and_quotes(files: Files, delimiter: str, end: str, quote: str) -> None:
+    lines = [("id", "started", "status", "seconds"), ROW]
+    text = "".join(delimiter.join(f"{quote}{cell}{quote}" for cell in line) + end for line in lines)
+    (call,) = files.put(text, f"source.delimiter = {json.dumps(delimiter)}\n{SIMPLE}").calls()
+    assert (call.call_id, call.duration_seconds) == ("c1", 60)
+
+
+def test_a_byte_order_mark_and_a_missing_last_line_end_do_no_harm(files: Files) -> None:
+    text = "id,started,status,seconds\n" + ",".join(ROW)
+    assert [call.call_id for call in files.put(text.encode("utf-8-sig")).calls()] == ["c1"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_the_encoding_is_the_one_declared(files: Files, encoding: str) -> None:
+    text = "id,started,status,seconds\nMüller-1,2024-10-24T10:00,completed,60\n"
+    mapping = f'source.encoding = "{encoding}"\n{SIMPLE}'
+    assert files.put(text.encode(encoding), mapping).calls()[0].call_id == "Müller-1"
+
+
+def test_bytes_of_another_encoding_cost_only_their_row(files: Files) -> None:
+    text = b"id,started,status,seconds\nM\xfcller,2024-10-24,completed,1\nb,2024-10-24,completed,1\n"
+    first, second = files.put(text).convert()
+    assert first == "2: is not utf-8 text"
+    assert not isinstance(second, str)
+
+
+def test_line_numbers_count_the_lines_inside_quotes(files: Files) -> None:
+    text = 'id,started,status,seconds\n"a\n\nb",2024-10-24,completed,1\n\nc,bad,completed,1\n'
+    good, bad = files.put(text).convert()
+    assert not isinstance(good, str)
+    assert good.call_id == "a\n\nb"
+    assert bad == "6: start_time: 'bad' is not a time in the form iso"
+
+
+def test_rows_that_are_no_csv_say_what_is_wrong_with_them(files: Files) -> None:
+    text = 'id,started,status,seconds\na,b\n"a"x,2024-10-24,completed,1\n"never closed,1\n2\n'
+    assert files.put(text).convert() == [
+        "2: has 2 cells where the header has 4",
+        "3: is not valid CSV: ',' expected after '\"'",
+        "4: is not valid CSV: unexpected end of data (lines 4 to 5: is a quote left open?)",
+    ]
+
+
+def test_quotes_mean_nothing_in_a_file_without_them(files: Files) -> None:
+    text = 'id,started,status,seconds\n"a,2024-10-24,completed,1\n'
+    assert files.put(text, f"source.quoted = false\n{SIMPLE}").calls()[0].call_id == '"a'
+
+
+def test_jsonl_with_numbers_nesting_lists_and_absent_keys(files: Files) -> None:
+    mapping = """
+    source.format = "jsonl"
+    start_time = "t"
+    [fields]
+    call_id = "id"
+    status = "result.status"
+    direction = "direction"
+    asr_latency_ms = "asr"
+    handoff_triggered = "handoff"
+    error_types = { column = "errors", split = "," }
+    """
+    rows = [
+        {"id": 17, "t": "2024-10-24T10:00Z", "result": {"status": "failed"}, "direction": "inbound"},
+        {"id": "b", "t": "2024-10-24T10:00Z", "result": {"status": "completed"}, "direction": "inbound"}
+        | {"asr": 234.5, "handoff": True, "errors": ["asr_timeout", "llm"]},
+    ]
+    first, second = files.put("\n\n".join(map(json.dumps, rows)), mapping).calls()
+    assert (first.call_id, first.asr_latency_ms, first.error_types) == ("17", None, [])
+    assert (second.asr_latency_ms, second.handoff_triggered) == (234.5, True)
+    assert second.error_types == ["asr_timeout", "llm"]
+
+
+def test_lines_that_are_no_json_object_are_rejected(files: Files) -> None:
+    good = {"id": "a", "started": "2024-10-24", "status": "completed", "seconds": 1}
+    lines = ["{", "[1]", json.dumps(good | {"id": "\ud800"}), json.dumps(good), "[" * 100_000]
+    results = files.put("\n".join(lines), f'source.format = "jsonl"\n{SIMPLE}').convert()
+    assert [result for result in results if isinstance(result, str)] == [
+        "1: is not valid JSON: Expecting property name enclosed in double quotes",
+        "2: is not a JSON object",
+        "3: holds half a character",
+        "5: is nested too deeply",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "mapping", "complaint"),
+    [
+        ("", SIMPLE, "{data} is empty; its first line must name the columns"),
+        ("id,id\n", SIMPLE, "{data} has the column 'id' twice; rename one"),
+        (
+            "id,started,Status,seconds\n",
+            SIMPLE,
+            "{data} has no column 'status'; its columns are: id, started, Status, seconds",
+        ),
+        (
+            '{"id": 1, "status": "completed", "seconds": 1}\n',
+            f'source.format = "jsonl"\n{SIMPLE}',
+            "{data} has no column 'started'; its columns are: id, status, seconds",
+        ),
+        ("x" * MAX_LINE, SIMPLE, "{data} has no end to line 1; is source.format right?"),
+        (
+            b"\x00\xd8\x00",
+            f'source.encoding = "utf-16"\n{SIMPLE}',
+            "{data} is not utf-16 text; set source.encoding",
+        ),
+    ],
+    ids=["empty", "column twice", "no such column", "no row has the key", "endless line", "other encoding"],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(
+    files: Files, data: str | bytes, mapping: str, complaint: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        files.put(data, mapping).convert()
+    assert str(caught.value) == complaint.format(data=files.data)
