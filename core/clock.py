@@ -1,5 +1,6 @@
 """Time: stored in UTC, shown and cut into days in TIMEZONE."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from core.errors import UserError
@@ -29,6 +30,12 @@ def day_bounds(day: date, zone: tzinfo | None = None) -> tuple[datetime, datetim
     start = datetime.combine(day, datetime.min.time(), zone)
     end = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
     return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def days_of(start: date, end: date) -> Iterator[date]:
+    """Every day from ``start`` to ``end``, both included."""
+    for offset in range((end - start).days + 1):
+        yield start + timedelta(days=offset)
 
 
 def period_of_days(first: date, last: date) -> tuple[datetime, datetime]:

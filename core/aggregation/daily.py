@@ -1,23 +1,16 @@
 """The figures of local days, computed from their calls and kept in ``daily_metrics``."""
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 import pandas as pd
 from pymongo.database import Database
 
 from core.aggregation.calls import CallFilters, load_calls
 from core.aggregation.summary import summarise
-from core.clock import period_of_days, utc_now
+from core.clock import days_of, period_of_days, utc_now
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
 from core.storage.connection import Document
-
-
-def days_of(start: date, end: date) -> Iterator[date]:
-    """Every day from ``start`` to ``end``, both included."""
-    for offset in range((end - start).days + 1):
-        yield start + timedelta(days=offset)
 
 
 def summarise_days(calls: pd.DataFrame, start: date, end: date) -> list[DailyMetrics]:

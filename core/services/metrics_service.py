@@ -6,9 +6,6 @@ from typing import Self
 from bson import Timestamp
 from pymongo.asynchronous.database import AsyncDatabase
 
-from core.aggregation.calls import load_calls_async
-from core.aggregation.daily import daily_document
-from core.aggregation.summary import summarise
 from core.clock import day_bounds, parse_date, utc_now
 from core.models.metrics import CallMetrics, DailyMetrics
 from core.settings import get_settings
@@ -52,6 +49,11 @@ class MetricsService:
         Raises:
             UserError: the text is not a date.
         """
+        # An agent that only records is spared pandas: a second at its start, 100 MB.
+        from core.aggregation.calls import load_calls_async  # noqa: PLC0415
+        from core.aggregation.daily import daily_document  # noqa: PLC0415
+        from core.aggregation.summary import summarise  # noqa: PLC0415
+
         day = parse_date(day) if isinstance(day, str) else day
         start, end = day_bounds(day)
         summary = summarise(await load_calls_async(self._database, start, end))
