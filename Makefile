@@ -1,0 +1,58 @@
+# `make help` lists the tasks. Each builds the virtual environment it needs in .venv first.
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-full bench lint format lock clean
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(SUPPORTED)' 2>/dev/null && { echo $$name; break; }; done)
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint requirements.lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/run ## Everything running on a simulated agent; http://localhost:3000, Ctrl-C stops it
+	@$(BIN)/python -m core demo
+
+run: .venv/run ## Everything running on your own calls
+	@$(BIN)/python -m core run
+
+test: .venv/dev ## The quick tests
+	$(BIN)/python -m pytest
+
+test-full: .venv/dev ## The slow proofs: faults, real data, the whole product in a browser
+	$(BIN)/python -m pytest -m full --timeout 900
+
+bench: .venv/dev ## Measure the hot paths beside their rivals
+	$(BIN)/python -m benchmarks
+
+lint: .venv/dev ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev ## Rewrite the sources in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/dev ## Pin the newest versions within the ranges, for Python 3.11 to 3.13
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links requirements-dev.txt --output-file requirements.lock
+
+clean: ## Remove the virtual environment and what tools left behind
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install it, or name it with make PYTHON=/path/to/python3" >&2; exit 2; }
+	@echo "Making a virtual environment in .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "The venv module is missing (Debian: apt-get install python3-venv)" >&2; exit 2; }
+
+.venv/run: .venv/bin/python requirements.txt requirements.lock pyproject.toml
+	@echo "Installing what the product needs (about a minute, once)"
+	@$(INSTALL) --requirement requirements.txt --editable .
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.txt
+	@echo "Installing what the tests need"
+	@$(INSTALL) --requirement requirements-dev.txt
+	@touch $@
