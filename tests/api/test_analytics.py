@@ -1,0 +1,170 @@
+"""The REST API over a real store, through its ASGI application."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from pymongo.database import Database
+
+from core.api.app import create_app
+from core.api.security import refuse_open_door
+from core.errors import UserError
+from core.models.metrics import CallMetrics
+from core.settings import get_settings
+from core.storage.calls import write_calls
+from core.storage.connection import Document
+
+ANALYTICS = "/api/v1/analytics"
+
+
+@pytest.fixture
+def client(database: Database[Document]) -> Iterator[TestClient]:
+    with TestClient(create_app(), base_url="http://127.0.0.1") as client:
+        yield client
+
+
+def call(number: int, start: datetime, **fields: object) -> CallMetrics:
+    """A completed outbound call of a minute; ``fields`` override."""
+    usual = {"call_id": f"call_{number}", "start_time": start, "duration_seconds": 60}
+    return CallMetrics.model_validate(
+        {**usual, "status": "completed", "direction": "outbound", "language": "hindi", **fields}
+    )
+
+
+@pytest.fixture
+def two_days(database: Database[Document]) -> Database[Document]:
+    """Three calls on 24 October in India, the last at 23:59, and one on the 25th at 00:00."""
+    midnight = datetime(2024, 10, 24, 18, 30, tzinfo=UTC)
+    write_calls(
+        database,
+        [
+            call(1, midnight - timedelta(hours=9), qualification_completed=True, handoff_triggered=True),
+            call(2, midnight - timedelta(hours=8), status="failed", error_types=["asr_timeout"]),
+            call(3, midnight - timedelta(minutes=1), language="english", asr_latency_ms=400),
+            call(4, midnight, status="no_answer"),
+        ],
+    )
+    return database
+
+
+def test_daily_metrics_cut_the_day_at_midnight_in_india(
+    client: TestClient, two_days: Database[Document]
+) -> None:
+    day = client.get(f"{ANALYTICS}/metrics/daily/2024-10-24").json()
+    assert (day["total_calls"], day["completed_calls"], day["failed_calls"]) == (3, 2, 1)
+    assert day["qualification_rate"] == 0.5
+    assert day["error_rate"] == pytest.approx(1 / 3)
+    assert day["timezone"] == "Asia/Kolkata"
+    assert day["asr_latency_ms"]["p95"] == 400
+    assert day["languages"] == {"hindi": 2, "english": 1}
+
+
+def test_a_range_is_its_days_and_their_sum(client: TestClient, two_days: Database[Document]) -> None:
+    answer = client.get(
+        f"{ANALYTICS}/metrics/range", params={"start_date": "2024-10-23", "end_date": "2024-10-25"}
+    ).json()
+    assert [day["total_calls"] for day in answer["days"]] == [0, 3, 1]
+    assert answer["days"][0]["failure_rate"] is None
+    assert answer["total"]["total_calls"] == 4
+    hindi = client.get(
+        f"{ANALYTICS}/metrics/range",
+        params={"start_date": "2024-10-24", "end_date": "2024-10-25", "language": "Hindi"},
+    ).json()
+    assert hindi["total"]["total_calls"] == 3
+
+
+def test_calls_come_newest_first_in_pages(client: TestClient, two_days: Database[Document]) -> None:
+    span = {"start_date": "2024-10-24", "end_date": "2024-10-25"}
+    page = client.get(f"{ANALYTICS}/calls", params={**span, "limit": "2", "offset": "1"}).json()
+    assert page["total"] == 4
+    assert [item["call_id"] for item in page["calls"]] == ["call_3", "call_2"]
+    assert page["calls"][0]["start_time"] == "2024-10-24T18:29:00Z"
+
+
+def test_aggregating_stores_the_day_that_the_api_shows(
+    client: TestClient, two_days: Database[Document]
+) -> None:
+    posted = client.post(f"{ANALYTICS}/metrics/aggregate/2024-10-24").json()
+    shown = client.get(f"{ANALYTICS}/metrics/daily/2024-10-24").json()
+    stored = two_days["daily_metrics"].find_one({"_id": "Asia/Kolkata:2024-10-24"})
+    assert {**posted, "computed_at": None} == {**shown, "computed_at": None}
+    assert stored is not None
+    assert stored["total_calls"] == 3
+
+
+def test_current_metrics_hold_the_last_24_hours_and_the_live_figures(
+    client: TestClient, database: Database[Document]
+) -> None:
+    now = datetime.now(UTC)
+    write_calls(database, [call(n, now - timedelta(hours=hours)) for n, hours in enumerate((0.1, 23, 25))])
+    answer = client.get(f"{ANALYTICS}/metrics").json()
+    assert answer["total_calls"] == 2
+    assert answer["live"]["calls_last_15_minutes"] == 1
+    assert answer["live"]["active_alerts"] == 0
+    assert client.get(f"{ANALYTICS}/alerts").json() == {"count": 0, "alerts": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("metrics/daily/24-10-2024", "'24-10-2024' is not a date; write YYYY-MM-DD"),
+        ("metrics/daily/2024-02-30", "'2024-02-30' is not a date"),
+        ("metrics/daily/1729728000", "is not a date"),
+        ("metrics/range?start_date=yesterday", "'yesterday' is not a date"),
+        ("metrics/range", "Field required"),
+        ("metrics/range?start_date=2024-10-25&end_date=2024-10-24", "2024-10-24 is before start_date"),
+        ("metrics/range?start_date=0001-01-01", "at most 1100 days"),
+        ("calls?start_date=2024-10-24&limit=0", "greater than or equal to 1"),
+        ("calls?start_date=2024-10-24&status=lost", "'completed', 'failed' or 'no_answer'"),
+    ],
+)
+def test_bad_input_is_422_with_the_reason(client: TestClient, path: str, reason: str) -> None:
+    answer = client.get(f"{ANALYTICS}/{path}")
+    assert answer.status_code == 422
+    assert reason in answer.text
+
+
+def test_keys_are_asked_for_and_compared_whole(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_KEYS", "first-key,second-key")
+    get_settings.cache_clear()
+    with TestClient(create_app()) as client:
+        assert client.get("/healthz").status_code == 200
+        refused = client.get(f"{ANALYTICS}/alerts")
+        assert refused.status_code == 401
+        assert "X-API-Key" in refused.json()["detail"]
+        for headers in ({"X-API-Key": "first"}, {"Authorization": "Bearer nope"}, {"X-API-Key": ""}):
+            assert client.get(f"{ANALYTICS}/alerts", headers=headers).status_code == 401
+        for headers in ({"X-API-Key": "second-key"}, {"Authorization": "bearer first-key"}):
+            assert client.get(f"{ANALYTICS}/alerts", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1:8000", "Sec-Fetch-Site": "cross-site"}]
+)
+def test_without_keys_a_page_of_another_site_is_turned_away(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    assert client.post(f"{ANALYTICS}/metrics/aggregate/2024-10-24", headers=headers).status_code == 403
+
+
+def test_beyond_this_machine_it_wants_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_HOST", "0.0.0.0")  # noqa: S104 (that it is refused is the point)
+    get_settings.cache_clear()
+    with pytest.raises(UserError, match=r"API_HOST=0\.0\.0\.0 opens the API .* set API_KEYS"):
+        refuse_open_door(get_settings())
+
+
+@pytest.mark.full
+def test_a_store_that_is_away_is_503_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:geheim@127.0.0.1:1")
+    get_settings.cache_clear()
+    with TestClient(create_app(), base_url="http://localhost") as client:
+        answer = client.get(f"{ANALYTICS}/metrics/daily/2024-10-24")
+        assert answer.status_code == 503
+        assert "MongoDB at 127.0.0.1:1 does not answer" in answer.json()["detail"]
+        assert "geheim" not in answer.text
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").json()["status"] == "ok"

@@ -1,0 +1,112 @@
+"""Bad input on the command line: one clear line, exit code 2, nothing half-written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pymongo.database import Database
+
+from core.storage.connection import Document
+
+ROOT = Path(__file__).resolve().parents[1]
+MAPPING = """
+[source]
+timezone = "Asia/Kolkata"
+[start_time]
+column = "when"
+[fields]
+call_id = {{ column = "{id_column}" }}
+status = {{ column = "result" }}
+direction = {{ constant = "outbound" }}
+duration_seconds = {{ column = "seconds" }}
+"""
+
+
+def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m core`` as a user would."""
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "core", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["aggregate", "24-10-2024"], "'24-10-2024' is not a date; write YYYY-MM-DD"),
+        (["aggregate", "2024-10-24..2024-10-01"], "2024-10-01 is before 2024-10-24"),
+        (["check-alerts", "--at", "teatime"], "'teatime' is not a time"),
+        (["import", "absent.csv", "--mapping", "docs/mappings/technion.toml"], "absent.csv does not exist"),
+        (["import", "README.md", "--mapping", "absent.toml"], "absent.toml"),
+    ],
+)
+def test_bad_arguments_are_one_line(database: Database[Document], arguments: list[str], reason: str) -> None:
+    done = core(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("TIMEZONE", "Asia/Bombay2", "TIMEZONE is not an IANA time zone"),
+        ("SMTP_PORT", "smtp", "SMTP_PORT input should be a valid integer"),
+        ("MONGODB_URI", "localhost:27017", "MONGODB_URI must begin with mongodb://"),
+        ("MONGODB_URI", "mongodb://user:geheim@db.example/", "points to db.example without TLS"),
+    ],
+)
+def test_a_bad_variable_is_one_line_that_names_it(variable: str, value: str, reason: str) -> None:
+    done = core("aggregate", "2024-10-24", **{variable: value})
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "geheim" not in done.stderr
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("command", [["aggregate", "2024-10-24"], ["check-alerts"], ["api"], ["run"]])
+def test_an_unreachable_store_is_one_line(command: list[str]) -> None:
+    done = core(*command, MONGODB_URI="mongodb://user:geheim@127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: MongoDB at 127.0.0.1:1 does not answer; is it running, and is MONGODB_URI right?\n"
+    )
+
+
+def test_import_counts_rows_and_keeps_the_bad_ones(database: Database[Document], tmp_path: Path) -> None:
+    rows = [
+        "id,when,result,seconds",
+        "a,2024-10-24 10:00:00,completed,60",
+        "b,2024-10-24 25:00:00,completed,60",
+        "c,2024-10-24 10:00:00,lost,60",
+        "d,2024-10-24 10:00:00,completed,-1",
+    ]
+    (tmp_path / "calls.csv").write_text("\n".join(rows))
+    (tmp_path / "map.toml").write_text(MAPPING.format(id_column="id"))
+    (tmp_path / "wrong.toml").write_text(MAPPING.format(id_column="identity"))
+    wrong = core("import", str(tmp_path / "calls.csv"), "--mapping", str(tmp_path / "wrong.toml"))
+    assert (wrong.returncode, database["calls"].count_documents({})) == (2, 0)
+    assert "identity" in wrong.stderr
+    for expected in ("imported 1 · replaced 0 (0 unchanged)", "imported 0 · replaced 1 (1 unchanged)"):
+        done = core("import", str(tmp_path / "calls.csv"), "--mapping", str(tmp_path / "map.toml"))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"{expected} · rejected 3")
+    assert database["calls"].count_documents({}) == 1
+
+
+def test_aggregate_prints_the_day(database: Database[Document]) -> None:
+    done = core("aggregate", "2024-10-23..2024-10-24")
+    assert done.returncode == 0, done.stderr
+    assert "Calls by day, Asia/Kolkata" in done.stdout
+    assert "2024-10-24" in done.stdout
+    assert database["daily_metrics"].count_documents({}) == 2

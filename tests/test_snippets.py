@@ -1,0 +1,67 @@
+"""The user's own snippets, as written, in a process of their own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from pymongo.database import Database
+
+from core.storage.connection import Document
+
+ROOT = Path(__file__).resolve().parents[1]
+SNIPPET = """
+import asyncio
+from datetime import datetime
+from core.logging_config import get_logger, set_call_context, clear_call_context, log_api_request
+from core.models.metrics import CallMetrics
+from core.services.alert_service import AlertService, check_and_send_alerts
+from core.services.metrics_service import MetricsService
+from core.storage import get_database
+
+logger = get_logger("api")
+set_call_context(call_id="call_123", lead_id="lead_456")
+log_api_request(logger, "POST", "/api/v1/calls", 201, 145.3, user_id="user_123")
+logger.info("Call completed", extra={"duration": 180, "status": "completed"})
+clear_call_context()
+
+async def main():
+    metrics_service = MetricsService(get_database())
+    await metrics_service.record_call_metrics(CallMetrics(
+        call_id="call_123", lead_id="lead_456",
+        start_time=datetime(2024, 10, 24, 23, 58), end_time=datetime(2024, 10, 25, 0, 1),
+        duration_seconds=180, status="completed", direction="outbound", language="hinglish",
+        asr_latency_ms=234.5, tts_latency_ms=156.2, total_turns=12,
+        qualification_completed=True, handoff_triggered=True, sentiment_score=0.75))
+    daily = await metrics_service.aggregate_daily_metrics("2024-10-24")
+    await check_and_send_alerts(get_database())
+    sent = await AlertService().send_alert(
+        alert_type="custom_metric", severity="warning", message="Queue is long",
+        current_value=75.5, threshold_value=50.0, metadata={"queue": "hindi"})
+    tested = await AlertService().send_test_alert()
+    return daily.total_calls, daily.qualification_rate, sent, tested
+
+import json, sys
+for _ in range(2):
+    sys.stderr.write(json.dumps(asyncio.run(main())) + "\\n")
+"""
+
+
+def test_the_snippets_work_twice_in_one_process(database: Database[Document]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ResourceWarning", "-c", SNIPPET],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    nobody = {"email": False, "slack": False}
+    answers = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("[")]
+    assert answers == [[1, 1.0, nobody, nobody]] * 2
+    stored = database["calls"].find_one({"_id": "call_123"})
+    assert stored is not None
+    assert stored["start_time"].isoformat() == "2024-10-24T18:28:00+00:00"
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["message"] for line in lines if line.get("call_id") == "call_123"][1] == "Call completed"

@@ -1,0 +1,100 @@
+"""Everybody says the same: the real January and the campaigns, counted in four ways, day by day."""
+
+import asyncio
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from fastapi.testclient import TestClient
+from pymongo.database import Database
+
+from core.api.app import create_app
+from core.clock import day_bounds, days_of
+from core.importing import import_file
+from core.models.metrics import DailyMetrics
+from core.services.metrics_service import MetricsService
+from core.settings import get_settings
+from core.storage.connection import Document, close_connections
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+TECHNION = DATA / "technion_calls" / "january1999.txt"
+CAMPAIGNS = DATA / "uci_bank_marketing" / "bank-full.csv"
+pytestmark = [pytest.mark.full, pytest.mark.skipif(not DATA.exists(), reason="the real calls are not here")]
+
+
+def counted(database: Database[Document], day: date) -> tuple[int, int, int, int]:
+    """Total, completed, failed and qualified calls of a local day, counted by the server itself."""
+    start, end = day_bounds(day)
+    period = {"start_time": {"$gte": start, "$lt": end}}
+    completed = period | {"status": "completed"}
+    queries = (
+        period,
+        completed,
+        period | {"status": "failed"},
+        completed | {"qualification_completed": True},
+    )
+    total, done, failed, qualified = (database["calls"].count_documents(query) for query in queries)
+    return total, done, failed, qualified
+
+
+def figures(day: dict[str, int]) -> tuple[int, int, int, int]:
+    return day["total_calls"], day["completed_calls"], day["failed_calls"], day["qualified_calls"]
+
+
+async def aggregated(days: list[date]) -> list[DailyMetrics]:
+    service = MetricsService()
+    try:
+        return [await service.aggregate_daily_metrics(day) for day in days]
+    finally:
+        await close_connections()
+
+
+def use_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMEZONE", zone)
+    get_settings.cache_clear()
+
+
+def agree(database: Database[Document], first: date, last: date) -> Counter[date]:
+    """Check that server, aggregation, stored documents and API agree on every day; the totals."""
+    days = list(days_of(first, last))
+    direct = [counted(database, day) for day in days]
+    assert [figures(day.model_dump()) for day in asyncio.run(aggregated(days))] == direct
+    zone = get_settings().timezone
+    kept = {row["date"]: figures(row) for row in database["daily_metrics"].find({"timezone": zone})}
+    assert [kept[str(day)] for day in days] == direct
+    with TestClient(create_app(), base_url="http://localhost") as client:
+        answer = client.get(
+            "/api/v1/analytics/metrics/range", params={"start_date": str(first), "end_date": str(last)}
+        ).json()
+    assert [figures(day) for day in answer["days"]] == direct
+    assert figures(answer["total"]) == tuple(map(sum, zip(*direct, strict=True)))
+    return Counter({day: total for day, (total, *_) in zip(days, direct, strict=True)})
+
+
+@pytest.mark.parametrize("zone", ["Asia/Jerusalem", "Asia/Kolkata"])
+def test_january_agrees_on_every_day(
+    database: Database[Document], zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_zone(zone, monkeypatch)
+    report = import_file(TECHNION, ROOT / "docs" / "mappings" / "technion.toml")
+    assert (report.inserted, report.rejected) == (31_359, 240)
+    by_day = agree(database, date(1998, 12, 31), date(1999, 2, 1))
+    assert by_day.total() == 31_359
+    assert by_day[date(1999, 1, 11)] == 0 or zone == "Asia/Kolkata"
+    local = ZoneInfo("Asia/Jerusalem")
+    moved = sum(
+        call["start_time"].astimezone(local).date() != call["start_time"].astimezone(ZoneInfo(zone)).date()
+        for call in database["calls"].find({}, {"start_time": 1})
+    )
+    assert moved == 0 if zone == "Asia/Jerusalem" else 3_300 < moved < 3_700
+
+
+def test_campaigns_agree_on_every_day(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> None:
+    use_zone("Asia/Kolkata", monkeypatch)
+    report = import_file(CAMPAIGNS, ROOT / "docs" / "mappings" / "uci_bank_marketing.toml")
+    assert (report.inserted, report.rejected) == (45_211, 0)
+    assert agree(database, date(2008, 5, 1), date(2010, 11, 30)).total() == 45_211
+    assert database["calls"].count_documents({"qualification_completed": True}) == 5_289
