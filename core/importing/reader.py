@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,8 @@ def check_columns(path: Path, source: Source, wanted: set[str]) -> None:
     present: dict[str, None] = {}
     with path.open("rb") as binary, open_text(binary, source) as text:
         if source.format == "csv":
-            present = dict.fromkeys(_header(csv_reader(_Lines(text, path, source.encoding), source), path))
+            reader = csv_reader(_Lines(text, path, source.encoding), source)
+            present = dict.fromkeys(_header(reader, path, source.encoding))
         else:
             for row in read_rows(text, source, path):
                 present |= dict.fromkeys(row.cells or ())
@@ -123,7 +125,7 @@ def _is_text(raw: str) -> bool:
 
 def _csv_rows(lines: _Lines, source: Source, path: Path) -> Iterator[Row]:
     reader = csv_reader(lines, source)
-    header = _header(reader, path)
+    header = _header(reader, path, source.encoding)
     lines.take()
     while True:
         first = lines.number + 1
@@ -148,13 +150,15 @@ def _quoting_problem(error: csv.Error, first: int, last: int) -> str:
     return f"is not valid CSV: {error}{where}"
 
 
-def _header(reader: Iterator[list[str]], path: Path) -> list[str]:
+def _header(reader: Iterator[list[str]], path: Path, encoding: str) -> list[str]:
     try:
-        header = [name.strip() for name in next(reader)]
+        header = [" ".join(name.split()) for name in next(reader)]
     except StopIteration:
         raise UserError(f"{path} is empty; its first line must name the columns") from None
     except csv.Error as error:
         raise UserError(f"{path}: the first line is not valid CSV: {error}") from None
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in "".join(header)):
+        raise UserError(f"{path} is not {encoding} text; name a CSV file, or set source.encoding")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise UserError(f"{path} has the column {twice[0]!r} twice; rename one")

@@ -33,6 +33,13 @@ def test_the_encoding_is_the_one_declared(files: Files, encoding: str) -> None:
     assert files.put(text.encode(encoding), mapping).calls()[0].call_id == "Müller-1"
 
 
+def test_a_line_break_in_a_column_name_counts_as_a_space(files: Files) -> None:
+    text = '"Call\r\nID",started,status,seconds\na,2024-10-24,completed,1\nb,bad,completed,1\n'
+    good, bad = files.put(text, SIMPLE.replace('"id"', '"Call ID"')).convert()
+    assert not isinstance(good, str)
+    assert bad == "4: start_time: 'bad' is not a time in the form iso"
+
+
 def test_bytes_of_another_encoding_cost_only_their_row(files: Files) -> None:
     text = b"id,started,status,seconds\nM\xfcller,2024-10-24,completed,1\nb,2024-10-24,completed,1\n"
     first, second = files.put(text).convert()
@@ -112,6 +119,7 @@ def test_lines_that_are_no_json_object_are_rejected(files: Files) -> None:
             f'source.format = "jsonl"\n{SIMPLE}',
             "{data} has no column 'started'; its columns are: id, status, seconds",
         ),
+        (b"\x7fELF\x00\xff,\n", SIMPLE, "{data} is not utf-8 text; name a CSV file, or set source.encoding"),
         ("x" * MAX_LINE, SIMPLE, "{data} has no end to line 1; is source.format right?"),
         (
             b"\x00\xd8\x00",
@@ -119,7 +127,15 @@ def test_lines_that_are_no_json_object_are_rejected(files: Files) -> None:
             "{data} is not utf-16 text; set source.encoding",
         ),
     ],
-    ids=["empty", "column twice", "no such column", "no row has the key", "endless line", "other encoding"],
+    ids=[
+        "empty",
+        "column twice",
+        "no such column",
+        "no row has the key",
+        "program",
+        "endless line",
+        "other encoding",
+    ],
 )
 def test_a_file_that_cannot_be_read_is_refused_in_one_line(
     files: Files, data: str | bytes, mapping: str, complaint: str
