@@ -22,6 +22,12 @@ _LIMITS: tuple[tuple[float, Bucket], ...] = (
     (24 * 366 * 3, "1W"),
 )
 """The longest period in hours that is still readable in each bucket; above all of them: months."""
+LEAST_FOR_PERCENTILES = 5
+LEAST_FOR_RATES = 10
+_RATES_OF = {
+    "n": ["answer_rate", "failure_rate", "error_rate"],
+    "completed": ["qualification_rate", "handoff_rate"],
+}
 _PERIOD = {"1D": "D", "1W": "W-SUN", "1MS": "M"}
 
 
@@ -129,3 +135,22 @@ def by_hour_of_week(calls: pd.DataFrame, zone: tzinfo) -> pd.DataFrame:
     local = calls["start_time"].dt.tz_convert(zone)
     counts = calls.groupby([local.dt.weekday.rename("weekday"), local.dt.hour.rename("hour")]).size()
     return counts.unstack(fill_value=0).reindex(index=range(7), columns=range(24), fill_value=0)
+
+
+def steady(frame: pd.DataFrame, least: int = LEAST_FOR_PERCENTILES) -> pd.DataFrame:
+    """The same frame with gaps where a bucket has too few calls to say anything.
+
+    Where no bucket has enough, all stay: a little is better than nothing.
+    """
+    few = frame["n"] < least
+    return frame if few.all() else frame.mask(few)
+
+
+def steady_rates(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame of ``rates`` with gaps where a rate is of too few calls to say anything."""
+    result = frame.copy()
+    for of, names in _RATES_OF.items():
+        few = frame[of] < LEAST_FOR_RATES
+        if not few.all():
+            result[names] = frame[names].mask(few)
+    return result

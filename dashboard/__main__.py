@@ -1,0 +1,111 @@
+"""``python -m dashboard``: the app with the settings of streamlit_config/config.toml.
+
+DASHBOARD_HOST and DASHBOARD_PORT say where it listens; STREAMLIT_* variables override any option.
+"""
+
+import gc
+import os
+import re
+import signal
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import streamlit as st
+
+from core.errors import UserError
+from core.settings import get_settings, is_loopback
+from core.storage.connection import close_all
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / "streamlit_config" / "config.toml"
+PREFIX = "STREAMLIT_"
+
+
+def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """``STREAMLIT_SERVER_MAX_UPLOAD_SIZE=5`` as ``server.maxUploadSize``, for every option there is."""
+    names = {
+        PREFIX + re.sub(r"([A-Z])", r"_\1", name.replace(".", "_")).upper(): name
+        for name in st.config.get_config_options()
+    }
+    found = {names[key]: value for key, value in environ.items() if key in names}
+    return {name: _typed(name, value) for name, value in found.items()}
+
+
+def _typed(name: str, value: str) -> Any:  # noqa: ANN401 (an option's own type)
+    kind = type(st.get_option(name))
+    if kind is bool:
+        return value.strip().lower() in {"1", "true", "yes", "on"}
+    try:
+        return kind(value) if kind in {int, float} else value
+    except ValueError:
+        variable = PREFIX + name.replace(".", "_").upper()
+        raise UserError(f"{variable} must be a number") from None
+
+
+def configuration() -> dict[str, Any]:
+    """The options to start with.
+
+    Raises:
+        UserError: the address is not of this machine alone, or a variable cannot be used.
+    """
+    settings = get_settings()
+    options = dict(_flat(tomllib.loads(CONFIG.read_text())))
+    options |= {"server.address": settings.dashboard_host, "server.port": settings.dashboard_port}
+    options |= _from_environment(os.environ)
+    address = str(options["server.address"])
+    if not is_loopback(address):
+        raise UserError(
+            f"DASHBOARD_HOST is {address}, but without sign-in the dashboard serves this machine only: "
+            "set it to 127.0.0.1, and reach it from elsewhere through an SSH tunnel"
+        )
+    return options
+
+
+@asynccontextmanager
+async def _warm(_app: st.App) -> AsyncIterator[None]:
+    """Load what every page needs, then take it out of the collector's sight: it runs after each script."""
+    import dashboard.panels  # noqa: PLC0415 (in the server, before the first reader)
+    import dashboard.queries  # noqa: F401, PLC0415
+
+    gc.collect()
+    gc.freeze()
+    yield
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def main() -> int:
+    """Serve until Ctrl-C or SIGTERM; 2 where the configuration cannot be used."""
+    try:
+        options = configuration()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    # Uvicorn ends in order and then raises the signal again.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        st.App(ROOT / "dashboard" / "app.py", lifespan=_warm).run(config=options)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        close_all()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""The app's entry: settings of the page, navigation, and the filters that hold on every page."""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    # `streamlit run` looks for modules beside this file; core and dashboard lie one folder up.
+    sys.path.insert(0, str(ROOT))
+
+from core.settings import is_loopback  # noqa: E402
+from dashboard import filters, queries, theme  # noqa: E402
+
+PAGES = [
+    st.Page(ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
+    st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
+]
+
+
+def _languages() -> list[str]:
+    """Stored languages; a link's own one stays choosable while the database is away."""
+    try:
+        known = queries.ask("languages", queries.languages).value
+    except queries.StoreAwayError:
+        known = []
+    return known or [value.lower() for value in st.query_params.get_all("language")]
+
+
+def main() -> None:
+    """Draw the frame and run the chosen page."""
+    st.set_page_config(
+        "Voice agent monitoring",
+        str(ROOT / "dashboard" / "static" / "icon.png"),
+        layout="wide",
+        initial_sidebar_state=220,
+    )
+    theme.apply_style()
+    address = st.get_option("server.address")
+    if not (address and is_loopback(address)):
+        st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
+        st.stop()
+    page = st.navigation({"Voice agent": PAGES})
+    with st.container(
+        key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.title(page.title, anchor=False, width="content")
+        st.toggle("Pause", key="pause", help="Stop the page from renewing itself")
+    filters.bar(_languages())
+    page.run()
+
+
+main()

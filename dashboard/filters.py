@@ -1,0 +1,179 @@
+"""The period and the filters that hold on every page, kept in the URL."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any
+
+import streamlit as st
+
+from core.aggregation.calls import CallFilters
+from core.aggregation.series import Bucket, bucket_for, bucket_start
+from core.clock import day_bounds, local_today
+from core.models.metrics import CallStatus, Direction
+from dashboard import formats
+
+CUSTOM = "custom"
+DEFAULT_PERIOD = "24h"
+EARLIEST = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A period that ends now; its figures move on every ``step`` seconds."""
+
+    words: str
+    length: timedelta
+    step: int
+
+
+PRESETS = {
+    "15m": Preset("15 minutes", timedelta(minutes=15), 5),
+    "1h": Preset("hour", timedelta(hours=1), 5),
+    "24h": Preset("24 hours", timedelta(hours=24), 5),
+    "7d": Preset("7 days", timedelta(days=7), 15),
+    "30d": Preset("30 days", timedelta(days=30), 60),
+    "90d": Preset("90 days", timedelta(days=90), 60),
+}
+_LABELS: dict[str, dict[str, str]] = {
+    "direction": {str(value): value.title() for value in Direction},
+    "status": {str(value): value.replace("_", " ").capitalize() for value in CallStatus},
+}
+
+
+@dataclass(frozen=True)
+class Window:
+    """A period to look at, half open, in UTC, the one of equal length before it, and the bucket of charts."""
+
+    start: datetime
+    end: datetime
+    before: datetime
+    bucket: Bucket
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the reader chose."""
+
+    period: str
+    first: date
+    last: date
+    filters: CallFilters
+
+    @property
+    def words(self) -> str:
+        """The period for a sentence: ``last 24 hours``, ``1 Jan 1999 to 31 Jan 1999``."""
+        if self.period != CUSTOM:
+            return f"last {PRESETS[self.period].words}"
+        if self.first == self.last:
+            return formats.day(self.first)
+        return f"{formats.day(self.first)} to {formats.day(self.last)}"
+
+    @property
+    def before_words(self) -> str:
+        """The period before, in a few letters."""
+        return f"vs {self.period} before" if self.period != CUSTOM else "vs days before"
+
+    def window(self, now: datetime, zone: tzinfo, every: int = 0) -> Window:
+        """The period as of ``now``; it moves on every ``every`` seconds or the preset's step if longer."""
+        if self.period == CUSTOM:
+            start, _ = day_bounds(self.first, zone)
+            _, end = day_bounds(self.last, zone)
+            elapsed = max(min(end, _round_up(now, 60)) - start, timedelta(0)) or end - start
+            return Window(start, end, start - elapsed, bucket_for(start, end))
+        preset = PRESETS[self.period]
+        end = _round_up(now, max(every, preset.step))
+        bucket = bucket_for(end - preset.length, end)
+        # From a whole bucket on: the first bar of a chart is complete and charts and figures agree.
+        start = bucket_start(end - preset.length, bucket, zone).astimezone(UTC)
+        return Window(start, end, start - (end - start), bucket)
+
+
+def _round_up(moment: datetime, seconds: int) -> datetime:
+    return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, UTC)
+
+
+def label(name: str, value: str) -> str:
+    """A value of direction, status or language as people read it."""
+    return _LABELS.get(name, {}).get(value) or value.replace("_", " ").capitalize()
+
+
+def _accept_plain_values(languages: list[str]) -> None:
+    """Let links carry stored values (``status=no_answer``): the URL of a filter holds its label."""
+    values = {name: list(labels) for name, labels in _LABELS.items()} | {"language": languages}
+    plain = {name: st.query_params[name] for name in values if name in st.query_params}
+    changed = {name: label(name, value) for name, value in plain.items() if value in values[name]}
+    if changed:
+        st.query_params.update(changed)
+        st.rerun()
+
+
+def _choice(name: str, values: list[str], everything: str) -> None:
+    st.selectbox(
+        name.capitalize(),
+        values,
+        index=None,
+        format_func=lambda value: label(name, value),
+        placeholder=everything,
+        key=name,
+        bind="query-params",
+        label_visibility="collapsed",
+        width=165,
+    )
+
+
+def _day_input(text: str, key: str, default: date) -> None:
+    st.date_input(
+        text,
+        value=default,
+        label_visibility="collapsed",
+        min_value=EARLIEST,
+        max_value=local_today() + timedelta(days=366),
+        format="DD/MM/YYYY",
+        required=True,
+        key=key,
+        bind="query-params",
+        width=165,
+    )
+
+
+def bar(languages: list[str]) -> None:
+    """Draw the filters; every page's script comes after it."""
+    _accept_plain_values(languages)
+    with st.container(key="filters", horizontal=True, vertical_alignment="center", gap="small"):
+        st.segmented_control(
+            "Period",
+            [*PRESETS, CUSTOM],
+            default=DEFAULT_PERIOD,
+            required=True,
+            key="period",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        _choice("direction", list(_LABELS["direction"]), "All directions")
+        _choice("language", languages, "All languages")
+        _choice("status", list(_LABELS["status"]), "All outcomes")
+        if st.session_state["period"] == CUSTOM:
+            _day_input("From", "from", local_today() - timedelta(days=6))
+            _day_input("To", "to", local_today())
+
+
+def selected() -> Selection:
+    """What the filters say now; days given the wrong way round are swapped."""
+    state: Any = st.session_state
+    period = state.get("period") or DEFAULT_PERIOD
+    today = local_today()
+    first, last = sorted((state.get("from") or today, state.get("to") or today))
+    chosen = CallFilters(state.get("direction"), state.get("language"), state.get("status"))
+    if period != CUSTOM:
+        first = last = EARLIEST
+    return Selection(period, first, last, chosen)
+
+
+def show_days(first: date, last: date) -> None:
+    """A button's action: look at these days."""
+    st.session_state.update({"period": CUSTOM, "from": first, "to": last})
+
+
+def clear_filters() -> None:
+    """A button's action: all calls of the period."""
+    st.session_state.update({"direction": None, "language": None, "status": None})

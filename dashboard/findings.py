@@ -1,0 +1,64 @@
+"""One sentence for each chart: what the reader should see in it."""
+
+import pandas as pd
+
+from core.aggregation.definitions import LATENCY_LIMIT_MS, Unit
+from core.aggregation.series import Bucket
+from core.models.metrics import CallSummary, Percentiles
+from dashboard import formats
+from dashboard.charts import WEEKDAYS, bucket_words
+
+
+def moment(at: pd.Timestamp, bucket: Bucket) -> str:
+    """A bucket in a sentence: ``Tue 24 Nov 11:00``, ``24 Nov 2026``."""
+    if bucket in {"1D", "1W", "1MS"}:
+        return formats.day(at.date())
+    return f"{at:%a %-d %b %H:%M}"
+
+
+def busiest(frame: pd.DataFrame, bucket: Bucket) -> str:
+    """The bucket with the most calls."""
+    totals = frame.sum(axis=1).to_numpy()
+    at = pd.DatetimeIndex(frame.index)[int(totals.argmax())]
+    return f"Busiest {bucket_words(bucket)}: {moment(at, bucket)} with {totals.max():,} calls"
+
+
+def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket) -> str:
+    """The period's 95th percentile and how often it was above the limit."""
+    buckets = int(frame["p95"].notna().sum())
+    over = int((frame["p95"] > LATENCY_LIMIT_MS).sum())
+    word = bucket_words(bucket)
+    times = f"{over} of {buckets} {word}s" if word.isalpha() else f"{over} of {buckets} times {word}"
+    return f"p95 {formats.number(spread.p95, 'ms')} · over the limit in {times} · {coverage(spread)}"
+
+
+def coverage(spread: Percentiles) -> str:
+    """How many calls carry the value."""
+    share = "" if spread.coverage == 1 else f" ({formats.number(spread.coverage, 'share')} of calls)"
+    return f"n {spread.n:,}{share}"
+
+
+def spread_of(spread: Percentiles, unit: Unit) -> str:
+    """Median, 95th percentile and the longest."""
+    return (
+        f"Half the calls are below {formats.number(spread.p50, unit)}, 95 % below "
+        f"{formats.number(spread.p95, unit)} · longest {formats.number(spread.max, unit)} "
+        f"· {coverage(spread)}"
+    )
+
+
+def mood(summary: CallSummary) -> str:
+    """Mean sentiment and the share of negative calls."""
+    counts = summary.sentiment
+    n = counts.negative + counts.neutral + counts.positive
+    return (
+        f"Mean {formats.number(counts.mean, 'score')} · negative {counts.negative / n:.1%}, "
+        f"neutral {counts.neutral / n:.1%}, positive {counts.positive / n:.1%} · n {n:,}"
+    ).replace("%", " %")
+
+
+def busiest_hour(hours: pd.DataFrame) -> str:
+    """The hour of the week with the most calls."""
+    counts = hours.to_numpy()
+    weekday, hour = divmod(int(counts.argmax()), counts.shape[1])
+    return f"Busiest: {WEEKDAYS[weekday]} {hour:02d}:00 to {hour:02d}:59 with {counts.max():,} calls"

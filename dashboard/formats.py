@@ -1,0 +1,81 @@
+"""Figures, times and foreign text as people read them."""
+
+import re
+from datetime import date, datetime, timedelta, tzinfo
+
+from core.aggregation.definitions import Unit
+
+NONE = "\N{EN DASH}"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&])")
+
+
+def number(value: float | None, unit: Unit) -> str:
+    """A figure with its unit: ``1,204``, ``94.0 %``, ``812 ms``, ``3:05``, ``0.21``; a dash for none."""
+    if value is None or value != value:  # noqa: PLR0124 (NaN is not equal to itself)
+        return NONE
+    match unit:
+        case "share":
+            return f"{100 * value:.1f} %"
+        case "ms":
+            return f"{value:,.0f} ms"
+        case "s":
+            return duration(value)
+        case "score":
+            return f"{value:+.2f}"
+        case "calls":
+            return f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds: ``3:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def change(now: float, before: float, unit: Unit) -> str:
+    """How far a figure moved, signed: per cent of a count, percentage points of a share, else its unit."""
+    if unit == "calls":
+        return f"{100 * (now - before) / before:+.1f} %" if before else f"{now - before:+,.0f}"
+    if unit == "share":
+        return f"{100 * (now - before):+.1f} pp"
+    return f"{now - before:+,.0f} {unit}"
+
+
+def is_still(text: str) -> bool:
+    """Whether a change rounds to nothing."""
+    return not re.search(r"[1-9]", text)
+
+
+def zone_name(moment: datetime, zone: tzinfo) -> str:
+    """The zone as people know it: ``IST, UTC+05:30``."""
+    local = moment.astimezone(zone)
+    offset = f"UTC{local.isoformat()[-6:]}" if local.utcoffset() else "UTC"
+    name = local.tzname() or ""
+    return f"{name}, {offset}" if name.isalpha() and name != offset else offset
+
+
+def clock(moment: datetime, zone: tzinfo, now: datetime) -> str:
+    """A local time, as short as can be: ``18:32``, ``23 Nov 18:32``, ``31 Jan 1999 18:32``."""
+    local, today = moment.astimezone(zone), now.astimezone(zone).date()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    return f"{local:%-d %b %H:%M}" if local.year == today.year else f"{local:%-d %b %Y %H:%M}"
+
+
+def day(moment: date) -> str:
+    """A day: ``31 Jan 1999``."""
+    return f"{moment:%-d %b %Y}"
+
+
+def ago(since: timedelta) -> str:
+    """How long ago: ``12 s ago``, ``5 min ago``, ``3 h ago``, ``2 days ago``."""
+    seconds = max(0, int(since.total_seconds()))
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size or (seconds >= size and unit != "days"):
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def plain(text: str) -> str:
+    """Foreign text for a Markdown element: shown as it is, nothing in it takes effect."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))

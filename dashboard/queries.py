@@ -1,0 +1,172 @@
+"""Cached questions to core.aggregation, and what to show while the database is away.
+
+The caches hold results, never frames of calls, and are shared by all readers of the same view.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import pandas as pd
+import streamlit as st
+from pymongo.errors import PyMongoError
+
+from core.aggregation import distributions, extent, live, series
+from core.aggregation.calls import CallFilters, load_calls
+from core.aggregation.definitions import LATENCIES
+from core.aggregation.summary import summarise
+from core.alerting.state import active_alerts
+from core.clock import utc_now
+from core.errors import UserError
+from core.models.alerts import Alert
+from core.models.metrics import CallSummary
+from core.settings import get_settings
+from core.storage import get_sync_database
+from core.storage.connection import unavailable_text
+from dashboard.filters import Window
+
+ANSWERS_KEPT = 64
+PAUSE_AFTER_FAILURE_SECONDS = 4.0
+
+
+class StoreAwayError(Exception):
+    """The database does not answer and nothing seen earlier can stand in; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a period and of the one before it, and their course over the period."""
+
+    now: CallSummary
+    before: CallSummary
+    course: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Course:
+    """Volume and latency over a period, one row a bucket."""
+
+    outcome: pd.DataFrame
+    latency: dict[str, pd.DataFrame]
+    summary: CallSummary
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything the Analytics page draws."""
+
+    summary: CallSummary
+    volume: dict[str, pd.DataFrame]
+    rates: pd.DataFrame
+    percentiles: dict[str, pd.DataFrame]
+    durations: pd.DataFrame
+    sentiment: pd.DataFrame
+    hours: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Signs of life: of the calls, of the scheduler, and the alerts that fire."""
+
+    newest_call: datetime | None
+    heartbeat: live.Heartbeat | None
+    alerts: list[Alert]
+
+
+@st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
+def figures(window: Window, filters: CallFilters) -> Figures:
+    """The key figures of a period beside the one before."""
+    database, zone = get_sync_database(), get_settings().tz
+    calls = load_calls(database, window.start, window.end, filters=filters)
+    before = load_calls(database, window.before, window.start, filters=filters)
+    span = (window.start, window.end, window.bucket, zone)
+    rows = series.steady_rates(series.rates(calls, *span))
+    for field in LATENCIES:
+        rows[field] = series.steady(series.percentile_series(calls, field, *span))["p95"]
+    return Figures(summarise(calls), summarise(before), rows)
+
+
+@st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
+def course(window: Window, filters: CallFilters) -> Course:
+    """Volume by outcome and the latencies' percentiles over a period."""
+    zone = get_settings().tz
+    calls = load_calls(get_sync_database(), window.start, window.end, filters=filters)
+    span = (window.start, window.end, window.bucket, zone)
+    latency = {field: series.percentile_series(calls, field, *span) for field in LATENCIES}
+    return Course(series.volume(calls, "status", *span), latency, summarise(calls))
+
+
+@st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
+def analysis(window: Window, filters: CallFilters) -> Analysis:
+    """Volume, rates, percentiles and distributions of a period."""
+    zone = get_settings().tz
+    calls = load_calls(get_sync_database(), window.start, window.end, filters=filters)
+    span = (window.start, window.end, window.bucket, zone)
+    return Analysis(
+        summary=summarise(calls),
+        volume={by: series.volume(calls, by, *span) for by in ("direction", "status")},
+        rates=series.rates(calls, *span),
+        percentiles={
+            field: series.percentile_series(calls, field, *span) for field in (*LATENCIES, "duration_seconds")
+        },
+        durations=distributions.duration_histogram(calls),
+        sentiment=distributions.sentiment_histogram(calls),
+        hours=series.by_hour_of_week(calls, zone),
+    )
+
+
+@st.cache_data(ttl=3, show_spinner=False)
+def pulse() -> Pulse:
+    """Newest call, scheduler and alerts, at most 3 s old."""
+    database = get_sync_database()
+    return Pulse(
+        extent.newest_call_start(database), live.scheduler_heartbeat(database), active_alerts(database)
+    )
+
+
+@st.cache_data(ttl=120, show_spinner=False)
+def languages() -> list[str]:
+    """The languages that calls are stored in."""
+    return extent.languages(get_sync_database())
+
+
+Question = ParamSpec("Question")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Result]):
+    """A result, and since when it is out of date because the database is away."""
+
+    value: Result
+    stale_since: datetime | None = None
+
+
+_down: dict[str, Any] = {"until": 0.0, "why": ""}
+
+
+def ask(
+    selection: object, query: Callable[Question, Result], *args: Question.args, **kwargs: Question.kwargs
+) -> Answer[Result]:
+    """The answer to a cached query; while the database is away, the last one for the same selection.
+
+    Raises:
+        StoreAwayError: the database is away and this reader has not yet seen this selection.
+    """
+    seen: dict[Any, Any] = st.session_state.setdefault("seen", {})
+    if time.monotonic() >= _down["until"]:
+        try:
+            result = query(*args, **kwargs)
+        except (PyMongoError, UserError) as error:
+            why = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
+            # Others need not wait for the same time-out: a page asks several times.
+            _down.update(until=time.monotonic() + PAUSE_AFTER_FAILURE_SECONDS, why=why)
+        else:
+            seen[query] = (selection, result, utc_now())
+            return Answer(result)
+    for_selection, result, at = seen.get(query, (None, None, None))
+    if at and for_selection == selection:
+        return Answer(result, stale_since=at)
+    raise StoreAwayError(_down["why"])

@@ -1,0 +1,118 @@
+"""Colours, one for each meaning, and the few rules of style that Streamlit has no setting for.
+
+The hues are Okabe and Ito's, told apart by colour-blind people too; severities also carry an icon and a word.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import streamlit as st
+
+Mode = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The colours of charts on a light or a dark ground."""
+
+    text: str
+    muted: str
+    grid: str
+    surface: str
+    neutral: str
+    accent: str
+    colours: dict[str, str]
+
+
+_LIGHT = Palette(
+    text="#16191C",
+    muted="#565E68",
+    grid="#E4E7EB",
+    surface="#FFFFFF",
+    neutral="#9AA3AE",
+    accent="#0072B2",
+    colours={
+        "completed": "#0072B2",
+        "failed": "#D55E00",
+        "no_answer": "#B4BCC6",
+        "outbound": "#0072B2",
+        "inbound": "#E69F00",
+        "answer_rate": "#0072B2",
+        "failure_rate": "#D55E00",
+        "error_rate": "#A8527F",
+        "qualification_rate": "#009E73",
+        "handoff_rate": "#B87A00",
+        "p50": "#4A9CCB",
+        "p90": "#0072B2",
+        "p95": "#D55E00",
+        "p99": "#A8527F",
+        "negative": "#D55E00",
+        "neutral": "#B4BCC6",
+        "positive": "#009E73",
+    },
+)
+_DARK = Palette(
+    text="#E8EAED",
+    muted="#A6AEB8",
+    grid="#2C333B",
+    surface="#14181C",
+    neutral="#7C8691",
+    accent="#56B4E9",
+    colours={
+        "completed": "#56B4E9",
+        "failed": "#F0803C",
+        "no_answer": "#66707B",
+        "outbound": "#56B4E9",
+        "inbound": "#E69F00",
+        "answer_rate": "#56B4E9",
+        "failure_rate": "#F0803C",
+        "error_rate": "#D98DB5",
+        "qualification_rate": "#2BC49A",
+        "handoff_rate": "#E69F00",
+        "p50": "#A9D8F3",
+        "p90": "#56B4E9",
+        "p95": "#F0803C",
+        "p99": "#D98DB5",
+        "negative": "#F0803C",
+        "neutral": "#66707B",
+        "positive": "#2BC49A",
+    },
+)
+_PALETTES: dict[Mode, Palette] = {"light": _LIGHT, "dark": _DARK}
+
+SEVERITY_BADGES = {
+    "critical": ("red", ":material/error:", "Critical"),
+    "warning": ("orange", ":material/warning:", "Warning"),
+    "info": ("blue", ":material/info:", "Info"),
+}
+
+_STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { max-width: 1600px; padding-left: 2.5rem; padding-right: 2.5rem; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
+}
+.st-key-kpis { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 0.75rem; }
+@media (max-width: 1000px) { .st-key-kpis { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+.st-key-kpis > * { width: auto !important; min-width: 0; height: 100%; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+[data-testid="stTable"] { overflow-x: auto; }
+[data-testid="stTable"] [data-testid="stMarkdownContainer"] { max-width: none; }
+[class*="st-key-chart-"] h5 { padding: 0; margin: 0; }
+</style>
+"""
+
+
+def mode() -> Mode:
+    """Whether the reader's browser shows the light or the dark theme."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def palette_of(name: Mode) -> Palette:
+    """The chart colours of a theme."""
+    return _PALETTES[name]
+
+
+def apply_style() -> None:
+    """Put the rules of style on the page."""
+    st.html(_STYLE)
