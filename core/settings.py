@@ -41,6 +41,16 @@ CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
 
 
+def _octal(value: object) -> object:
+    try:
+        return int(value, 8) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("must be octal permissions, for example 0640") from None
+
+
+FileMode = Annotated[int, Field(ge=0o200, le=0o777), BeforeValidator(_octal)]
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address can only be reached from this machine."""
     if host == "localhost":
@@ -85,6 +95,10 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")
     log_file: Path | None = Field(
         default=None, description="File that log lines are appended to; else stdout"
+    )
+    log_file_mode: FileMode = Field(
+        default=0o600,
+        description="Permissions of a LOG_FILE that is created, octal; 0640 lets its group read",
     )
 
     smtp_server: str | None = Field(default=None, description="Mail server for alerts")

@@ -1,0 +1,1 @@
+"""Behind core.logging_config: a record becomes a masked JSON line, written by one background thread."""

@@ -1,0 +1,29 @@
+"""The stdlib handler that hands records to the writer."""
+
+import logging
+
+from core.logs.record import capture
+from core.logs.writer import LogWriter
+
+_UNREADABLE = "dropped {} log lines: their records could not be read"
+
+
+class WriterHandler(logging.Handler):
+    """Queues each record for the background writer; never blocks, never raises."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Queue the record; without the stdlib's lock, which the queue does not need."""
+        try:
+            if self.filter(record):
+                self._writer.put(capture(record))
+        except Exception:  # noqa: BLE001 - logging must not break its caller
+            self._writer.lose(1, _UNREADABLE)
+        return True
+
+    def flush(self) -> None:
+        """Wait until everything logged so far is written, at most 5 s."""
+        self._writer.flush()

@@ -1,0 +1,125 @@
+"""Copies of logged values as plain JSON data, taken at the call: what changes later is not logged."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from enum import Enum
+from numbers import Integral, Real
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+MAX_TEXT = 32_768
+"""Characters of one logged text; the rest is cut off and counted."""
+_MAX_DEPTH = 16
+_MAX_NODES = 2_000
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+_READY = (bool, type(None), float, datetime, date, time, UUID)
+
+
+def cut(text: str) -> str:
+    """The text, at most MAX_TEXT characters of it with a note of how many are missing."""
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[:MAX_TEXT]}… [{len(text) - MAX_TEXT} more characters]"
+
+
+def safe_repr(value: object) -> str:
+    """The repr of anything; never raises."""
+    try:
+        return cut(repr(value))
+    except Exception:  # noqa: BLE001 - a foreign __repr__ may raise anything
+        return f"[unprintable {type(value).__name__}]"
+
+
+def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Named values as plain data; never raises."""
+    return {key: plain(value) for key, value in fields.items()}
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - JSON data
+    """A copy of a value as JSON data, bounded in size and depth; never raises."""
+    kind = type(value)
+    if kind is str and len(value) <= MAX_TEXT:  # type: ignore[arg-type]  # kind is str
+        return value
+    if kind in _READY or (kind is int and _SMALLEST <= value <= _LARGEST):  # type: ignore[operator]  # an int
+        return value
+    try:
+        return _Copy().of(value, 0)
+    except Exception:  # noqa: BLE001 - foreign containers may raise anything
+        return safe_repr(value)
+
+
+class _Copy:
+    """One bounded walk through a nested value."""
+
+    def __init__(self) -> None:
+        self._nodes_left = _MAX_NODES
+        self._open: set[int] = set()
+
+    def of(self, value: object, depth: int) -> Any:  # noqa: ANN401 - JSON data
+        self._nodes_left -= 1
+        children = _children(value)
+        if children is None:
+            return _leaf(value)
+        if depth >= _MAX_DEPTH or self._nodes_left <= 0:
+            return "[too large to log]"
+        if id(value) in self._open:
+            return "[circular]"
+        self._open.add(id(value))
+        try:
+            return self._container(children, depth + 1)
+        finally:
+            self._open.discard(id(value))
+
+    def _container(self, children: Mapping[Any, Any] | list[Any], depth: int) -> Any:  # noqa: ANN401 - JSON data
+        if isinstance(children, list):
+            kept = [self.of(item, depth) for item in children[: max(self._nodes_left, 0)]]
+            return kept if len(kept) == len(children) else [*kept, f"[{len(children) - len(kept)} more]"]
+        copy: dict[str, Any] = {}
+        for count, (key, item) in enumerate(children.items()):
+            if self._nodes_left <= 0:
+                copy["…"] = f"[{len(children) - count} more]"
+                break
+            copy[key if type(key) is str else _key(key)] = self.of(item, depth)
+        return copy
+
+
+def _children(value: object) -> Mapping[Any, Any] | list[Any] | None:
+    """What a container holds, as a copy that other threads cannot change; None for a single value."""
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.repr}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        items: Iterable[Any] = value
+        return list(items)
+    return None
+
+
+def _key(key: object) -> str:
+    return cut(str.__str__(key)) if isinstance(key, str) else safe_repr(key)
+
+
+def _leaf(value: object) -> Any:  # noqa: ANN401 - JSON data
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, str):
+        return cut(str.__str__(value))
+    return value if isinstance(value, _READY) else _foreign(value)
+
+
+def _foreign(value: object) -> int | float | str:
+    if isinstance(value, Integral):
+        number = int(value)
+        return number if _SMALLEST <= number <= _LARGEST else safe_repr(number)
+    if isinstance(value, Real):
+        return float(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return cut(bytes(value[: MAX_TEXT + 1]).decode("utf-8", "backslashreplace"))
+    if type(value).__module__ in {"decimal", "pathlib", "ipaddress", "datetime"}:
+        return str(value)
+    return safe_repr(value)

@@ -1,0 +1,1 @@
+"""Keeping what identifies or authenticates a person out of sight."""
