@@ -1,0 +1,1 @@
+"""Alert rules, their evaluation, the state of each alert, and delivery."""

@@ -1,0 +1,154 @@
+"""Alerting: what the agent calls to send an alert, and the scheduler to check the rules."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
+
+from core.alerting.check import CheckReport, check_alerts
+from core.alerting.delivery import CHANNEL_NAMES, Delivery, configured_channels, send_everywhere
+from core.alerting.message import alert_message
+from core.alerting.rules import load_rules
+from core.alerting.state import AlertStore, active_alerts_async, fingerprint
+from core.clock import to_utc, utc_now
+from core.errors import UserError
+from core.logging_config import get_logger
+from core.models.alerts import Alert, AlertState, Severity
+from core.settings import get_settings
+from core.storage.connection import Document, database_for_loop
+
+__all__ = ["AlertService", "CheckReport", "check_and_send_alerts"]
+
+_logger = get_logger("alerting")
+MAX_TYPE_LENGTH = 128
+
+
+async def check_and_send_alerts(
+    db: AsyncDatabase[Document] | None = None, at: datetime | None = None, dry_run: bool = False
+) -> CheckReport:
+    """Check the alert rules as of ``at`` (default: now) and send what is due.
+
+    Args:
+        db: a PyMongo ``AsyncDatabase``; None for the configured one.
+        at: replays history: calls, state and times are as of this moment; messages are really sent.
+        dry_run: only say what would be sent; send and store nothing.
+
+    Raises:
+        UserError: ALERT_RULES_FILE cannot be used.
+        PyMongoError: the store is away.
+    """
+    settings = get_settings()
+    return await check_alerts(
+        database_for_loop(db),
+        to_utc(at) if at else to_utc(utc_now()),
+        rules=load_rules(settings.alert_rules_file),
+        channels=configured_channels(settings),
+        dry_run=dry_run,
+    )
+
+
+class AlertService:
+    """Sends alerts of the agent's own and tells which alerts are active.
+
+    ``db`` is a PyMongo ``AsyncDatabase``, or nothing: the configured one.
+    """
+
+    def __init__(self, db: AsyncDatabase[Document] | None = None) -> None:
+        self._db = db
+
+    async def send_alert(
+        self,
+        alert_type: str,
+        severity: Severity | str,
+        message: str,
+        current_value: float | None = None,
+        threshold_value: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> dict[str, bool]:
+        """Send an alert now; for each channel whether it arrived (False where it is not set up).
+
+        It is active until four hours pass without the same ``alert_type`` being sent again. Neither a
+        channel nor a database that is away raises: both are logged.
+
+        Raises:
+            UserError: an argument cannot be used.
+        """
+        values = {"current_value": current_value, "threshold_value": threshold_value}
+        alert = _custom_alert(alert_type, severity, message, values, metadata)
+        deliveries = await _send(alert)
+        alert.channels = {name: delivery.reached for name, delivery in deliveries.items()}
+        await self._keep(alert)
+        return _answer(alert.channels)
+
+    async def send_test_alert(self) -> dict[str, bool]:
+        """Send a test message to every channel; whether every recipient got it. Nothing is stored."""
+        text = "This is a test: alerts of the voice agent reach you here."
+        deliveries = await _send(_custom_alert("test", Severity.INFO, text))
+        return _answer({name: delivery.complete for name, delivery in deliveries.items()})
+
+    async def get_active_alerts(self) -> list[Alert]:
+        """The alerts that fire, the worst first.
+
+        Raises:
+            PyMongoError: the store is away.
+        """
+        return await active_alerts_async(database_for_loop(self._db))
+
+    async def _keep(self, alert: Alert) -> None:
+        try:
+            await AlertStore(database_for_loop(self._db)).keep_custom(alert)
+        except (PyMongoError, UserError, OverflowError) as error:
+            _logger.error(  # noqa: TRY400 (the reason is enough, the traceback is the driver's)
+                "Alert was sent but not stored",
+                extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
+            )
+
+
+async def _send(alert: Alert) -> dict[str, Delivery]:
+    channels = configured_channels(get_settings())
+    if not channels:
+        _logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
+    return await send_everywhere(channels, alert_message(alert))
+
+
+def _answer(results: Mapping[str, bool]) -> dict[str, bool]:
+    return dict.fromkeys(CHANNEL_NAMES, False) | dict(results)
+
+
+def _custom_alert(
+    alert_type: str,
+    severity: Severity | str,
+    message: str,
+    values: Mapping[str, float | None] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Alert:
+    if not isinstance(alert_type, str) or not 0 < len(alert_type.strip()) <= MAX_TYPE_LENGTH:
+        raise UserError(f"alert_type must be a text of 1 to {MAX_TYPE_LENGTH} characters")
+    if not isinstance(message, str) or not message.strip():
+        raise UserError("message must say something; an empty one is not delivered")
+    if severity not in list(Severity):
+        raise UserError(f"severity {severity!r} is unknown; use one of {', '.join(Severity)}")
+    now = to_utc(utc_now())
+    try:
+        return Alert(
+            id=fingerprint("custom", alert_type),
+            alert_type=alert_type,
+            name=alert_type,
+            severity=Severity(severity),
+            state=AlertState.FIRING,
+            message=message.strip(),
+            started_at=now,
+            updated_at=now,
+            # What JSON cannot say is kept as text, so that any value can be sent and stored.
+            metadata=json.loads(json.dumps(dict(metadata or {}), default=str)),
+            **dict(values or {}),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{first['loc'][0]}: {first['msg']}") from None
+    except (TypeError, ValueError) as error:
+        raise UserError(f"metadata cannot be written as JSON: {error}") from None

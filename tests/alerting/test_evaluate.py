@@ -1,0 +1,107 @@
+"""The verdict of a rule, case by case."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+
+from core.aggregation.calls import frame_of
+from core.alerting.evaluate import Verdict, evaluate, window
+from core.alerting.message import quantity, sentence
+from core.alerting.rules import BUILT_IN_RULES
+from core.models.alerts import AlertRule
+
+AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
+FAILURES, ERRORS, LATENCY = BUILT_IN_RULES
+
+
+def calls(
+    total: int, failed: int = 0, with_error: int = 0, asr: list[float] | None = None, tts: float | None = None
+) -> pd.DataFrame:
+    """A frame of calls, the first of them failed, with an error, with these ASR latencies."""
+    asr = asr or []
+    return frame_of(
+        {
+            "_id": str(number),
+            "start_time": AT,
+            "end_time": AT,
+            "status": "failed" if number < failed else "completed",
+            "direction": "outbound",
+            "language": "hindi",
+            "has_error": number < with_error,
+            "asr_latency_ms": asr[number] if number < len(asr) else None,
+            "tts_latency_ms": tts,
+        }
+        for number in range(total)
+    )
+
+
+def verdict(rule: AlertRule, frame: pd.DataFrame) -> Verdict:
+    return evaluate(rule, frame, AT - timedelta(minutes=15), AT).verdict
+
+
+@pytest.mark.parametrize(
+    ("rule", "frame", "expected"),
+    [
+        (FAILURES, calls(0), Verdict.TOO_FEW),
+        (FAILURES, calls(4, failed=4), Verdict.TOO_FEW),
+        (FAILURES, calls(5, failed=1), Verdict.BREACH),
+        (FAILURES, calls(10, failed=1), Verdict.OK),
+        (FAILURES, calls(250, failed=25), Verdict.OK),
+        (FAILURES, calls(250, failed=26), Verdict.BREACH),
+        (FAILURES, calls(50), Verdict.OK),
+        (ERRORS, calls(20, with_error=1), Verdict.OK),
+        (ERRORS, calls(100, with_error=5), Verdict.OK),
+        (ERRORS, calls(100, with_error=6), Verdict.BREACH),
+        (LATENCY, calls(50), Verdict.TOO_FEW),
+        (LATENCY, calls(4, tts=9000), Verdict.TOO_FEW),
+        (LATENCY, calls(5, tts=2000), Verdict.OK),
+        (LATENCY, calls(5, tts=2000.1), Verdict.BREACH),
+        (LATENCY, calls(20, asr=[300] * 19 + [9000]), Verdict.OK),
+        (LATENCY, calls(20, asr=[300] * 18 + [9000] * 2), Verdict.BREACH),
+        (LATENCY, calls(20, asr=[9000] * 4, tts=300), Verdict.OK),
+    ],
+)
+def test_verdicts(rule: AlertRule, frame: pd.DataFrame, expected: Verdict) -> None:
+    """Strictly above fires; exactly on the limit does not; too few calls say nothing."""
+    assert verdict(rule, frame) == expected
+
+
+@pytest.mark.parametrize("total", [10, 30, 70, 110, 250, 990])
+@pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7])
+def test_a_share_equal_to_its_limit_never_fires(total: int, threshold: float) -> None:
+    """Whatever floating point makes of 0.1, 0.3 and 0.7."""
+    rule = FAILURES.model_copy(update={"threshold": threshold})
+    share = round(total * threshold)
+    assert verdict(rule, calls(total, failed=share)) == Verdict.OK
+    assert verdict(rule, calls(total, failed=share + 1)) == Verdict.BREACH
+
+
+def test_the_worse_of_the_two_latencies_is_named() -> None:
+    """Of ASR and TTS the message says which is slow."""
+    slow_tts = evaluate(LATENCY, calls(5, asr=[2100] * 5, tts=2340), AT, AT)
+    assert sentence(slow_tts) == "TTS latency (p95) 2,340 ms (5 calls), limit 2,000 ms"
+    slow_asr = evaluate(LATENCY, calls(5, asr=[2500] * 5, tts=2340), AT, AT)
+    assert sentence(slow_asr).startswith("ASR latency (p95) 2,500 ms")
+
+
+def test_values_are_shown_apart_from_their_limit() -> None:
+    """A share a hair above 10 % is not printed as 10 %."""
+    assert quantity(10.0, "%") == "10 %"
+    assert quantity(12.48, "%") == "12.5 %"
+    assert quantity(10.0001, "%", apart_from=10) == "10.0001 %"
+    assert quantity(2000.4, "ms", apart_from=2000) == "2,000.4 ms"
+
+
+def test_a_window_of_days_is_made_of_local_days() -> None:
+    """At local midnight a window of one day is the day before, also where clocks change."""
+    rule = AlertRule.model_validate(FAILURES.model_dump() | {"window_minutes": "1d"})
+    kolkata, berlin = ZoneInfo("Asia/Kolkata"), ZoneInfo("Europe/Berlin")
+    midnight = datetime(2024, 10, 25, tzinfo=kolkata).astimezone(UTC)
+    assert window(rule, midnight, kolkata) == (datetime(2024, 10, 23, 18, 30, tzinfo=UTC), midnight)
+    after_change = datetime(2024, 10, 28, tzinfo=berlin).astimezone(UTC)
+    start, end = window(rule, after_change, berlin)
+    assert start == datetime(2024, 10, 27, tzinfo=berlin)
+    assert end - start == timedelta(hours=25)
+    assert window(FAILURES, AT, kolkata) == (AT - timedelta(minutes=15), AT)

@@ -1,0 +1,72 @@
+"""Rules from a file, and the one line a mistake in it gets."""
+
+from pathlib import Path
+
+import pytest
+
+from core.alerting.rules import BUILT_IN_RULES, load_rules
+from core.errors import UserError
+
+GOOD = """
+[[rules]]
+id = "hindi_failures"
+name = "Hindi calls fail"
+metric = "call_failure_rate"
+threshold = 0.2
+severity = "warning"
+window = "1d"
+min_samples = 20
+language = "hindi"
+"""
+
+
+def test_the_built_in_rules_are_those_agreed_on() -> None:
+    """Failures above 10 %, errors above 5 %, speech above 2 s."""
+    found = [(rule.metric, rule.threshold, rule.severity, rule.window_minutes) for rule in load_rules(None)]
+    assert found == [
+        ("call_failure_rate", 0.10, "critical", 15),
+        ("error_rate", 0.05, "critical", 15),
+        ("speech_latency_p95_ms", 2000, "warning", 15),
+    ]
+    assert all(rule.min_samples == 5 for rule in BUILT_IN_RULES)
+
+
+def test_a_file_replaces_the_built_in_rules(tmp_path: Path) -> None:
+    """One rule in the file is the only rule."""
+    file = tmp_path / "rules.toml"
+    file.write_text(GOOD)
+    (rule,) = load_rules(file)
+    assert (rule.id, rule.window_minutes, rule.language) == ("hindi_failures", 1440, "hindi")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[rules]\n", "is not valid TOML"),
+        ("", "has no rule"),
+        ("[[rule]]\n", "unknown key 'rule'"),
+        (GOOD.replace("1d", "soon"), "rule 1 'hindi_failures': window: is not a span of time"),
+        (GOOD.replace("call_failure_rate", "mood"), "rule 1 'hindi_failures': metric: "),
+        (GOOD.replace("threshold = 0.2", ""), "rule 1 'hindi_failures': threshold: field required"),
+        (GOOD.replace("0.2", "20"), "rule 1 'hindi_failures': threshold: a rate runs from 0 to 1"),
+        (GOOD.replace("language", "lang"), "rule 1 'hindi_failures': lang: "),
+        (GOOD + GOOD, "rule 2 'hindi_failures': id is taken"),
+        ("rules = [1]", "rule 1 is not a table"),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_rule_and_key(tmp_path: Path, text: str, said: str) -> None:
+    """Whoever wrote the file knows where to look."""
+    file = tmp_path / "rules.toml"
+    file.write_text(text)
+    with pytest.raises(UserError) as error:
+        load_rules(file)
+    line = str(error.value)
+    assert str(file) in line
+    assert said in line
+    assert "\n" not in line
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    """A file that is not there is no reason to fall back on other rules in silence."""
+    with pytest.raises(UserError, match="cannot be read"):
+        load_rules(tmp_path / "none.toml")
