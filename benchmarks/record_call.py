@@ -73,7 +73,7 @@ async def _measure() -> Table:
         for number in track(range(ROUNDS), f"{callers} callers", transient=True):
             calls = _calls(number + 100 * callers)
             ours.append(await _per_second(service.record_call_metrics, calls, callers))
-            theirs.append(await _per_second(insert, [to_document(call) for call in calls], callers))
+            theirs.append(await _per_second(insert, [to_document(call, 0) for call in calls], callers))
         table.add_row(
             f"{callers}",
             f"{median(ours):,.0f}",

@@ -9,8 +9,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from core.clock import day_bounds, parse_date, utc_now
 from core.models.metrics import CallMetrics, DailyMetrics
 from core.settings import get_settings
-from core.storage.calls import write_call
 from core.storage.connection import Document, database_for_loop
+from core.storage.recorder import record, replay
+from core.storage.spool import VersionedCall
 
 _OVERLAP_SECONDS = 60
 """A write may become visible a little after the server stamped it."""
@@ -37,8 +38,12 @@ class MetricsService:
         return database_for_loop(self._db)
 
     async def record_call_metrics(self, call: CallMetrics) -> None:
-        """Store one call; returns when it is durable. The same call_id again replaces it."""
-        await write_call(self._database, call)
+        """Store one call; returns when it is durable. The same call_id again replaces it.
+
+        Raises nothing for reasons of the store: what it does not take within RECORD_WAIT_SECONDS (2) is on
+        this machine's disk when this returns, and is stored once the database is back.
+        """
+        await record(self._db, VersionedCall.now(call))
 
     async def aggregate_daily_metrics(self, day: date | str) -> DailyMetrics:
         """Compute and store the figures of one local day (TIMEZONE).
@@ -70,6 +75,7 @@ class MetricsService:
         The watermark is the server's own time of recording, so that neither a late call nor a clock that
         differs is missed.
         """
+        await replay(self._database)
         watermarks = self._database["heartbeats"]
         key = f"aggregation:{get_settings().timezone}"
         row = await watermarks.find_one({"_id": key})

@@ -1,12 +1,12 @@
 """Writing calls: one document a call, its ``_id`` the call_id, so that a repeat replaces."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bson import Timestamp
 from pymongo import ReplaceOne
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.write_concern import WriteConcern
 
@@ -14,7 +14,8 @@ from core.models.metrics import SCHEMA_VERSION, CallMetrics
 from core.storage.connection import Document
 
 DURABLE = WriteConcern(w="majority", j=True)
-_OWN_FIELDS = ("recorded_at", "schema_version")
+_OWN_FIELDS = ("recorded_at", "schema_version", "version")
+_SAYS_NOTHING_NEW = {"recorded_at", "version"}
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,20 @@ class WriteCounts:
     unchanged: int = 0
 
 
-def to_document(call: CallMetrics) -> Document:
+def version_now() -> int:
+    """What orders the versions of one call: microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
+def to_document(call: CallMetrics, version: int) -> Document:
     """A call as it is stored. The server fills recorded_at in: an empty timestamp means its clock."""
-    fields = call.model_dump(exclude={"call_id"})
-    return {"_id": call.call_id, **fields, "recorded_at": Timestamp(0, 0), "schema_version": SCHEMA_VERSION}
+    return {
+        "_id": call.call_id,
+        **call.model_dump(exclude={"call_id"}),
+        "recorded_at": Timestamp(0, 0),
+        "version": version,
+        "schema_version": SCHEMA_VERSION,
+    }
 
 
 def from_document(document: Mapping[str, Any]) -> CallMetrics:
@@ -39,7 +50,7 @@ def from_document(document: Mapping[str, Any]) -> CallMetrics:
 
 
 def _same(stored: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return all(stored.get(key) == value for key, value in new.items() if key != "recorded_at")
+    return all(stored.get(key) == value for key, value in new.items() if key not in _SAYS_NOTHING_NEW)
 
 
 def _plan(
@@ -62,17 +73,11 @@ def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> W
     A call that comes twice in ``calls`` counts as inserted once and replaced once; its last form stays.
     Calls stored exactly so already are left alone, their time of recording included.
     """
-    documents = {call.call_id: to_document(call) for call in calls}
+    version = version_now()
+    documents = {call.call_id: to_document(call, version) for call in calls}
     collection = database.get_collection("calls", write_concern=DURABLE)
     operations, counts = _plan(documents, collection.find({"_id": {"$in": list(documents)}}))
     if operations:
         collection.bulk_write(operations, ordered=False)
     repeats = len(calls) - len(documents)
     return WriteCounts(counts.inserted, counts.replaced + repeats, counts.unchanged)
-
-
-async def write_call(database: AsyncDatabase[Document], call: CallMetrics) -> None:
-    """Store one call durably (majority, journal); a call_id that is there already is replaced."""
-    document = to_document(call)
-    collection = database.get_collection("calls", write_concern=DURABLE)
-    await collection.replace_one({"_id": call.call_id}, document, upsert=True)

@@ -113,6 +113,13 @@ def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase
     return database
 
 
+async def open_database(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:
+    """The same as :func:`database_for_loop`, without holding up the loop while the embedded server starts."""
+    if database is None and asyncio.get_running_loop() not in _by_loop:
+        await asyncio.to_thread(_uri)
+    return database_for_loop(database)
+
+
 @lru_cache(maxsize=4)
 def _sync_client(_pid: int, uri: str) -> MongoClient[Document]:
     return MongoClient(uri, **_OPTIONS)

@@ -1,0 +1,136 @@
+"""``make demo`` as a user starts it: both pages in a real browser, Ctrl-C, nothing left behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+READY_WITHIN_SECONDS = 600  # a first start installs everything
+pytestmark = pytest.mark.full
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def users_of(folder: Path) -> list[str]:
+    """Every process that was started with this DATA_DIR, its command line."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            if process.environ().get("DATA_DIR") == str(folder):
+                found.append(" ".join(process.info["cmdline"] or ()))
+        except psutil.Error:
+            continue
+    return found
+
+
+class Demo:
+    """A running ``make demo`` with its addresses."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ports = {"DASHBOARD_PORT": free_port(), "API_PORT": free_port()}
+        self.dashboard = f"http://localhost:{ports['DASHBOARD_PORT']}"
+        self.api = f"http://127.0.0.1:{ports['API_PORT']}"
+        self.process = subprocess.Popen(
+            ["make", "demo"],
+            cwd=ROOT,
+            env={**os.environ, **ports, "DATA_DIR": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for_banner(self) -> str:
+        """What it printed up to the last line of its banner."""
+        assert self.process.stdout
+        printed = ""
+        for line in self.process.stdout:
+            printed += line
+            if "Ctrl-C stops everything" in line:
+                return printed
+        pytest.fail(f"make demo ended without a banner:\n{printed}")
+
+    def press_ctrl_c(self) -> float:
+        """As the terminal does, to the whole group; the seconds until it had ended."""
+        started = time.monotonic()
+        os.killpg(self.process.pid, signal.SIGINT)
+        self.process.communicate(timeout=60)
+        return time.monotonic() - started
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    demo = Demo(tmp_path / "data")
+    yield demo
+    if demo.process.poll() is None:
+        os.killpg(demo.process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser_path is None:
+        pytest.fail("no browser: install Chromium (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser.new_page(viewport={"width": 1440, "height": 1000})
+        browser.close()
+
+
+def drawn(page: Page, chart: str) -> int:
+    """How many marks a chart has drawn: bars, lines, cells."""
+    plot = page.locator(f".st-key-chart-{chart}")
+    expect(plot.locator(".main-svg").first).to_be_visible(timeout=30_000)
+    marks = plot.locator(".plot .point path, .plot .js-line, .hm image, .plot .barlayer path")
+    expect(marks.first).to_be_attached(timeout=30_000)
+    return marks.count()
+
+
+@pytest.mark.timeout(READY_WITHIN_SECONDS + 180)
+def test_demo_shows_calls_on_both_pages_and_leaves_nothing(demo: Demo, page: Page) -> None:
+    banner = demo.wait_for_banner()
+    assert demo.dashboard in banner
+    assert users_of(demo.folder)
+
+    page.goto(demo.dashboard)
+    calls = page.locator(".st-key-kpi-total-calls [data-testid=stMetricValue]")
+    expect(calls).to_be_visible(timeout=60_000)
+    assert int(calls.inner_text().replace(",", "")) > 100
+    assert drawn(page, "volume-status") > 10
+    assert drawn(page, "asr-latency-ms") >= 1
+
+    page.goto(f"{demo.dashboard}/analytics")
+    for chart in ("volume-direction", "volume-status", "languages", "sentiment", "hours"):
+        assert drawn(page, chart) >= 1
+    # The incident that is under way makes an alert within the scheduler's first check.
+    page.goto(demo.dashboard)
+    expect(page.locator(".st-key-active-alerts")).to_contain_text("latency", timeout=60_000, ignore_case=True)
+
+    current = httpx.get(f"{demo.api}/api/v1/analytics/metrics").json()
+    assert current["total_calls"] > 100
+    assert current["live"]["active_alerts"] == 1
+    time.sleep(10)
+    later = httpx.get(f"{demo.api}/api/v1/analytics/metrics").json()
+    assert later["live"]["last_call_ended_at"] > current["live"]["last_call_ended_at"]
+
+    assert demo.press_ctrl_c() < 20
+    assert users_of(demo.folder) == []
+    assert not (demo.folder / "mongodb" / "mongod.sock").exists()
