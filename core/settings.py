@@ -89,7 +89,10 @@ class Settings(BaseSettings):
         default=False, description="Allow a MONGODB_URI off this machine without credentials or TLS"
     )
     record_wait_seconds: float = Field(
-        default=2.0, gt=0, le=60, description="Longest that recording a call waits for the database, seconds"
+        default=2.0,
+        gt=0,
+        le=60,
+        description="Longest that recording a call waits for the database before it is spooled, seconds",
     )
 
     log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")
