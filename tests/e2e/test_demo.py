@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -124,11 +124,11 @@ def test_demo_shows_calls_on_both_pages_and_leaves_nothing(demo: Demo, page: Pag
     page.goto(demo.dashboard)
     expect(page.locator(".st-key-active-alerts")).to_contain_text("latency", timeout=60_000, ignore_case=True)
 
-    current = httpx.get(f"{demo.api}/api/v1/analytics/metrics").json()
+    current = httpx2.get(f"{demo.api}/api/v1/analytics/metrics").json()
     assert current["total_calls"] > 100
     assert current["live"]["active_alerts"] == 1
     time.sleep(10)
-    later = httpx.get(f"{demo.api}/api/v1/analytics/metrics").json()
+    later = httpx2.get(f"{demo.api}/api/v1/analytics/metrics").json()
     assert later["live"]["last_call_ended_at"] > current["live"]["last_call_ended_at"]
 
     assert demo.press_ctrl_c() < 20
