@@ -162,7 +162,8 @@ def _mail(settings: Settings, recipient: str) -> _Target:
         "format": "text",
         "cto": 10,
     }
-    url = f"mailtos://{credentials}{settings.smtp_server}:{settings.smtp_port}/?{urlencode(options)}"
+    server = f"{settings.smtp_server}:{settings.smtp_port}"
+    url = f"mailtos://{credentials}{server}/?{urlencode(options, quote_via=quote)}"
     secrets = tuple(text for text in (password, quote(password, safe="")) if text)
     return _Target(recipient, url, secrets)
 

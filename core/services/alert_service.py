@@ -25,6 +25,7 @@ __all__ = ["AlertService", "CheckReport", "check_and_send_alerts"]
 
 _logger = get_logger("alerting")
 MAX_TYPE_LENGTH = 128
+MAX_DIGITS = 18  # of an integer that MongoDB can keep
 
 
 async def check_and_send_alerts(
@@ -119,6 +120,16 @@ def _answer(results: Mapping[str, bool]) -> dict[str, bool]:
     return dict.fromkeys(CHANNEL_NAMES, False) | dict(results)
 
 
+def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Any metadata in a form that can be stored: what JSON or MongoDB cannot say becomes text."""
+
+    def integer(digits: str) -> int | str:
+        return int(digits) if len(digits) <= MAX_DIGITS else digits
+
+    storable: dict[str, Any] = json.loads(json.dumps(dict(metadata), default=str), parse_int=integer)
+    return storable
+
+
 def _custom_alert(
     alert_type: str,
     severity: Severity | str,
@@ -143,8 +154,7 @@ def _custom_alert(
             message=message.strip(),
             started_at=now,
             updated_at=now,
-            # What JSON cannot say is kept as text, so that any value can be sent and stored.
-            metadata=json.loads(json.dumps(dict(metadata or {}), default=str)),
+            metadata=_storable(metadata or {}),
             **dict(values or {}),
         )
     except ValidationError as error:

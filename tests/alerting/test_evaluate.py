@@ -1,5 +1,6 @@
 """The verdict of a rule, case by case."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,11 @@ FAILURES, ERRORS, LATENCY = BUILT_IN_RULES
 
 
 def calls(
-    total: int, failed: int = 0, with_error: int = 0, asr: list[float] | None = None, tts: float | None = None
+    total: int,
+    failed: int = 0,
+    with_error: int = 0,
+    asr: Sequence[float] | None = None,
+    tts: float | None = None,
 ) -> pd.DataFrame:
     """A frame of calls, the first of them failed, with an error, with these ASR latencies."""
     asr = asr or []

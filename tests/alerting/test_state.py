@@ -13,10 +13,11 @@ from pymongo.database import Database
 from core.alerting import check as checking
 from core.alerting.check import CheckReport, check_alerts
 from core.alerting.delivery import Delivery
+from core.alerting.evaluate import evaluate
 from core.alerting.message import Message
 from core.alerting.rules import BUILT_IN_RULES
 from core.alerting.state import active_alerts
-from core.models.alerts import AlertRule, AlertState
+from core.models.alerts import AlertRule
 from core.models.metrics import CallMetrics, CallStatus, Direction
 from core.storage import get_database
 from core.storage.calls import write_calls
@@ -234,7 +235,6 @@ def test_one_rule_that_fails_does_not_stop_the_others(
     """The error is reported; the rule after it still fires."""
     email = Recorder()
     record(database, NOON, total=50, failed=12)
-    evaluate = checking.evaluate
     broken = BUILT_IN_RULES[1].model_copy(update={"id": "broken"})
 
     def failing(rule: AlertRule, *arguments: Any) -> Any:
@@ -265,4 +265,3 @@ def test_calls_count_when_they_end(database: Database[Document]) -> None:
         minutes: bool(check(NOON + timedelta(minutes=minutes), dry_run=True).firing) for minutes in range(17)
     }
     assert fires == {0: False, **dict.fromkeys(range(1, 16), True), 16: False}
-    assert AlertState.FIRING == "firing"

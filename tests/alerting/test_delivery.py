@@ -1,0 +1,258 @@
+"""What really arrives: a mail at a real mail server, a post at a real TLS server in Slack's name."""
+
+import asyncio
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from pymongo.database import Database
+
+from core.errors import UserError
+from core.services.alert_service import AlertService, check_and_send_alerts
+from core.settings import get_settings
+from core.storage.connection import Document, get_database
+from tests.alerting.test_state import NOON, record
+from tests.alerting.wire import (
+    PASSWORD,
+    USER,
+    WEBHOOK_PATH,
+    Authority,
+    Mails,
+    Proxy,
+    SlackServer,
+    free_port,
+    mail_server,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def mails(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mails]:
+    """A running mail server that the settings point to; gives the mails it got."""
+    received = Mails()
+    controller = mail_server(authority, received)
+    controller.start()
+    for name, value in authority.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SMTP_SERVER", "localhost")
+    monkeypatch.setenv("SMTP_PORT", str(controller.port))
+    monkeypatch.setenv("SMTP_USERNAME", USER)
+    monkeypatch.setenv("SMTP_PASSWORD", PASSWORD)
+    monkeypatch.setenv("ALERT_EMAIL_FROM", "Voice agent <alerts@example.com>")
+    monkeypatch.setenv("ALERT_EMAIL_TO", "ops@example.com, lead@example.com")
+    get_settings.cache_clear()
+    yield received
+    controller.stop()
+
+
+@pytest.fixture
+def slack(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackServer]:
+    """A running server in the name of hooks.slack.com, reached through a proxy by child processes."""
+    with SlackServer(authority) as server, Proxy(server) as proxy:
+        for running in (server, proxy):
+            threading.Thread(target=running.serve_forever, daemon=True).start()
+        for name, value in authority.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_address[1]}")
+        monkeypatch.setenv("SLACK_WEBHOOK_URL", f"https://hooks.slack.com{WEBHOOK_PATH}")
+        get_settings.cache_clear()
+        yield server
+        proxy.shutdown()
+        server.shutdown()
+
+
+def text_of(mail: EmailMessage) -> str:
+    content: str = mail.get_content()
+    return content.replace("\r\n", "\n")
+
+
+def test_an_alert_arrives_as_a_readable_mail(database: Database[Document], mails: Mails) -> None:
+    """Encrypted, authenticated, one for each recipient, in plain words with zone and links."""
+    record(database, NOON, total=50, failed=12)
+    report = asyncio.run(check_and_send_alerts(get_database(), at=NOON))
+    assert [sending.delivered for sending in report.sendings] == [True]
+    assert sorted(mail["To"] for mail in mails.received) == ["lead@example.com", "ops@example.com"]
+    mail = mails.received[0]
+    assert mail["Subject"] == "CRITICAL: Call failure rate 24 % (12 of 50 calls), limit 10 %"
+    assert mail["From"] == "Voice agent <alerts@example.com>"
+    assert mail.get_content_type() == "text/plain"
+    assert text_of(mail).split("\n") == [
+        "Call failure rate 24 % (12 of 50 calls), limit 10 %",
+        "",
+        "Since      24 Oct 2024, 17:30 IST",
+        "Period     24 Oct 2024, 17:15–17:30 IST",  # noqa: RUF001
+        "Calls      50",
+        "Runbook    docs/runbooks/call_failure_rate.md",
+        "Dashboard  http://localhost:3000",
+        "",
+    ]
+
+
+def test_the_agent_sends_an_alert_of_its_own(database: Database[Document], mails: Mails) -> None:
+    """It is told who got it, and the dashboard shows it until four hours after the last time."""
+    service = AlertService()
+
+    async def send() -> None:
+        answer = await service.send_alert(
+            alert_type="custom_metric",
+            severity="warning",
+            message="The queue of leads grows",
+            current_value=75.5,
+            threshold_value=50.0,
+            metadata={"campaign": "diwali", "since": NOON, "nested": {"a": 2**70}},
+        )
+        assert answer == {"email": True, "slack": False}
+        (active,) = await service.get_active_alerts()
+        assert (active.alert_type, active.severity, active.current_value) == (
+            "custom_metric",
+            "warning",
+            75.5,
+        )
+
+    asyncio.run(send())
+    assert mails.received[0]["Subject"] == "WARNING: custom_metric: The queue of leads grows"
+    assert "Value      75.5\nLimit      50\ncampaign   diwali" in text_of(mails.received[0])
+
+
+def test_a_wrong_password_is_false_and_nowhere_to_be_seen(
+    mails: Mails, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says that the server refused it, and neither password nor user data."""
+    monkeypatch.setenv("SMTP_PASSWORD", "wr0ng/s3cret")
+    get_settings.cache_clear()
+    with caplog.at_level(logging.DEBUG):
+        answer = asyncio.run(AlertService().send_test_alert())
+    assert answer == {"email": False, "slack": False}
+    assert mails.received == []
+    assert "Authentication" in logged(caplog)
+    assert "535" in logged(caplog)
+    assert "wr0ng" not in logged(caplog)
+    assert "s3cret" not in logged(caplog)
+
+
+def test_one_refused_recipient_does_not_repeat_the_mail_to_the_others(
+    database: Database[Document], mails: Mails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address with a slip in it must not send everybody else a mail every five minutes."""
+    monkeypatch.setenv("ALERT_EMAIL_TO", "nobody@example.com,ops@example.com")
+    get_settings.cache_clear()
+    record(database, NOON, total=50, failed=12)
+
+    async def check_twice() -> None:
+        await check_and_send_alerts(None, at=NOON)
+        await check_and_send_alerts(None, at=NOON)
+        assert await AlertService().send_test_alert() == {"email": False, "slack": False}
+
+    asyncio.run(check_twice())
+    assert [mail["To"] for mail in mails.received] == ["ops@example.com"] * 2
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(mails: Mails, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The password goes to nobody who cannot prove to be the mail server."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert asyncio.run(AlertService().send_test_alert())["email"] is False
+
+
+def test_an_alert_is_delivered_while_the_database_is_away(
+    mails: Mails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may be the very thing it is about."""
+    monkeypatch.setenv("MONGODB_URI", f"mongodb://127.0.0.1:{free_port()}")
+    get_settings.cache_clear()
+    answer = asyncio.run(AlertService().send_alert("database_down", "critical", "MongoDB is away"))
+    assert answer == {"email": True, "slack": False}
+    assert len(mails.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("x", "urgent", "text"), "severity 'urgent' is unknown; use one of info, warning, critical"),
+        (("", "info", "text"), "alert_type must be a text"),
+        (("x", "info", " "), "message must say something"),
+        (("x", "info", "text", "many"), "current_value: "),
+    ],
+)
+def test_bad_arguments_are_one_line(arguments: tuple[str, ...], said: str) -> None:
+    """The agent's author sees what to change."""
+    with pytest.raises(UserError, match=said):
+        asyncio.run(AlertService().send_alert(*arguments))  # type: ignore[arg-type]  # on purpose
+
+
+def test_without_channels_the_answer_is_false_for_each() -> None:
+    """Both keys are always there."""
+    assert asyncio.run(AlertService().send_test_alert()) == {"email": False, "slack": False}
+
+
+SEND = """
+import asyncio, json, logging, sys
+logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+from core.services.alert_service import AlertService
+text = "Look at <!channel> & <http://evil.example|this>"
+print(json.dumps(asyncio.run(AlertService().send_alert("custom", "critical", text))))
+"""
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """Everything that was logged at any level, extras included."""
+    return "\n".join(f"{line.getMessage()} {line.__dict__}" for line in caplog.records)
+
+
+def test_an_alert_arrives_at_slack(database: Database[Document], slack: SlackServer) -> None:
+    """Red, with a title, and its text pings nobody; the webhook is in no log, even at DEBUG."""
+    done = subprocess.run(
+        [sys.executable, "-c", SEND],
+        cwd=ROOT,
+        env={**os.environ, "LOG_LEVEL": "DEBUG"},
+        text=True,
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == {"email": False, "slack": True}
+    ((path, payload),) = slack.posts
+    assert path == WEBHOOK_PATH
+    (attachment,) = payload["attachments"]
+    assert attachment["title"].startswith("CRITICAL: custom: Look at &lt;!channel&gt;")
+    assert "Dashboard: http://localhost:3000" in attachment["text"]
+    assert "<!channel>" not in json.dumps(payload)
+    assert "secret" not in (done.stdout + done.stderr).lower()
+
+
+def test_a_revoked_webhook_is_false_and_said_without_the_token(
+    slack: SlackServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names the channel and Slack's answer."""
+    slack.status = 403
+    with caplog.at_level(logging.DEBUG):
+        answer = asyncio.run(AlertService().send_test_alert())
+    assert answer == {"email": False, "slack": False}
+    assert len(slack.posts) == 1
+    assert "Alert not delivered" in logged(caplog)
+    assert "error=403" in logged(caplog)
+    assert "secret" not in logged(caplog).lower()
+
+
+def test_a_slack_that_cannot_be_reached_is_false(
+    slack: SlackServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The error of the HTTP client carries the whole URL; the log does not."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
+    with caplog.at_level(logging.DEBUG):
+        answer = asyncio.run(AlertService().send_test_alert())
+    assert answer == {"email": False, "slack": False}
+    assert "Connection refused" in logged(caplog)
+    assert "secret" not in logged(caplog).lower()
