@@ -186,6 +186,7 @@ def launch(*, demo: bool) -> int:
     console = Console(highlight=False)
     if demo:
         os.environ["MONGODB_DATABASE"] = f"{get_settings().mongodb_database}{DEMO_SUFFIX}"
+        os.environ.setdefault("ALERT_CHECK_INTERVAL_SECONDS", "30")  # a demo should not wait five minutes
         get_settings.cache_clear()
     settings = get_settings()
     _check_ports(settings)

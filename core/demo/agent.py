@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from core.aggregation.live import last_call_ended_at
 from core.clock import utc_now
-from core.demo.calls import INCIDENT_LASTS, SimulatedAgent
+from core.demo.calls import INCIDENT_LASTS, LIVE_CALLS_AN_HOUR, SimulatedAgent
 from core.logging_config import call_context, get_logger
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
@@ -21,7 +20,6 @@ from core.storage.calls import write_calls
 from core.storage.connection import Document
 
 HISTORY = timedelta(days=14)
-CALL_EVERY_SECONDS = 8.0
 BATCH = 2_000
 logger = get_logger("telephony")
 
@@ -46,7 +44,7 @@ def _new_agent(now: datetime) -> SimulatedAgent:
 def _live_calls(agent: SimulatedAgent) -> Iterator[tuple[float, CallMetrics]]:
     """Pauses in seconds, and the call that ends after each."""
     while True:
-        pause = agent.rng.expovariate(1 / CALL_EVERY_SECONDS)
+        pause = agent.rng.expovariate(LIVE_CALLS_AN_HOUR / 3600)
         ends = utc_now() + timedelta(seconds=pause)
         draft = agent.call(ends)
         start = ends - timedelta(seconds=draft.duration_seconds or 0)
@@ -69,12 +67,8 @@ async def _converse() -> None:
 
 async def _finish(service: MetricsService, call: CallMetrics) -> None:
     with call_context(call_id=call.call_id, lead_id=call.lead_id):
-        try:
-            await service.record_call_metrics(call)
-        except PyMongoError:
-            logger.exception("Call could not be recorded")
-        else:
-            logger.info("Call ended", extra={"status": call.status, "duration": call.duration_seconds})
+        logger.info("Call ended", extra={"status": call.status, "duration": call.duration_seconds})
+        await service.record_call_metrics(call)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ QUALIFIED_SHARE = {"hinglish": 0.38, "hindi": 0.33, "english": 0.29}
 ASR_MEDIAN_MS = {"hinglish": 430, "hindi": 390, "english": 310}
 TTS_MEDIAN_MS = 240
 BUSY_CALLS_AN_HOUR = 200
+LIVE_CALLS_AN_HOUR = 450
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class SimulatedAgent:
         """The calls that began after ``start`` and ended before ``end``."""
         at = start
         while True:
-            at += timedelta(hours=self.rng.expovariate(_calls_an_hour(at)))
+            # From the first incident on the demo is live, whatever the hour in India.
+            rate = LIVE_CALLS_AN_HOUR if at >= self.incidents_from else _calls_an_hour(at)
+            at += timedelta(hours=self.rng.expovariate(rate))
             if at >= end:
                 return
             call = self.call(at)
