@@ -1,0 +1,234 @@
+"""The scheduler as a real process: it works, survives faults, and ends when told to."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from core.models.metrics import CallMetrics, CallStatus, Direction
+from core.scheduler import Job, Scheduler
+from core.storage.calls import write_calls
+from core.storage.connection import Document
+from core.storage.embedded import find_mongod
+from tests.alerting.wire import free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "run_scheduler.py"
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Starts Python processes away from the project's folder, their log in a file, and ends them."""
+    started: list[Process] = []
+
+    def begin(*arguments: str, **environment: str) -> Process:
+        log = (tmp_path / "scheduler.log").open("w")
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            text=True,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    """The log lines so far."""
+    text = (folder / "scheduler.log").read_text()
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """What the condition gives once it gives something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("nothing happened in time")
+
+
+def logged(folder: Path, message: str) -> dict[str, Any]:
+    """The first log line with that message, waited for."""
+    found: dict[str, Any] = wait_for(
+        lambda: next((x for x in lines(folder) if x["message"] == message), None)
+    )
+    return found
+
+
+def fail_calls(database: Database[Document]) -> None:
+    """Ten calls that failed just now."""
+    now = datetime.now(UTC)
+    calls = [
+        CallMetrics(
+            call_id=str(number),
+            start_time=now - timedelta(minutes=1),
+            end_time=now - timedelta(seconds=30),
+            status=CallStatus.FAILED,
+            direction=Direction.OUTBOUND,
+        )
+        for number in range(10)
+    ]
+    write_calls(database, calls)
+
+
+def test_once_does_everything_and_ends(
+    database: Database[Document], start: Callable[..., Process], tmp_path: Path
+) -> None:
+    """Days aggregated, alert stored, sign of life left, exit code 0; secrets stay out of the log."""
+    fail_calls(database)
+    process = start(
+        str(SCRIPT),
+        "--once",
+        SLACK_WEBHOOK_URL="https://hooks.slack.com/services/T0/B0/tokenx",
+        HTTPS_PROXY="http://127.0.0.1:1",
+    )
+    assert process.wait(60) == 0
+    assert database["daily_metrics"].count_documents({"total_calls": 10, "failed_calls": 10}) == 1
+    assert [row["name"] for row in database["alerts"].find({"state": "firing"})] == ["Call failure rate"]
+    beat = database["heartbeats"].find_one({"_id": "scheduler"})
+    assert beat
+    assert beat["interval_seconds"] == 300
+    assert datetime.now(UTC) - beat["at"] < timedelta(minutes=1)
+    begin = logged(tmp_path, "Scheduler started")
+    assert begin["channels"] == ["slack"]
+    assert begin["rules"] == ["call_failure_rate", "error_rate", "speech_latency"]
+    assert "tokenx" not in (tmp_path / "scheduler.log").read_text()
+
+
+def test_it_starts_at_once_and_ends_on_sigterm(
+    database: Database[Document], start: Callable[..., Process], tmp_path: Path
+) -> None:
+    """The first round does not wait for the interval; idle, it is gone within seconds with exit code 0."""
+    process = start(str(SCRIPT))
+    wait_for(lambda: database["heartbeats"].find_one({"_id": "scheduler", "pid": process.pid}))
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+    assert logged(tmp_path, "Scheduler stopped")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALERT_CHECK_INTERVAL_SECONDS", "soon", "ALERT_CHECK_INTERVAL_SECONDS"),
+        ("ALERT_RULES_FILE", "none.toml", "ALERT_RULES_FILE none.toml cannot be read"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line(
+    start: Callable[..., Process], tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    """It names the variable; exit code 2."""
+    process = start(str(SCRIPT), **{name: value})
+    assert process.wait(30) == 2
+    (line,) = (tmp_path / "scheduler.log").read_text().splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild() -> None:
+    """The job after it has its turn, and the failing one waits before it is tried again."""
+    ran: list[str] = []
+
+    async def broken() -> None:
+        ran.append("broken")
+        raise RuntimeError("on purpose")
+
+    async def sound() -> None:
+        ran.append("sound")
+
+    async def clock() -> None:
+        ran.append("clock")
+        if ran.count("clock") == 3:
+            scheduler.stop()
+
+    scheduler = Scheduler(3600, [Job("broken", broken), Job("sound", sound)])
+    assert scheduler.run_once() is False
+    assert ran == ["broken", "sound"]
+
+    ran.clear()
+    scheduler = Scheduler(1, [Job("broken", broken), Job("sound", sound), Job("clock", clock)])
+    scheduler.run_forever()
+    assert ran == ["broken", "sound", "clock"] * 3
+
+
+SLOW = """
+import asyncio, signal, sys
+from pathlib import Path
+from core.scheduler import Job, Scheduler
+async def slow():
+    Path("begun").touch()
+    await asyncio.sleep(2)
+    Path("finished").touch()
+async def after():
+    Path("after").touch()
+scheduler = Scheduler(3600, [Job("slow", slow), Job("after", after)])
+signal.signal(signal.SIGTERM, scheduler.stop)
+scheduler.run_forever()
+"""
+
+
+def test_sigterm_lets_the_job_in_hand_finish(start: Callable[..., Process], tmp_path: Path) -> None:
+    """A message half sent is sent; the next job does not begin."""
+    process = start("-c", SLOW, PYTHONPATH=str(ROOT))
+    wait_for((tmp_path / "begun").exists)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert (tmp_path / "finished").exists()
+    assert not (tmp_path / "after").exists()
+
+
+@pytest.mark.full
+def test_it_outlives_a_database_that_is_away(
+    start: Callable[..., Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Away at the start, there, killed midway, there again: each time it says so and goes on."""
+    port = free_port()
+    folder = tmp_path / "db"
+    folder.mkdir()
+
+    def mongod() -> subprocess.Popen[bytes]:
+        command = [str(find_mongod()), "--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1"]
+        return subprocess.Popen([*command, "--nounixsocket"], stdout=subprocess.DEVNULL)
+
+    def beat_since(moment: datetime) -> bool:
+        return client["voice_agent"]["heartbeats"].count_documents({"at": {"$gt": moment}}) == 1
+
+    uri = f"mongodb://127.0.0.1:{port}"
+    scheduler = start(str(SCRIPT), MONGODB_URI=uri, ALERT_CHECK_INTERVAL_SECONDS="10")
+    assert "does not answer" in logged(tmp_path, "Job failed, it is tried again")["reason"]
+    server = mongod()
+    client: MongoClient[Document] = MongoClient(uri, tz_aware=True)
+    try:
+        wait_for(lambda: beat_since(datetime.now(UTC) - timedelta(minutes=1)), 60)
+        server.kill()
+        server.wait()
+        failures = len([x for x in lines(tmp_path) if x["level"] == "ERROR"])
+        wait_for(lambda: len([x for x in lines(tmp_path) if x["level"] == "ERROR"]) > failures, 60)
+        server = mongod()
+        back = datetime.now(UTC)
+        wait_for(lambda: beat_since(back), 60)
+        scheduler.send_signal(signal.SIGTERM)
+        assert scheduler.wait(15) == 0
+    finally:
+        client.close()
+        server.kill()
+        server.wait()
