@@ -37,6 +37,8 @@ def mask_credentials(text: str) -> str:
     """The text with everything that would let its reader in masked."""
     if "PRIVATE KEY" in text:
         text = _PRIVATE_KEY.sub("[private key]", text)
+    if ("=" in text or ":" in text) and _NAMED_GATE.search(text):
+        text = _NAMED.sub(_masked_value, text)
     if "://" in text:
         text = _SLACK_HOOK.sub(r"\1[webhook]", text)
         if "@" in text:
@@ -47,8 +49,6 @@ def mask_credentials(text: str) -> str:
         text = _CLOUD_KEY.sub("[key]", text)
     if "earer" in text or "EARER" in text:
         text = _BEARER.sub(r"\1[token]", text)
-    if ("=" in text or ":" in text) and _NAMED_GATE.search(text):
-        text = _NAMED.sub(_masked_value, text)
     return text
 
 

@@ -5,24 +5,30 @@ makes a valid number is masked. Whole groups only: ten digits within a longer nu
 """
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_FEWEST_DIGITS, _MOST_DIGITS = 10, 19  # a phone's, a card's
+_MOST_ABROAD = 15  # of a phone, after +
+_AADHAAR_DIGITS = 12
+_OLDEST_CARD, _COMMON_CARD = 13, 16
+_MOST_GROUPS = 13
 
 _SEPARATOR = r"[ \t\u00a0\u2009\u202f.()\-\u2010-\u2015]"
-_TEN_DIGITS = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{9}}")
-_RUN = rf"(?<![A-Za-z0-9_])(?:\+{_SEPARATOR}?)?\(?\d(?:{_SEPARATOR}{{0,3}}\d)*"
-_UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9a-fA-F])"
-_POD = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*-\d{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}(?![\w-])"
-_REFERENCE = (
-    r"(?i:(?:id|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket)"
-    r"(?:[ _]?(?:no|number|id))?\.?[\"']?\s?[=:#]?\s?[\"']?)"
-    rf"\d+(?!\d|{_SEPARATOR}{{1,3}}\d)"
-)
-_PLUSSED = rf"\+{_SEPARATOR}?\(?\d(?:{_SEPARATOR}{{0,3}}\d)*"
-_CANDIDATE = re.compile(
-    rf"(?P<keep>(?<![A-Za-z0-9_])(?:{_UUID}|{_POD})|(?<![A-Za-z]){_REFERENCE}|(?<=_){_REFERENCE})|{_PLUSSED}|{_RUN}"
-)
+_RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
+_PLUS = re.compile(r"\+[ (]?$")
 _GROUP = re.compile(r"\d+")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_MOST_GROUPS = 11
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_UUID_LENGTH = 36
+_POD_NAME = re.compile(r"[a-z0-9]-$")
+_POD_END = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}(?![\w-])")
+_REFERENCE = re.compile(
+    r"(?<![A-Za-z])(?:id|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket)"
+    r"(?:[ _]?(?:no|number|id))?\.?[\"']?\s?[=:#]?\s?[\"']?$",
+    re.IGNORECASE,
+)
+_REFERENCE_LENGTH = 32
 
 _VERHOEFF_PRODUCT = (
     "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
@@ -34,29 +40,41 @@ _VERHOEFF_PERMUTATION = (
 )  # fmt: skip
 
 
+class _Group(NamedTuple):
+    """Digits without a gap: where they stand, and what they are in ASCII."""
+
+    begin: int
+    end: int
+    digits: str
+
+
 def mask_numbers(text: str) -> str:
     """The text with phones, cards and Aadhaar numbers masked but for their last four digits."""
-    if not _TEN_DIGITS.search(text):
-        return text
-    return _CANDIDATE.sub(_masked_run, text)
+    parts: list[str] = []
+    done = 0
+    for begin, end, kind in _numbers(text):
+        parts += [text[done:begin], mask_of(kind, text[begin:end])]
+        done = end
+    return "".join([*parts, text[done:]]) if parts else text
 
 
 def mask_number(number: int) -> str | None:
     """The mask of a bare number that is a phone, card or Aadhaar number; None for any other."""
-    kind = _kind([str(number)], "") if 10**9 <= number < 10**19 else None
-    return mask_of(kind, str(number)) if kind else None
+    digits = str(number) if 0 < number < 10**_MOST_DIGITS else ""
+    kind = _kind([digits], digits) if len(digits) >= _FEWEST_DIGITS else None
+    return mask_of(kind, digits) if kind else None
 
 
 def mask_of(kind: str, text: str) -> str:
     """``[phone …3210]``: the kind and, of ten digits or more, the last four."""
     digits = _ascii_digits(text)
-    return f"[{kind} …{digits[-4:]}]" if len(digits) >= 10 else f"[{kind}]"  # noqa: PLR2004 - a phone's
+    return f"[{kind} …{digits[-4:]}]" if len(digits) >= _FEWEST_DIGITS else f"[{kind}]"
 
 
 def is_luhn(digits: str) -> bool:
     """Whether ASCII digits end in the check digit that payment cards carry."""
-    doubled = (int(digit) * 2 for digit in digits[-2::-2])
-    return (sum(map(int, digits[-1::-2])) + sum(divmod(two, 10)[0] + two % 10 for two in doubled)) % 10 == 0
+    doubled = sum(sum(divmod(int(digit) * 2, 10)) for digit in digits[-2::-2])
+    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
 
 
 def is_verhoeff(digits: str) -> bool:
@@ -71,80 +89,116 @@ def _ascii_digits(text: str) -> str:
     return "".join(str(int(char)) for char in text if char.isdecimal())
 
 
-def _masked_run(match: re.Match[str]) -> str:
-    run = match.group()
-    if match["keep"]:
-        return run
-    groups = list(_GROUP.finditer(run))
-    following = match.string[match.end() : match.end() + 1]
-    if following == "_" or (following.isascii() and following.isalpha()):
-        groups.pop()  # the last digits belong to a word
-    parts: list[str] = []
-    done = first = 0
-    while first < len(groups):
-        found = _longest(run, groups, first)
-        if found is None:
-            first += 1
-            continue
-        last, kind = found
-        begin, end = groups[first].start(), groups[last].end()
-        opening = run[done:begin].rstrip("+( ") if first == 0 else run[done:begin]
-        parts += [opening, mask_of(kind, run[begin:end])]
-        done, first = end, last + 1
-    return "".join([*parts, run[done:]])
+def _numbers(text: str) -> Iterator[tuple[int, int, str]]:
+    """Begin, end and kind of each number to mask."""
+    for run in _RUN.finditer(text):
+        groups = _whole_groups(text, run)
+        first = 0
+        while first < len(groups):
+            plus = _plus_before(text, groups[first].begin)
+            last, kind = _longest(text, groups, first, abroad=plus is not None)
+            begin, end = groups[first].begin, groups[last].end
+            if kind is None or (plus is None and _is_reference(text, begin, end)):
+                first += 1
+                continue
+            yield begin if plus is None else plus, end, kind
+            first = last + 1
 
 
-def _longest(run: str, groups: list[re.Match[str]], first: int) -> tuple[int, str] | None:
-    """The longest sequence of groups from ``first`` that is a number of some kind."""
-    before = run[: groups[first].start()]
-    if first and before.endswith(".") and not run.startswith("+"):
-        return None  # the fraction of a decimal number
-    plus = "+" in before[-3:]
-    for last in range(min(first + _MOST_GROUPS, len(groups)) - 1, first - 1, -1):
-        digits = [_ascii_digits(group.group()) for group in groups[first : last + 1]]
-        between = run[groups[first].start() : groups[last].end()]
-        kind = _kind(digits, between, plus=plus)
+def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
+    """The groups of a run without the digits that belong to a word on either side."""
+    groups = [
+        _Group(found.start(), found.end(), found[0] if found[0].isascii() else _ascii_digits(found[0]))
+        for found in _GROUP.finditer(text, run.start(), run.end())
+    ]
+    if _in_word(text[run.end() : run.end() + 1]):
+        groups.pop()
+    if groups and run.start() and _in_word(text[run.start() - 1]):
+        del groups[0]
+    return groups
+
+
+def _in_word(char: str) -> bool:
+    # ASCII only: Hindi writes its postpositions right behind the digits.
+    return char == "_" or (char.isascii() and char.isalpha())
+
+
+def _plus_before(text: str, begin: int) -> int | None:
+    """Where the plus of ``+91``, ``+ 91`` or ``+(91`` stands."""
+    opening = _PLUS.search(text, max(begin - 2, 0), begin)
+    return opening.start() if opening else None
+
+
+def _longest(text: str, groups: list[_Group], first: int, *, abroad: bool) -> tuple[int, str | None]:
+    """The last group of the longest sequence from ``first`` that is a number of some kind."""
+    begin = groups[first].begin
+    if first == 1 and text[groups[0].end : begin] == ".":
+        return first, None  # the fraction of a decimal number
+    for last in reversed(_possible_ends(groups, first)):
+        digits = [group.digits for group in groups[first : last + 1]]
+        kind = _kind(digits, text[begin : groups[last].end], abroad=abroad)
         if kind:
             return last, kind
-    return None
+    return first, None
 
 
-def _kind(groups: list[str], written: str, *, plus: bool = False) -> str | None:
+def _possible_ends(groups: list[_Group], first: int) -> list[int]:
+    """The groups at which 10 to 19 digits are complete."""
+    count = 0
+    ends = []
+    for last in range(first, min(first + _MOST_GROUPS, len(groups))):
+        count += len(groups[last].digits)
+        if count > _MOST_DIGITS:
+            break
+        if count >= _FEWEST_DIGITS:
+            ends.append(last)
+    return ends
+
+
+def _kind(groups: list[str], written: str, *, abroad: bool = False) -> str | None:
     digits = "".join(groups)
-    if not 10 <= len(digits) <= 19 or (plus and len(digits) > 15):  # noqa: PLR2004 - a phone's and a card's length
-        return None
-    if plus or (_is_phone(groups, digits) and not _is_decimal(groups, written)):
+    if abroad and len(digits) <= _MOST_ABROAD:
+        return "phone"
+    if _is_phone(groups, digits) and not _is_decimal(groups, written):
         return "phone"
     sizes = [len(group) for group in groups]
-    if len(digits) == 12 and sizes in ([12], [4, 4, 4]) and digits[0] > "1" and is_verhoeff(digits):  # noqa: PLR2004
+    if sizes in ([_AADHAAR_DIGITS], [4, 4, 4]) and digits[0] > "1" and is_verhoeff(digits):
         return "aadhaar"
-    if _is_card(sizes, digits):
-        return "card"
-    return None
+    return "card" if _is_card(sizes, digits) else None
 
 
 def _is_phone(groups: list[str], digits: str) -> bool:
     """An Indian mobile number: ten digits from 6 to 9, perhaps after 0, 91 or 0091."""
-    local = digits[-10:]
     prefix = digits[:-10]
-    if local[0] not in "6789" or prefix not in {"", "0", "91", "091", "0091", "910"}:
+    if digits[-10] not in "6789" or prefix not in {"", "0", "91", "091", "0091", "910"}:
         return False
-    inner = [size for size in (len(group) for group in groups) if size]
-    short = sum(size == 1 for size in inner)
-    return short == len(inner) or short <= bool(prefix)
+    single = sum(len(group) == 1 for group in groups)
+    return single == len(groups) or single <= bool(prefix)
 
 
 def _is_decimal(groups: list[str], written: str) -> bool:
-    """Whether dots make it a decimal number or an address: only 98765.43210 is a phone with one dot."""
-    if _ADDRESS.fullmatch(written):
-        return True
-    sizes = [len(group) for group in groups]
-    return written.count(".") == 1 and len(groups) == 2 and sizes != [5, 5]  # noqa: PLR2004 - whole and fraction
+    """Whether dots make it an address or a decimal number; 98765.43210 is a phone."""
+    if written.count(".") == 1 and len(groups) == 2:  # noqa: PLR2004 - whole part and fraction
+        return len(groups[0]) != len(groups[1])
+    return _ADDRESS.fullmatch(written) is not None
 
 
 def _is_card(sizes: list[int], digits: str) -> bool:
-    if len(digits) < 13 or digits[0] not in "234568" or (len(digits) == 13 and digits[0] != "4"):  # noqa: PLR2004
+    first = digits[0]
+    if len(digits) < _OLDEST_CARD or first not in "234568" or (len(digits) == _OLDEST_CARD and first != "4"):
         return False
-    if len(digits) > 16 and digits[0] not in "456":  # noqa: PLR2004 - the longest of the other brands
+    if len(digits) > _COMMON_CARD and first not in "456":
         return False
-    return (len(sizes) == 1 or (sizes[0] == 4 and min(sizes[1:]) > 2)) and is_luhn(digits)  # noqa: PLR2004
+    grouped_by_fours = sizes[0] == 4 and min(sizes) > 2  # noqa: PLR2004 - as printed on cards
+    return (len(sizes) == 1 or grouped_by_fours) and is_luhn(digits)
+
+
+def _is_reference(text: str, begin: int, end: int) -> bool:
+    """Whether digits are part of a UUID or a pod's name, or are named as an id, an order, a UTR."""
+    before = text[max(begin - _REFERENCE_LENGTH, 0) : begin]
+    if text[begin:end].isdecimal() and _REFERENCE.search(before):
+        return True
+    if before.endswith("-") and _POD_NAME.search(before) and _POD_END.match(text, end):
+        return True
+    around = _UUID.finditer(text, max(begin - _UUID_LENGTH, 0), end + _UUID_LENGTH)
+    return any(found.start() < end and begin < found.end() for found in around)

@@ -1,0 +1,193 @@
+"""What one line says, byte for byte, and that nothing a caller logs can break it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import logging_config
+from core.logging_config import call_context, get_logger, log_api_request, set_call_context
+from core.logs import context
+from core.logs.record import ComponentLogger, capture, render
+
+
+@pytest.fixture(autouse=True)
+def no_context() -> Iterator[None]:
+    """Each test begins outside any call."""
+    with call_context():
+        logging_config.clear_call_context()
+        yield
+
+
+def line_of(*args: Any, level: int = logging.INFO, **more: Any) -> dict[str, Any]:
+    """The decoded line of one log call."""
+    lines: list[bytes] = []
+
+    class Catch(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            lines.append(render(capture(record)))
+            return True
+
+    logger = ComponentLogger("voice_agent.api")
+    logger.addHandler(Catch())
+    logger.log(level, *args, **more)
+    (line,) = lines
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    decoded: dict[str, Any] = json.loads(line)
+    return decoded
+
+
+def test_the_line_is_exactly_the_documented_one() -> None:
+    """Byte for byte: key order, milliseconds, Z, no spaces."""
+    logger = ComponentLogger("voice_agent.api")
+    record = logger.makeRecord(
+        "voice_agent.api",
+        logging.INFO,
+        str(Path(__file__).resolve().parents[2] / "core" / "calls.py"),
+        145,
+        "Call done",
+        (),
+        None,
+        "complete_call",
+        {"duration": 180, "status": "completed"},
+    )
+    record.created = 1729765845.123
+    set_call_context(call_id="call_123", lead_id="lead_456")
+    assert render(capture(record)) == (
+        b'{"timestamp":"2024-10-24T10:30:45.123Z","level":"INFO","component":"api","message":"Call done",'
+        b'"call_id":"call_123","lead_id":"lead_456","duration":180,"status":"completed",'
+        b'"source":{"file":"core/calls.py","line":145,"function":"complete_call"}}\n'
+    )
+
+
+def test_colliding_extras_are_renamed_and_kept() -> None:
+    extras = {"level": 3, "source": "web", "message": "m", "name": "n", "call_id": "other", "extra_level": 4}
+    with call_context(call_id="call_1"):
+        line = line_of("hello", extra=extras)
+    assert (line["level"], line["message"], line["call_id"]) == ("INFO", "hello", "call_1")
+    assert line["source"]["function"] == "line_of"
+    assert {line["extra_level"], line["extra_extra_level"]} == {3, 4}
+    assert [line[f"extra_{key}"] for key in ("source", "message", "name", "call_id")] == [
+        "web",
+        "m",
+        "n",
+        "other",
+    ]
+
+
+def test_an_exception_is_logged_masked() -> None:
+    try:
+        raise ValueError("no answer from 9876543210")
+    except ValueError:
+        line = line_of("failed", exc_info=True)
+    assert list(line)[-2:] == ["source", "exception"]
+    assert line["exception"]["type"] == "ValueError"
+    assert line["exception"]["message"] == "no answer from [phone …3210]"
+    assert line["exception"]["traceback"].startswith("Traceback (most recent call last):")
+    assert "9876543210" not in line["exception"]["traceback"].replace('"no answer from 9876543210"', "")
+
+
+class Unprintable:
+    """Raises whenever it is turned into text."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+    __str__ = __repr__
+
+
+class BadlyNamedError(Exception):
+    """An exception without a usable text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@dataclass
+class Lead:
+    """A value with a personal field."""
+
+    phone: str
+
+
+_cycle: list[Any] = []
+_cycle.append(_cycle)
+
+
+@pytest.mark.parametrize(
+    ("value", "logged"),
+    [
+        (Unprintable(), "[unprintable Unprintable]"),
+        (object, "<class 'object'>"),
+        (10**40, str(10**40)),
+        (float("nan"), None),
+        ("\ud800", "\\ud800"),
+        (b"ab\xff", "ab\\xff"),
+        ({1: {2}}, {"1": [2]}),
+        (_cycle, ["[circular]"]),
+        (Decimal("1.5"), "1.5"),
+        (Path("/x"), "/x"),
+        (Lead("9876543210"), {"phone": "[phone …3210]"}),
+        ("x" * 40_000, "x" * 32_768 + "… [7232 more characters]"),
+    ],
+)
+def test_any_value_is_logged(value: Any, logged: Any) -> None:
+    assert line_of("hello", extra={"value": value})["value"] == logged
+
+
+def test_wrong_arguments_are_logged_beside_the_message() -> None:
+    assert line_of("%d calls", "many")["message"] == "%d calls ('many',)"
+    assert line_of("%s %s", Unprintable())["message"].startswith("%s %s ")
+    assert line_of(Unprintable())["message"].startswith("[unprintable Unprintable]")
+
+
+@pytest.mark.parametrize("extra", ["text", 5, {1: 2}, {"a": Unprintable()}])
+def test_odd_extras_never_raise(extra: Any) -> None:
+    assert line_of("hello", extra=extra)["message"] == "hello"
+
+
+def test_an_exception_without_a_text_is_logged() -> None:
+    assert line_of("x", exc_info=BadlyNamedError())["exception"]["type"].endswith("BadlyNamedError")
+
+
+def test_what_changes_after_the_call_is_not_logged() -> None:
+    items = [1]
+    logger = ComponentLogger("voice_agent.api")
+    record = logger.makeRecord("n", 20, "f", 1, "%s", (items,), None, None, {"items": items})
+    event = capture(record)
+    items.append(2)
+    line = json.loads(render(event))
+    assert (line["message"], line["items"]) == ("[1]", [1])
+
+
+def test_a_request_names_its_caller_and_grades_its_status(caplog: pytest.LogCaptureFixture) -> None:
+    logger = get_logger("api")
+    for status in (201, 404, 503):
+        log_api_request(logger, "POST", "/api/v1/calls", status, 145.3, user_id="u", level="gold")
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "ERROR"]
+    line = json.loads(render(capture(caplog.records[0])))
+    assert line["message"] == "POST /api/v1/calls 201"
+    assert line["source"]["function"] == "test_a_request_names_its_caller_and_grades_its_status"
+    assert (line["method"], line["path"], line["status_code"]) == ("POST", "/api/v1/calls", 201)
+    assert (line["duration_ms"], line["user_id"], line["extra_level"]) == (145.3, "u", "gold")
+
+
+def test_a_component_is_apart_from_the_applications_own_logger() -> None:
+    assert get_logger("api") is get_logger("api")
+    assert get_logger("api") is not logging.getLogger("api")
+    assert type(logging.getLogger("a_library")) is logging.Logger
+
+
+def test_contexts_nest_and_restore() -> None:
+    set_call_context(call_id="a")
+    with call_context(call_id="b", lead_id="l"):
+        with call_context(turn=1):
+            assert dict(context.current_context()) == {"call_id": "b", "lead_id": "l", "turn": 1}
+        assert dict(context.current_context()) == {"call_id": "b", "lead_id": "l"}
+    assert dict(context.current_context()) == {"call_id": "a"}
