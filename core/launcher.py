@@ -98,7 +98,7 @@ class Launcher:
     def _start(self) -> None:
         self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         for part in self._parts:
-            with self._log(part.name).open("ab", opener=_private) as log:
+            with open(self._log(part.name), "ab", opener=_private) as log:
                 self._running[part.name] = subprocess.Popen(  # noqa: S603 (our own programs)
                     [sys.executable, *part.arguments],
                     stdin=subprocess.DEVNULL,
@@ -171,8 +171,8 @@ def _banner(settings: Settings, *, demo: bool) -> str:
     ]
     if demo:
         lines.append(
-            "\n  Simulated calls arrive every few seconds; speech recognition is slow just now, "
-            "and an alert says so.\n  They are kept in a database of their own: your calls are not touched."
+            "\n  Simulated calls arrive every few seconds. Speech recognition is slow just now,"
+            "\n  and an alert says so. They are kept in a database of their own: yours is not touched."
         )
     return "\n".join([*lines, "\n  Ctrl-C stops everything.\n"])
 
