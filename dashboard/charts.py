@@ -59,12 +59,12 @@ def _figure(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figur
             "showlegend": legend,
             "legend": {
                 "orientation": "h",
-                "xref": "container",
                 "x": 0,
                 "y": 1.02,
                 "yanchor": "bottom",
                 "traceorder": "normal",
                 "font": {"size": 12},
+                "itemwidth": 30,
             },
             "hoverlabel": {
                 "bgcolor": palette.surface,
@@ -89,7 +89,8 @@ def _time_axis(figure: go.Figure, bucket: Bucket) -> None:
     figure.update_xaxes(
         type="date",
         hoverformat=_TIME_FORMATS[bucket],
-        nticks=8,
+        nticks=5,
+        tickangle=0,
         tickformatstops=[
             {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%-d %b"},
             {"dtickrange": [86_400_000, "M1"], "value": "%-d %b\n%Y"},
@@ -272,14 +273,14 @@ def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
         x=[100 * n / total for _, n in ordered],
         orientation="h",
         marker={"color": palette.accent},
-        text=[f" {100 * n / total:.1f} %  ({n:,})" for _, n in ordered],
+        text=[f" {100 * n / total:.1f} % · {n:,}" for _, n in ordered],
         textposition="outside",
         cliponaxis=False,
         customdata=[n for _, n in ordered],
         hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} %<extra></extra>",
     )
     widest = max(100 * n / total for _, n in ordered)
-    figure.update_xaxes(range=[0, widest * 1.38], showgrid=False, showticklabels=False, title={"text": ""})
+    figure.update_xaxes(range=[0, widest * 1.6], showgrid=False, showticklabels=False, title={"text": ""})
     figure.update_yaxes(
         tickfont={"size": 13, "color": palette.text}, showgrid=False, ticksuffix="  ", ticks=""
     )
@@ -291,7 +292,7 @@ def heat_map(frame: pd.DataFrame, palette: Palette) -> go.Figure:
     """Calls by weekday (rows) and hour of the day (columns)."""
     figure = _figure(palette, y_title="")
     figure.add_heatmap(
-        z=frame.to_numpy(),
+        z=frame.where(frame > 0).to_numpy(),
         x=[f"{hour:02d}" for hour in frame.columns],
         y=list(WEEKDAYS),
         colorscale="Cividis",

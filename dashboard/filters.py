@@ -61,17 +61,12 @@ class Selection:
 
     @property
     def words(self) -> str:
-        """The period for a sentence: ``last 24 hours``, ``1 Jan 1999 to 31 Jan 1999``."""
+        """The period in a sentence: ``in the last 24 hours``, ``from 1 Jan 1999 to 31 Jan 1999``."""
         if self.period != CUSTOM:
-            return f"last {PRESETS[self.period].words}"
+            return f"in the last {PRESETS[self.period].words}"
         if self.first == self.last:
-            return formats.day(self.first)
-        return f"{formats.day(self.first)} to {formats.day(self.last)}"
-
-    @property
-    def before_words(self) -> str:
-        """The period before, in a few letters."""
-        return f"vs {self.period} before" if self.period != CUSTOM else "vs days before"
+            return f"on {formats.day(self.first)}"
+        return f"from {formats.day(self.first)} to {formats.day(self.last)}"
 
     def window(self, now: datetime, zone: tzinfo, every: int = 0) -> Window:
         """The period as of ``now``; it moves on every ``every`` seconds or the preset's step if longer."""
@@ -117,7 +112,7 @@ def _choice(name: str, values: list[str], everything: str) -> None:
         key=name,
         bind="query-params",
         label_visibility="collapsed",
-        width=165,
+        width=150,
     )
 
 
@@ -132,14 +127,14 @@ def _day_input(text: str, key: str, default: date) -> None:
         required=True,
         key=key,
         bind="query-params",
-        width=165,
+        width=130,
     )
 
 
 def bar(languages: list[str]) -> None:
     """Draw the filters; every page's script comes after it."""
     _accept_plain_values(languages)
-    with st.container(key="filters", horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="filters", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
             "Period",
             [*PRESETS, CUSTOM],
@@ -149,12 +144,12 @@ def bar(languages: list[str]) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-        _choice("direction", list(_LABELS["direction"]), "All directions")
-        _choice("language", languages, "All languages")
-        _choice("status", list(_LABELS["status"]), "All outcomes")
         if st.session_state["period"] == CUSTOM:
             _day_input("From", "from", local_today() - timedelta(days=6))
             _day_input("To", "to", local_today())
+        _choice("direction", list(_LABELS["direction"]), "All directions")
+        _choice("language", languages, "All languages")
+        _choice("status", list(_LABELS["status"]), "All outcomes")
 
 
 def selected() -> Selection:

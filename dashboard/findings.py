@@ -29,7 +29,7 @@ def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket) -> str:
     over = int((frame["p95"] > LATENCY_LIMIT_MS).sum())
     word = bucket_words(bucket)
     times = f"{over} of {buckets} {word}s" if word.isalpha() else f"{over} of {buckets} times {word}"
-    return f"p95 {formats.number(spread.p95, 'ms')} · over the limit in {times} · {coverage(spread)}"
+    return f"p95 {formats.number(spread.p95, 'ms')} · {times} over the limit · {coverage(spread)}"
 
 
 def coverage(spread: Percentiles) -> str:

@@ -1,6 +1,5 @@
 """A panel: title, what to see, chart, and the table behind it with its CSV."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -19,54 +18,43 @@ _TOOLS = {
 
 @dataclass(frozen=True)
 class Panel:
-    """What a panel says; ``draw`` makes the figure and is called only where ``table`` has rows.
-
-    ``caption`` tells what to see, with period and n; ``missing`` stands in where there is nothing to draw.
-    """
+    """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw."""
 
     key: str
     title: str
     caption: str
-    draw: Callable[[], go.Figure]
-    table: pd.DataFrame
-    missing: str
+    figure: go.Figure | None = None
+    table: pd.DataFrame | None = None
 
 
 def show(panel: Panel) -> None:
     """Draw a panel; its height is the same with and without data."""
     with st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall"):
-        with st.container(
-            horizontal=True, vertical_alignment="center", wrap=False, horizontal_alignment="distribute"
-        ):
-            st.markdown(f"##### {panel.title}", width="content")
-            if len(panel.table):
-                _table(panel)
-        if not len(panel.table):
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+            st.markdown(f"##### {panel.title}", width="stretch")
+            if panel.table is not None:
+                _table(panel.key, panel.table)
+        if panel.figure is None:
             with st.container(height=HEIGHT, border=False, vertical_alignment="center"):
-                st.caption(panel.missing, text_alignment="center")
+                st.caption(panel.caption, text_alignment="center")
             return
         st.caption(panel.caption)
+        alt = f"{panel.title}. {panel.caption}"
         # Without a theme Streamlit leaves our colours alone.
-        st.plotly_chart(
-            panel.draw(),
-            theme=None,
-            key=f"plot-{panel.key}",
-            config=_TOOLS,
-            alt=f"{panel.title}. {panel.caption}",
-        )
+        st.plotly_chart(panel.figure, theme=None, key=f"plot-{panel.key}", config=_TOOLS, alt=alt)
 
 
-def _table(panel: Panel) -> None:
+def _table(key: str, table: pd.DataFrame) -> None:
     with st.popover("Table", type="tertiary", icon=":material/table_rows:", width="content"):
-        st.dataframe(panel.table, height=320, hide_index=True)
+        st.dataframe(table, height=320, hide_index=True)
         st.download_button(
             "Download CSV",
-            lambda: panel.table.to_csv(index=False),
-            file_name=f"{panel.key}.csv",
+            lambda: table.to_csv(index=False),
+            file_name=f"{key}.csv",
             mime="text/csv",
             on_click="ignore",
             icon=":material/download:",
-            key=f"csv-{panel.key}",
+            key=f"csv-{key}",
         )
 
 

@@ -113,7 +113,7 @@ def _small_print(card: Card, now: Reading, before: Reading) -> str:
 def _help(card: Card, selection: Selection) -> str:
     meaning = METRICS[card.metric].meaning
     return (
-        f"{meaning}. {selection.words.capitalize()}; the change is against an equally long period before, "
+        f"{meaning}, {selection.words}. The change is against an equally long period before, "
         "coloured only where it is more than chance."
     )
 

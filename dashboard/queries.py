@@ -1,6 +1,6 @@
-"""Cached questions to core.aggregation, and what to show while the database is away.
+"""Questions to core.aggregation, and what to show while the database is away.
 
-The caches hold results, never frames of calls, and are shared by all readers of the same view.
+Caches hold results, never frames of calls, and are shared by all readers of the same view.
 """
 
 import time
@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 from pymongo.errors import PyMongoError
 
-from core.aggregation import distributions, extent, live, series
+from core.aggregation import extent, live, series
 from core.aggregation.calls import CallFilters, load_calls
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.summary import summarise
@@ -45,28 +45,6 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Course:
-    """Volume and latency over a period, one row a bucket."""
-
-    outcome: pd.DataFrame
-    latency: dict[str, pd.DataFrame]
-    summary: CallSummary
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """Everything the Analytics page draws."""
-
-    summary: CallSummary
-    volume: dict[str, pd.DataFrame]
-    rates: pd.DataFrame
-    percentiles: dict[str, pd.DataFrame]
-    durations: pd.DataFrame
-    sentiment: pd.DataFrame
-    hours: pd.DataFrame
-
-
-@dataclass(frozen=True)
 class Pulse:
     """Signs of life: of the calls, of the scheduler, and the alerts that fire."""
 
@@ -86,35 +64,6 @@ def figures(window: Window, filters: CallFilters) -> Figures:
     for field in LATENCIES:
         rows[field] = series.steady(series.percentile_series(calls, field, *span))["p95"]
     return Figures(summarise(calls), summarise(before), rows)
-
-
-@st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
-def course(window: Window, filters: CallFilters) -> Course:
-    """Volume by outcome and the latencies' percentiles over a period."""
-    zone = get_settings().tz
-    calls = load_calls(get_sync_database(), window.start, window.end, filters=filters)
-    span = (window.start, window.end, window.bucket, zone)
-    latency = {field: series.percentile_series(calls, field, *span) for field in LATENCIES}
-    return Course(series.volume(calls, "status", *span), latency, summarise(calls))
-
-
-@st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
-def analysis(window: Window, filters: CallFilters) -> Analysis:
-    """Volume, rates, percentiles and distributions of a period."""
-    zone = get_settings().tz
-    calls = load_calls(get_sync_database(), window.start, window.end, filters=filters)
-    span = (window.start, window.end, window.bucket, zone)
-    return Analysis(
-        summary=summarise(calls),
-        volume={by: series.volume(calls, by, *span) for by in ("direction", "status")},
-        rates=series.rates(calls, *span),
-        percentiles={
-            field: series.percentile_series(calls, field, *span) for field in (*LATENCIES, "duration_seconds")
-        },
-        durations=distributions.duration_histogram(calls),
-        sentiment=distributions.sentiment_histogram(calls),
-        hours=series.by_hour_of_week(calls, zone),
-    )
 
 
 @st.cache_data(ttl=3, show_spinner=False)

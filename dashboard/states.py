@@ -84,7 +84,7 @@ def no_calls(selection: Selection, newest: datetime) -> None:
     zone = get_settings().tz
     last = newest.astimezone(zone).date()
     with st.container(border=True, key="empty-period"):
-        st.subheader(f"No calls in the {selection.words}", anchor=False)
+        st.subheader(f"No calls {selection.words}", anchor=False)
         with st.container(horizontal=True, vertical_alignment="center"):
             if selection.filters.query():
                 st.markdown("No call of this period passes the filters, or there was none.")

@@ -99,6 +99,19 @@ _STYLE = """
 [data-testid="stTable"] { overflow-x: auto; }
 [data-testid="stTable"] [data-testid="stMarkdownContainer"] { max-width: none; }
 [class*="st-key-chart-"] h5 { padding: 0; margin: 0; }
+[class*="st-key-chart-"] [data-testid="stMarkdownContainer"]:has(h5) { margin: 0; }
+[class*="st-key-chart-"] [data-testid="stPopover"] { flex-shrink: 0; }
+.st-key-kpis [data-testid="stMetricChart"] { margin-bottom: 6px; }
+@media (max-width: 640px) {
+  .st-key-kpis div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; }
+  .st-key-filters > * { flex: 1 1 150px; max-width: none; }
+  .st-key-filters > :first-child { flex-basis: 100%; }
+  .st-key-active-alerts thead { display: none; }
+  .st-key-active-alerts tr { display: flex; flex-wrap: wrap; padding: 0.25rem 0; }
+  .st-key-active-alerts td { border: none; padding: 0.15rem 0.4rem; }
+  .st-key-active-alerts td:nth-child(2) { flex-basis: 100%; order: -1; }
+  .st-key-active-alerts td:nth-child(3)::after { content: " against"; color: inherit; }
+}
 </style>
 """
 

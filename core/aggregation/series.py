@@ -111,20 +111,22 @@ def rates(calls: pd.DataFrame, start: datetime, end: datetime, bucket: Bucket, z
     )
 
 
-def _quantile(values: pd.Series, share: float) -> float:
-    return float(np.quantile(values, share, method="inverted_cdf"))
-
-
 def percentile_series(
     calls: pd.DataFrame, field: str, start: datetime, end: datetime, bucket: Bucket, zone: tzinfo
 ) -> pd.DataFrame:
     """Per bucket: n and the percentiles p50 … p99 of the calls that carry the field."""
     index = buckets(start, end, bucket, zone)
     present = calls.loc[calls[field].notna(), ["start_time", field]]
-    groups = present.groupby(_floor(present["start_time"], bucket, zone))[field]
-    columns = {"n": groups.size()}
+    keyed = pd.DataFrame({"bucket": _floor(present["start_time"], bucket, zone), "value": present[field]})
+    ordered = keyed.sort_values(["bucket", "value"])
+    sizes = ordered.groupby("bucket").size()
+    firsts = (sizes.cumsum() - sizes).to_numpy()
+    values = ordered["value"].to_numpy(dtype=float)
+    columns = {"n": sizes}
     for name, share in PERCENTILES.items():
-        columns[name] = groups.agg(_quantile, share)
+        # numpy's inverted_cdf, for all buckets at once: many times faster than one by one.
+        ranks = np.ceil(sizes.to_numpy() * share - 1).clip(0).astype("int64")
+        columns[name] = pd.Series(values[firsts + ranks], index=sizes.index)
     frame = pd.DataFrame(columns).reindex(index)
     frame["n"] = frame["n"].fillna(0).astype("int64")
     return frame

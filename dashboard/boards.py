@@ -1,0 +1,87 @@
+"""The boards of charts that pages show, drawn once for all readers of the same view.
+
+They are kept as resources: shared, not copied, and never changed after they are made.
+"""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.aggregation import distributions, series
+from core.aggregation.calls import load_calls
+from core.aggregation.definitions import LATENCIES
+from core.aggregation.summary import summarise
+from core.clock import utc_now
+from core.models.metrics import CallSummary
+from core.settings import get_settings
+from core.storage import get_sync_database
+from dashboard import formats, panels, theme
+from dashboard.filters import Selection, Window
+from dashboard.panel import Panel
+
+BOARDS_KEPT = 48
+
+
+@dataclass(frozen=True)
+class Board:
+    """The panels of a period and its figures; no panels where there are no calls."""
+
+    summary: CallSummary
+    panels: tuple[Panel, ...] = ()
+
+
+def _view(window: Window, selection: Selection, mode: theme.Mode) -> panels.View:
+    filling = window.start < utc_now() <= window.end
+    return panels.View(window, selection, theme.palette_of(mode), filling)
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def overview(window: Window, selection: Selection, mode: theme.Mode) -> Board:
+    """Volume by outcome, and the latencies' percentiles."""
+    calls = load_calls(get_sync_database(), window.start, window.end, filters=selection.filters)
+    summary = summarise(calls)
+    if calls.empty:
+        return Board(summary)
+    view = _view(window, selection, mode)
+    span = (window.start, window.end, window.bucket, get_settings().tz)
+    latencies = (
+        panels.latency(
+            view,
+            field,
+            series.percentile_series(calls, field, *span),
+            getattr(summary, field),
+            shown=("p50", "p95"),
+        )
+        for field in LATENCIES
+    )
+    return Board(summary, (panels.volume(view, "status", series.volume(calls, "status", *span)), *latencies))
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def analytics(window: Window, selection: Selection, mode: theme.Mode) -> Board:
+    """Volume, rates, percentiles and distributions."""
+    calls = load_calls(get_sync_database(), window.start, window.end, filters=selection.filters)
+    summary = summarise(calls)
+    if calls.empty:
+        return Board(summary)
+    view, zone = _view(window, selection, mode), get_settings().tz
+    span = (window.start, window.end, window.bucket, zone)
+    courses = {
+        field: series.percentile_series(calls, field, *span) for field in (*LATENCIES, "duration_seconds")
+    }
+    return Board(
+        summary,
+        (
+            panels.volume(view, "status", series.volume(calls, "status", *span)),
+            panels.volume(view, "direction", series.volume(calls, "direction", *span)),
+            *(panels.latency(view, field, courses[field], getattr(summary, field)) for field in LATENCIES),
+            panels.rates(view, series.rates(calls, *span), summary),
+            panels.duration_course(view, courses["duration_seconds"], summary.duration_seconds),
+            panels.durations(view, distributions.duration_histogram(calls), summary.duration_seconds),
+            panels.sentiment(view, distributions.sentiment_histogram(calls), summary),
+            panels.languages(view, summary),
+            panels.hours(
+                view, series.by_hour_of_week(calls, zone), summary, formats.zone_name(window.end, zone)
+            ),
+        ),
+    )
