@@ -10,7 +10,7 @@ from pymongo.errors import ConnectionFailure
 
 from core.aggregation.calls import CallFilters, load_calls_async
 from core.alerting.delivery import Channel
-from core.alerting.evaluate import Evaluation, Verdict, evaluate, window
+from core.alerting.evaluate import Evaluation, Verdict, Window, evaluate, window
 from core.alerting.message import alert_message, facts_of, moment, sentence, shown, unit
 from core.alerting.state import AlertStore, due, fingerprint, to_alert
 from core.errors import UserError
@@ -20,7 +20,7 @@ from core.settings import get_settings
 from core.storage.connection import Document
 
 _logger = get_logger("alerting")
-_Loaded = dict[tuple[datetime, CallFilters], pd.DataFrame]
+_Loaded = dict[tuple[Window, CallFilters], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -147,15 +147,16 @@ class _Check:
 
     async def _evaluate(self, rule: AlertRule) -> RuleResult:
         try:
-            start, end = window(rule, self._report.at, get_settings().tz)
+            period = window(rule, self._report.at, get_settings().tz)
             filters = CallFilters(
                 rule.direction, rule.language and rule.language.strip().lower(), rule.status
             )
-            if (start, filters) not in self._loaded:
-                self._loaded[start, filters] = await load_calls_async(
-                    self._database, start, end, by="end_time", filters=filters
+            if (period, filters) not in self._loaded:
+                self._loaded[period, filters] = await load_calls_async(
+                    self._database, period.start, period.end, by=period.by, filters=filters
                 )
-            return RuleResult(rule, evaluate(rule, self._loaded[start, filters], start, end))
+            calls = self._loaded[period, filters]
+            return RuleResult(rule, evaluate(rule, calls, period.start, period.end))
         except ConnectionFailure:
             raise
         except Exception as error:

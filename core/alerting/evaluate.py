@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import pandas as pd
 
+from core.aggregation.calls import TimeField
 from core.aggregation.definitions import METRICS
 from core.aggregation.summary import summarise
 from core.models.alerts import AlertRule, MetricName
@@ -41,7 +42,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A rule's verdict over the calls that ended in [start, end)."""
+    """A rule's verdict over the calls of its window [start, end)."""
 
     rule: AlertRule
     start: datetime
@@ -51,20 +52,32 @@ class Evaluation:
     samples: int
 
 
-def window(rule: AlertRule, at: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
-    """The half-open period [start, at) that a rule looks at, in the zone's own days where it spans days.
+@dataclass(frozen=True)
+class Window:
+    """The calls a rule looks at: those whose ``by`` lies in the half-open period [start, end)."""
 
-    At midnight a window of one day is thus the local day before, also one of 23 or 25 hours.
+    start: datetime
+    end: datetime
+    by: TimeField
+
+
+def window(rule: AlertRule, at: datetime, zone: tzinfo) -> Window:
+    """The window of a rule at a moment.
+
+    Calls of a short window are those that ended in it: by their start, quick failures would arrive before
+    long successes and inflate the newest minutes. A window of whole days is made of the zone's own days
+    and counts by the start, as the daily figures do: at midnight it is the local day before, with the very
+    calls that the dashboard shows for that day, also where it had 23 or 25 hours.
     """
     minutes = rule.window_minutes
     if minutes % _MINUTES_A_DAY:
-        return at - timedelta(minutes=minutes), at
+        return Window(at - timedelta(minutes=minutes), at, "end_time")
     local = at.astimezone(zone) - timedelta(days=minutes // _MINUTES_A_DAY)
-    return local.astimezone(at.tzinfo), at
+    return Window(local.astimezone(at.tzinfo), at, "start_time")
 
 
 def evaluate(rule: AlertRule, calls: pd.DataFrame, start: datetime, end: datetime) -> Evaluation:
-    """Judge the calls that ended in [start, end): a breach is strictly above the threshold."""
+    """Judge the calls of the rule's window [start, end): a breach is strictly above the threshold."""
     candidates = _measure(rule, summarise(calls))
     samples = max((measured.samples for measured in candidates), default=0)
     enough = [measured for measured in candidates if measured.samples >= rule.min_samples]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from core.aggregation.calls import frame_of
-from core.alerting.evaluate import Verdict, evaluate, window
+from core.alerting.evaluate import Verdict, Window, evaluate, window
 from core.alerting.message import quantity, sentence
 from core.alerting.rules import BUILT_IN_RULES
 from core.models.alerts import AlertRule
@@ -104,9 +104,9 @@ def test_a_window_of_days_is_made_of_local_days() -> None:
     rule = AlertRule.model_validate(FAILURES.model_dump() | {"window_minutes": "1d"})
     kolkata, berlin = ZoneInfo("Asia/Kolkata"), ZoneInfo("Europe/Berlin")
     midnight = datetime(2024, 10, 25, tzinfo=kolkata).astimezone(UTC)
-    assert window(rule, midnight, kolkata) == (datetime(2024, 10, 23, 18, 30, tzinfo=UTC), midnight)
+    assert window(rule, midnight, kolkata).start == datetime(2024, 10, 23, 18, 30, tzinfo=UTC)
     after_change = datetime(2024, 10, 28, tzinfo=berlin).astimezone(UTC)
-    start, end = window(rule, after_change, berlin)
-    assert start == datetime(2024, 10, 27, tzinfo=berlin)
-    assert end - start == timedelta(hours=25)
-    assert window(FAILURES, AT, kolkata) == (AT - timedelta(minutes=15), AT)
+    day = window(rule, after_change, berlin)
+    assert (day.start, day.by) == (datetime(2024, 10, 27, tzinfo=berlin), "start_time")
+    assert day.end - day.start == timedelta(hours=25)
+    assert window(FAILURES, AT, kolkata) == Window(AT - timedelta(minutes=15), AT, "end_time")
