@@ -14,6 +14,7 @@ from core.privacy.numbers import mask_number, mask_numbers, mask_of
 
 _MASKED = "[masked]"
 _SMALLEST_PERSONAL_NUMBER = 1_000_000
+_SHORT = 64
 
 _EMAIL = re.compile(r"[\w.%+'-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
 _UPI_HANDLES = (
@@ -37,7 +38,7 @@ _DIGIT = re.compile(r"\d{4}|\d\D{1,3}\d\D{1,3}\d")
 def mask_text(text: str) -> str:
     """The text with credentials and personal data masked; never raises."""
     try:
-        return _mask_text(text)
+        return _mask_short_text(text) if len(text) <= _SHORT else _mask_text(text)
     except Exception:  # noqa: BLE001 - better no text than one that was not looked through
         return "[text that could not be masked]"
 
@@ -51,6 +52,12 @@ def mask_value(value: Any) -> Any:  # noqa: ANN401 - any logged value
         return _mask(value, Kind.OPEN, frozenset())
     except Exception:  # noqa: BLE001 - better no value than one that was not looked through
         return "[value that could not be masked]"
+
+
+@lru_cache(maxsize=4096)
+def _mask_short_text(text: str) -> str:
+    """Statuses, languages and most messages come again and again."""
+    return _mask_text(text)
 
 
 def _mask_text(text: str) -> str:
@@ -71,12 +78,12 @@ def _account(digits: str) -> str:
 
 
 def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 - any logged value
-    if value is None or isinstance(value, bool) or kind is Kind.KEPT:
+    if value is None or value is True or value is False or kind is Kind.KEPT:
         return value
     if kind is Kind.SECRET:
         return _MASKED
     if isinstance(value, str):
-        return _mask_string(value, kind)
+        return mask_text(value) if kind is Kind.OPEN else _mask_named_string(value, kind)
     if isinstance(value, int | float):
         return _mask_plain_number(value, kind)
     if isinstance(value, Mapping | list | tuple | set | frozenset):
@@ -96,9 +103,7 @@ def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # n
     return [_mask(item, kind, around) for item in items]
 
 
-def _mask_string(value: str, kind: Kind) -> str:
-    if kind is Kind.OPEN:
-        return mask_text(value)
+def _mask_named_string(value: str, kind: Kind) -> str:
     if kind is Kind.TOKENS:
         return _MASKED
     if kind is Kind.IDENTIFIER:
@@ -120,12 +125,7 @@ def _kind_of(key: object) -> Kind:
     return kind_of(key) if isinstance(key, str) else Kind.OPEN
 
 
-@lru_cache(maxsize=4096)
-def _masked_name(key: str) -> str:
-    return mask_text(key)
-
-
 def _mask_key(key: Any) -> Any:  # noqa: ANN401 - keys of any type
     if isinstance(key, str):
-        return _masked_name(key)
+        return mask_text(key)
     return _mask(key, Kind.OPEN, frozenset()) if isinstance(key, int) else key
