@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.alerting.message import runbook
 from core.alerting.rules import BUILT_IN_RULES, load_rules
 from core.errors import UserError
 
@@ -70,3 +71,17 @@ def test_a_missing_file_is_said(tmp_path: Path) -> None:
     """A file that is not there is no reason to fall back on other rules in silence."""
     with pytest.raises(UserError, match="cannot be read"):
         load_rules(tmp_path / "none.toml")
+
+
+def test_the_rules_file_of_the_documentation_works(tmp_path: Path) -> None:
+    """Whoever copies it has two rules."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "alerting.md").read_text()
+    file = tmp_path / "rules.toml"
+    file.write_text(text.split("```toml\n")[1].split("```")[0])
+    assert [rule.id for rule in load_rules(file)] == ["hinglish_failures", "day_errors"]
+
+
+def test_every_built_in_rule_has_its_runbook() -> None:
+    """The path in a message leads to a page."""
+    root = Path(__file__).resolve().parents[2]
+    assert all((root / runbook(rule)).is_file() for rule in BUILT_IN_RULES)
