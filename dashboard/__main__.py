@@ -36,12 +36,12 @@ def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """``STREAMLIT_SERVER_MAX_UPLOAD_SIZE=5`` as ``server.maxUploadSize``, for every option there is."""
-    names = {
-        PREFIX + re.sub(r"([A-Z])", r"_\1", name.replace(".", "_")).upper(): name
-        for name in st.config.get_config_options()
-    }
-    found = {names[key]: value for key, value in environ.items() if key in names}
-    return {name: _typed(name, value) for name, value in found.items()}
+    names = {_variable(name): name for name in st.config.get_config_options()}
+    return {names[key]: _typed(names[key], value) for key, value in environ.items() if key in names}
+
+
+def _variable(name: str) -> str:
+    return PREFIX + re.sub(r"([A-Z])", r"_\1", name.replace(".", "_")).upper()
 
 
 def _typed(name: str, value: str) -> Any:  # noqa: ANN401 (an option's own type)
@@ -51,8 +51,7 @@ def _typed(name: str, value: str) -> Any:  # noqa: ANN401 (an option's own type)
     try:
         return kind(value) if kind in {int, float} else value
     except ValueError:
-        variable = PREFIX + name.replace(".", "_").upper()
-        raise UserError(f"{variable} must be a number") from None
+        raise UserError(f"{_variable(name)} must be a number") from None
 
 
 def configuration() -> dict[str, Any]:

@@ -119,3 +119,8 @@ def ask(
     if at and for_selection == selection:
         return Answer(result, stale_since=at)
     raise StoreAwayError(_down["why"])
+
+
+def forget_failure() -> None:
+    """Ask the database again at once, however short ago it failed."""
+    _down["until"] = 0.0

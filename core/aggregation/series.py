@@ -135,7 +135,7 @@ def percentile_series(
 def by_hour_of_week(calls: pd.DataFrame, zone: tzinfo) -> pd.DataFrame:
     """Calls by weekday (rows, 0 is Monday) and hour (columns) of local time."""
     local = calls["start_time"].dt.tz_convert(zone)
-    counts = calls.groupby([local.dt.weekday.rename("weekday"), local.dt.hour.rename("hour")]).size()
+    counts = calls.groupby([local.dt.day_of_week.rename("weekday"), local.dt.hour.rename("hour")]).size()
     return counts.unstack(fill_value=0).reindex(index=range(7), columns=range(24), fill_value=0)
 
 

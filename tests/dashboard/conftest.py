@@ -1,0 +1,93 @@
+"""Calls to look at, and the app without a browser."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
+
+from core.clock import utc_now
+from core.models.metrics import CallMetrics
+from core.storage.calls import write_calls
+from core.storage.connection import Document
+
+ROOT = Path(__file__).resolve().parents[2]
+ENTRY = ROOT / "dashboard" / "app.py"
+
+
+def make_call(number: int, start: datetime, **fields: Any) -> CallMetrics:
+    """A completed outbound call of two minutes, unless ``fields`` say otherwise."""
+    usual: dict[str, Any] = {
+        "status": "completed",
+        "direction": "outbound",
+        "language": "hinglish",
+        "duration_seconds": 120,
+        "asr_latency_ms": 400 + number % 50,
+        "tts_latency_ms": 250 + number % 30,
+        "sentiment_score": (number % 20 - 10) / 10,
+    }
+    return CallMetrics(call_id=f"call_{number}", start_time=start, **(usual | fields))
+
+
+@pytest.fixture
+def calls_of_today(database: Database[Document]) -> Database[Document]:
+    """120 calls, one every 10 minutes until now; every 4th inbound in Hindi, every 5th unanswered."""
+    now = utc_now()
+    write_calls(
+        database,
+        [
+            make_call(
+                number,
+                now - timedelta(minutes=10 * number + 1),
+                direction="inbound" if number % 4 == 0 else "outbound",
+                language="hindi" if number % 4 == 0 else "hinglish",
+                status="no_answer" if number % 5 == 0 else "completed",
+            )
+            for number in range(120)
+        ],
+    )
+    return database
+
+
+@pytest.fixture
+def calls_of_1999(database: Database[Document]) -> Database[Document]:
+    """Ten calls of 31 January 1999 without latencies, as an import of old records leaves them."""
+    noon = datetime(1999, 1, 31, 6, 30, tzinfo=UTC)
+    write_calls(
+        database,
+        [
+            make_call(n, noon + timedelta(minutes=n), asr_latency_ms=None, tts_latency_ms=None)
+            for n in range(10)
+        ],
+    )
+    return database
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """Open the app at Overview; query parameters are those of a link."""
+    st.config.set_option("server.address", "127.0.0.1")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+    def open_app(page: str = "overview", **link: str) -> AppTest:
+        app = AppTest.from_file(str(ENTRY), default_timeout=30)
+        for name, value in link.items():
+            app.query_params[name.rstrip("_")] = value
+        app.run()
+        return app.switch_page(f"../pages/{page}.py").run() if page != "overview" else app
+
+    yield open_app
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def text_of(app: AppTest) -> str:
+    """Everything the page says in words."""
+    kinds = ("markdown", "caption", "subheader", "error", "warning", "code", "metric")
+    parts = [getattr(element, "value", "") for kind in kinds for element in app.get(kind)]
+    return "\n".join(str(part) for part in parts)

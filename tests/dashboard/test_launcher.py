@@ -1,0 +1,43 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from core.errors import UserError
+from dashboard.__main__ import configuration
+from tests.dashboard.conftest import ROOT
+
+
+def test_an_address_open_to_others_is_refused_in_one_line() -> None:
+    for variable in ("DASHBOARD_HOST", "STREAMLIT_SERVER_ADDRESS"):
+        ended = subprocess.run(
+            [sys.executable, "-m", "dashboard"],
+            cwd=ROOT,
+            env=os.environ | {variable: "0.0.0.0"},  # noqa: S104 (it must be refused)
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 2
+        (line,) = ended.stderr.strip().splitlines()
+        assert "DASHBOARD_HOST is 0.0.0.0" in line
+        assert "127.0.0.1" in line
+
+
+def test_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_PORT", "3456")
+    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "5")
+    monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
+    options = configuration()
+    assert options["server.port"] == 3456
+    assert options["server.maxUploadSize"] == 5
+    assert options["browser.gatherUsageStats"] is False
+    assert options["theme.dark.primaryColor"] == "#56B4E9"
+
+
+def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "much")
+    with pytest.raises(UserError, match="STREAMLIT_SERVER_MAX_UPLOAD_SIZE must be a number"):
+        configuration()
