@@ -35,8 +35,9 @@ class SimulatedAgent:
         at = start
         while True:
             # From the first incident on the demo is live, whatever the hour in India.
-            rate = LIVE_CALLS_AN_HOUR if at >= self.incidents_from else _calls_an_hour(at)
-            at += timedelta(hours=self.rng.expovariate(rate))
+            live = at >= self.incidents_from
+            pause = timedelta(hours=self.rng.expovariate(LIVE_CALLS_AN_HOUR if live else _calls_an_hour(at)))
+            at = at + pause if live else min(at + pause, self.incidents_from)
             if at >= end:
                 return
             call = self.call(at)
