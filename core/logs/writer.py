@@ -17,9 +17,10 @@ CAPACITY = 20_000
 RESERVE = 2_000
 """Part of the capacity that only WARNING and above may use."""
 GATHER_SECONDS = 0.02
-"""How long the first line after a pause waits for others, so that one write takes them all."""
+"""How long a line waits for others, so that one write takes them all; an ERROR waits for none."""
 LINES_PER_WRITE = 512
 _LINES_PER_TURN = 64
+_TURNS_UNTIL_ASLEEP = 100
 _HURRY_AT = 4_096
 _FULL = "dropped {} log lines: the queue was full"
 _UNRENDERED = "dropped {} log lines: they could not be rendered"
@@ -113,19 +114,24 @@ class LogWriter:
                 util.Finalize(None, self.flush, exitpriority=0)
 
     def _run(self) -> None:
+        idle_turns = 0
         while True:
-            first = self._queue.get()
+            # Looking up every 20 ms spares callers the wake-up of a sleeping thread, which costs more
+            # than the rest of a log call; only a process that has long been silent pays it once.
+            first = self._queue.get() if idle_turns > _TURNS_UNTIL_ASLEEP else None
             with suppress(Empty):
                 self._hurry.get(timeout=GATHER_SECONDS)
             with suppress(Empty):
                 while True:
                     self._hurry.get_nowait()
-            self._drain(first)
+            idle_turns = 0 if self._drain(first) else idle_turns + 1
 
-    def _drain(self, first: Event | threading.Event | None = None) -> None:
-        """Write all that waits, LINES_PER_WRITE at a time, then what was lost."""
+    def _drain(self, first: Event | threading.Event | None = None) -> bool:
+        """Write all that waits, LINES_PER_WRITE at a time, then what was lost; False if nothing waits."""
+        if first is None and self._queue.empty():
+            return False
         with self._draining:
-            batch = [first] if first else []
+            batch = [] if first is None else [first]
             while batch or not self._queue.empty():
                 with suppress(Empty):
                     while len(batch) < LINES_PER_WRITE:
@@ -135,6 +141,7 @@ class LogWriter:
                     if isinstance(item, threading.Event):
                         item.set()
                 batch = []
+        return True
 
     def _write(self, events: list[Event]) -> None:
         lines = []

@@ -221,6 +221,15 @@ def test_lines_are_gathered_and_errors_are_not_kept_waiting(held: Held) -> None:
     assert [line["message"] for line in held.lines] == [str(number) for number in range(2000)]
 
 
+def test_a_line_after_a_long_silence_is_written(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.logs.writer._TURNS_UNTIL_ASLEEP", 0)
+    writer = LogWriter(held)
+    for number in range(3):
+        writer.put(event(str(number)))
+        time.sleep(0.1)
+        assert len(held.lines) == number + 1
+
+
 def test_an_event_that_cannot_be_rendered_is_counted(held: Held) -> None:
     writer = LogWriter(held)
     writer.put(event()._replace(created=float("inf")))
