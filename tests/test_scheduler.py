@@ -186,6 +186,7 @@ scheduler.run_forever()
 """
 
 
+@pytest.mark.full
 def test_sigterm_lets_the_job_in_hand_finish(start: Callable[..., Process], tmp_path: Path) -> None:
     """A message half sent is sent; the next job does not begin."""
     process = start("-c", SLOW, PYTHONPATH=str(ROOT))

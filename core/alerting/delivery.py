@@ -143,14 +143,22 @@ def configured_channels(settings: Settings) -> dict[str, Channel]:
     """The channels that are set up, by name."""
     channels: dict[str, Channel] = {}
     if settings.smtp_server:
-        channels[EMAIL] = AppriseChannel(EMAIL, [_mail(settings, to) for to in settings.alert_email_to])
+        channels[EMAIL] = AppriseChannel(EMAIL, _mails(settings))
     if settings.slack_webhook_url:
         target = _slack(settings.slack_webhook_url.get_secret_value())
         channels[SLACK] = AppriseChannel(SLACK, [target], brief=True)
     return channels
 
 
-def _mail(settings: Settings, recipient: str) -> _Target:
+def _mails(settings: Settings) -> list[_Target]:
+    # Addresses are masked in the log: it tells recipients apart by their number.
+    return [
+        _mail(settings, recipient, f"recipient {number} of ALERT_EMAIL_TO")
+        for number, recipient in enumerate(settings.alert_email_to, start=1)
+    ]
+
+
+def _mail(settings: Settings, recipient: str, label: str) -> _Target:
     password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
     user = settings.smtp_username or ""
     credentials = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
@@ -165,7 +173,7 @@ def _mail(settings: Settings, recipient: str) -> _Target:
     server = f"{settings.smtp_server}:{settings.smtp_port}"
     url = f"mailtos://{credentials}{server}/?{urlencode(options, quote_via=quote)}"
     secrets = tuple(text for text in (password, quote(password, safe="")) if text)
-    return _Target(recipient, url, secrets)
+    return _Target(label, url, secrets)
 
 
 def _slack(webhook: str) -> _Target:

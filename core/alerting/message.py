@@ -128,5 +128,6 @@ def alert_message(alert: Alert) -> Message:
 def _compose(title: str, text: str, facts: Mapping[str, str], tone: Tone) -> Message:
     width = max(map(len, facts)) + 2
     lines = [f"{key:<{width}}{value}" for key, value in facts.items()]
-    brief = "\n".join(f"{key}: {value}" for key, value in facts.items())
-    return Message(title, "\n".join([text, "", *lines]), brief, tone)
+    # Chat shows the title right above the text: nothing is said twice, and nothing is cut off unsaid.
+    brief = ([] if text in title else [text]) + [f"{key}: {value}" for key, value in facts.items()]
+    return Message(title, "\n".join([text, "", *lines]), "\n".join(brief), tone)

@@ -4,9 +4,11 @@ import asyncio
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 from pymongo.database import Database
 
+from core.alerting import delivery
 from core.errors import UserError
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import get_settings
@@ -144,7 +147,10 @@ def test_a_wrong_password_is_false_and_nowhere_to_be_seen(
 
 
 def test_one_refused_recipient_does_not_repeat_the_mail_to_the_others(
-    database: Database[Document], mails: Mails, monkeypatch: pytest.MonkeyPatch
+    database: Database[Document],
+    mails: Mails,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An address with a slip in it must not send everybody else a mail every five minutes."""
     monkeypatch.setenv("ALERT_EMAIL_TO", "nobody@example.com,ops@example.com")
@@ -156,7 +162,9 @@ def test_one_refused_recipient_does_not_repeat_the_mail_to_the_others(
         await check_and_send_alerts(None, at=NOON)
         assert await AlertService().send_test_alert() == {"email": False, "slack": False}
 
-    asyncio.run(check_twice())
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(check_twice())
+    assert "recipient 1 of ALERT_EMAIL_TO" in logged(caplog)
     assert [mail["To"] for mail in mails.received] == ["ops@example.com"] * 2
 
 
@@ -166,6 +174,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(mails: Mails, monkeypatch: 
     assert asyncio.run(AlertService().send_test_alert())["email"] is False
 
 
+@pytest.mark.full
 def test_an_alert_is_delivered_while_the_database_is_away(
     mails: Mails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +184,25 @@ def test_an_alert_is_delivered_while_the_database_is_away(
     answer = asyncio.run(AlertService().send_alert("database_down", "critical", "MongoDB is away"))
     assert answer == {"email": True, "slack": False}
     assert len(mails.received) == 2
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("implicit_tls", [False, True])
+def test_a_mail_server_that_never_answers_is_false_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, implicit_tls: bool
+) -> None:
+    """It accepts the connection and falls silent; the agent gets its answer all the same."""
+    monkeypatch.setenv("SMTP_SERVER", "127.0.0.1")
+    monkeypatch.setenv("ALERT_EMAIL_FROM", "alerts@example.com")
+    monkeypatch.setenv("ALERT_EMAIL_TO", "a@example.com,b@example.com")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        monkeypatch.setenv("SMTP_PORT", str(port))
+        monkeypatch.setattr(delivery, "_IMPLICIT_TLS_PORT", port if implicit_tls else 465)
+        get_settings.cache_clear()
+        began = time.monotonic()
+        assert asyncio.run(AlertService().send_test_alert())["email"] is False
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
