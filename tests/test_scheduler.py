@@ -157,7 +157,7 @@ def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild() -> None:
 
     async def clock() -> None:
         ran.append("clock")
-        if ran.count("clock") == 3:
+        if ran.count("clock") == 2:
             scheduler.stop()
 
     scheduler = Scheduler(3600, [Job("broken", broken), Job("sound", sound)])
@@ -167,7 +167,7 @@ def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild() -> None:
     ran.clear()
     scheduler = Scheduler(1, [Job("broken", broken), Job("sound", sound), Job("clock", clock)])
     scheduler.run_forever()
-    assert ran == ["broken", "sound", "clock"] * 3
+    assert ran == ["broken", "sound", "clock"] * 2
 
 
 SLOW = """
