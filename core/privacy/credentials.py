@@ -28,6 +28,9 @@ _NAME_MARKS = (
     *("pass", "pwd", "secret", "token", "key", "auth", "jwt", "csrf", "signature", "dsn", "otp", "pin"),
     *("cvv", "cvc", "credential", "cookie", "bearer"),
 )
+_CODE = re.compile(
+    r"\b((?:otp|cvv2?|cvc|[mtu]?pin|passcode|password)\s+(?:(?:is|was|number)\s+)?)\d{3,8}\b", re.IGNORECASE
+)
 _NAMED = re.compile(
     rf"(?<![\w-])(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})(?P<is>[\"']?\s*(?:=>|[:=])\s*)"
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
@@ -40,8 +43,9 @@ def mask_credentials(text: str) -> str:
     """The text with everything that would let its reader in masked."""
     if "PRIVATE KEY" in text:
         text = _PRIVATE_KEY.sub("[private key]", text)
-    if ("=" in text or ":" in text) and _contains(text.casefold(), _NAME_MARKS):
-        text = _NAMED.sub(_masked_value, text)
+    if _contains(text.casefold(), _NAME_MARKS):
+        text = _NAMED.sub(_masked_value, text) if "=" in text or ":" in text else text
+        text = _CODE.sub(r"\1[masked]", text)
     if "://" in text:
         text = _SLACK_HOOK.sub(r"\1[webhook]", text)
         if "@" in text:

@@ -24,7 +24,7 @@ class Kind(Enum):
 
 _KEPT = {"callid", "leadid"}
 _SECRET_ANYWHERE = re.compile(
-    r"passw(?:or)?d|passphrase|passcode|secret|apikey|accesskey|privatekey|encryptionkey|signingkey"
+    r"passw(?:or)?d|passphrase|passcode|secret|apikey|authkey|sessionkey|accesskey|privatekey|encryptionkey|signingkey"
     r"|authori[sz]ation|credential|cookie|bearer|webhookurl"
 )
 _SECRET_LAST = frozenset(
@@ -33,7 +33,9 @@ _SECRET_LAST = frozenset(
         *("jwt", "csrf", "signature", "dsn"),
     }
 )
-_SECRET_CODES = re.compile(r"(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$")
+_SECRET_END = re.compile(
+    r"(?:token|pwd)$|(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$"
+)
 _PERSONAL = (
     (
         re.compile(
@@ -69,7 +71,7 @@ def kind_of(key: str) -> Kind:
     joined = "".join(words)
     if joined in _KEPT:
         return Kind.KEPT
-    if words[-1] in _SECRET_LAST or _SECRET_ANYWHERE.search(joined) or _SECRET_CODES.search(joined):
+    if words[-1] in _SECRET_LAST or _SECRET_ANYWHERE.search(joined) or _SECRET_END.search(joined):
         return Kind.SECRET
     if words[-1] == "tokens":
         return Kind.TOKENS

@@ -16,7 +16,7 @@ _MASKED = "[masked]"
 _SMALLEST_PERSONAL_NUMBER = 1_000_000
 _SHORT = 64
 
-_EMAIL = re.compile(r"[\w.%+'-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
+_EMAIL = re.compile(r"[\w.%+'-]{1,64}(?:@|%40)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
 _UPI_HANDLES = (
     r"ok(?:sbi|axis|hdfcbank|icici)|ybl|ibl|axl|paytm|pty(?:es|axis|sbi|hdfc)|pt(?:yes|axis|sbi|hdfc)|upi|apl|yapl"
     r"|rapl|freecharge|ikwik|jupiteraxis|airtel|postbank|sbi|hdfcbank|icici|axisbank|axisb|kotak|kmbl|barodampay"
@@ -62,7 +62,7 @@ def _mask_short_text(text: str) -> str:
 
 def _mask_text(text: str) -> str:
     text = mask_credentials(text)
-    if "@" in text:
+    if "@" in text or "%40" in text:
         text = _EMAIL.sub("[email]", text)
         if "@" in text:
             text = _UPI.sub("[upi]", text)

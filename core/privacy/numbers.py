@@ -17,6 +17,8 @@ _MOST_GROUPS = 13
 _SEPARATOR = r"[ \t\u00a0\u2009\u202f.()\-\u2010-\u2015]"
 _RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
 _PLUS = re.compile(r"\+[ (]?$")
+_WORD = re.compile(r"[A-Za-z_]$")
+_ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\[nrt])$")
 _GROUP = re.compile(r"\d+")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -111,16 +113,19 @@ def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
         _Group(found.start(), found.end(), found[0] if found[0].isascii() else _ascii_digits(found[0]))
         for found in _GROUP.finditer(text, run.start(), run.end())
     ]
-    if _in_word(text[run.end() : run.end() + 1]):
+    following = text[run.end() : run.end() + 1]
+    if following.isascii() and following.isalpha():
         groups.pop()
-    if groups and run.start() and _in_word(text[run.start() - 1]):
+    if groups and _continues_word(text, run.start()):
         del groups[0]
     return groups
 
 
-def _in_word(char: str) -> bool:
-    # ASCII only: Hindi writes its postpositions right behind the digits.
-    return char == "_" or (char.isascii() and char.isalpha())
+def _continues_word(text: str, begin: int) -> bool:
+    """Whether the character before belongs to the digits, as in ``call_98…`` but not in ``%2B98…``."""
+    # ASCII letters only: Hindi writes words close to the digits.
+    before = text[max(begin - 3, 0) : begin]
+    return _WORD.search(before) is not None and not _ESCAPE.search(before)
 
 
 def _plus_before(text: str, begin: int) -> int | None:
