@@ -9,10 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -28,6 +28,7 @@ from core.storage.indexes import ensure_indexes
 ROOT = Path(__file__).resolve().parents[1]
 READY_WITHIN_SECONDS = 90.0
 STOP_WITHIN_SECONDS = 15.0
+POLL_SECONDS = 0.1
 DEMO_SUFFIX = "_demo"
 
 
@@ -77,23 +78,27 @@ class Launcher:
         self._parts = parts
         self._console = console
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._stop = threading.Event()
+        self._stopping = False
 
     def run(self, banner: str) -> int:
         """Start every part, show the banner, wait for a signal or for a part to end; the exit code."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: self._stop.set())
+            signal.signal(number, self._stop)
         try:
             with self._console.status("Starting the scheduler, the API and the dashboard"):
                 self._start()
                 ready = self._wait_until_ready()
             if ready:
                 self._console.print(banner)
-            while not self._stop.wait(0.5) and not self._ended():
-                pass
+            while not self._stopping and not self._ended():
+                time.sleep(POLL_SECONDS)
             return self._report(self._ended())
         finally:
             self._end()
+
+    def _stop(self, _signal: int, _frame: FrameType | None) -> None:
+        # A plain flag: an Event's lock may be held by the very code the signal interrupts.
+        self._stopping = True
 
     def _start(self) -> None:
         self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -113,7 +118,8 @@ class Launcher:
     def _wait_until_ready(self) -> bool:
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         waiting = [part.ready_url for part in self._parts if part.ready_url]
-        while waiting and not self._ended() and not self._stop.wait(0.1):
+        while waiting and not self._ended() and not self._stopping:
+            time.sleep(POLL_SECONDS)
             waiting = [url for url in waiting if not _answers(url)]
             if time.monotonic() > deadline:
                 raise UserError(
