@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from enum import Enum
 from numbers import Integral, Real
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,6 @@ def _foreign(value: object) -> int | float | str:
         return float(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return cut(bytes(value[: MAX_TEXT + 1]).decode("utf-8", "backslashreplace"))
-    if type(value).__module__ in {"decimal", "pathlib", "ipaddress", "datetime"}:
+    if isinstance(value, PurePath) or type(value).__module__ in {"decimal", "ipaddress", "datetime"}:
         return str(value)
     return safe_repr(value)

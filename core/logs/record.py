@@ -19,7 +19,8 @@ NAMESPACE = "voice_agent"
 """Our loggers live below this name, so that an application's own getLogger("api") stays its own."""
 _PREFIX = f"{NAMESPACE}."
 _OWN_KEYS = frozenset({"timestamp", "level", "component", "message", "source", "exception", "stack"})
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_BARE = vars(logging.makeLogRecord({}))
+_STANDARD = frozenset(_BARE) | {"message", "asctime", "taskName"}
 _NO_EXTRAS: Mapping[str, Any] = {}
 
 
@@ -124,7 +125,7 @@ def _message(record: logging.LogRecord) -> str:
 
 def _extras(record: logging.LogRecord) -> Mapping[str, Any]:
     fields = record.__dict__
-    if len(fields) < len(_STANDARD) - 2:
+    if len(fields) <= len(_BARE):
         return _NO_EXTRAS
     return {key: plain(value) for key, value in fields.items() if key not in _STANDARD}
 

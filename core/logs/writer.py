@@ -150,8 +150,8 @@ class LogWriter:
                 lines.append(render(event))
             except Exception:  # noqa: BLE001 - one bad line must not end the thread
                 self.lose(1, _UNRENDERED)
-            if count % _LINES_PER_TURN == 0:
-                time.sleep(0)  # let the callers' threads have their turn
+            if count % _LINES_PER_TURN == 0 and self._queue.qsize() < _HURRY_AT:
+                time.sleep(0)  # callers first, until the backlog grows
         arrived = self._send(lines) if lines else not self._sink.failing
         if self._lost and arrived:
             self._report()
