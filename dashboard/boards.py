@@ -85,3 +85,9 @@ def analytics(window: Window, selection: Selection, mode: theme.Mode) -> Board:
             ),
         ),
     )
+
+
+def forget() -> None:
+    """Draw all boards afresh: what they say of an empty store is no longer true."""
+    overview.clear()
+    analytics.clear()

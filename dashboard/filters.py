@@ -15,6 +15,7 @@ from dashboard import formats
 CUSTOM = "custom"
 DEFAULT_PERIOD = "24h"
 EARLIEST = date(1970, 1, 1)
+NEW_CUSTOM_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,31 @@ def _choice(name: str, values: list[str], everything: str) -> None:
     )
 
 
-def _day_input(text: str, key: str, default: date) -> None:
+def _is_day(text: str | None) -> bool:
+    try:
+        return date.fromisoformat(text or "") >= EARLIEST
+    except ValueError:
+        return False
+
+
+def _seed_days() -> None:
+    """Write the days of a fresh custom period into the URL, so that a link shows the same ones tomorrow."""
+    today = local_today()
+    wanted = {"from": today - timedelta(days=NEW_CUSTOM_DAYS - 1), "to": today}
+    missing = {
+        key: day.isoformat()
+        for key, day in wanted.items()
+        if key not in st.session_state and not _is_day(st.query_params.get(key))
+    }
+    if missing:
+        st.query_params.update(missing)
+        st.rerun()
+
+
+def _day_input(text: str, key: str) -> None:
     st.date_input(
         text,
-        value=default,
+        value=EARLIEST,  # a value that differs from it stands in the URL
         label_visibility="collapsed",
         min_value=EARLIEST,
         max_value=local_today() + timedelta(days=366),
@@ -133,6 +155,7 @@ def _day_input(text: str, key: str, default: date) -> None:
 
 def bar(languages: list[str]) -> None:
     """Draw the filters; every page's script comes after it."""
+    st.session_state.pop("filters_changed", None)
     _accept_plain_values(languages)
     with st.container(key="filters", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
@@ -145,8 +168,9 @@ def bar(languages: list[str]) -> None:
             label_visibility="collapsed",
         )
         if st.session_state["period"] == CUSTOM:
-            _day_input("From", "from", local_today() - timedelta(days=6))
-            _day_input("To", "to", local_today())
+            _seed_days()
+            _day_input("From", "from")
+            _day_input("To", "to")
         _choice("direction", list(_LABELS["direction"]), "All directions")
         _choice("language", languages, "All languages")
         _choice("status", list(_LABELS["status"]), "All outcomes")
@@ -166,9 +190,25 @@ def selected() -> Selection:
 
 def show_days(first: date, last: date) -> None:
     """A button's action: look at these days."""
-    st.session_state.update({"period": CUSTOM, "from": first, "to": last})
+    if st.session_state.get("period") == CUSTOM:
+        _change({"from": first, "to": last})
+    else:
+        # The two days have no widgets yet, which will take their values from the URL.
+        st.query_params.update({"from": first.isoformat(), "to": last.isoformat()})
+        _change({"period": CUSTOM})
 
 
 def clear_filters() -> None:
     """A button's action: all calls of the period."""
-    st.session_state.update({"direction": None, "language": None, "status": None})
+    _change({"direction": None, "language": None, "status": None})
+
+
+def _change(values: dict[str, Any]) -> None:
+    st.session_state.update(values)
+    st.session_state["filters_changed"] = True
+
+
+def whole_page_follows() -> None:
+    """Run the whole script if a button changed the filters: by itself it reruns only its part of the page."""
+    if st.session_state.pop("filters_changed", False):
+        st.rerun()

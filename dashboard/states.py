@@ -17,7 +17,8 @@ JUMP_DAYS = 30
 _SNIPPET = """from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
 
-await MetricsService().record_call_metrics(CallMetrics(...))"""
+service = MetricsService()
+await service.record_call_metrics(CallMetrics(...))"""
 
 
 def loading(part: str, height: int) -> AbstractContextManager[object]:
@@ -35,18 +36,16 @@ def guarded(*, speak: bool) -> Iterator[None]:
     try:
         yield
     except StoreAwayError as error:
-        st.session_state["away"] = True
+        st.session_state["waiting"] = "database"
         if speak:
             st.error(f"**The database is away.** {formats.plain(str(error))}", icon=":material/cloud_off:")
             st.caption("This page tries again every few seconds and comes back by itself.")
-    else:
-        if speak and st.session_state.pop("away", False):
-            st.rerun()
 
 
 def stale(since: datetime | None) -> None:
     """Say that figures are out of date because the database is away."""
     if since:
+        st.session_state["waiting"] = "database"
         at = formats.clock(since, get_settings().tz, utc_now())
         st.warning(
             f"The database is away: these are the figures of {at}. They renew themselves once it is back.",
@@ -62,10 +61,11 @@ def span(window: Window, zone: tzinfo) -> str:
 
 def no_calls_at_all() -> None:
     """An empty store: the three ways to fill it."""
+    st.session_state["waiting"] = "calls"
     with st.container(border=True, key="empty-store"):
         st.subheader("No calls yet", anchor=False)
         st.markdown("This page fills itself as soon as the first call is stored. Three ways to get there:")
-        agent, file, demo = st.columns(3)
+        agent, file, demo = st.columns((1.6, 1.2, 0.8))
         with agent:
             st.markdown(":material/record_voice_over: **Record from your agent**")
             st.code(_SNIPPET, language="python", wrap_lines=True)

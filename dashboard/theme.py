@@ -96,6 +96,7 @@ _STYLE = """
 @media (max-width: 1000px) { .st-key-kpis { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 .st-key-kpis > * { width: auto !important; min-width: 0; height: 100%; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+[data-stale="true"] { opacity: 1 !important; }
 [data-testid="stTable"] { overflow-x: auto; }
 [data-testid="stTable"] [data-testid="stMarkdownContainer"] { max-width: none; }
 [class*="st-key-chart-"] h5 { padding: 0; margin: 0; }

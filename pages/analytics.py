@@ -30,4 +30,5 @@ def analysis() -> None:
                     show(panel)
 
 
+renewal.watch()
 renewal.renew(analysis, renewal.CHARTS_EVERY)

@@ -40,5 +40,6 @@ def charts() -> None:
                     show(panel)
 
 
+renewal.watch()
 renewal.renew(figures, renewal.FIGURES_EVERY)
 renewal.renew(charts, renewal.CHARTS_EVERY)

@@ -56,11 +56,15 @@ def _floor(times: pd.Series, bucket: Bucket, zone: tzinfo) -> pd.Series:
 
 def buckets(start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DatetimeIndex:
     """Every bucket that [start, end) touches, in local time."""
-    step = bucket if bucket in {"1min", "5min"} else "15min"
-    moments = pd.Series(pd.date_range(start, end, freq=step, inclusive="left"))
-    if moments.empty:
+    if end <= start:
         return pd.DatetimeIndex([], tz=zone, name="bucket")
-    return pd.DatetimeIndex(_floor(moments, bucket, zone).unique(), name="bucket")
+    # Shorter than any bucket, the 23 hours of a day in spring among them.
+    step = {"1min": "1min", "5min": "5min", "15min": "15min", "1h": "15min"}.get(bucket, "6h")
+    moments = pd.date_range(start, end, freq=step, inclusive="left")
+    last = pd.Timestamp(end) - pd.Timedelta("1us")
+    return pd.DatetimeIndex(
+        _floor(pd.Series([*moments, last]), bucket, zone).drop_duplicates(), name="bucket"
+    )
 
 
 def bucket_start(moment: datetime, bucket: Bucket, zone: tzinfo) -> datetime:

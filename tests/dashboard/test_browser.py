@@ -141,6 +141,15 @@ def test_charts_are_drawn_and_filters_stay_in_the_url(address: str, browser: Bro
         assert page.get_by_text("30 calls ·").is_visible()
 
 
+def test_an_empty_period_has_a_button_to_the_data(address: str, browser: Browser) -> None:
+    with opened(browser, f"{address}/?period=custom&from=1999-01-01&to=1999-01-31") as page:
+        page.get_by_role("button", name="Show the 30 days up to").click()
+        page.wait_for_selector(".st-key-kpi-total-calls")
+        assert _calls(page) == "120"
+        assert _shapes(page, "volume-status", ".bars path") > 0
+        assert "1999" not in page.url
+
+
 def test_dark_and_phone_hold_everything(address: str, browser: Browser) -> None:
     for path, panel in (("/", "volume-status"), ("/analytics", "hours")):
         with opened(browser, f"{address}{path}", width=390, scheme="dark") as page:

@@ -10,20 +10,25 @@ from tests.dashboard.conftest import ROOT
 
 
 def test_an_address_open_to_others_is_refused_in_one_line() -> None:
-    for variable in ("DASHBOARD_HOST", "STREAMLIT_SERVER_ADDRESS"):
-        ended = subprocess.run(
-            [sys.executable, "-m", "dashboard"],
-            cwd=ROOT,
-            env=os.environ | {variable: "0.0.0.0"},  # noqa: S104 (it must be refused)
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert ended.returncode == 2
-        (line,) = ended.stderr.strip().splitlines()
-        assert "DASHBOARD_HOST is 0.0.0.0" in line
-        assert "127.0.0.1" in line
+    ended = subprocess.run(
+        [sys.executable, "-m", "dashboard"],
+        cwd=ROOT,
+        env=os.environ | {"DASHBOARD_HOST": "0.0.0.0"},  # noqa: S104 (it must be refused)
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    (line,) = ended.stderr.strip().splitlines()
+    assert "DASHBOARD_HOST is 0.0.0.0" in line
+    assert "127.0.0.1" in line
+
+
+def test_streamlits_own_variable_is_no_way_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMLIT_SERVER_ADDRESS", "0.0.0.0")  # noqa: S104 (it must be refused)
+    with pytest.raises(UserError, match="serves this machine only"):
+        configuration()
 
 
 def test_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
