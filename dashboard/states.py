@@ -54,9 +54,9 @@ def stale(since: datetime | None) -> None:
 
 
 def span(window: Window, zone: tzinfo) -> str:
-    """A period in local time: ``17 Nov 00:00 to 24 Nov 05:03``."""
-    now = utc_now()
-    return f"{formats.clock(window.start, zone, now)} to {formats.clock(window.end, zone, now)}"
+    """A period in local time: ``17 Nov 2026 00:00 to 24 Nov 2026 05:03``."""
+    start, end = (moment.astimezone(zone) for moment in (window.start, window.end))
+    return f"{start:%-d %b %Y %H:%M} to {end:%-d %b %Y %H:%M}"
 
 
 def no_calls_at_all() -> None:
