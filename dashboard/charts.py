@@ -71,6 +71,7 @@ def _figure(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figur
                 "bordercolor": palette.grid,
                 "font": {"family": FONT, "color": palette.text},
             },
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": palette.muted, "activecolor": palette.text},
             "colorway": list(dict.fromkeys(palette.colours.values())),
             "xaxis": {**axis, "automargin": True, "showgrid": False, "linecolor": palette.grid},
             "yaxis": {
@@ -91,6 +92,9 @@ def _time_axis(figure: go.Figure, bucket: Bucket) -> None:
         hoverformat=_TIME_FORMATS[bucket],
         nticks=5,
         tickangle=0,
+        spikecolor=figure.layout.xaxis.linecolor,
+        spikethickness=1,
+        spikedash="solid",
         tickformatstops=[
             {"dtickrange": [None, 86_399_999], "value": "%H:%M\n%-d %b"},
             {"dtickrange": [86_400_000, "M1"], "value": "%-d %b\n%Y"},

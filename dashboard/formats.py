@@ -35,7 +35,7 @@ def duration(seconds: float) -> str:
 def change(now: float, before: float, unit: Unit) -> str:
     """How far a figure moved, signed: per cent of a count, percentage points of a share, else its unit."""
     if unit == "calls":
-        return f"{100 * (now - before) / before:+.1f} %" if before else f"{now - before:+,.0f}"
+        return f"{100 * (now - before) / before:+,.1f} %" if before else f"{now - before:+,.0f}"
     if unit == "share":
         return f"{100 * (now - before):+.1f} pp"
     return f"{now - before:+,.0f} {unit}"

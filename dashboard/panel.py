@@ -46,7 +46,7 @@ def show(panel: Panel) -> None:
 
 def _table(key: str, table: pd.DataFrame) -> None:
     with st.popover("Table", type="tertiary", icon=":material/table_rows:", width="content"):
-        st.dataframe(table, height=320, hide_index=True)
+        st.dataframe(table, width="content", height=320, hide_index=True)
         st.download_button(
             "Download CSV",
             lambda: table.to_csv(index=False),

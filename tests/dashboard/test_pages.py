@@ -2,6 +2,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import streamlit as st
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
@@ -72,6 +73,16 @@ def test_what_was_never_measured_is_said(calls_of_1999: Database[Document], star
     app = start("analytics", period="custom", from_="1999-01-31", to="1999-01-31")
     assert "No ASR latency recorded on 31 Jan 1999" in text_of(app)
     assert len(app.get("plotly_chart")) == 8
+
+
+def test_plain_streamlit_run_serves_this_machine_only(
+    calls_of_today: Database[Document], start: Start
+) -> None:
+    for address in ("0.0.0.0", None):  # noqa: S104 (it must be refused); none means all addresses too
+        st.config.set_option("server.address", address)
+        app = start()
+        assert "Start it with: python -m dashboard" in text_of(app)
+        assert not app.metric
 
 
 def test_alerts_show_as_text_whatever_they_hold(calls_of_today: Database[Document], start: Start) -> None:
