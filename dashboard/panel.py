@@ -64,4 +64,4 @@ def timed(frame: pd.DataFrame, labels: dict[str, str], scale: float = 1.0, digit
     table = (frame[columns] * scale).round(digits).rename(columns=labels)
     starts = pd.DatetimeIndex(frame.index)
     table.insert(0, "From", [moment.isoformat(timespec="minutes") for moment in starts])
-    return table
+    return table.reset_index(drop=True)

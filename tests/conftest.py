@@ -1,10 +1,12 @@
 """A real embedded MongoDB for the tests, one for the whole run, a fresh database for each test."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from pymongo.database import Database
 
 from core.settings import get_settings
@@ -22,6 +24,7 @@ _CONFIGURATION = (
         "API_KEYS",
     ),
 )
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +57,17 @@ def database(
     ensure_indexes(fresh)
     yield fresh
     fresh.client.drop_database(fresh.name)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, without a window."""
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if path is None:
+        pytest.fail("no browser: install Chromium (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield running
+        running.close()

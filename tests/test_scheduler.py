@@ -20,7 +20,7 @@ from core.scheduler import Job, Scheduler
 from core.storage.calls import write_calls
 from core.storage.connection import Document
 from core.storage.embedded import find_mongod
-from tests.alerting.wire import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "run_scheduler.py"

@@ -1,8 +1,8 @@
-"""Everybody says the same: the real January and the campaigns, counted in four ways, day by day."""
+"""Everybody says the same: the real January and the campaigns, counted in five ways, day by day."""
 
 import asyncio
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,13 +10,16 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
+from core.aggregation.calls import CallFilters
 from core.api.app import create_app
-from core.clock import day_bounds, days_of
+from core.clock import day_bounds, days_of, utc_now
 from core.importing import import_file
 from core.models.metrics import DailyMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage.connection import Document, close_connections
+from dashboard import queries
+from dashboard.filters import Selection
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -44,6 +47,13 @@ def figures(day: dict[str, int]) -> tuple[int, int, int, int]:
     return day["total_calls"], day["completed_calls"], day["failed_calls"], day["qualified_calls"]
 
 
+def on_dashboard(day: date) -> tuple[int, int, int, int]:
+    """What the cards of Overview show for one day, chosen as a custom period."""
+    selection = Selection("custom", day, day, CallFilters())
+    window = selection.window(utc_now(), get_settings().tz)
+    return figures(queries.figures(window, selection.filters).now.model_dump())
+
+
 async def aggregated(days: list[date]) -> list[DailyMetrics]:
     service = MetricsService()
     try:
@@ -58,10 +68,12 @@ def use_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def agree(database: Database[Document], first: date, last: date) -> Counter[date]:
-    """Check that server, aggregation, stored documents and API agree on every day; the totals."""
+    """Check that server, aggregation, documents, dashboard and API agree on every day; the totals."""
     days = list(days_of(first, last))
     direct = [counted(database, day) for day in days]
     assert [figures(day.model_dump()) for day in asyncio.run(aggregated(days))] == direct
+    queries.figures.clear()
+    assert [on_dashboard(day) for day in days] == direct
     zone = get_settings().timezone
     kept = {row["date"]: figures(row) for row in database["daily_metrics"].find({"timezone": zone})}
     assert [kept[str(day)] for day in days] == direct
@@ -81,6 +93,10 @@ def test_january_agrees_on_every_day(
     use_zone(zone, monkeypatch)
     report = import_file(TECHNION, ROOT / "docs" / "mappings" / "technion.toml")
     assert (report.inserted, report.rejected) == (31_359, 240)
+    oldest = database["calls"].find_one({}, sort=[("recorded_at", 1)])
+    assert oldest is not None
+    age = utc_now() - oldest["recorded_at"].as_datetime()
+    assert age < timedelta(minutes=5), "retention goes by when a call was recorded: now"
     by_day = agree(database, date(1998, 12, 31), date(1999, 2, 1))
     assert by_day.total() == 31_359
     assert by_day[date(1999, 1, 11)] == 0 or zone == "Asia/Kolkata"

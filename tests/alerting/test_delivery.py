@@ -30,9 +30,9 @@ from tests.alerting.wire import (
     Mails,
     Proxy,
     SlackServer,
-    free_port,
     mail_server,
 )
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -20,6 +20,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from tests.ports import free_port
+
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
@@ -77,14 +79,6 @@ def _authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, 
         PASSWORD.encode(),
     )
     return AuthResult(success=right, handled=False)
-
-
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def mail_server(authority: Authority, mails: Mails) -> Controller:

@@ -1,9 +1,7 @@
 """The dashboard as people meet it: the real server, the real store, a real browser."""
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,23 +12,21 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from pymongo.database import Database
 
 from core.storage.connection import Document
 from tests.dashboard.conftest import ROOT
+from tests.ports import free_port
 
 pytestmark = pytest.mark.full
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LINES = ".scatterlayer path.js-line"
 
 
 @pytest.fixture
 def address(calls_of_today: Database[Document], tmp_path: Path) -> Iterator[str]:
     """``python -m dashboard`` on a free port; it must end well when asked to."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (tmp_path / "dashboard.log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "dashboard"],
@@ -59,19 +55,6 @@ def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:
         except (URLError, OSError):
             time.sleep(0.1)
     pytest.fail("the dashboard did not start")
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine")
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield running
-        running.close()
 
 
 @contextmanager

@@ -1,9 +1,7 @@
 """``make demo`` as a user starts it: both pages in a real browser, Ctrl-C, nothing left behind."""
 
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,18 +10,13 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 READY_WITHIN_SECONDS = 600  # a first start installs everything
 pytestmark = pytest.mark.full
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def users_of(folder: Path) -> list[str]:
@@ -43,7 +36,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ports = {"DASHBOARD_PORT": free_port(), "API_PORT": free_port()}
+        ports = {"DASHBOARD_PORT": str(free_port()), "API_PORT": str(free_port())}
         self.dashboard = f"http://localhost:{ports['DASHBOARD_PORT']}"
         self.api = f"http://127.0.0.1:{ports['API_PORT']}"
         self.process = subprocess.Popen(
@@ -82,19 +75,6 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         os.killpg(demo.process.pid, signal.SIGKILL)
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser_path is None:
-        pytest.fail("no browser: install Chromium (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser.new_page(viewport={"width": 1440, "height": 1000})
-        browser.close()
-
-
 def drawn(page: Page, chart: str) -> int:
     """How many marks a chart has drawn: bars, lines, cells."""
     plot = page.locator(f".st-key-chart-{chart}")
@@ -105,7 +85,8 @@ def drawn(page: Page, chart: str) -> int:
 
 
 @pytest.mark.timeout(READY_WITHIN_SECONDS + 180)
-def test_demo_shows_calls_on_both_pages_and_leaves_nothing(demo: Demo, page: Page) -> None:
+def test_demo_shows_calls_on_both_pages_and_leaves_nothing(demo: Demo, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
     banner = demo.wait_for_banner()
     assert demo.dashboard in banner
     assert users_of(demo.folder)
