@@ -2,7 +2,16 @@
 
 import sys
 
-from core.cli import main
+
+def run() -> int:
+    """The command line; Ctrl-C while it is still loading ends it as quietly as later."""
+    try:
+        from core.cli import main  # noqa: PLC0415
+
+        return main()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

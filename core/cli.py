@@ -81,7 +81,7 @@ async def _aggregate(days: list[date]) -> list[DailyMetrics]:
 def _daily_table(figures: list[DailyMetrics]) -> Table:
     columns = ("calls", "completed", "failed", "no answer", "failure rate", "qualification rate")
     table = Table(title=f"Calls by day, {get_settings().timezone}", title_justify="left")
-    table.add_column("day")
+    table.add_column("day", no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
     for day in figures:

@@ -1,10 +1,14 @@
 """Time: stored in UTC, shown and cut into days in TIMEZONE."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from core.errors import UserError
 from core.settings import get_settings
+
+FIRST_YEAR, LAST_YEAR = 1970, 2200
+"""Moments outside them are null values or slips: .NET's year 1, a 9999 for "never"."""
 
 
 def utc_now() -> datetime:
@@ -50,11 +54,14 @@ def parse_date(text: str) -> date:
         UserError: the text is not such a date.
     """
     try:
-        if len(text) != len("2024-10-24"):
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
             raise ValueError(text)
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UserError(f"{text!r} is not a date; write YYYY-MM-DD, for example 2024-10-24") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise UserError(f"{text!r} is not a date of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def parse_moment(text: str) -> datetime:
@@ -64,6 +71,9 @@ def parse_moment(text: str) -> datetime:
         UserError: the text is not such a time.
     """
     try:
-        return to_utc(datetime.fromisoformat(text))
-    except ValueError:
+        moment = to_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
         raise UserError(f"{text!r} is not a time; write for example 2024-10-24T15:30 or …+05:30") from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise UserError(f"{text!r} is not a time of the years {FIRST_YEAR} to {LAST_YEAR}")
+    return moment

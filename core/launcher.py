@@ -5,8 +5,8 @@ when one ends by itself, the others are ended too and the reason is shown.
 """
 
 import os
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +20,7 @@ from rich.console import Console
 
 from core.demo.agent import fill_history
 from core.errors import UserError
+from core.ports import check_free
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
 from core.storage.connection import check_reachable, close_all, store_name
@@ -53,21 +54,8 @@ def _parts(settings: Settings, *, demo: bool) -> list[Part]:
 
 def _address(host: str, port: int) -> str:
     """Where a program on this machine reaches a server that listens there."""
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 (named, not bound)
-        host = "127.0.0.1"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (named, not bound)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _check_ports(settings: Settings) -> None:
-    for variable, port in (("API_PORT", settings.api_port), ("DASHBOARD_PORT", settings.dashboard_port)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                raise UserError(
-                    f"port {port} is in use; stop what listens there, or set {variable} to another port"
-                ) from None
 
 
 class Launcher:
@@ -105,7 +93,7 @@ class Launcher:
         for part in self._parts:
             with open(self._log(part.name), "ab", opener=_private) as log:
                 self._running[part.name] = subprocess.Popen(  # noqa: S603 (our own programs)
-                    [sys.executable, *part.arguments],
+                    [*_end_with_parent(), sys.executable, *part.arguments],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -154,6 +142,12 @@ class Launcher:
                 process.wait()
 
 
+def _end_with_parent() -> list[str]:
+    """On Linux the parts end also where the launcher is killed without a chance to end them."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM"] if setpriv and sys.platform == "linux" else []
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -195,7 +189,8 @@ def launch(*, demo: bool) -> int:
         os.environ.setdefault("ALERT_CHECK_INTERVAL_SECONDS", "30")  # a demo should not wait five minutes
         get_settings.cache_clear()
     settings = get_settings()
-    _check_ports(settings)
+    check_free("API", settings.api_host, settings.api_port)
+    check_free("DASHBOARD", settings.dashboard_host, settings.dashboard_port)
     try:
         with console.status("Starting MongoDB"):
             check_reachable()

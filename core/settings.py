@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         """Where people reach the dashboard, without a trailing slash."""
         return (self.dashboard_public_url or f"http://localhost:{self.dashboard_port}").rstrip("/")
 
+    @field_validator("data_dir")
+    @classmethod
+    def _home(cls, value: Path) -> Path:
+        return value.expanduser()
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper_case_level(cls, value: object) -> object:
@@ -204,6 +209,10 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(_describe(error)) from None
+    except UnicodeDecodeError:
+        raise SettingsError("the file .env is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
 
 
 @lru_cache(maxsize=1)

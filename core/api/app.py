@@ -15,6 +15,7 @@ from core.api.security import Handler, is_foreign, refuse_open_door
 from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import get_logger, log_api_request
+from core.ports import check_free
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.connection import check_reachable, store_name, unavailable_text
@@ -89,6 +90,7 @@ def serve() -> None:
     """
     settings = get_settings()
     refuse_open_door(settings)
+    check_free("API", settings.api_host, settings.api_port)
     check_reachable()
     ensure_indexes(get_sync_database())
     uvicorn.run(

@@ -53,5 +53,8 @@ def is_foreign(request: Request) -> bool:
     """
     if get_settings().api_keys:
         return False
-    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    try:
+        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return True
     return not is_loopback(host) or request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}

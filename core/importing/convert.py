@@ -55,8 +55,6 @@ class Converter:
             return Converted(CallMetrics(**_present(fields), metadata=metadata), repaired)
         except ValidationError as error:
             raise RowRejectedError(_describe(error)) from None
-        except OverflowError:
-            raise RowRejectedError("start_time: is outside the years 1 to 9999") from None
 
     def _drop(self, cells: Cells[str, str]) -> None:
         for rule in self._mapping.drop:
@@ -72,7 +70,7 @@ class Converter:
                 return parse_moment(text, spec.format, self._zone) if text else None
             clock = spec.at if spec.time is None else parse_clock(_cell(cells, spec.time))
             return datetime.combine(self._day(spec, cells), clock or time(), self._zone)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise RowRejectedError(f"start_time: {error}") from None
 
     def _day(self, spec: StartTime, cells: Cells[str, str]) -> date:
@@ -83,7 +81,7 @@ class Converter:
         rolled = self._rolling.of(number) if self._rolling else year
         try:
             return date(int(rolled), number, int(day))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ValueError(f"day {day!r}, month {month!r}, year {str(rolled)!r} is not a date") from None
 
     def _end(self, cells: Cells[str, str], start: datetime | None) -> tuple[datetime | None, bool]:
@@ -97,7 +95,7 @@ class Converter:
                 return _latest_clock(spec, given, start)
             moments = [parse_moment(text, spec.format, self._zone) for text in given.values() if text]
             return max(moments, default=None), False
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise RowRejectedError(f"end_time: {error}") from None
 
 

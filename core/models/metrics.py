@@ -1,19 +1,64 @@
 """Calls and the figures made from them."""
 
+from collections.abc import Mapping
 from datetime import date as Date  # noqa: N812 (DailyMetrics has a field of that name)
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from core.clock import to_utc
+from core.clock import FIRST_YEAR, LAST_YEAR, to_utc
 
-UtcDatetime = Annotated[datetime, AfterValidator(to_utc)]
+
+def _usable(moment: datetime) -> datetime:
+    try:
+        utc = to_utc(moment)
+    except OverflowError:
+        utc = None
+    if utc is None or not FIRST_YEAR <= utc.year <= LAST_YEAR:
+        raise ValueError(f"is outside the years {FIRST_YEAR} to {LAST_YEAR}")
+    return utc
+
+
+def _plain_language(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _plain_metadata(value: object) -> object:
+    """Metadata as JSON can say it, so that it can be stored, served and spooled."""
+    if not isinstance(value, Mapping) or not value:
+        return value
+    try:
+        text = orjson.dumps(dict(value), default=_as_json, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
+    if _depth(plain := orjson.loads(text)) > MAX_METADATA_DEPTH:
+        raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} levels deep")
+    return plain
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, set | frozenset):
+        return list(value)
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _depth(value: object) -> int:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if children is None else 1 + max(map(_depth, children), default=0)
+
+
+UtcDatetime = Annotated[datetime, AfterValidator(_usable)]
+Language = Annotated[str, BeforeValidator(_plain_language), Field(min_length=1, max_length=32)]
+Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
 Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(le=2**63 - 1)]  # the greatest integer MongoDB keeps
 SCHEMA_VERSION = 1
+MAX_CALL_SECONDS = 7 * 86_400
+MAX_METADATA_DEPTH = 50
 
 
 class CallStatus(StrEnum):
@@ -45,10 +90,10 @@ class CallMetrics(BaseModel):
     lead_id: str | None = Field(default=None, max_length=256)
     start_time: UtcDatetime
     end_time: UtcDatetime | None = None
-    duration_seconds: float | None = Field(default=None, ge=0, le=7 * 86_400, allow_inf_nan=False)
+    duration_seconds: float | None = Field(default=None, ge=0, le=MAX_CALL_SECONDS, allow_inf_nan=False)
     status: CallStatus
     direction: Direction
-    language: str = Field(default="unknown", min_length=1, max_length=32)
+    language: Language = "unknown"
     asr_latency_ms: Milliseconds | None = None
     tts_latency_ms: Milliseconds | None = None
     total_turns: Count | None = Field(default=None, ge=0)
@@ -59,12 +104,7 @@ class CallMetrics(BaseModel):
     end_reason: str | None = Field(default=None, max_length=64)
     attempt: Count | None = Field(default=None, ge=1)
     campaign: str | None = Field(default=None, max_length=128)
-    metadata: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("language")
-    @classmethod
-    def _lower_case(cls, value: str) -> str:
-        return value.strip().lower()
+    metadata: Metadata = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _end_follows_start(self) -> Self:
@@ -72,6 +112,8 @@ class CallMetrics(BaseModel):
             self.end_time = to_utc(self.start_time + timedelta(seconds=self.duration_seconds))
         if self.end_time is not None and self.end_time < self.start_time:
             raise ValueError("end_time is before start_time")
+        if self.end_time and (self.end_time - self.start_time).total_seconds() > MAX_CALL_SECONDS:
+            raise ValueError("end_time is more than 7 days after start_time")
         if self.duration_seconds is None and self.end_time is not None:
             self.duration_seconds = (self.end_time - self.start_time).total_seconds()
         return self

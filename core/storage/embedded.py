@@ -76,24 +76,41 @@ class Folder:
             self.root.mkdir(mode=0o700, exist_ok=True)
             self.db.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            reason = error.strerror
-            raise EmbeddedServerError(
-                f"DATA_DIR {self.root.parent} cannot be used ({reason}); set DATA_DIR to a folder you own"
-            ) from None
+            raise self.unusable(error) from None
+
+    def unusable(self, error: OSError) -> EmbeddedServerError:
+        """What to tell where DATA_DIR cannot be written."""
+        return EmbeddedServerError(
+            f"DATA_DIR {self.root.parent} cannot be used ({error.strerror}); set DATA_DIR to a folder you own"
+        )
 
     @property
     def socket(self) -> Path | None:
         """Where the running server listens, as its supervisor wrote it down."""
         try:
-            return Path(self._socket_record.read_text())
+            return Path(os.fsdecode(self._socket_record.read_bytes()))
         except FileNotFoundError:
             return None
 
     def record_socket(self, socket: Path) -> None:
         """Write down where the server listens, in one step for whoever reads it meanwhile."""
         draft = self._socket_record.with_suffix(".new")
-        draft.write_text(str(socket))
+        draft.write_bytes(os.fsencode(socket))
         draft.replace(self._socket_record)
+
+    @property
+    def owner_pid(self) -> int | None:
+        """Process id of the server that has the database files locked, if one lives."""
+        try:
+            with (self.db / "mongod.lock").open("r+") as file:
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    text = file.read().strip()
+                    return int(text) if text.isdigit() else None
+        except FileNotFoundError:
+            pass
+        return None
 
     def forget_socket(self) -> None:
         """Take the record back."""
@@ -145,7 +162,7 @@ class Embedded:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         folder.create()
-        self._share: int | None = lock(folder.users_lock, fcntl.LOCK_SH)
+        self._share: int | None = self._take_share()
         self._released = threading.Event()
         try:
             self.uri = self._start()
@@ -153,6 +170,12 @@ class Embedded:
             self.release()
             raise
         threading.Thread(target=self._replace_dead_supervisor, name="embedded-mongod", daemon=True).start()
+
+    def _take_share(self) -> int | None:
+        try:
+            return lock(self._folder.users_lock, fcntl.LOCK_SH)
+        except OSError as error:
+            raise self._folder.unusable(error) from None
 
     def _start(self) -> str:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
@@ -167,7 +190,7 @@ class Embedded:
             elif spawned.poll() is not None:
                 # Ours found another supervisor at work, or failed and said why.
                 if spawned.returncode and self._folder.error.exists():
-                    raise EmbeddedServerError(self._folder.error.read_text())
+                    raise EmbeddedServerError(self._folder.error.read_text(encoding="utf-8"))
                 spawned = None
             time.sleep(0.05)
         raise EmbeddedServerError(

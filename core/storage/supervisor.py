@@ -18,6 +18,9 @@ from types import FrameType
 from core.storage.embedded import EmbeddedServerError, Folder, answers, find_mongod, lock, server_pid
 
 POLL_SECONDS = 0.25
+ORPHAN_SECONDS = 10.0
+END_SECONDS = 60.0
+DB_PATH_IN_USE = 100  # mongod's exit code
 MAX_SOCKET_PATH_BYTES = 107  # of sockaddr_un, less its closing zero
 MAX_LOG_BYTES = 20 * 1024 * 1024
 
@@ -30,27 +33,34 @@ class Supervisor:
         self._child: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._stopping = False
+        self._last: int | None = None
 
     def run(self) -> int:
         """Keep the server running while it has users; the exit code of the process."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        descriptor = lock(self._folder.supervisor_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if descriptor is None:
+        if lock(self._folder.supervisor_lock, fcntl.LOCK_EX | fcntl.LOCK_NB) is None:
             return 0  # another supervisor is at work
         try:
-            while not self._stopping:
+            while not self._abandoned():
                 if not self._alive():
                     self._start_or_adopt()
-                last = lock(self._folder.users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if last is not None:  # held until we have ended, so that a newcomer waits and starts afresh
-                    break
                 time.sleep(POLL_SECONDS)
-            self._end_server()
-        except EmbeddedServerError as error:
-            self._folder.error.write_text(str(error))
+        except (EmbeddedServerError, OSError) as error:
+            self._folder.error.write_text(str(error), encoding="utf-8", errors="backslashreplace")
             return 1
+        finally:
+            self._end_server()
         return 0
+
+    def _abandoned(self) -> bool:
+        """Whether nobody uses the server any more, or this process was told to stop.
+
+        The users' lock is then held until we have ended, so that a newcomer waits and starts afresh.
+        """
+        if self._last is None:
+            self._last = lock(self._folder.users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self._stopping or self._last is not None
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -67,13 +77,28 @@ class Supervisor:
 
     def _start_or_adopt(self) -> None:
         self._child = None
-        self._pid = server_pid(self._folder.socket, timeout_ms=2_000)
+        self._pid = self._adopted()
         if self._pid is None:
             self._start()
 
+    def _adopted(self) -> int | None:
+        """The server that a killed supervisor left behind, once it answers; one that never does is ended."""
+        deadline = time.monotonic() + ORPHAN_SECONDS
+        while True:
+            if (pid := server_pid(self._folder.socket, timeout_ms=2_000)) is not None:
+                return pid
+            orphan = self._folder.owner_pid
+            if orphan is None or self._abandoned():
+                return orphan
+            if time.monotonic() > deadline:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan, signal.SIGTERM)
+            time.sleep(POLL_SECONDS)
+
     def _start(self) -> None:
         socket = self._choose_socket()
-        socket.unlink(missing_ok=True)
+        # Written down first: who replaces this process while the server starts has to find it.
+        self._folder.record_socket(socket)
         if self._folder.log.exists() and self._folder.log.stat().st_size > MAX_LOG_BYTES:
             self._folder.log.replace(self._folder.log.with_suffix(".log.1"))
         command = [
@@ -85,12 +110,15 @@ class Supervisor:
         self._child = subprocess.Popen(  # noqa: S603 (the mongod we found ourselves)
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        # Crash recovery may take long: wait as long as it lives.
+        # Crash recovery may take long: wait as long as it lives and somebody waits for it.
         while not answers(socket):
             if self._child.poll() is not None:
+                if self._child.returncode == DB_PATH_IN_USE and self._folder.owner_pid is not None:
+                    return  # the next round adopts the one that was faster
                 raise EmbeddedServerError(self._why_it_ended())
+            if self._abandoned():
+                return
             time.sleep(0.05)
-        self._folder.record_socket(socket)
 
     def _why_it_ended(self) -> str:
         output = (
@@ -111,7 +139,8 @@ class Supervisor:
     def _choose_socket(self) -> Path:
         """Inside DATA_DIR where the path is short enough, else in a new private folder."""
         inside = self._folder.root / "mongod.sock"
-        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
+        # mongod splits its addresses at commas, and clients take what follows a colon for a port.
+        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES and not set(",:") & set(str(inside)):
             return inside
         earlier = self._folder.socket
         if earlier is not None and earlier.parent.name.startswith("voice-agent-"):
@@ -132,7 +161,10 @@ class Supervisor:
         if pid is not None and self._alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + END_SECONDS
             while self._alive():
+                if time.monotonic() > deadline:
+                    os.kill(pid, signal.SIGKILL)  # its journal has everything that was acknowledged
                 time.sleep(0.02)
         socket = self._folder.socket
         if socket is not None:

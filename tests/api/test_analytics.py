@@ -1,9 +1,12 @@
 """The REST API over a real store, through its ASGI application."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
+from bson import ObjectId
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
@@ -105,6 +108,27 @@ def test_current_metrics_hold_the_last_24_hours_and_the_live_figures(
     assert client.get(f"{ANALYTICS}/alerts").json() == {"count": 0, "alerts": []}
 
 
+def test_every_call_that_the_model_takes_can_be_served(
+    client: TestClient, database: Database[Document]
+) -> None:
+    odd = {
+        "bytes": b"\xff",
+        "set": {1},
+        "key": {2: ObjectId()},
+        "exact": Decimal("1.10"),
+        "id": uuid.UUID(int=1),
+    }
+    start = datetime(2024, 10, 24, tzinfo=UTC)
+    write_calls(
+        database, [call(1, start, metadata=odd, language="İ" * 8), call(2, start, language=" Hindi ")]
+    )
+    page = client.get(f"{ANALYTICS}/calls", params={"start_date": "2024-10-24", "end_date": "2024-10-24"})
+    first, second = page.json()["calls"]
+    assert first["metadata"]["exact"] == "1.10"
+    assert first["metadata"]["bytes"] == "\\xff"
+    assert second["language"] == "hindi"
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -114,7 +138,11 @@ def test_current_metrics_hold_the_last_24_hours_and_the_live_figures(
         ("metrics/range?start_date=yesterday", "'yesterday' is not a date"),
         ("metrics/range", "Field required"),
         ("metrics/range?start_date=2024-10-25&end_date=2024-10-24", "2024-10-24 is before start_date"),
-        ("metrics/range?start_date=0001-01-01", "at most 1100 days"),
+        ("metrics/range?start_date=1971-01-01", "at most 1100 days"),
+        ("metrics/daily/9999-12-31", "not a date of the years 1970 to 2200"),
+        ("calls?start_date=0001-01-01", "not a date of the years 1970 to 2200"),
+        ("metrics/daily/20240101xx", "'20240101xx' is not a date"),
+        ("metrics/daily/2024-W01-1", "'2024-W01-1' is not a date"),
         ("calls?start_date=2024-10-24&limit=0", "greater than or equal to 1"),
         ("calls?start_date=2024-10-24&status=lost", "'completed', 'failed' or 'no_answer'"),
     ],
@@ -142,7 +170,12 @@ def test_keys_are_asked_for_and_compared_whole(
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Host": "evil.example"}, {"Host": "127.0.0.1:8000", "Sec-Fetch-Site": "cross-site"}]
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "["},
+        {"Host": "127.0.0.1:8000", "Sec-Fetch-Site": "cross-site"},
+    ],
 )
 def test_without_keys_a_page_of_another_site_is_turned_away(
     client: TestClient, headers: dict[str, str]

@@ -144,7 +144,7 @@ def test_values_constants_templates_and_metadata(files: Files) -> None:
     ("row", "reason"),
     [
         ("a,2024-02-30,completed,1", "start_time: '2024-02-30' is not a time in the form iso"),
-        ("a,0001-01-01T01:00:00,completed,1", "start_time: is outside the years 1 to 9999"),
+        ("a,0001-01-01T01:00:00,completed,1", "start_time: is outside the years 1970 to 2200"),
         ("a,,completed,1", "start_time: is missing"),
         (",2024-10-24,completed,1", "call_id: is missing"),
         ("a,2024-10-24,,1", "status: is missing"),

@@ -147,6 +147,31 @@ def test_data_dir_of_two_hundred_characters(start: Callable[..., User], tmp_path
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("name", ["colon:27017", "a,b", "per%41 cent", "घर"])
+def test_any_name_of_data_dir(start: Callable[..., User], tmp_path: Path, name: str) -> None:
+    assert said(start(tmp_path / name)) == "ready"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("delay", [0.02, 0.15, 0.4])
+def test_kill_of_the_supervisor_while_the_server_starts(
+    start: Callable[..., User], tmp_path: Path, delay: float
+) -> None:
+    folder = tmp_path / "data"
+    user = start()
+    deadline = time.monotonic() + 10
+    while not servers(folder) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(delay)
+    supervisor(folder).kill()
+    assert said(user) == "ready"
+    assert len(servers(folder)) == 1
+    user.kill()
+    user.wait()
+    assert gone(folder, within=3)
+
+
+@pytest.mark.full
 def test_stale_locks_and_socket_of_a_crash_do_not_block_a_start(
     start: Callable[..., User], tmp_path: Path
 ) -> None:

@@ -1,0 +1,54 @@
+"""What a call has to be: refused before it is recorded, in words that name the field."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from core.models.metrics import CallMetrics
+
+START = datetime(2024, 10, 24, 10, tzinfo=UTC)
+CYCLE: dict[str, Any] = {}
+CYCLE["self"] = CYCLE
+
+
+def call(**fields: object) -> CallMetrics:
+    usual = {"call_id": "call_1", "start_time": START, "status": "completed", "direction": "outbound"}
+    return CallMetrics.model_validate({**usual, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"status": "lost"}, "status"),
+        ({"duration_seconds": -1}, "duration_seconds"),
+        ({"end_time": START - timedelta(seconds=1)}, "end_time is before start_time"),
+        ({"end_time": START + timedelta(days=8)}, "end_time is more than 7 days after start_time"),
+        ({"start_time": datetime(9999, 12, 31, 20, tzinfo=UTC)}, "outside the years 1970 to 2200"),
+        ({"start_time": datetime(1, 1, 1)}, "outside the years 1970 to 2200"),  # noqa: DTZ001 (naive)
+        ({"language": " "}, "language"),
+        ({"language": "İ" * 32}, "language"),
+        ({"asr_latency_ms": float("nan")}, "asr_latency_ms"),
+        ({"metadata": CYCLE}, "cannot be written as JSON"),
+        ({"metadata": {"text": "\ud800"}}, "cannot be written as JSON"),
+        ({"metadata": {"n": 2**70}}, "cannot be written as JSON"),
+        ({"sentiment": 0.5}, "sentiment"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_field(fields: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        call(**fields)
+
+
+def test_end_and_duration_follow_from_each_other() -> None:
+    assert call(duration_seconds=90).end_time == START + timedelta(seconds=90)
+    assert call(end_time=START + timedelta(seconds=90)).duration_seconds == 90
+
+
+def test_metadata_nested_too_deep_is_refused() -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(60):
+        nested = {"in": nested}
+    with pytest.raises(ValidationError, match="more than 50 levels"):
+        call(metadata=nested)
