@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import date
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -165,6 +166,9 @@ def _launch(*, demo: bool) -> None:
 
 def main() -> int:
     """Run the command line; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only
     try:
         app()
     except UserError as error:

@@ -101,16 +101,15 @@ class Folder:
     @property
     def owner_pid(self) -> int | None:
         """Process id of the server that has the database files locked, if one lives."""
-        try:
-            with (self.db / "mongod.lock").open("r+") as file:
-                try:
-                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    text = file.read().strip()
-                    return int(text) if text.isdigit() else None
-        except FileNotFoundError:
-            pass
-        return None
+        file = self.db / "mongod.lock"  # mongod flocks it and writes its pid in
+        if not file.exists():
+            return None
+        descriptor = lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if descriptor is not None:
+            os.close(descriptor)
+            return None
+        text = file.read_text().strip()
+        return int(text) if text.isdigit() else None
 
     def forget_socket(self) -> None:
         """Take the record back."""
@@ -130,7 +129,7 @@ def lock(path: Path, operation: int) -> int | None:
 
 def socket_uri(socket: Path) -> str:
     """The MongoDB URI of a unix socket."""
-    return f"mongodb://{quote(str(socket), safe='')}/?directConnection=true"
+    return f"mongodb://{quote(os.fsencode(socket), safe='')}/?directConnection=true"
 
 
 def answers(socket: Path | None, timeout_ms: int = 500) -> bool:

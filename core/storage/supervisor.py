@@ -139,8 +139,10 @@ class Supervisor:
     def _choose_socket(self) -> Path:
         """Inside DATA_DIR where the path is short enough, else in a new private folder."""
         inside = self._folder.root / "mongod.sock"
-        # mongod splits its addresses at commas, and clients take what follows a colon for a port.
-        if len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES and not set(",:") & set(str(inside)):
+        # mongod splits its addresses at commas, clients take what follows a colon for a port, and what
+        # is not ASCII is another name in another locale.
+        plain = str(inside).isascii() and not set(",:") & set(str(inside))
+        if plain and len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
             return inside
         earlier = self._folder.socket
         if earlier is not None and earlier.parent.name.startswith("voice-agent-"):
@@ -157,6 +159,8 @@ class Supervisor:
         )
 
     def _end_server(self) -> None:
+        if self._child is None and self._pid is None:
+            self._pid = self._folder.owner_pid  # its supervisor was killed, and then its last user
         pid = self._child.pid if self._child is not None else self._pid
         if pid is not None and self._alive():
             with contextlib.suppress(ProcessLookupError):
