@@ -1,5 +1,6 @@
 """Bad input on the command line: one clear line, exit code 2, nothing half-written."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,10 @@ def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     [
         (["aggregate", "24-10-2024"], "'24-10-2024' is not a date; write YYYY-MM-DD"),
         (["aggregate", "2024-10-24..2024-10-01"], "2024-10-01 is before 2024-10-24"),
+        (["aggregate", "9999-12-31"], "not a date of the years 1970 to 2200"),
+        (["aggregate", "20240101xx"], "'20240101xx' is not a date"),
         (["check-alerts", "--at", "teatime"], "'teatime' is not a time"),
+        (["check-alerts", "--at", "2199-01-01T00:00"], "lies in the future; add --dry-run"),
         (["import", "absent.csv", "--mapping", "docs/mappings/technion.toml"], "absent.csv does not exist"),
         (["import", "README.md", "--mapping", "absent.toml"], "absent.toml"),
     ],
@@ -63,6 +67,7 @@ def test_bad_arguments_are_one_line(database: Database[Document], arguments: lis
         ("SMTP_PORT", "smtp", "SMTP_PORT input should be a valid integer"),
         ("MONGODB_URI", "localhost:27017", "MONGODB_URI must begin with mongodb://"),
         ("MONGODB_URI", "mongodb://user:geheim@db.example/", "points to db.example without TLS"),
+        ("MONGODB_URI", "mongodb://u:geheim@127.0.0.1:1/?tls=true&tlsCAFile=/nope", "cannot be read: /nope"),
     ],
 )
 def test_a_bad_variable_is_one_line_that_names_it(variable: str, value: str, reason: str) -> None:
@@ -71,6 +76,15 @@ def test_a_bad_variable_is_one_line_that_names_it(variable: str, value: str, rea
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
     assert "geheim" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["api", "run"])
+def test_a_port_that_is_taken_is_one_line(database: Database[Document], command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = core(command, API_PORT=str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert "cannot be listened on (Address already in use)" in done.stderr
+    assert "set API_PORT to another port" in done.stderr
 
 
 @pytest.mark.full

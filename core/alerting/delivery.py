@@ -95,6 +95,8 @@ async def _deliver(target: _Target, message: Message, body: str) -> str | None:
         return await asyncio.wait_for(asyncio.to_thread(_notify, target, message, body), SEND_TIMEOUT_SECONDS)
     except TimeoutError:
         return f"no answer within {SEND_TIMEOUT_SECONDS:.0f} s"
+    except Exception as error:  # noqa: BLE001 (one channel's fault is not the caller's, nor another channel's)
+        return type(error).__name__
 
 
 def _notify(target: _Target, message: Message, body: str) -> str | None:

@@ -20,11 +20,14 @@ class Rejects:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
+        self._draft = path.with_name(f"{path.name}.new")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Rows may hold personal data: private from the first byte, also where an older file was not.
-            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w")
-            os.fchmod(self._file.fileno(), 0o600)
+            if path.exists() and not path.is_file():
+                raise UserError(f"{path} is not a regular file; name another for the rejected rows")
+            # Rows may hold personal data: private from the first byte, whatever an older file was.
+            self._draft.unlink(missing_ok=True)
+            self._file = os.fdopen(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
         except OSError as error:
             raise self._unwritable(error) from None
 
@@ -45,7 +48,10 @@ class Rejects:
     ) -> None:
         try:
             self._file.close()
-            if not self.count:
+            if self.count:
+                self._draft.replace(self.path)
+            else:
+                self._draft.unlink(missing_ok=True)
                 self.path.unlink(missing_ok=True)
         except OSError as error:
             raise self._unwritable(error) from None

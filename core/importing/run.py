@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+from bson.errors import BSONError
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from rich.console import Console
@@ -71,7 +72,7 @@ def import_file(
     """
     mapping = load_mapping(mapping_path)
     rejects = rejects or get_settings().data_dir / "imports" / f"{path.stem}.rejected.jsonl"
-    if rejects.resolve() in {path.resolve(), mapping_path.resolve()}:
+    if rejects.exists() and any(file.exists() and rejects.samefile(file) for file in (path, mapping_path)):
         raise UserError(f"the rejected rows would overwrite {rejects}; name another file")
     _check_file(path, mapping)
     database = None if dry_run else _prepared_store()
@@ -169,6 +170,8 @@ class _Tally:
             return
         try:
             counts = write_calls(self._database, calls)
+        except (BSONError, OverflowError) as error:
+            raise UserError(f"a call cannot be stored: {error}; look at the mapping's metadata") from None
         except PyMongoError as error:
             kept = f"the first {self._valid:,} calls are stored; import the file again to go on"
             raise UserError(f"{_store_problem(error)} ({kept})") from None

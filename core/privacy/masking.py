@@ -116,9 +116,12 @@ def _mask_named_string(value: str, kind: Kind) -> str:
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 - a number or its mask
     if kind in {Kind.IDENTIFIER, Kind.TOKENS}:
         return value
+    # A column of phones with gaps comes out of pandas as whole floats.
+    whole = int(value) if isinstance(value, int) or value.is_integer() else None
     if kind is Kind.OPEN:
-        return (mask_number(value) or value) if isinstance(value, int) else value
-    return mask_of(kind.value, str(value)) if abs(value) >= _SMALLEST_PERSONAL_NUMBER else value
+        return value if whole is None else mask_number(whole) or value
+    shown = str(value if whole is None else whole)
+    return mask_of(kind.value, shown) if abs(value) >= _SMALLEST_PERSONAL_NUMBER else value
 
 
 def _kind_of(key: object) -> Kind:

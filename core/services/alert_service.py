@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bson.errors import BSONError
 from pydantic import ValidationError
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
@@ -43,6 +44,8 @@ async def check_and_send_alerts(
         PyMongoError: the store is away.
     """
     settings = get_settings()
+    if at and not dry_run and to_utc(at) > utc_now():
+        raise UserError("the time to check lies in the future; add --dry-run to try rules out")
     return await check_alerts(
         database_for_loop(db),
         to_utc(at) if at else to_utc(utc_now()),
@@ -102,7 +105,7 @@ class AlertService:
     async def _keep(self, alert: Alert) -> None:
         try:
             await AlertStore(database_for_loop(self._db)).keep_custom(alert)
-        except (PyMongoError, UserError, OverflowError) as error:
+        except (PyMongoError, UserError, BSONError, ValueError, OverflowError) as error:
             _logger.error(  # noqa: TRY400 (the reason is enough, the traceback is the driver's)
                 "Alert was sent but not stored",
                 extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
@@ -130,6 +133,11 @@ def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return storable
 
 
+def _text(given: str) -> str:
+    """A text that every channel and the store can take: half a character becomes a question mark."""
+    return given.strip().encode(errors="replace").decode()
+
+
 def _custom_alert(
     alert_type: str,
     severity: Severity | str,
@@ -144,14 +152,15 @@ def _custom_alert(
     if severity not in list(Severity):
         raise UserError(f"severity {severity!r} is unknown; use one of {', '.join(Severity)}")
     now = to_utc(utc_now())
+    name = _text(alert_type)
     try:
         return Alert(
-            id=fingerprint("custom", alert_type),
-            alert_type=alert_type,
-            name=alert_type,
+            id=fingerprint("custom", name),
+            alert_type=name,
+            name=name,
             severity=Severity(severity),
             state=AlertState.FIRING,
-            message=message.strip(),
+            message=_text(message),
             started_at=now,
             updated_at=now,
             metadata=_storable(metadata or {}),
@@ -160,5 +169,5 @@ def _custom_alert(
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{first['loc'][0]}: {first['msg']}") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"metadata cannot be written as JSON: {error}") from None

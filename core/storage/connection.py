@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +36,8 @@ def _check_uri(uri: str) -> None:
         raise UserError(
             "MONGODB_URI is not a valid MongoDB address; write mongodb://user:password@host:27017"
         ) from None
+    except OSError as error:
+        raise UserError(f"MONGODB_URI names a file that cannot be read: {error.filename}") from None
     if get_settings().mongodb_allow_insecure:
         return
     remote = [host for host, _ in parsed["nodelist"] if not (host.startswith("/") or is_loopback(host))]
@@ -77,8 +80,20 @@ _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncMongoClient[Document
 _ours: WeakSet[AsyncMongoClient[Document]] = WeakSet()
 
 
+@contextlib.contextmanager
+def _usable_uri() -> Iterator[None]:
+    """Say in one line what a client cannot be made from: an unknown name, a certificate that is not there."""
+    try:
+        yield
+    except (ConfigurationError, InvalidURI, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        file = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
+        raise StoreUnavailableError(f"MONGODB_URI cannot be used ({reason}{file}); {store_name()}") from None
+
+
 def _new_async_client() -> AsyncMongoClient[Document]:
-    client: AsyncMongoClient[Document] = AsyncMongoClient(_uri(), **_OPTIONS)
+    with _usable_uri():
+        client: AsyncMongoClient[Document] = AsyncMongoClient(_uri(), **_OPTIONS)
     _ours.add(client)
     return client
 
@@ -122,7 +137,8 @@ async def open_database(database: AsyncDatabase[Document] | None) -> AsyncDataba
 
 @lru_cache(maxsize=4)
 def _sync_client(_pid: int, uri: str) -> MongoClient[Document]:
-    return MongoClient(uri, **_OPTIONS)
+    with _usable_uri():
+        return MongoClient(uri, **_OPTIONS)
 
 
 def get_sync_database() -> Database[Document]:

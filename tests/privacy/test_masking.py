@@ -199,3 +199,12 @@ def test_hostile_text_takes_no_time(text: str) -> None:
     began = time.process_time()
     mask_text(text)
     assert time.process_time() - began < 1.0
+
+
+def test_a_phone_as_a_float_is_masked_and_other_floats_stay() -> None:
+    """As pandas hands out a column of phones in which one is missing."""
+    assert mask_value({"caller": 9876543210.0, "phone": 9876543210.0}) == {
+        "caller": "[phone …3210]",
+        "phone": "[phone …3210]",
+    }
+    assert mask_value({"seconds": 2.0, "share": float("inf")}) == {"seconds": 2.0, "share": float("inf")}
