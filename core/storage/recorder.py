@@ -13,9 +13,8 @@ from weakref import WeakKeyDictionary
 from bson.errors import BSONError
 from pymongo import ReplaceOne
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, OperationFailure
 
-from core.errors import UserError
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.calls import DURABLE, to_document
@@ -76,7 +75,7 @@ class GroupCommit:
     async def _answers(self, records: list[VersionedCall]) -> list[Exception | None]:
         try:
             return await write_versions(self._calls, records)
-        except PyMongoError as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is, its callers are waiting for an answer)
             return [error] * len(records)
 
 
@@ -119,7 +118,7 @@ async def _bulk(calls: Any, records: list[VersionedCall]) -> dict[int, int | Exc
         await calls.bulk_write(operations, ordered=False)
     except BulkWriteError as error:
         return {failure["index"]: failure["code"] for failure in error.details["writeErrors"]}
-    except (BSONError, OperationFailure, OverflowError) as error:
+    except (BSONError, OperationFailure, OverflowError, ValueError, RecursionError) as error:
         if isinstance(error, OperationFailure) and error.code not in _REFUSED_WHOLE:
             raise
         # Says nothing about which call it was: each alone.
@@ -133,7 +132,7 @@ async def _bulk(calls: Any, records: list[VersionedCall]) -> dict[int, int | Exc
 _commits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[int, str], GroupCommit]] = (
     WeakKeyDictionary()
 )
-_replays: set[asyncio.Task[int]] = set()
+_replays: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[int]] = WeakKeyDictionary()
 
 
 class _Store:
@@ -154,7 +153,7 @@ async def record(database: AsyncDatabase[Document] | None, record_: VersionedCal
             await _commit_of(opened).write(record_)
     except RejectedCallError as error:
         await asyncio.to_thread(_bury, record_, str(error))
-    except (PyMongoError, UserError, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
         _Store.rest_until = time.monotonic() + REST_SECONDS
         reason = "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
         await asyncio.to_thread(_spool, record_, reason)
@@ -193,24 +192,23 @@ def _lost(record_: VersionedCall, error: OSError) -> None:
 
 def _replay_soon(database: AsyncDatabase[Document]) -> None:
     """Look once a second whether calls wait in the spool, and replay them beside the caller."""
-    now = time.monotonic()
-    if now < _Store.next_look or _replays:
+    now, loop = time.monotonic(), asyncio.get_running_loop()
+    if now < _Store.next_look or loop in _replays:
         return
     _Store.next_look = now + 1
-    if Spool().waiting():
-        task = asyncio.create_task(replay(database))
-        _replays.add(task)
+    if Spool().has_waiting():
+        task = _replays[loop] = asyncio.create_task(replay(database))
         task.add_done_callback(_replayed)
 
 
 def _replayed(task: asyncio.Task[int]) -> None:
-    _replays.discard(task)
+    _replays.pop(task.get_loop(), None)
     if not task.cancelled() and (error := task.exception()):
         logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
 
 
 async def replay(database: AsyncDatabase[Document]) -> int:
-    """Write the spooled calls to the database, the oldest first; how many left the spool.
+    """Write the spooled calls to the database, the oldest first; how many it took.
 
     Raises:
         PyMongoError: the database does not answer; what is left stays for the next time.
@@ -218,13 +216,15 @@ async def replay(database: AsyncDatabase[Document]) -> int:
     calls = database.get_collection("calls", write_concern=DURABLE)
     spool = Spool()
     files = await asyncio.to_thread(spool.waiting)
+    stored = 0
     for start in range(0, len(files), MAX_BATCH):
         pairs = await asyncio.to_thread(lambda part: list(spool.read(part)), files[start : start + MAX_BATCH])
         answers = await write_versions(calls, [record_ for _, record_ in pairs])
         await asyncio.to_thread(_settle, pairs, answers)
-    if files:
-        logger.info("Spooled calls stored", extra={"calls": len(files)})
-    return len(files)
+        stored += answers.count(None)
+    if stored:
+        logger.info("Spooled calls stored", extra={"calls": stored})
+    return stored
 
 
 def _settle(pairs: list[tuple[Path, VersionedCall]], answers: list[Exception | None]) -> None:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from pydantic import ValidationError
 
+from core.logging_config import get_logger
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import version_now
+
+logger = get_logger("database")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Spool:
         except FileNotFoundError:
             return []
 
+    def has_waiting(self) -> bool:
+        """Whether there is a file to replay, without reading a long folder to its end."""
+        try:
+            with os.scandir(self.folder) as entries:
+                return any(entry.name.endswith(".json") for entry in entries)
+        except FileNotFoundError:
+            return False
+
     def read(self, files: list[Path]) -> Iterator[tuple[Path, VersionedCall]]:
         """The calls of the files; one that cannot be read is moved to the dead, one that is gone skipped."""
         for file in files:
@@ -70,9 +80,15 @@ class Spool:
                 yield file, VersionedCall(CallMetrics.model_validate(fields["call"]), fields["version"])
             except FileNotFoundError:
                 continue  # another process replayed it
-            except (ValueError, KeyError, TypeError, ValidationError):
+            except OSError as error:
+                logger.warning(
+                    "Spooled call not readable", extra={"file": str(file), "reason": error.strerror}
+                )
+            except (ValueError, KeyError, TypeError) as error:  # pydantic's too
                 _private_folder(self.dead)
                 file.replace(self.dead / file.name)
+                extra = {"file": str(self.dead / file.name), "reason": type(error).__name__}
+                logger.error("Spooled call makes no sense, kept apart", extra=extra)  # noqa: TRY400 (as it says)
 
 
 def _write(folder: Path, record: VersionedCall, more: dict[str, str]) -> Path:

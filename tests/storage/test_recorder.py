@@ -97,7 +97,7 @@ def test_the_agent_itself_replays_once_the_database_is_back(database: Database[D
     async def go_on() -> None:
         service = MetricsService()
         await service.record_call_metrics(call("next"))
-        await asyncio.gather(*recorder._replays)
+        await asyncio.gather(*recorder._replays.values())
         await close_connections()
 
     asyncio.run(go_on())
@@ -150,3 +150,24 @@ def test_a_full_disk_while_the_database_is_away_is_said_and_raises_nothing(
     get_settings.cache_clear()
     asyncio.run(record(call()))
     assert "Call lost" in caplog.text
+
+
+def test_what_is_no_call_in_the_spool_stops_no_other(database: Database[Document]) -> None:
+    asyncio.run(record(call("first")))
+    spool = Spool()
+    (spool.folder / "00000000000000000001-folder.json").mkdir(parents=True)
+    (spool.folder / "00000000000000000002-broken.json").write_text("{")
+    spool.put(VersionedCall.now(call("second")))
+    asyncio.run(MetricsService().aggregate_recent())
+    assert ids(database) == {"first", "second"}
+    assert [file.name for file in spool.dead.iterdir() if "broken" in file.name]
+
+
+def test_each_of_several_loops_replays(database: Database[Document]) -> None:
+    """As an agent without asyncio records: a new loop for each call, closed at once."""
+    for number in range(3):
+        Spool().put(VersionedCall.now(call(f"spooled_{number}")))
+        recorder._Store.next_look = 0
+        asyncio.run(record(call(f"call_{number}")))
+    asyncio.run(MetricsService().aggregate_recent())
+    assert len(ids(database)) == 6
