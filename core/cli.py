@@ -28,6 +28,12 @@ app = typer.Typer(
 )
 
 
+@app.callback()
+def configured() -> None:
+    """Refuse settings that cannot be used before anything else is loaded or logged."""
+    get_settings()
+
+
 @app.command("import")
 def import_calls(
     file: Annotated[Path, typer.Argument(help="CSV, TSV or JSONL file of calls", show_default=False)],
@@ -39,11 +45,13 @@ def import_calls(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, store nothing")] = False,
 ) -> None:
-    """Back-fill calls from a file; the same file again changes nothing."""
+    """Back-fill calls from a file; the same file again changes nothing. Exit code 1 where no row is good."""
     from core.importing import import_file  # noqa: PLC0415 (only this command needs it)
 
     report = import_file(file, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
     typer.echo(report.summary)
+    usable = report.valid if dry_run else report.inserted + report.replaced
+    raise typer.Exit(1 if report.rejected and not usable else 0)
 
 
 @app.command()
@@ -80,7 +88,7 @@ async def _aggregate(days: list[date]) -> list[DailyMetrics]:
 
 
 def _daily_table(figures: list[DailyMetrics]) -> Table:
-    columns = ("calls", "completed", "failed", "no answer", "failure rate", "qualification rate")
+    columns = ("calls", "completed", "failed", "no answer", "failure", "qualified")
     table = Table(title=f"Calls by day, {get_settings().timezone}", title_justify="left")
     table.add_column("day", no_wrap=True)
     for column in columns:
@@ -91,7 +99,7 @@ def _daily_table(figures: list[DailyMetrics]) -> Table:
         table.add_row(
             f"{day.date}",
             *(f"{count:,}" for count in counts),
-            *("-" if share is None else f"{share:.1%}" for share in shares),
+            *("-" if share is None else f"{share * 100:.1f} %" for share in shares),
         )
     return table
 

@@ -167,12 +167,12 @@ def _banner(settings: Settings, *, demo: bool) -> str:
         f"  Dashboard  [bold]http://localhost:{settings.dashboard_port}[/bold]",
         f"  API        http://{api}/api/v1/analytics/metrics",
         f"  Store      {store_name()}, database {settings.mongodb_database}",
-        f"  Logs       {settings.data_dir / 'logs'}",
+        f"  Logs       {settings.data_dir.absolute() / 'logs'}",
     ]
     if demo:
         lines.append(
             "\n  Simulated calls arrive every few seconds. Speech recognition is slow just now,"
-            "\n  and an alert says so. They are kept in a database of their own: yours is not touched."
+            "\n  and an alert says so. All of it stays in a database of its own."
         )
     return "\n".join([*lines, "\n  Ctrl-C stops everything.\n"])
 

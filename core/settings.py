@@ -77,7 +77,10 @@ class Settings(BaseSettings):
         default="Asia/Kolkata",
         description="IANA zone of days, weeks, charts and of datetimes that carry no zone",
     )
-    data_dir: Path = Field(default=Path("data"), description="Folder of the embedded database and the spool")
+    data_dir: Path = Field(
+        default=Path("data"),
+        description="Folder of the embedded database, the spool, logs; relative to where a process starts",
+    )
 
     mongodb_uri: SecretStr | None = Field(
         default=None, description="MongoDB server to use instead of the embedded one"

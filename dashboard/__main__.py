@@ -3,6 +3,7 @@
 DASHBOARD_HOST and DASHBOARD_PORT say where it listens; STREAMLIT_* variables override any option.
 """
 
+import argparse
 import gc
 import os
 import re
@@ -18,6 +19,7 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from core.errors import UserError
+from core.ports import check_free
 from core.settings import get_settings, is_loopback
 from core.storage.connection import close_all
 
@@ -90,10 +92,16 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> int:
     """Serve until Ctrl-C or SIGTERM; 2 where the configuration cannot be used."""
+    argparse.ArgumentParser(
+        prog="python -m dashboard",
+        description="Serves the dashboard on DASHBOARD_HOST:DASHBOARD_PORT (127.0.0.1:3000). "
+        "docs/dashboard.md tells what it reads; Ctrl-C ends it.",
+    ).parse_args()
     try:
         options = configuration()
+        check_free("DASHBOARD", str(options["server.address"]), int(options["server.port"]))
     except UserError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"error: {error}\n")
         return 2
     # Uvicorn ends in order and then raises the signal again.
     signal.signal(signal.SIGTERM, _stop)

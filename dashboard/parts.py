@@ -20,6 +20,8 @@ from dashboard.theme import SEVERITY_BADGES
 Good = Literal["up", "down", "neither"]
 DeltaColor = Literal["normal", "inverse", "off"]
 SPARK_POINTS = 48
+FEW_CALLS = 10
+"""Below this the period before says too little to compare with."""
 CLEAR_Z = 1.96
 CLEAR_LATENCY_CHANGE = 0.05
 _COLOURS: dict[Good, DeltaColor] = {"up": "normal", "down": "inverse", "neither": "off"}
@@ -64,7 +66,7 @@ def read(card: Card, summary: CallSummary) -> Reading:
 
 def is_clear(card: Card, now: Reading, before: Reading) -> bool:
     """Whether a change is more than chance: rates by a two-proportion z test at 95 %, latencies above 5 %."""
-    if now.value is None or before.value is None:
+    if now.value is None or before.value is None or min(now.n, before.n) < FEW_CALLS:
         return False
     if METRICS[card.metric].unit == "share":
         pooled = (now.value * now.n + before.value * before.n) / (now.n + before.n)
@@ -85,7 +87,7 @@ def _card(card: Card, figures: Figures, selection: Selection) -> None:
     metric = METRICS[card.metric]
     now, before = read(card, figures.now), read(card, figures.before)
     delta = None
-    if now.value is not None and before.value is not None and before.n:
+    if now.value is not None and before.value is not None and before.n >= FEW_CALLS:
         delta = formats.change(now.value, before.value, metric.unit)
     still = delta is not None and formats.is_still(delta)
     colour = _COLOURS[card.good] if is_clear(card, now, before) else "off"
@@ -107,6 +109,8 @@ def _card(card: Card, figures: Figures, selection: Selection) -> None:
 def _small_print(card: Card, now: Reading, before: Reading) -> str:
     unit = METRICS[card.metric].unit
     was = f"was {formats.number(before.value, unit)}" if before.n else "none before"
+    if 0 < before.n < FEW_CALLS and card.metric != "total_calls":
+        was = "too few before"
     return was if card.metric == "total_calls" else f"{was} · n {now.n:,}"
 
 

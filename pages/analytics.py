@@ -20,7 +20,10 @@ def analysis() -> None:
         board = answer.value
         if not board.panels:
             newest = queries.ask("pulse", queries.pulse).value.newest_call
-            states.no_calls(selection, newest) if newest else states.no_calls_at_all()
+            if newest:
+                states.no_calls(selection, newest)
+            else:
+                states.no_calls_at_all()
             return
         total = formats.number(board.summary.total_calls, "calls")
         st.caption(f"{total} calls · {states.span(window, zone)} {formats.zone_name(now, zone)}")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.clock import utc_now
 from core.settings import get_settings
-from dashboard import boards, filters, parts, queries, renewal, states, theme
+from dashboard import boards, filters, formats, parts, queries, renewal, states, theme
 from dashboard.panel import show
 
 FIGURES_HEIGHT, CHARTS_HEIGHT = 420, 380
@@ -18,10 +18,12 @@ def figures() -> None:
         if pulse.newest_call is None:
             states.no_calls_at_all()
             return
-        answer = queries.ask(selection, queries.figures, selection.window(now, zone), selection.filters)
+        window = selection.window(now, zone)
+        answer = queries.ask(selection, queries.figures, window, selection.filters)
         states.stale(answer.stale_since)
         parts.signs_of_life(pulse, now, zone)
         parts.alert_list(pulse.alerts, now, zone)
+        st.caption(f"Calls started {states.span(window, zone)} {formats.zone_name(now, zone)}")
         if answer.value.now.total_calls:
             parts.key_figures(answer.value, selection)
         else:

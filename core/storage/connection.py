@@ -65,7 +65,7 @@ def store_name() -> str:
     """The store in words, without credentials: for messages and the dashboard."""
     settings = get_settings()
     if settings.mongodb_uri is None:
-        return f"embedded MongoDB in {settings.data_dir}"
+        return f"embedded MongoDB in {settings.data_dir.absolute()}"
     hosts = urlsplit(settings.mongodb_uri.get_secret_value()).netloc.rpartition("@")[2]
     return f"MongoDB at {hosts}"
 

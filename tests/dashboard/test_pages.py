@@ -144,3 +144,10 @@ def test_figures_seen_before_stay_while_the_database_is_away(
     assert "The database is away: these are the figures of" in text_of(app)
     assert kpis(app)["Calls"] == "120"
     queries.forget_failure()
+
+
+def test_an_empty_store_says_what_to_do_and_nothing_else(database: Database[Document], start: Start) -> None:
+    """Streamlit writes a bare expression onto the page unless it is told not to."""
+    said = text_of(start("analytics"))
+    assert "No calls yet" in said
+    assert "None" not in said.split()
