@@ -56,15 +56,11 @@ class MetricsService:
         """
         # An agent that only records is spared pandas: a second at its start, 100 MB.
         from core.aggregation.calls import load_calls_async  # noqa: PLC0415
-        from core.aggregation.daily import daily_document  # noqa: PLC0415
-        from core.aggregation.summary import summarise  # noqa: PLC0415
+        from core.aggregation.daily import daily_document, summarise_days  # noqa: PLC0415
 
         day = parse_date(day) if isinstance(day, str) else day
-        start, end = day_bounds(day)
-        summary = summarise(await load_calls_async(self._database, start, end))
-        daily = DailyMetrics(
-            date=day, timezone=get_settings().timezone, computed_at=utc_now(), **dict(summary)
-        )
+        calls = await load_calls_async(self._database, *day_bounds(day))
+        (daily,) = summarise_days(calls, day, day)
         document = daily_document(daily)
         await self._database["daily_metrics"].replace_one({"_id": document["_id"]}, document, upsert=True)
         return daily

@@ -37,7 +37,7 @@ class Spool:
     """The files below DATA_DIR/spool, for the owner's eyes only."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or get_settings().data_dir.expanduser() / "spool"
+        self.folder = folder or get_settings().data_dir / "spool"
         self.dead = self.folder / "dead"
 
     def put(self, record: VersionedCall) -> Path:
