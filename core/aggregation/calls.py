@@ -31,7 +31,7 @@ _SCHEMA: dict[str, pa.DataType] = {
     "has_error": pa.bool_(),
 }
 _PROJECTION: Document = dict.fromkeys(_SCHEMA, 1) | {
-    "has_error": {"$gt": [{"$size": {"$ifNull": ["$error_types", []]}}, 0]}
+    "has_error": {"$gt": [{"$size": {"$ifNull": ["$errors", "$error_types", []]}}, 0]}
 }
 
 

@@ -66,7 +66,7 @@ class SimulatedAgent:
             }
         elif fate > 0.985:  # noqa: PLR2004
             fields |= {"status": "failed", "duration_seconds": rng.randrange(2, 40)}
-            fields |= {"error_types": ["provider_error"] if rng.random() < 0.3 else [], **self._speech(start)}  # noqa: PLR2004
+            fields |= {"errors": ["provider_error"] if rng.random() < 0.3 else [], **self._speech(start)}  # noqa: PLR2004
         else:
             fields |= self._conversation(start, str(fields["language"]))
         return CallMetrics.model_validate(fields)
@@ -83,7 +83,7 @@ class SimulatedAgent:
             "qualification_completed": qualified,
             "handoff_triggered": qualified and rng.random() < 0.62,  # noqa: PLR2004
             "sentiment_score": round(min(1, max(-1, mood)), 3),
-            "error_types": ["asr_timeout"] if rng.random() < 0.006 else [],  # noqa: PLR2004
+            "errors": ["asr_timeout"] if rng.random() < 0.006 else [],  # noqa: PLR2004
             **self._speech(start, language),
         }
 

@@ -50,9 +50,12 @@ class Converter:
         self._drop(cells)
         end, repaired = self._end(cells, start)
         fields = {"start_time": start, "end_time": end, **_values(self._mapping.fields, cells)}
-        metadata = _present(_values(self._mapping.metadata, cells))
+        tables = {
+            "cost": _present(_values(self._mapping.cost, cells)),
+            "metadata": _present(_values(self._mapping.metadata, cells)),
+        }
         try:
-            return Converted(CallMetrics(**_present(fields), metadata=metadata), repaired)
+            return Converted(CallMetrics.model_validate(_present(fields) | tables), repaired)
         except ValidationError as error:
             raise RowRejectedError(_describe(error)) from None
 

@@ -22,7 +22,7 @@ from core.errors import UserError
 from core.importing.text import placeholders, problem
 from core.models.metrics import CallMetrics
 
-OWN_TABLES = frozenset({"start_time", "end_time", "metadata"})
+OWN_TABLES = frozenset({"start_time", "end_time", "cost", "metadata"})
 CALL_FIELDS = tuple(name for name in CallMetrics.model_fields if name not in OWN_TABLES)
 REQUIRED_FIELDS = ("call_id", "status", "direction")
 LINE = "line"
@@ -192,6 +192,9 @@ class Mapping(_Table):
     start_time: StartOrColumn
     end_time: EndOrColumn | None = None
     fields: dict[str, ValueOrColumn]
+    cost: dict[Annotated[str, Field(pattern=r"^(asr|llm|tts|telephony)$")], ValueOrColumn] = Field(
+        default_factory=dict
+    )
     metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ValueOrColumn] = Field(
         default_factory=dict
     )
@@ -221,6 +224,7 @@ class Mapping(_Table):
         if self.end_time is not None:
             yield self.end_time
         yield from self.fields.values()
+        yield from self.cost.values()
         yield from self.metadata.values()
 
 

@@ -7,7 +7,15 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from core.clock import FIRST_YEAR, LAST_YEAR, to_utc
 
@@ -54,9 +62,12 @@ UtcDatetime = Annotated[datetime, AfterValidator(_usable)]
 Language = Annotated[str, BeforeValidator(_plain_language), Field(min_length=1, max_length=32)]
 Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
 Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
+Rupees = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(le=2**63 - 1)]  # the greatest integer MongoDB keeps
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: errors with type and fault, where 1 had ``error_types``; documents of 1 are still read."""
 MAX_CALL_SECONDS = 7 * 86_400
 MAX_METADATA_DEPTH = 50
 
@@ -76,6 +87,41 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
+class Fault(StrEnum):
+    """Whose fault it was."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    PROVIDER = "provider"
+    CARRIER = "carrier"
+
+
+class CallError(BaseModel):
+    """Something that went wrong in a call, counted by its type. A plain text is taken for the type."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True)
+
+    type: str = Field(min_length=1, max_length=64, description="Short and the same each time: asr_timeout")
+    fault: Fault | None = None
+    at: UtcDatetime | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_type(cls, value: object) -> object:
+        return {"type": value} if isinstance(value, str) else value
+
+
+class CallCost(BaseModel):
+    """What a call cost, in rupees, by component; what is not known is left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    asr: Rupees | None = None
+    llm: Rupees | None = None
+    tts: Rupees | None = None
+    telephony: Rupees | None = None
+
+
 class CallMetrics(BaseModel):
     """One call, recorded when it is over.
 
@@ -90,18 +136,36 @@ class CallMetrics(BaseModel):
     lead_id: str | None = Field(default=None, max_length=256)
     start_time: UtcDatetime
     end_time: UtcDatetime | None = None
-    duration_seconds: float | None = Field(default=None, ge=0, le=MAX_CALL_SECONDS, allow_inf_nan=False)
+    duration_seconds: Seconds | None = None
     status: CallStatus
     direction: Direction
     language: Language = "unknown"
     asr_latency_ms: Milliseconds | None = None
+    llm_latency_ms: Milliseconds | None = None
     tts_latency_ms: Milliseconds | None = None
+    e2e_latency_ms: Milliseconds | None = Field(
+        default=None, description="From the user's last word to the agent's first sound; measured, not a sum"
+    )
     total_turns: Count | None = Field(default=None, ge=0)
+    user_turns: Count | None = Field(
+        default=None, ge=0, description="Turns of total_turns that the lead spoke"
+    )
+    interruptions: Count | None = Field(default=None, ge=0, description="Times the lead cut the agent short")
     qualification_completed: bool = False
+    qualification: str | None = Field(
+        default=None, max_length=64, description="What the lead qualified for: public_secured"
+    )
+    qualification_seconds: Seconds | None = Field(
+        default=None, description="From the answer to qualification_completed"
+    )
     handoff_triggered: bool = False
     sentiment_score: float | None = Field(default=None, ge=-1, le=1)
-    error_types: list[str] = Field(default_factory=list, description="One entry for each error in the call")
-    end_reason: str | None = Field(default=None, max_length=64)
+    errors: list[CallError] = Field(
+        default_factory=list, max_length=1_000, validation_alias=AliasChoices("errors", "error_types")
+    )
+    end_reason: str | None = Field(default=None, max_length=64, description="busy, voicemail, hung_up …")
+    fault: Fault | None = Field(default=None, description="Whose fault it is that the call ended so")
+    cost: CallCost = Field(default_factory=CallCost)
     attempt: Count | None = Field(default=None, ge=1)
     campaign: str | None = Field(default=None, max_length=128)
     metadata: Metadata = Field(default_factory=dict)
@@ -117,6 +181,49 @@ class CallMetrics(BaseModel):
         if self.duration_seconds is None and self.end_time is not None:
             self.duration_seconds = (self.end_time - self.start_time).total_seconds()
         return self
+
+
+class TurnMetrics(BaseModel):
+    """One exchange of a call: the lead speaks, the agent answers. Latencies in milliseconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    call_id: str = Field(min_length=1, max_length=256)
+    turn: Count = Field(ge=1, description="1 is the first of the call")
+    start_time: UtcDatetime
+    language: Language = "unknown"
+    end_of_turn_delay_ms: Milliseconds | None = Field(
+        default=None, description="From the lead's last word to the decision that the turn is over"
+    )
+    asr_ms: Milliseconds | None = None
+    llm_ttft_ms: Milliseconds | None = Field(default=None, description="To the model's first token")
+    tts_ttfb_ms: Milliseconds | None = Field(default=None, description="To the first byte of speech")
+    e2e_ms: Milliseconds | None = Field(
+        default=None, description="From the lead's last word to the agent's first sound; measured, not a sum"
+    )
+    interrupted: bool = Field(default=False, description="The lead cut the agent short")
+
+
+class ServiceError(StrEnum):
+    """How a request failed."""
+
+    SERVER_ERROR = "5xx"
+    EXCEPTION = "exception"
+    TIMEOUT = "timeout"
+
+
+class ServiceSample(BaseModel):
+    """One request: to the agent's own API (``service`` is ``api``), or to a service that it uses."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True)
+
+    service: str = Field(min_length=1, max_length=128, description="api, or the provider: deepgram")
+    operation: str = Field(
+        min_length=1, max_length=256, description="Route or method, without ids: POST /calls"
+    )
+    at: UtcDatetime
+    duration_ms: Milliseconds
+    error: ServiceError | None = None
 
 
 class Percentiles(BaseModel):

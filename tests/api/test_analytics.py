@@ -43,7 +43,7 @@ def two_days(database: Database[Document]) -> Database[Document]:
         database,
         [
             call(1, midnight - timedelta(hours=9), qualification_completed=True, handoff_triggered=True),
-            call(2, midnight - timedelta(hours=8), status="failed", error_types=["asr_timeout"]),
+            call(2, midnight - timedelta(hours=8), status="failed", errors=["asr_timeout"]),
             call(3, midnight - timedelta(minutes=1), language="english", asr_latency_ms=400),
             call(4, midnight, status="no_answer"),
         ],

@@ -106,16 +106,18 @@ def test_values_constants_templates_and_metadata(files: Files) -> None:
     handoff_triggered = { column = "outcome", equals = ["AGENT", "BOSS"] }
     qualification_completed = "took"
     attempt = { constant = 2 }
-    error_types = { column = "errors", split = "|" }
+    errors = { column = "errors", split = "|" }
     language = "lang"
+    [cost]
+    telephony = "fee"
     [metadata]
     queue = "queue"
     priority = { column = "lead", values = { 0 = 1, "*" = 2 } }
     """
     text = (
-        "t,no+x,lead,outcome,took,errors,lang,queue\n"
-        "2024-10-24,7,0,AGENT,yes,,Hinglish,\n"
-        "2024-10-24,8,L1,HANG,no,asr| tts |,,front\n"
+        "t,no+x,lead,outcome,took,errors,lang,queue,fee\n"
+        "2024-10-24,7,0,AGENT,yes,,Hinglish,,\n"
+        "2024-10-24,8,L1,HANG,no,asr| tts |,,front,1.25\n"
     )
     first, second = files.put(text, mapping).calls()
     assert first.model_dump(exclude={"start_time"}, exclude_defaults=True) == {
@@ -135,7 +137,8 @@ def test_values_constants_templates_and_metadata(files: Files) -> None:
         "direction": "inbound",
         "attempt": 2,
         "end_reason": "hung_up",
-        "error_types": ["asr", "tts"],
+        "errors": [{"type": "asr"}, {"type": "tts"}],
+        "cost": {"telephony": 1.25},
         "metadata": {"queue": "front", "priority": 2},
     }
 

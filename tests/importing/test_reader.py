@@ -79,7 +79,7 @@ def test_jsonl_with_numbers_nesting_lists_and_absent_keys(files: Files) -> None:
     direction = "direction"
     asr_latency_ms = "asr"
     handoff_triggered = "handoff"
-    error_types = { column = "errors", split = "," }
+    errors = { column = "errors", split = "," }
     """
     rows = [
         {"id": 17, "t": "2024-10-24T10:00Z", "result": {"status": "failed"}, "direction": "inbound"},
@@ -87,9 +87,9 @@ def test_jsonl_with_numbers_nesting_lists_and_absent_keys(files: Files) -> None:
         | {"asr": 234.5, "handoff": True, "errors": ["asr_timeout", "llm"]},
     ]
     first, second = files.put("\n\n".join(map(json.dumps, rows)), mapping).calls()
-    assert (first.call_id, first.asr_latency_ms, first.error_types) == ("17", None, [])
+    assert (first.call_id, first.asr_latency_ms, first.errors) == ("17", None, [])
     assert (second.asr_latency_ms, second.handoff_triggered) == (234.5, True)
-    assert second.error_types == ["asr_timeout", "llm"]
+    assert [error.type for error in second.errors] == ["asr_timeout", "llm"]
 
 
 def test_lines_that_are_no_json_object_are_rejected(files: Files) -> None:

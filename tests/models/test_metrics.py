@@ -28,6 +28,14 @@ def call(**fields: object) -> CallMetrics:
         ({"start_time": datetime(9999, 12, 31, 20, tzinfo=UTC)}, "outside the years 1970 to 2200"),
         ({"start_time": datetime(1, 1, 1)}, "outside the years 1970 to 2200"),  # noqa: DTZ001 (naive)
         ({"language": " "}, "language"),
+        ({"cost": {"llm": -0.1}}, "cost.llm"),
+        ({"cost": {"asr_cost": 1}}, "cost.asr_cost"),
+        ({"errors": [{"type": ""}]}, "errors.0.type"),
+        ({"errors": [{"type": "asr_timeout", "fault": "weather"}]}, "errors.0.fault"),
+        ({"fault": "weather"}, "fault"),
+        ({"qualification_seconds": -1}, "qualification_seconds"),
+        ({"e2e_latency_ms": float("nan")}, "e2e_latency_ms"),
+        ({"user_turns": -1}, "user_turns"),
         ({"language": "İ" * 32}, "language"),
         ({"asr_latency_ms": float("nan")}, "asr_latency_ms"),
         ({"metadata": CYCLE}, "cannot be written as JSON"),
@@ -52,3 +60,12 @@ def test_metadata_nested_too_deep_is_refused() -> None:
         nested = {"in": nested}
     with pytest.raises(ValidationError, match="more than 50 levels"):
         call(metadata=nested)
+
+
+def test_an_error_may_be_named_by_its_type_alone_and_a_call_stored_by_version_1_is_read() -> None:
+    by_type = call(errors=["asr_timeout", {"type": "llm_5xx", "fault": "provider"}])
+    assert [(error.type, error.fault) for error in by_type.errors] == [
+        ("asr_timeout", None),
+        ("llm_5xx", "provider"),
+    ]
+    assert call(error_types=["asr_timeout"]).errors == call(errors=["asr_timeout"]).errors
