@@ -17,8 +17,8 @@ from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_database
-from core.storage.calls import DURABLE, to_document
-from core.storage.connection import Document, close_all, close_connections
+from core.storage.calls import to_document
+from core.storage.connection import DURABLE, Document, close_all, close_connections
 
 T = TypeVar("T")
 ROUNDS = 5

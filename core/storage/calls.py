@@ -8,12 +8,10 @@ from typing import Any
 from bson import Timestamp
 from pymongo import ReplaceOne
 from pymongo.database import Database
-from pymongo.write_concern import WriteConcern
 
 from core.models.metrics import SCHEMA_VERSION, CallMetrics
-from core.storage.connection import Document
+from core.storage.connection import DURABLE, Document
 
-DURABLE = WriteConcern(w="majority", j=True)
 _OWN_FIELDS = ("recorded_at", "schema_version", "version")
 _SAYS_NOTHING_NEW = {"recorded_at", "version"}
 

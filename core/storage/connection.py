@@ -14,12 +14,15 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
 from pymongo.uri_parser import parse_uri
+from pymongo.write_concern import WriteConcern
 
 from core.errors import UserError
 from core.settings import get_settings, is_loopback
 from core.storage.embedded import embedded_uri, release_embedded
 
 Document = dict[str, Any]
+DURABLE = WriteConcern(w="majority", j=True)
+"""How everything is written that must not be lost."""
 SELECT_TIMEOUT_MS = 5_000
 
 

@@ -17,8 +17,8 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from core.logging_config import get_logger
 from core.settings import get_settings
-from core.storage.calls import DURABLE, to_document
-from core.storage.connection import Document, open_database
+from core.storage.calls import to_document
+from core.storage.connection import DURABLE, Document, open_database
 from core.storage.spool import Spool, VersionedCall
 
 MAX_BATCH = 1_000

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOLD = """
 import sys, time
 from core.storage import get_sync_database
-from core.storage.calls import DURABLE
+from core.storage.connection import DURABLE
 database = get_sync_database()
 database.get_collection("seen", write_concern=DURABLE).insert_one({})
 print("ready", flush=True)
