@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.aggregation import distributions, series
-from core.aggregation.calls import load_calls
+from core.aggregation import figures, series
+from core.aggregation.cube import load_cube
 from core.aggregation.definitions import LATENCIES
-from core.aggregation.summary import summarise
+from core.aggregation.figures import summarise
 from core.clock import utc_now
 from core.models.metrics import CallSummary
 from core.settings import get_settings
@@ -38,51 +38,50 @@ def _view(window: Window, selection: Selection, mode: theme.Mode) -> panels.View
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def overview(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Volume by outcome, and the latencies' percentiles."""
-    calls = load_calls(get_sync_database(), window.start, window.end, filters=selection.filters)
-    summary = summarise(calls)
-    if calls.empty:
+    cube = load_cube(get_sync_database(), window.start, window.end, selection.filters, bucket=window.bucket)
+    summary = summarise(cube)
+    if not cube.total:
         return Board(summary)
     view = _view(window, selection, mode)
-    span = (window.start, window.end, window.bucket, get_settings().tz)
     latencies = (
         panels.latency(
             view,
             field,
-            series.percentile_series(calls, field, *span),
+            series.percentile_series(cube, field, window.bucket),
             getattr(summary, field),
             shown=("p50", "p95"),
         )
         for field in LATENCIES
     )
-    return Board(summary, (panels.volume(view, "status", series.volume(calls, "status", *span)), *latencies))
+    return Board(
+        summary, (panels.volume(view, "status", series.volume(cube, "status", window.bucket)), *latencies)
+    )
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def analytics(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Volume, rates, percentiles and distributions."""
-    calls = load_calls(get_sync_database(), window.start, window.end, filters=selection.filters)
-    summary = summarise(calls)
-    if calls.empty:
+    cube = load_cube(get_sync_database(), window.start, window.end, selection.filters, bucket=window.bucket)
+    summary = summarise(cube)
+    if not cube.total:
         return Board(summary)
     view, zone = _view(window, selection, mode), get_settings().tz
-    span = (window.start, window.end, window.bucket, zone)
     courses = {
-        field: series.percentile_series(calls, field, *span) for field in (*LATENCIES, "duration_seconds")
+        field: series.percentile_series(cube, field, window.bucket)
+        for field in (*LATENCIES, "duration_seconds")
     }
     return Board(
         summary,
         (
-            panels.volume(view, "status", series.volume(calls, "status", *span)),
-            panels.volume(view, "direction", series.volume(calls, "direction", *span)),
+            panels.volume(view, "status", series.volume(cube, "status", window.bucket)),
+            panels.volume(view, "direction", series.volume(cube, "direction", window.bucket)),
             *(panels.latency(view, field, courses[field], getattr(summary, field)) for field in LATENCIES),
-            panels.rates(view, series.rates(calls, *span), summary),
+            panels.rates(view, series.rates(cube, window.bucket), summary),
             panels.duration_course(view, courses["duration_seconds"], summary.duration_seconds),
-            panels.durations(view, distributions.duration_histogram(calls), summary.duration_seconds),
-            panels.sentiment(view, distributions.sentiment_histogram(calls), summary),
+            panels.durations(view, figures.histogram(cube, "duration_seconds"), summary.duration_seconds),
+            panels.sentiment(view, figures.sentiment_histogram(cube), summary),
             panels.languages(view, summary),
-            panels.hours(
-                view, series.by_hour_of_week(calls, zone), summary, formats.zone_name(window.end, zone)
-            ),
+            panels.hours(view, series.by_hour_of_week(cube), summary, formats.zone_name(window.end, zone)),
         ),
     )
 

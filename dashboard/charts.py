@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.aggregation.buckets import Bucket
 from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
-from core.aggregation.series import Bucket
 from dashboard.formats import duration
 from dashboard.theme import Palette
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
+from core.aggregation.buckets import Bucket, bucket_for, bucket_start
 from core.aggregation.calls import CallFilters
-from core.aggregation.series import Bucket, bucket_for, bucket_start
 from core.clock import day_bounds, local_today
 from core.models.metrics import CallStatus, Direction
 from dashboard import formats

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from core.aggregation.buckets import Bucket
 from core.aggregation.definitions import LATENCY_LIMIT_MS, Unit
-from core.aggregation.series import Bucket
 from core.models.metrics import CallSummary, Percentiles
 from dashboard import formats
 from dashboard.charts import WEEKDAYS, bucket_words

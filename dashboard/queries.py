@@ -14,15 +14,15 @@ import streamlit as st
 from pymongo.errors import PyMongoError
 
 from core.aggregation import extent, live, series
-from core.aggregation.calls import CallFilters, load_calls
+from core.aggregation.calls import CallFilters
+from core.aggregation.cube import load_cube
 from core.aggregation.definitions import LATENCIES
-from core.aggregation.summary import summarise
+from core.aggregation.figures import summarise
 from core.alerting.state import active_alerts
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
-from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.connection import unavailable_text
 from dashboard.filters import Window
@@ -56,13 +56,12 @@ class Pulse:
 @st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
 def figures(window: Window, filters: CallFilters) -> Figures:
     """The key figures of a period beside the one before."""
-    database, zone = get_sync_database(), get_settings().tz
-    calls = load_calls(database, window.start, window.end, filters=filters)
-    before = load_calls(database, window.before, window.start, filters=filters)
-    span = (window.start, window.end, window.bucket, zone)
-    rows = series.steady_rates(series.rates(calls, *span))
+    database, bucket = get_sync_database(), window.bucket
+    calls = load_cube(database, window.start, window.end, filters, bucket=bucket)
+    before = load_cube(database, window.before, window.start, filters)
+    rows = series.steady_rates(series.rates(calls, bucket))
     for field in LATENCIES:
-        rows[field] = series.steady(series.percentile_series(calls, field, *span))["p95"]
+        rows[field] = series.steady(series.percentile_series(calls, field, bucket))["p95"]
     return Figures(summarise(calls), summarise(before), rows)
 
 

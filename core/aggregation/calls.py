@@ -9,8 +9,9 @@ import pandas as pd
 import pyarrow as pa
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
-from pymongoarrow.api import Schema, find_pandas_all
+from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
+from core.aggregation.cells import COMPONENTS
 from core.storage.connection import Document
 
 TimeField = Literal["start_time", "end_time"]
@@ -35,6 +36,37 @@ _PROJECTION: Document = dict.fromkeys(_SCHEMA, 1) | {
 }
 
 
+_FAULTY = pa.list_(pa.struct([("type", pa.string()), ("fault", pa.string())]))
+CALL_SCHEMA: dict[str, pa.DataType] = {
+    "_id": pa.string(),
+    "version": pa.int64(),
+    "start_time": pa.timestamp("ms", tz="UTC"),
+    "direction": pa.string(),
+    "language": pa.string(),
+    "status": pa.string(),
+    "campaign": pa.string(),
+    "attempt": pa.int64(),
+    "duration_seconds": pa.float64(),
+    "asr_latency_ms": pa.float64(),
+    "tts_latency_ms": pa.float64(),
+    "llm_latency_ms": pa.float64(),
+    "e2e_latency_ms": pa.float64(),
+    "qualification_seconds": pa.float64(),
+    "sentiment_score": pa.float64(),
+    "qualification_completed": pa.bool_(),
+    "handoff_triggered": pa.bool_(),
+    "total_turns": pa.int64(),
+    "user_turns": pa.int64(),
+    "interruptions": pa.int64(),
+    "errors": _FAULTY,
+    "error_types": pa.list_(pa.string()),
+    "end_reason": pa.string(),
+    "fault": pa.string(),
+    "cost": pa.struct([(name, pa.float64()) for name in COMPONENTS]),
+}
+"""What roll-ups need of a stored call; ``error_types`` is what schema version 1 had for ``errors``."""
+
+
 @dataclass(frozen=True)
 class CallFilters:
     """Which calls to look at; None lets all pass."""
@@ -42,6 +74,7 @@ class CallFilters:
     direction: str | None = None
     language: str | None = None
     status: str | None = None
+    campaign: str | None = None
 
     def query(self) -> Document:
         """The filters as a MongoDB query."""
@@ -51,6 +84,14 @@ class CallFilters:
 def calls_query(start: datetime, end: datetime, by: TimeField, filters: CallFilters | None) -> Document:
     """The calls of the half-open period [start, end)."""
     return {by: {"$gte": start, "$lt": end}} | (filters.query() if filters else {})
+
+
+def read_calls(
+    database: Database[Document], start: datetime, end: datetime, filters: CallFilters | None = None
+) -> pa.Table:
+    """The calls that started in [start, end), in the columns of CALL_SCHEMA."""
+    query = calls_query(start, end, "start_time", filters)
+    return find_arrow_all(database["calls"], query, schema=Schema(CALL_SCHEMA))
 
 
 def frame_of(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

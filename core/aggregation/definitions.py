@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 Unit = Literal["calls", "share", "ms", "s", "score"]
 
 
@@ -43,5 +45,7 @@ LATENCIES = ("asr_latency_ms", "tts_latency_ms")
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 NEGATIVE_BELOW = -0.25
 POSITIVE_ABOVE = 0.25
+SENTIMENT_EDGES = np.round(np.arange(-1, 1.025, 0.05), 2)
+"""Bins of the sentiment histogram."""
 LATENCY_LIMIT_MS = 2000.0
 """Above this the 95th percentile of ASR or TTS is too slow: drawn in charts, alerted on."""

@@ -1,146 +1,137 @@
-"""Frames for charts: one row a bucket of local time, made from a frame of calls by pure functions.
+"""Frames for charts over time, made from a cube: one row a bucket of local time.
 
 A bucket without calls is zero in a count and a gap (NaN) in a rate or percentile.
 """
 
-from datetime import datetime, tzinfo
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from core.aggregation import buckets, sketch
+from core.aggregation.buckets import Bucket
+from core.aggregation.cells import LEAST, MOST, SUM, Ints
+from core.aggregation.cube import Cube
 from core.aggregation.definitions import PERCENTILES
 
-Bucket = Literal["1min", "5min", "15min", "1h", "1D", "1W", "1MS"]
-Dimension = Literal["status", "direction", "language"]
-_LIMITS: tuple[tuple[float, Bucket], ...] = (
-    (0.5, "1min"),
-    (2, "5min"),
-    (12, "15min"),
-    (24 * 8, "1h"),
-    (24 * 120, "1D"),
-    (24 * 366 * 3, "1W"),
-)
-"""The longest period in hours that is still readable in each bucket; above all of them: months."""
+Dimension = Literal["status", "direction", "language", "campaign"]
 LEAST_FOR_PERCENTILES = 5
 LEAST_FOR_RATES = 10
-_RATES_OF = {
+RATES_OF = {
     "n": ["answer_rate", "failure_rate", "error_rate"],
     "completed": ["qualification_rate", "handoff_rate"],
 }
-_PERIOD = {"1D": "D", "1W": "W-SUN", "1MS": "M"}
+HOURS, DAYS = 24, 7
 
 
-def bucket_for(start: datetime, end: datetime) -> Bucket:
-    """The bucket that gives a readable number of bars over the period."""
-    hours = (end - start).total_seconds() / 3600
-    return next((bucket for limit, bucket in _LIMITS if hours <= limit), "1MS")
+def volume(cube: Cube, by: Dimension, bucket: Bucket) -> pd.DataFrame:
+    """Calls per bucket, one column for each value of the dimension, most calls first."""
+    index = cube.index(bucket)
+    names, number = cube.values(by)
+    time, cell, n = cube.slots
+    table = _table(cube.bucket_numbers(time, bucket), number[cell], n, len(index), len(names))
+    return pd.DataFrame(table, index=index, columns=pd.Index(names, name=by))
 
 
-def _floor(times: pd.Series, bucket: Bucket, zone: tzinfo) -> pd.Series:
-    """The start of each time's bucket, in local time."""
-    local = pd.DatetimeIndex(times).tz_convert(zone)
-    if bucket in {"1min", "5min"}:
-        return pd.Series(local.tz_convert("UTC").floor(bucket).tz_convert(zone), index=times.index)
-    quarter_hours = local.tz_convert("UTC").floor("15min").tz_convert(zone)
-    if bucket == "15min":
-        starts = quarter_hours
-    elif bucket == "1h":
-        # Local hours begin at :30 UTC in India; quarter hours are common to all zones.
-        starts = quarter_hours - pd.to_timedelta(quarter_hours.minute, unit="min")
-    else:
-        days = local.tz_localize(None).to_period(_PERIOD[bucket]).start_time
-        starts = days.tz_localize(zone, ambiguous="NaT", nonexistent="shift_forward")
-    return pd.Series(starts, index=times.index)
+def _table(row: Ints, column: Ints, n: Ints, rows: int, columns: int) -> Ints:
+    flat = np.bincount(row * columns + column, n, rows * columns) if columns else np.empty(0)
+    return flat.astype(np.int64).reshape(rows, columns)
 
 
-def buckets(start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DatetimeIndex:
-    """Every bucket that [start, end) touches, in local time."""
-    if end <= start:
-        return pd.DatetimeIndex([], tz=zone, name="bucket")
-    # Shorter than any bucket, the 23 hours of a day in spring among them.
-    step = {"1min": "1min", "5min": "5min", "15min": "15min", "1h": "15min"}.get(bucket, "6h")
-    moments = pd.date_range(start, end, freq=step, inclusive="left")
-    last = pd.Timestamp(end) - pd.Timedelta("1us")
-    return pd.DatetimeIndex(
-        _floor(pd.Series([*moments, last]), bucket, zone).drop_duplicates(), name="bucket"
-    )
+def rate_counts(cube: Cube, group: Ints, size: int) -> pd.DataFrame:
+    """What rates are made of, for each group of cells; -1 leaves a cell out."""
+    kept = group >= 0
+    n = cube.count("calls")
+    columns = {
+        "n": n,
+        "completed": n * cube.is_("status", "completed"),
+        "failed": n * cube.is_("status", "failed"),
+        "answered": n * (1 - cube.is_("status", "no_answer")),
+        "errors": cube.count("errors"),
+        "qualified": cube.count("qualified"),
+        "handoffs": cube.count("handoffs"),
+    }
+    sums = {name: np.bincount(group[kept], of[kept], size).astype(np.int64) for name, of in columns.items()}
+    return pd.DataFrame(sums)
 
 
-def bucket_start(moment: datetime, bucket: Bucket, zone: tzinfo) -> datetime:
-    """The start of the bucket that a moment falls in, in local time."""
-    start: datetime = _floor(pd.Series([pd.Timestamp(moment)]), bucket, zone).iloc[0].to_pydatetime()
-    return start
+RATES = {
+    "answer_rate": ("answered", "n"),
+    "failure_rate": ("failed", "n"),
+    "error_rate": ("errors", "n"),
+    "qualification_rate": ("qualified", "completed"),
+    "handoff_rate": ("handoffs", "completed"),
+}
+"""Each rate as part and whole of ``rate_counts``."""
 
 
-def volume(
-    calls: pd.DataFrame, by: Dimension, start: datetime, end: datetime, bucket: Bucket, zone: tzinfo
-) -> pd.DataFrame:
-    """Calls per bucket, one column for each value of the dimension."""
-    index = buckets(start, end, bucket, zone)
-    keys = _floor(calls["start_time"], bucket, zone).rename("bucket")
-    counts = calls.groupby([keys, calls[by]]).size().unstack(fill_value=0)
-    return counts.reindex(index, fill_value=0).astype("int64")
-
-
-def rates(calls: pd.DataFrame, start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DataFrame:
+def rates(cube: Cube, bucket: Bucket) -> pd.DataFrame:
     """Per bucket: n, completed, and the rates from 0 to 1 (see ``definitions.METRICS``)."""
-    index = buckets(start, end, bucket, zone)
-    completed = calls["status"] == "completed"
-    flags = pd.DataFrame(
-        {
-            "bucket": _floor(calls["start_time"], bucket, zone),
-            "n": 1,
-            "completed": completed.astype("int64"),
-            "failure": (calls["status"] == "failed").astype("int64"),
-            "answered": (calls["status"] != "no_answer").astype("int64"),
-            "error": calls["has_error"].astype("int64"),
-            "qualified": (completed & calls["qualification_completed"]).astype("int64"),
-            "handoff": (completed & calls["handoff_triggered"]).astype("int64"),
-        }
-    )
-    sums = flags.groupby("bucket").sum().reindex(index, fill_value=0)
-    n = sums["n"].replace(0, np.nan)
-    of_completed = sums["completed"].replace(0, np.nan)
+    index = cube.index(bucket)
+    counts = rate_counts(cube, cube.cell_buckets(bucket), len(index)).set_index(index)
+    shares = {name: counts[part] / counts[whole].replace(0, np.nan) for name, (part, whole) in RATES.items()}
+    return counts[["n", "completed"]].assign(**shares)
+
+
+def percentile_series(cube: Cube, field: str, bucket: Bucket) -> pd.DataFrame:
+    """Per bucket: n, mean, p50 … p99 and max of the calls that carry the field."""
+    index = cube.index(bucket)
+    return percentile_table(cube, field, cube.cell_buckets(bucket), len(index)).set_index(index)
+
+
+def percentile_table(cube: Cube, field: str, group: Ints, size: int) -> pd.DataFrame:
+    """For each group of cells: n, mean, p50 … p99, max of the calls that carry the field; -1 is left out."""
+    counts, spread = cube.distribution(field, group, size), cube.spread(field, group, size)
+    n = counts.sum(axis=1)
+    points = sketch.quantiles(counts, list(PERCENTILES.values()), spread[:, LEAST], spread[:, MOST])
+    there = np.where(n > 0, n, np.nan)
     return pd.DataFrame(
-        {
-            "n": sums["n"],
-            "completed": sums["completed"],
-            "answer_rate": sums["answered"] / n,
-            "failure_rate": sums["failure"] / n,
-            "error_rate": sums["error"] / n,
-            "qualification_rate": sums["qualified"] / of_completed,
-            "handoff_rate": sums["handoff"] / of_completed,
-        }
+        {"n": n, "mean": spread[:, SUM] / there}
+        | dict(zip(PERCENTILES, points.T, strict=True))
+        | {"max": np.where(n > 0, spread[:, MOST], np.nan)}
     )
 
 
-def percentile_series(
-    calls: pd.DataFrame, field: str, start: datetime, end: datetime, bucket: Bucket, zone: tzinfo
-) -> pd.DataFrame:
-    """Per bucket: n and the percentiles p50 … p99 of the calls that carry the field."""
-    index = buckets(start, end, bucket, zone)
-    present = calls.loc[calls[field].notna(), ["start_time", field]]
-    keyed = pd.DataFrame({"bucket": _floor(present["start_time"], bucket, zone), "value": present[field]})
-    ordered = keyed.sort_values(["bucket", "value"])
-    sizes = ordered.groupby("bucket").size()
-    firsts = (sizes.cumsum() - sizes).to_numpy()
-    values = ordered["value"].to_numpy(dtype=float)
-    columns = {"n": sizes}
-    for name, share in PERCENTILES.items():
-        # numpy's inverted_cdf, for all buckets at once: many times faster than one by one.
-        ranks = np.ceil(sizes.to_numpy() * share - 1).clip(0).astype("int64")
-        columns[name] = pd.Series(values[firsts + ranks], index=sizes.index)
-    frame = pd.DataFrame(columns).reindex(index)
-    frame["n"] = frame["n"].fillna(0).astype("int64")
-    return frame
-
-
-def by_hour_of_week(calls: pd.DataFrame, zone: tzinfo) -> pd.DataFrame:
+def by_hour_of_week(cube: Cube) -> pd.DataFrame:
     """Calls by weekday (rows, 0 is Monday) and hour (columns) of local time."""
-    local = calls["start_time"].dt.tz_convert(zone)
-    counts = calls.groupby([local.dt.day_of_week.rename("weekday"), local.dt.hour.rename("hour")]).size()
-    return counts.unstack(fill_value=0).reindex(index=range(7), columns=range(24), fill_value=0)
+    time, _, n = cube.slots
+    return _week(np.bincount(_hour_of_week(cube, time), n, DAYS * HOURS).astype(np.int64))
+
+
+def answers_by_hour_of_week(cube: Cube) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Outbound calls by weekday and hour, as ``by_hour_of_week``, and how many of them were answered."""
+    time, cell, n = cube.slots
+    dialled = n * cube.is_("direction", "outbound")[cell]
+    answered = dialled * (1 - cube.is_("status", "no_answer")[cell])
+    hour = _hour_of_week(cube, time)
+    both = (np.bincount(hour, of, DAYS * HOURS).astype(np.int64) for of in (dialled, answered))
+    first, second = map(_week, both)
+    return first, second
+
+
+def percentile_by_hour_of_week(cube: Cube, field: str, percentile: str = "p95") -> pd.DataFrame:
+    """A percentile of the field by weekday and hour of local time; needs a cube of hours or less.
+
+    Raises:
+        ValueError: the cube was loaded for longer buckets.
+    """
+    cube.cell_buckets("1h")
+    hour = _hour_of_week(cube, cube.cells.time)
+    return _week(percentile_table(cube, field, hour, DAYS * HOURS)[percentile].to_numpy())
+
+
+def _hour_of_week(cube: Cube, times: Ints) -> Ints:
+    unique, inverse = np.unique(times, return_inverse=True)
+    local = buckets.local(unique, cube.zone)
+    return (local.day_of_week * HOURS + local.hour).to_numpy().astype(np.int64)[inverse]
+
+
+def _week(values: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        values.reshape(DAYS, HOURS),
+        index=pd.RangeIndex(DAYS, name="weekday"),
+        columns=pd.RangeIndex(HOURS, name="hour"),
+    )
 
 
 def steady(frame: pd.DataFrame, least: int = LEAST_FOR_PERCENTILES) -> pd.DataFrame:
@@ -155,7 +146,7 @@ def steady(frame: pd.DataFrame, least: int = LEAST_FOR_PERCENTILES) -> pd.DataFr
 def steady_rates(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame of ``rates`` with gaps where a rate is of too few calls to say anything."""
     result = frame.copy()
-    for of, names in _RATES_OF.items():
+    for of, names in RATES_OF.items():
         few = frame[of] < LEAST_FOR_RATES
         if not few.all():
             result[names] = frame[names].mask(few)

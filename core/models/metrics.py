@@ -248,6 +248,24 @@ class SentimentCounts(BaseModel):
     mean: float | None = Field(default=None, description="Mean score, -1 to 1")
 
 
+class CostSummary(BaseModel):
+    """What calls cost, in rupees; only calls with a known cost count as ``n``."""
+
+    n: int = Field(default=0, ge=0, description="Calls that carry a cost")
+    coverage: Rate | None = Field(default=None, description="Share of all calls that carry a cost")
+    asr: float = 0.0
+    llm: float = 0.0
+    tts: float = 0.0
+    telephony: float = 0.0
+    total: float = 0.0
+    per_call: float | None = Field(default=None, description="Total ÷ n")
+    per_qualified_lead: float | None = Field(default=None, description="Total ÷ qualified calls")
+    per_handoff: float | None = Field(default=None, description="Total ÷ handoffs")
+
+
+NOT_MEASURED = Percentiles(n=0, coverage=None)
+
+
 class CallSummary(BaseModel):
     """The figures of any set of calls. Rates run from 0 to 1 and are null without calls to divide by."""
 
@@ -260,6 +278,10 @@ class CallSummary(BaseModel):
     qualified_calls: int = 0
     handoff_calls: int = 0
     error_calls: int = 0
+    answered_calls: int = 0
+    engaged_calls: int = Field(default=0, description="Both sides spoke at least once")
+    calls_with_turns: int = Field(default=0, description="Calls that say who spoke how often")
+    interruptions: int = Field(default=0, description="Times leads cut the agent short")
     qualification_rate: Rate | None = None
     handoff_rate: Rate | None = None
     error_rate: Rate | None = None
@@ -268,6 +290,10 @@ class CallSummary(BaseModel):
     duration_seconds: Percentiles
     asr_latency_ms: Percentiles
     tts_latency_ms: Percentiles
+    llm_latency_ms: Percentiles = NOT_MEASURED
+    e2e_latency_ms: Percentiles = NOT_MEASURED
+    qualification_seconds: Percentiles = NOT_MEASURED
+    cost: CostSummary = CostSummary()
     sentiment: SentimentCounts
     languages: dict[str, int] = Field(default_factory=dict, description="Calls by language")
 

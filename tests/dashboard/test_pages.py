@@ -6,8 +6,8 @@ import streamlit as st
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
-from core.aggregation.calls import load_calls
-from core.aggregation.summary import summarise
+from core.aggregation.cube import load_cube
+from core.aggregation.figures import summarise
 from core.clock import day_bounds, local_today, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.settings import get_settings
@@ -29,7 +29,7 @@ def test_the_key_figures_are_those_of_the_same_days_everywhere_else(
     yesterday = today - timedelta(days=1)
     app = start(period="custom", from_=yesterday.isoformat(), to=today.isoformat())
     first, last = day_bounds(yesterday)[0], day_bounds(today)[1]
-    expected = summarise(load_calls(calls_of_today, first, last))
+    expected = summarise(load_cube(calls_of_today, first, last))
     assert kpis(app)["Calls"] == f"{expected.total_calls:,}"
     assert kpis(app)["Answer rate"] == f"{100 * (expected.answer_rate or 0):.1f} %"
     assert kpis(app)["ASR latency p95"] == f"{expected.asr_latency_ms.p95:,.0f} ms"

@@ -1,0 +1,67 @@
+"""Cutting time into the buckets of charts: quarter hours of UTC, hours, days, weeks, months of a zone."""
+
+from datetime import datetime, tzinfo
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from core.aggregation.cells import Ints
+
+Bucket = Literal["1min", "5min", "15min", "1h", "1D", "1W", "1MS"]
+BUCKETS: tuple[Bucket, ...] = ("1min", "5min", "15min", "1h", "1D", "1W", "1MS")
+SECONDS: dict[Bucket, int] = {"1min": 60, "5min": 300, "15min": 900, "1h": 3600}
+_LIMITS: tuple[tuple[float, Bucket], ...] = (
+    (0.5, "1min"),
+    (2, "5min"),
+    (12, "15min"),
+    (24 * 8, "1h"),
+    (24 * 120, "1D"),
+    (24 * 366 * 3, "1W"),
+)
+"""The longest period in hours that is still readable in each bucket; above all of them: months."""
+_PERIOD = {"1D": "D", "1W": "W-SUN", "1MS": "M"}
+
+
+def bucket_for(start: datetime, end: datetime) -> Bucket:
+    """The bucket that gives a readable number of bars over the period."""
+    hours = (end - start).total_seconds() / 3600
+    return next((bucket for limit, bucket in _LIMITS if hours <= limit), "1MS")
+
+
+def floor(times: pd.DatetimeIndex, bucket: Bucket, zone: tzinfo) -> pd.DatetimeIndex:
+    """The start of each time's bucket, in local time."""
+    if bucket in {"1min", "5min"}:
+        return times.tz_convert("UTC").floor(bucket).tz_convert(zone)
+    quarter_hours = times.tz_convert("UTC").floor("15min").tz_convert(zone)
+    if bucket == "15min":
+        return quarter_hours
+    if bucket == "1h":
+        # Local hours begin at :30 UTC in India; quarter hours are common to all zones.
+        return quarter_hours - pd.to_timedelta(quarter_hours.minute, unit="min")
+    days = times.tz_convert(zone).tz_localize(None).to_period(_PERIOD[bucket]).start_time
+    # A day that begins with an hour repeated begins with its first; one whose midnight is skipped, after.
+    return days.tz_localize(zone, ambiguous=np.ones(len(days), bool), nonexistent="shift_forward")
+
+
+def buckets(start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DatetimeIndex:
+    """Every bucket that [start, end) touches, in local time."""
+    if end <= start:
+        return pd.DatetimeIndex([], tz=zone, name="bucket")
+    # Shorter than any bucket, the 23 hours of a day in spring among them.
+    step = {"1min": "1min", "5min": "5min", "15min": "15min", "1h": "15min"}.get(bucket, "6h")
+    moments = pd.date_range(start, end, freq=step, inclusive="left")
+    last = pd.Timestamp(end) - pd.Timedelta("1us")
+    index = floor(pd.DatetimeIndex([*moments, last]), bucket, zone)
+    return pd.DatetimeIndex(index.drop_duplicates(), name="bucket")
+
+
+def bucket_start(moment: datetime, bucket: Bucket, zone: tzinfo) -> datetime:
+    """The start of the bucket that a moment falls in, in local time."""
+    start: datetime = floor(pd.DatetimeIndex([moment]), bucket, zone)[0].to_pydatetime()
+    return start
+
+
+def local(seconds: Ints, zone: tzinfo) -> pd.DatetimeIndex:
+    """Seconds since 1970 as local times."""
+    return pd.to_datetime(seconds, unit="s", utc=True).tz_convert(zone)

@@ -1,0 +1,216 @@
+"""Cells: additive figures of the calls that share a span of time, direction, language, status and campaign.
+
+Every figure of every chart is a sum over cells. All work is done by numpy on whole columns.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+DIMENSIONS = ("direction", "language", "status", "campaign")
+COUNTS = (
+    *("calls", "errors", "qualified", "handoffs", "engaged", "with_turns"),
+    *("negative", "positive", "interruptions", "with_interruptions", "with_cost"),
+)
+"""``qualified`` and ``handoffs`` are of completed calls; ``with_…``: calls that carry the value."""
+COMPONENTS = ("asr", "llm", "tts", "telephony")
+MEASURES = (
+    "duration_seconds",
+    "asr_latency_ms",
+    "tts_latency_ms",
+    "llm_latency_ms",
+    "e2e_latency_ms",
+    "qualification_seconds",
+)
+"""Fields kept as sketches."""
+SENTIMENT = "sentiment_score"
+SPREADS = (*MEASURES, SENTIMENT)
+SUM, LEAST, MOST = range(3)
+EXTREMES = (np.add, np.minimum, np.maximum)
+NOTHING = (0.0, np.inf, -np.inf)
+"""How sum, least and greatest come together, and what they are where there is no value."""
+Number = TypeVar("Number", bound=np.generic)
+Pair = tuple[str | None, str | None]
+Word = TypeVar("Word", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How often each key occurs in each cell, as rows of (cell, key, n); ``words`` names the keys."""
+
+    cell: Ints
+    key: Ints
+    n: Ints
+    words: tuple[Pair, ...] = ()
+
+    @classmethod
+    def count(cls, cell: Ints, key: Ints, n: Ints | None = None, words: Sequence[Pair] = ()) -> Self:
+        """Rows of (cell, key), each pair once."""
+        if not len(cell):
+            return cls(*(np.empty(0, np.int64),) * 3, words=tuple(words))
+        width = int(key.max()) + 1
+        pairs = cell * width + key
+        span = int(pairs.max()) + 1
+        if span <= max(1 << 16, 8 * len(pairs)):
+            sums = np.bincount(pairs, n, span)  # doubles count exactly to 2^53
+            found = np.flatnonzero(sums)
+            totals = sums[found].astype(np.int64)
+        else:
+            order = np.argsort(pairs, kind="stable")
+            ordered = pairs[order]
+            firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
+            found = ordered[firsts]
+            ones = np.ones(len(pairs), np.int64) if n is None else n
+            totals = np.add.reduceat(ones[order], firsts)
+        return cls(found // width, found % width, totals, tuple(words))
+
+    def regroup(self, group: Ints) -> Self:
+        """The same of groups of cells: ``group`` holds each cell's group, -1 leaves it out."""
+        to = group[self.cell]
+        kept = to >= 0
+        return self.count(to[kept], self.key[kept], self.n[kept], self.words)
+
+    def table(self, rows: int, width: int) -> Ints:
+        """The counts as a matrix of cells x keys."""
+        flat = np.bincount(self.cell * width + self.key, self.n, rows * width)
+        return flat.astype(np.int64).reshape(rows, width)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Columns of equal length. ``time`` is the span's start, seconds since 1970.
+
+    ``codes`` (cells x DIMENSIONS) point into ``words``; ``spreads`` holds sum, least and greatest of each
+    field (cells x 3), ``costs`` the rupees of each component. Tally ``slots``: calls by quarter hour since
+    ``time``.
+    """
+
+    time: Ints
+    codes: Ints
+    words: tuple[str | None, ...]
+    counts: Ints
+    costs: Floats
+    spreads: dict[str, Floats]
+    tallies: dict[str, Tally]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def regroup(self, group: Ints, time: Ints, codes: Ints) -> Self:
+        """Sums of groups of cells; ``time`` and ``codes`` are those of the groups, -1 leaves a cell out."""
+        order, firsts, there = runs(group)
+
+        def gather(values: NDArray[Number], how: np.ufunc, empty: float) -> NDArray[Number]:
+            result = np.full((len(time), *values.shape[1:]), empty, values.dtype)
+            if len(firsts):
+                result[there] = how.reduceat(values[order], firsts, axis=0)
+            return result
+
+        spreads = {
+            name: np.column_stack(
+                [
+                    gather(values[:, column], how, empty)
+                    for column, (how, empty) in enumerate(zip(EXTREMES, NOTHING, strict=True))
+                ]
+            )
+            for name, values in self.spreads.items()
+        }
+        return replace(
+            self,
+            time=time,
+            codes=codes,
+            counts=gather(self.counts, np.add, 0),
+            costs=gather(self.costs, np.add, 0),
+            spreads=spreads,
+            tallies={name: tally.regroup(group) for name, tally in self.tallies.items()},
+        )
+
+    def take(self, kept: NDArray[np.bool_]) -> Self:
+        """The cells where ``kept`` is true."""
+        number = np.where(kept, np.cumsum(kept) - 1, -1)
+        return replace(
+            self,
+            time=self.time[kept],
+            codes=self.codes[kept],
+            counts=self.counts[kept],
+            costs=self.costs[kept],
+            spreads={name: values[kept] for name, values in self.spreads.items()},
+            tallies={name: _moved(tally, number) for name, tally in self.tallies.items()},
+        )
+
+    def merged(self, time: Ints) -> Self:
+        """Cells of the same time and dimensions as one, after their times became ``time``."""
+        first, group = distinct_rows(time, *self.codes.T)
+        return self.regroup(group, time[first], self.codes[first])
+
+
+def runs(group: Ints) -> tuple[Ints, Ints, Ints]:
+    """An order that brings groups together, where each begins in it, and the groups; -1 is left out."""
+    order = np.argsort(group, kind="stable")
+    order = order[np.searchsorted(group[order], 0) :]
+    ordered = group[order]
+    firsts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    return order, firsts, ordered[firsts]
+
+
+def distinct_rows(*columns: Ints) -> tuple[Ints, Ints]:
+    """Of rows made of columns of integers: where each distinct one first is, and which one each row is."""
+    label, span = np.zeros(len(columns[0]), np.int64), 1
+    for column in columns:
+        values, code = np.unique(column, return_inverse=True)
+        if span * len(values) > 2**62:
+            label = np.unique(label, return_inverse=True)[1]
+            span = len(label)
+        label, span = label * len(values) + code, span * len(values)
+    _, first, number = np.unique(label, return_index=True, return_inverse=True)
+    return first, number
+
+
+def _moved(tally: Tally, number: Ints) -> Tally:
+    to = number[tally.cell]
+    kept = to >= 0
+    return Tally(to[kept], tally.key[kept], tally.n[kept], tally.words)
+
+
+def concatenate(parts: Sequence[Cells]) -> Cells:
+    """All cells one below the other, words and tallies made common."""
+    words, codes = _common([part.words for part in parts])
+    starts = np.cumsum([0, *(len(part) for part in parts)])
+    return Cells(
+        time=np.concatenate([part.time for part in parts]),
+        codes=np.concatenate([code[part.codes] for part, code in zip(parts, codes, strict=True)]),
+        words=words,
+        counts=np.concatenate([part.counts for part in parts]),
+        costs=np.concatenate([part.costs for part in parts]),
+        spreads={name: np.concatenate([part.spreads[name] for part in parts]) for name in parts[0].spreads},
+        tallies={
+            name: _concatenate_tallies([part.tallies[name] for part in parts], starts)
+            for name in parts[0].tallies
+        },
+    )
+
+
+def _common(vocabularies: Sequence[tuple[Word, ...]]) -> tuple[tuple[Word, ...], list[Ints]]:
+    numbers: dict[Word, int] = {}
+    codes = [
+        np.array([numbers.setdefault(word, len(numbers)) for word in words], np.int64)
+        for words in vocabularies
+    ]
+    return tuple(numbers), codes
+
+
+def _concatenate_tallies(tallies: Sequence[Tally], starts: Ints) -> Tally:
+    words, codes = _common([tally.words for tally in tallies])
+    keys = [code[tally.key] if len(code) else tally.key for tally, code in zip(tallies, codes, strict=True)]
+    return Tally(
+        np.concatenate([tally.cell + start for tally, start in zip(tallies, starts, strict=False)]),
+        np.concatenate(keys),
+        np.concatenate([tally.n for tally in tallies]),
+        words,
+    )

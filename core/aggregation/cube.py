@@ -1,0 +1,117 @@
+"""What every chart and figure of a period is made from: cells of calls, however many calls there were."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from pymongo.database import Database
+
+from core.aggregation import buckets, sketch
+from core.aggregation.buckets import SECONDS, Bucket
+from core.aggregation.calls import CallFilters, read_calls
+from core.aggregation.cells import COUNTS, DIMENSIONS, EXTREMES, NOTHING, Cells, Floats, Ints, runs
+from core.aggregation.rollup import QUARTER_HOUR, cells_of
+from core.settings import get_settings
+from core.storage.connection import Document
+
+
+@dataclass(frozen=True)
+class Cube:
+    """The calls of the half-open period [start, end); ``finest``: the smallest bucket it can be cut into.
+
+    Numbers of calls go down to the hour and quarter hour also where ``finest`` is a day.
+    """
+
+    start: datetime
+    end: datetime
+    zone: tzinfo
+    finest: Bucket
+    cells: Cells
+
+    @property
+    def total(self) -> int:
+        """How many calls there are."""
+        return int(self.cells.counts[:, 0].sum())
+
+    def count(self, name: str) -> Ints:
+        """A column of COUNTS: its value in each cell."""
+        counts: Ints = self.cells.counts[:, COUNTS.index(name)]
+        return counts
+
+    def values(self, dimension: str) -> tuple[list[str], Ints]:
+        """The values of a dimension, most calls first, and the number of each cell's; no value is ''."""
+        codes = self.cells.codes[:, DIMENSIONS.index(dimension)]
+        n = np.bincount(codes, self.count("calls"), len(self.cells.words) or 1)
+        order = np.lexsort((np.array([word or "" for word in self.cells.words]), -n[: len(self.cells.words)]))
+        there = [code for code in order if n[code]]
+        number = np.full(len(self.cells.words), -1, np.int64)
+        number[there] = np.arange(len(there))
+        return [self.cells.words[code] or "" for code in there], number[codes]
+
+    def is_(self, dimension: str, value: str) -> Ints:
+        """1 for cells of that value, else 0."""
+        codes = self.cells.codes[:, DIMENSIONS.index(dimension)]
+        code = self.cells.words.index(value) if value in self.cells.words else -1
+        return np.asarray(codes == code, np.int64)
+
+    @cached_property
+    def slots(self) -> tuple[Ints, Ints, Ints]:
+        """Calls by quarter hour or less: its start in seconds since 1970, the cell, how many."""
+        tally = self.cells.tallies["slots"]
+        return self.cells.time[tally.cell] + tally.key * QUARTER_HOUR, tally.cell, tally.n
+
+    def index(self, bucket: Bucket) -> pd.DatetimeIndex:
+        """Every bucket of the period."""
+        return buckets.buckets(self.start, self.end, bucket, self.zone)
+
+    def bucket_numbers(self, times: Ints, bucket: Bucket) -> Ints:
+        """Which bucket of ``index`` each time falls in."""
+        unique, inverse = np.unique(times, return_inverse=True)
+        floors = buckets.floor(buckets.local(unique, self.zone), bucket, self.zone)
+        number = self.index(bucket).get_indexer(floors).astype(np.int64)
+        return number[inverse]
+
+    def cell_buckets(self, bucket: Bucket) -> Ints:
+        """The bucket that each cell falls in.
+
+        Raises:
+            ValueError: the cube was loaded for a longer bucket than this.
+        """
+        if buckets.BUCKETS.index(bucket) < buckets.BUCKETS.index(self.finest):
+            raise ValueError(f"the cube was loaded in buckets of {self.finest}, not of {bucket}")
+        return self.bucket_numbers(self.cells.time, bucket)
+
+    def spread(self, field: str, group: Ints, size: int) -> Floats:
+        """Sum, least and greatest of a field in each group of cells; -1 leaves a cell out."""
+        result = np.tile(NOTHING, (size, 1))
+        order, firsts, there = runs(group)
+        if len(firsts):
+            values = self.cells.spreads[field][order]
+            for column, how in enumerate(EXTREMES):
+                result[there, column] = how.reduceat(values[:, column], firsts)
+        return result
+
+    def distribution(self, field: str, group: Ints, size: int) -> Ints:
+        """How often each bucket of the field's sketch occurs in each group of cells."""
+        return self.cells.tallies[field].regroup(group).table(size, sketch.WIDTH)
+
+
+def load_cube(
+    database: Database[Document],
+    start: datetime,
+    end: datetime,
+    filters: CallFilters | None = None,
+    *,
+    bucket: Bucket = "1D",
+    zone: tzinfo | None = None,
+) -> Cube:
+    """The calls of [start, end), so that all figures can be had for each ``bucket`` of the zone (TIMEZONE).
+
+    Charts of calls by hour, and by weekday and hour, need no bucket below a day; rates and percentiles do.
+    """
+    zone = zone or get_settings().tz
+    seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
+    cells = cells_of(read_calls(database, start, end, filters), seconds)
+    return Cube(start, end, zone, bucket, cells)
