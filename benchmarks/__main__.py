@@ -1,8 +1,13 @@
-"""``make bench``: run every benchmark in turn."""
+"""``make bench``: run every benchmark in turn, or those that are named: ``python -m benchmarks log_call``."""
 
-from benchmarks import log_call, record_call
+import argparse
+from importlib import import_module
+
+BENCHMARKS = ("log_call", "record_call", "dashboard_browser")
 
 if __name__ == "__main__":
-    for benchmark in (log_call, record_call):
-        benchmark.main()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(BENCHMARKS)}")
+    for name in parser.parse_args().names or BENCHMARKS:
+        import_module(f"benchmarks.{name}").main()
         print()

@@ -1,0 +1,48 @@
+"""A Streamlit session without a browser: asks the server for a run of the script and waits for its end."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+END_SECONDS = 60.0
+
+
+class Session:
+    """One reader's connection, at the query string of a link."""
+
+    def __init__(self, port: int, query: str = "") -> None:
+        self._query = query
+        self._socket: ClientConnection = connect(
+            f"ws://127.0.0.1:{port}/_stcore/stream",
+            origin=f"http://localhost:{port}",  # type: ignore[arg-type]  # its type is a NewType of str
+            subprotocols=["streamlit"],  # type: ignore[list-item]  # as above
+            max_size=None,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def run(self, page: str = "") -> float:
+        """Seconds from the request for a whole run to the script's end.
+
+        Raises:
+            TimeoutError: it does not end within a minute.
+        """
+        request = BackMsg()
+        request.rerun_script.query_string = self._query
+        request.rerun_script.page_name = page
+        started = time.perf_counter()
+        self._socket.send(request.SerializeToString())
+        while True:
+            answer = ForwardMsg.FromString(self._socket.recv(timeout=END_SECONDS, decode=False))
+            if answer.WhichOneof("type") == "script_finished":
+                return time.perf_counter() - started
