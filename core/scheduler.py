@@ -18,7 +18,7 @@ import schedule
 from pymongo.errors import ConnectionFailure
 
 from core.alerting.delivery import configured_channels
-from core.alerting.rules import load_rules
+from core.alerting.rules import built_in_rules, read_rules
 from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import flush, get_logger
@@ -164,7 +164,8 @@ def run(*, once: bool = False) -> int:
         UserError: the configuration cannot be used.
     """
     settings = get_settings()
-    rules = load_rules(settings.alert_rules_file)
+    file = settings.alert_rules_file
+    rules = read_rules(file).rules if file else built_in_rules(settings.alert_profile)
     scheduler = Scheduler(settings.alert_check_interval_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, scheduler.stop)

@@ -117,6 +117,15 @@ class Settings(BaseSettings):
     alert_rules_file: Path | None = Field(
         default=None, description="TOML file with alert rules that replaces the built-in three"
     )
+    alert_profile: Literal["strict", "quiet"] = Field(
+        default="strict",
+        description="Built-in rules as agreed on, or quiet: they wait 10 minutes and are sure first",
+    )
+    calling_hours: str = Field(
+        default="09:00-21:00",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$",
+        description="Local hours in which leads may be phoned",
+    )
     alert_check_interval_seconds: int = Field(
         default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"
     )

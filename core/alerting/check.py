@@ -1,63 +1,80 @@
-"""One check of every rule: evaluate, move the alerts on, send what is due."""
+"""One check of every rule: evaluate, move the alerts on, say what each channel is to be told."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import pandas as pd
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure
 
-from core.aggregation.calls import CallFilters, load_calls_async
+from core.alerting.decide import Confirmed, Member, next_message
 from core.alerting.delivery import Channel
-from core.alerting.evaluate import Evaluation, Verdict, Window, evaluate, window
-from core.alerting.message import alert_message, facts_of, moment, sentence, shown, unit
-from core.alerting.state import AlertStore, due, fingerprint, to_alert
+from core.alerting.dispatch import dispatch
+from core.alerting.evaluate import Evaluation, Verdict
+from core.alerting.findings import sentence
+from core.alerting.health import Health
+from core.alerting.lifecycle import Change, Record, advance, resolve, rule_fingerprint
+from core.alerting.message import moment, notification_message
+from core.alerting.mute import Inhibition, inhibited_by, silenced_by
+from core.alerting.reading import Reader
+from core.alerting.silences import current_silences
+from core.alerting.state import AlertStore
+from core.alerting.told import GROUP, Routes, load_confirmed, notification
 from core.errors import UserError
 from core.logging_config import get_logger
-from core.models.alerts import Alert, AlertRule, AlertState
-from core.settings import get_settings
+from core.models.alerts import Alert, AlertState, Notification
+from core.models.rules import AlertRule
+from core.models.silences import Silence
 from core.storage.connection import Document
 
 _logger = get_logger("alerting")
-_Loaded = dict[tuple[Window, CallFilters], pd.DataFrame]
+_WORDS = {Verdict.BREACH: "FIRES", Verdict.OK: "ok", Verdict.TOO_FEW: "silent"}
 
 
 @dataclass(frozen=True)
 class RuleResult:
-    """What a check found for one rule."""
+    """What a check found for one rule: an evaluation for each instance, or why there is none."""
 
     rule: AlertRule
-    evaluation: Evaluation | None = None
+    evaluations: Sequence[Evaluation] = ()
     error: str | None = None
 
     @property
     def fires(self) -> bool:
-        """Whether the threshold is exceeded."""
-        return self.evaluation is not None and self.evaluation.verdict == Verdict.BREACH
+        """Whether a threshold is exceeded."""
+        return any(evaluation.verdict == Verdict.BREACH for evaluation in self.evaluations)
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """The findings, one line each."""
+        if self.error is not None:
+            yield f"ERROR   {self.rule.name}: {self.error}"
+        for evaluation in self.evaluations:
+            yield f"{_WORDS[evaluation.verdict]:<8}{sentence(evaluation)}"
 
     @property
     def line(self) -> str:
-        """The finding in one line."""
-        if self.evaluation is None:
-            return f"ERROR   {self.rule.name}: {self.error}"
-        word = {Verdict.BREACH: "FIRES", Verdict.OK: "ok", Verdict.TOO_FEW: "silent"}[self.evaluation.verdict]
-        return f"{word:<8}{sentence(self.evaluation)}"
+        """The first finding in one line."""
+        return next(self.lines, f"silent  {self.rule.name}: no calls")
 
 
 @dataclass(frozen=True)
 class Sending:
     """One message to one channel; ``delivered`` is None in a dry run."""
 
-    alert: Alert
-    channel: str
+    notification: Notification
     delivered: bool | None
+
+    @property
+    def channel(self) -> str:
+        """Where it goes."""
+        return self.notification.channel
 
     @property
     def line(self) -> str:
         """The sending in one line."""
         outcome = {None: "would be sent", True: "sent", False: "NOT SENT"}[self.delivered]
-        return f"{outcome} to {self.channel}: {alert_message(self.alert).title}"
+        return f"{outcome} to {self.channel}: {notification_message(self.notification).title}"
 
 
 @dataclass
@@ -69,7 +86,8 @@ class CheckReport:
     channels: tuple[str, ...] = ()
     results: list[RuleResult] = field(default_factory=list)
     sendings: list[Sending] = field(default_factory=list)
-    resolved: list[Alert] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    refused: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -78,28 +96,51 @@ class CheckReport:
         return [result for result in self.results if result.fires]
 
     @property
+    def resolved(self) -> list[Alert]:
+        """The alerts that ended in this check."""
+        return [change.after.alert for change in self.changes if change.after and "resolved" in change.events]
+
+    @property
     def errors(self) -> list[str]:
-        """The rules that could not be evaluated, and why."""
-        return [f"{result.rule.id}: {result.error}" for result in self.results if result.error]
+        """The rules that could not be used or evaluated, and why."""
+        return [
+            *self.refused,
+            *(f"{result.rule.id}: {result.error}" for result in self.results if result.error),
+        ]
 
     def lines(self) -> Iterator[str]:
         """The report as people read it."""
         yield f"Alert check as of {moment(self.at)}{' (dry run: nothing is sent or stored)' * self.dry_run}"
-        yield from (result.line for result in self.results)
-        yield from (f"resolved: {alert.name}" for alert in self.resolved)
+        yield from (f"REFUSED {reason}" for reason in self.refused)
+        for result in self.results:
+            yield from list(result.lines) or [result.line]
+        yield from self._states()
         yield from (sending.line for sending in self.sendings)
         if self.firing and not self.channels:
             yield "no channel is set up: set SMTP_SERVER or SLACK_WEBHOOK_URL to be told"
         yield from self.notes
+
+    def _states(self) -> Iterator[str]:
+        for change in self.changes:
+            alert = change.after.alert if change.after else None
+            if alert is None:
+                continue
+            if "resolved" in change.events:
+                yield f"resolved: {alert.name}"
+            elif alert.state == AlertState.PENDING:
+                yield f"pending since {moment(alert.started_at)}: {alert.message}"
+            elif alert.silenced_by or alert.inhibited_by:
+                yield f"{'silenced' if alert.silenced_by else 'inhibited'}: {alert.message}"
 
 
 async def check_alerts(
     database: AsyncDatabase[Document],
     at: datetime,
     *,
-    rules: tuple[AlertRule, ...],
+    rules: Sequence[AlertRule],
     channels: Mapping[str, Channel],
     dry_run: bool = False,
+    refused: Sequence[str] = (),
 ) -> CheckReport:
     """Check the rules as of ``at`` (UTC) and send what is due.
 
@@ -108,55 +149,59 @@ async def check_alerts(
     Raises:
         PyMongoError: the store is away.
     """
-    check = _Check(database, at, channels, dry_run=dry_run)
-    return await check.run(rules)
+    check = _Check(database, at, dry_run=dry_run)
+    report = check.report
+    report.channels, report.refused = tuple(channels), tuple(refused)
+    alerts = await check.move_on(rules)
+    routes: Routes = {name: getattr(channel, "severities", None) for name, channel in channels.items()}
+    confirmed = await load_confirmed(database, GROUP)
+    for message in messages(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at):
+        told = confirmed.get(message.channel)
+        delivered = None if dry_run else await dispatch(database, message, told, channels)
+        if dry_run or delivered is not None:
+            report.sendings.append(Sending(message, delivered))
+    return report
 
 
 class _Check:
-    def __init__(
-        self,
-        database: AsyncDatabase[Document],
-        at: datetime,
-        channels: Mapping[str, Channel],
-        *,
-        dry_run: bool,
-    ) -> None:
+    def __init__(self, database: AsyncDatabase[Document], at: datetime, *, dry_run: bool) -> None:
         self._database = database
         self._store = AlertStore(database)
-        self._channels = channels
-        self._loaded: _Loaded = {}
-        self._known: dict[str, Document] = {}
-        self._report = CheckReport(at, dry_run, tuple(channels))
+        self._at = at
+        self._dry_run = dry_run
+        self.bad: set[str] = set()
+        """The alerts that were seen bad just now: only they are repeated."""
+        self.report = CheckReport(at, dry_run)
 
-    async def run(self, rules: tuple[AlertRule, ...]) -> CheckReport:
-        self._known = await self._store.rule_alerts()
-        breaching: set[str] = set()
+    async def move_on(self, rules: Sequence[AlertRule]) -> dict[str, Record]:
+        """Evaluate every rule, move its alerts on and write that down; all alerts as they stand then."""
+        known = await self._store.load()
+        reader = Reader(self._database, self._at)
+        health = await Health.load(self._database, self._at)
+        changes = []
         for rule in rules:
-            result = await self._evaluate(rule)
-            self._report.results.append(result)
-            if result.evaluation is not None:
-                await self._move_on(result.evaluation)
-            if result.fires:
-                breaching.add(rule_fingerprint(rule))
-        await self._resolve_removed({rule_fingerprint(rule) for rule in rules})
-        if not self._report.dry_run:
-            await self._store.expire(self._report.at)
-        for document in self._known.values():
-            await self._notify(document, breach=document["_id"] in breaching)
-        return self._report
+            result = await self._evaluate(rule, reader, known)
+            self.report.results.append(result)
+            evaluations = [*result.evaluations, health.follow(rule, result.error)]
+            changes += [self._advance(known, evaluation) for evaluation in evaluations]
+        changes += self._removed(known, {rule.id for rule in rules})
+        changes = self._muted(changes, known, rules, await current_silences(self._database, self._at))
+        self.report.changes = changes
+        after = known | {_id(change): change.after for change in changes}
+        if not self._dry_run:
+            after |= await self._store.save(changes, self._at)
+            await health.save()
+            await self._store.expire(self._at)
+        return {name: record for name, record in after.items() if record is not None}
 
-    async def _evaluate(self, rule: AlertRule) -> RuleResult:
+    async def _evaluate(self, rule: AlertRule, reader: Reader, known: Mapping[str, Record]) -> RuleResult:
+        labels = [
+            record.alert.labels
+            for record in known.values()
+            if record.alert.alert_type == rule.id and record.holds
+        ]
         try:
-            period = window(rule, self._report.at, get_settings().tz)
-            filters = CallFilters(
-                rule.direction, rule.language and rule.language.strip().lower(), rule.status
-            )
-            if (period, filters) not in self._loaded:
-                self._loaded[period, filters] = await load_calls_async(
-                    self._database, period.start, period.end, by=period.by, filters=filters
-                )
-            calls = self._loaded[period, filters]
-            return RuleResult(rule, evaluate(rule, calls, period.start, period.end))
+            return RuleResult(rule, await reader.evaluate(rule, labels))
         except ConnectionFailure:
             raise
         except Exception as error:
@@ -164,79 +209,117 @@ class _Check:
             reason = str(error) if isinstance(error, UserError) else type(error).__name__
             return RuleResult(rule, error=reason)
 
-    async def _move_on(self, evaluation: Evaluation) -> None:
-        """Let the rule's alert begin, go on or end; too few calls change nothing."""
-        alert = _alert(evaluation, self._report.at)
-        known = self._known.get(alert.id)
-        if known is not None and known["updated_at"] > self._report.at:
-            text = f"{alert.name}: its alert is as of {moment(known['updated_at'])}, later; it is left alone"
-            self._report.notes.append(text)
-        elif evaluation.verdict == Verdict.BREACH:
-            await self._fire(alert, known)
-        elif evaluation.verdict == Verdict.OK and known is not None and known["state"] == AlertState.FIRING:
-            figures = alert.model_dump(include={"current_value", "message", "samples", "metadata"})
-            await self._resolve(known, figures)
+    def _advance(self, known: Mapping[str, Record], evaluation: Evaluation) -> Change:
+        name = rule_fingerprint(evaluation.rule, evaluation.labels)
+        before = known.get(name)
+        if before is not None and before.alert.updated_at > self._at:
+            later = f"{before.alert.name}: its alert is as of {moment(before.alert.updated_at)}, later"
+            self.report.notes.append(f"{later}; it is left alone")
+            return Change(before, before)
+        if any(breach.uncleared for breach in evaluation.breaches.values()):
+            self.bad.add(name)
+        return advance(before, evaluation, self._at)
 
-    async def _fire(self, alert: Alert, known: Document | None) -> None:
-        if not self._report.dry_run:
-            self._known[alert.id] = await self._store.fire(alert)
-            return
-        goes_on = known is not None and known["state"] == AlertState.FIRING
-        before = known if known is not None and goes_on else {"notified": {}, "started_at": alert.started_at}
-        kept = {"notified": before["notified"], "started_at": before["started_at"]}
-        self._known[alert.id] = alert.model_dump() | kept | {"_id": alert.id}
+    def _removed(self, known: Mapping[str, Record], rules: Collection[str]) -> list[Change]:
+        """End the alerts whose rule is no longer checked."""
+        gone = [
+            record
+            for record in known.values()
+            if record.holds and _rule_of(record.alert) not in rules and record.alert.updated_at <= self._at
+        ]
+        return [
+            resolve(record, self._at, reason=f"{record.alert.name}: the rule was removed")
+            if record.alert.state == AlertState.FIRING
+            else Change(record, None, ("cancelled",))
+            for record in gone
+        ]
 
-    async def _resolve(self, known: Document, figures: Document) -> None:
-        at = self._report.at
-        if self._report.dry_run:
-            ended: Document = {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at}
-            resolved: Document | None = known | figures | ended
-        else:
-            resolved = await self._store.resolve(known["_id"], at, figures)
-        if resolved is not None:
-            self._known[known["_id"]] = resolved
-            self._report.resolved.append(to_alert(resolved))
+    def _muted(
+        self,
+        changes: Sequence[Change],
+        known: Mapping[str, Record],
+        rules: Iterable[AlertRule],
+        silences: Sequence[Silence],
+    ) -> list[Change]:
+        """The same changes, with what mutes each alert."""
+        after = {name: record for name, record in known.items() if record.alert.state == AlertState.FIRING}
+        after |= {_id(change): change.after for change in changes if change.after}
+        alerts = [record.alert for record in after.values()]
+        inhibitions = [Inhibition(rule.id, frozenset(rule.inhibits)) for rule in rules if rule.inhibits]
+        return [
+            replace(change, after=self._mute(change.after, alerts, inhibitions, silences))
+            if change.after and change.after.alert.state != AlertState.RESOLVED
+            else change
+            for change in changes
+        ]
 
-    async def _resolve_removed(self, fingerprints: set[str]) -> None:
-        """End the alerts whose rule is no longer there."""
-        for key, document in list(self._known.items()):
-            fires = document["state"] == AlertState.FIRING and document["updated_at"] <= self._report.at
-            if fires and key not in fingerprints:
-                await self._resolve(document, {"message": f"{document['name']}: the rule was removed"})
-
-    async def _notify(self, document: Document, *, breach: bool) -> None:
-        at, alert = self._report.at, to_alert(document)
-        for name, channel in self._channels.items():
-            if not due(document, name, at, breach=breach):
-                continue
-            if self._report.dry_run:
-                self._report.sendings.append(Sending(alert, name, None))
-            elif await self._store.claim(document, name):
-                delivery = await channel.send(alert_message(alert))
-                await self._store.settle(document, name, at, delivered=delivery.reached)
-                self._report.sendings.append(Sending(alert, name, delivery.reached))
-
-
-def rule_fingerprint(rule: AlertRule) -> str:
-    """Identity of a rule's alert."""
-    labels = {"direction": rule.direction, "language": rule.language, "status": rule.status}
-    return fingerprint("rule", rule.id, {key: value for key, value in labels.items() if value})
+    def _mute(
+        self,
+        record: Record,
+        alerts: Sequence[Alert],
+        inhibitions: Sequence[Inhibition],
+        silences: Sequence[Silence],
+    ) -> Record:
+        alert = record.alert
+        found = {
+            "silenced_by": silenced_by(alert, silences, self._at),
+            "inhibited_by": inhibited_by(alert, alerts, inhibitions),
+        }
+        muted_at = self._at if any(found.values()) else record.last_muted_at
+        return replace(record, alert=alert.model_copy(update=found), last_muted_at=muted_at)
 
 
-def _alert(evaluation: Evaluation, at: datetime) -> Alert:
-    rule, measured = evaluation.rule, evaluation.measured
-    return Alert(
-        id=rule_fingerprint(rule),
-        alert_type=rule.id,
-        name=rule.name,
-        severity=rule.severity,
-        state=AlertState.FIRING,
-        message=sentence(evaluation),
-        current_value=None if measured is None else shown(rule, measured.value),
-        threshold_value=shown(rule, rule.threshold),
-        unit=unit(rule),
-        samples=evaluation.samples,
-        started_at=at,
-        updated_at=at,
-        metadata=dict(facts_of(evaluation)),
+def _id(change: Change) -> str:
+    record = change.after or change.before
+    return record.alert.id if record else ""
+
+
+def _rule_of(alert: Alert) -> str:
+    return alert.labels.get("rule", alert.alert_type)
+
+
+def messages(
+    records: Mapping[str, Record],
+    bad: Collection[str],
+    rules: Mapping[str, AlertRule],
+    routes: Routes,
+    confirmed: Mapping[str, Confirmed],
+    at: datetime,
+) -> Iterator[Notification]:
+    """What each channel is to be told about the alerts as they stand."""
+    alerts = {name: record.alert for name, record in records.items()}
+    for channel in routes:
+        told = confirmed.get(channel)
+        members = [
+            _member(record, record.alert.id in bad, at)
+            for record in records.values()
+            if _goes_to(record.alert, channel, rules, routes, told) and record.alert.updated_at <= at
+        ]
+        decision = next_message(told, members, at)
+        if decision is not None:
+            yield notification(decision, channel, alerts, told, at)
+
+
+def _goes_to(
+    alert: Alert, channel: str, rules: Mapping[str, AlertRule], routes: Routes, told: Confirmed | None
+) -> bool:
+    """Whether a channel hears of an alert; one that was told that it fires hears of its end."""
+    if told is not None and told.knows(alert.id):
+        return True
+    rule, taken = rules.get(_rule_of(alert)), routes[channel]
+    chosen = rule is None or not rule.channels or channel in rule.channels
+    return chosen and (taken is None or alert.severity in taken)
+
+
+def _member(record: Record, bad: bool, at: datetime) -> Member:
+    alert, flapping_since = record.alert, record.flap.since
+    held = alert.acknowledged is not None and at < alert.acknowledged.until
+    return Member(
+        alert.id,
+        alert.state == AlertState.FIRING,
+        alert.severity,
+        muted=bool(alert.silenced_by or alert.inhibited_by) and alert.state == AlertState.FIRING,
+        last_muted_at=record.last_muted_at,
+        flapping_since=flapping_since,
+        remind=bad and not held and flapping_since is None,
     )

@@ -1,6 +1,7 @@
-"""From the calls of a rule's window to a verdict: pure functions, exact to the last call."""
+"""From the calls of a rule's window to what it says of each level: pure functions, exact to the last call."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from fractions import Fraction
@@ -8,17 +9,16 @@ from fractions import Fraction
 import pandas as pd
 
 from core.aggregation.calls import TimeField
-from core.aggregation.definitions import METRICS
-from core.aggregation.summary import summarise
-from core.models.alerts import AlertRule, MetricName
-from core.models.metrics import CallSummary, LatencyField
+from core.aggregation.intervals import wilson
+from core.alerting.baseline import NEEDED, Usual
+from core.alerting.hours import Hours
+from core.alerting.machine import Breach
+from core.alerting.measures import Measured, Scope, measure
+from core.models.alerts import Severity
+from core.models.rules import AlertRule, Level
+from core.settings import get_settings
 
-_COUNTED: dict[MetricName, str] = {"call_failure_rate": "failed_calls", "error_rate": "error_calls"}
-_LATENCIES: dict[MetricName, tuple[LatencyField, ...]] = {
-    "asr_latency_p95_ms": ("asr_latency_ms",),
-    "tts_latency_p95_ms": ("tts_latency_ms",),
-    "speech_latency_p95_ms": ("asr_latency_ms", "tts_latency_ms"),
-}
+Labels = Mapping[str, str]
 _MINUTES_A_DAY = 24 * 60
 
 
@@ -31,25 +31,30 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured: a share with its count, or a 95th percentile in milliseconds."""
-
-    label: str
-    value: float
-    samples: int
-    count: int | None = None
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """A rule's verdict over the calls of its window [start, end)."""
+    """What a rule sees in the calls of its window [start, end) that carry ``labels``."""
 
     rule: AlertRule
     start: datetime
     end: datetime
-    verdict: Verdict
     measured: Measured | None
     samples: int
+    breaches: Mapping[Severity, Breach] = field(default_factory=dict)
+    labels: Labels = field(default_factory=dict)
+    usual: Usual | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The finding in a word."""
+        if self.measured is None:
+            return Verdict.TOO_FEW
+        return Verdict.BREACH if self.severity else Verdict.OK
+
+    @property
+    def severity(self) -> Severity | None:
+        """The worst level whose threshold is exceeded."""
+        exceeded = [severity for severity, breach in self.breaches.items() if breach.exceeded]
+        return max(exceeded, key=lambda severity: severity.rank, default=None)
 
 
 @dataclass(frozen=True)
@@ -76,32 +81,110 @@ def window(rule: AlertRule, at: datetime, zone: tzinfo) -> Window:
     return Window(local.astimezone(at.tzinfo), at, "start_time")
 
 
-def evaluate(rule: AlertRule, calls: pd.DataFrame, start: datetime, end: datetime) -> Evaluation:
-    """Judge the calls of the rule's window [start, end): a breach is strictly above the threshold."""
-    candidates = _measure(rule, summarise(calls))
-    samples = max((measured.samples for measured in candidates), default=0)
-    enough = [measured for measured in candidates if measured.samples >= rule.min_samples]
-    if not enough:
-        return Evaluation(rule, start, end, Verdict.TOO_FEW, None, samples)
-    worst = max(enough, key=lambda measured: measured.value)
-    verdict = Verdict.BREACH if _above(worst, rule.threshold) else Verdict.OK
-    return Evaluation(rule, start, end, verdict, worst, worst.samples)
+def chosen(rule: AlertRule, calls: pd.DataFrame) -> pd.DataFrame:
+    """The calls that pass the rule's filters."""
+    for label, value in rule.filters.items():
+        calls = calls[calls[label] == value]
+    return calls
 
 
-def _measure(rule: AlertRule, summary: CallSummary) -> list[Measured]:
-    if rule.metric in _COUNTED:
-        count, total = getattr(summary, _COUNTED[rule.metric]), summary.total_calls
-        return [Measured(rule.name, count / total, total, count)] if total else []
-    found = [(field, getattr(summary, field)) for field in _LATENCIES[rule.metric]]
-    return [
-        Measured(f"{METRICS[field].label} (p95)", latency.p95, latency.n)
-        for field, latency in found
-        if latency.p95 is not None
+def instances(rule: AlertRule, calls: pd.DataFrame) -> Iterator[tuple[Labels, pd.DataFrame]]:
+    """The calls by the labels of the alert they belong to: the filters, and each value of ``group_by``."""
+    if not rule.group_by:
+        yield rule.filters, calls
+        return
+    names = list(rule.group_by)
+    texts = [calls[name].astype(object).where(calls[name].notna(), "") for name in names]
+    for values, part in calls.groupby(texts, sort=True):
+        yield rule.filters | dict(zip(names, map(str, values), strict=True)), part
+
+
+def evaluate_all(
+    rule: AlertRule, calls: pd.DataFrame, start: datetime, end: datetime, known: Collection[Labels] = ()
+) -> list[Evaluation]:
+    """Judge every instance of a rule in the calls of its window, and those ``known`` from before."""
+    found = [
+        evaluate(rule, part, start, end, labels) for labels, part in instances(rule, chosen(rule, calls))
     ]
+    seen = [evaluation.labels for evaluation in found]
+    none = calls.iloc[:0]
+    return found + [evaluate(rule, none, start, end, labels) for labels in known if labels not in seen]
 
 
-def _above(measured: Measured, threshold: float) -> bool:
-    """Compared as fractions: 25 of 250 is 0.10, not a hair above it."""
+def evaluate(
+    rule: AlertRule, calls: pd.DataFrame, start: datetime, end: datetime, labels: Labels | None = None
+) -> Evaluation:
+    """Judge the calls of one instance in the rule's window [start, end)."""
+    named = rule.filters if labels is None else labels
+    worst, samples = worst_of(rule, measure(rule, calls, scope(rule, start, end)))
+    if worst is None:
+        return Evaluation(rule, start, end, None, samples, labels=named)
+    breaches = {severity: _breach(rule, level, worst) for severity, level in rule.levels.items()}
+    return Evaluation(rule, start, end, worst, samples, breaches, named)
+
+
+def scope(rule: AlertRule, start: datetime, end: datetime) -> Scope:
+    """The hours that a rule's measure needs to know."""
+    settings = get_settings()
+    active = Hours.parse(rule.active_hours, settings.tz) if rule.active_hours else None
+    return Scope(start, end, Hours.parse(settings.calling_hours, settings.tz), active)
+
+
+def worst_of(rule: AlertRule, candidates: Sequence[Measured]) -> tuple[Measured | None, int]:
+    """The worst of what has enough samples, if anything has, and how many samples there were."""
+    samples = max((measured.samples for measured in candidates), default=0)
+    least = rule.min_samples if rule.measure.sampled else 0
+    enough = [measured for measured in candidates if measured.samples >= least]
+    if not enough:
+        return None, samples
+    pick = max if rule.operator == "above" else min
+    worst = pick(enough, key=lambda measured: measured.value)
+    return worst, worst.samples
+
+
+def _breach(rule: AlertRule, level: Level, measured: Measured) -> Breach:
+    return Breach(
+        exceeded=_beyond(rule, measured, level.threshold) and _surely_beyond(rule, measured, level.threshold),
+        uncleared=_beyond(rule, measured, level.clears_at),
+    )
+
+
+def _beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:
+    """Strictly; shares are compared as fractions: 25 of 250 is 0.10, not a hair above it."""
     if measured.count is None:
-        return measured.value > threshold
-    return Fraction(measured.count, measured.samples) > Fraction(repr(threshold))
+        value, bound = Fraction(measured.value), Fraction(limit)
+    else:
+        value, bound = Fraction(measured.count, measured.samples), Fraction(repr(limit))
+    return value > bound if rule.operator == "above" else value < bound
+
+
+def _surely_beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:
+    if rule.guard == "none" or measured.count is None:
+        return True
+    low, high = wilson(measured.count, measured.samples)
+    return bool(low > limit) if rule.operator == "above" else bool(high < limit)
+
+
+def compared(
+    rule: AlertRule,
+    labels: Labels,
+    newest: Window,
+    values: Sequence[Measured | None],
+    usuals: Sequence[Usual | None],
+) -> Evaluation:
+    """Judge the last windows of an instance by what is usual at their hours; the newest comes last.
+
+    A level is exceeded where two of the three windows are; too little to tell is no data.
+    """
+    known = [(m, u) for m, u in zip(values, usuals, strict=True) if m is not None and u is not None]
+    samples = values[-1].samples if values and values[-1] else 0
+    if len(known) < NEEDED or values[-1] is None or usuals[-1] is None:
+        return Evaluation(rule, newest.start, newest.end, None, samples, labels=labels)
+    sign = 1 if rule.operator == "above" else -1
+    scores = sorted((sign * u.z(m.value) for m, u in known), reverse=True)
+    score = scores[NEEDED - 1]
+    breaches = {
+        severity: Breach(score > level.threshold, score > level.clears_at)
+        for severity, level in rule.levels.items()
+    }
+    return Evaluation(rule, newest.start, newest.end, values[-1], samples, breaches, labels, usuals[-1])

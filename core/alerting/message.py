@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from pathlib import PurePosixPath
 from textwrap import shorten
 
-from core.alerting.evaluate import Evaluation
-from core.alerting.rules import RATES
-from core.models.alerts import Alert, AlertRule, AlertState
+from core.models.alerts import Alert, AlertState, Notification
 from core.settings import get_settings
 
-_RUNBOOKS = PurePosixPath("docs/runbooks")
 TITLE_WIDTH = 160
 
 
@@ -33,22 +29,6 @@ class Message:
     text: str
     brief: str
     tone: Tone
-
-
-def runbook(rule: AlertRule) -> str:
-    """Where it is written what to do about a rule's alert."""
-    name = rule.metric if rule.metric in RATES else "speech_latency"
-    return str(_RUNBOOKS / f"{name}.md")
-
-
-def unit(rule: AlertRule) -> str:
-    """Unit of the values that people see."""
-    return "%" if rule.metric in RATES else "ms"
-
-
-def shown(rule: AlertRule, value: float) -> float:
-    """A value in the unit that people see: a share becomes per cent."""
-    return value * 100 if rule.metric in RATES else value
 
 
 def quantity(value: float, unit_: str, apart_from: float | None = None) -> str:
@@ -82,31 +62,6 @@ def _day(local: datetime) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
-def sentence(evaluation: Evaluation) -> str:
-    """The finding in one sentence, without a full stop."""
-    rule, measured = evaluation.rule, evaluation.measured
-    if measured is None:
-        return f"{rule.name}: {evaluation.samples} calls, fewer than {rule.min_samples}"
-    limit = shown(rule, rule.threshold)
-    value = shown(rule, measured.value)
-    said = quantity(value, unit(rule), apart_from=limit)
-    of = f"{measured.count} of {measured.samples}" if measured.count is not None else f"{measured.samples}"
-    return f"{measured.label} {said} ({of} calls), limit {quantity(limit, unit(rule))}"
-
-
-def _filters(rule: AlertRule) -> str:
-    named = {"direction": rule.direction, "language": rule.language, "status": rule.status}
-    return ", ".join(f"{key} {value}" for key, value in named.items() if value)
-
-
-def facts_of(evaluation: Evaluation) -> dict[str, str]:
-    """What a message says besides the finding; kept with the alert for whoever shows it later."""
-    facts = {"Period": period(evaluation.start, evaluation.end), "Calls": f"{evaluation.samples:,}"}
-    if chosen := _filters(evaluation.rule):
-        facts["Only"] = chosen
-    return facts | {"Runbook": runbook(evaluation.rule)}
-
-
 def alert_message(alert: Alert) -> Message:
     """The message for an alert that fires, still fires, or is over."""
     resolved = alert.state == AlertState.RESOLVED
@@ -123,6 +78,18 @@ def alert_message(alert: Alert) -> Message:
     facts |= {str(key): str(value) for key, value in alert.metadata.items()}
     facts["Dashboard"] = get_settings().dashboard_url
     return _compose(title, alert.message, facts, Tone.RESOLVED if resolved else Tone(alert.severity))
+
+
+def notification_message(notification: Notification) -> Message:
+    """The message for a group of alerts: one as it is, several one below the other under a common title."""
+    messages = [alert_message(alert) for alert in notification.alerts]
+    first = messages[0]
+    if len(messages) == 1:
+        return first
+    title = shorten(f"{first.title} (and {len(messages) - 1} more)", width=TITLE_WIDTH, placeholder=" …")
+    text = "\n\n".join(f"{message.title}\n\n{message.text}" for message in messages)
+    brief = "\n\n".join(f"{message.title}\n{message.brief}" for message in messages)
+    return Message(title, text, brief, first.tone)
 
 
 def _compose(title: str, text: str, facts: Mapping[str, str], tone: Tone) -> Message:

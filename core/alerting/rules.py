@@ -1,87 +1,157 @@
-"""The rules that are checked: the built-in three, or those of ALERT_RULES_FILE."""
+"""The rules in force: those of ALERT_RULES_FILE, or the built-in ones with what was stored over them."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import tomli_w
 from pydantic import ValidationError
 
 from core.aggregation.definitions import LATENCY_LIMIT_MS
 from core.errors import UserError
-from core.models.alerts import AlertRule, MetricName, Severity
+from core.models.alerts import Severity
+from core.models.rules import AlertRule, Level
 
-RATES: frozenset[MetricName] = frozenset({"call_failure_rate", "error_rate"})
+Profile = Literal["strict", "quiet"]
 
 BUILT_IN_RULES: tuple[AlertRule, ...] = (
     AlertRule(
         id="call_failure_rate",
         name="Call failure rate",
         metric="call_failure_rate",
-        threshold=0.10,
-        severity=Severity.CRITICAL,
+        levels={Severity.CRITICAL: Level(threshold=0.10)},
+        inhibits=("error_rate", "speech_latency"),
+        runbook="docs/runbooks/call_failure_rate.md",
     ),
     AlertRule(
-        id="error_rate", name="Error rate", metric="error_rate", threshold=0.05, severity=Severity.CRITICAL
+        id="error_rate",
+        name="Error rate",
+        metric="error_rate",
+        levels={Severity.CRITICAL: Level(threshold=0.05)},
+        runbook="docs/runbooks/error_rate.md",
     ),
     AlertRule(
         id="speech_latency",
         name="Speech latency",
         metric="speech_latency_p95_ms",
-        threshold=LATENCY_LIMIT_MS,
-        severity=Severity.WARNING,
+        levels={Severity.WARNING: Level(threshold=LATENCY_LIMIT_MS)},
+        runbook="docs/runbooks/speech_latency.md",
     ),
 )
+_QUIET_CLEARS_AT = 0.8
 
 
-def load_rules(path: Path | None) -> tuple[AlertRule, ...]:
-    """The rules of a TOML file of ``[[rules]]``, or the built-in ones where none is named.
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules that can be used, and for each that cannot one line that says why."""
+
+    rules: tuple[AlertRule, ...]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def enabled(self) -> tuple[AlertRule, ...]:
+        """The rules that are checked."""
+        return tuple(rule for rule in self.rules if rule.enabled)
+
+
+def built_in_rules(profile: Profile = "strict") -> tuple[AlertRule, ...]:
+    """The built-in rules; ``quiet`` waits, wants more calls and is sure before it wakes anybody."""
+    return BUILT_IN_RULES if profile == "strict" else tuple(map(_quiet, BUILT_IN_RULES))
+
+
+def _quiet(rule: AlertRule) -> AlertRule:
+    levels = {
+        severity: Level(threshold=level.threshold, clear=level.threshold * _QUIET_CLEARS_AT)
+        for severity, level in rule.levels.items()
+    }
+    changes = {
+        "for_minutes": 10,
+        "keep_firing_minutes": 15,
+        "min_samples": 20,
+        "guard": "wilson" if rule.measure.unit == "share" else "none",
+        "levels": levels,
+    }
+    return AlertRule.model_validate(rule.model_copy(update=changes).model_dump())
+
+
+def read_rules(path: Path, source: str = "ALERT_RULES_FILE") -> RuleSet:
+    """The rules of a TOML file of ``[[rules]]``; one that cannot be used does not keep the others out.
 
     Raises:
-        UserError: the file cannot be read or a rule cannot be used; names file, rule and key.
+        UserError: the file cannot be read, is no TOML or has no rules.
     """
-    if path is None:
-        return BUILT_IN_RULES
-    tables = _tables(path)
-    rules = tuple(_rule(path, number, table) for number, table in enumerate(tables, start=1))
-    ids = [rule.id for rule in rules]
-    for number, name in enumerate(ids, start=1):
-        if name in ids[: number - 1]:
-            raise UserError(f"{_where(path, number, name)}: id is taken by an earlier rule; choose another")
-    return rules
+    where = f"{source} {path}"
+    rules: dict[str, AlertRule] = {}
+    refused = []
+    for number, table in enumerate(_tables(path, where), start=1):
+        try:
+            rule = parse_rule(table)
+            if rule.id in rules:
+                raise UserError("id is taken by an earlier rule; choose another")
+            rules[rule.id] = rule
+        except UserError as error:
+            name = table.get("id") if isinstance(table, Mapping) else None
+            called = f" {name!r}" if isinstance(name, str) else ""
+            refused.append(f"{where}: rule {number}{called}: {error}")
+    return RuleSet(tuple(rules.values()), tuple(refused))
 
 
-def _tables(path: Path) -> list[Any]:
+def _tables(path: Path, where: str) -> list[Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"ALERT_RULES_FILE {path} cannot be read: {error.strerror}") from None
+        raise UserError(f"{where} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"ALERT_RULES_FILE {path} is not valid TOML: {error}") from None
+        raise UserError(f"{where} is not valid TOML: {error}") from None
     unknown = sorted(set(content) - {"rules"})
     if unknown:
-        raise UserError(f"ALERT_RULES_FILE {path}: unknown key {unknown[0]!r}; a rule begins with [[rules]]")
+        raise UserError(f"{where}: unknown key {unknown[0]!r}; a rule begins with [[rules]]")
     tables = content.get("rules")
     if not isinstance(tables, list) or not tables:
-        raise UserError(f"ALERT_RULES_FILE {path} has no rule; a rule begins with [[rules]]")
+        raise UserError(f"{where} has no rule; a rule begins with [[rules]]")
     return tables
 
 
-def _rule(path: Path, number: int, table: object) -> AlertRule:
+def parse_rule(table: object) -> AlertRule:
+    """A rule from its keys.
+
+    Raises:
+        UserError: it cannot be used; one line that names the key and the remedy.
+    """
     if not isinstance(table, Mapping):
-        raise UserError(f"{_where(path, number, None)} is not a table; a rule begins with [[rules]]")
-    where = _where(path, number, table.get("id"))
+        raise UserError("is not a table; a rule begins with [[rules]]")
     try:
-        rule = AlertRule.model_validate(table)
+        return AlertRule.model_validate(table)
     except ValidationError as error:
         first = error.errors()[0]
         text = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: {first['loc'][0]}: {text[0].lower()}{text[1:]}") from None
-    if rule.metric in RATES and rule.threshold > 1:
-        raise UserError(f"{where}: threshold: a rate runs from 0 to 1; write 0.10 for 10 %")
-    return rule
+        if not first["loc"]:
+            raise UserError(text) from None
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{key}: {text[0].lower()}{text[1:]}") from None
 
 
-def _where(path: Path, number: int, name: object) -> str:
-    called = f" {name!r}" if isinstance(name, str) else ""
-    return f"ALERT_RULES_FILE {path}: rule {number}{called}"
+def as_table(rule: AlertRule) -> dict[str, Any]:
+    """A rule as its keys, without what is as it would be anyway."""
+    fields = rule.model_dump(mode="json", exclude_defaults=True)
+    spans = {"window_minutes": "window", "for_minutes": "for", "keep_firing_minutes": "keep_firing_for"}
+    table = {spans.get(key, key): _span(value) if key in spans else value for key, value in fields.items()}
+    table["levels"] = {
+        severity: level["threshold"] if level.get("clear") is None else level
+        for severity, level in fields["levels"].items()
+    }
+    return table
+
+
+def _span(minutes: int) -> str:
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
+def to_toml(rules: Iterable[AlertRule]) -> str:
+    """Rules as a TOML file that ``read_rules`` reads."""
+    return tomli_w.dumps({"rules": [as_table(rule) for rule in rules]})

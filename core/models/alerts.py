@@ -1,64 +1,44 @@
-"""Alert rules and alerts."""
+"""Alerts: what fires, since when, and what is known about it."""
 
-import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from core.models.metrics import CallStatus, Direction
-
-MetricName = Literal[
-    "call_failure_rate", "error_rate", "asr_latency_p95_ms", "tts_latency_p95_ms", "speech_latency_p95_ms"
-]
-_UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
-
-
-def _minutes(value: object) -> object:
-    """``15``, ``"15m"``, ``"2h"`` or ``"1d"`` as minutes."""
-    if isinstance(value, str):
-        match = re.fullmatch(r"(\d+)([mhd])", value.strip())
-        if not match:
-            raise ValueError("is not a span of time; write for example 15m, 2h or 1d")
-        return int(match[1]) * _UNIT_MINUTES[match[2]]
-    return value
+ALERT_SCHEMA_VERSION = 1
 
 
 class Severity(StrEnum):
-    """How bad an alert is."""
+    """How bad an alert is; the later, the worse."""
 
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
 
-
-class AlertRule(BaseModel):
-    """Fires while a metric of the calls that ended in the window is strictly above the threshold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
-    name: str = Field(min_length=1, max_length=128)
-    metric: MetricName
-    threshold: float = Field(ge=0, description="A share from 0 to 1 for rates, milliseconds for latencies")
-    severity: Severity
-    window_minutes: Annotated[
-        int,
-        BeforeValidator(_minutes),
-        Field(ge=1, le=43_200, validation_alias=AliasChoices("window", "window_minutes")),
-    ] = 15
-    min_samples: int = Field(default=5, ge=1, description="Fewer calls than this say nothing")
-    direction: Direction | None = None
-    language: str | None = None
-    status: CallStatus | None = None
+    @property
+    def rank(self) -> int:
+        """0 is the mildest."""
+        return list(Severity).index(self)
 
 
 class AlertState(StrEnum):
     """Where an alert stands."""
 
+    PENDING = "pending"
     FIRING = "firing"
     RESOLVED = "resolved"
+
+
+class Acknowledgement(BaseModel):
+    """Somebody looks after it: no reminders until it is over, gets worse, or ``until``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    author: str = Field(min_length=1, max_length=128)
+    at: datetime
+    until: datetime
+    comment: str = Field(default="", max_length=1_000)
 
 
 class Alert(BaseModel):
@@ -69,13 +49,52 @@ class Alert(BaseModel):
     name: str
     severity: Severity
     state: AlertState
+    labels: dict[str, str] = Field(default_factory=dict, description="Which calls: language, campaign …")
     message: str
     current_value: float | None = None
     threshold_value: float | None = None
-    unit: str = Field(default="", description="Unit of the two values: %, ms or nothing")
+    unit: str = Field(default="", description="Unit of the two values: %, ms, s or nothing")
     samples: int | None = Field(default=None, description="Calls the value was computed from")
-    started_at: datetime = Field(description="Since when it fires")
+    started_at: datetime = Field(description="Since when it fires; since when it is bad while pending")
     updated_at: datetime
     resolved_at: datetime | None = None
+    acknowledged: Acknowledgement | None = None
+    silenced_by: list[str] = Field(default_factory=list, description="Ids of the silences that mute it")
+    inhibited_by: list[str] = Field(default_factory=list, description="Ids of the alerts that mute it")
+    flapping: bool = False
     metadata: dict[str, Any] = Field(default_factory=dict)
     channels: dict[str, bool] = Field(default_factory=dict, description="Channel → delivered")
+
+
+class NotificationEvent(StrEnum):
+    """Why something is sent."""
+
+    FIRING = "firing"
+    ESCALATED = "escalated"
+    FLAPPING = "flapping"
+    RESOLVED = "resolved"
+    REPEAT = "repeat"
+
+
+MemberState = Literal["firing", "resolved", "muted"]
+
+
+class Notification(BaseModel):
+    """What one channel is to be told about one group of alerts.
+
+    The same decision made twice has the same ``key``. Once it is confirmed sent, ``members`` and
+    ``severities`` are kept for (``group_key``, ``channel``): the next decision is made against them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    group_key: str
+    channel: str
+    event: NotificationEvent
+    severity: Severity
+    at: datetime
+    alerts: list[Alert] = Field(description="What the message is about: the news first, then what goes on")
+    news: int = Field(description="How many of ``alerts`` are news")
+    members: dict[str, MemberState]
+    severities: dict[str, Severity]

@@ -12,9 +12,10 @@ from pymongo.errors import PyMongoError
 
 from core.alerting.check import CheckReport, check_alerts
 from core.alerting.delivery import CHANNEL_NAMES, Delivery, configured_channels, send_everywhere
+from core.alerting.fingerprints import fingerprint
 from core.alerting.message import alert_message
-from core.alerting.rules import load_rules
-from core.alerting.state import AlertStore, active_alerts_async, fingerprint
+from core.alerting.rule_store import rules_in_force_async
+from core.alerting.state import AlertStore, active_alerts_async
 from core.clock import to_utc, utc_now
 from core.errors import UserError
 from core.logging_config import get_logger
@@ -46,10 +47,13 @@ async def check_and_send_alerts(
     settings = get_settings()
     if at and not dry_run and to_utc(at) > utc_now():
         raise UserError("the time to check lies in the future; add --dry-run to try rules out")
+    database = database_for_loop(db)
+    rules = await rules_in_force_async(database)
     return await check_alerts(
-        database_for_loop(db),
+        database,
         to_utc(at) if at else to_utc(utc_now()),
-        rules=load_rules(settings.alert_rules_file),
+        rules=rules.enabled,
+        refused=rules.refused,
         channels=configured_channels(settings),
         dry_run=dry_run,
     )

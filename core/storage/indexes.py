@@ -13,7 +13,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
     ],
     "alerts": [IndexModel([("state", ASCENDING), ("started_at", DESCENDING)])],
-    "alert_events": [IndexModel([("at", DESCENDING)])],
+    "alert_events": [
+        IndexModel([("at", DESCENDING)]),
+        IndexModel([("alert_id", ASCENDING), ("at", DESCENDING)]),
+        IndexModel([("key", ASCENDING)], unique=True, partialFilterExpression={"key": {"$type": "string"}}),
+    ],
+    "silences": [IndexModel([("end", ASCENDING)])],
 }
 
 

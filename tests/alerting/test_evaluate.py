@@ -9,9 +9,11 @@ import pytest
 
 from core.aggregation.calls import frame_of
 from core.alerting.evaluate import Verdict, Window, evaluate, window
-from core.alerting.message import quantity, sentence
+from core.alerting.findings import sentence
+from core.alerting.message import quantity
 from core.alerting.rules import BUILT_IN_RULES
-from core.models.alerts import AlertRule
+from core.models.alerts import Severity
+from core.models.rules import AlertRule, Level
 
 AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
 FAILURES, ERRORS, LATENCY = BUILT_IN_RULES
@@ -77,7 +79,7 @@ def test_verdicts(rule: AlertRule, frame: pd.DataFrame, expected: Verdict) -> No
 @pytest.mark.parametrize("threshold", [0.1, 0.3, 0.7])
 def test_a_share_equal_to_its_limit_never_fires(total: int, threshold: float) -> None:
     """Whatever floating point makes of 0.1, 0.3 and 0.7."""
-    rule = FAILURES.model_copy(update={"threshold": threshold})
+    rule = FAILURES.model_copy(update={"levels": {Severity.CRITICAL: Level(threshold=threshold)}})
     share = round(total * threshold)
     assert verdict(rule, calls(total, failed=share)) == Verdict.OK
     assert verdict(rule, calls(total, failed=share + 1)) == Verdict.BREACH

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.alerting.message import runbook
-from core.alerting.rules import BUILT_IN_RULES, load_rules
+from core.alerting.findings import runbook
+from core.alerting.rules import BUILT_IN_RULES, built_in_rules, read_rules
 from core.errors import UserError
 
 GOOD = """
@@ -23,11 +23,14 @@ language = "hindi"
 
 def test_the_built_in_rules_are_those_agreed_on() -> None:
     """Failures above 10 %, errors above 5 %, speech above 2 s."""
-    found = [(rule.metric, rule.threshold, rule.severity, rule.window_minutes) for rule in load_rules(None)]
+    found = [
+        (rule.metric, rule.window_minutes, {name: level.threshold for name, level in rule.levels.items()})
+        for rule in built_in_rules()
+    ]
     assert found == [
-        ("call_failure_rate", 0.10, "critical", 15),
-        ("error_rate", 0.05, "critical", 15),
-        ("speech_latency_p95_ms", 2000, "warning", 15),
+        ("call_failure_rate", 15, {"critical": 0.10}),
+        ("error_rate", 15, {"critical": 0.05}),
+        ("speech_latency_p95_ms", 15, {"warning": 2000}),
     ]
     assert all(rule.min_samples == 5 for rule in BUILT_IN_RULES)
 
@@ -36,7 +39,7 @@ def test_a_file_replaces_the_built_in_rules(tmp_path: Path) -> None:
     """One rule in the file is the only rule."""
     file = tmp_path / "rules.toml"
     file.write_text(GOOD)
-    (rule,) = load_rules(file)
+    (rule,) = read_rules(file).rules
     assert (rule.id, rule.window_minutes, rule.language) == ("hindi_failures", 1440, "hindi")
 
 
@@ -46,22 +49,40 @@ def test_a_file_replaces_the_built_in_rules(tmp_path: Path) -> None:
         ("[[rules]\n", "is not valid TOML"),
         ("", "has no rule"),
         ("[[rule]]\n", "unknown key 'rule'"),
-        (GOOD.replace("1d", "soon"), "rule 1 'hindi_failures': window: is not a span of time"),
-        (GOOD.replace("call_failure_rate", "mood"), "rule 1 'hindi_failures': metric: "),
-        (GOOD.replace("threshold = 0.2", ""), "rule 1 'hindi_failures': threshold: field required"),
-        (GOOD.replace("0.2", "20"), "rule 1 'hindi_failures': threshold: a rate runs from 0 to 1"),
-        (GOOD.replace("language", "lang"), "rule 1 'hindi_failures': lang: "),
-        (GOOD + GOOD, "rule 2 'hindi_failures': id is taken"),
-        ("rules = [1]", "rule 1 is not a table"),
     ],
 )
-def test_a_mistake_is_one_line_with_file_rule_and_key(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_without_rules_is_one_line(tmp_path: Path, text: str, said: str) -> None:
     """Whoever wrote the file knows where to look."""
     file = tmp_path / "rules.toml"
     file.write_text(text)
     with pytest.raises(UserError) as error:
-        load_rules(file)
-    line = str(error.value)
+        read_rules(file)
+    assert str(error.value).startswith(f"ALERT_RULES_FILE {file}")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (GOOD.replace("1d", "soon"), "rule 2 'hindi_failures': window: is not a span of time"),
+        (GOOD.replace("call_failure_rate", "mood"), "rule 2 'hindi_failures': metric: 'mood' is unknown"),
+        (GOOD.replace("threshold = 0.2", ""), "rule 2 'hindi_failures': threshold: field required"),
+        (GOOD.replace("0.2", "20"), "rule 2 'hindi_failures': threshold: a rate runs from 0 to 1"),
+        (GOOD.replace("language", "lang"), "rule 2 'hindi_failures': lang: "),
+        (GOOD.replace("min_samples = 20", "clear = 0.3"), "clear has to lie below the threshold"),
+        (GOOD.replace("hindi_failures", "other"), "rule 2 'other': id is taken"),
+    ],
+)
+def test_a_bad_rule_is_refused_with_the_reason_and_stops_no_other(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    """The rule before it is there, and one line names file, rule and key."""
+    file = tmp_path / "rules.toml"
+    file.write_text(GOOD.replace("hindi_failures", "other") + text)
+    found = read_rules(file)
+    assert [rule.id for rule in found.rules] == ["other"]
+    (line,) = found.refused
     assert str(file) in line
     assert said in line
     assert "\n" not in line
@@ -70,7 +91,7 @@ def test_a_mistake_is_one_line_with_file_rule_and_key(tmp_path: Path, text: str,
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     """A file that is not there is no reason to fall back on other rules in silence."""
     with pytest.raises(UserError, match="cannot be read"):
-        load_rules(tmp_path / "none.toml")
+        read_rules(tmp_path / "none.toml")
 
 
 def test_the_rules_file_of_the_documentation_works(tmp_path: Path) -> None:
@@ -78,10 +99,10 @@ def test_the_rules_file_of_the_documentation_works(tmp_path: Path) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "alerting.md").read_text()
     file = tmp_path / "rules.toml"
     file.write_text(text.split("```toml\n")[1].split("```")[0])
-    assert [rule.id for rule in load_rules(file)] == ["hinglish_failures", "day_errors"]
+    assert [rule.id for rule in read_rules(file).rules] == ["hinglish_failures", "day_errors"]
 
 
 def test_every_built_in_rule_has_its_runbook() -> None:
     """The path in a message leads to a page."""
     root = Path(__file__).resolve().parents[2]
-    assert all((root / runbook(rule)).is_file() for rule in BUILT_IN_RULES)
+    assert all((root / str(runbook(rule))).is_file() for rule in BUILT_IN_RULES)

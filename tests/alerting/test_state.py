@@ -10,15 +10,15 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from core.alerting import check as checking
+from core.alerting import reading
 from core.alerting.check import CheckReport, check_alerts
 from core.alerting.delivery import Delivery
-from core.alerting.evaluate import evaluate
+from core.alerting.evaluate import evaluate_all
 from core.alerting.message import Message
 from core.alerting.rules import BUILT_IN_RULES
 from core.alerting.state import active_alerts
-from core.models.alerts import AlertRule
 from core.models.metrics import CallMetrics, CallStatus, Direction
+from core.models.rules import AlertRule
 from core.storage import get_database
 from core.storage.calls import write_calls
 from core.storage.connection import Document
@@ -240,9 +240,9 @@ def test_one_rule_that_fails_does_not_stop_the_others(
     def failing(rule: AlertRule, *arguments: Any) -> Any:
         if rule.id == "broken":
             raise ZeroDivisionError
-        return evaluate(rule, *arguments)
+        return evaluate_all(rule, *arguments)
 
-    monkeypatch.setattr(checking, "evaluate", failing)
+    monkeypatch.setattr(reading, "evaluate_all", failing)
     report = check(NOON, email, rules=(broken, BUILT_IN_RULES[0]))
     assert report.errors == ["broken: ZeroDivisionError"]
     assert len(email.titles) == 1

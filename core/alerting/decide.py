@@ -1,0 +1,187 @@
+"""Whether a channel is to be told about a group of alerts: Alertmanager's decision, as pure functions.
+
+``decide`` is the table of Alertmanager's notification pipeline (``DedupStage.needsUpdate``): what is true
+now against what was last *confirmed* sent. ``view`` prepares it, and is where this project goes further:
+a resolve goes out through silences, what still fires when a silence ends counts as news, and so does what
+has become more severe.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from core.models.alerts import MemberState, NotificationEvent, Severity
+
+REPEAT_INTERVAL = timedelta(hours=4)
+GROUP_INTERVAL = timedelta(minutes=5)
+SLACK = timedelta(seconds=15)
+"""Checks are not on the dot: one that comes this much early still counts as after the interval."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a channel was last told about a group, once that was confirmed sent."""
+
+    sent_at: datetime
+    firing: AbstractSet[str] = frozenset()
+    resolved: AbstractSet[str] = frozenset()
+
+
+def decide(
+    told: Told | None,
+    firing: AbstractSet[str],
+    resolved: AbstractSet[str],
+    now: datetime,
+    repeat: timedelta = REPEAT_INTERVAL,
+    *,
+    remind: bool = True,
+) -> NotificationEvent | None:
+    """Why a channel is to be told that these alerts of a group fire and those are over; None: it is not."""
+    if told is None:
+        return NotificationEvent.FIRING if firing else None
+    if not firing <= told.firing:
+        return NotificationEvent.FIRING
+    if not firing:
+        return NotificationEvent.RESOLVED if told.firing else None
+    if not resolved <= told.resolved:
+        return NotificationEvent.RESOLVED
+    if remind and now - told.sent_at >= repeat:
+        return NotificationEvent.REPEAT
+    return None
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The record of what was confirmed sent to one channel about one group."""
+
+    sent_at: datetime
+    members: Mapping[str, MemberState] = field(default_factory=dict)
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+
+    def knows(self, fingerprint: str) -> bool:
+        """Whether the channel believes that the alert fires."""
+        return self.members.get(fingerprint) in {"firing", "muted"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One alert of a group, as a check found it."""
+
+    fingerprint: str
+    firing: bool
+    severity: Severity
+    muted: bool = False
+    last_muted_at: datetime | None = None
+    flapping_since: datetime | None = None
+    remind: bool = True
+    """Whether it may be repeated: nobody has acknowledged it, and it was seen bad just now."""
+
+    @property
+    def shown_firing(self) -> bool:
+        """What people are told: an alert that flaps fires until it stays as it is."""
+        return self.firing or self.flapping_since is not None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to tell a channel about a group, and the record to keep once that is confirmed sent."""
+
+    event: NotificationEvent
+    news: tuple[str, ...]
+    goes_on: tuple[str, ...]
+    members: Mapping[str, MemberState]
+    severities: Mapping[str, Severity]
+
+
+def next_message(
+    confirmed: Confirmed | None,
+    members: Sequence[Member],
+    now: datetime,
+    *,
+    repeat: timedelta = REPEAT_INTERVAL,
+    group_interval: timedelta = GROUP_INTERVAL,
+) -> Decision | None:
+    """What a channel is to be told about a group now; None: nothing.
+
+    Between two messages about a group that fires lies the group interval, except for a new critical alert.
+    """
+    told, firing, resolved = view(confirmed, members)
+    by_id = {member.fingerprint: member for member in members}
+    remind = any(by_id[name].remind for name in firing)
+    event = decide(told, firing, resolved, now, repeat, remind=remind)
+    if event is None:
+        return None
+    fresh = firing - (told.firing if told else frozenset())
+    urgent = any(by_id[name].severity == Severity.CRITICAL for name in fresh)
+    if told and told.firing and not urgent and now + SLACK < told.sent_at + group_interval:
+        return None
+    return _decision(event, confirmed, by_id, firing, resolved, fresh)
+
+
+def view(
+    confirmed: Confirmed | None, members: Sequence[Member]
+) -> tuple[Told | None, AbstractSet[str], AbstractSet[str]]:
+    """What was told that still holds, what fires as far as the channel is concerned, and what is over."""
+    firing = frozenset(member.fingerprint for member in members if member.shown_firing and not member.muted)
+    if confirmed is None:
+        return None, firing, frozenset()
+    over = {member.fingerprint for member in members if not member.shown_firing}
+    resolved = frozenset(name for name in over if confirmed.knows(name))
+    holds = {
+        member.fingerprint
+        for member in members
+        if confirmed.knows(member.fingerprint)
+        and not (member.shown_firing and (member.muted or _is_news(member, confirmed)))
+    }
+    return Told(confirmed.sent_at, frozenset(holds)), firing, resolved
+
+
+def _is_news(member: Member, confirmed: Confirmed) -> bool:
+    """Whether something happened to an alert that the channel knows of, so that it has to be told again."""
+    name, sent_at = member.fingerprint, confirmed.sent_at
+    if member.severity.rank > confirmed.severities.get(name, member.severity).rank:
+        return True
+    was_muted = member.last_muted_at is not None and member.last_muted_at >= sent_at
+    flaps = member.flapping_since is not None and member.flapping_since > sent_at
+    return was_muted or flaps or confirmed.members.get(name) == "muted"
+
+
+def _decision(
+    event: NotificationEvent,
+    confirmed: Confirmed | None,
+    by_id: Mapping[str, Member],
+    firing: AbstractSet[str],
+    resolved: AbstractSet[str],
+    fresh: AbstractSet[str],
+) -> Decision:
+    known = {name for name in by_id if confirmed and confirmed.knows(name)}
+    muted = {name for name in known if by_id[name].muted and by_id[name].shown_firing}
+    states: dict[str, MemberState] = {
+        **dict.fromkeys(sorted(firing), "firing"),
+        **dict.fromkeys(sorted(resolved), "resolved"),
+        **dict.fromkeys(sorted(muted), "muted"),
+    }
+    news = firing if event == NotificationEvent.REPEAT else fresh | resolved
+    return Decision(
+        _told_as(event, confirmed, by_id, fresh),
+        tuple(sorted(news, key=lambda name: (name in resolved, -by_id[name].severity.rank, name))),
+        tuple(sorted(firing - news, key=lambda name: (-by_id[name].severity.rank, name))),
+        states,
+        {name: by_id[name].severity for name in firing | muted},
+    )
+
+
+def _told_as(
+    event: NotificationEvent,
+    confirmed: Confirmed | None,
+    by_id: Mapping[str, Member],
+    fresh: AbstractSet[str],
+) -> NotificationEvent:
+    if event != NotificationEvent.FIRING:
+        return event
+    if all(by_id[name].flapping_since for name in fresh):
+        return NotificationEvent.FLAPPING
+    known = confirmed.severities if confirmed else {}
+    worse = all(name in known and by_id[name].severity.rank > known[name].rank for name in fresh)
+    return NotificationEvent.ESCALATED if worse else event

@@ -1,0 +1,249 @@
+"""Alert rules as data: what is measured, over which calls, when it is bad, for how long, who is told."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from core.models.alerts import Severity
+from core.models.metrics import CallStatus, Direction, Language
+
+RULE_SCHEMA_VERSION = 1
+Unit = Literal["share", "calls", "ms", "s", "score", "min"]
+Label = Literal["direction", "language", "status", "campaign"]
+LABELS: tuple[Label, ...] = ("direction", "language", "status", "campaign")
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+_UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
+_LONGEST_MINUTES = 30 * 1440
+
+
+@dataclass(frozen=True)
+class RuleMetric:
+    """What a rule can measure: the ``statistic`` of the worst of ``fields``, in ``unit``."""
+
+    name: str
+    unit: Unit
+    fields: tuple[str, ...]
+    statistic: str = ""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it is estimated from calls, so that few of them mislead; a count is not."""
+        return self.unit not in {"calls", "min"}
+
+
+def _metrics() -> dict[str, RuleMetric]:
+    latencies = {
+        **{name: (f"{name}_latency_ms",) for name in ("asr", "tts", "llm", "e2e")},
+        "speech": ("asr_latency_ms", "tts_latency_ms"),
+    }
+    spans = {"duration": "duration_seconds", "qualification": "qualification_seconds"}
+    rates = {
+        "call_failure_rate": "failure_rate",
+        **{name: name for name in ("error_rate", "answer_rate", "qualification_rate", "handoff_rate")},
+    }
+    counts = (
+        "total",
+        "inbound",
+        "outbound",
+        "completed",
+        "failed",
+        "no_answer",
+        "error",
+        "qualified",
+        "handoff",
+    )
+    return {
+        metric.name: metric
+        for metric in (
+            *(RuleMetric(name, "share", (field,)) for name, field in rates.items()),
+            *(RuleMetric(f"{name}_calls", "calls", (f"{name}_calls",)) for name in counts),
+            *(
+                RuleMetric(f"{name}_latency_{statistic}_ms", "ms", fields, statistic)
+                for name, fields in latencies.items()
+                for statistic in STATISTICS
+            ),
+            *(
+                RuleMetric(f"{name}_{statistic}_seconds", "s", (field,), statistic)
+                for name, field in spans.items()
+                for statistic in STATISTICS
+            ),
+            RuleMetric("sentiment_mean", "score", ("sentiment_score",), "mean"),
+            RuleMetric("calling_hours_violations", "calls", ("calling_hours_violations",)),
+            RuleMetric("minutes_without_calls", "min", ("minutes_without_calls",)),
+        )
+    }
+
+
+RULE_METRICS: dict[str, RuleMetric] = _metrics()
+
+
+def _minutes(value: object) -> object:
+    """``15``, ``"15m"``, ``"2h"`` or ``"1d"`` as minutes."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"(\d+)([mhd])", value.strip())
+        if not match:
+            raise ValueError("is not a span of time; write for example 15m, 2h or 1d")
+        return int(match[1]) * _UNIT_MINUTES[match[2]]
+    return value
+
+
+Minutes = Annotated[int, BeforeValidator(_minutes)]
+
+
+class Level(BaseModel):
+    """The threshold of one severity; ``clear`` is where an alert that fires is over (default: the same)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threshold: float = Field(allow_inf_nan=False)
+    clear: float | None = Field(default=None, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: object) -> object:
+        return {"threshold": value} if isinstance(value, int | float) else value
+
+    @property
+    def clears_at(self) -> float:
+        """The value at which a firing alert is over."""
+        return self.threshold if self.clear is None else self.clear
+
+
+class AlertRule(BaseModel):
+    """Fires while a metric of the calls that ended in the window is strictly beyond a level's threshold.
+
+    A share is given from 0 to 1, latencies in milliseconds, spans in seconds. With ``baseline`` the levels
+    are robust z-scores: how many (scaled) median deviations the value lies from that hour of the week.
+    In TOML ``threshold``, ``severity`` and ``clear`` stand for a single level.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    id: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
+    name: str = Field(min_length=1, max_length=128)
+    enabled: bool = True
+    metric: str
+    operator: Literal["above", "below"] = "above"
+    levels: dict[Severity, Level] = Field(min_length=1)
+    baseline: Literal["none", "hour_of_week"] = Field(
+        default="none", description="hour_of_week: compare with the same local hour of the last 8 weeks"
+    )
+    window_minutes: Minutes = Field(
+        default=15, ge=1, le=_LONGEST_MINUTES, validation_alias=AliasChoices("window", "window_minutes")
+    )
+    for_minutes: Minutes = Field(
+        default=0,
+        ge=0,
+        le=_LONGEST_MINUTES,
+        validation_alias=AliasChoices("for", "for_minutes"),
+        description="How long it has to be bad before it fires",
+    )
+    keep_firing_minutes: Minutes = Field(
+        default=0,
+        ge=0,
+        le=_LONGEST_MINUTES,
+        validation_alias=AliasChoices("keep_firing_for", "keep_firing_minutes"),
+        description="How long it has to be good before it is over",
+    )
+    min_samples: int = Field(default=5, ge=1, description="Fewer calls than this say nothing")
+    guard: Literal["none", "wilson"] = Field(
+        default="none", description="wilson: the 95 % interval of a rate has to lie beyond the threshold"
+    )
+    direction: Direction | None = None
+    language: Language | None = None
+    status: CallStatus | None = None
+    campaign: str | None = Field(default=None, max_length=128)
+    group_by: tuple[Label, ...] = Field(default=(), description="One alert for each value of these")
+    active_hours: str | None = Field(
+        default=None, description="Local hours, 09:00-21:00: time without calls counts only in them"
+    )
+    channels: tuple[str, ...] = Field(default=(), description="Names of channels; empty means all")
+    inhibits: tuple[str, ...] = Field(
+        default=(), description="Rules that say nothing while this one fires as critical, for the same labels"
+    )
+    runbook: str | None = Field(default=None, max_length=512, description="Path or address of what to do")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_level(cls, value: object) -> object:
+        if not isinstance(value, Mapping) or "levels" in value:
+            return value
+        if "threshold" not in value:
+            raise ValueError("threshold: field required, or levels")
+        rest: dict[str, Any] = {k: v for k, v in value.items() if k not in {"threshold", "severity", "clear"}}
+        level = {"threshold": value["threshold"], "clear": value.get("clear")}
+        return rest | {"levels": {value.get("severity", Severity.WARNING): level}}
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str) -> str:
+        if value not in RULE_METRICS:
+            raise ValueError(f"{value!r} is unknown; docs/alerting.md lists the metrics")
+        return value
+
+    @field_validator("active_hours")
+    @classmethod
+    def _hours(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(
+            r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)", value
+        ):
+            raise ValueError("is not a span of hours; write for example 09:00-21:00")
+        return value
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        for severity, level in self.levels.items():
+            self._check_level(severity, level)
+        thresholds = [self.levels[severity].threshold for severity in Severity if severity in self.levels]
+        if thresholds != sorted(thresholds, reverse=self.operator == "below"):
+            raise ValueError("levels: a worse severity needs a threshold further out")
+        if self.guard == "wilson" and self.measure.unit != "share":
+            raise ValueError("guard: wilson is for rates; leave it out")
+        if self.baseline != "none" and self.measure.unit == "min":
+            raise ValueError(f"baseline: {self.metric} has none; leave it out")
+        if self.measure.unit == "min" and max(thresholds) >= self.window_minutes:
+            raise ValueError("window: has to be longer than the threshold in minutes")
+        return self
+
+    def _check_level(self, severity: Severity, level: Level) -> None:
+        beyond = (
+            level.clears_at > level.threshold
+            if self.operator == "above"
+            else level.clears_at < level.threshold
+        )
+        if beyond:
+            side = "below" if self.operator == "above" else "above"
+            raise ValueError(f"levels: {severity}: clear has to lie {side} the threshold")
+        if self.baseline != "none":
+            return
+        if self.measure.unit == "share" and not 0 <= level.threshold <= 1:
+            raise ValueError("threshold: a rate runs from 0 to 1; write 0.10 for 10 %")
+        if self.measure.unit != "score" and level.threshold < 0:
+            raise ValueError("threshold: cannot be negative")
+
+    @property
+    def measure(self) -> RuleMetric:
+        """What is measured."""
+        return RULE_METRICS[self.metric]
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The labels that calls must have."""
+        named = {"direction": self.direction, "language": self.language, "status": self.status}
+        return {key: str(value) for key, value in (named | {"campaign": self.campaign}).items() if value}
+
+    @property
+    def first_level(self) -> Level:
+        """The mildest level: where the alert begins."""
+        return next(self.levels[severity] for severity in Severity if severity in self.levels)

@@ -1,0 +1,101 @@
+"""Silences: which alerts say nothing, when, and who wanted it so."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from core.models.metrics import UtcDatetime
+
+SILENCE_SCHEMA_VERSION = 1
+MATCHERS = ("rule", "severity", "direction", "language", "status", "campaign")
+Values = Annotated[list[str], Field(min_length=1, max_length=100)]
+
+
+class Recurrence(BaseModel):
+    """Every week, on these days (0 is Monday), from ``start`` up to ``end``, by the clocks of ``zone``.
+
+    An ``end`` that is not after ``start`` is the next day's. Where clocks are set forward a time that does
+    not exist is skipped, where they are set back one that comes twice counts twice.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weekdays: frozenset[Annotated[int, Field(ge=0, le=6)]] = Field(min_length=1)
+    start: time
+    end: time
+    zone: str
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
+        return value
+
+    def covers(self, now: datetime) -> bool:
+        """Whether a moment lies in it."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        at, today = local.time(), local.weekday()
+        if self.start < self.end:
+            return today in self.weekdays and self.start <= at < self.end
+        yesterday = (local.date() - timedelta(days=1)).weekday()
+        return (today in self.weekdays and at >= self.start) or (yesterday in self.weekdays and at < self.end)
+
+
+class Silence(BaseModel):
+    """Alerts with these labels say nothing from ``start`` up to, but not at, ``end``.
+
+    A recurring one does so only within its hours, for ever where it has no ``end``. A resolve of what was
+    sent before goes out all the same.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    matchers: dict[str, Values] = Field(
+        min_length=1, description="Label → values, one of which it has; * stands for any text"
+    )
+    start: UtcDatetime
+    end: UtcDatetime | None = None
+    recurrence: Recurrence | None = None
+    author: str = Field(min_length=1, max_length=128)
+    comment: str = Field(min_length=1, max_length=1_000)
+
+    @field_validator("matchers")
+    @classmethod
+    def _known_labels(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        if unknown := sorted(set(value) - set(MATCHERS)):
+            raise ValueError(f"{unknown[0]!r} is no label; use {', '.join(MATCHERS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> Self:
+        if self.end is None and self.recurrence is None:
+            raise ValueError("end: a silence that does not recur needs one")
+        if self.end is not None and self.end <= self.start:
+            raise ValueError("end: has to be after start")
+        return self
+
+    def active(self, now: datetime) -> bool:
+        """Whether it is in force at a moment."""
+        if now < self.start or (self.end is not None and now >= self.end):
+            return False
+        return self.recurrence is None or self.recurrence.covers(now)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert with these labels is meant; a label that it lacks is the empty text."""
+        return all(
+            any(_like(pattern, labels.get(label, "")) for pattern in patterns)
+            for label, patterns in self.matchers.items()
+        )
+
+
+def _like(pattern: str, text: str) -> bool:
+    parts = (re.escape(part) for part in pattern.split("*"))
+    return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
