@@ -9,9 +9,11 @@ INDEXES: dict[str, list[IndexModel]] = {
     "calls": [
         IndexModel([("start_time", ASCENDING)]),
         IndexModel([("end_time", ASCENDING)]),
-        IndexModel([("recorded_at", ASCENDING)]),
+        # With the start: which windows new calls fall in is read from the index alone.
+        IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
     ],
+    "rollups_15m": [IndexModel([("read_at", ASCENDING)])],
     "alerts": [IndexModel([("state", ASCENDING), ("started_at", DESCENDING)])],
     "alert_events": [
         IndexModel([("at", DESCENDING)]),
