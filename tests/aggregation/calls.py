@@ -8,8 +8,8 @@ import numpy as np
 from pymongo.database import Database
 
 from core.models.metrics import CallMetrics
-from core.storage.calls import DURABLE, to_document, version_now
-from core.storage.connection import Document
+from core.storage.calls import to_document, version_now
+from core.storage.connection import DURABLE, Document
 from core.storage.dirty import mark_dirty
 
 LATENCIES = ("asr_latency_ms", "tts_latency_ms", "llm_latency_ms", "e2e_latency_ms")

@@ -1,6 +1,6 @@
 """The same frames by plain pandas over the calls themselves, one group after the other."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,9 @@ PERCENTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 FREQUENCY = {"1D": "D", "1W": "W-SUN", "1MS": "M"}
 
 
-def frame(calls: Iterable[CallMetrics], start: datetime, end: datetime, **filters: str) -> pd.DataFrame:
+def frame(
+    calls: Iterable[CallMetrics], start: datetime, end: datetime, filters: dict[str, str]
+) -> pd.DataFrame:
     """The calls of a period that pass the filters, a row each."""
     rows = [
         call.model_dump() | {"has_error": bool(call.errors)}
@@ -41,12 +43,17 @@ def bucket(moment: datetime, size: str, zone: ZoneInfo) -> pd.Timestamp:
 
 def by_bucket(
     calls: pd.DataFrame, size: str, zone: ZoneInfo, figures: Callable[[pd.DataFrame], dict[str, float]]
-) -> dict[pd.Timestamp, dict[str, float]]:
+) -> dict[Hashable, dict[str, float]]:
     """The figures of every bucket that has calls."""
     if calls.empty:
         return {}
     keys = [bucket(moment, size, zone) for moment in calls["start_time"]]
     return {key: figures(part) for key, part in calls.groupby(pd.Index(keys))}
+
+
+def statuses(calls: pd.DataFrame) -> dict[str, float]:
+    """Calls by status."""
+    return {str(status): float(n) for status, n in calls["status"].value_counts().items()}
 
 
 def share(part: float, whole: float) -> float:

@@ -1,7 +1,9 @@
 """Every frame equals a plain pandas computation over the calls, whatever happened to them meanwhile."""
 
 import zlib
+from collections.abc import Hashable
 from datetime import datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -39,7 +41,7 @@ ZONES = [
 ]
 
 
-def close(actual: pd.DataFrame, expected: dict[pd.Timestamp, dict[str, float]], rtol: float = 1e-9) -> None:
+def close(actual: pd.DataFrame, expected: dict[Hashable, dict[str, float]], rtol: float = 1e-9) -> None:
     """Rows as expected, all others zero in counts and gaps elsewhere."""
     for key, row in actual.iterrows():
         for column, value in row.items():
@@ -51,13 +53,13 @@ def close(actual: pd.DataFrame, expected: dict[pd.Timestamp, dict[str, float]], 
 
 def same_frames(cube: Cube, raw: pd.DataFrame, zone: ZoneInfo, bucket: Bucket) -> None:
     counts = series.volume(cube, "status", bucket)
-    plain = oracle.by_bucket(raw, bucket, zone, lambda part: part["status"].value_counts().to_dict())
+    plain = oracle.by_bucket(raw, bucket, zone, oracle.statuses)
     for key, row in counts.iterrows():
         assert {k: n for k, n in row.items() if n} == plain.pop(key, {}), key
     assert not plain
     close(series.rates(cube, bucket), oracle.by_bucket(raw, bucket, zone, oracle.rates))
     for field in MEASURES:
-        expected = oracle.by_bucket(raw, bucket, zone, lambda part, f=field: oracle.percentiles(part, f))
+        expected = oracle.by_bucket(raw, bucket, zone, partial(oracle.percentiles, field=field))
         close(series.percentile_series(cube, field, bucket), expected)
 
 
@@ -132,7 +134,7 @@ def compare(calls: Calls, database: Database[Document], zone: ZoneInfo, *, quick
     ]
     for number, (period, sizes) in enumerate(periods[: 2 if quick else 3]):
         for filters in FILTERS if number == 0 and not quick else FILTERS[:2]:
-            raw = oracle.frame(calls.stored.values(), *period, **filters)
+            raw = oracle.frame(calls.stored.values(), *period, filters)
             for bucket in sizes[:1] if quick else sizes:
                 cube = load_cube(database, *period, CallFilters(**filters), bucket=bucket)
                 same_frames(cube, raw, zone, bucket)
