@@ -18,9 +18,10 @@ def utc_now() -> datetime:
 
 def to_utc(moment: datetime) -> datetime:
     """A moment in UTC, to the millisecond MongoDB keeps; without a zone it is taken in TIMEZONE."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=get_settings().tz)
-    utc = aware.astimezone(UTC)
-    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+    if moment.tzinfo is not UTC:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=get_settings().tz)).astimezone(UTC)
+    finer = moment.microsecond % 1000
+    return moment.replace(microsecond=moment.microsecond - finer) if finer else moment
 
 
 def local_today() -> date:

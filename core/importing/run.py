@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
-from bson.errors import BSONError
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from rich.console import Console
@@ -18,7 +17,7 @@ from core.importing.reader import Row, check_columns, open_text, read_rows
 from core.importing.rejects import Rejects
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
-from core.storage.calls import WriteCounts, write_calls
+from core.storage.calls import RefusedCallError, WriteCounts, write_calls
 from core.storage.connection import Document, get_sync_database, store_name, unavailable_text
 from core.storage.indexes import ensure_indexes
 
@@ -170,7 +169,7 @@ class _Tally:
             return
         try:
             counts = write_calls(self._database, calls)
-        except (BSONError, OverflowError) as error:
+        except RefusedCallError as error:
             raise UserError(f"a call cannot be stored: {error}; look at the mapping's metadata") from None
         except PyMongoError as error:
             kept = f"the first {self._valid:,} calls are stored; import the file again to go on"

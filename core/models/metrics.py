@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from core.clock import FIRST_YEAR, LAST_YEAR, to_utc
+from core.clock import FIRST_YEAR, LAST_YEAR, to_utc, utc_now
 
 
 def _usable(moment: datetime) -> datetime:
@@ -221,9 +221,29 @@ class ServiceSample(BaseModel):
     operation: str = Field(
         min_length=1, max_length=256, description="Route or method, without ids: POST /calls"
     )
-    at: UtcDatetime
     duration_ms: Milliseconds
     error: ServiceError | None = None
+    at: UtcDatetime = Field(default_factory=lambda: to_utc(utc_now()), description="When it ended")
+
+
+class ServiceMinute(BaseModel):
+    """The requests of one minute, by service, operation and the process that made them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    minute: UtcDatetime = Field(description="Its first moment")
+    process: str = Field(min_length=1, max_length=256, description="Host, process id, and a part of its own")
+    number: Count = Field(ge=0, description="Tells the documents of a process apart")
+    service: str = Field(min_length=1, max_length=128)
+    operation: str = Field(min_length=1, max_length=256)
+    count: Count = Field(ge=1)
+    errors: dict[ServiceError, Count] = Field(default_factory=dict, description="Failed requests by kind")
+    total_ms: float = Field(ge=0, description="Sum of the durations")
+    min_ms: float = Field(ge=0)
+    max_ms: float = Field(ge=0)
+    buckets: dict[int, Count] = Field(
+        default_factory=dict, description="Requests by the bucket of core.aggregation.sketch they fall in"
+    )
 
 
 class Percentiles(BaseModel):

@@ -1,19 +1,24 @@
-"""Writing calls: one document a call, its ``_id`` the call_id, so that a repeat replaces."""
+"""Calls in the store: one document a call, its ``_id`` the call_id, so that a repeat replaces."""
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bson import Timestamp
-from pymongo import ReplaceOne
+from pymongo import DeleteOne
 from pymongo.database import Database
 
-from core.models.metrics import SCHEMA_VERSION, CallMetrics
+from core.models.metrics import CallMetrics
 from core.storage.connection import DURABLE, Document
+from core.storage.dirty import mark_dirty
+from core.storage.records import CALLS, OWN_FIELDS, Record
+from core.storage.write import Outcome, Refusal, write
 
-_OWN_FIELDS = ("recorded_at", "schema_version", "version")
-_SAYS_NOTHING_NEW = {"recorded_at", "version"}
+DELETED_AT_ONCE = 1_000
+
+
+class RefusedCallError(Exception):
+    """MongoDB will not store a call; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -25,57 +30,52 @@ class WriteCounts:
     unchanged: int = 0
 
 
-def version_now() -> int:
-    """What orders the versions of one call: microseconds since 1970."""
-    return time.time_ns() // 1_000
-
-
 def to_document(call: CallMetrics, version: int) -> Document:
-    """A call as it is stored. The server fills recorded_at in: an empty timestamp means its clock."""
-    return {
-        "_id": call.call_id,
-        **call.model_dump(exclude={"call_id"}),
-        "recorded_at": Timestamp(0, 0),
-        "version": version,
-        "schema_version": SCHEMA_VERSION,
-    }
+    """A call as it is stored."""
+    return Record(CALLS, call, version).to_document()
 
 
 def from_document(document: Mapping[str, Any]) -> CallMetrics:
     """The call that a stored document holds."""
-    fields = {key: value for key, value in document.items() if key not in (*_OWN_FIELDS, "_id")}
+    fields = {key: value for key, value in document.items() if key not in (*OWN_FIELDS, "_id")}
     return CallMetrics(call_id=document["_id"], **fields)
-
-
-def _same(stored: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return all(stored.get(key) == value for key, value in new.items() if key not in _SAYS_NOTHING_NEW)
-
-
-def _plan(
-    documents: Mapping[str, Document], stored: Iterable[Document]
-) -> tuple[list[ReplaceOne[Document]], WriteCounts]:
-    present = {document["_id"]: document for document in stored}
-    unchanged = {key for key, document in present.items() if _same(document, documents[key])}
-    operations: list[ReplaceOne[Document]] = [
-        # An upsert also where the call is new: another process may insert it meanwhile.
-        ReplaceOne({"_id": key}, document, upsert=True)
-        for key, document in documents.items()
-        if key not in unchanged
-    ]
-    return operations, WriteCounts(len(documents) - len(present), len(present), len(unchanged))
 
 
 def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> WriteCounts:
     """Store calls durably (majority, journal); a call_id that is there already is replaced.
 
     A call that comes twice in ``calls`` counts as inserted once and replaced once; its last form stays.
-    Calls stored exactly so already are left alone, their time of recording included.
+    Calls stored exactly so already keep their time of recording.
+
+    Raises:
+        RefusedCallError: MongoDB will not store one of them; the others may be stored.
+        PyMongoError: the database does not answer.
     """
-    version = version_now()
-    documents = {call.call_id: to_document(call, version) for call in calls}
-    collection = database.get_collection("calls", write_concern=DURABLE)
-    operations, counts = _plan(documents, collection.find({"_id": {"$in": list(documents)}}))
-    if operations:
-        collection.bulk_write(operations, ordered=False)
-    repeats = len(calls) - len(documents)
-    return WriteCounts(counts.inserted, counts.replaced + repeats, counts.unchanged)
+    latest = {call.call_id: Record.now(call) for call in calls}
+    results = write(database, list(latest.values()))
+    for call_id, result in zip(latest, results, strict=True):
+        if isinstance(result, Refusal):
+            raise RefusedCallError(f"{call_id}: {result.reason}")
+    counts = Counter(results)
+    repeats = len(calls) - len(latest)
+    unchanged = counts[Outcome.UNCHANGED] + counts[Outcome.OUTDATED]
+    return WriteCounts(counts[Outcome.INSERTED], counts[Outcome.REPLACED] + unchanged + repeats, unchanged)
+
+
+def delete_calls(database: Database[Document], query: Document) -> int:
+    """Delete the calls of a query with their turns, and have their windows recomputed; how many there were.
+
+    Raises:
+        PyMongoError: the database does not answer; what is left is deleted by the next time.
+    """
+    calls = database.get_collection("calls", write_concern=DURABLE)
+    turns = database.get_collection("turns", write_concern=DURABLE)
+    deleted = 0
+    while found := calls.find(query, {"start_time": 1}).limit(DELETED_AT_ONCE).to_list():
+        ids = {"$in": [call["_id"] for call in found]}
+        turns.delete_many({"call_id": ids})
+        mark_dirty(database, [call["start_time"] for call in found])
+        # One that moved to another window since it was read is left for the next round.
+        deletes = [DeleteOne({"_id": call["_id"], "start_time": call["start_time"]}) for call in found]
+        deleted += calls.bulk_write(deletes, ordered=False).deleted_count
+    return deleted

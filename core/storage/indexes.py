@@ -3,17 +3,19 @@
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 
+from core.storage.active import FORGET_SECONDS
 from core.storage.connection import Document
 
 INDEXES: dict[str, list[IndexModel]] = {
     "calls": [
         IndexModel([("start_time", ASCENDING)]),
         IndexModel([("end_time", ASCENDING)]),
-        # With the start: which windows new calls fall in is read from the index alone.
-        IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
+        IndexModel([("recorded_at", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
     ],
-    "rollups_15m": [IndexModel([("read_at", ASCENDING)])],
+    "turns": [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
+    "service_minutes": [IndexModel([("minute", ASCENDING)])],
+    "active_calls": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_SECONDS)],
     "alerts": [IndexModel([("state", ASCENDING), ("started_at", DESCENDING)])],
     "alert_events": [
         IndexModel([("at", DESCENDING)]),

@@ -1,36 +1,63 @@
-"""Calls that the database could not take: one fsynced file each, until any process replays them.
+"""What the database could not take: fsynced files, until any process replays them.
 
-A file appears whole or not at all, its name sorts by version, and writing it to the database twice changes
-nothing; so neither order nor a crash nor two processes replaying at once can lose or repeat a call.
+A file holds one line of JSON a record; it appears whole or not at all, and its name sorts by version.
+Writing a record to the database twice changes nothing; so neither order nor a crash nor two processes
+replaying at once can lose or repeat one.
 """
 
+import asyncio
+import contextlib
+import fcntl
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import orjson
 
 from core.logging_config import get_logger
-from core.models.metrics import CallMetrics
 from core.settings import get_settings
-from core.storage.calls import version_now
+from core.storage.records import KINDS, Record
 
 logger = get_logger("database")
+T = TypeVar("T")
+P = ParamSpec("P")
+# Its own: the default one may be full of the agent's work just when the disk has to be written.
+_disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spool")
+STALE_DRAFT_SECONDS = 3_600.0
+_COUNT_DIGITS = 20
 
 
 @dataclass(frozen=True)
-class VersionedCall:
-    """A call and when it was handed over, microseconds since 1970: the latest version of a call stays."""
+class SpoolStatus:
+    """What lies in the spool of this machine's DATA_DIR."""
 
-    call: CallMetrics
-    version: int
+    waiting: int
+    """Records on their way to the database."""
+    oldest: datetime | None
+    """When the oldest of them was handed over, in UTC."""
+    dead: int
+    """Records that MongoDB will never take, kept apart with the reason."""
+    lost: int
+    """Records that neither the database nor the disk took, since DATA_DIR was made."""
 
-    @classmethod
-    def now(cls, call: CallMetrics) -> "VersionedCall":
-        """A call handed over now."""
-        return cls(call, version_now())
+
+def spool_status() -> SpoolStatus:
+    """What lies in the spool of DATA_DIR, for the dashboard's System page and for `doctor`."""
+    spool = Spool()
+    files = spool.waiting()
+    oldest = datetime.fromtimestamp(_version_of(files[0]) / 1e6, UTC) if files else None
+    return SpoolStatus(
+        waiting=sum(map(records_in, files)),
+        oldest=oldest,
+        dead=sum(map(records_in, _json_files(spool.dead))),
+        lost=spool.lost(),
+    )
 
 
 class Spool:
@@ -39,68 +66,182 @@ class Spool:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or get_settings().data_dir / "spool"
         self.dead = self.folder / "dead"
+        self._lost = self.folder / "lost"
 
-    def put(self, record: VersionedCall) -> Path:
-        """Keep a call; it is on the disk when this returns.
-
-        Raises:
-            OSError: the disk is full or cannot be written.
-        """
-        return _write(self.folder, record, {})
-
-    def bury(self, record: VersionedCall, reason: str) -> Path:
-        """Keep a call that the database will never take apart from the others, with the reason.
+    def put(self, records: Sequence[Record]) -> Path:
+        """Keep records; they are on the disk when this returns.
 
         Raises:
             OSError: the disk is full or cannot be written.
         """
-        return _write(self.dead, record, {"reason": reason})
+        return _write(self.folder, [_line(record) for record in records], records[0].version)
+
+    def bury(self, record: Record, reason: str) -> Path:
+        """Keep a record that the database will never take apart from the others, with the reason.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+        """
+        return _write(self.dead, [_line(record, reason)], record.version)
 
     def waiting(self) -> list[Path]:
-        """The files to replay, the oldest version first."""
-        try:
-            with os.scandir(self.folder) as entries:
-                return sorted(Path(entry.path) for entry in entries if entry.name.endswith(".json"))
-        except FileNotFoundError:
-            return []
+        """The files to replay, the oldest first."""
+        return sorted(_json_files(self.folder))
 
     def has_waiting(self) -> bool:
         """Whether there is a file to replay, without reading a long folder to its end."""
-        try:
-            with os.scandir(self.folder) as entries:
-                return any(entry.name.endswith(".json") for entry in entries)
-        except FileNotFoundError:
-            return False
+        return any(True for _ in _json_files(self.folder))
 
-    def read(self, files: list[Path]) -> Iterator[tuple[Path, VersionedCall]]:
-        """The calls of the files; one that cannot be read is moved to the dead, one that is gone skipped."""
-        for file in files:
+    def read(self, file: Path) -> list[Record]:
+        """The records of a file; lines that make no sense are kept apart.
+
+        Raises:
+            OSError: the file cannot be read, or there is no room to keep a line apart.
+        """
+        records = []
+        for line in file.read_bytes().split(b"\n"):
             try:
-                fields = orjson.loads(file.read_bytes())
-                yield file, VersionedCall(CallMetrics.model_validate(fields["call"]), fields["version"])
-            except FileNotFoundError:
-                continue  # another process replayed it
-            except OSError as error:
-                logger.warning(
-                    "Spooled call not readable", extra={"file": str(file), "reason": error.strerror}
-                )
+                records.append(_record(line))
             except (ValueError, KeyError, TypeError) as error:  # pydantic's too
-                _private_folder(self.dead)
-                file.replace(self.dead / file.name)
-                extra = {"file": str(self.dead / file.name), "reason": type(error).__name__}
-                logger.error("Spooled call makes no sense, kept apart", extra=extra)  # noqa: TRY400 (as it says)
+                broken = _write(self.dead, [line], _version_of(file))
+                extra = {"file": str(broken), "reason": type(error).__name__}
+                logger.error("Spooled record makes no sense, kept apart", extra=extra)  # noqa: TRY400 (as it says)
+        return records
+
+    @contextlib.contextmanager
+    def replaying(self) -> Iterator[bool]:
+        """Whether this process may replay now; while it does, no other one may."""
+        if not self.has_waiting():
+            yield False
+            return
+        descriptor = os.open(self.folder / "replay.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._remove_stale_drafts()
+            yield True
+        except BlockingIOError:
+            yield False
+        finally:
+            os.close(descriptor)
+
+    def prepare_count(self) -> None:
+        """Take the place on the disk for the count of what is lost, while there is some.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+        """
+        _private_folder(self.folder)
+        if not self._lost.exists():
+            self._lost.write_text("0".zfill(_COUNT_DIGITS))
+            self._lost.chmod(0o600)
+
+    def count_lost(self, records: int) -> None:
+        """Add to the count of what is lost; in place, since a full disk still lets that through."""
+        with contextlib.suppress(OSError), self._lost.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            count = int(file.read() or 0) + records
+            file.seek(0)
+            file.write(str(count).zfill(_COUNT_DIGITS))
+
+    def lost(self) -> int:
+        """Records lost since DATA_DIR was made."""
+        try:
+            return int(self._lost.read_text() or 0)
+        except (OSError, ValueError):
+            return 0
+
+    def _remove_stale_drafts(self) -> None:
+        """Drafts of processes that were killed: nobody was told that they are safe."""
+        for draft in self.folder.glob("*.new"):
+            with contextlib.suppress(OSError):
+                if time.time() - draft.stat().st_mtime > STALE_DRAFT_SECONDS:
+                    draft.unlink()
 
 
-def _write(folder: Path, record: VersionedCall, more: dict[str, str]) -> Path:
+async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do a thing with files beside the event loop."""
+    try:
+        done = _disk.submit(work, *args, **kwargs)
+    except RuntimeError:  # the interpreter is ending
+        return work(*args, **kwargs)
+    return await asyncio.wrap_future(done)
+
+
+def spool_records(records: Sequence[Record], reason: str) -> None:
+    """Keep records on the disk; what it does not take is counted and said."""
+    try:
+        Spool().put(records)
+    except Exception as error:  # noqa: BLE001 (whatever it is, nobody else will say it)
+        for record in records:
+            _lose(record, error)
+    else:
+        extra = {"records": len(records), "reason": reason}
+        logger.warning("Spooled: the database did not take it", extra=extra)
+
+
+def bury_record(record: Record, reason: str) -> None:
+    """Keep a record apart that the database will never take; where the disk does not, say so."""
+    try:
+        file = Spool().bury(record, reason)
+    except Exception as error:  # noqa: BLE001 (as above)
+        _lose(record, error)
+    else:
+        extra = _named(record, reason) | {"file": str(file)}
+        logger.error("Refused by the database, kept apart", extra=extra)
+
+
+def _lose(record: Record, error: Exception) -> None:
+    Spool().count_lost(1)
+    reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+    logger.critical("Lost: neither the database nor the disk took it", extra=_named(record, reason))
+
+
+def _named(record: Record, reason: str | None) -> dict[str, object]:
+    return {"kind": record.kind.collection, "id": record.id, "reason": reason}
+
+
+def _line(record: Record, reason: str | None = None) -> bytes:
+    content = orjson.Fragment(record.content.model_dump_json(fallback=repr, exclude_none=True))
+    line = {"kind": record.kind.collection, "version": record.version, "record": content}
+    return orjson.dumps(line if reason is None else {"reason": reason, **line})
+
+
+def _record(line: bytes) -> Record:
+    fields = orjson.loads(line)
+    kind = KINDS[fields["kind"]]
+    return Record(kind, kind.model.model_validate(fields["record"]), int(fields["version"]))
+
+
+def _version_of(file: Path) -> int:
+    digits = file.name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _json_files(folder: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".json"):
+                    yield Path(entry.path)
+    except FileNotFoundError:
+        return
+
+
+def records_in(file: Path) -> int:
+    """The count in the file's name: reading all of them would keep a page waiting."""
+    _, _, rest = file.stem.partition("-")
+    count = rest.partition("-")[0]
+    return int(count) if count.isdecimal() else 1
+
+
+def _write(folder: Path, lines: Sequence[bytes], version: int) -> Path:
     _private_folder(folder)
-    call = orjson.Fragment(record.call.model_dump_json(fallback=repr))
-    text = orjson.dumps({"version": record.version, "call": call, **more})
-    final = folder / f"{record.version:020d}-{uuid.uuid4().hex}.json"
+    final = folder / f"{version:020d}-{len(lines)}-{uuid.uuid4().hex}.json"
     draft = final.with_suffix(".new")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(text)
+            file.write(b"\n".join(lines))
             file.flush()
             os.fsync(file.fileno())
         draft.replace(final)
@@ -115,6 +256,7 @@ def _private_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

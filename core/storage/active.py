@@ -1,0 +1,76 @@
+"""Calls that are going on: one row each, counted while its sign of life is young by the server's clock.
+
+So a call whose process died stops counting, and one that lasts for hours goes on counting. These rows are
+never spooled: what was going on a minute ago says nothing now.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from core.models.metrics import Direction, Language
+from core.storage.connection import Document
+
+COLLECTION = "active_calls"
+ALIVE_SECONDS = 90
+"""Age of the last sign of life from which on a call no longer counts."""
+BEAT_SECONDS = 30
+"""How often a call gives a sign of life: it may miss two."""
+FORGET_SECONDS = 3_600
+"""Rows are deleted so long after the last sign of life; until then an ended call stays ended."""
+_ALIVE: Document = {
+    "ended": False,
+    "$expr": {"$gt": ["$seen_at", {"$subtract": ["$$NOW", ALIVE_SECONDS * 1_000]}]},
+}
+
+
+class ActiveCall(BaseModel):
+    """A call that is going on. Times in UTC, by the server's clock."""
+
+    model_config = ConfigDict(extra="ignore", use_enum_values=True)
+
+    call_id: str = Field(min_length=1, max_length=256)
+    lead_id: str | None = Field(default=None, max_length=256)
+    direction: Direction | None = None
+    language: Language = "unknown"
+    campaign: str | None = Field(default=None, max_length=128)
+    started_at: datetime | None = None
+    seen_at: datetime | None = None
+
+
+async def start(database: AsyncDatabase[Document], call: ActiveCall) -> None:
+    """Count a call from now on."""
+    fields: dict[str, Any] = {
+        "ended": False,
+        **call.model_dump(exclude_none=True, exclude={"call_id", "started_at", "seen_at"}),
+    }
+    now = {"seen_at": True, "started_at": True}
+    await database[COLLECTION].update_one(
+        {"_id": call.call_id}, {"$set": fields, "$currentDate": now}, upsert=True
+    )
+
+
+async def beat(database: AsyncDatabase[Document], call_id: str) -> None:
+    """Give a sign of life; one that comes late does not bring an ended call back."""
+    change: Document = {"$currentDate": {"seen_at": True}, "$setOnInsert": {"ended": False}}
+    await database[COLLECTION].update_one({"_id": call_id}, change, upsert=True)
+
+
+async def end(database: AsyncDatabase[Document], call_id: str) -> None:
+    """Count a call no longer."""
+    change: Document = {"$set": {"ended": True}, "$currentDate": {"seen_at": True}}
+    await database[COLLECTION].update_one({"_id": call_id}, change, upsert=True)
+
+
+def count_active(database: Database[Document], direction: str | None = None) -> int:
+    """How many calls are going on now."""
+    return database[COLLECTION].count_documents(_ALIVE | ({"direction": direction} if direction else {}))
+
+
+def active_calls(database: Database[Document], limit: int = 200) -> list[ActiveCall]:
+    """The calls that are going on now, the newest first."""
+    rows = database[COLLECTION].find(_ALIVE).sort("started_at", -1).limit(limit)
+    return [ActiveCall(call_id=row["_id"], **row) for row in rows]
