@@ -6,7 +6,8 @@ from datetime import datetime
 import pandas as pd
 from pymongo.asynchronous.database import AsyncDatabase
 
-from core.aggregation.calls import load_calls_async
+from core.aggregation.calls import load_calls_async, load_periods_async
+from core.alerting.compare import Windows, evaluate_usual, periods_needed
 from core.alerting.evaluate import Evaluation, Labels, Window, evaluate_all, window
 from core.models.rules import AlertRule
 from core.settings import get_settings
@@ -19,12 +20,17 @@ class Reader:
     def __init__(self, database: AsyncDatabase[Document], at: datetime) -> None:
         self._database = database
         self._at = at
+        self._zone = get_settings().tz
         self._loaded: dict[Window, pd.DataFrame] = {}
+        self._compared: dict[int, pd.DataFrame] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
         """Judge every instance of a rule, those ``known`` from before among them."""
-        period = window(rule, self._at, get_settings().tz)
-        return evaluate_all(rule, await self._calls(period), period.start, period.end, known)
+        if rule.baseline == "none":
+            period = window(rule, self._at, self._zone)
+            return evaluate_all(rule, await self._calls(period), period.start, period.end, known)
+        windows = Windows(rule, await self._compared_calls(rule))
+        return evaluate_usual(rule, windows, self._at, self._zone, await self._since(), known)
 
     async def _calls(self, period: Window) -> pd.DataFrame:
         if period not in self._loaded:
@@ -32,3 +38,17 @@ class Reader:
                 self._database, period.start, period.end, by=period.by
             )
         return self._loaded[period]
+
+    async def _compared_calls(self, rule: AlertRule) -> pd.DataFrame:
+        length = rule.window_minutes
+        if length not in self._compared:
+            periods = periods_needed(rule, self._at, self._zone)
+            self._compared[length] = await load_periods_async(self._database, periods)
+        return self._compared[length]
+
+    async def _since(self) -> datetime | None:
+        """When the first call ended."""
+        first = await self._database["calls"].find_one(
+            {"end_time": {"$ne": None}}, {"end_time": 1}, sort=[("end_time", 1)]
+        )
+        return first["end_time"] if first else None

@@ -111,8 +111,7 @@ class AlertStore:
         self, event: str, document: Mapping[str, Any], at: datetime, *, channel: str | None = None
     ) -> None:
         """Add a line to the history."""
-        row: Document = {"at": at, "event": event, "alert_id": document["_id"], "channel": channel}
-        await self._events.insert_one(row | {key: document.get(key) for key in _HISTORY_FIELDS})
+        await self._events.insert_one(history_row(event, document, at) | {"channel": channel})
 
     async def record_sending(self, notification: Notification, at: datetime, *, delivered: bool) -> None:
         """Keep with each alert of the news whether a channel got it, in its state and in its history."""
@@ -125,6 +124,12 @@ class AlertStore:
             document = alert.model_dump() | {"_id": alert.id}
             event = "sent" if delivered else "not sent"
             await self.record(event, document, at, channel=notification.channel)
+
+
+def history_row(event: str, document: Mapping[str, Any], at: datetime) -> Document:
+    """A line of the history of an alert's document."""
+    row: Document = {"at": at, "event": event, "alert_id": document["_id"], "channel": None}
+    return row | {key: document.get(key) for key in _HISTORY_FIELDS}
 
 
 def _name(change: Change) -> str:

@@ -1,0 +1,132 @@
+"""What people do about alerts: acknowledge, close, silence. Rules are changed in ``rule_store``."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel, ValidationError
+from pymongo import ReturnDocument
+from pymongo.database import Database
+
+from core.alerting.lifecycle import to_alert
+from core.alerting.silences import keep_silence
+from core.alerting.state import history_row
+from core.clock import utc_now
+from core.errors import UserError
+from core.models.alerts import Acknowledgement, Alert, AlertState
+from core.models.silences import Recurrence, Silence
+from core.storage.connection import Document
+
+ACKNOWLEDGED_FOR = timedelta(hours=4)
+Made = TypeVar("Made", bound=BaseModel)
+
+
+def acknowledge(
+    database: Database[Document],
+    alert_id: str,
+    author: str,
+    comment: str = "",
+    *,
+    now: datetime | None = None,
+    lasts: timedelta = ACKNOWLEDGED_FOR,
+) -> Alert:
+    """Say that somebody looks after an alert: it is not repeated until it is over, gets worse, or 4 h passed.
+
+    Raises:
+        UserError: there is no such alert that fires, or the author is missing.
+    """
+    at = now or utc_now()
+    held = _checked(Acknowledgement, author=author.strip(), at=at, until=at + lasts, comment=comment.strip())
+    return _change(database, alert_id, {"acknowledged": held.model_dump()}, "acknowledged", author, at)
+
+
+def withdraw_acknowledgement(
+    database: Database[Document], alert_id: str, author: str, *, now: datetime | None = None
+) -> Alert:
+    """Let an alert be repeated again.
+
+    Raises:
+        UserError: there is no such alert that fires.
+    """
+    at = now or utc_now()
+    return _change(database, alert_id, {"acknowledged": None}, "acknowledgement withdrawn", author, at)
+
+
+def close(database: Database[Document], alert_id: str, author: str, *, now: datetime | None = None) -> Alert:
+    """End an alert by hand, one whose calls no longer come; it fires anew if its rule is still broken.
+
+    Raises:
+        UserError: there is no such alert that fires.
+    """
+    at = now or utc_now()
+    over = {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at, "acknowledged": None}
+    return _change(database, alert_id, over | {"holds": {}}, "resolved", author, at)
+
+
+def silence(
+    database: Database[Document],
+    matchers: Mapping[str, Sequence[str]],
+    start: datetime,
+    end: datetime | None,
+    author: str,
+    comment: str,
+    *,
+    recurrence: Recurrence | None = None,
+) -> Silence:
+    """Let the alerts with these labels say nothing from ``start`` up to, but not at, ``end``.
+
+    Raises:
+        UserError: what is given makes no silence; one line that says why.
+    """
+    made = _checked(
+        Silence,
+        id=uuid4().hex[:12],
+        matchers={label: list(values) for label, values in matchers.items()},
+        start=start,
+        end=end,
+        recurrence=recurrence,
+        author=author.strip(),
+        comment=comment.strip(),
+    )
+    keep_silence(database, made)
+    return made
+
+
+def end_silence(database: Database[Document], silence_id: str, *, now: datetime | None = None) -> None:
+    """End a silence now; what it muted and still fires is told at the next check.
+
+    Raises:
+        UserError: there is no such silence, or it is over.
+    """
+    at = now or utc_now()
+    not_over = {"_id": silence_id, "$or": [{"end": None}, {"end": {"$gt": at}}]}
+    if database["silences"].delete_one(not_over | {"start": {"$gte": at}}).deleted_count:
+        return
+    if not database["silences"].update_one(not_over, {"$set": {"end": at}}).matched_count:
+        raise UserError("there is no such silence, or it is over")
+
+
+def _change(
+    database: Database[Document], alert_id: str, fields: Document, event: str, author: str, at: datetime
+) -> Alert:
+    # The revision makes a check that is under way look again instead of writing over it.
+    row = database["alerts"].find_one_and_update(
+        {"_id": alert_id, "state": AlertState.FIRING},
+        {"$set": fields, "$inc": {"revision": 1}},
+        return_document=ReturnDocument.AFTER,
+    )
+    if row is None:
+        raise UserError("there is no such alert that fires; it may be over")
+    database["alert_events"].insert_one(history_row(event, row, at) | {"author": author})
+    return to_alert(row)
+
+
+def _checked(kind: type[Made], **fields: object) -> Made:
+    try:
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        text = first["msg"].removeprefix("Value error, ")
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{where}: {text[0].lower()}{text[1:]}" if where else text) from None

@@ -1,0 +1,126 @@
+"""What a rule would have done: every check of the last days again, computed from the calls."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pandas as pd
+from pymongo.database import Database
+
+from core.aggregation.calls import TimeField, load_calls
+from core.alerting.compare import Windows, evaluate_usual, longest_look_back
+from core.alerting.evaluate import Evaluation, Labels, evaluate_all, window
+from core.alerting.lifecycle import Record, advance
+from core.clock import to_utc, utc_now
+from core.models.alerts import Alert, AlertState, Severity
+from core.models.rules import AlertRule
+from core.settings import get_settings
+from core.storage.connection import Document
+
+_See = Callable[[datetime, Sequence[Labels]], list[Evaluation]]
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A time in which an alert would have fired; no ``end``: it still would."""
+
+    labels: Labels
+    severity: Severity
+    start: datetime
+    end: datetime | None
+    message: str
+    """What the rule found when it was at its worst severity first."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The firings of a rule in the checks of [start, end], the oldest first."""
+
+    start: datetime
+    end: datetime
+    checks: int
+    firings: list[Firing]
+
+
+def preview(
+    database: Database[Document],
+    rule: AlertRule,
+    days: int,
+    *,
+    end: datetime | None = None,
+    every: timedelta | None = None,
+) -> Preview:
+    """Replay a rule over the last ``days``, a check each ALERT_CHECK_INTERVAL_SECONDS (or ``every``).
+
+    Raises:
+        PyMongoError: the store is away.
+    """
+    last = to_utc(end or utc_now())
+    step = every or timedelta(seconds=get_settings().alert_check_interval_seconds)
+    count = max(1, timedelta(days=days) // step)
+    checks = [last - step * n for n in reversed(range(count))]
+    by: TimeField = "end_time"
+    if rule.baseline == "none":
+        by = window(rule, last, get_settings().tz).by
+    calls = load_calls(database, checks[0] - longest_look_back(rule), last, by=by)
+    firings = sorted(_replay(_eyes(rule, calls, by), checks), key=lambda firing: firing.start)
+    return Preview(checks[0], last, count, firings)
+
+
+def _eyes(rule: AlertRule, calls: pd.DataFrame, by: TimeField) -> _See:
+    """What a rule sees at a moment, from calls in memory."""
+    zone = get_settings().tz
+    if rule.baseline != "none":
+        since = None if calls.empty else calls["end_time"].min().to_pydatetime()
+        windows = Windows(rule, calls)
+        return lambda at, known: evaluate_usual(rule, windows, at, zone, since, known)
+    ordered = calls.sort_values(by)
+    times = ordered[by].dt.tz_convert(None).to_numpy()
+
+    def see(at: datetime, known: Sequence[Labels]) -> list[Evaluation]:
+        period = window(rule, at, zone)
+        bounds = [
+            pd.Timestamp(moment).tz_convert(None).to_datetime64() for moment in (period.start, period.end)
+        ]
+        first, last = times.searchsorted(bounds)
+        return evaluate_all(rule, ordered.iloc[first:last], period.start, period.end, known)
+
+    return see
+
+
+def _replay(see: _See, checks: list[datetime]) -> Iterator[Firing]:
+    records: dict[str, Record] = {}
+    open_: dict[str, Firing] = {}
+    for at in checks:
+        known = [record.alert.labels for record in records.values() if record.holds]
+        for evaluation in see(at, known):
+            yield from _step(records, open_, evaluation, at)
+    yield from open_.values()
+
+
+def _step(
+    records: dict[str, Record], open_: dict[str, Firing], evaluation: Evaluation, at: datetime
+) -> Iterator[Firing]:
+    change = advance(records.get(_name(evaluation)), evaluation, at)
+    name = _name(evaluation)
+    if change.after is None:
+        records.pop(name, None)
+        return
+    records[name] = change.after
+    alert = change.after.alert
+    if alert.state == AlertState.FIRING:
+        open_[name] = _grown(open_.get(name), alert)
+    elif (firing := open_.pop(name, None)) is not None:
+        yield replace(firing, end=at)
+
+
+def _name(evaluation: Evaluation) -> str:
+    return repr(sorted(evaluation.labels.items()))
+
+
+def _grown(firing: Firing | None, alert: Alert) -> Firing:
+    if firing is None:
+        return Firing(alert.labels, alert.severity, alert.started_at, None, alert.message)
+    if alert.severity.rank > firing.severity.rank:
+        return replace(firing, severity=alert.severity, message=alert.message)
+    return firing
