@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 from pymongo.errors import PyMongoError
 from rich.console import Console
-from rich.progress import track
+from rich.progress import MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-from core.clock import days_of, parse_date, parse_moment
+from core.clock import parse_date, parse_moment
 from core.errors import UserError
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
-from core.storage.connection import check_reachable, close_connections, unavailable_text
+from core.storage.connection import check_reachable, get_sync_database, unavailable_text
 
 app = typer.Typer(
     name="python -m core",
@@ -63,7 +63,7 @@ def aggregate(
     """Compute the figures of days anew and store them in daily_metrics."""
     first, last = _parse_days(days)
     check_reachable()
-    figures = asyncio.run(_aggregate(list(days_of(first, last))))
+    figures = _aggregate(first, last)
     Console(highlight=False).print(_daily_table(figures))
 
 
@@ -76,15 +76,18 @@ def _parse_days(text: str) -> tuple[date, date]:
     return first, last
 
 
-async def _aggregate(days: list[date]) -> list[DailyMetrics]:
-    from core.services.metrics_service import MetricsService  # noqa: PLC0415 (pandas takes a while to load)
+def _aggregate(first: date, last: date) -> list[DailyMetrics]:
+    from core.aggregation.daily import rebuild_days  # noqa: PLC0415 (pandas takes a while to load)
 
-    service = MetricsService()
-    try:
-        progress = track(days, "Aggregating", console=Console(stderr=True), transient=True)
-        return [await service.aggregate_daily_metrics(day) for day in progress]
-    finally:
-        await close_connections()
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn(), TextColumn("quarter hours"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Aggregating", total=None)
+        return rebuild_days(
+            get_sync_database(),
+            first,
+            last,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
 
 
 def _daily_table(figures: list[DailyMetrics]) -> Table:

@@ -41,7 +41,7 @@ def main() -> None:
     if not (address and is_loopback(address)):
         st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
         st.stop()
-    page = st.navigation({"Voice agent": PAGES})
+    page = st.navigation(PAGES)
     with st.container(
         key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):

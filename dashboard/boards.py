@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.aggregation import figures, series
+from core.aggregation import series, tables
 from core.aggregation.cube import load_cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
@@ -78,8 +78,8 @@ def analytics(window: Window, selection: Selection, mode: theme.Mode) -> Board:
             *(panels.latency(view, field, courses[field], getattr(summary, field)) for field in LATENCIES),
             panels.rates(view, series.rates(cube, window.bucket), summary),
             panels.duration_course(view, courses["duration_seconds"], summary.duration_seconds),
-            panels.durations(view, figures.histogram(cube, "duration_seconds"), summary.duration_seconds),
-            panels.sentiment(view, figures.sentiment_histogram(cube), summary),
+            panels.durations(view, tables.histogram(cube, "duration_seconds"), summary.duration_seconds),
+            panels.sentiment(view, tables.sentiment_histogram(cube), summary),
             panels.languages(view, summary),
             panels.hours(view, series.by_hour_of_week(cube), summary, formats.zone_name(window.end, zone)),
         ),

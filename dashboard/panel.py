@@ -31,7 +31,7 @@ def show(panel: Panel) -> None:
     """Draw a panel; its height is the same with and without data."""
     with st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
-            st.markdown(f"##### {panel.title}", width="stretch")
+            st.markdown(f"## {panel.title}", width="stretch")
             if panel.table is not None:
                 _table(panel.key, panel.table)
         if panel.figure is None:

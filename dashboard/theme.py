@@ -99,8 +99,8 @@ _STYLE = """
 [data-stale="true"] { opacity: 1 !important; }
 [data-testid="stTable"] { overflow-x: auto; }
 [data-testid="stTable"] [data-testid="stMarkdownContainer"] { max-width: none; }
-[class*="st-key-chart-"] h5 { padding: 0; margin: 0; }
-[class*="st-key-chart-"] [data-testid="stMarkdownContainer"]:has(h5) { margin: 0; }
+[class*="st-key-chart-"] h2 { padding: 0; margin: 0; font-size: 1rem; }
+[class*="st-key-chart-"] [data-testid="stMarkdownContainer"]:has(h2) { margin: 0; }
 [class*="st-key-chart-"] [data-testid="stPopover"] { flex-shrink: 0; }
 .st-key-kpis [data-testid="stMetricChart"] { margin-bottom: 6px; }
 @media (max-width: 640px) {

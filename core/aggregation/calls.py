@@ -12,6 +12,7 @@ from pymongo.database import Database
 from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.cells import COMPONENTS
+from core.aggregation.plan import Period
 from core.storage.connection import Document
 
 TimeField = Literal["start_time", "end_time"]
@@ -91,10 +92,14 @@ def calls_query(start: datetime, end: datetime, by: TimeField, filters: CallFilt
 
 
 def read_calls(
-    database: Database[Document], start: datetime, end: datetime, filters: CallFilters | None = None
+    database: Database[Document], periods: Sequence[Period], filters: CallFilters | None = None
 ) -> pa.Table:
-    """The calls that started in [start, end), in the columns of CALL_SCHEMA."""
-    query = calls_query(start, end, "start_time", filters)
+    """The calls that started in any of the half-open periods, in the columns of CALL_SCHEMA."""
+    starts = [{"start_time": {"$gte": start, "$lt": end}} for start, end in periods]
+    if not starts:
+        return pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items()))
+    query: Document = {"$or": starts} if len(starts) > 1 else starts[0]
+    query |= filters.query() if filters else {}
     return find_arrow_all(database["calls"], query, schema=Schema(CALL_SCHEMA))
 
 

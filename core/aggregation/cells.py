@@ -76,6 +76,10 @@ class Tally:
         kept = to >= 0
         return self.count(to[kept], self.key[kept], self.n[kept], self.words)
 
+    def shifted(self, by: Ints) -> Self:
+        """The same with other keys: each row's moved by so much."""
+        return replace(self, key=self.key + by)
+
     def table(self, rows: int, width: int) -> Ints:
         """The counts as a matrix of cells x keys."""
         flat = np.bincount(self.cell * width + self.key, self.n, rows * width)
@@ -130,6 +134,20 @@ class Cells:
             spreads=spreads,
             tallies={name: tally.regroup(group) for name, tally in self.tallies.items()},
         )
+
+    def only(self, fields: Sequence[str]) -> Self:
+        """The same without the other fields' spreads and sketches."""
+        return replace(
+            self,
+            spreads={name: self.spreads[name] for name in fields},
+            tallies={
+                name: tally for name, tally in self.tallies.items() if name in fields or name not in SPREADS
+            },
+        )
+
+    def with_tally(self, name: str, tally: Tally) -> Self:
+        """The same with another tally."""
+        return replace(self, tallies={**self.tallies, name: tally})
 
     def take(self, kept: NDArray[np.bool_]) -> Self:
         """The cells where ``kept`` is true."""

@@ -1,5 +1,6 @@
 """What every chart and figure of a period is made from: cells of calls, however many calls there were."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -9,10 +10,22 @@ import pandas as pd
 from pymongo.database import Database
 
 from core.aggregation import buckets, sketch
-from core.aggregation.buckets import SECONDS, Bucket
-from core.aggregation.calls import CallFilters, read_calls
-from core.aggregation.cells import COUNTS, DIMENSIONS, EXTREMES, NOTHING, Cells, Floats, Ints, runs
-from core.aggregation.rollup import QUARTER_HOUR, cells_of
+from core.aggregation.buckets import Bucket
+from core.aggregation.calls import CallFilters
+from core.aggregation.cells import (
+    COUNTS,
+    DIMENSIONS,
+    EXTREMES,
+    NOTHING,
+    SPREADS,
+    Cells,
+    Floats,
+    Ints,
+    concatenate,
+    runs,
+)
+from core.aggregation.read import stored_cells
+from core.aggregation.rollup import QUARTER_HOUR
 from core.settings import get_settings
 from core.storage.connection import Document
 
@@ -42,13 +55,13 @@ class Cube:
 
     def values(self, dimension: str) -> tuple[list[str], Ints]:
         """The values of a dimension, most calls first, and the number of each cell's; no value is ''."""
-        codes = self.cells.codes[:, DIMENSIONS.index(dimension)]
-        n = np.bincount(codes, self.count("calls"), len(self.cells.words) or 1)
-        order = np.lexsort((np.array([word or "" for word in self.cells.words]), -n[: len(self.cells.words)]))
-        there = [code for code in order if n[code]]
-        number = np.full(len(self.cells.words), -1, np.int64)
-        number[there] = np.arange(len(there))
-        return [self.cells.words[code] or "" for code in there], number[codes]
+        texts, text = np.unique([word or "" for word in self.cells.words], return_inverse=True)
+        values = text.astype(np.int64)[self.cells.codes[:, DIMENSIONS.index(dimension)]]
+        n = np.bincount(values, self.count("calls"), len(texts))
+        order = np.argsort(-n, kind="stable")[: np.count_nonzero(n)]
+        number = np.full(len(texts), -1, np.int64)
+        number[order] = np.arange(len(order))
+        return texts[order].tolist(), number[values]
 
     def is_(self, dimension: str, value: str) -> Ints:
         """1 for cells of that value, else 0."""
@@ -106,12 +119,22 @@ def load_cube(
     *,
     bucket: Bucket = "1D",
     zone: tzinfo | None = None,
+    fields: Sequence[str] = SPREADS,
 ) -> Cube:
     """The calls of [start, end), so that all figures can be had for each ``bucket`` of the zone (TIMEZONE).
 
     Charts of calls by hour, and by weekday and hour, need no bucket below a day; rates and percentiles do.
+    Read from roll-ups; what they do not hold yet is computed from the calls, so that nothing is behind.
+
+    Args:
+        database: the store.
+        start: begin of the period, inclusive.
+        end: end of the period, exclusive.
+        filters: which calls.
+        bucket: the smallest bucket that rates and percentiles are wanted in.
+        zone: of days, weeks and months; TIMEZONE unless given.
+        fields: of the fields with percentiles, those to read.
     """
     zone = zone or get_settings().tz
-    seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
-    cells = cells_of(read_calls(database, start, end, filters), seconds)
-    return Cube(start, end, zone, bucket, cells)
+    parts = stored_cells(database, (start, end), filters, bucket, zone, fields)
+    return Cube(start, end, zone, bucket, concatenate(parts))

@@ -1,39 +1,74 @@
-"""The figures of local days, computed from their calls and kept in ``daily_metrics``."""
+"""The figures of local days, from the roll-ups; kept in ``daily_metrics`` for tools that read MongoDB."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 
-import pandas as pd
+from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from core.aggregation.calls import CallFilters, load_calls
-from core.aggregation.summary import summarise
+from core.aggregation.calls import CallFilters
+from core.aggregation.cube import Cube, load_cube
+from core.aggregation.figures import summarise_days
+from core.aggregation.refresh import Progress, rebuild_rollups, refresh_rollups
 from core.clock import days_of, period_of_days, utc_now
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
 from core.storage.connection import Document
 
-
-def summarise_days(calls: pd.DataFrame, start: date, end: date) -> list[DailyMetrics]:
-    """The figures of every local day from ``start`` to ``end``, both included, days without calls too."""
-    zone = get_settings().tz
-    by_day = dict(list(calls.groupby(calls["start_time"].dt.tz_convert(zone).dt.date)))
-    none = calls.iloc[:0]
-    return [
-        DailyMetrics(
-            date=day, timezone=zone.key, computed_at=utc_now(), **dict(summarise(by_day.get(day, none)))
-        )
-        for day in days_of(start, end)
-    ]
+_DAYS_AT_ONCE = 90
 
 
 def daily_range(
     database: Database[Document], start: date, end: date, filters: CallFilters | None = None
 ) -> list[DailyMetrics]:
-    """The same from the stored calls."""
-    return summarise_days(load_calls(database, *period_of_days(start, end), filters=filters), start, end)
+    """The figures of every local day from ``start`` to ``end``, both included, days without calls too."""
+    return daily_figures(load_cube(database, *period_of_days(start, end), filters), start, end)
 
 
-def daily_document(daily: DailyMetrics) -> Document:
+def daily_figures(cube: Cube, start: date, end: date) -> list[DailyMetrics]:
+    """The same from a cube of these days."""
+    zone, now = get_settings().timezone, utc_now()
+    return [
+        DailyMetrics(date=day, timezone=zone, computed_at=now, **dict(summary))
+        for day, summary in zip(days_of(start, end), summarise_days(cube), strict=True)
+    ]
+
+
+def refresh_days(database: Database[Document]) -> list[date]:
+    """Bring roll-ups and ``daily_metrics`` up to date; the days that changed."""
+    days = refresh_rollups(database).days
+    for first, last in _runs(days):
+        _keep(database, daily_range(database, first, last))
+    return days
+
+
+def rebuild_days(
+    database: Database[Document], start: date, end: date, progress: Progress | None = None
+) -> list[DailyMetrics]:
+    """Compute the days from ``start`` to ``end`` anew from their calls, and store them."""
+    rebuild_rollups(database, *period_of_days(start, end), progress)
+    days = daily_range(database, start, end)
+    _keep(database, days)
+    return days
+
+
+def _keep(database: Database[Document], days: Sequence[DailyMetrics]) -> None:
+    rows = [_document(day) for day in days]
+    database["daily_metrics"].bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+
+
+def _document(daily: DailyMetrics) -> Document:
     """A day as it is stored: one document for each day and time zone."""
     fields = daily.model_dump(mode="json", exclude={"computed_at"})
     return {"_id": f"{daily.timezone}:{daily.date}", **fields, "computed_at": daily.computed_at}
+
+
+def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
+    """First and last of each run of days one after the other, at most 90 of them."""
+    runs: list[tuple[date, date]] = []
+    for day in days:
+        if runs and runs[-1][1] + timedelta(days=1) == day and (day - runs[-1][0]).days < _DAYS_AT_ONCE:
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs

@@ -29,6 +29,8 @@ pc: Any = compute  # its functions are made at run time, unknown to type checker
 QUARTER_HOUR = 900
 MOST_ATTEMPTS = 5
 """Attempts from the fifth on are counted together; 0: the call says nothing of it."""
+MOST_INTERRUPTIONS = 10_000
+"""Of one call; more are a slip and would drown all others."""
 ATTEMPT_STAGES = ("calls", "engaged", "qualified", "handoffs")
 
 
@@ -106,7 +108,7 @@ def _flags(calls: pa.Table) -> dict[str, NDArray[np.generic]]:
         "with_turns": ~np.isnan(turns + user_turns),
         "negative": score < NEGATIVE_BELOW,
         "positive": score > POSITIVE_ABOVE,
-        "interruptions": np.nan_to_num(interruptions),
+        "interruptions": np.nan_to_num(interruptions).clip(0, MOST_INTERRUPTIONS),
         "with_interruptions": ~np.isnan(interruptions),
         "with_cost": np.any(costs, axis=0),
     }

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from core.aggregation.calls import load_calls
-from core.aggregation.daily import daily_range, summarise_days
+from core.aggregation.cube import load_cube
+from core.aggregation.daily import daily_figures, daily_range
+from core.aggregation.figures import summarise
 from core.aggregation.find import count_calls, find_calls
 from core.aggregation.live import calls_ended_recently, last_call_ended_at, scheduler_heartbeat
-from core.aggregation.summary import summarise
 from core.alerting.state import active_alerts
 from core.api.parameters import DayRange, Filters, PathDay
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
@@ -36,7 +36,7 @@ def current_metrics(filters: Filters) -> CurrentMetrics:
         active_alerts=len(active_alerts(database)),
         scheduler_heartbeat_at=heartbeat.at if heartbeat else None,
     )
-    summary = summarise(load_calls(database, start, end, filters=filters))
+    summary = summarise(load_cube(database, start, end, filters))
     return CurrentMetrics(
         period_start=start, period_end=end, timezone=get_settings().timezone, live=live, **dict(summary)
     )
@@ -44,7 +44,7 @@ def current_metrics(filters: Filters) -> CurrentMetrics:
 
 @router.get("/metrics/daily/{day}")
 def daily_metrics(day: PathDay, filters: Filters) -> DailyMetrics:
-    """One local day, computed from its calls now."""
+    """One local day, up to this moment."""
     return daily_range(get_sync_database(), day, day, filters)[0]
 
 
@@ -52,13 +52,13 @@ def daily_metrics(day: PathDay, filters: Filters) -> DailyMetrics:
 def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
     """Every day of a range, and the range as a whole."""
     first, last = days
-    calls = load_calls(get_sync_database(), *period_of_days(first, last), filters=filters)
+    cube = load_cube(get_sync_database(), *period_of_days(first, last), filters)
     return MetricsRange(
         start_date=first,
         end_date=last,
         timezone=get_settings().timezone,
-        total=summarise(calls),
-        days=summarise_days(calls, first, last),
+        total=summarise(cube),
+        days=daily_figures(cube, first, last),
     )
 
 

@@ -41,9 +41,10 @@ def call_filters(
     direction: Direction | None = None,
     status: CallStatus | None = None,
     language: Annotated[str | None, Query(max_length=32)] = None,
+    campaign: Annotated[str | None, Query(max_length=128)] = None,
 ) -> CallFilters:
     """The calls to count; what is left out lets all pass."""
-    return CallFilters(direction=direction, status=status, language=language.lower() if language else None)
+    return CallFilters(direction, language.lower() if language else None, status, campaign)
 
 
 DayRange = Annotated[tuple[date, date], Depends(day_range)]

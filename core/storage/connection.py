@@ -81,6 +81,7 @@ _OPTIONS: dict[str, Any] = {
 }
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = WeakKeyDictionary()
 _ours: WeakSet[AsyncMongoClient[Document]] = WeakSet()
+_twins: WeakKeyDictionary[AsyncMongoClient[Document], MongoClient[Document]] = WeakKeyDictionary()
 
 
 @contextlib.contextmanager
@@ -156,6 +157,19 @@ def get_sync_database() -> Database[Document]:
         UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
     """
     return _sync_client(os.getpid(), _uri())[get_settings().mongodb_database]
+
+
+def blocking(database: AsyncDatabase[Document] | None) -> Database[Document]:
+    """The same database for code that blocks; None is the configured one. Call it off the event loop."""
+    if database is None:
+        return get_sync_database()
+    if database.client in _ours:
+        return get_sync_database().client[database.name]
+    if database.client not in _twins:
+        # The caller's client was made from these, and one that does not block can be made from them too.
+        options = database.client._init_kwargs | {"tz_aware": True}  # noqa: SLF001 (nothing public has them)
+        _twins[database.client] = MongoClient(**options)
+    return _twins[database.client][database.name]
 
 
 def check_reachable() -> None:

@@ -10,9 +10,11 @@ INDEXES: dict[str, list[IndexModel]] = {
     "calls": [
         IndexModel([("start_time", ASCENDING)]),
         IndexModel([("end_time", ASCENDING)]),
-        IndexModel([("recorded_at", ASCENDING)]),
+        # With the start: which windows new calls fall in is read from the index alone.
+        IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
     ],
+    "rollups_15m": [IndexModel([("read_at", ASCENDING)])],
     "turns": [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
     "service_minutes": [IndexModel([("minute", ASCENDING)])],
     "active_calls": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_SECONDS)],

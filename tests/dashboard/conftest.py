@@ -14,6 +14,7 @@ from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.storage.connection import Document
+from tests.dashboard.browser import served
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = ROOT / "dashboard" / "app.py"
@@ -65,6 +66,13 @@ def calls_of_1999(database: Database[Document]) -> Database[Document]:
         ],
     )
     return database
+
+
+@pytest.fixture
+def address(calls_of_today: Database[Document], tmp_path: Path) -> Iterator[str]:
+    """Where a dashboard over the calls of today answers."""
+    with served(tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,83 +1,14 @@
 """The dashboard as people meet it: the real server, the real store, a real browser."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page
-from pymongo.database import Database
 
-from core.storage.connection import Document
-from tests.dashboard.conftest import ROOT
-from tests.ports import free_port
+from tests.dashboard.browser import opened
 
 pytestmark = pytest.mark.full
 LINES = ".scatterlayer path.js-line"
-
-
-@pytest.fixture
-def address(calls_of_today: Database[Document], tmp_path: Path) -> Iterator[str]:
-    """``python -m dashboard`` on a free port; it must end well when asked to."""
-    port = free_port()
-    with (tmp_path / "dashboard.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "dashboard"],
-            cwd=ROOT,
-            env=os.environ | {"DASHBOARD_PORT": str(port)},
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        _wait_until_it_answers(f"http://127.0.0.1:{port}/_stcore/health", server)
-        yield f"http://localhost:{port}"
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=15) == 0
-    finally:
-        if server.poll() is None:
-            server.kill()
-            server.wait()
-
-
-def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urlopen(url, timeout=2):  # noqa: S310 (our own address)
-                return
-        except (URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail("the dashboard did not start")
-
-
-@contextmanager
-def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light") -> Iterator[Page]:
-    """A page of a browser in another time zone; no error may reach its console, no request leave here."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-        timezone_id="America/New_York",
-    )
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    errors: list[str] = []
-    strangers: list[str] = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda request: None if "localhost" in request.url else strangers.append(request.url))
-    page.goto(url)
-    yield page
-    # A link to a page other than the first asks for two files below that page that are not there.
-    assert [error for error in errors if "404 (Not Found)" not in error] == []
-    assert [url for url in strangers if not url.startswith(("data:", "blob:"))] == []
-    context.close()
 
 
 def _shapes(page: Page, panel: str, kind: str) -> int:

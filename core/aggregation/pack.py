@@ -1,0 +1,126 @@
+"""Cells as MongoDB documents and back: few binary columns a document, decoded for all documents at once.
+
+A document holds the cells of one span of time. Columns are little-endian: ``codes`` (uint32, cells x
+DIMENSIONS, pointing into ``words``), ``counts`` (int64, cells x COUNTS), ``costs`` (double, cells x
+COMPONENTS), ``spreads`` (double, cells x sum, least, most). A tally has the number of its rows for each
+cell (``sizes``, uint32), its keys (uint16; uint32 where they point into ``words``) and how often each
+occurs (``n``, uint32).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from core.aggregation.cells import COMPONENTS, COUNTS, DIMENSIONS, SPREADS, Cells, Ints, Tally
+from core.storage.connection import Document
+
+SCHEMA_VERSION = 1
+WORDED = ("errors", "ends")
+"""Tallies whose keys are words."""
+TALLIES = ("slots", "attempts", *WORDED, *SPREADS)
+_KEY, _CODE, _N = np.dtype("<u2"), np.dtype("<u4"), np.dtype("<u4")
+_COUNT, _SUM = np.dtype("<i8"), np.dtype("<f8")
+
+
+def documents(cells: Cells) -> Iterator[tuple[int, Document]]:
+    """For each span of time, in order: its start in seconds since 1970 and the document of its cells.
+
+    The cells are in the order of their time, as ``regroup`` leaves them.
+    """
+    starts = np.flatnonzero(np.diff(cells.time, prepend=-1))
+    ends = np.append(starts, len(cells))[1:]
+    sizes = {name: np.bincount(tally.cell, minlength=len(cells)) for name, tally in cells.tallies.items()}
+    rows = {name: np.concatenate([[0], np.cumsum(size)]) for name, size in sizes.items()}
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        span = slice(start, end)
+        used, codes = np.unique(cells.codes[span], return_inverse=True)
+        yield (
+            int(cells.time[start]),
+            {
+                "schema_version": SCHEMA_VERSION,
+                "calls": int(cells.counts[span, 0].sum()),
+                "words": [cells.words[code] for code in used.tolist()],
+                "codes": codes.astype(_CODE).tobytes(),
+                "counts": cells.counts[span].astype(_COUNT).tobytes(),
+                "costs": cells.costs[span].astype(_SUM).tobytes(),
+                "spreads": {
+                    name: values[span].astype(_SUM).tobytes() for name, values in cells.spreads.items()
+                },
+                "tallies": {
+                    name: _packed(
+                        tally,
+                        sizes[name][span],
+                        slice(*rows[name][[start, end]].tolist()),
+                        worded=name in WORDED,
+                    )
+                    for name, tally in cells.tallies.items()
+                },
+            },
+        )
+
+
+def _packed(tally: Tally, sizes: Ints, rows: slice, *, worded: bool) -> Document:
+    counts = {"sizes": sizes.astype(_N).tobytes(), "n": tally.n[rows].astype(_N).tobytes()}
+    if not worded:
+        return counts | {"keys": tally.key[rows].astype(_KEY).tobytes()}
+    used, key = np.unique(tally.key[rows], return_inverse=True)
+    words = [list(tally.words[code]) for code in used.tolist()]
+    return counts | {"keys": key.astype(_CODE).tobytes(), "words": words}
+
+
+def projection(fields: Sequence[str]) -> Document:
+    """What to read of a document for the sketches of these fields alone."""
+    unused = [name for name in SPREADS if name not in fields]
+    return {f"{part}.{name}": 0 for part in ("spreads", "tallies") for name in unused}
+
+
+def cells_of_documents(
+    rows: Sequence[Mapping[str, Any]], starts: Sequence[datetime], fields: Sequence[str] = SPREADS
+) -> Cells:
+    """The cells of documents whose spans begin at ``starts``, one below the other."""
+    codes = _joined((row["codes"] for row in rows), _CODE).astype(np.int64).reshape(-1, len(DIMENSIONS))
+    sizes = np.array([len(row["codes"]) for row in rows], np.int64) // (_CODE.itemsize * len(DIMENSIONS))
+    words, lookup, bases = _common([row["words"] for row in rows])
+    times = np.array([int(start.astimezone(UTC).timestamp()) for start in starts], np.int64)
+    counts = _joined((row["counts"] for row in rows), _COUNT).astype(np.int64)
+    return Cells(
+        time=np.repeat(times, sizes),
+        codes=lookup[codes + np.repeat(bases, sizes)[:, None]] if len(codes) else codes,
+        words=words,
+        counts=counts.reshape(-1, len(COUNTS)),
+        costs=_joined((row["costs"] for row in rows), _SUM).reshape(-1, len(COMPONENTS)),
+        spreads={
+            name: _joined((row["spreads"][name] for row in rows), _SUM).reshape(-1, 3) for name in fields
+        },
+        tallies={
+            name: _unpacked([row["tallies"][name] for row in rows], worded=name in WORDED)
+            for name in TALLIES
+            if name in fields or name not in SPREADS
+        },
+    )
+
+
+def _joined(parts: Iterator[bytes], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    return np.frombuffer(b"".join(parts), dtype)
+
+
+def _unpacked(parts: Sequence[Mapping[str, Any]], *, worded: bool) -> Tally:
+    sizes = _joined((part["sizes"] for part in parts), _N).astype(np.int64)
+    keys = _joined((part["keys"] for part in parts), _CODE if worded else _KEY).astype(np.int64)
+    n = _joined((part["n"] for part in parts), _N).astype(np.int64)
+    words: tuple[Any, ...] = ()
+    if worded:
+        words, lookup, bases = _common([[tuple(pair) for pair in part["words"]] for part in parts])
+        rows = np.array([len(part["keys"]) for part in parts], np.int64) // _CODE.itemsize
+        keys = lookup[keys + np.repeat(bases, rows)] if len(keys) else keys
+    return Tally(np.repeat(np.arange(len(sizes)), sizes), keys, n, words)
+
+
+def _common(vocabularies: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], Ints, Ints]:
+    """One vocabulary, the numbers in it of all words one after the other, and where each one's begin."""
+    numbers: dict[Any, int] = {}
+    lookup = [numbers.setdefault(word, len(numbers)) for words in vocabularies for word in words]
+    bases = np.cumsum([0, *(len(words) for words in vocabularies)])[:-1]
+    return tuple(numbers), np.array(lookup, np.int64), bases

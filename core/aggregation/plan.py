@@ -1,0 +1,89 @@
+"""Which stored roll-ups and which calls a period is read from: a pure function."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from core.clock import day_bounds
+from core.storage.dirty import WINDOW
+
+Period = tuple[datetime, datetime]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Plan:
+    """Parts that together are the period, none twice: whole local days, quarter hours, and calls."""
+
+    days: list[date] = field(default_factory=list)
+    windows: list[Period] = field(default_factory=list)
+    calls: list[Period] = field(default_factory=list)
+
+
+def plan(
+    period: Period, zone: tzinfo, stale: Collection[datetime], unmerged: Collection[datetime] | None
+) -> Plan:
+    """How to read a half-open period.
+
+    Args:
+        period: start and end.
+        zone: whose days.
+        stale: windows whose stored documents are behind the calls.
+        unmerged: windows that stored days are behind of; None where stored days are of no use.
+    """
+    start, end = period
+    first, last = up(start), down(end)
+    if first >= last:
+        return Plan(calls=[period])
+    result = Plan(calls=[(start, first)] if start < first else [])
+    days = [] if unmerged is None else _whole_days(first, last, zone, {*stale, *unmerged})
+    at = first
+    for day, (begin, over) in days:
+        _add_windows(result, at, begin, stale)
+        result.days.append(day)
+        at = over
+    _add_windows(result, at, last, stale)
+    if last < end:
+        result.calls.append((last, end))
+    return result
+
+
+def up(moment: datetime) -> datetime:
+    """The first start of a quarter hour of UTC at or after the moment."""
+    return _EPOCH - (_EPOCH - moment) // WINDOW * WINDOW
+
+
+def down(moment: datetime) -> datetime:
+    """The last start of a quarter hour of UTC at or before the moment."""
+    return _EPOCH + (moment - _EPOCH) // WINDOW * WINDOW
+
+
+def _whole_days(
+    first: datetime, last: datetime, zone: tzinfo, behind: Collection[datetime]
+) -> list[tuple[date, Period]]:
+    """The local days inside [first, last) whose stored documents hold all there is."""
+    stale = {window.astimezone(zone).date() for window in behind}
+    day, days = first.astimezone(zone).date(), []
+    while (bounds := day_bounds(day, zone))[0] < last:
+        begin, over = bounds
+        # Once there were zones whose days begin within a quarter hour: those are read from calls.
+        whole = first <= begin and over <= last and begin == down(begin) and over == down(over)
+        if whole and day not in stale:
+            days.append((day, bounds))
+        day += timedelta(days=1)
+    return days
+
+
+def _add_windows(result: Plan, start: datetime, end: datetime, stale: Collection[datetime]) -> None:
+    """Read [start, end) from quarter hours, and those that are stale from calls."""
+    at = start
+    for window in sorted(window for window in stale if start <= window < end):
+        if at < window:
+            result.windows.append((at, window))
+        at = window + WINDOW
+        if result.calls and result.calls[-1][1] == window:
+            result.calls[-1] = (result.calls[-1][0], at)
+        else:
+            result.calls.append((window, at))
+    if at < end:
+        result.windows.append((at, end))

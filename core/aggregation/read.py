@@ -1,0 +1,73 @@
+"""Reading the cells of a period: from the stored roll-ups, and from calls what those do not hold yet."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+
+import numpy as np
+from pymongo.database import Database
+
+from core.aggregation.buckets import SECONDS, Bucket
+from core.aggregation.calls import CallFilters, read_calls
+from core.aggregation.cells import DIMENSIONS, SPREADS, Cells
+from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, projection
+from core.aggregation.plan import Period, Plan, plan
+from core.aggregation.refresh import changed_windows, days_key, touched_windows, windows_key
+from core.aggregation.rollup import QUARTER_HOUR, cells_of
+from core.storage import dirty, rollups
+from core.storage.connection import Document
+
+_LATE = timedelta(seconds=5)
+"""A call may become visible so long after the server stamped it; a refresh allows for far more."""
+
+
+def stored_cells(
+    database: Database[Document],
+    period: Period,
+    filters: CallFilters | None,
+    bucket: Bucket,
+    zone: tzinfo,
+    fields: Sequence[str] = SPREADS,
+) -> list[Cells]:
+    """The cells of a half-open period, in parts: of days where ``bucket`` allows, else of quarter hours."""
+    seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
+    how = _plan(database, period, bucket, zone) if seconds == QUARTER_HOUR else Plan(calls=[period])
+    parts = [cells_of(read_calls(database, how.calls, filters), seconds).only(fields)]
+    if how.days:
+        ids = [rollups.day_id(str(zone), day) for day in how.days]
+        parts.append(_cells(database, rollups.DAYS, {"_id": {"$in": ids}}, "start", fields))
+    if how.windows:
+        periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
+        parts.append(_cells(database, rollups.WINDOWS, {"$or": periods}, "_id", fields))
+    return [parts[0], *(_filtered(part, filters) for part in parts[1:])]
+
+
+def _plan(database: Database[Document], period: Period, bucket: Bucket, zone: tzinfo) -> Plan:
+    start, end = period
+    days = days_key(str(zone))
+    until = rollups.until(database, windows_key(), days)
+    if windows_key() not in until:
+        return Plan(calls=[period])
+    near = {"$gte": start - dirty.WINDOW, "$lt": end}
+    stale = touched_windows(database, until[windows_key()] - _LATE, near)
+    marked = database[dirty.COLLECTION].find({"_id": near}, {"_id": 1})
+    stale.update(row["_id"] for row in marked)
+    if bucket in SECONDS or days not in until:
+        return plan(period, zone, stale, None)
+    return plan(period, zone, stale, changed_windows(database, until[days], near))
+
+
+def _cells(
+    database: Database[Document], collection: str, query: Document, start: str, fields: Sequence[str]
+) -> Cells:
+    wanted = {**query, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
+    rows = list(database[collection].find(wanted, projection(fields)).sort("_id", 1))
+    starts: list[datetime] = [row[start] for row in rows]
+    return cells_of_documents(rows, starts, fields)
+
+
+def _filtered(cells: Cells, filters: CallFilters | None) -> Cells:
+    kept = np.ones(len(cells), bool)
+    for name, value in (filters.query() if filters else {}).items():
+        code = cells.words.index(value) if value in cells.words else -1
+        kept &= cells.codes[:, DIMENSIONS.index(name)] == code
+    return cells if kept.all() else cells.take(kept)

@@ -1,0 +1,206 @@
+"""Keeping the roll-ups right: windows that something happened in are recomputed from their calls, whole.
+
+Never incremented: late, repeated, corrected, moved and deleted calls come out right, two processes at once
+do each other no harm, and what a killed one leaves undone is found again by the next.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+import numpy as np
+import pyarrow as pa
+from bson import Timestamp
+from pymongo.database import Database
+
+from core.aggregation.calls import read_calls
+from core.aggregation.cells import Cells
+from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, documents
+from core.aggregation.rollup import QUARTER_HOUR, cells_of
+from core.clock import day_bounds
+from core.settings import get_settings
+from core.storage import dirty, rollups
+from core.storage.connection import Document
+from core.storage.dirty import WINDOW
+
+Progress = Callable[[int, int], object]
+"""Told how many windows are done, and of how many."""
+CALLS_AT_ONCE = 200_000
+WINDOWS_AT_ONCE = 96
+_WINDOWS_AT_FIRST = 8
+_DAYS_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What was recomputed: windows of 15 minutes, their calls, and local days."""
+
+    windows: int
+    calls: int
+    days: list[date]
+
+
+def windows_key() -> str:
+    """Of the state of the quarter hours; another form of documents is another state."""
+    return f"15m:v{SCHEMA_VERSION}"
+
+
+def days_key(zone: str) -> str:
+    """Of the state of a zone's days."""
+    return f"daily:v{SCHEMA_VERSION}:{zone}"
+
+
+def refresh_rollups(database: Database[Document], progress: Progress | None = None) -> Refreshed:
+    """Bring the roll-ups up to date with what was recorded, replaced and deleted since the last time.
+
+    Raises:
+        PyMongoError: the database does not answer; the next refresh does what is left.
+    """
+    now = rollups.server_time(database)
+    since = rollups.until(database, windows_key()).get(windows_key())
+    rows = list(database[dirty.COLLECTION].find())
+    found = touched_windows(database, since - dirty.OVERLAP if since else None)
+    windows = sorted(found.union(row["_id"] for row in rows))
+    calls = _recompute(database, windows, now, progress)
+    days = _merge_changed_days(database)
+    rollups.advance(database, windows_key(), now)
+    _forget(database, rows, now)
+    return Refreshed(len(windows), calls, days)
+
+
+def rebuild_rollups(
+    database: Database[Document], start: datetime, end: datetime, progress: Progress | None = None
+) -> Refreshed:
+    """Recompute all windows that [start, end) touches, and the local days that they lie in."""
+    now = rollups.server_time(database)
+    first, last = dirty.window_of(start), dirty.window_of(end - timedelta(microseconds=1))
+    count = (last - first) // WINDOW + 1
+    windows = [first + number * WINDOW for number in range(count)]
+    calls = _recompute(database, windows, now, progress, only_known=True)
+    there = changed_windows(database, None, {"$gte": first, "$lte": last})
+    return Refreshed(count, calls, _merge_days(database, _days_of(there)))
+
+
+def touched_windows(
+    database: Database[Document], since: datetime | None, start_time: Document | None = None
+) -> set[datetime]:
+    """The windows that calls recorded since fall in; ``start_time`` restricts where they start."""
+    match: Document = {} if since is None else {"recorded_at": {"$gte": Timestamp(since, 0)}}
+    if start_time:
+        match["start_time"] = start_time
+    window = {"$dateTrunc": {"date": "$start_time", "unit": "minute", "binSize": WINDOW.seconds // 60}}
+    pipeline: list[Document] = [{"$match": match}, {"$group": {"_id": window}}]
+    return {row["_id"].astimezone(UTC) for row in database["calls"].aggregate(pipeline)}
+
+
+def _recompute(
+    database: Database[Document],
+    windows: Sequence[datetime],
+    read_at: datetime,
+    progress: Progress | None,
+    *,
+    only_known: bool = False,
+) -> int:
+    """Replace the documents of ascending windows; ``only_known``: make no empty document afresh."""
+    done, total = 0, 0
+    known = _known(database, windows) if only_known else set(windows)
+    for part, calls in _read(database, windows):
+        cells = cells_of(calls)
+        rollups.replace_older(database, rollups.WINDOWS, _window_rows(cells, part, known), read_at)
+        done, total = done + len(part), total + len(calls)
+        if progress:
+            progress(done, len(windows))
+    return total
+
+
+def _read(
+    database: Database[Document], windows: Sequence[datetime]
+) -> Iterator[tuple[Sequence[datetime], pa.Table]]:
+    """The calls of the windows in parts that memory holds, however busy the hours are."""
+    at, size = 0, _WINDOWS_AT_FIRST
+    while at < len(windows):
+        part = windows[at : at + size]
+        calls = read_calls(database, rollups.ranges(part, WINDOW))
+        yield part, calls
+        at += size
+        fitting = size * CALLS_AT_ONCE // max(len(calls), 1)
+        size = max(1, min(4 * size, fitting, WINDOWS_AT_ONCE))
+
+
+def _known(database: Database[Document], windows: Sequence[datetime]) -> set[datetime]:
+    period = {"_id": {"$gte": windows[0], "$lte": windows[-1]}}
+    return {row["_id"].astimezone(UTC) for row in database[rollups.WINDOWS].find(period, {"_id": 1})}
+
+
+def _window_rows(cells: Cells, windows: Iterable[datetime], known: set[datetime]) -> Iterator[Document]:
+    filled = {}
+    for seconds, document in documents(cells):
+        filled[datetime.fromtimestamp(seconds, UTC)] = document
+    for window in windows:
+        if window in filled:
+            yield {"_id": window, **filled[window]}
+        elif window in known:
+            yield {"_id": window, "schema_version": SCHEMA_VERSION, "calls": 0}
+
+
+def _merge_changed_days(database: Database[Document]) -> list[date]:
+    """Merge the days of TIMEZONE with windows that were recomputed since the last time."""
+    settings = get_settings()
+    key, now = days_key(settings.timezone), rollups.server_time(database)
+    changed = changed_windows(database, rollups.until(database, key).get(key))
+    days = _merge_days(database, _days_of(changed))
+    rollups.advance(database, key, now)
+    return days
+
+
+def _days_of(windows: Iterable[datetime]) -> list[date]:
+    zone = get_settings().tz
+    return sorted({window.astimezone(zone).date() for window in windows})
+
+
+def changed_windows(
+    database: Database[Document], since: datetime | None, window: Document | None = None
+) -> set[datetime]:
+    """Windows recomputed after that; ``window`` restricts which."""
+    query: Document = {} if since is None else {"read_at": {"$gt": since}}
+    if window:
+        query["_id"] = window
+    return {row["_id"].astimezone(UTC) for row in database[rollups.WINDOWS].find(query, {"_id": 1})}
+
+
+def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date]:
+    """Make the documents of these days of TIMEZONE from their windows'."""
+    settings = get_settings()
+    now = rollups.server_time(database)
+    for at in range(0, len(days), _DAYS_AT_ONCE):
+        part = days[at : at + _DAYS_AT_ONCE]
+        rows = [_day_row(database, settings.timezone, settings.tz, day) for day in part]
+        rollups.replace_older(database, rollups.DAYS, rows, now)
+    return list(days)
+
+
+def _day_row(database: Database[Document], zone: str, tz: tzinfo, day: date) -> Document:
+    start, end = day_bounds(day, tz)
+    query = {"_id": {"$gte": start, "$lt": end}, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
+    rows = list(database[rollups.WINDOWS].find(query).sort("_id", 1))
+    head = {"_id": rollups.day_id(zone, day), "start": start, "zone": zone, "date": str(day)}
+    if not rows:
+        return {**head, "schema_version": SCHEMA_VERSION, "calls": 0}
+    ((_, document),) = documents(day_cells(cells_of_documents(rows, [row["_id"] for row in rows]), start))
+    return {**head, **document}
+
+
+def day_cells(cells: Cells, start: datetime) -> Cells:
+    """The cells of a day's windows as those of the day that begins at ``start``."""
+    first = int(start.timestamp())
+    slots = cells.tallies["slots"]
+    later = (cells.time[slots.cell] - first) // QUARTER_HOUR
+    return cells.with_tally("slots", slots.shifted(later)).merged(np.full(len(cells), first, np.int64))
+
+
+def _forget(database: Database[Document], rows: Sequence[Document], now: datetime) -> None:
+    """Remove the dirty rows that were read, unless marked again; a young one's change may still come."""
+    old = Timestamp(now - dirty.OVERLAP, 0)
+    done = [row for row in rows if row["marked_at"] < old]
+    for row in done:
+        database[dirty.COLLECTION].delete_one({"_id": row["_id"], "marked_at": row["marked_at"]})

@@ -1,0 +1,146 @@
+"""Tables of a whole period, made from a cube by pure functions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from core.aggregation import sketch
+from core.aggregation.cells import COMPONENTS, SENTIMENT, Ints, Tally
+from core.aggregation.cube import Cube
+from core.aggregation.definitions import PERCENTILES, SENTIMENT_EDGES
+from core.aggregation.intervals import wilson
+from core.aggregation.rollup import ATTEMPT_STAGES, MOST_ATTEMPTS
+from core.aggregation.series import RATES, Dimension, percentile_table, rate_counts
+
+FUNNEL = ("dialled", "answered", "engaged", "qualified", "handed_off")
+_NICE_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
+_NICE_MS = tuple(nice * 10**power for power in range(6) for nice in (1, 2, 5))
+_MOST_BINS = 40
+
+
+def _whole(cube: Cube) -> Ints:
+    """Every cell in one group."""
+    return np.zeros(len(cube.cells), np.int64)
+
+
+def breakdown(cube: Cube, by: Dimension, fields: Sequence[str] = ()) -> pd.DataFrame:
+    """A row for each value, most calls first: the counts of ``rate_counts``, share of all calls, the rates.
+
+    Each rate comes with the ends of its 95 % Wilson interval (``answer_rate_low``, ``answer_rate_high``),
+    each field with its coverage, mean and percentiles (``asr_latency_ms_p95``).
+    """
+    names, number = cube.values(by)
+    frame = rate_counts(cube, number, len(names)).set_index(pd.Index(names, name=by))
+    frame["share"] = frame["n"] / (cube.total or np.nan)
+    for name, (part, whole) in RATES.items():
+        frame[name] = frame[part] / frame[whole].replace(0, np.nan)
+        frame[f"{name}_low"], frame[f"{name}_high"] = wilson(frame[part], frame[whole])
+    for field in fields:
+        table = percentile_table(cube, field, number, len(names)).set_index(frame.index)
+        frame[f"{field}_coverage"] = table["n"] / frame["n"]
+        for column in ("mean", *PERCENTILES, "max"):
+            frame[f"{field}_{column}"] = table[column]
+    return frame
+
+
+def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
+    """Outbound calls that came as far as each stage of FUNNEL; a row for each value, or one in all.
+
+    ``with_turns``: answered calls of which it is known who spoke; only they can count as engaged.
+    """
+    names, number = cube.values(by) if by else (["all"], _whole(cube))
+    outbound = np.where(cube.is_("direction", "outbound"), number, -1)
+    kept, size = outbound >= 0, len(names)
+    answered = 1 - cube.is_("status", "no_answer")
+    stages = {
+        "dialled": cube.count("calls"),
+        "answered": cube.count("calls") * answered,
+        "engaged": cube.count("engaged") * answered,
+        "qualified": cube.count("qualified"),
+        "handed_off": cube.count("handoffs"),
+        "with_turns": cube.count("with_turns") * answered,
+    }
+    sums = {name: np.bincount(outbound[kept], n[kept], size).astype(int) for name, n in stages.items()}
+    return pd.DataFrame(sums, index=pd.Index(names, name=by))
+
+
+def attempts(cube: Cube) -> pd.DataFrame:
+    """The funnel of outbound calls by attempt, 1 to 5 and more; calls without an attempt are left out."""
+    outbound = np.where(cube.is_("direction", "outbound"), 0, -1)
+    answered = np.where(cube.is_("status", "no_answer"), -1, outbound)
+    stages, rows = len(ATTEMPT_STAGES), MOST_ATTEMPTS + 1
+    tally = cube.cells.tallies["attempts"]
+    of_outbound, of_answered = (
+        tally.regroup(group).table(1, rows * stages).reshape(rows, stages)[1:]
+        for group in (outbound, answered)
+    )
+    index = pd.Index([*map(str, range(1, MOST_ATTEMPTS)), f"{MOST_ATTEMPTS}+"], name="attempt")
+    columns = [of_outbound[:, 0], of_answered[:, 0], of_answered[:, 1], of_outbound[:, 2], of_outbound[:, 3]]
+    return pd.DataFrame(dict(zip(FUNNEL, columns, strict=True)), index=index)
+
+
+def costs(cube: Cube, by: Dimension) -> pd.DataFrame:
+    """Rupees by value: each component, total, per call (that carries a cost), qualified lead and handoff."""
+    names, number = cube.values(by)
+    size = len(names)
+    frame = pd.DataFrame(
+        {
+            name: np.bincount(number, cube.cells.costs[:, column], size)
+            for column, name in enumerate(COMPONENTS)
+        },
+        index=pd.Index(names, name=by),
+    )
+    frame["total"] = frame.sum(axis=1)
+    frame["n"] = np.bincount(number, cube.count("with_cost"), size).astype(int)
+    for name, of in (
+        ("per_call", "with_cost"),
+        ("per_qualified_lead", "qualified"),
+        ("per_handoff", "handoffs"),
+    ):
+        whole = np.bincount(number, cube.count(of), size)
+        frame[name] = frame["total"] / np.where((whole > 0) & (frame["n"] > 0), whole, np.nan)
+    return frame
+
+
+def errors(cube: Cube) -> pd.DataFrame:
+    """Errors by type and fault ('' where unknown), most first; a call may have several."""
+    return _pairs(cube.cells.tallies["errors"], ("type", "fault"))
+
+
+def ends(cube: Cube) -> pd.DataFrame:
+    """Calls by end_reason and fault, most first; calls that carry neither are left out."""
+    return _pairs(cube.cells.tallies["ends"], ("end_reason", "fault"))
+
+
+def _pairs(tally: Tally, names: tuple[str, str]) -> pd.DataFrame:
+    n = np.bincount(tally.key, tally.n, len(tally.words)).astype(int)
+    rows = [(first or "", second or "", int(n[key])) for key, (first, second) in enumerate(tally.words)]
+    frame = pd.DataFrame([row for row in rows if row[2]], columns=[*names, "n"])
+    return frame.sort_values(["n", *names], ascending=[False, True, True], ignore_index=True)
+
+
+def histogram(cube: Cube, field: str) -> pd.DataFrame:
+    """Calls by a field's value: start and end of each bin, and n, from the sketch (values within 1 %).
+
+    Bins are equally wide, at most 40 up to the 99th percentile; the last one holds all greater values.
+    """
+    spread = percentile_table(cube, field, _whole(cube), 1).iloc[0]
+    if not spread["n"]:
+        return pd.DataFrame({"start": [], "end": [], "n": []})
+    nice = _NICE_MS if field.endswith("_ms") else _NICE_SECONDS
+    width = next((width for width in nice if spread["p99"] / width <= _MOST_BINS), spread["p99"] / _MOST_BINS)
+    last = int(spread["p99"] // width)
+    counts = cube.distribution(field, _whole(cube), 1)[0]
+    values = sketch.estimates().clip(cube.cells.spreads[field][:, 1].min(), spread["max"])
+    n = np.bincount(np.minimum(values // width, last).astype(int), counts, last + 1).astype(int)
+    starts = np.arange(last + 1) * width
+    ends_ = np.append(starts[1:], max(spread["max"], starts[-1] + width))
+    return pd.DataFrame({"start": starts, "end": ends_, "n": n})
+
+
+def sentiment_histogram(cube: Cube) -> pd.DataFrame:
+    """Calls by sentiment score from -1 to 1: start and end of each bin of 0.05, and n."""
+    tally = cube.cells.tallies[SENTIMENT]
+    n = np.bincount(tally.key, tally.n, len(SENTIMENT_EDGES) - 1).astype(int)
+    return pd.DataFrame({"start": SENTIMENT_EDGES[:-1], "end": SENTIMENT_EDGES[1:], "n": n})

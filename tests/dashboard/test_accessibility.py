@@ -1,0 +1,59 @@
+"""Everybody can use it: what axe-core finds on each page, and what the keyboard reaches."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.dashboard.browser import opened
+
+pytestmark = pytest.mark.full
+NOT_OURS = {
+    # The sparkline that Streamlit draws in its metrics; the figure itself is text beside it.
+    ("svg-img-alt", "metric_chart_"),
+}
+_NAME = """() => {
+  const focused = document.activeElement;
+  return focused === document.body ? "" : (focused.getAttribute("aria-label") || focused.innerText).trim();
+}"""
+
+
+def _faults(page: Page) -> list[str]:
+    return [
+        f"{violation['id']}: {node['html'][:300]}"
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+        if not any(violation["id"] == rule and mark in node["html"] for rule, mark in NOT_OURS)
+    ]
+
+
+def _open_each(page: Page) -> list[str]:
+    page.wait_for_selector("[data-testid=stMain] h1")
+    links = page.locator("[data-testid=stSidebarNav] a")
+    return [str(links.nth(number).get_attribute("href")) for number in range(links.count())]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_axe_finds_no_fault_of_ours(address: str, browser: Browser, width: int, scheme: str) -> None:
+    with opened(browser, address) as page:
+        pages = _open_each(page)
+    faults = {}
+    for path in pages:
+        with opened(browser, path, width=width, scheme=scheme) as page:
+            page.wait_for_selector("[data-testid=stMain] h1")
+            page.wait_for_load_state("networkidle")
+            page.wait_for_selector("[data-testid=stSkeleton]", state="detached")
+            if found := _faults(page):
+                faults[path] = found
+    assert len(pages) >= 2
+    assert faults == {}
+
+
+def test_the_keyboard_reaches_pages_filters_and_tables(address: str, browser: Browser) -> None:
+    with opened(browser, f"{address}/analytics") as page:
+        page.wait_for_selector(".st-key-chart-hours .main-svg")
+        reached = set()
+        for _ in range(90):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate(_NAME))
+    wanted = {"Overview", "Analytics", "24h", "Direction", "Language", "Pause", "Table"}
+    assert {name for name in wanted if not any(name in text for text in reached)} == set()
