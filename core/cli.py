@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from io import TextIOWrapper
 from pathlib import Path
@@ -150,6 +152,34 @@ def test_alert() -> None:
 
 
 @app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="New folder to save the store to", show_default=False)],
+) -> None:
+    """Save the whole store: database, archive and spool. Agents may go on recording."""
+    from core.storage.backup import back_up  # noqa: PLC0415 (see above)
+
+    check_reachable()
+    with progress_bar() as progress:
+        manifest = back_up(get_sync_database(), get_settings().data_dir, folder, progress)
+    typer.echo(f"Saved {manifest.documents:,} documents and {len(manifest.files):,} files to {folder}")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="Folder that backup wrote", show_default=False)],
+    replace: Annotated[bool, typer.Option("--replace", help="Delete what the store holds first")] = False,
+) -> None:
+    """Bring a backup back into an empty store. Stop agents and scheduler first."""
+    from core.storage.restore import restore as bring_back  # noqa: PLC0415 (see above)
+
+    check_reachable()
+    data_dir = get_settings().data_dir
+    with progress_bar() as progress:
+        manifest = bring_back(get_sync_database(), data_dir, folder, progress, replace=replace)
+    typer.echo(f"Restored {manifest.documents:,} documents and {len(manifest.files):,} files")
+
+
+@app.command()
 def api() -> None:
     """Serve the REST API on API_HOST:API_PORT (127.0.0.1:8000)."""
     from core.api.app import serve  # noqa: PLC0415 (see above)
@@ -191,6 +221,14 @@ def main() -> int:
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 0
     return 0
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on the terminal for work that says what it does, how much is done, and of how much."""
+    with Progress(*Progress.get_default_columns(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
 def _fail(text: str) -> int:
