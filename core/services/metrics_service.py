@@ -1,23 +1,31 @@
 """Recording calls and making their daily figures: what the agent and the scheduler call."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
-from typing import Self
+from typing import Any, Self
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.clock import parse_date
-from core.models.metrics import CallMetrics, DailyMetrics
-from core.storage.connection import Document, blocking, database_for_loop
-from core.storage.recorder import record
+from core.models.metrics import CallMetrics, DailyMetrics, Direction, ServiceSample, TurnMetrics
+from core.storage.active import BEAT_SECONDS, ActiveCall, alive, ended, started
+from core.storage.connection import Document, blocking
+from core.storage.recorder import record, signal_active
 from core.storage.replay import replay
+from core.storage.services import writer
 
 
 class MetricsService:
     """Records calls and aggregates them.
 
     ``db`` is a PyMongo ``AsyncDatabase``, or nothing: the configured one. One service may be used in
-    several event loops, one after the other.
+    several event loops, one after the other, and by many tasks at once. ``async with`` is not needed; it
+    writes on leaving what is otherwise written within seconds. Code without an event loop uses
+    :class:`core.services.sync_metrics_service.SyncMetricsService`.
+
+    What records raises nothing for reasons of the store and waits RECORD_WAIT_SECONDS (2) for it at most.
     """
 
     def __init__(self, db: AsyncDatabase[Document] | None = None) -> None:
@@ -27,19 +35,70 @@ class MetricsService:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        return None
-
-    @property
-    def _database(self) -> AsyncDatabase[Document]:
-        return database_for_loop(self._db)
+        await asyncio.to_thread(writer.flush)
 
     async def record_call_metrics(self, call: CallMetrics) -> None:
         """Store one call; returns when it is durable. The same call_id again replaces it.
 
-        Raises nothing for reasons of the store: what it does not take within RECORD_WAIT_SECONDS (2) is on
-        this machine's disk when this returns, and is stored once the database is back.
+        What the database does not take within RECORD_WAIT_SECONDS is on this machine's disk when this
+        returns, and is stored once the database is back.
         """
         await record(self._db, call)
+
+    async def record_turn(self, turn: TurnMetrics) -> None:
+        """Store one exchange of a call, as durable as a call. The same turn of the call again replaces it."""
+        await record(self._db, turn)
+
+    def record_service_call(self, sample: ServiceSample) -> None:
+        """Count one request to the agent's API or to a service it uses; a plain call, some microseconds.
+
+        Requests are summed per minute in this process and written every 10 s, and when it ends; kill -9
+        loses the last ones.
+        """
+        writer.add(self._db, sample)
+
+    async def call_started(
+        self,
+        call_id: str,
+        *,
+        lead_id: str | None = None,
+        direction: Direction | str | None = None,
+        language: str = "unknown",
+        campaign: str | None = None,
+    ) -> None:
+        """Count a call as going on, until ``call_ended`` or until 90 s pass without a ``call_heartbeat``."""
+        about = {"lead_id": lead_id, "direction": direction, "language": language, "campaign": campaign}
+        call = ActiveCall.model_validate({"call_id": call_id, **about})
+        await signal_active(self._db, started(call))
+
+    async def call_heartbeat(self, call_id: str) -> None:
+        """Say that a call is still going on; every 30 s is good."""
+        await signal_active(self._db, alive(call_id))
+
+    async def call_ended(self, call_id: str) -> None:
+        """Count a call as going on no longer."""
+        await signal_active(self._db, ended(call_id))
+
+    @asynccontextmanager
+    async def active_call(self, call_id: str, **about: Any) -> AsyncIterator[None]:  # noqa: ANN401
+        """Count a call as going on while the block runs, its signs of life included.
+
+        Args:
+            call_id: the call.
+            about: as for ``call_started``.
+        """
+        await self.call_started(call_id, **about)
+        beating = asyncio.create_task(self._beat(call_id))
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await self.call_ended(call_id)
+
+    async def _beat(self, call_id: str) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            await self.call_heartbeat(call_id)
 
     async def aggregate_daily_metrics(self, day: date | str) -> DailyMetrics:
         """Compute and store the figures of one local day (TIMEZONE).
@@ -61,5 +120,8 @@ class MetricsService:
         """Bring roll-ups and daily figures up to date with what was recorded since; the days that changed."""
         from core.aggregation.daily import refresh_days  # noqa: PLC0415 (see above)
 
-        await replay(self._database)
-        return await asyncio.to_thread(lambda: refresh_days(blocking(self._db)))
+        def refresh() -> list[date]:
+            replay(blocking(self._db))
+            return refresh_days(blocking(self._db))
+
+        return await asyncio.to_thread(refresh)

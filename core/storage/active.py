@@ -5,10 +5,8 @@ never spooled: what was going on a minute ago says nothing now.
 """
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from core.models.metrics import Direction, Language
@@ -41,28 +39,25 @@ class ActiveCall(BaseModel):
     seen_at: datetime | None = None
 
 
-async def start(database: AsyncDatabase[Document], call: ActiveCall) -> None:
+Change = tuple[Document, Document]
+"""Which row, and what becomes of it; to be upserted."""
+
+
+def started(call: ActiveCall) -> Change:
     """Count a call from now on."""
-    fields: dict[str, Any] = {
-        "ended": False,
-        **call.model_dump(exclude_none=True, exclude={"call_id", "started_at", "seen_at"}),
-    }
+    fields = call.model_dump(exclude_none=True, exclude={"call_id", "started_at", "seen_at"})
     now = {"seen_at": True, "started_at": True}
-    await database[COLLECTION].update_one(
-        {"_id": call.call_id}, {"$set": fields, "$currentDate": now}, upsert=True
-    )
+    return {"_id": call.call_id}, {"$set": {"ended": False, **fields}, "$currentDate": now}
 
 
-async def beat(database: AsyncDatabase[Document], call_id: str) -> None:
-    """Give a sign of life; one that comes late does not bring an ended call back."""
-    change: Document = {"$currentDate": {"seen_at": True}, "$setOnInsert": {"ended": False}}
-    await database[COLLECTION].update_one({"_id": call_id}, change, upsert=True)
+def alive(call_id: str) -> Change:
+    """A sign of life; one that comes late does not bring an ended call back."""
+    return {"_id": call_id}, {"$currentDate": {"seen_at": True}, "$setOnInsert": {"ended": False}}
 
 
-async def end(database: AsyncDatabase[Document], call_id: str) -> None:
+def ended(call_id: str) -> Change:
     """Count a call no longer."""
-    change: Document = {"$set": {"ended": True}, "$currentDate": {"seen_at": True}}
-    await database[COLLECTION].update_one({"_id": call_id}, change, upsert=True)
+    return {"_id": call_id}, {"$set": {"ended": True}, "$currentDate": {"seen_at": True}}
 
 
 def count_active(database: Database[Document], direction: str | None = None) -> int:

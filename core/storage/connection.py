@@ -1,9 +1,10 @@
 """Connections to the configured store: MONGODB_URI, or the embedded server when it is unset."""
 
 import asyncio
+import atexit
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,8 +116,20 @@ def get_database() -> AsyncDatabase[Document]:
     except RuntimeError:
         return _new_async_client()[get_settings().mongodb_database]
     if loop not in _by_loop:
+        for closed in [other for other in _by_loop if other.is_closed()]:
+            del _by_loop[closed]  # its client refers to it, so it would never go by itself
         _by_loop[loop] = _new_async_client()
     return _by_loop[loop][get_settings().mongodb_database]
+
+
+OURS = 0
+
+
+def store_key(database: AsyncDatabase[Document] | None) -> tuple[int, str]:
+    """The same for all that leads to the same database: OURS for None and every client that we made."""
+    if database is None:
+        return OURS, get_settings().mongodb_database
+    return (OURS if database.client in _ours else id(database.client)), database.name
 
 
 def client_of_loop() -> AsyncMongoClient[Document] | None:
@@ -198,8 +211,19 @@ async def close_connections() -> None:
         await client.close()
 
 
+_before_close: list[Callable[[], object]] = []
+
+
+def before_close(action: Callable[[], object]) -> None:
+    """Have something done before this process's clients are closed, and at its end at the latest."""
+    _before_close.append(action)
+    atexit.register(action)
+
+
 def close_all(*, wait_seconds: float = 0) -> None:
     """Close this process's own clients and give up its share in the embedded server."""
+    for action in _before_close:
+        action()
     _sync_client.cache_clear()
     with contextlib.suppress(PyMongoError):
         release_embedded(wait_seconds=wait_seconds)

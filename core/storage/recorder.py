@@ -9,18 +9,20 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from typing import cast
-from weakref import WeakKeyDictionary
 
+import pymongo
 from pydantic import BaseModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.logging_config import get_logger
 from core.settings import get_settings
-from core.storage.connection import Document, client_of_loop, open_database
+from core.storage.active import COLLECTION as ACTIVE
+from core.storage.active import Change
+from core.storage.connection import OURS, Document, blocking, client_of_loop, open_database, store_key
 from core.storage.records import Record
-from core.storage.replay import replay
-from core.storage.spool import Spool, bury_record, on_disk, spool_records
-from core.storage.write import MAX_BATCH, Refusal, Result, write_async
+from core.storage.replay import RETRY_SECONDS, Replayer
+from core.storage.spool import Spool, bury_record, on_disk, on_thread, spool_records
+from core.storage.write import MAX_BATCH, Refusal, Result, write, write_async
 
 WRITERS = 2
 """Bulk writes under way at once: one is prepared while the database makes the other durable."""
@@ -46,15 +48,20 @@ class _Health:
     def failed(cls) -> None:
         cls.rest_until = time.monotonic() + REST_SECONDS
 
+    @classmethod
+    def answers(cls) -> None:
+        cls.rest_until = 0.0
+
+
+replayer = Replayer(on_success=_Health.answers)
+
 
 class Recorder:
     """The group commits of one event loop: while bulk writes are under way, the next one's records gather."""
 
-    def __init__(self, database: AsyncDatabase[Document], given: AsyncDatabase[Document] | None) -> None:
+    def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
         self.client = database.client
-        self._given = given  # kept, so that no other client gets its id
-        self.foreign = database is given
         self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
         self._writers: set[asyncio.Task[None]] = set()
         self._under_way = 0
@@ -105,36 +112,17 @@ class Recorder:
                 results = await write_async(self._database, records)
         except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
             _Health.failed()
-            await self._spool(
-                records, "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
-            )
+            await self._spool(records, _reason(error))
             return
-        await self._keep_refused(records, results)
-        if time.monotonic() >= _Health.next_look:
-            _Health.next_look = time.monotonic() + 1
-            if Spool().has_waiting():
-                replay_later(self._database, 0)
-
-    async def _keep_refused(self, records: Sequence[Record], results: Sequence[Result]) -> None:
-        later = []
-        for record_, result in zip(records, results, strict=True):
-            if isinstance(result, Refusal):
-                if result.for_good:
-                    await on_disk(bury_record, record_, result.reason)
-                else:
-                    later.append(record_)
-                    reason = result.reason
-        if later:
-            await self._spool(later, reason)
+        if any(isinstance(result, Refusal) for result in results):
+            await on_disk(_keep_refused, self._database, records, results)
+        _look_for_spooled(self._database)
 
     async def _spool(self, records: list[Record], reason: str) -> None:
-        await on_disk(spool_records, records, reason)
-        replay_later(self._database, REST_SECONDS)
+        await on_disk(_spool, self._database, records, reason)
 
 
-_Key = str | tuple[int, str]
-_recorders: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, Recorder]] = WeakKeyDictionary()
-_replays: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
+_recorders: dict[asyncio.AbstractEventLoop, dict[tuple[int, str], Recorder]] = {}
 
 
 async def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> None:
@@ -149,14 +137,11 @@ async def record(database: AsyncDatabase[Document] | None, content: BaseModel) -
 
 def _recorder(database: AsyncDatabase[Document] | None) -> Recorder | None:
     """The recorder of the running loop and a database, unless its client was closed."""
-    recorder = _recorders.get(asyncio.get_running_loop(), {}).get(_key(database))
-    return recorder if recorder and (recorder.foreign or recorder.client is client_of_loop()) else None
-
-
-def _key(database: AsyncDatabase[Document] | None) -> _Key:
-    if database is None:
-        return get_settings().mongodb_database
-    return id(database.client), database.name
+    key = store_key(database)
+    recorder = _recorders.get(asyncio.get_running_loop(), {}).get(key)
+    if recorder is None or (key[0] == OURS and recorder.client is not client_of_loop()):
+        return None
+    return recorder
 
 
 async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
@@ -171,10 +156,94 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
         logger.warning("The database cannot be opened", extra={"reason": str(error) or type(error).__name__})
         return None
     await on_disk(_prepare_count)
+    for closed in [loop for loop in _recorders if loop.is_closed()]:
+        del _recorders[closed]
     recorders = _recorders.setdefault(asyncio.get_running_loop(), {})
     if (recorder := _recorder(database)) is None:
-        recorder = recorders[_key(database)] = Recorder(opened, database)
+        recorder = recorders[store_key(database)] = Recorder(opened)
     return recorder
+
+
+async def signal_active(database: AsyncDatabase[Document] | None, change: Change) -> None:
+    """Note that a call began, goes on or ended; where the database is away it is forgotten."""
+    if _Health.rests():
+        return
+    try:
+        async with asyncio.timeout(get_settings().record_wait_seconds):
+            opened = await open_database(database)
+            await opened[ACTIVE].update_one(*change, upsert=True)
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _not_signalled(error)
+
+
+def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Change) -> None:
+    """The same as :func:`signal_active` for code without an event loop."""
+    if _Health.rests():
+        return
+    wait = get_settings().record_wait_seconds
+    try:
+        opened = on_thread(blocking, database).result(wait)
+        with pymongo.timeout(wait):
+            opened[ACTIVE].update_one(*change, upsert=True)
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _not_signalled(error)
+
+
+def _not_signalled(error: Exception) -> None:
+    _Health.failed()
+    logger.warning("Active calls are not counted: the database is away", extra={"reason": _reason(error)})
+
+
+def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> None:
+    """The same as :func:`record` for code without an event loop."""
+    records = [Record.now(content) for content in contents]
+    if _Health.rests():
+        _spool(database, records, "the database is away")
+        return
+    wait = get_settings().record_wait_seconds
+    try:
+        # Another thread, for that the embedded server may have to start: that takes as long as it takes.
+        opened = on_thread(blocking, database).result(wait)
+        with pymongo.timeout(wait):
+            results = write(opened, records)
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _Health.failed()
+        _spool(database, records, _reason(error))
+    else:
+        _keep_refused(database, records, results)
+        _look_for_spooled(database)
+
+
+def _keep_refused(
+    database: AsyncDatabase[Document] | None, records: Sequence[Record], results: Sequence[Result]
+) -> None:
+    later, reason = [], ""
+    for record_, result in zip(records, results, strict=True):
+        if isinstance(result, Refusal):
+            if result.for_good:
+                bury_record(record_, result.reason)
+            else:
+                later.append(record_)
+                reason = result.reason
+    if later:
+        _spool(database, later, reason)
+
+
+def _spool(database: AsyncDatabase[Document] | None, records: Sequence[Record], reason: str) -> None:
+    spool_records(records, reason)
+    replayer.start(lambda: blocking(database), delay=RETRY_SECONDS)
+
+
+def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
+    """Once a second, now that the database answers: what waits in the spool is replayed beside the caller."""
+    if time.monotonic() >= _Health.next_look:
+        _Health.next_look = time.monotonic() + 1
+        if Spool().has_waiting():
+            replayer.start(lambda: blocking(database))
+
+
+def _reason(error: Exception) -> str:
+    return "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
 
 
 def _prepare_count() -> None:
@@ -182,24 +251,3 @@ def _prepare_count() -> None:
         Spool().prepare_count()
     except OSError as error:
         logger.error("The spool cannot be written", extra={"reason": error.strerror})  # noqa: TRY400
-
-
-def replay_later(database: AsyncDatabase[Document], delay: float) -> None:
-    """Replay the spool beside the caller, from ``delay`` seconds on, until it is empty."""
-    loop = asyncio.get_running_loop()
-    if loop not in _replays:
-        _replays[loop] = task = asyncio.create_task(_replay_until_empty(database, delay))
-        task.add_done_callback(lambda task: _replays.pop(task.get_loop(), None))
-
-
-async def _replay_until_empty(database: AsyncDatabase[Document], delay: float) -> None:
-    while True:
-        await asyncio.sleep(delay)
-        try:
-            if await replay(database):
-                _Health.rest_until = 0
-            if not Spool().has_waiting():
-                return
-        except Exception as error:  # noqa: BLE001 (whatever it is, the next try may find it gone)
-            logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
-        delay = REST_SECONDS

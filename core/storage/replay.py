@@ -1,34 +1,37 @@
 """Replaying the spool: from this machine's disk to the database, by whichever process comes first."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pymongo.asynchronous.database import AsyncDatabase
+import pymongo
+from pymongo.database import Database
 
 from core.logging_config import get_logger
 from core.storage.connection import Document
 from core.storage.records import Record
-from core.storage.spool import Spool, bury_record, on_disk, records_in
-from core.storage.write import MAX_BATCH, Refusal, Result, write_async
+from core.storage.spool import Spool, bury_record, records_in
+from core.storage.write import MAX_BATCH, Refusal, Result, write
 
 BATCH_SECONDS = 30.0
 """Longest that the database may take for one batch."""
+RETRY_SECONDS = 5.0
+"""How long a process waits before it tries again to replay what it spooled."""
 logger = get_logger("database")
 
 
-async def replay(database: AsyncDatabase[Document]) -> int:
+def replay(database: Database[Document]) -> int:
     """Write what was spooled to the database, the oldest first; how many records it took.
 
     Nothing where another process is at it.
 
     Raises:
-        PyMongoError, TimeoutError: the database does not answer; what is left stays for the next time.
+        PyMongoError: the database does not answer; what is left stays for the next time.
     """
     spool, stored = Spool(), 0
     with spool.replaying() as ours:
-        for files in _batches(await on_disk(spool.waiting)) if ours else ():
-            stored += await _replay_files(database, spool, files)
+        for files in _batches(spool.waiting()) if ours else ():
+            stored += _replay_files(database, spool, files)
     if stored:
         logger.info("Spooled records stored", extra={"records": stored})
     return stored
@@ -47,27 +50,25 @@ def _batches(files: list[Path]) -> Iterator[list[Path]]:
         yield batch
 
 
-async def _replay_files(database: AsyncDatabase[Document], spool: Spool, files: list[Path]) -> int:
-    read = await on_disk(_readable, spool, files)
+def _replay_files(database: Database[Document], spool: Spool, files: list[Path]) -> int:
+    read = list(_readable(spool, files))
     records = [record for _, some in read for record in some]
-    async with asyncio.timeout(BATCH_SECONDS):
-        results = await write_async(database, records)
-    by_record = iter(zip(records, results, strict=True))
+    with pymongo.timeout(BATCH_SECONDS):
+        results = write(database, records)
+    pairs = iter(zip(records, results, strict=True))
     for file, some in read:
-        await on_disk(_settle, file, [next(by_record) for _ in some])
+        _settle(file, [next(pairs) for _ in some])
     return sum(not isinstance(result, Refusal) for result in results)
 
 
-def _readable(spool: Spool, files: Sequence[Path]) -> list[tuple[Path, list[Record]]]:
-    read = []
+def _readable(spool: Spool, files: Sequence[Path]) -> Iterator[tuple[Path, list[Record]]]:
     for file in files:
         try:
-            read.append((file, spool.read(file)))
+            yield file, spool.read(file)
         except FileNotFoundError:
             continue  # another process replayed it
         except OSError as error:
             logger.warning("Spool file not readable", extra={"file": str(file), "reason": error.strerror})
-    return read
 
 
 def _settle(file: Path, pairs: Sequence[tuple[Record, Result]]) -> None:
@@ -77,3 +78,46 @@ def _settle(file: Path, pairs: Sequence[tuple[Record, Result]]) -> None:
             bury_record(record, result.reason)
     if not any(isinstance(result, Refusal) and not result.for_good for _, result in pairs):
         file.unlink(missing_ok=True)
+
+
+class Replayer:
+    """One thread of this process that replays, beside whoever records, until the spool is empty."""
+
+    def __init__(self, on_success: Callable[[], None]) -> None:
+        self._on_success = on_success
+        self._guard = threading.Lock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self, database: Callable[[], Database[Document]], delay: float = 0) -> None:
+        """Replay to this database from ``delay`` seconds on; a thread that waits stops waiting."""
+        with self._guard:
+            self._database = database
+            if delay == 0:
+                self._wake.set()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._run, args=(delay,), name="spool-replay", daemon=True
+                )
+                self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until there is nothing more to replay."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
+    def _run(self, delay: float) -> None:
+        while True:
+            self._wake.wait(delay)
+            self._wake.clear()
+            try:
+                if replay(self._database()):
+                    self._on_success()
+            except Exception as error:  # noqa: BLE001 (whatever it is, the next try may find it gone)
+                logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
+            with self._guard:
+                if not Spool().has_waiting():
+                    self._thread = None
+                    return
+            delay = RETRY_SECONDS

@@ -9,12 +9,23 @@ import math
 import os
 import platform
 import threading
+import time
 import uuid
 from collections import Counter
 from datetime import datetime, timedelta
 
+from pymongo.asynchronous.database import AsyncDatabase
+
 from core.clock import utc_now
+from core.logging_config import get_logger
 from core.models.metrics import ServiceMinute, ServiceSample
+from core.storage.connection import Document, before_close, store_key
+from core.storage.recorder import record_blocking
+from core.storage.write import MAX_BATCH
+
+logger = get_logger("database")
+FLUSH_SECONDS = 10.0
+"""How often the sums of the minutes under way are written."""
 
 _LN_GAMMA = math.log(1.01 / 0.99)
 _LEAST, _MOST = 1e-6, 1e7
@@ -116,3 +127,45 @@ class ServiceMinutes:
             max_ms=cell.max_ms,
             buckets=dict(cell.buckets),
         )
+
+
+class ServiceWriter:
+    """Writes this process's minutes every few seconds, beside it, and what is left when it ends."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[tuple[int, str], tuple[AsyncDatabase[Document] | None, ServiceMinutes]] = {}
+        self._guard = threading.Lock()
+        self._pid = 0
+
+    def add(self, database: AsyncDatabase[Document] | None, sample: ServiceSample) -> None:
+        """Add one request to what is written to a database; None is the configured one."""
+        key = store_key(database)
+        if key not in self._minutes or self._pid != os.getpid():
+            self._open(key, database)
+        self._minutes[key][1].add(sample)
+
+    def flush(self) -> None:
+        """Write what changed; what the database does not take goes to the spool."""
+        for database, minutes in list(self._minutes.values()):
+            changed = minutes.take()
+            for start in range(0, len(changed), MAX_BATCH):
+                record_blocking(database, changed[start : start + MAX_BATCH])
+
+    def _open(self, key: tuple[int, str], database: AsyncDatabase[Document] | None) -> None:
+        with self._guard:
+            self._minutes.setdefault(key, (database, ServiceMinutes()))
+            if self._pid != os.getpid():  # the thread of a forked child is its parent's
+                threading.Thread(target=self._run, name="service-minutes", daemon=True).start()
+                self._pid = os.getpid()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(FLUSH_SECONDS)
+            try:
+                self.flush()
+            except Exception as error:  # noqa: BLE001 (what is lost now must not end the thread)
+                logger.error("Service minutes not written", extra={"reason": type(error).__name__})  # noqa: TRY400
+
+
+writer = ServiceWriter()
+before_close(writer.flush)

@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ logger = get_logger("database")
 T = TypeVar("T")
 P = ParamSpec("P")
 # Its own: the default one may be full of the agent's work just when the disk has to be written.
-_disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spool")
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="spool")
 STALE_DRAFT_SECONDS = 3_600.0
 _COUNT_DIGITS = 20
 
@@ -158,13 +158,19 @@ class Spool:
                     draft.unlink()
 
 
+def on_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """Begin a thing that may take long beside the caller; at once where the interpreter is ending."""
+    try:
+        return _threads.submit(work, *args, **kwargs)
+    except RuntimeError:
+        done: Future[T] = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
+
+
 async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do a thing with files beside the event loop."""
-    try:
-        done = _disk.submit(work, *args, **kwargs)
-    except RuntimeError:  # the interpreter is ending
-        return work(*args, **kwargs)
-    return await asyncio.wrap_future(done)
+    return await asyncio.wrap_future(on_thread(work, *args, **kwargs))
 
 
 def spool_records(records: Sequence[Record], reason: str) -> None:
@@ -221,7 +227,7 @@ def _json_files(folder: Path) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(".json"):
+                if entry.name.endswith(".json") and entry.is_file():
                     yield Path(entry.path)
     except FileNotFoundError:
         return

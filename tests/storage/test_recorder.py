@@ -98,10 +98,10 @@ def test_the_agent_itself_replays_once_the_database_is_back(database: Database[D
     async def go_on() -> None:
         service = MetricsService()
         await service.record_call_metrics(call("next"))
-        await asyncio.gather(*recorder._replays.values())
         await close_connections()
 
     asyncio.run(go_on())
+    recorder.replayer.wait(10)
     assert ids(database) == {"spooled", "next"}
 
 

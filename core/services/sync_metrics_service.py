@@ -1,0 +1,75 @@
+"""Recording for agents without an event loop: the same names as :class:`MetricsService`, as plain calls."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from core.models.metrics import CallMetrics, Direction, ServiceSample, TurnMetrics
+from core.storage.active import BEAT_SECONDS, ActiveCall, alive, ended, started
+from core.storage.recorder import record_blocking, signal_active_blocking
+from core.storage.services import writer
+
+
+class SyncMetricsService:
+    """Records into the configured database, from any thread; each call waits as its async namesake does.
+
+    In an event loop use :class:`core.services.metrics_service.MetricsService`: these calls would hold it up.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        writer.flush()
+
+    def record_call_metrics(self, call: CallMetrics) -> None:
+        """Store one call; returns when it is durable, in the database or in the spool."""
+        record_blocking(None, [call])
+
+    def record_turn(self, turn: TurnMetrics) -> None:
+        """Store one exchange of a call, as durable as a call."""
+        record_blocking(None, [turn])
+
+    def record_service_call(self, sample: ServiceSample) -> None:
+        """Count one request to the agent's API or to a service it uses."""
+        writer.add(None, sample)
+
+    def call_started(
+        self,
+        call_id: str,
+        *,
+        lead_id: str | None = None,
+        direction: Direction | str | None = None,
+        language: str = "unknown",
+        campaign: str | None = None,
+    ) -> None:
+        """Count a call as going on, until ``call_ended`` or until 90 s pass without a ``call_heartbeat``."""
+        about = {"lead_id": lead_id, "direction": direction, "language": language, "campaign": campaign}
+        call = ActiveCall.model_validate({"call_id": call_id, **about})
+        signal_active_blocking(None, started(call))
+
+    def call_heartbeat(self, call_id: str) -> None:
+        """Say that a call is still going on; every 30 s is good."""
+        signal_active_blocking(None, alive(call_id))
+
+    def call_ended(self, call_id: str) -> None:
+        """Count a call as going on no longer."""
+        signal_active_blocking(None, ended(call_id))
+
+    @contextmanager
+    def active_call(self, call_id: str, **about: Any) -> Iterator[None]:  # noqa: ANN401 (as call_started's)
+        """Count a call as going on while the block runs, its signs of life included."""
+        self.call_started(call_id, **about)
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(BEAT_SECONDS):
+                self.call_heartbeat(call_id)
+
+        threading.Thread(target=beat, name="active-call", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+            self.call_ended(call_id)
