@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pandas as pd
 
-from core.aggregation.tables import FUNNEL
 from core.aggregation.intervals import wilson
+from core.aggregation.tables import FUNNEL
 
 
 def stages_of(frame: pd.DataFrame) -> list[str]:
