@@ -152,6 +152,28 @@ def test_alert() -> None:
 
 
 @app.command()
+def archive(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be moved; move nothing")] = False,
+) -> None:
+    """Move calls and turns that are older than RAW_RETENTION_DAYS to Parquet files below DATA_DIR/archive."""
+    from core.aggregation.retention import archive_due  # noqa: PLC0415 (see above)
+    from core.storage.archive import cutoff, due  # noqa: PLC0415 (see above)
+
+    check_reachable()
+    database = get_sync_database()
+    if dry_run:
+        moved = due(database, cutoff(database))
+    else:
+        with progress_bar() as progress:
+            moved = archive_due(database, progress)
+    for what in moved:
+        typer.echo(f"{what.day} {what.rows:>12,} {what.collection}")
+    days = f"recorded more than {get_settings().raw_retention_days} days ago"
+    said = "would be archived" if dry_run else "archived"
+    typer.echo(f"{sum(what.rows for what in moved):,} records {days} {said}" if moved else f"nothing {days}")
+
+
+@app.command()
 def backup(
     folder: Annotated[Path, typer.Argument(help="New folder to save the store to", show_default=False)],
 ) -> None:
@@ -226,7 +248,8 @@ def main() -> int:
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on the terminal for work that says what it does, how much is done, and of how much."""
-    with Progress(*Progress.get_default_columns(), console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("")
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 

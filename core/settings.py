@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from core.errors import UserError
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LEAST_RETENTION_DAYS = 30
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -96,6 +97,13 @@ class Settings(BaseSettings):
         gt=0,
         le=60,
         description="Longest that recording a call waits for the database before it is spooled, seconds",
+    )
+
+    raw_retention_days: int = Field(
+        default=90,
+        ge=LEAST_RETENTION_DAYS,
+        le=36_500,
+        description="Days that calls and turns stay in the database after they were recorded; then archived",
     )
 
     log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")

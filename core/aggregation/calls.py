@@ -13,6 +13,7 @@ from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.cells import COMPONENTS
 from core.aggregation.plan import Period
+from core.storage.archived import archived, pc
 from core.storage.connection import Document
 
 TimeField = Literal["start_time", "end_time"]
@@ -94,13 +95,33 @@ def calls_query(start: datetime, end: datetime, by: TimeField, filters: CallFilt
 def read_calls(
     database: Database[Document], periods: Sequence[Period], filters: CallFilters | None = None
 ) -> pa.Table:
-    """The calls that started in any of the half-open periods, in the columns of CALL_SCHEMA."""
+    """The calls that started in any of the half-open periods, archived ones too, in CALL_SCHEMA's columns.
+
+    Raises:
+        UserError: a file of the archive is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
     starts = [{"start_time": {"$gte": start, "$lt": end}} for start, end in periods]
     if not starts:
         return pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items()))
     query: Document = {"$or": starts} if len(starts) > 1 else starts[0]
     query |= filters.query() if filters else {}
-    return find_arrow_all(database["calls"], query, schema=Schema(CALL_SCHEMA))
+    calls = find_arrow_all(database["calls"], query, schema=Schema(CALL_SCHEMA))
+    return _with_archived(database, calls, periods, filters)
+
+
+def _with_archived(
+    database: Database[Document], calls: pa.Table, periods: Sequence[Period], filters: CallFilters | None
+) -> pa.Table:
+    old = archived(database, "calls", periods, [name for name in CALL_SCHEMA if name != "error_types"])
+    if not len(old):
+        return calls
+    # A run of the archive that was killed leaves calls in both places.
+    old = old.filter(pc.invert(pc.is_in(old["_id"], value_set=calls["_id"].combine_chunks())))
+    for name, value in (filters.query() if filters else {}).items():
+        old = old.filter(pc.equal(old[name], value))
+    old = old.append_column("error_types", pa.nulls(len(old), CALL_SCHEMA["error_types"]))
+    return pa.concat_tables([calls, old.select(calls.schema.names).cast(calls.schema)])
 
 
 def frame_of(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -18,8 +18,10 @@ from core.aggregation.cells import Cells
 from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, documents
 from core.aggregation.rollup import QUARTER_HOUR, cells_of
 from core.clock import day_bounds
-from core.settings import get_settings
+from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import dirty, rollups
+from core.storage.archive import release
+from core.storage.archived import CATALOGUE
 from core.storage.connection import Document
 from core.storage.dirty import WINDOW
 
@@ -29,6 +31,9 @@ CALLS_AT_ONCE = 200_000
 WINDOWS_AT_ONCE = 96
 _WINDOWS_AT_FIRST = 8
 _DAYS_AT_ONCE = 4
+
+_RECORDED_LATE = timedelta(days=1)
+"""Calls recorded so long after their start are looked for in the archive: they may be corrections."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ def refresh_rollups(database: Database[Document], progress: Progress | None = No
     """
     now = rollups.server_time(database)
     since = rollups.until(database, windows_key()).get(windows_key())
+    _take_back(database, since, now)
     rows = list(database[dirty.COLLECTION].find())
     found = touched_windows(database, since - dirty.OVERLAP if since else None)
     windows = sorted(found.union(row["_id"] for row in rows))
@@ -66,6 +72,21 @@ def refresh_rollups(database: Database[Document], progress: Progress | None = No
     rollups.advance(database, windows_key(), now)
     _forget(database, rows, now)
     return Refreshed(len(windows), calls, days)
+
+
+def _take_back(database: Database[Document], since: datetime | None, now: datetime) -> None:
+    """Take calls that were recorded again out of the archive; it marks the windows that they were in."""
+    if database[CATALOGUE].find_one({}, {"_id": 1}) is None:
+        return
+    # What was recorded earlier may be in both places because it is being archived.
+    youngest = now - timedelta(days=LEAST_RETENTION_DAYS - 1)
+    recorded = max(youngest, since - dirty.OVERLAP) if since else youngest
+    query = {
+        "recorded_at": {"$gte": Timestamp(recorded, 0)},
+        "start_time": {"$lt": (since or now) - _RECORDED_LATE},
+    }
+    if ids := [row["_id"] for row in database["calls"].find(query, {"_id": 1})]:
+        release(database, "calls", "_id", ids)
 
 
 def rebuild_rollups(

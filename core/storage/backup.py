@@ -25,7 +25,7 @@ from core.storage.connection import Document
 FORMAT = 1
 MANIFEST = "manifest.json"
 FOLDERS = ("spool", "archive")
-"""Folders of DATA_DIR that hold records, in the order in which they are saved around the database."""
+"""Folders of DATA_DIR that hold records, each database's in a folder of its name."""
 OF_PROCESSES = frozenset({"leases", "heartbeats", "rollup_state", "restore"})
 """Collections that speak of running processes and of how far they got, not of the store's contents."""
 
@@ -84,9 +84,9 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
         shutil.rmtree(draft, ignore_errors=True)
         private_folder(draft)
         manifest = Manifest(created_at=utc_now(), database=database.name)
-        manifest.files += _save_folder(data_dir, "spool", draft, progress)
+        manifest.files += _save_folder(data_dir / "spool" / database.name, draft / "spool", progress)
         manifest.collections += _save_database(database, draft, progress)
-        manifest.files += _save_folder(data_dir, "archive", draft, progress)
+        manifest.files += _save_folder(data_dir / "archive" / database.name, draft / "archive", progress)
         _write_durably(draft / MANIFEST, manifest.model_dump_json(indent=2).encode())
         if folder.exists():
             folder.rmdir()
@@ -171,12 +171,11 @@ def _count(batch: bytes) -> int:
     return count
 
 
-def _save_folder(data_dir: Path, name: str, draft: Path, progress: Progress) -> Iterator[SavedFile]:
-    source = data_dir / name
+def _save_folder(source: Path, target: Path, progress: Progress) -> Iterator[SavedFile]:
     files = sorted(path for path in source.rglob("*") if path.is_file() and not _is_draft(path))
     for number, path in enumerate(files):
-        progress(f"Saving {name}", number, len(files))
-        kept = draft / path.relative_to(data_dir)
+        progress(f"Saving {target.name}", number, len(files))
+        kept = target / path.relative_to(source)
         private_folder(kept.parent)
         try:
             with path.open("rb") as read, create_private(kept) as write:
@@ -185,11 +184,11 @@ def _save_folder(data_dir: Path, name: str, draft: Path, progress: Progress) -> 
             kept.unlink(missing_ok=True)
             continue  # replayed meanwhile: the database has it, and is saved next
         sync(kept)
-        yield SavedFile(file=str(path.relative_to(data_dir)), sha256=_digest(kept))
+        yield SavedFile(file=str(kept.relative_to(target.parent)), sha256=_digest(kept))
 
 
 def _is_draft(path: Path) -> bool:
-    return path.suffix in {".new", ".tmp", ".partial", ".lock"}
+    return path.suffix in {".new", ".lock"} or path.name == ".lock"
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -18,6 +18,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "turns": [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
     "service_minutes": [IndexModel([("minute", ASCENDING)])],
     "active_calls": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_SECONDS)],
+    "archives": [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
     "alerts": [IndexModel([("state", ASCENDING), ("started_at", DESCENDING)])],
     "alert_events": [
         IndexModel([("at", DESCENDING)]),

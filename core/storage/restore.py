@@ -66,7 +66,7 @@ def restore(
             database.drop_collection(name)
     for collection in manifest.collections:
         _restore_collection(database, folder, collection, progress)
-    _restore_files(data_dir, folder, manifest, progress)
+    _restore_files(data_dir, database.name, folder, manifest, progress)
     if windows := [row["_id"] for row in database["rollups_15m"].find({}, {"_id": 1})]:
         mark_dirty(database, windows)
     database.drop_collection(MARK)
@@ -81,9 +81,10 @@ def _refuse_full(database: Database[Document], data_dir: Path) -> None:
                 "restore into another with MONGODB_DATABASE, or add --replace to delete what is there"
             )
     for name in FOLDERS:
-        if any(path.is_file() for path in (data_dir / name).rglob("*")):
+        files = data_dir / name / database.name
+        if any(path.is_file() for path in files.rglob("*.*")):
             raise BackupError(
-                f"{data_dir / name} is not empty: restore with another DATA_DIR, "
+                f"{files} is not empty: restore with another DATA_DIR, "
                 "or add --replace to delete what is there"
             )
 
@@ -121,12 +122,15 @@ def _index(saved: Mapping[str, Any]) -> IndexModel:
     return IndexModel([(field, order) for field, order in saved["key"]], **options)
 
 
-def _restore_files(data_dir: Path, folder: Path, manifest: Manifest, progress: Progress) -> None:
+def _restore_files(
+    data_dir: Path, database: str, folder: Path, manifest: Manifest, progress: Progress
+) -> None:
     for name in FOLDERS:
-        shutil.rmtree(data_dir / name, ignore_errors=True)
+        shutil.rmtree(data_dir / name / database, ignore_errors=True)
     for number, saved in enumerate(manifest.files):
         progress("Restoring archive and spool", number, len(manifest.files))
-        target = data_dir / saved.file
+        name, *path = Path(saved.file).parts
+        target = data_dir.joinpath(name, database, *path)
         private_folder(target.parent)
         shutil.copyfile(folder / saved.file, target)
         target.chmod(0o600)

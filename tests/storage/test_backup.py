@@ -53,13 +53,17 @@ def contents(database: Database[Document]) -> dict[str, list[Document]]:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    """A DATA_DIR with a spooled record and an archived file."""
+def data_dir(database: Database[Document], tmp_path: Path) -> Path:
+    """A DATA_DIR with a spooled record and an archived file, of this database and of another."""
     root = tmp_path / "data"
-    for name in ("spool/0001-a.json", "archive/calls/2026-01-01/part.parquet"):
+    for name in (
+        f"spool/{database.name}/0001-a.json",
+        f"archive/{database.name}/calls/2026-01-01/part.parquet",
+        "archive/demo/calls/2026-01-01/part.parquet",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(os.urandom(1000))
-    (root / "spool" / "0002-b.new").write_bytes(b"half")
+    (root / "spool" / database.name / "0002-b.new").write_bytes(b"half")
     return root
 
 
@@ -87,9 +91,14 @@ def test_a_store_comes_back_whole(
             assert other[name].index_information() == database[name].index_information(), name
     assert other["heartbeats"].find_one() is None
     assert [row["_id"] for row in other["dirty_windows"].find()] == [START]
-    files = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
-    assert files == ["archive/calls/2026-01-01/part.parquet", "spool/0001-a.json"]
-    assert all((target / name).read_bytes() == (data_dir / name).read_bytes() for name in files)
+    files = sorted(path.relative_to(target) for path in target.rglob("*") if path.is_file())
+    assert [str(file) for file in files] == [
+        f"archive/{other.name}/calls/2026-01-01/part.parquet",
+        f"spool/{other.name}/0001-a.json",
+    ]
+    for file in files:
+        source = str(file).replace(other.name, database.name)
+        assert (target / file).read_bytes() == (data_dir / source).read_bytes()
 
 
 def test_only_the_owner_can_read_a_backup(
@@ -138,7 +147,7 @@ def test_a_damaged_backup_changes_nothing(
     elif damage == "odd manifest":
         manifest.write_text("{}")
     else:
-        manifest.write_text(manifest.read_text().replace("spool/0001-a.json", "../data/spool/0001-a.json"))
+        manifest.write_text(manifest.read_text().replace("spool/0001-a.json", "../backup/spool/0001-a.json"))
     write_calls(other, calls(1, first=500))
     with pytest.raises(BackupError) as refused:
         restore(other, tmp_path / "new", backup, silent, replace=True)
