@@ -27,6 +27,20 @@ _CONFIGURATION = (
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much is compared with Prometheus and Alertmanager."""
+    parser.addoption(
+        "--oracle-seeds", type=int, default=1, help="random sets that the oracles are asked about"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that take ``oracle_seed`` run once for each."""
+    if "oracle_seed" in metafunc.fixturenames:
+        seeds = range(1, 1 + metafunc.config.getoption("oracle_seeds"))
+        metafunc.parametrize("oracle_seed", seeds, scope="module")
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """DATA_DIR of a scratch embedded server that ends with the test run."""

@@ -119,8 +119,7 @@ def evaluate(
     worst, samples = worst_of(rule, measure(rule, calls, scope(rule, start, end)))
     if worst is None:
         return Evaluation(rule, start, end, None, samples, labels=named)
-    breaches = {severity: _breach(rule, level, worst) for severity, level in rule.levels.items()}
-    return Evaluation(rule, start, end, worst, samples, breaches, named)
+    return Evaluation(rule, start, end, worst, samples, breaches_of(rule, worst), named)
 
 
 def scope(rule: AlertRule, start: datetime, end: datetime) -> Scope:
@@ -140,6 +139,11 @@ def worst_of(rule: AlertRule, candidates: Sequence[Measured]) -> tuple[Measured 
     pick = max if rule.operator == "above" else min
     worst = pick(enough, key=lambda measured: measured.value)
     return worst, worst.samples
+
+
+def breaches_of(rule: AlertRule, measured: Measured) -> dict[Severity, Breach]:
+    """What a measured value says of each level of a rule."""
+    return {severity: _breach(rule, level, measured) for severity, level in rule.levels.items()}
 
 
 def _breach(rule: AlertRule, level: Level, measured: Measured) -> Breach:

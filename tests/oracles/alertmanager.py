@@ -126,7 +126,10 @@ def _receiver(manager: Alertmanager) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 256  # a connection that finds the queue full is tried again a second later
+
+    with Server(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}/"

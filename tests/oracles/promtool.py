@@ -22,6 +22,8 @@ class Rule:
     threshold: float
     for_seconds: int = 0
     keep_firing_for_seconds: int = 0
+    clear: float | None = None
+    """Once it fires, it stands in the relation to this, until it no longer does."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,14 @@ def check(cases: Sequence[Case], folder: Path, step_seconds: int = STEP_SECONDS)
 
 def _rule(rule: Rule) -> dict[str, object]:
     # JSON is YAML; a duration of 0s is the default.
+    value = f'value{{rule="{rule.name}"}}'
+    expression = f"{value} {rule.operator} {rule.threshold!r}"
+    if rule.clear is not None:
+        fires = f'ALERTS{{alertname="{rule.name}", alertstate="firing"}}'
+        expression += f" or ({value} {rule.operator} {rule.clear!r} and on (rule) {fires})"
     return {
         "alert": rule.name,
-        "expr": f'value{{rule="{rule.name}"}} {rule.operator} {rule.threshold!r}',
+        "expr": expression,
         "for": f"{rule.for_seconds}s",
         "keep_firing_for": f"{rule.keep_firing_for_seconds}s",
     }
