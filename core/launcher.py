@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 from rich.console import Console
 
-from core.demo.agent import fill_history
+from core.demo.history import fill_history
 from core.errors import UserError
 from core.ports import check_free
 from core.settings import Settings, get_settings
@@ -196,8 +196,7 @@ def launch(*, demo: bool) -> int:
             check_reachable()
             ensure_indexes(get_sync_database())
         if demo:
-            with console.status("Making up two weeks of calls"):
-                fill_history(get_sync_database())
+            fill_history(get_sync_database(), console)
         return Launcher(settings, _parts(settings, demo=demo), console).run(_banner(settings, demo=demo))
     finally:
         close_all(wait_seconds=10)

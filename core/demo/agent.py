@@ -1,74 +1,79 @@
-"""The simulated agent: a past to look at, then live calls until it is stopped."""
+"""The simulated agent: makes live calls, several at a time, until it is stopped."""
 
 import asyncio
 import random
 import signal
 import sys
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
 
-from pymongo.database import Database
-
-from core.aggregation.live import last_call_ended_at
 from core.clock import utc_now
-from core.demo.calls import INCIDENT_LASTS, LIVE_CALLS_AN_HOUR, SimulatedAgent
+from core.demo.calls import LIVE_CALLS_AN_HOUR, SimulatedAgent
+from core.demo.story import story_of
+from core.demo.turns import requests_of, turns_of
 from core.logging_config import call_context, get_logger
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
-from core.storage.calls import write_calls
-from core.storage.connection import Document
 
-HISTORY = timedelta(days=14)
-BATCH = 2_000
-logger = get_logger("telephony")
+CALLS_AT_START = 8
+"""Under way when the agent starts, so that the first ones end soon."""
+_telephony, _business = get_logger("telephony"), get_logger("business")
 
 
-def fill_history(database: Database[Document]) -> int:
-    """Write the calls since the newest one stored, at most 14 days; how many there were."""
-    now = utc_now()
-    newest = last_call_ended_at(database)
-    start = max(newest, now - HISTORY) if newest else now - HISTORY
-    past = _new_agent(now).history(start, now)
-    written = 0
-    while batch := list(islice(past, BATCH)):
-        written += write_calls(database, batch).inserted
-    return written
+class LiveAgent:
+    """Holds its calls in real time and records them as an agent does."""
 
+    def __init__(self, service: MetricsService) -> None:
+        self._service = service
+        self._rng = random.Random()  # noqa: S311 (no secret)
+        self._agent = SimulatedAgent(self._rng, story_of(utc_now()))
+        self._calls: set[asyncio.Task[None]] = set()
 
-def _new_agent(now: datetime) -> SimulatedAgent:
-    # An incident is under way when the demo starts, so that there is an alert to see.
-    return SimulatedAgent(random.Random(), now - INCIDENT_LASTS + timedelta(minutes=3))  # noqa: S311 (no secret)
+    async def run(self) -> None:
+        """Make calls until cancelled; the ones under way are dropped, as if the agent was killed."""
+        for _ in range(CALLS_AT_START):
+            self._begin(utc_now() - timedelta(seconds=self._rng.uniform(0, 60)))
+        while True:
+            await asyncio.sleep(self._rng.expovariate(LIVE_CALLS_AN_HOUR / 3600))
+            self._begin(utc_now())
 
+    def _begin(self, start: datetime) -> None:
+        task = asyncio.create_task(self._hold(self._agent.next_call(start)))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
 
-def _live_calls(agent: SimulatedAgent) -> Iterator[tuple[float, CallMetrics]]:
-    """Pauses in seconds, and the call that ends after each."""
-    while True:
-        pause = agent.rng.expovariate(LIVE_CALLS_AN_HOUR / 3600)
-        ends = utc_now() + timedelta(seconds=pause)
-        draft = agent.call(ends)
-        start = ends - timedelta(seconds=draft.duration_seconds or 0)
-        yield pause, CallMetrics.model_validate(draft.model_dump() | {"start_time": start, "end_time": ends})
+    async def _hold(self, call: CallMetrics) -> None:
+        about = {name: getattr(call, name) for name in ("lead_id", "direction", "language", "campaign")}
+        with call_context(call_id=call.call_id, lead_id=call.lead_id):
+            _telephony.info("Call started", extra={"direction": call.direction, "campaign": call.campaign})
+            async with self._service.active_call(call.call_id, **about):
+                rest = (call.end_time or call.start_time) - utc_now()
+                await asyncio.sleep(max(0.0, rest.total_seconds()))
+            await self._record(call)
+
+    async def _record(self, call: CallMetrics) -> None:
+        for turn in turns_of(call, self._rng):
+            await self._service.record_turn(turn)
+        for sample in requests_of(call, self._rng):
+            self._service.record_service_call(sample)
+        for error in call.errors:
+            _telephony.error("Something failed", extra={"error_type": error.type, "fault": error.fault})
+        if call.qualification_completed:
+            _business.info("Lead qualified", extra={"qualification": call.qualification})
+        _telephony.info("Call ended", extra={"status": call.status, "duration": call.duration_seconds})
+        await self._service.record_call_metrics(call)
 
 
 async def _converse() -> None:
     stopped = asyncio.Event()
     for stop in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stop, stopped.set)
-    service = MetricsService()
-    for pause, call in _live_calls(_new_agent(utc_now())):
-        try:
-            await asyncio.wait_for(stopped.wait(), timeout=pause)
-        except TimeoutError:
-            await _finish(service, call)
-        else:
-            return
-
-
-async def _finish(service: MetricsService, call: CallMetrics) -> None:
-    with call_context(call_id=call.call_id, lead_id=call.lead_id):
-        logger.info("Call ended", extra={"status": call.status, "duration": call.duration_seconds})
-        await service.record_call_metrics(call)
+    async with MetricsService() as service:
+        talking = asyncio.create_task(LiveAgent(service).run())
+        waiting = asyncio.create_task(stopped.wait())
+        await asyncio.wait({talking, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        talking.cancel()
+        if talking.done() and not talking.cancelled():
+            talking.result()
 
 
 if __name__ == "__main__":

@@ -1,108 +1,237 @@
-"""Made-up calls of a made-up agent: plausible in volume, mix and latency, the same for the same seed."""
+"""Made-up calls of a made-up agent: plausible in volume, mix, latency and cost; the same for a seed."""
 
+import heapq
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from core.clock import to_utc
+from core.demo.story import Story
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 
-INCIDENT_EVERY = timedelta(hours=2)
-INCIDENT_LASTS = timedelta(minutes=13)
-SLOWER_IN_INCIDENT = 6.0
 CAMPAIGNS = ("home-loan-festive", "personal-loan", "balance-transfer")
 LANGUAGES = ("hinglish", "hindi", "english")
 LANGUAGE_SHARES = (0.47, 0.33, 0.20)
-QUALIFIED_SHARE = {"hinglish": 0.38, "hindi": 0.33, "english": 0.29}
-ASR_MEDIAN_MS = {"hinglish": 430, "hindi": 390, "english": 310}
-TTS_MEDIAN_MS = 240
-BUSY_CALLS_AN_HOUR = 200
+LEADS = 40_000
+ANSWER_SHARE = 0.66
+ANSWERED_MORE = {11: 1.1, 12: 1.05, 13: 0.82, 14: 0.86, 18: 1.14, 19: 1.18, 20: 1.06}
+"""Leads are reached more or less easily by the hour of the day."""
+QUALIFIED_SHARE = {"home-loan-festive": 0.38, "personal-loan": 0.31, "balance-transfer": 0.24}
+QUALIFIED_MORE = {"hinglish": 1.1, "hindi": 0.95, "english": 0.9}
+ASR_MEDIAN_MS = {"hinglish": 430.0, "hindi": 370.0, "english": 310.0}
+LLM_MEDIAN_MS = 520.0
+TTS_MEDIAN_MS = 240.0
+OTHER_MS = 330.0
+"""What end to end adds to its parts: deciding that the lead has ended, and the way there and back."""
+ASR_UNSEEN = 0.5
+"""Recognition runs while the lead speaks: half of it is waited for."""
+RUPEES_A_MINUTE = {"asr": 0.42, "tts": 0.55, "telephony": 0.62}
+RUPEES_A_TURN = {"llm": 0.11}
 LIVE_CALLS_AN_HOUR = 450
+BUSY_CALLS_AN_HOUR = 190
+MOST_ATTEMPTS = 3
+OPEN, CLOSED = 9, 21
+"""Local hours in which leads may be phoned."""
+_SUNDAY, _SATURDAY = 6, 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
+class Lead:
+    """Whom to call, in which language, for which campaign."""
+
+    number: int
+    language: str = field(compare=False)
+    campaign: str = field(compare=False)
+
+    @classmethod
+    def of(cls, number: int) -> "Lead":
+        """The same number is the same lead each time."""
+        rng = random.Random(number)  # noqa: S311 (no secret)
+        return cls(number, rng.choices(LANGUAGES, LANGUAGE_SHARES)[0], rng.choice(CAMPAIGNS))
+
+
+@dataclass
 class SimulatedAgent:
-    """Makes calls; speech recognition turns slow at ``incidents_from`` and every two hours after it."""
+    """Makes calls; what goes wrong with them is the story's."""
 
     rng: random.Random
-    incidents_from: datetime
+    story: Story
+    _again: list[tuple[datetime, Lead, int]] = field(default_factory=list)
 
     def history(self, start: datetime, end: datetime) -> Iterator[CallMetrics]:
-        """The calls that began after ``start`` and ended before ``end``."""
+        """The calls that began after ``start`` and ended before ``end``; unanswered ones are repeated."""
         at = start
-        while True:
-            # From the first incident on the demo is live, whatever the hour in India.
-            live = at >= self.incidents_from
-            pause = timedelta(hours=self.rng.expovariate(LIVE_CALLS_AN_HOUR if live else _calls_an_hour(at)))
-            at = at + pause if live else min(at + pause, self.incidents_from)
-            if at >= end:
-                return
-            call = self.call(at)
+        while (at := self._next_start(at)) < end:
+            call = self.next_call(at)
             if call.end_time is not None and call.end_time < end:
                 yield call
 
-    def call(self, start: datetime) -> CallMetrics:
-        """One call that begins at ``start``."""
+    def _next_start(self, at: datetime) -> datetime:
+        live_from = self.story.now
+        live = self.story.is_live(at)
+        rate = LIVE_CALLS_AN_HOUR if live else _calls_an_hour(at)
+        # In steps: a pause drawn at night must not reach into the morning.
+        step = timedelta(hours=min(self.rng.expovariate(rate), 0.25))
+        return at + step if live else min(at + step, max(at + timedelta(seconds=1), live_from))
+
+    def next_call(self, at: datetime) -> CallMetrics:
+        """The call of that moment: a lead that is due again, a new one, or one that phones in."""
+        hour = _local_hour(at)
+        may_dial = OPEN <= hour < CLOSED or self.story.is_live(at)
+        if self._again and self._again[0][0] <= at and may_dial:
+            _, lead, attempt = heapq.heappop(self._again)
+            return self.call(at, lead, attempt)
+        lead = Lead.of(self.rng.randrange(LEADS))
+        phones_in = self.rng.random() < (0.14 if may_dial else 1.0)
+        return self.call(at, lead, None if phones_in else 1)
+
+    def call(self, start: datetime, lead: Lead, attempt: int | None) -> CallMetrics:
+        """One call that begins at ``start``; without an ``attempt`` the lead phones in."""
         rng = self.rng
-        outbound = rng.random() < 0.86  # noqa: PLR2004
-        fate = rng.random()
         fields: dict[str, object] = {
             "call_id": f"call_{rng.getrandbits(48):012x}",
-            "lead_id": f"lead_{rng.randrange(20_000):05d}",
+            "lead_id": f"lead_{lead.number:05d}",
             "start_time": start,
-            "direction": "outbound" if outbound else "inbound",
-            "language": rng.choices(LANGUAGES, LANGUAGE_SHARES)[0],
-            "attempt": rng.choices((1, 2, 3), (6, 3, 1))[0] if outbound else None,
-            "campaign": rng.choice(CAMPAIGNS),
+            "direction": "outbound" if attempt else "inbound",
+            "language": lead.language,
+            "attempt": attempt,
+            "campaign": lead.campaign,
         }
-        if outbound and fate < 0.27:  # noqa: PLR2004
+        answered = ANSWER_SHARE * ANSWERED_MORE.get(_local_hour(start), 1.0) * (0.9 if attempt == 2 else 1)  # noqa: PLR2004
+        if attempt and rng.random() > answered:
+            self._try_later(start, lead, attempt)
             fields |= {
                 "status": "no_answer",
-                "duration_seconds": rng.randrange(20, 45),
-                "end_reason": rng.choice(("busy", "voicemail", "rang_out")),
+                "duration_seconds": rng.randrange(18, 40),
+                "end_reason": rng.choices(("rang_out", "busy", "voicemail"), (5, 3, 2))[0],
+                "cost": {"telephony": 0.0},
             }
-        elif fate > 0.985:  # noqa: PLR2004
-            fields |= {"status": "failed", "duration_seconds": rng.randrange(2, 40)}
-            fields |= {"errors": ["provider_error"] if rng.random() < 0.3 else [], **self._speech(start)}  # noqa: PLR2004
         else:
-            fields |= self._conversation(start, str(fields["language"]))
+            fields |= self._answered(start, lead)
         return CallMetrics.model_validate(fields)
 
-    def _conversation(self, start: datetime, language: str) -> dict[str, object]:
+    def _try_later(self, start: datetime, lead: Lead, attempt: int) -> None:
+        if attempt < MOST_ATTEMPTS:
+            due = start + timedelta(hours=self.rng.choice((2, 3, 5, 22, 26)) + self.rng.random())
+            heapq.heappush(self._again, (due, lead, attempt + 1))
+
+    def _answered(self, start: datetime, lead: Lead) -> dict[str, object]:
         rng = self.rng
-        turns = max(3, round(rng.gauss(14, 5)))
-        qualified = rng.random() < QUALIFIED_SHARE[language]
-        mood = rng.gauss(0.34 if qualified else 0.02, 0.32)
+        speech = self._latencies(start, lead.language)
+        errors: list[dict[str, object]] = []
+        dearer: dict[str, float] = {}
+        for trouble in self.story.troubles(start, lead.language):
+            dearer[trouble.component] = trouble.dearer
+            error: dict[str, object] = {
+                "type": rng.choice(trouble.errors or ("slow",)),
+                "fault": trouble.fault,
+            }
+            if rng.random() < trouble.failing:
+                seconds = rng.uniform(8, 75)
+                error["at"] = start + timedelta(seconds=seconds - 2)
+                return self._broken(seconds, error, speech, dearer)
+            if rng.random() < trouble.erring:
+                errors.append(error | {"at": start + timedelta(seconds=rng.uniform(5, 40))})
+        if rng.random() < 0.006:  # noqa: PLR2004 (now and then, without any trouble)
+            kind, fault = rng.choice((("agent_exception", "agent"), ("carrier_dropped", "carrier")))
+            error = {"type": kind, "fault": fault}
+            return self._broken(rng.uniform(4, 60), error, speech, dearer)
+        if rng.random() < 0.005:  # noqa: PLR2004
+            errors.append({"type": rng.choice(("asr_timeout", "crm_timeout")), "fault": "provider"})
+        return self._conversation(lead, errors, speech, dearer)
+
+    def _broken(
+        self,
+        seconds: float,
+        error: dict[str, object],
+        speech: dict[str, float],
+        dearer: dict[str, float],
+    ) -> dict[str, object]:
+        """A call that breaks off."""
+        turns = max(1, round(seconds / 11))
         return {
-            "status": "completed",
-            "duration_seconds": round(turns * rng.uniform(7, 13), 1),
-            "total_turns": turns,
-            "qualification_completed": qualified,
-            "handoff_triggered": qualified and rng.random() < 0.62,  # noqa: PLR2004
-            "sentiment_score": round(min(1, max(-1, mood)), 3),
-            "errors": ["asr_timeout"] if rng.random() < 0.006 else [],  # noqa: PLR2004
-            **self._speech(start, language),
+            "status": "failed",
+            "duration_seconds": round(seconds, 1),
+            "total_turns": 2 * turns - 1,
+            "user_turns": turns - 1,
+            "end_reason": "carrier_error" if error["fault"] == "carrier" else "provider_error",
+            "fault": error["fault"],
+            "errors": [error],
+            "sentiment_score": round(max(-1.0, self.rng.gauss(-0.35, 0.2)), 3) if turns > 1 else None,
+            "cost": _cost(seconds, turns, dearer),
+            **speech,
         }
 
-    def _speech(self, start: datetime, language: str = "hindi") -> dict[str, object]:
-        asr = ASR_MEDIAN_MS[language] * self.rng.lognormvariate(0, 0.38)
-        if self._in_incident(start):
-            asr *= SLOWER_IN_INCIDENT
-        tts = TTS_MEDIAN_MS * self.rng.lognormvariate(0, 0.3)
-        return {"asr_latency_ms": round(asr, 1), "tts_latency_ms": round(tts, 1)}
+    def _conversation(
+        self,
+        lead: Lead,
+        errors: list[dict[str, object]],
+        speech: dict[str, float],
+        dearer: dict[str, float],
+    ) -> dict[str, object]:
+        rng = self.rng
+        # Leads tire of an agent that lets them wait.
+        patience = 1.0 if speech["e2e_latency_ms"] < 2_200 else 0.55  # noqa: PLR2004
+        hung_up = rng.random() < 0.16 / patience
+        exchanges = max(1, round(rng.gauss(3 if hung_up else 8, 1 if hung_up else 2.5)))
+        seconds = round(exchanges * rng.uniform(15, 24) + speech["e2e_latency_ms"] * exchanges / 1000, 1)
+        share = QUALIFIED_SHARE[lead.campaign] * QUALIFIED_MORE[lead.language] * patience / 0.84
+        qualified = not hung_up and rng.random() < share
+        mood = rng.gauss((0.34 if qualified else 0.04) - (0.3 if hung_up else 0) - 0.4 * (1 - patience), 0.3)
+        return {
+            "status": "completed",
+            "duration_seconds": seconds,
+            "total_turns": 2 * exchanges,
+            "user_turns": exchanges,
+            "interruptions": rng.choices((0, 1, 2, 3), (62, 24, 10, 4))[0],
+            "qualification_completed": qualified,
+            "qualification": rng.choice(("salaried", "self_employed", "secured")) if qualified else None,
+            "qualification_seconds": round(seconds * rng.uniform(0.5, 0.85), 1) if qualified else None,
+            "handoff_triggered": qualified and rng.random() < 0.62,  # noqa: PLR2004
+            "end_reason": "hung_up" if hung_up else "agent_goodbye",
+            "sentiment_score": round(min(1.0, max(-1.0, mood)), 3),
+            "errors": errors,
+            "cost": _cost(seconds, exchanges, dearer),
+            **speech,
+        }
 
-    def _in_incident(self, at: datetime) -> bool:
-        since = at - self.incidents_from
-        return since >= timedelta(0) and since % INCIDENT_EVERY < INCIDENT_LASTS
+    def _latencies(self, start: datetime, language: str) -> dict[str, float]:
+        slower = self.story.slower(start, language)
+        medians = {"asr": ASR_MEDIAN_MS[language], "llm": LLM_MEDIAN_MS, "tts": TTS_MEDIAN_MS}
+        spread = {"asr": 0.34, "llm": 0.36, "tts": 0.28}
+        ms = {
+            name: median * slower.get(name, 1.0) * self.rng.lognormvariate(0, spread[name])
+            for name, median in medians.items()
+        }
+        e2e = end_to_end(ms["asr"], ms["llm"], ms["tts"]) * self.rng.uniform(0.95, 1.08)
+        return {f"{name}_latency_ms": round(value, 1) for name, value in (ms | {"e2e": e2e}).items()}
+
+
+def end_to_end(asr: float, llm: float, tts: float) -> float:
+    """From the lead's last word to the agent's first sound, milliseconds."""
+    return OTHER_MS + asr * (1 - ASR_UNSEEN) + llm + tts
+
+
+def _cost(seconds: float, turns: int, dearer: dict[str, float]) -> dict[str, float]:
+    rupees = {name: rate * seconds / 60 for name, rate in RUPEES_A_MINUTE.items()}
+    rupees |= {name: rate * turns for name, rate in RUPEES_A_TURN.items()}
+    rupees["telephony"] = RUPEES_A_MINUTE["telephony"] * math.ceil(seconds / 60)  # billed by the minute
+    return {name: round(value * dearer.get(name, 1.0), 3) for name, value in rupees.items()}
+
+
+def _local_hour(at: datetime) -> int:
+    return to_utc(at).astimezone(get_settings().tz).hour
 
 
 def _calls_an_hour(at: datetime) -> float:
     """A working day with a peak before noon and one in the evening; a few callers at night."""
     local = to_utc(at).astimezone(get_settings().tz)
     hour = local.hour + local.minute / 60
-    peaks = math.exp(-((hour - 11.5) ** 2) / 5) + 0.85 * math.exp(-((hour - 17.5) ** 2) / 6)
-    weekend = 0.45 if local.weekday() == 6 else 1.0  # noqa: PLR2004 (Sunday)
-    return 6 + BUSY_CALLS_AN_HOUR * peaks * weekend
+    if not OPEN <= hour < CLOSED:
+        return 5
+    peaks = 0.45 + 0.55 * math.exp(-((hour - 11.5) ** 2) / 4) + 0.5 * math.exp(-((hour - 18) ** 2) / 5)
+    week = {_SATURDAY: 0.75, _SUNDAY: 0.3}.get(local.weekday(), 1.0)
+    return BUSY_CALLS_AN_HOUR * peaks * week

@@ -1,0 +1,81 @@
+"""The demo's past: a fortnight of calls with their turns, requests and alerts, written in one go."""
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+from pymongo.database import Database
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from core.aggregation.daily import refresh_days
+from core.aggregation.live import last_call_ended_at
+from core.clock import utc_now
+from core.demo.alerts import keep_rule, replay_checks
+from core.demo.calls import SimulatedAgent
+from core.demo.story import HISTORY, Story, story_of
+from core.demo.turns import requests_of, turns_of
+from core.models.metrics import CallMetrics, ServiceSample
+from core.storage.calls import write_calls
+from core.storage.connection import Document
+from core.storage.records import Record
+from core.storage.services import ServiceMinutes
+from core.storage.write import MAX_BATCH, write
+
+BATCH = 500
+DETAIL_WITHIN = timedelta(hours=24)
+"""Younger calls, and those around a trouble, have turns, and requests to the minute."""
+DETAIL_AROUND = timedelta(hours=1)
+
+
+def fill_history(database: Database[Document], console: Console, seed: int | None = None) -> int:
+    """Write the past since the newest call stored, at most a fortnight; how many calls it has."""
+    now = utc_now()
+    newest = last_call_ended_at(database)
+    start = max(newest, now - HISTORY) if newest else now - HISTORY
+    story = story_of(now)
+    rng = random.Random(seed)  # noqa: S311 (no secret)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("Making up two weeks of calls", total=(now - start).total_seconds())
+        written = 0
+        past = SimulatedAgent(rng, story).history(start, now)
+        while batch := list(islice(past, BATCH)):
+            written += write_calls(database, batch).inserted
+            _write_details(database, story, batch, rng)
+            progress.update(task, completed=(batch[-1].start_time - start).total_seconds())
+        progress.update(task, description="Adding them up", total=None)
+        refresh_days(database)
+        keep_rule(database)
+        progress.update(task, description="Checking the alert rules over them")
+        replay_checks(story, start)
+    return written
+
+
+def _write_details(
+    database: Database[Document], story: Story, calls: Sequence[CallMetrics], rng: random.Random
+) -> None:
+    minutes = ServiceMinutes()
+    records = []
+    for call in calls:
+        detailed = _is_detailed(story, call.start_time)
+        if detailed:
+            records += [Record.now(turn) for turn in turns_of(call, rng)]
+        for sample in _requests(call, rng, detailed=detailed):
+            minutes.add(sample)
+    records += [Record.now(minute) for minute in minutes.take()]
+    for first in range(0, len(records), MAX_BATCH):
+        write(database, records[first : first + MAX_BATCH])
+
+
+def _requests(call: CallMetrics, rng: random.Random, *, detailed: bool) -> Iterator[ServiceSample]:
+    for sample in requests_of(call, rng):
+        if not detailed:  # a document for each quarter of an hour is enough
+            sample.at -= timedelta(minutes=sample.at.minute % 15)
+        yield sample
+
+
+def _is_detailed(story: Story, at: datetime) -> bool:
+    near = DETAIL_AROUND
+    return at >= story.now - DETAIL_WITHIN or any(t.start - near <= at < t.end + near for t in story.past)

@@ -1,0 +1,121 @@
+"""What goes well and badly in the demo's fortnight, so that there is something to find on the screen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+
+from core.clock import day_bounds
+from core.settings import get_settings
+
+HISTORY = timedelta(days=14)
+LIVE_TROUBLE_BEGAN = timedelta(minutes=20)
+LIVE_TROUBLE_EVERY = timedelta(hours=2)
+LIVE_TROUBLE_LASTS = timedelta(minutes=50)
+DRIFTING_LANGUAGE = "hindi"
+DRIFT_A_DAY = 0.035
+"""Speech recognition of the drifting language slows down by this share of its first latency each day."""
+_SUNDAY = 6
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is wrong for a while, with all calls or with those of some languages.
+
+    ``slower`` and ``dearer`` are factors by component; ``failing`` is the share of answered calls that
+    break off, with an ``error`` that is somebody's ``fault``.
+    """
+
+    start: datetime
+    end: datetime
+    component: str
+    slower: float = 1.0
+    dearer: float = 1.0
+    failing: float = 0.0
+    erring: float = 0.0
+    errors: tuple[str, ...] = ()
+    fault: str = "provider"
+    languages: frozenset[str] = frozenset()
+
+    def touches(self, at: datetime, language: str) -> bool:
+        """Whether a call that starts at a moment suffers from it."""
+        return self.start <= at < self.end and (not self.languages or language in self.languages)
+
+
+@dataclass(frozen=True)
+class Story:
+    """The troubles of a demo that is opened at ``now``."""
+
+    now: datetime
+    past: tuple[Trouble, ...] = field(default=())
+
+    def troubles(self, at: datetime, language: str) -> list[Trouble]:
+        """What is wrong with a call that starts at a moment."""
+        found = [trouble for trouble in self.past if trouble.touches(at, language)]
+        return [*found, self._live(at)] if self._is_live_trouble(at) else found
+
+    def slower(self, at: datetime, language: str) -> Mapping[str, float]:
+        """How many times as long each slowed component takes."""
+        factors: dict[str, float] = {}
+        for trouble in self.troubles(at, language):
+            factors[trouble.component] = factors.get(trouble.component, 1.0) * trouble.slower
+        if language == DRIFTING_LANGUAGE:
+            days = (at - (self.now - HISTORY)) / timedelta(days=1)
+            factors["asr"] = factors.get("asr", 1.0) * (1 + DRIFT_A_DAY * min(max(days, 0.0), HISTORY.days))
+        return factors
+
+    def is_live(self, at: datetime) -> bool:
+        """From here on the demo is busy, whatever the hour in India."""
+        return at >= self.now - LIVE_TROUBLE_BEGAN
+
+    def _is_live_trouble(self, at: datetime) -> bool:
+        since = at - (self.now - LIVE_TROUBLE_BEGAN)
+        return since >= timedelta(0) and since % LIVE_TROUBLE_EVERY < LIVE_TROUBLE_LASTS
+
+    def _live(self, at: datetime) -> Trouble:
+        since = (at - (self.now - LIVE_TROUBLE_BEGAN)) % LIVE_TROUBLE_EVERY
+        return Trouble(at - since, at - since + LIVE_TROUBLE_LASTS, "asr", slower=6.0)
+
+
+def story_of(now: datetime) -> Story:
+    """The story of a demo that is opened now: three troubles that are over, and one under way.
+
+    Eight days ago the carrier dropped calls, four days ago the language model behind the Hinglish voice
+    failed for the better part of two hours, yesterday speech synthesis was slow.
+    """
+    zone = get_settings().tz
+    carrier = _at(now, zone, 8, 17, 10)
+    model = _at(now, zone, 4, 11, 5)
+    voice = _at(now, zone, 1, 15, 0)
+    return Story(
+        now,
+        (
+            Trouble(
+                carrier,
+                carrier + timedelta(minutes=35),
+                "telephony",
+                failing=0.24,
+                errors=("carrier_dropped",),
+                fault="carrier",
+            ),
+            Trouble(
+                model,
+                model + timedelta(minutes=105),
+                "llm",
+                slower=4.5,
+                dearer=2.4,  # requests that time out are paid for, and asked again
+                failing=0.46,
+                erring=0.7,
+                errors=("llm_timeout", "llm_5xx"),
+                languages=frozenset({"hinglish"}),
+            ),
+            Trouble(voice, voice + timedelta(minutes=30), "tts", slower=9.0),
+        ),
+    )
+
+
+def _at(now: datetime, zone: tzinfo, days_ago: int, hour: int, minute: int) -> datetime:
+    """A local time some days ago, a day earlier where that is a Sunday: hardly anybody is phoned then."""
+    day = now.astimezone(zone).date() - timedelta(days=days_ago)
+    if day.weekday() == _SUNDAY:
+        day -= timedelta(days=1)
+    return day_bounds(day, zone)[0] + timedelta(hours=hour, minutes=minute)

@@ -1,0 +1,104 @@
+"""The demo's fortnight: what is wrong in it can be found in its figures."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+import pytest
+from pymongo.database import Database
+from rich.console import Console
+
+from core.alerting.listing import alert_board, sendings
+from core.demo.calls import SimulatedAgent
+from core.demo.history import fill_history
+from core.demo.story import HISTORY, Trouble, story_of
+from core.demo.turns import turns_of
+from core.models.metrics import CallMetrics
+from core.storage.connection import Document
+
+NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
+STORY = story_of(NOW)
+
+
+def calls_between(start: datetime, end: datetime) -> list[CallMetrics]:
+    return list(SimulatedAgent(random.Random(1), STORY).history(start, end))  # noqa: S311 (no secret)
+
+
+def model_trouble() -> Trouble:
+    return next(trouble for trouble in STORY.past if trouble.component == "llm")
+
+
+def share_failed(calls: Sequence[CallMetrics]) -> float:
+    return sum(call.status == "failed" for call in calls) / len(calls)
+
+
+def test_the_incident_breaks_calls_of_one_language_and_costs_money() -> None:
+    trouble = model_trouble()
+    during = calls_between(trouble.start, trouble.end)
+    hinglish = [call for call in during if call.language == "hinglish"]
+    others = [call for call in during if call.language != "hinglish"]
+    assert share_failed(hinglish) > 0.2
+    assert share_failed(others) < 0.05
+    errors = Counter((error.type, error.fault) for call in hinglish for error in call.errors)
+    assert set(dict(errors.most_common(2))) == {("llm_timeout", "provider"), ("llm_5xx", "provider")}
+    talked = [call for call in hinglish if call.status == "completed"]
+    before = calls_between(trouble.start - timedelta(hours=2), trouble.start)
+    usual = [call for call in before if call.status == "completed" and call.language == "hinglish"]
+    assert median(call.llm_latency_ms or 0 for call in talked) > 3 * median(
+        call.llm_latency_ms or 0 for call in usual
+    )
+    assert median(call.cost.llm or 0 for call in talked) > 1.5 * median(call.cost.llm or 0 for call in usual)
+
+
+def test_nobody_is_dialled_at_night_and_hardly_anybody_phones_on_a_sunday() -> None:
+    week = calls_between(NOW - timedelta(days=8), NOW - timedelta(days=1))
+    zone = timedelta(hours=5, minutes=30)
+    dialled = [call.start_time + zone for call in week if call.direction == "outbound"]
+    assert {at.hour for at in dialled} == set(range(9, 21))
+    by_day = Counter(at.weekday() for at in dialled)
+    assert by_day[6] < 0.5 * min(by_day[day] for day in range(5))
+
+
+def test_a_lead_that_does_not_answer_is_phoned_again_in_the_same_language() -> None:
+    calls = calls_between(NOW - timedelta(days=5), NOW - timedelta(days=3))
+    by_lead: dict[str, list[CallMetrics]] = {}
+    for call in calls:
+        by_lead.setdefault(call.lead_id or "", []).append(call)
+    again = [made for made in by_lead.values() if any(call.attempt == 2 for call in made)]
+    assert len(again) > 100
+    assert all(len({(call.language, call.campaign) for call in made}) == 1 for made in again)
+
+
+def test_one_language_drifts() -> None:
+    """Hindi's recognition gets slower from the first day to the last, English stays."""
+    first = calls_between(NOW - HISTORY, NOW - HISTORY + timedelta(days=1))
+    last = calls_between(NOW - timedelta(days=1), NOW - timedelta(hours=1))
+
+    def asr(calls: Sequence[CallMetrics], language: str) -> float:
+        return median([c.asr_latency_ms for c in calls if c.language == language and c.asr_latency_ms])
+
+    assert asr(last, "hindi") > 1.3 * asr(first, "hindi")
+    assert asr(last, "english") == pytest.approx(asr(first, "english"), rel=0.1)
+
+
+def test_turns_have_the_latencies_of_their_call() -> None:
+    calls = calls_between(NOW - timedelta(days=1), NOW - timedelta(hours=23))
+    call = next(call for call in calls if call.user_turns and call.user_turns > 4)
+    turns = turns_of(call, random.Random(1))  # noqa: S311 (no secret)
+    assert [turn.turn for turn in turns] == list(range(1, (call.user_turns or 0) + 1))
+    for field, of_turn in (("asr_latency_ms", "asr_ms"), ("e2e_latency_ms", "e2e_ms")):
+        mean = sum(getattr(turn, of_turn) for turn in turns) / len(turns)
+        assert mean == pytest.approx(getattr(call, field), rel=0.01)
+
+
+@pytest.mark.full
+def test_a_fortnight_has_one_alert_that_fires_and_others_that_are_over(database: Database[Document]) -> None:
+    assert fill_history(database, Console(quiet=True), seed=1) > 15_000
+    board = alert_board(database, datetime.now(UTC))
+    assert [alert.alert_type for alert in board.active] == ["speech_latency"]
+    assert {"call_failure_rate", "error_rate"} <= {alert.alert_type for alert in board.resolved}
+    assert {line.channel for line in sendings(database, board.active[0].id)} == {"slack", "email"}
+    assert database["turns"].count_documents({}) > 5_000
+    assert fill_history(database, Console(quiet=True), seed=1) < 100
