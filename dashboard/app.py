@@ -16,6 +16,8 @@ from dashboard import filters, queries, theme  # noqa: E402
 PAGES = [
     st.Page(ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
+    st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
+    st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
 ]
 
 

@@ -3,90 +3,186 @@
 They are kept as resources: shared, not copied, and never changed after they are made.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from core.aggregation import series, tables
-from core.aggregation.cube import load_cube
+from core.aggregation.buckets import BUCKETS, SECONDS, Bucket
+from core.aggregation.calls import CallFilters
+from core.aggregation.cube import Cube, load_cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
+from core.aggregation.series import Dimension
+from core.aggregation.slowest import SlowCall, slowest_calls
+from core.alerting.fired import fired_between
 from core.clock import utc_now
 from core.models.metrics import CallSummary
 from core.settings import get_settings
 from core.storage import get_sync_database
-from dashboard import formats, panels, theme
+from dashboard import comparison_panels, conversion_panels, formats, latency_panels, panels, theme
 from dashboard.filters import Selection, Window
 from dashboard.panel import Panel
 
 BOARDS_KEPT = 48
+OVERVIEW_LATENCIES = 2
+MOST_POINTS = 2_000
+BY: tuple[Dimension, ...] = ("language", "campaign")
 
 
 @dataclass(frozen=True)
 class Board:
-    """The panels of a period and its figures; no panels where there are no calls."""
+    """A period's panels, its figures and those of the compared one; no panels where there are no calls."""
 
     summary: CallSummary
+    before: CallSummary
     panels: tuple[Panel, ...] = ()
+    slowest: Sequence[SlowCall] = ()
+
+
+def measured(summary: CallSummary) -> list[str]:
+    """The latencies that calls of the period carry; all where none is."""
+    return [field for field in LATENCIES if getattr(summary, field).n] or list(LATENCIES)
+
+
+def _cube(window: Window, filters: CallFilters, bucket: Bucket) -> Cube:
+    return load_cube(get_sync_database(), window.start, window.end, filters, bucket=bucket)
+
+
+def _before(window: Window, filters: CallFilters, bucket: Bucket = "1D") -> Cube:
+    return load_cube(get_sync_database(), window.before, window.before_end, filters, bucket=bucket)
+
+
+def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
+    """The bucket that the reader wants, or the usual one where that makes too many points to draw."""
+    if wanted is None:
+        return window.bucket
+    seconds = (window.end - window.start).total_seconds()
+    return wanted if seconds / SECONDS.get(wanted, 86_400) <= MOST_POINTS else window.bucket
+
+
+def _hourly(bucket: Bucket) -> Bucket:
+    return bucket if BUCKETS.index(bucket) < BUCKETS.index("1h") else "1h"
 
 
 def _view(window: Window, selection: Selection, mode: theme.Mode) -> panels.View:
     filling = window.start < utc_now() <= window.end
-    return panels.View(window, selection, theme.palette_of(mode), filling)
+    fired = fired_between(get_sync_database(), window.start, window.end)
+    return panels.View(window, selection, theme.palette_of(mode), filling, fired)
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def overview(window: Window, selection: Selection, mode: theme.Mode) -> Board:
-    """Volume by outcome, and the latencies' percentiles."""
-    cube = load_cube(get_sync_database(), window.start, window.end, selection.filters, bucket=window.bucket)
+    """Volume by outcome, and the percentiles of the latencies that matter most."""
+    cube = _cube(window, selection.filters, window.bucket)
     summary = summarise(cube)
     if not cube.total:
-        return Board(summary)
-    view = _view(window, selection, mode)
+        return Board(summary, summary)
+    view, bucket = _view(window, selection, mode), window.bucket
+    earlier = comparison_panels.aligned(cube, _before(window, selection.filters), bucket)
     latencies = (
         panels.latency(
             view,
             field,
-            series.percentile_series(cube, field, window.bucket),
+            series.percentile_series(cube, field, bucket),
             getattr(summary, field),
             shown=("p50", "p95"),
         )
-        for field in LATENCIES
+        for field in measured(summary)[:OVERVIEW_LATENCIES]
     )
-    return Board(
-        summary, (panels.volume(view, "status", series.volume(cube, "status", window.bucket)), *latencies)
-    )
+    volume = panels.volume(view, "status", series.volume(cube, "status", bucket), earlier)
+    return Board(summary, summary, (volume, *latencies))
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
-def analytics(window: Window, selection: Selection, mode: theme.Mode) -> Board:
-    """Volume, rates, percentiles and distributions."""
-    cube = load_cube(get_sync_database(), window.start, window.end, selection.filters, bucket=window.bucket)
-    summary = summarise(cube)
+def analytics(
+    window: Window, selection: Selection, by: Dimension, wanted: Bucket | None, mode: theme.Mode
+) -> Board:
+    """Volume, rates, durations and what changed, by a dimension."""
+    window = replace(window, bucket=fitting_bucket(window, wanted))
+    cube, before = _cube(window, selection.filters, window.bucket), _before(window, selection.filters)
+    summary, earlier = summarise(cube), summarise(before)
     if not cube.total:
-        return Board(summary)
-    view, zone = _view(window, selection, mode), get_settings().tz
-    courses = {
-        field: series.percentile_series(cube, field, window.bucket)
-        for field in (*LATENCIES, "duration_seconds")
-    }
+        return Board(summary, earlier)
+    view, zone, bucket = _view(window, selection, mode), get_settings().tz, window.bucket
+    split: Dimension = "direction" if by == "status" else by  # rates are made of outcomes
+    durations = series.percentile_series(cube, "duration_seconds", bucket)
+    aligned = comparison_panels.aligned(cube, before, bucket)
     return Board(
         summary,
+        earlier,
         (
-            panels.volume(view, "status", series.volume(cube, "status", window.bucket)),
-            panels.volume(view, "direction", series.volume(cube, "direction", window.bucket)),
-            *(panels.latency(view, field, courses[field], getattr(summary, field)) for field in LATENCIES),
-            panels.rates(view, series.rates(cube, window.bucket), summary),
-            panels.duration_course(view, courses["duration_seconds"], summary.duration_seconds),
+            panels.volume(view, by, series.volume(cube, by, bucket), aligned),
+            panels.rates(view, series.rates(cube, bucket), summary),
+            comparison_panels.changes(view, summary, earlier),
+            comparison_panels.rates_by(view, split, tables.breakdown(cube, split)),
+            panels.duration_course(view, durations, summary.duration_seconds),
             panels.durations(view, tables.histogram(cube, "duration_seconds"), summary.duration_seconds),
-            panels.sentiment(view, tables.sentiment_histogram(cube), summary),
             panels.languages(view, summary),
             panels.hours(view, series.by_hour_of_week(cube), summary, formats.zone_name(window.end, zone)),
         ),
     )
 
 
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
+    """The funnel and its leaks, conversion over time, sentiment, the best time to call, costs."""
+    cube = _cube(window, selection.filters, window.bucket)
+    summary, earlier = summarise(cube), summarise(_before(window, selection.filters))
+    if not cube.total:
+        return Board(summary, earlier)
+    view, zone = _view(window, selection, mode), get_settings().tz
+    return Board(
+        summary,
+        earlier,
+        (
+            conversion_panels.funnel(view, tables.funnel(cube)),
+            conversion_panels.conversions(view, series.rates(cube, window.bucket), summary),
+            *(conversion_panels.leaks(view, name, tables.funnel(cube, name)) for name in BY),
+            conversion_panels.leaks(view, "attempt", tables.attempts(cube)),
+            conversion_panels.best_time(
+                view, *series.answers_by_hour_of_week(cube), formats.zone_name(window.end, zone)
+            ),
+            panels.sentiment(view, tables.sentiment_histogram(cube), summary),
+            conversion_panels.costs(view, "campaign", tables.costs(cube, "campaign"), summary),
+        ),
+    )
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> Board:
+    """All stages' percentiles, and one stage looked at closely."""
+    cube = _cube(window, selection.filters, _hourly(window.bucket))
+    summary, earlier = summarise(cube), summarise(_before(window, selection.filters))
+    if not cube.total:
+        return Board(summary, earlier)
+    view, zone = _view(window, selection, mode), get_settings().tz
+    courses = (
+        panels.latency(
+            view, name, series.percentile_series(cube, name, window.bucket), getattr(summary, name)
+        )
+        for name in LATENCIES
+    )
+    field = latency_panels.STAGES[stage]
+    values, counts = series.percentile_by_hour_of_week(cube, field)
+    return Board(
+        summary,
+        earlier,
+        (
+            *courses,
+            latency_panels.distribution(view, field, tables.histogram(cube, field), getattr(summary, field)),
+            latency_panels.hours(view, field, values, counts, formats.zone_name(window.end, zone)),
+            *(
+                latency_panels.by_dimension(view, field, name, tables.breakdown(cube, name, (field,)))
+                for name in BY
+            ),
+        ),
+        slowest_calls(get_sync_database(), cube, field, selection.filters.query()),
+    )
+
+
 def forget() -> None:
     """Draw all boards afresh: what they say of an empty store is no longer true."""
-    overview.clear()
-    analytics.clear()
+    for board in (overview, analytics, conversion, latency):
+        board.clear()

@@ -5,14 +5,13 @@ Frames have one row a bucket of local time; a chart shows that wall clock in any
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from core.aggregation.buckets import Bucket
-from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
-from dashboard.formats import duration
 from dashboard.theme import Palette
 
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
@@ -41,7 +40,26 @@ class Line:
     wide: bool = False
 
 
-def _figure(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figure:
+@dataclass(frozen=True)
+class Limit:
+    """A dashed line across a chart and what it means; without a colour that of the text."""
+
+    value: float
+    words: str
+    colour: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment to point out, in local time without a zone."""
+
+    at: datetime
+    words: str
+    severity: str
+
+
+def blank(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figure:
+    """A figure without data in the colours and margins of all charts."""
     axis = {
         "gridcolor": palette.grid,
         "zeroline": False,
@@ -111,7 +129,7 @@ def stacked_bars(
     frame: pd.DataFrame, parts: Sequence[Line], bucket: Bucket, palette: Palette, *, filling: bool
 ) -> go.Figure:
     """Calls per bucket, one colour a part; ``filling`` pales the last bar, which is not yet whole."""
-    figure = _figure(palette, y_title=f"calls per {bucket_words(bucket)}", legend=True)
+    figure = blank(palette, y_title=f"calls per {bucket_words(bucket)}", legend=True)
     _time_axis(figure, bucket)
     opacity = [1.0] * len(frame)
     if filling and opacity:
@@ -142,21 +160,21 @@ def lines(
     palette: Palette,
     *,
     unit: str,
-    limit: tuple[float, str] | None = None,
+    limits: Sequence[Limit] = (),
 ) -> go.Figure:
-    """Lines over time with their names at the right end; gaps stay gaps; ``limit`` is a dashed line."""
-    figure = _figure(palette, y_title=unit)
+    """Lines over time with their names at the right end; gaps stay gaps; limits are dashed lines."""
+    figure = blank(palette, y_title=unit)
     _time_axis(figure, bucket)
     scale = 100.0 if unit == "%" else 1.0
     shown = [part for part in parts if part.column in frame and frame[part.column].notna().any()]
     for part in shown:
         _add_line(figure, frame[part.column] * scale, part, unit)
     values = [float(frame[part.column].max()) * scale for part in shown]
-    top = max([*values, limit[0] if limit else 0.0, 1e-9]) * 1.12
+    top = max([*values, *(limit.value for limit in limits), 1e-9]) * 1.12
     if unit == "%":
         top = min(top, 104.0)
     figure.update_yaxes(range=[0, top])
-    if limit:
+    for limit in limits:
         _add_limit(figure, limit, palette)
     _label_ends(figure, frame, shown, scale, top)
     return figure
@@ -177,26 +195,85 @@ def _add_line(figure: go.Figure, values: pd.Series, part: Line, unit: str) -> No
     )
 
 
-def _add_limit(figure: go.Figure, limit: tuple[float, str], palette: Palette) -> None:
-    value, words = limit
+def _add_limit(figure: go.Figure, limit: Limit, palette: Palette) -> None:
     figure.add_shape(
         type="line",
         xref="paper",
         x0=0,
         x1=1,
-        y0=value,
-        y1=value,
-        line={"color": palette.text, "width": 1.2, "dash": "dash"},
+        y0=limit.value,
+        y1=limit.value,
+        line={"color": limit.colour or palette.text, "width": 1.2, "dash": "dash"},
     )
     figure.add_annotation(
-        text=words,
+        text=limit.words,
         xref="paper",
         x=0,
-        y=value,
+        y=limit.value,
         xanchor="left",
         yanchor="bottom",
         showarrow=False,
         font={"size": 12, "color": palette.muted},
+        yshift=1,
+    )
+
+
+def band(figure: go.Figure, low: pd.Series, high: pd.Series, colour: str, scale: float = 100.0) -> None:
+    """A pale area between two columns behind the lines: how sure the values are; gaps stay gaps."""
+    there = low.notna() & high.notna()
+    runs = (there != there.shift()).cumsum()[there]
+    for _, part in runs.groupby(runs):
+        index = _wall_clock(part.index)
+        figure.add_scatter(
+            x=[*index, *index[::-1]],
+            y=[*(high[part.index] * scale).round(2), *(low[part.index] * scale)[::-1].round(2)],
+            fill="toself",
+            fillcolor=colour,
+            opacity=0.16,
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.data = (figure.data[-1], *figure.data[:-1])
+
+
+def compared(figure: go.Figure, totals: pd.Series, words: str, palette: Palette) -> None:
+    """A dotted line over bars: the same buckets of an earlier period, put where they would be now."""
+    figure.add_scatter(
+        x=_wall_clock(totals.index),
+        y=totals.to_numpy(),
+        name=words,
+        mode="lines",
+        line={"color": palette.text, "width": 1.5, "dash": "dot"},
+        showlegend=False,
+        hovertemplate="%{y:,} calls",
+    )
+
+
+def annotate(figure: go.Figure, mark: Mark, palette: Palette) -> None:
+    """A thin line where something happened; the triangle on top says what when pointed at."""
+    colour = palette.severities[mark.severity]
+    figure.add_shape(
+        type="line",
+        yref="paper",
+        x0=mark.at,
+        x1=mark.at,
+        y0=0,
+        y1=1,
+        layer="below",
+        line={"color": colour, "width": 1, "dash": "dot"},
+    )
+    figure.add_annotation(
+        x=mark.at,
+        yref="paper",
+        y=1,
+        yanchor="top",
+        showarrow=False,
+        text="\N{BLACK DOWN-POINTING TRIANGLE}",
+        hovertext=mark.words,
+        font={"size": 11, "color": colour},
+        captureevents=True,
     )
 
 
@@ -225,108 +302,3 @@ def _label_ends(
         )
     widest = max((len(part.label) for part in parts), default=0)
     figure.update_layout(margin_r=14 + 7 * widest)
-
-
-def histogram(
-    frame: pd.DataFrame, colours: Sequence[str], palette: Palette, *, x_title: str, hover: Sequence[str]
-) -> go.Figure:
-    """Bars of a histogram frame (start, end, n); ``hover`` names each bin."""
-    figure = _figure(palette, y_title="calls")
-    figure.add_bar(
-        x=(frame["start"] + frame["end"].clip(upper=frame["start"] + _width(frame))) / 2,
-        y=frame["n"],
-        width=_width(frame),
-        marker={"color": list(colours), "line": {"width": 0.6, "color": palette.surface}},
-        customdata=list(hover),
-        hovertemplate="%{customdata}: %{y:,} calls<extra></extra>",
-    )
-    figure.update_xaxes(title={"text": x_title, "font": {"size": 12, "color": palette.muted}})
-    figure.update_layout(bargap=0)
-    return figure
-
-
-def _width(frame: pd.DataFrame) -> float:
-    return float(frame["end"].iloc[0] - frame["start"].iloc[0]) if len(frame) else 1.0
-
-
-def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figure:
-    """A dotted vertical line with its meaning, on a histogram."""
-    figure.add_vline(at, line={"color": palette.text, "width": 1.4, "dash": "dot"})
-    figure.add_annotation(
-        text=words, x=at, yref="paper", y=1, yanchor="bottom", showarrow=False, font={"size": 12}
-    )
-    return figure
-
-
-def sentiment_colours(frame: pd.DataFrame, palette: Palette) -> list[str]:
-    """The colour of each bin of a sentiment histogram: negative, neutral or positive."""
-    middles = (frame["start"] + frame["end"]) / 2
-    names = np.select(
-        [middles < NEGATIVE_BELOW, middles > POSITIVE_ABOVE], ["negative", "positive"], "neutral"
-    )
-    return [palette.colours[name] for name in names]
-
-
-def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
-    """One bar for each name, the longest on top, with its share and count beside it."""
-    total = sum(counts.values())
-    ordered = sorted(counts.items(), key=lambda item: item[1])
-    figure = _figure(palette, y_title="")
-    figure.add_bar(
-        y=[name for name, _ in ordered],
-        x=[100 * n / total for _, n in ordered],
-        orientation="h",
-        marker={"color": palette.accent},
-        text=[f" {100 * n / total:.1f} % · {n:,}" for _, n in ordered],
-        textposition="outside",
-        cliponaxis=False,
-        customdata=[n for _, n in ordered],
-        hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} %<extra></extra>",
-    )
-    widest = max(100 * n / total for _, n in ordered)
-    figure.update_xaxes(range=[0, widest * 1.6], showgrid=False, showticklabels=False, title={"text": ""})
-    figure.update_yaxes(
-        tickfont={"size": 13, "color": palette.text}, showgrid=False, ticksuffix="  ", ticks=""
-    )
-    figure.update_layout(bargap=0.35, margin_t=8)
-    return figure
-
-
-def heat_map(frame: pd.DataFrame, palette: Palette) -> go.Figure:
-    """Calls by weekday (rows) and hour of the day (columns)."""
-    figure = _figure(palette, y_title="")
-    figure.add_heatmap(
-        z=frame.where(frame > 0).to_numpy(),
-        x=[f"{hour:02d}" for hour in frame.columns],
-        y=list(WEEKDAYS),
-        colorscale="Cividis",
-        xgap=2,
-        ygap=2,
-        hovertemplate="%{y} %{x}:00 to %{x}:59: %{z:,} calls<extra></extra>",
-        colorbar={
-            "thickness": 10,
-            "outlinewidth": 0,
-            "title": {"text": "calls", "font": {"size": 12, "color": palette.muted}},
-            "tickfont": {"color": palette.muted},
-            "nticks": 5,
-        },
-    )
-    figure.update_yaxes(
-        autorange="reversed", showgrid=False, rangemode="normal", dtick=1, ticks="", ticksuffix=" "
-    )
-    figure.update_xaxes(
-        type="category",
-        nticks=12,
-        tickangle=0,
-        title={"text": "hour of the day", "font": {"size": 12, "color": palette.muted}},
-    )
-    figure.update_layout(margin_t=8)
-    return figure
-
-
-def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
-    """Name the ticks of an axis of seconds in minutes and seconds."""
-    top = float(frame["start"].iloc[-1]) + _width(frame)
-    step = next((nice for nice in (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600) if top / nice <= 8), top / 8)  # noqa: PLR2004
-    ticks = np.arange(0, top + 1e-9, step)
-    figure.update_xaxes(tickvals=ticks, ticktext=[duration(tick) for tick in ticks], range=[0, top])

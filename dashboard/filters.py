@@ -16,6 +16,9 @@ CUSTOM = "custom"
 DEFAULT_PERIOD = "24h"
 EARLIEST = date(1970, 1, 1)
 NEW_CUSTOM_DAYS = 7
+WEEKDAYS, BEFORE = "vs same weekdays", "vs period before"
+COMPARISONS = (WEEKDAYS, BEFORE)
+"""Whole weeks earlier, as few as fit; or the equally long period that ends where this one begins."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,12 @@ _LABELS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Window:
-    """A period to look at, half open, in UTC, the one of equal length before it, and the bucket of charts."""
+    """A period to look at, half open, in UTC, an earlier one to compare it with, and the bucket of charts."""
 
     start: datetime
     end: datetime
     before: datetime
+    before_end: datetime
     bucket: Bucket
 
 
@@ -59,6 +63,7 @@ class Selection:
     first: date
     last: date
     filters: CallFilters
+    compare: str = WEEKDAYS
 
     @property
     def words(self) -> str:
@@ -75,13 +80,28 @@ class Selection:
             start, _ = day_bounds(self.first, zone)
             _, end = day_bounds(self.last, zone)
             elapsed = max(min(end, _round_up(now, 60)) - start, timedelta(0)) or end - start
-            return Window(start, end, start - elapsed, bucket_for(start, end))
+            return Window(start, end, *self._before(start, elapsed, zone), bucket_for(start, end))
         preset = PRESETS[self.period]
         end = _round_up(now, max(every, preset.step))
         bucket = bucket_for(end - preset.length, end)
         # From a whole bucket on: the first bar of a chart is complete and charts and figures agree.
         start = bucket_start(end - preset.length, bucket, zone).astimezone(UTC)
-        return Window(start, end, start - (end - start), bucket)
+        return Window(start, end, *self._before(start, end - start, zone), bucket)
+
+    def _before(self, start: datetime, length: timedelta, zone: tzinfo) -> tuple[datetime, datetime]:
+        if self.compare == BEFORE:
+            return start - length, start
+        weeks = timedelta(weeks=-(-length // timedelta(weeks=1)))
+        # By the clock on the wall, also where summer time began in between.
+        first, last = (
+            (moment.astimezone(zone) - weeks).astimezone(UTC) for moment in (start, start + length)
+        )
+        return first, last
+
+    @property
+    def compared_words(self) -> str:
+        """What a change is against."""
+        return "the period before" if self.compare == BEFORE else "the same weekdays before"
 
 
 def _round_up(moment: datetime, seconds: int) -> datetime:
@@ -174,6 +194,14 @@ def bar(languages: list[str]) -> None:
         _choice("direction", list(_LABELS["direction"]), "All directions")
         _choice("language", languages, "All languages")
         _choice("status", list(_LABELS["status"]), "All outcomes")
+        st.selectbox(
+            "Compare with",
+            COMPARISONS,
+            key="compare",
+            bind="query-params",
+            label_visibility="collapsed",
+            width=190,
+        )
 
 
 def selected() -> Selection:
@@ -185,7 +213,7 @@ def selected() -> Selection:
     chosen = CallFilters(state.get("direction"), state.get("language"), state.get("status"))
     if period != CUSTOM:
         first = last = EARLIEST
-    return Selection(period, first, last, chosen)
+    return Selection(period, first, last, chosen, state.get("compare") or WEEKDAYS)
 
 
 def show_days(first: date, last: date) -> None:

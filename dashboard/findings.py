@@ -1,9 +1,11 @@
 """One sentence for each chart: what the reader should see in it."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from core.aggregation.buckets import Bucket
-from core.aggregation.definitions import LATENCY_LIMIT_MS, Unit
+from core.aggregation.definitions import Reference, Unit
 from core.models.metrics import CallSummary, Percentiles
 from dashboard import formats
 from dashboard.charts import WEEKDAYS, bucket_words
@@ -23,13 +25,19 @@ def busiest(frame: pd.DataFrame, bucket: Bucket) -> str:
     return f"Busiest {bucket_words(bucket)}: {moment(at, bucket)} with {totals.max():,} calls"
 
 
-def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket) -> str:
-    """The period's 95th percentile and how often it was above the limit."""
-    buckets = int(frame["p95"].notna().sum())
-    over = int((frame["p95"] > LATENCY_LIMIT_MS).sum())
-    word = bucket_words(bucket)
-    times = f"{over} of {buckets} {word}s" if word.isalpha() else f"{over} of {buckets} times {word}"
-    return f"p95 {formats.number(spread.p95, 'ms')} · {times} over the limit · {coverage(spread)}"
+def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket, references: Sequence[Reference]) -> str:
+    """The period's percentiles that have a reference, and how often each was above it."""
+    word, parts = bucket_words(bucket), []
+    for reference in references or (Reference("p95", float("inf"), ""),):
+        said = f"{reference.percentile} {formats.number(getattr(spread, reference.percentile), 'ms')}"
+        if reference.words:
+            buckets = int(frame[reference.percentile].notna().sum())
+            over = int((frame[reference.percentile] > reference.value).sum())
+            times = f"{word}s" if word.isalpha() else f"times {word}"
+            kind = reference.words.partition(" ")[0]
+            said += f", {over} of {buckets} {times} over the {kind}"
+        parts.append(said)
+    return " · ".join([*parts, coverage(spread)])
 
 
 def coverage(spread: Percentiles) -> str:
@@ -62,3 +70,22 @@ def busiest_hour(hours: pd.DataFrame) -> str:
     counts = hours.to_numpy()
     weekday, hour = divmod(int(counts.argmax()), counts.shape[1])
     return f"Busiest: {WEEKDAYS[weekday]} {hour:02d}:00 to {hour:02d}:59 with {counts.max():,} calls"
+
+
+def furthest_apart(rates: dict[str, pd.DataFrame], labels: dict[str, str]) -> str:
+    """Of frames with ``rate``, ``low`` and ``high``: where two rows differ most, their intervals apart."""
+    best, words = 0.0, "Nothing differs beyond chance"
+    for name, frame in rates.items():
+        there = frame[frame["rate"].notna()]
+        if len(there) < 2:  # noqa: PLR2004 (nothing to compare)
+            continue
+        values = there["rate"].to_numpy()
+        low, high = int(values.argmin()), int(values.argmax())
+        apart = float(there["low"].iloc[high] - there["high"].iloc[low])
+        if apart > best:
+            best = apart
+            words = " against ".join(
+                f"{labels[str(there.index[at])]} {formats.number(values[at], 'share')}" for at in (low, high)
+            )
+            words = f"{name}: {words}"
+    return words

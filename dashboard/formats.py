@@ -1,6 +1,7 @@
 """Figures, times and foreign text as people read them."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 
 from core.aggregation.definitions import Unit
@@ -13,17 +14,12 @@ def number(value: float | None, unit: Unit) -> str:
     """A figure with its unit: ``1,204``, ``94.0 %``, ``812 ms``, ``3:05``, ``0.21``; a dash for none."""
     if value is None or value != value:  # noqa: PLR0124 (NaN is not equal to itself)
         return NONE
-    match unit:
-        case "share":
-            return f"{100 * value:.1f} %"
-        case "ms":
-            return f"{value:,.0f} ms"
-        case "s":
-            return duration(value)
-        case "score":
-            return f"{value:+.2f}"
-        case "calls":
-            return f"{value:,.0f}"
+    return _WRITERS[unit](value)
+
+
+def rupees(value: float) -> str:
+    """An amount: ``₹2.35``, from a thousand on without paise."""
+    return f"₹{value:,.0f}" if value >= 1_000 else f"₹{value:,.2f}"  # noqa: PLR2004
 
 
 def duration(seconds: float) -> str:
@@ -32,12 +28,24 @@ def duration(seconds: float) -> str:
     return f"{minutes}:{rest:02d}"
 
 
+_WRITERS: dict[Unit, Callable[[float], str]] = {
+    "share": lambda value: f"{100 * value:.1f} %",
+    "ms": lambda value: f"{value:,.0f} ms",
+    "s": duration,
+    "score": lambda value: f"{value:+.2f}",
+    "calls": lambda value: f"{value:,.0f}",
+    "rupees": rupees,
+}
+
+
 def change(now: float, before: float, unit: Unit) -> str:
     """How far a figure moved, signed: per cent of a count, percentage points of a share, else its unit."""
     if unit == "calls":
         return f"{100 * (now - before) / before:+,.1f} %" if before else f"{now - before:+,.0f}"
     if unit == "share":
         return f"{100 * (now - before):+.1f} pp"
+    if unit == "rupees":
+        return f"{'-' if now < before else '+'}{rupees(abs(now - before))}"
     return f"{now - before:+,.0f} {unit}"
 
 

@@ -1,12 +1,14 @@
 """A panel: title, what to see, chart, and the table behind it with its CSV."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.charts import HEIGHT
+from dashboard.charts import HEIGHT, WEEKDAYS
 
 _TOOLS = {
     "displaylogo": False,
@@ -18,13 +20,17 @@ _TOOLS = {
 
 @dataclass(frozen=True)
 class Panel:
-    """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw."""
+    """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw.
+
+    ``is_table``: the table is what it shows, in the place of a figure.
+    """
 
     key: str
     title: str
     caption: str
     figure: go.Figure | None = None
     table: pd.DataFrame | None = None
+    is_table: bool = False
 
 
 def show(panel: Panel) -> None:
@@ -34,6 +40,10 @@ def show(panel: Panel) -> None:
             st.markdown(f"## {panel.title}", width="stretch")
             if panel.table is not None:
                 _table(panel.key, panel.table)
+        if panel.is_table:
+            st.caption(panel.caption)
+            st.table(panel.table, border="horizontal", hide_index=True, alt=panel.title)
+            return
         if panel.figure is None:
             with st.container(height=HEIGHT, border=False, vertical_alignment="center"):
                 st.caption(panel.caption, text_alignment="center")
@@ -45,7 +55,17 @@ def show(panel: Panel) -> None:
 
 
 def _table(key: str, table: pd.DataFrame) -> None:
-    with st.popover("Table", type="tertiary", icon=":material/table_rows:", width="content"):
+    # Made and sent only while it is open: a page has ten of them.
+    with st.popover(
+        "Table",
+        type="tertiary",
+        icon=":material/table_rows:",
+        width="content",
+        key=f"table-{key}",
+        on_change="rerun",
+    ) as opened:
+        if not opened.open:
+            return
         st.dataframe(table, width="content", height=320, hide_index=True)
         st.download_button(
             "Download CSV",
@@ -56,6 +76,26 @@ def _table(key: str, table: pd.DataFrame) -> None:
             icon=":material/download:",
             key=f"csv-{key}",
         )
+
+
+def grid(panels: Sequence[Panel], columns: int = 2) -> None:
+    """Panels in rows of so many; on a narrow screen one below the other."""
+    for first in range(0, len(panels), columns):
+        for column, panel in zip(st.columns(columns), panels[first : first + columns], strict=False):
+            with column:
+                show(panel)
+
+
+def hours_table(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Frames of weekday by hour as one table with a row for each hour of the week."""
+    first = next(iter(columns.values()))
+    table = pd.DataFrame(
+        {
+            "Weekday": np.repeat(list(WEEKDAYS), first.shape[1]),
+            "Hour": [f"{hour:02d}:00" for hour in first.columns] * len(first),
+        }
+    )
+    return table.assign(**{name: frame.to_numpy().ravel() for name, frame in columns.items()})
 
 
 def timed(frame: pd.DataFrame, labels: dict[str, str], scale: float = 1.0, digits: int = 0) -> pd.DataFrame:

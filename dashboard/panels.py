@@ -1,24 +1,33 @@
 """The panels of the pages: what each chart is called, what it says and the table behind it."""
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+import plotly.graph_objects as go
 
-from core.aggregation.definitions import LATENCY_LIMIT_MS, METRICS, PERCENTILES
+from core.aggregation.definitions import METRICS, PERCENTILES, REFERENCES
 from core.aggregation.series import Dimension, steady, steady_rates
+from core.alerting.fired import Fired
 from core.models.metrics import CallSummary, Percentiles
-from dashboard import charts, findings, formats
-from dashboard.charts import Line
+from core.settings import get_settings
+from dashboard import charts, distribution_charts, findings, formats
+from dashboard.charts import Limit, Line, Mark
 from dashboard.filters import Selection, Window, label
 from dashboard.panel import Panel, timed
 from dashboard.theme import Palette
 
 RATES = ("answer_rate", "qualification_rate", "handoff_rate", "failure_rate", "error_rate")
-_VOLUMES: dict[Dimension, tuple[str, tuple[str, ...]]] = {
-    "status": ("Call volume by outcome", ("completed", "failed", "no_answer")),
-    "direction": ("Call volume by direction", ("outbound", "inbound")),
+DIMENSION_WORDS: dict[Dimension, str] = {
+    "status": "outcome",
+    "direction": "direction",
+    "language": "language",
+    "campaign": "campaign",
 }
+_ORDER = {"status": ("completed", "failed", "no_answer"), "direction": ("outbound", "inbound")}
+MOST_PARTS = 6
+NO_VALUE = "none given"
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,29 @@ class View:
     selection: Selection
     palette: Palette
     is_filling: bool
+    fired: tuple[Fired, ...] = ()
+
+    def annotate(self, figure: go.Figure) -> go.Figure:
+        """A chart over time with marks where alerts began to fire."""
+        zone = get_settings().tz
+        for fired in self.fired:
+            at = fired.at.astimezone(zone)
+            words = f"{at:%a %-d %b %H:%M}: {html.escape(fired.name)} began to fire ({fired.severity})"
+            charts.annotate(figure, Mark(at.replace(tzinfo=None), words, fired.severity), self.palette)
+        return figure
+
+    def limits(self, field: str, shown: Sequence[str]) -> list[Limit]:
+        """The reference lines of a latency for the percentiles that are drawn."""
+        several = len(REFERENCES.get(field, ())) > 1
+        return [
+            Limit(
+                reference.value,
+                f"{reference.words}: {formats.number(reference.value, 'ms')}",
+                self.palette.colours[reference.percentile] if several else "",
+            )
+            for reference in REFERENCES.get(field, ())
+            if reference.percentile in shown
+        ]
 
     def missing(self, key: str, title: str, what: str) -> Panel:
         """A panel without data."""
@@ -49,17 +81,37 @@ def _percentile_labels(unit: str) -> dict[str, str]:
     return {"n": "Calls"} | {name: f"{name} ({unit})" for name in PERCENTILES}
 
 
-def volume(view: View, by: Dimension, frame: pd.DataFrame) -> Panel:
-    """Calls over time, by outcome (status) or direction."""
-    title, columns = _VOLUMES[by]
-    parts = view.lines(columns)
-    bucket = view.window.bucket
+def value_label(by: Dimension, value: str) -> str:
+    """A value of a dimension as people read it."""
+    if not value:
+        return NO_VALUE
+    return value if by == "campaign" else label(by, value)
+
+
+def _fewer(frame: pd.DataFrame, by: Dimension) -> pd.DataFrame:
+    """The values in their usual order; beyond the six with most calls as one."""
+    ordered = [name for name in _ORDER.get(by, frame.columns) if name in frame]
+    if len(ordered) <= MOST_PARTS:
+        return frame[ordered]
+    shown = frame[ordered[: MOST_PARTS - 1]].copy()
+    shown["others"] = frame[ordered[MOST_PARTS - 1 :]].sum(axis=1)
+    return shown
+
+
+def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | None = None) -> Panel:
+    """Calls over time by a dimension; ``earlier``: the calls of the compared period in the same buckets."""
+    bucket, frame = view.window.bucket, _fewer(frame, by)
+    colours = view.palette.of([str(name) for name in frame])
+    parts = [Line(str(name), value_label(by, str(name)), colours[str(name)]) for name in frame]
+    figure = charts.stacked_bars(frame, parts, bucket, view.palette, filling=view.is_filling)
+    table = timed(frame, {part.column: part.label for part in parts})
+    caption = f"{findings.busiest(frame, bucket)} · n {int(frame.to_numpy().sum()):,}"
+    if earlier is not None and earlier.sum():
+        charts.compared(figure, earlier, view.selection.compared_words, view.palette)
+        caption += f" · dotted: {view.selection.compared_words}, n {int(earlier.sum()):,}"
+        table["Compared period"] = earlier.to_numpy()
     return Panel(
-        f"volume-{by}",
-        title,
-        f"{findings.busiest(frame, bucket)} · n {int(frame.to_numpy().sum()):,}",
-        charts.stacked_bars(frame, parts, bucket, view.palette, filling=view.is_filling),
-        timed(frame, {part.column: part.label for part in parts}),
+        f"volume-{by}", f"Call volume by {DIMENSION_WORDS[by]}", caption, view.annotate(figure), table
     )
 
 
@@ -70,18 +122,19 @@ def latency(
     spread: Percentiles,
     shown: Sequence[str] = tuple(PERCENTILES),
 ) -> Panel:
-    """ASR or TTS latency percentiles over time, with the limit that alerts use."""
+    """Latency percentiles over time, with the limit that alerts use or the published targets."""
     key, name, bucket = field.replace("_", "-"), METRICS[field].label, view.window.bucket
     title = f"{name} percentiles"
     if not spread.n:
         return view.missing(key, title, name)
     lines = view.lines(shown, wide="p95")
-    limit = (LATENCY_LIMIT_MS, f"limit for p95: {LATENCY_LIMIT_MS:,.0f} ms")
+    limits = view.limits(field, shown)
+    figure = charts.lines(steady(frame), lines, bucket, view.palette, unit="ms", limits=limits)
     return Panel(
         key,
         title,
-        findings.slow(frame, spread, bucket),
-        charts.lines(steady(frame), lines, bucket, view.palette, unit="ms", limit=limit),
+        findings.slow(frame, spread, bucket, REFERENCES.get(field, ())),
+        view.annotate(figure),
         timed(frame[frame["n"] > 0], _percentile_labels("ms")),
     )
 
@@ -95,7 +148,9 @@ def rates(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         "Rates over time",
         f"Qualification and handoff of completed calls (n {summary.completed_calls:,}), "
         f"the others of all (n {summary.total_calls:,})",
-        charts.lines(steady_rates(frame), view.lines(RATES), view.window.bucket, view.palette, unit="%"),
+        view.annotate(
+            charts.lines(steady_rates(frame), view.lines(RATES), view.window.bucket, view.palette, unit="%")
+        ),
         timed(
             there.assign(**{name: there[name] * 100 for name in RATES}),
             labels | {name: f"{METRICS[name].label} (%)" for name in RATES},
@@ -125,19 +180,19 @@ def durations(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
     if not spread.n:
         return view.missing(key, title, "call duration")
     bins = zip(frame["start"], frame["end"], strict=True)
-    figure = charts.histogram(
+    figure = distribution_charts.histogram(
         frame,
         [view.palette.accent] * len(frame),
         view.palette,
         x_title="duration, min:s",
         hover=[f"{formats.duration(start)} to {formats.duration(end)} min" for start, end in bins],
     )
-    charts.minutes_axis(figure, frame)
+    distribution_charts.minutes_axis(figure, frame)
     return Panel(
         key,
         title,
         findings.spread_of(spread, "s"),
-        charts.mark(figure, spread.p50 or 0.0, "median", view.palette),
+        distribution_charts.mark(figure, spread.p50 or 0.0, "median", view.palette),
         frame.rename(columns={"start": "From (s)", "end": "To (s)", "n": "Calls"}),
     )
 
@@ -148,9 +203,9 @@ def sentiment(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     if mean is None:
         return view.missing(key, title, "sentiment")
     bins = zip(frame["start"], frame["end"], strict=True)
-    figure = charts.histogram(
+    figure = distribution_charts.histogram(
         frame,
-        charts.sentiment_colours(frame, view.palette),
+        distribution_charts.sentiment_colours(frame, view.palette),
         view.palette,
         x_title="sentiment score, -1 (negative) to 1 (positive)",
         hover=[f"{start:+.2f} to {end:+.2f}" for start, end in bins],
@@ -159,7 +214,7 @@ def sentiment(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         key,
         title,
         findings.mood(summary),
-        charts.mark(figure, mean, "mean", view.palette),
+        distribution_charts.mark(figure, mean, "mean", view.palette),
         frame.rename(columns={"start": "From", "end": "To", "n": "Calls"}),
     )
 
@@ -172,7 +227,7 @@ def languages(view: View, summary: CallSummary) -> Panel:
         "languages",
         "Languages by share of calls",
         f"Most calls: {next(iter(counts))} · n {summary.total_calls:,}",
-        charts.shares(counts, view.palette),
+        distribution_charts.shares(counts, view.palette),
         pd.DataFrame({"Language": list(counts), "Calls": list(counts.values()), "Share (%)": shares}),
     )
 
@@ -185,6 +240,6 @@ def hours(view: View, frame: pd.DataFrame, summary: CallSummary, zone_words: str
         "hours",
         "Busy hours of the week",
         f"{findings.busiest_hour(frame)} · {zone_words} · n {summary.total_calls:,}",
-        charts.heat_map(frame, view.palette),
+        distribution_charts.heat_map(frame, view.palette),
         table,
     )

@@ -1,6 +1,7 @@
 """Parts of pages: the line of signs of life, the key figures, the list of alerts."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
@@ -9,121 +10,128 @@ import pandas as pd
 import streamlit as st
 
 from core.aggregation.definitions import METRICS
-from core.aggregation.live import Heartbeat
+from core.aggregation.intervals import SURE_FROM, wilson
+from core.aggregation.live import LIVE_MINUTES, Heartbeat
 from core.models.alerts import Alert
-from core.models.metrics import CallSummary, Percentiles
+from core.models.metrics import CallSummary
 from dashboard import formats
+from dashboard.comparison_panels import FEW_CALLS, Reading, is_clear, read
 from dashboard.filters import Selection
-from dashboard.queries import Figures, Pulse
+from dashboard.queries import Pulse
 from dashboard.theme import SEVERITY_BADGES
 
 Good = Literal["up", "down", "neither"]
 DeltaColor = Literal["normal", "inverse", "off"]
 SPARK_POINTS = 48
-FEW_CALLS = 10
-"""Below this the period before says too little to compare with."""
-CLEAR_Z = 1.96
-CLEAR_LATENCY_CHANGE = 0.05
 _COLOURS: dict[Good, DeltaColor] = {"up": "normal", "down": "inverse", "neither": "off"}
 
 
 @dataclass(frozen=True)
 class Card:
-    """A key figure: where it stands in a summary, and which way is good."""
+    """A key figure and which way is good; ``part``: which percentile of a spread, which price of the cost."""
 
     metric: str
     good: Good
-    of: str = ""
+    part: str = ""
+    label: str = ""
 
 
 CARDS = (
     Card("total_calls", "neither"),
-    Card("answer_rate", "up", "total_calls"),
-    Card("failure_rate", "down", "total_calls"),
-    Card("error_rate", "down", "total_calls"),
-    Card("qualification_rate", "up", "completed_calls"),
-    Card("handoff_rate", "up", "completed_calls"),
-    Card("asr_latency_ms", "down"),
-    Card("tts_latency_ms", "down"),
+    Card("answer_rate", "up"),
+    Card("failure_rate", "down"),
+    Card("error_rate", "down"),
+    Card("qualification_rate", "up"),
+    Card("handoff_rate", "up"),
+)
+CONVERSION_CARDS = (
+    Card("qualified_calls", "up"),
+    Card("qualification_rate", "up"),
+    Card("handoff_rate", "up"),
+    Card("answer_rate", "up"),
+    Card("qualification_seconds", "down", "p50", "Time to qualify, median"),
+    Card("cost", "down", "per_call", "Cost per call"),
+    Card("cost", "down", "per_qualified_lead", "Cost per qualified lead"),
+    Card("cost", "down", "per_handoff", "Cost per handoff"),
 )
 
 
-@dataclass(frozen=True)
-class Reading:
-    """The value of a card in one period, and the calls it was computed from."""
-
-    value: float | None
-    n: int
+def latency_cards(fields: Sequence[str]) -> tuple[Card, ...]:
+    """The 95th percentile of each latency."""
+    return tuple(Card(field, "down", "p95") for field in fields)
 
 
-def read(card: Card, summary: CallSummary) -> Reading:
-    """A card's value in a summary; of latencies the 95th percentile."""
-    value = getattr(summary, card.metric)
-    if isinstance(value, Percentiles):
-        return Reading(value.p95, value.n)
-    return Reading(value, getattr(summary, card.of) if card.of else summary.total_calls)
-
-
-def is_clear(card: Card, now: Reading, before: Reading) -> bool:
-    """Whether a change is more than chance: rates by a two-proportion z test at 95 %, latencies above 5 %."""
-    if now.value is None or before.value is None or min(now.n, before.n) < FEW_CALLS:
-        return False
-    if METRICS[card.metric].unit == "share":
-        pooled = (now.value * now.n + before.value * before.n) / (now.n + before.n)
-        error = math.sqrt(pooled * (1 - pooled) * (1 / now.n + 1 / before.n))
-        return error > 0 and abs(now.value - before.value) / error > CLEAR_Z
-    return before.value > 0 and abs(now.value / before.value - 1) > CLEAR_LATENCY_CHANGE
-
-
-def key_figures(figures: Figures, selection: Selection) -> None:
+def key_figures(
+    cards: Sequence[Card],
+    now: CallSummary,
+    before: CallSummary,
+    selection: Selection,
+    course: pd.DataFrame | None = None,
+) -> None:
     """The grid of cards."""
     with st.container(key="kpis"):
-        for card in CARDS:
-            with st.container(key=f"kpi-{card.metric.replace('_', '-')}"):
-                _card(card, figures, selection)
+        for card in cards:
+            name = f"{card.metric} {card.part}" if card.metric == "cost" else card.metric
+            with st.container(key=f"kpi-{name.replace('_', '-').replace(' ', '-')}"):
+                _card(
+                    card,
+                    read(card.metric, now, card.part),
+                    read(card.metric, before, card.part),
+                    selection,
+                    course,
+                )
 
 
-def _card(card: Card, figures: Figures, selection: Selection) -> None:
+def _card(
+    card: Card, now: Reading, before: Reading, selection: Selection, course: pd.DataFrame | None
+) -> None:
     metric = METRICS[card.metric]
-    now, before = read(card, figures.now), read(card, figures.before)
     delta = None
     if now.value is not None and before.value is not None and before.n >= FEW_CALLS:
         delta = formats.change(now.value, before.value, metric.unit)
     still = delta is not None and formats.is_still(delta)
-    colour = _COLOURS[card.good] if is_clear(card, now, before) else "off"
+    colour = _COLOURS[card.good] if is_clear(card.metric, now, before) else "off"
     st.metric(
-        f"{metric.label} p95" if metric.unit == "ms" else metric.label,
+        card.label or (f"{metric.label} p95" if metric.unit == "ms" else metric.label),
         formats.number(now.value, metric.unit),
         "no change" if still else delta,
         delta_color=colour,
         delta_arrow="off" if still else "auto",
         delta_description=_small_print(card, now, before),
-        help=_help(card, selection),
+        help=_help(card, before, selection),
         border=True,
         height="stretch",
-        chart_data=_spark(figures.course, card),
+        chart_data=None if course is None else _spark(course, card),
         chart_type="bar" if card.metric == "total_calls" else "line",
     )
 
 
 def _small_print(card: Card, now: Reading, before: Reading) -> str:
-    unit = METRICS[card.metric].unit
-    was = f"was {formats.number(before.value, unit)}" if before.n else "none before"
+    """What it was; of a rate of few calls how sure it is instead."""
+    metric = METRICS[card.metric]
+    if metric.unit == "share" and now.value is not None and now.n < SURE_FROM:
+        low, high = (100 * float(end) for end in wilson(round(now.value * now.n), now.n))
+        return f"95 %: {low:.0f} to {high:.0f} % · n {now.n:,}"
+    was = f"was {formats.number(before.value, metric.unit)}" if before.n else "none before"
     if 0 < before.n < FEW_CALLS and card.metric != "total_calls":
         was = "too few before"
-    return was if card.metric == "total_calls" else f"{was} · n {now.n:,}"
+    return was if metric.unit == "calls" else f"{was} · n {now.n:,}"
 
 
-def _help(card: Card, selection: Selection) -> str:
-    meaning = METRICS[card.metric].meaning
+def _help(card: Card, before: Reading, selection: Selection) -> str:
+    metric = METRICS[card.metric]
+    was = f" ({formats.number(before.value, metric.unit)}, n {before.n:,})" if before.n else ""
     return (
-        f"{meaning}, {selection.words}. The change is against an equally long period before, "
+        f"{metric.meaning}, {selection.words}. The change is against {selection.compared_words}{was}, "
         "coloured only where it is more than chance."
     )
 
 
 def _spark(course: pd.DataFrame, card: Card) -> list[float] | None:
-    values = course["n" if card.metric == "total_calls" else card.metric]
+    column = "n" if card.metric == "total_calls" else card.metric
+    if column not in course:
+        return None
+    values = course[column]
     present = values.dropna()
     if len(present) < 3:  # noqa: PLR2004 (no course to see)
         return None
@@ -137,6 +145,12 @@ def signs_of_life(pulse: Pulse, now: datetime, zone: tzinfo) -> None:
     """One line: alerts, newest call, scheduler, and the time with its zone."""
     with st.container(key="signs", horizontal=True, vertical_alignment="center", gap="small"):
         _alert_badges(pulse.alerts)
+        if pulse.ended_recently is not None:
+            st.badge(
+                f"{pulse.ended_recently:,} calls ended in {LIVE_MINUTES} min",
+                icon=":material/graphic_eq:",
+                color="gray",
+            )
         if pulse.newest_call:
             st.badge(_newest(pulse.newest_call, now, zone), icon=":material/call:", color="gray")
         _scheduler_badge(pulse.heartbeat, now)

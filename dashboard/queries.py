@@ -49,6 +49,7 @@ class Pulse:
     """Signs of life: of the calls, of the scheduler, and the alerts that fire."""
 
     newest_call: datetime | None
+    ended_recently: int | None
     heartbeat: live.Heartbeat | None
     alerts: list[Alert]
 
@@ -58,7 +59,7 @@ def figures(window: Window, filters: CallFilters) -> Figures:
     """The key figures of a period beside the one before."""
     database, bucket = get_sync_database(), window.bucket
     calls = load_cube(database, window.start, window.end, filters, bucket=bucket)
-    before = load_cube(database, window.before, window.start, filters)
+    before = load_cube(database, window.before, window.before_end, filters)
     rows = series.steady_rates(series.rates(calls, bucket))
     for field in LATENCIES:
         rows[field] = series.steady(series.percentile_series(calls, field, bucket))["p95"]
@@ -70,11 +71,14 @@ def pulse() -> Pulse:
     """Newest call, scheduler and alerts, at most 3 s old."""
     database = get_sync_database()
     return Pulse(
-        extent.newest_call_start(database), live.scheduler_heartbeat(database), active_alerts(database)
+        extent.newest_call_start(database),
+        live.calls_ended_recently(database),
+        live.scheduler_heartbeat(database),
+        active_alerts(database),
     )
 
 
-@st.cache_data(ttl=120, show_spinner=False)
+@st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
 def languages() -> list[str]:
     """The languages that calls are stored in."""
     return extent.languages(get_sync_database())

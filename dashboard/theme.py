@@ -3,6 +3,7 @@
 The hues are Okabe and Ito's, told apart by colour-blind people too; severities also carry an icon and a word.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,15 @@ class Palette:
     neutral: str
     accent: str
     colours: dict[str, str]
+    severities: dict[str, str]
+    cycle: tuple[str, ...]
+    """For values that have no colour of their own, as languages and campaigns."""
+
+    def of(self, names: Sequence[str]) -> dict[str, str]:
+        """A colour for each value, the same whatever else is shown with it as long as the names are."""
+        ordered = sorted(names)
+        free = {name: self.cycle[at % len(self.cycle)] for at, name in enumerate(ordered)}
+        return {name: self.colours.get(name, free[name]) for name in names}
 
 
 _LIGHT = Palette(
@@ -49,7 +59,13 @@ _LIGHT = Palette(
         "negative": "#D55E00",
         "neutral": "#B4BCC6",
         "positive": "#009E73",
+        "asr": "#0072B2",
+        "llm": "#D55E00",
+        "tts": "#009E73",
+        "telephony": "#9AA3AE",
     },
+    severities={"critical": "#A8210F", "warning": "#B35900", "info": "#00588A"},
+    cycle=("#0072B2", "#D55E00", "#009E73", "#A8527F", "#B87A00", "#4A9CCB", "#565E68"),
 )
 _DARK = Palette(
     text="#E8EAED",
@@ -76,7 +92,13 @@ _DARK = Palette(
         "negative": "#F0803C",
         "neutral": "#66707B",
         "positive": "#2BC49A",
+        "asr": "#56B4E9",
+        "llm": "#F0803C",
+        "tts": "#2BC49A",
+        "telephony": "#7C8691",
     },
+    severities={"critical": "#FF8A7A", "warning": "#F5A04C", "info": "#7CC6F0"},
+    cycle=("#56B4E9", "#F0803C", "#2BC49A", "#D98DB5", "#E69F00", "#A9D8F3", "#A6AEB8"),
 )
 _PALETTES: dict[Mode, Palette] = {"light": _LIGHT, "dark": _DARK}
 

@@ -1,37 +1,37 @@
-"""Analytics: how do calls, outcomes, latencies and callers' moods develop?"""
+"""Analytics: how do calls, outcomes and durations develop, by whom, and what changed?"""
 
 import streamlit as st
 
-from core.clock import utc_now
-from core.settings import get_settings
-from dashboard import boards, filters, formats, queries, renewal, states, theme
-from dashboard.panel import show
+from core.aggregation.buckets import Bucket
+from dashboard import board_page, boards
+from dashboard.boards import Board
+from dashboard.filters import Selection
+from dashboard.panel import grid
+from dashboard.panels import DIMENSION_WORDS
 
-PAGE_HEIGHT = 1600
+BY_WORD = {words.capitalize(): by for by, words in DIMENSION_WORDS.items()}
+BUCKETS: dict[str, Bucket | None] = {
+    "auto": None,
+    "15 min": "15min",
+    "hour": "1h",
+    "day": "1D",
+    "week": "1W",
+    "month": "1MS",
+}
 
 
-def analysis() -> None:
+def draw(board: Board, _: Selection) -> None:
     """All panels, two a row."""
-    selection, zone, now = filters.selected(), get_settings().tz, utc_now()
-    window = selection.window(now, zone, renewal.CHARTS_EVERY)
-    with states.guarded(speak=True), states.loading("analysis", PAGE_HEIGHT):
-        answer = queries.ask(selection, boards.analytics, window, selection, theme.mode())
-        states.stale(answer.stale_since)
-        board = answer.value
-        if not board.panels:
-            newest = queries.ask("pulse", queries.pulse).value.newest_call
-            if newest:
-                states.no_calls(selection, newest)
-            else:
-                states.no_calls_at_all()
-            return
-        total = formats.number(board.summary.total_calls, "calls")
-        st.caption(f"{total} calls · {states.span(window, zone)} {formats.zone_name(now, zone)}")
-        for left, right in zip(board.panels[::2], board.panels[1::2], strict=True):
-            for column, panel in zip(st.columns(2), (left, right), strict=True):
-                with column:
-                    show(panel)
+    grid(board.panels)
 
 
-renewal.watch()
-renewal.renew(analysis, renewal.CHARTS_EVERY)
+with st.container(key="choices", horizontal=True, gap="small"):
+    by = st.segmented_control(
+        "By", list(BY_WORD), default="Outcome", required=True, key="by", bind="query-params"
+    )
+    bucket = st.segmented_control(
+        "A bar for each", list(BUCKETS), default="auto", required=True, key="bucket", bind="query-params"
+    )
+board_page.show(
+    "analytics", boards.analytics, draw, lambda: BY_WORD[by or "Outcome"], lambda: BUCKETS[bucket or "auto"]
+)

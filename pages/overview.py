@@ -25,7 +25,11 @@ def figures() -> None:
         parts.alert_list(pulse.alerts, now, zone)
         st.caption(f"Calls started {states.span(window, zone)} {formats.zone_name(now, zone)}")
         if answer.value.now.total_calls:
-            parts.key_figures(answer.value, selection)
+            cards = (
+                *parts.CARDS,
+                *parts.latency_cards(boards.measured(answer.value.now)[: boards.OVERVIEW_LATENCIES]),
+            )
+            parts.key_figures(cards, answer.value.now, answer.value.before, selection, answer.value.course)
         else:
             states.no_calls(selection, pulse.newest_call)
 

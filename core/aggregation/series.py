@@ -109,15 +109,20 @@ def answers_by_hour_of_week(cube: Cube) -> tuple[pd.DataFrame, pd.DataFrame]:
     return first, second
 
 
-def percentile_by_hour_of_week(cube: Cube, field: str, percentile: str = "p95") -> pd.DataFrame:
-    """A percentile of the field by weekday and hour of local time; needs a cube of hours or less.
+def percentile_by_hour_of_week(
+    cube: Cube, field: str, percentile: str = "p95"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A percentile of the field by weekday and hour of local time, and the calls that carry the field.
+
+    Needs a cube of hours or less.
 
     Raises:
         ValueError: the cube was loaded for longer buckets.
     """
     cube.cell_buckets("1h")
     hour = _hour_of_week(cube, cube.cells.time)
-    return _week(percentile_table(cube, field, hour, DAYS * HOURS)[percentile].to_numpy())
+    table = percentile_table(cube, field, hour, DAYS * HOURS)
+    return _week(table[percentile].to_numpy()), _week(table["n"].to_numpy())
 
 
 def _hour_of_week(cube: Cube, times: Ints) -> Ints:

@@ -45,9 +45,9 @@ def test_charts_are_drawn_and_filters_stay_in_the_url(address: str, browser: Bro
         assert "period=7d" in page.url
         assert "direction=Inbound" in page.url
         assert page.get_by_text("30 calls ·").is_visible()
-        for panel in ("volume-status", "volume-direction", "durations", "sentiment", "languages"):
+        for panel in ("volume-status", "durations", "languages"):
             assert _shapes(page, panel, ".bars path") >= 1, panel
-        for panel in ("asr-latency-ms", "tts-latency-ms", "rates", "duration-course"):
+        for panel in ("rates", "rates-direction", "duration-course"):
             assert _shapes(page, panel, ".scatterlayer path") >= 1, panel
         link = page.url
     with opened(browser, link) as page:

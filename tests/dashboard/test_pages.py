@@ -50,7 +50,7 @@ def test_a_link_filters_every_page(calls_of_today: Database[Document], start: St
 def test_analytics_draws_every_chart(calls_of_today: Database[Document], start: Start) -> None:
     app = start("analytics")
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 10
+    assert len(app.get("plotly_chart")) == 7
 
 
 def test_an_empty_store_says_what_to_do_next(database: Database[Document], start: Start) -> None:
@@ -70,9 +70,10 @@ def test_an_empty_period_leads_to_the_data(calls_of_1999: Database[Document], st
 
 
 def test_what_was_never_measured_is_said(calls_of_1999: Database[Document], start: Start) -> None:
-    app = start("analytics", period="custom", from_="1999-01-31", to="1999-01-31")
+    app = start("latency", period="custom", from_="1999-01-31", to="1999-01-31")
     assert "No ASR latency recorded on 31 Jan 1999" in text_of(app)
-    assert len(app.get("plotly_chart")) == 8
+    assert "No End-to-end latency recorded" in text_of(app)
+    assert len(app.get("plotly_chart")) == 0
 
 
 def test_plain_streamlit_run_serves_this_machine_only(

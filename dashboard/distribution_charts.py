@@ -1,0 +1,308 @@
+"""Charts without a time axis: histograms, shares, hours of the week, rates with intervals, the funnel."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
+from dashboard.charts import WEEKDAYS, blank
+from dashboard.formats import duration
+from dashboard.theme import Palette
+
+
+def histogram(
+    frame: pd.DataFrame, colours: Sequence[str], palette: Palette, *, x_title: str, hover: Sequence[str]
+) -> go.Figure:
+    """Bars of a histogram frame (start, end, n); ``hover`` names each bin."""
+    figure = blank(palette, y_title="calls")
+    figure.add_bar(
+        x=(frame["start"] + frame["end"].clip(upper=frame["start"] + _width(frame))) / 2,
+        y=frame["n"],
+        width=_width(frame),
+        marker={"color": list(colours), "line": {"width": 0.6, "color": palette.surface}},
+        customdata=list(hover),
+        hovertemplate="%{customdata}: %{y:,} calls<extra></extra>",
+    )
+    figure.update_xaxes(title={"text": x_title, "font": {"size": 12, "color": palette.muted}})
+    figure.update_layout(bargap=0)
+    return figure
+
+
+def _width(frame: pd.DataFrame) -> float:
+    return float(frame["end"].iloc[0] - frame["start"].iloc[0]) if len(frame) else 1.0
+
+
+def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figure:
+    """A dotted vertical line with its meaning, on a histogram."""
+    figure.add_vline(at, line={"color": palette.text, "width": 1.4, "dash": "dot"})
+    figure.add_annotation(
+        text=words, x=at, yref="paper", y=1, yanchor="bottom", showarrow=False, font={"size": 12}
+    )
+    return figure
+
+
+def sentiment_colours(frame: pd.DataFrame, palette: Palette) -> list[str]:
+    """The colour of each bin of a sentiment histogram: negative, neutral or positive."""
+    middles = (frame["start"] + frame["end"]) / 2
+    names = np.select(
+        [middles < NEGATIVE_BELOW, middles > POSITIVE_ABOVE], ["negative", "positive"], "neutral"
+    )
+    return [palette.colours[name] for name in names]
+
+
+def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
+    """One bar for each name, the longest on top, with its share and count beside it."""
+    total = sum(counts.values())
+    ordered = sorted(counts.items(), key=lambda item: item[1])
+    figure = blank(palette, y_title="")
+    figure.add_bar(
+        y=[name for name, _ in ordered],
+        x=[100 * n / total for _, n in ordered],
+        orientation="h",
+        marker={"color": palette.accent},
+        text=[f" {100 * n / total:.1f} % · {n:,}" for _, n in ordered],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[n for _, n in ordered],
+        hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} %<extra></extra>",
+    )
+    widest = max(100 * n / total for _, n in ordered)
+    figure.update_xaxes(range=[0, widest * 1.6], showgrid=False, showticklabels=False, title={"text": ""})
+    figure.update_yaxes(
+        tickfont={"size": 13, "color": palette.text}, showgrid=False, ticksuffix="  ", ticks=""
+    )
+    figure.update_layout(bargap=0.35, margin_t=8)
+    return figure
+
+
+def heat_map(
+    frame: pd.DataFrame,
+    palette: Palette,
+    *,
+    unit: str = "calls",
+    counts: pd.DataFrame | None = None,
+    least: int = 1,
+) -> go.Figure:
+    """Values by weekday (rows) and hour of the day (columns).
+
+    ``counts`` are the calls behind each value; cells of fewer than ``least`` are greyed.
+    """
+    n = frame if counts is None else counts
+    figure = blank(palette, y_title="")
+    hover = f"%{{y}} %{{x}}:00 to %{{x}}:59: %{{z:,.{1 if unit == '%' else 0}f}} {unit}"
+    shared = {"x": [f"{hour:02d}" for hour in frame.columns], "y": list(WEEKDAYS), "xgap": 2, "ygap": 2}
+    figure.add_heatmap(
+        z=frame.where(n >= least).to_numpy().astype(float).round(2),
+        customdata=n.to_numpy(),
+        colorscale="Cividis",
+        hovertemplate=hover
+        + ("" if counts is None else " \N{MIDDLE DOT} n %{customdata:,}")
+        + "<extra></extra>",
+        colorbar={
+            "thickness": 10,
+            "outlinewidth": 0,
+            "title": {"text": unit, "font": {"size": 12, "color": palette.muted}},
+            "tickfont": {"color": palette.muted},
+            "nticks": 5,
+        },
+        **shared,
+    )
+    if counts is not None:
+        few = (n > 0) & (n < least)
+        figure.add_heatmap(
+            z=few.where(few).to_numpy().astype(float),
+            customdata=n.to_numpy(),
+            colorscale=[[0, palette.grid], [1, palette.grid]],
+            showscale=False,
+            hovertemplate="%{y} %{x}:00: too few calls \N{MIDDLE DOT} n %{customdata:,}<extra></extra>",
+            **shared,
+        )
+    figure.update_yaxes(
+        autorange="reversed", showgrid=False, rangemode="normal", dtick=1, ticks="", ticksuffix=" "
+    )
+    figure.update_xaxes(
+        type="category",
+        nticks=12,
+        tickangle=0,
+        title={"text": "hour of the day", "font": {"size": 12, "color": palette.muted}},
+    )
+    figure.update_layout(margin_t=8)
+    return figure
+
+
+def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
+    """Name the ticks of an axis of seconds in minutes and seconds."""
+    top = float(frame["start"].iloc[-1]) + _width(frame)
+    step = next((nice for nice in (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600) if top / nice <= 8), top / 8)  # noqa: PLR2004
+    ticks = np.arange(0, top + 1e-9, step)
+    figure.update_xaxes(tickvals=ticks, ticktext=[duration(tick) for tick in ticks], range=[0, top])
+
+
+@dataclass(frozen=True)
+class Dots:
+    """One value's rates, each with the ends of its interval (0 to 1) and the calls it is of."""
+
+    name: str
+    colour: str
+    rates: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    n: Sequence[int]
+
+
+def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go.Figure:
+    """Rates as dots with their 95 % intervals, a row for each rate, one colour a value."""
+    figure = blank(palette, y_title="", legend=len(dots) > 1)
+    spread = 0.58
+    for number, dot in enumerate(dots):
+        shift = 0.0 if len(dots) == 1 else spread * (number / (len(dots) - 1) - 0.5)
+        values = 100 * np.asarray(dot.rates, float)
+        figure.add_scatter(
+            x=values.round(2),
+            y=np.arange(len(rows)) + shift,
+            name=dot.name,
+            mode="markers",
+            marker={"color": dot.colour, "size": 9, "line": {"width": 1, "color": palette.surface}},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (100 * np.asarray(dot.high, float) - values).round(2),
+                "arrayminus": (values - 100 * np.asarray(dot.low, float)).round(2),
+                "color": dot.colour,
+                "thickness": 1.6,
+                "width": 4,
+            },
+            customdata=[
+                f"{100 * low:.1f} to {100 * high:.1f} % \N{MIDDLE DOT} n {n:,}"
+                for low, high, n in zip(dot.low, dot.high, dot.n, strict=True)
+            ],
+            hovertemplate=f"{dot.name}: %{{x:.1f}} % (%{{customdata}})<extra></extra>",
+        )
+    figure.update_xaxes(
+        showgrid=True,
+        ticksuffix=" %",
+        rangemode="tozero",
+        title={"text": "", "font": {"size": 12, "color": palette.muted}},
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=[f"{row}  " for row in rows],
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
+        rangemode="normal",
+        tickfont={"size": 13, "color": palette.text},
+    )
+    for line in range(1, len(rows)):
+        figure.add_hline(line - 0.5, line={"color": palette.grid, "width": 1})
+    return figure
+
+
+def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go.Figure:
+    """One bar a stage with its count, its share of the first stage and of the one before."""
+    figure = blank(palette, y_title="")
+    first = counts[0] or 1
+    words = [f" {counts[0]:,}"]
+    for before, count in pairwise(counts):
+        step = f"{100 * count / before:.1f} % of the step before" if before else ""
+        words.append(f" {count:,} \N{MIDDLE DOT} {step}")
+    shares = [100 * count / first for count in counts]
+    inside = [share > 45 for share in shares]  # noqa: PLR2004 (room for the words)
+    figure.add_bar(
+        y=list(stages),
+        x=shares,
+        orientation="h",
+        marker={"color": palette.accent, "opacity": [1 - 0.11 * at for at in range(len(stages))]},
+        text=words,
+        textposition=["inside" if place else "outside" for place in inside],
+        insidetextanchor="start",
+        insidetextfont={"color": palette.surface, "size": 13},
+        outsidetextfont={"color": palette.text, "size": 13},
+        constraintext="none",
+        cliponaxis=False,
+        customdata=list(counts),
+        hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} % of those dialled<extra></extra>",
+    )
+    figure.update_xaxes(range=[0, 100], showgrid=False, showticklabels=False)
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        ticksuffix="  ",
+        rangemode="normal",
+        tickfont={"size": 13, "color": palette.text},
+    )
+    figure.update_layout(bargap=0.22, margin_t=8)
+    return figure
+
+
+def stacked_shares(
+    frame: pd.DataFrame, colours: dict[str, str], labels: dict[str, str], palette: Palette, *, unit: str
+) -> go.Figure:
+    """Horizontal bars, one a row of the frame, stacked of its columns; the sum stands at the end."""
+    figure = blank(palette, y_title="", legend=True)
+    names = [f"{name}  " for name in frame.index]
+    for column in frame:
+        figure.add_bar(
+            y=names,
+            x=frame[column].round(4),
+            orientation="h",
+            name=labels[str(column)],
+            marker={"color": colours[str(column)], "line": {"width": 0}},
+            hovertemplate=f"{labels[str(column)]}: {unit}%{{x:.2f}}<extra></extra>",
+        )
+    totals = frame.sum(axis=1)
+    for name, total in zip(names, totals, strict=True):
+        figure.add_annotation(
+            y=name,
+            x=total,
+            text=f"{unit}{total:,.2f}",
+            xanchor="left",
+            xshift=6,
+            showarrow=False,
+            font={"size": 13, "color": palette.text},
+        )
+    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_xaxes(range=[0, float(totals.max()) * 1.2], showgrid=True, tickprefix=unit, nticks=5)
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 13, "color": palette.text})
+    return figure
+
+
+def percentile_dots(
+    names: Sequence[str], values: Mapping[str, Sequence[float]], colours: dict[str, str], palette: Palette
+) -> go.Figure:
+    """Percentiles of each value on one line, so that the distance between them shows the spread."""
+    figure = blank(palette, y_title="", legend=True)
+    rows = [f"{name}  " for name in names]
+    for percentile, points in values.items():
+        figure.add_scatter(
+            x=[None if point != point else round(point) for point in points],  # noqa: PLR0124 (NaN)
+            y=rows,
+            name=percentile,
+            mode="markers",
+            marker={"color": colours[percentile], "size": 11},
+            hovertemplate=f"%{{y}} {percentile}: %{{x:,.0f}} ms<extra></extra>",
+        )
+    columns = list(values.values())
+    for row, low, high in zip(rows, columns[0], columns[-1], strict=True):
+        if low == low and high == high:  # noqa: PLR0124 (NaN)
+            figure.add_shape(
+                type="line",
+                x0=low,
+                x1=high,
+                y0=row,
+                y1=row,
+                layer="below",
+                line={"color": palette.grid, "width": 4},
+            )
+    figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=6)
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        type="category",
+        rangemode="normal",
+        tickfont={"size": 13, "color": palette.text},
+    )
+    return figure
