@@ -1,6 +1,7 @@
 """Cutting time into the buckets of charts: quarter hours of UTC, hours, days, weeks, months of a zone."""
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ _LIMITS: tuple[tuple[float, Bucket], ...] = (
     (24 * 366 * 3, "1W"),
 )
 """The longest period in hours that is still readable in each bucket; above all of them: months."""
+_MINUTE = 60
 _PERIOD = {"1D": "D", "1W": "W-SUN", "1MS": "M"}
 
 
@@ -44,22 +46,35 @@ def floor(times: pd.DatetimeIndex, bucket: Bucket, zone: tzinfo) -> pd.DatetimeI
     return days.tz_localize(zone, ambiguous=np.ones(len(days), bool), nonexistent="shift_forward")
 
 
+@lru_cache(maxsize=64)
 def buckets(start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.DatetimeIndex:
     """Every bucket that [start, end) touches, in local time."""
     if end <= start:
         return pd.DatetimeIndex([], tz=zone, name="bucket")
     # Shorter than any bucket, the 23 hours of a day in spring among them.
     step = {"1min": "1min", "5min": "5min", "15min": "15min", "1h": "15min"}.get(bucket, "6h")
-    moments = pd.date_range(start, end, freq=step, inclusive="left")
-    last = pd.Timestamp(end) - pd.Timedelta("1us")
-    index = floor(pd.DatetimeIndex([*moments, last]), bucket, zone)
-    return pd.DatetimeIndex(index.drop_duplicates(), name="bucket")
+    moments = pd.date_range(start, end, freq=step, inclusive="left", unit="us").tz_convert("UTC")
+    last = pd.DatetimeIndex([end - timedelta(microseconds=1)]).tz_convert("UTC")
+    both = pd.DatetimeIndex(moments.append(last))
+    return floor(both, bucket, zone).drop_duplicates().rename("bucket")
 
 
 def bucket_start(moment: datetime, bucket: Bucket, zone: tzinfo) -> datetime:
     """The start of the bucket that a moment falls in, in local time."""
     start: datetime = floor(pd.DatetimeIndex([moment]), bucket, zone)[0].to_pydatetime()
     return start
+
+
+def distinct(times: Ints) -> tuple[Ints, Ints]:
+    """The distinct ones of times in whole minutes, ascending, and which of them each is."""
+    if not len(times):
+        return times, times
+    first = times.min()
+    minutes = (times - first) // _MINUTE
+    present = np.flatnonzero(np.bincount(minutes))
+    number = np.empty(present[-1] + 1, np.int64)
+    number[present] = np.arange(len(present))
+    return first + present * _MINUTE, number[minutes]
 
 
 def local(seconds: Ints, zone: tzinfo) -> pd.DatetimeIndex:

@@ -45,7 +45,6 @@ _PROJECTION: Document = dict.fromkeys(_SCHEMA, 1) | {
 _FAULTY = pa.list_(pa.struct([("type", pa.string()), ("fault", pa.string())]))
 CALL_SCHEMA: dict[str, pa.DataType] = {
     "_id": pa.string(),
-    "version": pa.int64(),
     "start_time": pa.timestamp("ms", tz="UTC"),
     "direction": pa.string(),
     "language": pa.string(),
@@ -106,7 +105,9 @@ def read_calls(
         return pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items()))
     query: Document = {"$or": starts} if len(starts) > 1 else starts[0]
     query |= filters.query() if filters else {}
-    calls = find_arrow_all(database["calls"], query, schema=Schema(CALL_SCHEMA))
+    # Whole sub-documents: the server is slower at picking their fields than at sending them.
+    projection = dict.fromkeys(CALL_SCHEMA, 1)
+    calls = find_arrow_all(database["calls"], query, schema=Schema(CALL_SCHEMA), projection=projection)
     return _with_archived(database, calls, periods, filters)
 
 

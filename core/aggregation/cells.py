@@ -80,9 +80,11 @@ class Tally:
         """The same with other keys: each row's moved by so much."""
         return replace(self, key=self.key + by)
 
-    def table(self, rows: int, width: int) -> Ints:
-        """The counts as a matrix of cells x keys."""
-        flat = np.bincount(self.cell * width + self.key, self.n, rows * width)
+    def table(self, group: Ints, rows: int, width: int) -> Ints:
+        """The counts of groups of cells as a matrix of groups x keys; -1 leaves a cell out."""
+        to = group[self.cell]
+        kept = to >= 0
+        flat = np.bincount((to * width + self.key)[kept], self.n[kept], rows * width)
         return flat.astype(np.int64).reshape(rows, width)
 
 
@@ -198,6 +200,9 @@ def _moved(tally: Tally, number: Ints) -> Tally:
 
 def concatenate(parts: Sequence[Cells]) -> Cells:
     """All cells one below the other, words and tallies made common."""
+    parts = [part for part in parts if len(part)] or parts[:1]
+    if len(parts) == 1:
+        return parts[0]
     words, codes = _common([part.words for part in parts])
     starts = np.cumsum([0, *(len(part) for part in parts)])
     return Cells(

@@ -36,7 +36,9 @@ def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:
     }
     for name, n in more.items():
         counts[name] = np.bincount(group, n, size).astype(np.int64)
-    spreads = {field: _spreads(cube, field, group, counts["n"]) for field in MEASURES}
+    spreads = {
+        field: _spreads(cube, field, group, counts["n"]) for field in MEASURES if field in cube.cells.spreads
+    }
     scores = cube.spread(SENTIMENT, group, size)[:, SUM]
     scored = cube.cells.tallies[SENTIMENT].regroup(group)
     counts["scored"] = np.bincount(scored.cell, scored.n, size).astype(np.int64)

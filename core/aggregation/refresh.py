@@ -4,7 +4,9 @@ Never incremented: late, repeated, corrected, moved and deleted calls come out r
 do each other no harm, and what a killed one leaves undone is found again by the next.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -31,6 +33,7 @@ CALLS_AT_ONCE = 200_000
 WINDOWS_AT_ONCE = 96
 _WINDOWS_AT_FIRST = 8
 _DAYS_AT_ONCE = 4
+_READERS = 2
 
 _RECORDED_LATE = timedelta(days=1)
 """Calls recorded so long after their start are looked for in the archive: they may be corrections."""
@@ -137,15 +140,23 @@ def _recompute(
 def _read(
     database: Database[Document], windows: Sequence[datetime]
 ) -> Iterator[tuple[Sequence[datetime], pa.Table]]:
-    """The calls of the windows in parts that memory holds, however busy the hours are."""
+    """The calls of the windows in parts that memory holds, however busy the hours are.
+
+    The next parts are read while the caller works on one: the server and this process both have work then.
+    """
     at, size = 0, _WINDOWS_AT_FIRST
-    while at < len(windows):
-        part = windows[at : at + size]
-        calls = read_calls(database, rollups.ranges(part, WINDOW))
-        yield part, calls
-        at += size
-        fitting = size * CALLS_AT_ONCE // max(len(calls), 1)
-        size = max(1, min(4 * size, fitting, WINDOWS_AT_ONCE))
+    parts: deque[tuple[Sequence[datetime], Future[pa.Table]]] = deque()
+    with ThreadPoolExecutor(_READERS) as readers:
+        while parts or at < len(windows):
+            while at < len(windows) and len(parts) < _READERS:
+                part = windows[at : at + size]
+                parts.append((part, readers.submit(read_calls, database, rollups.ranges(part, WINDOW))))
+                at += size
+            part, reading = parts.popleft()
+            calls = reading.result()
+            yield part, calls
+            fitting = len(part) * CALLS_AT_ONCE // max(len(calls), 1)
+            size = max(1, min(4 * size, fitting, WINDOWS_AT_ONCE))
 
 
 def _known(database: Database[Document], windows: Sequence[datetime]) -> set[datetime]:

@@ -126,7 +126,7 @@ def percentile_by_hour_of_week(
 
 
 def _hour_of_week(cube: Cube, times: Ints) -> Ints:
-    unique, inverse = np.unique(times, return_inverse=True)
+    unique, inverse = buckets.distinct(times)
     local = buckets.local(unique, cube.zone)
     return (local.day_of_week * HOURS + local.hour).to_numpy().astype(np.int64)[inverse]
 

@@ -307,9 +307,9 @@ class CallSummary(BaseModel):
     error_rate: Rate | None = None
     failure_rate: Rate | None = None
     answer_rate: Rate | None = None
-    duration_seconds: Percentiles
-    asr_latency_ms: Percentiles
-    tts_latency_ms: Percentiles
+    duration_seconds: Percentiles = NOT_MEASURED
+    asr_latency_ms: Percentiles = NOT_MEASURED
+    tts_latency_ms: Percentiles = NOT_MEASURED
     llm_latency_ms: Percentiles = NOT_MEASURED
     e2e_latency_ms: Percentiles = NOT_MEASURED
     qualification_seconds: Percentiles = NOT_MEASURED
