@@ -16,7 +16,7 @@ from core.aggregation.rollup import QUARTER_HOUR, cells_of
 from core.storage import dirty, rollups
 from core.storage.connection import Document
 
-_LATE = timedelta(seconds=5)
+LATE = timedelta(seconds=5)
 """A call may become visible so long after the server stamped it; a refresh allows for far more."""
 
 
@@ -48,7 +48,7 @@ def _plan(database: Database[Document], period: Period, bucket: Bucket, zone: tz
     if windows_key() not in until:
         return Plan(calls=[period])
     near = {"$gte": start - dirty.WINDOW, "$lt": end}
-    stale = touched_windows(database, until[windows_key()] - _LATE, near)
+    stale = touched_windows(database, until[windows_key()] - LATE, near)
     marked = database[dirty.COLLECTION].find({"_id": near}, {"_id": 1})
     stale.update(row["_id"] for row in marked)
     if bucket in SECONDS or days not in until:

@@ -72,8 +72,7 @@ def attempts(cube: Cube) -> pd.DataFrame:
     stages, rows = len(ATTEMPT_STAGES), MOST_ATTEMPTS + 1
     tally = cube.cells.tallies["attempts"]
     of_outbound, of_answered = (
-        tally.table(group, 1, rows * stages).reshape(rows, stages)[1:]
-        for group in (outbound, answered)
+        tally.table(group, 1, rows * stages).reshape(rows, stages)[1:] for group in (outbound, answered)
     )
     index = pd.Index([*map(str, range(1, MOST_ATTEMPTS)), f"{MOST_ATTEMPTS}+"], name="attempt")
     columns = [of_outbound[:, 0], of_answered[:, 0], of_answered[:, 1], of_outbound[:, 2], of_outbound[:, 3]]

@@ -1,0 +1,269 @@
+"""The questions of a dashboard over 90 days: roll-ups beside pipelines over the calls, and beside pandas.
+
+Every answer of the three is compared: counts must be equal, percentiles within 1 %. Each question set begins
+with cold caches (a new server, its files out of memory) and has filters of its own.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pymongo.database import Database
+from pymongoarrow.api import Schema, find_pandas_all
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.made_calls import fill
+from benchmarks.store import chill, scratch_store
+from core.aggregation import figures, series, tables
+from core.aggregation.calls import CALL_SCHEMA, CallFilters
+from core.aggregation.cube import load_cube
+from core.aggregation.read import LATE
+from core.aggregation.refresh import refresh_rollups
+from core.aggregation.sketch import GAMMA
+from core.storage import get_sync_database
+from core.storage.connection import Document
+
+SIZES = (100_000, 1_000_000)
+DAYS = 90
+ROUNDS = 5
+ZONE = "Asia/Kolkata"
+LATENCIES = ("asr_latency_ms", "tts_latency_ms")
+SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+FIELDS = ("start_time", "status", "language", "duration_seconds", *LATENCIES)
+FLAGS = ("qualification_completed", "handoff_triggered")
+Answers = dict[str, Any]
+END = datetime(2026, 3, 31, 18, 30, tzinfo=UTC)
+PERIOD = (END - timedelta(days=DAYS), END)
+
+
+def from_rollups(database: Database[Document], filters: CallFilters) -> Answers:
+    """Volume by day and hour, key figures, percentiles by day and in all, and languages, from one cube."""
+    cube = load_cube(database, *PERIOD, filters, fields=("duration_seconds", *LATENCIES))
+    summary = figures.summarise(cube)
+    by_day = {field: series.percentile_series(cube, field, "1D") for field in LATENCIES}
+    return {
+        "days": series.volume(cube, "status", "1D").sum(axis=1).tolist(),
+        "hours": series.volume(cube, "status", "1h").sum(axis=1).tolist(),
+        "total": summary.total_calls,
+        "qualified": summary.qualified_calls,
+        "handoffs": summary.handoff_calls,
+        "seconds": round((summary.duration_seconds.mean or 0) * summary.duration_seconds.n),
+        "languages": tables.breakdown(cube, "language")["n"].to_dict(),
+        "percentiles": {
+            field: [
+                *by_day[field][list(SHARES)].to_numpy().tolist(),
+                [getattr(getattr(summary, field), name) for name in SHARES],
+            ]
+            for field in LATENCIES
+        },
+    }
+
+
+def from_pipelines(database: Database[Document], filters: CallFilters) -> Answers:
+    """The same by the server alone, in as few passes as there are kinds of answers.
+
+    MongoDB 6.0 has no percentile: the pipeline counts by the same logarithmic buckets as our sketches.
+    """
+    calls = database["calls"]
+    match = {"$match": {"start_time": {"$gte": PERIOD[0], "$lt": PERIOD[1]}} | filters.query()}
+
+    def start_of(unit: str) -> Document:
+        return {"$dateTrunc": {"date": "$start_time", "unit": unit, "timezone": ZONE}}
+
+    hours = {
+        row["_id"]: row["n"]
+        for row in calls.aggregate([match, {"$group": {"_id": start_of("hour"), "n": {"$sum": 1}}}])
+    }
+    completed = {"$eq": ["$status", "completed"]}
+    sums: Document = {
+        "n": {"$sum": 1},
+        "seconds": {"$sum": "$duration_seconds"},
+        **{name: {"$sum": {"$cond": [{"$and": [completed, f"${name}"]}, 1, 0]}} for name in FLAGS},
+    }
+    languages = list(calls.aggregate([match, {"$group": {"_id": "$language", **sums}}]))
+    percentiles = {}
+    for field in LATENCIES:
+        bucket = {"$ceil": {"$divide": [{"$ln": f"${field}"}, math.log(GAMMA)]}}
+        group = {"_id": {"day": start_of("day"), "bucket": bucket}, "n": {"$sum": 1}}
+        rows = list(calls.aggregate([match, {"$match": {field: {"$gt": 0}}}, {"$group": group}]))
+        percentiles[field] = _from_buckets(rows)
+    return {
+        "hours": [hours.get(moment.to_pydatetime(), 0) for moment in _moments("h")],
+        "days": [
+            sum(hours.get(day + timedelta(hours=hour), 0) for hour in range(24)) for day in _moments("D")
+        ],
+        "total": sum(row["n"] for row in languages),
+        "qualified": sum(row[FLAGS[0]] for row in languages),
+        "handoffs": sum(row[FLAGS[1]] for row in languages),
+        "seconds": round(sum(row["seconds"] for row in languages)),
+        "languages": {row["_id"]: row["n"] for row in languages},
+        "percentiles": percentiles,
+    }
+
+
+def _moments(frequency: str) -> pd.DatetimeIndex:
+    return pd.date_range(*PERIOD, freq=frequency, inclusive="left")
+
+
+def _from_buckets(rows: list[Document]) -> list[list[float]]:
+    frame = pd.DataFrame([row["_id"] | {"n": row["n"]} for row in rows], columns=["day", "bucket", "n"])
+    parts = dict(list(frame.groupby("day")))
+    whole = frame.groupby("bucket", as_index=False)["n"].sum()
+    return [_walk(parts[day]) if day in parts else [math.nan] * 3 for day in _moments("D")] + [_walk(whole)]
+
+
+def _walk(buckets: pd.DataFrame) -> list[float]:
+    if buckets.empty:
+        return [math.nan] * len(SHARES)
+    ordered = buckets.sort_values("bucket")
+    reached = ordered["n"].cumsum().to_numpy()
+    at = [int(np.searchsorted(reached, np.ceil(share * reached[-1]))) for share in SHARES.values()]
+    return [float(2 * GAMMA**bucket / (GAMMA + 1)) for bucket in ordered["bucket"].iloc[at]]
+
+
+def from_pandas(database: Database[Document], filters: CallFilters) -> Answers:
+    """The same from all calls of the period in a frame, read the fastest way there is; exact."""
+    schema = {name: CALL_SCHEMA[name] for name in (*FIELDS, *FLAGS)}
+    query = {"start_time": {"$gte": PERIOD[0], "$lt": PERIOD[1]}} | filters.query()
+    calls = find_pandas_all(database["calls"], query, schema=Schema(schema))
+    local = calls["start_time"].dt.tz_convert(ZONE).dt.tz_localize(None)
+    days = calls.groupby(local.dt.floor("D"))
+    completed = calls[calls["status"] == "completed"]
+    by_day = {day: [_exact(part[field]) for field in LATENCIES] for day, part in days}
+    none = [[math.nan] * len(SHARES)] * len(LATENCIES)
+    return {
+        "days": days.size().reindex(_local("D"), fill_value=0).tolist(),
+        "hours": calls.groupby(local.dt.floor("h")).size().reindex(_local("h"), fill_value=0).tolist(),
+        "total": len(calls),
+        "qualified": int(completed[FLAGS[0]].sum()),
+        "handoffs": int(completed[FLAGS[1]].sum()),
+        "seconds": round(calls["duration_seconds"].sum()),
+        "languages": calls["language"].value_counts().to_dict(),
+        "percentiles": {
+            field: [by_day.get(day, none)[at] for day in _local("D")] + [_exact(calls[field])]
+            for at, field in enumerate(LATENCIES)
+        },
+    }
+
+
+def _local(frequency: str) -> pd.DatetimeIndex:
+    return _moments(frequency).tz_convert(ZONE).tz_localize(None)
+
+
+def _exact(values: pd.Series) -> list[float]:
+    present = values.dropna().to_numpy(dtype=float)
+    if not len(present):
+        return [math.nan] * len(SHARES)
+    return [float(np.quantile(present, share, method="inverted_cdf")) for share in SHARES.values()]
+
+
+def _farthest(exact: Answers, other: Answers) -> float:
+    """The greatest relative error of a percentile; all else has to be equal.
+
+    Raises:
+        ValueError: a count differs, or a percentile by more than 1 %.
+    """
+    for name in exact.keys() - {"percentiles"}:
+        if exact[name] != other[name] and not (name == "seconds" and abs(exact[name] - other[name]) <= 1):
+            raise ValueError(f"{name} differs: {exact[name]} is not {other[name]}")
+    worst = 0.0
+    for field, rows in exact["percentiles"].items():
+        right, given = (np.array(values, float) for values in (rows, other["percentiles"][field]))
+        if (np.isnan(right) != np.isnan(given)).any():
+            raise ValueError(f"{field} has gaps in other places")
+        worst = max(worst, float(np.nanmax(np.abs(given - right) / right, initial=0)))
+    if worst > 0.0100001:
+        raise ValueError(f"a percentile is off by {worst:.2%}")
+    return worst
+
+
+WAYS: dict[str, Callable[[Database[Document], CallFilters], Answers]] = {
+    "roll-ups": from_rollups,
+    "pipelines": from_pipelines,
+    "pandas": from_pandas,
+}
+
+
+def _random_filters(rng: np.random.Generator) -> CallFilters:
+    def perhaps(*values: str) -> str | None:
+        return str(rng.choice(values)) if rng.random() < 0.4 else None
+
+    return CallFilters(
+        direction=perhaps("outbound", "inbound"),
+        language=perhaps("hindi", "hinglish", "english"),
+        campaign=perhaps("home-loan", "personal-loan"),
+    )
+
+
+def _seconds(
+    folder: Path, way: Callable[[Database[Document], CallFilters], Answers], filters: CallFilters
+) -> tuple[float, Answers]:
+    chill(folder)
+    database = get_sync_database()
+    database.command("ping")  # the server has started
+    started = time.perf_counter()
+    answers = way(database, filters)
+    return time.perf_counter() - started, answers
+
+
+def _measure(folder: Path, size: int) -> tuple[dict[str, list[float]], float]:
+    """Seconds of each way in each round, and the farthest that a percentile of ours was off."""
+    database = get_sync_database()
+    database.client.drop_database(database.name)
+    fill(database, size, END, DAYS)
+    time.sleep(
+        LATE.total_seconds() + 1
+    )  # else what was recorded last is read from the calls, as it should be
+    refresh_rollups(database)
+    rng, worst = np.random.default_rng(size), 0.0
+    times: dict[str, list[float]] = {name: [] for name in WAYS}
+    for number in track(range(ROUNDS), f"{size:,} calls", transient=True):
+        filters = _random_filters(rng) if number else CallFilters()
+        answers = {}
+        for name, way in WAYS.items():
+            seconds, answers[name] = _seconds(folder, way, filters)
+            times[name].append(seconds)
+        _farthest(answers["pandas"], answers["pipelines"])
+        worst = max(worst, _farthest(answers["pandas"], answers["roll-ups"]))
+    return times, worst
+
+
+def main() -> None:
+    """Print the table, measured on a scratch embedded server."""
+    title = f"A dashboard's questions over {DAYS} days, cold caches, random filters, ms, median of {ROUNDS}"
+    table = Table(title=title, title_justify="left")
+    for column in ("calls", *WAYS, "pipelines ÷ ours", "pandas ÷ ours", "worst percentile"):
+        table.add_column(column, justify="right")
+    ours = []
+    with scratch_store() as folder:
+        for size in SIZES:
+            times, worst = _measure(folder, size)
+            medians = {name: median(seconds) for name, seconds in times.items()}
+            ours.append(medians["roll-ups"])
+            table.add_row(
+                f"{size:,}",
+                *(f"{1000 * seconds:,.0f}" for seconds in medians.values()),
+                *(f"{_ratio(times, name):.0f} x" for name in ("pipelines", "pandas")),
+                f"{worst:.2%}",
+            )
+    Console().print(table)
+    Console().print(
+        f"From {SIZES[0]:,} to {SIZES[1]:,} calls the time from roll-ups grows {ours[1] / ours[0]:.2f} x"
+    )
+
+
+def _ratio(times: dict[str, list[float]], name: str) -> float:
+    """The median of the rounds' own ratios: each round has its filters and the machine's mood."""
+    return median(theirs / ours for theirs, ours in zip(times[name], times["roll-ups"], strict=True))
+
+
+if __name__ == "__main__":
+    main()
