@@ -82,10 +82,11 @@ class Tally:
 
     def table(self, group: Ints, rows: int, width: int) -> Ints:
         """The counts of groups of cells as a matrix of groups x keys; -1 leaves a cell out."""
-        to = group[self.cell]
-        kept = to >= 0
-        flat = np.bincount((to * width + self.key)[kept], self.n[kept], rows * width)
-        return flat.astype(np.int64).reshape(rows, width)
+        at, n = (group * width)[self.cell] + self.key, self.n
+        if (group < 0).any():
+            kept = group[self.cell] >= 0
+            at, n = at[kept], n[kept]
+        return np.bincount(at, n, rows * width).astype(np.int64).reshape(rows, width)
 
 
 @dataclass(frozen=True)

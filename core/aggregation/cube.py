@@ -87,13 +87,17 @@ class Cube:
         number = self.index(bucket).get_indexer(floors).astype(np.int64)
         return number[inverse]
 
+    def has(self, bucket: Bucket) -> bool:
+        """Whether rates and percentiles can be had for each bucket of that size."""
+        return buckets.BUCKETS.index(bucket) >= buckets.BUCKETS.index(self.finest)
+
     def cell_buckets(self, bucket: Bucket) -> Ints:
         """The bucket that each cell falls in.
 
         Raises:
             ValueError: the cube was loaded for a longer bucket than this.
         """
-        if buckets.BUCKETS.index(bucket) < buckets.BUCKETS.index(self.finest):
+        if not self.has(bucket):
             raise ValueError(f"the cube was loaded in buckets of {self.finest}, not of {bucket}")
         return self.bucket_numbers(self.cells.time, bucket)
 

@@ -28,8 +28,12 @@ def volume(cube: Cube, by: Dimension, bucket: Bucket) -> pd.DataFrame:
     """Calls per bucket, one column for each value of the dimension, most calls first."""
     index = cube.index(bucket)
     names, number = cube.values(by)
-    time, cell, n = cube.slots
-    table = _table(cube.bucket_numbers(time, bucket), number[cell], n, len(index), len(names))
+    if cube.has(bucket):
+        row, column, n = cube.cell_buckets(bucket), number, cube.count("calls")
+    else:
+        time, cell, n = cube.slots
+        row, column = cube.bucket_numbers(time, bucket), number[cell]
+    table = _table(row, column, n, len(index), len(names))
     return pd.DataFrame(table, index=index, columns=pd.Index(names, name=by))
 
 
