@@ -51,7 +51,8 @@ def _cube(window: Window, filters: CallFilters, bucket: Bucket) -> Cube:
 
 
 def _before(window: Window, filters: CallFilters, bucket: Bucket = "1D") -> Cube:
-    return load_cube(get_sync_database(), window.before, window.before_end, filters, bucket=bucket)
+    period = (window.before, window.before_end)
+    return load_cube(get_sync_database(), *period, filters, bucket=bucket, campaigns=False)
 
 
 def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
@@ -153,7 +154,7 @@ def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> Board:
     """All stages' percentiles, and one stage looked at closely."""
-    cube = _cube(window, selection.filters, _hourly(window.bucket))
+    cube = _cube(window, selection.filters, window.bucket)
     summary, earlier = summarise(cube), summarise(_before(window, selection.filters))
     if not cube.total:
         return Board(summary, earlier)
@@ -165,7 +166,17 @@ def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) 
         for name in LATENCIES
     )
     field = latency_panels.STAGES[stage]
-    values, counts = series.percentile_by_hour_of_week(cube, field)
+    # Hours of long periods are many cells: of this one field alone.
+    hourly = load_cube(
+        get_sync_database(),
+        window.start,
+        window.end,
+        selection.filters,
+        bucket=_hourly(window.bucket),
+        fields=(field,),
+        campaigns=False,
+    )
+    values, counts = series.percentile_by_hour_of_week(hourly, field)
     return Board(
         summary,
         earlier,

@@ -58,8 +58,8 @@ class Pulse:
 def figures(window: Window, filters: CallFilters) -> Figures:
     """The key figures of a period beside the one before."""
     database, bucket = get_sync_database(), window.bucket
-    calls = load_cube(database, window.start, window.end, filters, bucket=bucket)
-    before = load_cube(database, window.before, window.before_end, filters)
+    calls = load_cube(database, window.start, window.end, filters, bucket=bucket, campaigns=False)
+    before = load_cube(database, window.before, window.before_end, filters, campaigns=False)
     rows = series.steady_rates(series.rates(calls, bucket))
     for field in LATENCIES:
         rows[field] = series.steady(series.percentile_series(calls, field, bucket))["p95"]

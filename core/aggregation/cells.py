@@ -165,6 +165,13 @@ class Cells:
             tallies={name: _moved(tally, number) for name, tally in self.tallies.items()},
         )
 
+    def without_campaigns(self) -> Self:
+        """The same cells, no longer told apart by campaign."""
+        words = self.words if None in self.words else (*self.words, None)
+        codes = self.codes.copy()
+        codes[:, DIMENSIONS.index("campaign")] = words.index(None)
+        return replace(self, words=words, codes=codes)
+
     def merged(self, time: Ints) -> Self:
         """Cells of the same time and dimensions as one, after their times became ``time``."""
         first, group = distinct_rows(time, *self.codes.T)

@@ -35,6 +35,7 @@ from core.storage.connection import Document
 class Cube:
     """The calls of the half-open period [start, end); ``finest``: the smallest bucket it can be cut into.
 
+    ``campaigns``: whether they are told apart.
     Numbers of calls go down to the hour and quarter hour also where ``finest`` is a day.
     """
 
@@ -43,6 +44,7 @@ class Cube:
     zone: tzinfo
     finest: Bucket
     cells: Cells
+    campaigns: bool = True
 
     @property
     def total(self) -> int:
@@ -55,7 +57,13 @@ class Cube:
         return counts
 
     def values(self, dimension: str) -> tuple[list[str], Ints]:
-        """The values of a dimension, most calls first, and the number of each cell's; no value is ''."""
+        """The values of a dimension, most calls first, and the number of each cell's; no value is ''.
+
+        Raises:
+            ValueError: the cube was loaded without campaigns, and this asks for them.
+        """
+        if dimension == "campaign" and not self.campaigns:
+            raise ValueError("the cube was loaded without campaigns")
         texts, text = np.unique([word or "" for word in self.cells.words], return_inverse=True)
         values = text.astype(np.int64)[self.cells.codes[:, DIMENSIONS.index(dimension)]]
         n = np.bincount(values, self.count("calls"), len(texts))
@@ -125,6 +133,7 @@ def load_cube(
     bucket: Bucket = "1D",
     zone: tzinfo | None = None,
     fields: Sequence[str] = MEASURES,
+    campaigns: bool = True,
 ) -> Cube:
     """The calls of [start, end), so that all figures can be had for each ``bucket`` of the zone (TIMEZONE).
 
@@ -139,7 +148,10 @@ def load_cube(
         bucket: the smallest bucket that rates and percentiles are wanted in.
         zone: of days, weeks and months; TIMEZONE unless given.
         fields: those of the MEASURES whose percentiles are wanted; fewer are faster.
+        campaigns: tell campaigns apart; several times faster without. A filter by campaign works either way.
     """
     zone = zone or get_settings().tz
-    parts = stored_cells(database, (start, end), filters, bucket, zone, (*fields, SENTIMENT))
-    return Cube(start, end, zone, bucket, concatenate(parts))
+    campaigns = campaigns or bool(filters and filters.campaign is not None)
+    wanted = (*fields, SENTIMENT)
+    parts = stored_cells(database, (start, end), filters, bucket, zone, wanted, campaigns=campaigns)
+    return Cube(start, end, zone, bucket, concatenate(parts), campaigns)

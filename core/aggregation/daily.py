@@ -22,7 +22,8 @@ def daily_range(
     database: Database[Document], start: date, end: date, filters: CallFilters | None = None
 ) -> list[DailyMetrics]:
     """The figures of every local day from ``start`` to ``end``, both included, days without calls too."""
-    return daily_figures(load_cube(database, *period_of_days(start, end), filters), start, end)
+    cube = load_cube(database, *period_of_days(start, end), filters, campaigns=False)
+    return daily_figures(cube, start, end)
 
 
 def daily_figures(cube: Cube, start: date, end: date) -> list[DailyMetrics]:

@@ -16,7 +16,7 @@ import numpy as np
 from core.aggregation.cells import COMPONENTS, COUNTS, DIMENSIONS, SPREADS, Cells, Ints, Tally
 from core.storage.connection import Document
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 WORDED = ("errors", "ends")
 """Tallies whose keys are words."""
 TALLIES = ("slots", "attempts", *WORDED, *SPREADS)

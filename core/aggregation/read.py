@@ -8,7 +8,7 @@ from pymongo.database import Database
 
 from core.aggregation.buckets import SECONDS, Bucket
 from core.aggregation.calls import CallFilters, read_calls
-from core.aggregation.cells import DIMENSIONS, SPREADS, Cells
+from core.aggregation.cells import DIMENSIONS, Cells
 from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, projection
 from core.aggregation.plan import Period, Plan, plan
 from core.aggregation.refresh import changed_windows, days_key, touched_windows, windows_key
@@ -26,19 +26,22 @@ def stored_cells(
     filters: CallFilters | None,
     bucket: Bucket,
     zone: tzinfo,
-    fields: Sequence[str] = SPREADS,
+    fields: Sequence[str],
+    *,
+    campaigns: bool,
 ) -> list[Cells]:
     """The cells of a half-open period, in parts: of days where ``bucket`` allows, else of quarter hours."""
     seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
     how = _plan(database, period, bucket, zone) if seconds == QUARTER_HOUR else Plan(calls=[period])
     parts = [cells_of(read_calls(database, how.calls, filters), seconds).only(fields)]
     if how.days:
-        ids = [rollups.day_id(str(zone), day) for day in how.days]
+        ids = [rollups.day_id(str(zone), day, campaigns=campaigns) for day in how.days]
         parts.append(_cells(database, rollups.DAYS, {"_id": {"$in": ids}}, "start", fields))
     if how.windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
         parts.append(_cells(database, rollups.WINDOWS, {"$or": periods}, "_id", fields))
-    return [parts[0], *(_filtered(part, filters) for part in parts[1:])]
+    parts = [parts[0], *(_filtered(part, filters) for part in parts[1:])]
+    return parts if campaigns else [part.without_campaigns() for part in parts]
 
 
 def _plan(database: Database[Document], period: Period, bucket: Bucket, zone: tzinfo) -> Plan:

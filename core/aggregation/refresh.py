@@ -206,20 +206,24 @@ def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date
     now = rollups.server_time(database)
     for at in range(0, len(days), _DAYS_AT_ONCE):
         part = days[at : at + _DAYS_AT_ONCE]
-        rows = [_day_row(database, settings.timezone, settings.tz, day) for day in part]
+        rows = [row for day in part for row in _day_rows(database, settings.timezone, settings.tz, day)]
         rollups.replace_older(database, rollups.DAYS, rows, now)
     return list(days)
 
 
-def _day_row(database: Database[Document], zone: str, tz: tzinfo, day: date) -> Document:
+def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) -> list[Document]:
+    """A day's two documents: one tells campaigns apart, the other is several times smaller."""
     start, end = day_bounds(day, tz)
     query = {"_id": {"$gte": start, "$lt": end}, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
     rows = list(database[rollups.WINDOWS].find(query).sort("_id", 1))
-    head = {"_id": rollups.day_id(zone, day), "start": start, "zone": zone, "date": str(day)}
+    head = {"start": start, "zone": zone, "date": str(day)}
+    ids = [rollups.day_id(zone, day, campaigns=campaigns) for campaigns in (True, False)]
     if not rows:
-        return {**head, "schema_version": SCHEMA_VERSION, "calls": 0}
-    ((_, document),) = documents(day_cells(cells_of_documents(rows, [row["_id"] for row in rows]), start))
-    return {**head, **document}
+        return [{"_id": key, **head, "schema_version": SCHEMA_VERSION, "calls": 0} for key in ids]
+    cells = day_cells(cells_of_documents(rows, [row["_id"] for row in rows]), start)
+    small = cells.without_campaigns().merged(cells.time)
+    packed = [document for part in (cells, small) for _, document in documents(part)]
+    return [{"_id": key, **head, **document} for key, document in zip(ids, packed, strict=True)]
 
 
 def day_cells(cells: Cells, start: datetime) -> Cells:

@@ -36,7 +36,7 @@ def current_metrics(filters: Filters) -> CurrentMetrics:
         active_alerts=len(active_alerts(database)),
         scheduler_heartbeat_at=heartbeat.at if heartbeat else None,
     )
-    summary = summarise(load_cube(database, start, end, filters))
+    summary = summarise(load_cube(database, start, end, filters, campaigns=False))
     return CurrentMetrics(
         period_start=start, period_end=end, timezone=get_settings().timezone, live=live, **dict(summary)
     )
@@ -52,7 +52,7 @@ def daily_metrics(day: PathDay, filters: Filters) -> DailyMetrics:
 def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
     """Every day of a range, and the range as a whole."""
     first, last = days
-    cube = load_cube(get_sync_database(), *period_of_days(first, last), filters)
+    cube = load_cube(get_sync_database(), *period_of_days(first, last), filters, campaigns=False)
     return MetricsRange(
         start_date=first,
         end_date=last,

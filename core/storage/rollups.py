@@ -26,9 +26,9 @@ def server_time(database: Database[Document]) -> datetime:
     return now.replace(tzinfo=UTC) if now.tzinfo is None else now
 
 
-def day_id(zone: str, day: date) -> str:
-    """The ``_id`` of a day in DAYS."""
-    return f"{zone}:{day}"
+def day_id(zone: str, day: date, *, campaigns: bool) -> str:
+    """The ``_id`` of a day in DAYS: of the document that tells campaigns apart, or of the smaller one."""
+    return f"{zone}:{day}:campaigns" if campaigns else f"{zone}:{day}"
 
 
 def replace_older(
