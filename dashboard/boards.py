@@ -189,7 +189,7 @@ def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) 
                 for name in BY
             ),
         ),
-        slowest_calls(get_sync_database(), cube, field, selection.filters.query()),
+        slowest_calls(get_sync_database(), hourly, field, selection.filters.query()),
     )
 
 
