@@ -25,19 +25,30 @@ BUSY_HOURS = np.array([1] * 9 + [5, 9, 12, 10, 7, 8, 9, 11, 12, 9, 6] + [2] * 4,
 IST_SECONDS = 19_800
 
 
-def documents(calls: int, end: datetime, days: float, seed: int = 0) -> Iterator[list[Document]]:
+NOW = Timestamp(0, 0)
+"""Recorded now, by the server's clock."""
+
+
+def documents(
+    calls: int, end: datetime, days: float, seed: int = 0, recorded_at: Timestamp = NOW
+) -> Iterator[list[Document]]:
     """Batches of calls as they are stored, in order of start, over the ``days`` before ``end``."""
     rng = np.random.default_rng(seed)
     for first, starts in _starts(calls, end, days, rng):
-        yield _batch(f"{seed}-{first}", starts, rng)
+        yield [document | {"recorded_at": recorded_at} for document in _batch(f"{seed}-{first}", starts, rng)]
 
 
 def fill(
-    database: Database[Document], calls: int, end: datetime | None = None, days: float = 90, seed: int = 0
+    database: Database[Document],
+    calls: int,
+    end: datetime | None = None,
+    days: float = 90,
+    seed: int = 0,
+    recorded_at: Timestamp = NOW,
 ) -> None:
-    """Write so many calls to an empty database, with a progress bar; recorded now, by the server's clock."""
+    """Write so many calls to an empty database, with a progress bar."""
     ensure_indexes(database)
-    batches = documents(calls, end or datetime.now(UTC), days, seed)
+    batches = documents(calls, end or datetime.now(UTC), days, seed, recorded_at)
     for batch in track(batches, f"Writing {calls:,} calls", total=-(-calls // BATCH), transient=True):
         database["calls"].insert_many(batch, ordered=False)
 
