@@ -202,6 +202,19 @@ def restore(
 
 
 @app.command()
+def doctor() -> None:
+    """Say what is configured, reachable and behind, and what to do; exit code 1 where something fails."""
+    from core.doctor import State, examine  # noqa: PLC0415 (see above)
+
+    failed = False
+    for finding in examine():
+        remedy = f" -> {finding.remedy}" if finding.remedy else ""
+        typer.echo(f"{finding.state:<4}  {finding.name}: {finding.text}{remedy}")
+        failed |= finding.state is State.FAIL
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def api() -> None:
     """Serve the REST API on API_HOST:API_PORT (127.0.0.1:8000)."""
     from core.api.app import serve  # noqa: PLC0415 (see above)

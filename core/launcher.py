@@ -13,14 +13,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from rich.console import Console
 
 from core.demo.history import fill_history
 from core.errors import UserError
-from core.ports import check_free
+from core.ports import address, answers, check_free
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
 from core.storage.connection import check_reachable, close_all, store_name
@@ -43,19 +41,13 @@ class Part:
 
 
 def _parts(settings: Settings, *, demo: bool) -> list[Part]:
-    api, dashboard = _address(settings.api_host, settings.api_port), f"127.0.0.1:{settings.dashboard_port}"
+    api, dashboard = address(settings.api_host, settings.api_port), f"127.0.0.1:{settings.dashboard_port}"
     parts = [
         Part("scheduler", (str(ROOT / "run_scheduler.py"),)),
         Part("api", ("-m", "core", "api"), f"http://{api}/healthz"),
         Part("dashboard", ("-m", "dashboard"), f"http://{dashboard}/_stcore/health"),
     ]
     return [*parts, Part("agent", ("-m", "core.demo.agent"))] if demo else parts
-
-
-def _address(host: str, port: int) -> str:
-    """Where a program on this machine reaches a server that listens there."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (named, not bound)
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Launcher:
@@ -108,7 +100,7 @@ class Launcher:
         waiting = [part.ready_url for part in self._parts if part.ready_url]
         while waiting and not self._ended() and not self._stopping:
             time.sleep(POLL_SECONDS)
-            waiting = [url for url in waiting if not _answers(url)]
+            waiting = [url for url in waiting if not answers(url)]
             if time.monotonic() > deadline:
                 raise UserError(
                     f"not ready after {READY_WITHIN_SECONDS:.0f} s: {', '.join(waiting)}; see {self._logs}"
@@ -152,16 +144,8 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=2) as response:  # noqa: S310 (our own address)
-            return bool(response.status == 200)  # noqa: PLR2004
-    except (URLError, OSError):
-        return False
-
-
 def _banner(settings: Settings, *, demo: bool) -> str:
-    api = _address(settings.api_host, settings.api_port)
+    api = address(settings.api_host, settings.api_port)
     lines = [
         "",
         f"  Dashboard  [bold]http://localhost:{settings.dashboard_port}[/bold]",

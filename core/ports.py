@@ -1,6 +1,9 @@
-"""Whether a server can listen where it is told to."""
+"""Whether a server can listen where it is told to, and whether one answers there."""
 
 import socket
+from http.client import HTTPException
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from core.errors import UserError
 
@@ -23,3 +26,27 @@ def check_free(name: str, host: str, port: int) -> None:
             f"{host} port {port} cannot be listened on ({error.strerror}); stop what listens there, "
             f"or set {name}_PORT to another port"
         ) from None
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether somebody listens there, or nobody could."""
+    try:
+        check_free("", host, port)
+    except UserError:
+        return True
+    return False
+
+
+def address(host: str, port: int) -> str:
+    """Where a program on this machine reaches a server that listens there."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (named, not bound)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def answers(url: str) -> bool:
+    """Whether a server of ours answers at the URL within 2 s."""
+    try:
+        with urlopen(url, timeout=2) as response:  # noqa: S310 (our own address)
+            return bool(response.status == 200)  # noqa: PLR2004
+    except (URLError, OSError, HTTPException):
+        return False

@@ -1,0 +1,77 @@
+"""The ways to tell people: whether mail server and Slack answer, and take the log-in. Sends nothing."""
+
+import smtplib
+import ssl
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from core.doctor.findings import Finding, State
+from core.settings import Settings
+
+_IMPLICIT_TLS_PORT = 465
+_TIMEOUT_SECONDS = 10.0
+_SLACK = "https://hooks.slack.com/"
+_TRY = "python -m core test-alert sends a message"
+
+
+def channels(settings: Settings) -> Iterator[Finding]:
+    """Each channel, and whether there is one at all."""
+    if not settings.smtp_server and not settings.slack_webhook_url:
+        text = "no channel is configured: nobody is told of alerts"
+        remedy = "set SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO, or SLACK_WEBHOOK_URL"
+        yield Finding("channels", State.WARN, text, remedy)
+        return
+    if settings.smtp_server:
+        yield _mail(settings, settings.smtp_server)
+    if settings.slack_webhook_url:
+        yield _slack()
+
+
+def _mail(settings: Settings, server: str) -> Finding:
+    where = f"{server} port {settings.smtp_port}"
+    try:
+        with _connected(server, settings.smtp_port) as mail:
+            if settings.smtp_username and settings.smtp_password:
+                mail.login(settings.smtp_username, settings.smtp_password.get_secret_value())
+    except smtplib.SMTPAuthenticationError:
+        remedy = "check SMTP_USERNAME and SMTP_PASSWORD"
+        return Finding("email", State.FAIL, f"{where} refuses the log-in", remedy)
+    except smtplib.SMTPNotSupportedError:
+        return Finding("email", State.FAIL, f"{where} takes no TLS or no log-in", "check SMTP_PORT")
+    except ssl.SSLCertVerificationError as error:
+        text = f"the certificate of {where} is not trusted ({error.verify_message})"
+        return Finding("email", State.FAIL, text, "check SMTP_SERVER")
+    except (OSError, smtplib.SMTPException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        remedy = "check SMTP_SERVER, SMTP_PORT and the firewall"
+        return Finding("email", State.FAIL, f"{where} cannot be reached ({reason})", remedy)
+    recipients = f"{len(settings.alert_email_to)} recipient(s)"
+    logged_in = "the log-in is taken" if settings.smtp_username else "no log-in is configured"
+    return Finding("email", State.OK, f"{where} answers over TLS, {logged_in}; {recipients}; {_TRY}")
+
+
+def _connected(server: str, port: int) -> smtplib.SMTP:
+    context = ssl.create_default_context()
+    if port == _IMPLICIT_TLS_PORT:
+        return smtplib.SMTP_SSL(server, port, timeout=_TIMEOUT_SECONDS, context=context)
+    mail = smtplib.SMTP(server, port, timeout=_TIMEOUT_SECONDS)
+    try:
+        mail.starttls(context=context)
+    except BaseException:
+        mail.close()
+        raise
+    return mail
+
+
+def _slack() -> Finding:
+    try:
+        # Through HTTPS_PROXY where that is set, as the messages go.
+        urlopen(Request(_SLACK, method="HEAD"), timeout=_TIMEOUT_SECONDS).close()
+    except HTTPError:
+        pass  # it answers, if only that there is no such page
+    except OSError as error:
+        cause = getattr(error, "reason", error)
+        text = f"{_SLACK} cannot be reached ({getattr(cause, 'strerror', None) or type(cause).__name__})"
+        return Finding("slack", State.FAIL, text, "check the firewall; a proxy is named by HTTPS_PROXY")
+    return Finding("slack", State.OK, f"{_SLACK} answers; {_TRY}")

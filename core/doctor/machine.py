@@ -1,0 +1,106 @@
+"""This machine: variables, folders, the log file, the spool, and the servers that run here."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from core.clock import utc_now
+from core.doctor.findings import Finding, State
+from core.ports import address, answers, is_taken
+from core.settings import Settings
+from core.storage.spool import spool_status
+
+_LIKENESS = 0.85
+"""How like one of ours (difflib's ratio, 0 to 1) another name is to be taken for a slip."""
+_SCARCE_BYTES, _FULL_BYTES = 2_000_000_000, 300_000_000
+"""The embedded database wants some 300 MB from the first call on."""
+_SPOOL_IS_OLD = timedelta(minutes=5)
+
+
+def configuration() -> Iterator[Finding]:
+    """Which variables are set, by name alone, and names that look like slips."""
+    names = {name.upper() for name in Settings.model_fields}
+    written = set(dotenv_values(".env")) if Path(".env").is_file() else set()
+    given = written | set(os.environ)
+    found = ", ".join(sorted(names & given)) or "nothing is set, the defaults hold"
+    yield Finding("configuration", State.OK, f"{found} (.env is {'read' if written else 'empty or absent'})")
+    for name in sorted(given - names):
+        if meant := get_close_matches(name, names - given, n=1, cutoff=_LIKENESS):
+            yield Finding(
+                "configuration", State.WARN, f"{name} is none of our variables", f"did you mean {meant[0]}?"
+            )
+
+
+def data_folder(settings: Settings) -> Finding:
+    """Whether DATA_DIR can be written, is private and has room."""
+    folder = settings.data_dir.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding("DATA_DIR", State.FAIL, f"{folder} cannot be written", "set it to a folder you own")
+    free = shutil.disk_usage(there).free
+    text = f"{folder}, {free / 1e9:,.1f} GB free"
+    if free < _FULL_BYTES:
+        return Finding("DATA_DIR", State.FAIL, text, "make room: nothing can be stored or spooled soon")
+    if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+        return Finding("DATA_DIR", State.WARN, f"{text}; others may look in", f"chmod 700 {folder}")
+    if free < _SCARCE_BYTES:
+        return Finding("DATA_DIR", State.WARN, text, "make room before it is full")
+    return Finding("DATA_DIR", State.OK, text)
+
+
+def log_file(settings: Settings) -> Finding:
+    """Where log lines go, and whether they can."""
+    level = f"LOG_LEVEL {settings.log_level}"
+    if settings.log_file is None:
+        return Finding("log", State.OK, f"{level}, to stdout")
+    file = settings.log_file.expanduser().absolute()
+    there = next(path for path in (file, *file.parents) if path.exists())
+    if there.is_dir() is (there == file) or not os.access(there, os.W_OK):
+        return Finding("log", State.FAIL, f"LOG_FILE {file} cannot be written", "name another")
+    return Finding("log", State.OK, f"{level}, to {file}")
+
+
+def spool() -> Iterator[Finding]:
+    """What the database could not take."""
+    status = spool_status()
+    if status.waiting and status.oldest and utc_now() - status.oldest > _SPOOL_IS_OLD:
+        since = f"{status.oldest:%Y-%m-%d %H:%M} UTC"
+        text = f"{status.waiting:,} records wait for the database, the oldest since {since}"
+        yield Finding("spool", State.WARN, text, "start whatever records: it replays them")
+    else:
+        waiting = f"{status.waiting:,} records wait" if status.waiting else "empty"
+        yield Finding("spool", State.OK, waiting)
+    if status.dead:
+        text = f"{status.dead:,} records that MongoDB will never take are kept apart"
+        yield Finding("spool", State.WARN, text, "DATA_DIR/spool/dead has them, each with the reason")
+    if status.lost:
+        text = f"{status.lost:,} records were lost: neither database nor disk took them"
+        yield Finding("spool", State.WARN, text, "the log says which (Lost: …)")
+
+
+def api(settings: Settings) -> Finding:
+    """Whether the API runs here."""
+    return _server("API", settings.api_host, settings.api_port, "/healthz", "python -m core api")
+
+
+def dashboard(settings: Settings) -> Finding:
+    """Whether the dashboard runs here."""
+    host, port = settings.dashboard_host, settings.dashboard_port
+    return _server("DASHBOARD", host, port, "/_stcore/health", "python -m dashboard")
+
+
+def _server(variable: str, host: str, port: int, path: str, command: str) -> Finding:
+    where = f"http://{address(host, port)}"
+    name = "API" if variable == "API" else variable.lower()
+    if answers(where + path):
+        return Finding(name, State.OK, f"answers at {where}")
+    if not is_taken(host, port):
+        return Finding(name, State.OFF, f"does not run here; {command} starts it")
+    text = f"something else listens on port {port}, or it does not answer"
+    return Finding(name, State.FAIL, text, f"stop what listens there, or set {variable}_PORT")

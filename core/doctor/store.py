@@ -1,0 +1,78 @@
+"""The store: whether it answers, as what, with which clock and indexes."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+from pymongo.database import Database
+from pymongo.errors import OperationFailure, PyMongoError
+
+from core.clock import utc_now
+from core.doctor.findings import Finding, State
+from core.errors import UserError
+from core.storage import get_sync_database
+from core.storage.connection import Document, store_name, unavailable_text
+from core.storage.indexes import INDEXES
+from core.storage.rollups import server_time
+
+_CLOCKS_DIFFER = timedelta(seconds=5)
+
+
+def server() -> Finding:
+    """Whether the store answers and can be written to."""
+    try:
+        database = get_sync_database()
+        hello = database.client.admin.command("hello")
+        started = time.perf_counter()
+        database.command("ping")
+        milliseconds = (time.perf_counter() - started) * 1_000
+        version = _version(database)
+    except PyMongoError as error:
+        return Finding("store", State.FAIL, unavailable_text(error))
+    except UserError as error:
+        return Finding("store", State.FAIL, str(error))
+    text = f"{store_name()}, {version}{_topology(hello)}, answers in {milliseconds:.1f} ms"
+    if not hello.get("isWritablePrimary"):
+        return Finding("store", State.FAIL, text, "it has no primary: start more members of its replica set")
+    return Finding("store", State.OK, text)
+
+
+def _version(database: Database[Document]) -> str:
+    try:
+        return f"version {database.client.server_info()['version']}"
+    except OperationFailure:  # a user that may not ask
+        return "version unknown"
+
+
+def _topology(hello: dict[str, Any]) -> str:
+    if hello.get("msg") == "isdbgrid":
+        return ", sharded cluster"
+    return f", replica set of {len(hello.get('hosts', ()))}" if "setName" in hello else ", single server"
+
+
+def clock(database: Database[Document]) -> Finding:
+    """Whether this machine and the database agree on the time: it decides what is new and what is old."""
+    before = utc_now()
+    theirs = server_time(database)
+    away = theirs - (before + (utc_now() - before) / 2)
+    seconds = away.total_seconds()
+    text = f"the database's clock is {abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} ours"
+    if abs(away) > _CLOCKS_DIFFER:
+        return Finding("clock", State.WARN, text, "set both by NTP")
+    return Finding("clock", State.OK, "agrees with the database's")
+
+
+def indexes(database: Database[Document]) -> Finding:
+    """Whether every index is there."""
+    there = set(database.list_collection_names())
+    missing = [
+        f"{name}.{model.document['name']}"
+        for name, models in INDEXES.items()
+        if name in there
+        for model in models
+        if model.document["name"] not in database[name].index_information()
+    ]
+    if missing:
+        text = f"missing: {', '.join(missing)}"
+        return Finding("indexes", State.WARN, text, "the scheduler and the API make them as they start")
+    return Finding("indexes", State.OK, "all there")

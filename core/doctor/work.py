@@ -1,0 +1,96 @@
+"""The work: whether calls come in, roll-ups keep up, old calls leave, and alerts are checked."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from bson import Timestamp
+from pymongo.database import Database
+
+from core.aggregation.extent import newest_call_start
+from core.aggregation.live import scheduler_heartbeat
+from core.aggregation.refresh import windows_key
+from core.alerting.rule_store import rules_in_force
+from core.clock import utc_now
+from core.doctor.findings import Finding, State
+from core.models.alerts import AlertState
+from core.settings import get_settings
+from core.storage import dirty, rollups
+from core.storage.archive import cutoff
+from core.storage.archived import folder, parts
+from core.storage.connection import Document
+
+_START = "start the scheduler: python run_scheduler.py"
+_LATE_PERIODS = 3
+_ARCHIVE_LATE = timedelta(days=2)
+_AHEAD = timedelta(hours=1)
+
+
+def calls(database: Database[Document]) -> Finding:
+    """Whether calls come in, and at times that can be."""
+    newest = newest_call_start(database)
+    if newest is None:
+        return Finding("calls", State.OFF, "none recorded yet; the README's section Use it shows how")
+    count = database["calls"].estimated_document_count()
+    local = newest.astimezone(get_settings().tz)
+    text = f"about {count:,}, the newest began {local:%Y-%m-%d %H:%M %Z}"
+    if newest - utc_now() > _AHEAD:
+        remedy = f"is TIMEZONE={get_settings().timezone} that of times recorded without a zone?"
+        return Finding("calls", State.WARN, f"{text}, which is yet to come", remedy)
+    return Finding("calls", State.OK, text)
+
+
+def roll_ups(database: Database[Document]) -> Finding:
+    """Whether roll-ups keep up."""
+    until = rollups.until(database, windows_key()).get(windows_key())
+    if until is None:
+        if newest_call_start(database) is None:
+            return Finding("roll-ups", State.OFF, "there are no calls yet")
+        return Finding("roll-ups", State.WARN, "never made: charts read the calls themselves", _START)
+    seconds = (rollups.server_time(database) - until).total_seconds()
+    waiting = database[dirty.COLLECTION].estimated_document_count()
+    text = f"up to date {seconds:,.0f} s ago, {waiting:,} windows marked for recomputation"
+    if seconds > _LATE_PERIODS * get_settings().alert_check_interval_seconds:
+        return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls themselves", _START)
+    return Finding("roll-ups", State.OK, text)
+
+
+def archive(database: Database[Document]) -> Finding:
+    """Whether old calls leave the database, and whether what left it is readable from here."""
+    days = get_settings().raw_retention_days
+    kept = parts(database, {})
+    rows, size = sum(part.rows for part in kept), sum(part.bytes for part in kept)
+    text = f"{rows:,} records in {len(kept):,} files, {size / 1e6:,.1f} MB"
+    if missing := sum(not (folder(database) / part.file).is_file() for part in kept):
+        remedy = "restore them from a backup, or set DATA_DIR to that of the machine that archives"
+        return Finding("archive", State.FAIL, f"{text}; {missing:,} of the files are not there", remedy)
+    late = {"recorded_at": {"$lt": Timestamp(cutoff(database) - _ARCHIVE_LATE, 0)}}
+    if database["calls"].find_one(late, {"_id": 1}):
+        text += f"; calls older than RAW_RETENTION_DAYS ({days}) are still in the database"
+        return Finding("archive", State.WARN, text, "move them: python -m core archive")
+    return Finding("archive", State.OK, f"{text}; calls stay {days} days in the database")
+
+
+def scheduler(database: Database[Document]) -> Finding:
+    """Whether anybody looks at the alert rules."""
+    heartbeat = scheduler_heartbeat(database)
+    if heartbeat is None:
+        return Finding("scheduler", State.WARN, "has never run: no alert is checked", _START)
+    local = heartbeat.at.astimezone(get_settings().tz)
+    text = f"last sign of life {local:%Y-%m-%d %H:%M:%S %Z}"
+    if heartbeat.is_silent(utc_now()):
+        return Finding("scheduler", State.FAIL, f"silent, {text}: no alert is checked", _START)
+    return Finding("scheduler", State.OK, text)
+
+
+def rules(database: Database[Document]) -> Iterator[Finding]:
+    """Whether the alert rules can be used, and how many alerts there are."""
+    found = rules_in_force(database)
+    for line in found.refused:
+        yield Finding("alert rules", State.WARN, line, "it is not checked; put it right or delete it")
+    firing = database["alerts"].count_documents({"state": AlertState.FIRING})
+    off = len(found.rules) - len(found.enabled)
+    text = f"{len(found.enabled):,} are checked, {off:,} are disabled; {firing:,} alerts fire now"
+    if not found.enabled:
+        yield Finding("alert rules", State.WARN, text, "enable one: nobody will be alerted")
+    else:
+        yield Finding("alert rules", State.OK, text)

@@ -1,0 +1,119 @@
+"""``python -m core doctor``, run as a user would, on things that really are wrong."""
+
+import re
+import socket
+import subprocess
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import certifi
+from pymongo.database import Database
+
+from core.clock import utc_now
+from core.models.metrics import CallMetrics
+from core.storage.calls import write_calls
+from core.storage.connection import Document
+from core.storage.records import Record
+from core.storage.spool import Spool
+from tests.alerting.wire import (
+    PASSWORD,
+    USER,
+    WEBHOOK_PATH,
+    Authority,
+    Mails,
+    Proxy,
+    SlackServer,
+    mail_server,
+)
+from tests.ports import free_port
+from tests.test_cli import core
+
+
+def states(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """The worst state of each thing in the report."""
+    found: dict[str, str] = {}
+    for state, name in re.findall(r"^(ok|off|warn|FAIL) +([\w -]+): ", done.stdout, re.MULTILINE):
+        found[name] = max(found.get(name, ""), state, key=["", "off", "ok", "warn", "FAIL"].index)
+    return found
+
+
+def test_a_new_store_is_told_what_is_still_to_do(database: Database[Document]) -> None:
+    done = core("doctor", API_PORT=str(free_port()), DASHBOARD_PORT=str(free_port()), MONGODB_URL="x")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = states(done)
+    assert {name for name, state in found.items() if state == "ok"} == {
+        *("DATA_DIR", "log", "store", "spool", "clock", "indexes", "archive", "alert rules")
+    }
+    assert (found["calls"], found["roll-ups"], found["API"]) == ("off", "off", "off")
+    assert (found["scheduler"], found["channels"]) == ("warn", "warn")
+    assert "MONGODB_URL is none of our variables -> did you mean MONGODB_URI?" in done.stdout
+
+
+def test_what_lags_or_is_broken_is_said_with_the_remedy(database: Database[Document], store: Path) -> None:
+    now = utc_now()
+    fields = {"start_time": now + timedelta(hours=5), "status": "completed", "direction": "outbound"}
+    call = CallMetrics.model_validate({"call_id": "ahead", **fields})
+    write_calls(database, [call])
+    database["heartbeats"].insert_one(
+        {"_id": "scheduler", "at": now - timedelta(hours=1), "interval_seconds": 300}
+    )
+    database["rules"].insert_one({"_id": "odd", "rule": {"id": "odd"}})
+    buried = Spool(store / "spool").bury(Record.now(call), "MongoDB error 2")
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = str(other.getsockname()[1])
+            done = core("doctor", API_PORT=port, LOG_FILE=f"{__file__}/agent.log")
+    finally:
+        buried.unlink()
+    assert done.returncode == 1
+    found = states(done)
+    assert {name for name, state in found.items() if state == "FAIL"} == {"API", "log", "scheduler"}
+    assert {name for name, state in found.items() if state == "warn"} >= {"calls", "spool", "alert rules"}
+    assert found["roll-ups"] == "warn"
+    for said in ("which is yet to come", "1 records that MongoDB will never take", "run_scheduler.py"):
+        assert said in done.stdout
+
+
+def test_a_store_that_is_away_leaves_the_other_lines_and_no_secret() -> None:
+    uri = "mongodb://user:geheim@127.0.0.1:1/?serverSelectionTimeoutMS=300"
+    done = core("doctor", MONGODB_URI=uri, API_PORT=str(free_port()))
+    assert done.returncode == 1
+    assert "FAIL  store: MongoDB at 127.0.0.1:1 does not answer; is it running" in done.stdout
+    assert {"spool", "channels", "API"} <= set(states(done))
+    assert "geheim" not in done.stdout + done.stderr
+
+
+def test_channels_are_tried_out_without_sending(database: Database[Document], tmp_path: Path) -> None:
+    authority, received = Authority(tmp_path), Mails()
+    mail = mail_server(authority, received)
+    mail.start()
+    settings = authority.environment | {
+        "SMTP_SERVER": "localhost",
+        "SMTP_PORT": str(mail.port),
+        "SMTP_USERNAME": USER,
+        "SMTP_PASSWORD": PASSWORD,
+        "ALERT_EMAIL_FROM": USER,
+        "ALERT_EMAIL_TO": "ops@example.com",
+        "SLACK_WEBHOOK_URL": f"https://hooks.slack.com{WEBHOOK_PATH}",
+    }
+    with SlackServer(authority) as slack, Proxy(slack) as proxy:
+        for running in (slack, proxy):
+            threading.Thread(target=running.serve_forever, daemon=True).start()
+        settings["HTTPS_PROXY"] = f"http://127.0.0.1:{proxy.server_address[1]}"
+        good = core("doctor", **settings)
+        wrong = core("doctor", **settings | {"SMTP_PASSWORD": "geheim"})
+        proxy.shutdown()
+        slack.shutdown()
+    untrusted = core("doctor", **settings | {"SSL_CERT_FILE": certifi.where()})
+    mail.stop()
+    gone = core("doctor", **settings)
+    assert (states(good)["email"], states(good)["slack"]) == ("ok", "ok"), good.stdout
+    assert "refuses the log-in -> check SMTP_USERNAME and SMTP_PASSWORD" in wrong.stdout
+    assert "is not trusted" in untrusted.stdout
+    assert "cannot be reached (Connection refused)" in gone.stdout
+    assert all(states(done)["email"] == "FAIL" for done in (wrong, untrusted, gone))
+    assert states(gone)["slack"] == "FAIL"
+    assert (received.received, slack.posts) == ([], [])
+    printed = good.stdout + wrong.stdout + gone.stdout
+    assert not any(secret in printed for secret in ("geheim", PASSWORD, "T0SECRETAA", USER))
