@@ -8,11 +8,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import pymongo
 from pydantic import BaseModel
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
 
 from core.logging_config import get_logger
 from core.settings import get_settings
@@ -21,7 +23,7 @@ from core.storage.active import Change
 from core.storage.connection import OURS, Document, blocking, client_of_loop, open_database, store_key
 from core.storage.records import Record
 from core.storage.replay import RETRY_SECONDS, Replayer
-from core.storage.spool import Spool, bury_record, on_disk, on_thread, spool_records
+from core.storage.spool import Spool, bury_record, on_disk, spool_records
 from core.storage.write import MAX_BATCH, Refusal, Result, write, write_async
 
 WRITERS = 2
@@ -53,6 +55,7 @@ class _Health:
         cls.rest_until = 0.0
 
 
+_openers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="open-database")
 replayer = Replayer(on_success=_Health.answers)
 
 
@@ -182,11 +185,19 @@ def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Cha
         return
     wait = get_settings().record_wait_seconds
     try:
-        opened = on_thread(blocking, database).result(wait)
+        opened = _opened(database, wait)
         with pymongo.timeout(wait):
             opened[ACTIVE].update_one(*change, upsert=True)
     except Exception as error:  # noqa: BLE001 (as in _store)
         _not_signalled(error)
+
+
+def _opened(database: AsyncDatabase[Document] | None, wait: float) -> Database[Document]:
+    """The database for code that blocks. The embedded server may have to start, and takes its time."""
+    try:
+        return _openers.submit(blocking, database).result(wait)
+    except RuntimeError:  # the interpreter is ending
+        return blocking(database)
 
 
 def _not_signalled(error: Exception) -> None:
@@ -202,8 +213,7 @@ def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence
         return
     wait = get_settings().record_wait_seconds
     try:
-        # Another thread, for that the embedded server may have to start: that takes as long as it takes.
-        opened = on_thread(blocking, database).result(wait)
+        opened = _opened(database, wait)
         with pymongo.timeout(wait):
             results = write(opened, records)
     except Exception as error:  # noqa: BLE001 (as in _store)

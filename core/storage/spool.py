@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import ParamSpec, TypeVar
 
 import orjson
 
+from core.files import create_private, private_folder, sync
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.records import KINDS, Record
@@ -28,7 +29,7 @@ logger = get_logger("database")
 T = TypeVar("T")
 P = ParamSpec("P")
 # Its own: the default one may be full of the agent's work just when the disk has to be written.
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="spool")
+_disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spool")
 STALE_DRAFT_SECONDS = 3_600.0
 _COUNT_DIGITS = 20
 
@@ -130,7 +131,7 @@ class Spool:
         Raises:
             OSError: the disk is full or cannot be written.
         """
-        _private_folder(self.folder)
+        _make(self.folder)
         if not self._lost.exists():
             self._lost.write_text("0".zfill(_COUNT_DIGITS))
             self._lost.chmod(0o600)
@@ -158,19 +159,13 @@ class Spool:
                     draft.unlink()
 
 
-def on_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-    """Begin a thing that may take long beside the caller; at once where the interpreter is ending."""
-    try:
-        return _threads.submit(work, *args, **kwargs)
-    except RuntimeError:
-        done: Future[T] = Future()
-        done.set_result(work(*args, **kwargs))
-        return done
-
-
 async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do a thing with files beside the event loop."""
-    return await asyncio.wrap_future(on_thread(work, *args, **kwargs))
+    try:
+        done = _disk.submit(work, *args, **kwargs)
+    except RuntimeError:  # the interpreter is ending
+        return work(*args, **kwargs)
+    return await asyncio.wrap_future(done)
 
 
 def spool_records(records: Sequence[Record], reason: str) -> None:
@@ -241,12 +236,11 @@ def records_in(file: Path) -> int:
 
 
 def _write(folder: Path, lines: Sequence[bytes], version: int) -> Path:
-    _private_folder(folder)
+    _make(folder)
     final = folder / f"{version:020d}-{len(lines)}-{uuid.uuid4().hex}.json"
     draft = final.with_suffix(".new")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with create_private(draft) as file:
             file.write(b"\n".join(lines))
             file.flush()
             os.fsync(file.fileno())
@@ -254,20 +248,11 @@ def _write(folder: Path, lines: Sequence[bytes], version: int) -> Path:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
+    sync(folder)
     return final
 
 
-def _private_folder(folder: Path) -> None:
+def _make(folder: Path) -> None:
     if not folder.is_dir():
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        private_folder(folder)
+        sync(folder.parent)
