@@ -172,14 +172,17 @@ class CallMetrics(BaseModel):
 
     @model_validator(mode="after")
     def _end_follows_start(self) -> Self:
-        if self.end_time is None and self.duration_seconds is not None:
-            self.end_time = to_utc(self.start_time + timedelta(seconds=self.duration_seconds))
-        if self.end_time is not None and self.end_time < self.start_time:
+        if self.end_time is None:
+            if self.duration_seconds is not None:
+                self.end_time = to_utc(self.start_time + timedelta(seconds=self.duration_seconds))
+            return self
+        seconds = (self.end_time - self.start_time).total_seconds()
+        if seconds < 0:
             raise ValueError("end_time is before start_time")
-        if self.end_time and (self.end_time - self.start_time).total_seconds() > MAX_CALL_SECONDS:
+        if seconds > MAX_CALL_SECONDS:
             raise ValueError("end_time is more than 7 days after start_time")
-        if self.duration_seconds is None and self.end_time is not None:
-            self.duration_seconds = (self.end_time - self.start_time).total_seconds()
+        if self.duration_seconds is None:
+            self.duration_seconds = seconds
         return self
 
 

@@ -80,7 +80,7 @@ _OPTIONS: dict[str, Any] = {
     "connectTimeoutMS": SELECT_TIMEOUT_MS,
     "appname": "voice-agent-monitoring",
 }
-_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = WeakKeyDictionary()
+_by_loop: dict[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = {}
 _ours: WeakSet[AsyncMongoClient[Document]] = WeakSet()
 _twins: WeakKeyDictionary[AsyncMongoClient[Document], MongoClient[Document]] = WeakKeyDictionary()
 
@@ -117,7 +117,7 @@ def get_database() -> AsyncDatabase[Document]:
         return _new_async_client()[get_settings().mongodb_database]
     if loop not in _by_loop:
         for closed in [other for other in _by_loop if other.is_closed()]:
-            del _by_loop[closed]  # its client refers to it, so it would never go by itself
+            del _by_loop[closed]
         _by_loop[loop] = _new_async_client()
     return _by_loop[loop][get_settings().mongodb_database]
 

@@ -28,8 +28,8 @@ from core.storage.write import MAX_BATCH, Refusal, Result, write, write_async
 
 WRITERS = 2
 """Bulk writes under way at once: one is prepared while the database makes the other durable."""
-MIN_SHARE = 16
-"""Records that are not worth dividing among the writers."""
+MIN_SHARE = 64
+"""Records that are not worth dividing among the writers: a bulk write costs as much as twenty of them."""
 REST_SECONDS = 5.0
 """After the database failed, records go straight to the spool for so long."""
 

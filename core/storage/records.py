@@ -30,8 +30,8 @@ class Kind:
 
 
 def _call_document(call: CallMetrics) -> Document:
-    document = {"_id": call.call_id, **call.model_dump(exclude_none=True)}
-    del document["call_id"]
+    document = call.model_dump(exclude_none=True)
+    document["_id"] = document.pop("call_id")
     return document
 
 

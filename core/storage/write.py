@@ -29,6 +29,7 @@ from core.storage.records import OWN_FIELDS, Kind, Record
 MAX_BATCH = 1_000
 """Records of one bulk write."""
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+_CODEC = CodecOptions(tz_aware=True)
 _DUPLICATE_KEY = 11_000
 _ID_INDEX = {"_id": 1}
 _POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, 10_334, 17_280, 17_419, 17_420})
@@ -133,7 +134,7 @@ class _Writing:
         self._database = database
         self._kind = kind
         self._collection: Any = database.get_collection(
-            kind.collection, write_concern=DURABLE, codec_options=CodecOptions(tz_aware=True)
+            kind.collection, write_concern=DURABLE, codec_options=_CODEC
         )
         self._results: dict[int, Result] = {}
 
