@@ -7,9 +7,9 @@ within RECORD_WAIT_SECONDS goes to the spool, and from there to the database onc
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import pymongo
 from pydantic import BaseModel
@@ -33,6 +33,7 @@ MIN_SHARE = 64
 REST_SECONDS = 5.0
 """After the database failed, records go straight to the spool for so long."""
 
+T = TypeVar("T")
 logger = get_logger("database")
 
 
@@ -111,8 +112,7 @@ class Recorder:
             await self._spool(records, "the database is away")
             return
         try:
-            async with asyncio.timeout(get_settings().record_wait_seconds):
-                results = await write_async(self._database, records)
+            results = await _within_wait(write_async(self._database, records))
         except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
             _Health.failed()
             await self._spool(records, _reason(error))
@@ -152,8 +152,7 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
     if _Health.rests():
         return None
     try:
-        async with asyncio.timeout(get_settings().record_wait_seconds):
-            opened = await open_database(database)
+        opened = await _within_wait(open_database(database))
     except Exception as error:  # noqa: BLE001 (as in _store)
         _Health.failed()
         logger.warning("The database cannot be opened", extra={"reason": str(error) or type(error).__name__})
@@ -167,14 +166,38 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
     return recorder
 
 
+async def _within_wait(work: Coroutine[Any, Any, T]) -> T:
+    """What comes of it, if that is within RECORD_WAIT_SECONDS.
+
+    The work is told to stop, but not waited for: in Python 3.11 a cancellation may get lost on its way
+    through the driver.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    seconds = get_settings().record_wait_seconds
+    with pymongo.timeout(seconds):
+        task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        task.add_done_callback(_nobody_asks)
+        task.cancel()
+        raise TimeoutError
+    return task.result()
+
+
+def _nobody_asks(task: asyncio.Task[T]) -> None:
+    if not task.cancelled():
+        task.exception()  # or asyncio would complain that nobody looked at it
+
+
 async def signal_active(database: AsyncDatabase[Document] | None, change: Change) -> None:
     """Note that a call began, goes on or ended; where the database is away it is forgotten."""
     if _Health.rests():
         return
     try:
-        async with asyncio.timeout(get_settings().record_wait_seconds):
-            opened = await open_database(database)
-            await opened[ACTIVE].update_one(*change, upsert=True)
+        opened = await _within_wait(open_database(database))
+        await _within_wait(opened[ACTIVE].update_one(*change, upsert=True))
     except Exception as error:  # noqa: BLE001 (as in _store)
         _not_signalled(error)
 

@@ -133,8 +133,8 @@ class Spool:
         """
         _make(self.folder)
         if not self._lost.exists():
-            self._lost.write_text("0".zfill(_COUNT_DIGITS))
-            self._lost.chmod(0o600)
+            with contextlib.suppress(FileExistsError), create_private(self._lost) as file:
+                file.write(b"0" * _COUNT_DIGITS)
 
     def count_lost(self, records: int) -> None:
         """Add to the count of what is lost; in place, since a full disk still lets that through."""

@@ -29,7 +29,7 @@ from core.storage.records import OWN_FIELDS, Kind, Record
 MAX_BATCH = 1_000
 """Records of one bulk write."""
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
-_CODEC = CodecOptions(tz_aware=True)
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _DUPLICATE_KEY = 11_000
 _ID_INDEX = {"_id": 1}
 _POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, 10_334, 17_280, 17_419, 17_420})
