@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from core.alerting.commands import app as rules
 from core.clock import parse_date, parse_moment
 from core.errors import UserError
 from core.models.metrics import DailyMetrics
@@ -28,6 +29,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(rules, name="rules")
 
 
 @app.callback()

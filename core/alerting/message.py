@@ -65,7 +65,7 @@ def _day(local: datetime) -> str:
 def alert_message(alert: Alert) -> Message:
     """The message for an alert that fires, still fires, or is over."""
     resolved = alert.state == AlertState.RESOLVED
-    word = "RESOLVED" if resolved else alert.severity.upper()
+    word = "FLAPPING" if alert.flapping else "RESOLVED" if resolved else alert.severity.upper()
     named = alert.message if alert.message.startswith(alert.name) else f"{alert.name}: {alert.message}"
     title = shorten(f"{word}: {named}", width=TITLE_WIDTH, placeholder=" …")
     facts = {"Since": moment(alert.started_at)}

@@ -63,7 +63,7 @@ def built_in_rules(profile: Profile = "strict") -> tuple[AlertRule, ...]:
 
 def _quiet(rule: AlertRule) -> AlertRule:
     levels = {
-        severity: Level(threshold=level.threshold, clear=level.threshold * _QUIET_CLEARS_AT)
+        severity: Level(threshold=level.threshold, clear=round(level.threshold * _QUIET_CLEARS_AT, 9))
         for severity, level in rule.levels.items()
     }
     changes = {

@@ -6,6 +6,7 @@ from pymongo.database import Database
 from core.storage.active import FORGET_SECONDS
 from core.storage.connection import Document
 
+_RESOLVED_FOR_SECONDS = 30 * 86_400
 INDEXES: dict[str, list[IndexModel]] = {
     "calls": [
         IndexModel([("start_time", ASCENDING)]),
@@ -19,7 +20,11 @@ INDEXES: dict[str, list[IndexModel]] = {
     "service_minutes": [IndexModel([("minute", ASCENDING)])],
     "active_calls": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_SECONDS)],
     "archives": [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
-    "alerts": [IndexModel([("state", ASCENDING), ("started_at", DESCENDING)])],
+    "alerts": [
+        IndexModel([("state", ASCENDING), ("started_at", DESCENDING)]),
+        # The history stays in alert_events.
+        IndexModel([("resolved_at", ASCENDING)], expireAfterSeconds=_RESOLVED_FOR_SECONDS),
+    ],
     "alert_events": [
         IndexModel([("at", DESCENDING)]),
         IndexModel([("alert_id", ASCENDING), ("at", DESCENDING)]),

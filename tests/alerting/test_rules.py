@@ -99,7 +99,10 @@ def test_the_rules_file_of_the_documentation_works(tmp_path: Path) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "alerting.md").read_text()
     file = tmp_path / "rules.toml"
     file.write_text(text.split("```toml\n")[1].split("```")[0])
-    assert [rule.id for rule in read_rules(file).rules] == ["hinglish_failures", "day_errors"]
+    assert [rule.id for rule in read_rules(file).rules] == [
+        *("hinglish_failures", "day_errors", "slow_answers", "fewer_calls", "no_calls")
+    ]
+    assert read_rules(file).refused == ()
 
 
 def test_every_built_in_rule_has_its_runbook() -> None:

@@ -1,0 +1,108 @@
+"""``python -m core rules``: list, export, import and try out alert rules."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.errors import UserError
+from core.storage.connection import check_reachable, get_sync_database
+
+app = typer.Typer(help="List, export, import and try out alert rules.", no_args_is_help=True)
+STANDARD_STREAM = Path("-")
+
+
+@app.command("list")
+def list_rules() -> None:
+    """Show the rules in force."""
+    from core.alerting.rule_store import rules_in_force  # noqa: PLC0415 (pandas takes a while to load)
+
+    check_reachable()
+    found = rules_in_force(get_sync_database())
+    table = Table(title="Alert rules in force", title_justify="left")
+    for column in ("id", "metric", "fires", "window", "for", "enabled"):
+        table.add_column(column, no_wrap=column == "id")
+    for rule in found.rules:
+        levels = ", ".join(f"{level.threshold:g} {severity}" for severity, level in rule.levels.items())
+        spans = (f"{rule.window_minutes} min", f"{rule.for_minutes} min")
+        table.add_row(
+            rule.id, rule.metric, f"{rule.operator} {levels}", *spans, "yes" if rule.enabled else "no"
+        )
+    Console(highlight=False).print(table)
+    _say_refused(found.refused)
+
+
+@app.command("export")
+def export_rules(
+    file: Annotated[
+        Path, typer.Argument(help="TOML file to write; - for the standard output")
+    ] = STANDARD_STREAM,
+) -> None:
+    """Write the rules in force as TOML, for another machine or for ALERT_RULES_FILE."""
+    from core.alerting.rule_store import rules_in_force  # noqa: PLC0415 (see above)
+    from core.alerting.rules import to_toml  # noqa: PLC0415 (see above)
+
+    check_reachable()
+    found = rules_in_force(get_sync_database())
+    text = to_toml(found.rules)
+    if file == STANDARD_STREAM:
+        typer.echo(text, nl=False)
+    else:
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{file} cannot be written: {error.strerror}") from None
+        typer.echo(f"{len(found.rules)} rules written to {file}", err=True)
+    _say_refused(found.refused)
+
+
+@app.command("import")
+def import_rules(
+    file: Annotated[Path, typer.Argument(help="TOML file of [[rules]]", show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every rule, store nothing")] = False,
+) -> None:
+    """Store the rules of a TOML file, over those with the same ids. Exit code 1 where one is refused."""
+    from core.alerting.rule_store import save_rule  # noqa: PLC0415 (see above)
+    from core.alerting.rules import read_rules  # noqa: PLC0415 (see above)
+
+    found = read_rules(file, source="the file")
+    if not dry_run:
+        check_reachable()
+        for rule in found.rules:
+            save_rule(get_sync_database(), rule, author="import")
+    typer.echo(
+        f"{len(found.rules)} rules {'are good' if dry_run else 'stored'}, {len(found.refused)} refused"
+    )
+    _say_refused(found.refused)
+    raise typer.Exit(1 if found.refused else 0)
+
+
+@app.command("preview")
+def preview_rule(
+    rule_id: Annotated[str, typer.Argument(help="Id of a rule in force", show_default=False)],
+    days: Annotated[int, typer.Option(min=1, max=30, help="How many days back")] = 7,
+) -> None:
+    """Say when a rule would have fired in the last days. Stores and sends nothing."""
+    from core.alerting.message import moment  # noqa: PLC0415 (see above)
+    from core.alerting.preview import preview  # noqa: PLC0415 (see above)
+    from core.alerting.rule_store import rules_in_force  # noqa: PLC0415 (see above)
+
+    check_reachable()
+    database = get_sync_database()
+    rules = {rule.id: rule for rule in rules_in_force(database).rules}
+    if rule_id not in rules:
+        raise UserError(f"there is no rule {rule_id!r}; known are {', '.join(rules)}")
+    with Console(stderr=True).status("Checking the past"):
+        found = preview(database, rules[rule_id], days)
+    for firing in found.firings:
+        end = moment(firing.end) if firing.end else "now"
+        typer.echo(f"{moment(firing.start)} to {end}  {firing.severity}: {firing.message}")
+    typer.echo(f"{len(found.firings)} firings in {found.checks:,} checks since {moment(found.start)}")
+
+
+def _say_refused(refused: tuple[str, ...]) -> None:
+    for line in refused:
+        sys.stderr.write(f"refused: {line}\n")
