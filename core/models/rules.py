@@ -206,10 +206,10 @@ class AlertRule(BaseModel):
         for severity, level in self.levels.items():
             self._check_level(severity, level)
         thresholds = [self.levels[severity].threshold for severity in Severity if severity in self.levels]
-        if thresholds != sorted(thresholds, reverse=self.operator == "below"):
+        if thresholds != sorted(thresholds, reverse=not self._rises):
             raise ValueError("levels: a worse severity needs a threshold further out")
-        if self.guard == "wilson" and self.measure.unit != "share":
-            raise ValueError("guard: wilson is for rates; leave it out")
+        if self.guard == "wilson" and (self.measure.unit != "share" or self.baseline != "none"):
+            raise ValueError("guard: wilson is for rates without a baseline; leave it out")
         if self.baseline != "none" and self.measure.unit == "min":
             raise ValueError(f"baseline: {self.metric} has none; leave it out")
         if self.measure.unit == "min" and max(thresholds) >= self.window_minutes:
@@ -217,13 +217,9 @@ class AlertRule(BaseModel):
         return self
 
     def _check_level(self, severity: Severity, level: Level) -> None:
-        beyond = (
-            level.clears_at > level.threshold
-            if self.operator == "above"
-            else level.clears_at < level.threshold
-        )
+        beyond = level.clears_at > level.threshold if self._rises else level.clears_at < level.threshold
         if beyond:
-            side = "below" if self.operator == "above" else "above"
+            side = "below" if self._rises else "above"
             raise ValueError(f"levels: {severity}: clear has to lie {side} the threshold")
         if self.baseline != "none":
             return
@@ -231,6 +227,11 @@ class AlertRule(BaseModel):
             raise ValueError("threshold: a rate runs from 0 to 1; write 0.10 for 10 %")
         if self.measure.unit != "score" and level.threshold < 0:
             raise ValueError("threshold: cannot be negative")
+
+    @property
+    def _rises(self) -> bool:
+        """Whether worse is more: a deviation from what is usual is, in either direction."""
+        return self.operator == "above" or self.baseline != "none"
 
     @property
     def measure(self) -> RuleMetric:
