@@ -59,7 +59,7 @@ def test_what_lags_or_is_broken_is_said_with_the_remedy(database: Database[Docum
         {"_id": "scheduler", "at": now - timedelta(hours=1), "interval_seconds": 300}
     )
     database["rules"].insert_one({"_id": "odd", "rule": {"id": "odd"}})
-    buried = Spool(store / "spool").bury(Record.now(call), "MongoDB error 2")
+    buried = Spool(database.name).bury(Record.now(call), "MongoDB error 2")
     try:
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = str(other.getsockname()[1])

@@ -133,7 +133,7 @@ async def record(database: AsyncDatabase[Document] | None, content: BaseModel) -
     record_ = Record.now(content)
     recorder = _recorder(database) or await _open(database)
     if recorder is None:
-        await on_disk(spool_records, [record_], "the database cannot be opened")
+        await on_disk(_spool, database, [record_], "the database cannot be opened")
     else:
         await recorder.put(record_)
 
@@ -157,7 +157,7 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
         _Health.failed()
         logger.warning("The database cannot be opened", extra={"reason": str(error) or type(error).__name__})
         return None
-    await on_disk(_prepare_count)
+    await on_disk(_prepare_count, _spool_of(opened))
     for closed in [loop for loop in _recorders if loop.is_closed()]:
         del _recorders[closed]
     recorders = _recorders.setdefault(asyncio.get_running_loop(), {})
@@ -254,7 +254,7 @@ def _keep_refused(
     for record_, result in zip(records, results, strict=True):
         if isinstance(result, Refusal):
             if result.for_good:
-                bury_record(record_, result.reason)
+                bury_record(_spool_of(database), record_, result.reason)
             else:
                 later.append(record_)
                 reason = result.reason
@@ -263,24 +263,28 @@ def _keep_refused(
 
 
 def _spool(database: AsyncDatabase[Document] | None, records: Sequence[Record], reason: str) -> None:
-    spool_records(records, reason)
-    replayer.start(lambda: blocking(database), delay=RETRY_SECONDS)
+    spool_records(_spool_of(database), records, reason)
+    replayer.start(store_key(database)[1], lambda: blocking(database), delay=RETRY_SECONDS)
+
+
+def _spool_of(database: AsyncDatabase[Document] | None) -> Spool:
+    return Spool(store_key(database)[1])
 
 
 def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
     """Once a second, now that the database answers: what waits in the spool is replayed beside the caller."""
     if time.monotonic() >= _Health.next_look:
         _Health.next_look = time.monotonic() + 1
-        if Spool().has_waiting():
-            replayer.start(lambda: blocking(database))
+        if _spool_of(database).has_waiting():
+            replayer.start(store_key(database)[1], lambda: blocking(database))
 
 
 def _reason(error: Exception) -> str:
     return "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
 
 
-def _prepare_count() -> None:
+def _prepare_count(spool: Spool) -> None:
     try:
-        Spool().prepare_count()
+        spool.prepare_count()
     except OSError as error:
         logger.error("The spool cannot be written", extra={"reason": error.strerror})  # noqa: TRY400

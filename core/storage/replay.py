@@ -28,7 +28,7 @@ def replay(database: Database[Document]) -> int:
     Raises:
         PyMongoError: the database does not answer; what is left stays for the next time.
     """
-    spool, stored = Spool(), 0
+    spool, stored = Spool(database.name), 0
     with spool.replaying() as ours:
         for files in _batches(spool.waiting()) if ours else ():
             stored += _replay_files(database, spool, files)
@@ -57,7 +57,7 @@ def _replay_files(database: Database[Document], spool: Spool, files: list[Path])
         results = write(database, records)
     pairs = iter(zip(records, results, strict=True))
     for file, some in read:
-        _settle(file, [next(pairs) for _ in some])
+        _settle(spool, file, [next(pairs) for _ in some])
     return sum(not isinstance(result, Refusal) for result in results)
 
 
@@ -71,28 +71,29 @@ def _readable(spool: Spool, files: Sequence[Path]) -> Iterator[tuple[Path, list[
             logger.warning("Spool file not readable", extra={"file": str(file), "reason": error.strerror})
 
 
-def _settle(file: Path, pairs: Sequence[tuple[Record, Result]]) -> None:
+def _settle(spool: Spool, file: Path, pairs: Sequence[tuple[Record, Result]]) -> None:
     """Take a file away whose records are stored, or buried."""
     for record, result in pairs:
         if isinstance(result, Refusal) and result.for_good:
-            bury_record(record, result.reason)
+            bury_record(spool, record, result.reason)
     if not any(isinstance(result, Refusal) and not result.for_good for _, result in pairs):
         file.unlink(missing_ok=True)
 
 
 class Replayer:
-    """One thread of this process that replays, beside whoever records, until the spool is empty."""
+    """One thread of this process that replays, beside whoever records, until the spools are empty."""
 
     def __init__(self, on_success: Callable[[], None]) -> None:
         self._on_success = on_success
         self._guard = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._databases: dict[str, Callable[[], Database[Document]]] = {}
 
-    def start(self, database: Callable[[], Database[Document]], delay: float = 0) -> None:
-        """Replay to this database from ``delay`` seconds on; a thread that waits stops waiting."""
+    def start(self, name: str, database: Callable[[], Database[Document]], delay: float = 0) -> None:
+        """Replay to the database of this name from ``delay`` seconds on; a waiting thread stops waiting."""
         with self._guard:
-            self._database = database
+            self._databases[name] = database
             if delay == 0:
                 self._wake.set()
             if self._thread is None or not self._thread.is_alive():
@@ -111,13 +112,17 @@ class Replayer:
         while True:
             self._wake.wait(delay)
             self._wake.clear()
-            try:
-                if replay(self._database()):
-                    self._on_success()
-            except Exception as error:  # noqa: BLE001 (whatever it is, the next try may find it gone)
-                logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
+            for name, database in list(self._databases.items()):
+                try:
+                    if replay(database()):
+                        self._on_success()
+                except Exception as error:  # noqa: BLE001 (whatever it is, the next try may find it gone)
+                    logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
+                with self._guard:
+                    if not Spool(name).has_waiting():
+                        del self._databases[name]
             with self._guard:
-                if not Spool().has_waiting():
+                if not self._databases:
                     self._thread = None
                     return
             delay = RETRY_SECONDS

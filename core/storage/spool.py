@@ -1,4 +1,4 @@
-"""What the database could not take: fsynced files, until any process replays them.
+"""What the database could not take: fsynced files, until any process replays them. Each database has its own.
 
 A file holds one line of JSON a record; it appears whole or not at all, and its name sorts by version.
 Writing a record to the database twice changes nothing; so neither order nor a crash nor two processes
@@ -48,9 +48,9 @@ class SpoolStatus:
     """Records that neither the database nor the disk took, since DATA_DIR was made."""
 
 
-def spool_status() -> SpoolStatus:
-    """What lies in the spool of DATA_DIR, for the dashboard's System page and for `doctor`."""
-    spool = Spool()
+def spool_status(database_name: str | None = None) -> SpoolStatus:
+    """What lies in the spool of a database (MONGODB_DATABASE), for the System page and for `doctor`."""
+    spool = Spool(database_name)
     files = spool.waiting()
     oldest = datetime.fromtimestamp(_version_of(files[0]) / 1e6, UTC) if files else None
     return SpoolStatus(
@@ -62,10 +62,11 @@ def spool_status() -> SpoolStatus:
 
 
 class Spool:
-    """The files below DATA_DIR/spool, for the owner's eyes only."""
+    """The files below DATA_DIR/spool of one database (MONGODB_DATABASE), for the owner's eyes only."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or get_settings().data_dir / "spool"
+    def __init__(self, database_name: str | None = None) -> None:
+        settings = get_settings()
+        self.folder = settings.data_dir / "spool" / (database_name or settings.mongodb_database)
         self.dead = self.folder / "dead"
         self._lost = self.folder / "lost"
 
@@ -168,31 +169,31 @@ async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return await asyncio.wrap_future(done)
 
 
-def spool_records(records: Sequence[Record], reason: str) -> None:
+def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> None:
     """Keep records on the disk; what it does not take is counted and said."""
     try:
-        Spool().put(records)
+        spool.put(records)
     except Exception as error:  # noqa: BLE001 (whatever it is, nobody else will say it)
         for record in records:
-            _lose(record, error)
+            _lose(spool, record, error)
     else:
         extra = {"records": len(records), "reason": reason}
         logger.warning("Spooled: the database did not take it", extra=extra)
 
 
-def bury_record(record: Record, reason: str) -> None:
+def bury_record(spool: Spool, record: Record, reason: str) -> None:
     """Keep a record apart that the database will never take; where the disk does not, say so."""
     try:
-        file = Spool().bury(record, reason)
+        file = spool.bury(record, reason)
     except Exception as error:  # noqa: BLE001 (as above)
-        _lose(record, error)
+        _lose(spool, record, error)
     else:
         extra = _named(record, reason) | {"file": str(file)}
         logger.error("Refused by the database, kept apart", extra=extra)
 
 
-def _lose(record: Record, error: Exception) -> None:
-    Spool().count_lost(1)
+def _lose(spool: Spool, record: Record, error: Exception) -> None:
+    spool.count_lost(1)
     reason = error.strerror if isinstance(error, OSError) else type(error).__name__
     logger.critical("Lost: neither the database nor the disk took it", extra=_named(record, reason))
 

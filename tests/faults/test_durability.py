@@ -118,7 +118,7 @@ def test_the_spool_is_on_the_disk_before_the_agent_goes_on(tmp_path: Path) -> No
         timeout=120,
     )
     lines = log.read_text(errors="replace").partition('"begin"')[2].splitlines()
-    folder = re.escape(str(tmp_path / "data" / "spool"))
+    folder = re.escape(str(tmp_path / "data" / "spool" / "voice_agent"))
     order = [
         rf"write\(\d+<{folder}/[^>]*\.new>",
         rf"fsync\(\d+<{folder}/[^>]*\.new>(\)| <unf)",
@@ -150,4 +150,4 @@ def test_a_full_disk_while_the_database_is_away_loses_no_time_and_counts_what_is
     lost = [json.loads(line) for line in log if "Lost" in line]
     assert sorted(line["id"] for line in lost) == [f"call_{number}" for number in range(5)]
     assert {line["reason"] for line in lost} == {"File too large"}
-    assert list((tmp_path / "data" / "spool").glob("*.new")) == []
+    assert list((tmp_path / "data" / "spool" / "voice_agent").glob("*.new")) == []
