@@ -18,6 +18,7 @@ PAGES = [
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
+    st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:"),
 ]
 
 

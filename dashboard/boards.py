@@ -5,6 +5,7 @@ They are kept as resources: shared, not copied, and never changed after they are
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import streamlit as st
 
@@ -15,19 +16,30 @@ from core.aggregation.cube import Cube, load_cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
 from core.aggregation.series import Dimension
+from core.aggregation.services import load_requests
 from core.aggregation.slowest import SlowCall, slowest_calls
 from core.alerting.fired import fired_between
 from core.clock import utc_now
 from core.models.metrics import CallSummary
 from core.settings import get_settings
 from core.storage import get_sync_database
-from dashboard import comparison_panels, conversion_panels, formats, latency_panels, panels, theme
+from dashboard import (
+    comparison_panels,
+    conversion_panels,
+    formats,
+    latency_panels,
+    panels,
+    service_panels,
+    theme,
+)
 from dashboard.filters import Selection, Window
 from dashboard.panel import Panel
 
 BOARDS_KEPT = 48
 OVERVIEW_LATENCIES = 2
 MOST_POINTS = 2_000
+SERVICES_WITHIN = timedelta(days=7)
+"""Requests are kept by the minute: of a longer period the last days are read."""
 BY: tuple[Dimension, ...] = ("language", "campaign")
 
 
@@ -193,7 +205,29 @@ def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) 
     )
 
 
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def system(window: Window, selection: Selection, mode: theme.Mode) -> Board:
+    """Services, errors by type and fault; the summary says how many calls carry each value."""
+    zone = get_settings().tz
+    cube = _cube(window, selection.filters, "1D")
+    view, summary = _view(window, selection, mode), summarise(cube)
+    first = max(window.start, window.end - SERVICES_WITHIN)
+    requests = load_requests(get_sync_database(), first, window.end, zone)
+    since = f"since {formats.clock(first, zone, window.end)}"
+    return Board(
+        summary,
+        summary,
+        (
+            service_panels.operations(view, requests, since),
+            service_panels.service_latency(view, requests),
+            service_panels.service_errors(view, requests),
+            service_panels.errors(view, tables.errors(cube), summary),
+            service_panels.ends(view, tables.ends(cube), summary),
+        ),
+    )
+
+
 def forget() -> None:
     """Draw all boards afresh: what they say of an empty store is no longer true."""
-    for board in (overview, analytics, conversion, latency):
+    for board in (overview, analytics, conversion, latency, system):
         board.clear()

@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.aggregation.buckets import Bucket
+from dashboard.formats import plain_label
 from dashboard.theme import Palette
 
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
@@ -139,7 +140,7 @@ def stacked_bars(
             figure.add_bar(
                 x=_wall_clock(frame.index),
                 y=frame[part.column].to_numpy(),
-                name=part.label,
+                name=plain_label(part.label),
                 marker={"color": part.colour, "opacity": opacity, "line": {"width": 0}},
                 hovertemplate="%{y:,} calls",
             )
@@ -186,7 +187,7 @@ def _add_line(figure: go.Figure, values: pd.Series, part: Line, unit: str) -> No
     figure.add_scatter(
         x=_wall_clock(values.index),
         y=values.to_numpy().round(2),
-        name=part.label,
+        name=plain_label(part.label),
         mode="lines+markers" if alone.any() else "lines",
         line={"color": part.colour, "width": 2.6 if part.wide else 1.6},
         # A value between two gaps has no line: a dot shows it.
@@ -290,7 +291,7 @@ def _label_ends(
         place = max(wanted, lowest + LABEL_GAP_PIXELS)
         lowest = place
         figure.add_annotation(
-            text=part.label,
+            text=plain_label(part.label),
             xref="paper",
             x=1,
             y=wanted / _PLOT_PIXELS * top,

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
 from dashboard.charts import WEEKDAYS, blank
-from dashboard.formats import duration
+from dashboard.formats import duration, plain_label
 from dashboard.theme import Palette
 
 
@@ -60,7 +60,7 @@ def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
     ordered = sorted(counts.items(), key=lambda item: item[1])
     figure = blank(palette, y_title="")
     figure.add_bar(
-        y=[name for name, _ in ordered],
+        y=[plain_label(name) for name, _ in ordered],
         x=[100 * n / total for _, n in ordered],
         orientation="h",
         marker={"color": palette.accent},
@@ -75,7 +75,7 @@ def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
     figure.update_yaxes(
         tickfont={"size": 13, "color": palette.text}, showgrid=False, ticksuffix="  ", ticks=""
     )
-    figure.update_layout(bargap=0.35, margin_t=8)
+    figure.update_layout(bargap=1 - 0.16 * min(4, len(ordered)), margin_t=8)
     return figure
 
 
@@ -142,6 +142,9 @@ def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
     figure.update_xaxes(tickvals=ticks, ticktext=[duration(tick) for tick in ticks], range=[0, top])
 
 
+MOST_BARS = 8
+
+
 @dataclass(frozen=True)
 class Dots:
     """One value's rates, each with the ends of its interval (0 to 1) and the calls it is of."""
@@ -164,7 +167,7 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
         figure.add_scatter(
             x=values.round(2),
             y=np.arange(len(rows)) + shift,
-            name=dot.name,
+            name=plain_label(dot.name),
             mode="markers",
             marker={"color": dot.colour, "size": 9, "line": {"width": 1, "color": palette.surface}},
             error_x={
@@ -180,7 +183,7 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
                 f"{100 * low:.1f} to {100 * high:.1f} % \N{MIDDLE DOT} n {n:,}"
                 for low, high, n in zip(dot.low, dot.high, dot.n, strict=True)
             ],
-            hovertemplate=f"{dot.name}: %{{x:.1f}} % (%{{customdata}})<extra></extra>",
+            hovertemplate=f"{plain_label(dot.name)}: %{{x:.1f}} % (%{{customdata}})<extra></extra>",
         )
     figure.update_xaxes(
         showgrid=True,
@@ -243,7 +246,7 @@ def stacked_shares(
 ) -> go.Figure:
     """Horizontal bars, one a row of the frame, stacked of its columns; the sum stands at the end."""
     figure = blank(palette, y_title="", legend=True)
-    names = [f"{name}  " for name in frame.index]
+    names = [f"{plain_label(str(name))}  " for name in frame.index]
     for column in frame:
         figure.add_bar(
             y=names,
@@ -275,7 +278,7 @@ def percentile_dots(
 ) -> go.Figure:
     """Percentiles of each value on one line, so that the distance between them shows the spread."""
     figure = blank(palette, y_title="", legend=True)
-    rows = [f"{name}  " for name in names]
+    rows = [f"{plain_label(name)}  " for name in names]
     for percentile, points in values.items():
         figure.add_scatter(
             x=[None if point != point else round(point) for point in points],  # noqa: PLR0124 (NaN)
@@ -305,4 +308,28 @@ def percentile_dots(
         rangemode="normal",
         tickfont={"size": 13, "color": palette.text},
     )
+    return figure
+
+
+def counted(names: Sequence[str], counts: Sequence[int], total: int, palette: Palette) -> go.Figure:
+    """One bar for each name, the longest on top, with its share of ``total`` and its count beside it."""
+    figure = blank(palette, y_title="")
+    shown = min(len(names), MOST_BARS)
+    shares = [100 * n / total for n in counts[:shown]]
+    figure.add_bar(
+        y=[f"{plain_label(name)}  " for name in names[:shown]],
+        x=shares,
+        orientation="h",
+        marker={"color": palette.colours["failed"]},
+        text=[f" {share:.2f} % \N{MIDDLE DOT} {n:,}" for share, n in zip(shares, counts, strict=False)],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=list(counts[:shown]),
+        hovertemplate="%{y}: %{customdata:,}, %{x:.2f} % of calls<extra></extra>",
+    )
+    figure.update_xaxes(range=[0, max(shares) * 1.5], showgrid=False, showticklabels=False)
+    figure.update_yaxes(
+        autorange="reversed", showgrid=False, rangemode="normal", tickfont={"color": palette.text}
+    )
+    figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin_t=8)
     return figure

@@ -85,7 +85,8 @@ def furthest_apart(rates: dict[str, pd.DataFrame], labels: dict[str, str]) -> st
         if apart > best:
             best = apart
             words = " against ".join(
-                f"{labels[str(there.index[at])]} {formats.number(values[at], 'share')}" for at in (low, high)
+                f"{formats.plain(labels[str(there.index[at])])} {formats.number(values[at], 'share')}"
+                for at in (low, high)
             )
             words = f"{name}: {words}"
     return words

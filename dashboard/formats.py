@@ -1,5 +1,6 @@
 """Figures, times and foreign text as people read them."""
 
+import html
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
@@ -84,6 +85,24 @@ def ago(since: timedelta) -> str:
     return f"{seconds} s ago"
 
 
+def plain_label(text: str) -> str:
+    """Foreign text for a chart: Plotly takes some HTML for markup."""
+    return html.escape(text, quote=False)
+
+
 def plain(text: str) -> str:
     """Foreign text for a Markdown element: shown as it is, nothing in it takes effect."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def span(length: timedelta) -> str:
+    """How long: ``12 s``, ``5 min``, ``3 h``, ``2 days``."""
+    return ago(length).removesuffix(" ago")
+
+
+def size(count: int) -> str:
+    """Bytes: ``812 kB``, ``9.4 MB``, ``1.2 GB``."""
+    for unit, power in (("GB", 9), ("MB", 6)):
+        if count >= 10**power:
+            return f"{count / 10**power:.1f} {unit}"
+    return f"{count / 1000:.0f} kB"

@@ -84,7 +84,7 @@ def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> 
     return Panel(
         key,
         title,
-        f"Slowest p95: {names[slowest]}, {formats.number(values['p95'][slowest], 'ms')} "
+        f"Slowest p95: {formats.plain(names[slowest])}, {formats.number(values['p95'][slowest], 'ms')} "
         f"· n {int(counts.sum()):,}",
         distribution_charts.percentile_dots(names, values, view.palette.colours, view.palette),
         table,

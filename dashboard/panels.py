@@ -226,7 +226,7 @@ def languages(view: View, summary: CallSummary) -> Panel:
     return Panel(
         "languages",
         "Languages by share of calls",
-        f"Most calls: {next(iter(counts))} · n {summary.total_calls:,}",
+        f"Most calls: {formats.plain(next(iter(counts)))} · n {summary.total_calls:,}",
         distribution_charts.shares(counts, view.palette),
         pd.DataFrame({"Language": list(counts), "Calls": list(counts.values()), "Share (%)": shares}),
     )

@@ -21,6 +21,7 @@ from core.aggregation.figures import summarise
 from core.alerting.state import active_alerts
 from core.clock import utc_now
 from core.errors import UserError
+from core.health import Collection, Health, LateCalls, collections, late_calls, system_health
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
 from core.storage import get_sync_database
@@ -76,6 +77,31 @@ def pulse() -> Pulse:
         live.scheduler_heartbeat(database),
         active_alerts(database),
     )
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How the system is, and how late calls come."""
+
+    health: Health
+    late: LateCalls
+
+
+@st.cache_data(ttl=4, show_spinner=False)
+def trust() -> Trust:
+    """What waits, what was lost, how far behind the figures are, at most 4 s old."""
+    return Trust(system_health(get_sync_database()), _late())
+
+
+@st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
+def _late() -> LateCalls:
+    return late_calls(get_sync_database())
+
+
+@st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
+def storage() -> list[Collection]:
+    """The collections with their sizes."""
+    return collections(get_sync_database())
 
 
 @st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)

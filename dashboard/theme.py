@@ -114,9 +114,11 @@ _STYLE = """
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
 }
-.st-key-kpis { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 0.75rem; }
-@media (max-width: 1000px) { .st-key-kpis { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
-.st-key-kpis > * { width: auto !important; min-width: 0; height: 100%; }
+.st-key-kpis, .st-key-tiles { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 0.75rem; }
+@media (max-width: 1000px) {
+  .st-key-kpis, .st-key-tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+}
+.st-key-kpis > *, .st-key-tiles > * { width: auto !important; min-width: 0; height: 100%; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 [data-stale="true"] { opacity: 1 !important; }
 [data-testid="stTable"] { overflow-x: auto; }

@@ -27,7 +27,7 @@ _MEASURED = "calls that carry the value"
 METRICS: dict[str, Metric] = {
     metric.key: metric
     for metric in (
-        Metric("total_calls", "Calls", "calls", "Recorded calls whose start falls in the period", "-"),
+        Metric("total_calls", "Calls", "calls", "Recorded calls whose start falls in the period"),
         Metric("inbound_calls", "Inbound calls", "calls", "The lead phoned in"),
         Metric("outbound_calls", "Outbound calls", "calls", "The agent phoned the lead"),
         Metric("completed_calls", "Completed", "calls", "Calls that ended with status completed"),

@@ -1,0 +1,67 @@
+"""Proof that readers see what the calls say: a day's figures from roll-ups against those from its calls."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from math import isclose
+
+from pymongo.database import Database
+
+from core.aggregation.calls import read_calls
+from core.aggregation.cube import Cube, load_cube
+from core.aggregation.figures import summarise
+from core.aggregation.rollup import cells_of
+from core.clock import day_bounds
+from core.settings import get_settings
+from core.storage.connection import Document
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure that is not the same; None where it is missing."""
+
+    figure: str
+    rolled_up: object
+    from_calls: object
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What comparing a day brought: how many calls, how many figures, and which of them differ."""
+
+    day: date
+    calls: int
+    figures: int
+    differences: tuple[Difference, ...]
+
+
+def drift(database: Database[Document], day: date) -> Drift:
+    """Compute a local day's figures from its calls and hold them against those that are shown."""
+    zone = get_settings().tz
+    start, end = day_bounds(day, zone)
+    shown = dict(_flat(summarise(load_cube(database, start, end)).model_dump()))
+    raw = Cube(start, end, zone, "1D", cells_of(read_calls(database, [(start, end)])))
+    computed = dict(_flat(summarise(raw).model_dump()))
+    names = sorted(shown.keys() | computed.keys())
+    different = (
+        Difference(name, shown.get(name), computed.get(name))
+        for name in names
+        if not _same(shown.get(name), computed.get(name))
+    )
+    return Drift(day, raw.total, len(names), tuple(different))
+
+
+def _flat(figures: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return isclose(one, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+    return one == other

@@ -1,0 +1,132 @@
+"""Requests to the agent's API and to the services it uses: stored minutes → frames for charts."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+import numpy as np
+import pandas as pd
+from pymongo.database import Database
+
+from core.aggregation import buckets, sketch
+from core.aggregation.buckets import Bucket
+from core.aggregation.cells import Ints, Tally
+from core.aggregation.definitions import PERCENTILES
+from core.aggregation.intervals import wilson
+from core.models.metrics import ServiceError
+from core.storage.connection import Document
+
+COLLECTION = "service_minutes"
+ERRORS = tuple(str(kind) for kind in ServiceError)
+_PROJECTION = dict.fromkeys(
+    ("minute", "service", "operation", "count", "errors", "total_ms", "min_ms", "max_ms", "buckets"), 1
+)
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The stored minutes of [start, end).
+
+    ``rows``, one for each minute, process, service and operation: minute (seconds since 1970), service,
+    operation, count, the kinds of ERRORS, total_ms, min_ms, max_ms. ``sketch``: the requests of each row by
+    bucket of ``sketch``.
+    """
+
+    start: datetime
+    end: datetime
+    zone: tzinfo
+    rows: pd.DataFrame
+    sketch: Tally
+
+    @property
+    def total(self) -> int:
+        """How many requests there were."""
+        return int(self.rows["count"].sum())
+
+
+def load_requests(database: Database[Document], start: datetime, end: datetime, zone: tzinfo) -> Requests:
+    """The requests of [start, end)."""
+    documents = list(database[COLLECTION].find({"minute": {"$gte": start, "$lt": end}}, _PROJECTION))
+    rows = pd.DataFrame(
+        [
+            (
+                int(document["minute"].timestamp()),
+                document["service"],
+                document["operation"],
+                document["count"],
+                *(document["errors"].get(kind, 0) for kind in ERRORS),
+                document["total_ms"],
+                document["min_ms"],
+                document["max_ms"],
+            )
+            for document in documents
+        ],
+        columns=["minute", "service", "operation", "count", *ERRORS, "total_ms", "min_ms", "max_ms"],
+    )
+    found = [
+        (row, int(bucket), n)
+        for row, document in enumerate(documents)
+        for bucket, n in document["buckets"].items()
+    ]
+    cell, key, n = np.array(found, np.int64).reshape(-1, 3).T
+    return Requests(start, end, zone, rows, Tally.count(cell, key, n))
+
+
+def by_operation(requests: Requests) -> pd.DataFrame:
+    """A row for each service and operation, most requests first.
+
+    Columns: service, operation, n, errors, the kinds of ERRORS, error_rate with error_rate_low and
+    error_rate_high (95 % Wilson), mean, p50 … p99, max in milliseconds.
+    """
+    rows = requests.rows
+    group, keys = _numbers(rows, ["service", "operation"])
+    frame = pd.concat([keys, _figures(requests, group, len(keys))], axis=1)
+    frame["error_rate"] = frame["errors"] / frame["n"]
+    frame["error_rate_low"], frame["error_rate_high"] = wilson(frame["errors"], frame["n"])
+    return frame.sort_values(["n", "service", "operation"], ascending=[False, True, True], ignore_index=True)
+
+
+def over_time(requests: Requests, bucket: Bucket) -> dict[str, pd.DataFrame]:
+    """For each service, most requests first, a frame with a row for each bucket: n, errors, p50 … p99.
+
+    A bucket without requests is zero in the counts and a gap (NaN) elsewhere; ``error_rate`` is 0 to 1.
+    """
+    rows = requests.rows
+    index = buckets.buckets(requests.start, requests.end, bucket, requests.zone)
+    times, place = np.unique(rows["minute"].to_numpy(np.int64), return_inverse=True)
+    floors = buckets.floor(buckets.local(times, requests.zone), bucket, requests.zone)
+    number = index.get_indexer(floors).astype(np.int64)[place]
+    result = {}
+    for service in rows.groupby("service")["count"].sum().sort_values(ascending=False).index:
+        group = np.where(rows["service"].to_numpy() == service, number, -1)
+        frame = _figures(requests, group, len(index)).set_index(index)
+        result[str(service)] = frame.assign(error_rate=frame["errors"] / frame["n"].where(frame["n"] > 0))
+    return result
+
+
+def _numbers(rows: pd.DataFrame, columns: list[str]) -> tuple[Ints, pd.DataFrame]:
+    grouped = rows.groupby(columns, sort=True)
+    keys = grouped.size().reset_index()[columns]
+    return np.asarray(grouped.ngroup(), np.int64), keys
+
+
+def _figures(requests: Requests, group: Ints, size: int) -> pd.DataFrame:
+    """Counts and percentiles of groups of rows; -1 is left out."""
+    rows, kept = requests.rows, group >= 0
+
+    def sums(column: str) -> np.ndarray:
+        return np.bincount(group[kept], rows[column].to_numpy(float)[kept], size)
+
+    frame = pd.DataFrame({"n": sums("count").astype(np.int64)})
+    for kind in ERRORS:
+        frame[kind] = sums(kind).astype(np.int64)
+    frame["errors"] = frame[list(ERRORS)].sum(axis=1)
+    frame["mean"] = sums("total_ms") / frame["n"].where(frame["n"] > 0)
+    least, most = np.full(size, np.inf), np.full(size, -np.inf)
+    np.minimum.at(least, group[kept], rows["min_ms"].to_numpy(float)[kept])
+    np.maximum.at(most, group[kept], rows["max_ms"].to_numpy(float)[kept])
+    counts = requests.sketch.regroup(group).table(size, sketch.WIDTH)
+    points = sketch.quantiles(counts, list(PERCENTILES.values()), least, most)
+    for column, name in enumerate(PERCENTILES):
+        frame[name] = points[:, column]
+    frame["max"] = np.where(frame["n"] > 0, most, np.nan)
+    return frame

@@ -1,0 +1,126 @@
+"""Whether the system itself is well: what waits, what was lost, how far behind the figures are."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bson import Timestamp
+from pymongo.database import Database
+
+from core.aggregation import live
+from core.aggregation.refresh import windows_key
+from core.settings import get_settings
+from core.storage import dirty, rollups
+from core.storage.active import count_active
+from core.storage.connection import Document
+from core.storage.spool import SpoolStatus, spool_status
+
+LATE_AFTER = timedelta(hours=1)
+"""A call recorded so long after it began came late: from the spool, or by an import."""
+LATE_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class LateCalls:
+    """Of the calls recorded in the last 24 hours: how many, how many came late, when the oldest began."""
+
+    recorded: int
+    late: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """Messages by state, and since when the oldest one waits."""
+
+    states: dict[str, int]
+    oldest_waiting: datetime | None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection's documents and their size in bytes, on the disk with its indexes."""
+
+    name: str
+    documents: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Health:
+    """All of it at one moment; times in UTC, ``now`` by the database server's clock."""
+
+    now: datetime
+    active_calls: int
+    heartbeat: live.Heartbeat | None
+    rolled_up_until: datetime | None
+    """Everything recorded before is in the roll-ups; None: there are none yet, figures come from calls."""
+    dirty_windows: int
+    spool: SpoolStatus
+    outbox: Outbox
+    failing_rules: int
+    oldest_call: datetime | None
+    raw_retention_days: int | None
+
+
+def system_health(database: Database[Document]) -> Health:
+    """How the system is.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    until = rollups.until(database, windows_key())
+    oldest = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    return Health(
+        now=rollups.server_time(database),
+        active_calls=count_active(database),
+        heartbeat=live.scheduler_heartbeat(database),
+        rolled_up_until=until.get(windows_key()),
+        dirty_windows=database[dirty.COLLECTION].estimated_document_count(),
+        spool=spool_status(),
+        outbox=_outbox(database),
+        failing_rules=database["rule_health"].count_documents({"errors": {"$gt": 0}}),
+        oldest_call=oldest["start_time"] if oldest else None,
+        raw_retention_days=getattr(get_settings(), "raw_retention_days", None),
+    )
+
+
+def _outbox(database: Database[Document]) -> Outbox:
+    states = {str(row["_id"]): row["n"] for row in database["outbox"].aggregate(_BY_STATE)}
+    waiting = database["outbox"].find_one({"state": "pending"}, sort=[("created_at", 1)])
+    return Outbox(states, waiting["created_at"] if waiting else None)
+
+
+_BY_STATE: list[Document] = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}]
+
+
+def late_calls(database: Database[Document]) -> LateCalls:
+    """Calls of the last 24 hours that were recorded long after they began; read from an index alone."""
+    since = rollups.server_time(database) - LATE_WITHIN
+    delay = {"$subtract": [{"$toDate": "$recorded_at"}, "$start_time"]}
+    late = {"$gt": [delay, int(LATE_AFTER.total_seconds() * 1_000)]}
+    pipeline: list[Document] = [
+        {"$match": {"recorded_at": {"$gte": Timestamp(since, 0)}}},
+        {"$project": {"_id": 0, "start_time": 1, "late": late}},
+        {
+            "$group": {
+                "_id": None,
+                "recorded": {"$sum": 1},
+                "late": {"$sum": {"$cond": ["$late", 1, 0]}},
+                "oldest": {"$min": {"$cond": ["$late", "$start_time", None]}},
+            }
+        },
+    ]
+    row = next(iter(database["calls"].aggregate(pipeline)), None)
+    return LateCalls(row["recorded"], row["late"], row["oldest"]) if row else LateCalls(0, 0, None)
+
+
+def collections(database: Database[Document]) -> list[Collection]:
+    """Every collection, the greatest first."""
+    found = []
+    for name in database.list_collection_names():
+        if name.startswith("system."):
+            continue
+        (row,) = database[name].aggregate([{"$collStats": {"storageStats": {}}}])
+        stats = row["storageStats"]
+        found.append(Collection(name, stats["count"], stats["storageSize"] + stats["totalIndexSize"]))
+    return sorted(found, key=lambda collection: (-collection.bytes, collection.name))
