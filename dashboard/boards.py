@@ -126,13 +126,14 @@ def analytics(
         summary,
         earlier,
         (
+            comparison_panels.changes(view, summary, earlier),
             panels.volume(view, by, series.volume(cube, by, bucket), aligned),
             panels.rates(view, series.rates(cube, bucket), summary),
-            comparison_panels.changes(view, summary, earlier),
             comparison_panels.rates_by(view, split, tables.breakdown(cube, split)),
             panels.duration_course(view, durations, summary.duration_seconds),
             panels.durations(view, tables.histogram(cube, "duration_seconds"), summary.duration_seconds),
             panels.languages(view, summary),
+            service_panels.ends(view, tables.ends(cube), summary),
             panels.hours(view, series.by_hour_of_week(cube), summary, formats.zone_name(window.end, zone)),
         ),
     )

@@ -49,7 +49,7 @@ CONVERSION_CARDS = (
     Card("qualification_rate", "up"),
     Card("handoff_rate", "up"),
     Card("answer_rate", "up"),
-    Card("qualification_seconds", "down", "p50", "Time to qualify, median"),
+    Card("qualification_seconds", "down", "p50", "Median time to qualify"),
     Card("cost", "down", "per_call", "Cost per call"),
     Card("cost", "down", "per_qualified_lead", "Cost per qualified lead"),
     Card("cost", "down", "per_handoff", "Cost per handoff"),
@@ -92,7 +92,8 @@ def _card(
     still = delta is not None and formats.is_still(delta)
     colour = _COLOURS[card.good] if is_clear(card.metric, now, before) else "off"
     st.metric(
-        card.label or (f"{metric.label} p95" if metric.unit == "ms" else metric.label),
+        card.label
+        or (f"{metric.label.removesuffix(' latency')} p95" if metric.unit == "ms" else metric.label),
         formats.number(now.value, metric.unit),
         "no change" if still else delta,
         delta_color=colour,

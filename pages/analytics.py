@@ -6,7 +6,7 @@ from core.aggregation.buckets import Bucket
 from dashboard import board_page, boards
 from dashboard.boards import Board
 from dashboard.filters import Selection
-from dashboard.panel import grid
+from dashboard.panel import grid, show
 from dashboard.panels import DIMENSION_WORDS
 
 BY_WORD = {words.capitalize(): by for by, words in DIMENSION_WORDS.items()}
@@ -21,8 +21,11 @@ BUCKETS: dict[str, Bucket | None] = {
 
 
 def draw(board: Board, _: Selection) -> None:
-    """All panels, two a row."""
-    grid(board.panels)
+    """What changed over the full width, then all panels, two a row."""
+    changes, *panels = board.panels
+    grid(panels[:2])
+    show(changes)
+    grid(panels[2:])
 
 
 with st.container(key="choices", horizontal=True, gap="small"):

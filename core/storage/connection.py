@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from weakref import WeakKeyDictionary, WeakSet
 
 from pymongo import AsyncMongoClient, MongoClient
@@ -80,6 +80,14 @@ _OPTIONS: dict[str, Any] = {
     "connectTimeoutMS": SELECT_TIMEOUT_MS,
     "appname": "voice-agent-monitoring",
 }
+
+
+def _options(uri: str) -> dict[str, Any]:
+    """Our options, save those that the URI itself names."""
+    named = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
+    return {name: value for name, value in _OPTIONS.items() if name.lower() not in named}
+
+
 _by_loop: dict[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = {}
 _ours: WeakSet[AsyncMongoClient[Document]] = WeakSet()
 _twins: WeakKeyDictionary[AsyncMongoClient[Document], MongoClient[Document]] = WeakKeyDictionary()
@@ -98,7 +106,8 @@ def _usable_uri() -> Iterator[None]:
 
 def _new_async_client() -> AsyncMongoClient[Document]:
     with _usable_uri():
-        client: AsyncMongoClient[Document] = AsyncMongoClient(_uri(), **_OPTIONS)
+        uri = _uri()
+        client: AsyncMongoClient[Document] = AsyncMongoClient(uri, **_options(uri))
     _ours.add(client)
     return client
 
@@ -160,7 +169,7 @@ async def open_database(database: AsyncDatabase[Document] | None) -> AsyncDataba
 @lru_cache(maxsize=4)
 def _sync_client(_pid: int, uri: str) -> MongoClient[Document]:
     with _usable_uri():
-        return MongoClient(uri, **_OPTIONS)
+        return MongoClient(uri, **_options(uri))
 
 
 def get_sync_database() -> Database[Document]:

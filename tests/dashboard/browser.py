@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -74,3 +75,20 @@ def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light")
     assert [error for error in errors if "404 (Not Found)" not in error] == []
     assert [url for url in strangers if not url.startswith(("data:", "blob:"))] == []
     context.close()
+
+
+def drawn(page: Page, panel: str) -> list[dict[str, Any]]:
+    """What Plotly drew in a panel: of each trace name, x, y, z and customdata as plain lists."""
+    page.wait_for_selector(f".st-key-chart-{panel} .js-plotly-plot .main-svg")
+    traces: list[dict[str, Any]] = page.evaluate(_DRAWN, f".st-key-chart-{panel} .js-plotly-plot")
+    return traces
+
+
+_DRAWN = """selector => {
+  const plain = value => value == null ? null : Array.from(value, item =>
+    item !== null && typeof item === "object" ? Array.from(item, Number) :
+    typeof item === "number" && Number.isNaN(item) ? null : item);
+  return document.querySelector(selector)._fullData.map(trace => ({
+    name: trace.name, x: plain(trace.x), y: plain(trace.y), z: plain(trace.z),
+    customdata: plain(trace.customdata) }));
+}"""

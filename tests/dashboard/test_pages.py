@@ -1,19 +1,25 @@
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import streamlit as st
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
+from core.aggregation.calls import CallFilters
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.clock import day_bounds, local_today, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.settings import get_settings
+from core.storage.calls import write_calls
 from core.storage.connection import Document
 from dashboard import queries
-from tests.dashboard.conftest import text_of
+from dashboard.boards import fitting_bucket
+from dashboard.filters import BEFORE, EARLIEST, Selection, Window
+from tests.dashboard.conftest import make_call, text_of
 
 Start = Callable[..., AppTest]
 
@@ -32,7 +38,7 @@ def test_the_key_figures_are_those_of_the_same_days_everywhere_else(
     expected = summarise(load_cube(calls_of_today, first, last))
     assert kpis(app)["Calls"] == f"{expected.total_calls:,}"
     assert kpis(app)["Answer rate"] == f"{100 * (expected.answer_rate or 0):.1f} %"
-    assert kpis(app)["ASR latency p95"] == f"{expected.asr_latency_ms.p95:,.0f} ms"
+    assert kpis(app)["ASR p95"] == f"{expected.asr_latency_ms.p95:,.0f} ms"
 
 
 def test_a_link_filters_every_page(calls_of_today: Database[Document], start: Start) -> None:
@@ -54,7 +60,7 @@ def test_analytics_draws_every_chart(calls_of_today: Database[Document], start: 
 
 
 def test_an_empty_store_says_what_to_do_next(database: Database[Document], start: Start) -> None:
-    for page in ("overview", "analytics"):
+    for page in ("overview", "analytics", "conversion", "latency"):
         said = text_of(start(page))
         assert "No calls yet" in said
         for way in ("record_call_metrics", "python -m core import", "make demo"):
@@ -152,3 +158,80 @@ def test_an_empty_store_says_what_to_do_and_nothing_else(database: Database[Docu
     said = text_of(start("analytics"))
     assert "No calls yet" in said
     assert "None" not in said.split()
+
+
+@pytest.mark.parametrize("page", ["overview", "analytics", "conversion", "latency", "system"])
+def test_a_link_edited_by_hand_still_shows_the_page(
+    calls_of_today: Database[Document], start: Start, page: str
+) -> None:
+    """Nonsense in the address is as good as nothing."""
+    nonsense = "<script>alert(1)</script>"
+    app = start(
+        page,
+        **dict.fromkeys(("period", "direction", "language", "status", "compare", "stage", "by"), nonsense),
+        bucket="-1",
+    )
+    assert not app.exception
+    assert app.get("plotly_chart") or app.metric
+    assert "script" not in text_of(app)
+
+
+@pytest.mark.parametrize("page", ["overview", "analytics", "conversion", "latency", "system"])
+def test_every_page_opens_while_the_database_is_down(
+    database: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")
+    get_settings.cache_clear()
+    queries.forget_failure()
+    app = start(page)
+    assert not app.exception
+    assert text_of(app).count("The database is away") == 1
+    queries.forget_failure()
+
+
+def test_markup_in_names_is_shown_as_it_is(database: Database[Document], start: Start) -> None:
+    names = ("<b>gold</b>", "**silver** [x](http://evil.example)")
+    now = utc_now()
+    write_calls(
+        database,
+        [
+            make_call(number, now - timedelta(minutes=number), campaign=names[number % 2], attempt=1)
+            for number in range(40)
+        ],
+    )
+    app = start("conversion")
+    assert not app.exception
+    said = text_of(app)
+    assert "](http" not in said
+    assert "<b>" not in said
+    specs = "".join(chart.proto.spec for chart in app.get("plotly_chart")).replace("\\u003c", "<")
+    assert "gold" in specs
+    assert "<b>gold" not in specs
+
+
+def test_a_rate_of_few_calls_comes_with_its_interval(
+    calls_of_today: Database[Document], start: Start
+) -> None:
+    """24 of 120 calls were not answered: Wilson's interval of 80 % is 72 to 86 %."""
+    shown = {metric.label: metric.proto for metric in start().metric}
+    assert shown["Answer rate"].delta_description == "95 %: 72 to 86 % · n 120"
+
+
+def test_the_same_weekdays_are_whole_weeks_earlier_by_the_clock() -> None:
+    zone = ZoneInfo("Europe/Berlin")  # winter time began on 25 October 2026
+    now = datetime(2026, 10, 28, 11, tzinfo=UTC)
+    chosen = Selection("24h", EARLIEST, EARLIEST, CallFilters())
+    window = chosen.window(now, zone)
+    assert window.before.astimezone(zone).strftime("%a %d %H:%M") == "Tue 20 12:00"
+    assert window.before_end.astimezone(zone).strftime("%a %d %H:%M") == "Wed 21 12:00"
+    month = replace(chosen, period="30d").window(now, zone)
+    assert month.start - month.before >= timedelta(days=35)
+    earlier = replace(chosen, compare=BEFORE).window(now, zone)
+    assert earlier.before_end == earlier.start
+
+
+def test_a_chart_has_never_more_points_than_a_screen_shows() -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    window = Window(now - timedelta(days=90), now, now, now, "1D")
+    assert fitting_bucket(window, "15min") == "1D"
+    assert fitting_bucket(window, "1W") == "1W"
