@@ -124,7 +124,7 @@ def _figures(requests: Requests, group: Ints, size: int) -> pd.DataFrame:
     least, most = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(least, group[kept], rows["min_ms"].to_numpy(float)[kept])
     np.maximum.at(most, group[kept], rows["max_ms"].to_numpy(float)[kept])
-    counts = requests.sketch.regroup(group).table(size, sketch.WIDTH)
+    counts = requests.sketch.table(group, size, sketch.WIDTH)
     points = sketch.quantiles(counts, list(PERCENTILES.values()), least, most)
     for column, name in enumerate(PERCENTILES):
         frame[name] = points[:, column]
