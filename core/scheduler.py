@@ -1,120 +1,96 @@
-"""The scheduler process: aggregates what was recorded, checks the alert rules, gives a sign of life.
+"""The scheduler process: of several, the one that holds the lease runs the jobs, each once in its slots.
 
-A tick every second asks whether a new slot of the interval has begun: a slow job neither drifts nor is
-caught up on, and a clock that is set back delays nothing.
+A tick every second asks whether a new slot has begun. When a job last succeeded stands in the database: a
+slow job neither drifts nor is caught up on, a restart forgets nothing, and time is the database server's.
 """
 
 import asyncio
-import os
-import platform
 import signal
+import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from types import FrameType
 from typing import Final
 
 import schedule
-from pymongo.errors import ConnectionFailure
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
+from core.aggregation.live import scheduler_heartbeat
 from core.alerting.delivery import configured_channels
 from core.alerting.rules import built_in_rules, read_rules
 from core.clock import utc_now
 from core.errors import UserError
+from core.jobs import Job, all_jobs
 from core.logging_config import flush, get_logger
-from core.services.alert_service import check_and_send_alerts
-from core.services.metrics_service import MetricsService
 from core.settings import Settings, get_settings
-from core.storage import get_database, get_sync_database
-from core.storage.connection import close_all, close_connections, store_name, unavailable_text
-from core.storage.indexes import ensure_indexes
+from core.storage import get_sync_database
+from core.storage.connection import (
+    DURABLE,
+    Document,
+    close_all,
+    close_connections,
+    store_name,
+    unavailable_text,
+)
+from core.storage.leases import Held, Lease, LeaseKeeper
+from core.timetable import Every, is_due, missed_slots
 
 TICK_SECONDS: Final = 1
+LEASE_SECONDS: Final = 30.0
+"""A scheduler that was killed is replaced after so long."""
 RETRY_SECONDS: Final = 30.0
 """A job that failed is tried again after this long, or at its next slot if that comes earlier."""
+MISSED_WORTH_SAYING: Final = timedelta(minutes=15)
+CLOCK_WORTH_SAYING: Final = timedelta(seconds=5)
+JOURNAL: Final = "scheduler_jobs"
+"""Collection with one document a job: the slot that it last succeeded in."""
 _logger = get_logger("scheduler")
 
 
-@dataclass(frozen=True)
-class Job:
-    """Something to do once in each slot of the interval; it raises where it fails."""
+class Runner:
+    """Runs the jobs of one lane in one thread, one after the other."""
 
-    name: str
-    action: Callable[[], Awaitable[None]]
-
-
-async def aggregate() -> None:
-    """Recompute the days that calls recorded since the last time fall in."""
-    await asyncio.to_thread(lambda: ensure_indexes(get_sync_database()))
-    days = await MetricsService().aggregate_recent()
-    _logger.info("Aggregated", extra={"days": [str(day) for day in days]})
-
-
-async def check_alerts() -> None:
-    """Check the alert rules, send what is due; the sign of life follows only where that succeeded."""
-    report = await check_and_send_alerts()
-    _logger.info(
-        "Alerts checked",
-        extra={
-            "firing": [result.rule.id for result in report.firing],
-            "resolved": [alert.alert_type for alert in report.resolved],
-            "sent": sum(sending.delivered is True for sending in report.sendings),
-            "not_sent": sum(sending.delivered is False for sending in report.sendings),
-            "errors": report.errors,
-        },
-    )
-    await beat()
-
-
-async def beat() -> None:
-    """Leave a sign of life, for the API and the dashboard to see."""
-    heartbeat = {
-        "at": utc_now(),
-        "interval_seconds": get_settings().alert_check_interval_seconds,
-        "pid": os.getpid(),
-        "host": platform.node(),
-    }
-    await get_database()["heartbeats"].update_one({"_id": "scheduler"}, {"$set": heartbeat}, upsert=True)
-
-
-JOBS: Final = (Job("aggregate", aggregate), Job("check_alerts", check_alerts))
-
-
-class Scheduler:
-    """Runs the jobs in the main thread, one after the other, until it is told to stop."""
-
-    def __init__(self, interval_seconds: float, jobs: Sequence[Job] = JOBS) -> None:
-        self._interval = interval_seconds
+    def __init__(self, database: Database[Document], jobs: Sequence[Job], keeper: LeaseKeeper) -> None:
+        self._journal = database.get_collection(JOURNAL, write_concern=DURABLE)
         self._jobs = jobs
+        self._keeper = keeper
         self._stopping = False
-        self._slots: dict[str, int] = {}
-        self._retry_at: dict[str, float] = {}
-        self._runner = asyncio.Runner()
+        self._retry_at: dict[str, tuple[int | None, float]] = {}
+        self._loop = asyncio.Runner()
 
-    def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
-        """Finish the job in hand, then end; good as a signal handler."""
+    def stop(self) -> None:
+        """Finish the job in hand, then end."""
         self._stopping = True
 
-    def run_once(self) -> bool:
-        """Run every job once; whether all of them succeeded."""
+    def run_all(self) -> bool:
+        """Run every job now; whether all of them succeeded."""
         try:
-            succeeded = [self._run(job) for job in self._jobs if not self._stopping]
-            return all(succeeded)
-        finally:
-            self._close()
+            held = self._keeper.held()
+        except PyMongoError as error:
+            self._say_failed("lease", error)
+            return False
+        if held is None:
+            _logger.info("Another scheduler is at work: nothing to do")
+            return True
+        succeeded = [self._run(job, held, self._slot(job, held)) for job in self._jobs if not self._stopping]
+        return all(succeeded)
 
     def run_forever(self) -> None:
-        """Run the jobs at once and then in every slot, until ``stop`` is called."""
-        try:
-            plan = self._plan()
-            while not self._stopping:
-                plan.run_pending()
-                # `schedule` counts in local time: where that was set back it would sleep until then.
-                if (plan.idle_seconds or 0) > 2 * TICK_SECONDS:
-                    plan = self._plan()
-                time.sleep(TICK_SECONDS)
-        finally:
-            self._close()
+        """Run what is due at once and then in every slot, until ``stop`` is called."""
+        plan = self._plan()
+        while not self._stopping:
+            plan.run_pending()
+            # `schedule` counts in local time: where that was set back it would sleep until then.
+            if (plan.idle_seconds or 0) > 2 * TICK_SECONDS:
+                plan = self._plan()
+            time.sleep(TICK_SECONDS / 4)
+
+    def close(self) -> None:
+        """Close what the jobs opened."""
+        self._loop.run(close_connections())
+        self._loop.close()
 
     def _plan(self) -> schedule.Scheduler:
         plan = schedule.Scheduler()
@@ -124,37 +100,141 @@ class Scheduler:
         return plan
 
     def _tick(self, job: Job) -> None:
-        slot = int(time.time() // self._interval)
-        retry = time.monotonic() >= self._retry_at.get(job.name, float("inf"))
-        if self._stopping or (self._slots.get(job.name) == slot and not retry):
+        failed_in, retry_at = self._retry_at.get(job.name, (None, 0.0))
+        waits = time.monotonic() < retry_at
+        if self._stopping or (waits and failed_in is None):
             return
-        self._slots[job.name] = slot
-        self._retry_at.pop(job.name, None)
-        if not self._run(job):
-            self._retry_at[job.name] = time.monotonic() + RETRY_SECONDS
-
-    def _run(self, job: Job) -> bool:
-        """Run one job; whatever it raises is logged, so that the others go on."""
+        slot = None
         try:
-            self._runner.run(_call(job))
-        except ConnectionFailure as error:
-            reason = unavailable_text(error)
-            _logger.error("Job failed, it is tried again", extra={"job": job.name, "reason": reason})  # noqa: TRY400
-        except UserError as error:
-            _logger.error("Job failed", extra={"job": job.name, "reason": str(error)})  # noqa: TRY400
-        except Exception:
-            _logger.exception("Job failed", extra={"job": job.name})
-        else:
-            return True
-        return False
+            held = self._keeper.held()
+            if held is None:
+                return
+            slot = self._slot(job, held)
+            if waits and slot == failed_in:
+                return
+            last = self._last(job)
+        except PyMongoError as error:
+            self._failed(job, slot, error)
+            return
+        if is_due(slot, last):
+            self._say_missed(job, missed_slots(slot, last))
+            self._run(job, held, slot)
 
-    def _close(self) -> None:
-        self._runner.run(close_connections())
-        self._runner.close()
+    def _slot(self, job: Job, held: Held) -> int:
+        return job.when.slot(utc_now() + held.clock_ahead)
+
+    def _last(self, job: Job) -> int | None:
+        row = self._journal.find_one({"_id": job.name})
+        return row["slot"] if row else None
+
+    def _say_missed(self, job: Job, slots: int) -> None:
+        missed = timedelta(seconds=slots * job.when.seconds) if isinstance(job.when, Every) else timedelta()
+        if job.says_missed and missed > MISSED_WORTH_SAYING:
+            extra = {"job": job.name, "missed_minutes": round(missed.total_seconds() / 60)}
+            _logger.warning(
+                "No scheduler was at work for a while; only the present is looked at", extra=extra
+            )
+
+    def _run(self, job: Job, held: Held, slot: int) -> bool:
+        """Run one job; whatever it raises is logged, so that the others go on."""
+        self._retry_at.pop(job.name, None)
+        try:
+            self._loop.run(_call(job))
+            self._note(job, held, slot)
+        except Exception as error:  # noqa: BLE001 (the other jobs have their turn)
+            self._failed(job, slot, error)
+            return False
+        return True
+
+    def _note(self, job: Job, held: Held, slot: int) -> None:
+        """Write down the slot, unless a scheduler of a later term has."""
+        earlier = {"_id": job.name, "term": {"$lte": held.term}}
+        done: Document = {"slot": slot, "term": held.term, "holder_at": utc_now()}
+        try:
+            self._journal.update_one(earlier, {"$set": done}, upsert=True)
+        except DuplicateKeyError:
+            _logger.warning("Another scheduler took over meanwhile", extra={"job": job.name})
+
+    def _failed(self, job: Job, slot: int | None, error: Exception) -> None:
+        self._retry_at[job.name] = slot, time.monotonic() + RETRY_SECONDS
+        self._say_failed(job.name, error)
+
+    @staticmethod
+    def _say_failed(job: str, error: Exception) -> None:
+        if isinstance(error, ConnectionFailure):
+            reason = unavailable_text(error)
+            _logger.error("Job failed, it is tried again", extra={"job": job, "reason": reason})
+        elif isinstance(error, UserError):
+            _logger.error("Job failed", extra={"job": job, "reason": str(error)})
+        else:
+            _logger.error("Job failed", extra={"job": job}, exc_info=error)
 
 
 async def _call(job: Job) -> None:
     await job.action()
+
+
+class Scheduler:
+    """The lease, and a thread for each lane of jobs."""
+
+    def __init__(self, jobs: Sequence[Job], *, lease_seconds: float = LEASE_SECONDS) -> None:
+        database = get_sync_database()
+        self._keeper = LeaseKeeper(Lease(database, "scheduler", lease_seconds))
+        lanes = dict.fromkeys(job.lane for job in jobs)
+        self._runners = [
+            Runner(database, [job for job in jobs if job.lane == lane], self._keeper) for lane in lanes
+        ]
+
+    def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
+        """Finish the jobs in hand, then end; good as a signal handler."""
+        for runner in self._runners:
+            runner.stop()
+
+    def run_once(self) -> bool:
+        """Run every job once, unless another scheduler is at work; whether all of them succeeded."""
+        self._keeper.start()
+        try:
+            succeeded = [runner.run_all() for runner in self._runners]
+            return all(succeeded)
+        finally:
+            self._close()
+
+    def run_forever(self) -> None:
+        """Run each job in its slots until ``stop`` is called, while this scheduler holds the lease."""
+        self._keeper.start()
+        threads = [threading.Thread(target=runner.run_forever, daemon=True) for runner in self._runners]
+        try:
+            for thread in threads:
+                thread.start()
+            leading = None
+            while any(thread.is_alive() for thread in threads):
+                leading = self._say_changes(leading=leading)
+                time.sleep(TICK_SECONDS / 4)
+        finally:
+            self.stop()
+            for thread in threads:
+                thread.join()
+            self._close()
+
+    def _say_changes(self, *, leading: bool | None) -> bool | None:
+        try:
+            held = self._keeper.held()
+        except PyMongoError:
+            return leading
+        if held is not None and not leading:
+            _logger.info("This scheduler is at work", extra={"term": held.term})
+            if abs(held.clock_ahead) > CLOCK_WORTH_SAYING:
+                ahead = round(held.clock_ahead.total_seconds(), 1)
+                _logger.warning("The database's clock is another; slots go by it", extra={"ahead_s": ahead})
+        elif held is None and leading is not False:
+            words = "lost the lease: another is at work" if leading else "stands by: another is at work"
+            _logger.info("This scheduler %s", words)
+        return held is not None
+
+    def _close(self) -> None:
+        self._keeper.stop()
+        for runner in self._runners:
+            runner.close()
 
 
 def run(*, once: bool = False) -> int:
@@ -166,10 +246,9 @@ def run(*, once: bool = False) -> int:
     settings = get_settings()
     file = settings.alert_rules_file
     rules = read_rules(file).rules if file else built_in_rules(settings.alert_profile)
-    scheduler = Scheduler(settings.alert_check_interval_seconds)
+    scheduler = Scheduler(all_jobs())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, scheduler.stop)
-    get_sync_database()  # an embedded server that cannot run is said now
     _logger.info("Scheduler started", extra=_described(settings, [rule.id for rule in rules]))
     try:
         if once:
@@ -180,6 +259,19 @@ def run(*, once: bool = False) -> int:
     finally:
         close_all()
         flush()
+
+
+def health(now: datetime | None = None) -> tuple[bool, str]:
+    """Whether a scheduler gave a sign of life lately, and what to say of it; for probes of containers."""
+    try:
+        heartbeat = scheduler_heartbeat(get_sync_database())
+    except PyMongoError as error:
+        return False, unavailable_text(error)
+    if heartbeat is None:
+        return False, "no scheduler has checked the alerts yet"
+    seconds = round(((now or utc_now()) - heartbeat.at).total_seconds())
+    silent = heartbeat.is_silent(now or utc_now())
+    return not silent, f"{'silent' if silent else 'alive'}: the alerts were last checked {seconds} s ago"
 
 
 def _described(settings: Settings, rules: list[str]) -> dict[str, object]:

@@ -138,6 +138,10 @@ class Settings(BaseSettings):
         default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"
     )
 
+    scheduler_ping_url: SecretStr | None = Field(
+        default=None, description="Address that the scheduler gets after each check: a dead man's switch"
+    )
+
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on")
     api_port: Port = Field(default=8000, description="Port of the API")
     api_keys: SecretCommaList = Field(
@@ -192,6 +196,13 @@ class Settings(BaseSettings):
     def _slack_host(cls, value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith("https://hooks.slack.com/"):
             raise ValueError("must begin with https://hooks.slack.com/")
+        return value
+
+    @field_validator("scheduler_ping_url")
+    @classmethod
+    def _web_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and urlsplit(value.get_secret_value()).scheme not in {"http", "https"}:
+            raise ValueError("must begin with http:// or https://")
         return value
 
     @field_validator("dashboard_public_url")

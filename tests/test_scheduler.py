@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from core.jobs import Job
 from core.models.metrics import CallMetrics, CallStatus, Direction
-from core.scheduler import Job, Scheduler
+from core.scheduler import Scheduler
 from core.storage.calls import write_calls
 from core.storage.connection import Document
 from core.storage.embedded import find_mongod
+from core.timetable import Every
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -144,7 +148,7 @@ def test_a_wrong_configuration_is_one_line(
     assert said in line
 
 
-def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild() -> None:
+def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild(database: Database[Document]) -> None:
     """The job after it has its turn, and the failing one waits before it is tried again."""
     ran: list[str] = []
 
@@ -160,12 +164,13 @@ def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild() -> None:
         if ran.count("clock") == 2:
             scheduler.stop()
 
-    scheduler = Scheduler(3600, [Job("broken", broken), Job("sound", sound)])
+    scheduler = Scheduler([Job("broken", broken, Every(3600)), Job("sound", sound, Every(3600))])
     assert scheduler.run_once() is False
     assert ran == ["broken", "sound"]
 
     ran.clear()
-    scheduler = Scheduler(1, [Job("broken", broken), Job("sound", sound), Job("clock", clock)])
+    jobs = [Job(action.__name__, action, Every(2)) for action in (broken, sound, clock)]
+    scheduler = Scheduler(jobs)
     scheduler.run_forever()
     assert ran == ["broken", "sound", "clock"] * 2
 
@@ -173,21 +178,114 @@ def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild() -> None:
 SLOW = """
 import asyncio, signal, sys
 from pathlib import Path
-from core.scheduler import Job, Scheduler
+from core.jobs import Job
+from core.scheduler import Scheduler
+from core.timetable import Every
 async def slow():
     Path("begun").touch()
     await asyncio.sleep(2)
     Path("finished").touch()
 async def after():
     Path("after").touch()
-scheduler = Scheduler(3600, [Job("slow", slow), Job("after", after)])
+scheduler = Scheduler([Job("slow", slow, Every(3600)), Job("after", after, Every(3600))])
 signal.signal(signal.SIGTERM, scheduler.stop)
 scheduler.run_forever()
 """
 
 
+def test_a_restart_does_not_run_again_what_its_slot_has_seen(database: Database[Document]) -> None:
+    ran: list[str] = []
+
+    async def hourly() -> None:
+        ran.append("hourly")
+
+    async def end() -> None:
+        ran.append("end")
+        scheduler.stop()
+
+    for _ in range(2):
+        scheduler = Scheduler([Job("hourly", hourly, Every(3600)), Job("end", end, Every(1))])
+        scheduler.run_forever()
+    assert ran.count("hourly") == 1 or int(time.time()) % 3600 < 10  # unless the hour turned meanwhile
+    assert ran.count("end") == 2
+
+
+def test_health_says_whether_a_scheduler_is_alive(
+    database: Database[Document], start: Callable[..., Process], tmp_path: Path
+) -> None:
+    def health() -> tuple[int, str]:
+        return start(str(SCRIPT), "--health").wait(30), (tmp_path / "scheduler.log").read_text()
+
+    assert health() == (1, "no scheduler has checked the alerts yet\n")
+    beat = {"_id": "scheduler", "at": datetime.now(UTC), "interval_seconds": 300}
+    database["heartbeats"].insert_one(beat)
+    code, words = health()
+    assert code == 0
+    assert words.startswith("alive: the alerts were last checked ")
+    long_ago = datetime.now(UTC) - timedelta(seconds=700)
+    database["heartbeats"].update_one({}, {"$set": {"at": long_ago}})
+    code, words = health()
+    assert (code, words[:6]) == (1, "silent")
+
+
+def test_each_check_pings_the_watch_outside_and_its_address_stays_secret(
+    database: Database[Document], start: Callable[..., Process], tmp_path: Path
+) -> None:
+    pinged: list[str] = []
+
+    class Watch(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            pinged.append(self.path)
+            self.send_response(500 if len(pinged) > 1 else 200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Watch) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/ping/s3cret-uuid"
+        assert start(str(SCRIPT), "--once", SCHEDULER_PING_URL=url).wait(60) == 0
+        assert pinged == ["/ping/s3cret-uuid"]
+        assert start(str(SCRIPT), "--once", SCHEDULER_PING_URL=url).wait(60) == 0
+        server.shutdown()
+    assert logged(tmp_path, "SCHEDULER_PING_URL was not reached")["reason"] == "HTTPStatusError"
+    assert "s3cret" not in (tmp_path / "scheduler.log").read_text()
+
+
 @pytest.mark.full
-def test_sigterm_lets_the_job_in_hand_finish(start: Callable[..., Process], tmp_path: Path) -> None:
+def test_of_two_schedulers_one_is_at_work_and_the_other_takes_over(
+    database: Database[Document], start: Callable[..., Process], tmp_path: Path
+) -> None:
+    """Killed, it is replaced once its lease ran out; ended in order, at once."""
+
+    def at_work() -> int:
+        row = database["heartbeats"].find_one({"_id": "scheduler"})
+        return row["pid"] if row else 0
+
+    interval = {"ALERT_CHECK_INTERVAL_SECONDS": "10"}
+    first = start(str(SCRIPT), **interval)
+    wait_for(lambda: at_work() == first.pid)
+    second = start(str(SCRIPT), **interval)
+    logged(tmp_path, "This scheduler stands by: another is at work")
+    time.sleep(12)
+    assert at_work() == first.pid
+    first.kill()
+    wait_for(lambda: at_work() == second.pid, 60)
+    third = start(str(SCRIPT), **interval)
+    logged(tmp_path, "This scheduler stands by: another is at work")
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(15) == 0
+    wait_for(lambda: at_work() == third.pid, 25)
+    lease = database["leases"].find_one({"_id": "scheduler"})
+    assert lease
+    assert lease["term"] == 3
+
+
+@pytest.mark.full
+def test_sigterm_lets_the_job_in_hand_finish(
+    database: Database[Document], start: Callable[..., Process], tmp_path: Path
+) -> None:
     """A message half sent is sent; the next job does not begin."""
     process = start("-c", SLOW, PYTHONPATH=str(ROOT))
     wait_for((tmp_path / "begun").exists)

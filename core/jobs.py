@@ -1,0 +1,115 @@
+"""What the scheduler does, and when."""
+
+import asyncio
+import os
+import platform
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+import httpx2
+
+from core.clock import local_today, utc_now
+from core.logging_config import get_logger
+from core.services.alert_service import check_and_send_alerts
+from core.services.metrics_service import MetricsService
+from core.settings import get_settings
+from core.storage import get_database, get_sync_database
+from core.storage.indexes import ensure_indexes
+from core.timetable import Every, Nightly, Timetable
+
+ROLL_UP_EVERY_SECONDS = 60
+DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
+ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
+PING_TIMEOUT_SECONDS = 5.0
+_logger = get_logger("scheduler")
+
+Lane = Literal["minute", "night"]
+"""Jobs of a lane run one after the other; a night's archive never holds up an alert check."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to do once in each slot of its timetable; it raises where it fails."""
+
+    name: str
+    action: Callable[[], Awaitable[None]]
+    when: Timetable
+    lane: Lane = "minute"
+    says_missed: bool = False
+    """Whether it is worth a warning that it did not run for more than 15 minutes."""
+
+
+def all_jobs() -> tuple[Job, ...]:
+    """The jobs of this configuration, in the order in which they run."""
+    settings = get_settings()
+    checks = Every(settings.alert_check_interval_seconds)
+    return (
+        Job("roll_ups", roll_up, Every(ROLL_UP_EVERY_SECONDS)),
+        Job("check_alerts", check_alerts, checks, says_missed=True),
+        Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
+        Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
+    )
+
+
+async def roll_up() -> None:
+    """Bring roll-ups and the figures of changed days up to date."""
+    await asyncio.to_thread(lambda: ensure_indexes(get_sync_database()))
+    days = await MetricsService().aggregate_recent()
+    _logger.info("Aggregated", extra={"days": [str(day) for day in days]})
+
+
+async def check_alerts() -> None:
+    """Check the alert rules, send what is due; the sign of life follows only where that succeeded."""
+    report = await check_and_send_alerts()
+    _logger.info(
+        "Alerts checked",
+        extra={
+            "firing": [result.rule.id for result in report.firing],
+            "resolved": [alert.alert_type for alert in report.resolved],
+            "sent": sum(sending.delivered is True for sending in report.sendings),
+            "not_sent": sum(sending.delivered is False for sending in report.sendings),
+            "errors": report.errors,
+        },
+    )
+    await beat()
+    await _ping()
+
+
+async def beat() -> None:
+    """Leave a sign of life, for the API and the dashboard to see."""
+    heartbeat = {
+        "at": utc_now(),
+        "interval_seconds": get_settings().alert_check_interval_seconds,
+        "pid": os.getpid(),
+        "host": platform.node(),
+    }
+    await get_database()["heartbeats"].update_one({"_id": "scheduler"}, {"$set": heartbeat}, upsert=True)
+
+
+async def _ping() -> None:
+    """Tell a watch outside that the scheduler lives; the address is a secret."""
+    url = get_settings().scheduler_ping_url
+    if url is None:
+        return
+    try:
+        async with httpx2.AsyncClient(timeout=PING_TIMEOUT_SECONDS) as client:
+            (await client.get(url.get_secret_value())).raise_for_status()
+    except httpx2.HTTPError as error:
+        _logger.warning("SCHEDULER_PING_URL was not reached", extra={"reason": type(error).__name__})
+
+
+async def daily_figures() -> None:
+    """Store yesterday's figures, also of a day without calls."""
+    yesterday = local_today() - timedelta(days=1)
+    figures = await MetricsService().aggregate_daily_metrics(yesterday)
+    _logger.info("Day closed", extra={"day": str(yesterday), "calls": figures.total_calls})
+
+
+async def archive() -> None:
+    """Move what is older than RAW_RETENTION_DAYS to the archive."""
+    from core.aggregation.retention import archive_due  # noqa: PLC0415 (pandas takes a while to load)
+
+    moved = await asyncio.to_thread(lambda: archive_due(get_sync_database()))
+    _logger.info("Archived", extra={"records": sum(due.rows for due in moved)})
