@@ -205,6 +205,29 @@ def restore(
     typer.echo(f"Restored {manifest.documents:,} documents and {len(manifest.files):,} files")
 
 
+@app.command("erase-lead")
+def erase_lead(
+    lead_id: Annotated[str, typer.Argument(help="Whose data to erase", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Erase; without it only say what there is")] = False,
+) -> None:
+    """Erase the calls, turns and log lines of a lead from database, archive and spool, for good."""
+    from core.privacy import erasure  # noqa: PLC0415 (see above)
+
+    check_reachable()
+    erase = erasure.erase_lead if yes else erasure.find_traces
+    with Console(stderr=True).status("Erasing" if yes else "Looking"):
+        found = erase(get_sync_database(), lead_id)
+    for name, value in vars(found).items():
+        if name != "files":
+            typer.echo(f"{name.replace('_', ' '):<16} {value:>10,}")
+    for file, lines in found.files.items():
+        typer.echo(f"{file} names the lead in {lines:,} lines; it is not rewritten")
+    if not yes and found.records:
+        typer.echo("nothing was erased; add --yes to erase it for good")
+    elif yes:
+        typer.echo(f"erased {found.records:,} records")
+
+
 @app.command()
 def doctor() -> None:
     """Say what is configured, reachable and behind, and what to do; exit code 1 where something fails."""

@@ -10,10 +10,11 @@ import fcntl
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from bson import Timestamp
@@ -82,8 +83,8 @@ def archive(database: Database[Document], before: datetime, progress: Progress) 
         UserError: the disk is full or cannot be written; what was not moved is still in the database.
         PyMongoError: the database does not answer; the next run does what is left.
     """
-    with _alone(database):
-        _sweep(database)
+    with alone(database):
+        sweep(database)
         plan = due(database, before)
         for what in plan:
             done = 0
@@ -102,17 +103,22 @@ def release(database: Database[Document], collection: Archived, field: str, valu
         ArchiveUnreadableError: a file is not on this machine, or damaged.
     """
     gone = pc.field(field).isin(pa.array(values, pa.string()))
-    removed = 0
-    for part in parts(database, {"collection": collection}):
-        found = read_part(database, part, ["start_time"], gone)
-        if not len(found):
-            continue
-        if collection == "calls":
-            mark_dirty(database, found["start_time"].to_pylist())
-        kept = read_part(database, part, SCHEMAS[collection].names, ~gone)
-        _replace(database, part, kept)
-        removed += len(found)
-    return removed
+    return sum(_release(database, part.id, gone) for part in parts(database, {"collection": collection}))
+
+
+def _release(database: Database[Document], identity: str, gone: Any) -> int:  # noqa: ANN401 (an expression)
+    """Take records out of one part; anew where another process rewrote it meanwhile."""
+    while found := parts(database, {"_id": identity}):
+        part = found[0]
+        removed = read_part(database, part, ["start_time"], gone)
+        if not len(removed):
+            return 0
+        if part.collection == "calls":
+            mark_dirty(database, removed["start_time"].to_pylist())
+        kept = read_part(database, part, SCHEMAS[part.collection].names, ~gone)
+        if _replace(database, part, kept):
+            return len(removed)
+    return 0
 
 
 def _recorded(before: datetime) -> Document:
@@ -120,23 +126,40 @@ def _recorded(before: datetime) -> Document:
 
 
 @contextmanager
-def _alone(database: Database[Document]) -> Iterator[None]:
-    path = private_folder(folder(database)) / ".lock"
+def alone(database: Database[Document]) -> Iterator[None]:
+    """No other process archives or erases into this DATA_DIR meanwhile.
+
+    Raises:
+        ArchiveBusyError: one does so just now.
+    """
+    with _locked(database, ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
+        yield
+
+
+@contextmanager
+def _locked(database: Database[Document], name: str, how: int) -> Iterator[None]:
+    path = private_folder(folder(database)) / name
     with path.open("ab") as file:
         path.chmod(0o600)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, how)
         except BlockingIOError:
             raise ArchiveBusyError("another process archives here just now; try again later") from None
         yield
 
 
-def _sweep(database: Database[Document]) -> None:
+def sweep(database: Database[Document]) -> None:
     """Remove files that a killed run left without a row in the catalogue."""
-    known = {part.file for part in parts(database, {})}
-    for path in folder(database).rglob("*.parquet*"):
-        if str(path.relative_to(folder(database))) not in known:
-            path.unlink()
+    with _locked(database, ".files.lock", fcntl.LOCK_EX):
+        known = {part.file for part in parts(database, {})}
+        for path in folder(database).rglob("*.parquet*"):
+            if str(path.relative_to(folder(database))) not in known:
+                path.unlink()
+
+
+def _unswept(database: Database[Document]) -> AbstractContextManager[None]:
+    """What is written meanwhile is left alone until the catalogue has it."""
+    return _locked(database, ".files.lock", fcntl.LOCK_SH)
 
 
 def _move(database: Database[Document], what: Due, before: datetime) -> int:
@@ -176,21 +199,27 @@ def _versions(
 
 
 def _write(database: Database[Document], what: Due, table: pa.Table) -> None:
-    identity = uuid.uuid4().hex[:16]
-    part = _part(database, identity, what.collection, what.day.isoformat(), get_settings().timezone, table)
-    row = part.model_dump(exclude={"id"}) | {"_id": identity}
-    database.get_collection(CATALOGUE, write_concern=DURABLE).insert_one(row)
+    identity, catalogue = uuid.uuid4().hex[:16], database.get_collection(CATALOGUE, write_concern=DURABLE)
+    zone = get_settings().timezone
+    with _unswept(database):
+        part = _part(database, identity, what.collection, what.day.isoformat(), zone, table)
+        catalogue.insert_one(part.model_dump(exclude={"id"}) | {"_id": identity})
 
 
-def _replace(database: Database[Document], part: ArchivePart, kept: pa.Table) -> None:
-    """Put another file in the place of a part's; the catalogue changes in one step."""
+def _replace(database: Database[Document], part: ArchivePart, kept: pa.Table) -> bool:
+    """Put another file in the place of a part's in one step; not where another process did meanwhile."""
     catalogue = database.get_collection(CATALOGUE, write_concern=DURABLE)
-    if len(kept):
-        new = _part(database, part.id, part.collection, part.day, part.zone, kept)
-        catalogue.update_one({"_id": part.id}, {"$set": new.model_dump(exclude={"id"})})
+    as_read = {"_id": part.id, "file": part.file}
+    if not len(kept):
+        replaced = catalogue.delete_one(as_read).deleted_count
     else:
-        catalogue.delete_one({"_id": part.id})
-    (folder(database) / part.file).unlink(missing_ok=True)
+        with _unswept(database):
+            new = _part(database, part.id, part.collection, part.day, part.zone, kept)
+            change = {"$set": new.model_dump(exclude={"id"})}
+            replaced = catalogue.update_one(as_read, change).matched_count
+    useless = part if replaced or not len(kept) else new
+    (folder(database) / useless.file).unlink(missing_ok=True)
+    return bool(replaced)
 
 
 def _part(

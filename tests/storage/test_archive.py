@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +23,7 @@ from core.models.metrics import CallMetrics, CallSummary, TurnMetrics
 from core.settings import get_settings
 from core.storage import archive as archive_module
 from core.storage.archive import cutoff, due, release
-from core.storage.archived import ArchiveUnreadableError, find_archived, folder
+from core.storage.archived import ArchiveUnreadableError, archived, find_archived, folder
 from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.connection import Document
 from core.storage.records import Record
@@ -272,3 +273,14 @@ def test_killed_anywhere_an_archive_loses_nothing_and_counts_nothing_twice(
     known = {row["file"] for row in database["archives"].find()}
     assert {str(path.relative_to(folder(database))) for path in folder(database).rglob("*.parquet")} == known
     assert get_settings().data_dir in folder(database).parents
+
+
+def test_releases_at_the_same_time_each_hold(filled: Database[Document]) -> None:
+    archive_due(filled)
+    leads = [f"lead_{number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        released = list(pool.map(lambda lead: release(filled, "calls", "lead_id", [lead]), leads))
+    assert released == [20] * 12
+    assert find_archived(filled, "calls", "lead_id", leads) == []
+    assert len(archived(filled, "calls", [PERIOD])) == 1_000 - 20 * 12
+    assert len(list(folder(filled).rglob("*.parquet"))) == filled["archives"].count_documents({})
