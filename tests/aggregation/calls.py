@@ -1,17 +1,20 @@
 """Random calls that change after they were recorded, and the plain list of what they are in the end."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from bson import Timestamp
 from pymongo.database import Database
 
+from core.aggregation.refresh import refresh_rollups
+from core.aggregation.retention import archive_due
 from core.models.metrics import CallMetrics
-from core.storage.calls import to_document
-from core.storage.connection import DURABLE, Document
-from core.storage.dirty import mark_dirty
-from core.storage.records import version_now
+from core.services.metrics_service import MetricsService
+from core.storage.calls import delete_calls
+from core.storage.connection import Document, close_connections
 
 LATENCIES = ("asr_latency_ms", "tts_latency_ms", "llm_latency_ms", "e2e_latency_ms")
 
@@ -20,7 +23,6 @@ class Calls:
     """Random calls of a period, and the ones stored in the end, by call_id."""
 
     def __init__(self, database: Database[Document], seed: int, start: datetime, days: float) -> None:
-        self._calls = database.get_collection("calls", write_concern=DURABLE)
         self._database = database
         self.random = np.random.default_rng(seed)
         self.start, self.days = start, days
@@ -74,14 +76,10 @@ class Calls:
         return values[int(self.random.integers(len(values)))]
 
     def record(self, calls: Iterable[CallMetrics]) -> None:
-        """Store calls as the recorder does: the windows left behind are marked first."""
-        for call in calls:
-            before = self.stored.get(call.call_id)
-            if before:
-                mark_dirty(self._database, [before.start_time, call.start_time])
-            document = to_document(call, version_now())
-            self._calls.replace_one({"_id": call.call_id}, document, upsert=True)
-            self.stored[call.call_id] = call
+        """Record calls as the agent does, all at the same time."""
+        calls = list(calls)
+        asyncio.run(_record(calls))
+        self.stored.update((call.call_id, call) for call in calls)
 
     def record_new(self, count: int) -> None:
         """Calls that were not there before."""
@@ -90,22 +88,39 @@ class Calls:
 
     def change(self, count: int) -> None:
         """Record calls again: as they were, with other values, or moved to another time."""
-        for call_id in self.random.choice(list(self.stored), count, replace=False):
-            call = self.stored[str(call_id)]
-            how = self.random.random()
-            if how < 0.3:
-                self.record([call])
-            elif how < 0.6:
-                self.record([call.model_copy(update={"status": "failed", "asr_latency_ms": 77.0})])
-            else:
-                self.record([self.make(str(call_id))])
+        self.record(self._changed(call_id) for call_id in self._some(count))
+
+    def _changed(self, call_id: str) -> CallMetrics:
+        call, how = self.stored[call_id], self.random.random()
+        if how < 0.3:
+            return call
+        if how < 0.6:
+            return call.model_copy(update={"status": "failed", "asr_latency_ms": 77.0})
+        return self.make(call_id)
 
     def delete(self, count: int) -> None:
-        """Take calls out of the store."""
-        for call_id in self.random.choice(list(self.stored), count, replace=False):
-            call = self.stored.pop(str(call_id))
-            mark_dirty(self._database, [call.start_time])
-            self._calls.delete_one({"_id": call.call_id})
+        """Take calls out of the store; those in the archive stay."""
+        there = [row["_id"] for row in self._database["calls"].find({}, {"_id": 1})]
+        ids = [call_id for call_id in self._some(count) if call_id in there]
+        delete_calls(self._database, {"_id": {"$in": ids}})
+        for call_id in ids:
+            del self.stored[call_id]
+
+    def archive(self, count: int) -> None:
+        """Move calls to the archive, as if they had been recorded, and refreshed, long ago."""
+        refresh_rollups(self._database)
+        long_ago = {"$set": {"recorded_at": Timestamp(1_700_000_000, 1)}}
+        self._database["calls"].update_many({"_id": {"$in": self._some(count)}}, long_ago)
+        archive_due(self._database)
+
+    def _some(self, count: int) -> list[str]:
+        return [str(call_id) for call_id in self.random.choice(list(self.stored), count, replace=False)]
+
+
+async def _record(calls: Iterable[CallMetrics]) -> None:
+    service = MetricsService()
+    await asyncio.gather(*(service.record_call_metrics(call) for call in calls))
+    await close_connections()
 
 
 def utc(*parts: int) -> datetime:

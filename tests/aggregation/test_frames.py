@@ -147,7 +147,7 @@ def compare(calls: Calls, database: Database[Document], zone: ZoneInfo, *, quick
 def test_all_frames_follow_late_repeated_corrected_moved_and_deleted_calls(
     database: Database[Document], zone: str, start: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before any refresh, between refreshes with changes not yet refreshed, and after the last."""
+    """Before any refresh, with changes not yet refreshed, after a refresh, and once some are archived."""
     monkeypatch.setenv("TIMEZONE", zone)
     get_settings.cache_clear()
     calls, tz = Calls(database, zlib.crc32(zone.encode()), start, 4.3), ZoneInfo(zone)
@@ -158,6 +158,13 @@ def test_all_frames_follow_late_repeated_corrected_moved_and_deleted_calls(
     calls.change(60)
     calls.delete(20)
     compare(calls, database, tz)
+    refresh_rollups(database)
+    compare(calls, database, tz)
+    calls.archive(100)
+    compare(calls, database, tz)
+    calls.delete(20)
+    calls.change(60)
+    calls.record_new(20)
     refresh_rollups(database)
     compare(calls, database, tz)
     rebuild_rollups(database, start, start + timedelta(days=5))
@@ -177,5 +184,7 @@ def test_frames_follow_what_happens_to_calls(
     calls.change(30)
     calls.delete(10)
     compare(calls, database, tz, quick=True)
+    calls.archive(40)
+    calls.change(20)
     refresh_rollups(database)
     compare(calls, database, tz, quick=True)
