@@ -1,0 +1,15 @@
+"""Refreshes roll-ups again and again until it is killed: ``python -m tests.aggregation.refresher SECONDS``.
+
+The argument is how long a change may land after its marking: short, so that a test need not wait a minute.
+"""
+
+import sys
+from datetime import timedelta
+
+from core.aggregation.refresh import refresh_rollups
+from core.storage import dirty, get_sync_database
+
+if __name__ == "__main__":
+    dirty.OVERLAP = timedelta(seconds=float(sys.argv[1]))
+    while True:
+        refresh_rollups(get_sync_database())

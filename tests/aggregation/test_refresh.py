@@ -1,0 +1,191 @@
+"""Roll-ups say what the calls say, however many refresh them at once, and wherever one is killed."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.database import Database
+
+from core.aggregation.calls import read_calls
+from core.aggregation.cells import COUNTS, Cells
+from core.aggregation.pack import cells_of_documents
+from core.aggregation.refresh import rebuild_rollups, refresh_rollups
+from core.aggregation.rollup import cells_of
+from core.clock import day_bounds
+from core.services.metrics_service import MetricsService
+from core.settings import get_settings
+from core.storage import dirty, rollups
+from core.storage.connection import Document
+from core.storage.embedded import embedded_uri
+from tests.aggregation.calls import Calls, utc
+
+ROOT = Path(__file__).resolve().parents[2]
+START = utc(2024, 2, 27, 20)
+OVERLAP_SECONDS = 1.5
+
+
+def by_key(cells: Cells) -> Counter[tuple[object, ...]]:
+    """The counts, sums and sketches of cells, by their time and dimensions."""
+    result: Counter[tuple[object, ...]] = Counter()
+    words = np.array([*cells.words, None], dtype=object)[cells.codes] if len(cells) else cells.codes
+    keys = [(int(at), *names) for at, names in zip(cells.time, words.tolist(), strict=True)]
+    for key, counts, costs in zip(keys, cells.counts, cells.costs, strict=True):
+        for name, n in zip(COUNTS, counts, strict=True):
+            result[(*key, name)] += int(n)
+        result[(*key, "cost")] += round(float(costs.sum()) * 1_000)
+    for name, tally in cells.tallies.items():
+        for cell, value, n in zip(tally.cell, tally.key, tally.n, strict=True):
+            result[(*keys[cell], name, tally.words[value] if tally.words else int(value))] += int(n)
+    return +result
+
+
+def stored(database: Database[Document], collection: str, start: str) -> Cells:
+    # Days that tell campaigns apart; quarter hours always do.
+    query = {"calls": {"$gt": 0}} | ({"_id": {"$regex": ":campaigns$"}} if start == "start" else {})
+    rows = list(database[collection].find(query))
+    return cells_of_documents(rows, [row[start] for row in rows])
+
+
+def assert_rollups_equal_calls(database: Database[Document]) -> None:
+    calls = read_calls(database, [(START - timedelta(days=400), START + timedelta(days=400))])
+    raw = cells_of(calls)
+    assert by_key(stored(database, rollups.WINDOWS, "_id")) == by_key(raw)
+    tz = get_settings().tz
+    days = [day_bounds(moment.astimezone(tz).date(), tz)[0] for moment in calls["start_time"].to_pylist()]
+    per_day = Counter(int(start.timestamp()) for start in days)
+    found = stored(database, rollups.DAYS, "start")
+    n = np.bincount(np.unique(found.time, return_inverse=True)[1], found.counts[:, 0])
+    assert dict(zip(np.unique(found.time).tolist(), n.tolist(), strict=True)) == dict(per_day)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes land soon after their marking, so that no test waits a minute."""
+    monkeypatch.setattr(dirty, "OVERLAP", timedelta(seconds=OVERLAP_SECONDS))
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("hasty")
+def test_killed_refreshers_leave_nothing_wrong(database: Database[Document]) -> None:
+    """Two at once, each killed with -9 at random moments, while calls come, change, move and go."""
+    calls, processes, kills = Calls(database, 7, START, 3), [], 0
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.aggregation.refresher", str(OVERLAP_SECONDS)]
+        return subprocess.Popen(command, cwd=ROOT)
+
+    calls.record_new(400)
+    processes = [start(), start()]
+    try:
+        end = time.monotonic() + 45
+        while time.monotonic() < end:
+            calls.record_new(20)
+            calls.change(40)
+            calls.delete(5)
+            time.sleep(float(calls.random.uniform(0, 0.5)))
+            if calls.random.random() < 0.25:
+                victim = int(calls.random.integers(2))
+                processes[victim].kill()
+                kills += 1
+                processes[victim] = start()
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert kills > 5
+    assert database[rollups.STATE].count_documents({}) == 2, "no refresh came to its end"
+    time.sleep(2 * OVERLAP_SECONDS)
+    refresh_rollups(database)
+    assert database["calls"].count_documents({}) == len(calls.stored)
+    assert_rollups_equal_calls(database)
+    time.sleep(2 * OVERLAP_SECONDS)
+    assert refresh_rollups(database).windows == 0, "what is right is not computed again"
+    assert database[dirty.COLLECTION].count_documents({}) == 0
+
+
+def test_an_earlier_reading_never_replaces_a_later_one(database: Database[Document]) -> None:
+    """A refresher that was held up between reading and writing must not undo what another did meanwhile."""
+    calls = Calls(database, 3, START, 1)
+    calls.record_new(20)
+    refresh_rollups(database)
+    held_up = {name: list(database[name].find()) for name in (rollups.WINDOWS, rollups.DAYS)}
+    calls.record_new(20)
+    calls.change(10)
+    refresh_rollups(database)
+    for name, rows in held_up.items():
+        for row in rows:
+            rollups.replace_older(database, name, [row], row["read_at"])
+    assert_rollups_equal_calls(database)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_change_that_lands_after_its_window_was_recomputed_is_found(database: Database[Document]) -> None:
+    """The row outlives the refresh that came between marking and change."""
+    calls = Calls(database, 5, START, 1)
+    calls.record_new(20)
+    refresh_rollups(database)
+    gone = calls.stored.popitem()[1]
+    dirty.mark_dirty(database, [gone.start_time])
+    refresh_rollups(database)
+    database["calls"].delete_one({"_id": gone.call_id})
+    refresh_rollups(database)
+    assert_rollups_equal_calls(database)
+    time.sleep(2 * OVERLAP_SECONDS)
+    refresh_rollups(database)
+    assert database[dirty.COLLECTION].count_documents({}) == 0
+
+
+def test_another_time_zone_gets_its_own_days(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the first zone's days follow what was recorded while it was not in use."""
+    calls = Calls(database, 9, START, 2)
+    calls.record_new(30)
+    refresh_rollups(database)
+    monkeypatch.setenv("TIMEZONE", "America/New_York")
+    get_settings.cache_clear()
+    calls.record_new(30)
+    refresh_rollups(database)
+    monkeypatch.setenv("TIMEZONE", "Asia/Kolkata")
+    get_settings.cache_clear()
+    database[rollups.DAYS].delete_many({"zone": "America/New_York"})
+    refresh_rollups(database)
+    assert_rollups_equal_calls(database)
+
+
+def test_a_rebuild_mends_what_was_damaged(database: Database[Document]) -> None:
+    calls = Calls(database, 11, START, 1)
+    calls.record_new(40)
+    refresh_rollups(database)
+    database[rollups.WINDOWS].update_many({}, {"$set": {"calls": 0}})
+    database[rollups.DAYS].delete_many({})
+    seen: list[tuple[int, int]] = []
+    rebuild_rollups(database, START, START + timedelta(days=1), lambda *progress: seen.append(progress))
+    assert_rollups_equal_calls(database)
+    assert seen[-1] == (96, 96)
+    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+
+
+def test_a_client_of_the_callers_own_aggregates_in_its_own_database(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service is given a database of another name than the configured one, by a naive client."""
+    calls = Calls(database, 13, START, 0.1)
+    calls.record_new(10)
+    monkeypatch.setenv("MONGODB_DATABASE", "configured_but_empty")
+    get_settings.cache_clear()
+
+    async def aggregate() -> int:
+        async with AsyncMongoClient[Document](embedded_uri(get_settings().data_dir)) as client:
+            service = MetricsService(client[database.name])
+            return (await service.aggregate_daily_metrics(date(2024, 2, 28))).total_calls
+
+    assert asyncio.run(aggregate()) == 10
+    assert database["daily_metrics"].count_documents({"total_calls": 10}) == 1
