@@ -1,0 +1,136 @@
+"""A replica set of three local servers loses its primary under load: nothing acknowledged is lost."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from core.settings import get_settings
+from core.storage.connection import Document, close_all, get_sync_database
+from core.storage.embedded import find_mongod
+from core.storage.indexes import ensure_indexes
+from core.storage.replay import replay
+from core.storage.spool import spool_status
+from tests.faults.agents import Agents, check
+from tests.ports import free_port
+
+CALLS = 30_000
+
+
+class ReplicaSet:
+    """Three members on loopback ports."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ports = [free_port() for _ in range(3)]
+        self._members = {port: self._start(port) for port in self._ports}
+        members = [{"_id": n, "host": f"127.0.0.1:{port}"} for n, port in enumerate(self._ports)]
+        # An election after 2 s instead of 10 makes the test shorter, nothing else.
+        config = {"_id": "rs0", "members": members, "settings": {"electionTimeoutMillis": 2_000}}
+        with MongoClient[Document]("127.0.0.1", self._ports[0], directConnection=True) as client:
+            client.admin.command("replSetInitiate", config)
+        self.uri = f"mongodb://{','.join(f'127.0.0.1:{port}' for port in self._ports)}/?replicaSet=rs0"
+        self.primary()
+
+    def _start(self, port: int) -> subprocess.Popen[bytes]:
+        data = self._folder / str(port)
+        data.mkdir(exist_ok=True)
+        options = {
+            "--replSet": "rs0",
+            "--port": str(port),
+            "--bind_ip": "127.0.0.1",
+            "--dbpath": str(data),
+            "--logpath": str(data / "log"),
+            "--oplogSize": "128",
+            "--wiredTigerCacheSizeGB": "0.25",
+        }
+        arguments = [text for option in options.items() for text in option]
+        return subprocess.Popen(
+            [find_mongod(), *arguments, "--logappend", "--nounixsocket"], stdout=subprocess.DEVNULL
+        )
+
+    def primary(self) -> int:
+        """Port of the member that takes writes, once there is one."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for port in self._ports:
+                try:
+                    with MongoClient[Document](
+                        "127.0.0.1",
+                        port,
+                        directConnection=True,
+                        serverSelectionTimeoutMS=500,
+                        socketTimeoutMS=500,
+                    ) as client:
+                        if client.admin.command("hello")["isWritablePrimary"]:
+                            return port
+                except PyMongoError:
+                    continue
+            time.sleep(0.1)
+        raise AssertionError("no primary")
+
+    def restart(self, port: int) -> None:
+        """Start a killed member again."""
+        self._members[port] = self._start(port)
+
+    def signal_primary(self, number: int) -> subprocess.Popen[bytes]:
+        """Send the primary a signal; its process."""
+        member = self._members[self.primary()]
+        member.send_signal(number)
+        return member
+
+    def stop(self) -> None:
+        """End all."""
+        for member in self._members.values():
+            member.kill()
+            member.wait()
+
+
+@pytest.fixture
+def replica_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReplicaSet]:
+    """The configured store is a replica set."""
+    members = ReplicaSet(tmp_path)
+    monkeypatch.setenv("MONGODB_URI", members.uri)
+    get_settings.cache_clear()
+    yield members
+    close_all()
+    members.stop()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_primary_killed_and_frozen_under_load(replica_set: ReplicaSet, tmp_path: Path) -> None:
+    """Twice killed, once frozen for longer than an election takes, and back each time with what it had."""
+    database = get_sync_database()
+    ensure_indexes(database)
+    agents = Agents(tmp_path, CALLS)
+    changes = 0
+    try:
+        deadline = time.monotonic() + 300
+        for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGKILL):
+            time.sleep(2)
+            before = replica_set.primary()
+            member = replica_set.signal_primary(number)
+            time.sleep(5)
+            changes += replica_set.primary() != before
+            if number == signal.SIGKILL:
+                member.wait()
+                replica_set.restart(before)
+            else:
+                member.send_signal(signal.SIGCONT)
+        assert changes == 3
+        while not agents.finished() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert agents.finished(), "the writers did not come to an end"
+    finally:
+        agents.stop()
+    replay(database)
+    assert spool_status().waiting == 0
+    read = database.client.get_database(database.name, read_concern=ReadConcern("majority"))
+    check(read, agents.acknowledged(), CALLS)
