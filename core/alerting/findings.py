@@ -59,7 +59,7 @@ def sentence(evaluation: Evaluation, severity: Severity | None = None) -> str:
 
 def _too_little(evaluation: Evaluation) -> str:
     rule = evaluation.rule
-    if rule.baseline != "none" and evaluation.samples >= rule.min_samples:
+    if rule.baseline != "none" and (not rule.measure.sampled or evaluation.samples >= rule.min_samples):
         return "too little history to say what is usual"
     return f"{evaluation.samples} calls, fewer than {rule.min_samples}"
 
