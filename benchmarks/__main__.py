@@ -3,7 +3,15 @@
 import argparse
 from importlib import import_module
 
-BENCHMARKS = ("log_call", "record_call", "dashboard_queries", "rollups", "archive", "dashboard_browser")
+BENCHMARKS = (
+    "log_call",
+    "record_call",
+    "dashboard_queries",
+    "rollups",
+    "archive",
+    "alert_check",
+    "dashboard_browser",
+)
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
