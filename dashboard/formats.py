@@ -35,13 +35,14 @@ _WRITERS: dict[Unit, Callable[[float], str]] = {
     "s": duration,
     "score": lambda value: f"{value:+.2f}",
     "calls": lambda value: f"{value:,.0f}",
+    "times": lambda value: f"{value:,.0f}",
     "rupees": rupees,
 }
 
 
 def change(now: float, before: float, unit: Unit) -> str:
     """How far a figure moved, signed: per cent of a count, percentage points of a share, else its unit."""
-    if unit == "calls":
+    if unit in {"calls", "times"}:
         return f"{100 * (now - before) / before:+,.1f} %" if before else f"{now - before:+,.0f}"
     if unit == "share":
         return f"{100 * (now - before):+.1f} pp"

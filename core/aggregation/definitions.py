@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-Unit = Literal["calls", "share", "ms", "s", "score", "rupees"]
+Unit = Literal["calls", "share", "ms", "s", "score", "rupees", "times"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Metric:
 
 _COMPLETED = "completed calls"
 _MEASURED = "calls that carry the value"
+_WITH_TURNS = "calls that say who spoke how often"
 METRICS: dict[str, Metric] = {
     metric.key: metric
     for metric in (
@@ -33,6 +34,10 @@ METRICS: dict[str, Metric] = {
         Metric("completed_calls", "Completed", "calls", "Calls that ended with status completed"),
         Metric("failed_calls", "Failed", "calls", "Calls that ended with status failed"),
         Metric("no_answer_calls", "No answer", "calls", "Calls that nobody took"),
+        Metric("answered_calls", "Answered", "calls", "All but no_answer; a voicemail is no answer"),
+        Metric("engaged_calls", "Engaged", "calls", "Both sides spoke at least once", _WITH_TURNS),
+        Metric("interruptions", "Interruptions", "times", "Times that leads cut the agent short"),
+        Metric("error_calls", "Calls with errors", "calls", "Calls with at least one error"),
         Metric(
             "answer_rate", "Answer rate", "share", "(total - no answer) ÷ total; a voicemail is no answer"
         ),
@@ -42,6 +47,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             "qualification_rate", "Qualification rate", "share", "Qualified ÷ completed calls", _COMPLETED
         ),
+        Metric("handoff_calls", "Handoffs", "calls", "Completed calls handed to a person"),
         Metric("handoff_rate", "Handoff rate", "share", "Handed to a person ÷ completed calls", _COMPLETED),
         Metric("qualification_seconds", "Time to qualify", "s", "From the answer to qualified", _MEASURED),
         Metric("duration_seconds", "Call duration", "s", "From start to end of a call", _MEASURED),

@@ -1,10 +1,21 @@
-"""What there is to look at: the newest call and the languages in use."""
+"""What there is to look at: the newest call, the languages and campaigns in use."""
 
 from datetime import datetime
+from typing import Literal
 
+from bson import Timestamp
 from pymongo.database import Database
 
+from core.aggregation.cells import DIMENSIONS
+from core.aggregation.pack import SCHEMA_VERSION, values_of_documents
+from core.aggregation.read import LATE
+from core.aggregation.refresh import days_key, windows_key
+from core.settings import get_settings
+from core.storage import rollups
 from core.storage.connection import Document
+
+_DOCUMENTS = 800
+"""Two a day: values that occur in none of the newest 400 days with calls are no longer offered."""
 
 
 def newest_call_start(database: Database[Document]) -> datetime | None:
@@ -14,5 +25,27 @@ def newest_call_start(database: Database[Document]) -> datetime | None:
 
 
 def languages(database: Database[Document]) -> list[str]:
-    """The languages of the stored calls, in alphabetical order."""
-    return sorted(database["calls"].distinct("language"))
+    """The languages of the calls, in alphabetical order."""
+    return _values(database, "language")
+
+
+def campaigns(database: Database[Document]) -> list[str]:
+    """The campaigns of the calls, in alphabetical order."""
+    return _values(database, "campaign")
+
+
+def _values(database: Database[Document], dimension: Literal["language", "campaign"]) -> list[str]:
+    """From the newest days of the roll-ups, and from the calls that were recorded since."""
+    zone = get_settings().timezone
+    until = rollups.until(database, windows_key(), days_key(zone))
+    if {windows_key(), days_key(zone)} - until.keys():
+        return _told(database["calls"].distinct(dimension))
+    query = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}, "schema_version": SCHEMA_VERSION}
+    rows = database[rollups.DAYS].find(query, {"words": 1, "codes": 1}).sort("_id", -1).limit(_DOCUMENTS)
+    recorded = {"recorded_at": {"$gte": Timestamp(min(until.values()) - LATE, 0)}}
+    new = database["calls"].distinct(dimension, recorded)
+    return _told([*values_of_documents(rows, DIMENSIONS.index(dimension)), *new])
+
+
+def _told(values: list[str | None]) -> list[str]:
+    return sorted({value for value in values if value})

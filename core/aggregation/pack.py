@@ -7,7 +7,7 @@ cell (``sizes``, uint32), its keys (uint16; uint32 where they point into ``words
 occurs (``n``, uint32).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -100,6 +100,17 @@ def cells_of_documents(
             if name in fields or name not in SPREADS
         },
     )
+
+
+def values_of_documents(rows: Iterable[Mapping[str, Any]], dimension: int) -> set[str | None]:
+    """The values of a dimension (its place in DIMENSIONS) that occur in documents."""
+    found: set[str | None] = set()
+    for row in rows:
+        if "codes" not in row:
+            continue  # of no call
+        codes = np.frombuffer(row["codes"], _CODE).reshape(-1, len(DIMENSIONS))[:, dimension]
+        found.update(row["words"][code] for code in np.unique(codes).tolist())
+    return found
 
 
 def _joined(parts: Iterator[bytes], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

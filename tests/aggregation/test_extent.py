@@ -1,0 +1,35 @@
+"""What the filters offer: every language and campaign in use, also those of the newest call."""
+
+import pytest
+from pymongo.database import Database
+
+from core.aggregation.extent import campaigns, languages
+from core.aggregation.refresh import refresh_rollups
+from core.models.metrics import CallMetrics
+from core.storage.calls import write_calls
+from core.storage.connection import Document
+from tests.aggregation.calls import utc
+
+
+def call(name: str, language: str, campaign: str | None) -> CallMetrics:
+    return CallMetrics.model_validate(
+        {
+            "call_id": name,
+            "start_time": utc(1999, 1, 31),
+            "status": "completed",
+            "direction": "inbound",
+            "language": language,
+            "campaign": campaign,
+        }
+    )
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_values_in_use_are_offered(database: Database[Document], refreshed: bool) -> None:
+    write_calls(database, [call("1", "hindi", None), call("2", "english", "diwali")])
+    if refreshed:
+        refresh_rollups(database)
+        database["calls"].delete_many({})  # archived: the roll-ups know them still
+    write_calls(database, [call("3", "tamil", "holi")])
+    assert languages(database) == ["english", "hindi", "tamil"]
+    assert campaigns(database) == ["diwali", "holi"]
