@@ -2,16 +2,21 @@
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from core.aggregation.cube import load_cube
+from core.aggregation.refresh import refresh_rollups
 from core.settings import get_settings
+from core.storage.calls import write_calls
 from core.storage.connection import Document, close_all, get_sync_database
 from core.storage.embedded import find_mongod
 from core.storage.indexes import ensure_indexes
@@ -19,6 +24,8 @@ from core.storage.replay import replay
 from core.storage.spool import spool_status
 from tests.faults.agents import Agents, check
 from tests.ports import free_port
+from tests.storage.test_archive import PERIOD, call, recorded_long_ago
+from tests.test_cli import core
 
 CALLS = 30_000
 
@@ -33,8 +40,11 @@ class ReplicaSet:
         members = [{"_id": n, "host": f"127.0.0.1:{port}"} for n, port in enumerate(self._ports)]
         # An election after 2 s instead of 10 makes the test shorter, nothing else.
         config = {"_id": "rs0", "members": members, "settings": {"electionTimeoutMillis": 2_000}}
-        with MongoClient[Document]("127.0.0.1", self._ports[0], directConnection=True) as client:
-            client.admin.command("replSetInitiate", config)
+        for port in reversed(self._ports):  # all of them have to answer before the first is told
+            with MongoClient[Document]("127.0.0.1", port, directConnection=True) as client:
+                client.admin.command("ping")
+                if port == self._ports[0]:
+                    client.admin.command("replSetInitiate", config)
         self.uri = f"mongodb://{','.join(f'127.0.0.1:{port}' for port in self._ports)}/?replicaSet=rs0"
         self.primary()
 
@@ -134,3 +144,36 @@ def test_primary_killed_and_frozen_under_load(replica_set: ReplicaSet, tmp_path:
     assert spool_status().waiting == 0
     read = database.client.get_database(database.name, read_concern=ReadConcern("majority"))
     check(read, agents.acknowledged(), CALLS)
+
+
+@pytest.mark.full
+def test_every_command_works_on_a_replica_set(
+    replica_set: ReplicaSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = get_sync_database()
+    ensure_indexes(database)
+    recorded_long_ago(database, [call(number) for number in range(200)])
+    write_calls(database, [call(number) for number in range(200, 400)])
+    for arguments, said in (
+        (("aggregate", "2026-01-10..2026-01-11"), "355"),
+        (("archive",), "200 records recorded more than 90 days ago archived"),
+        (("check-alerts",), ""),
+        (("backup", str(tmp_path / "backup")), "Saved"),
+        (("erase-lead", "lead_7", "--yes"), "erased 8 records"),
+        (("doctor",), f"MongoDB at {urlsplit(replica_set.uri).netloc}, version 6.0.5, replica set of 3"),
+    ):
+        done = core(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert said in done.stdout, done.stdout
+    refresh_rollups(database)
+    assert load_cube(database, *PERIOD).total == 392
+    restored = core("restore", str(tmp_path / "backup"), MONGODB_DATABASE="other")
+    assert restored.returncode == 0, restored.stderr
+    assert database.client["other"]["calls"].count_documents({}) == 200
+    with run_scheduler_once() as scheduler:
+        assert scheduler.wait(60) == 0
+
+
+def run_scheduler_once() -> subprocess.Popen[bytes]:
+    """The scheduler's jobs, each once."""
+    return subprocess.Popen([sys.executable, "run_scheduler.py", "--once"], cwd=Path(__file__).parents[2])

@@ -1,0 +1,326 @@
+"""What 10 thousand, 1 million and 100 million calls a day cost: measured at that density, then computed.
+
+The busiest quarter hour of 100 million calls a day is filled as it would be; the rest of that day are
+copies of it. Sizes are those of calls with random ids, as agents make them.
+"""
+
+import asyncio
+import itertools
+import math
+import multiprocessing
+import random
+import resource
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from statistics import fmean, median
+from typing import Any
+
+from bson import Timestamp
+from pymongo.database import Database
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.made_calls import documents
+from benchmarks.record_call import _calls, _seconds
+from benchmarks.scaling_model import PEAK_HOUR, TURNS, Costs, Plan, Stored, Traffic, plan
+from benchmarks.store import scratch_store
+from core.aggregation.cube import load_cube
+from core.aggregation.figures import summarise
+from core.aggregation.read import LATE
+from core.aggregation.refresh import refresh_rollups
+from core.aggregation.retention import archive_due
+from core.aggregation.series import percentile_series, volume
+from core.clock import day_bounds
+from core.models.metrics import CallMetrics, TurnMetrics
+from core.services.metrics_service import MetricsService
+from core.settings import get_settings
+from core.storage import get_sync_database, rollups
+from core.storage.connection import Document, close_connections
+from core.storage.indexes import ensure_indexes
+from core.storage.records import Record
+
+WINDOW = timedelta(minutes=15)
+DAY = (datetime.now(UTC) - timedelta(days=400)).date()
+"""The last day that has calls: long enough ago to be archived."""
+LEVELS = ((10_000, 30), (1_000_000, 1), (100_000_000, 0))
+"""Calls a day, and how many days are filled; 0: the busiest quarter hour alone."""
+SAMPLE_TURNS = 200_000
+TURN_MILLISECONDS = {
+    "end_of_turn_delay_ms": 300,
+    "asr_ms": 210,
+    "llm_ttft_ms": 420,
+    "tts_ttfb_ms": 150,
+    "e2e_ms": 1100,
+}
+SERVER_TIME = Timestamp(0, 0)
+"""The server puts its own clock in."""
+RECORDED, CALLERS = 30_000, 512
+_SIZE: Document = {"$project": {"size": {"$bsonSize": "$$ROOT"}}}
+HOT = {"_id_", "lead_id_1", "call_id_1"}
+"""Indexes whose keys come in no order."""
+
+
+def main() -> None:
+    """Print what was measured, and the model."""
+    console = Console()
+    levels = []
+    with scratch_store():
+        costs = _costs(get_sync_database())
+    for calls_a_day, days in LEVELS:
+        with scratch_store():
+            levels.append(_traffic(get_sync_database(), calls_a_day, days))
+            console.log(levels[-1])
+    console.print(_records(costs))
+    console.print(_measured(levels))
+    console.print(_modelled(levels, [plan(costs, level) for level in levels]))
+
+
+def _costs(database: Database[Document]) -> Costs:
+    ensure_indexes(database)
+    recorded = Timestamp(datetime.combine(DAY, datetime.min.time(), UTC), 1)
+    ids = _fill(database, 300_000, 30, recorded, random_ids=True)
+    turns = _turns(itertools.islice(ids, SAMPLE_TURNS // TURNS), recorded)
+    while some := list(itertools.islice(turns, 10_000)):
+        database["turns"].insert_many(some, ordered=False)
+    database.client.admin.command("fsync")
+    before = {name: database.command("collStats", name) for name in ("calls", "turns")}
+    archive_due(database)
+    sizes = {
+        name: sum(part["bytes"] for part in database["archives"].find({"collection": name}))
+        for name in before
+    }
+    call, turn = (_stored(before[name], sizes[name]) for name in ("calls", "turns"))
+    return Costs(call, turn, median(asyncio.run(_record()) for _ in range(3)))
+
+
+def _stored(stats: Document, parquet: int) -> Stored:
+    count = stats["count"]
+    hot = sum(size for name, size in stats["indexSizes"].items() if name in HOT)
+    return Stored(
+        bson=stats["size"] / count,
+        disk=stats["storageSize"] / count,
+        indexes=stats["totalIndexSize"] / count,
+        hot=hot / count,
+        parquet=parquet / count,
+    )
+
+
+def _end(day: date) -> datetime:
+    return day_bounds(day)[1]
+
+
+def _fill(
+    database: Database[Document],
+    calls: int,
+    days: float,
+    recorded: Timestamp = SERVER_TIME,
+    *,
+    random_ids: bool = False,
+) -> Iterator[str]:
+    """Write calls of the days before the end of DAY; the ids that they got."""
+    ids = []
+    batches = documents(calls, _end(DAY), days, seed=time.monotonic_ns() % 2**32)
+    for batch in track(batches, f"Writing {calls:,} calls", total=-(-calls // 10_000), transient=True):
+        rows = [row | {"recorded_at": recorded} for row in batch]
+        if random_ids:
+            rows = [row | {"_id": uuid.uuid4().hex} for row in rows]
+        database["calls"].insert_many(rows, ordered=False)
+        ids += [row["_id"] for row in rows]
+    return iter(ids)
+
+
+def _turns(calls: Iterable[str], recorded: Timestamp) -> Iterator[Document]:
+    start, rng = _end(DAY) - timedelta(hours=6), random.Random(1)  # noqa: S311 (no secret)
+    for number, call_id in enumerate(calls):
+        for turn in range(1, TURNS + 1):
+            made = TurnMetrics(
+                call_id=call_id,
+                turn=turn,
+                start_time=start + timedelta(seconds=number % 20_000 + 12 * turn),
+                language="hinglish",
+                **{
+                    field: round(rng.lognormvariate(math.log(typical), 0.4), 1)
+                    for field, typical in TURN_MILLISECONDS.items()
+                },
+            )
+            yield Record.now(made).to_document() | {"recorded_at": recorded}
+
+
+async def _record() -> float:
+    service = MetricsService()
+    calls = _calls(RECORDED, uuid.uuid4().hex)
+
+    async def record(fields: dict[str, Any]) -> None:
+        await service.record_call_metrics(CallMetrics(**fields))
+
+    rate = RECORDED / await _seconds(record, calls, CALLERS)
+    await close_connections()
+    return rate
+
+
+def _traffic(database: Database[Document], calls_a_day: int, days: int) -> Traffic:
+    last_hour = calls_a_day * PEAK_HOUR
+    new = max(1, round(last_hour / 12))
+    before = days * calls_a_day or round(last_hour / 4) - new
+    _fill(database, before, days or 1 / 96)
+    ensure_indexes(database)  # afterwards: many times faster
+    started = time.perf_counter()
+    refresh_rollups(database)
+    rebuilt = before / (time.perf_counter() - started)
+    _wait_out_overlap()
+    _fill(database, new, 1 / 96)
+    seconds, megabytes = _refresh_elsewhere()
+    if not days:
+        _copy_window(database, _end(DAY))
+    _settle(database)
+    _copy_day(database)
+    sizes = [row["size"] for row in database[rollups.WINDOWS].aggregate([_SIZE])]
+    days_sizes = [row["size"] for row in database[rollups.DAYS].aggregate([_SIZE])]
+    return Traffic(
+        calls_a_day=calls_a_day,
+        window_bytes=fmean(sizes),
+        day_bytes=2 * fmean(days_sizes),
+        greatest_document=max(sizes + days_sizes),
+        rebuilt_per_second=rebuilt,
+        refresh_seconds=seconds,
+        refresh_megabytes=megabytes,
+        question_milliseconds=_question(database),
+    )
+
+
+def _wait_out_overlap() -> None:
+    """What was recorded a minute before the last refresh is read again; a scheduler has none of that."""
+    time.sleep(65)
+
+
+def _settle(database: Database[Document]) -> None:
+    """Refresh so late that questions are answered from roll-ups alone."""
+    time.sleep(LATE.total_seconds() + 1)
+    refresh_rollups(database)
+
+
+def _refresh() -> tuple[float, float]:
+    started = time.perf_counter()
+    refresh_rollups(get_sync_database())
+    seconds = time.perf_counter() - started
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _refresh_elsewhere() -> tuple[float, float]:
+    """Seconds and greatest memory in MB of a refresh, in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_refresh)
+
+
+def _copy_window(database: Database[Document], end: datetime) -> None:
+    """Fill the day with copies of its last quarter hour."""
+    window = database[rollups.WINDOWS].find_one({"_id": end - WINDOW}) or {}
+    rows = ({**window, "_id": end - number * WINDOW} for number in range(2, 97))
+    rollups.replace_older(database, rollups.WINDOWS, rows, rollups.server_time(database))
+
+
+def _copy_day(database: Database[Document]) -> None:
+    """Give the 89 days before the last one its roll-ups."""
+    last = list(database[rollups.DAYS].find({"date": str(DAY)}))
+    database[rollups.DAYS].delete_many({"date": {"$ne": str(DAY)}})
+    for number in range(1, 90):
+        day = DAY - timedelta(days=number)
+        head = {"date": str(day), "start": day_bounds(day)[0]}
+        rows = [{**row, **head, "_id": row["_id"].replace(str(DAY), str(day))} for row in last]
+        database[rollups.DAYS].insert_many(rows)
+
+
+def _question(database: Database[Document]) -> float:
+    """Milliseconds of a dashboard's figures over 90 days, the median of several."""
+    start, end = day_bounds(DAY - timedelta(days=89))[0], _end(DAY)
+    times = []
+    for _ in range(7):
+        started = time.perf_counter()
+        cube = load_cube(database, start, end, campaigns=False)
+        summarise(cube)
+        volume(cube, "status", "1D")
+        for field in ("asr_latency_ms", "tts_latency_ms"):
+            percentile_series(cube, field, "1D")
+        times.append((time.perf_counter() - started) * 1_000)
+    (row,) = database[rollups.DAYS].find(
+        {"_id": rollups.day_id(get_settings().timezone, DAY, campaigns=False)}
+    )
+    assert cube.total == 90 * row["calls"]
+    return median(times)
+
+
+def _table(title: str, levels: list[Traffic]) -> Table:
+    columns = (f"{level.calls_a_day:,} calls/day" for level in levels)
+    return Table("", *columns, title=title, title_justify="left")
+
+
+def _measured(levels: list[Traffic]) -> Table:
+    cores = multiprocessing.cpu_count()
+    title = f"Measured here: {cores} cores, {sys.platform}, Python {sys.version.split()[0]}"
+    table = Table(
+        "", *(f"{level.calls_a_day:,} calls/day" for level in levels), title=title, title_justify="left"
+    )
+    for label, values in (
+        ("document of a quarter hour, kB", [f"{level.window_bytes / 1e3:,.1f}" for level in levels]),
+        ("documents of a day, kB", [f"{level.day_bytes / 1e3:,.1f}" for level in levels]),
+        ("greatest document, kB", [f"{level.greatest_document / 1e3:,.1f}" for level in levels]),
+        ("calls/s of a rebuild", [f"{level.rebuilt_per_second:,.0f}" for level in levels]),
+        ("refresh at the peak, s", [f"{level.refresh_seconds:,.2f}" for level in levels]),
+        ("memory of that refresh, MB", [f"{level.refresh_megabytes:,.0f}" for level in levels]),
+        ("90-day question, ms", [f"{level.question_milliseconds:,.0f}" for level in levels]),
+    ):
+        table.add_row(label, *values)
+    return table
+
+
+def _records(costs: Costs) -> Table:
+    title = f"Bytes a record; {costs.records_per_second:,.0f} durable records/s of one process and one server"
+    head = ("BSON", "on disk", "indexes", "of them hot", "archived")
+    table = Table("", *head, title=title, title_justify="left")
+    for name, row in (("a call", costs.call), ("a turn", costs.turn)):
+        sizes = (row.bson, row.disk, row.indexes, row.hot, row.parquet)
+        table.add_row(name, *(f"{size:,.0f}" for size in sizes))
+    return table
+
+
+def _modelled(levels: list[Traffic], plans: list[Plan]) -> Table:
+    title = (
+        f"Model: {TURNS} turns a call, raw records kept 90 days, {PEAK_HOUR:.0%} of a day in its busiest hour"
+    )
+    table = Table(
+        "", *(f"{level.calls_a_day:,} calls/day" for level in levels), title=title, title_justify="left"
+    )
+    for label, values in (
+        ("database, one copy", [_bytes(row.database_bytes) for row in plans]),
+        ("roll-ups, a year", [_bytes(row.rollup_bytes_a_year) for row in plans]),
+        ("archive, a year", [_bytes(row.archive_bytes_a_year) for row in plans]),
+        ("memory that has to be hot", [_bytes(row.hot_bytes) for row in plans]),
+        ("records/s at the peak", [f"{row.records_per_second:,.1f}" for row in plans]),
+        ("of one server's write rate", [f"{row.write_share:.1%}" for row in plans]),
+        ("refresh, of its 5 minutes", [f"{row.refresh_share:.1%}" for row in plans]),
+        ("rebuild of 90 days", [_time(row.rebuild_seconds) for row in plans]),
+        ("shards (what decides)", [f"{row.shards:,} ({row.limit})" for row in plans]),
+        ("database servers, replicated", [f"{row.machines:,}" for row in plans]),
+    ):
+        table.add_row(label, *values)
+    return table
+
+
+def _bytes(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:,.0f} s" if seconds < 600 else f"{seconds / 3600:,.1f} h"
+
+
+if __name__ == "__main__":
+    main()
