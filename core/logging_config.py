@@ -14,7 +14,7 @@ from typing import Any
 
 from core.logs.context import call_context, clear_call_context, set_call_context
 from core.logs.handler import WriterHandler
-from core.logs.record import NAMESPACE, ComponentLogger
+from core.logs.logger import NAMESPACE, ComponentLogger
 from core.logs.sinks import sink_for
 from core.logs.writer import LogWriter
 from core.settings import Settings, SettingsError, load_settings
@@ -31,6 +31,7 @@ __all__ = [
 
 _writer = LogWriter(sink_for(None))
 _handler = WriterHandler(_writer)
+ComponentLogger.writer, ComponentLogger.handler = _writer, _handler
 _setup = threading.RLock()
 _configured = False
 atexit.register(_writer.close)

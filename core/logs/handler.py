@@ -2,7 +2,7 @@
 
 import logging
 
-from core.logs.record import capture
+from core.logs.event import event_of
 from core.logs.writer import LogWriter
 
 _UNREADABLE = "dropped {} log lines: their records could not be read"
@@ -19,7 +19,7 @@ class WriterHandler(logging.Handler):
         """Queue the record; without the stdlib's lock, which the queue does not need."""
         try:
             if self.filter(record):
-                self._writer.put(capture(record))
+                self._writer.put(record.levelno, event_of(record))
         except Exception:  # noqa: BLE001 - logging must not break its caller
             self._writer.lose(1, _UNREADABLE)
         return True

@@ -5,11 +5,12 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
-from core.logs.record import Event, render
+from core.logs.event import Event, Origin
+from core.logs.render import document_of, encode
 from core.logs.sinks import Sink
 
 CAPACITY = 20_000
@@ -22,6 +23,7 @@ LINES_PER_WRITE = 512
 _LINES_PER_TURN = 64
 _TURNS_UNTIL_ASLEEP = 100
 _HURRY_AT = 4_096
+_WARNING, _ERROR = logging.WARNING, logging.ERROR
 _FULL = "dropped {} log lines: the queue was full"
 _UNRENDERED = "dropped {} log lines: they could not be rendered"
 
@@ -29,7 +31,7 @@ _UNRENDERED = "dropped {} log lines: they could not be rendered"
 class LogWriter:
     """Takes events without blocking or raising and writes their lines in order.
 
-    A SimpleQueue may be entered again by a signal handler that logs; a Lock or an Event may not.
+    A deque and a SimpleQueue may be entered again by a signal handler that logs; a Lock or an Event may not.
     """
 
     def __init__(self, sink: Sink, capacity: int = CAPACITY, reserve: int = RESERVE) -> None:
@@ -42,8 +44,9 @@ class LogWriter:
 
     def _reset(self) -> None:
         """Begin empty; what a forked child inherited is its parent's to write."""
-        self._queue: SimpleQueue[Event | threading.Event] = SimpleQueue()
+        self._queue: deque[Event | threading.Event] = deque()
         self._hurry: SimpleQueue[None] = SimpleQueue()
+        self._calm = False  # whether the thread is there and looks at the queue by itself
         self._thread: threading.Thread | None = None
         self._draining = threading.RLock()
         self._counting = threading.RLock()  # apart, so that no caller ever waits for a write
@@ -54,17 +57,22 @@ class LogWriter:
         """Where lines go."""
         return self._sink
 
-    def put(self, event: Event) -> None:
+    def put(self, level: int, event: Event) -> None:
         """Queue an event; when the queue is full it is dropped and counted."""
-        waiting = self._queue.qsize()
-        room = self._capacity if event.level >= logging.WARNING else self._room_below_warning
-        if waiting >= room:
+        queue = self._queue
+        waiting = len(queue)
+        if waiting >= self._room_below_warning and (level < _WARNING or waiting >= self._capacity):
             self.lose(1, _FULL)
             return
-        self._queue.put(event)
+        queue.append(event)
+        if level >= _ERROR or waiting >= _HURRY_AT or not self._calm:
+            self._stir()
+
+    def _stir(self) -> None:
+        """Have the thread look at the queue now; start it where there is none."""
         if self._thread is None:
             self._start()
-        if event.level >= logging.ERROR or (waiting >= _HURRY_AT and self._hurry.empty()):
+        if self._hurry.empty():
             self._hurry.put(None)
         if self._inline:
             self._drain()
@@ -76,13 +84,11 @@ class LogWriter:
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything logged so far is written; False when ``timeout`` seconds pass first."""
-        if self._inline or (self._thread is None and self._queue.empty() and not self._lost):
+        if self._inline or (self._thread is None and not self._queue and not self._lost):
             return True
         reached = threading.Event()
-        self._queue.put(reached)
-        if self._thread is None:
-            self._start()
-        self._hurry.put(None)
+        self._queue.append(reached)
+        self._stir()
         return reached.wait(timeout)
 
     def use(self, sink: Sink) -> None:
@@ -94,7 +100,7 @@ class LogWriter:
     def close(self) -> None:
         """Write what waits; lines logged even later are written by their callers."""
         if self.flush():
-            self._inline = True
+            self._calm, self._inline = False, True
             self._drain()
 
     def _start(self) -> None:
@@ -118,39 +124,41 @@ class LogWriter:
         while True:
             # Looking up every 20 ms spares callers the wake-up of a sleeping thread, which costs more
             # than the rest of a log call; only a process that has long been silent pays it once.
-            first = self._queue.get() if idle_turns > _TURNS_UNTIL_ASLEEP else None
+            self._calm = idle_turns <= _TURNS_UNTIL_ASLEEP and not self._inline
+            asleep = not self._calm and not self._queue and not self._lost
             with suppress(Empty):
-                self._hurry.get(timeout=GATHER_SECONDS)
+                self._hurry.get(timeout=None if asleep else GATHER_SECONDS)
             with suppress(Empty):
                 while True:
                     self._hurry.get_nowait()
-            idle_turns = 0 if self._drain(first) else idle_turns + 1
+            idle_turns = 0 if self._drain() else idle_turns + 1
 
-    def _drain(self, first: Event | threading.Event | None = None) -> bool:
+    def _drain(self) -> bool:
         """Write all that waits, LINES_PER_WRITE at a time, then what was lost; False if nothing waits."""
-        if first is None and self._queue.empty():
+        queue = self._queue
+        if not queue and not (self._lost and not self._sink.failing):
             return False
         with self._draining:
-            batch = [] if first is None else [first]
-            while batch or not self._queue.empty():
-                with suppress(Empty):
+            while True:
+                batch: list[Event | threading.Event] = []
+                with suppress(IndexError):
                     while len(batch) < LINES_PER_WRITE:
-                        batch.append(self._queue.get_nowait())
+                        batch.append(queue.popleft())
                 self._write([item for item in batch if isinstance(item, tuple)])
                 for item in batch:
                     if isinstance(item, threading.Event):
                         item.set()
-                batch = []
-        return True
+                if not queue:
+                    return True
 
     def _write(self, events: list[Event]) -> None:
         lines = []
         for count, event in enumerate(events, start=1):
             try:
-                lines.append(render(event))
+                lines.append(encode(document_of(event)))
             except Exception:  # noqa: BLE001 - one bad line must not end the thread
                 self.lose(1, _UNRENDERED)
-            if count % _LINES_PER_TURN == 0 and self._queue.qsize() < _HURRY_AT:
+            if count % _LINES_PER_TURN == 0 and len(self._queue) < _HURRY_AT:
                 time.sleep(0)  # callers first, until the backlog grows
         arrived = self._send(lines) if lines else not self._sink.failing
         if self._lost and arrived:
@@ -168,20 +176,14 @@ class LogWriter:
     def _report(self) -> None:
         with self._counting:
             lost, self._lost = self._lost, Counter()
-        self._send([render(_loss(count, report)) for report, count in lost.items()])
+        self._send([encode(document_of(_loss(count, report))) for report, count in lost.items()])
 
 
 def _loss(lines: int, report: str) -> Event:
-    code = _loss.__code__
-    return Event(
-        created=time.time(),
-        level=logging.WARNING,
-        level_name="WARNING",
-        component="logging",
-        message=report.replace("{}", str(lines), 1),
-        context={},
-        extras={"lines": lines},
-        path=code.co_filename,
-        line=code.co_firstlineno,
-        function=code.co_name,
+    text = report.replace("{}", str(lines), 1)
+    here = _loss.__code__
+    origin = Origin(here.co_filename, here.co_name)
+    return (
+        *(time.time(), _WARNING, "voice_agent.logging", text, (), {}, {"lines": lines}),
+        *(origin, here.co_firstlineno, None, None),
     )

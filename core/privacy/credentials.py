@@ -1,61 +1,85 @@
 """Keys, tokens and passwords in running text, by their shape or by the name before them."""
 
 import re
-from collections.abc import Callable
 
 from core.privacy.keys import Kind, kind_of
-
-Replacement = str | Callable[[re.Match[str]], str]
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*-----|\Z)", re.DOTALL)
 _CLOUD_KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,}|gh[pousr]_\w{30,}"
-    r"|github_pat_\w{30,}|xox[a-z]-[\w-]{10,}|(?:sk|rk|pk|rzp)_(?:live|test)_\w{8,}|sk-[\w-]{20,}"
-    r"|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,})"
+    r"|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[a-z]-[\w-]{10,}|(?:sk|rk|pk|rzp)_(?:live|test)_\w{8,}"
+    r"|sk-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|npm_\w{30,}|AC[0-9a-f]{32}(?![0-9a-f]))"
 )
 _CLOUD_KEY_MARKS = (
-    *("AKIA", "ASIA", "AIza", "ya29.", "gh", "xox", "_live_", "_test_", "sk-", "SG.", "hvs."),
+    *("AKIA", "ASIA", "AIza", "ya29.", "gh", "glpat-", "xox", "_live_", "_test_", "sk-", "SG.", "hvs."),
+    *("npm_", "AC"),
 )
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(bearer\s+)(?!\[)[\w.~+/=-]{6,}", re.IGNORECASE)
-_SLACK_HOOK = re.compile(r"(https://hooks\.slack(?:-gov)?\.com/)[^\s\"'<>]+")
+_SLACK_HOOK = re.compile(r"(https://hooks\.slack(?:-gov)?\.com/)(?!\[)[^\s\"'<>]+")
 _IN_URL = re.compile(r"://[^\s/\"'<>?#]+@")
 _NAME = (
     r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|signature|dsn|otp|[mtu]?pin|cv[vc]2?"
-    r"|credential|cookie|bearer"
+    r"|credential|cookie|bearer|sid"
 )
 _NAME_MARKS = (
     *("pass", "pwd", "secret", "token", "key", "auth", "jwt", "csrf", "signature", "dsn", "otp", "pin"),
-    *("cvv", "cvc", "credential", "cookie", "bearer"),
+    *("cvv", "cvc", "credential", "cookie", "bearer", "sid", "ओटीपी", "पिन", "पासवर्ड"),
 )
-_CODE = re.compile(
-    r"\b((?:otp|cvv2?|cvc|[mtu]?pin|passcode|password)\s+(?:(?:is|was|number)\s+)?)\d{3,8}\b", re.IGNORECASE
+_CODE = (
+    r"(?:otp|o\.t\.p\.?|one[ -]time[ -]pass(?:word|code)|cvv2?|cvc|[mtu]?pin(?!\s*code)|passcode"
+    r"|password|ओटीपी|पिन|पासवर्ड)"
+)
+_FILLER = r"(?:(?:is|was|are|number|no|code|hai|h|ka|ki|for|your|है|था|:|=|-|#)\.?\s*){0,3}"
+_CODE_AFTER = re.compile(
+    rf"(?<![\w-])({_CODE}s?\s*{_FILLER})(?!\[)\d(?:[ -]?\d){{2,7}}(?!\d|[.:/]\d)", re.IGNORECASE
+)
+_IS = r"(?:is|was|as|hai|h|है|था|-|:|\()"
+_OF_WHOM = r"(?:(?:the|an?|your|ur|my|aapka|aapki|apka|apki|mera|meri|आपका|मेरा)\s+)"
+_CODE_BEFORE = re.compile(
+    rf"(?<![\w.:/-])\d(?:[ -]?\d){{3,7}}(?=\s*(?:{_IS}\s*{_OF_WHOM}?(?:\w{{2,14}}\s+){{0,2}}|{_OF_WHOM}?)"
+    rf"{_CODE}(?!\w))",
+    re.IGNORECASE,
 )
 _NAMED = re.compile(
-    rf"(?<![\w-])(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})(?P<is>[\"']?\s*(?:=>|[:=])\s*)"
-    r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
+    rf"(?<![\w-])(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})(?P<is>\\?[\"']?\s*(?:=>|[:=])\s*)"
+    r"(?P<value>\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|'(?:[^'\\]|\\.)*'"
     r"|(?:(?:bearer|basic|digest|token)\s+)?(?!\[)[^\s\"',;&)}\]]+)",
     re.IGNORECASE,
 )
+_ANY_DIGIT = re.compile(r"\d")
+_NO_SECRET = frozenset({"true", "false", "none", "null", "required", "missing", "invalid", "expired"})
 
 
-def mask_credentials(text: str) -> str:
-    """The text with everything that would let its reader in masked."""
-    if "PRIVATE KEY" in text:
+def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
+    """The text with everything that would let its reader in masked, but for the kinds that are off.
+
+    ``may_name`` tells that the text has a digit, a colon or an equals sign: without, it names no secret.
+    """
+    if "PRIVATE KEY" in text and "private_key" not in off:
         text = _PRIVATE_KEY.sub("[private key]", text)
-    if _contains(text.casefold(), _NAME_MARKS):
-        text = _NAMED.sub(_masked_value, text) if "=" in text or ":" in text else text
-        text = _CODE.sub(r"\1[masked]", text)
-    if "://" in text:
+    if may_name and "secret" not in off and _contains(text.casefold(), _NAME_MARKS):
+        text = _mask_named(text)
+    if may_name and "://" in text and "url" not in off:
         text = _SLACK_HOOK.sub(r"\1[webhook]", text)
         if "@" in text:
             text = _IN_URL.sub("://[credentials]@", text)
-    if "eyJ" in text:
+    if "eyJ" in text and "jwt" not in off:
         text = _JWT.sub("[jwt]", text)
-    if _contains(text, _CLOUD_KEY_MARKS):
+    if "key" not in off and _contains(text, _CLOUD_KEY_MARKS):
         text = _CLOUD_KEY.sub("[key]", text)
-    if "earer" in text or "EARER" in text:
+    if ("earer" in text or "EARER" in text) and "token" not in off:
         text = _BEARER.sub(r"\1[token]", text)
+    return text
+
+
+def _mask_named(text: str) -> str:
+    """What is named as a secret: ``token=…``, ``OTP is 123456``, ``123456 is your OTP``."""
+    if "=" in text or ":" in text:
+        text = _NAMED.sub(_masked_value, text)
+    if _ANY_DIGIT.search(text):
+        text = _CODE_AFTER.sub(r"\1[masked]", text)
+        text = _CODE_BEFORE.sub("[masked]", text)
     return text
 
 
@@ -71,7 +95,7 @@ def _masked_value(match: re.Match[str]) -> str:
     kind, value = kind_of(match["key"]), match["value"]
     if kind is Kind.TOKENS and value.isdecimal():
         return match.group()
-    if kind not in {Kind.SECRET, Kind.TOKENS} or value.casefold() in {"true", "false", "none", "null"}:
+    if kind not in {Kind.SECRET, Kind.TOKENS} or value.casefold() in _NO_SECRET:
         return match.group()
-    quote = value[0] if value[0] in "\"'" else ""
+    quote = value[: 1 + value.startswith("\\")] if value[0] in "\"'\\" else ""
     return f"{match['key']}{match['is']}{quote}[masked]{quote}"

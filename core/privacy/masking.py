@@ -4,35 +4,41 @@ A masked value keeps its kind and, where that is safe, its last digits: ``[phone
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from core.privacy.credentials import mask_credentials
+from core.privacy.identities import mask_accounts, mask_addresses, mask_papers
 from core.privacy.keys import Kind, kind_of
+from core.privacy.kinds import Active, chosen
 from core.privacy.numbers import mask_number, mask_numbers, mask_of
 
 _MASKED = "[masked]"
 _SMALLEST_PERSONAL_NUMBER = 1_000_000
+_SMALLEST_PHONE = 6_000_000_000
 _SHORT = 64
+_DULL = bytes(byte for byte in range(128) if not (chr(byte).isdigit() or chr(byte) in "@%:="))
+_FEWEST_DIGITS = 4  # of a PAN
+_FEWEST_IN_ACCOUNT = 8
 
-_EMAIL = re.compile(r"[\w.%+'-]{1,64}(?:@|%40)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
-_UPI_HANDLES = (
-    r"ok(?:sbi|axis|hdfcbank|icici)|ybl|ibl|axl|paytm|pty(?:es|axis|sbi|hdfc)|pt(?:yes|axis|sbi|hdfc)|upi|apl|yapl"
-    r"|rapl|freecharge|ikwik|jupiteraxis|airtel|postbank|sbi|hdfcbank|icici|axisbank|axisb|kotak|kmbl|barodampay"
-    r"|pnb|cnrb|unionbank|uboi|indus|idfcbank|idfcfirst|federal|fbl|rbl|yesbank|yesbankltd|aubank|dbs|citi|hsbc"
-    r"|slice|waaxis|wa(?:icici|hdfcbank|sbi)|superyes|naviaxis|kphdfc|tapicici|timecosmos|fam|idbi|mahb|boi|iob"
-)
-_UPI = re.compile(rf"(?<![\w.])[\w.-]{{2,64}}@(?:{_UPI_HANDLES})(?![\w.-]*\w)", re.IGNORECASE)
-_PAN = re.compile(
-    r"(?<![A-Za-z0-9])(?:[A-Za-z]{3}[ABCFGHLJPTabcfghljpt][A-Za-z]\d{4}[A-Za-z]"
-    r"|[A-Z]{3}[ABCFGHLJPT][A-Z][ -]?\d{4}[ -]?[A-Z])(?![A-Za-z0-9])"
-)
-_ACCOUNT = re.compile(
-    r"(?<![A-Za-z])((?:a/?c|acc(?:oun)?t)\b\.?\s*(?:no|number|num|#)?\.?\s*[:=#-]?\s*)(\d[\d -]{6,20}\d)",
-    re.IGNORECASE,
-)
-_DIGIT = re.compile(r"\d{4}|\d\D{1,3}\d\D{1,3}\d")
+_active = Active()
+
+
+def configure_masking(
+    *, off: Iterable[str] = (), own: Mapping[str, str | re.Pattern[str]] | None = None
+) -> None:
+    """Choose what is masked in this process: the kinds in ``off`` are not, ``own`` patterns are.
+
+    What matches an own pattern becomes ``[name]``.
+
+    Raises:
+        UserError: a kind is not known (core.privacy.kinds.KINDS), or a pattern is no regular expression.
+    """
+    global _active  # noqa: PLW0603 - one for the process, as logging itself
+    _active = chosen(off, own)
+    _mask_short_text.cache_clear()
+    field.cache_clear()
 
 
 def mask_text(text: str) -> str:
@@ -48,10 +54,26 @@ def mask_value(value: Any) -> Any:  # noqa: ANN401 - any logged value
 
     Fields are judged by their name first, then by their value; ``call_id`` and ``lead_id`` stay.
     """
+    return mask_field(value, Kind.OPEN)
+
+
+def mask_field(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any logged value
+    """The same for the value of a field of that kind."""
     try:
-        return _mask(value, Kind.OPEN, frozenset())
+        return _mask(value, kind, frozenset())
     except Exception:  # noqa: BLE001 - better no value than one that was not looked through
         return "[value that could not be masked]"
+
+
+@lru_cache(maxsize=4096)
+def field(key: str) -> tuple[str, Kind]:
+    """A field's name, masked itself, and how its value is treated."""
+    kind = kind_of(key)
+    return mask_text(key), Kind.OPEN if kind.value in _active.off or _is_off(kind) else kind
+
+
+def _is_off(kind: Kind) -> bool:
+    return kind in {Kind.SECRET, Kind.TOKENS} and "secret" in _active.off
 
 
 @lru_cache(maxsize=4096)
@@ -61,20 +83,22 @@ def _mask_short_text(text: str) -> str:
 
 
 def _mask_text(text: str) -> str:
-    text = mask_credentials(text)
-    if "@" in text or "%40" in text:
-        text = _EMAIL.sub("[email]", text)
-        if "@" in text:
-            text = _UPI.sub("[upi]", text)
-    if _DIGIT.search(text):
-        text = _PAN.sub("[pan]", text)
-        text = mask_numbers(text)
-        text = _ACCOUNT.sub(lambda match: match[1] + _account(match[2]), text)
+    off, own = _active
+    for name, pattern in own:
+        text = pattern.sub(f"[{name}]", text)
+    # What is left of most texts is next to nothing, and says at once how little there is to look for.
+    telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else None
+    text = mask_credentials(text, off, may_name=telling != b"")
+    if telling == b"":
+        return text
+    if telling is None or b"@" in telling or b"%" in telling:
+        text = mask_addresses(text, off)
+    if telling is None or len(telling) >= _FEWEST_DIGITS:
+        text = mask_papers(text, off)
+    if telling is None or len(telling) >= _FEWEST_IN_ACCOUNT:
+        text = mask_numbers(text, off)
+        text = text if "account" in off else mask_accounts(text)
     return text
-
-
-def _account(digits: str) -> str:
-    return mask_of("account", digits) if "…" not in digits else digits
 
 
 def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 - any logged value
@@ -96,11 +120,19 @@ def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # n
         return "[circular]"
     around |= {id(value)}
     if isinstance(value, Mapping):
-        return {_mask_key(key): _mask(item, _kind_of(key), around) for key, item in value.items()}
+        return dict(_mask_item(key, item, around) for key, item in value.items())
     items = list(value)
-    if len(items) == 2 and isinstance(items[0], str) and kind_of(items[0]) is Kind.SECRET:  # noqa: PLR2004
+    if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is Kind.SECRET:  # noqa: PLR2004
         return [items[0], _MASKED]  # a pair of name and value, as HTTP headers come
     return [_mask(item, kind, around) for item in items]
+
+
+def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:  # noqa: ANN401 - any item
+    if isinstance(key, str):
+        shown, kind = field(key)
+        return shown, _mask(value, kind, around)
+    shown = _mask(key, Kind.OPEN, frozenset()) if isinstance(key, int) else key
+    return shown, _mask(value, Kind.OPEN, around)
 
 
 def _mask_named_string(value: str, kind: Kind) -> str:
@@ -116,19 +148,11 @@ def _mask_named_string(value: str, kind: Kind) -> str:
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 - a number or its mask
     if kind in {Kind.IDENTIFIER, Kind.TOKENS}:
         return value
+    if kind is Kind.OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
+        return value
     # A column of phones with gaps comes out of pandas as whole floats.
     whole = int(value) if isinstance(value, int) or value.is_integer() else None
     if kind is Kind.OPEN:
-        return value if whole is None else mask_number(whole) or value
+        return value if whole is None else mask_number(abs(whole), _active.off) or value
     shown = str(value if whole is None else whole)
     return mask_of(kind.value, shown) if abs(value) >= _SMALLEST_PERSONAL_NUMBER else value
-
-
-def _kind_of(key: object) -> Kind:
-    return kind_of(key) if isinstance(key, str) else Kind.OPEN
-
-
-def _mask_key(key: Any) -> Any:  # noqa: ANN401 - keys of any type
-    if isinstance(key, str):
-        return mask_text(key)
-    return _mask(key, Kind.OPEN, frozenset()) if isinstance(key, int) else key

@@ -14,8 +14,11 @@ _AADHAAR_DIGITS = 12
 _OLDEST_CARD, _COMMON_CARD = 13, 16
 _MOST_GROUPS = 13
 
-_SEPARATOR = r"[ \t\u00a0\u2009\u202f.()\-\u2010-\u2015]"
+_SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060]"
+_SEPARATORS = b" \t./()[]-"
 _RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
+_ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-]{{0,3}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
+_MAY_BE_ONE = re.compile(rf"[06-9]\d{{{_FEWEST_DIGITS - 1}}}|\d{{{_AADHAAR_DIGITS}}}")
 _PLUS = re.compile(r"\+[ (]?$")
 _WORD = re.compile(r"[A-Za-z_]$")
 _ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\[nrt])$")
@@ -50,21 +53,23 @@ class _Group(NamedTuple):
     digits: str
 
 
-def mask_numbers(text: str) -> str:
+def mask_numbers(text: str, off: frozenset[str] = frozenset()) -> str:
     """The text with phones, cards and Aadhaar numbers masked but for their last four digits."""
     parts: list[str] = []
     done = 0
     for begin, end, kind in _numbers(text):
+        if kind in off:
+            continue
         parts += [text[done:begin], mask_of(kind, text[begin:end])]
         done = end
     return "".join([*parts, text[done:]]) if parts else text
 
 
-def mask_number(number: int) -> str | None:
+def mask_number(number: int, off: frozenset[str] = frozenset()) -> str | None:
     """The mask of a bare number that is a phone, card or Aadhaar number; None for any other."""
     digits = str(number) if 0 < number < 10**_MOST_DIGITS else ""
     kind = _kind([digits], digits) if len(digits) >= _FEWEST_DIGITS else None
-    return mask_of(kind, digits) if kind else None
+    return mask_of(kind, digits) if kind and kind not in off else None
 
 
 def mask_of(kind: str, text: str) -> str:
@@ -93,7 +98,9 @@ def _ascii_digits(text: str) -> str:
 
 def _numbers(text: str) -> Iterator[tuple[int, int, str]]:
     """Begin, end and kind of each number to mask."""
-    for run in _RUN.finditer(text):
+    for run in (_ASCII_RUN if text.isascii() else _RUN).finditer(text):
+        if not _is_candidate(text, run):
+            continue
         groups = _whole_groups(text, run)
         first = 0
         while first < len(groups):
@@ -105,6 +112,13 @@ def _numbers(text: str) -> Iterator[tuple[int, int, str]]:
                 continue
             yield begin if plus is None else plus, end, kind
             first = last + 1
+
+
+def _is_candidate(text: str, run: re.Match[str]) -> bool:
+    """Whether a run can hold a number at all; most, as dates, cannot, and are spared a closer look."""
+    if text[run.start() - 1 : run.start()] in {"+", "("} or not run[0].isascii():
+        return True
+    return _MAY_BE_ONE.search(run[0].encode().translate(None, _SEPARATORS).decode()) is not None
 
 
 def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:

@@ -13,7 +13,9 @@ import pytest
 from core import logging_config
 from core.logging_config import call_context, get_logger, log_api_request, set_call_context
 from core.logs import context
-from core.logs.record import ComponentLogger, capture, render
+from core.logs.event import event_of
+from core.logs.logger import ComponentLogger
+from core.logs.render import document_of, encode
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +32,7 @@ def line_of(*args: Any, level: int = logging.INFO, **more: Any) -> dict[str, Any
 
     class Catch(logging.Handler):
         def handle(self, record: logging.LogRecord) -> bool:
-            lines.append(render(capture(record)))
+            lines.append(encode(document_of(event_of(record))))
             return True
 
     logger = ComponentLogger("voice_agent.api")
@@ -59,7 +61,7 @@ def test_the_line_is_exactly_the_documented_one() -> None:
     )
     record.created = 1729765845.123
     set_call_context(call_id="call_123", lead_id="lead_456")
-    assert render(capture(record)) == (
+    assert encode(document_of(event_of(record))) == (
         b'{"timestamp":"2024-10-24T10:30:45.123Z","level":"INFO","component":"api","message":"Call done",'
         b'"call_id":"call_123","lead_id":"lead_456","duration":180,"status":"completed",'
         b'"source":{"file":"core/calls.py","line":145,"function":"complete_call"}}\n'
@@ -160,9 +162,9 @@ def test_what_changes_after_the_call_is_not_logged() -> None:
     items = [1]
     logger = ComponentLogger("voice_agent.api")
     record = logger.makeRecord("n", 20, "f", 1, "%s", (items,), None, None, {"items": items})
-    event = capture(record)
+    event = event_of(record)
     items.append(2)
-    line = json.loads(render(event))
+    line = json.loads(encode(document_of(event)))
     assert (line["message"], line["items"]) == ("[1]", [1])
 
 
@@ -171,7 +173,7 @@ def test_a_request_names_its_caller_and_grades_its_status(caplog: pytest.LogCapt
     for status in (201, 404, 503):
         log_api_request(logger, "POST", "/api/v1/calls", status, 145.3, user_id="u", level="gold")
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "ERROR"]
-    line = json.loads(render(capture(caplog.records[0])))
+    line = json.loads(encode(document_of(event_of(caplog.records[0]))))
     assert line["message"] == "POST /api/v1/calls 201"
     assert line["source"]["function"] == "test_a_request_names_its_caller_and_grades_its_status"
     assert (line["method"], line["path"], line["status_code"]) == ("POST", "/api/v1/calls", 201)

@@ -17,7 +17,8 @@ import pytest
 
 from core.logging_config import call_context
 from core.logs.context import set_call_context
-from core.logs.record import ComponentLogger, Event, capture
+from core.logs.event import Event, event_of
+from core.logs.logger import ComponentLogger
 from core.logs.sinks import LogFile, Sink
 from core.logs.writer import LogWriter
 
@@ -55,9 +56,13 @@ def lines_in(file: Path) -> list[dict[str, Any]]:
 
 
 def event(text: str = "hello", level: int = 20) -> Event:
-    return capture(
+    return event_of(
         ComponentLogger("voice_agent.api").makeRecord("voice_agent.api", level, __file__, 1, text, (), None)
     )
+
+
+def put(writer: LogWriter, event: Event) -> None:
+    writer.put(event[1], event)
 
 
 class Held(Sink):
@@ -205,13 +210,13 @@ def test_a_full_queue_drops_counts_and_keeps_room_for_warnings(held: Held) -> No
     """The caller never waits for a stuck target; a line of its own says how much is missing."""
     writer = LogWriter(held, capacity=100, reserve=20)
     held.hold = True
-    writer.put(event("first", 40))
-    wait_until(writer._queue.empty)
+    put(writer, event("first", 40))
+    wait_until(lambda: not writer._queue)
     began = time.perf_counter()
     for _ in range(100):
-        writer.put(event("info"))
+        put(writer, event("info"))
     for _ in range(30):
-        writer.put(event("warning", 30))
+        put(writer, event("warning", 30))
     assert time.perf_counter() - began < 0.5
     held.hold = False
     assert writer.flush()
@@ -223,7 +228,7 @@ def test_a_full_queue_drops_counts_and_keeps_room_for_warnings(held: Held) -> No
 def test_lines_are_gathered_and_errors_are_not_kept_waiting(held: Held) -> None:
     writer = LogWriter(held)
     for number in range(2000):
-        writer.put(event(str(number)))
+        put(writer, event(str(number)))
     assert writer.flush()
     assert max(held.writes) <= 512
     assert len(held.writes) < 50
@@ -234,14 +239,14 @@ def test_a_line_after_a_long_silence_is_written(held: Held, monkeypatch: pytest.
     monkeypatch.setattr("core.logs.writer._TURNS_UNTIL_ASLEEP", 0)
     writer = LogWriter(held)
     for number in range(3):
-        writer.put(event(str(number)))
+        put(writer, event(str(number)))
         wait_until(lambda: len(held.lines) == number + 1)  # noqa: B023 - called at once
 
 
 def test_an_event_that_cannot_be_rendered_is_counted(held: Held) -> None:
     writer = LogWriter(held)
-    writer.put(event()._replace(created=float("inf")))
-    writer.put(event())
+    put(writer, (float("inf"), *event()[1:]))
+    put(writer, event())
     assert writer.flush()
     assert [line["message"] for line in held.lines] == [
         "hello",
@@ -258,7 +263,7 @@ def test_a_thousand_concurrent_calls_never_mix(held: Held) -> None:
             await asyncio.sleep(0)
             with call_context(turn=turn):
                 await asyncio.sleep(0)
-                writer.put(event(f"call_{number} {turn}"))
+                put(writer, event(f"call_{number} {turn}"))
 
     async def everyone() -> None:
         await asyncio.gather(*(call(number) for number in range(1000)))

@@ -1,0 +1,128 @@
+"""From an event to its line: a masked document, then JSON in UTF-8."""
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import CodeType
+from typing import Any
+
+import orjson
+
+from core.logs.event import TAKEN, Event, Failure, Origin, formatted
+from core.logs.plain import cut, plain, safe_repr
+from core.privacy.keys import Kind
+from core.privacy.masking import field, mask_field, mask_text
+
+_PREFIX = "voice_agent."
+_TAKEN = TAKEN | {"timestamp", "level", "component", "message", "source", "exception", "stack"}
+_PERSONAL = 1_000_000  # no smaller number tells of a person
+_MOST_ORIGINS = 4_096
+_origins: dict[tuple[int, int], tuple[object, dict[str, Any]]] = {}
+
+
+def document_of(event: Event) -> dict[str, Any]:
+    """What the line of an event says, masked, as JSON data in the line's order."""
+    created, level, name, message, args, context, extras, code, at, failure, stack = event
+    if args:
+        message = formatted(message, args)
+    document: dict[str, Any] = {
+        "timestamp": _timestamp(created),
+        "level": logging.getLevelName(level),
+        "component": name.removeprefix(_PREFIX),
+        "message": mask_text(cut(message)),
+    }
+    if context:
+        _add(document, context)
+    if extras:
+        _add(document, extras)
+    document["source"] = _source(code, at)
+    if failure:
+        document["exception"] = _describe(failure)
+    if stack:
+        document["stack"] = mask_text(cut(stack))
+    return document
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """A document as one line of JSON with its line end; never fails for what a caller logged."""
+    try:
+        return orjson.dumps(document, default=safe_repr, option=orjson.OPT_APPEND_NEWLINE)
+    except (TypeError, ValueError):
+        return orjson.dumps(_repaired(document), default=safe_repr, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
+    """Add fields, masked; one whose name is taken comes under ``extra_…``, unless it says the same."""
+    for key, value in fields.items():
+        name, kind = field(key) if type(key) is str else field(safe_repr(key))
+        if type(value) is int:
+            shown = value if kind is Kind.OPEN and -_PERSONAL < value < _PERSONAL else mask_field(value, kind)
+        else:
+            shown = mask_field(value if type(value) is str else plain(value), kind)
+        if name in document or name in _TAKEN:
+            if name in document and document[name] == shown and name not in _TAKEN:
+                continue
+            while name in document or name in _TAKEN:
+                name = f"extra_{name}"
+        document[name] = shown
+
+
+def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
+    """Where a line was logged; looking up the line of an instruction takes too long for every call."""
+    key = (id(code), at)
+    known = _origins.get(key)
+    if known is not None and known[0] is code:
+        return known[1]
+    if isinstance(code, Origin):
+        return {"file": _short_path(code.path), "line": at, "function": code.function}
+    lines = list(code.co_positions())
+    source = {
+        "file": _short_path(code.co_filename),
+        "line": lines[at // 2][0] if 0 <= at // 2 < len(lines) else code.co_firstlineno,
+        "function": code.co_name,
+    }
+    if len(_origins) >= _MOST_ORIGINS:
+        _origins.clear()
+    _origins[key] = (code, source)  # keeps the code, so that its id is no other's
+    return source
+
+
+def _describe(failure: Failure) -> dict[str, str]:
+    text = "".join(failure.traceback.format())
+    return {
+        "type": failure.type,
+        "message": mask_text(cut(str(failure.traceback))),
+        "traceback": mask_text(cut(text)),
+    }
+
+
+def _repaired(value: Any) -> Any:  # noqa: ANN401 - JSON data
+    """The same data with lone surrogates, which UTF-8 cannot carry, written as escapes."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_repaired(key): _repaired(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_repaired(item) for item in value]
+    return value
+
+
+def _timestamp(created: float) -> str:
+    seconds, micros = divmod(round(created * 1_000_000), 1_000_000)
+    return f"{_to_the_second(seconds)}.{micros // 1000:03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(maxsize=1024)
+def _short_path(path: str) -> str:
+    """A source file as its import path sees it: ``core/api/app.py``."""
+    roots = [os.path.abspath(entry) + os.sep for entry in sys.path]  # noqa: PTH100 - no links resolved
+    inside = [root for root in roots if path.startswith(root)]
+    return path[len(max(inside, key=len)) :] if inside else path

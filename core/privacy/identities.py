@@ -1,0 +1,82 @@
+"""Mail and UPI addresses, PAN and GSTIN, account numbers that are named as such."""
+
+import re
+
+from core.privacy.numbers import mask_of
+
+_EMAIL = re.compile(r"[\w.%+'-]{1,64}(?:@|%40)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
+_UPI_HANDLES = (
+    r"ok(?:sbi|axis|hdfcbank|icici)|ybl|ibl|axl|paytm|pty(?:es|axis|sbi|hdfc)|pt(?:yes|axis|sbi|hdfc)|upi|apl|yapl"
+    r"|rapl|freecharge|ikwik|jupiteraxis|airtel|postbank|sbi|hdfcbank|icici|axisbank|axisb|kotak|kmbl|barodampay"
+    r"|pnb|cnrb|unionbank|uboi|indus|idfcbank|idfcfirst|federal|fbl|rbl|yesbank|yesbankltd|aubank|dbs|citi|hsbc"
+    r"|slice|waaxis|wa(?:icici|hdfcbank|sbi)|superyes|naviaxis|kphdfc|tapicici|timecosmos|fam|idbi|mahb|boi|iob"
+    r"|jio|jiopay|jsb|cub|kvb|sib|dlb|tjsb|ezeepay|eazypay|equitas|bandhan|allbank|andb|centralbank|cboi|canara"
+    r"|cbin|corporation|csbpay|csbcash|dcb|denabank|finobank|hdfcbankjd|idbibank|idfc|indianbank|indianbk|indbank"
+    r"|iexceed|kaypay|kbl|kotak811|lvb|lvbank|mahabank|myicici|nsdl|obc|payzapp|pingpay|pockets|psb|purz|rajgovhdfcbank"
+    r"|sbin|sc|scb|scbl|scmobile|sibl|srcb|synd|syndbank|syndicate|trans|uco|ucobank|unionbankofindia|united|utbi"
+    r"|utib|vijb|vijayabank|vjb|yesfam|yespay|yespop|oneyes|goaxb|shriramhdfcbank|bpaxis|axisgo|dhani|tmb|pz|ubi"
+    r"|abfspay|amazonpay|apb|bhim|bhimupi|ptaxis|freoicici|mbkns|mobikwik|nyes|yescred|axisbnk|cred|seyes|zoicici"
+)
+_UPI = re.compile(rf"(?<![\w.])[\w.-]{{2,64}}@(?:{_UPI_HANDLES})(?![\w.-]*\w)", re.IGNORECASE)
+_NAMED_UPI = re.compile(
+    r"(?<!\w)((?:upi|vpa|bhim|gpay|phonepe|pay|paid|paying|pays|send|sent|collect|यूपीआई)"
+    r"(?:[ _-]?(?:id|address))?[\"']?\s*(?:is|hai|to|from|money to|at|है|:|=)?\s*[\"']?)"
+    r"[\w.-]{2,64}@[A-Za-z][A-Za-z0-9]{1,20}(?![\w.-]*\w)",
+    re.IGNORECASE,
+)
+_PAN = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-Za-z]{3}[ABCFGHLJPTabcfghljpt][A-Za-z]\d{4}[A-Za-z]"
+    r"|[A-Z]{3}[ABCFGHLJPT][A-Z][ -]?\d{4}[ -]?[A-Z]"
+    r"|[a-z]{3}[abcfghljpt][a-z][ -]\d{4}[ -][a-z])(?![A-Za-z0-9])"
+)
+_GSTIN = re.compile(
+    r"(?<![A-Za-z0-9])[0-3]\d[ -]?[A-Z]{5}[ -]?\d{4}[ -]?[A-Z][ -]?[1-9A-Z][ -]?[A-Z][ -]?[0-9A-Z]"
+    r"(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+_BEFORE_LETTER = re.compile(r"\d\d{3}[ -]?[A-Za-z]")
+_ACCOUNT = re.compile(
+    r"(?<![A-Za-z])((?:a/?c|acc(?:oun)?t|khata|खाता)\b\.?\s*(?:no|number|num|#|संख्या|नंबर)?\.?\s*(?:is|hai|है)?\s*"
+    r"[:=#-]?\s*)(\d[\d -]{6,20}\d)",
+    re.IGNORECASE,
+)
+_LONG = re.compile(r"\d\d{8}")
+_ACCOUNT_AFTER_IFSC = re.compile(
+    r"((?<![A-Za-z0-9])[A-Za-z]{4}0[A-Za-z0-9]{6}\W{1,3}(?:a/?c\W{0,3})?)(\d{9,18})(?!\d)"
+)
+_ACCOUNT_BEFORE_IFSC = re.compile(
+    r"(?<![\w.])(\d{9,18})(?=\W{1,3}(?:ifsc\W{0,3})?[A-Za-z]{4}0[A-Za-z0-9]{6}\b)"
+)
+
+
+def mask_addresses(text: str, off: frozenset[str]) -> str:
+    """The text with mail and UPI addresses masked."""
+    if "email" not in off and ("@" in text or "%40" in text):
+        text = _EMAIL.sub("[email]", text)
+    if "upi" not in off and "@" in text:
+        text = _UPI.sub("[upi]", text)
+        text = _NAMED_UPI.sub(r"\1[upi]", text)
+    return text
+
+
+def mask_papers(text: str, off: frozenset[str]) -> str:
+    """The text with PAN and GSTIN masked."""
+    if _BEFORE_LETTER.search(text):
+        text = text if "gstin" in off else _GSTIN.sub("[gstin]", text)
+        text = text if "pan" in off else _PAN.sub("[pan]", text)
+    return text
+
+
+def mask_accounts(text: str) -> str:
+    """The text with account numbers masked that are named as such, or stand beside an IFSC."""
+    low = text.casefold()
+    if "ac" in low or "a/c" in low or "khata" in low or "खाता" in low:
+        text = _ACCOUNT.sub(_masked_account, text)
+    if _LONG.search(text):
+        text = _ACCOUNT_AFTER_IFSC.sub(_masked_account, text)
+        text = _ACCOUNT_BEFORE_IFSC.sub(lambda match: mask_of("account", match[1]), text)
+    return text
+
+
+def _masked_account(match: re.Match[str]) -> str:
+    return match[1] + mask_of("account", match[2])

@@ -1,0 +1,128 @@
+"""Whatever the stdlib's logging can do works, whether a LogRecord is made for it or not.
+
+In processes of their own: pytest's own handlers would keep the shorter way from ever being taken.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PREAMBLE = """
+import logging, sys
+from core.logs import logger as module
+from core.logging_config import *
+log = get_logger("api")
+seen = []
+class Seen(logging.Handler):
+    def emit(self, record): seen.append(record)
+def made():
+    return [record.getMessage() for record in seen]
+"""
+CALLS = """
+class Odd:
+    def __repr__(self): raise RuntimeError
+    __str__ = __repr__
+class Loud:
+    def __str__(self): log.info("from within"); return "loud"
+def helper(**more): log.info("helped", stacklevel=2, **more)
+def outer(): helper(); log.warning("own")
+set_call_context(call_id="call_1")
+items = [1]
+log.info("plain")
+log.debug("never")
+log.info("%s and %d", "text", 5)
+log.info("%(a)s", {"a": 1})
+log.info("100% sure")
+log.info("%d", "wrong")
+log.info("%s", Odd())
+log.info(Odd())
+log.info("%s", Loud())
+log.info("%s", items, extra={"items": items})
+items.append(2)
+log.info("taken", extra={"name": "n", "level": 1, "args": 2, "call_id": "other", "message": 3})
+log.info("no extra", extra={})
+log.info("odd extra", extra=5)
+log.info("odd key", extra={(1, 2): 3})
+log.log(25, "between")
+outer()
+log.info("deep", stacklevel=99)
+logging.LoggerAdapter(log, {"who": "adapter"}).info("adapted")
+try: 1 / 0
+except ZeroDivisionError: log.exception("failed")
+log.error("no exception", exc_info=True)
+log.info("stack", stack_info=True)
+get_logger("api.calls").info("nested name")
+log.critical("phone 9876543210", extra={"phone": 9876543210})
+flush()
+"""
+
+
+def run(code: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-c", PREAMBLE + code],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr in {"", "no\n"}  # the last resort of the stdlib
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_line_is_the_same_with_and_without_a_record_made_for_it() -> None:
+    without, beside = run(CALLS), run("logging.getLogger().addHandler(logging.NullHandler())" + CALLS)
+    for line in (*without, *beside):
+        del line["timestamp"]
+    assert without == beside
+    assert len(without) == 24
+    said = {line["message"]: line for line in without}
+    assert said["helped"]["source"]["function"] == "outer"
+    assert said["adapted"]["who"] == "adapter"
+    assert said["[1]"]["items"] == [1]
+    assert said["failed"]["exception"]["type"] == "ZeroDivisionError"
+    assert said["phone [phone …3210]"]["phone"] == "[phone …3210]"
+    assert said["between"]["level"] == "Level 25"
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        "logging.getLogger().addHandler(Seen())",
+        "logging.getLogger('voice_agent').addHandler(Seen())",
+        "log.addHandler(Seen())",
+        "logging.getLogger().handlers = [Seen()]",
+        "log.addFilter(lambda record: not seen.append(record))",
+        "module.ComponentLogger.handler.addFilter(lambda record: not seen.append(record))",
+        "logging.setLogRecordFactory(lambda *a, **k: [seen.append(r := logging.LogRecord(*a, **k)), r][1])",
+        *(
+            f"logging.Logger.{name} = lambda self, record, f=logging.Logger.{name}: "
+            "[seen.append(record), f(self, record)]"
+            for name in ("handle", "callHandlers")
+        ),
+    ],
+)
+def test_whoever_else_listens_gets_the_record_and_we_the_line(listen: str) -> None:
+    lines = run(
+        f"log.info('before')\n{listen}\nlog.info('%s', 1, extra={{'a': 2}})\nassert made() == ['1'], seen"
+    )
+    assert [line["message"] for line in lines] == ["before", "1"]
+    assert lines[1]["a"] == 2
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        "log.propagate = False",
+        "log.disabled = True",
+        "logging.disable(logging.CRITICAL)",
+        "log.setLevel('CRITICAL')",
+        "log.addFilter(lambda record: False)",
+        "module.ComponentLogger.handler.setLevel('CRITICAL')",
+    ],
+)
+def test_what_the_stdlib_would_not_log_is_not_logged(silence: str) -> None:
+    lines = run(f"{silence}\nlog.error('no')\nget_logger('speech').critical('yes')")
+    assert [line["message"] for line in lines if line["message"] == "no"] == []
