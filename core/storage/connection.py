@@ -141,9 +141,9 @@ def store_key(database: AsyncDatabase[Document] | None) -> tuple[int, str]:
     return (OURS if database.client in _ours else id(database.client)), database.name
 
 
-def client_of_loop() -> AsyncMongoClient[Document] | None:
-    """The running loop's own client, if it has one."""
-    return _by_loop.get(asyncio.get_running_loop())
+def client_of(loop: asyncio.AbstractEventLoop) -> AsyncMongoClient[Document] | None:
+    """The loop's own client, if it has one."""
+    return _by_loop.get(loop)
 
 
 def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:

@@ -20,7 +20,7 @@ from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.active import COLLECTION as ACTIVE
 from core.storage.active import Change
-from core.storage.connection import OURS, Document, blocking, client_of_loop, open_database, store_key
+from core.storage.connection import OURS, Document, blocking, client_of, open_database, store_key
 from core.storage.records import Record
 from core.storage.replay import RETRY_SECONDS, Replayer
 from core.storage.spool import Spool, bury_record, on_disk, spool_records
@@ -66,6 +66,7 @@ class Recorder:
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
         self.client = database.client
+        self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
         self._writers: set[asyncio.Task[None]] = set()
         self._under_way = 0
@@ -75,7 +76,7 @@ class Recorder:
 
         A caller that is cancelled meanwhile takes nothing back: what was recorded did happen.
         """
-        stored = asyncio.get_running_loop().create_future()
+        stored = self._loop.create_future()
         self._waiting.append((record_, stored))
         if len(self._writers) < WRITERS:
             self._writers.add(asyncio.create_task(self._drain()))
@@ -140,9 +141,9 @@ async def record(database: AsyncDatabase[Document] | None, content: BaseModel) -
 
 def _recorder(database: AsyncDatabase[Document] | None) -> Recorder | None:
     """The recorder of the running loop and a database, unless its client was closed."""
-    key = store_key(database)
-    recorder = _recorders.get(asyncio.get_running_loop(), {}).get(key)
-    if recorder is None or (key[0] == OURS and recorder.client is not client_of_loop()):
+    loop, key = asyncio.get_running_loop(), store_key(database)
+    recorder = _recorders.get(loop, {}).get(key)
+    if recorder is None or (key[0] == OURS and recorder.client is not client_of(loop)):
         return None
     return recorder
 
