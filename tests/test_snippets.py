@@ -1,10 +1,12 @@
 """The user's own snippets, as written, in a process of their own."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pymongo.database import Database
 
 from core.storage.connection import Document
@@ -65,3 +67,20 @@ def test_the_snippets_work_twice_in_one_process(database: Database[Document]) ->
     assert stored["start_time"].isoformat() == "2024-10-24T18:28:00+00:00"
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["message"] for line in lines if line.get("call_id") == "call_123"][1] == "Call completed"
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/recording.md"])
+def test_the_programs_in_the_documents_run(database: Database[Document], document: str) -> None:
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL)
+    assert programs
+    for program in programs:
+        done = subprocess.run(
+            [sys.executable, "-W", "error::ResourceWarning", "-c", program],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, "Spooled" in done.stdout) == (0, False), done.stdout + done.stderr
+    assert database["calls"].count_documents({}) == len(programs)
