@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from core.alerting.delivery import CHANNEL_NAMES, configured_channels
 from core.doctor.findings import Finding, State
 from core.settings import Settings
 
@@ -17,7 +18,8 @@ _TRY = "python -m core test-alert sends a message"
 
 def channels(settings: Settings) -> Iterator[Finding]:
     """Each channel, and whether there is one at all."""
-    if not settings.smtp_server and not settings.slack_webhook_url:
+    names = list(configured_channels(settings))
+    if not names:
         text = "no channel is configured: nobody is told of alerts"
         remedy = "set SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO, or SLACK_WEBHOOK_URL"
         yield Finding("channels", State.WARN, text, remedy)
@@ -26,6 +28,9 @@ def channels(settings: Settings) -> Iterator[Finding]:
         yield _mail(settings, settings.smtp_server)
     if settings.slack_webhook_url:
         yield _slack()
+    for name in names:
+        if name not in CHANNEL_NAMES:
+            yield Finding(name, State.OK, f"configured; {_TRY}")
 
 
 def _mail(settings: Settings, server: str) -> Finding:

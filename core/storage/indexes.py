@@ -33,6 +33,14 @@ INDEXES: dict[str, list[IndexModel]] = {
     "silences": [IndexModel([("end", ASCENDING)])],
 }
 
+SHARD_KEYS: dict[str, Document] = {
+    "calls": {"_id": "hashed"},
+    "turns": {"_id": "hashed"},
+    "service_minutes": {"_id": "hashed"},
+    "logs": {"call_id": "hashed"},
+}
+"""The collections to shard on a cluster. MongoDB keeps ``_id`` unique across shards only as their key."""
+
 
 def ensure_indexes(database: Database[Document]) -> None:
     """Create what is missing; does nothing on a store that has them all."""
