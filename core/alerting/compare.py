@@ -3,8 +3,6 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta, tzinfo
 
-import pandas as pd
-
 from core.alerting.baseline import (
     NEIGHBOURS,
     WEEKS,
@@ -14,6 +12,7 @@ from core.alerting.baseline import (
     recent_windows,
     usual,
 )
+from core.alerting.columns import Calls
 from core.alerting.evaluate import (
     Evaluation,
     Labels,
@@ -43,37 +42,40 @@ def periods_needed(rule: AlertRule, at: datetime, zone: tzinfo) -> list[Period]:
 
 
 class Windows:
-    """The value of a rule in any window, for each instance, from a frame of calls; each is computed once."""
+    """The value of a rule in any window, for each instance, from calls; each is computed once."""
 
-    def __init__(self, rule: AlertRule, calls: pd.DataFrame) -> None:
+    def __init__(self, rule: AlertRule, calls: Calls) -> None:
         self._rule = rule
-        self._calls = chosen(rule, calls).sort_values("end_time")
-        self._ends = self._calls["end_time"].dt.tz_convert(None).to_numpy()
+        self._calls = chosen(rule, calls).ordered("end_time")
+        self._none = calls.at(slice(0))
         self._known: dict[Period, dict[_Key, Measured | None]] = {}
+        self._usual: dict[tuple[Period, _Key], Usual | None] = {}
 
     def values(self, period: Period) -> dict[_Key, Measured | None]:
         """The measured value of each instance that has calls; None where it has too few."""
         if period not in self._known:
-            start, end = (pd.Timestamp(moment).tz_convert(None).to_datetime64() for moment in period)
-            first, last = self._ends.searchsorted([start, end])
-            self._known[period] = dict(self._measured(self._calls.iloc[first:last], *period))
+            within = scope(self._rule, *period)
+            self._known[period] = {
+                key_of(labels): worst_of(self._rule, measure(self._rule, part, within))[0]
+                for labels, part in instances(self._rule, self._calls.between(*period, "end_time"))
+            }
         return self._known[period]
-
-    def _measured(
-        self, calls: pd.DataFrame, start: datetime, end: datetime
-    ) -> "list[tuple[_Key, Measured | None]]":
-        within = scope(self._rule, start, end)
-        return [
-            (key_of(labels), worst_of(self._rule, measure(self._rule, part, within))[0])
-            for labels, part in instances(self._rule, calls)
-        ]
 
     def value(self, period: Period, key: _Key) -> Measured | None:
         """The value of one instance; where it has no calls a count is 0, and all else unknown."""
         found = self.values(period)
         if key in found or self._rule.measure.sampled:
             return found.get(key)
-        return measure(self._rule, self._calls.iloc[:0], scope(self._rule, *period))[0]
+        return measure(self._rule, self._none, scope(self._rule, *period))[0]
+
+    def usual(self, period: Period, weeks: list[list[Period]], key: _Key) -> Usual | None:
+        """What is usual for an instance in a window, from those of past weeks."""
+        if (period, key) not in self._usual:
+            by_week = [[found.value for p in week if (found := self.value(p, key))] for week in weeks]
+            there = [values for values in by_week if values]
+            past = [value for values in there for value in values]
+            self._usual[period, key] = usual(past, len(there), self._rule.measure.unit)
+        return self._usual[period, key]
 
 
 def key_of(labels: Labels) -> _Key:
@@ -104,7 +106,7 @@ def evaluate_usual(
             dict(key),
             newest,
             [windows.value(period, key) for period in recent],
-            [_usual(rule, windows, past[period], key) for period in recent],
+            [windows.usual(period, past[period], key) for period in recent],
         )
         for key in sorted(keys)
     ]
@@ -114,12 +116,6 @@ def _past(period: Period, zone: tzinfo, since: datetime | None) -> list[list[Per
     """The windows to compare one with, for each week that was recorded."""
     weeks = [past_windows(period, zone, week) for week in range(1, WEEKS + 1)]
     return [week for week in weeks if since is not None and week[0][0] >= since]
-
-
-def _usual(rule: AlertRule, windows: Windows, weeks: list[list[Period]], key: _Key) -> Usual | None:
-    by_week = [[found.value for p in week if (found := windows.value(p, key)) is not None] for week in weeks]
-    there = [values for values in by_week if values]
-    return usual([value for values in there for value in values], len(there), rule.measure.unit)
 
 
 def longest_look_back(rule: AlertRule) -> timedelta:

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from fractions import Fraction
 
-import pandas as pd
-
 from core.aggregation.calls import TimeField
 from core.aggregation.intervals import wilson
 from core.alerting.baseline import NEEDED, Usual
+from core.alerting.columns import Calls
 from core.alerting.hours import Hours
 from core.alerting.machine import Breach
 from core.alerting.measures import Measured, Scope, measure
@@ -81,38 +80,36 @@ def window(rule: AlertRule, at: datetime, zone: tzinfo) -> Window:
     return Window(local.astimezone(at.tzinfo), at, "start_time")
 
 
-def chosen(rule: AlertRule, calls: pd.DataFrame) -> pd.DataFrame:
+def chosen(rule: AlertRule, calls: Calls) -> Calls:
     """The calls that pass the rule's filters."""
     for label, value in rule.filters.items():
-        calls = calls[calls[label] == value]
+        calls = calls.at(calls.is_(label, value))
     return calls
 
 
-def instances(rule: AlertRule, calls: pd.DataFrame) -> Iterator[tuple[Labels, pd.DataFrame]]:
+def instances(rule: AlertRule, calls: Calls) -> Iterator[tuple[Labels, Calls]]:
     """The calls by the labels of the alert they belong to: the filters, and each value of ``group_by``."""
     if not rule.group_by:
         yield rule.filters, calls
         return
-    names = list(rule.group_by)
-    texts = [calls[name].astype(object).where(calls[name].notna(), "") for name in names]
-    for values, part in calls.groupby(texts, sort=True):
-        yield rule.filters | dict(zip(names, map(str, values), strict=True)), part
+    for labels, part in calls.groups(rule.group_by):
+        yield {**rule.filters, **labels}, part
 
 
 def evaluate_all(
-    rule: AlertRule, calls: pd.DataFrame, start: datetime, end: datetime, known: Collection[Labels] = ()
+    rule: AlertRule, calls: Calls, start: datetime, end: datetime, known: Collection[Labels] = ()
 ) -> list[Evaluation]:
     """Judge every instance of a rule in the calls of its window, and those ``known`` from before."""
     found = [
         evaluate(rule, part, start, end, labels) for labels, part in instances(rule, chosen(rule, calls))
     ]
     seen = [evaluation.labels for evaluation in found]
-    none = calls.iloc[:0]
+    none = calls.at(slice(0))
     return found + [evaluate(rule, none, start, end, labels) for labels in known if labels not in seen]
 
 
 def evaluate(
-    rule: AlertRule, calls: pd.DataFrame, start: datetime, end: datetime, labels: Labels | None = None
+    rule: AlertRule, calls: Calls, start: datetime, end: datetime, labels: Labels | None = None
 ) -> Evaluation:
     """Judge the calls of one instance in the rule's window [start, end)."""
     named = rule.filters if labels is None else labels

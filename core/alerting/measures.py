@@ -1,50 +1,25 @@
-"""What a rule measures, from a frame of calls: exact, and the same as the figures of the dashboard."""
+"""What a rule measures: exact, and the same as the figures of the dashboard."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from core.aggregation.definitions import METRICS, PERCENTILES
+from core.alerting.columns import Calls, moment_of
 from core.alerting.hours import Hours
 from core.models.rules import AlertRule, RuleMetric
 
-Flags = Callable[[pd.DataFrame], "pd.Series[bool]"]
-
-
-def _status(*wanted: str) -> Flags:
-    return lambda calls: calls["status"].isin(wanted)
-
-
-def _completed_and(flag: str) -> Flags:
-    return lambda calls: (calls["status"] == "completed") & calls[flag]
-
-
-_ALL: Flags = lambda calls: pd.Series(data=True, index=calls.index)  # noqa: E731 (one of a family)
-_COUNTS: dict[str, Flags] = {
-    "total_calls": _ALL,
-    "inbound_calls": lambda calls: calls["direction"] == "inbound",
-    "outbound_calls": lambda calls: calls["direction"] == "outbound",
-    "completed_calls": _status("completed"),
-    "failed_calls": _status("failed"),
-    "no_answer_calls": _status("no_answer"),
-    "error_calls": lambda calls: calls["has_error"],
-    "qualified_calls": _completed_and("qualification_completed"),
-    "handoff_calls": _completed_and("handoff_triggered"),
-}
-_SHARES: dict[str, tuple[Flags, Flags]] = {
-    "failure_rate": (_COUNTS["failed_calls"], _ALL),
-    "error_rate": (_COUNTS["error_calls"], _ALL),
-    "answer_rate": (lambda calls: calls["status"] != "no_answer", _ALL),
-    "qualification_rate": (_COUNTS["qualified_calls"], _COUNTS["completed_calls"]),
-    "handoff_rate": (_COUNTS["handoff_calls"], _COUNTS["completed_calls"]),
+Floats = NDArray[np.float64]
+_SHARES = {
+    "failure_rate": ("failed_calls", "total_calls"),
+    "error_rate": ("error_calls", "total_calls"),
+    "answer_rate": ("answered_calls", "total_calls"),
+    "qualification_rate": ("qualified_calls", "completed_calls"),
+    "handoff_rate": ("handoff_calls", "completed_calls"),
 }
 _LABELS = {
-    "qualification_seconds": "Qualification time",
-    "llm_latency_ms": "LLM latency",
-    "e2e_latency_ms": "End-to-end latency",
     "calling_hours_violations": "Calls outside the calling hours",
     "minutes_without_calls": "Time without calls",
 }
@@ -70,7 +45,7 @@ class Scope:
     active_hours: Hours | None = None
 
 
-def measure(rule: AlertRule, calls: pd.DataFrame, scope: Scope) -> list[Measured]:
+def measure(rule: AlertRule, calls: Calls, scope: Scope) -> list[Measured]:
     """What the calls of a window show: one value, or one for each field of a metric that takes the worst."""
     metric = rule.measure
     if metric.unit == "share":
@@ -78,16 +53,25 @@ def measure(rule: AlertRule, calls: pd.DataFrame, scope: Scope) -> list[Measured
     if metric.name == "minutes_without_calls":
         return [_without_calls(metric, calls, scope)]
     if metric.name == "calling_hours_violations":
-        outside = calls[_COUNTS["outbound_calls"](calls)]["start_time"]
-        count = sum(not scope.calling_hours.cover(moment.to_pydatetime()) for moment in outside)
+        starts = calls.columns["start_time"][calls.columns["outbound_calls"]]
+        count = sum(not scope.calling_hours.cover(moment_of(start)) for start in starts)
         return [Measured(label(metric), count, len(calls))]
     if metric.unit == "calls":
-        return [Measured(label(metric), int(_COUNTS[metric.name](calls).sum()), len(calls))]
+        return [Measured(label(metric), _count(calls, metric.name), len(calls))]
     return [
         Measured(label(metric, field), statistic(present, metric.statistic), len(present))
         for field in metric.fields
-        if len(present := calls[field].dropna().to_numpy(dtype=float))
+        if len(present := _present(calls.columns[field]))
     ]
+
+
+def _count(calls: Calls, flag: str) -> int:
+    return int(np.count_nonzero(calls.columns[flag]))
+
+
+def _present(values: Floats) -> Floats:
+    there: Floats = values[~np.isnan(values)]
+    return there
 
 
 def label(metric: RuleMetric, field: str | None = None) -> str:
@@ -97,7 +81,7 @@ def label(metric: RuleMetric, field: str | None = None) -> str:
     return f"{words} ({metric.statistic})" if metric.statistic else words
 
 
-def statistic(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", name: str) -> float:
+def statistic(values: Floats, name: str) -> float:
     """A statistic of at least one value; percentiles are exact (numpy's ``inverted_cdf``)."""
     if name == "mean":
         return float(values.mean())
@@ -106,14 +90,14 @@ def statistic(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", name:
     return float(np.quantile(values, PERCENTILES[name], method="inverted_cdf"))
 
 
-def _share(rule: AlertRule, metric: RuleMetric, calls: pd.DataFrame) -> list[Measured]:
-    part, whole = (int(flags(calls).sum()) for flags in _SHARES[metric.fields[0]])
+def _share(rule: AlertRule, metric: RuleMetric, calls: Calls) -> list[Measured]:
+    part, whole = (_count(calls, flag) for flag in _SHARES[metric.fields[0]])
     return [Measured(rule.name, part / whole, whole, part)] if whole else []
 
 
-def _without_calls(metric: RuleMetric, calls: pd.DataFrame, scope: Scope) -> Measured:
+def _without_calls(metric: RuleMetric, calls: Calls, scope: Scope) -> Measured:
     """Minutes since the last call ended or, if later, since calls are expected; 0 while none are."""
-    since = scope.start if calls.empty else calls["end_time"].max().to_pydatetime()
+    since = moment_of(calls.columns["end_time"].max()) if len(calls) else scope.start
     if scope.active_hours is not None:
         opened = scope.active_hours.open_since(scope.end)
         since = scope.end if opened is None else max(since, opened)

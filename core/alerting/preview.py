@@ -8,8 +8,9 @@ import pandas as pd
 from pymongo.database import Database
 
 from core.aggregation.calls import TimeField, load_calls
+from core.alerting.columns import Calls
 from core.alerting.compare import Windows, evaluate_usual, longest_look_back
-from core.alerting.evaluate import Evaluation, Labels, evaluate_all, window
+from core.alerting.evaluate import Evaluation, Labels, chosen, evaluate_all, window
 from core.alerting.lifecycle import Record, advance
 from core.clock import to_utc, utc_now
 from core.models.alerts import Alert, AlertState, Severity
@@ -67,23 +68,19 @@ def preview(
     return Preview(checks[0], last, count, firings)
 
 
-def _eyes(rule: AlertRule, calls: pd.DataFrame, by: TimeField) -> _See:
+def _eyes(rule: AlertRule, frame: pd.DataFrame, by: TimeField) -> _See:
     """What a rule sees at a moment, from calls in memory."""
-    zone = get_settings().tz
+    zone, calls = get_settings().tz, Calls.of(frame)
     if rule.baseline != "none":
-        since = None if calls.empty else calls["end_time"].min().to_pydatetime()
+        since = None if frame.empty else frame["end_time"].min().to_pydatetime()
         windows = Windows(rule, calls)
         return lambda at, known: evaluate_usual(rule, windows, at, zone, since, known)
-    ordered = calls.sort_values(by)
-    times = ordered[by].dt.tz_convert(None).to_numpy()
+    ordered = chosen(rule, calls).ordered(by)
 
     def see(at: datetime, known: Sequence[Labels]) -> list[Evaluation]:
         period = window(rule, at, zone)
-        bounds = [
-            pd.Timestamp(moment).tz_convert(None).to_datetime64() for moment in (period.start, period.end)
-        ]
-        first, last = times.searchsorted(bounds)
-        return evaluate_all(rule, ordered.iloc[first:last], period.start, period.end, known)
+        seen = ordered.between(period.start, period.end, by)
+        return evaluate_all(rule, seen, period.start, period.end, known)
 
     return see
 

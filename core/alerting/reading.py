@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from datetime import datetime
 
-import pandas as pd
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.aggregation.calls import load_calls_async, load_periods_async
+from core.alerting.columns import Calls
 from core.alerting.compare import Windows, evaluate_usual, periods_needed
 from core.alerting.evaluate import Evaluation, Labels, Window, evaluate_all, window
 from core.models.rules import AlertRule
@@ -21,8 +21,8 @@ class Reader:
         self._database = database
         self._at = at
         self._zone = get_settings().tz
-        self._loaded: dict[Window, pd.DataFrame] = {}
-        self._compared: dict[int, pd.DataFrame] = {}
+        self._loaded: dict[Window, Calls] = {}
+        self._compared: dict[int, Calls] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
         """Judge every instance of a rule, those ``known`` from before among them."""
@@ -32,18 +32,17 @@ class Reader:
         windows = Windows(rule, await self._compared_calls(rule))
         return evaluate_usual(rule, windows, self._at, self._zone, await self._since(), known)
 
-    async def _calls(self, period: Window) -> pd.DataFrame:
+    async def _calls(self, period: Window) -> Calls:
         if period not in self._loaded:
-            self._loaded[period] = await load_calls_async(
-                self._database, period.start, period.end, by=period.by
-            )
+            frame = await load_calls_async(self._database, period.start, period.end, by=period.by)
+            self._loaded[period] = Calls.of(frame)
         return self._loaded[period]
 
-    async def _compared_calls(self, rule: AlertRule) -> pd.DataFrame:
+    async def _compared_calls(self, rule: AlertRule) -> Calls:
         length = rule.window_minutes
         if length not in self._compared:
             periods = periods_needed(rule, self._at, self._zone)
-            self._compared[length] = await load_periods_async(self._database, periods)
+            self._compared[length] = Calls.of(await load_periods_async(self._database, periods))
         return self._compared[length]
 
     async def _since(self) -> datetime | None:

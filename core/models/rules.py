@@ -241,8 +241,7 @@ class AlertRule(BaseModel):
     @property
     def filters(self) -> dict[str, str]:
         """The labels that calls must have."""
-        named = {"direction": self.direction, "language": self.language, "status": self.status}
-        return {key: str(value) for key, value in (named | {"campaign": self.campaign}).items() if value}
+        return {label: str(value) for label in LABELS if (value := getattr(self, label))}
 
     @property
     def first_level(self) -> Level:

@@ -1,19 +1,26 @@
 """The verdict of a rule, case by case."""
 
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import pytest
+from pymongo.database import Database
 
-from core.aggregation.calls import frame_of
+from core.aggregation.calls import frame_of, load_calls
+from core.aggregation.cube import load_cube
+from core.aggregation.figures import summarise
+from core.alerting.columns import Calls
 from core.alerting.evaluate import Verdict, Window, evaluate, window
 from core.alerting.findings import sentence
 from core.alerting.message import quantity
 from core.alerting.rules import BUILT_IN_RULES
 from core.models.alerts import Severity
-from core.models.rules import AlertRule, Level
+from core.models.metrics import CallMetrics
+from core.models.rules import RULE_METRICS, AlertRule, Level
+from core.storage.calls import write_calls
+from core.storage.connection import Document
 
 AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
 FAILURES, ERRORS, LATENCY = BUILT_IN_RULES
@@ -25,10 +32,10 @@ def calls(
     with_error: int = 0,
     asr: Sequence[float] | None = None,
     tts: float | None = None,
-) -> pd.DataFrame:
+) -> Calls:
     """A frame of calls, the first of them failed, with an error, with these ASR latencies."""
     asr = asr or []
-    return frame_of(
+    frame = frame_of(
         {
             "_id": str(number),
             "start_time": AT,
@@ -42,9 +49,10 @@ def calls(
         }
         for number in range(total)
     )
+    return Calls.of(frame)
 
 
-def verdict(rule: AlertRule, frame: pd.DataFrame) -> Verdict:
+def verdict(rule: AlertRule, frame: Calls) -> Verdict:
     return evaluate(rule, frame, AT - timedelta(minutes=15), AT).verdict
 
 
@@ -70,7 +78,7 @@ def verdict(rule: AlertRule, frame: pd.DataFrame) -> Verdict:
         (LATENCY, calls(20, asr=[9000] * 4, tts=300), Verdict.OK),
     ],
 )
-def test_verdicts(rule: AlertRule, frame: pd.DataFrame, expected: Verdict) -> None:
+def test_verdicts(rule: AlertRule, frame: Calls, expected: Verdict) -> None:
     """Strictly above fires; exactly on the limit does not; too few calls say nothing."""
     assert verdict(rule, frame) == expected
 
@@ -112,3 +120,41 @@ def test_a_window_of_days_is_made_of_local_days() -> None:
     assert (day.start, day.by) == (datetime(2024, 10, 27, tzinfo=berlin), "start_time")
     assert day.end - day.start == timedelta(hours=25)
     assert window(FAILURES, AT, kolkata) == Window(AT - timedelta(minutes=15), AT, "end_time")
+
+
+def test_rules_measure_what_the_dashboard_shows(database: Database[Document]) -> None:
+    """Every count and rate from the same calls, and every percentile within the roll-ups' one per cent."""
+    rng = random.Random(5)  # noqa: S311 (no secret)
+    spans = ("asr_latency_ms", "tts_latency_ms", "llm_latency_ms", "e2e_latency_ms", "qualification_seconds")
+    calls = [
+        CallMetrics.model_validate(
+            {
+                "call_id": str(number),
+                "start_time": AT - timedelta(minutes=rng.uniform(0, 300)),
+                "duration_seconds": rng.uniform(1, 300),
+                "status": rng.choice(["completed", "completed", "failed", "no_answer"]),
+                "direction": rng.choice(["inbound", "outbound"]),
+                "errors": ["asr_timeout"] if rng.random() < 0.1 else [],
+                "qualification_completed": rng.random() < 0.4,
+                "handoff_triggered": rng.random() < 0.3,
+                **{name: rng.uniform(100, 3000) if rng.random() < 0.8 else None for name in spans},
+            }
+        )
+        for number in range(500)
+    ]
+    write_calls(database, calls)
+    period = AT - timedelta(minutes=300), AT + timedelta(minutes=1)
+    shown = summarise(load_cube(database, *period)).model_dump()
+    seen = Calls.of(load_calls(database, *period))
+    compared = 0
+    for name, metric in RULE_METRICS.items():
+        field = metric.fields[0]
+        if field not in shown or len(metric.fields) > 1 or field == "sentiment_score":
+            continue
+        rule = AlertRule.model_validate({"id": "x", "name": "x", "metric": name, "levels": {"warning": 0.5}})
+        measured = evaluate(rule, seen, *period).measured
+        assert measured, name
+        expected = shown[field][metric.statistic] if metric.statistic else shown[field]
+        assert measured.value == pytest.approx(expected, rel=0.0101 if metric.statistic else 1e-12), name
+        compared += 1
+    assert compared > 40

@@ -1,0 +1,119 @@
+"""Calls as plain columns: what rules look at again and again, without a data frame's overhead."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.aggregation.calls import TimeField
+from core.models.rules import LABELS, RULE_METRICS
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_TIMES: tuple[TimeField, ...] = ("start_time", "end_time")
+_NUMBERS = tuple(
+    dict.fromkeys(f for metric in RULE_METRICS.values() if metric.statistic for f in metric.fields)
+)
+_MISSING_TIME = np.iinfo(np.int64).min
+Column = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Columns of equal length; ``words`` says what the codes of each label mean, '' is no value."""
+
+    columns: dict[str, Column]
+    words: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "Calls":
+        """From a frame of ``load_calls``."""
+        columns: dict[str, Column] = {name: milliseconds(frame[name]) for name in _TIMES}
+        columns |= {name: frame[name].to_numpy(dtype=float, na_value=np.nan) for name in _NUMBERS}
+        words: dict[str, list[str]] = {}
+        for label in LABELS:
+            texts = frame[label].astype(object).where(frame[label].notna(), "")
+            codes, values = pd.factorize(texts)
+            columns[label], words[label] = codes.astype(np.int64), [str(value) for value in values]
+        made = cls(columns, words)
+        return cls(columns | _flags(made, frame), words)
+
+    def __len__(self) -> int:
+        return len(self.columns["start_time"])
+
+    def ordered(self, by: TimeField) -> "Calls":
+        """The same calls in order of a time."""
+        return self.at(np.argsort(self.columns[by], kind="stable"))
+
+    def at(self, rows: "Column | slice") -> "Calls":
+        """The calls of these rows."""
+        return Calls({name: column[rows] for name, column in self.columns.items()}, self.words)
+
+    def between(self, start: datetime, end: datetime, by: TimeField) -> "Calls":
+        """Of calls in order of a time those of [start, end)."""
+        bounds = [instant(start), instant(end)]
+        first, last = self.columns[by].searchsorted(bounds)
+        return self.at(slice(int(first), int(last)))
+
+    def is_(self, label: str, value: str) -> Column:
+        """Which calls have that value of a label."""
+        known = self.words[label]
+        code = known.index(value) if value in known else -1
+        return np.asarray(self.columns[label] == code)
+
+    def groups(self, labels: Sequence[str]) -> Iterator[tuple[dict[str, str], "Calls"]]:
+        """The calls by their values of some labels, in the order of these."""
+        if not len(self):
+            return
+        codes = np.stack([self.columns[label] for label in labels])
+        order = np.lexsort(codes[::-1])
+        arranged, codes = self.at(order), codes[:, order]
+        breaks = np.flatnonzero((codes[:, 1:] != codes[:, :-1]).any(axis=0)) + 1
+        firsts = [0, *breaks.tolist()]
+        found = [
+            (
+                {label: self.words[label][code] for label, code in zip(labels, codes[:, first], strict=True)},
+                arranged.at(slice(first, last)),
+            )
+            for first, last in zip(firsts, [*firsts[1:], len(self)], strict=True)
+        ]
+        yield from sorted(found, key=lambda group: list(group[0].values()))
+
+
+def _flags(calls: Calls, frame: pd.DataFrame) -> dict[str, Column]:
+    """Which calls each count counts."""
+    completed = calls.is_("status", "completed")
+    no_answer = calls.is_("status", "no_answer")
+    return {
+        "total_calls": np.ones(len(calls), bool),
+        "inbound_calls": calls.is_("direction", "inbound"),
+        "outbound_calls": calls.is_("direction", "outbound"),
+        "completed_calls": completed,
+        "failed_calls": calls.is_("status", "failed"),
+        "no_answer_calls": no_answer,
+        "answered_calls": ~no_answer,
+        "error_calls": frame["has_error"].to_numpy(dtype=bool),
+        "qualified_calls": completed & frame["qualification_completed"].to_numpy(dtype=bool),
+        "handoff_calls": completed & frame["handoff_triggered"].to_numpy(dtype=bool),
+    }
+
+
+def milliseconds(times: "pd.Series[Any]") -> NDArray[np.int64]:
+    """Times as milliseconds since 1970; one that is missing lies before all others."""
+    naive = times.dt.tz_convert(None).to_numpy().astype("datetime64[ms]")
+    numbers: NDArray[np.int64] = naive.astype(np.int64)  # NaT is the least number
+    return numbers
+
+
+def instant(moment: datetime) -> int:
+    """A moment as milliseconds since 1970, rounded down as MongoDB does."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def moment_of(number: int) -> datetime:
+    """The moment of so many milliseconds since 1970."""
+    return _EPOCH + int(number) * _MILLISECOND
