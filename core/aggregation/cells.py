@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 DIMENSIONS = ("direction", "language", "status", "campaign")
+MOST_VALUES = {"language": 50, "campaign": 300}
+OTHER = "(other)"
 COUNTS = (
     *("calls", "errors", "qualified", "handoffs", "engaged", "with_turns"),
     *("negative", "positive", "interruptions", "with_interruptions", "with_cost"),
@@ -164,6 +166,25 @@ class Cells:
             spreads={name: values[kept] for name, values in self.spreads.items()},
             tallies={name: _moved(tally, number) for name, tally in self.tallies.items()},
         )
+
+    def capped(self) -> Self:
+        """The same with values beyond the MOST_VALUES of the most calls counted together, as OTHER.
+
+        Else an agent that names a campaign after each call would make documents that MongoDB refuses.
+        """
+        words, codes = list(self.words), self.codes.copy()
+        for name, most in MOST_VALUES.items():
+            column = codes[:, DIMENSIONS.index(name)]
+            n = np.bincount(column, self.counts[:, 0], len(words))
+            rare = np.argsort(-n, kind="stable")[most:]
+            if not n[rare].any():
+                continue
+            if OTHER not in words:
+                words.append(OTHER)
+            column[np.isin(column, rare)] = words.index(OTHER)
+        if (codes == self.codes).all():
+            return self
+        return replace(self, words=tuple(words), codes=codes).merged(self.time)
 
     def without_campaigns(self) -> Self:
         """The same cells, no longer told apart by campaign."""

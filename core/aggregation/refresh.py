@@ -129,7 +129,7 @@ def _recompute(
     done, total = 0, 0
     known = _known(database, windows) if only_known else set(windows)
     for part, calls in _read(database, windows):
-        cells = cells_of(calls)
+        cells = cells_of(calls).capped()
         rollups.replace_older(database, rollups.WINDOWS, _window_rows(cells, part, known), read_at)
         done, total = done + len(part), total + len(calls)
         if progress:
@@ -220,7 +220,7 @@ def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) ->
     ids = [rollups.day_id(zone, day, campaigns=campaigns) for campaigns in (True, False)]
     if not rows:
         return [{"_id": key, **head, "schema_version": SCHEMA_VERSION, "calls": 0} for key in ids]
-    cells = day_cells(cells_of_documents(rows, [row["_id"] for row in rows]), start)
+    cells = day_cells(cells_of_documents(rows, [row["_id"] for row in rows]), start).capped()
     small = cells.without_campaigns().merged(cells.time)
     packed = [document for part in (cells, small) for _, document in documents(part)]
     return [{"_id": key, **head, **document} for key, document in zip(ids, packed, strict=True)]

@@ -10,14 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bson import Timestamp
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
 from core.aggregation.calls import read_calls
 from core.aggregation.cells import COUNTS, Cells
+from core.aggregation.cube import load_cube
 from core.aggregation.pack import cells_of_documents
 from core.aggregation.refresh import rebuild_rollups, refresh_rollups
 from core.aggregation.rollup import cells_of
+from core.aggregation.tables import breakdown
 from core.clock import day_bounds
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
@@ -192,3 +195,28 @@ def test_a_client_of_the_callers_own_aggregates_in_its_own_database(
 
     assert asyncio.run(aggregate()) == 10
     assert database["daily_metrics"].count_documents({"total_calls": 10}) == 1
+
+
+def test_a_campaign_for_every_call_makes_no_document_too_large(database: Database[Document]) -> None:
+    """Beyond the 300 largest of a day campaigns are counted together; nothing else changes."""
+    documents_ = [
+        {
+            "_id": f"call_{number}",
+            "start_time": START + timedelta(seconds=number),
+            "status": "completed",
+            "direction": "outbound",
+            "language": "hindi",
+            "campaign": "diwali" if number % 10 == 0 else f"campaign {number}",
+            "recorded_at": Timestamp(1_700_000_000, 1),
+            "version": 1,
+        }
+        for number in range(60_000)
+    ]
+    database["calls"].insert_many(documents_)
+    refresh_rollups(database)
+    cube = load_cube(database, START - timedelta(days=1), START + timedelta(days=2))
+    assert cube.total == 60_000
+    by_campaign = breakdown(cube, "campaign")["n"]
+    assert by_campaign["diwali"] == 6_000
+    assert by_campaign["(other)"] > 50_000
+    assert len(by_campaign) < 1_000
