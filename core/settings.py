@@ -131,8 +131,9 @@ class Settings(BaseSettings):
     )
     calling_hours: str = Field(
         default="09:00-21:00",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$",
-        description="Local hours in which leads may be phoned",
+        # Roll-ups know calls by quarter hour.
+        pattern=r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$",
+        description="Local hours in which leads may be phoned, on quarter hours",
     )
     alert_check_interval_seconds: int = Field(
         default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"

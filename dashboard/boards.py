@@ -19,6 +19,7 @@ from core.aggregation.series import Dimension
 from core.aggregation.services import load_requests
 from core.aggregation.slowest import SlowCall, slowest_calls
 from core.alerting.fired import fired_between
+from core.alerting.hours import Hours
 from core.clock import utc_now
 from core.models.metrics import CallSummary
 from core.settings import get_settings
@@ -156,7 +157,10 @@ def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
             *(conversion_panels.leaks(view, name, tables.funnel(cube, name)) for name in BY),
             conversion_panels.leaks(view, "attempt", tables.attempts(cube)),
             conversion_panels.best_time(
-                view, *series.answers_by_hour_of_week(cube), formats.zone_name(window.end, zone)
+                view,
+                *series.answers_by_hour_of_week(cube),
+                tables.outside_hours(cube, Hours.parse(get_settings().calling_hours, zone).cover)[1],
+                formats.zone_name(window.end, zone),
             ),
             panels.sentiment(view, tables.sentiment_histogram(cube), summary),
             conversion_panels.costs(view, "campaign", tables.costs(cube, "campaign"), summary),

@@ -11,6 +11,7 @@ from core.aggregation.intervals import SURE_FROM, wilson
 from core.aggregation.series import Dimension, steady_rates
 from core.aggregation.steps import stages_of, steps
 from core.models.metrics import CallSummary
+from core.settings import get_settings
 from dashboard import charts, distribution_charts, findings, formats
 from dashboard.charts import WEEKDAYS
 from dashboard.distribution_charts import Dots
@@ -150,8 +151,10 @@ def _sure(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} % ({low:.1f} to {high:.1f})"
 
 
-def best_time(view: View, dialled: pd.DataFrame, answered: pd.DataFrame, zone_words: str) -> Panel:
-    """Answer rate of outbound calls by weekday and hour."""
+def best_time(
+    view: View, dialled: pd.DataFrame, answered: pd.DataFrame, outside: int, zone_words: str
+) -> Panel:
+    """Answer rate of outbound calls by weekday and hour; ``outside``: those outside CALLING_HOURS."""
     key, title, total = "best-time", "Best time to call: answer rate by hour", int(dialled.to_numpy().sum())
     if not total:
         return view.missing(key, title, "outbound call")
@@ -161,7 +164,8 @@ def best_time(view: View, dialled: pd.DataFrame, answered: pd.DataFrame, zone_wo
     return Panel(
         key,
         title,
-        f"{_best(dialled, answered)} · grey: under {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
+        f"{_best(dialled, answered)} · {outside:,} outside calling hours ({get_settings().calling_hours}) · "
+        f"grey: under {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
         figure,
         table[table["Dialled"] > 0],
     )

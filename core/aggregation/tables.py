@@ -1,11 +1,12 @@
 """Tables of a whole period, made from a cube by pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 
-from core.aggregation import sketch
+from core.aggregation import buckets, sketch
 from core.aggregation.cells import COMPONENTS, SENTIMENT, Ints, Tally
 from core.aggregation.cube import Cube
 from core.aggregation.definitions import PERCENTILES, SENTIMENT_EDGES
@@ -63,6 +64,15 @@ def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
     }
     sums = {name: np.bincount(outbound[kept], n[kept], size).astype(int) for name, n in stages.items()}
     return pd.DataFrame(sums, index=pd.Index(names, name=by))
+
+
+def outside_hours(cube: Cube, covered: Callable[[datetime], bool]) -> tuple[int, int]:
+    """Outbound calls, and those of them that began in quarter hours that are not ``covered``."""
+    time, cell, n = cube.slots
+    n = n * cube.is_("direction", "outbound")[cell]
+    moments, number = buckets.distinct(time)
+    outside = [not covered(datetime.fromtimestamp(moment, UTC)) for moment in moments.tolist()]
+    return int(n.sum()), int(n[np.array(outside, bool)[number]].sum())
 
 
 def attempts(cube: Cube) -> pd.DataFrame:

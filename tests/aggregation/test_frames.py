@@ -17,6 +17,7 @@ from core.aggregation.calls import CallFilters
 from core.aggregation.cells import MEASURES
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.refresh import rebuild_rollups, refresh_rollups
+from core.alerting.hours import Hours
 from core.clock import day_bounds
 from core.settings import get_settings
 from core.storage.connection import Document
@@ -115,6 +116,9 @@ def same_funnel(cube: Cube, raw: pd.DataFrame, engaged: pd.Series) -> None:
     pd.testing.assert_frame_equal(
         actual[actual["dialled"] > 0], expected.astype(int), check_names=False, check_dtype=False
     )
+    nine_to_nine = Hours.parse("09:00-21:00", cube.zone).cover
+    outside = sum(not 9 <= moment.hour < 21 for moment in outbound["start_time"].dt.tz_convert(cube.zone))
+    assert tables.outside_hours(cube, nine_to_nine) == (len(outbound), outside)
     whole = tables.funnel(cube).loc["all"]
     assert whole["dialled"] == len(outbound)
     assert whole["engaged"] == engaged[answered.index].sum()
