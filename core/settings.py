@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import UserError
+from core.models.channels import ExtraChannel, extra_channels
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LEAST_RETENTION_DAYS = 30
@@ -40,6 +41,9 @@ def _comma_list(value: object) -> object:
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
+
+
+ExtraChannels = Annotated[tuple[ExtraChannel, ...], NoDecode, BeforeValidator(extra_channels)]
 
 
 def _octal(value: object) -> object:
@@ -122,6 +126,14 @@ class Settings(BaseSettings):
     alert_email_from: str | None = Field(default=None, description="Sender of alert mails")
     alert_email_to: CommaList = Field(default=(), description="Recipients of alert mails, comma separated")
     slack_webhook_url: SecretStr | None = Field(default=None, description="Slack incoming webhook for alerts")
+    alert_apprise_urls: ExtraChannels = Field(
+        default=(),
+        description="Further channels: name=url, or name[critical,warning]=url, comma separated",
+    )
+    alert_allow_insecure: bool = Field(
+        default=False,
+        description="Allow alerts to leave without encryption: by SMTP ports but 465 and 587, and plain URLs",
+    )
     alert_rules_file: Path | None = Field(
         default=None, description="TOML file with alert rules that replaces the built-in three"
     )

@@ -153,13 +153,14 @@ async def check_alerts(
     report = check.report
     report.channels, report.refused = tuple(channels), tuple(refused)
     alerts = await check.move_on(rules)
-    routes: Routes = {name: getattr(channel, "severities", None) for name, channel in channels.items()}
+    routes: Routes = {name: channel.severities for name, channel in channels.items()}
     confirmed = await load_confirmed(database, GROUP)
-    for message in messages(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at):
-        told = confirmed.get(message.channel)
-        delivered = None if dry_run else await dispatch(database, message, told, channels)
-        if dry_run or delivered is not None:
-            report.sendings.append(Sending(message, delivered))
+    due = list(messages(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at))
+    if dry_run:
+        report.sendings = [Sending(message, None) for message in due]
+        return report
+    delivered = await dispatch(database, due, channels)
+    report.sendings = [Sending(*pair) for pair in zip(due, delivered, strict=True) if pair[1] is not None]
     return report
 
 

@@ -1,25 +1,25 @@
-"""Sending a message through the configured channels; Apprise does the talking."""
+"""Sending one message to one recipient; Apprise does the talking."""
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
 from typing import Protocol
-from urllib.parse import quote, urlencode, urlsplit
 
 from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
 
-from core.alerting.message import Message, Tone
+from core.alerting.limits import Limit
+from core.alerting.message import Incident, Message, Tone
 from core.logging_config import get_logger
-from core.settings import Settings
+from core.models.alerts import Severity
 
-EMAIL = "email"
-SLACK = "slack"
-CHANNEL_NAMES = (EMAIL, SLACK)
-
-SEND_TIMEOUT_SECONDS = 30.0
-"""Longest that a send is waited for; a mail server has 10 s to answer, Slack 5 s."""
-_IMPLICIT_TLS_PORT = 465
+SEND_TIMEOUT_SECONDS = 60.0
+"""Longest that a send is waited for; a mail server has 10 s for each answer, others 5 s."""
+_AT_ONCE = 32
 _NOTIFY_TYPES = {
     Tone.INFO: NotifyType.INFO,
     Tone.WARNING: NotifyType.WARNING,
@@ -27,25 +27,26 @@ _NOTIFY_TYPES = {
     Tone.RESOLVED: NotifyType.SUCCESS,
 }
 _ASSET = AppriseAsset(app_id="Voice agent monitoring", app_desc="Alerts of the voice agent")
+_HTTP_STATUS = re.compile(r"error=(\d{3})")
+_SMTP_STATUS = re.compile(r"(?:\(|refused: )(\d{3})\b")
+_TRY_LATER = {408, 429}
 _logger = get_logger("alerting")
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """What became of one message in one channel, by recipient; reasons hold no secrets."""
+class Failure:
+    """Why a message did not arrive, without secrets; ``permanent``: trying again cannot help."""
 
-    delivered: tuple[str, ...] = ()
-    failed: Mapping[str, str] = field(default_factory=dict)
+    reason: str
+    permanent: bool = False
 
-    @property
-    def reached(self) -> bool:
-        """Somebody got it: sending it again would repeat it to them."""
-        return bool(self.delivered)
 
-    @property
-    def complete(self) -> bool:
-        """Everybody got it."""
-        return bool(self.delivered) and not self.failed
+@dataclass(frozen=True)
+class Recipient:
+    """Somebody who is told: an identity without secrets, and what may be shown of it."""
+
+    id: str
+    label: str
 
 
 class Channel(Protocol):
@@ -53,73 +54,107 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in results: email, slack."""
+        """Name in results: email, slack, or that of ALERT_APPRISE_URLS."""
 
-    async def send(self, message: Message) -> Delivery:
-        """Send one message; never raises for what the other side does."""
+    @property
+    def recipients(self) -> Sequence[Recipient]:
+        """Who is told; each is sent to on its own."""
+
+    @property
+    def severities(self) -> frozenset[Severity] | None:
+        """The severities it takes; None takes all."""
+
+    @property
+    def pages(self) -> bool:
+        """Whether each alert is a message of its own that opens or closes an incident."""
+
+    @property
+    def limit(self) -> Limit | None:
+        """How much a recipient takes."""
+
+    async def send(self, recipient: Recipient, message: Message) -> Failure | None:
+        """Send one message; why it did not arrive. Never raises for what the other side does."""
 
 
 @dataclass(frozen=True)
-class _Target:
-    """One recipient: a label that may be shown, and what must never be."""
+class Target:
+    """A recipient's address: the URL may depend on the message, and is never shown."""
 
-    label: str
-    url: str = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+    recipient: Recipient
+    url: Callable[[Message], str] = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    close: Callable[[Incident, str], Failure | None] | None = field(default=None, repr=False)
+    """How an incident is closed, with a note, where Apprise cannot."""
 
 
 @dataclass(frozen=True)
 class AppriseChannel:
-    """A channel that Apprise serves; each recipient is sent to, and answers, on its own."""
+    """A channel that Apprise serves."""
 
     name: str
-    targets: Sequence[_Target]
-    brief: bool = False
+    targets: Sequence[Target]
+    body: Callable[[Message], str] = lambda message: message.text
+    html: bool = False
+    title: Callable[[Message], str] | None = None
+    severities: frozenset[Severity] | None = None
+    pages: bool = False
+    limit: Limit | None = None
 
-    async def send(self, message: Message) -> Delivery:
-        """Send to every recipient at once; what is not done in 30 s counts as failed."""
-        body = message.brief if self.brief else message.text
-        reasons = await asyncio.gather(*(_deliver(target, message, body) for target in self.targets))
-        outcome = dict(zip((target.label for target in self.targets), reasons, strict=True))
-        failed = {label: reason for label, reason in outcome.items() if reason is not None}
-        for label, reason in failed.items():
-            _logger.error(
-                "Alert not delivered", extra={"channel": self.name, "recipient": label, "reason": reason}
-            )
-        return Delivery(tuple(label for label in outcome if label not in failed), failed)
+    @property
+    def recipients(self) -> Sequence[Recipient]:
+        """Who is told."""
+        return [target.recipient for target in self.targets]
+
+    async def send(self, recipient: Recipient, message: Message) -> Failure | None:
+        """Send to one recipient; what is not done in a minute counts as failed."""
+        target = next((target for target in self.targets if target.recipient.id == recipient.id), None)
+        if target is None:
+            return Failure("the recipient is no longer configured", permanent=True)
+        failure = await self._send(target, message)
+        if failure is not None:
+            extra = {"channel": self.name, "recipient": recipient.label, "reason": failure.reason}
+            _logger.error("Alert not delivered", extra=extra)
+        return failure
+
+    async def _send(self, target: Target, message: Message) -> Failure | None:
+        loop = asyncio.get_running_loop()
+        try:
+            sending = loop.run_in_executor(_threads(), self._notify, target, message)
+            return await asyncio.wait_for(sending, SEND_TIMEOUT_SECONDS)
+        except TimeoutError:
+            return Failure(f"no answer within {SEND_TIMEOUT_SECONDS:.0f} s")
+        except Exception as error:  # noqa: BLE001 (one channel's fault is not the caller's, nor another channel's)
+            return Failure(type(error).__name__)
+
+    def _notify(self, target: Target, message: Message) -> Failure | None:
+        if target.close is not None and message.incident is not None and message.incident.over:
+            return target.close(message.incident, message.text)
+        _keep_quiet()
+        # A fresh object each time: a used one sleeps between sends.
+        plugin = Apprise.instantiate(target.url(message), asset=_ASSET)
+        if plugin is None:
+            return Failure("the address cannot be used; check the channel's settings", permanent=True)
+        # The reason of a failure is logged at DEBUG, where Slack's token is too: a logger that
+        # belongs to nobody lets the result have it, and no handler of the process.
+        plugin.logger = logging.Logger("apprise.private", logging.DEBUG)  # noqa: LOG001 (registered nowhere)
+        sender = Apprise(asset=_ASSET)
+        sender.add(plugin)
+        result = sender.notify(
+            body=message.html if self.html else self.body(message),
+            title=self.title(message) if self.title else message.title,
+            notify_type=_NOTIFY_TYPES[message.tone],
+            body_format=NotifyFormat.HTML if self.html else NotifyFormat.TEXT,
+            log_level=logging.DEBUG,
+        )
+        if bool(result):
+            return None
+        return _failure(((entry.level, entry.message) for entry in result.logs()), target.secrets)
 
 
-async def _deliver(target: _Target, message: Message, body: str) -> str | None:
-    """Send to one recipient; why it failed, None when it did not."""
-    try:
-        return await asyncio.wait_for(asyncio.to_thread(_notify, target, message, body), SEND_TIMEOUT_SECONDS)
-    except TimeoutError:
-        return f"no answer within {SEND_TIMEOUT_SECONDS:.0f} s"
-    except Exception as error:  # noqa: BLE001 (one channel's fault is not the caller's, nor another channel's)
-        return type(error).__name__
-
-
-def _notify(target: _Target, message: Message, body: str) -> str | None:
-    _keep_quiet()
-    # A fresh object each time: a used one sleeps between sends.
-    plugin = Apprise.instantiate(target.url, asset=_ASSET)
-    if plugin is None:
-        return "the address cannot be used; check the channel's settings"
-    # The reason of a failure is logged at DEBUG, where Slack's token is too: a logger that
-    # belongs to nobody lets the result have it, and no handler of the process.
-    plugin.logger = logging.Logger("apprise.private", logging.DEBUG)  # noqa: LOG001 (registered nowhere)
-    sender = Apprise(asset=_ASSET)
-    sender.add(plugin)
-    result = sender.notify(
-        body=body,
-        title=message.title,
-        notify_type=_NOTIFY_TYPES[message.tone],
-        body_format=NotifyFormat.TEXT,
-        log_level=logging.DEBUG,
-    )
-    if bool(result):
-        return None
-    return _reason(((entry.level, entry.message) for entry in result.logs()), target.secrets)
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads of our own: those that wait for a mail server must not keep others from sending."""
+    return ThreadPoolExecutor(_AT_ONCE, "alert-sender")
 
 
 def _keep_quiet() -> None:
@@ -130,62 +165,36 @@ def _keep_quiet() -> None:
             logger.setLevel(logging.INFO)
 
 
-def _reason(entries: Iterable[tuple[str, str]], secrets: Iterable[str]) -> str:
-    """The most telling line of what the plugin logged, without secrets."""
+def _failure(entries: Iterable[tuple[str, str]], secrets: Iterable[str]) -> Failure:
+    """The most telling line of what the plugin logged, without secrets, and whether it is final."""
     lines = list(entries)
     exceptions = [text.partition(": ")[2] for _, text in lines if text.startswith("Socket Exception: ")]
     warnings = [text for level, text in lines if level in {"WARNING", "ERROR"}]
-    reason = (exceptions or warnings or ["no reason was given"])[-1]
+    refused = [text for text in warnings if " was refused: " in text]
+    reason = (refused or exceptions or warnings or ["no reason was given"])[-1]
+    return Failure(hide(reason, secrets), _is_final(reason))
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """The text with each secret replaced."""
     for secret in secrets:
-        reason = reason.replace(secret, "***")
-    return reason
+        text = text.replace(secret, "***")
+    return text
 
 
-def configured_channels(settings: Settings) -> dict[str, Channel]:
-    """The channels that are set up, by name."""
-    channels: dict[str, Channel] = {}
-    if settings.smtp_server:
-        channels[EMAIL] = AppriseChannel(EMAIL, _mails(settings))
-    if settings.slack_webhook_url:
-        target = _slack(settings.slack_webhook_url.get_secret_value())
-        channels[SLACK] = AppriseChannel(SLACK, [target], brief=True)
-    return channels
+def is_final_status(status: int) -> bool:
+    """Whether an HTTP answer will be the same next time: a wrong address, key or payload."""
+    return 300 <= status < 500 and status not in _TRY_LATER  # noqa: PLR2004
 
 
-def _mails(settings: Settings) -> list[_Target]:
-    # Addresses are masked in the log: it tells recipients apart by their number.
-    return [
-        _mail(settings, recipient, f"recipient {number} of ALERT_EMAIL_TO")
-        for number, recipient in enumerate(settings.alert_email_to, start=1)
-    ]
+def _is_final(reason: str) -> bool:
+    if answered := _HTTP_STATUS.search(reason):
+        return is_final_status(int(answered[1]))
+    # RFC 5321, 4.2.1: with mail servers it is 5xx that will not change.
+    answered = _SMTP_STATUS.search(reason)
+    return answered is not None and answered[1].startswith("5")
 
 
-def _mail(settings: Settings, recipient: str, label: str) -> _Target:
-    password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
-    user = settings.smtp_username or ""
-    credentials = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-    options = {
-        "mode": "ssl" if settings.smtp_port == _IMPLICIT_TLS_PORT else "starttls",
-        "smtp": settings.smtp_server,
-        "from": settings.alert_email_from,
-        "to": recipient,
-        "format": "text",
-        "cto": 10,
-    }
-    server = f"{settings.smtp_server}:{settings.smtp_port}"
-    url = f"mailtos://{credentials}{server}/?{urlencode(options, quote_via=quote)}"
-    secrets = tuple(text for text in (password, quote(password, safe="")) if text)
-    return _Target(label, url, secrets)
-
-
-def _slack(webhook: str) -> _Target:
-    parts = urlsplit(webhook)
-    options = {"cto": 3, "rto": 5, "image": "no", "footer": "no", "redirect": "no"}
-    url = f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(options)}"
-    return _Target("Slack", url, tuple(part for part in parts.path.split("/")[2:] if part))
-
-
-async def send_everywhere(channels: Mapping[str, Channel], message: Message) -> dict[str, Delivery]:
-    """Send one message to every channel at once; the outcome by channel."""
-    deliveries = await asyncio.gather(*(channel.send(message) for channel in channels.values()))
-    return dict(zip(channels, deliveries, strict=True))
+def identity(*parts: str) -> str:
+    """A short identity of an address; no part may be a secret."""
+    return sha256("|".join(parts).encode()).hexdigest()[:12]

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from core.alerting.lifecycle import Change, Record, to_alert
 from core.clock import utc_now
-from core.models.alerts import Alert, AlertState, Notification
+from core.models.alerts import Alert, AlertState, MemberState, Notification
 from core.storage.connection import Document
 
 CUSTOM_LASTS = timedelta(hours=4)
@@ -106,6 +106,15 @@ class AlertStore:
             document["started_at"] = still["started_at"]
         await self._alerts.replace_one({"_id": alert.id}, document, upsert=True)
         await self.record("firing", document | {"_id": alert.id}, alert.updated_at)
+
+    async def present(self, notification: Notification) -> Notification:
+        """The notification with the alerts that have ended since it was made as they stand now."""
+        names = [alert.id for alert in notification.alerts]
+        query = {"_id": {"$in": names}, "state": AlertState.RESOLVED, "resolved_at": {"$gt": notification.at}}
+        over = {row["_id"]: to_alert(row) async for row in self._alerts.find(query)}
+        alerts = [over.get(alert.id, alert) for alert in notification.alerts]
+        ended: dict[str, MemberState] = dict.fromkeys(over, "resolved")
+        return notification.model_copy(update={"alerts": alerts, "members": {**notification.members, **ended}})
 
     async def record(
         self, event: str, document: Mapping[str, Any], at: datetime, *, channel: str | None = None

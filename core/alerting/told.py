@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
 
 from core.alerting.decide import Confirmed, Decision
 from core.models.alerts import Alert, Notification, NotificationEvent, Severity
@@ -36,8 +37,11 @@ def confirmed_of(row: Mapping[str, object]) -> Confirmed:
     return Confirmed(sent_at, members, {name: Severity(value) for name, value in severities.items()})
 
 
-async def confirm(database: AsyncDatabase[Document], notification: Notification, at: datetime) -> None:
-    """Keep that a notification was sent at a moment: the next decision is made against it."""
+async def confirm(database: AsyncDatabase[Document], notification: Notification, at: datetime) -> bool:
+    """Keep that a notification was sent: the next decision is made against it.
+
+    Whether that is news: False for a further recipient of it, or where a later one was sent before.
+    """
     fields: Document = {
         "group_key": notification.group_key,
         "channel": notification.channel,
@@ -46,10 +50,23 @@ async def confirm(database: AsyncDatabase[Document], notification: Notification,
         "sent_at": at,
         "event": notification.event,
         "key": notification.key,
-        "claimed_until": None,
     }
+    earlier = {
+        "_id": record_id(notification.group_key, notification.channel),
+        "key": {"$ne": notification.key},
+        "$or": [{"sent_at": None}, {"sent_at": {"$lte": at}}],
+    }
+    try:
+        await database["notifications"].update_one(earlier, {"$set": fields}, upsert=True)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
+async def is_confirmed(database: AsyncDatabase[Document], notification: Notification) -> bool:
+    """Whether this very notification was confirmed for another recipient."""
     key = record_id(notification.group_key, notification.channel)
-    await database["notifications"].update_one({"_id": key}, {"$set": fields}, upsert=True)
+    return await database["notifications"].find_one({"_id": key, "key": notification.key}) is not None
 
 
 def notification(

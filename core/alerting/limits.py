@@ -1,0 +1,44 @@
+"""How many messages a recipient takes: token buckets in the store, which every process shares."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from core.storage.connection import Document
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many at once, and so many more each second."""
+
+    burst: int
+    per_second: float
+
+
+async def take_token(
+    database: AsyncDatabase[Document], bucket: str, limit: Limit, *, urgent: bool = False
+) -> timedelta | None:
+    """Take leave to send one message: None, or how long to wait.
+
+    What is urgent need not wait; it goes on account, up to a whole burst.
+    """
+    elapsed = {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$at", "$$NOW"]}]}, 1000]}
+    filled = {"$add": [{"$ifNull": ["$tokens", limit.burst]}, {"$multiply": [elapsed, limit.per_second]}]}
+    spent = {"$max": [-limit.burst, {"$subtract": ["$tokens", 1]}]}
+    steps: list[Document] = [
+        {"$set": {"tokens": {"$min": [limit.burst, filled]}, "at": "$$NOW"}},
+        {"$set": {"granted": {"$or": [urgent, {"$gte": ["$tokens", 1]}]}}},
+        {"$set": {"tokens": {"$cond": ["$granted", spent, "$tokens"]}}},
+    ]
+    try:
+        found = await database["rate_limits"].find_one_and_update(
+            {"_id": bucket}, steps, upsert=True, return_document=ReturnDocument.AFTER
+        )
+    except DuplicateKeyError:  # made by somebody else in between
+        return await take_token(database, bucket, limit, urgent=urgent)
+    if found is None or found["granted"]:
+        return None
+    return timedelta(seconds=(1 - found["tokens"]) / limit.per_second)
