@@ -137,21 +137,17 @@ def test_alert() -> None:
     """Send a test message to every channel; exit code 1 where one that is configured fails."""
     from core.services.alert_service import AlertService  # noqa: PLC0415 (see above)
 
-    settings = get_settings()
-    configured = {
-        "email": (settings.smtp_server, "SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO"),
-        "slack": (settings.slack_webhook_url, "SLACK_WEBHOOK_URL"),
+    outcome = asyncio.run(AlertService().try_channels())
+    variables = {
+        "email": "SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO",
+        "slack": "SLACK_WEBHOOK_URL",
     }
-    failed = False
-    for channel, delivered in asyncio.run(AlertService().send_test_alert()).items():
-        value, variables = configured.get(channel, (True, ""))
-        if delivered:
-            typer.echo(f"{channel}: delivered")
-        elif not value:
-            typer.echo(f"{channel}: not configured; set {variables}")
-        else:
-            failed = True
-            typer.echo(f"{channel}: FAILED; the log line above says why")
+    for channel in variables.keys() - outcome.keys():
+        typer.echo(f"{channel}: not configured; set {variables[channel]}")
+    for channel, recipients in outcome.items():
+        for recipient, reason in recipients.items():
+            typer.echo(f"{channel}, {recipient}: " + (f"FAILED: {reason}" if reason else "delivered"))
+    failed = any(reason for recipients in outcome.values() for reason in recipients.values())
     raise typer.Exit(1 if failed else 0)
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import httpx2
 
+from core.alerting.worker import deliver_due
 from core.clock import local_today, utc_now
 from core.logging_config import get_logger
 from core.services.alert_service import check_and_send_alerts
@@ -20,13 +21,14 @@ from core.storage.indexes import ensure_indexes
 from core.timetable import Every, Nightly, Timetable
 
 ROLL_UP_EVERY_SECONDS = 60
+OUTBOX_EVERY_SECONDS = 5
 DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
 ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
 PING_TIMEOUT_SECONDS = 5.0
 _logger = get_logger("scheduler")
 
-Lane = Literal["minute", "night"]
-"""Jobs of a lane run one after the other; a night's archive never holds up an alert check."""
+Lane = Literal["minute", "outbox", "night"]
+"""Jobs of a lane run one after the other; neither a night's archive nor a mail server holds up a check."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def all_jobs() -> tuple[Job, ...]:
     return (
         Job("roll_ups", roll_up, Every(ROLL_UP_EVERY_SECONDS)),
         Job("check_alerts", check_alerts, checks, says_missed=True),
+        Job("outbox", outbox, Every(OUTBOX_EVERY_SECONDS), "outbox"),
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
     )
@@ -75,6 +78,13 @@ async def check_alerts() -> None:
     )
     await beat()
     await _ping()
+
+
+async def outbox() -> None:
+    """Send the messages that are due."""
+    sent = await deliver_due(get_database())
+    if sent:
+        _logger.info("Alerts sent", extra={"messages": sent})
 
 
 async def beat() -> None:

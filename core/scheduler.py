@@ -18,7 +18,7 @@ from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from core.aggregation.live import scheduler_heartbeat
-from core.alerting.delivery import configured_channels
+from core.alerting.channels import configured_channels
 from core.alerting.rules import built_in_rules, read_rules
 from core.clock import utc_now
 from core.errors import UserError

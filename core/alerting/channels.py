@@ -11,7 +11,8 @@ from core.alerting.message import Message
 from core.alerting.pagers import PAGERS, pager_target, tokens, victorops_mail_title
 from core.errors import UserError
 from core.models.alerts import Severity
-from core.settings import ExtraChannel, Settings
+from core.models.channels import ExtraChannel
+from core.settings import Settings
 
 EMAIL = "email"
 SLACK = "slack"
@@ -52,7 +53,12 @@ def _mail(settings: Settings, address: str, label: str) -> Target:
     credentials = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
     server = f"{settings.smtp_server}:{settings.smtp_port}"
     mode = _mail_mode(settings)
-    options = {"mode": mode, "smtp": settings.smtp_server, "from": settings.alert_email_from, "to": address}
+    options: dict[str, object] = {
+        "mode": mode,
+        "smtp": settings.smtp_server,
+        "from": settings.alert_email_from,
+        "to": address,
+    }
     options |= {"format": "html", "cto": 10}
     scheme = "mailto" if mode == "insecure" else "mailtos"
 
@@ -127,6 +133,6 @@ def _check_url(settings: Settings, name: str, scheme: str, url: str) -> None:
     unverified = not getattr(plugin, "verify_certificate", True)
     if (scheme in plain or unverified) and not settings.alert_allow_insecure:
         raise UserError(
-            f"ALERT_APPRISE_URLS: {name} would be sent to without encryption that is verified; use {scheme}s:// "
+            f"ALERT_APPRISE_URLS: {name} would be sent to without verified encryption; use {scheme}s:// "
             "without verify=no, or set ALERT_ALLOW_INSECURE=1 for a relay of your own"
         )

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -198,3 +198,17 @@ def _is_final(reason: str) -> bool:
 def identity(*parts: str) -> str:
     """A short identity of an address; no part may be a secret."""
     return sha256("|".join(parts).encode()).hexdigest()[:12]
+
+
+async def send_directly(
+    channels: Mapping[str, Channel], message: Message
+) -> dict[str, dict[str, str | None]]:
+    """Send past the outbox to everybody at once; by channel and recipient why it failed, or None."""
+
+    async def send(channel: Channel) -> dict[str, str | None]:
+        failures = await asyncio.gather(*(channel.send(one, message) for one in channel.recipients))
+        reasons = [failure.reason if failure else None for failure in failures]
+        return dict(zip((one.label for one in channel.recipients), reasons, strict=True))
+
+    outcome = await asyncio.gather(*map(send, channels.values()))
+    return dict(zip(channels, outcome, strict=True))

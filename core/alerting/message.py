@@ -137,10 +137,9 @@ def dashboard_link(alert: Alert) -> str:
     zone = get_settings().tz
     start = (alert.started_at - LOOK_BACK).astimezone(zone)
     end = max(alert.updated_at, alert.resolved_at or alert.updated_at).astimezone(zone)
-    chosen = {"period": "custom", "from": start.isoformat(timespec="minutes")}
-    chosen |= {"to": end.isoformat(timespec="minutes")}
+    chosen = {"period": "custom", "from": f"{start:%Y-%m-%dT%H:%M}", "to": f"{end:%Y-%m-%dT%H:%M}"}
     chosen |= {name: alert.labels[name] for name in FILTERS if alert.labels.get(name)}
-    return f"{get_settings().dashboard_url}/?{urlencode(chosen)}"
+    return f"{get_settings().dashboard_url}/?{urlencode(chosen, safe=':')}"
 
 
 def _section(alert: Alert) -> _Section:
@@ -198,7 +197,8 @@ def _html(section: _Section) -> str:
     facts = "<br>".join(f"<b>{escape(key)}:</b> {_linked(value)}" for key, value in section.facts.items())
     head = f'<h3 style="margin:0 0 8px">{escape(section.title)}</h3>' if section.title else ""
     text = "" if section.text in section.title else f"<p>{'<br>'.join(escape(section.text).splitlines())}</p>"
-    style = f"font-family:sans-serif;border-left:4px solid {_COLOURS[section.tone]};padding:4px 16px;margin:0 0 16px"
+    border = f"border-left:4px solid {_COLOURS[section.tone]}"
+    style = f"font-family:sans-serif;{border};padding:4px 16px;margin:0 0 16px"
     return f'<div style="{style}">{head}{text}<p>{facts}</p></div>'
 
 

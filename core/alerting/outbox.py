@@ -36,8 +36,8 @@ class Timing:
     """A dead message that is decided anew after this long is tried anew."""
 
     def delay(self, attempts: int, rng: random.Random) -> timedelta:
-        """Full jitter (M. Brooker, "Exponential Backoff and Jitter", 2015): from 0 to 15 s · 2ⁿ, at most 15 min."""
-        most = min(self.longest_delay, self.first_delay * 2 ** min(attempts - 1, 20))
+        """0 to 15 s · 2ⁿ, at most 15 min: full jitter (M. Brooker, Exponential Backoff and Jitter, 2015)."""
+        most: timedelta = min(self.longest_delay, self.first_delay * 2 ** min(attempts - 1, 20))
         return most * rng.random()
 
 
@@ -104,7 +104,9 @@ async def enqueue(
 
 
 async def _was_told(database: AsyncDatabase[Document], row: OutboxRow) -> bool:
-    others = database["outbox"].find(_line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}, {"state": 1})
+    others = database["outbox"].find(
+        _line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}, {"state": 1}
+    )
     states = {other["state"] async for other in others}
     return not states or OutboxState.SENT in states
 
@@ -161,9 +163,7 @@ async def rows_with(database: AsyncDatabase[Document], ids: Collection[str]) -> 
     return [OutboxRow.model_validate(document) async for document in database["outbox"].find(query)]
 
 
-async def claim(
-    database: AsyncDatabase[Document], row_id: str, timing: Timing = TIMING
-) -> OutboxRow | None:
+async def claim(database: AsyncDatabase[Document], row_id: str, timing: Timing = TIMING) -> OutboxRow | None:
     """Take a message in hand for the length of the lease; None where somebody else has it or it is done."""
     expired = {"$and": [{"$eq": ["$state", OutboxState.SENDING]}, {"$lte": ["$due_at", "$$NOW"]}]}
     free = {"$expr": {"$or": [{"$eq": ["$state", OutboxState.QUEUED]}, expired]}}
@@ -195,7 +195,7 @@ async def mark_failed(
     timing: Timing,
     rng: random.Random,
 ) -> OutboxRow | None:
-    """Put a message back for another attempt, or give it up; as it stands then, None where it was taken over."""
+    """Put a message back for another attempt, or give it up; as it is then, None if it was taken over."""
     too_old = {"$lte": ["$created_at", _ago(timing.dead_after)]}
     state = {
         "$switch": {
@@ -225,7 +225,12 @@ async def mark_failed(
 
 async def drop(database: AsyncDatabase[Document], row: OutboxRow, reason: str) -> None:
     """Give a message up that is no longer worth sending."""
-    over = {"state": OutboxState.SUPERSEDED, "done_at": "$$NOW", "claim": None, "reason": {"$literal": reason}}
+    over = {
+        "state": OutboxState.SUPERSEDED,
+        "done_at": "$$NOW",
+        "claim": None,
+        "reason": {"$literal": reason},
+    }
     await database["outbox"].update_one({"_id": row.id, "state": {"$in": list(WAITING)}}, [{"$set": over}])
 
 

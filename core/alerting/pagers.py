@@ -42,7 +42,12 @@ def _victorops(url: str, incident: Incident) -> str:
 
 def _webhook(url: str, incident: Incident) -> str:
     event = "resolve" if incident.over else "trigger"
-    own = {":alias": incident.key, ":event": event, ":severity": str(incident.severity), ":link": incident.link}
+    own = {
+        ":alias": incident.key,
+        ":event": event,
+        ":severity": str(incident.severity),
+        ":link": incident.link,
+    }
     return _with(url, **own)
 
 
@@ -111,5 +116,7 @@ def victorops_mail_title(message: Message) -> str:
 
 def tokens(url: str) -> tuple[str, ...]:
     """Every part of a URL that might be a secret, the longest first."""
-    parts = {part for part in re.split(r"[/@:?&=]+", url.partition("://")[2]) if len(part) >= _SHORTEST_SECRET}
+    parts = {
+        part for part in re.split(r"[/@:?&=]+", url.partition("://")[2]) if len(part) >= _SHORTEST_SECRET
+    }
     return tuple(sorted(parts | {unquote(part) for part in parts}, key=len, reverse=True))

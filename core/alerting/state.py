@@ -114,7 +114,9 @@ class AlertStore:
         over = {row["_id"]: to_alert(row) async for row in self._alerts.find(query)}
         alerts = [over.get(alert.id, alert) for alert in notification.alerts]
         ended: dict[str, MemberState] = dict.fromkeys(over, "resolved")
-        return notification.model_copy(update={"alerts": alerts, "members": {**notification.members, **ended}})
+        return notification.model_copy(
+            update={"alerts": alerts, "members": {**notification.members, **ended}}
+        )
 
     async def record(
         self, event: str, document: Mapping[str, Any], at: datetime, *, channel: str | None = None

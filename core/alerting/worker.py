@@ -53,7 +53,9 @@ async def deliver_due(
     Raises:
         PyMongoError: the store is away; what was sent meanwhile is sent again after the lease.
     """
-    worker = _Worker(database, configured_channels(get_settings()) if channels is None else channels, timing, rng)
+    worker = _Worker(
+        database, configured_channels(get_settings()) if channels is None else channels, timing, rng
+    )
     return await worker.deliver_due()
 
 
@@ -107,7 +109,7 @@ class _Worker:
         for batch, due in _batches(line, digests=not self._pages(line[0][0])):
             if batch[0].state == OutboxState.SENDING and not due:
                 break  # somebody else has it in hand; the later ones wait their turn
-            # While a channel fails each message keeps to its own time; one that arrives opens the way for all.
+            # While a channel fails each message keeps to its own time; one that arrives takes all along.
             if (not due and (not works or batch[0].held)) or (full and not batch[0].urgent):
                 continue
             if await self._held_back(batch):
@@ -141,7 +143,9 @@ class _Worker:
 
     async def _put_back(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
-            await mark_failed(self._database, row, Failure("another sender was faster"), self._timing, self._rng)
+            await mark_failed(
+                self._database, row, Failure("another sender was faster"), self._timing, self._rng
+            )
 
     async def _send(self, rows: Sequence[OutboxRow]) -> Failure | None:
         """Send messages that are in hand, several as one digest, and write down what became of them."""

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pymongo.database import Database
 
 from core.alerting.check import check_alerts
-from core.alerting.delivery import Channel, Delivery
+from core.alerting.delivery import Channel, Recipient
+from core.alerting.limits import Limit
 from core.alerting.message import Message
 from core.alerting.rule_store import rules_in_force_async, save_rule
 from core.demo.story import LIVE_TROUBLE_BEGAN, Story
@@ -35,10 +36,13 @@ class _Told:
     """A channel that says it told its people, so that the history has who was told; nothing is sent."""
 
     name: str
-    recipients: tuple[str, ...]
+    recipients: tuple[Recipient, ...]
+    severities: frozenset[Severity] | None = None
+    pages: bool = False
+    limit: Limit | None = None
 
-    async def send(self, message: Message) -> Delivery:  # noqa: ARG002 (nobody reads it)
-        return Delivery(self.recipients)
+    async def send(self, recipient: Recipient, message: Message) -> None:
+        """Nobody is told."""
 
 
 def keep_rule(database: Database[Document]) -> None:
@@ -56,8 +60,8 @@ async def _replay(story: Story, start: datetime) -> None:
     database = database_for_loop(None)
     rules = await rules_in_force_async(database)
     channels: dict[str, Channel] = {
-        "slack": _Told("slack", ("Slack",)),
-        "email": _Told("email", ("recipient 1 of ALERT_EMAIL_TO",)),
+        "slack": _Told("slack", (Recipient("slack", "Slack"),)),
+        "email": _Told("email", (Recipient("email", "recipient 1 of ALERT_EMAIL_TO"),)),
     }
     for at in _moments(story):
         if at > start:

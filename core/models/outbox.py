@@ -1,4 +1,4 @@
-"""The outbox: messages that are to be sent, one document for each alert, transition, channel and recipient."""
+"""The outbox: messages to be sent, one document for each alert, transition, channel and recipient."""
 
 from datetime import datetime
 from enum import StrEnum

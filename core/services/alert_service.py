@@ -4,14 +4,17 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from bson.errors import BSONError
 from pydantic import ValidationError
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
+from core.alerting.channels import CHANNEL_NAMES, configured_channels
 from core.alerting.check import CheckReport, check_alerts
-from core.alerting.delivery import CHANNEL_NAMES, Delivery, configured_channels, send_everywhere
+from core.alerting.delivery import Channel, send_directly
+from core.alerting.dispatch import dispatch
 from core.alerting.fingerprints import fingerprint
 from core.alerting.message import alert_message
 from core.alerting.rule_store import rules_in_force_async
@@ -19,7 +22,7 @@ from core.alerting.state import AlertStore, active_alerts_async
 from core.clock import to_utc, utc_now
 from core.errors import UserError
 from core.logging_config import get_logger
-from core.models.alerts import Alert, AlertState, Severity
+from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.settings import get_settings
 from core.storage.connection import Document, database_for_loop
 
@@ -79,24 +82,54 @@ class AlertService:
     ) -> dict[str, bool]:
         """Send an alert now; for each channel whether it arrived (False where it is not set up).
 
-        It is active until four hours pass without the same ``alert_type`` being sent again. Neither a
-        channel nor a database that is away raises: both are logged.
+        It is active until four hours pass without the same ``alert_type`` being sent again. What a channel
+        does not take now is tried again by the scheduler; what comes faster than a channel takes follows in
+        a digest. Neither a channel nor a database that is away raises: both are logged.
 
         Raises:
-            UserError: an argument cannot be used.
+            UserError: an argument, or ALERT_APPRISE_URLS, cannot be used.
         """
         values = {"current_value": current_value, "threshold_value": threshold_value}
         alert = _custom_alert(alert_type, severity, message, values, metadata)
-        deliveries = await _send(alert)
-        alert.channels = {name: delivery.reached for name, delivery in deliveries.items()}
-        await self._keep(alert)
-        return _answer(alert.channels)
+        channels = _channels_for(alert)
+        try:
+            delivered = await self._send_through_outbox(alert, channels)
+        except (PyMongoError, UserError, BSONError, ValueError, OverflowError) as error:
+            _logger.error(  # noqa: TRY400 (the reason is enough, the traceback is the driver's)
+                "Alert could not be stored; it is sent all the same",
+                extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
+            )
+            outcome = await send_directly(channels, alert_message(alert))
+            delivered = {name: None in reasons.values() for name, reasons in outcome.items()}
+        return _answer(delivered)
 
     async def send_test_alert(self) -> dict[str, bool]:
-        """Send a test message to every channel; whether every recipient got it. Nothing is stored."""
+        """Send a test message to every channel; whether every recipient got it. Nothing is stored.
+
+        Raises:
+            UserError: ALERT_APPRISE_URLS cannot be used.
+        """
+        outcome = await self.try_channels()
+        return _answer({name: not any(reasons.values()) for name, reasons in outcome.items()})
+
+    async def try_channels(self) -> dict[str, dict[str, str | None]]:
+        """Send a test message to every channel; by channel and recipient why it failed, None if it arrived.
+
+        At a pager an incident is opened and closed again. Nothing is stored, no reason holds a secret.
+
+        Raises:
+            UserError: ALERT_APPRISE_URLS cannot be used.
+        """
         text = "This is a test: alerts of the voice agent reach you here."
-        deliveries = await _send(_custom_alert("test", Severity.INFO, text))
-        return _answer({name: delivery.complete for name, delivery in deliveries.items()})
+        alert = _custom_alert("test", Severity.INFO, text).model_copy(update={"id": uuid4().hex[:16]})
+        channels = configured_channels(get_settings())
+        outcome = await send_directly(channels, alert_message(alert))
+        over = {"state": AlertState.RESOLVED, "resolved_at": alert.updated_at}
+        pagers = {name: channel for name, channel in channels.items() if channel.pages}
+        closed = await send_directly(pagers, alert_message(alert.model_copy(update=over)))
+        for name, reasons in closed.items():
+            outcome[name] = {label: outcome[name][label] or reason for label, reason in reasons.items()}
+        return outcome
 
     async def get_active_alerts(self) -> list[Alert]:
         """The alerts that fire, the worst first.
@@ -106,21 +139,38 @@ class AlertService:
         """
         return await active_alerts_async(database_for_loop(self._db))
 
-    async def _keep(self, alert: Alert) -> None:
-        try:
-            await AlertStore(database_for_loop(self._db)).keep_custom(alert)
-        except (PyMongoError, UserError, BSONError, ValueError, OverflowError) as error:
-            _logger.error(  # noqa: TRY400 (the reason is enough, the traceback is the driver's)
-                "Alert was sent but not stored",
-                extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
-            )
+    async def _send_through_outbox(self, alert: Alert, channels: Mapping[str, Channel]) -> dict[str, bool]:
+        database = database_for_loop(self._db)
+        await AlertStore(database).keep_custom(alert)
+        delivered = await dispatch(database, [_notification(alert, name) for name in channels], channels)
+        return {name: arrived is True for name, arrived in zip(channels, delivered, strict=True)}
 
 
-async def _send(alert: Alert) -> dict[str, Delivery]:
+def _channels_for(alert: Alert) -> dict[str, Channel]:
+    """The channels that take alerts as bad as this one."""
     channels = configured_channels(get_settings())
     if not channels:
         _logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
-    return await send_everywhere(channels, alert_message(alert))
+    return {
+        name: channel
+        for name, channel in channels.items()
+        if channel.severities is None or alert.severity in channel.severities
+    }
+
+
+def _notification(alert: Alert, channel: str) -> Notification:
+    return Notification(
+        key=uuid4().hex[:24],
+        group_key=f"custom:{alert.id}",
+        channel=channel,
+        event=NotificationEvent.FIRING,
+        severity=alert.severity,
+        at=alert.updated_at,
+        alerts=[alert],
+        news=1,
+        members={alert.id: "firing"},
+        severities={alert.id: alert.severity},
+    )
 
 
 def _answer(results: Mapping[str, bool]) -> dict[str, bool]:

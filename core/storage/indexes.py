@@ -7,6 +7,8 @@ from core.storage.active import FORGET_SECONDS
 from core.storage.connection import Document
 
 _RESOLVED_FOR_SECONDS = 30 * 86_400
+OUTBOX_SECONDS = 90 * 24 * 3600
+"""How long it can be looked up what became of a message."""
 INDEXES: dict[str, list[IndexModel]] = {
     "calls": [
         IndexModel([("start_time", ASCENDING)]),
@@ -29,6 +31,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("at", DESCENDING)]),
         IndexModel([("alert_id", ASCENDING), ("at", DESCENDING)]),
         IndexModel([("key", ASCENDING)], unique=True, partialFilterExpression={"key": {"$type": "string"}}),
+    ],
+    "outbox": [
+        IndexModel([("state", ASCENDING), ("created_at", ASCENDING)]),
+        IndexModel([("channel", ASCENDING), ("recipient", ASCENDING), ("stream", ASCENDING)]),
+        IndexModel([("done_at", ASCENDING)], expireAfterSeconds=OUTBOX_SECONDS),
     ],
     "silences": [IndexModel([("end", ASCENDING)])],
 }

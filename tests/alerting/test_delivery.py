@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from pymongo.database import Database
 
-from core.alerting import delivery
+from core.alerting import channels
 from core.errors import UserError
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import get_settings
@@ -35,6 +35,7 @@ from tests.alerting.wire import (
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+LINK = "http://localhost:3000/?period=custom&from=2024-10-24T17:15&to=2024-10-24T17:30"
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,17 @@ def slack(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sla
 
 
 def text_of(mail: EmailMessage) -> str:
-    content: str = mail.get_content()
+    return _part(mail, "plain")
+
+
+def html_of(mail: EmailMessage) -> str:
+    return _part(mail, "html")
+
+
+def _part(mail: EmailMessage, kind: str) -> str:
+    body = mail.get_body((kind,))
+    assert body is not None
+    content: str = body.get_content()
     return content.replace("\r\n", "\n")
 
 
@@ -91,17 +102,16 @@ def test_an_alert_arrives_as_a_readable_mail(database: Database[Document], mails
     mail = mails.received[0]
     assert mail["Subject"] == "CRITICAL: Call failure rate 24 % (12 of 50 calls), limit 10 %"
     assert mail["From"] == "Voice agent <alerts@example.com>"
-    assert mail.get_content_type() == "text/plain"
-    assert text_of(mail).split("\n") == [
-        "Call failure rate 24 % (12 of 50 calls), limit 10 %",
-        "",
-        "Since      24 Oct 2024, 17:30 IST",
-        "Period     24 Oct 2024, 17:15–17:30 IST",  # noqa: RUF001
-        "Calls      50",
-        "Runbook    docs/runbooks/call_failure_rate.md",
-        "Dashboard  http://localhost:3000",
-        "",
+    assert text_of(mail).splitlines() == [
+        "CRITICAL: Call failure rate 24 % (12 of 50 calls), limit 10 %",
+        "Since: 24 Oct 2024, 17:30 IST",
+        "Period: 24 Oct 2024, 17:15–17:30 IST",  # noqa: RUF001
+        "Calls: 50",
+        "Runbook: docs/runbooks/call_failure_rate.md",
+        f"Dashboard: {LINK}",
     ]
+    assert f'<a href="{LINK.replace("&", "&amp;")}">' in html_of(mail)
+    assert len({mail["X-Alert-Reference"] for mail in mails.received}) == 1
 
 
 def test_the_agent_sends_an_alert_of_its_own(database: Database[Document], mails: Mails) -> None:
@@ -127,7 +137,7 @@ def test_the_agent_sends_an_alert_of_its_own(database: Database[Document], mails
 
     asyncio.run(send())
     assert mails.received[0]["Subject"] == "WARNING: custom_metric: The queue of leads grows"
-    assert "Value      75.5\nLimit      50\ncampaign   diwali" in text_of(mails.received[0])
+    assert "Value: 75.5\nLimit: 50\ncampaign: diwali" in text_of(mails.received[0])
 
 
 def test_a_wrong_password_is_false_and_nowhere_to_be_seen(
@@ -198,7 +208,7 @@ def test_a_mail_server_that_never_answers_is_false_within_seconds(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         monkeypatch.setenv("SMTP_PORT", str(port))
-        monkeypatch.setattr(delivery, "_IMPLICIT_TLS_PORT", port if implicit_tls else 465)
+        monkeypatch.setattr(channels, "_IMPLICIT_TLS_PORT", port if implicit_tls else 465)
         get_settings.cache_clear()
         began = time.monotonic()
         assert asyncio.run(AlertService().send_test_alert())["email"] is False
@@ -255,7 +265,7 @@ def test_an_alert_arrives_at_slack(database: Database[Document], slack: SlackSer
     assert path == WEBHOOK_PATH
     (attachment,) = payload["attachments"]
     assert attachment["title"].startswith("CRITICAL: custom: Look at &lt;!channel&gt;")
-    assert "Dashboard: http://localhost:3000" in attachment["text"]
+    assert "Dashboard: http://localhost:3000/?period=custom&amp;from=" in attachment["text"]
     assert "<!channel>" not in json.dumps(payload)
     assert "secret" not in (done.stdout + done.stderr).lower()
 

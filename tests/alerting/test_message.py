@@ -6,6 +6,7 @@ from core.alerting.message import Tone, alert_message, period
 from core.models.alerts import Alert, AlertState, Severity
 
 AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
+LINK = "http://localhost:3000/?period=custom&from=2024-10-24T18:00&to=2024-10-24T18:15"
 
 
 def alert(message: str) -> Alert:
@@ -36,7 +37,7 @@ def test_a_short_text_is_not_said_twice_in_chat() -> None:
     """The title, right above, says it."""
     message = alert_message(alert("It grows"))
     assert message.title == "INFO: queue: It grows"
-    assert message.brief == "Since: 24 Oct 2024, 18:15 IST\nDashboard: http://localhost:3000"
+    assert message.brief == f"Since: 24 Oct 2024, 18:15 IST\nDashboard: {LINK}"
 
 
 def test_an_alert_that_is_over_says_since_when_and_until_when() -> None:

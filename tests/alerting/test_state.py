@@ -12,11 +12,13 @@ from pymongo.database import Database
 
 from core.alerting import reading
 from core.alerting.check import CheckReport, check_alerts
-from core.alerting.delivery import Delivery
+from core.alerting.delivery import Failure, Recipient
 from core.alerting.evaluate import evaluate_all
+from core.alerting.limits import Limit
 from core.alerting.message import Message
 from core.alerting.rules import BUILT_IN_RULES
 from core.alerting.state import active_alerts
+from core.models.alerts import Severity
 from core.models.metrics import CallMetrics, CallStatus, Direction
 from core.models.rules import AlertRule
 from core.storage import get_database
@@ -34,14 +36,18 @@ class Recorder:
     name: str = "email"
     works: bool = True
     titles: list[str] = field(default_factory=list)
+    recipients: tuple[Recipient, ...] = (Recipient("someone", "someone"),)
+    severities: frozenset[Severity] | None = None
+    pages: bool = False
+    limit: Limit | None = None
 
-    async def send(self, message: Message) -> Delivery:
+    async def send(self, recipient: Recipient, message: Message) -> Failure | None:  # noqa: ARG002
         """Take a message, or fail."""
         await asyncio.sleep(0.05)
         if not self.works:
-            return Delivery(failed={"someone": "no answer"})
+            return Failure("no answer")
         self.titles.append(message.title)
-        return Delivery(delivered=("someone",))
+        return None
 
 
 def record(database: Database[Document], end: datetime, total: int, failed: int) -> None:
