@@ -144,7 +144,7 @@ def dashboard_link(alert: Alert) -> str:
 
 def _section(alert: Alert) -> _Section:
     resolved = alert.state == AlertState.RESOLVED
-    word = "RESOLVED" if resolved else alert.severity.upper()
+    word = "FLAPPING" if alert.flapping else "RESOLVED" if resolved else alert.severity.upper()
     named = alert.message if alert.message.startswith(alert.name) else f"{alert.name}: {alert.message}"
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
@@ -155,13 +155,17 @@ def _section(alert: Alert) -> _Section:
         facts["Limit"] = quantity(alert.threshold_value, alert.unit)
     facts |= {str(key): str(value) for key, value in alert.metadata.items()}
     facts["Dashboard"] = dashboard_link(alert)
-    tone = Tone.RESOLVED if resolved else Tone(alert.severity)
+    tone = Tone.RESOLVED if _is_over(alert) else Tone(alert.severity)
     return _Section(_short(f"{word}: {named}"), alert.message, facts, tone)
 
 
 def _incident(alert: Alert) -> Incident:
-    over = alert.state == AlertState.RESOLVED
-    return Incident(alert.id, alert.name, alert.severity, over, dashboard_link(alert))
+    return Incident(alert.id, alert.name, alert.severity, _is_over(alert), dashboard_link(alert))
+
+
+def _is_over(alert: Alert) -> bool:
+    """Whether people are to take it as over: one that flaps fires until it stays as it is."""
+    return alert.state == AlertState.RESOLVED and not alert.flapping
 
 
 def _short(title: str) -> str:
