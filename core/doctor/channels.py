@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from core.alerting.delivery import CHANNEL_NAMES, configured_channels
+from core.alerting.channels import CHANNEL_NAMES, configured_channels
 from core.doctor.findings import Finding, State
 from core.settings import Settings
 
