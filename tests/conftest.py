@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 from pymongo.database import Database
 
 from core.settings import get_settings
+from core.storage import recorder
 from core.storage.connection import Document, close_all, get_sync_database
 from core.storage.indexes import ensure_indexes
 
@@ -67,6 +68,7 @@ def database(
     monkeypatch.setenv("DATA_DIR", str(store))
     monkeypatch.setenv("MONGODB_DATABASE", f"test_{uuid.uuid4().hex[:12]}")
     get_settings.cache_clear()
+    recorder._Health.forget()  # what another test knew of the database
     fresh = get_sync_database()
     ensure_indexes(fresh)
     yield fresh

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakValueDictionary, finalize
 
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.database import AsyncDatabase
@@ -89,8 +89,9 @@ def _options(uri: str) -> dict[str, Any]:
 
 
 _by_loop: dict[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = {}
-_ours: WeakSet[AsyncMongoClient[Document]] = WeakSet()
-_twins: WeakKeyDictionary[AsyncMongoClient[Document], MongoClient[Document]] = WeakKeyDictionary()
+# By id: two clients of the same address are equal, though a caller's own may have other options.
+_ours: WeakValueDictionary[int, AsyncMongoClient[Document]] = WeakValueDictionary()
+_twins: dict[int, MongoClient[Document]] = {}
 
 
 @contextlib.contextmanager
@@ -108,7 +109,7 @@ def _new_async_client() -> AsyncMongoClient[Document]:
     with _usable_uri():
         uri = _uri()
         client: AsyncMongoClient[Document] = AsyncMongoClient(uri, **_options(uri))
-    _ours.add(client)
+    _ours[id(client)] = client
     return client
 
 
@@ -138,7 +139,7 @@ def store_key(database: AsyncDatabase[Document] | None) -> tuple[int, str]:
     """The same for all that leads to the same database: OURS for None and every client that we made."""
     if database is None:
         return OURS, get_settings().mongodb_database
-    return (OURS if database.client in _ours else id(database.client)), database.name
+    return (OURS if id(database.client) in _ours else id(database.client)), database.name
 
 
 def client_of(loop: asyncio.AbstractEventLoop) -> AsyncMongoClient[Document] | None:
@@ -154,7 +155,7 @@ def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase
     """
     if database is None:
         return get_database()
-    if database.client in _ours:
+    if id(database.client) in _ours:
         return get_database().client[database.name]
     return database
 
@@ -185,13 +186,15 @@ def blocking(database: AsyncDatabase[Document] | None) -> Database[Document]:
     """The same database for code that blocks; None is the configured one. Call it off the event loop."""
     if database is None:
         return get_sync_database()
-    if database.client in _ours:
+    if id(database.client) in _ours:
         return get_sync_database().client[database.name]
-    if database.client not in _twins:
+    key = id(database.client)
+    if key not in _twins:
         # The caller's client was made from these, and one that does not block can be made from them too.
         options = database.client._init_kwargs | {"tz_aware": True}  # noqa: SLF001 (nothing public has them)
-        _twins[database.client] = MongoClient(**options)
-    return _twins[database.client][database.name]
+        _twins[key] = MongoClient(**options)
+        finalize(database.client, _twins.pop, key, None)
+    return _twins[key][database.name]
 
 
 def check_reachable() -> None:

@@ -55,6 +55,10 @@ class _Health:
     def answers(cls) -> None:
         cls.rest_until = 0.0
 
+    @classmethod
+    def forget(cls) -> None:
+        cls.rest_until = cls.next_look = 0.0
+
 
 _openers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="open-database")
 replayer = Replayer(on_success=_Health.answers)

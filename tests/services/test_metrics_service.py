@@ -11,14 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pytest
 from pymongo.database import Database
 
 from core.aggregation.sketch import bucket_of
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.services.sync_metrics_service import SyncMetricsService
-from core.storage import recorder
 from core.storage.active import ALIVE_SECONDS, active_calls, count_active
 from core.storage.connection import Document, close_connections
 from core.storage.replay import replay
@@ -44,13 +42,6 @@ if os.fork() == 0:
 ask(4, 100)
 os.wait()
 """
-
-
-@pytest.fixture(autouse=True)
-def healthy_store() -> None:
-    """No test inherits what another knew of the database."""
-    recorder._Health.rest_until = 0
-    recorder._Health.next_look = 0
 
 
 def call(call_id: str) -> CallMetrics:

@@ -21,13 +21,6 @@ from core.storage.records import Record
 from core.storage.spool import Spool, spool_status
 
 
-@pytest.fixture(autouse=True)
-def healthy_store() -> None:
-    """No test inherits what another knew of the database."""
-    recorder._Health.rest_until = 0
-    recorder._Health.next_look = 0
-
-
 def call(call_id: str = "call_1", **fields: object) -> CallMetrics:
     usual = {"start_time": datetime(2024, 10, 24, tzinfo=UTC), "duration_seconds": 60, "language": "hindi"}
     return CallMetrics.model_validate(
