@@ -1,0 +1,142 @@
+"""The page and its database: it goes and comes back while somebody looks."""
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+from pymongo import MongoClient
+
+from core.clock import utc_now
+from core.settings import get_settings
+from core.storage.calls import write_calls
+from core.storage.connection import Document, close_all
+from core.storage.embedded import find_mongod
+from core.storage.indexes import ensure_indexes
+from tests.dashboard.browser import opened, served
+from tests.dashboard.conftest import make_call
+from tests.ports import free_port
+
+pytestmark = pytest.mark.full
+
+
+class Server:
+    """A ``mongod`` of this test's own, to be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self._folder = free_port(), folder
+        self.uri = f"mongodb://127.0.0.1:{self.port}/?serverSelectionTimeoutMS=300"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        where = ["--dbpath", str(self._folder), "--port", str(self.port), "--bind_ip", "127.0.0.1"]
+        self._process = subprocess.Popen(
+            [str(find_mongod()), *where, "--nounixsocket"], stdout=subprocess.DEVNULL
+        )
+        with contextlib.closing(self.client(20_000)) as client:
+            client.admin.command("ping")
+
+    def client(self, patience_ms: int = 300) -> MongoClient[Document]:
+        """A client of its own; to be closed."""
+        return MongoClient(self.uri, serverSelectionTimeoutMS=patience_ms, tz_aware=True)
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Configured for child processes too; not yet started."""
+    (tmp_path / "db").mkdir()
+    server = Server(tmp_path / "db")
+    monkeypatch.setenv("MONGODB_URI", server.uri)
+    monkeypatch.setenv("MONGODB_DATABASE", "restart")
+    get_settings.cache_clear()
+    yield server
+    close_all()
+    server.kill()
+
+
+def record(server: Server, first: int, last: int) -> None:
+    with contextlib.closing(server.client()) as client:
+        now = utc_now()
+        write_calls(
+            client["restart"],
+            [make_call(n, now - timedelta(minutes=n % 60 + 1)) for n in range(first, last)],
+        )
+
+
+def test_a_page_outlives_its_database(server: Server, tmp_path: Path, browser: Browser) -> None:
+    """Figures stay with their time while it is away; without a reload they go on once it is back."""
+    server.start()
+    with contextlib.closing(server.client()) as client:
+        ensure_indexes(client["restart"])
+    record(server, 0, 50)
+    with served(tmp_path) as address, opened(browser, f"{address}/?period=24h") as page:
+        calls = page.locator(".st-key-kpi-total-calls [data-testid=stMetricValue]")
+        expect(calls).to_have_text("50")
+        page.evaluate("window.neverReloaded = true")
+        server.kill()
+        expect(page.get_by_text("The database is away: these are the figures of")).to_be_visible(
+            timeout=30_000
+        )
+        expect(calls).to_have_text("50")
+        server.start()
+        record(server, 50, 80)
+        expect(calls).to_have_text("80", timeout=40_000)
+        expect(page.get_by_text("The database is away")).to_have_count(0)
+        expect(page.locator(".st-key-chart-volume-status .main-svg").first).to_be_visible()
+        assert page.evaluate("window.neverReloaded")
+
+
+def test_a_page_opened_before_its_database_starts_by_itself(
+    server: Server, tmp_path: Path, browser: Browser
+) -> None:
+    with served(tmp_path) as address, opened(browser, f"{address}/latency") as page:
+        expect(page.get_by_text("The database is away.")).to_be_visible()
+        server.start()
+        record(server, 0, 50)
+        expect(page.locator(".st-key-chart-asr-latency-ms .main-svg").first).to_be_visible(timeout=40_000)
+
+
+def test_figures_renew_themselves_without_a_flash(server: Server, tmp_path: Path, browser: Browser) -> None:
+    """Cards keep their elements while their figures change; nothing dims; Pause stops them."""
+    server.start()
+    record(server, 0, 50)
+    with served(tmp_path) as address, opened(browser, f"{address}/?period=24h") as page:
+        calls = page.locator(".st-key-kpi-total-calls [data-testid=stMetricValue]")
+        expect(calls).to_have_text("50")
+        page.wait_for_selector(".st-key-chart-volume-status .main-svg")
+        page.evaluate(_WATCH)
+        record(server, 50, 60)
+        expect(calls).to_have_text("60", timeout=20_000)
+        assert page.evaluate("window.card.isConnected")
+        assert page.evaluate("window.chart.isConnected")
+        assert page.evaluate("window.dimmest") == 1
+        page.locator(".st-key-pause label").first.click()
+        time.sleep(2)
+        record(server, 60, 70)
+        time.sleep(12)
+        expect(calls).to_have_text("60")
+
+
+_WATCH = """() => {
+  window.card = document.querySelector(".st-key-kpi-total-calls [data-testid=stMetric]");
+  window.chart = document.querySelector(".st-key-chart-volume-status .main-svg");
+  window.dimmest = 1;
+  const look = () => {
+    for (const element of document.querySelectorAll("[data-stale]"))
+      window.dimmest = Math.min(window.dimmest, Number(getComputedStyle(element).opacity));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
