@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import pandas as pd
 import streamlit as st
 
 from core.aggregation import series, tables
@@ -14,7 +15,6 @@ from core.aggregation.buckets import BUCKETS, SECONDS, Bucket
 from core.aggregation.calls import CallFilters
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.definitions import LATENCIES
-from core.aggregation.figures import summarise
 from core.aggregation.series import Dimension
 from core.aggregation.services import load_requests
 from core.aggregation.slowest import SlowCall, slowest_calls
@@ -30,6 +30,7 @@ from dashboard import (
     formats,
     latency_panels,
     panels,
+    queries,
     service_panels,
     theme,
 )
@@ -59,13 +60,40 @@ def measured(summary: CallSummary) -> list[str]:
     return [field for field in LATENCIES if getattr(summary, field).n] or list(LATENCIES)
 
 
-def _cube(window: Window, filters: CallFilters, bucket: Bucket) -> Cube:
-    return load_cube(get_sync_database(), window.start, window.end, filters, bucket=bucket)
+def _cube(
+    window: Window,
+    filters: CallFilters,
+    bucket: Bucket,
+    fields: Sequence[str] = (),
+    *,
+    campaigns: bool = False,
+) -> Cube:
+    """The calls of the period with the percentiles that are asked for; all that is left out saves time."""
+    return load_cube(
+        get_sync_database(),
+        window.start,
+        window.end,
+        filters,
+        bucket=bucket,
+        fields=fields,
+        campaigns=campaigns,
+    )
 
 
-def _before(window: Window, filters: CallFilters, bucket: Bucket = "1D") -> Cube:
-    period = (window.before, window.before_end)
-    return load_cube(get_sync_database(), *period, filters, bucket=bucket, campaigns=False)
+def _summaries(window: Window, filters: CallFilters) -> tuple[CallSummary, CallSummary]:
+    """The figures of the period and of the compared one."""
+    return (
+        queries.summary(window.start, window.end, filters),
+        queries.summary(window.before, window.before_end, filters),
+    )
+
+
+def _earlier(window: Window, filters: CallFilters, cube: Cube, bucket: Bucket) -> pd.Series:
+    """The calls of the compared period in the buckets of this one."""
+    before = load_cube(
+        get_sync_database(), window.before, window.before_end, filters, fields=(), campaigns=False
+    )
+    return comparison_panels.aligned(cube, before, bucket)
 
 
 def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
@@ -74,10 +102,6 @@ def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
         return window.bucket
     seconds = (window.end - window.start).total_seconds()
     return wanted if seconds / SECONDS.get(wanted, 86_400) <= MOST_POINTS else window.bucket
-
-
-def _hourly(bucket: Bucket) -> Bucket:
-    return bucket if BUCKETS.index(bucket) < BUCKETS.index("1h") else "1h"
 
 
 def _view(window: Window, selection: Selection, mode: theme.Mode) -> panels.View:
@@ -89,12 +113,16 @@ def _view(window: Window, selection: Selection, mode: theme.Mode) -> panels.View
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def overview(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Volume by outcome, and the percentiles of the latencies that matter most."""
-    cube = _cube(window, selection.filters, window.bucket)
-    summary = summarise(cube)
-    if not cube.total:
+    summary = queries.summary(window.start, window.end, selection.filters)
+    if not summary.total_calls:
         return Board(summary, summary)
-    view, bucket = _view(window, selection, mode), window.bucket
-    earlier = comparison_panels.aligned(cube, _before(window, selection.filters), bucket)
+    view, bucket, fields = (
+        _view(window, selection, mode),
+        window.bucket,
+        measured(summary)[:OVERVIEW_LATENCIES],
+    )
+    cube = _cube(window, selection.filters, bucket, fields)
+    earlier = _earlier(window, selection.filters, cube, bucket)
     latencies = (
         panels.latency(
             view,
@@ -103,7 +131,7 @@ def overview(window: Window, selection: Selection, mode: theme.Mode) -> Board:
             getattr(summary, field),
             shown=("p50", "p95"),
         )
-        for field in measured(summary)[:OVERVIEW_LATENCIES]
+        for field in fields
     )
     volume = panels.volume(view, "status", series.volume(cube, "status", bucket), earlier)
     return Board(summary, summary, (volume, *latencies))
@@ -115,14 +143,14 @@ def analytics(
 ) -> Board:
     """Volume, rates, durations and what changed, by a dimension."""
     window = replace(window, bucket=fitting_bucket(window, wanted))
-    cube, before = _cube(window, selection.filters, window.bucket), _before(window, selection.filters)
-    summary, earlier = summarise(cube), summarise(before)
-    if not cube.total:
+    summary, earlier = _summaries(window, selection.filters)
+    if not summary.total_calls:
         return Board(summary, earlier)
+    cube = _cube(window, selection.filters, window.bucket, ("duration_seconds",), campaigns=by == "campaign")
     view, zone, bucket = _view(window, selection, mode), get_settings().tz, window.bucket
     split: Dimension = "direction" if by == "status" else by  # rates are made of outcomes
     durations = series.percentile_series(cube, "duration_seconds", bucket)
-    aligned = comparison_panels.aligned(cube, before, bucket)
+    aligned = _earlier(window, selection.filters, cube, bucket)
     return Board(
         summary,
         earlier,
@@ -143,17 +171,18 @@ def analytics(
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """The funnel and its leaks, conversion over time, sentiment, the best time to call, costs."""
-    cube = _cube(window, selection.filters, window.bucket)
-    summary, earlier = summarise(cube), summarise(_before(window, selection.filters))
-    if not cube.total:
+    summary, earlier = _summaries(window, selection.filters)
+    if not summary.total_calls:
         return Board(summary, earlier)
+    course = _cube(window, selection.filters, window.bucket)
+    cube = _cube(window, selection.filters, "1D", campaigns=True)
     view, zone = _view(window, selection, mode), get_settings().tz
     return Board(
         summary,
         earlier,
         (
             conversion_panels.funnel(view, tables.funnel(cube)),
-            conversion_panels.conversions(view, series.rates(cube, window.bucket), summary),
+            conversion_panels.conversions(view, series.rates(course, window.bucket), summary),
             *(conversion_panels.leaks(view, name, tables.funnel(cube, name)) for name in BY),
             conversion_panels.leaks(view, "attempt", tables.attempts(cube)),
             conversion_panels.best_time(
@@ -171,10 +200,11 @@ def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> Board:
     """All stages' percentiles, and one stage looked at closely."""
-    cube = _cube(window, selection.filters, window.bucket)
-    summary, earlier = summarise(cube), summarise(_before(window, selection.filters))
-    if not cube.total:
+    summary, earlier = _summaries(window, selection.filters)
+    if not summary.total_calls:
         return Board(summary, earlier)
+    field = latency_panels.STAGES[stage]
+    cube = _cube(window, selection.filters, window.bucket, LATENCIES)
     view, zone = _view(window, selection, mode), get_settings().tz
     courses = (
         panels.latency(
@@ -182,17 +212,10 @@ def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) 
         )
         for name in LATENCIES
     )
-    field = latency_panels.STAGES[stage]
-    # Hours of long periods are many cells: of this one field alone.
-    hourly = load_cube(
-        get_sync_database(),
-        window.start,
-        window.end,
-        selection.filters,
-        bucket=_hourly(window.bucket),
-        fields=(field,),
-        campaigns=False,
-    )
+    # Hours of long periods are many cells, and campaigns more: both are read of the one field alone.
+    coarse = BUCKETS.index(window.bucket) > BUCKETS.index("1h")
+    hourly = _cube(window, selection.filters, "1h", (field,)) if coarse else cube
+    whole = _cube(window, selection.filters, "1D", (field,), campaigns=True)
     values, counts = series.percentile_by_hour_of_week(hourly, field)
     return Board(
         summary,
@@ -202,7 +225,7 @@ def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) 
             latency_panels.distribution(view, field, tables.histogram(cube, field), getattr(summary, field)),
             latency_panels.hours(view, field, values, counts, formats.zone_name(window.end, zone)),
             *(
-                latency_panels.by_dimension(view, field, name, tables.breakdown(cube, name, (field,)))
+                latency_panels.by_dimension(view, field, name, tables.breakdown(whole, name, (field,)))
                 for name in BY
             ),
         ),
@@ -215,7 +238,8 @@ def system(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Services, errors by type and fault; the summary says how many calls carry each value."""
     zone = get_settings().tz
     cube = _cube(window, selection.filters, "1D")
-    view, summary = _view(window, selection, mode), summarise(cube)
+    view = _view(window, selection, mode)
+    summary = queries.summary(window.start, window.end, selection.filters)
     first = max(window.start, window.end - SERVICES_WITHIN)
     requests = load_requests(get_sync_database(), first, window.end, zone)
     since = f"since {formats.clock(first, zone, window.end)}"

@@ -59,12 +59,23 @@ class Pulse:
 def figures(window: Window, filters: CallFilters) -> Figures:
     """The key figures of a period beside the one before."""
     database, bucket = get_sync_database(), window.bucket
-    calls = load_cube(database, window.start, window.end, filters, bucket=bucket, campaigns=False)
-    before = load_cube(database, window.before, window.before_end, filters, campaigns=False)
+    calls = load_cube(
+        database, window.start, window.end, filters, bucket=bucket, fields=LATENCIES, campaigns=False
+    )
     rows = series.steady_rates(series.rates(calls, bucket))
     for field in LATENCIES:
         rows[field] = series.steady(series.percentile_series(calls, field, bucket))["p95"]
-    return Figures(summarise(calls), summarise(before), rows)
+    return Figures(
+        summary(window.start, window.end, filters),
+        summary(window.before, window.before_end, filters),
+        rows,
+    )
+
+
+@st.cache_data(ttl=120, max_entries=4 * ANSWERS_KEPT, show_spinner=False)
+def summary(start: datetime, end: datetime, filters: CallFilters) -> CallSummary:
+    """The figures of a period."""
+    return summarise(load_cube(get_sync_database(), start, end, filters, campaigns=False))
 
 
 @st.cache_data(ttl=3, show_spinner=False)
