@@ -1,6 +1,7 @@
 """The app's entry: settings of the page, navigation, and the filters that hold on every page."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -12,23 +13,29 @@ if str(ROOT) not in sys.path:
 
 from core.settings import is_loopback  # noqa: E402
 from dashboard import filters, queries, theme  # noqa: E402
+from dashboard.reach import GO_TO  # noqa: E402
 
+CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call:")
+ALONE = [CALLS]
+"""Pages that compare with no earlier period."""
 PAGES = [
     st.Page(ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
     st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:"),
+    CALLS,
 ]
 
 
-def _languages() -> list[str]:
-    """Stored languages; a link's own one stays choosable while the database is away."""
+def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
+    """Stored values of a filter; a link's own one stays choosable while the database is away."""
     try:
-        known = queries.ask("languages", queries.languages).value
+        known = queries.ask(name, query).value
     except queries.StoreAwayError:
         known = []
-    return known or [value.lower() for value in st.query_params.get_all("language")]
+    given = [value.lower() if name == "language" else value for value in st.query_params.get_all(name)]
+    return known or given
 
 
 def main() -> None:
@@ -50,7 +57,13 @@ def main() -> None:
     ):
         st.title(page.title, anchor=False, width="content")
         st.toggle("Pause", key="pause", help="Stop the page from renewing itself")
-    filters.bar(_languages())
+    filters.bar(
+        _known("language", queries.languages),
+        _known("campaign", queries.campaigns),
+        comparing=page not in ALONE,
+    )
+    if (facets := st.session_state.pop(GO_TO, None)) is not None:
+        st.switch_page(CALLS, query_params=facets)
     page.run()
 
 

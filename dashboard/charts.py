@@ -135,6 +135,7 @@ def stacked_bars(
     opacity = [1.0] * len(frame)
     if filling and opacity:
         opacity[-1] = 0.55
+    hover = _all_parts(frame, parts)
     for part in parts:
         if part.column in frame:
             figure.add_bar(
@@ -142,10 +143,24 @@ def stacked_bars(
                 y=frame[part.column].to_numpy(),
                 name=plain_label(part.label),
                 marker={"color": part.colour, "opacity": opacity, "line": {"width": 0}},
-                hovertemplate="%{y:,} calls",
+                customdata=hover,
+                hovertemplate=f"%{{x|{_TIME_FORMATS[bucket]}}}<br>%{{customdata}}<extra></extra>",
             )
-    figure.update_layout(barmode="stack", bargap=0.12 if len(frame) < 60 else 0.04)  # noqa: PLR2004
+    # Under the common label of all parts a click would always mean the first.
+    figure.update_layout(hovermode="closest", barmode="stack", bargap=0.12 if len(frame) < 60 else 0.04)  # noqa: PLR2004
     return figure
+
+
+def _all_parts(frame: pd.DataFrame, parts: Sequence[Line]) -> list[str]:
+    """What a bar says when pointed at: every part with its colour."""
+    shown = [part for part in parts if part.column in frame]
+    square = '<span style="color:{}">\N{BLACK SQUARE}</span> {}'
+    marks = [square.format(part.colour, plain_label(part.label)) for part in shown]
+    columns = [frame[part.column].tolist() for part in shown]
+    return [
+        "<br>".join(f"{mark}: {n:,}" for mark, n in zip(marks, row, strict=True))
+        for row in zip(*columns, strict=True)
+    ]
 
 
 def bucket_words(bucket: Bucket) -> str:
@@ -188,7 +203,8 @@ def _add_line(figure: go.Figure, values: pd.Series, part: Line, unit: str) -> No
         x=_wall_clock(values.index),
         y=values.to_numpy().round(2),
         name=plain_label(part.label),
-        mode="lines+markers" if alone.any() else "lines",
+        # Only points that have a marker, of whatever size, can be clicked.
+        mode="lines+markers",
         line={"color": part.colour, "width": 2.6 if part.wide else 1.6},
         # A value between two gaps has no line: a dot shows it.
         marker={"size": np.where(alone, 5, 0), "color": part.colour, "line": {"width": 0}},

@@ -13,10 +13,11 @@ from core.aggregation.intervals import distinguishable
 from core.aggregation.series import RATES as RATE_PARTS
 from core.aggregation.series import Dimension
 from core.models.metrics import CallSummary, Percentiles
-from dashboard import distribution_charts, findings, formats
+from dashboard import distribution_charts, findings, formats, reach
 from dashboard.distribution_charts import Dots
 from dashboard.panel import Panel
 from dashboard.panels import DIMENSION_WORDS, MOST_PARTS, RATES, View, value_label
+from dashboard.reach import Aim
 
 FEW_CALLS = 10
 """A period with fewer calls says too little to compare with."""
@@ -33,6 +34,14 @@ class Reading:
     n: int
 
 
+_AIMS = {
+    "answer_rate": Aim(facets={"stage": "answered"}),
+    "qualification_rate": Aim(facets={"stage": "qualified"}),
+    "handoff_rate": Aim(facets={"stage": "handed_off"}),
+    "failure_rate": Aim(filters={"status": "failed"}),
+    "error_rate": Aim(facets={"error": "any"}),
+}
+"""The calls that a rate counts."""
 _WHOLES: dict[str, Callable[[CallSummary], int]] = {
     "n": lambda summary: summary.total_calls,
     "completed": lambda summary: summary.completed_calls,
@@ -149,4 +158,5 @@ def rates_by(view: View, by: Dimension, frame: pd.DataFrame) -> Panel:
             [METRICS[rate].label.removeprefix("Call ").capitalize() for rate in RATES], dots, view.palette
         ),
         table,
+        reach=reach.dots(by, list(labels), [_AIMS[rate] for rate in RATES]),
     )

@@ -12,11 +12,12 @@ from core.aggregation.series import Dimension, steady_rates
 from core.aggregation.steps import stages_of, steps
 from core.models.metrics import CallSummary
 from core.settings import get_settings
-from dashboard import charts, distribution_charts, findings, formats
+from dashboard import charts, distribution_charts, findings, formats, reach
 from dashboard.charts import WEEKDAYS
 from dashboard.distribution_charts import Dots
 from dashboard.panel import Panel, hours_table, timed
 from dashboard.panels import MOST_PARTS, View, value_label
+from dashboard.reach import Aim
 
 STAGES = {
     "dialled": "Dialled",
@@ -26,6 +27,7 @@ STAGES = {
     "handed_off": "Handed off",
 }
 COMPONENT_WORDS = {"asr": "Recognition", "llm": "Model", "tts": "Synthesis", "telephony": "Telephony"}
+OUTBOUND = {"direction": "outbound"}
 KNOWN_ENOUGH = 0.995
 LEAST_ATTEMPTS = 20
 """An hour of the week with fewer attempts says nothing of when to call."""
@@ -69,6 +71,7 @@ def funnel(view: View, frame: pd.DataFrame) -> Panel:
                 "Of dialled (%)": [round(100 * count / counts[0], 1) for count in counts],
             }
         ),
+        reach=reach.stages(STAGES, OUTBOUND),
     )
 
 
@@ -103,6 +106,7 @@ def leaks(view: View, by: Dimension | str, frame: pd.DataFrame) -> Panel:
         f"· n {int(frame['dialled'].sum()):,}",
         distribution_charts.rate_dots(list(named), dots, view.palette),
         table,
+        reach=reach.dots(str(by), list(labels), [Aim(filters=OUTBOUND, facets={"stage": s}) for s in parts]),
     )
 
 
@@ -143,6 +147,7 @@ def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
             {"completed": "Completed"} | {name: f"{METRICS[name].label} (%)" for name in _CONVERSIONS},
             digits=1,
         ),
+        reach=view.reach(frame.index),
     )
 
 
@@ -168,6 +173,7 @@ def best_time(
         f"grey: under {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
         figure,
         table[table["Dialled"] > 0],
+        reach=reach.hours(chosen=OUTBOUND),
     )
 
 
@@ -217,4 +223,5 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
             per_call, view.palette.colours, COMPONENT_WORDS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
         ),
         table,
+        reach=reach.rows({str(name): value_label(by, str(name)) for name in frame.index}, by, order="cost"),
     )

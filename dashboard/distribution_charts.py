@@ -1,6 +1,6 @@
 """Charts without a time axis: histograms, shares, hours of the week, rates with intervals, the funnel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -93,15 +93,16 @@ def heat_map(
     """
     n = frame if counts is None else counts
     figure = blank(palette, y_title="")
-    hover = f"%{{y}} %{{x}}:00 to %{{x}}:59: %{{z:,.{1 if unit == '%' else 0}f}} {unit}"
-    shared = {"x": [f"{hour:02d}" for hour in frame.columns], "y": list(WEEKDAYS), "xgap": 2, "ygap": 2}
+    shared = {
+        "x": [f"{hour:02d}" for hour in frame.columns],
+        "y": list(WEEKDAYS),
+        "xgap": 2,
+        "ygap": 2,
+        "hoverinfo": "skip",
+    }
     figure.add_heatmap(
         z=frame.where(n >= least).to_numpy().astype(float).round(2),
-        customdata=n.to_numpy(),
         colorscale="Cividis",
-        hovertemplate=hover
-        + ("" if counts is None else " \N{MIDDLE DOT} n %{customdata:,}")
-        + "<extra></extra>",
         colorbar={
             "thickness": 10,
             "outlinewidth": 0,
@@ -115,12 +116,18 @@ def heat_map(
         few = (n > 0) & (n < least)
         figure.add_heatmap(
             z=few.where(few).to_numpy().astype(float),
-            customdata=n.to_numpy(),
             colorscale=[[0, palette.grid], [1, palette.grid]],
             showscale=False,
-            hovertemplate="%{y} %{x}:00: too few calls \N{MIDDLE DOT} n %{customdata:,}<extra></extra>",
             **shared,
         )
+    values, several, digits = frame.to_numpy(), n.to_numpy(), 1 if unit == "%" else 0
+
+    def words(row: int, column: int) -> str:
+        enough = several[row, column] >= least
+        said = f"{values[row, column]:,.{digits}f} {unit}" if enough else "too few calls"
+        return said if counts is None else f"{said} \N{MIDDLE DOT} n {several[row, column]:,}"
+
+    _make_clickable(figure, n, words)
     figure.update_yaxes(
         autorange="reversed", showgrid=False, rangemode="normal", dtick=1, ticks="", ticksuffix=" "
     )
@@ -132,6 +139,21 @@ def heat_map(
     )
     figure.update_layout(margin_t=8)
     return figure
+
+
+def _make_clickable(figure: go.Figure, n: pd.DataFrame, words: Callable[[int, int], str]) -> None:
+    """Cells of a heat map cannot be clicked: unseen squares on them can, and say what is pointed at."""
+    rows, columns = (part.tolist() for part in np.nonzero(n.to_numpy()))
+    hours = [f"{hour:02d}" for hour in n.columns]
+    figure.add_scatter(
+        x=[hours[column] for column in columns],
+        y=[WEEKDAYS[row] for row in rows],
+        mode="markers",
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        customdata=[words(row, column) for row, column in zip(rows, columns, strict=True)],
+        hovertemplate="%{y} %{x}:00 to %{x}:59: %{customdata}<extra></extra>",
+        showlegend=False,
+    )
 
 
 def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
@@ -224,6 +246,9 @@ def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go
         insidetextanchor="start",
         insidetextfont={"color": palette.surface, "size": 13},
         outsidetextfont={"color": palette.text, "size": 13},
+        # Plotly 3 stumbles over a click on bars with words unless these are given.
+        selected={"textfont": {"color": palette.surface}},
+        unselected={"textfont": {"color": palette.text}},
         constraintext="none",
         cliponaxis=False,
         customdata=list(counts),

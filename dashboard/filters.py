@@ -1,21 +1,26 @@
 """The period and the filters that hold on every page, kept in the URL."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from dataclasses import fields as fields_of
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 import streamlit as st
 
 from core.aggregation.buckets import Bucket, bucket_for, bucket_start
 from core.aggregation.calls import CallFilters
-from core.clock import day_bounds, local_today
+from core.clock import local_today, to_utc
+from core.errors import UserError
 from core.models.metrics import CallStatus, Direction
+from core.settings import get_settings
 from dashboard import formats
 
 CUSTOM = "custom"
 DEFAULT_PERIOD = "24h"
-EARLIEST = date(1970, 1, 1)
+EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 (local time, as the reader types it)
 NEW_CUSTOM_DAYS = 7
+FILTERS = tuple(field.name for field in fields_of(CallFilters))
 WEEKDAYS, BEFORE = "vs same weekdays", "vs period before"
 COMPARISONS = (WEEKDAYS, BEFORE)
 """Whole weeks earlier, as few as fit; or the equally long period that ends where this one begins."""
@@ -38,6 +43,7 @@ PRESETS = {
     "30d": Preset("30 days", timedelta(days=30), 60),
     "90d": Preset("90 days", timedelta(days=90), 60),
 }
+_DAY_LENGTH = len("2026-11-25")
 _LABELS: dict[str, dict[str, str]] = {
     "direction": {str(value): value.title() for value in Direction},
     "status": {str(value): value.replace("_", " ").capitalize() for value in CallStatus},
@@ -57,11 +63,11 @@ class Window:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the reader chose."""
+    """What the reader chose; ``start`` and ``end`` are local times of a custom period, the end not in it."""
 
     period: str
-    first: date
-    last: date
+    start: datetime
+    end: datetime
     filters: CallFilters
     compare: str = WEEKDAYS
 
@@ -70,15 +76,20 @@ class Selection:
         """The period in a sentence: ``in the last 24 hours``, ``from 1 Jan 1999 to 31 Jan 1999``."""
         if self.period != CUSTOM:
             return f"in the last {PRESETS[self.period].words}"
-        if self.first == self.last:
-            return f"on {formats.day(self.first)}"
-        return f"from {formats.day(self.first)} to {formats.day(self.last)}"
+        first, last = self.start, self.end
+        if first.time() == last.time() == time.min:
+            last -= timedelta(days=1)
+            if first.date() == last.date():
+                return f"on {formats.day(first)}"
+            return f"from {formats.day(first)} to {formats.day(last)}"
+        if first.date() == last.date():
+            return f"on {formats.day(first)} from {first:%H:%M} to {last:%H:%M}"
+        return f"from {formats.day(first)} {first:%H:%M} to {formats.day(last)} {last:%H:%M}"
 
     def window(self, now: datetime, zone: tzinfo, every: int = 0) -> Window:
         """The period as of ``now``; it moves on every ``every`` seconds or the preset's step if longer."""
         if self.period == CUSTOM:
-            start, _ = day_bounds(self.first, zone)
-            _, end = day_bounds(self.last, zone)
+            start, end = (moment.replace(tzinfo=zone).astimezone(UTC) for moment in (self.start, self.end))
             elapsed = max(min(end, _round_up(now, 60)) - start, timedelta(0)) or end - start
             return Window(start, end, *self._before(start, elapsed, zone), bucket_for(start, end))
         preset = PRESETS[self.period]
@@ -109,18 +120,47 @@ def _round_up(moment: datetime, seconds: int) -> datetime:
 
 
 def label(name: str, value: str) -> str:
-    """A value of direction, status or language as people read it."""
+    """A value of direction, status, language or campaign as people read it."""
+    if name == "campaign":
+        return value
     return _LABELS.get(name, {}).get(value) or value.replace("_", " ").capitalize()
 
 
-def _accept_plain_values(languages: list[str]) -> None:
-    """Let links carry stored values (``status=no_answer``): the URL of a filter holds its label."""
-    values = {name: list(labels) for name, labels in _LABELS.items()} | {"language": languages}
+def _accept_plain_values(known: dict[str, list[str]]) -> None:
+    """Let links carry stored values, days and times with a zone: the URL of a filter holds what it shows."""
+    values = {name: list(labels) for name, labels in _LABELS.items()} | known
     plain = {name: st.query_params[name] for name in values if name in st.query_params}
     changed = {name: label(name, value) for name, value in plain.items() if value in values[name]}
+    for name in ("from", "to"):
+        given = st.query_params.get(name)
+        moment = _moment(given, is_end=name == "to") if given else None
+        if moment:
+            changed[name] = _as_text(moment)
+    changed = {name: value for name, value in changed.items() if value != st.query_params.get(name)}
     if changed:
         st.query_params.update(changed)
         st.rerun()
+
+
+def _moment(text: str | None, *, is_end: bool) -> datetime | None:
+    """A local time from a day or a time; of a day that ends a period the midnight after it."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+        if moment.tzinfo:
+            moment = to_utc(moment).astimezone(get_settings().tz).replace(tzinfo=None)
+        if is_end and len(text or "") <= _DAY_LENGTH:
+            moment += timedelta(days=1)
+    except (ValueError, OverflowError, UserError):
+        return None
+    return moment.replace(second=0, microsecond=0) if EARLIEST <= moment <= _latest() else None
+
+
+def _as_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="minutes")
+
+
+def _latest() -> datetime:
+    return datetime.combine(local_today() + timedelta(days=366), time.min)
 
 
 def _choice(name: str, values: list[str], everything: str) -> None:
@@ -133,50 +173,62 @@ def _choice(name: str, values: list[str], everything: str) -> None:
         key=name,
         bind="query-params",
         label_visibility="collapsed",
-        width=150,
+        width=138,
     )
 
 
-def _is_day(text: str | None) -> bool:
-    try:
-        return date.fromisoformat(text or "") >= EARLIEST
-    except ValueError:
-        return False
+def _fresh_times() -> dict[str, datetime]:
+    first, last = day_span(local_today() - timedelta(days=NEW_CUSTOM_DAYS - 1), local_today())
+    return {"from": first, "to": last}
 
 
-def _seed_days() -> None:
-    """Write the days of a fresh custom period into the URL, so that a link shows the same ones tomorrow."""
-    today = local_today()
-    wanted = {"from": today - timedelta(days=NEW_CUSTOM_DAYS - 1), "to": today}
+def _complete_link() -> None:
+    """Give a link to a custom period the times that it lacks, so that it shows the same ones tomorrow."""
+    link = st.query_params
+    if link.get("period") != CUSTOM or "from" in st.session_state:
+        return
     missing = {
-        key: day.isoformat()
-        for key, day in wanted.items()
-        if key not in st.session_state and not _is_day(st.query_params.get(key))
+        key: _as_text(moment)
+        for key, moment in _fresh_times().items()
+        if not _moment(link.get(key), is_end=False)
     }
     if missing:
-        st.query_params.update(missing)
+        link.update(missing)
         st.rerun()
 
 
-def _day_input(text: str, key: str) -> None:
-    st.date_input(
+def _period_changed() -> None:
+    """Times of a custom period stand in the URL only while there is one."""
+    fresh = {"from": EARLIEST, "to": EARLIEST}
+    st.session_state.update(_fresh_times() if st.session_state["period"] == CUSTOM else fresh)
+
+
+def day_span(first: date, last: date) -> tuple[datetime, datetime]:
+    """The local times that these whole days begin and end at."""
+    return datetime.combine(first, time.min), datetime.combine(last + timedelta(days=1), time.min)
+
+
+def _time_input(text: str, key: str) -> None:
+    st.datetime_input(
         text,
         value=EARLIEST,  # a value that differs from it stands in the URL
         label_visibility="collapsed",
         min_value=EARLIEST,
-        max_value=local_today() + timedelta(days=366),
+        max_value=_latest(),
         format="DD/MM/YYYY",
+        step=timedelta(minutes=5),
         required=True,
         key=key,
         bind="query-params",
-        width=130,
+        width=190,
     )
 
 
-def bar(languages: list[str]) -> None:
-    """Draw the filters; every page's script comes after it."""
+def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
+    """Draw the filters, that of an earlier period where a page compares; every page's script comes after."""
     st.session_state.pop("filters_changed", None)
-    _accept_plain_values(languages)
+    _accept_plain_values({"language": languages})
+    _complete_link()
     with st.container(key="filters", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
             "Period",
@@ -186,53 +238,65 @@ def bar(languages: list[str]) -> None:
             key="period",
             bind="query-params",
             label_visibility="collapsed",
+            on_change=_period_changed,
         )
-        if st.session_state["period"] == CUSTOM:
-            _seed_days()
-            _day_input("From", "from")
-            _day_input("To", "to")
+        # Always there, if unseen: only the value of a widget that the browser has goes into the URL.
+        shown = st.session_state["period"] == CUSTOM
+        with st.container(key=f"times-{'shown' if shown else 'unseen'}", horizontal=True, gap="xsmall"):
+            _time_input("From", "from")
+            _time_input("To", "to")
         _choice("direction", list(_LABELS["direction"]), "All directions")
         _choice("language", languages, "All languages")
+        if campaigns:
+            _choice("campaign", campaigns, "All campaigns")
         _choice("status", list(_LABELS["status"]), "All outcomes")
-        st.selectbox(
-            "Compare with",
-            COMPARISONS,
-            key="compare",
-            bind="query-params",
-            label_visibility="collapsed",
-            width=190,
-        )
+        if comparing:
+            _compare_choice()
+
+
+def _compare_choice() -> None:
+    st.selectbox(
+        "Compare with",
+        COMPARISONS,
+        key="compare",
+        bind="query-params",
+        label_visibility="collapsed",
+        width=168,
+    )
 
 
 def selected() -> Selection:
-    """What the filters say now; days given the wrong way round are swapped."""
+    """What the filters say now; times given the wrong way round are swapped."""
     state: Any = st.session_state
     period = state.get("period") or DEFAULT_PERIOD
-    today = local_today()
-    first, last = sorted((state.get("from") or today, state.get("to") or today))
-    chosen = CallFilters(state.get("direction"), state.get("language"), state.get("status"))
-    if period != CUSTOM:
-        first = last = EARLIEST
-    return Selection(period, first, last, chosen, state.get("compare") or WEEKDAYS)
+    chosen = CallFilters(**{name: state.get(name) for name in FILTERS})
+    start = end = EARLIEST
+    if period == CUSTOM:
+        today = day_span(local_today(), local_today())
+        start, end = sorted((state.get("from") or today[0], state.get("to") or today[1]))
+        end = max(end, start + timedelta(minutes=1))
+    return Selection(period, start, end, chosen, state.get("compare") or WEEKDAYS)
 
 
 def show_days(first: date, last: date) -> None:
     """A button's action: look at these days."""
-    if st.session_state.get("period") == CUSTOM:
-        _change({"from": first, "to": last})
-    else:
-        # The two days have no widgets yet, which will take their values from the URL.
-        st.query_params.update({"from": first.isoformat(), "to": last.isoformat()})
-        _change({"period": CUSTOM})
+    show_period(*day_span(first, last))
+
+
+def show_period(start: datetime, end: datetime) -> None:
+    """A callback's action: look at the local times from start to end."""
+    change({"period": CUSTOM, "from": start, "to": end})
 
 
 def clear_filters() -> None:
     """A button's action: all calls of the period."""
-    _change({"direction": None, "language": None, "status": None})
+    change(dict.fromkeys(FILTERS))
 
 
-def _change(values: dict[str, Any]) -> None:
-    st.session_state.update(values)
+def change(values: Mapping[str, Any]) -> None:
+    """A callback's action: set these filters; the whole page follows."""
+    for name, value in values.items():
+        st.session_state[name] = value
     st.session_state["filters_changed"] = True
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 from core.aggregation.definitions import METRICS, PERCENTILES
 from core.aggregation.series import Dimension
 from core.models.metrics import Percentiles
-from dashboard import distribution_charts, findings, formats
+from dashboard import distribution_charts, findings, formats, reach
 from dashboard.charts import WEEKDAYS
 from dashboard.panel import Panel, hours_table
 from dashboard.panels import MOST_PARTS, View, value_label
@@ -43,6 +43,7 @@ def distribution(view: View, field: str, frame: pd.DataFrame, spread: Percentile
         findings.spread_of(spread, "ms"),
         figure,
         frame.rename(columns={"start": "From (ms)", "end": "To (ms)", "n": "Calls"}),
+        reach=reach.bins(frame, field),
     )
 
 
@@ -64,6 +65,7 @@ def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zon
         f"{worst} · grey: under {LEAST_FOR_HOUR} calls · {zone_words} · n {n:,}",
         distribution_charts.heat_map(frame, view.palette, unit="ms", counts=counts, least=LEAST_FOR_HOUR),
         table[table["Calls"] > 0],
+        reach=reach.hours({"order": field}),
     )
 
 
@@ -88,4 +90,5 @@ def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> 
         f"· n {int(counts.sum()):,}",
         distribution_charts.percentile_dots(names, values, view.palette.colours, view.palette),
         table,
+        reach=reach.rows({str(v): value_label(by, str(v)) for v in there.index}, by, order=field),
     )

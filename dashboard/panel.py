@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.charts import HEIGHT, WEEKDAYS
+from dashboard.reach import Reach, follow
 
 _TOOLS = {
     "displaylogo": False,
@@ -22,7 +24,7 @@ _TOOLS = {
 class Panel:
     """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw.
 
-    ``is_table``: the table is what it shows, in the place of a figure.
+    ``is_table``: the table is what it shows, in the place of a figure. ``reach``: the calls behind a point.
     """
 
     key: str
@@ -31,6 +33,7 @@ class Panel:
     figure: go.Figure | None = None
     table: pd.DataFrame | None = None
     is_table: bool = False
+    reach: Reach | None = None
 
 
 def show(panel: Panel) -> None:
@@ -51,7 +54,16 @@ def show(panel: Panel) -> None:
         st.caption(panel.caption)
         alt = f"{panel.title}. {panel.caption}"
         # Without a theme Streamlit leaves our colours alone.
-        st.plotly_chart(panel.figure, theme=None, key=f"plot-{panel.key}", config=_TOOLS, alt=alt)
+        key = f"plot-{panel.key}"
+        st.plotly_chart(
+            panel.figure,
+            theme=None,
+            key=key,
+            on_select=partial(follow, panel.reach, key) if panel.reach else "ignore",
+            selection_mode="points",
+            config=_TOOLS,
+            alt=alt,
+        )
 
 
 def _table(key: str, table: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from core.aggregation.series import Dimension, steady, steady_rates
 from core.alerting.fired import Fired
 from core.models.metrics import CallSummary, Percentiles
 from core.settings import get_settings
-from dashboard import charts, distribution_charts, findings, formats
+from dashboard import charts, distribution_charts, findings, formats, reach
 from dashboard.charts import Limit, Line, Mark
 from dashboard.filters import Selection, Window, label
 from dashboard.panel import Panel, timed
@@ -28,6 +28,7 @@ DIMENSION_WORDS: dict[Dimension, str] = {
 _ORDER = {"status": ("completed", "failed", "no_answer"), "direction": ("outbound", "inbound")}
 MOST_PARTS = 6
 NO_VALUE = "none given"
+OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ class View:
         """A panel without data."""
         return Panel(key, title, f"No {what} recorded {self.selection.words}")
 
+    def reach(
+        self, index: pd.Index, by: str = "", values: Sequence[str] = (), order: str = ""
+    ) -> reach.Reach:
+        """The calls behind a point of a chart over time."""
+        return reach.buckets(index, self.window.end, by, values, order)
+
     def lines(self, columns: Sequence[str], wide: str = "") -> list[Line]:
         """Columns with their names and colours."""
         return [Line(name, _name(name), self.palette.colours[name], wide=name == wide) for name in columns]
@@ -94,7 +101,7 @@ def _fewer(frame: pd.DataFrame, by: Dimension) -> pd.DataFrame:
     if len(ordered) <= MOST_PARTS:
         return frame[ordered]
     shown = frame[ordered[: MOST_PARTS - 1]].copy()
-    shown["others"] = frame[ordered[MOST_PARTS - 1 :]].sum(axis=1)
+    shown[OTHERS] = frame[ordered[MOST_PARTS - 1 :]].sum(axis=1)
     return shown
 
 
@@ -111,7 +118,12 @@ def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | 
         caption += f" · dotted: {view.selection.compared_words}, n {int(earlier.sum()):,}"
         table["Compared period"] = earlier.to_numpy()
     return Panel(
-        f"volume-{by}", f"Call volume by {DIMENSION_WORDS[by]}", caption, view.annotate(figure), table
+        f"volume-{by}",
+        f"Call volume by {DIMENSION_WORDS[by]}",
+        caption,
+        view.annotate(figure),
+        table,
+        reach=view.reach(frame.index, by, [part.column if part.column != OTHERS else "" for part in parts]),
     )
 
 
@@ -136,6 +148,7 @@ def latency(
         findings.slow(frame, spread, bucket, REFERENCES.get(field, ())),
         view.annotate(figure),
         timed(frame[frame["n"] > 0], _percentile_labels("ms")),
+        reach=view.reach(frame.index, order=field),
     )
 
 
@@ -156,6 +169,7 @@ def rates(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
             labels | {name: f"{METRICS[name].label} (%)" for name in RATES},
             digits=1,
         ),
+        reach=view.reach(frame.index),
     )
 
 
@@ -171,6 +185,7 @@ def duration_course(view: View, frame: pd.DataFrame, spread: Percentiles) -> Pan
         f"Mean {formats.number(spread.mean, 's')} min · {findings.coverage(spread)}",
         charts.lines(steady(frame), lines, view.window.bucket, view.palette, unit="s"),
         timed(frame[frame["n"] > 0], _percentile_labels("s")),
+        reach=view.reach(frame.index, order="duration_seconds"),
     )
 
 
@@ -194,6 +209,7 @@ def durations(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
         findings.spread_of(spread, "s"),
         distribution_charts.mark(figure, spread.p50 or 0.0, "median", view.palette),
         frame.rename(columns={"start": "From (s)", "end": "To (s)", "n": "Calls"}),
+        reach=reach.bins(frame, "duration_seconds"),
     )
 
 
@@ -216,6 +232,7 @@ def sentiment(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         findings.mood(summary),
         distribution_charts.mark(figure, mean, "mean", view.palette),
         frame.rename(columns={"start": "From", "end": "To", "n": "Calls"}),
+        reach=reach.bins(frame, "sentiment_score"),
     )
 
 
@@ -229,6 +246,7 @@ def languages(view: View, summary: CallSummary) -> Panel:
         f"Most calls: {formats.plain(next(iter(counts)))} · n {summary.total_calls:,}",
         distribution_charts.shares(counts, view.palette),
         pd.DataFrame({"Language": list(counts), "Calls": list(counts.values()), "Share (%)": shares}),
+        reach=reach.rows({name: label("language", name) for name in summary.languages}, "language"),
     )
 
 
@@ -242,4 +260,5 @@ def hours(view: View, frame: pd.DataFrame, summary: CallSummary, zone_words: str
         f"{findings.busiest_hour(frame)} · {zone_words} · n {summary.total_calls:,}",
         distribution_charts.heat_map(frame, view.palette),
         table,
+        reach=reach.hours(),
     )

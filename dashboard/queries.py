@@ -6,18 +6,20 @@ Caches hold results, never frames of calls, and are shared by all readers of the
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import pandas as pd
 import streamlit as st
-from pymongo.errors import PyMongoError
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
-from core.aggregation import extent, live, series
+from core.aggregation import extent, live, series, tables
 from core.aggregation.calls import CallFilters
 from core.aggregation.cube import load_cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
+from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
+from core.aggregation.one_call import WholeCall, whole_call
 from core.alerting.state import active_alerts
 from core.clock import utc_now
 from core.errors import UserError
@@ -25,10 +27,16 @@ from core.health import Collection, Health, LateCalls, collections, late_calls, 
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
 from core.storage import get_sync_database
-from core.storage.connection import unavailable_text
+from core.storage.connection import Document, unavailable_text
 from dashboard.filters import Window
 
 ANSWERS_KEPT = 64
+FACETS_OF = timedelta(days=90)
+ROWS = 50
+"""Of one page of a list."""
+MOST_COUNTED = 100_000
+"""Calls of a list are counted up to here."""
+MOST_IN_CSV = 100_000
 PAUSE_AFTER_FAILURE_SECONDS = 4.0
 
 
@@ -119,6 +127,71 @@ def storage() -> list[Collection]:
 def languages() -> list[str]:
     """The languages that calls are stored in."""
     return extent.languages(get_sync_database())
+
+
+@st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
+def campaigns() -> list[str]:
+    """The campaigns that calls belong to."""
+    return extent.campaigns(get_sync_database())
+
+
+@dataclass(frozen=True)
+class FacetValues:
+    """The kinds of errors and of ends that calls have."""
+
+    error_types: list[str]
+    end_reasons: list[str]
+
+
+@st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
+def facet_values() -> FacetValues:
+    """What the list of calls can be narrowed to, from the roll-ups of the last 90 days."""
+    end = utc_now()
+    cube = load_cube(get_sync_database(), end - FACETS_OF, end, fields=())
+    kinds, ends = tables.errors(cube), tables.ends(cube)
+    return FacetValues(sorted({*kinds.iloc[:, 0]}), sorted({*ends.iloc[:, 0]} - {""}))
+
+
+@dataclass(frozen=True)
+class CallPage:
+    """A page of the list of calls and how many there are; ``too_long``: the database gave up."""
+
+    rows: list[Document]
+    count: int
+    too_long: bool = False
+
+
+@st.cache_data(ttl=30, max_entries=ANSWERS_KEPT, show_spinner=False)
+def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, page: int) -> CallPage:
+    """One page of the calls of a period."""
+    database = get_sync_database()
+    query = list_query(window.start, window.end, filters, facets)
+    try:
+        count = count_calls(
+            database, window.start, window.end, filters=filters, facets=facets, most=MOST_COUNTED
+        )
+        rows = list_calls(database, query, order=order, limit=ROWS, offset=(page - 1) * ROWS)
+    except ExecutionTimeout:
+        return CallPage([], 0, too_long=True)
+    return CallPage(rows, count)
+
+
+def all_calls(window: Window, filters: CallFilters, facets: CallFacets, order: str) -> list[Document]:
+    """The calls of a list for its CSV; not cached."""
+    query = list_query(window.start, window.end, filters, facets)
+    return list_calls(get_sync_database(), query, order=order, limit=MOST_IN_CSV)
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def search(text: str) -> list[Document]:
+    """The calls whose id or whose lead's id begins with a text."""
+    return search_calls(get_sync_database(), text)
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def one_call(call_id: str) -> WholeCall | None:
+    """One call with all that belongs to it."""
+    return whole_call(get_sync_database(), call_id)
 
 
 Question = ParamSpec("Question")

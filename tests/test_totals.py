@@ -19,7 +19,7 @@ from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage.connection import Document, close_connections
 from dashboard import queries
-from dashboard.filters import Selection
+from dashboard.filters import Selection, day_span
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -49,7 +49,7 @@ def figures(day: dict[str, int]) -> tuple[int, int, int, int]:
 
 def on_dashboard(day: date) -> tuple[int, int, int, int]:
     """What the cards of Overview show for one day, chosen as a custom period."""
-    selection = Selection("custom", day, day, CallFilters())
+    selection = Selection("custom", *day_span(day, day), CallFilters())
     window = selection.window(utc_now(), get_settings().tz)
     return figures(queries.figures(window, selection.filters).now.model_dump())
 

@@ -1,20 +1,111 @@
-"""Single calls of a period, for lists."""
+"""Single calls: lists of a period, narrowed by facets, and search by id."""
 
+import re
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 from pymongo.database import Database
 
 from core.aggregation.calls import CallFilters, calls_query
+from core.aggregation.cells import MEASURES, SENTIMENT
 from core.models.metrics import CallMetrics
+from core.settings import get_settings
+from core.storage.archived import find_archived
 from core.storage.calls import from_document
 from core.storage.connection import Document
 
+STAGES = ("answered", "engaged", "qualified", "handed_off")
+NUMBERS = (*MEASURES, SENTIMENT)
+"""Fields that a range of values can be asked of, and an order by."""
+ANY = "any"
+MOST_FOUND = 200
+LONGEST_QUERY_MS = 10_000
+_STAGE_QUERIES: dict[str, Document] = {
+    "answered": {"status": {"$ne": "no_answer"}},
+    "engaged": {"user_turns": {"$gte": 1}, "$expr": {"$gt": ["$total_turns", "$user_turns"]}},
+    "qualified": {"status": "completed", "qualification_completed": True},
+    "handed_off": {"status": "completed", "handoff_triggered": True},
+}
+_COST: Document = {"$sum": [{"$ifNull": [f"$cost.{name}", 0]} for name in ("asr", "llm", "tts", "telephony")]}
+
+
+@dataclass(frozen=True)
+class CallFacets:
+    """What the calls of a list have in common beyond the filters; None lets all pass.
+
+    ``weekday`` (0 is Monday) and ``hour`` are local; ``field`` lies in [low, high).
+    """
+
+    stage: str | None = None
+    error: str | None = None
+    end_reason: str | None = None
+    attempt: int | None = None
+    weekday: int | None = None
+    hour: int | None = None
+    field: str | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def query(self) -> Document:
+        """The facets as a MongoDB query."""
+        parts: list[Document] = []
+        if self.stage in _STAGE_QUERIES:
+            parts.append(_STAGE_QUERIES[self.stage])
+        if self.error is not None:
+            parts.append(_error_query(self.error))
+        exact = {"end_reason": self.end_reason, "attempt": self.attempt}
+        parts += [{name: value} for name, value in exact.items() if value is not None]
+        if self.weekday is not None or self.hour is not None:
+            parts.append({"$expr": {"$and": self._local()}})
+        if self.field in NUMBERS and (self.low is not None or self.high is not None):
+            ends = {"$gte": self.low, "$lt": self.high}
+            parts.append({self.field: {name: end for name, end in ends.items() if end is not None}})
+        return {"$and": parts} if parts else {}
+
+    def _local(self) -> list[Document]:
+        at = {"date": "$start_time", "timezone": get_settings().timezone}
+        tests: list[Document] = []
+        if self.hour is not None:
+            tests.append({"$eq": [{"$hour": at}, self.hour]})
+        if self.weekday is not None:
+            tests.append({"$eq": [{"$isoDayOfWeek": at}, self.weekday + 1]})
+        return tests
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The facets that do not let all pass."""
+        return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
+
+
+def _error_query(kind: str) -> Document:
+    """Calls with an error of a type; calls of schema version 1 name types only."""
+    if kind == ANY:
+        return {"$or": [{"errors.0": {"$exists": True}}, {"error_types.0": {"$exists": True}}]}
+    return {"$or": [{"errors.type": kind}, {"error_types": kind}]}
+
+
+def list_query(start: datetime, end: datetime, filters: CallFilters, facets: CallFacets) -> Document:
+    """The calls that started in [start, end) with these filters and facets."""
+    query = calls_query(start, end, "start_time", filters)
+    return {"$and": [query, narrowed]} if (narrowed := facets.query()) else query
+
 
 def count_calls(
-    database: Database[Document], start: datetime, end: datetime, *, filters: CallFilters | None = None
+    database: Database[Document],
+    start: datetime,
+    end: datetime,
+    *,
+    filters: CallFilters | None = None,
+    facets: CallFacets | None = None,
+    most: int = 0,
 ) -> int:
-    """How many calls started in [start, end)."""
-    return database["calls"].count_documents(calls_query(start, end, "start_time", filters))
+    """How many calls started in [start, end); counting stops at ``most``, where it is not 0."""
+    query = list_query(start, end, filters or CallFilters(), facets or CallFacets())
+    calls = database["calls"]
+    if most:
+        return calls.count_documents(query, limit=most, maxTimeMS=LONGEST_QUERY_MS)
+    return calls.count_documents(query)
 
 
 def find_calls(
@@ -30,3 +121,54 @@ def find_calls(
     query = calls_query(start, end, "start_time", filters)
     cursor = database["calls"].find(query).sort([("start_time", -1), ("_id", 1)]).skip(offset).limit(limit)
     return [from_document(document) for document in cursor]
+
+
+def list_calls(
+    database: Database[Document],
+    query: Document,
+    *,
+    order: str = "start_time",
+    limit: int = 100,
+    offset: int = 0,
+) -> list[Document]:
+    """The stored documents of a query, those with most of ``order`` first; the lowest sentiment first.
+
+    Raises:
+        PyMongoError: the database does not answer, or needs more than 10 s.
+    """
+    calls = database["calls"]
+    if order == "cost":
+        steps: list[Document] = [
+            {"$match": query},
+            {"$addFields": {"total_cost": _COST}},
+            {"$sort": {"total_cost": -1, "_id": 1}},
+            {"$skip": offset},
+            {"$limit": limit},
+        ]
+        return list(calls.aggregate(steps, allowDiskUse=True, maxTimeMS=LONGEST_QUERY_MS))
+    if order not in {"start_time", *NUMBERS}:
+        raise ValueError(f"calls cannot be ordered by {order!r}")
+    if order != "start_time":
+        query = {"$and": [query, {order: {"$ne": None}}]}
+    direction = 1 if order == SENTIMENT else -1
+    cursor = calls.find(query).sort([(order, direction), ("_id", 1)]).skip(offset).limit(limit)
+    return list(cursor.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS))
+
+
+def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUND) -> list[Document]:
+    """Calls whose call_id or lead_id is the text or begins with it, whenever they were; the newest first.
+
+    Where there is none, the archive is asked for exactly this id.
+    """
+    wanted = text.strip()
+    if not wanted:
+        return []
+    begins = {"$regex": f"^{re.escape(wanted)}"}
+    query = {"$or": [{"_id": begins}, {"lead_id": {"$type": "string"} | begins}]}
+    found = list(
+        database["calls"].find(query).sort("start_time", -1).limit(limit).max_time_ms(LONGEST_QUERY_MS)
+    )
+    if found:
+        return found
+    archived = find_archived(database, "calls", "_id", [wanted])
+    return archived or find_archived(database, "calls", "lead_id", [wanted])[:limit]

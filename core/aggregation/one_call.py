@@ -1,0 +1,108 @@
+"""One call whole: itself, its turns, its lead's other calls, and where it stands among the day's calls."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import ValidationError
+from pymongo.database import Database
+
+from core.aggregation import sketch
+from core.aggregation.cells import MEASURES
+from core.aggregation.cube import Cube, load_cube
+from core.aggregation.series import percentile_table
+from core.clock import day_bounds
+from core.models.metrics import CallMetrics, TurnMetrics
+from core.settings import get_settings
+from core.storage.archived import find_archived
+from core.storage.calls import from_document
+from core.storage.connection import Document
+from core.storage.records import OWN_FIELDS
+
+MOST_TURNS = 500
+MOST_OTHERS = 50
+MOST_LINES = 1_000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A call's value of a field beside the calls of its local day; ``below``: share of them with less."""
+
+    field: str
+    value: float
+    p50: float
+    p95: float
+    below: float
+    n: int
+
+
+@dataclass(frozen=True)
+class WholeCall:
+    """A call and what belongs to it; ``others`` are its lead's other calls as they are stored."""
+
+    call: CallMetrics
+    turns: list[TurnMetrics]
+    others: list[Document]
+    standings: list[Standing]
+    lines: list[Document]
+    archived: bool
+
+
+def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
+    """A call by its id, from the archive where the database has it no longer; None where nobody has it.
+
+    Raises:
+        ValueError: what is stored is no call; somebody else wrote it.
+        PyMongoError: the database does not answer.
+        ArchiveUnreadableError: a file of the archive is missing or damaged.
+    """
+    stored = database["calls"].find_one({"_id": call_id})
+    archived = stored is None
+    if stored is None:
+        found = find_archived(database, "calls", "_id", [call_id])
+        if not found:
+            return None
+        stored = found[0]
+    try:
+        call = from_document(stored)
+    except ValidationError as error:
+        raise ValueError(f"what is stored as call {call_id} is no call: {error.errors()[0]['msg']}") from None
+    turns, others = _turns(database, call_id), _others(database, call)
+    return WholeCall(call, turns, others, _standings(database, call), _lines(database, call_id), archived)
+
+
+def _lines(database: Database[Document], call_id: str) -> list[Document]:
+    return list(database["logs"].find({"call_id": call_id}).sort("timestamp", 1).limit(MOST_LINES))
+
+
+def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:
+    query = {"call_id": call_id}
+    rows = list(database["turns"].find(query).sort("turn", 1).limit(MOST_TURNS))
+    rows = rows or find_archived(database, "turns", "call_id", [call_id])
+    turns = []
+    for row in sorted(rows, key=lambda row: row["turn"]):
+        fields = {name: value for name, value in row.items() if name not in (*OWN_FIELDS, "_id")}
+        turns.append(TurnMetrics.model_validate(fields))
+    return turns
+
+
+def _others(database: Database[Document], call: CallMetrics) -> list[Document]:
+    if call.lead_id is None:
+        return []
+    query = {"lead_id": call.lead_id, "_id": {"$ne": call.call_id}}
+    return list(database["calls"].find(query).sort("start_time", -1).limit(MOST_OTHERS))
+
+
+def _standings(database: Database[Document], call: CallMetrics) -> list[Standing]:
+    day = call.start_time.astimezone(get_settings().tz).date()
+    cube = load_cube(database, *day_bounds(day))
+    there = [field for field in MEASURES if getattr(call, field) is not None]
+    return [_standing(cube, field, float(getattr(call, field))) for field in there]
+
+
+def _standing(cube: Cube, field: str, value: float) -> Standing:
+    whole = np.zeros(len(cube.cells), np.int64)
+    counts = cube.distribution(field, whole, 1)[0]
+    row = percentile_table(cube, field, whole, 1).iloc[0]
+    n = int(counts.sum())
+    less = counts[: int(sketch.bucket_of(np.asarray([value]))[0])].sum()
+    return Standing(field, value, float(row["p50"]), float(row["p95"]), float(less / n) if n else 0.0, n)
