@@ -94,7 +94,7 @@ def _others(database: Database[Document], call: CallMetrics) -> list[Document]:
 
 def _standings(database: Database[Document], call: CallMetrics) -> list[Standing]:
     day = call.start_time.astimezone(get_settings().tz).date()
-    cube = load_cube(database, *day_bounds(day))
+    cube = load_cube(database, *day_bounds(day), campaigns=False)
     there = [field for field in MEASURES if getattr(call, field) is not None]
     return [_standing(cube, field, float(getattr(call, field))) for field in there]
 
