@@ -168,11 +168,3 @@ async def load_calls_async(
     """The same for asyncio code; for the short periods of alerts and single days."""
     cursor = database["calls"].find(calls_query(start, end, by, filters), _PROJECTION)
     return frame_of(await cursor.to_list())
-
-
-async def load_periods_async(
-    database: AsyncDatabase[Document], periods: Sequence[tuple[datetime, datetime]]
-) -> pd.DataFrame:
-    """The calls that ended in any of several half-open periods, in one query."""
-    query = {"$or": [calls_query(start, end, "end_time", None) for start, end in periods]}
-    return frame_of(await database["calls"].find(query, _PROJECTION).to_list())

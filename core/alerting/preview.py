@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import pandas as pd
 from pymongo.database import Database
 
-from core.aggregation.calls import TimeField, load_calls
+from core.aggregation.calls import load_calls
 from core.alerting.columns import Calls
-from core.alerting.compare import Windows, evaluate_usual, longest_look_back
+from core.alerting.compare import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluate import Evaluation, Labels, chosen, evaluate_all, window
 from core.alerting.lifecycle import Record, advance
+from core.alerting.past import first_call, load_past
 from core.clock import to_utc, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import AlertRule
@@ -60,22 +60,21 @@ def preview(
     step = every or timedelta(seconds=get_settings().alert_check_interval_seconds)
     count = max(1, timedelta(days=days) // step)
     checks = [last - step * n for n in reversed(range(count))]
-    by: TimeField = "end_time"
-    if rule.baseline == "none":
-        by = window(rule, last, get_settings().tz).by
-    calls = load_calls(database, checks[0] - longest_look_back(rule), last, by=by)
-    firings = sorted(_replay(_eyes(rule, calls, by), checks), key=lambda firing: firing.start)
+    see = _eyes(database, rule, checks)
+    firings = sorted(_replay(see, checks), key=lambda firing: firing.start)
     return Preview(checks[0], last, count, firings)
 
 
-def _eyes(rule: AlertRule, frame: pd.DataFrame, by: TimeField) -> _See:
-    """What a rule sees at a moment, from calls in memory."""
-    zone, calls = get_settings().tz, Calls.of(frame)
+def _eyes(database: Database[Document], rule: AlertRule, checks: Sequence[datetime]) -> _See:
+    """What a rule sees at each of the checks, from calls and roll-ups in memory."""
+    zone = get_settings().tz
     if rule.baseline != "none":
-        since = None if frame.empty else frame["end_time"].min().to_pydatetime()
-        windows = Windows(rule, calls)
-        return lambda at, known: evaluate_usual(rule, windows, at, zone, since, known)
-    ordered = chosen(rule, calls).ordered(by)
+        first, last = recent_period(rule, checks[0])[0], recent_period(rule, checks[-1])[1]
+        windows = Windows(rule, Calls.of(load_calls(database, first, last, by="end_time")))
+        past = load_past(database, rule, [(past_periods(rule, checks[0], zone)[-1][0], last)])
+        return Comparison(rule, windows, past, zone, first_call(database)).evaluate
+    begin, by = window(rule, checks[0], zone).start, window(rule, checks[0], zone).by
+    ordered = chosen(rule, Calls.of(load_calls(database, begin, checks[-1], by=by))).ordered(by)
 
     def see(at: datetime, known: Sequence[Labels]) -> list[Evaluation]:
         period = window(rule, at, zone)

@@ -1,17 +1,20 @@
 """Reads the calls that rules look at, each period once, and evaluates the rules over them."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
 
-from core.aggregation.calls import load_calls_async, load_periods_async
+from core.aggregation.calls import load_calls_async
 from core.alerting.columns import Calls
-from core.alerting.compare import Windows, evaluate_usual, periods_needed
+from core.alerting.compare import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluate import Evaluation, Labels, Window, evaluate_all, window
+from core.alerting.past import Past, Period, first_call, load_past
 from core.models.rules import AlertRule
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.connection import Document, blocking
 
 
 class Reader:
@@ -22,15 +25,19 @@ class Reader:
         self._at = at
         self._zone = get_settings().tz
         self._loaded: dict[Window, Calls] = {}
-        self._compared: dict[int, Calls] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
         """Judge every instance of a rule, those ``known`` from before among them."""
         if rule.baseline == "none":
             period = window(rule, self._at, self._zone)
             return evaluate_all(rule, await self._calls(period), period.start, period.end, known)
-        windows = Windows(rule, await self._compared_calls(rule))
-        return evaluate_usual(rule, windows, self._at, self._zone, await self._since(), known)
+        return await self._compare(rule, known)
+
+    async def _compare(self, rule: AlertRule, known: Collection[Labels]) -> list[Evaluation]:
+        recent = Windows(rule, await self._calls(Window(*recent_period(rule, self._at), "end_time")))
+        periods = past_periods(rule, self._at, self._zone)
+        past, since = await asyncio.to_thread(_past, blocking(self._database), rule, periods)
+        return Comparison(rule, recent, past, self._zone, since).evaluate(self._at, known)
 
     async def _calls(self, period: Window) -> Calls:
         if period not in self._loaded:
@@ -38,16 +45,8 @@ class Reader:
             self._loaded[period] = Calls.of(frame)
         return self._loaded[period]
 
-    async def _compared_calls(self, rule: AlertRule) -> Calls:
-        length = rule.window_minutes
-        if length not in self._compared:
-            periods = periods_needed(rule, self._at, self._zone)
-            self._compared[length] = Calls.of(await load_periods_async(self._database, periods))
-        return self._compared[length]
 
-    async def _since(self) -> datetime | None:
-        """When the first call ended."""
-        first = await self._database["calls"].find_one(
-            {"end_time": {"$ne": None}}, {"end_time": 1}, sort=[("end_time", 1)]
-        )
-        return first["end_time"] if first else None
+def _past(
+    database: Database[Document], rule: AlertRule, periods: Sequence[Period]
+) -> tuple[Past, datetime | None]:
+    return load_past(database, rule, periods), first_call(database)

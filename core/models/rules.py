@@ -25,6 +25,7 @@ LABELS: tuple[Label, ...] = ("direction", "language", "status", "campaign")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 _LONGEST_MINUTES = 30 * 1440
+_LONGEST_COMPARED_MINUTES = 1440
 
 
 @dataclass(frozen=True)
@@ -210,11 +211,17 @@ class AlertRule(BaseModel):
             raise ValueError("levels: a worse severity needs a threshold further out")
         if self.guard == "wilson" and (self.measure.unit != "share" or self.baseline != "none"):
             raise ValueError("guard: wilson is for rates without a baseline; leave it out")
-        if self.baseline != "none" and self.measure.unit == "min":
-            raise ValueError(f"baseline: {self.metric} has none; leave it out")
+        if self.baseline != "none":
+            self._check_baseline()
         if self.measure.unit == "min" and max(thresholds) >= self.window_minutes:
             raise ValueError("window: has to be longer than the threshold in minutes")
         return self
+
+    def _check_baseline(self) -> None:
+        if self.metric in {"minutes_without_calls", "calling_hours_violations"}:
+            raise ValueError(f"baseline: {self.metric} has none; leave it out")
+        if self.window_minutes % 15 or self.window_minutes > _LONGEST_COMPARED_MINUTES:
+            raise ValueError("window: with a baseline it is made of quarters of an hour, 24 h at most")
 
     def _check_level(self, severity: Severity, level: Level) -> None:
         beyond = level.clears_at > level.threshold if self._rises else level.clears_at < level.threshold

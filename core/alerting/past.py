@@ -1,0 +1,124 @@
+"""What a rule measured in windows of past weeks, from roll-ups: cheap, and there when calls are archived."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from pymongo.database import Database
+
+from core.aggregation.calls import CallFilters
+from core.aggregation.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
+from core.aggregation.cube import Cube, load_cube
+from core.aggregation.series import RATES, percentile_table, rate_counts
+from core.models.rules import AlertRule
+from core.storage import rollups
+from core.storage.connection import Document
+
+Period = tuple[datetime, datetime]
+Key = tuple[tuple[str, str], ...]
+"""Labels of an instance in a form that can be looked up."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNTED = {
+    "total_calls": "n",
+    "completed_calls": "completed",
+    "failed_calls": "failed",
+    "error_calls": "errors",
+    "qualified_calls": "qualified",
+    "handoff_calls": "handoffs",
+}
+
+
+def load_past(database: Database[Document], rule: AlertRule, periods: Sequence[Period]) -> "Past":
+    """Read the periods that the windows lie in.
+
+    Raises:
+        PyMongoError: the store is away.
+    """
+    metric, filters = rule.measure, CallFilters(**rule.filters)
+    fields = [field for field in metric.fields if field in MEASURES]
+    by_campaign = "campaign" in rule.group_by
+    cubes = [
+        load_cube(database, *period, filters, bucket="15min", fields=fields, campaigns=by_campaign)
+        for period in periods
+    ]
+    return Past(rule, cubes)
+
+
+def first_call(database: Database[Document]) -> datetime | None:
+    """When the first call began that calls or roll-ups know of."""
+    calls = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    windows = database[rollups.WINDOWS].find_one({}, {"_id": 1}, sort=[("_id", 1)])
+    found = [row[field] for row, field in ((calls, "start_time"), (windows, "_id")) if row]
+    return min(found, default=None)
+
+
+class Past:
+    """The values of a rule by window and instance; windows of one phase are computed together."""
+
+    def __init__(self, rule: AlertRule, cubes: Sequence[Cube]) -> None:
+        self._rule = rule
+        self._cubes = cubes
+        self._length = 60 * rule.window_minutes
+        self._phases: dict[int, dict[int, dict[Key, float]]] = {}
+
+    def values(self, period: Period) -> dict[Key, float]:
+        """The value of each instance with enough calls in a window; the calls are those that began in it."""
+        number, phase = divmod((period[0] - _EPOCH) // timedelta(seconds=1), self._length)
+        if phase not in self._phases:
+            found: dict[int, dict[Key, float]] = {}
+            for cube in self._cubes:
+                for window, key, value in self._compute(cube, phase):
+                    found.setdefault(window, {})[key] = value
+            self._phases[phase] = found
+        return self._phases[phase].get(number, {})
+
+    def value(self, period: Period, key: Key) -> float | None:
+        """The value of one instance; where it had no calls a count is 0, and all else unknown."""
+        return self.values(period).get(key, None if self._rule.measure.sampled else 0.0)
+
+    def _compute(self, cube: Cube, phase: int) -> Iterator[tuple[int, Key, float]]:
+        if not len(cube.cells):
+            return
+        named: list[tuple[str, list[str]]] = []
+        columns = [(cube.cells.time - phase) // self._length]
+        for label in self._rule.group_by:
+            names, numbers = cube.values(label)
+            named.append((label, names))
+            columns.append(numbers)
+        groups, group = np.unique(np.stack(columns), axis=1, return_inverse=True)
+        values = _measured(self._rule, cube, np.asarray(group, np.int64).ravel(), groups.shape[1])
+        for column, value in zip(groups.T, values, strict=True):
+            if not np.isnan(value):
+                labels = {label: names[code] for (label, names), code in zip(named, column[1:], strict=True)}
+                yield int(column[0]), tuple(sorted((self._rule.filters | labels).items())), float(value)
+
+
+def _measured(rule: AlertRule, cube: Cube, group: Ints, size: int) -> Floats:
+    """The rule's value for each group of cells; NaN where there are too few calls."""
+    metric = rule.measure
+    if metric.unit in {"ms", "s"}:
+        tables = [percentile_table(cube, field, group, size) for field in metric.fields]
+        found = [_enough(table[metric.statistic], table["n"], rule.min_samples) for table in tables]
+        pick = np.fmax if rule.operator == "above" else np.fmin
+        worst: Floats = pick.reduce(found)
+        return worst
+    if metric.unit == "score":
+        scored = cube.cells.tallies[SENTIMENT].regroup(group)
+        n = pd.Series(np.bincount(scored.cell, scored.n, size))
+        return _enough(pd.Series(cube.spread(SENTIMENT, group, size)[:, SUM]) / n, n, rule.min_samples)
+    counts = rate_counts(cube, group, size)
+    if metric.unit == "share":
+        part, whole = RATES[metric.fields[0]]
+        return _enough(counts[part] / counts[whole], counts[whole], rule.min_samples)
+    if metric.name in _COUNTED:
+        return counts[_COUNTED[metric.name]].to_numpy(dtype=float)
+    if metric.name == "no_answer_calls":
+        return (counts["n"] - counts["answered"]).to_numpy(dtype=float)
+    direction = cube.is_("direction", metric.name.removesuffix("_calls"))
+    return np.bincount(group, cube.count("calls") * direction, size).astype(float)
+
+
+def _enough(values: pd.Series, samples: pd.Series, least: int) -> Floats:
+    kept: Floats = values.where(samples >= least).to_numpy(dtype=float)
+    return kept
