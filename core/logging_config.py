@@ -7,24 +7,47 @@ with call_context(call_id="call_123", lead_id="lead_456"):
 
 import atexit
 import logging
+import re
 import threading
-from http import HTTPStatus
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from core.errors import UserError
+from core.logs.asgi import RequestLogMiddleware
 from core.logs.context import call_context, clear_call_context, set_call_context
+from core.logs.ending import before_sigterm
 from core.logs.handler import WriterHandler
-from core.logs.logger import NAMESPACE, ComponentLogger
-from core.logs.sinks import sink_for
+from core.logs.log_file import sink_for
+from core.logs.logger import NAMESPACE, ComponentLogger, component_logger
+from core.logs.requests import (
+    ServiceRecorder,
+    attach_metrics,
+    log_api_request,
+    log_call_event,
+    log_external_call,
+    log_security_event,
+)
+from core.logs.rotation import Rotation
 from core.logs.writer import LogWriter
+from core.privacy.masking import configure_masking
 from core.settings import Settings, SettingsError, load_settings
 
+if TYPE_CHECKING:
+    from core.logs.shipper import Shipper
+
 __all__ = [
+    "RequestLogMiddleware",
+    "ServiceRecorder",
+    "attach_metrics",
     "call_context",
     "clear_call_context",
     "flush",
     "get_logger",
     "log_api_request",
+    "log_call_event",
+    "log_external_call",
+    "log_security_event",
     "set_call_context",
     "setup_logging",
 ]
@@ -44,36 +67,44 @@ def get_logger(component: str) -> logging.Logger:
     the defaults (INFO, stdout) are used.
     """
     _set_up_implicitly()
-    with _setup:
-        before = logging.getLoggerClass()
-        logging.setLoggerClass(ComponentLogger)
-        try:
-            return logging.getLogger(f"{NAMESPACE}.{component}")
-        finally:
-            logging.setLoggerClass(before)
+    return component_logger(component)
 
 
 def setup_logging(
-    level: str | int | None = None, file: Path | str | None = None, *, libraries: bool = False
+    level: str | int | None = None,
+    file: Path | str | None = None,
+    *,
+    libraries: bool = False,
+    mask_off: Iterable[str] | None = None,
+    mask_also: Mapping[str, str | re.Pattern[str]] | None = None,
 ) -> None:
     """Set logging up; calling it again changes only what is given.
 
     Args:
         level: lowest level that is logged; else LOG_LEVEL.
         file: file to append to; else LOG_FILE, else stdout.
-        libraries: also take what other libraries log (through the root logger, at its level).
+        libraries: also take what other libraries log (through the root logger, at its level) and the
+            warnings of Python.
+        mask_off: kinds that are not masked (core.privacy.kinds.KINDS); else LOG_MASK_OFF.
+        mask_also: patterns of your own; what matches becomes ``[name]``.
 
     Raises:
         SettingsError: a setting has a value that cannot be used.
+        UserError: a kind or a pattern cannot be used.
     """
     global _configured  # noqa: PLW0603 - one configuration per process, as in logging itself
     with _setup:
         if not _configured:
             settings = load_settings()
             level = settings.log_level if level is None else level
+            mask_off = settings.log_mask_off if mask_off is None else mask_off
             _apply_file(settings.log_file if file is None else Path(file), settings)
+            _apply_sinks(settings)
+            before_sigterm(_writer.close)
         elif file is not None:
             _apply_file(Path(file), load_settings())
+        if mask_off is not None or mask_also is not None:
+            configure_masking(off=mask_off, own=mask_also)
         if level is not None:
             _apply_level(level)
         _attach(libraries=libraries)
@@ -85,38 +116,16 @@ def flush(timeout: float = 5.0) -> bool:
     return _writer.flush(timeout)
 
 
-def log_api_request(
-    logger: logging.Logger,
-    method: str,
-    path: str,
-    status: int,
-    duration_ms: float,
-    **extra: Any,  # noqa: ANN401 - any value can be logged
-) -> None:
-    """Log a served request: ERROR for a status of 500 and above, WARNING from 400, else INFO."""
-    level = _level_of_status(status)
-    if logger.isEnabledFor(level):
-        fields = {"method": method, "path": path, "status_code": status, "duration_ms": duration_ms}
-        more = {f"extra_{key}" if key in fields else key: value for key, value in extra.items()}
-        logger.log(level, "%s %s %s", method, path, status, extra={**fields, **more}, stacklevel=2)
-
-
-def _level_of_status(status: int) -> int:
-    if not isinstance(status, int) or status < HTTPStatus.BAD_REQUEST:
-        return logging.INFO
-    return logging.ERROR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logging.WARNING
-
-
 def _set_up_implicitly() -> None:
-    if _handler in logging.getLogger(NAMESPACE).handlers or _handler in logging.getLogger().handlers:
+    if _configured or _handler in logging.getLogger(NAMESPACE).handlers:
         return
     try:
         setup_logging()
-    except SettingsError as error:
+    except UserError as error:
         # Whoever reads the settings themselves gets the error; a line is all that a log call may cost.
         _apply_level(logging.INFO)
         _attach(libraries=False)
-        get_logger("logging").warning("%s; logging with the defaults", error)
+        component_logger("logging").warning("%s; logging with the defaults", error)
 
 
 def _apply_level(level: str | int) -> None:
@@ -128,9 +137,28 @@ def _apply_level(level: str | int) -> None:
 
 
 def _apply_file(path: Path | None, settings: Settings) -> None:
-    sink = sink_for(path, settings.log_file_mode)
+    rotation = None
+    if settings.log_rotate_mb or settings.log_rotate_hours:
+        size = int(settings.log_rotate_mb * 1_000_000) if settings.log_rotate_mb else None
+        rotation = Rotation(settings.log_rotate_keep, size, settings.log_rotate_hours, settings.tz)
+    sink = sink_for(path, settings.log_file_mode, rotation)
     if sink.name != _writer.sink.name:
         _writer.use(sink)
+
+
+def _apply_sinks(settings: Settings) -> None:
+    _writer.format = settings.log_format
+    shippers: list[Shipper[Any]] = []
+    if settings.log_to_database:
+        from core.logs.stored import StoredLines, database  # noqa: PLC0415 (PyMongo only where it is used)
+
+        shippers.append(StoredLines(database, settings.log_database_days, _writer.lose))
+    if settings.splunk_hec_url and settings.splunk_hec_token:
+        from core.logs.splunk import SplunkCollector  # noqa: PLC0415 (a web client only where it is used)
+
+        token = settings.splunk_hec_token.get_secret_value()
+        shippers.append(SplunkCollector(settings.splunk_hec_url, token, _writer.lose))
+    _writer.shippers = tuple(shippers)
 
 
 def _attach(*, libraries: bool) -> None:
@@ -139,5 +167,6 @@ def _attach(*, libraries: bool) -> None:
     if libraries or _handler in root.handlers:
         ours.removeHandler(_handler)
         root.addHandler(_handler)
+        logging.captureWarnings(True)
     else:
         ours.addHandler(_handler)

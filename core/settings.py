@@ -118,6 +118,34 @@ class Settings(BaseSettings):
         default=0o600,
         description="Permissions of a LOG_FILE that is created, octal; 0640 lets its group read",
     )
+    log_rotate_mb: float | None = Field(
+        default=None, gt=0, description="Begin a new LOG_FILE before it grows beyond so many MB"
+    )
+    log_rotate_hours: int | None = Field(
+        default=None,
+        ge=1,
+        le=24 * 366,
+        description="Begin a new LOG_FILE every so many hours; 24: each local day",
+    )
+    log_rotate_keep: int = Field(
+        default=5, ge=1, le=1000, description="How many old log files are kept: LOG_FILE.1 is the newest"
+    )
+    log_format: Literal["json", "ecs", "datadog"] = Field(
+        default="json", description="Names of a line's fields: our own, Elastic's or Datadog's"
+    )
+    log_mask_off: CommaList = Field(
+        default=(), description="Kinds that are not masked in log lines, comma separated; docs/logging.md"
+    )
+    log_to_database: bool = Field(
+        default=False, description="Also store log lines in the database, for the dashboard's page of a call"
+    )
+    log_database_days: int = Field(
+        default=7, ge=1, le=3650, description="Days that log lines stay in the database"
+    )
+    splunk_hec_url: str | None = Field(
+        default=None, description="Splunk HTTP Event Collector that log lines are sent to as well"
+    )
+    splunk_hec_token: SecretStr | None = Field(default=None, description="Token of the HTTP Event Collector")
 
     smtp_server: str | None = Field(default=None, description="Mail server for alerts")
     smtp_port: Port = Field(default=587, description="465 means implicit TLS, any other port STARTTLS")
@@ -218,12 +246,28 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value
 
+    @field_validator("splunk_hec_url")
+    @classmethod
+    def _collector_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            return value.rstrip("/")
+        raise ValueError("must begin with https:// (or http:// on this machine)")
+
     @field_validator("dashboard_public_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value and urlsplit(value).scheme not in {"http", "https"}:
             raise ValueError("must begin with http:// or https://")
         return value
+
+    @model_validator(mode="after")
+    def _splunk_is_complete(self) -> Self:
+        if self.splunk_hec_url and not self.splunk_hec_token:
+            raise ValueError("SPLUNK_HEC_URL is set but SPLUNK_HEC_TOKEN is not; name the collector's token")
+        return self
 
     @model_validator(mode="after")
     def _email_is_complete(self) -> Self:

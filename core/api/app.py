@@ -1,7 +1,5 @@
 """The FastAPI application and the process that serves it."""
 
-import time
-
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -14,7 +12,7 @@ from core.api.responses import Health, Readiness
 from core.api.security import Handler, is_foreign, refuse_open_door
 from core.clock import utc_now
 from core.errors import UserError
-from core.logging_config import get_logger, log_api_request
+from core.logging_config import RequestLogMiddleware, get_logger
 from core.ports import check_free
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -24,18 +22,13 @@ from core.storage.indexes import ensure_indexes
 logger = get_logger("api")
 
 
-async def _guard_and_log(request: Request, call_next: Handler) -> Response:
-    """Turn other sites' pages away; log each request with its time in milliseconds."""
-    started = time.perf_counter()
+async def _guard(request: Request, call_next: Handler) -> Response:
+    """Turn other sites' pages away."""
     if is_foreign(request):
-        response: Response = JSONResponse(
+        return JSONResponse(
             {"detail": "only programs on this machine may ask; set API_KEYS to open the API"}, 403
         )
-    else:
-        response = await call_next(request)
-    elapsed = (time.perf_counter() - started) * 1000
-    log_api_request(logger, request.method, request.url.path, response.status_code, round(elapsed, 1))
-    return response
+    return await call_next(request)
 
 
 def _store_failed(_request: Request, error: Exception) -> JSONResponse:
@@ -73,7 +66,8 @@ def create_app() -> FastAPI:
         docs_url=None,  # the pages load scripts from another host; /openapi.json is all here
         redoc_url=None,
     )
-    app.middleware("http")(_guard_and_log)
+    app.middleware("http")(_guard)
+    app.add_middleware(RequestLogMiddleware)
     app.add_exception_handler(PyMongoError, _store_failed)
     app.add_exception_handler(UserError, _store_failed)
     app.add_api_route("/healthz", _health, tags=["health"])

@@ -3,6 +3,7 @@
 import logging
 
 from core.logs.event import event_of
+from core.logs.shipper import is_shipping
 from core.logs.writer import LogWriter
 
 _UNREADABLE = "dropped {} log lines: their records could not be read"
@@ -17,6 +18,8 @@ class WriterHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Queue the record; without the stdlib's lock, which the queue does not need."""
+        if is_shipping():
+            return False  # what the client of a shipper logs would be sent by it, and be logged again
         try:
             if self.filter(record):
                 self._writer.put(record.levelno, event_of(record))

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 from collections.abc import Mapping
 from logging import Logger, LogRecord
 from time import time
@@ -23,6 +24,18 @@ _CALL_HANDLERS, _HANDLE = Logger.callHandlers, Logger.handle
 _all_fixed = FIXED.issuperset
 _frame = sys._getframe  # noqa: SLF001 - a documented function
 _context = current.get
+_making = threading.Lock()
+
+
+def component_logger(component: str) -> Logger:
+    """The logger of a component; an application's own logger class stays what it is."""
+    with _making:
+        before = logging.getLoggerClass()
+        logging.setLoggerClass(ComponentLogger)
+        try:
+            return logging.getLogger(f"{NAMESPACE}.{component}")
+        finally:
+            logging.setLoggerClass(before)
 
 
 class ComponentLogger(Logger):

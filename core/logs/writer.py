@@ -8,10 +8,15 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from core.logs.event import Event, Origin
+from core.logs.formats import FORMATS, Format, as_it_is
 from core.logs.render import document_of, encode
 from core.logs.sinks import Sink
+
+if TYPE_CHECKING:
+    from core.logs.shipper import Shipper
 
 CAPACITY = 20_000
 """Lines that may wait; further ones are dropped and counted."""
@@ -24,6 +29,7 @@ _LINES_PER_TURN = 64
 _TURNS_UNTIL_ASLEEP = 100
 _HURRY_AT = 4_096
 _WARNING, _ERROR = logging.WARNING, logging.ERROR
+_CLOSING_SECONDS = 3.0
 _FULL = "dropped {} log lines: the queue was full"
 _UNRENDERED = "dropped {} log lines: they could not be rendered"
 
@@ -39,6 +45,8 @@ class LogWriter:
         self._capacity = capacity
         self._room_below_warning = capacity - reserve
         self._inline = False
+        self.format: Format = "json"
+        self.shippers: tuple[Shipper[Any], ...] = ()
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
@@ -101,6 +109,9 @@ class LogWriter:
         """Write what waits; lines logged even later are written by their callers."""
         if self.flush():
             self._calm, self._inline = False, True
+        for shipper in self.shippers:
+            shipper.close(_CLOSING_SECONDS)
+        if self._inline:
             self._drain()
 
     def _start(self) -> None:
@@ -153,9 +164,14 @@ class LogWriter:
 
     def _write(self, events: list[Event]) -> None:
         lines = []
+        shape = FORMATS[self.format]
         for count, event in enumerate(events, start=1):
             try:
-                lines.append(encode(document_of(event)))
+                document = document_of(event)
+                line = encode(shape(document))
+                lines.append(line)
+                for shipper in self.shippers:
+                    shipper.put(line if shape is as_it_is or not shipper.native else encode(document))
             except Exception:  # noqa: BLE001 - one bad line must not end the thread
                 self.lose(1, _UNRENDERED)
             if count % _LINES_PER_TURN == 0 and len(self._queue) < _HURRY_AT:
@@ -176,7 +192,8 @@ class LogWriter:
     def _report(self) -> None:
         with self._counting:
             lost, self._lost = self._lost, Counter()
-        self._send([encode(document_of(_loss(count, report))) for report, count in lost.items()])
+        shape = FORMATS[self.format]
+        self._send([encode(shape(document_of(_loss(count, report)))) for report, count in lost.items()])
 
 
 def _loss(lines: int, report: str) -> Event:

@@ -26,17 +26,17 @@ _active = Active()
 
 
 def configure_masking(
-    *, off: Iterable[str] = (), own: Mapping[str, str | re.Pattern[str]] | None = None
+    *, off: Iterable[str] | None = None, own: Mapping[str, str | re.Pattern[str]] | None = None
 ) -> None:
     """Choose what is masked in this process: the kinds in ``off`` are not, ``own`` patterns are.
 
-    What matches an own pattern becomes ``[name]``.
+    What matches an own pattern becomes ``[name]``. None leaves what was chosen before.
 
     Raises:
         UserError: a kind is not known (core.privacy.kinds.KINDS), or a pattern is no regular expression.
     """
     global _active  # noqa: PLW0603 - one for the process, as logging itself
-    _active = chosen(off, own)
+    _active = chosen(_active.off if off is None else off, dict(_active.own) if own is None else own)
     _mask_short_text.cache_clear()
     field.cache_clear()
 

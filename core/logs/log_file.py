@@ -1,0 +1,113 @@
+"""LOG_FILE: appended to by many processes at once, rotated by whichever of them comes first."""
+
+import os
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from core.files import private_folder
+from core.logs.rotation import Rotation
+from core.logs.sinks import PartlyWrittenError, Sink, StandardOutput, write_all
+
+_TORN_SECONDS = 0.05
+"""A line that has no end for so long is no longer being written."""
+
+
+class LogFile(Sink):
+    """A file of whole lines, opened at the first one, and again when it is renamed or deleted."""
+
+    def __init__(self, path: Path, mode: int = 0o600, rotation: Rotation | None = None) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - as it is named now, links kept
+        super().__init__(f"LOG_FILE {self.path}")
+        self.mode = mode
+        self._rotation = rotation
+        self._descriptor: int | None = None
+        self._torn = False
+
+    def close(self) -> None:
+        """Close the file; a later write opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _append(self, lines: bytes) -> None:
+        descriptor = self._current()
+        if self._rotation and self._rotation.is_due(self.path, os.fstat(descriptor).st_size, len(lines)):
+            self._rotation.rotate(self.path, descriptor)
+            descriptor = self._current()
+        if self._torn:
+            write_all(descriptor, b"\n")
+            self._torn = False
+        try:
+            write_all(descriptor, lines)
+        except PartlyWrittenError as error:
+            self._torn = error.torn
+            raise
+
+    def _current(self) -> int:
+        """The file that has the name now: somebody else may have rotated it."""
+        if self._descriptor is not None and not is_named(self.path, self._descriptor):
+            self.close()
+        if self._descriptor is None:
+            self._descriptor = _open_to_append(self.path, self.mode)
+            self._torn = False
+        return self._descriptor
+
+
+def is_named(path: Path, descriptor: int) -> bool:
+    """Whether the open file is the one of that name."""
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(named, os.fstat(descriptor))
+
+
+def _open_to_append(path: Path, mode: int) -> int:
+    private_folder(path.parent)
+    descriptor = _create(path, mode)
+    if descriptor is None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
+        try:
+            _end_torn_line(path, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    return descriptor
+
+
+def _create(path: Path, mode: int) -> int | None:
+    """A new file of exactly that mode, whatever the umask; None where there is one."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except FileExistsError:
+        return None
+    with suppress(OSError):
+        os.fchmod(descriptor, mode)
+    return descriptor
+
+
+def _end_torn_line(path: Path, descriptor: int) -> None:
+    """End the line that a killed process cut short, so that the next one stays whole."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or not os.access(path, os.R_OK):
+        return
+    with path.open("rb") as file:
+        if not _ends_within_a_line(file.fileno()):
+            return
+        time.sleep(_TORN_SECONDS)
+        if _ends_within_a_line(file.fileno()):
+            write_all(descriptor, b"\n")
+
+
+def _ends_within_a_line(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def sink_for(path: Path | None, mode: int = 0o600, rotation: Rotation | None = None) -> Sink:
+    """The sink of a LOG_FILE; stdout without one."""
+    if path is None:
+        return StandardOutput()
+    return LogFile(Path(os.path.expanduser(path)), mode, rotation)  # noqa: PTH111 - never raises without a home

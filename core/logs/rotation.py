@@ -1,0 +1,88 @@
+"""When LOG_FILE is put aside for a new one, and how, among many processes that write to it."""
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+_RETRY_SECONDS = 60.0
+
+
+@dataclass
+class Rotation:
+    """``agent.log`` becomes ``agent.log.1``, that ``agent.log.2``, and so on; ``keep`` of them are kept.
+
+    A line that another process writes meanwhile lands at the end of ``agent.log.1``.
+    """
+
+    keep: int
+    max_bytes: int | None = None
+    hours: int | None = None
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    _not_before: float = 0.0
+
+    def is_due(self, path: Path, size: int, more: int) -> bool:
+        """Whether ``more`` bytes belong into a new file."""
+        if not size or time.monotonic() < self._not_before:
+            return False
+        if self.max_bytes and size + more > self.max_bytes:
+            return True
+        return bool(self.hours) and self._period(time.time()) != self._period(_began(path))
+
+    def rotate(self, path: Path, descriptor: int) -> None:
+        """Put the open file aside if it still has the name; leave it to whoever is at it already.
+
+        Where that fails, stderr says so, lines go on into the same file, and it is tried again in a minute.
+        """
+        try:
+            guard = os.open(_guard_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._shift(path, descriptor)
+            finally:
+                os.close(guard)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._not_before = time.monotonic() + _RETRY_SECONDS
+            with suppress(OSError):
+                os.write(2, f"cannot rotate LOG_FILE {path}: {error.strerror}\n".encode(errors="replace"))
+
+    def _shift(self, path: Path, descriptor: int) -> None:
+        try:
+            if not os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return
+        except FileNotFoundError:
+            return
+        for number in range(self.keep, 0, -1):
+            older = path.with_name(f"{path.name}.{number}")
+            newer = path.with_name(f"{path.name}.{number - 1}") if number > 1 else path
+            with suppress(FileNotFoundError):
+                newer.replace(older)
+        os.utime(_guard_of(path))
+
+    def _period(self, moment: float) -> int:
+        """Which span of so many hours a moment falls in, counted in local time."""
+        local = datetime.fromtimestamp(moment, self.zone)
+        return (local.toordinal() * 24 + local.hour) // (self.hours or 1)
+
+
+def _guard_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
+def _began(path: Path) -> float:
+    """When the file was begun: at the last rotation, or as early as its times show."""
+    try:
+        return _guard_of(path).stat().st_mtime
+    except OSError:
+        with suppress(OSError):
+            os.close(os.open(_guard_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            status = path.stat()
+            began = min(status.st_ctime, status.st_mtime)
+            os.utime(_guard_of(path), (began, began))
+        return time.time()

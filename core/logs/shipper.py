@@ -1,0 +1,122 @@
+"""Sending lines elsewhere, on a thread of their own: a target that is down slows nobody."""
+
+import os
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+CAPACITY = 10_000
+"""Lines that may wait for the target; further ones are dropped and counted."""
+BATCH = 500
+_GATHER_SECONDS = 0.5
+_TRIES = 4
+_FIRST_PAUSE_SECONDS = 0.5
+_own = threading.local()
+
+Batch = TypeVar("Batch")
+Lose = Callable[[int, str], None]
+
+
+class RefusedError(Exception):
+    """The target will never take these lines; the text says why, without any secret."""
+
+
+class Shipper(ABC, Generic[Batch]):
+    """A bounded queue and a thread in front of a target; the most it keeps is CAPACITY lines."""
+
+    native = False
+    """Whether it takes our own names, whatever LOG_FORMAT says."""
+
+    def __init__(self, name: str, lose: Lose) -> None:
+        self.name = name
+        self._lose = lose
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Begin empty; what a forked child inherited is its parent's to send."""
+        self._waiting: deque[bytes] = deque()
+        self._unsent = 0
+        self._stir = threading.Event()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @abstractmethod
+    def prepare(self, lines: list[bytes]) -> Batch:
+        """Make of lines, each one JSON document, what is sent; once, so that a repeat is the same."""
+
+    @abstractmethod
+    def send(self, batch: Batch) -> None:
+        """Send what was prepared.
+
+        Raises:
+            RefusedError: the target will never take them.
+            Exception: it may take them later.
+        """
+
+    def put(self, line: bytes) -> None:
+        """Queue a line; where too many wait, it is dropped and counted."""
+        if len(self._waiting) >= CAPACITY:
+            self._lose(1, f"did not send {{}} log lines to {self.name}: too many were waiting")
+            return
+        self._waiting.append(line)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, name=f"log-shipper {self.name}", daemon=True)
+            self._thread.start()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything queued is sent or given up; False when ``timeout`` seconds pass first."""
+        until = time.monotonic() + timeout
+        self._stir.set()
+        while (self._waiting or self._unsent) and time.monotonic() < until:
+            time.sleep(0.01)
+        return not (self._waiting or self._unsent)
+
+    def close(self, timeout: float) -> None:
+        """Try once more what waits, then give it up, counted."""
+        self._closing.set()
+        if not self.flush(timeout):
+            left = len(self._waiting) + self._unsent
+            self._lose(left, f"did not send {{}} log lines to {self.name}: the process ended")
+
+    def _run(self) -> None:
+        _own.sending = True
+        while True:
+            self._stir.wait(_GATHER_SECONDS)
+            self._stir.clear()
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                self._unsent = len(batch)
+                self._send(batch)
+                self._unsent = 0
+
+    def _send(self, lines: list[bytes]) -> None:
+        failed = f"did not send {{}} log lines to {self.name}: "
+        pause = _FIRST_PAUSE_SECONDS
+        try:
+            batch = self.prepare(lines)
+        except Exception as error:  # noqa: BLE001 - whatever is in them, the thread goes on
+            self._lose(len(lines), failed + type(error).__name__)
+            return
+        for attempt in range(1, _TRIES + 1):
+            try:
+                self.send(batch)
+            except RefusedError as error:
+                self._lose(len(lines), failed + str(error))
+                return
+            except Exception as error:  # noqa: BLE001 - whatever a client raises, the thread goes on
+                if attempt == _TRIES or self._closing.is_set():
+                    self._lose(len(lines), failed + type(error).__name__)
+                    return
+                self._closing.wait(pause)
+                pause *= 2
+            else:
+                return
+
+
+def is_shipping() -> bool:
+    """Whether this thread is sending log lines; what is logged meanwhile must not be sent as well."""
+    return getattr(_own, "sending", False)

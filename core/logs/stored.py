@@ -1,0 +1,115 @@
+"""Log lines in the database: written with a time to live (LOG_TO_DATABASE), read by the page of a call."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pymongo import ASCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, InvalidDocument, PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from core.logs.shipper import Lose, RefusedError, Shipper
+
+COLLECTION = "logs"
+MOST_LINES = 1_000
+"""Lines of one call that are read at most."""
+_LARGEST_LINE = 1_000_000
+_INDEX_OPTIONS_DIFFER, _REPEATED = 85, 11000
+_TTL = "timestamp_1"
+_BY_CALL = IndexModel([("call_id", ASCENDING), ("timestamp", ASCENDING)])
+Document = dict[str, Any]
+
+
+def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_LINES) -> list[dict[str, Any]]:
+    """The stored lines of a call, oldest first: ``timestamp`` (UTC), ``level``, ``component``, ``message`` ….
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    found = database[COLLECTION].find({"call_id": call_id}, {"_id": False})
+    return list(found.sort([("timestamp", ASCENDING), ("_id", ASCENDING)]).limit(most))
+
+
+def database() -> Database[Document]:
+    """The configured database, for the thread that writes to it."""
+    from core.storage.connection import get_sync_database  # noqa: PLC0415 (storage logs, and so imports logging)
+
+    return get_sync_database()
+
+
+class StoredLines(Shipper[list[Document]]):
+    """Writes lines to the ``logs`` collection; those that the database does not take are counted."""
+
+    native = True
+
+    def __init__(self, connect: Callable[[], Database[Document]], days: int, lose: Lose) -> None:
+        super().__init__("the database", lose)
+        self._connect = connect
+        self._seconds = days * 86_400
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._prepared = False
+
+    def prepare(self, lines: list[bytes]) -> list[Document]:
+        """The lines as documents; one above 1 MB is left out, counted."""
+        documents = [_document(line) for line in lines if len(line) <= _LARGEST_LINE]
+        if len(documents) < len(lines):
+            self._lose(len(lines) - len(documents), "did not store {} log lines: longer than 1 MB")
+        return documents
+
+    def send(self, batch: list[Document]) -> None:
+        """Store documents; one that an attempt before did store has its ``_id`` and is not repeated.
+
+        Raises:
+            PyMongoError: the database does not answer.
+            UserError: it is not configured, or cannot be started.
+            RefusedError: it takes none of them.
+        """
+        database = self._connect()
+        if not self._prepared:
+            self._prepare(database)
+        if not batch:
+            return
+        try:
+            logs = database[COLLECTION].with_options(write_concern=WriteConcern(w=1))
+            logs.insert_many(batch, ordered=False)
+        except BulkWriteError as error:
+            refused = [one for one in error.details.get("writeErrors", []) if one.get("code") != _REPEATED]
+            if refused:
+                self._lose(len(refused), "did not store {} log lines: the database refused them")
+        except InvalidDocument:
+            raise RefusedError("a line that cannot be stored") from None
+
+    def _prepare(self, database: Database[Document]) -> None:
+        logs = database[COLLECTION]
+        logs.create_indexes([_BY_CALL])
+        try:
+            logs.create_index([("timestamp", ASCENDING)], name=_TTL, expireAfterSeconds=self._seconds)
+        except PyMongoError as error:
+            if getattr(error, "code", None) != _INDEX_OPTIONS_DIFFER:
+                raise
+            change = {"keyPattern": {"timestamp": 1}, "expireAfterSeconds": self._seconds}
+            database.command({"collMod": COLLECTION, "index": change})
+        self._prepared = True
+
+
+def _document(line: bytes) -> Document:
+    document: Document = orjson.loads(line)
+    document["timestamp"] = datetime.fromisoformat(document["timestamp"])
+    if "_id" in document:
+        document["extra__id"] = document.pop("_id")
+    return _storable(document)
+
+
+def _storable(value: Any) -> Any:  # noqa: ANN401 - JSON data
+    """The same with what BSON has no place for as text: integers of more than 64 bits, names with a NUL."""
+    if isinstance(value, dict):
+        return {key.replace("\0", "\\0"): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if type(value) is int and value >= 2**63:
+        return str(value)
+    return value

@@ -1,0 +1,178 @@
+"""Many processes, forks, kills and rotation: real ones, on a real disk; every line is counted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PREAMBLE = "import os, sys, time, signal\nfrom core.logging_config import *\nlog = get_logger('api')\n"
+
+
+def start(code: str, file: Path, *args: str, **env: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + code, *args],
+        env={**os.environ, "LOG_FILE": str(file), **env},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def lines_in(*files: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for file in files for line in file.read_bytes().splitlines()]
+
+
+FLOOD = """
+for n in range(3000):
+    with call_context(call_id=f"{sys.argv[1]}_{n}"):
+        log.info('line', extra={'who': sys.argv[1], 'n': n, 'id': f"{sys.argv[1]}_{n}", 'text': 'x' * 100})
+    if n % 50 == 0: time.sleep(0.002)
+"""
+
+
+def test_four_processes_on_one_rotated_file_lose_no_line(tmp_path: Path) -> None:
+    file = tmp_path / "agent.log"
+    env = {"LOG_ROTATE_MB": "0.2", "LOG_ROTATE_KEEP": "100"}
+    four = [start(FLOOD, file, who, **env) for who in "abcd"]
+    assert [process.wait(90) for process in four] == [0] * 4
+    files = list(tmp_path.glob("agent.log*"))
+    assert len(files) > 5
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in tmp_path.iterdir())
+    lines = lines_in(*files)
+    assert Counter(line["who"] for line in lines) == dict.fromkeys("abcd", 3000)
+    assert [line for line in lines if line["call_id"] != line["id"]] == []
+
+
+def test_a_file_that_somebody_else_renames_is_begun_anew(tmp_path: Path) -> None:
+    """As logrotate does without copytruncate."""
+    file = tmp_path / "agent.log"
+    process = start(FLOOD, file, "a")
+    for number in range(1, 8):
+        time.sleep(0.1)
+        if file.exists():
+            file.rename(tmp_path / f"agent.log.{number}")
+    assert process.wait(60) == 0
+    files = list(tmp_path.glob("agent.log*"))
+    assert len(files) > 1
+    assert sorted(line["n"] for line in lines_in(*files)) == list(range(3000))
+
+
+def test_only_so_many_old_files_are_kept(tmp_path: Path) -> None:
+    code = "for n in range(400): log.info('x' * 1000); flush() if n % 10 == 0 else None"
+    assert start(code, tmp_path / "agent.log", LOG_ROTATE_MB="0.05", LOG_ROTATE_KEEP="2").wait(60) == 0
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [".agent.log.lock", "agent.log", "agent.log.1", "agent.log.2"]
+    assert max(path.stat().st_size for path in tmp_path.iterdir()) <= 50_000
+
+
+def test_a_file_of_yesterday_is_put_aside(tmp_path: Path) -> None:
+    file, guard = tmp_path / "agent.log", tmp_path / ".agent.log.lock"
+    file.write_text('{"day":"before"}\n')
+    guard.touch(mode=0o600)
+    os.utime(guard, (time.time() - 90_000,) * 2)
+    assert start("log.info('today')", file, LOG_ROTATE_HOURS="24").wait(30) == 0
+    assert lines_in(tmp_path / "agent.log.1") == [{"day": "before"}]
+    assert [line["message"] for line in lines_in(file)] == ["today"]
+
+
+def test_thirty_forks_write_their_own_lines_once(tmp_path: Path) -> None:
+    file = tmp_path / "agent.log"
+    code = """
+for n in range(30):
+    log.info('parent', extra={'who': -1, 'n': n})
+    if not os.fork():
+        for k in range(20): log.info('child', extra={'who': n, 'n': k})
+        flush(); os._exit(0)
+while True:
+    try: os.wait()
+    except ChildProcessError: break
+"""
+    assert start(code, file).wait(60) == 0
+    counted = Counter(line["who"] for line in lines_in(file))
+    assert counted == {-1: 30, **dict.fromkeys(range(30), 20)}
+
+
+def test_eight_threads_and_a_thousand_tasks_never_mix(tmp_path: Path) -> None:
+    file = tmp_path / "agent.log"
+    code = """
+import asyncio, threading
+async def call(name):
+    set_call_context(call_id=name)
+    for _ in range(2):
+        await asyncio.sleep(0)
+        log.info('turn', extra={'id': name})
+async def everyone(prefix, count): await asyncio.gather(*(call(f'{prefix}_{n}') for n in range(count)))
+threads = [threading.Thread(target=lambda k=k: asyncio.run(everyone(k, 125))) for k in range(8)]
+for t in threads: t.start()
+asyncio.run(everyone('main', 1000))
+for t in threads: t.join()
+"""
+    assert start(code, file).wait(60) == 0
+    lines = lines_in(file)
+    assert len(lines) == 4000
+    assert [line for line in lines if line["call_id"] != line["id"]] == []
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [("os.kill(os.getpid(), 15)", -15), ("raise SystemError", 1), ("sys.exit(3)", 3)]
+)
+def test_whatever_ends_a_process_in_order_loses_nothing(tmp_path: Path, end: str, code: int) -> None:
+    """SIGTERM still ends it as a signal does."""
+    file = tmp_path / "agent.log"
+    process = subprocess.run(
+        [sys.executable, "-c", f"{PREAMBLE}for n in range(1000): log.info('n')\n{end}"],
+        env={**os.environ, "LOG_FILE": str(file)},
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+        timeout=30,
+        check=False,
+    )
+    assert process.returncode == code
+    assert len(lines_in(file)) == 1000
+
+
+def test_somebody_elses_handler_of_sigterm_stays_in_place() -> None:
+    code = (
+        "import os, sys, signal\nsignal.signal(15, lambda *_: sys.exit(7))\n"
+        "from core.logging_config import *\nget_logger('api').info('n')\nos.kill(os.getpid(), 15)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, timeout=30, check=False, capture_output=True
+    )
+    assert done.returncode == 7
+    assert b'"n"' in done.stdout
+
+
+def test_a_killed_process_loses_at_most_the_last_50_ms(tmp_path: Path) -> None:
+    """What it says it logged before then is in the file, but for the very last line it may have cut."""
+    file = tmp_path / "agent.log"
+    code = """
+n = 0
+while True:
+    log.info('line', extra={'n': n})
+    os.write(1, f"{time.time()} {n}\\n".encode())
+    n += 1
+    time.sleep(0.001)
+"""
+    process = start(code, file)
+    assert process.stdout is not None
+    time.sleep(1.0)
+    killed_at = time.time()
+    process.send_signal(signal.SIGKILL)
+    said = process.stdout.read().splitlines()
+    process.wait(10)
+    must = max(
+        int(number) for at, number in (line.split() for line in said[:-1]) if float(at) < killed_at - 0.05
+    )
+    whole = [line for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    written = {json.loads(line)["n"] for line in whole}
+    assert must > 50
+    assert set(range(must + 1)) <= written

@@ -1,0 +1,210 @@
+"""Where lines go besides the file: a real MongoDB, a real HTTPS server; down, slow or refusing."""
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from pymongo.database import Database
+
+from core.logs import shipper
+from core.logs.formats import FORMATS
+from core.logs.splunk import SplunkCollector
+from core.logs.stored import call_lines
+from core.storage.connection import Document
+
+ROOT = Path(__file__).resolve().parents[2]
+LINE = b'{"timestamp":"2024-10-24T10:30:45.123Z","level":"INFO","message":"hello"}\n'
+DOCUMENT = {
+    "timestamp": "2024-10-24T10:30:45.123Z",
+    "level": "ERROR",
+    "component": "api",
+    "message": "failed",
+    "call_id": "call_1",
+    "status": "busy",
+    "nested": {"a": 1},
+    "source": {"file": "a.py", "line": 7, "function": "f"},
+    "exception": {"type": "E", "message": "m", "traceback": "t"},
+}
+
+
+def run(code: str, **env: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-c", "from core.logging_config import *\nlog = get_logger('api')\n" + code],
+        env={**os.environ, **env},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_lines_of_a_call_are_read_back_from_the_database(database: Database[Document]) -> None:
+    """Masked, in order, with a time to live that follows the setting."""
+    code = """
+for call in ('call_1', 'call_2'):
+    with call_context(call_id=call, lead_id='lead_1'):
+        log.info('ring 9876543210', extra={'n': 2**64 - 1, '_id': 'mine', 'a.b': {'$c\\0': 1}})
+        log.error('failed')
+"""
+    printed = run(code, LOG_TO_DATABASE="1")
+    assert len(printed) == 4
+    first, second = call_lines(database, "call_1")
+    assert (first["message"], second["level"]) == ("ring [phone …3210]", "ERROR")
+    assert first["timestamp"].replace(microsecond=0) <= datetime.now(UTC)
+    assert (first["n"], first["extra__id"], first["lead_id"]) == (str(2**64 - 1), "mine", "lead_1")
+    run("log.info('again')", LOG_TO_DATABASE="1", LOG_DATABASE_DAYS="2", LOG_FORMAT="ecs")
+    assert database["logs"].index_information()["timestamp_1"]["expireAfterSeconds"] == 2 * 86_400
+    assert database["logs"].count_documents({"level": "INFO"}) == 3
+
+
+def test_a_database_that_is_down_costs_the_caller_nothing_and_is_counted() -> None:
+    code = "import time\nbegan = time.perf_counter()\nfor n in range(100): log.info('n')\n"
+    code += "assert time.perf_counter() - began < 1\n"
+    lines = run(code, LOG_TO_DATABASE="1", MONGODB_URI="mongodb://127.0.0.1:9/")
+    assert [line["message"] for line in lines[:100]] == ["n"] * 100
+    assert "100 log lines to the database" in lines[100]["message"]
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Answers with the next status, 200 when there is none, and keeps what came."""
+
+    bodies: list[bytes] = []
+    tokens: list[str | None] = []
+    statuses: list[int] = []
+
+    def do_POST(self) -> None:
+        self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.tokens.append(self.headers["Authorization"])
+        self.send_response(self.statuses.pop(0) if self.statuses else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a server that speaks HTTPS with a certificate of its own."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(shipper, "_FIRST_PAUSE_SECONDS", 0.01)
+    Collector.bodies, Collector.tokens, Collector.statuses = [], [], []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def events() -> list[dict[str, Any]]:
+    decoder, found = json.JSONDecoder(), []
+    for body in Collector.bodies:
+        text, at = body.decode(), 0
+        while at < len(text):
+            event, at = decoder.raw_decode(text, at)
+            found.append(event)
+    return found
+
+
+def test_lines_arrive_at_splunk_in_batches_with_their_time_and_without_the_clients_own(
+    collector: str,
+) -> None:
+    code = "setup_logging('DEBUG', libraries=True)\nimport logging; logging.getLogger().setLevel('DEBUG')\n"
+    code += "for n in range(1200): log.info('mail a@example.com', extra={'n': n})"
+    run(code, SPLUNK_HEC_URL=collector, SPLUNK_HEC_TOKEN="secret-token")
+    assert [event["event"]["n"] for event in events() if "n" in event["event"]] == list(range(1200))
+    assert {event["event"]["component"] for event in events()} == {"api"}
+    assert events()[0]["event"]["message"] == "mail [email]"
+    assert abs(events()[0]["time"] - time.time()) < 60
+    assert set(Collector.tokens) == {"Splunk secret-token"}
+    assert len(Collector.bodies) < 20
+
+
+def lost(collector: str, statuses: list[int]) -> dict[str, int]:
+    Collector.statuses = statuses
+    counted: dict[str, int] = {}
+    splunk = SplunkCollector(collector, "t", lambda lines, text: counted.update({text: lines}))
+    splunk.put(LINE)
+    assert splunk.flush(20)
+    return counted
+
+
+def test_a_busy_splunk_is_tried_again(collector: str) -> None:
+    assert lost(collector, [503, 429]) == {}
+    assert len(events()) == 3
+
+
+def test_a_splunk_that_refuses_is_not_tried_again_but_counted(collector: str) -> None:
+    assert lost(collector, [403]) == {"did not send {} log lines to Splunk: it answered 403": 1}
+    assert len(events()) == 1
+
+
+def test_a_splunk_that_stays_away_is_given_up_after_four_tries(collector: str) -> None:
+    assert lost(collector, [500] * 9) == {"did not send {} log lines to Splunk: HTTPStatusError": 1}
+    assert len(events()) == 4
+
+
+def test_the_queue_of_a_target_that_hangs_is_bounded() -> None:
+    dropped: list[int] = []
+
+    class Stuck(shipper.Shipper[list[bytes]]):
+        def prepare(self, lines: list[bytes]) -> list[bytes]:
+            return lines
+
+        def send(self, batch: list[bytes]) -> None:  # noqa: ARG002 - it takes nothing
+            time.sleep(3600)
+
+    stuck = Stuck("a hole", lambda lines, _text: dropped.append(lines))
+    for _ in range(30_000):
+        stuck.put(LINE)
+    assert 30_000 - shipper.CAPACITY - shipper.BATCH <= sum(dropped) <= 30_000 - shipper.CAPACITY
+    stuck.close(0.1)
+    assert sum(dropped) == 30_000
+
+
+def test_a_line_in_the_names_of_elastic() -> None:
+    assert FORMATS["ecs"](DOCUMENT) == {
+        "@timestamp": "2024-10-24T10:30:45.123Z",
+        "log.level": "ERROR",
+        "message": "failed",
+        "ecs.version": "8.11.0",
+        "log.logger": "api",
+        "log.origin.file.name": "a.py",
+        "log.origin.file.line": 7,
+        "log.origin.function": "f",
+        "error.type": "E",
+        "error.message": "m",
+        "error.stack_trace": "t",
+        "labels": {"call_id": "call_1", "status": "busy", "nested": "{'a': 1}"},
+    }
+
+
+def test_a_line_in_the_names_of_datadog() -> None:
+    line = FORMATS["datadog"](DOCUMENT)
+    assert (line["status"], line["field_status"], line["call_id"]) == ("error", "busy", "call_1")
+    assert line["logger"] == {"name": "api", "method_name": "f", "file": "a.py", "line": 7}
+    assert line["error"] == {"kind": "E", "message": "m", "stack": "t"}
+
+
+def test_the_file_has_the_format_that_is_set() -> None:
+    assert run("log.info('hello')", LOG_FORMAT="datadog")[0]["status"] == "info"
+    assert run("log.info('hello')", LOG_FORMAT="ecs")[0]["log.level"] == "INFO"
