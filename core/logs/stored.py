@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from bson.errors import InvalidDocument
 from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, InvalidDocument, PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from core.logs.shipper import Lose, RefusedError, Shipper
@@ -101,7 +102,8 @@ def _document(line: bytes) -> Document:
     document["timestamp"] = datetime.fromisoformat(document["timestamp"])
     if "_id" in document:
         document["extra__id"] = document.pop("_id")
-    return _storable(document)
+    storable: Document = _storable(document)
+    return storable
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 - JSON data

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import trustme
@@ -82,11 +82,12 @@ def test_a_database_that_is_down_costs_the_caller_nothing_and_is_counted() -> No
 class Collector(BaseHTTPRequestHandler):
     """Answers with the next status, 200 when there is none, and keeps what came."""
 
-    bodies: list[bytes] = []
-    tokens: list[str | None] = []
-    statuses: list[int] = []
+    bodies: ClassVar[list[bytes]] = []
+    tokens: ClassVar[list[str | None]] = []
+    statuses: ClassVar[list[int]] = []
 
     def do_POST(self) -> None:
+        """Keep what came and answer."""
         self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
         self.tokens.append(self.headers["Authorization"])
         self.send_response(self.statuses.pop(0) if self.statuses else 200)
