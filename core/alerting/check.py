@@ -152,6 +152,7 @@ async def check_alerts(
     check = _Check(database, at, dry_run=dry_run)
     report = check.report
     report.channels, report.refused = tuple(channels), tuple(refused)
+    report.notes += _unknown_channels(rules, channels)
     alerts = await check.move_on(rules)
     routes: Routes = {name: channel.severities for name, channel in channels.items()}
     confirmed = await load_confirmed(database, GROUP)
@@ -245,8 +246,9 @@ class _Check:
         """The same changes, with what mutes each alert."""
         after = {name: record for name, record in known.items() if record.alert.state == AlertState.FIRING}
         after |= {_id(change): change.after for change in changes if change.after}
-        alerts = [record.alert for record in after.values()]
         inhibitions = [Inhibition(rule.id, frozenset(rule.inhibits)) for rule in rules if rule.inhibits]
+        sources = {inhibition.source for inhibition in inhibitions}
+        alerts = [record.alert for record in after.values() if record.alert.alert_type in sources]
         return [
             replace(change, after=self._mute(change.after, alerts, inhibitions, silences))
             if change.after and change.after.alert.state != AlertState.RESOLVED
@@ -268,6 +270,12 @@ class _Check:
         }
         muted_at = self._at if any(found.values()) else record.last_muted_at
         return replace(record, alert=alert.model_copy(update=found), last_muted_at=muted_at)
+
+
+def _unknown_channels(rules: Sequence[AlertRule], channels: Collection[str]) -> Iterator[str]:
+    for rule in rules:
+        if unknown := sorted(set(rule.channels) - set(channels)):
+            yield f"rule {rule.id!r} names the channel {unknown[0]!r}, which is not set up"
 
 
 def _id(change: Change) -> str:

@@ -153,7 +153,7 @@ def _write(change: Change) -> InsertOne[Document] | UpdateOne | DeleteOne:
     if before is None and after is not None:
         return InsertOne({"_id": after.alert.id, "revision": 1, "channels": {}} | after.document())
     revision = before.revision if before else 0
-    known: Document = {"_id": _name(change), "revision": revision}
+    known: Document = {"_id": _name(change), "revision": revision or None}  # None is also what is not there
     if after is None:
         return DeleteOne(known)
     fields = after.document() | {"revision": revision + 1}

@@ -185,3 +185,12 @@ def test_a_rule_that_is_disabled_ends_its_alert(database: Database[Document]) ->
     check(NOON)
     check(NOON + QUARTER, rules=BUILT_IN_RULES[1:])
     assert active_alerts(database) == []
+
+
+def test_a_rule_writes_to_the_channels_that_it_names(database: Database[Document]) -> None:
+    """One that is not set up is said, since nobody would be told."""
+    email, slack = Recorder("email"), Recorder("slack")
+    record(database, NOON, total=50, failed=20)
+    report = check(NOON, email, slack, rules=(rule(channels=["slack", "pager"]),))
+    assert (len(email.titles), len(slack.titles)) == (0, 1)
+    assert report.notes == ["rule 'failures' names the channel 'pager', which is not set up"]
