@@ -16,7 +16,8 @@ from dashboard import filters, queries, theme  # noqa: E402
 from dashboard.reach import GO_TO  # noqa: E402
 
 CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call:")
-ALONE = [CALLS]
+ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
+ALONE = [ALERTS, CALLS]
 """Pages that compare with no earlier period."""
 PAGES = [
     st.Page(ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
@@ -24,6 +25,7 @@ PAGES = [
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
     st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:"),
+    ALERTS,
     CALLS,
 ]
 

@@ -97,12 +97,15 @@ class Selection:
         bucket = bucket_for(end - preset.length, end)
         # From a whole bucket on: the first bar of a chart is complete and charts and figures agree.
         start = bucket_start(end - preset.length, bucket, zone).astimezone(UTC)
-        return Window(start, end, *self._before(start, end - start, zone), bucket)
+        # By the preset's length: what its first bucket adds must not make it two weeks.
+        return Window(start, end, *self._before(start, end - start, zone, preset.length), bucket)
 
-    def _before(self, start: datetime, length: timedelta, zone: tzinfo) -> tuple[datetime, datetime]:
+    def _before(
+        self, start: datetime, length: timedelta, zone: tzinfo, fitting: timedelta | None = None
+    ) -> tuple[datetime, datetime]:
         if self.compare == BEFORE:
             return start - length, start
-        weeks = timedelta(weeks=-(-length // timedelta(weeks=1)))
+        weeks = timedelta(weeks=-(-(fitting or length) // timedelta(weeks=1)))
         # By the clock on the wall, also where summer time began in between.
         first, last = (
             (moment.astimezone(zone) - weeks).astimezone(UTC) for moment in (start, start + length)

@@ -195,7 +195,7 @@ def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
         return
     rows = [
         {
-            "Severity": _badge(alert),
+            "Severity": severity_badge(alert.severity),
             "Alert": f"**{formats.plain(alert.name)}** {formats.plain(alert.message)}",
             "Value": _value(alert.current_value, alert.unit),
             "Threshold": _value(alert.threshold_value, alert.unit),
@@ -207,8 +207,9 @@ def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
         st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Active alerts")
 
 
-def _badge(alert: Alert) -> str:
-    colour, icon, word = SEVERITY_BADGES[alert.severity]
+def severity_badge(severity: str) -> str:
+    """A severity in Markdown: icon, word and colour."""
+    colour, icon, word = SEVERITY_BADGES.get(severity, ("gray", ":material/help:", "Unknown"))
     return f":{colour}-badge[{icon} {word}]"
 
 

@@ -20,12 +20,18 @@ from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
 from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.one_call import WholeCall, whole_call
+from core.alerting import listing
+from core.alerting.listing import AlertBoard, HistoryLine, SilenceLine
+from core.alerting.preview import Preview, preview
+from core.alerting.rule_store import rules_in_force
+from core.alerting.rules import RuleSet
 from core.alerting.state import active_alerts
 from core.clock import utc_now
 from core.errors import UserError
 from core.health import Collection, Health, LateCalls, collections, late_calls, system_health
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
+from core.models.rules import AlertRule
 from core.storage import get_sync_database
 from core.storage.connection import Document, unavailable_text
 from dashboard.filters import Window
@@ -192,6 +198,48 @@ def search(text: str) -> list[Document]:
 def one_call(call_id: str) -> WholeCall | None:
     """One call with all that belongs to it."""
     return whole_call(get_sync_database(), call_id)
+
+
+@st.cache_data(ttl=3, show_spinner=False)
+def alert_board() -> AlertBoard:
+    """The alerts by where they stand, at most 3 s old."""
+    return listing.alert_board(get_sync_database(), utc_now())
+
+
+@st.cache_data(ttl=5, max_entries=ANSWERS_KEPT, show_spinner=False)
+def sendings(alert_id: str) -> list[HistoryLine]:
+    """Who was told of an alert."""
+    return listing.sendings(get_sync_database(), alert_id)
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def alert_history(start: datetime, end: datetime) -> list[HistoryLine]:
+    """What happened to the alerts in a period."""
+    return listing.history(get_sync_database(), start, end)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def silences() -> list[SilenceLine]:
+    """All silences."""
+    return listing.silence_lines(get_sync_database(), utc_now())
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def rules() -> RuleSet:
+    """The rules in force."""
+    return rules_in_force(get_sync_database())
+
+
+@st.cache_data(ttl=300, max_entries=ANSWERS_KEPT, show_spinner=False, hash_funcs={AlertRule: repr})
+def preview_rule(rule: AlertRule, days: int) -> Preview:
+    """What a rule would have done."""
+    return preview(get_sync_database(), rule, days)
+
+
+def forget_alerts() -> None:
+    """Ask for the alerts and rules afresh: somebody changed them."""
+    for question in (pulse, alert_board, sendings, alert_history, silences, rules):
+        question.clear()
 
 
 Question = ParamSpec("Question")

@@ -120,8 +120,8 @@ _STYLE = """
 }
 .st-key-kpis > *, .st-key-tiles > * { width: auto !important; min-width: 0; height: 100%; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
-.st-key-times-unseen { display: none !important; }
-.st-key-times-shown { flex: 0 1 388px !important; width: 388px !important; max-width: 100%; }
+.st-key-filters > :has(> .st-key-times-unseen), .st-key-times-unseen { display: none !important; }
+.st-key-filters > :has(> .st-key-times-shown) { flex: 0 1 388px; max-width: 100%; }
 .st-key-times-shown > * { width: 190px !important; flex: 0 1 auto !important; }
 [data-stale="true"] { opacity: 1 !important; }
 [data-testid="stTable"] { overflow-x: auto; }

@@ -1,0 +1,166 @@
+"""The alerts as they stand: what fires, waits, is silenced, or is over; each with what can be done."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import streamlit as st
+
+from core.alerting.listing import AlertBoard, HistoryLine
+from core.clock import utc_now
+from core.models.alerts import Alert, AlertState
+from core.settings import get_settings
+from dashboard import alert_actions, formats, parts, queries, states
+from dashboard.reach import Aim, go
+from dashboard.theme import SEVERITY_BADGES
+
+NOW_HEIGHT = 420
+LOOK_BACK = timedelta(minutes=15)
+"""Before an alert began: the calls of the window that it began with."""
+FILTERS = ("direction", "language", "status", "campaign")
+EVENT_ICONS = {"sent": "send", "not sent": "error"}
+
+
+def now() -> None:
+    """All alerts by where they stand."""
+    with states.guarded(speak=True), states.loading("alerts", NOW_HEIGHT):
+        answer = queries.ask("alerts", queries.alert_board)
+        states.stale(answer.stale_since)
+        _board(answer.value)
+
+
+def _board(board: AlertBoard) -> None:
+    _section("Firing", board.active, "Nothing fires.", "firing")
+    _section("Pending", board.pending, "", "pending")
+    _section("Silenced or held back", board.silenced, "", "silenced")
+    _section("Over in the last 7 days", board.resolved, "", "resolved")
+
+
+def _section(title: str, alerts: Sequence[Alert], nothing: str, key: str) -> None:
+    if not alerts and not nothing:
+        return
+    with st.container(key=f"alerts-{key}", gap="small"):
+        st.markdown(f"## {title} · {len(alerts)}" if alerts else f"## {title}")
+        if not alerts:
+            st.markdown(f":green-badge[:material/check_circle: {nothing}]")
+        for alert in alerts:
+            _card(alert)
+
+
+def _card(alert: Alert) -> None:
+    at = utc_now()
+    over = alert.state == AlertState.RESOLVED
+    colour, icon, word = SEVERITY_BADGES[alert.severity]
+    with st.container(border=True, key=f"alert-{alert.id}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            badge = ":green-badge[:material/check_circle: Resolved]" if over else ""
+            st.markdown(
+                f"{badge} :{'gray' if over else colour}-badge[{icon} {word}] **{formats.plain(alert.name)}** "
+                + " ".join(f":gray-badge[{formats.plain(value)}]" for value in alert.labels.values()),
+                width="stretch",
+            )
+            st.caption(_times(alert, at), width="content")
+        st.markdown(formats.plain(alert.message))
+        _state_line(alert)
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.button(
+                "Calls behind it",
+                key=f"calls-{alert.id}",
+                icon=":material/call:",
+                type="tertiary",
+                on_click=go,
+                args=(aim(alert),),
+            )
+            if alert.state == AlertState.FIRING:
+                _firing_buttons(alert)
+            with st.popover("Who was told", icon=":material/forum:", type="tertiary", key=f"told-{alert.id}"):
+                _told(queries.ask(("told", alert.id), queries.sendings, alert.id).value, at)
+
+
+def _firing_buttons(alert: Alert) -> None:
+    if alert.acknowledged is None:
+        alert_actions.acknowledge_form(alert)
+    else:
+        alert_actions.withdraw_button(alert)
+    alert_actions.silence_form(
+        alert_actions.matchers_of(alert),
+        f"silence-{alert.id}",
+        title=f"Nothing is sent of {formats.plain(alert.name)} with these labels until then.",
+    )
+    st.button(
+        "Close",
+        key=f"close-{alert.id}",
+        icon=":material/close:",
+        type="tertiary",
+        help="End it by hand; it fires anew if its rule is still broken",
+        on_click=alert_actions.close,
+        args=(alert,),
+    )
+
+
+def aim(alert: Alert) -> Aim:
+    """The calls that an alert is about: from the window before it began to its end, or until now."""
+    zone = get_settings().tz
+    end = alert.resolved_at if alert.state == AlertState.RESOLVED and alert.resolved_at else utc_now()
+    start, last = (
+        moment.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
+        for moment in (alert.started_at - LOOK_BACK, end + timedelta(minutes=1))
+    )
+    chosen = {name: alert.labels[name] for name in FILTERS if alert.labels.get(name)}
+    return Aim(start, last, chosen, _facets(alert.alert_type))
+
+
+def _facets(rule: str) -> dict[str, str]:
+    known = {"error_rate": {"error": "any"}, "speech_latency": {"order": "asr_latency_ms"}}
+    return known.get(rule, {"order": "llm_latency_ms"} if rule == "model_latency" else {})
+
+
+def _times(alert: Alert, at: datetime) -> str:
+    zone = get_settings().tz
+    since = formats.clock(alert.started_at, zone, at)
+    if alert.state == AlertState.RESOLVED and alert.resolved_at:
+        lasted = formats.span(alert.resolved_at - alert.started_at)
+        return f"{since} to {formats.clock(alert.resolved_at, zone, at)} · lasted {lasted}"
+    word = "bad since" if alert.state == AlertState.PENDING else "since"
+    return f"{word} {since} · {formats.ago(at - alert.started_at)}"
+
+
+def _state_line(alert: Alert) -> None:
+    zone, at = get_settings().tz, utc_now()
+    badges = []
+    if alert.acknowledged:
+        held = alert.acknowledged
+        text = f"{held.author} looks after it until {formats.clock(held.until, zone, at)}"
+        badges.append((":material/front_hand:", f"{text}: {held.comment}" if held.comment else text, "blue"))
+    if alert.silenced_by:
+        badges.append((":material/notifications_off:", "silenced", "gray"))
+    if alert.inhibited_by:
+        badges.append((":material/low_priority:", "a worse alert speaks for it", "gray"))
+    if alert.flapping:
+        badges.append((":material/sync_problem:", "comes and goes", "orange"))
+    for channel, delivered in sorted(alert.channels.items()):
+        badges.append(
+            (":material/send:", f"told {channel}", "gray")
+            if delivered
+            else (":material/error:", f"not delivered to {channel}", "red")
+        )
+    if badges:
+        st.markdown(
+            " ".join(f":{colour}-badge[{icon} {formats.plain(text)}]" for icon, text, colour in badges)
+        )
+
+
+def _told(lines: Sequence[HistoryLine], at: datetime) -> None:
+    if not lines:
+        st.caption("Nobody: no channel was set up, or it was muted.")
+        return
+    for line in lines[:12]:
+        icon = EVENT_ICONS.get(line.event, "info")
+        when = formats.clock(line.at, get_settings().tz, at)
+        verb = "told" if line.event == "sent" else "could not be told"
+        what = parts.severity_badge(line.severity)
+        st.markdown(
+            f":material/{icon}: **{formats.plain(line.channel or '')}** {verb} {when} {what} "
+            f"{formats.plain(line.message)}"
+        )
+    if len(lines) > 12:  # noqa: PLR2004 (see above)
+        st.caption(f"and {len(lines) - 12} more: see History")
