@@ -35,10 +35,16 @@ _SCHEMA: dict[str, pa.DataType] = {
     "sentiment_score": pa.float64(),
     "qualification_completed": pa.bool_(),
     "handoff_triggered": pa.bool_(),
+    "total_turns": pa.float64(),
+    "user_turns": pa.float64(),
+    "interruptions": pa.float64(),
     "has_error": pa.bool_(),
+    "cost_rupees": pa.float64(),
 }
+_COSTS = [f"$cost.{name}" for name in COMPONENTS]
 _PROJECTION: Document = dict.fromkeys(_SCHEMA, 1) | {
-    "has_error": {"$gt": [{"$size": {"$ifNull": ["$errors", "$error_types", []]}}, 0]}
+    "has_error": {"$gt": [{"$size": {"$ifNull": ["$errors", "$error_types", []]}}, 0]},
+    "cost_rupees": {"$cond": [{"$gt": [{"$max": _COSTS}, None]}, {"$sum": _COSTS}, None]},
 }
 
 

@@ -18,7 +18,6 @@ _TIMES: tuple[TimeField, ...] = ("start_time", "end_time")
 _NUMBERS = tuple(
     dict.fromkeys(f for metric in RULE_METRICS.values() if metric.statistic for f in metric.fields)
 )
-_MISSING_TIME = np.iinfo(np.int64).min
 Column = NDArray[Any]
 
 
@@ -33,7 +32,7 @@ class Calls:
     def of(cls, frame: pd.DataFrame) -> "Calls":
         """From a frame of ``load_calls``."""
         columns: dict[str, Column] = {name: milliseconds(frame[name]) for name in _TIMES}
-        columns |= {name: frame[name].to_numpy(dtype=float, na_value=np.nan) for name in _NUMBERS}
+        columns |= {name: _numbers(frame[name]) for name in _NUMBERS}
         words: dict[str, list[str]] = {}
         for label in LABELS:
             texts = frame[label].astype(object).where(frame[label].notna(), "")
@@ -88,6 +87,7 @@ def _flags(calls: Calls, frame: pd.DataFrame) -> dict[str, Column]:
     """Which calls each count counts."""
     completed = calls.is_("status", "completed")
     no_answer = calls.is_("status", "no_answer")
+    turns, user_turns = (_numbers(frame[name]) for name in ("total_turns", "user_turns"))
     return {
         "total_calls": np.ones(len(calls), bool),
         "inbound_calls": calls.is_("direction", "inbound"),
@@ -96,10 +96,15 @@ def _flags(calls: Calls, frame: pd.DataFrame) -> dict[str, Column]:
         "failed_calls": calls.is_("status", "failed"),
         "no_answer_calls": no_answer,
         "answered_calls": ~no_answer,
+        "engaged_calls": (user_turns >= 1) & (turns > user_turns),
         "error_calls": frame["has_error"].to_numpy(dtype=bool),
         "qualified_calls": completed & frame["qualification_completed"].to_numpy(dtype=bool),
         "handoff_calls": completed & frame["handoff_triggered"].to_numpy(dtype=bool),
     }
+
+
+def _numbers(values: "pd.Series[Any]") -> NDArray[np.float64]:
+    return values.to_numpy(dtype=float, na_value=np.nan)
 
 
 def milliseconds(times: "pd.Series[Any]") -> NDArray[np.int64]:

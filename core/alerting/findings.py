@@ -5,7 +5,16 @@ from core.alerting.message import period, quantity
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Unit
 
-_UNITS: dict[Unit, str] = {"share": "%", "calls": "", "ms": "ms", "s": "s", "score": "", "min": "min"}
+_UNITS: dict[Unit, str] = {
+    "share": "%",
+    "calls": "",
+    "ms": "ms",
+    "s": "s",
+    "score": "",
+    "min": "min",
+    "times": "",
+    "rupees": "rupees",
+}
 _RUNBOOKS = {
     "call_failure_rate": "docs/runbooks/call_failure_rate.md",
     "error_rate": "docs/runbooks/error_rate.md",

@@ -20,6 +20,7 @@ _SHARES = {
     "handoff_rate": ("handoff_calls", "completed_calls"),
 }
 _LABELS = {
+    "cost_rupees": "Cost per call",
     "calling_hours_violations": "Calls outside the calling hours",
     "minutes_without_calls": "Time without calls",
 }

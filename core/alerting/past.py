@@ -11,7 +11,7 @@ from core.aggregation.calls import CallFilters
 from core.aggregation.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.series import RATES, percentile_table, rate_counts
-from core.models.rules import AlertRule
+from core.models.rules import AlertRule, RuleMetric
 from core.storage import rollups
 from core.storage.connection import Document
 
@@ -26,6 +26,7 @@ _COUNTED = {
     "error_calls": "errors",
     "qualified_calls": "qualified",
     "handoff_calls": "handoffs",
+    "answered_calls": "answered",
 }
 
 
@@ -99,26 +100,49 @@ def _measured(rule: AlertRule, cube: Cube, group: Ints, size: int) -> Floats:
     metric = rule.measure
     if metric.unit in {"ms", "s"}:
         tables = [percentile_table(cube, field, group, size) for field in metric.fields]
-        found = [_enough(table[metric.statistic], table["n"], rule.min_samples) for table in tables]
+        found = [_enough(table[metric.statistic], table["n"], rule) for table in tables]
         pick = np.fmax if rule.operator == "above" else np.fmin
         worst: Floats = pick.reduce(found)
         return worst
-    if metric.unit == "score":
-        scored = cube.cells.tallies[SENTIMENT].regroup(group)
-        n = pd.Series(np.bincount(scored.cell, scored.n, size))
-        return _enough(pd.Series(cube.spread(SENTIMENT, group, size)[:, SUM]) / n, n, rule.min_samples)
     counts = rate_counts(cube, group, size)
     if metric.unit == "share":
         part, whole = RATES[metric.fields[0]]
-        return _enough(counts[part] / counts[whole], counts[whole], rule.min_samples)
+        return _enough(counts[part] / counts[whole], counts[whole], rule)
+    if metric.sampled:
+        total, n = _total_and_samples(metric, cube, group, size)
+        return _enough(total / n, n, rule)
+    return _count(metric, cube, group, counts)
+
+
+def _total_and_samples(
+    metric: RuleMetric, cube: Cube, group: Ints, size: int
+) -> tuple["pd.Series[float]", "pd.Series[float]"]:
+    """What a mean is made of, for each group of cells."""
+    if metric.unit == "score":
+        scored = cube.cells.tallies[SENTIMENT].regroup(group)
+        total: Floats = cube.spread(SENTIMENT, group, size)[:, SUM]
+        return pd.Series(total), pd.Series(np.bincount(scored.cell, scored.n, size))
+    if metric.unit == "times":
+        parts, carrying = cube.count("interruptions"), cube.count("with_interruptions")
+    else:
+        parts, carrying = cube.cells.costs.sum(axis=1), cube.count("with_cost")
+    return pd.Series(np.bincount(group, parts, size)), pd.Series(np.bincount(group, carrying, size))
+
+
+def _count(metric: RuleMetric, cube: Cube, group: Ints, counts: pd.DataFrame) -> Floats:
     if metric.name in _COUNTED:
-        return counts[_COUNTED[metric.name]].to_numpy(dtype=float)
-    if metric.name == "no_answer_calls":
-        return (counts["n"] - counts["answered"]).to_numpy(dtype=float)
-    direction = cube.is_("direction", metric.name.removesuffix("_calls"))
-    return np.bincount(group, cube.count("calls") * direction, size).astype(float)
+        found = counts[_COUNTED[metric.name]]
+    elif metric.name == "no_answer_calls":
+        found = counts["n"] - counts["answered"]
+    else:
+        by = {name: cube.is_("direction", name) for name in ("inbound", "outbound")}
+        n = {name: cube.count("calls") * flags for name, flags in by.items()} | {
+            "engaged": cube.count("engaged")
+        }
+        found = pd.Series(np.bincount(group, n[metric.name.removesuffix("_calls")], len(counts)))
+    return found.to_numpy(dtype=float)
 
 
-def _enough(values: pd.Series, samples: pd.Series, least: int) -> Floats:
-    kept: Floats = values.where(samples >= least).to_numpy(dtype=float)
+def _enough(values: pd.Series, samples: pd.Series, rule: AlertRule) -> Floats:
+    kept: Floats = values.where(samples >= rule.min_samples).to_numpy(dtype=float)
     return kept

@@ -19,7 +19,7 @@ from core.models.alerts import Severity
 from core.models.metrics import CallStatus, Direction, Language
 
 RULE_SCHEMA_VERSION = 1
-Unit = Literal["share", "calls", "ms", "s", "score", "min"]
+Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
 Label = Literal["direction", "language", "status", "campaign"]
 LABELS: tuple[Label, ...] = ("direction", "language", "status", "campaign")
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
@@ -63,6 +63,8 @@ def _metrics() -> dict[str, RuleMetric]:
         "error",
         "qualified",
         "handoff",
+        "answered",
+        "engaged",
     )
     return {
         metric.name: metric
@@ -80,6 +82,8 @@ def _metrics() -> dict[str, RuleMetric]:
                 for statistic in STATISTICS
             ),
             RuleMetric("sentiment_mean", "score", ("sentiment_score",), "mean"),
+            RuleMetric("interruptions_per_call", "times", ("interruptions",), "mean"),
+            RuleMetric("cost_per_call_rupees", "rupees", ("cost_rupees",), "mean"),
             RuleMetric("calling_hours_violations", "calls", ("calling_hours_violations",)),
             RuleMetric("minutes_without_calls", "min", ("minutes_without_calls",)),
         )

@@ -134,6 +134,8 @@ def test_rules_measure_what_the_dashboard_shows(database: Database[Document]) ->
                 "duration_seconds": rng.uniform(1, 300),
                 "status": rng.choice(["completed", "completed", "failed", "no_answer"]),
                 "direction": rng.choice(["inbound", "outbound"]),
+                "total_turns": 6,
+                "user_turns": rng.choice([0, 3]),
                 "errors": ["asr_timeout"] if rng.random() < 0.1 else [],
                 "qualification_completed": rng.random() < 0.4,
                 "handoff_triggered": rng.random() < 0.3,
@@ -149,7 +151,7 @@ def test_rules_measure_what_the_dashboard_shows(database: Database[Document]) ->
     compared = 0
     for name, metric in RULE_METRICS.items():
         field = metric.fields[0]
-        if field not in shown or len(metric.fields) > 1 or field == "sentiment_score":
+        if field not in shown or len(metric.fields) > 1 or field in {"sentiment_score", "interruptions"}:
             continue
         rule = AlertRule.model_validate({"id": "x", "name": "x", "metric": name, "levels": {"warning": 0.5}})
         measured = evaluate(rule, seen, *period).measured

@@ -8,10 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from pymongo.database import Database
 
+from core.aggregation.calls import load_calls
 from core.alerting.baseline import usual
+from core.alerting.columns import Calls
+from core.alerting.compare import Windows
+from core.alerting.past import load_past
 from core.alerting.preview import preview
 from core.models.metrics import CallMetrics
-from core.models.rules import AlertRule
+from core.models.rules import RULE_METRICS, AlertRule
 from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.connection import Document
@@ -19,6 +23,7 @@ from tests.alerting.test_state import Recorder, check
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HALF = timedelta(minutes=30)
+WITHOUT_BASELINE = {"calling_hours_violations", "minutes_without_calls"}
 AT = datetime(2024, 11, 4, 11, 7, tzinfo=BERLIN)
 """A Monday, eight days after clocks were set back; the windows end at 11:00."""
 VOLUME = AlertRule.model_validate(
@@ -201,3 +206,45 @@ def test_a_preview_of_an_unusual_rule_finds_the_outage(database: Database[Docume
     last = shown.firings[-1]
     assert (last.severity, last.end) == ("critical", None)
     assert ", expected " in last.message
+
+
+def test_past_and_present_are_measured_alike(database: Database[Document]) -> None:
+    """Every metric, from roll-ups and from calls, over windows that no call straddles, by label."""
+    rng = random.Random(1)  # noqa: S311 (no secret)
+    begin = AT.replace(minute=0).astimezone(UTC)
+    write_calls(database, [_any_call(rng, begin, number) for number in range(300)])
+    period = (begin, begin + HALF)
+    calls = Calls.of(load_calls(database, *period, by="end_time"))
+    for name in RULE_METRICS.keys() - WITHOUT_BASELINE:
+        given = {"id": "x", "name": "x", "metric": name, "window": "30m", "baseline": "hour_of_week"}
+        rule = AlertRule.model_validate(given | {"levels": {"info": 3}, "group_by": ["campaign"]})
+        past = load_past(database, rule, [(begin - HALF, begin + 2 * HALF)]).values(period)
+        now = Windows(rule, calls).values(period)
+        assert len(now) == 2
+        for key, measured in now.items():
+            assert measured, name
+            assert past[key] == pytest.approx(measured.value, rel=0.0101), name
+
+
+def _any_call(rng: random.Random, begin: datetime, number: int) -> CallMetrics:
+    start = begin + timedelta(seconds=rng.uniform(0, 1500))
+    spans = ("asr_latency_ms", "tts_latency_ms", "llm_latency_ms", "e2e_latency_ms", "qualification_seconds")
+    return CallMetrics.model_validate(
+        {
+            "call_id": str(number),
+            "start_time": start,
+            "duration_seconds": rng.uniform(1, 290),
+            "status": rng.choice(["completed", "completed", "failed", "no_answer"]),
+            "direction": rng.choice(["inbound", "outbound"]),
+            "campaign": rng.choice(["diwali", None]),
+            "errors": ["asr_timeout"] if rng.random() < 0.2 else [],
+            "qualification_completed": rng.random() < 0.4,
+            "handoff_triggered": rng.random() < 0.3,
+            "total_turns": 6,
+            "user_turns": rng.choice([0, 3]),
+            "interruptions": rng.choice([None, 0, 2]),
+            "sentiment_score": rng.uniform(0.1, 0.9),
+            "cost": rng.choice([{}, {"asr": 0.5, "llm": 1.25}]),
+            **{name: rng.uniform(100, 3000) if rng.random() < 0.8 else None for name in spans},
+        }
+    )
