@@ -4,7 +4,7 @@ import re
 
 from core.privacy.numbers import mask_of
 
-_EMAIL = re.compile(r"[\w.%+'-]{1,64}(?:@|%40)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
+_EMAIL = re.compile(r"[\w\u0900-\u097f.%+'-]{1,64}(?:@|%40)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
 _UPI_HANDLES = (
     r"ok(?:sbi|axis|hdfcbank|icici)|ybl|ibl|axl|paytm|pty(?:es|axis|sbi|hdfc)|pt(?:yes|axis|sbi|hdfc)|upi|apl|yapl"
     r"|rapl|freecharge|ikwik|jupiteraxis|airtel|postbank|sbi|hdfcbank|icici|axisbank|axisb|kotak|kmbl|barodampay"
@@ -36,7 +36,7 @@ _GSTIN = re.compile(
 )
 _BEFORE_LETTER = re.compile(r"\d\d{3}[ -]?[A-Za-z]")
 _ACCOUNT = re.compile(
-    r"(?<![A-Za-z])((?:a/?c|acc(?:oun)?t|khata|खाता)\b\.?\s*(?:no|number|num|#|संख्या|नंबर)?\.?\s*(?:is|hai|है)?\s*"
+    r"(?<![A-Za-z])((?:(?:a/?c|acc(?:oun)?t|khata)\b|खाता)\.?\s*(?:no|number|num|#|संख्या|नंबर)?\.?\s*(?:is|hai|है)?\s*"
     r"[:=#-]?\s*)(\d[\d -]{6,20}\d)",
     re.IGNORECASE,
 )

@@ -24,7 +24,7 @@ class Kind(Enum):
 
 _KEPT = {"callid", "leadid"}
 _SECRET_ANYWHERE = re.compile(
-    r"passw(?:or)?d|passphrase|passcode|secret|apikey|authkey|sessionkey|accesskey|privatekey|encryptionkey|signingkey"
+    r"passw(?:or)?d|passphrase|passcode|secret(?!ar)|apikey|authkey|sessionkey|accesskey|privatekey|encryptionkey|signingkey"
     r"|authori[sz]ation|credential|cookie|bearer|webhookurl"
 )
 _SECRET_LAST = frozenset(

@@ -13,26 +13,29 @@ _MOST_ABROAD = 15  # of a phone, after +
 _AADHAAR_DIGITS = 12
 _OLDEST_CARD, _COMMON_CARD = 13, 16
 _MOST_GROUPS = 13
+_MOST_IN_LANDLINE = 3
 
 _SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060]"
 _SEPARATORS = b" \t./()[]-"
 _RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
 _ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-]{{0,3}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
 _MAY_BE_ONE = re.compile(rf"[06-9]\d{{{_FEWEST_DIGITS - 1}}}|\d{{{_AADHAAR_DIGITS}}}")
-_PLUS = re.compile(r"\+[ (]?$")
-_WORD = re.compile(r"[A-Za-z_]$")
-_ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\[nrt])$")
+_PLUS = re.compile(r"\+[ (]?\Z")
+_WORD = re.compile(r"[A-Za-z_]\Z")
+_ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\[nrt])\Z")
 _GROUP = re.compile(r"\d+")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _UUID_LENGTH = 36
-_POD_NAME = re.compile(r"[a-z0-9]-$")
+_POD_NAME = re.compile(r"[a-z0-9]-\Z")
 _POD_END = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}(?![\w-])")
 _REFERENCE = re.compile(
-    r"(?<![A-Za-z])(?:id|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket)"
-    r"(?:[ _]?(?:no|number|id))?\.?[\"']?\s?[=:#]?\s?[\"']?$",
+    r"(?<![A-Za-z])(?:id|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size|length|offset|seq|duration|elapsed|bytes)"
+    r"(?:[ _]?(?:no|number|id)|_(?:ns|us|ms|bytes))?\.?[\"']?\s?[=:#]?\s?[\"']?\Z",
     re.IGNORECASE,
 )
+_UNIT = re.compile(r" ?(?:[kMG]i?B|bytes|rows|ns)\b")
+_STD_CODE = re.compile(r"0[1-8]\d{1,3}")
 _REFERENCE_LENGTH = 32
 
 _VERHOEFF_PRODUCT = (
@@ -187,8 +190,10 @@ def _kind(groups: list[str], written: str, *, abroad: bool = False) -> str | Non
 
 
 def _is_phone(groups: list[str], digits: str) -> bool:
-    """An Indian mobile number: ten digits from 6 to 9, perhaps after 0, 91 or 0091."""
+    """An Indian mobile number, ten digits from 6 to 9, perhaps after 0, 91 or 0091; or 022-2456 7890."""
     prefix = digits[:-10]
+    if prefix == "0" and 1 < len(groups) <= _MOST_IN_LANDLINE and _STD_CODE.fullmatch(groups[0]):
+        return True
     if digits[-10] not in "6789" or prefix not in {"", "0", "91", "091", "0091", "910"}:
         return False
     single = sum(len(group) == 1 for group in groups)
@@ -215,7 +220,7 @@ def _is_card(sizes: list[int], digits: str) -> bool:
 def _is_reference(text: str, begin: int, end: int) -> bool:
     """Whether digits are part of a UUID or a pod's name, or are named as an id, an order, a UTR."""
     before = text[max(begin - _REFERENCE_LENGTH, 0) : begin]
-    if text[begin:end].isdecimal() and _REFERENCE.search(before):
+    if text[begin:end].isdecimal() and (_REFERENCE.search(before) or _UNIT.match(text, end)):
         return True
     if before.endswith("-") and _POD_NAME.search(before) and _POD_END.match(text, end):
         return True
