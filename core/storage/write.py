@@ -13,10 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import bson
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
-from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
@@ -28,11 +26,11 @@ from core.storage.records import OWN_FIELDS, Kind, Record
 
 MAX_BATCH = 1_000
 """Records of one bulk write."""
-MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _DUPLICATE_KEY = 11_000
+_TOO_LARGE = 10_334
 _ID_INDEX = {"_id": 1}
-_POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, 10_334, 17_280, 17_419, 17_420})
+_POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
 """Error codes of a document that the server will never take: bad value, field name, size, key, validation."""
 
 
@@ -102,29 +100,24 @@ def _in_order(results: Mapping[int, Result]) -> list[Result]:
 
 def _write(database: AnyDatabase, records: Sequence[Record]) -> Steps:
     results: dict[int, Result] = {}
-    encoded: defaultdict[str, dict[int, _Encoded]] = defaultdict(dict)
+    by_kind: defaultdict[str, dict[int, _Item]] = defaultdict(dict)
     for index, record in enumerate(records):
         try:
-            encoded[record.kind.collection][index] = _encode(record)
-        except (BSONError, OverflowError, ValueError, TypeError, RecursionError) as error:
-            results[index] = Refusal(str(error)[:200], for_good=True)
-    for some in encoded.values():
-        results |= yield from _Writing(database, next(iter(some.values())).record.kind).run(some)
+            by_kind[record.kind.collection][index] = _Item(record, record.to_document())
+        except (ValueError, TypeError, RecursionError) as error:
+            results[index] = _unfit(error)
+    for items in by_kind.values():
+        results |= yield from _Writing(database, next(iter(items.values())).record.kind).run(items)
     return results
 
 
-class _Encoded(NamedTuple):
+class _Item(NamedTuple):
     record: Record
-    key: str
-    bson: RawBSONDocument
+    document: Document
 
-
-def _encode(record: Record) -> _Encoded:
-    document = record.to_document()
-    raw = bson.encode(document)
-    if len(raw) > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"larger than MongoDB's {MAX_DOCUMENT_BYTES // 2**20} MB")
-    return _Encoded(record, document["_id"], RawBSONDocument(raw))
+    @property
+    def key(self) -> str:
+        return str(self.document["_id"])
 
 
 class _Writing:
@@ -138,7 +131,7 @@ class _Writing:
         )
         self._results: dict[int, Result] = {}
 
-    def run(self, new: dict[int, _Encoded]) -> Steps:
+    def run(self, new: dict[int, _Item]) -> Steps:
         """Insert, settle with what is stored under the same ``_id``, and again until nobody came between."""
         while new:
             present = yield from self._insert(new)
@@ -148,78 +141,77 @@ class _Writing:
                 new |= deleted
         return self._results
 
-    def _insert(self, records: dict[int, _Encoded]) -> Generator[Step, Any, dict[int, _Encoded]]:
+    def _insert(self, items: dict[int, _Item]) -> Generator[Step, Any, dict[int, _Item]]:
         """Those whose ``_id`` is there already."""
-        documents = [record.bson for record in records.values()]
-        self._results |= dict.fromkeys(records, Outcome.INSERTED)
+        documents = [item.document for item in items.values()]
+        self._results |= dict.fromkeys(items, Outcome.INSERTED)
         try:
             yield lambda: self._collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            return self._failed(error, records)
-        except OperationFailure as error:
-            # Says nothing about which record it was: each alone.
-            if error.code not in _POISON:
+            return self._failed(error, items)
+        except (OperationFailure, BSONError, OverflowError, ValueError, TypeError, RecursionError) as error:
+            # Says nothing about which document it was: look in each half.
+            if isinstance(error, OperationFailure) and error.code not in _POISON:
                 raise
-            if len(records) == 1:
-                self._results |= dict.fromkeys(records, _refusal(error.code))
+            if len(items) == 1:
+                self._results |= dict.fromkeys(items, _unfit(error))
                 return {}
-            present: dict[int, _Encoded] = {}
-            for index, record in records.items():
-                present |= yield from self._insert({index: record})
-            return present
+            pairs, middle = list(items.items()), len(items) // 2
+            present = yield from self._insert(dict(pairs[:middle]))
+            return present | (yield from self._insert(dict(pairs[middle:])))
         return {}
 
-    def _failed(self, error: BulkWriteError, records: Mapping[int, _Encoded]) -> dict[int, _Encoded]:
+    def _failed(self, error: BulkWriteError, items: Mapping[int, _Item]) -> dict[int, _Item]:
         """Note what is refused; those whose ``_id`` is there already."""
         if error.details["writeConcernErrors"]:
             raise error  # written, but not durably
-        indexes, present = list(records), {}
+        indexes, present = list(items), {}
         for failure in error.details["writeErrors"]:
             index = indexes[failure["index"]]
             if failure["code"] == _DUPLICATE_KEY and failure.get("keyPattern", _ID_INDEX) == _ID_INDEX:
-                present[index] = records[index]
+                present[index] = items[index]
             else:
                 self._results[index] = _refusal(failure["code"])
         return present
 
     def _settle(
-        self, records: dict[int, _Encoded]
-    ) -> Generator[Step, Any, tuple[dict[int, _Encoded], dict[int, _Encoded]]]:
+        self, items: dict[int, _Item]
+    ) -> Generator[Step, Any, tuple[dict[int, _Item], dict[int, _Item]]]:
         """Replace what is older; those to settle again, and those that were deleted meanwhile."""
-        query = {"_id": {"$in": [record.key for record in records.values()]}}
+        query = {"_id": {"$in": [item.key for item in items.values()]}}
         found = yield lambda: self._collection.find(query).to_list()
         stored = {document["_id"]: document for document in found}
-        deleted = {index: record for index, record in records.items() if record.key not in stored}
-        records = {index: record for index, record in records.items() if index not in deleted}
-        if not records:
+        deleted = {index: item for index, item in items.items() if item.key not in stored}
+        items = {index: item for index, item in items.items() if index not in deleted}
+        if not items:
             return {}, deleted
-        plan = {index: self._plan(index, record, stored[record.key]) for index, record in records.items()}
+        plan = {index: self._plan(index, item, stored[item.key]) for index, item in items.items()}
         windows = {moment for operation in plan.values() for moment in operation.windows}
         started = time.monotonic()
         if windows:
             yield lambda: mark_dirty(self._database, windows)
-        settled = yield from self._change(plan, records)
+        settled = yield from self._change(plan, items)
         if windows and time.monotonic() - started > OVERLAP.total_seconds() / 2:
             yield lambda: mark_dirty(self._database, windows)  # the first may be gone by now
-        return ({} if settled else records), deleted
+        return ({} if settled else items), deleted
 
-    def _plan(self, index: int, record: _Encoded, stored: Document) -> "_Operation":
-        ours, theirs = record.record.version, stored.get("version", 0)
-        unless_changed = {"_id": record.key, "version": stored.get("version")}
+    def _plan(self, index: int, item: _Item, stored: Document) -> "_Operation":
+        ours, theirs = item.record.version, stored.get("version", 0)
+        unless_changed = {"_id": item.key, "version": stored.get("version")}
         if theirs >= ours:
             outcome = self._results[index] if theirs == ours else Outcome.OUTDATED
             # Changes nothing, but is answered only once what was read is durable.
             return _Operation(outcome, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
-        if _content(stored) == _content(record.record.to_document()):
+        if _content(stored) == _content(item.record.to_document()):
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": ours}}))
         moments: tuple[datetime | None, ...] = ()
         if field := self._kind.window_field:
-            moments = stored.get(field), getattr(record.record.content, field)
-        replacement: ReplaceOne[RawBSONDocument] = ReplaceOne(unless_changed, record.bson)
+            moments = stored.get(field), getattr(item.record.content, field)
+        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, item.document)
         return _Operation(Outcome.REPLACED, replacement, tuple(filter(None, moments)))
 
     def _change(
-        self, plan: Mapping[int, "_Operation"], records: Mapping[int, _Encoded]
+        self, plan: Mapping[int, "_Operation"], items: Mapping[int, _Item]
     ) -> Generator[Step, Any, bool]:
         """Whether every record is settled; else somebody changed one meanwhile."""
         self._results |= {index: operation.outcome for index, operation in plan.items()}
@@ -227,7 +219,7 @@ class _Writing:
         try:
             done = yield lambda: self._collection.bulk_write(changes, ordered=False)
         except BulkWriteError as error:
-            self._failed(error, records)
+            self._failed(error, items)
             return bool(error.details["nMatched"] + len(error.details["writeErrors"]) == len(changes))
         return bool(done.matched_count == len(changes))
 
@@ -235,12 +227,19 @@ class _Writing:
 @dataclass(frozen=True)
 class _Operation:
     outcome: Result
-    change: "ReplaceOne[RawBSONDocument] | UpdateOne"
+    change: "ReplaceOne[Document] | UpdateOne"
     windows: tuple[datetime, ...] = ()
 
 
+def _unfit(error: Exception) -> Refusal:
+    if isinstance(error, OperationFailure):
+        return _refusal(error.code)
+    return Refusal(str(error)[:200], for_good=True)
+
+
 def _refusal(code: int | None) -> Refusal:
-    return Refusal(f"MongoDB error {code}", for_good=code in _POISON or code == _DUPLICATE_KEY)
+    reason = "larger than MongoDB's 16 MB" if code == _TOO_LARGE else f"MongoDB error {code}"
+    return Refusal(reason, for_good=code in _POISON or code == _DUPLICATE_KEY)
 
 
 def _content(document: Document) -> Document:
