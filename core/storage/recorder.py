@@ -28,7 +28,7 @@ from core.storage.write import MAX_BATCH, Refusal, Result, write, write_async
 
 WRITERS = 2
 """Bulk writes under way at once: one is prepared while the database makes the other durable."""
-MIN_SHARE = 64
+MIN_SHARE = 32
 """Records that are not worth dividing among the writers: a bulk write costs as much as twenty of them."""
 REST_SECONDS = 5.0
 """After the database failed, records go straight to the spool for so long."""
@@ -95,10 +95,11 @@ class Recorder:
 
     async def _write_waiting(self) -> None:
         while self._waiting:
-            share = -(-len(self._waiting) // (WRITERS - self._under_way))
+            # Of all that is outstanding, so that the writers' shares stay alike.
+            share = -(-(len(self._waiting) + self._under_way) // WRITERS)
             size = min(len(self._waiting), MAX_BATCH, max(MIN_SHARE, share))
             batch = [self._waiting.popleft() for _ in range(size)]
-            self._under_way += 1
+            self._under_way += size
             try:
                 await self._store([record_ for record_, _ in batch])
             except BaseException:
@@ -106,7 +107,7 @@ class Recorder:
                     stored.cancel()
                 raise
             finally:
-                self._under_way -= 1
+                self._under_way -= size
             for _, stored in batch:
                 if not stored.done():
                     stored.set_result(None)
