@@ -192,7 +192,8 @@ def lines(
     figure.update_yaxes(range=[0, top])
     for limit in limits:
         _add_limit(figure, limit, palette)
-    _label_ends(figure, frame, shown, scale, top)
+    ends = [(float(frame[part.column].dropna().iloc[-1]) * scale, part.label, part.colour) for part in shown]
+    _label_ends(figure, [*ends, *((limit.value, limit.words, palette.muted) for limit in limits)], top)
     return figure
 
 
@@ -221,17 +222,6 @@ def _add_limit(figure: go.Figure, limit: Limit, palette: Palette) -> None:
         y0=limit.value,
         y1=limit.value,
         line={"color": limit.colour or palette.text, "width": 1.2, "dash": "dash"},
-    )
-    figure.add_annotation(
-        text=limit.words,
-        xref="paper",
-        x=0,
-        y=limit.value,
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 12, "color": palette.muted},
-        yshift=1,
     )
 
 
@@ -295,27 +285,26 @@ def annotate(figure: go.Figure, mark: Mark, palette: Palette) -> None:
 
 
 def _label_ends(
-    figure: go.Figure, frame: pd.DataFrame, parts: Sequence[Line], scale: float, top: float
+    figure: go.Figure,
+    labels: Sequence[tuple[float, str, str]],
+    top: float,
 ) -> None:
-    """Names beside the last values, moved apart where they would cover each other."""
-    ends = sorted(
-        ((float(frame[part.column].dropna().iloc[-1]) * scale / top * _PLOT_PIXELS, part) for part in parts),
-        key=lambda end: end[0],
-    )
+    """Value, text and colour of each label beside the plot, moved apart where they would cover each other."""
     lowest = -np.inf
-    for wanted, part in ends:
+    for value, text, colour in sorted(labels, key=lambda label: label[0]):
+        wanted = value / top * _PLOT_PIXELS
         place = max(wanted, lowest + LABEL_GAP_PIXELS)
         lowest = place
         figure.add_annotation(
-            text=plain_label(part.label),
+            text=plain_label(text),
             xref="paper",
             x=1,
-            y=wanted / _PLOT_PIXELS * top,
+            y=value,
             yshift=place - wanted,
             xanchor="left",
             xshift=6,
             showarrow=False,
-            font={"size": 12, "color": part.colour},
+            font={"size": 12, "color": colour},
         )
-    widest = max((len(part.label) for part in parts), default=0)
+    widest = max((len(text) for _, text, _ in labels), default=0)
     figure.update_layout(margin_r=14 + 7 * widest)

@@ -134,7 +134,12 @@ def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     for name in _CONVERSIONS:
         low, high = wilson((frame[name] * frame["completed"]).fillna(0), frame["completed"])
         colour = view.palette.colours[name]
-        charts.band(figure, pd.Series(low, frame.index)[few], pd.Series(high, frame.index)[few], colour)
+        charts.band(
+            figure,
+            pd.Series(low, frame.index).where(few),
+            pd.Series(high, frame.index).where(few),
+            colour,
+        )
     there = frame[frame["completed"] > 0]
     return Panel(
         key,

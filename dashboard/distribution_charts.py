@@ -354,7 +354,12 @@ def counted(names: Sequence[str], counts: Sequence[int], total: int, palette: Pa
     )
     figure.update_xaxes(range=[0, max(shares) * 1.5], showgrid=False, showticklabels=False)
     figure.update_yaxes(
-        autorange="reversed", showgrid=False, rangemode="normal", tickfont={"color": palette.text}
+        autorange="reversed",
+        showgrid=False,
+        rangemode="normal",
+        type="category",
+        dtick=1,
+        tickfont={"color": palette.text},
     )
     figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin_t=8)
     return figure

@@ -176,7 +176,7 @@ def _choice(name: str, values: list[str], everything: str) -> None:
         key=name,
         bind="query-params",
         label_visibility="collapsed",
-        width=138,
+        width=132,
     )
 
 
@@ -245,7 +245,9 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
         )
         # Always there, if unseen: only the value of a widget that the browser has goes into the URL.
         shown = st.session_state["period"] == CUSTOM
-        with st.container(key=f"times-{'shown' if shown else 'unseen'}", horizontal=True, gap="xsmall"):
+        with st.container(
+            key=f"times-{'shown' if shown else 'unseen'}", horizontal=True, gap="xsmall", width="content"
+        ):
             _time_input("From", "from")
             _time_input("To", "to")
         _choice("direction", list(_LABELS["direction"]), "All directions")
@@ -264,7 +266,7 @@ def _compare_choice() -> None:
         key="compare",
         bind="query-params",
         label_visibility="collapsed",
-        width=168,
+        width=164,
     )
 
 

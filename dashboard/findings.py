@@ -26,17 +26,20 @@ def busiest(frame: pd.DataFrame, bucket: Bucket) -> str:
 
 
 def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket, references: Sequence[Reference]) -> str:
-    """The period's percentiles that have a reference, and how often each was above it."""
-    word, parts = bucket_words(bucket), []
-    for reference in references or (Reference("p95", float("inf"), ""),):
-        said = f"{reference.percentile} {formats.number(getattr(spread, reference.percentile), 'ms')}"
-        if reference.words:
-            buckets = int(frame[reference.percentile].notna().sum())
-            over = int((frame[reference.percentile] > reference.value).sum())
-            times = f"{word}s" if word.isalpha() else f"times {word}"
-            kind = reference.words.partition(" ")[0]
-            said += f", {over} of {buckets} {times} over the {kind}"
-        parts.append(said)
+    """The period's percentiles that have a reference, and how often each was above it; else p95."""
+    if not references:
+        return f"p95 {formats.number(spread.p95, 'ms')} · {coverage(spread)}"
+    word = bucket_words(bucket)
+    parts: list[str] = []
+    for reference in references:
+        value, limit = (
+            formats.number(ms, "ms") for ms in (getattr(spread, reference.percentile), reference.value)
+        )
+        over = int((frame[reference.percentile] > reference.value).sum())
+        of = f" of {int(frame[reference.percentile].notna().sum())}" if not parts else ""
+        times = f" {word}s" if word.isalpha() else f" times {word}"
+        where = f"{over}{of}{times if of else ''} over {limit}"
+        parts.append(f"{reference.percentile} {value} ({where})")
     return " · ".join([*parts, coverage(spread)])
 
 

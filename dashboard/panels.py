@@ -56,7 +56,7 @@ class View:
         return [
             Limit(
                 reference.value,
-                f"{reference.words}: {formats.number(reference.value, 'ms')}",
+                f"{reference.kind} {reference.percentile}",
                 self.palette.colours[reference.percentile] if several else "",
             )
             for reference in REFERENCES.get(field, ())

@@ -131,6 +131,9 @@ _STYLE = """
 [class*="st-key-chart-"] h2 { padding: 0; margin: 0; font-size: 1rem; }
 [class*="st-key-chart-"] [data-testid="stMarkdownContainer"]:has(h2) { margin: 0; }
 [class*="st-key-chart-"] [data-testid="stPopover"] { flex-shrink: 0; }
+@media (min-width: 641px) {
+  [class*="st-key-chart-"] [data-testid="stCaptionContainer"] { min-height: 2.9em; }
+}
 .st-key-kpis [data-testid="stMetricChart"] { margin-bottom: 6px; }
 @media (max-width: 640px) {
   .st-key-kpis div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; }

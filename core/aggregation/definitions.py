@@ -86,16 +86,16 @@ class Reference:
 
     percentile: str
     value: float
-    words: str
+    kind: Literal["limit", "target"]
 
 
-_LIMIT = (Reference("p95", LATENCY_LIMIT_MS, "limit for p95"),)
+_LIMIT = (Reference("p95", LATENCY_LIMIT_MS, "limit"),)
 REFERENCES: dict[str, tuple[Reference, ...]] = {
     "asr_latency_ms": _LIMIT,
     "tts_latency_ms": _LIMIT,
     "e2e_latency_ms": (
-        Reference("p50", 1500.0, "target for p50"),
-        Reference("p95", 3500.0, "target for p95"),
+        Reference("p50", 1500.0, "target"),
+        Reference("p95", 3500.0, "target"),
     ),
 }
 """Targets of end-to-end latency are those that makers of voice agents publish."""
