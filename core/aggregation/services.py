@@ -1,5 +1,7 @@
 """Requests to the agent's API and to the services it uses: stored minutes → frames for charts."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -37,6 +39,16 @@ class Requests:
     rows: pd.DataFrame
     sketch: Tally
 
+    def between(self, start: datetime, end: datetime) -> "Requests":
+        """Of requests in order of their minutes those of [start, end)."""
+        bounds = [math.ceil(moment.timestamp()) for moment in (start, end)]
+        first, last = self.rows["minute"].to_numpy(np.int64).searchsorted(bounds)
+        begin, finish = self.sketch.cell.searchsorted([first, last])
+        kept = slice(int(begin), int(finish))
+        part = Tally(self.sketch.cell[kept] - first, self.sketch.key[kept], self.sketch.n[kept])
+        rows = self.rows.iloc[int(first) : int(last)].reset_index(drop=True)
+        return Requests(start, end, self.zone, rows, part)
+
     @property
     def total(self) -> int:
         """How many requests there were."""
@@ -44,8 +56,9 @@ class Requests:
 
 
 def load_requests(database: Database[Document], start: datetime, end: datetime, zone: tzinfo) -> Requests:
-    """The requests of [start, end)."""
-    documents = list(database[COLLECTION].find({"minute": {"$gte": start, "$lt": end}}, _PROJECTION))
+    """The requests of [start, end), in order of their minutes."""
+    cursor = database[COLLECTION].find({"minute": {"$gte": start, "$lt": end}}, _PROJECTION)
+    documents = list(cursor.sort("minute", 1))
     rows = pd.DataFrame(
         [
             (
@@ -69,6 +82,20 @@ def load_requests(database: Database[Document], start: datetime, end: datetime, 
     ]
     cell, key, n = np.array(found, np.int64).reshape(-1, 3).T
     return Requests(start, end, zone, rows, Tally.count(cell, key, n))
+
+
+def grouped(requests: Requests, labels: Sequence[str], only: Mapping[str, str]) -> pd.DataFrame:
+    """A row for each value of the labels (service, operation; one without any), of ``only`` such requests.
+
+    Columns: the labels, n, errors, the kinds of ERRORS, mean, p50 … p99, max in milliseconds.
+    """
+    kept = np.ones(len(requests.rows), bool)
+    for label, value in only.items():
+        kept &= (requests.rows[label] == value).to_numpy(bool)
+    number, keys = _numbers(requests.rows, [*labels]) if labels else (np.zeros(len(kept), np.int64), None)
+    figures = _figures(requests, np.where(kept, number, -1), 1 if keys is None else len(keys))
+    frame = figures if keys is None else pd.concat([keys, figures], axis=1)
+    return frame[frame["n"] > 0]
 
 
 def by_operation(requests: Requests) -> pd.DataFrame:

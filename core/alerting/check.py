@@ -186,7 +186,7 @@ class _Check:
             self.report.results.append(result)
             evaluations = [*result.evaluations, health.follow(rule, result.error)]
             changes += [self._advance(known, evaluation) for evaluation in evaluations]
-        changes += self._removed(known, {rule.id for rule in rules})
+        changes += self._removed(known, {rule.id: rule for rule in rules})
         changes = self._muted(changes, known, rules, await current_silences(self._database, self._at))
         self.report.changes = changes
         after = known | {_id(change): change.after for change in changes}
@@ -200,7 +200,7 @@ class _Check:
         labels = [
             record.alert.labels
             for record in known.values()
-            if record.alert.alert_type == rule.id and record.holds
+            if record.alert.alert_type == rule.id and record.holds and rule.covers(record.alert.labels)
         ]
         try:
             return RuleResult(rule, await reader.evaluate(rule, labels))
@@ -222,15 +222,15 @@ class _Check:
             self.bad.add(name)
         return advance(before, evaluation, self._at)
 
-    def _removed(self, known: Mapping[str, Record], rules: Collection[str]) -> list[Change]:
-        """End the alerts whose rule is no longer checked."""
+    def _removed(self, known: Mapping[str, Record], rules: Mapping[str, AlertRule]) -> list[Change]:
+        """End the alerts whose rule is no longer checked, or looks at other labels now."""
         gone = [
             record
             for record in known.values()
-            if record.holds and _rule_of(record.alert) not in rules and record.alert.updated_at <= self._at
+            if record.holds and not _belongs(record.alert, rules) and record.alert.updated_at <= self._at
         ]
         return [
-            resolve(record, self._at, reason=f"{record.alert.name}: the rule was removed")
+            resolve(record, self._at, reason=_gone(record.alert, rules))
             if record.alert.state == AlertState.FIRING
             else Change(record, None, ("cancelled",))
             for record in gone
@@ -281,6 +281,15 @@ def _unknown_channels(rules: Sequence[AlertRule], channels: Collection[str]) -> 
 def _id(change: Change) -> str:
     record = change.after or change.before
     return record.alert.id if record else ""
+
+
+def _belongs(alert: Alert, rules: Mapping[str, AlertRule]) -> bool:
+    rule = rules.get(_rule_of(alert))
+    return rule is not None and (alert.alert_type != rule.id or rule.covers(alert.labels))
+
+
+def _gone(alert: Alert, rules: Mapping[str, AlertRule]) -> str:
+    return f"{alert.name}: the rule was {'changed' if _rule_of(alert) in rules else 'removed'}"
 
 
 def _rule_of(alert: Alert) -> str:

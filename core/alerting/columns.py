@@ -16,7 +16,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _TIMES: tuple[TimeField, ...] = ("start_time", "end_time")
 _NUMBERS = tuple(
-    dict.fromkeys(f for metric in RULE_METRICS.values() if metric.statistic for f in metric.fields)
+    dict.fromkeys(
+        field
+        for metric in RULE_METRICS.values()
+        if metric.statistic and not metric.of_requests
+        for field in metric.fields
+    )
 )
 Column = NDArray[Any]
 

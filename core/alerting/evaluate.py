@@ -112,11 +112,17 @@ def evaluate(
     rule: AlertRule, calls: Calls, start: datetime, end: datetime, labels: Labels | None = None
 ) -> Evaluation:
     """Judge the calls of one instance in the rule's window [start, end)."""
-    named = rule.filters if labels is None else labels
-    worst, samples = worst_of(rule, measure(rule, calls, scope(rule, start, end)))
-    if worst is None:
-        return Evaluation(rule, start, end, None, samples, labels=named)
-    return Evaluation(rule, start, end, worst, samples, breaches_of(rule, worst), named)
+    measured = measure(rule, calls, scope(rule, start, end))
+    return judged(rule, measured, start, end, rule.filters if labels is None else labels)
+
+
+def judged(
+    rule: AlertRule, candidates: Sequence[Measured], start: datetime, end: datetime, labels: Labels
+) -> Evaluation:
+    """Judge what was measured of one instance."""
+    worst, samples = worst_of(rule, candidates)
+    breaches = breaches_of(rule, worst) if worst else {}
+    return Evaluation(rule, start, end, worst, samples, breaches, labels)
 
 
 def scope(rule: AlertRule, start: datetime, end: datetime) -> Scope:

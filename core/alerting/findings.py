@@ -70,7 +70,8 @@ def _too_little(evaluation: Evaluation) -> str:
     rule = evaluation.rule
     if rule.baseline != "none" and (not rule.measure.sampled or evaluation.samples >= rule.min_samples):
         return "too little history to say what is usual"
-    return f"{evaluation.samples} calls, fewer than {rule.min_samples}"
+    what = "requests" if rule.measure.of_requests else "calls"
+    return f"{evaluation.samples} {what}, fewer than {rule.min_samples}"
 
 
 def expected(evaluation: Evaluation) -> str:
@@ -87,7 +88,7 @@ def _of(evaluation: Evaluation) -> str:
     if measured is None or not evaluation.rule.measure.sampled:
         return ""
     of = f"{measured.count} of {measured.samples}" if measured.count is not None else f"{measured.samples}"
-    return f" ({of} calls)"
+    return f" ({of} {'requests' if evaluation.rule.measure.of_requests else 'calls'})"
 
 
 def _only(evaluation: Evaluation) -> str:
@@ -99,7 +100,8 @@ def _only(evaluation: Evaluation) -> str:
 
 def facts_of(evaluation: Evaluation) -> dict[str, str]:
     """What a message says besides the finding; kept with the alert for whoever shows it later."""
-    facts = {"Period": period(evaluation.start, evaluation.end), "Calls": f"{evaluation.samples:,}"}
+    what = "Requests" if evaluation.rule.measure.of_requests else "Calls"
+    facts = {"Period": period(evaluation.start, evaluation.end), what: f"{evaluation.samples:,}"}
     if evaluation.labels:
         facts["Only"] = ", ".join(f"{key} {value or 'none'}" for key, value in evaluation.labels.items())
     if evaluation.usual is not None:

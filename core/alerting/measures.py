@@ -21,6 +21,7 @@ _SHARES = {
 }
 _LABELS = {
     "cost_rupees": "Cost per call",
+    "service_latency_ms": "Service latency",
     "calling_hours_violations": "Calls outside the calling hours",
     "minutes_without_calls": "Time without calls",
 }

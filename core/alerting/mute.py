@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.models.alerts import Alert, AlertState, Severity
+from core.models.rules import LABELS, SERVICE_LABELS
 from core.models.silences import Silence
 
-SHARED_LABELS = ("direction", "language", "status", "campaign")
+SHARED_LABELS = (*LABELS, *SERVICE_LABELS)
 """An alert explains another only where these are the same; one that neither has is the same."""
 
 

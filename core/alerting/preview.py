@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from pymongo.database import Database
 
 from core.aggregation.calls import load_calls
+from core.aggregation.services import Requests, load_requests
 from core.alerting.columns import Calls
 from core.alerting.compare import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluate import Evaluation, Labels, chosen, evaluate_all, window
 from core.alerting.lifecycle import Record, advance
 from core.alerting.past import first_call, load_past
+from core.alerting.services import evaluate_requests
 from core.clock import to_utc, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import AlertRule
@@ -73,6 +75,9 @@ def _eyes(database: Database[Document], rule: AlertRule, checks: Sequence[dateti
         windows = Windows(rule, Calls.of(load_calls(database, first, last, by="end_time")))
         past = load_past(database, rule, [(past_periods(rule, checks[0], zone)[-1][0], last)])
         return Comparison(rule, windows, past, zone, first_call(database)).evaluate
+    if rule.measure.of_requests:
+        requests = load_requests(database, window(rule, checks[0], zone).start, checks[-1], zone)
+        return lambda at, known: _see_requests(rule, requests, at, known)
     begin, by = window(rule, checks[0], zone).start, window(rule, checks[0], zone).by
     ordered = chosen(rule, Calls.of(load_calls(database, begin, checks[-1], by=by))).ordered(by)
 
@@ -82,6 +87,14 @@ def _eyes(database: Database[Document], rule: AlertRule, checks: Sequence[dateti
         return evaluate_all(rule, seen, period.start, period.end, known)
 
     return see
+
+
+def _see_requests(
+    rule: AlertRule, requests: Requests, at: datetime, known: Sequence[Labels]
+) -> list[Evaluation]:
+    period = window(rule, at, requests.zone)
+    within = requests.between(period.start, period.end)
+    return evaluate_requests(rule, within, period.start, period.end, known)
 
 
 def _replay(see: _See, checks: list[datetime]) -> Iterator[Firing]:

@@ -8,10 +8,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from core.aggregation.calls import load_calls_async
+from core.aggregation.services import Requests, load_requests
 from core.alerting.columns import Calls
 from core.alerting.compare import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluate import Evaluation, Labels, Window, evaluate_all, window
 from core.alerting.past import Past, Period, first_call, load_past
+from core.alerting.services import evaluate_requests
 from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.storage.connection import Document, blocking
@@ -25,11 +27,15 @@ class Reader:
         self._at = at
         self._zone = get_settings().tz
         self._loaded: dict[Window, Calls] = {}
+        self._loaded_requests: dict[Window, Requests] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
         """Judge every instance of a rule, those ``known`` from before among them."""
+        period = window(rule, self._at, self._zone)
+        if rule.measure.of_requests:
+            requests = await self._requests(period)
+            return evaluate_requests(rule, requests, period.start, period.end, known)
         if rule.baseline == "none":
-            period = window(rule, self._at, self._zone)
             return evaluate_all(rule, await self._calls(period), period.start, period.end, known)
         return await self._compare(rule, known)
 
@@ -38,6 +44,13 @@ class Reader:
         periods = past_periods(rule, self._at, self._zone)
         past, since = await asyncio.to_thread(_past, blocking(self._database), rule, periods)
         return Comparison(rule, recent, past, self._zone, since).evaluate(self._at, known)
+
+    async def _requests(self, period: Window) -> Requests:
+        if period not in self._loaded_requests:
+            self._loaded_requests[period] = await asyncio.to_thread(
+                load_requests, blocking(self._database), period.start, period.end, self._zone
+            )
+        return self._loaded_requests[period]
 
     async def _calls(self, period: Window) -> Calls:
         if period not in self._loaded:

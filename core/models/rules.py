@@ -20,8 +20,11 @@ from core.models.metrics import CallStatus, Direction, Language
 
 RULE_SCHEMA_VERSION = 1
 Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
-Label = Literal["direction", "language", "status", "campaign"]
+Label = Literal["direction", "language", "status", "campaign", "service", "operation"]
 LABELS: tuple[Label, ...] = ("direction", "language", "status", "campaign")
+"""What calls are told apart by."""
+SERVICE_LABELS: tuple[Label, ...] = ("service", "operation")
+"""What requests are told apart by."""
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 _LONGEST_MINUTES = 30 * 1440
@@ -41,6 +44,11 @@ class RuleMetric:
     def sampled(self) -> bool:
         """Whether it is estimated from calls, so that few of them mislead; a count is not."""
         return self.unit not in {"calls", "min"}
+
+    @property
+    def of_requests(self) -> bool:
+        """Whether it is about requests to services, not about calls."""
+        return self.name.startswith("service_")
 
 
 def _metrics() -> dict[str, RuleMetric]:
@@ -86,6 +94,11 @@ def _metrics() -> dict[str, RuleMetric]:
             RuleMetric("cost_per_call_rupees", "rupees", ("cost_rupees",), "mean"),
             RuleMetric("calling_hours_violations", "calls", ("calling_hours_violations",)),
             RuleMetric("minutes_without_calls", "min", ("minutes_without_calls",)),
+            RuleMetric("service_error_rate", "share", ("service_error_rate",)),
+            *(
+                RuleMetric(f"service_latency_{statistic}_ms", "ms", ("service_latency_ms",), statistic)
+                for statistic in STATISTICS
+            ),
         )
     }
 
@@ -169,6 +182,8 @@ class AlertRule(BaseModel):
     language: Language | None = None
     status: CallStatus | None = None
     campaign: str | None = Field(default=None, max_length=128)
+    service: str | None = Field(default=None, max_length=128, description="api, or the provider: deepgram")
+    operation: str | None = Field(default=None, max_length=256, description="Route or method: POST /calls")
     group_by: tuple[Label, ...] = Field(default=(), description="One alert for each value of these")
     active_hours: str | None = Field(
         default=None, description="Local hours, 09:00-21:00: time without calls counts only in them"
@@ -210,6 +225,9 @@ class AlertRule(BaseModel):
     def _sound(self) -> Self:
         for severity, level in self.levels.items():
             self._check_level(severity, level)
+        labels = SERVICE_LABELS if self.measure.of_requests else LABELS
+        if wrong := [label for label in (*self.filters, *self.group_by) if label not in labels]:
+            raise ValueError(f"{wrong[0]}: is no label of what {self.metric} measures; leave it out")
         thresholds = [self.levels[severity].threshold for severity in Severity if severity in self.levels]
         if thresholds != sorted(thresholds, reverse=not self._rises):
             raise ValueError("levels: a worse severity needs a threshold further out")
@@ -222,7 +240,8 @@ class AlertRule(BaseModel):
         return self
 
     def _check_baseline(self) -> None:
-        if self.metric in {"minutes_without_calls", "calling_hours_violations"}:
+        without = {"minutes_without_calls", "calling_hours_violations"}
+        if self.metric in without or self.measure.of_requests:
             raise ValueError(f"baseline: {self.metric} has none; leave it out")
         if self.window_minutes % 15 or self.window_minutes > _LONGEST_COMPARED_MINUTES:
             raise ValueError("window: with a baseline it is made of quarters of an hour, 24 h at most")
@@ -252,7 +271,13 @@ class AlertRule(BaseModel):
     @property
     def filters(self) -> dict[str, str]:
         """The labels that calls must have."""
-        return {label: str(value) for label in LABELS if (value := getattr(self, label))}
+        return {label: str(value) for label in (*LABELS, *SERVICE_LABELS) if (value := getattr(self, label))}
+
+    def covers(self, labels: Mapping[str, str]) -> bool:
+        """Whether an alert with these labels is one of the rule's, as the rule is now."""
+        filters = self.filters
+        same = all(labels.get(label) == value for label, value in filters.items())
+        return same and labels.keys() == filters.keys() | set(self.group_by)
 
     @property
     def first_level(self) -> Level:

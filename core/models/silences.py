@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from core.models.metrics import UtcDatetime
 
 SILENCE_SCHEMA_VERSION = 1
-MATCHERS = ("rule", "severity", "direction", "language", "status", "campaign")
+MATCHERS = ("rule", "severity", "direction", "language", "status", "campaign", "service", "operation")
 Values = Annotated[list[str], Field(min_length=1, max_length=100)]
 
 

@@ -194,3 +194,14 @@ def test_a_rule_writes_to_the_channels_that_it_names(database: Database[Document
     report = check(NOON, email, slack, rules=(rule(channels=["slack", "pager"]),))
     assert (len(email.titles), len(slack.titles)) == (0, 1)
     assert report.notes == ["rule 'failures' names the channel 'pager', which is not set up"]
+
+
+def test_a_rule_that_looks_at_other_labels_ends_its_old_alerts(database: Database[Document]) -> None:
+    """What fired for all calls would never be seen again once each language is looked at."""
+    email = Recorder()
+    record(database, NOON, total=50, failed=20)
+    check(NOON, email, rules=(rule(),))
+    check(NOON, email, rules=(rule(group_by=["language"]),))
+    check(NOON + QUARTER, email, rules=(rule(group_by=["language"]),))
+    assert email.titles[-1].endswith("Failures: the rule was changed")
+    assert [alert.labels for alert in active_alerts(database)] == [{"language": "unknown"}]
