@@ -7,9 +7,9 @@ within RECORD_WAIT_SECONDS goes to the spool, and from there to the database onc
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import pymongo
 from pydantic import BaseModel
@@ -172,29 +172,18 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
     return recorder
 
 
-async def _within_wait(work: Coroutine[Any, Any, T]) -> T:
+async def _within_wait(work: Awaitable[T]) -> T:
     """What comes of it, if that is within RECORD_WAIT_SECONDS.
 
-    The work is told to stop, but not waited for: in Python 3.11 a cancellation may get lost on its way
-    through the driver.
+    The driver has the same deadline: in Python 3.11 a cancellation may get lost on its way through it.
 
     Raises:
-        TimeoutError: it took longer.
+        TimeoutError, PyMongoError: it took longer.
     """
     seconds = get_settings().record_wait_seconds
     with pymongo.timeout(seconds):
-        task = asyncio.ensure_future(work)
-    done, _ = await asyncio.wait({task}, timeout=seconds)
-    if not done:
-        task.add_done_callback(_nobody_asks)
-        task.cancel()
-        raise TimeoutError
-    return task.result()
-
-
-def _nobody_asks(task: asyncio.Task[T]) -> None:
-    if not task.cancelled():
-        task.exception()  # or asyncio would complain that nobody looked at it
+        async with asyncio.timeout(seconds):
+            return await work
 
 
 async def signal_active(database: AsyncDatabase[Document] | None, change: Change) -> None:
