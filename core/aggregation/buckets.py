@@ -65,6 +65,13 @@ def bucket_start(moment: datetime, bucket: Bucket, zone: tzinfo) -> datetime:
     return start
 
 
+def local_hours(times: Ints, zone: tzinfo) -> Ints:
+    """The start of the local hour of each time, both in seconds since 1970."""
+    moments, number = distinct(times)
+    floors = floor(local(moments, zone), "1h", zone)
+    return (floors.as_unit("s").asi8)[number]
+
+
 def distinct(times: Ints) -> tuple[Ints, Ints]:
     """The distinct ones of times in whole minutes, ascending, and which of them each is."""
     if not len(times):

@@ -1,6 +1,7 @@
 """Cells as MongoDB documents and back: few binary columns a document, decoded for all documents at once.
 
-A document holds the cells of one span of time. Columns are little-endian: ``codes`` (uint32, cells x
+A document holds the cells of one span of time, or of several that begin ``offsets`` (uint32) seconds after
+its own start. Columns are little-endian: ``codes`` (uint32, cells x
 DIMENSIONS, pointing into ``words``), ``counts`` (int64, cells x COUNTS), ``costs`` (double, cells x
 COMPONENTS), ``spreads`` (double, cells x sum, least, most). A tally has the number of its rows for each
 cell (``sizes``, uint32), its keys (uint16; uint32 where they point into ``words``) and how often each
@@ -16,7 +17,7 @@ import numpy as np
 from core.aggregation.cells import COMPONENTS, COUNTS, DIMENSIONS, SPREADS, Cells, Ints, Tally
 from core.storage.connection import Document
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 WORDED = ("errors", "ends")
 """Tallies whose keys are words."""
 TALLIES = ("slots", "attempts", *WORDED, *SPREADS)
@@ -31,34 +32,39 @@ def documents(cells: Cells) -> Iterator[tuple[int, Document]]:
     """
     starts = np.flatnonzero(np.diff(cells.time, prepend=-1))
     ends = np.append(starts, len(cells))[1:]
+    spans = map(slice, starts.tolist(), ends.tolist())
+    yield from zip(cells.time[starts].tolist(), _documents(cells, spans), strict=True)
+
+
+def document(cells: Cells, start: int) -> Document:
+    """One document of cells of several times, from ``start`` (seconds since 1970) on."""
+    (whole,) = _documents(cells, [slice(0, len(cells))])
+    return {**whole, "offsets": (cells.time - start).astype(_CODE).tobytes()}
+
+
+def _documents(cells: Cells, spans: Iterable[slice]) -> Iterator[Document]:
     sizes = {name: np.bincount(tally.cell, minlength=len(cells)) for name, tally in cells.tallies.items()}
     rows = {name: np.concatenate([[0], np.cumsum(size)]) for name, size in sizes.items()}
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        span = slice(start, end)
+    for span in spans:
         used, codes = np.unique(cells.codes[span], return_inverse=True)
-        yield (
-            int(cells.time[start]),
-            {
-                "schema_version": SCHEMA_VERSION,
-                "calls": int(cells.counts[span, 0].sum()),
-                "words": [cells.words[code] for code in used.tolist()],
-                "codes": codes.astype(_CODE).tobytes(),
-                "counts": cells.counts[span].astype(_COUNT).tobytes(),
-                "costs": cells.costs[span].astype(_SUM).tobytes(),
-                "spreads": {
-                    name: values[span].astype(_SUM).tobytes() for name, values in cells.spreads.items()
-                },
-                "tallies": {
-                    name: _packed(
-                        tally,
-                        sizes[name][span],
-                        slice(*rows[name][[start, end]].tolist()),
-                        worded=name in WORDED,
-                    )
-                    for name, tally in cells.tallies.items()
-                },
+        yield {
+            "schema_version": SCHEMA_VERSION,
+            "calls": int(cells.counts[span, 0].sum()),
+            "words": [cells.words[code] for code in used.tolist()],
+            "codes": codes.astype(_CODE).tobytes(),
+            "counts": cells.counts[span].astype(_COUNT).tobytes(),
+            "costs": cells.costs[span].astype(_SUM).tobytes(),
+            "spreads": {name: values[span].astype(_SUM).tobytes() for name, values in cells.spreads.items()},
+            "tallies": {
+                name: _packed(
+                    tally,
+                    sizes[name][span],
+                    slice(*rows[name][[span.start, span.stop]].tolist()),
+                    worded=name in WORDED,
+                )
+                for name, tally in cells.tallies.items()
             },
-        )
+        }
 
 
 def _packed(tally: Tally, sizes: Ints, rows: slice, *, worded: bool) -> Document:
@@ -84,9 +90,10 @@ def cells_of_documents(
     sizes = np.array([len(row["codes"]) for row in rows], np.int64) // (_CODE.itemsize * len(DIMENSIONS))
     words, lookup, bases = _common([row["words"] for row in rows])
     times = np.array([int(start.astimezone(UTC).timestamp()) for start in starts], np.int64)
+    spans = _joined((row["offsets"] for row in rows if "offsets" in row), _CODE).astype(np.int64)
     counts = _joined((row["counts"] for row in rows), _COUNT).astype(np.int64)
     return Cells(
-        time=np.repeat(times, sizes),
+        time=np.repeat(times, sizes) + (spans if len(spans) else 0),
         codes=lookup[codes + np.repeat(bases, sizes)[:, None]] if len(codes) else codes,
         words=words,
         counts=counts.reshape(-1, len(COUNTS)),

@@ -30,13 +30,15 @@ def stored_cells(
     *,
     campaigns: bool,
 ) -> list[Cells]:
-    """The cells of a half-open period, in parts: of days where ``bucket`` allows, else of quarter hours."""
+    """The cells of a half-open period, in parts: as long spans as ``bucket`` allows."""
     seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
-    how = _plan(database, period, bucket, zone) if seconds == QUARTER_HOUR else Plan(calls=[period])
+    by_day = bucket not in SECONDS or (bucket == "1h" and not campaigns)
+    how = _plan(database, period, zone, by_day=by_day) if seconds == QUARTER_HOUR else Plan(calls=[period])
     parts = [cells_of(read_calls(database, how.calls, filters), seconds).only(fields)]
     if how.days:
         ids = [rollups.day_id(str(zone), day, campaigns=campaigns) for day in how.days]
-        parts.append(_cells(database, rollups.DAYS, {"_id": {"$in": ids}}, "start", fields))
+        collection = rollups.HOURS if bucket == "1h" else rollups.DAYS
+        parts.append(_cells(database, collection, {"_id": {"$in": ids}}, "start", fields))
     if how.windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
         parts.append(_cells(database, rollups.WINDOWS, {"$or": periods}, "_id", fields))
@@ -44,7 +46,7 @@ def stored_cells(
     return parts if campaigns else [part.without_campaigns() for part in parts]
 
 
-def _plan(database: Database[Document], period: Period, bucket: Bucket, zone: tzinfo) -> Plan:
+def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool) -> Plan:
     start, end = period
     days = days_key(str(zone))
     until = rollups.until(database, windows_key(), days)
@@ -54,7 +56,7 @@ def _plan(database: Database[Document], period: Period, bucket: Bucket, zone: tz
     stale = touched_windows(database, until[windows_key()] - LATE, near)
     marked = database[dirty.COLLECTION].find({"_id": near}, {"_id": 1})
     stale.update(row["_id"] for row in marked)
-    if bucket in SECONDS or days not in until:
+    if not by_day or days not in until:
         return plan(period, zone, stale, None)
     return plan(period, zone, stale, changed_windows(database, until[days], near))
 

@@ -15,9 +15,10 @@ import pyarrow as pa
 from bson import Timestamp
 from pymongo.database import Database
 
+from core.aggregation.buckets import local_hours
 from core.aggregation.calls import read_calls
-from core.aggregation.cells import Cells
-from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, documents
+from core.aggregation.cells import Cells, Ints
+from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, document, documents
 from core.aggregation.rollup import QUARTER_HOUR, cells_of
 from core.clock import day_bounds
 from core.settings import LEAST_RETENTION_DAYS, get_settings
@@ -165,9 +166,7 @@ def _known(database: Database[Document], windows: Sequence[datetime]) -> set[dat
 
 
 def _window_rows(cells: Cells, windows: Iterable[datetime], known: set[datetime]) -> Iterator[Document]:
-    filled = {}
-    for seconds, document in documents(cells):
-        filled[datetime.fromtimestamp(seconds, UTC)] = document
+    filled = {datetime.fromtimestamp(seconds, UTC): row for seconds, row in documents(cells)}
     for window in windows:
         if window in filled:
             yield {"_id": window, **filled[window]}
@@ -206,32 +205,34 @@ def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date
     now = rollups.server_time(database)
     for at in range(0, len(days), _DAYS_AT_ONCE):
         part = days[at : at + _DAYS_AT_ONCE]
-        rows = [row for day in part for row in _day_rows(database, settings.timezone, settings.tz, day)]
-        rollups.replace_older(database, rollups.DAYS, rows, now)
+        rows = [_day_rows(database, settings.timezone, settings.tz, day) for day in part]
+        rollups.replace_older(database, rollups.DAYS, (row for *both, _ in rows for row in both), now)
+        rollups.replace_older(database, rollups.HOURS, (hours for *_, hours in rows), now)
     return list(days)
 
 
 def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) -> list[Document]:
-    """A day's two documents: one tells campaigns apart, the other is several times smaller."""
+    """A day's documents: one that tells campaigns apart, one several times smaller, and one of its hours."""
     start, end = day_bounds(day, tz)
     query = {"_id": {"$gte": start, "$lt": end}, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
     rows = list(database[rollups.WINDOWS].find(query).sort("_id", 1))
     head = {"start": start, "zone": zone, "date": str(day)}
-    ids = [rollups.day_id(zone, day, campaigns=campaigns) for campaigns in (True, False)]
+    ids = [rollups.day_id(zone, day, campaigns=campaigns) for campaigns in (True, False, False)]
     if not rows:
         return [{"_id": key, **head, "schema_version": SCHEMA_VERSION, "calls": 0} for key in ids]
-    cells = day_cells(cells_of_documents(rows, [row["_id"] for row in rows]), start).capped()
-    small = cells.without_campaigns().merged(cells.time)
-    packed = [document for part in (cells, small) for _, document in documents(part)]
-    return [{"_id": key, **head, **document} for key, document in zip(ids, packed, strict=True)]
+    first, cells = int(start.timestamp()), cells_of_documents(rows, [row["_id"] for row in rows])
+    whole = spans_of(cells, np.full(len(cells), first, np.int64)).capped()
+    hours = spans_of(cells.without_campaigns(), local_hours(cells.time, tz)).capped()
+    small = whole.without_campaigns().merged(whole.time)
+    packed = (document(part, first) for part in (whole, small, hours))
+    return [{"_id": key, **head, **filled} for key, filled in zip(ids, packed, strict=True)]
 
 
-def day_cells(cells: Cells, start: datetime) -> Cells:
-    """The cells of a day's windows as those of the day that begins at ``start``."""
-    first = int(start.timestamp())
+def spans_of(cells: Cells, starts: Ints) -> Cells:
+    """The cells of quarter hours as those of the longer spans that each lies in."""
     slots = cells.tallies["slots"]
-    later = (cells.time[slots.cell] - first) // QUARTER_HOUR
-    return cells.with_tally("slots", slots.shifted(later)).merged(np.full(len(cells), first, np.int64))
+    later = ((cells.time - starts) // QUARTER_HOUR)[slots.cell]
+    return cells.with_tally("slots", slots.shifted(later)).merged(starts)
 
 
 def _forget(database: Database[Document], rows: Sequence[Document], now: datetime) -> None:

@@ -15,7 +15,8 @@ from pymongo.errors import BulkWriteError
 
 from core.storage.connection import DURABLE, Document
 
-WINDOWS, DAYS, STATE = "rollups_15m", "rollups_daily", "rollup_state"
+WINDOWS, DAYS, HOURS, STATE = "rollups_15m", "rollups_daily", "rollups_hourly", "rollup_state"
+"""HOURS has a document a day too, its cells those of the day's hours, campaigns not told apart."""
 _DUPLICATE_KEY = 11_000
 _BATCH = 500
 

@@ -140,10 +140,13 @@ def compare(calls: Calls, database: Database[Document], zone: ZoneInfo, *, quick
         for filters in FILTERS if number == 0 and not quick else FILTERS[:2]:
             raw = oracle.frame(calls.stored.values(), *period, filters)
             for bucket in sizes[:1] if quick else sizes:
-                cube = load_cube(database, *period, CallFilters(**filters), bucket=bucket)
+                chosen = CallFilters(**filters)
+                cube = load_cube(database, *period, chosen, bucket=bucket)
                 same_frames(cube, raw, zone, bucket)
                 if len(raw) > 20:
                     same_tables(cube, raw, zone)
+                small = load_cube(database, *period, chosen, bucket=bucket, campaigns=False)
+                same_frames(small, raw, zone, bucket)
 
 
 @pytest.mark.full
