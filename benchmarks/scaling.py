@@ -180,11 +180,12 @@ def _traffic(database: Database[Document], calls_a_day: int, days: int) -> Traff
     _copy_day(database)
     sizes = [row["size"] for row in database[rollups.WINDOWS].aggregate([_SIZE])]
     days_sizes = [row["size"] for row in database[rollups.DAYS].aggregate([_SIZE])]
+    hours_sizes = [row["size"] for row in database[rollups.HOURS].aggregate([_SIZE])]
     return Traffic(
         calls_a_day=calls_a_day,
         window_bytes=fmean(sizes),
-        day_bytes=2 * fmean(days_sizes),
-        greatest_document=max(sizes + days_sizes),
+        day_bytes=2 * fmean(days_sizes) + fmean(hours_sizes),
+        greatest_document=max(sizes + days_sizes + hours_sizes),
         rebuilt_per_second=rebuilt,
         refresh_seconds=seconds,
         refresh_megabytes=megabytes,

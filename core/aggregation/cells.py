@@ -167,8 +167,8 @@ class Cells:
             tallies={name: _moved(tally, number) for name, tally in self.tallies.items()},
         )
 
-    def capped(self) -> Self:
-        """The same with values beyond the MOST_VALUES of the most calls counted together, as OTHER.
+    def capped(self, divisor: int = 1) -> Self:
+        """The same with all but the MOST_VALUES (÷ divisor) of the most calls counted together, as OTHER.
 
         Else an agent that names a campaign after each call would make documents that MongoDB refuses.
         """
@@ -176,7 +176,7 @@ class Cells:
         for name, most in MOST_VALUES.items():
             column = codes[:, DIMENSIONS.index(name)]
             n = np.bincount(column, self.counts[:, 0], len(words))
-            rare = np.argsort(-n, kind="stable")[most:]
+            rare = np.argsort(-n, kind="stable")[most // divisor :]
             if not n[rare].any():
                 continue
             if OTHER not in words:

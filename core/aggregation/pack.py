@@ -14,10 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from core.aggregation.cells import COMPONENTS, COUNTS, DIMENSIONS, SPREADS, Cells, Ints, Tally
+from core.aggregation.cells import (
+    COMPONENTS,
+    COUNTS,
+    DIMENSIONS,
+    MOST_VALUES,
+    SPREADS,
+    Cells,
+    Ints,
+    Tally,
+)
 from core.storage.connection import Document
 
 SCHEMA_VERSION = 3
+MOST_BYTES = 15_000_000
+"""MongoDB refuses documents above 16 MB."""
+_CELLS_THAT_FIT = 250
+"""So many cells fit whatever is in them."""
 WORDED = ("errors", "ends")
 """Tallies whose keys are words."""
 TALLIES = ("slots", "attempts", *WORDED, *SPREADS)
@@ -33,13 +46,34 @@ def documents(cells: Cells) -> Iterator[tuple[int, Document]]:
     starts = np.flatnonzero(np.diff(cells.time, prepend=-1))
     ends = np.append(starts, len(cells))[1:]
     spans = map(slice, starts.tolist(), ends.tolist())
-    yield from zip(cells.time[starts].tolist(), _documents(cells, spans), strict=True)
+    for start, size, row in zip(
+        cells.time[starts].tolist(), (ends - starts).tolist(), _documents(cells, spans), strict=True
+    ):
+        fits = size <= _CELLS_THAT_FIT or _size(row) <= MOST_BYTES
+        yield start, row if fits else document(cells.take(cells.time == start).capped(2), start)
 
 
 def document(cells: Cells, start: int) -> Document:
-    """One document of cells of several times, from ``start`` (seconds since 1970) on."""
-    (whole,) = _documents(cells, [slice(0, len(cells))])
-    return {**whole, "offsets": (cells.time - start).astype(_CODE).tobytes()}
+    """One document of cells of several times, from ``start`` (seconds since 1970) on.
+
+    Of the values of a dimension those of few calls are counted together where MongoDB would refuse it.
+    """
+    divisor = 1
+    while True:
+        (whole,) = _documents(cells, [slice(0, len(cells))])
+        fits = len(cells) <= _CELLS_THAT_FIT or _size(whole) <= MOST_BYTES
+        if fits or divisor > max(MOST_VALUES.values()):
+            return {**whole, "offsets": (cells.time - start).astype(_CODE).tobytes()}
+        divisor *= 2
+        cells = cells.capped(divisor)
+
+
+def _size(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return 16 + sum(map(_size, value))
+    return len(value) if isinstance(value, bytes | str) else 16
 
 
 def _documents(cells: Cells, spans: Iterable[slice]) -> Iterator[Document]:

@@ -14,6 +14,7 @@ from bson import Timestamp
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
+from core.aggregation import pack
 from core.aggregation.calls import read_calls
 from core.aggregation.cells import COUNTS, Cells
 from core.aggregation.cube import load_cube
@@ -220,3 +221,24 @@ def test_a_campaign_for_every_call_makes_no_document_too_large(database: Databas
     assert by_campaign["diwali"] == 6_000
     assert by_campaign["(other)"] > 50_000
     assert len(by_campaign) < 1_000
+
+
+def test_documents_stay_below_the_servers_limit(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where many busy campaigns would not fit, fewer are told apart; no call is lost."""
+    monkeypatch.setattr(pack, "MOST_BYTES", 200_000)
+    start = START.replace(hour=10)
+    calls = Calls(database, 17, start, 0.3)
+    made = (calls.make(f"call_{number}") for number in range(1_200))
+    calls.record(call.model_copy(update={"campaign": f"c{number % 200}"}) for number, call in enumerate(made))
+    database["calls"].update_many({}, {"$set": {"recorded_at": Timestamp(1_700_000_000, 1)}})
+    refresh_rollups(database)
+    for collection in (rollups.WINDOWS, rollups.DAYS, rollups.HOURS):
+        (largest,) = database[collection].aggregate(
+            [{"$group": {"_id": None, "bytes": {"$max": {"$bsonSize": "$$ROOT"}}}}]
+        )
+        assert largest["bytes"] < 220_000, collection
+    cube = load_cube(database, *day_bounds(date(2024, 2, 27)))
+    assert cube.total == 1_200
+    assert 20 < len(breakdown(cube, "campaign")) < 200
