@@ -5,6 +5,8 @@ from importlib import import_module
 
 BENCHMARKS = (
     "log_call",
+    "log_flood",
+    "masking",
     "record_call",
     "dashboard_queries",
     "rollups",

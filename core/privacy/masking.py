@@ -18,9 +18,11 @@ _MASKED = "[masked]"
 _SMALLEST_PERSONAL_NUMBER = 1_000_000
 _SMALLEST_PHONE = 6_000_000_000
 _SHORT = 64
-_DULL = bytes(byte for byte in range(128) if not (chr(byte).isdigit() or chr(byte) in "@%:="))
-_FEWEST_DIGITS = 4  # of a PAN
-_FEWEST_IN_ACCOUNT = 8
+_SIGNS = b"@%:="
+_DULL = bytes(byte for byte in range(128) if not (chr(byte).isdigit() or byte in _SIGNS))
+_ANYTHING = _SIGNS + b"0123456789"
+_NAMING = (b":", b"=")
+_FEWEST_IN_PAN, _FEWEST_IN_ACCOUNT, _FEWEST_IN_PHONE = 4, 8, 10
 
 _active = Active()
 
@@ -87,17 +89,19 @@ def _mask_text(text: str) -> str:
     for name, pattern in own:
         text = pattern.sub(f"[{name}]", text)
     # What is left of most texts is next to nothing, and says at once how little there is to look for.
-    telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else None
-    text = mask_credentials(text, off, may_name=telling != b"")
-    if telling == b"":
+    telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else _ANYTHING
+    text = mask_credentials(text, off, may_name=len(telling) > 1 or telling in _NAMING)
+    if not telling:
         return text
-    if telling is None or b"@" in telling or b"%" in telling:
+    if b"@" in telling or b"%" in telling:
         text = mask_addresses(text, off)
-    if telling is None or len(telling) >= _FEWEST_DIGITS:
+    digits = telling.translate(None, _SIGNS) if len(telling) >= _FEWEST_IN_PAN else b""
+    if len(digits) >= _FEWEST_IN_PAN:
         text = mask_papers(text, off)
-    if telling is None or len(telling) >= _FEWEST_IN_ACCOUNT:
+    if len(digits) >= _FEWEST_IN_PHONE:
         text = mask_numbers(text, off)
-        text = text if "account" in off else mask_accounts(text)
+    if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
+        text = mask_accounts(text)
     return text
 
 
