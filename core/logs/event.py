@@ -24,10 +24,10 @@ class Origin(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An exception: its type, and the traceback with the line texts still to be looked up."""
+    """An exception: its type, and the traceback, if it has one, with the line texts still to be looked up."""
 
     type: str
-    traceback: TracebackException
+    traceback: TracebackException | None
 
 
 Event = tuple[
@@ -81,7 +81,7 @@ def formatted(message: object, args: Any) -> str:  # noqa: ANN401 - whatever a c
             args = args[0]
         return cut(text % args)
     except Exception:  # noqa: BLE001 - wrong arguments, or a __str__ that raises
-        text = message if isinstance(message, str) else safe_repr(message)
+        text = str.__str__(message) if issubclass(type(message), str) else safe_repr(message)
         return cut(f"{text} {safe_repr(args)}")
 
 
@@ -96,9 +96,13 @@ def copied(extra: object) -> Mapping[Any, Any]:
 
 
 def _failure(exc_info: Any) -> Failure | None:  # noqa: ANN401 - whatever a caller put there
-    kind, error, trace = exc_info
-    if error is None:
-        return None
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    # Without the source lines, which would be read from disk on the caller's time.
-    return Failure(name, TracebackException(kind, error, trace, lookup_lines=False, compact=True))
+    try:
+        kind, error, trace = exc_info
+        if error is None:
+            return None
+        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+        name = f"{module}{kind.__qualname__}"
+        # Without the source lines, which would be read from disk on the caller's time.
+        return Failure(name, TracebackException(kind, error, trace, lookup_lines=False, compact=True))
+    except Exception:  # noqa: BLE001 - no exception, or one that raises itself
+        return Failure(safe_repr(exc_info), None)

@@ -6,7 +6,7 @@ from core.logs.event import event_of
 from core.logs.shipper import is_shipping
 from core.logs.writer import LogWriter
 
-_UNREADABLE = "dropped {} log lines: their records could not be read"
+UNREADABLE = "dropped {} log lines: their records could not be read"
 
 
 class WriterHandler(logging.Handler):
@@ -24,7 +24,7 @@ class WriterHandler(logging.Handler):
             if self.filter(record):
                 self._writer.put(record.levelno, event_of(record))
         except Exception:  # noqa: BLE001 - logging must not break its caller
-            self._writer.lose(1, _UNREADABLE)
+            self._writer.lose(1, UNREADABLE)
         return True
 
     def flush(self) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from core.logs.context import current
 from core.logs.event import FIXED, TAKEN, copied, formatted
-from core.logs.handler import WriterHandler
+from core.logs.handler import UNREADABLE, WriterHandler
+from core.logs.plain import safe_repr
 from core.logs.writer import LogWriter
 
 NAMESPACE = "voice_agent"
@@ -62,14 +63,29 @@ class ComponentLogger(Logger):
             frame = _frame().f_back.f_back if stacklevel == 1 else _counted(stacklevel)  # type: ignore[union-attr]
             code = frame.f_code if frame else None
             if frame and code and code.co_filename != _LOGGING_FILE:
-                if type(msg) is not str or not _all_fixed(map(type, args)):
-                    msg, args = formatted(msg, args), ()
-                if extra is not None:
-                    extra = copied(extra)
-                self.writer.put(
-                    level,
-                    (time(), level, self.name, msg, args, _context(), extra, code, frame.f_lasti, None, None),
-                )
+                try:
+                    if type(msg) is not str or not _all_fixed(map(type, args)):
+                        msg, args = formatted(msg, args), ()
+                    if extra is not None:
+                        extra = copied(extra)
+                    self.writer.put(
+                        level,
+                        (
+                            time(),
+                            level,
+                            self.name,
+                            msg,
+                            args,
+                            _context(),
+                            extra,
+                            code,
+                            frame.f_lasti,
+                            None,
+                            None,
+                        ),
+                    )
+                except Exception:  # noqa: BLE001 - the stack or the memory may be at its end
+                    self.writer.lose(1, UNREADABLE)
                 return
         super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
 
@@ -104,11 +120,16 @@ class ComponentLogger(Logger):
         sinfo: str | None = None,
     ) -> LogRecord:
         """A record with the extras as attributes, ``extra_name`` where ``name`` is the record's own."""
-        record = super().makeRecord(name, level, fn, lno, msg, args, exc_info, func, None, sinfo)
+        try:
+            record = super().makeRecord(name, level, fn, lno, msg, args, exc_info, func, None, sinfo)
+        except Exception:  # noqa: BLE001 - the stdlib looks into an argument that is alone
+            text = formatted(msg, args)
+            record = super().makeRecord(name, level, fn, lno, text, (), exc_info, func, None, sinfo)
         if extra is not None:
-            fields = extra if isinstance(extra, Mapping) else {"extra": extra}
+            fields = extra if type(extra) is dict else copied(extra)
             for key, value in fields.items():
-                record.__dict__[f"extra_{key}" if key in TAKEN else str(key)] = value
+                free = key if type(key) is str else safe_repr(key)
+                record.__dict__[f"extra_{free}" if free in TAKEN else free] = value
         return record
 
 

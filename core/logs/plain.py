@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
 from enum import Enum
+from itertools import islice
 from numbers import Integral, Real
 from pathlib import PurePath
 from typing import Any
@@ -16,6 +17,7 @@ MAX_TEXT = 32_768
 _MAX_DEPTH = 16
 _MAX_NODES = 2_000
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+_OUR_CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
 _READY = (bool, type(None), float, datetime, date, time, UUID)
 
 
@@ -93,11 +95,14 @@ def _children(value: object) -> Mapping[Any, Any] | list[Any] | None:
         return dict(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.repr}
+    if type(value) in _OUR_CONTAINERS:
+        return dict(value) if isinstance(value, dict) else list(value)  # type: ignore[call-overload]
+    # A foreign one may go on for ever.
     if isinstance(value, Mapping):
-        return dict(value)
+        return {key: value[key] for key in islice(value, _MAX_NODES + 1)}
     if isinstance(value, list | tuple | set | frozenset):
         items: Iterable[Any] = value
-        return list(items)
+        return list(islice(items, _MAX_NODES + 1))
     return None
 
 

@@ -91,10 +91,14 @@ def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
 
 
 def _describe(failure: Failure) -> dict[str, str]:
-    text = "".join(failure.traceback.format())
+    trace = failure.traceback
+    try:
+        message, text = str(trace or ""), "".join(trace.format()) if trace else ""
+    except Exception:  # noqa: BLE001 - an exception of a foreign library may hold anything
+        message, text = "[exception that could not be formatted]", ""
     return {
-        "type": failure.type,
-        "message": mask_text(cut(str(failure.traceback))),
+        "type": mask_text(failure.type),
+        "message": mask_text(cut(message)),
         "traceback": mask_text(cut(text)),
     }
 
