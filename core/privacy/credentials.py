@@ -19,11 +19,11 @@ _BEARER = re.compile(r"\b(bearer\s+)(?!\[)[\w.~+/=-]{6,}", re.IGNORECASE)
 _SLACK_HOOK = re.compile(r"(https://hooks\.slack(?:-gov)?\.com/)(?!\[)[^\s\"'<>]+")
 _IN_URL = re.compile(r"://[^\s/\"'<>?#]+@")
 _NAME = (
-    r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|signature|dsn|otp|[mtu]?pin|cv[vc]2?"
+    r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|sig(?:nature)?|dsn|otp|[mtu]?pin|cv[vc]2?"
     r"|credential|cookie|bearer|sid"
 )
 _NAME_MARKS = (
-    *("pass", "pwd", "secret", "token", "key", "auth", "jwt", "csrf", "signature", "dsn", "otp", "pin"),
+    *("pass", "pwd", "secret", "token", "key", "auth", "jwt", "csrf", "sig", "dsn", "otp", "pin"),
     *("cvv", "cvc", "credential", "cookie", "bearer", "sid", "ओटीपी", "पिन", "पासवर्ड"),
 )
 _CODE = (
@@ -41,11 +41,20 @@ _CODE_BEFORE = re.compile(
     rf"{_CODE}(?!\w))",
     re.IGNORECASE,
 )
+_SCHEME = r"(?:bearer|basic|digest|token|splunk|apikey|negotiate|aws4-hmac-sha256)"
 _NAMED = re.compile(
     rf"(?<![\w-])(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})(?P<is>\\?[\"']?\s*(?:=>|[:=])\s*)"
-    r"(?P<value>\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|'(?:[^'\\]|\\.)*'"
-    r"|(?:(?:bearer|basic|digest|token)\s+)?(?!\[)[^\s\"',;&)}\]]+)",
+    r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\\\"[^\"\\]*\\\""
+    rf"|(?:{_SCHEME}\s+)?(?!\[)[^\s\"',;&)}}\]]+)",
     re.IGNORECASE,
+)
+_HEADER = re.compile(rf"\b(authori[sz]ation\s+{_SCHEME}\s+)(?!\[)[^\s\"',;]+", re.IGNORECASE)
+_NOT_SAID = (
+    r"(?:required|requested|invalid|expired|incorrect|correct|wrong|missing|too|not|set|empty|weak|valid|the|an?|"
+    r"reset|changed|being|now|only|never|also|same|hashed|encrypted)"
+)
+_SAID = re.compile(
+    rf"\b(pass(?:word|code|phrase)\s+(?:is|was|hai)\s+)(?!{_NOT_SAID}\b|\[)[^\s\"',;]{{4,}}", re.IGNORECASE
 )
 _ANY_DIGIT = re.compile(r"\d")
 _NO_SECRET = frozenset({"true", "false", "none", "null", "required", "missing", "invalid", "expired"})
@@ -60,6 +69,11 @@ def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
         text = _PRIVATE_KEY.sub("[private key]", text)
     if may_name and "secret" not in off and _contains(text.casefold(), _NAME_MARKS):
         text = _mask_named(text)
+    if "secret" not in off:
+        if "uthori" in text:
+            text = _HEADER.sub(r"\1[masked]", text)
+        if "assw" in text or "assc" in text:
+            text = _SAID.sub(r"\1[masked]", text)
     if may_name and "://" in text and "url" not in off:
         text = _SLACK_HOOK.sub(r"\1[webhook]", text)
         if "@" in text:
@@ -75,11 +89,11 @@ def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
 
 def _mask_named(text: str) -> str:
     """What is named as a secret: ``token=…``, ``OTP is 123456``, ``123456 is your OTP``."""
-    if "=" in text or ":" in text:
-        text = _NAMED.sub(_masked_value, text)
     if _ANY_DIGIT.search(text):
         text = _CODE_AFTER.sub(r"\1[masked]", text)
         text = _CODE_BEFORE.sub("[masked]", text)
+    if "=" in text or ":" in text:
+        text = _NAMED.sub(_masked_value, text)
     return text
 
 

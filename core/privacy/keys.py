@@ -30,7 +30,7 @@ _SECRET_ANYWHERE = re.compile(
 _SECRET_LAST = frozenset(
     {
         *("token", "otp", "mpin", "tpin", "upin", "pin", "cvv", "cvv2", "cvc", "pwd", "pass", "auth"),
-        *("jwt", "csrf", "signature", "dsn"),
+        *("jwt", "csrf", "signature", "sig", "dsn"),
     }
 )
 _SECRET_END = re.compile(

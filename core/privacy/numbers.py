@@ -15,13 +15,17 @@ _OLDEST_CARD, _COMMON_CARD = 13, 16
 _MOST_GROUPS = 13
 _MOST_IN_LANDLINE = 3
 
-_SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060]"
+_SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060\u00ad]"
 _SEPARATORS = b" \t./()[]-"
 _RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
 _ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-]{{0,3}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
 _MAY_BE_ONE = re.compile(rf"[06-9]\d{{{_FEWEST_DIGITS - 1}}}|\d{{{_AADHAAR_DIGITS}}}")
 _PLUS = re.compile(r"\+[ (]?\Z")
 _WORD = re.compile(r"[A-Za-z_]\Z")
+_PHONE_WORD = re.compile(
+    r"(?<![A-Za-z])(?:mob(?:ile)?|ph(?:one)?|tel(?:ephone)?|cell|contact|whatsapp|msisdn|number|no)_?\Z",
+    re.IGNORECASE,
+)
 _ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\[nrt])\Z")
 _GROUP = re.compile(r"\d+")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
@@ -37,6 +41,7 @@ _REFERENCE = re.compile(
 _UNIT = re.compile(r" ?(?:[kMG]i?B|bytes|rows|ns)\b")
 _STD_CODE = re.compile(r"0[1-8]\d{1,3}")
 _REFERENCE_LENGTH = 32
+_LONGEST_WORD = 12
 
 _VERHOEFF_PRODUCT = (
     "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
@@ -139,10 +144,12 @@ def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
 
 
 def _continues_word(text: str, begin: int) -> bool:
-    """Whether the character before belongs to the digits, as in ``call_98…`` but not in ``%2B98…``."""
+    """Whether the character before belongs to the digits, as in ``call_98…`` but not in ``%2B98…`` or ``mob98…``."""
     # ASCII letters only: Hindi writes words close to the digits.
-    before = text[max(begin - 3, 0) : begin]
-    return _WORD.search(before) is not None and not _ESCAPE.search(before)
+    before = text[max(begin - _LONGEST_WORD, 0) : begin]
+    if not _WORD.search(before) or _ESCAPE.search(before):
+        return False
+    return _PHONE_WORD.search(before) is None
 
 
 def _plus_before(text: str, begin: int) -> int | None:

@@ -47,7 +47,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         "sip:+919876543228@host", "tel:+91-98765-43229", "12 9876543230", "[98765][43231]", "९८७६५४३२३२",
         "९८७६५ ४३२३३", "+९१ ९८७६५४३२३४", "9 8 7 6 5 4 3 2 3 5", "6301234567", "7-0-1-2-3-4-5-6-7-8",
         "8123456789@ybl", "022-24567890", "(080) 4123 4567", "+1 415 555 2671", "98765\u00a043240", "98765–43241",
-        "9876543242,9876543243",
+        "9876543242,9876543243", "mob9876543244", "phone_9876543245", "98765\u00ad43246",
     ),
     "aadhaar": (
         "234123412346", "2341 2341 2346", "2341-2341-2346", "२३४१ २३४१ २३४६", "2341.2341.2346", "2341  2341  2346",
@@ -130,6 +130,12 @@ SECRETS = (
     ("secret", "s3cr3t", "client_secret -> s3cr3t, client_secret=s3cr3t".replace("-> s3cr3t, ", "")),
     ("secret", "tok_999", "refreshToken=tok_999"),
     ("secret", "sig123abc", "callback?signature=sig123abc"),
+    ("secret", "b-rest", '{"password": "a\\"b-rest"}'),
+    ("secret", "1 2 3 4", "otp:1 2 3 4"),
+    ("secret", "abc-def9", "authorization: Splunk abc-def9"),
+    ("secret", "dXNlcjpwYXNx", "authorization Basic dXNlcjpwYXNx"),
+    ("secret", "hunter7", "customer said password is hunter7"),
+    ("secret", "c2lnbmVk", "https://store/x?sig=c2lnbmVk&page=2"),
     ("token", "0123456789abcdef", "sent bearer 0123456789abcdef"),
     ("token", "abc.def.ghi", "Authorization: Bearer abc.def.ghi"),
     ("token", "zyxwvut_98", "header bearer zyxwvut_98 rejected"),
@@ -240,6 +246,8 @@ token expired
 token limit reached: 4096 of 4096 tokens
 invalid token
 password required
+password is required
+password was changed
 password reset requested
 otp sent
 otp sent 3 times
