@@ -67,17 +67,21 @@ def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
     """
     if "PRIVATE KEY" in text and "private_key" not in off:
         text = _PRIVATE_KEY.sub("[private key]", text)
-    if may_name and "secret" not in off and _contains(text.casefold(), _NAME_MARKS):
-        text = _mask_named(text)
     if "secret" not in off:
-        if "uthori" in text:
-            text = _HEADER.sub(r"\1[masked]", text)
+        if may_name and _contains(text.casefold(), _NAME_MARKS):
+            text = _mask_named(text)
         if "assw" in text or "assc" in text:
             text = _SAID.sub(r"\1[masked]", text)
+        if "uthori" in text:
+            text = _HEADER.sub(r"\1[masked]", text)
     if may_name and "://" in text and "url" not in off:
         text = _SLACK_HOOK.sub(r"\1[webhook]", text)
-        if "@" in text:
-            text = _IN_URL.sub("://[credentials]@", text)
+        text = _IN_URL.sub("://[credentials]@", text)
+    return _mask_shapes(text, off)
+
+
+def _mask_shapes(text: str, off: frozenset[str]) -> str:
+    """What is recognised by its own shape: JWTs, keys of cloud services, bearer tokens."""
     if "eyJ" in text and "jwt" not in off:
         text = _JWT.sub("[jwt]", text)
     if "key" not in off and _contains(text, _CLOUD_KEY_MARKS):
