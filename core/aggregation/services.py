@@ -92,9 +92,15 @@ def grouped(requests: Requests, labels: Sequence[str], only: Mapping[str, str]) 
     kept = np.ones(len(requests.rows), bool)
     for label, value in only.items():
         kept &= (requests.rows[label] == value).to_numpy(bool)
-    number, keys = _numbers(requests.rows, [*labels]) if labels else (np.zeros(len(kept), np.int64), None)
-    figures = _figures(requests, np.where(kept, number, -1), 1 if keys is None else len(keys))
-    frame = figures if keys is None else pd.concat([keys, figures], axis=1)
+    # Of few rows, as in the window of an alert rule, this takes a tenth of the time of a groupby.
+    values = [requests.rows[label].tolist() for label in labels]
+    each = list(zip(*values, strict=True)) if labels else [()] * len(kept)
+    keys = sorted(set(each))
+    place = {key: number for number, key in enumerate(keys)}
+    number = np.fromiter((place[key] for key in each), np.int64, len(each))
+    frame = _figures(requests, np.where(kept, number, -1), len(keys))
+    for column, label in enumerate(labels):
+        frame[label] = [key[column] for key in keys]
     return frame[frame["n"] > 0]
 
 
@@ -143,17 +149,20 @@ def _figures(requests: Requests, group: Ints, size: int) -> pd.DataFrame:
     def sums(column: str) -> np.ndarray:
         return np.bincount(group[kept], rows[column].to_numpy(float)[kept], size)
 
-    frame = pd.DataFrame({"n": sums("count").astype(np.int64)})
-    for kind in ERRORS:
-        frame[kind] = sums(kind).astype(np.int64)
-    frame["errors"] = frame[list(ERRORS)].sum(axis=1)
-    frame["mean"] = sums("total_ms") / frame["n"].where(frame["n"] > 0)
+    n = sums("count").astype(np.int64)
+    kinds = {kind: sums(kind).astype(np.int64) for kind in ERRORS}
     least, most = np.full(size, np.inf), np.full(size, -np.inf)
     np.minimum.at(least, group[kept], rows["min_ms"].to_numpy(float)[kept])
     np.maximum.at(most, group[kept], rows["max_ms"].to_numpy(float)[kept])
     counts = requests.sketch.table(group, size, sketch.WIDTH)
     points = sketch.quantiles(counts, list(PERCENTILES.values()), least, most)
-    for column, name in enumerate(PERCENTILES):
-        frame[name] = points[:, column]
-    frame["max"] = np.where(frame["n"] > 0, most, np.nan)
-    return frame
+    return pd.DataFrame(
+        {
+            "n": n,
+            **kinds,
+            "errors": sum(kinds.values()),
+            "mean": sums("total_ms") / np.where(n > 0, n, np.nan),
+        }
+        | dict(zip(PERCENTILES, points.T, strict=True))
+        | {"max": np.where(n > 0, most, np.nan)}
+    )

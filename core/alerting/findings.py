@@ -28,7 +28,8 @@ def runbook(rule: AlertRule) -> str | None:
     """Where it is written what to do about a rule's alert."""
     if rule.runbook:
         return rule.runbook
-    return "docs/runbooks/speech_latency.md" if rule.measure.unit == "ms" else _RUNBOOKS.get(rule.metric)
+    slow = rule.measure.unit == "ms" and not rule.measure.of_requests
+    return "docs/runbooks/speech_latency.md" if slow else _RUNBOOKS.get(rule.metric)
 
 
 def unit(rule: AlertRule) -> str:

@@ -18,6 +18,8 @@ from tests.alerting.timelines import (
 )
 from tests.oracles.alertmanager import running
 
+GROUPS = 150
+ATTEMPTS = 3
 Heard = list[tuple[Group, Notifications]]
 FAULTS = [
     Fault(
@@ -51,10 +53,15 @@ FAULTS = [
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory, oracle_seed: int) -> Heard:
     """Random groups, and what Alertmanager told about them; pushes too near to a flush are left out."""
-    played = groups(oracle_seed, 150)
-    with running(tmp_path_factory.mktemp("alertmanager"), TIMING, INHIBIT) as manager:
-        play(manager, played)
-    return [(group, observed(manager, group)) for group in played if not group.late]
+    for attempt in range(ATTEMPTS):
+        played = groups(oracle_seed, GROUPS)
+        folder = tmp_path_factory.mktemp(f"alertmanager{attempt}")
+        with running(folder, TIMING, INHIBIT) as manager:
+            play(manager, played)
+        in_time = [(group, observed(manager, group)) for group in played if not group.late]
+        if len(in_time) > 0.8 * GROUPS:
+            return in_time
+    pytest.fail("the machine is too busy to tell which flush saw what")
 
 
 def differences(heard: Heard) -> list[str]:
@@ -69,7 +76,7 @@ def differences(heard: Heard) -> list[str]:
 
 def test_every_group_is_told_what_alertmanager_tells(heard: Heard) -> None:
     """New members, partial and whole ends, repeats, silences, inhibition, at the same flush each."""
-    assert len(heard) * FLUSHES > 1_000, "the machine is too busy to tell"
+    assert len(heard) * FLUSHES > 1_000
     assert sum(len(sent) for _, sent in heard) > 300
     assert differences(heard) == []
 

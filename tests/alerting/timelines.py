@@ -76,14 +76,14 @@ def groups(seed: int, count: int) -> list[Group]:
 
 def _group(rng: random.Random, name: str) -> Group:
     plain = rng.random() < 0.4
-    names = ["a", "b", "c"] if plain else ["a", "b", "c", SOURCE]
+    names = ["a", "b", "c"] if plain else rng.choice([["a"], ["b", SOURCE], ["a", "b", "c", SOURCE]])
     severity = rng.choice([Severity.CRITICAL, Severity.WARNING])
     happenings = [Happening(0.0, "fire", rng.choice(names))]
     firing = {happenings[0].alert}
-    if not plain and rng.random() < 0.2:  # over before its group was ever told
+    if not plain and rng.random() < 0.4:  # over before its group was ever told
         happenings.append(Happening(-0.25, "resolve", firing.pop()))
     for flush in range(FLUSHES - 1):
-        for alert in rng.sample(names, rng.choice([0, 0, 1, 1, 2])):
+        for alert in rng.sample(names, min(len(names), rng.choice([0, 0, 1, 1, 2]))):
             happening = _next(rng, alert, alert in firing, silences=not plain, after=flush)
             happenings.append(happening)
             if happening.kind == "fire":
@@ -93,7 +93,7 @@ def _group(rng: random.Random, name: str) -> Group:
                 if not plain and rng.random() < 0.3:  # back again before anybody looked
                     happenings.append(Happening(flush + 0.7, "fire", alert))
                     firing.add(alert)
-            elif happening.kind == "fire" and not plain and rng.random() < 0.2:  # over before anybody looked
+            elif happening.kind == "fire" and not plain and rng.random() < 0.4:  # over before anybody looked
                 happenings.append(Happening(flush + 0.7, "resolve", alert))
                 firing.discard(alert)
     happenings[1:] = sorted(happenings[1:], key=lambda happening: happening.after)
