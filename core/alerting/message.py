@@ -14,6 +14,8 @@ from core.settings import get_settings
 TITLE_WIDTH = 160
 LOOK_BACK = timedelta(minutes=15)
 """The link shows this much of what was before."""
+MOST_AT_LENGTH = 10
+"""A digest of more messages has their titles alone."""
 FILTERS = ("direction", "language", "status", "campaign")
 
 
@@ -126,6 +128,11 @@ def digest_message(messages: Sequence[Message]) -> Message:
     title = f"{len(messages)} alert messages that had to wait"
     section = _Section("", "More came at once than this channel takes; here they are together.", {}, worst)
     head = _compose(title, [section])
+    if len(messages) > MOST_AT_LENGTH:
+        titles = [message.title for message in messages]
+        text = "\n".join([head.text, "", *titles])
+        html = head.html + "<br>".join(escape(title) for title in titles)
+        return Message(title, text, text, worst, html, messages[0].reference)
     text = "\n\n".join([head.text, *(f"{message.title}\n\n{message.text}" for message in messages)])
     brief = "\n\n".join([head.brief, *(f"{message.title}\n{message.brief}" for message in messages)])
     html = head.html + "".join(message.html for message in messages)

@@ -36,6 +36,7 @@ from core.settings import get_settings
 from core.storage.connection import Document
 
 Channels = Mapping[str, Channel]
+MOST_IN_DIGEST = 100
 _LINES_AT_ONCE = 16
 _logger = get_logger("alerting")
 _rng = random.SystemRandom()
@@ -92,7 +93,7 @@ class _Worker:
         return dict(outcome for outcome in found if outcome is not None)
 
     async def _now(self, row: OutboxRow) -> tuple[str, Failure | None] | None:
-        if await self._held_back([row]):
+        if await self._held_back([row], []):
             return row.id, Failure("held back by the rate limit; it follows in a digest")
         taken = await claim(self._database, row.id, self._timing)
         return None if taken is None else (row.id, await self._send([taken]))
@@ -112,7 +113,7 @@ class _Worker:
             # While a channel fails each message keeps to its own time; one that arrives takes all along.
             if (not due and (not works or batch[0].held)) or (full and not batch[0].urgent):
                 continue
-            if await self._held_back(batch):
+            if await self._held_back(batch, [row for row, _ in line if not row.urgent]):
                 full = True
                 continue
             taken = [await claim(self._database, row.id, self._timing) for row in batch]
@@ -128,8 +129,8 @@ class _Worker:
         channel = self._channels.get(row.channel)
         return channel is not None and channel.pages
 
-    async def _held_back(self, batch: Sequence[OutboxRow]) -> bool:
-        """Whether the recipient's rate limit makes these wait."""
+    async def _held_back(self, batch: Sequence[OutboxRow], line: Sequence[OutboxRow]) -> bool:
+        """Whether the recipient's rate limit makes these wait, and with them what waits in their line."""
         first = batch[0]
         channel = self._channels.get(first.channel)
         if channel is None or channel.limit is None:
@@ -138,7 +139,7 @@ class _Worker:
         wait = await take_token(self._database, bucket, channel.limit, urgent=first.urgent)
         if wait is None:
             return False
-        await hold(self._database, [row.id for row in batch], wait)
+        await hold(self._database, [row.id for row in (*batch, *line)], wait)
         return True
 
     async def _put_back(self, rows: Sequence[OutboxRow]) -> None:
@@ -219,12 +220,14 @@ def _batches(
     line: Sequence[tuple[OutboxRow, bool]], *, digests: bool
 ) -> Iterator[tuple[list[OutboxRow], bool]]:
     """The messages in order, and whether they are due; what the rate limit held back goes as one."""
-    held = [row for row, _ in line if digests and row.held and row.state == OutboxState.QUEUED]
+    held = [(row, due) for row, due in line if digests and row.held and row.state == OutboxState.QUEUED]
+    together = held[:MOST_IN_DIGEST]
+    members = {row.id for row, _ in held}
     for row, due in line:
-        if row not in held:
+        if row.id not in members:
             yield [row], due
-        elif row is held[0]:
-            yield held, any(is_due for other, is_due in line if other in held)
+        elif row is held[0][0]:
+            yield [one for one, _ in together], any(is_due for _, is_due in together)
 
 
 def _message(rows: Sequence[OutboxRow]) -> Message:
