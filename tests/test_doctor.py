@@ -23,7 +23,7 @@ from tests.alerting.wire import (
     Authority,
     Mails,
     Proxy,
-    SlackServer,
+    WebServer,
     mail_server,
 )
 from tests.ports import free_port
@@ -97,7 +97,7 @@ def test_channels_are_tried_out_without_sending(database: Database[Document], tm
         "ALERT_EMAIL_TO": "ops@example.com",
         "SLACK_WEBHOOK_URL": f"https://hooks.slack.com{WEBHOOK_PATH}",
     }
-    with SlackServer(authority) as slack, Proxy(slack) as proxy:
+    with WebServer(authority) as slack, Proxy(slack) as proxy:
         for running in (slack, proxy):
             threading.Thread(target=running.serve_forever, daemon=True).start()
         settings["HTTPS_PROXY"] = f"http://127.0.0.1:{proxy.server_address[1]}"

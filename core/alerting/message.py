@@ -204,7 +204,6 @@ def _brief(section: _Section, *, with_title: bool) -> str:
 
 
 def _html(section: _Section) -> str:
-    # No table: the plain text that is made of this for readers without HTML has one fact on each line.
     facts = "<br>".join(f"<b>{escape(key)}:</b> {_linked(value)}" for key, value in section.facts.items())
     head = f'<h3 style="margin:0 0 8px">{escape(section.title)}</h3>' if section.title else ""
     text = "" if section.text in section.title else f"<p>{'<br>'.join(escape(section.text).splitlines())}</p>"

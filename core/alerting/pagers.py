@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import httpx2
 
-from core.alerting.delivery import Failure, Recipient, Target, hide, identity, is_final_status
+from core.alerting.apprise_url import AppriseSender, is_final, tokens
+from core.alerting.delivery import Failure, hide
 from core.alerting.message import Incident, Message
 from core.models.alerts import Severity
 
@@ -14,25 +16,25 @@ _OPTIONS = {"cto": "3", "rto": "5", "redirect": "no"}
 _OPSGENIE_HOSTS = {"us": "api.opsgenie.com", "eu": "api.eu.opsgenie.com"}
 _PRIORITIES = {Severity.CRITICAL: "p1", Severity.WARNING: "p3", Severity.INFO: "p5"}
 _TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
-_SHORTEST_SECRET = 8
+_LONGEST_NOTE = 25_000
 
 
-def _with(url: str, **options: str) -> str:
+def _with(url: str, options: Mapping[str, str]) -> str:
     """The URL with these options in place of its own of the same names."""
     base, _, query = url.partition("?")
-    names = {quote(name, safe="") for name in options} | set(options)
-    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in names]
+    kept = [part for part in query.split("&") if part and unquote(part.partition("=")[0]) not in options]
     return f"{base}?{'&'.join([*kept, urlencode(options, quote_via=quote)])}"
 
 
 def _pagerduty(url: str, incident: Incident) -> str:
     # Without a key of its own a resolve would open a second incident.
     options = {"action": "map", "dedup": incident.key, "severity": str(incident.severity)}
-    return _with(url, image="no", click=incident.link, **options)
+    return _with(url, options | {"image": "no", "click": incident.link})
 
 
 def _opsgenie(url: str, incident: Incident) -> str:
-    return _with(url, action="new", alias=incident.key, priority=_PRIORITIES[incident.severity])
+    priority = _PRIORITIES[incident.severity]
+    return _with(url, {"action": "new", "alias": incident.key, "priority": priority})
 
 
 def _victorops(url: str, incident: Incident) -> str:
@@ -42,13 +44,8 @@ def _victorops(url: str, incident: Incident) -> str:
 
 def _webhook(url: str, incident: Incident) -> str:
     event = "resolve" if incident.over else "trigger"
-    own = {
-        ":alias": incident.key,
-        ":event": event,
-        ":severity": str(incident.severity),
-        ":link": incident.link,
-    }
-    return _with(url, **own)
+    own = {":alias": incident.key, ":event": event, ":link": incident.link}
+    return _with(url, own | {":severity": str(incident.severity)})
 
 
 PAGERS: Mapping[str, Callable[[str, Incident], str]] = {
@@ -59,22 +56,27 @@ PAGERS: Mapping[str, Callable[[str, Incident], str]] = {
     "json": _webhook,
     "jsons": _webhook,
 }
+"""For each scheme the URL that a message about an incident is sent to."""
 
 
-def pager_target(name: str, scheme: str, url: str) -> Target:
-    """The target of a pager's URL."""
-    secrets = tokens(url)
+@dataclass(frozen=True)
+class PagerSender:
+    """Sends messages about incidents to a pager's URL."""
 
-    def of_incident(message: Message) -> str:
-        if message.incident is None:
-            return _with(url, **_OPTIONS)
-        return _with(PAGERS[scheme](url, message.incident), **_OPTIONS)
+    url: str = field(repr=False)
 
-    def close(incident: Incident, note: str) -> Failure | None:
-        return close_opsgenie(url, incident, note)
+    def __call__(self, message: Message) -> Failure | None:
+        """Send a message; why it was not taken."""
+        scheme = self.url.partition("://")[0]
+        incident = message.incident
+        if scheme == "opsgenie" and incident is not None and incident.over:
+            return close_opsgenie(self.url, incident, message.text)
+        return AppriseSender(self._of, tokens(self.url))(message)
 
-    recipient = Recipient(identity(name, scheme), name)
-    return Target(recipient, of_incident, secrets, close if scheme == "opsgenie" else None)
+    def _of(self, message: Message) -> str:
+        scheme = self.url.partition("://")[0]
+        url = PAGERS[scheme](self.url, message.incident) if message.incident else self.url
+        return _with(url, _OPTIONS)
 
 
 def close_opsgenie(url: str, incident: Incident, note: str) -> Failure | None:
@@ -90,33 +92,31 @@ def close_opsgenie(url: str, incident: Incident, note: str) -> Failure | None:
         answer = httpx2.post(
             address,
             params={"identifierType": "alias"},
-            json={"source": "Voice agent monitoring", "note": note[:25_000]},
+            json={"source": "Voice agent monitoring", "note": note[:_LONGEST_NOTE]},
             headers={"Authorization": f"GenieKey {key}"},
             timeout=_TIMEOUT,
         )
     except httpx2.HTTPError as error:
         return Failure(hide(f"{type(error).__name__}: {error}", tokens(url)))
-    if answer.is_success:
-        return None
     status = answer.status_code
-    return Failure(f"Failed to close the Opsgenie alert: error={status}", is_final_status(status))
+    return None if answer.is_success else Failure(f"not closed: error={status}", is_final(status))
 
 
-def victorops_mail_title(message: Message) -> str:
-    """A subject that VictorOps's email integration understands.
+@dataclass(frozen=True)
+class VictorOpsMailer:
+    """Sends mails whose subject VictorOps's email integration understands.
 
-    It takes a word for what to do, and the rest of the subject, the same each time, for which incident.
+    It takes a word for what to do, and the rest of the subject, the same each time, for which incident
+    ("Email Endpoint Integration Guide").
     """
-    incident = message.incident
-    if incident is None:
-        return message.title
-    word = "RESOLVED" if incident.over else incident.severity.upper()
-    return f"{word}: {incident.name} [{incident.key}]"
 
+    mailer: Callable[[Message], Failure | None]
 
-def tokens(url: str) -> tuple[str, ...]:
-    """Every part of a URL that might be a secret, the longest first."""
-    parts = {
-        part for part in re.split(r"[/@:?&=]+", url.partition("://")[2]) if len(part) >= _SHORTEST_SECRET
-    }
-    return tuple(sorted(parts | {unquote(part) for part in parts}, key=len, reverse=True))
+    def __call__(self, message: Message) -> Failure | None:
+        """Send a message; why it was not taken."""
+        incident = message.incident
+        if incident is None:
+            return self.mailer(message)
+        word = "RESOLVED" if incident.over else incident.severity.upper()
+        title = f"{word}: {incident.name} [{incident.key}]"
+        return self.mailer(replace(message, title=title, html=""))

@@ -7,10 +7,10 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from core.alerting.channels import CHANNEL_NAMES, configured_channels
+from core.alerting.mail import connect, mode_of
 from core.doctor.findings import Finding, State
 from core.settings import Settings
 
-_IMPLICIT_TLS_PORT = 465
 _TIMEOUT_SECONDS = 10.0
 _SLACK = "https://hooks.slack.com/"
 _TRY = "python -m core test-alert sends a message"
@@ -36,7 +36,7 @@ def channels(settings: Settings) -> Iterator[Finding]:
 def _mail(settings: Settings, server: str) -> Finding:
     where = f"{server} port {settings.smtp_port}"
     try:
-        with _connected(server, settings.smtp_port) as mail:
+        with connect(server, settings.smtp_port, mode_of(settings)) as mail:
             if settings.smtp_username and settings.smtp_password:
                 mail.login(settings.smtp_username, settings.smtp_password.get_secret_value())
     except smtplib.SMTPAuthenticationError:
@@ -54,19 +54,6 @@ def _mail(settings: Settings, server: str) -> Finding:
     recipients = f"{len(settings.alert_email_to)} recipient(s)"
     logged_in = "the log-in is taken" if settings.smtp_username else "no log-in is configured"
     return Finding("email", State.OK, f"{where} answers over TLS, {logged_in}; {recipients}; {_TRY}")
-
-
-def _connected(server: str, port: int) -> smtplib.SMTP:
-    context = ssl.create_default_context()
-    if port == _IMPLICIT_TLS_PORT:
-        return smtplib.SMTP_SSL(server, port, timeout=_TIMEOUT_SECONDS, context=context)
-    mail = smtplib.SMTP(server, port, timeout=_TIMEOUT_SECONDS)
-    try:
-        mail.starttls(context=context)
-    except BaseException:
-        mail.close()
-        raise
-    return mail
 
 
 def _slack() -> Finding:

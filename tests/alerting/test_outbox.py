@@ -187,7 +187,7 @@ def test_429_drops(database: Database[Document]) -> None:
 
 def test_no_digest(database: Database[Document]) -> None:
     """A hundred alerts at once are five messages and one digest; a critical one and an end come through."""
-    slack = Tap(limit=Limit(burst=5, per_second=2))
+    slack = Tap(limit=Limit(burst=5, per_second=4))
 
     async def run() -> None:
         db = get_database()
@@ -197,7 +197,7 @@ def test_no_digest(database: Database[Document]) -> None:
         await put(db, slack, urgent, over)
         await work(db, slack)
         assert slack.titles[5:] == ["CRITICAL: urgent", "RESOLVED: over"]
-        await work(db, slack, seconds=5)
+        await work(db, slack, seconds=1.5)
 
     asyncio.run(run())
     assert slack.titles[7:] == ["95 alert messages that had to wait"]

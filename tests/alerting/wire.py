@@ -1,9 +1,10 @@
-"""Real servers for real sends: mail with STARTTLS and a password, and Slack behind a proxy.
+"""Real servers for real sends: mail with TLS and a password, and Slack and pagers behind a proxy.
 
-Apprise's Slack plugin talks to hooks.slack.com alone. Its own HTTPS client is led here through a small
-CONNECT proxy to a TLS server whose certificate a test authority signed; the plugin is untouched.
+Apprise's plugins talk to the services' own hosts alone. Their HTTPS clients are led here through a small
+CONNECT proxy to a TLS server whose certificate a test authority signed; the plugins are untouched.
 """
 
+import asyncio
 import json
 import socket
 import socketserver
@@ -25,6 +26,13 @@ from tests.ports import free_port
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
+HOSTS = (
+    "hooks.slack.com",
+    "events.pagerduty.com",
+    "alert.victorops.com",
+    "api.opsgenie.com",
+    "webhook.example.com",
+)
 USER, PASSWORD = "alerts@example.com", "p@ss:w/rd %?#&"
 WEBHOOK_PATH = "/services/T0SECRETAA/B0SECRETBB/c0secretCCcc0secretCCcc"
 
@@ -45,10 +53,10 @@ class Authority:
         """Variables that make OpenSSL and requests trust it."""
         return {"SSL_CERT_FILE": str(self.bundle), "REQUESTS_CA_BUNDLE": str(self.bundle)}
 
-    def context(self, host: str) -> ssl.SSLContext:
-        """TLS of a server of that name."""
+    def context(self, *hosts: str) -> ssl.SSLContext:
+        """TLS of a server of these names."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(host).configure_cert(context)
+        self.ca.issue_cert(*hosts).configure_cert(context)
         return context
 
 
@@ -57,6 +65,7 @@ class Mails:
 
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
+        self.delay = 0.0
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
@@ -64,11 +73,14 @@ class Mails:
         """Accept or refuse a recipient."""
         if address.startswith("nobody"):
             return "550 no such user"
+        if address.startswith("later"):
+            return "451 try again"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
-        """Keep a mail."""
+        """Keep a mail, after a while."""
+        await asyncio.sleep(self.delay)
         self.received.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
@@ -81,8 +93,21 @@ def _authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, 
     return AuthResult(success=right, handled=False)
 
 
-def mail_server(authority: Authority, mails: Mails) -> Controller:
-    """A mail server that insists on STARTTLS and on the password."""
+def mail_server(authority: Authority, mails: Mails, mode: str = "starttls") -> Controller:
+    """A mail server that insists on STARTTLS and the password; or is ``ssl`` from the start, or ``plain``."""
+    if mode == "plain":
+        return Controller(mails, hostname="localhost", port=free_port())
+    if mode == "ssl":
+        context = authority.context("localhost")
+        return Controller(
+            mails,
+            hostname="localhost",
+            port=free_port(),
+            ssl_context=context,
+            auth_required=True,
+            auth_require_tls=False,  # it does not know that it is inside TLS
+            authenticator=_authenticate,
+        )
     return Controller(
         mails,
         hostname="localhost",
@@ -94,24 +119,33 @@ def mail_server(authority: Authority, mails: Mails) -> Controller:
     )
 
 
-class SlackServer(ThreadingHTTPServer):
-    """Answers as hooks.slack.com does and keeps what was posted."""
+class WebServer(ThreadingHTTPServer):
+    """Answers in the name of each service and keeps what was posted: host, path, JSON."""
 
     def __init__(self, authority: Authority) -> None:
-        super().__init__(("127.0.0.1", 0), _SlackHandler)
-        self.posts: list[tuple[str, dict[str, Any]]] = []
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[tuple[str, str, dict[str, Any]]] = []
         self.status = 200
-        self.socket = authority.context("hooks.slack.com").wrap_socket(self.socket, server_side=True)
+        self.socket = authority.context(*HOSTS).wrap_socket(self.socket, server_side=True)
+
+    @property
+    def posts(self) -> list[tuple[str, dict[str, Any]]]:
+        """What was posted, wherever."""
+        return [(path, payload) for _, path, payload in self.received]
 
 
-class _SlackHandler(BaseHTTPRequestHandler):
-    server: SlackServer
+class _Handler(BaseHTTPRequestHandler):
+    server: WebServer
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.posts.append((self.path, json.loads(body)))
-        answer = b"ok" if self.server.status == 200 else b"invalid_token"
+        host = self.headers["Host"].partition(":")[0]
+        self.server.received.append((host, self.path, json.loads(body)))
+        right = b"ok" if host == "hooks.slack.com" else b'{"requestId": "1"}'
+        answer = right if self.server.status == 200 else b"invalid_token"
         self.send_response(self.server.status)
+        if 300 <= self.server.status < 400:
+            self.send_header("Location", "https://webhook.example.com/elsewhere")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
@@ -121,13 +155,13 @@ class _SlackHandler(BaseHTTPRequestHandler):
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """Leads a CONNECT to hooks.slack.com to the local server, and nowhere else."""
+    """Leads a CONNECT to any of the services to the local server, and nowhere else."""
 
     daemon_threads = True
 
-    def __init__(self, slack: SlackServer) -> None:
+    def __init__(self, web: WebServer) -> None:
         super().__init__(("127.0.0.1", 0), _Tunnel)
-        self.slack = ("127.0.0.1", slack.server_port)
+        self.web = ("127.0.0.1", web.server_port)
 
 
 class _Tunnel(socketserver.StreamRequestHandler):
@@ -137,10 +171,10 @@ class _Tunnel(socketserver.StreamRequestHandler):
         request = self.rfile.readline().decode()
         while self.rfile.readline().strip():
             pass
-        if not request.startswith("CONNECT hooks.slack.com:443 "):
+        if not request.startswith(tuple(f"CONNECT {host}:443 " for host in HOSTS)):
             self.wfile.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
             return
-        with socket.create_connection(self.server.slack) as onward:
+        with socket.create_connection(self.server.web) as onward:
             self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
             back = threading.Thread(target=_copy, args=(onward, self.connection), daemon=True)
             back.start()
