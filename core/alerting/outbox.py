@@ -4,6 +4,7 @@ Every time in it is the server's (``$$NOW``), so that processes with other clock
 """
 
 import random
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -173,10 +174,11 @@ async def claim(database: AsyncDatabase[Document], row_id: str, timing: Timing =
         "due_at": _later(timing.lease),
         "claim": uuid4().hex,
     }
+    asked = time.monotonic()  # it goes on while a process is stopped
     found = await database["outbox"].find_one_and_update(
         {"_id": row_id} | free, [{"$set": taken}], return_document=ReturnDocument.AFTER
     )
-    return OutboxRow.model_validate(found) if found else None
+    return OutboxRow.model_validate(found | {"claimed_at": asked}) if found else None
 
 
 async def mark_sent(database: AsyncDatabase[Document], rows: Sequence[OutboxRow]) -> None:

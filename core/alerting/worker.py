@@ -6,6 +6,7 @@ sending it and marking it.
 
 import asyncio
 import random
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -158,6 +159,8 @@ class _Worker:
             rows = [row for row in [await self._as_it_stands(row, channel) for row in rows] if row]
             if not rows:
                 return None
+            if not self._still_ours(rows):
+                return Failure("was stopped for so long that another may have sent it")
             recipient = Recipient(first.recipient, first.label)
             failure = await channel.send(recipient, _message(rows))
         if failure is None:
@@ -166,6 +169,11 @@ class _Worker:
             for row in rows:
                 await self._failed(row, failure)
         return failure
+
+    def _still_ours(self, rows: Sequence[OutboxRow]) -> bool:
+        """Whether a send that begins now ends before the lease, however long this process was stopped."""
+        left = min(row.claimed_at for row in rows) + self._timing.lease.total_seconds() - time.monotonic()
+        return left > self._timing.lease.total_seconds() / 2
 
     async def _as_it_stands(self, row: OutboxRow, channel: Channel) -> OutboxRow | None:
         """A message that comes late says what has ended meanwhile; a pager is not woken for it at all."""

@@ -49,4 +49,5 @@ class OutboxRow(BaseModel):
     digest: str | None = Field(default=None, description="The row whose message carried this one too")
     outdated: bool = Field(default=False, description="Superseded while it was being sent")
     claim: str | None = None
+    claimed_at: float = Field(default=0.0, exclude=True, description="By this process's monotonic clock")
     reason: str | None = Field(default=None, description="Why the last attempt failed; no secrets")

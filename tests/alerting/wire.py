@@ -10,6 +10,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -125,8 +126,16 @@ class WebServer(ThreadingHTTPServer):
     def __init__(self, authority: Authority) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[tuple[str, str, dict[str, Any]]] = []
+        self.taken: list[tuple[float, str, dict[str, Any]]] = []
+        """When, by the monotonic clock, and what was about to be answered with 200."""
         self.status = 200
-        self.socket = authority.context(*HOSTS).wrap_socket(self.socket, server_side=True)
+        # The handshake is the handler's: a client that is stopped in the middle of it holds up nobody else.
+        context = authority.context(*HOSTS)
+        self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def answer(self) -> int:
+        """The status of the next answer."""
+        return self.status
 
     @property
     def posts(self) -> list[tuple[str, dict[str, Any]]]:
@@ -136,15 +145,19 @@ class WebServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: WebServer
+    timeout = 20
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         host = self.headers["Host"].partition(":")[0]
+        status = self.server.answer()
         self.server.received.append((host, self.path, json.loads(body)))
+        if status == 200:
+            self.server.taken.append((time.monotonic(), self.path, json.loads(body)))
         right = b"ok" if host == "hooks.slack.com" else b'{"requestId": "1"}'
-        answer = right if self.server.status == 200 else b"invalid_token"
-        self.send_response(self.server.status)
-        if 300 <= self.server.status < 400:
+        answer = right if status == 200 else b"invalid_token"
+        self.send_response(status)
+        if 300 <= status < 400:
             self.send_header("Location", "https://webhook.example.com/elsewhere")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()

@@ -1,0 +1,23 @@
+"""The scheduler, its leases and delays a few seconds long, so that a fault test need not take hours."""
+
+import sys
+from datetime import timedelta
+from functools import partial
+
+from core import jobs, scheduler
+from core.alerting import dispatch
+from core.alerting.outbox import Timing
+
+LEASE_SECONDS = 5.0
+_TIMING = Timing(
+    first_delay=timedelta(seconds=1),
+    longest_delay=timedelta(seconds=4),
+    lease=timedelta(seconds=LEASE_SECONDS),
+)
+
+if __name__ == "__main__":
+    jobs.OUTBOX_EVERY_SECONDS = 1
+    jobs.deliver_due = partial(jobs.deliver_due, timing=_TIMING)  # type: ignore[attr-defined]
+    dispatch.deliver_now = partial(dispatch.deliver_now, timing=_TIMING)  # type: ignore[attr-defined]
+    scheduler.Scheduler = partial(scheduler.Scheduler, lease_seconds=LEASE_SECONDS)  # type: ignore[misc,assignment]
+    sys.exit(scheduler.run())
