@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
 import pymongo
@@ -24,6 +23,7 @@ from core.storage.connection import OURS, Document, blocking, client_of, open_da
 from core.storage.records import Record
 from core.storage.replay import RETRY_SECONDS, Replayer
 from core.storage.spool import Spool, bury_record, on_disk, spool_records
+from core.storage.threads import Threads
 from core.storage.write import MAX_BATCH, Refusal, Result, write, write_async
 
 WRITERS = 2
@@ -60,7 +60,7 @@ class _Health:
         cls.rest_until = cls.next_look = 0.0
 
 
-_openers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="open-database")
+_openers = Threads("open-database", 4)
 replayer = Replayer(on_success=_Health.answers)
 
 

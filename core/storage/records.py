@@ -1,6 +1,5 @@
 """What is recorded: calls, turns and service minutes, each with the version that orders its repeats."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 
 from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, TurnMetrics
 from core.storage.connection import Document
+from core.storage.threads import Guard
 
 OWN_FIELDS = ("recorded_at", "schema_version", "version")
 """Fields of a stored document that say something of the storing, not of what is stored."""
@@ -92,7 +92,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self._last = 0
-        self._guard = threading.Lock()
+        self._guard = Guard()
 
     def now(self) -> int:
         with self._guard:

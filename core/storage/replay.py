@@ -11,6 +11,7 @@ from core.logging_config import get_logger
 from core.storage.connection import Document
 from core.storage.records import Record
 from core.storage.spool import Spool, bury_record, records_in
+from core.storage.threads import Guard
 from core.storage.write import MAX_BATCH, Refusal, Result, write
 
 BATCH_SECONDS = 30.0
@@ -72,12 +73,19 @@ def _readable(spool: Spool, files: Sequence[Path]) -> Iterator[tuple[Path, list[
 
 
 def _settle(spool: Spool, file: Path, pairs: Sequence[tuple[Record, Result]]) -> None:
-    """Take a file away whose records are stored, or buried."""
+    """Take a file away whose records are stored, or buried; those to try again get one of their own."""
+    later = []
     for record, result in pairs:
-        if isinstance(result, Refusal) and result.for_good:
-            bury_record(spool, record, result.reason)
-    if not any(isinstance(result, Refusal) and not result.for_good for _, result in pairs):
-        file.unlink(missing_ok=True)
+        if isinstance(result, Refusal):
+            if result.for_good:
+                bury_record(spool, record, result.reason)
+            else:
+                later.append(record)
+    if len(later) == records_in(file):
+        return
+    if later:
+        spool.put(later)
+    file.unlink(missing_ok=True)
 
 
 class Replayer:
@@ -85,7 +93,7 @@ class Replayer:
 
     def __init__(self, on_success: Callable[[], None]) -> None:
         self._on_success = on_success
-        self._guard = threading.Lock()
+        self._guard = Guard()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._databases: dict[str, Callable[[], Database[Document]]] = {}

@@ -21,6 +21,7 @@ from core.logging_config import get_logger
 from core.models.metrics import ServiceMinute, ServiceSample
 from core.storage.connection import Document, before_close, store_key
 from core.storage.recorder import record_blocking
+from core.storage.threads import Guard
 from core.storage.write import MAX_BATCH
 
 logger = get_logger("database")
@@ -78,13 +79,12 @@ class ServiceMinutes:
     """The minutes of this process that are not finished, or not written yet. Good in any thread."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = Guard()
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
         """Begin empty; what a forked child inherited is its parent's to write."""
-        self._guard = threading.Lock()
         self._cells: dict[_Key, _Cell] = {}
         self._numbers = itertools.count()
         self._process = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -134,7 +134,8 @@ class ServiceWriter:
 
     def __init__(self) -> None:
         self._minutes: dict[tuple[int, str], tuple[AsyncDatabase[Document] | None, ServiceMinutes]] = {}
-        self._guard = threading.Lock()
+        self._guard = Guard()
+        self._flushing = Guard()
         self._pid = 0
 
     def add(self, database: AsyncDatabase[Document] | None, sample: ServiceSample) -> None:
@@ -146,10 +147,11 @@ class ServiceWriter:
 
     def flush(self) -> None:
         """Write what changed; what the database does not take goes to the spool."""
-        for database, minutes in list(self._minutes.values()):
-            changed = minutes.take()
-            for start in range(0, len(changed), MAX_BATCH):
-                record_blocking(database, changed[start : start + MAX_BATCH])
+        with self._flushing:  # one at a time: what was taken later is written later
+            for database, minutes in list(self._minutes.values()):
+                changed = minutes.take()
+                for start in range(0, len(changed), MAX_BATCH):
+                    record_blocking(database, changed[start : start + MAX_BATCH])
 
     def _open(self, key: tuple[int, str], database: AsyncDatabase[Document] | None) -> None:
         with self._guard:

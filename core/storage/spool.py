@@ -12,7 +12,6 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +23,13 @@ from core.files import create_private, private_folder, sync
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.records import KINDS, Record
+from core.storage.threads import Threads
 
 logger = get_logger("database")
 T = TypeVar("T")
 P = ParamSpec("P")
 # Its own: the default one may be full of the agent's work just when the disk has to be written.
-_disk = ThreadPoolExecutor(max_workers=2, thread_name_prefix="spool")
+_disk = Threads("spool", 2)
 STALE_DRAFT_SECONDS = 3_600.0
 _COUNT_DIGITS = 20
 

@@ -42,6 +42,21 @@ if os.fork() == 0:
 ask(4, 100)
 os.wait()
 """
+FORKED = """
+import asyncio, os, sys
+from core.services.metrics_service import MetricsService
+from core.services.sync_metrics_service import SyncMetricsService
+from tests.services.test_metrics_service import call
+def both(who):
+    SyncMetricsService().record_call_metrics(call(f"{who} plain"))
+    asyncio.run(MetricsService().record_call_metrics(call(f"{who} asyncio")))
+both("parent")
+if os.fork() == 0:
+    both("child")
+    sys.exit()
+both("parent again")
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
 
 
 def call(call_id: str) -> CallMetrics:
@@ -98,6 +113,13 @@ def test_each_process_writes_its_own_requests_when_it_ends(database: Database[Do
     counted = Counter({row["process"]: row["count"] for row in database["service_minutes"].find()})
     assert sorted(counted.values()) == [2, 7]
     assert spool_status().waiting == 0
+
+
+def test_a_forked_child_records_too(database: Database[Document]) -> None:
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=30)
+    who = {"parent", "child", "parent again"}
+    expected = {f"{one} {how}" for one in who for how in ("plain", "asyncio")}
+    assert {row["_id"] for row in database["calls"].find()} == expected
 
 
 def test_a_frozen_database_delays_neither_requests_nor_calls_without_a_loop(
