@@ -1,6 +1,6 @@
 # `make help` lists the tasks. Each builds the virtual environment it needs in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-full bench lint format lock clean
+.PHONY: help demo run test test-full bench screenshots lint format lock clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -9,7 +9,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint requirements.lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/run ## Everything running on a simulated agent; http://localhost:3000, Ctrl-C stops it
 	@$(BIN)/python -m core demo
@@ -25,6 +25,9 @@ test-full: .venv/dev ## The slow proofs: faults, real data, the whole product in
 
 bench: .venv/dev ## Measure the hot paths beside their rivals
 	$(BIN)/python -m benchmarks
+
+screenshots: .venv/dev ## The pictures in docs/images, of a demo started for them
+	$(BIN)/python -m tests.dashboard.screenshots
 
 lint: .venv/dev ## Style and types
 	$(BIN)/ruff check .

@@ -171,6 +171,7 @@ def launch(*, demo: bool) -> int:
     if demo:
         os.environ["MONGODB_DATABASE"] = f"{get_settings().mongodb_database}{DEMO_SUFFIX}"
         os.environ.setdefault("ALERT_CHECK_INTERVAL_SECONDS", "30")  # a demo should not wait five minutes
+        os.environ.setdefault("LOG_TO_DATABASE", "1")  # so that a call's page has its lines
         get_settings.cache_clear()
     settings = get_settings()
     check_free("API", settings.api_host, settings.api_port)

@@ -44,11 +44,11 @@ def attempt(action: Callable[[], object], done: str) -> None:
 def answer() -> None:
     """The answer to the reader's last action, once."""
     said = st.session_state.pop(SAID, None)
-    if said is None:
-        return
-    good, text = said
-    show = st.success if good else st.error
-    show(formats.plain(text), icon=":material/check_circle:" if good else ":material/error:")
+    with st.container(key="answer"):  # always there, so that nothing below it moves
+        if said is not None:
+            good, text = said
+            show = st.success if good else st.error
+            show(formats.plain(text), icon=":material/check_circle:" if good else ":material/error:")
 
 
 def who(key: str) -> None:

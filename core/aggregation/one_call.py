@@ -11,6 +11,7 @@ from core.aggregation.cells import MEASURES
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.series import percentile_table
 from core.clock import day_bounds
+from core.logs.stored import call_lines
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
 from core.storage.archived import find_archived
@@ -20,7 +21,6 @@ from core.storage.records import OWN_FIELDS
 
 MOST_TURNS = 500
 MOST_OTHERS = 50
-MOST_LINES = 1_000
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,7 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
     except ValidationError as error:
         raise ValueError(f"what is stored as call {call_id} is no call: {error.errors()[0]['msg']}") from None
     turns, others = _turns(database, call_id), _others(database, call)
-    return WholeCall(call, turns, others, _standings(database, call), _lines(database, call_id), archived)
-
-
-def _lines(database: Database[Document], call_id: str) -> list[Document]:
-    return list(database["logs"].find({"call_id": call_id}).sort("timestamp", 1).limit(MOST_LINES))
+    return WholeCall(call, turns, others, _standings(database, call), call_lines(database, call_id), archived)
 
 
 def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:

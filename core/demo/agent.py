@@ -4,19 +4,20 @@ import asyncio
 import random
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.clock import utc_now
 from core.demo.calls import LIVE_CALLS_AN_HOUR, SimulatedAgent
+from core.demo.lines import lines_of
 from core.demo.story import story_of
 from core.demo.turns import requests_of, turns_of
 from core.logging_config import call_context, get_logger
-from core.models.metrics import CallMetrics
+from core.models.metrics import CallMetrics, TurnMetrics
 from core.services.metrics_service import MetricsService
 
 CALLS_AT_START = 8
 """Under way when the agent starts, so that the first ones end soon."""
-_telephony, _business = get_logger("telephony"), get_logger("business")
 
 
 class LiveAgent:
@@ -43,23 +44,19 @@ class LiveAgent:
 
     async def _hold(self, call: CallMetrics) -> None:
         about = {name: getattr(call, name) for name in ("lead_id", "direction", "language", "campaign")}
+        turns = turns_of(call, self._rng)
         with call_context(call_id=call.call_id, lead_id=call.lead_id):
-            _telephony.info("Call started", extra={"direction": call.direction, "campaign": call.campaign})
             async with self._service.active_call(call.call_id, **about):
-                rest = (call.end_time or call.start_time) - utc_now()
-                await asyncio.sleep(max(0.0, rest.total_seconds()))
-            await self._record(call)
+                for line in lines_of(call, turns):
+                    await asyncio.sleep(max(0.0, (line.at - utc_now()).total_seconds()))
+                    get_logger(line.component).log(line.level, line.message, extra=line.extra)
+            await self._record(call, turns)
 
-    async def _record(self, call: CallMetrics) -> None:
-        for turn in turns_of(call, self._rng):
+    async def _record(self, call: CallMetrics, turns: Sequence[TurnMetrics]) -> None:
+        for turn in turns:
             await self._service.record_turn(turn)
         for sample in requests_of(call, self._rng):
             self._service.record_service_call(sample)
-        for error in call.errors:
-            _telephony.error("Something failed", extra={"error_type": error.type, "fault": error.fault})
-        if call.qualification_completed:
-            _business.info("Lead qualified", extra={"qualification": call.qualification})
-        _telephony.info("Call ended", extra={"status": call.status, "duration": call.duration_seconds})
         await self._service.record_call_metrics(call)
 
 

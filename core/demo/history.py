@@ -1,5 +1,6 @@
 """The demo's past: a fortnight of calls with their turns, requests and alerts, written in one go."""
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +15,10 @@ from core.aggregation.live import last_call_ended_at
 from core.clock import utc_now
 from core.demo.alerts import keep_rule, replay_checks
 from core.demo.calls import SimulatedAgent
+from core.demo.lines import Line, lines_of
 from core.demo.story import HISTORY, Story, story_of
 from core.demo.turns import requests_of, turns_of
+from core.logs.stored import COLLECTION
 from core.models.metrics import CallMetrics, ServiceSample
 from core.storage.calls import write_calls
 from core.storage.connection import Document
@@ -57,16 +60,27 @@ def _write_details(
     database: Database[Document], story: Story, calls: Sequence[CallMetrics], rng: random.Random
 ) -> None:
     minutes = ServiceMinutes()
-    records = []
+    records: list[Record] = []
+    lines: list[Document] = []
     for call in calls:
         detailed = _is_detailed(story, call.start_time)
         if detailed:
-            records += [Record.now(turn) for turn in turns_of(call, rng)]
+            turns = turns_of(call, rng)
+            records += [Record.now(turn) for turn in turns]
+            lines += [_log_line(call, line) for line in lines_of(call, turns)]
         for sample in _requests(call, rng, detailed=detailed):
             minutes.add(sample)
     records += [Record.now(minute) for minute in minutes.take()]
     for first in range(0, len(records), MAX_BATCH):
         write(database, records[first : first + MAX_BATCH])
+    if lines:
+        database[COLLECTION].insert_many(lines, ordered=False)
+
+
+def _log_line(call: CallMetrics, line: Line) -> Document:
+    known = {"call_id": call.call_id, "lead_id": call.lead_id, "component": line.component}
+    level = logging.getLevelName(line.level)
+    return {"timestamp": line.at, "level": level, **known, "message": line.message, **line.extra}
 
 
 def _requests(call: CallMetrics, rng: random.Random, *, detailed: bool) -> Iterator[ServiceSample]:

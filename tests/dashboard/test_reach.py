@@ -1,0 +1,224 @@
+"""From charts, alerts and links to the calls behind them, in a real browser."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+from pymongo.database import Database
+
+from core.alerting.message import dashboard_link
+from core.clock import utc_now
+from core.models.alerts import Alert, AlertState, Severity
+from core.models.metrics import TurnMetrics
+from core.settings import get_settings
+from core.storage.connection import Document
+from core.storage.records import Record
+from core.storage.write import write
+from tests.dashboard.browser import opened
+
+pytestmark = pytest.mark.full
+expect.set_options(timeout=30_000)
+ROW = 35
+"""Height of a row of a data grid, and of its head."""
+
+
+def panel(page: Page, name: str) -> Locator:
+    found = page.locator(f".st-key-chart-{name}")
+    expect(found.locator(".main-svg").first).to_be_attached()
+    found.scroll_into_view_if_needed()
+    page.wait_for_timeout(1_000)
+    return found
+
+
+def click(page: Page, mark: Locator) -> None:
+    """Point at the middle of a mark of a chart, as a hand would, then click."""
+    box = mark.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 4, y)
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    page.mouse.click(x, y)
+
+
+def counted(page: Page) -> int:
+    """How many calls the list says it has."""
+    expect(page.locator("h1")).to_have_text("Calls")
+    head = page.locator(".st-key-list-head").first
+    expect(head).to_be_visible()
+    return int(head.inner_text().split(" calls")[0].replace(",", ""))
+
+
+def link(page: Page) -> dict[str, str]:
+    """The query parameters that the browser shows."""
+    return {
+        name: values[0] for name, values in parse_qs(urlsplit(page.evaluate("location.href")).query).items()
+    }
+
+
+def test_a_bar_leads_to_its_hour_and_outcome_and_the_link_opens_the_same(
+    address: str, calls_of_today: Database[Document], browser: Browser
+) -> None:
+    with opened(browser, f"{address}/analytics?period=24h") as page:
+        click(page, panel(page, "volume-status").locator(".bars path").nth(10))
+        n, shown = counted(page), link(page)
+        assert shown["period"] == "custom"
+        assert shown["status"] == "Completed"
+        copied = page.evaluate("location.href")
+    zone = get_settings().tz
+    start, end = (datetime.fromisoformat(shown[name]).replace(tzinfo=zone) for name in ("from", "to"))
+    assert end - start == timedelta(hours=1)
+    query = {"start_time": {"$gte": start, "$lt": end}, "status": "completed"}
+    assert n == calls_of_today["calls"].count_documents(query) > 0
+    with opened(browser, copied) as page:
+        assert counted(page) == n
+
+
+def test_every_kind_of_chart_leads_to_as_many_calls_as_it_counts(
+    address: str, calls_of_today: Database[Document], browser: Browser
+) -> None:
+    """The rows of the dataset are counted in the database with the condition that the mark stands for."""
+    since = {"start_time": {"$gte": utc_now() - timedelta(hours=25)}}
+    cases = {
+        ("analytics", "languages", ".bars path"): {"language": "hinglish"},
+        ("conversion", "funnel", ".bars path"): {"direction": "outbound"},
+    }
+    for (path, name, marks), condition in cases.items():
+        with opened(browser, f"{address}/{path}?period=7d") as page:
+            shapes = panel(page, name).locator(marks)
+            click(page, shapes.last if name == "languages" else shapes.first)
+            assert counted(page) == calls_of_today["calls"].count_documents(since | condition)
+    with opened(browser, f"{address}/analytics?period=7d") as page:
+        plot = panel(page, "hours")
+        click(page, plot.locator(".scatterlayer .points path").first)
+        n, shown = counted(page), link(page)
+        on = {"$isoDayOfWeek": {"date": "$start_time", "timezone": "Asia/Kolkata"}}
+        at = {"$hour": {"date": "$start_time", "timezone": "Asia/Kolkata"}}
+        cell = [{"$eq": [on, int(shown["weekday"]) + 1]}, {"$eq": [at, int(shown["hour"])]}]
+        assert n == calls_of_today["calls"].count_documents({"$expr": {"$and": cell}}) > 0
+        page.locator(".st-key-chip-weekday button").click()
+        page.locator(".st-key-chip-hour button").click()
+        expect(page.locator(".st-key-list-head").first).to_contain_text("120 calls")
+
+
+def test_a_row_opens_the_call_and_a_search_finds_it(
+    address: str, calls_of_today: Database[Document], browser: Browser
+) -> None:
+    newest = calls_of_today["calls"].find_one(sort=[("start_time", -1)])
+    assert newest
+    turns = [
+        TurnMetrics(
+            call_id=newest["_id"], turn=n, start_time=newest["start_time"], e2e_ms=900 + n, llm_ttft_ms=500
+        )
+        for n in (1, 2, 3)
+    ]
+    write(calls_of_today, [Record.now(turn) for turn in turns])
+    lines = [
+        {"call_id": newest["_id"], "timestamp": utc_now(), "level": level, "message": f"said {level}"}
+        for level in ("INFO", "ERROR")
+    ]
+    calls_of_today["logs"].insert_many(lines)
+    with opened(browser, f"{address}/calls?period=24h") as page:
+        assert counted(page) == 120
+        grid = page.locator(".st-key-calls-table canvas").first
+        box = grid.bounding_box()
+        assert box
+        page.mouse.move(box["x"] + 60, box["y"] + 1.4 * ROW)
+        page.wait_for_timeout(500)
+        page.mouse.click(box["x"] + 60, box["y"] + 1.5 * ROW)
+        expect(page.get_by_role("heading", name=newest["_id"], exact=True)).to_be_visible()
+        assert link(page)["call_id"] == newest["_id"]
+        bars = page.locator(".st-key-chart-turns .bars path")
+        expect(bars.first).to_be_attached()
+        assert page.locator(".st-key-chart-turns .scatterlayer .points path").count() == 3
+        expect(page.locator(".st-key-chart-log")).to_contain_text("2 of 2 lines")
+        page.locator(".st-key-chart-log").get_by_text("ERROR", exact=True).click()
+        expect(page.locator(".st-key-chart-log")).to_contain_text("1 of 2 lines")
+        page.get_by_role("button", name="All calls").click()
+        page.get_by_role("textbox", name="Search by call or lead id").fill("call_11")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("11 calls of any time")).to_be_visible()  # 11, 110 to 119
+
+
+def test_the_list_downloads_whole_as_csv(address: str, browser: Browser) -> None:
+    with opened(browser, f"{address}/calls?period=24h&status=no_answer") as page:
+        assert counted(page) == 24
+        with page.expect_download() as download:
+            page.locator(".st-key-csv-calls button").click()
+        lines = Path(download.value.path()).read_text().splitlines()
+    assert len(lines) == 25
+    assert lines[0].startswith("Started,Call,Lead,Outcome")
+
+
+def test_an_alert_leads_to_its_calls_and_the_link_of_its_message_to_its_period(
+    address: str, calls_of_today: Database[Document], browser: Browser
+) -> None:
+    now = utc_now()
+    alert = Alert(
+        id="burning",
+        alert_type="error_rate",
+        name="Error rate",
+        severity=Severity.CRITICAL,
+        state=AlertState.FIRING,
+        labels={"language": "hindi"},
+        message="Error rate 12 %, limit 5 %",
+        started_at=now - timedelta(hours=2),
+        updated_at=now,
+    )
+    calls_of_today["alerts"].insert_one(alert.model_dump() | {"_id": "burning", "revision": 1, "holds": {}})
+    with opened(browser, f"{address}/alerts") as page:
+        page.locator(".st-key-alert-burning").get_by_role("button", name="Calls behind it").click()
+        expect(page.locator("h1")).to_have_text("Calls")
+        page.wait_for_timeout(1_500)
+        shown = link(page)
+        assert (shown["period"], shown["language"], shown["error"]) == ("custom", "Hindi", "any")
+    written = urlsplit(dashboard_link(alert))
+    with opened(browser, f"{address}{written.path}?{written.query}") as page:
+        cards = page.locator(".st-key-kpi-total-calls [data-testid=stMetricValue]")
+        expect(cards).to_be_visible()
+        start, end = (datetime.fromisoformat(parse_qs(written.query)[name][0]) for name in ("from", "to"))
+        zone = get_settings().tz
+        span = {"$gte": start.replace(tzinfo=zone), "$lt": end.replace(tzinfo=zone)}
+        assert int(cards.inner_text()) == calls_of_today["calls"].count_documents(
+            {"start_time": span, "language": "hindi"}
+        )
+
+
+def test_an_alert_is_acknowledged_and_silenced_by_hand(
+    address: str, calls_of_today: Database[Document], browser: Browser
+) -> None:
+    now = utc_now()
+    row: Document = {
+        "_id": "burning",
+        "alert_type": "error_rate",
+        "name": "Error rate",
+        "severity": "critical",
+    }
+    row |= {
+        "state": "firing",
+        "message": "bad",
+        "started_at": now,
+        "updated_at": now,
+        "revision": 1,
+        "holds": {},
+    }
+    calls_of_today["alerts"].insert_one(row)
+    with opened(browser, f"{address}/alerts") as page:
+        card = page.locator(".st-key-alert-burning")
+        card.get_by_role("button", name="Acknowledge").click()
+        page.locator(".st-key-ack-burning-who input").fill("Asha")
+        page.locator(".st-key-ack-burning-why input").fill("on it")
+        page.wait_for_timeout(6_000)  # the page renews itself meanwhile and must not take the words away
+        page.get_by_test_id("stPopoverBody").get_by_role("button", name="Acknowledge").click()
+        expect(card.get_by_text("Asha looks after it until").first).to_be_visible()
+        card.get_by_role("button", name="Silence").click()
+        page.locator(".st-key-silence-burning-why input").fill("planned work")
+        page.get_by_test_id("stPopoverBody").get_by_role("button", name="Silence").click()
+        expect(page.get_by_text("Silenced: nothing is sent of it")).to_be_visible()
+    stored = calls_of_today["alerts"].find_one({"_id": "burning"})
+    assert stored
+    assert stored["acknowledged"]["comment"] == "on it"
+    (silence,) = calls_of_today["silences"].find()
+    assert (silence["author"], silence["comment"]) == ("Asha", "planned work")
