@@ -62,7 +62,5 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.3, height=height, hovermode="closest", margin_t=64)
     figure.update_layout(legend_entrywidth=90, legend_itemwidth=30)
     figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=6, tickangle=0)
-    figure.update_yaxes(
-        autorange="reversed", type="category", showgrid=False, rangemode="normal", nticks=len(rows)
-    )
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, rangemode="normal", dtick=1)
     return figure
