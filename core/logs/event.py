@@ -87,8 +87,6 @@ def formatted(message: object, args: Any) -> str:  # noqa: ANN401 - whatever a c
 
 def copied(extra: object) -> Mapping[Any, Any]:
     """Extras that no caller can change any more; never raises."""
-    if type(extra) is dict and FIXED.issuperset(map(type, extra.values())):
-        return extra.copy()
     try:
         return plain_fields(extra) if isinstance(extra, Mapping) else {"extra": plain(extra)}
     except Exception:  # noqa: BLE001 - a foreign mapping may raise anything

@@ -66,7 +66,9 @@ class ComponentLogger(Logger):
                 try:
                     if type(msg) is not str or not _all_fixed(map(type, args)):
                         msg, args = formatted(msg, args), ()
-                    if extra is not None:
+                    if type(extra) is dict and _all_fixed(map(type, extra.values())):
+                        extra = extra.copy()
+                    elif extra is not None:
                         extra = copied(extra)
                     self.writer.put(
                         level,

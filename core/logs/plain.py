@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 MAX_TEXT = 32_768
 """Characters of one logged text; the rest is cut off and counted."""
+_NOTE = 64
 _MAX_DEPTH = 16
 _MAX_NODES = 2_000
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
@@ -23,7 +24,7 @@ _READY = (bool, type(None), float, datetime, date, time, UUID)
 
 def cut(text: str) -> str:
     """The text, at most MAX_TEXT characters of it with a note of how many are missing."""
-    if len(text) <= MAX_TEXT:
+    if len(text) <= MAX_TEXT + _NOTE:  # so that what was cut is not cut again
         return text
     return f"{text[:MAX_TEXT]}… [{len(text) - MAX_TEXT} more characters]"
 

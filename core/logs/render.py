@@ -20,6 +20,7 @@ _PREFIX = "voice_agent."
 _TAKEN = TAKEN | {"timestamp", "level", "component", "message", "source", "exception", "stack"}
 _PERSONAL = 1_000_000  # no smaller number tells of a person
 _MOST_ORIGINS = 4_096
+_last_context: tuple[Mapping[str, Any], dict[str, Any]] = ({}, {})
 _origins: dict[tuple[int, int], tuple[object, dict[str, Any]]] = {}
 
 
@@ -35,7 +36,7 @@ def document_of(event: Event) -> dict[str, Any]:
         "message": mask_text(cut(message)),
     }
     if context:
-        _add(document, context)
+        document.update(_masked_context(context))
     if extras:
         _add(document, extras)
     document["source"] = _source(code, at)
@@ -54,14 +55,28 @@ def encode(document: dict[str, Any]) -> bytes:
         return orjson.dumps(_repaired(document), default=safe_repr, option=orjson.OPT_APPEND_NEWLINE)
 
 
+def _masked_context(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a context, which never changes: the lines of a call are masked alike."""
+    global _last_context  # noqa: PLW0603 - one writer at a time
+    known, masked = _last_context
+    if known is not context:
+        masked = {}
+        _add(masked, context)
+        _last_context = (context, masked)
+    return masked
+
+
 def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
     """Add fields, masked; one whose name is taken comes under ``extra_…``, unless it says the same."""
     for key, value in fields.items():
         name, kind = field(key) if type(key) is str else field(safe_repr(key))
-        if type(value) is int:
-            shown = value if kind is Kind.OPEN and -_PERSONAL < value < _PERSONAL else mask_field(value, kind)
+        type_ = type(value)
+        if type_ is str and kind is Kind.OPEN:
+            shown = mask_text(cut(value))
+        elif type_ is int and kind is Kind.OPEN and -_PERSONAL < value < _PERSONAL:
+            shown = value
         else:
-            shown = mask_field(value if type(value) is str else plain(value), kind)
+            shown = mask_field(plain(value), kind)
         if name in document or name in _TAKEN:
             if name in document and document[name] == shown and name not in _TAKEN:
                 continue

@@ -150,7 +150,7 @@ def _mask_named_string(value: str, kind: Kind) -> str:
 
 
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 - a number or its mask
-    if kind in {Kind.IDENTIFIER, Kind.TOKENS}:
+    if kind is Kind.IDENTIFIER or kind is Kind.TOKENS:
         return value
     if kind is Kind.OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
         return value

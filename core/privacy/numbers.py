@@ -144,7 +144,7 @@ def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
 
 
 def _continues_word(text: str, begin: int) -> bool:
-    """Whether the character before belongs to the digits: in ``call_98…``, not in ``%2B98…`` or ``mob98…``."""
+    """Whether the digits belong to a word before them, as in ``call_98…``; not in ``%2B98…``, ``mob98…``."""
     # ASCII letters only: Hindi writes words close to the digits.
     before = text[max(begin - _LONGEST_WORD, 0) : begin]
     if not _WORD.search(before) or _ESCAPE.search(before):
