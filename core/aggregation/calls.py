@@ -1,13 +1,12 @@
 """Stored calls as a pandas frame."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
@@ -131,14 +130,6 @@ def _with_archived(
     return pa.concat_tables([calls, old.select(calls.schema.names).cast(calls.schema)])
 
 
-def frame_of(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """A frame of the documents that MongoDB returned, in the columns and types of ``load_calls``."""
-    rows = [[document.get(name) for name in _SCHEMA] for document in documents]
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_SCHEMA)
-    arrays = [pa.array(column, type=dtype) for column, dtype in zip(columns, _SCHEMA.values(), strict=True)]
-    return _named(pa.table(arrays, names=list(_SCHEMA)).to_pandas())
-
-
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
     flags = ["qualification_completed", "handoff_triggered", "has_error"]
     frame[flags] = frame[flags].fillna(value=False).astype(bool)
@@ -161,16 +152,3 @@ def load_calls(
         projection=_PROJECTION,
     )
     return _named(frame)
-
-
-async def load_calls_async(
-    database: AsyncDatabase[Document],
-    start: datetime,
-    end: datetime,
-    *,
-    by: TimeField = "start_time",
-    filters: CallFilters | None = None,
-) -> pd.DataFrame:
-    """The same for asyncio code; for the short periods of alerts and single days."""
-    cursor = database["calls"].find(calls_query(start, end, by, filters), _PROJECTION)
-    return frame_of(await cursor.to_list())

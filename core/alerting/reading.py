@@ -7,7 +7,7 @@ from datetime import datetime
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from core.aggregation.calls import load_calls_async
+from core.aggregation.calls import load_calls
 from core.aggregation.services import Requests, load_requests
 from core.alerting.columns import Calls
 from core.alerting.compare import Comparison, Windows, past_periods, recent_period
@@ -54,9 +54,12 @@ class Reader:
 
     async def _calls(self, period: Window) -> Calls:
         if period not in self._loaded:
-            frame = await load_calls_async(self._database, period.start, period.end, by=period.by)
-            self._loaded[period] = Calls.of(frame)
+            self._loaded[period] = await asyncio.to_thread(_calls, blocking(self._database), period)
         return self._loaded[period]
+
+
+def _calls(database: Database[Document], period: Window) -> Calls:
+    return Calls.of(load_calls(database, period.start, period.end, by=period.by))
 
 
 def _past(

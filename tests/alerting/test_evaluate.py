@@ -1,14 +1,17 @@
 """The verdict of a rule, case by case."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 from pymongo.database import Database
 
-from core.aggregation.calls import frame_of, load_calls
+from core.aggregation.calls import _SCHEMA, _named, load_calls
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.alerting.columns import Calls
@@ -24,6 +27,14 @@ from core.storage.connection import Document
 
 AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
 FAILURES, ERRORS, LATENCY = BUILT_IN_RULES
+
+
+def frame_of(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """A frame of the documents that MongoDB returned, in the columns and types of ``load_calls``."""
+    rows = [[document.get(name) for name in _SCHEMA] for document in documents]
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(_SCHEMA)
+    arrays = [pa.array(column, type=dtype) for column, dtype in zip(columns, _SCHEMA.values(), strict=True)]
+    return _named(pa.table(arrays, names=list(_SCHEMA)).to_pandas())
 
 
 def calls(
