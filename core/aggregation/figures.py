@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from core.aggregation.cells import COMPONENTS, MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.cube import Cube
@@ -28,7 +27,8 @@ def summarise_days(cube: Cube) -> list[CallSummary]:
 
 def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:
     """The figures of each group of cells."""
-    counts = rate_counts(cube, group, size)
+    rates = rate_counts(cube, group, size)
+    counts = {str(name): rates[name].to_numpy() for name in rates}
     more = {
         "outbound": cube.count("calls") * cube.is_("direction", "outbound"),
         **{name: cube.count(name) for name in ("engaged", "with_turns", "interruptions", "with_cost")},
@@ -48,13 +48,13 @@ def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:
     by_language = languages.reshape(size, len(names)).astype(np.int64)
     return [
         _summary(
-            {str(name): int(n) for name, n in row.items()},
+            {name: int(n[number]) for name, n in counts.items()},
             {field: spread[number] for field, spread in spreads.items()},
             float(scores[number]),
             costs[number],
             _languages(names, by_language[number]),
         )
-        for number, (_, row) in enumerate(counts.iterrows())
+        for number in range(size)
     ]
 
 
@@ -98,7 +98,7 @@ def _summary(
     )
 
 
-def _spreads(cube: Cube, field: str, group: Ints, totals: pd.Series) -> list[Percentiles]:
+def _spreads(cube: Cube, field: str, group: Ints, totals: Ints) -> list[Percentiles]:
     table = percentile_table(cube, field, group, len(totals))
     columns = [str(name) for name in table.columns[1:]]
     return [

@@ -32,17 +32,18 @@ def breakdown(cube: Cube, by: Dimension, fields: Sequence[str] = ()) -> pd.DataF
     each field with its coverage, mean and percentiles (``asr_latency_ms_p95``).
     """
     names, number = cube.values(by)
-    frame = rate_counts(cube, number, len(names)).set_index(pd.Index(names, name=by))
-    frame["share"] = frame["n"] / (cube.total or np.nan)
+    counts = rate_counts(cube, number, len(names))
+    n = {str(name): counts[name].to_numpy() for name in counts}
+    columns = n | {"share": n["n"] / (cube.total or np.nan)}
     for name, (part, whole) in RATES.items():
-        frame[name] = frame[part] / frame[whole].replace(0, np.nan)
-        frame[f"{name}_low"], frame[f"{name}_high"] = wilson(frame[part], frame[whole])
+        columns[name] = n[part] / np.where(n[whole] > 0, n[whole], np.nan)
+        columns[f"{name}_low"], columns[f"{name}_high"] = wilson(n[part], n[whole])
     for field in fields:
-        table = percentile_table(cube, field, number, len(names)).set_index(frame.index)
-        frame[f"{field}_coverage"] = table["n"] / frame["n"]
+        table = percentile_table(cube, field, number, len(names))
+        columns[f"{field}_coverage"] = table["n"].to_numpy() / n["n"]
         for column in ("mean", *PERCENTILES, "max"):
-            frame[f"{field}_{column}"] = table[column]
-    return frame
+            columns[f"{field}_{column}"] = table[column].to_numpy()
+    return pd.DataFrame(columns, index=pd.Index(names, name=by))
 
 
 def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
