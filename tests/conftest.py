@@ -20,6 +20,8 @@ _CONFIGURATION = (
         "SMTP_PASSWORD",
         "ALERT_EMAIL_FROM",
         "ALERT_EMAIL_TO",
+        "ALERT_APPRISE_URLS",
+        "ALERT_ALLOW_INSECURE",
         "SLACK_WEBHOOK_URL",
         "ALERT_RULES_FILE",
         "API_KEYS",

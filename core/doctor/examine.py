@@ -28,6 +28,7 @@ def examine() -> Iterator[Finding]:
         yield from _safely("roll-ups", lambda: [work.roll_ups(database)])
         yield from _safely("archive", lambda: [work.archive(database)])
         yield from _safely("scheduler", lambda: [work.scheduler(database)])
+        yield from _safely("outbox", lambda: [work.outbox(database)])
         yield from _safely("alert rules", lambda: work.rules(database))
     yield from channels.channels(settings)
     yield machine.api(settings)

@@ -13,6 +13,7 @@ from core.alerting.rule_store import rules_in_force
 from core.clock import utc_now
 from core.doctor.findings import Finding, State
 from core.models.alerts import AlertState
+from core.models.outbox import WAITING, OutboxState
 from core.settings import get_settings
 from core.storage import dirty, rollups
 from core.storage.archive import cutoff
@@ -23,6 +24,8 @@ _START = "start the scheduler: python run_scheduler.py"
 _LATE_PERIODS = 3
 _ARCHIVE_LATE = timedelta(days=2)
 _AHEAD = timedelta(hours=1)
+_MESSAGE_LATE = timedelta(minutes=15)
+_LOOK_BACK = timedelta(days=7)
 
 
 def calls(database: Database[Document]) -> Finding:
@@ -80,6 +83,21 @@ def scheduler(database: Database[Document]) -> Finding:
     if heartbeat.is_silent(utc_now()):
         return Finding("scheduler", State.FAIL, f"silent, {text}: no alert is checked", _START)
     return Finding("scheduler", State.OK, text)
+
+
+def outbox(database: Database[Document]) -> Finding:
+    """Whether alerts reach people."""
+    late = utc_now() - _MESSAGE_LATE
+    waiting = database["outbox"].count_documents(
+        {"state": {"$in": list(WAITING)}, "created_at": {"$lt": late}}
+    )
+    given_up = {"state": OutboxState.DEAD, "done_at": {"$gt": utc_now() - _LOOK_BACK}}
+    dead = list(database["outbox"].find(given_up).sort("done_at", -1))
+    text = f"{waiting:,} messages have waited for more than 15 minutes, {len(dead):,} were given up in a week"
+    if dead:
+        last = f"{dead[0]['channel']}: {dead[0]['reason']}"
+        return Finding("outbox", State.WARN, f"{text}, the last for {last}", "python -m core test-alert")
+    return Finding("outbox", State.WARN if waiting else State.OK, text, _START if waiting else "")
 
 
 def rules(database: Database[Document]) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from core.clock import to_utc, utc_now
 from core.errors import UserError
 from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
+from core.privacy.masking import mask_text, mask_value
 from core.settings import get_settings
 from core.storage.connection import Document, database_for_loop
 
@@ -214,10 +215,11 @@ def _custom_alert(
             name=name,
             severity=Severity(severity),
             state=AlertState.FIRING,
-            message=_text(message),
+            # Whatever the agent puts in, it goes to people and services outside.
+            message=mask_text(_text(message)),
             started_at=now,
             updated_at=now,
-            metadata=_storable(metadata or {}),
+            metadata=mask_value(_storable(metadata or {})),
             **dict(values or {}),
         )
     except ValidationError as error:

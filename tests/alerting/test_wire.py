@@ -100,6 +100,19 @@ def test_a_refusal_for_good_is_told_from_one_for_now(
     assert mails.received == []
 
 
+def test_personal_data_of_the_agents_own_alert_does_not_leave(
+    database: Database[Document], mails: Mails
+) -> None:
+    """Whatever the agent puts into the text or beside it."""
+    metadata = {"phone": "+91 98765 43210", "note": "asha.rao@example.org"}
+    asyncio.run(AlertService().send_alert("x", "warning", "Lead 9876543210 calls again", metadata=metadata))
+    whole = "".join(part.get_content() for mail in mails.received for part in mail.iter_parts())
+    stored = str(list(database["outbox"].find()) + list(database["alerts"].find()))
+    assert "calls again" in whole
+    for secret in ("98765", "43210", "asha.rao"):
+        assert secret not in whole + stored
+
+
 @pytest.mark.full
 def test_a_slow_mail_server_gets_the_mail_once(database: Database[Document], mails: Mails) -> None:
     """It takes eight seconds to say that it has it."""
