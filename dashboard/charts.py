@@ -105,8 +105,11 @@ def blank(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figure:
 
 
 def _time_axis(figure: go.Figure, bucket: Bucket) -> None:
-    figure.update_layout(hovermode="x unified")
+    # Margins that Plotly finds out itself cost a second drawing.
+    figure.update_layout(hovermode="x unified", margin_l=56, margin_b=40)
+    figure.update_yaxes(automargin=False)
     figure.update_xaxes(
+        automargin=False,
         type="date",
         hoverformat=_TIME_FORMATS[bucket],
         nticks=5,
@@ -183,8 +186,10 @@ def lines(
     _time_axis(figure, bucket)
     scale = 100.0 if unit == "%" else 1.0
     shown = [part for part in parts if part.column in frame and frame[part.column].notna().any()]
+    for number, part in enumerate(shown):
+        _add_line(figure, frame[part.column] * scale, part, unit, clickable=number == len(shown) - 1)
     for part in shown:
-        _add_line(figure, frame[part.column] * scale, part, unit)
+        _add_dots(figure, frame[part.column] * scale, part)
     values = [float(frame[part.column].max()) * scale for part in shown]
     top = max([*values, *(limit.value for limit in limits), 1e-9]) * 1.12
     if unit == "%":
@@ -197,20 +202,33 @@ def lines(
     return figure
 
 
-def _add_line(figure: go.Figure, values: pd.Series, part: Line, unit: str) -> None:
-    there = values.notna()
-    alone = there & ~there.shift(1, fill_value=False) & ~there.shift(-1, fill_value=False)
+def _add_line(figure: go.Figure, values: pd.Series, part: Line, unit: str, *, clickable: bool) -> None:
     figure.add_scatter(
         x=_wall_clock(values.index),
         y=values.to_numpy().round(2),
         name=plain_label(part.label),
-        # Only points that have a marker, of whatever size, can be clicked.
-        mode="lines+markers",
+        # Only points that have a marker, of whatever size, can be clicked; each is an element to draw, and
+        # all lines lead to the same calls: the last one has them, which a click under a common label means.
+        mode="lines+markers" if clickable else "lines",
         line={"color": part.colour, "width": 2.6 if part.wide else 1.6},
-        # A value between two gaps has no line: a dot shows it.
-        marker={"size": np.where(alone, 5, 0), "color": part.colour, "line": {"width": 0}},
+        marker={"size": np.zeros(len(values)), "color": part.colour, "line": {"width": 0}},
         hovertemplate="%{y:.1f} %" if unit == "%" else f"%{{y:,.0f}} {unit}",
     )
+
+
+def _add_dots(figure: go.Figure, values: pd.Series, part: Line) -> None:
+    """A value between two gaps has no line: a dot shows it."""
+    there = values.notna()
+    alone = values[there & ~there.shift(1, fill_value=False) & ~there.shift(-1, fill_value=False)]
+    if len(alone):
+        figure.add_scatter(
+            x=_wall_clock(alone.index),
+            y=alone.to_numpy().round(2),
+            mode="markers",
+            marker={"size": 5, "color": part.colour, "line": {"width": 0}},
+            hoverinfo="skip",
+            showlegend=False,
+        )
 
 
 def _add_limit(figure: go.Figure, limit: Limit, palette: Palette) -> None:

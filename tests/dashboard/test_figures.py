@@ -1,5 +1,6 @@
 """What the browser draws is what the frames say, number by number."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -114,6 +115,17 @@ def test_latency(calls: Database[Document], served_here: str, browser: Browser) 
         (bars,) = drawn(page, "distribution")
         assert bars["y"] == tables.histogram(cube, "tts_latency_ms")["n"].tolist()
         assert "stage=TTS" in page.url
+
+        # A click anywhere over an hour of a chart of lines leads to the calls of that hour.
+        mark = page.locator(".st-key-chart-e2e-latency-ms .scatterlayer .points path").nth(20)
+        mark.scroll_into_view_if_needed()
+        box = mark.bounding_box()
+        assert box
+        page.mouse.move(box["x"] - 3, box["y"] + 60)
+        page.mouse.move(box["x"], box["y"] + 60)
+        page.wait_for_timeout(500)
+        page.mouse.click(box["x"], box["y"] + 60)
+        expect(page).to_have_url(re.compile(r"/calls\?.*from=\d{4}-\d\d-\d\dT\d\d%3A00&to="), timeout=20_000)
 
 
 def test_analytics(calls: Database[Document], served_here: str, browser: Browser) -> None:
