@@ -20,6 +20,7 @@ from core.logs.ending import before_sigterm
 from core.logs.handler import WriterHandler
 from core.logs.log_file import sink_for
 from core.logs.logger import NAMESPACE, ComponentLogger, component_logger
+from core.logs.render import forget_contexts
 from core.logs.requests import (
     ServiceRecorder,
     attach_metrics,
@@ -105,6 +106,7 @@ def setup_logging(
             _apply_file(Path(file), load_settings())
         if mask_off is not None or mask_also is not None:
             configure_masking(off=mask_off, own=mask_also)
+            forget_contexts()
         if level is not None:
             _apply_level(level)
         _attach(libraries=libraries)

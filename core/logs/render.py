@@ -47,6 +47,12 @@ def document_of(event: Event) -> dict[str, Any]:
     return document
 
 
+def forget_contexts() -> None:
+    """Mask contexts anew: what is masked has changed."""
+    global _last_context  # noqa: PLW0603 - one writer at a time
+    _last_context = ({}, {})
+
+
 def encode(document: dict[str, Any]) -> bytes:
     """A document as one line of JSON with its line end; never fails for what a caller logged."""
     try:

@@ -126,3 +126,18 @@ def test_whoever_else_listens_gets_the_record_and_we_the_line(listen: str) -> No
 def test_what_the_stdlib_would_not_log_is_not_logged(silence: str) -> None:
     lines = run(f"{silence}\nlog.error('no')\nget_logger('speech').critical('yes')")
     assert [line["message"] for line in lines if line["message"] == "no"] == []
+
+
+def test_what_is_masked_can_be_changed_in_the_middle_of_a_call() -> None:
+    lines = run(
+        "set_call_context(call_id='c', caller='9876543210')\nlog.info('LN12345678 9876543210')\nflush()\n"
+        "setup_logging(mask_off=['phone'], mask_also={'loan': r'LN\\d{8}'})\nlog.info('LN12345678 9876543210')"
+    )
+    assert [line["message"] for line in lines] == ["LN12345678 [phone …3210]", "[loan] 9876543210"]
+    assert [line["caller"] for line in lines] == ["[phone …3210]", "9876543210"]
+
+
+def test_what_python_warns_of_is_a_line_on_request() -> None:
+    lines = run("import warnings\nsetup_logging(libraries=True)\nwarnings.warn('old, ring 9876543210')")
+    assert [(line["component"], line["level"]) for line in lines] == [("py.warnings", "WARNING")]
+    assert "9876543210" not in lines[0]["message"].split("\n")[0]
