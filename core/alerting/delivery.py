@@ -1,6 +1,7 @@
 """Channels: who is told how; each recipient is sent to, and answers, on its own."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -112,6 +113,9 @@ async def _within_a_minute(target: Target, message: Message) -> Failure | None:
 def _threads() -> ThreadPoolExecutor:
     """Threads of our own: those that wait for a mail server must not keep others from sending."""
     return ThreadPoolExecutor(_AT_ONCE, "alert-sender")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of its parent's threads
 
 
 async def send_directly(
