@@ -131,7 +131,8 @@ def test_what_the_stdlib_would_not_log_is_not_logged(silence: str) -> None:
 def test_what_is_masked_can_be_changed_in_the_middle_of_a_call() -> None:
     lines = run(
         "set_call_context(call_id='c', caller='9876543210')\nlog.info('LN12345678 9876543210')\nflush()\n"
-        "setup_logging(mask_off=['phone'], mask_also={'loan': r'LN\\d{8}'})\nlog.info('LN12345678 9876543210')"
+        "setup_logging(mask_off=['phone'], mask_also={'loan': r'LN\\d{8}'})\n"
+        "log.info('LN12345678 9876543210')"
     )
     assert [line["message"] for line in lines] == ["LN12345678 [phone …3210]", "[loan] 9876543210"]
     assert [line["caller"] for line in lines] == ["[phone …3210]", "9876543210"]
