@@ -169,7 +169,7 @@ def _traffic(database: Database[Document], calls_a_day: int, days: int) -> Traff
     database.client.admin.command("setParameter", wiredTigerEngineRuntimeConfig=f"cache_size={CACHE}")
     last_hour = calls_a_day * PEAK_HOUR
     new = max(1, round(last_hour / 12))
-    before = days * calls_a_day or round(last_hour / 4) - new
+    before = round(days * calls_a_day) or round(last_hour / 4) - new
     _fill(database, before, days or 1 / 96)
     ensure_indexes(database)  # afterwards: many times faster
     _wait_out_overlap()
