@@ -148,10 +148,13 @@ def list_calls(
         return list(calls.aggregate(steps, allowDiskUse=True, maxTimeMS=LONGEST_QUERY_MS))
     if order not in {"start_time", *NUMBERS}:
         raise ValueError(f"calls cannot be ordered by {order!r}")
-    if order != "start_time":
-        query = {"$and": [query, {order: {"$ne": None}}]}
+    if order == "start_time":
+        # The index alone has this order; with the id behind it a day of a million calls would be sorted.
+        cursor = calls.find(query).sort("start_time", -1).skip(offset).limit(limit)
+        return list(cursor.max_time_ms(LONGEST_QUERY_MS))
     direction = 1 if order == SENTIMENT else -1
-    cursor = calls.find(query).sort([(order, direction), ("_id", 1)]).skip(offset).limit(limit)
+    there = {"$and": [query, {order: {"$ne": None}}]}
+    cursor = calls.find(there).sort([(order, direction), ("_id", 1)]).skip(offset).limit(limit)
     return list(cursor.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS))
 
 
