@@ -126,8 +126,10 @@ _STYLE = """
 [data-stale="true"] { opacity: 1 !important; }
 [data-testid="stTable"] { overflow-x: auto; }
 [data-testid="stTable"] [data-testid="stMarkdownContainer"] { max-width: none; }
-[data-testid="stTable"] td, [data-testid="stTable"] th { white-space: nowrap; }
-.st-key-active-alerts td, .st-key-chart-definitions td { white-space: normal; }
+@media (min-width: 641px) {
+  [data-testid="stTable"] td, [data-testid="stTable"] th { white-space: nowrap; }
+  .st-key-active-alerts td, .st-key-chart-definitions td { white-space: normal; }
+}
 [class*="st-key-chart-"] h2 { padding: 0; margin: 0; font-size: 1rem; }
 [class*="st-key-chart-"] [data-testid="stMarkdownContainer"]:has(h2) { margin: 0; }
 [class*="st-key-chart-"] [data-testid="stPopover"] { flex-shrink: 0; }

@@ -9,10 +9,10 @@ from pymongo.database import Database
 
 from core.aggregation.cells import MOST
 from core.aggregation.cube import Cube
-from core.aggregation.rollup import QUARTER_HOUR
 from core.storage.connection import Document
 
-_SPAN = timedelta(seconds=QUARTER_HOUR)
+_SPAN = timedelta(hours=1)
+"""Cells of a cube of hours hold quarter hours or hours: neither reaches further from its start."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,12 @@ class SlowCall:
 
 
 def spans_of_highest(cube: Cube, field: str, n: int) -> list[datetime]:
-    """Starts of the quarter hours that the ``n`` highest values lie in; needs a cube of hours or less.
+    """Starts of the cells that the ``n`` highest values lie in; needs a cube of hours or less.
 
-    A call among the n highest lies in one of the n quarter hours with the highest maxima.
+    A call among the n highest lies at one of the n starts with the highest maxima.
     """
     cube.cell_buckets("1h")
-    start = cube.cells.time // QUARTER_HOUR * QUARTER_HOUR
-    starts, group = np.unique(start, return_inverse=True)
+    starts, group = np.unique(cube.cells.time, return_inverse=True)
     highest = cube.spread(field, group.astype(np.int64), len(starts))[:, MOST]
     order = np.argsort(-highest, kind="stable")[:n]
     return [datetime.fromtimestamp(int(starts[at]), UTC) for at in order if np.isfinite(highest[at])]
