@@ -24,6 +24,7 @@ from rich.table import Table
 
 from benchmarks.made_calls import fill
 from benchmarks.streamlit_session import Session
+from core.aggregation.refresh import refresh_rollups
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.connection import close_all
@@ -92,10 +93,10 @@ def _page(browser: Browser) -> Iterator[Page]:
 def _settled(page: Page, since: float) -> float:
     """Milliseconds from ``since`` (the page's clock) to the last change before QUIET_MS without one."""
     page.wait_for_function(
-        "quiet => window.lastChange > 0 && performance.now() - window.lastChange > quiet"
+        "([since, quiet]) => window.lastChange > since && performance.now() - window.lastChange > quiet"
         " && document.querySelector('.js-plotly-plot .main-svg')"
         " && !document.querySelector('[data-testid=stSkeleton]')",
-        arg=QUIET_MS,
+        arg=[since, QUIET_MS],
         polling=50,
     )
     return float(page.evaluate("window.lastChange")) - since
@@ -184,6 +185,7 @@ def _with_calls(browser: Browser, calls: int, folder: Path) -> dict[str, list[fl
     try:
         database = get_sync_database()
         fill(database, calls)
+        refresh_rollups(database)
         with _served([sys.executable, "-m", "dashboard"], {"DATA_DIR": str(folder)}, folder) as port:
             return _in_browser(browser, f"http://localhost:{port}") | _at_server(port)
     finally:

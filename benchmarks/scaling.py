@@ -306,7 +306,7 @@ def _modelled(levels: list[Traffic], plans: list[Plan]) -> Table:
         ("memory that has to be hot", [_bytes(row.hot_bytes) for row in plans]),
         ("records/s at the peak", [f"{row.records_per_second:,.1f}" for row in plans]),
         ("of one server's write rate", [f"{row.write_share:.1%}" for row in plans]),
-        ("refresh, of its 5 minutes", [f"{row.refresh_share:.1%}" for row in plans]),
+        ("refresh, of its minute", [f"{row.refresh_share:.1%}" for row in plans]),
         ("rebuild of 90 days", [_time(row.rebuild_seconds) for row in plans]),
         ("shards (what decides)", [f"{row.shards:,} ({row.limit})" for row in plans]),
         ("database servers, replicated", [f"{row.machines:,}" for row in plans]),

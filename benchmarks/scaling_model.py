@@ -8,7 +8,7 @@ from benchmarks.made_calls import BUSY_HOURS
 TURNS = 8
 """Turns of a call, on average, unanswered ones among them."""
 RETENTION_DAYS = 90
-REFRESH_SECONDS = 300
+REFRESH_SECONDS = 60
 PEAK_HOUR = float(BUSY_HOURS.max() / BUSY_HOURS.sum())
 """Share of a day's calls in its busiest hour."""
 LOAD = 0.5
@@ -55,7 +55,7 @@ class Traffic:
     """Bytes of the greatest of them; MongoDB takes 16 MB."""
     rebuilt_per_second: float
     refresh_seconds: float
-    """At the busiest hour, with what five minutes bring."""
+    """At the busiest hour, with what a minute brings."""
     refresh_megabytes: float
     question_milliseconds: float
     """KPIs of 90 days, volume by day, percentiles by day of ASR and TTS, languages."""
@@ -73,7 +73,7 @@ class Plan:
     write_share: float
     """Of the measured write rate of one server."""
     refresh_share: float
-    """Of the five minutes between two refreshes."""
+    """Of the minute between two refreshes."""
     rebuild_seconds: float
     shards: int
     limit: str
