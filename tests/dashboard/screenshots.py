@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import orjson
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.progress import track
 
@@ -122,14 +122,27 @@ def take(browser: Browser, url: str, path: Path, width: int, scheme: str) -> Non
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector("[data-testid=stMain] h1", timeout=60_000)
-    page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=60_000)
-    page.wait_for_timeout(3_500)
+    _wait_until_calm(page)
     height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(max(height + 24, 600), TALLEST)})
-    page.wait_for_timeout(2_000)
+    _wait_until_calm(page)
     picture = Image.open(BytesIO(page.screenshot()))
     picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     context.close()
+
+
+def _wait_until_calm(page: Page) -> None:
+    """Until nothing has been loading, running or spinning for two seconds."""
+    page.evaluate("window.busyAt = performance.now()")
+    page.wait_for_function(
+        """() => {
+          const busy = "[data-testid=stSkeleton], [data-testid=stSpinner], [data-testid=stStatusWidget]";
+          if (document.querySelector(busy)) window.busyAt = performance.now();
+          return performance.now() - window.busyAt > 2000;
+        }""",
+        polling=100,
+        timeout=60_000,
+    )
 
 
 if __name__ == "__main__":
