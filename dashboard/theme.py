@@ -141,6 +141,15 @@ _STYLE = """
   .st-key-kpis div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; }
   .st-key-filters > * { flex: 1 1 150px; max-width: none; }
   .st-key-filters > :first-child { flex-basis: 100%; }
+  [data-testid="stTable"] td, [data-testid="stTable"] th {
+    overflow-wrap: anywhere; padding: 0.3rem 0.25rem; font-size: 0.8rem;
+  }
+  [class*="st-key-chart-"] [data-testid="stTable"] table { table-layout: fixed; width: 100%; }
+  .st-key-chart-definitions th:nth-child(2) { width: 33%; }
+  .st-key-chart-definitions th:nth-child(4) { width: 14%; }
+  .st-key-chart-definitions th:nth-child(5) { width: 21%; }
+  .st-key-chart-services th:nth-child(2) { width: 30%; }
+  .st-key-chart-services :is(td, th):nth-child(n + 6) { display: none; }
   .st-key-active-alerts thead { display: none; }
   .st-key-active-alerts tr { display: flex; flex-wrap: wrap; padding: 0.25rem 0; }
   .st-key-active-alerts td { border: none; padding: 0.15rem 0.4rem; }
