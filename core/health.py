@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from core.aggregation import live
 from core.aggregation.refresh import windows_key
+from core.models.outbox import WAITING
 from core.settings import get_settings
 from core.storage import dirty, rollups
 from core.storage.active import count_active
@@ -86,7 +87,8 @@ def system_health(database: Database[Document]) -> Health:
 
 def _outbox(database: Database[Document]) -> Outbox:
     states = {str(row["_id"]): row["n"] for row in database["outbox"].aggregate(_BY_STATE)}
-    waiting = database["outbox"].find_one({"state": "pending"}, sort=[("created_at", 1)])
+    waits = {"state": {"$in": list(WAITING)}}
+    waiting = database["outbox"].find_one(waits, sort=[("created_at", 1)])
     return Outbox(states, waiting["created_at"] if waiting else None)
 
 

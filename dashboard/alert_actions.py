@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 import streamlit as st
 from pymongo.errors import PyMongoError
 
-from core.alerting import actions
+from core.alerting import actions, outbox
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import Alert
@@ -150,3 +150,13 @@ def close(alert: Alert) -> None:
         lambda: actions.close(get_sync_database(), alert.id, st.session_state.get(WHO) or "dashboard"),
         f"{alert.name} is closed; it fires anew if its rule is still broken",
     )
+
+
+def send_again(row_id: str, what: str) -> None:
+    """A button's action: try a message anew that was given up."""
+
+    def again() -> None:
+        if not outbox.send_again(get_sync_database(), row_id):
+            raise UserError("that message is no longer given up: somebody sent it again meanwhile")
+
+    attempt(again, f"{what} is in the outbox again; the scheduler sends it within seconds")

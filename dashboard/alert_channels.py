@@ -1,53 +1,118 @@
-"""The channels that alerts go to, and a test of each."""
+"""The channels that alerts go to, a test of each, and the messages that were given up."""
 
 import asyncio
+from collections.abc import Sequence
 
 import streamlit as st
 
 from core.alerting.channels import configured_channels
+from core.alerting.delivery import Channel
+from core.clock import utc_now
 from core.errors import UserError
+from core.models.outbox import OutboxRow
 from core.services.alert_service import AlertService
 from core.settings import get_settings
-from dashboard import formats
+from dashboard import alert_actions, formats, queries, states
+
+GIVEN_UP_HEIGHT = 120
+MOST_GIVEN_UP = 20
+ANSWERS = "channel_answers"
 
 
 def channels() -> None:
-    """Which channels are set up, and what a test of them answers."""
+    """Which channels are set up, what a test of each answers, and what could not be delivered."""
     try:
         known = configured_channels(get_settings())
     except UserError as error:
         st.error(formats.plain(str(error)), icon=":material/error:")
-        return
-    if not known:
-        with st.container(border=True, key="no-channel"):
-            st.subheader("No channel is set up: nobody is told", anchor=False)
-            st.markdown(
-                "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for mail, `SLACK_WEBHOOK_URL` for Slack; start anew."
-            )
-            st.caption("docs/alerting.md has the pagers and the other services.")
-        return
-    if st.button("Send a test to every channel", icon=":material/send:", type="primary", key="test-channels"):
-        _test()
-    answers: dict[str, dict[str, str | None]] = st.session_state.get("channel_answers", {})
-    for name, channel in known.items():
-        with st.container(border=True, key=f"channel-{name}", gap="xsmall"):
-            taken = channel.severities
-            st.markdown(
-                f"**{formats.plain(name)}** · {len(channel.recipients)} recipients · "
-                + ("all severities" if taken is None else ", ".join(sorted(taken)))
-            )
-            for label, reason in answers.get(name, {}).items():
-                good = reason is None
-                words = "arrived" if good else f"failed: {reason}"
-                st.markdown(
-                    f":{'green' if good else 'red'}-badge[:material/{'check_circle' if good else 'error'}: "
-                    f"{formats.plain(label)} {formats.plain(words)}]"
-                )
+    else:
+        if not known:
+            _no_channel()
+        for name, channel in known.items():
+            _channel(name, channel)
+    with states.guarded(speak=True), states.loading("given-up", GIVEN_UP_HEIGHT):
+        answer = queries.ask("given up", queries.given_up, MOST_GIVEN_UP + 1)
+        states.stale(answer.stale_since)
+        _given_up(answer.value)
 
 
-def _test() -> None:
+def _no_channel() -> None:
+    with st.container(border=True, key="no-channel"):
+        st.subheader("No channel is set up: nobody is told", anchor=False)
+        st.markdown(
+            "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for mail, `SLACK_WEBHOOK_URL` for Slack; start anew."
+        )
+        st.caption("docs/alerting.md has the pagers and the other services.")
+
+
+def _channel(name: str, channel: Channel) -> None:
+    with st.container(border=True, key=f"channel-{name}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            count, taken = len(channel.recipients), channel.severities
+            st.markdown(
+                f"**{formats.plain(name)}** · {count} recipient{'' if count == 1 else 's'} · "
+                + ("all severities" if taken is None else ", ".join(sorted(taken))),
+                width="stretch",
+            )
+            pressed = st.button(f"Test {name}", icon=":material/send:", key=f"test-channel-{name}")
+        if pressed:
+            _test(name)
+        _answer(name)
+
+
+def _test(name: str) -> None:
     with st.spinner("Sending; a server that does not answer takes up to 30 s"):
         try:
-            st.session_state["channel_answers"] = asyncio.run(AlertService().try_channels())
+            outcome = asyncio.run(AlertService().try_channels(name))
         except UserError as error:
             st.error(formats.plain(str(error)), icon=":material/error:")
+        else:
+            st.session_state.setdefault(ANSWERS, {})[name] = (utc_now(), outcome.get(name, {}))
+
+
+def _answer(name: str) -> None:
+    """What the last test of a channel answered, by recipient."""
+    at, reasons = st.session_state.get(ANSWERS, {}).get(name, (utc_now(), {}))
+    when = formats.clock(at, get_settings().tz, utc_now())
+    for label, reason in reasons.items():
+        color, icon = ("green", "check_circle") if reason is None else ("red", "error")
+        words = "arrived" if reason is None else f"failed: {reason}"
+        st.markdown(
+            f":{color}-badge[:material/{icon}: {formats.plain(label)} {formats.plain(words)}] tested {when}"
+        )
+
+
+def _given_up(rows: Sequence[OutboxRow]) -> None:
+    """The messages that could not be delivered, each with the reason and a button to try it anew."""
+    shown = rows[:MOST_GIVEN_UP]
+    with st.container(key="given-up", gap="small"):
+        more = f"the newest {len(shown)}" if len(rows) > len(shown) else str(len(shown))
+        st.markdown(f"## Given up · {more}" if rows else "## Given up")
+        if not rows:
+            st.markdown(":green-badge[:material/check_circle: Every message was delivered or still waits.]")
+        for row in shown:
+            _message(row)
+
+
+def _message(row: OutboxRow) -> None:
+    zone, at, told = get_settings().tz, utc_now(), row.notification
+    names = ", ".join(dict.fromkeys(alert.name for alert in told.alerts[: told.news])) or "a message"
+    when = formats.clock(row.done_at or told.at, zone, at)
+    with st.container(border=True, key=f"dead-{row.id}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":red-badge[:material/error: Given up] **{formats.plain(names)}** · {told.event} · "
+                f"to {formats.plain(row.channel)}"
+                + (f", {formats.plain(row.label)}" if row.label != row.channel else ""),
+                width="stretch",
+            )
+            st.button(
+                "Send again",
+                key=f"again-{row.id}",
+                icon=":material/refresh:",
+                type="tertiary",
+                on_click=alert_actions.send_again,
+                args=(row.id, names),
+            )
+        tries = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
+        st.caption(f"{formats.plain(row.reason or 'no reason is known')} · {tries}, the last at {when}")

@@ -22,6 +22,7 @@ from core.aggregation.find import CallFacets, count_calls, list_calls, list_quer
 from core.aggregation.one_call import WholeCall, whole_call
 from core.alerting import listing
 from core.alerting.listing import AlertBoard, HistoryLine, SilenceLine
+from core.alerting.outbox import outbox_rows
 from core.alerting.preview import Preview, preview
 from core.alerting.rule_store import rules_in_force
 from core.alerting.rules import RuleSet
@@ -31,6 +32,7 @@ from core.errors import UserError
 from core.health import Collection, Health, LateCalls, collections, late_calls, system_health
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
+from core.models.outbox import OutboxRow, OutboxState
 from core.models.rules import AlertRule
 from core.storage import get_sync_database
 from core.storage.connection import Document, unavailable_text
@@ -225,6 +227,12 @@ def silences() -> list[SilenceLine]:
 
 
 @st.cache_data(ttl=5, show_spinner=False)
+def given_up(limit: int) -> list[OutboxRow]:
+    """The newest messages that could not be delivered."""
+    return outbox_rows(get_sync_database(), [OutboxState.DEAD], limit)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
 def rules() -> RuleSet:
     """The rules in force."""
     return rules_in_force(get_sync_database())
@@ -238,7 +246,7 @@ def preview_rule(rule: AlertRule, days: int) -> Preview:
 
 def forget_alerts() -> None:
     """Ask for the alerts and rules afresh: somebody changed them."""
-    for question in (pulse, alert_board, sendings, alert_history, silences, rules):
+    for question in (pulse, alert_board, sendings, alert_history, silences, given_up, rules):
         question.clear()
 
 

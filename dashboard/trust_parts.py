@@ -13,6 +13,7 @@ from core.aggregation.drift import Drift, drift
 from core.clock import local_today
 from core.health import LATE_AFTER, Collection, Health
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
+from core.models.outbox import WAITING, OutboxState
 from core.storage import get_sync_database
 from dashboard import boards, formats, queries
 from dashboard.panel import Panel, show
@@ -120,8 +121,8 @@ def _lost(health: Health, _: datetime) -> Tile:
 
 def _outbox(health: Health, now: datetime) -> Tile:
     states, oldest = health.outbox.states, health.outbox.oldest_waiting
-    waiting, dead = states.get("pending", 0), states.get("dead", 0)
-    means = "Alert messages that are yet to be sent; dead ones could not be delivered and are given up."
+    waiting, dead = sum(states.get(state, 0) for state in WAITING), states.get(OutboxState.DEAD, 0)
+    means = "Alert messages yet to be sent; those given up stand on Alerts, Channels, with a button for each."
     words = f"oldest from {formats.ago(now - oldest)}" if oldest else "nothing waits"
     if dead:
         return Tile("outbox", "Outbox", f"{waiting:,}", f"{dead:,} undeliverable", "red", means)

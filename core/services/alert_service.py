@@ -113,17 +113,24 @@ class AlertService:
         outcome = await self.try_channels()
         return _answer({name: not any(reasons.values()) for name, reasons in outcome.items()})
 
-    async def try_channels(self) -> dict[str, dict[str, str | None]]:
+    async def try_channels(self, only: str | None = None) -> dict[str, dict[str, str | None]]:
         """Send a test message to every channel; by channel and recipient why it failed, None if it arrived.
 
         At a pager an incident is opened and closed again. Nothing is stored, no reason holds a secret.
+
+        Args:
+            only: the one channel to try, by its name; None tries all.
 
         Raises:
             UserError: ALERT_APPRISE_URLS cannot be used.
         """
         text = "This is a test: alerts of the voice agent reach you here."
         alert = _custom_alert("test", Severity.INFO, text).model_copy(update={"id": uuid4().hex[:16]})
-        channels = configured_channels(get_settings())
+        channels = {
+            name: channel
+            for name, channel in configured_channels(get_settings()).items()
+            if only is None or name == only
+        }
         outcome = await send_directly(channels, alert_message(alert))
         over = {"state": AlertState.RESOLVED, "resolved_at": alert.updated_at}
         pagers = {name: channel for name, channel in channels.items() if channel.pages}

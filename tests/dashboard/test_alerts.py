@@ -1,5 +1,6 @@
 """The Alerts page without a browser: what it says is what the store holds, what it does is in the store."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,9 +12,14 @@ from core.alerting.preview import preview
 from core.alerting.rule_store import rules_in_force
 from core.alerting.rules import BUILT_IN_RULES
 from core.clock import utc_now
+from core.health import system_health
 from core.models.alerts import Alert, AlertState, Severity
+from core.models.outbox import OutboxState
+from core.services.alert_service import AlertService
+from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.connection import Document
+from dashboard import formats, queries
 from dashboard.rule_editor import said
 from tests.dashboard.conftest import make_call, text_of
 
@@ -155,25 +161,60 @@ def test_the_preview_follows_the_boxes_and_saving_keeps_the_rule(
     assert rules_in_force(database).rules == BUILT_IN_RULES
 
 
-def test_a_test_of_the_channels_answers_for_each(
+def test_each_channel_has_a_test_with_its_answer_beside_it(
     database: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Only the channel is tried whose button is pressed."""
     assert "No channel is set up" in text_of(start("alerts", view="Channels"))
+    set_channels(monkeypatch)
+    app = start("alerts", view="Channels")
+    app.button(key="test-channel-email").click().run(timeout=40)
+    assert not app.exception
+    said_ = text_of(app).replace("\\", "")
+    assert "recipient 1 of ALERT_EMAIL_TO failed" in said_
+    assert "hook failed" not in said_
+    app.button(key="test-channel-hook").click().run(timeout=40)
+    said_ = text_of(app).replace("\\", "")
+    assert "recipient 1 of ALERT_EMAIL_TO failed" in said_
+    assert "hook failed" in said_
+
+
+def set_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail and a hook at a port where nobody listens."""
     for name, value in {
         "SMTP_SERVER": "127.0.0.1",
         "SMTP_PORT": "1",
         "ALERT_EMAIL_FROM": "a@example.org",
         "ALERT_EMAIL_TO": "b@example.org",
+        "ALERT_APPRISE_URLS": "hook=json://127.0.0.1:1/",
+        "ALERT_ALLOW_INSECURE": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    from core.settings import get_settings
-
     get_settings.cache_clear()
+
+
+def test_a_message_that_was_given_up_is_shown_with_its_reason_and_sent_again(
+    database: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_channels(monkeypatch)
+    answers = asyncio.run(AlertService().send_alert("provider_down", "critical", "No answer"))
+    assert answers["email"] is False
+    assert "Every message was delivered or still waits" in text_of(start("alerts", view="Channels"))
+    assert system_health(database).outbox.oldest_waiting is not None
+    given_up = {"state": OutboxState.DEAD, "reason": MARKUP, "done_at": utc_now()}
+    database["outbox"].update_one({"channel": "hook"}, {"$set": given_up})
+    queries.forget_alerts()
     app = start("alerts", view="Channels")
-    app.button(key="test-channels").click().run(timeout=40)
-    assert not app.exception
-    assert "recipient 1 of ALERT" in text_of(app).replace("\\", "")
-    assert "failed" in text_of(app)
+    said_ = text_of(app)
+    assert "Given up · 1" in said_
+    assert "to hook" in said_
+    assert formats.plain(MARKUP) in said_
+    row = database["outbox"].find_one({"channel": "hook"})
+    assert row is not None
+    app.button(key=f"again-{row['_id']}").click().run()
+    assert "in the outbox again" in "".join(element.value for element in app.success)
+    assert database["outbox"].count_documents({"channel": "hook", "state": OutboxState.QUEUED}) == 1
+    assert "Given up · " not in text_of(app)
 
 
 def test_markup_in_an_alert_stays_text(database: Database[Document], start: Start) -> None:
