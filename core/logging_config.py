@@ -55,7 +55,7 @@ __all__ = [
 
 _writer = LogWriter(sink_for(None))
 _handler = WriterHandler(_writer)
-ComponentLogger.writer, ComponentLogger.handler = _writer, _handler
+ComponentLogger.write_to(_writer, _handler)
 _setup = threading.RLock()
 _configured = False
 atexit.register(_writer.close)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from logging import Logger, LogRecord
 from time import time
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from core.logs.context import current
 from core.logs.event import FIXED, TAKEN, copied, formatted
 from core.logs.handler import UNREADABLE, WriterHandler
 from core.logs.plain import safe_repr
-from core.logs.writer import LogWriter
+from core.logs.writer import HURRY_AT, LogWriter
 
 NAMESPACE = "voice_agent"
 """Our loggers live below this name, so that an application's own getLogger("api") stays its own."""
@@ -39,6 +39,62 @@ def component_logger(component: str) -> Logger:
             logging.setLoggerClass(before)
 
 
+def _level_method(level: int) -> Any:  # noqa: ANN401 - has the type of the method it replaces
+    """The method that logs at a level, as the stdlib's, in one frame where that one takes three."""
+    quiet = level < logging.ERROR
+
+    def log(
+        self: "ComponentLogger",
+        msg: object,
+        *args: object,
+        exc_info: Any = None,  # noqa: ANN401 - as in the stdlib
+        extra: Mapping[str, object] | None = None,
+        stack_info: bool = False,
+        stacklevel: int = 1,
+    ) -> None:
+        if not self.isEnabledFor(level):
+            return
+        handler = self.handler
+        # Whoever else wants to see the record gets one, by the stdlib's way.
+        if (
+            exc_info
+            or stack_info
+            or (_OURS.handlers or _ROOT.handlers) != self.alone
+            or (_ROOT.handlers and _OURS.handlers and _OURS.propagate)
+            or self.handlers
+            or self.filters
+            or handler.filters
+            or handler.level
+            or self.parent is not _OURS
+            or not self.propagate
+            or Logger.callHandlers is not _CALL_HANDLERS
+            or Logger.handle is not _HANDLE
+            or logging._logRecordFactory is not LogRecord  # type: ignore[attr-defined]  # noqa: SLF001
+            or (frame := _frame().f_back if stacklevel == 1 else _counted(stacklevel)) is None
+            or (code := frame.f_code).co_filename == _LOGGING_FILE
+        ):
+            self._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
+            return
+        writer = self.writer
+        try:
+            if type(msg) is not str or (args and not _all_fixed(map(type, args))):
+                msg, args = formatted(msg, args), ()
+            if extra is not None:
+                if type(extra) is dict and _all_fixed(map(type, extra.values())):
+                    extra = extra.copy()
+                else:
+                    extra = copied(extra)
+            event = (time(), level, self.name, msg, args, _context(), extra, code, frame.f_lasti, None, None)
+            if quiet and writer.calm and len(queue := writer.queue) < HURRY_AT:
+                queue.append(event)
+            else:
+                writer.put(level, event)
+        except Exception:  # noqa: BLE001 - the stack or the memory may be at its end
+            writer.lose(1, UNREADABLE)
+
+    return log
+
+
 class ComponentLogger(Logger):
     """A stdlib logger that hands a tuple to the writer where the stdlib would build a LogRecord.
 
@@ -46,67 +102,28 @@ class ComponentLogger(Logger):
     patched ``Logger.handle`` or ``callHandlers``), there is one, and everything goes the stdlib's way.
     """
 
-    writer: LogWriter
-    handler: WriterHandler
+    writer: ClassVar[LogWriter]
+    handler: ClassVar[WriterHandler]
+    alone: ClassVar[list[logging.Handler]]
 
-    def _log(
-        self,
-        level: int,
-        msg: object,
-        args: Any,  # noqa: ANN401 - as in the stdlib
-        exc_info: Any = None,  # noqa: ANN401 - as in the stdlib
-        extra: Mapping[str, object] | None = None,
-        stack_info: bool = False,
-        stacklevel: int = 1,
-    ) -> None:
-        if not exc_info and not stack_info and self._has_no_other_listener():
-            frame = _frame().f_back.f_back if stacklevel == 1 else _counted(stacklevel)  # type: ignore[union-attr]
-            code = frame.f_code if frame else None
-            if frame and code and code.co_filename != _LOGGING_FILE:
-                try:
-                    if type(msg) is not str or not _all_fixed(map(type, args)):
-                        msg, args = formatted(msg, args), ()
-                    if type(extra) is dict and _all_fixed(map(type, extra.values())):
-                        extra = extra.copy()
-                    elif extra is not None:
-                        extra = copied(extra)
-                    self.writer.put(
-                        level,
-                        (
-                            time(),
-                            level,
-                            self.name,
-                            msg,
-                            args,
-                            _context(),
-                            extra,
-                            code,
-                            frame.f_lasti,
-                            None,
-                            None,
-                        ),
-                    )
-                except Exception:  # noqa: BLE001 - the stack or the memory may be at its end
-                    self.writer.lose(1, UNREADABLE)
-                return
-        super()._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
+    debug = _level_method(logging.DEBUG)
+    info = _level_method(logging.INFO)
+    warning = _level_method(logging.WARNING)
+    error = _level_method(logging.ERROR)
+    critical = _level_method(logging.CRITICAL)
 
-    def _has_no_other_listener(self) -> bool:
-        ours, handler = _OURS.handlers or _ROOT.handlers, self.handler
-        return (
-            len(ours) == 1
-            and ours[0] is handler
-            and not self.handlers
-            and self.parent is _OURS
-            and self.propagate
-            and (ours is not _OURS.handlers or not _ROOT.handlers or not _OURS.propagate)
-            and not self.filters
-            and not handler.filters
-            and not handler.level
-            and Logger.callHandlers is _CALL_HANDLERS
-            and Logger.handle is _HANDLE
-            and logging._logRecordFactory is LogRecord  # type: ignore[attr-defined]  # noqa: SLF001
-        )
+    def log(self, level: int, msg: object, *args: object, stacklevel: int = 1, **options: Any) -> None:  # noqa: ANN401
+        """Log at a level given as a number, with the stdlib's options."""
+        method = _METHODS.get(level)
+        if method is None:
+            super().log(level, msg, *args, stacklevel=stacklevel + 1, **options)
+        else:
+            method(self, msg, *args, stacklevel=stacklevel + 1, **options)
+
+    @classmethod
+    def write_to(cls, writer: LogWriter, handler: WriterHandler) -> None:
+        """Have all component loggers write there, past the handler where nobody else listens."""
+        cls.writer, cls.handler, cls.alone = writer, handler, [handler]
 
     def makeRecord(  # noqa: N802 - the stdlib's name
         self,
@@ -137,9 +154,15 @@ class ComponentLogger(Logger):
 
 def _counted(stacklevel: int) -> FrameType | None:
     """The frame that a caller of ``info(stacklevel=…)`` means; None where the stdlib has to find it."""
-    frame: FrameType | None = _frame(3)
+    frame: FrameType | None = _frame(2)
     for _ in range(stacklevel - 1):
         if frame is None or frame.f_code.co_filename == _LOGGING_FILE:
             return None
         frame = frame.f_back
     return frame if stacklevel > 0 else None
+
+
+_METHODS = {
+    level: getattr(ComponentLogger, logging.getLevelName(level).lower())
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+}

@@ -14,14 +14,18 @@ import orjson
 from core.logs.event import TAKEN, Event, Failure, Origin, formatted
 from core.logs.plain import cut, plain, safe_repr
 from core.privacy.keys import Kind
-from core.privacy.masking import field, mask_field, mask_text
+from core.privacy.masking import SHORT, field, mask_field, mask_short_text, mask_text
 
 _PREFIX = "voice_agent."
+_OPEN = Kind.OPEN  # reading a member of an enumeration takes as long as masking a short text
 _TAKEN = TAKEN | {"timestamp", "level", "component", "message", "source", "exception", "stack"}
 _PERSONAL = 1_000_000  # no smaller number tells of a person
-_MOST_ORIGINS = 4_096
+_MOST_KNOWN = 4_096
+_Fields = tuple[tuple[str, Kind], ...]
 _last_context: tuple[Mapping[str, Any], dict[str, Any]] = ({}, {})
+_last_milli: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
 _origins: dict[tuple[int, int], tuple[object, dict[str, Any]]] = {}
+_shapes: dict[tuple[Any, ...], _Fields | None] = {}
 
 
 def document_of(event: Event) -> dict[str, Any]:
@@ -33,12 +37,13 @@ def document_of(event: Event) -> dict[str, Any]:
         "timestamp": _timestamp(created),
         "level": logging.getLevelName(level),
         "component": name.removeprefix(_PREFIX),
-        "message": mask_text(cut(message)),
+        "message": mask_short_text(message) if len(message) <= SHORT else mask_text(cut(message)),
     }
     if context:
-        document.update(_masked_context(context))
+        known, masked = _last_context
+        document |= masked if known is context else _masked_context(context)
     if extras:
-        _add(document, extras)
+        _add_extras(document, context, extras)
     document["source"] = _source(code, at)
     if failure:
         document["exception"] = _describe(failure)
@@ -51,6 +56,7 @@ def forget_contexts() -> None:
     """Mask contexts anew: what is masked has changed."""
     global _last_context  # noqa: PLW0603 - one writer at a time
     _last_context = ({}, {})
+    _shapes.clear()
 
 
 def encode(document: dict[str, Any]) -> bytes:
@@ -64,12 +70,42 @@ def encode(document: dict[str, Any]) -> bytes:
 def _masked_context(context: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a context, which never changes: the lines of a call are masked alike."""
     global _last_context  # noqa: PLW0603 - one writer at a time
-    known, masked = _last_context
-    if known is not context:
-        masked = {}
-        _add(masked, context)
-        _last_context = (context, masked)
+    masked: dict[str, Any] = {}
+    _add(masked, context)
+    _last_context = (context, masked)
     return masked
+
+
+def _add_extras(document: dict[str, Any], context: Mapping[str, Any], extras: Mapping[Any, Any]) -> None:
+    """Add extras, masked; calls log the same few sets of names, so what these ask for is looked up once."""
+    shape = (*context, None, *extras)
+    try:
+        fields = _shapes[shape]
+    except KeyError:
+        if len(_shapes) >= _MOST_KNOWN:
+            _shapes.clear()
+        fields = _shapes[shape] = _fields(document, extras)
+    if fields is None:
+        _add(document, extras)
+        return
+    for (name, kind), value in zip(fields, extras.values(), strict=True):
+        type_ = type(value)
+        if type_ is str and kind is _OPEN:
+            document[name] = mask_short_text(value) if len(value) <= SHORT else mask_text(cut(value))
+        elif type_ is int and kind is _OPEN and -_PERSONAL < value < _PERSONAL:
+            document[name] = value
+        else:
+            document[name] = mask_field(plain(value), kind)
+
+
+def _fields(document: dict[str, Any], extras: Mapping[Any, Any]) -> _Fields | None:
+    """Name and kind of each extra; None where one has a name that is taken or no name at all."""
+    if not all(type(key) is str for key in extras):
+        return None
+    fields = tuple(map(field, extras))
+    names = {name for name, _ in fields}
+    free = len(names) == len(fields) and names.isdisjoint(document) and names.isdisjoint(_TAKEN)
+    return fields if free else None
 
 
 def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
@@ -77,9 +113,9 @@ def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
     for key, value in fields.items():
         name, kind = field(key) if type(key) is str else field(safe_repr(key))
         type_ = type(value)
-        if type_ is str and kind is Kind.OPEN:
+        if type_ is str and kind is _OPEN:
             shown = mask_text(cut(value))
-        elif type_ is int and kind is Kind.OPEN and -_PERSONAL < value < _PERSONAL:
+        elif type_ is int and kind is _OPEN and -_PERSONAL < value < _PERSONAL:
             shown = value
         else:
             shown = mask_field(plain(value), kind)
@@ -105,7 +141,7 @@ def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
         "line": lines[at // 2][0] if 0 <= at // 2 < len(lines) else code.co_firstlineno,
         "function": code.co_name,
     }
-    if len(_origins) >= _MOST_ORIGINS:
+    if len(_origins) >= _MOST_KNOWN:
         _origins.clear()
     _origins[key] = (code, source)  # keeps the code, so that its id is no other's
     return source
@@ -136,8 +172,13 @@ def _repaired(value: Any) -> Any:  # noqa: ANN401 - JSON data
 
 
 def _timestamp(created: float) -> str:
-    seconds, micros = divmod(round(created * 1_000_000), 1_000_000)
-    return f"{_to_the_second(seconds)}.{micros // 1000:03d}Z"
+    global _last_milli  # noqa: PLW0603 - one writer at a time
+    milli = round(created * 1_000_000) // 1_000
+    known, text = _last_milli
+    if known != milli:
+        text = f"{_to_the_second(milli // 1_000)}.{milli % 1_000:03d}Z"
+        _last_milli = (milli, text)
+    return text
 
 
 @lru_cache(maxsize=4)

@@ -25,9 +25,10 @@ RESERVE = 2_000
 GATHER_SECONDS = 0.02
 """How long a line waits for others, so that one write takes them all; an ERROR waits for none."""
 LINES_PER_WRITE = 512
-_LINES_PER_TURN = 64
+_LINES_PER_TURN = 128
 _TURNS_UNTIL_ASLEEP = 100
-_HURRY_AT = 4_096
+HURRY_AT = 4_096
+"""From so many waiting lines on, the thread is asked to look at once."""
 _WARNING, _ERROR = logging.WARNING, logging.ERROR
 _CLOSING_SECONDS = 3.0
 _FULL = "dropped {} log lines: the queue was full"
@@ -52,9 +53,10 @@ class LogWriter:
 
     def _reset(self) -> None:
         """Begin empty; what a forked child inherited is its parent's to write."""
-        self._queue: deque[Event | threading.Event] = deque()
+        self.queue: deque[Event | threading.Event] = deque()
         self._hurry: SimpleQueue[None] = SimpleQueue()
-        self._calm = False  # whether the thread is there and looks at the queue by itself
+        # Whether the thread is there and looks at the queue by itself: then an event may just be appended.
+        self.calm = False
         self._thread: threading.Thread | None = None
         self._draining = threading.RLock()
         self._counting = threading.RLock()  # apart, so that no caller ever waits for a write
@@ -67,13 +69,13 @@ class LogWriter:
 
     def put(self, level: int, event: Event) -> None:
         """Queue an event; when the queue is full it is dropped and counted."""
-        queue = self._queue
+        queue = self.queue
         waiting = len(queue)
         if waiting >= self._room_below_warning and (level < _WARNING or waiting >= self._capacity):
             self.lose(1, _FULL)
             return
         queue.append(event)
-        if level >= _ERROR or waiting >= _HURRY_AT or not self._calm:
+        if level >= _ERROR or waiting >= HURRY_AT or not self.calm:
             self._stir()
 
     def _stir(self) -> None:
@@ -92,10 +94,10 @@ class LogWriter:
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything logged so far is written; False when ``timeout`` seconds pass first."""
-        if self._inline or (self._thread is None and not self._queue and not self._lost):
+        if self._inline or (self._thread is None and not self.queue and not self._lost):
             return True
         reached = threading.Event()
-        self._queue.append(reached)
+        self.queue.append(reached)
         self._stir()
         return reached.wait(timeout)
 
@@ -108,7 +110,7 @@ class LogWriter:
     def close(self) -> None:
         """Write what waits; lines logged even later are written by their callers."""
         if self.flush():
-            self._calm, self._inline = False, True
+            self.calm, self._inline = False, True
         for shipper in self.shippers:
             shipper.close(_CLOSING_SECONDS)
         if self._inline:
@@ -135,8 +137,8 @@ class LogWriter:
         while True:
             # Looking up every 20 ms spares callers the wake-up of a sleeping thread, which costs more
             # than the rest of a log call; only a process that has long been silent pays it once.
-            self._calm = idle_turns <= _TURNS_UNTIL_ASLEEP and not self._inline
-            asleep = not self._calm and not self._queue and not self._lost
+            self.calm = idle_turns <= _TURNS_UNTIL_ASLEEP and not self._inline
+            asleep = not self.calm and not self.queue and not self._lost
             with suppress(Empty):
                 self._hurry.get(timeout=None if asleep else GATHER_SECONDS)
             with suppress(Empty):
@@ -146,7 +148,7 @@ class LogWriter:
 
     def _drain(self) -> bool:
         """Write all that waits, LINES_PER_WRITE at a time, then what was lost; False if nothing waits."""
-        queue = self._queue
+        queue = self.queue
         if not queue and not (self._lost and not self._sink.failing):
             return False
         with self._draining:
@@ -174,7 +176,7 @@ class LogWriter:
                     shipper.put(line if shape is as_it_is or not shipper.native else encode(document))
             except Exception:  # noqa: BLE001 - one bad line must not end the thread
                 self.lose(1, _UNRENDERED)
-            if count % _LINES_PER_TURN == 0 and len(self._queue) < _HURRY_AT:
+            if count % _LINES_PER_TURN == 0 and len(self.queue) < HURRY_AT:
                 time.sleep(0)  # callers first, until the backlog grows
         arrived = self._send(lines) if lines else not self._sink.failing
         if self._lost and arrived:

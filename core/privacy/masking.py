@@ -14,10 +14,15 @@ from core.privacy.keys import Kind, kind_of
 from core.privacy.kinds import Active, chosen
 from core.privacy.numbers import mask_number, mask_numbers, mask_of
 
+# Reading a member of an enumeration takes as long as masking a short text.
+_OPEN, _KEPT, _SECRET = Kind.OPEN, Kind.KEPT, Kind.SECRET
+_TOKENS, _IDENTIFIER = Kind.TOKENS, Kind.IDENTIFIER
 _MASKED = "[masked]"
+_UNMASKABLE = "[text that could not be masked]"
+SHORT = 64
+"""Characters of a text that is likely to come again: statuses, languages and most messages."""
 _SMALLEST_PERSONAL_NUMBER = 1_000_000
 _SMALLEST_PHONE = 6_000_000_000
-_SHORT = 64
 _SIGNS = b"@%:="
 _DULL = bytes(byte for byte in range(128) if not (chr(byte).isdigit() or byte in _SIGNS))
 _ANYTHING = _SIGNS + b"0123456789"
@@ -39,16 +44,24 @@ def configure_masking(
     """
     global _active  # noqa: PLW0603 - one for the process, as logging itself
     _active = chosen(_active.off if off is None else off, dict(_active.own) if own is None else own)
-    _mask_short_text.cache_clear()
+    mask_short_text.cache_clear()
     field.cache_clear()
 
 
 def mask_text(text: str) -> str:
     """The text with credentials and personal data masked; never raises."""
+    return mask_short_text(text) if len(text) <= SHORT else _safely_masked(text)
+
+
+def _safely_masked(text: str) -> str:
     try:
-        return _mask_short_text(text) if len(text) <= _SHORT else _mask_text(text)
+        return _mask_text(text)
     except Exception:  # noqa: BLE001 - better no text than one that was not looked through
-        return "[text that could not be masked]"
+        return _UNMASKABLE
+
+
+mask_short_text = lru_cache(maxsize=4096)(_safely_masked)
+"""``mask_text`` for a text of at most SHORT characters, for where a call more would be felt."""
 
 
 def mask_value(value: Any) -> Any:  # noqa: ANN401 - any logged value
@@ -56,7 +69,7 @@ def mask_value(value: Any) -> Any:  # noqa: ANN401 - any logged value
 
     Fields are judged by their name first, then by their value; ``call_id`` and ``lead_id`` stay.
     """
-    return mask_field(value, Kind.OPEN)
+    return mask_field(value, _OPEN)
 
 
 def mask_field(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any logged value
@@ -71,17 +84,11 @@ def mask_field(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any logged valu
 def field(key: str) -> tuple[str, Kind]:
     """A field's name, masked itself, and how its value is treated."""
     kind = kind_of(key)
-    return mask_text(key), Kind.OPEN if kind.value in _active.off or _is_off(kind) else kind
+    return mask_text(key), _OPEN if kind.value in _active.off or _is_off(kind) else kind
 
 
 def _is_off(kind: Kind) -> bool:
-    return kind in {Kind.SECRET, Kind.TOKENS} and "secret" in _active.off
-
-
-@lru_cache(maxsize=4096)
-def _mask_short_text(text: str) -> str:
-    """Statuses, languages and most messages come again and again."""
-    return _mask_text(text)
+    return kind in {_SECRET, _TOKENS} and "secret" in _active.off
 
 
 def _mask_text(text: str) -> str:
@@ -106,12 +113,12 @@ def _mask_text(text: str) -> str:
 
 
 def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 - any logged value
-    if value is None or value is True or value is False or kind is Kind.KEPT:
+    if value is None or value is True or value is False or kind is _KEPT:
         return value
-    if kind is Kind.SECRET:
+    if kind is _SECRET:
         return _MASKED
     if isinstance(value, str):
-        return mask_text(value) if kind is Kind.OPEN else _mask_named_string(value, kind)
+        return mask_text(value) if kind is _OPEN else _mask_named_string(value, kind)
     if isinstance(value, int | float):
         return _mask_plain_number(value, kind)
     if isinstance(value, Mapping | list | tuple | set | frozenset):
@@ -126,7 +133,7 @@ def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # n
     if isinstance(value, Mapping):
         return dict(_mask_item(key, item, around) for key, item in value.items())
     items = list(value)
-    if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is Kind.SECRET:  # noqa: PLR2004
+    if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is _SECRET:  # noqa: PLR2004
         return [items[0], _MASKED]  # a pair of name and value, as HTTP headers come
     return [_mask(item, kind, around) for item in items]
 
@@ -135,14 +142,14 @@ def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:
     if isinstance(key, str):
         shown, kind = field(key)
         return shown, _mask(value, kind, around)
-    shown = _mask(key, Kind.OPEN, frozenset()) if isinstance(key, int) else key
-    return shown, _mask(value, Kind.OPEN, around)
+    shown = _mask(key, _OPEN, frozenset()) if isinstance(key, int) else key
+    return shown, _mask(value, _OPEN, around)
 
 
 def _mask_named_string(value: str, kind: Kind) -> str:
-    if kind is Kind.TOKENS:
+    if kind is _TOKENS:
         return _MASKED
-    if kind is Kind.IDENTIFIER:
+    if kind is _IDENTIFIER:
         return value if value.isdecimal() else mask_text(value)
     if not any(char.isalnum() for char in value):
         return value
@@ -150,13 +157,13 @@ def _mask_named_string(value: str, kind: Kind) -> str:
 
 
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 - a number or its mask
-    if kind is Kind.IDENTIFIER or kind is Kind.TOKENS:
+    if kind is _IDENTIFIER or kind is _TOKENS:
         return value
-    if kind is Kind.OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
+    if kind is _OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
         return value
     # A column of phones with gaps comes out of pandas as whole floats.
     whole = int(value) if isinstance(value, int) or value.is_integer() else None
-    if kind is Kind.OPEN:
+    if kind is _OPEN:
         return value if whole is None else mask_number(abs(whole), _active.off) or value
     shown = str(value if whole is None else whole)
     return mask_of(kind.value, shown) if abs(value) >= _SMALLEST_PERSONAL_NUMBER else value

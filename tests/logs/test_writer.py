@@ -212,7 +212,7 @@ def test_a_full_queue_drops_counts_and_keeps_room_for_warnings(held: Held) -> No
     writer = LogWriter(held, capacity=100, reserve=20)
     held.hold = True
     put(writer, event("first", 40))
-    wait_until(lambda: not writer._queue)
+    wait_until(lambda: not writer.queue)
     began = time.perf_counter()
     for _ in range(100):
         put(writer, event("info"))
