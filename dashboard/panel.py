@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,18 @@ _TOOLS = {
 }
 
 
+class Finished(go.Figure):  # type: ignore[misc]  # plotly has no types
+    """A figure that no longer changes: made ready for the browser once, not for every reader and run."""
+
+    def __init__(self, figure: go.Figure) -> None:
+        super().__init__()
+        self._ready: dict[str, Any] = figure.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the browser gets; shared, so not to be changed."""
+        return self._ready
+
+
 @dataclass(frozen=True)
 class Panel:
     """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw.
@@ -34,6 +47,11 @@ class Panel:
     table: pd.DataFrame | None = None
     is_table: bool = False
     reach: Reach | None = None
+
+    @cached_property
+    def finished(self) -> Finished:
+        """Its figure, for Streamlit."""
+        return Finished(self.figure)
 
 
 def show(panel: Panel) -> None:
@@ -56,7 +74,7 @@ def show(panel: Panel) -> None:
         # Without a theme Streamlit leaves our colours alone.
         key = f"plot-{panel.key}"
         st.plotly_chart(
-            panel.figure,
+            panel.finished,
             theme=None,
             key=key,
             on_select=partial(follow, panel.reach, key) if panel.reach else "ignore",

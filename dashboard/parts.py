@@ -1,6 +1,5 @@
 """Parts of pages: the line of signs of life, the key figures, the list of alerts."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -14,15 +13,14 @@ from core.aggregation.intervals import SURE_FROM, wilson
 from core.aggregation.live import LIVE_MINUTES, Heartbeat
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
-from dashboard import formats
+from dashboard import formats, sparks
 from dashboard.comparison_panels import FEW_CALLS, Reading, is_clear, read
 from dashboard.filters import Selection
 from dashboard.queries import Pulse
-from dashboard.theme import SEVERITY_BADGES
+from dashboard.theme import SEVERITY_BADGES, mode, palette_of
 
 Good = Literal["up", "down", "neither"]
 DeltaColor = Literal["normal", "inverse", "off"]
-SPARK_POINTS = 48
 _COLOURS: dict[Good, DeltaColor] = {"up": "normal", "down": "inverse", "neither": "off"}
 
 
@@ -102,9 +100,16 @@ def _card(
         help=_help(card, before, selection),
         border=True,
         height="stretch",
-        chart_data=None if course is None else _spark(course, card),
-        chart_type="bar" if card.metric == "total_calls" else "line",
     )
+    points = [] if course is None else sparks.values(course, card.metric)
+    if points:
+        rising = (now.value or 0) > (before.value or 0)
+        tone = "neutral" if still or colour == "off" else ("good" if rising == (card.good == "up") else "bad")
+        st.html(
+            sparks.image(
+                points, metric.unit, palette_of(mode()).tones[tone], bars=card.metric == "total_calls"
+            )
+        )
 
 
 def _small_print(card: Card, now: Reading, before: Reading) -> str:
@@ -126,20 +131,6 @@ def _help(card: Card, before: Reading, selection: Selection) -> str:
         f"{metric.meaning}, {selection.words}. The change is against {selection.compared_words}{was}, "
         "coloured only where it is more than chance."
     )
-
-
-def _spark(course: pd.DataFrame, card: Card) -> list[float] | None:
-    column = "n" if card.metric == "total_calls" else card.metric
-    if column not in course:
-        return None
-    values = course[column]
-    present = values.dropna()
-    if len(present) < 3:  # noqa: PLR2004 (no course to see)
-        return None
-    size = math.ceil(len(present) / SPARK_POINTS)
-    grouped = present.groupby([place // size for place in range(len(present))])
-    smooth = grouped.sum() if card.metric == "total_calls" else grouped.mean()
-    return [float(value) for value in smooth]
 
 
 def signs_of_life(pulse: Pulse, now: datetime, zone: tzinfo) -> None:

@@ -27,6 +27,11 @@ class Palette:
     cycle: tuple[str, ...]
     """For values that have no colour of their own, as languages and campaigns."""
 
+    @property
+    def tones(self) -> dict[str, str]:
+        """The colours of a change by what it means."""
+        return {"good": self.colours["positive"], "bad": self.colours["negative"], "neutral": self.neutral}
+
     def of(self, names: Sequence[str]) -> dict[str, str]:
         """A colour for each value, the same whatever else is shown with it as long as the names are."""
         ordered = sorted(names)
@@ -136,7 +141,10 @@ _STYLE = """
 @media (min-width: 641px) {
   [class*="st-key-chart-"] [data-testid="stCaptionContainer"] { min-height: 2.9em; }
 }
-.st-key-kpis [data-testid="stMetricChart"] { margin-bottom: 6px; }
+[class*="st-key-kpi-"]:has(.spark) { position: relative; }
+[class*="st-key-kpi-"]:has(.spark) [data-testid="stMetric"] { padding-bottom: 68px; }
+[class*="st-key-kpi-"] > :has(.spark) { position: absolute; bottom: 8px; left: 1px; right: 1px; width: auto; }
+.spark { display: block; width: 100%; height: 56px; }
 @media (max-width: 640px) {
   .st-key-kpis div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; }
   .st-key-filters > * { flex: 1 1 150px; max-width: none; }
