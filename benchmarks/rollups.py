@@ -15,7 +15,7 @@ from benchmarks.made_calls import documents, fill
 from benchmarks.store import scratch_store
 from core.aggregation import sketch
 from core.aggregation.refresh import rebuild_rollups, refresh_rollups
-from core.storage import get_sync_database
+from core.storage import get_sync_database, rollups
 from core.storage.connection import Document
 from core.storage.dirty import OVERLAP
 
@@ -114,7 +114,7 @@ def main() -> None:
         for size, store in stores.items():
             sizes = (
                 store.command("collstats", name)["storageSize"] / 1e6
-                for name in ("calls", "rollups_15m", "rollups_daily")
+                for name in ("calls", rollups.WINDOWS, rollups.DAYS)
             )
             table.add_row(
                 f"{size:,}",

@@ -183,13 +183,15 @@ def _traffic(database: Database[Document], calls_a_day: int, days: int) -> Traff
     _settle(database)
     _copy_day(database)
     sizes = [row["size"] for row in database[rollups.WINDOWS].aggregate([_SIZE])]
-    days_sizes = [row["size"] for row in database[rollups.DAYS].aggregate([_SIZE])]
-    hours_sizes = [row["size"] for row in database[rollups.HOURS].aggregate([_SIZE])]
+    days_sizes = [
+        [row["size"] for row in database[name].aggregate([_SIZE])]
+        for name in (rollups.DAYS, rollups.CAMPAIGNS, rollups.HOURS)
+    ]
     return Traffic(
         calls_a_day=calls_a_day,
         window_bytes=fmean(sizes),
-        day_bytes=2 * fmean(days_sizes) + fmean(hours_sizes),
-        greatest_document=max(sizes + days_sizes + hours_sizes),
+        day_bytes=sum(map(fmean, days_sizes)),
+        greatest_document=max(sizes + list(itertools.chain.from_iterable(days_sizes))),
         rebuilt_per_second=rebuilt,
         refresh_seconds=seconds,
         refresh_megabytes=megabytes,
@@ -230,13 +232,13 @@ def _copy_window(database: Database[Document], end: datetime) -> None:
 
 def _copy_day(database: Database[Document]) -> None:
     """Give the 89 days before the last one its roll-ups."""
-    last = list(database[rollups.DAYS].find({"date": str(DAY)}))
-    database[rollups.DAYS].delete_many({"date": {"$ne": str(DAY)}})
-    for number in range(1, 90):
-        day = DAY - timedelta(days=number)
-        head = {"date": str(day), "start": day_bounds(day)[0]}
-        rows = [{**row, **head, "_id": row["_id"].replace(str(DAY), str(day))} for row in last]
-        database[rollups.DAYS].insert_many(rows)
+    for name in (rollups.DAYS, rollups.CAMPAIGNS):
+        (last,) = database[name].find({"date": str(DAY)})
+        database[name].delete_many({"date": {"$ne": str(DAY)}})
+        for number in range(1, 90):
+            day = DAY - timedelta(days=number)
+            key = rollups.day_id(get_settings().timezone, day)
+            database[name].insert_one({**last, "_id": key, "date": str(day), "start": day_bounds(day)[0]})
 
 
 def _question(database: Database[Document]) -> float:
@@ -251,9 +253,7 @@ def _question(database: Database[Document]) -> float:
         for field in ("asr_latency_ms", "tts_latency_ms"):
             percentile_series(cube, field, "1D")
         times.append((time.perf_counter() - started) * 1_000)
-    (row,) = database[rollups.DAYS].find(
-        {"_id": rollups.day_id(get_settings().timezone, DAY, campaigns=False)}
-    )
+    (row,) = database[rollups.DAYS].find({"_id": rollups.day_id(get_settings().timezone, DAY)})
     assert cube.total == 90 * row["calls"]
     return median(times)
 

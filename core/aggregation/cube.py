@@ -1,7 +1,7 @@
 """What every chart and figure of a period is made from: cells of calls, however many calls there were."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cached_property
 
@@ -45,6 +45,7 @@ class Cube:
     finest: Bucket
     cells: Cells
     campaigns: bool = True
+    _cell_buckets: dict[Bucket, Ints] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def total(self) -> int:
@@ -107,7 +108,9 @@ class Cube:
         """
         if not self.has(bucket):
             raise ValueError(f"the cube was loaded in buckets of {self.finest}, not of {bucket}")
-        return self.bucket_numbers(self.cells.time, bucket)
+        if bucket not in self._cell_buckets:
+            self._cell_buckets[bucket] = self.bucket_numbers(self.cells.time, bucket)
+        return self._cell_buckets[bucket]
 
     def spread(self, field: str, group: Ints, size: int) -> Floats:
         """Sum, least and greatest of a field in each group of cells; -1 leaves a cell out."""

@@ -14,8 +14,8 @@ from core.settings import get_settings
 from core.storage import rollups
 from core.storage.connection import Document
 
-_DOCUMENTS = 800
-"""Two a day: values that occur in none of the newest 400 days with calls are no longer offered."""
+_DOCUMENTS = 400
+"""One a day: values that occur in none of the newest 400 days with calls are no longer offered."""
 
 
 def newest_call_start(database: Database[Document]) -> datetime | None:
@@ -41,7 +41,8 @@ def _values(database: Database[Document], dimension: Literal["language", "campai
     if {windows_key(), days_key(zone)} - until.keys():
         return _told(database["calls"].distinct(dimension))
     query = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}, "schema_version": SCHEMA_VERSION}
-    rows = database[rollups.DAYS].find(query, {"words": 1, "codes": 1}).sort("_id", -1).limit(_DOCUMENTS)
+    collection = rollups.CAMPAIGNS if dimension == "campaign" else rollups.DAYS
+    rows = database[collection].find(query, {"words": 1, "codes": 1}).sort("_id", -1).limit(_DOCUMENTS)
     recorded = {"recorded_at": {"$gte": Timestamp(min(until.values()) - LATE, 0)}}
     new = database["calls"].distinct(dimension, recorded)
     return _told([*values_of_documents(rows, DIMENSIONS.index(dimension)), *new])

@@ -10,9 +10,11 @@ occurs (``n``, uint32).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.aggregation.cells import (
     COMPONENTS,
@@ -36,6 +38,7 @@ WORDED = ("errors", "ends")
 TALLIES = ("slots", "attempts", *WORDED, *SPREADS)
 _KEY, _CODE, _N = np.dtype("<u2"), np.dtype("<u4"), np.dtype("<u4")
 _COUNT, _SUM = np.dtype("<i8"), np.dtype("<f8")
+Kept = NDArray[np.bool_] | slice
 
 
 def documents(cells: Cells) -> Iterator[tuple[int, Document]]:
@@ -117,30 +120,50 @@ def projection(fields: Sequence[str]) -> Document:
 
 
 def cells_of_documents(
-    rows: Sequence[Mapping[str, Any]], starts: Sequence[datetime], fields: Sequence[str] = SPREADS
+    rows: Sequence[Mapping[str, Any]],
+    starts: Sequence[datetime],
+    fields: Sequence[str] = SPREADS,
+    wanted: Mapping[str, str] = MappingProxyType({}),
 ) -> Cells:
-    """The cells of documents whose spans begin at ``starts``, one below the other."""
+    """The cells of documents whose spans begin at ``starts``, one below the other.
+
+    ``wanted``: only those of these values of dimensions.
+    """
     codes = _joined((row["codes"] for row in rows), _CODE).astype(np.int64).reshape(-1, len(DIMENSIONS))
     sizes = np.array([len(row["codes"]) for row in rows], np.int64) // (_CODE.itemsize * len(DIMENSIONS))
     words, lookup, bases = _common([row["words"] for row in rows])
     times = np.array([int(start.astimezone(UTC).timestamp()) for start in starts], np.int64)
     spans = _joined((row["offsets"] for row in rows if "offsets" in row), _CODE).astype(np.int64)
-    counts = _joined((row["counts"] for row in rows), _COUNT).astype(np.int64)
+    codes = lookup[codes + np.repeat(bases, sizes)[:, None]] if len(codes) else codes
+    kept = _kept(codes, words, wanted)
+    counts = _joined((row["counts"] for row in rows), _COUNT).reshape(-1, len(COUNTS))
     return Cells(
-        time=np.repeat(times, sizes) + (spans if len(spans) else 0),
-        codes=lookup[codes + np.repeat(bases, sizes)[:, None]] if len(codes) else codes,
+        time=(np.repeat(times, sizes) + (spans if len(spans) else 0))[kept],
+        codes=codes[kept],
         words=words,
-        counts=counts.reshape(-1, len(COUNTS)),
-        costs=_joined((row["costs"] for row in rows), _SUM).reshape(-1, len(COMPONENTS)),
+        counts=counts[kept].astype(np.int64),
+        costs=_joined((row["costs"] for row in rows), _SUM).reshape(-1, len(COMPONENTS))[kept],
         spreads={
-            name: _joined((row["spreads"][name] for row in rows), _SUM).reshape(-1, 3) for name in fields
+            name: _joined((row["spreads"][name] for row in rows), _SUM).reshape(-1, 3)[kept]
+            for name in fields
         },
         tallies={
-            name: _unpacked([row["tallies"][name] for row in rows], worded=name in WORDED)
+            name: _unpacked([row["tallies"][name] for row in rows], kept, worded=name in WORDED)
             for name in TALLIES
             if name in fields or name not in SPREADS
         },
     )
+
+
+def _kept(codes: Ints, words: Sequence[str | None], wanted: Mapping[str, str]) -> Kept:
+    """Which cells have these values."""
+    if not wanted:
+        return slice(None)
+    kept = np.ones(len(codes), bool)
+    for name, value in wanted.items():
+        code = words.index(value) if value in words else -1
+        kept &= codes[:, DIMENSIONS.index(name)] == code
+    return kept
 
 
 def values_of_documents(rows: Iterable[Mapping[str, Any]], dimension: int) -> set[str | None]:
@@ -158,15 +181,17 @@ def _joined(parts: Iterator[bytes], dtype: np.dtype[Any]) -> np.ndarray[Any, Any
     return np.frombuffer(b"".join(parts), dtype)
 
 
-def _unpacked(parts: Sequence[Mapping[str, Any]], *, worded: bool) -> Tally:
-    sizes = _joined((part["sizes"] for part in parts), _N).astype(np.int64)
-    keys = _joined((part["keys"] for part in parts), _CODE if worded else _KEY).astype(np.int64)
-    n = _joined((part["n"] for part in parts), _N).astype(np.int64)
+def _unpacked(parts: Sequence[Mapping[str, Any]], kept: Kept, *, worded: bool) -> Tally:
+    sizes = _joined((part["sizes"] for part in parts), _N)
+    keys = _joined((part["keys"] for part in parts), _CODE if worded else _KEY)
+    n = _joined((part["n"] for part in parts), _N)
+    of_kept = kept if isinstance(kept, slice) else np.repeat(kept, sizes)
     words: tuple[Any, ...] = ()
     if worded:
         words, lookup, bases = _common([[tuple(pair) for pair in part["words"]] for part in parts])
         rows = np.array([len(part["keys"]) for part in parts], np.int64) // _CODE.itemsize
         keys = lookup[keys + np.repeat(bases, rows)] if len(keys) else keys
+    sizes, keys, n = sizes[kept], keys[of_kept].astype(np.int64), n[of_kept].astype(np.int64)
     return Tally(np.repeat(np.arange(len(sizes)), sizes), keys, n, words)
 
 

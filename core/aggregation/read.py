@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
-import numpy as np
 from pymongo.database import Database
 
 from core.aggregation.buckets import SECONDS, Bucket
 from core.aggregation.calls import CallFilters, read_calls
-from core.aggregation.cells import DIMENSIONS, Cells
+from core.aggregation.cells import Cells
 from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, projection
 from core.aggregation.plan import Period, Plan, plan
 from core.aggregation.refresh import changed_windows, days_key, touched_windows, windows_key
@@ -18,6 +17,9 @@ from core.storage.connection import Document
 
 LATE = timedelta(seconds=5)
 """A call may become visible so long after the server stamped it; a refresh allows for far more."""
+
+_LONG = timedelta(days=7)
+"""For a longer period the server is not asked to use its bounds: it would try an index that fetches calls."""
 
 
 def stored_cells(
@@ -34,15 +36,17 @@ def stored_cells(
     seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
     by_day = bucket not in SECONDS or (bucket == "1h" and not campaigns)
     how = _plan(database, period, zone, by_day=by_day) if seconds == QUARTER_HOUR else Plan(calls=[period])
-    parts = [cells_of(read_calls(database, how.calls, filters), seconds).only(fields)]
+    parts = []
     if how.days:
-        ids = [rollups.day_id(str(zone), day, campaigns=campaigns) for day in how.days]
-        collection = rollups.HOURS if bucket == "1h" else rollups.DAYS
-        parts.append(_cells(database, collection, {"_id": {"$in": ids}}, "start", fields))
+        ids = [rollups.day_id(str(zone), day) for day in how.days]
+        daily = rollups.CAMPAIGNS if campaigns else rollups.DAYS
+        collection = rollups.HOURS if bucket == "1h" else daily
+        parts.append(_cells(database, collection, {"_id": {"$in": ids}}, "start", fields, filters))
     if how.windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
-        parts.append(_cells(database, rollups.WINDOWS, {"$or": periods}, "_id", fields))
-    parts = [parts[0], *(_filtered(part, filters) for part in parts[1:])]
+        parts.append(_cells(database, rollups.WINDOWS, {"$or": periods}, "_id", fields, filters))
+    if how.calls or not parts:
+        parts.append(cells_of(read_calls(database, how.calls, filters), seconds).only(fields))
     return parts if campaigns else [part.without_campaigns() for part in parts]
 
 
@@ -53,26 +57,24 @@ def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day:
     if windows_key() not in until:
         return Plan(calls=[period])
     near = {"$gte": start - dirty.WINDOW, "$lt": end}
-    stale = touched_windows(database, until[windows_key()] - LATE, near)
+    few = near if end - start < _LONG else None
+    stale = touched_windows(database, until[windows_key()] - LATE, few)
     marked = database[dirty.COLLECTION].find({"_id": near}, {"_id": 1})
     stale.update(row["_id"] for row in marked)
     if not by_day or days not in until:
         return plan(period, zone, stale, None)
-    return plan(period, zone, stale, changed_windows(database, until[days], near))
+    return plan(period, zone, stale, changed_windows(database, until[days]))
 
 
 def _cells(
-    database: Database[Document], collection: str, query: Document, start: str, fields: Sequence[str]
+    database: Database[Document],
+    collection: str,
+    query: Document,
+    start: str,
+    fields: Sequence[str],
+    filters: CallFilters | None,
 ) -> Cells:
     wanted = {**query, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
     rows = list(database[collection].find(wanted, projection(fields)).sort("_id", 1))
     starts: list[datetime] = [row[start] for row in rows]
-    return cells_of_documents(rows, starts, fields)
-
-
-def _filtered(cells: Cells, filters: CallFilters | None) -> Cells:
-    kept = np.ones(len(cells), bool)
-    for name, value in (filters.query() if filters else {}).items():
-        code = cells.words.index(value) if value in cells.words else -1
-        kept &= cells.codes[:, DIMENSIONS.index(name)] == code
-    return cells if kept.all() else cells.take(kept)
+    return cells_of_documents(rows, starts, fields, filters.query() if filters else {})

@@ -34,6 +34,7 @@ CALLS_AT_ONCE = 200_000
 WINDOWS_AT_ONCE = 96
 _WINDOWS_AT_FIRST = 8
 _DAYS_AT_ONCE = 4
+_DAILY = (rollups.CAMPAIGNS, rollups.DAYS, rollups.HOURS)
 _READERS = 2
 
 _RECORDED_LATE = timedelta(days=1)
@@ -56,7 +57,7 @@ def windows_key() -> str:
 
 def days_key(zone: str) -> str:
     """Of the state of a zone's days."""
-    return f"daily:v{SCHEMA_VERSION}:{zone}"
+    return f"days:v{SCHEMA_VERSION}:{zone}"
 
 
 def refresh_rollups(database: Database[Document], progress: Progress | None = None) -> Refreshed:
@@ -206,26 +207,24 @@ def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date
     for at in range(0, len(days), _DAYS_AT_ONCE):
         part = days[at : at + _DAYS_AT_ONCE]
         rows = [_day_rows(database, settings.timezone, settings.tz, day) for day in part]
-        rollups.replace_older(database, rollups.DAYS, (row for *both, _ in rows for row in both), now)
-        rollups.replace_older(database, rollups.HOURS, (hours for *_, hours in rows), now)
+        for collection, same in zip(_DAILY, zip(*rows, strict=True), strict=True):
+            rollups.replace_older(database, collection, same, now)
     return list(days)
 
 
 def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) -> list[Document]:
-    """A day's documents: one that tells campaigns apart, one several times smaller, and one of its hours."""
+    """A day's documents, one for each collection of _DAILY."""
     start, end = day_bounds(day, tz)
     query = {"_id": {"$gte": start, "$lt": end}, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
     rows = list(database[rollups.WINDOWS].find(query).sort("_id", 1))
-    head = {"start": start, "zone": zone, "date": str(day)}
-    ids = [rollups.day_id(zone, day, campaigns=campaigns) for campaigns in (True, False, False)]
+    head = {"_id": rollups.day_id(zone, day), "start": start, "zone": zone, "date": str(day)}
     if not rows:
-        return [{"_id": key, **head, "schema_version": SCHEMA_VERSION, "calls": 0} for key in ids]
+        return [{**head, "schema_version": SCHEMA_VERSION, "calls": 0} for _ in _DAILY]
     first, cells = int(start.timestamp()), cells_of_documents(rows, [row["_id"] for row in rows])
     whole = spans_of(cells, np.full(len(cells), first, np.int64)).capped()
     hours = spans_of(cells.without_campaigns(), local_hours(cells.time, tz)).capped()
     small = whole.without_campaigns().merged(whole.time)
-    packed = (document(part, first) for part in (whole, small, hours))
-    return [{"_id": key, **head, **filled} for key, filled in zip(ids, packed, strict=True)]
+    return [{**head, **document(part, first)} for part in (whole, small, hours)]
 
 
 def spans_of(cells: Cells, starts: Ints) -> Cells:

@@ -15,8 +15,10 @@ from pymongo.errors import BulkWriteError
 
 from core.storage.connection import DURABLE, Document
 
-WINDOWS, DAYS, HOURS, STATE = "rollups_15m", "rollups_daily", "rollups_hourly", "rollup_state"
-"""HOURS has a document a day too, its cells those of the day's hours, campaigns not told apart."""
+WINDOWS, STATE = "rollups_15m", "rollup_state"
+DAYS, CAMPAIGNS, HOURS = "rollups_daily", "rollups_campaigns", "rollups_hourly"
+"""Each has a document a day. CAMPAIGNS tells campaigns apart: these are several times larger, and would lie
+between those of DAYS on the disk. The cells of HOURS are those of the day's hours."""
 _DUPLICATE_KEY = 11_000
 _BATCH = 500
 
@@ -27,9 +29,9 @@ def server_time(database: Database[Document]) -> datetime:
     return now.replace(tzinfo=UTC) if now.tzinfo is None else now
 
 
-def day_id(zone: str, day: date, *, campaigns: bool) -> str:
-    """The ``_id`` of a day in DAYS: of the document that tells campaigns apart, or of the smaller one."""
-    return f"{zone}:{day}:campaigns" if campaigns else f"{zone}:{day}"
+def day_id(zone: str, day: date) -> str:
+    """The ``_id`` of a day's document in DAYS, CAMPAIGNS and HOURS."""
+    return f"{zone}:{day}"
 
 
 def replace_older(
