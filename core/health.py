@@ -13,6 +13,7 @@ from core.settings import get_settings
 from core.storage import dirty, rollups
 from core.storage.active import count_active
 from core.storage.connection import Document
+from core.storage.processes import ProcessHealth, processes
 from core.storage.spool import SpoolStatus, spool_status
 
 LATE_AFTER = timedelta(hours=1)
@@ -61,6 +62,7 @@ class Health:
     failing_rules: int
     oldest_call: datetime | None
     raw_retention_days: int | None
+    processes: list[ProcessHealth]
 
 
 def system_health(database: Database[Document]) -> Health:
@@ -82,6 +84,7 @@ def system_health(database: Database[Document]) -> Health:
         failing_rules=database["rule_health"].count_documents({"errors": {"$gt": 0}}),
         oldest_call=oldest["start_time"] if oldest else None,
         raw_retention_days=getattr(get_settings(), "raw_retention_days", None),
+        processes=processes(database),
     )
 
 

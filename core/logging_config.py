@@ -30,7 +30,7 @@ from core.logs.requests import (
     log_security_event,
 )
 from core.logs.rotation import Rotation
-from core.logs.writer import LogWriter
+from core.logs.writer import Backlog, LogWriter
 from core.privacy.masking import configure_masking
 from core.settings import Settings, SettingsError, load_settings
 
@@ -46,6 +46,7 @@ __all__ = [
     "flush",
     "get_logger",
     "log_api_request",
+    "log_backlog",
     "log_call_event",
     "log_external_call",
     "log_security_event",
@@ -116,6 +117,11 @@ def setup_logging(
 def flush(timeout: float = 5.0) -> bool:
     """Wait until everything logged so far is written; False when ``timeout`` seconds pass first."""
     return _writer.flush(timeout)
+
+
+def log_backlog() -> Backlog:
+    """How many lines wait in this process, and how many it dropped."""
+    return _writer.backlog
 
 
 def _set_up_implicitly() -> None:

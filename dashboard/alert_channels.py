@@ -76,10 +76,10 @@ def _answer(name: str) -> None:
     when = formats.clock(at, get_settings().tz, utc_now())
     for label, reason in reasons.items():
         color, icon = ("green", "check_circle") if reason is None else ("red", "error")
-        words = "arrived" if reason is None else f"failed: {reason}"
-        st.markdown(
-            f":{color}-badge[:material/{icon}: {formats.plain(label)} {formats.plain(words)}] tested {when}"
-        )
+        word = "arrived" if reason is None else "failed"
+        why = f"{formats.plain(reason)} · " if reason else ""
+        # The reason stands beside the badge: on a phone a badge cuts it off.
+        st.markdown(f":{color}-badge[:material/{icon}: {formats.plain(label)} {word}] {why}tested {when}")
 
 
 def _given_up(rows: Sequence[OutboxRow]) -> None:

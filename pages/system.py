@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.clock import utc_now
 from core.settings import get_settings
-from dashboard import boards, filters, queries, renewal, states, theme, trust_parts
+from dashboard import boards, filters, process_panel, queries, renewal, states, theme, trust_parts
 from dashboard.panel import grid, show
 
 TILES_HEIGHT, CHARTS_HEIGHT = 240, 1600
@@ -27,6 +27,7 @@ def charts() -> None:
         board = queries.ask(selection, boards.system, window, selection, theme.mode()).value
         show(board.panels[0])
         grid(board.panels[1:])
+        show(process_panel.panel(trust.health, zone))
         show(trust_parts.definitions(board.summary, trust, zone))
         left, right = st.columns(2)
         with left:

@@ -74,6 +74,7 @@ def database(
     fresh = get_sync_database()
     ensure_indexes(fresh)
     yield fresh
+    recorder.beats.forget()
     fresh.client.drop_database(fresh.name)
 
 

@@ -44,6 +44,11 @@ class Shipper(ABC, Generic[Batch]):
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Lines that are not sent yet."""
+        return len(self._waiting) + self._unsent
+
     @abstractmethod
     def prepare(self, lines: list[bytes]) -> Batch:
         """Make of lines, each one JSON document, what is sent; once, so that a repeat is the same."""

@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.logs.event import Event, Origin
 from core.logs.formats import FORMATS, Format, as_it_is
@@ -33,6 +33,13 @@ _WARNING, _ERROR = logging.WARNING, logging.ERROR
 _CLOSING_SECONDS = 3.0
 _FULL = "dropped {} log lines: the queue was full"
 _UNRENDERED = "dropped {} log lines: they could not be rendered"
+
+
+class Backlog(NamedTuple):
+    """Lines that wait, and lines that did not arrive."""
+
+    waiting: int
+    dropped: int
 
 
 class LogWriter:
@@ -61,11 +68,17 @@ class LogWriter:
         self._draining = threading.RLock()
         self._counting = threading.RLock()  # apart, so that no caller ever waits for a write
         self._lost: Counter[str] = Counter()
+        self._dropped = 0
 
     @property
     def sink(self) -> Sink:
         """Where lines go."""
         return self._sink
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits here and in the shippers, and what was dropped since this process began."""
+        return Backlog(len(self.queue) + sum(one.waiting for one in self.shippers), self._dropped)
 
     def put(self, level: int, event: Event) -> None:
         """Queue an event; when the queue is full it is dropped and counted."""
@@ -91,6 +104,7 @@ class LogWriter:
         """Count lines that did not arrive; ``report``, with the count at ``{}``, is logged later."""
         with self._counting:
             self._lost[report] += lines
+            self._dropped += lines
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until everything logged so far is written; False when ``timeout`` seconds pass first."""

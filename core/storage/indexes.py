@@ -5,6 +5,8 @@ from pymongo.database import Database
 
 from core.storage.active import FORGET_SECONDS
 from core.storage.connection import Document
+from core.storage.processes import COLLECTION as PROCESSES
+from core.storage.processes import FORGET_SECONDS as FORGET_PROCESSES
 
 _RESOLVED_FOR_SECONDS = 30 * 86_400
 OUTBOX_SECONDS = 90 * 24 * 3600
@@ -21,6 +23,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     "turns": [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
     "service_minutes": [IndexModel([("minute", ASCENDING)])],
     "active_calls": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_SECONDS)],
+    PROCESSES: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_PROCESSES)],
     "archives": [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
     "alerts": [
         IndexModel([("state", ASCENDING), ("started_at", DESCENDING)]),

@@ -20,6 +20,7 @@ from core.settings import get_settings
 from core.storage.active import COLLECTION as ACTIVE
 from core.storage.active import Change
 from core.storage.connection import OURS, Document, blocking, client_of, open_database, store_key
+from core.storage.processes import Beats
 from core.storage.records import Record
 from core.storage.replay import RETRY_SECONDS, Replayer
 from core.storage.spool import Spool, bury_record, on_disk, spool_records
@@ -74,6 +75,11 @@ class Recorder:
         self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
         self._writers: set[asyncio.Task[None]] = set()
         self._under_way = 0
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not stored yet."""
+        return len(self._waiting) + self._under_way
 
     def put(self, record_: Record) -> asyncio.Future[None]:
         """Have a record stored; done when it is durable in the database, or in the spool.
@@ -132,6 +138,13 @@ class Recorder:
 
 
 _recorders: dict[asyncio.AbstractEventLoop, dict[tuple[int, str], Recorder]] = {}
+
+
+def _records_waiting() -> int:
+    return sum(one.waiting for of_loop in list(_recorders.values()) for one in list(of_loop.values()))
+
+
+beats = Beats(_records_waiting)
 
 
 async def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> None:
@@ -270,6 +283,7 @@ def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
     """Once a second, now that the database answers: what waits in the spool is replayed beside the caller."""
     if time.monotonic() >= _Health.next_look:
         _Health.next_look = time.monotonic() + 1
+        beats.keep(store_key(database), lambda: blocking(database))
         if _spool_of(database).has_waiting():
             replayer.start(store_key(database)[1], lambda: blocking(database))
 

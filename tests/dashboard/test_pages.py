@@ -235,3 +235,27 @@ def test_a_chart_has_never_more_points_than_a_screen_shows() -> None:
     window = Window(now - timedelta(days=90), now, now, now, "1D")
     assert fitting_bucket(window, "15min") == "1D"
     assert fitting_bucket(window, "1W") == "1W"
+
+
+def test_system_shows_the_processes_and_since_when_one_is_silent(
+    calls_of_today: Database[Document], start: Start
+) -> None:
+    now = utc_now()
+    row = {"host": "vm-1", "pid": 7, "records_waiting": 3, "spooled": 20, "dead": 1, "lost": 0}
+    row |= {"log_waiting": 4, "log_dropped": 1_234}
+    calls_of_today["processes"].insert_many(
+        [
+            row | {"component": "agent", "seen_at": now},
+            row | {"component": "<b>importer</b>", "pid": 8, "seen_at": now - timedelta(hours=2)},
+        ]
+    )
+    app = start("system")
+    assert not app.exception
+    assert "Processes: 2 · 1 silent" in text_of(app)
+    (table,) = [element.value for element in app.table if "Last sign" in element.value]
+    alive, silent = table.to_dict("records")
+    assert alive["Process"] == "agent on vm\\-1, 7"
+    assert (alive["Record queue"], alive["Spool"]) == ("3", "20 · 1 kept apart")
+    assert (alive["Log queue"], alive["Log drops"]) == ("4", "1,234")
+    assert "silent since" in silent["Last sign"]
+    assert "<b>" not in silent["Process"]
