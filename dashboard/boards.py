@@ -192,7 +192,7 @@ def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
                 formats.zone_name(window.end, zone),
             ),
             panels.sentiment(view, tables.sentiment_histogram(cube), summary),
-            conversion_panels.costs(view, "campaign", tables.costs(cube, "campaign"), summary),
+            *(conversion_panels.costs(view, name, tables.costs(cube, name), summary) for name in BY),
         ),
     )
 

@@ -222,7 +222,7 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
         key,
         title,
         f"Mean {formats.number(cost.per_call, 'rupees')} a call, "
-        f"{formats.number(cost.per_qualified_lead, 'rupees')} a qualified lead; dearest: "
+        f"{formats.number(cost.per_qualified_lead, 'rupees')} a qualified lead{_leads(by, frame)}; dearest: "
         f"{COMPONENT_WORDS[str(dearest)].lower()} · n {cost.n:,}{coverage}",
         distribution_charts.stacked_shares(
             per_call, view.palette.colours, COMPONENT_WORDS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
@@ -230,3 +230,11 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
         table,
         reach=reach.rows({str(name): value_label(by, str(name)) for name in frame.index}, by, order="cost"),
     )
+
+
+def _leads(by: Dimension, frame: pd.DataFrame) -> str:
+    """Where a qualified lead costs least and most: `` (from Hindi ₹9.10 to English ₹14.20)``."""
+    known = frame["per_qualified_lead"].dropna().sort_values()
+    ends = known.iloc[[0, -1]] if len(known) > 1 else known.iloc[:0]
+    words = [f"{value_label(by, str(name))} {formats.rupees(value)}" for name, value in ends.items()]
+    return f" (from {' to '.join(words)})" if words else ""

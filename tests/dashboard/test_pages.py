@@ -259,3 +259,26 @@ def test_system_shows_the_processes_and_since_when_one_is_silent(
     assert (alive["Log queue"], alive["Log drops"]) == ("4", "1,234")
     assert "silent since" in silent["Last sign"]
     assert "<b>" not in silent["Process"]
+
+
+def test_conversion_says_what_a_call_and_a_qualified_lead_cost_in_each_language(
+    database: Database[Document], start: Start
+) -> None:
+    """Hindi: 10 calls of 2 rupees, 4 qualified. English: 10 of 3 rupees, 2 qualified."""
+    now = utc_now()
+    calls = [
+        make_call(
+            n,
+            now - timedelta(minutes=n + 1),
+            language="hindi" if n < 10 else "english",
+            qualification_completed=n in {0, 1, 2, 3, 10, 11},
+            cost={"llm": 2 if n < 10 else 3},
+        )
+        for n in range(20)
+    ]
+    write_calls(database, calls)
+    app = start("conversion")
+    assert not app.exception
+    said = text_of(app)
+    assert "Cost per call by language" in said
+    assert "Mean ₹2.50 a call, ₹8.33 a qualified lead (from Hindi ₹5.00 to English ₹15.00)" in said
