@@ -228,6 +228,8 @@ def _listed() -> None:
             icon=":material/timer:",
         )
         return
+    if found.archived:
+        _in_the_archive(found.archived)
     if not found.count:
         newest = queries.ask("pulse", queries.pulse).value.newest_call
         if newest is None:
@@ -258,6 +260,15 @@ def _listed() -> None:
             key="csv-calls",
         )
     _table(found.rows)
+
+
+def _in_the_archive(count: int) -> None:
+    """Why a period has figures on the other pages and fewer calls here."""
+    st.info(
+        f"In the archive, and not in this list: {count:,} of these days. They count in every figure; "
+        "each opens by its whole id.",
+        icon=":material/inventory_2:",
+    )
 
 
 def _none_passes(words: str) -> None:

@@ -35,6 +35,7 @@ from core.models.metrics import CallSummary
 from core.models.outbox import OutboxRow, OutboxState
 from core.models.rules import AlertRule
 from core.storage import get_sync_database
+from core.storage.archived import ArchiveUnreadableError, archived_rows
 from core.storage.connection import Document, unavailable_text
 from dashboard.filters import Window
 
@@ -167,6 +168,8 @@ class CallPage:
     rows: list[Document]
     count: int
     too_long: bool = False
+    archived: int = 0
+    """Calls of the days that the period touches which are in the archive, and so not in the list."""
 
 
 @st.cache_data(ttl=30, max_entries=ANSWERS_KEPT, show_spinner=False)
@@ -181,7 +184,7 @@ def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, 
         rows = list_calls(database, query, order=order, limit=ROWS, offset=(page - 1) * ROWS)
     except ExecutionTimeout:
         return CallPage([], 0, too_long=True)
-    return CallPage(rows, count)
+    return CallPage(rows, count, archived=archived_rows(database, "calls", window.start, window.end))
 
 
 def all_calls(window: Window, filters: CallFilters, facets: CallFacets, order: str) -> list[Document]:
@@ -198,8 +201,15 @@ def search(text: str) -> list[Document]:
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def one_call(call_id: str) -> WholeCall | None:
-    """One call with all that belongs to it."""
-    return whole_call(get_sync_database(), call_id)
+    """One call with all that belongs to it.
+
+    Raises:
+        ValueError: it cannot be shown, though the database is there; the text says why.
+    """
+    try:
+        return whole_call(get_sync_database(), call_id)
+    except ArchiveUnreadableError as error:
+        raise ValueError(str(error)) from None
 
 
 @st.cache_data(ttl=3, show_spinner=False)

@@ -111,6 +111,12 @@ def archived(
     return pa.concat_tables([schema.empty_table().select(names), *tables])
 
 
+def archived_rows(database: Database[Document], collection: Archived, start: datetime, end: datetime) -> int:
+    """How many records the files hold that overlap [start, end); read from the catalogue alone."""
+    overlaps = {"collection": collection, "first": {"$lt": end}, "last": {"$gte": start}}
+    return sum(part.rows for part in parts(database, overlaps))
+
+
 def find_archived(
     database: Database[Document], collection: Archived, field: str, values: Sequence[str]
 ) -> list[Document]:

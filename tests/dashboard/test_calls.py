@@ -6,15 +6,18 @@ from io import StringIO
 
 import pandas as pd
 import pytest
+from bson import Timestamp
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
 from core.aggregation.calls import CallFilters
 from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.one_call import whole_call
+from core.aggregation.retention import archive_due
 from core.clock import utc_now
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
+from core.storage.archived import folder
 from core.storage.calls import write_calls
 from core.storage.connection import Document
 from core.storage.records import Record
@@ -166,3 +169,47 @@ def test_the_database_down_at_start_is_a_clear_state(
         assert not app.exception, page
         assert "The database is away" in text_of(app), (page, link)
     queries.forget_failure()
+
+
+@pytest.fixture
+def archived_call(database: Database[Document]) -> Database[Document]:
+    """A call of a year ago with a turn, both in the archive and no longer in the database."""
+    then = utc_now() - timedelta(days=365)
+    write_calls(database, [make_call(1, then, lead_id="lead_1", e2e_latency_ms=900)])
+    write(database, [Record.now(TurnMetrics(call_id="call_1", turn=1, start_time=then, e2e_ms=900))])
+    for name in ("calls", "turns"):
+        database[name].update_many({}, {"$set": {"recorded_at": Timestamp(then, 1)}})
+    assert sum(moved.rows for moved in archive_due(database)) == 2
+    assert database["calls"].count_documents({}) == 0
+    return database
+
+
+def test_an_archived_call_opens_whole_and_says_where_it_is_from(
+    archived_call: Database[Document], start: Start
+) -> None:
+    app = start("calls", call_id="call_1")
+    assert not app.exception
+    assert not app.error
+    said = text_of(app)
+    assert "From the archive" in said
+    assert "lead lead\\_1" in said
+    assert "the lead waited 900 ms in the mean" in said
+    found = start("calls", q="call_1")
+    assert list(found.dataframe[0].value["Call"]) == ["call_1"]
+    day = (utc_now() - timedelta(days=365)).date()
+    listed = start("calls", period="custom", from_=day.isoformat(), to=(day + timedelta(days=1)).isoformat())
+    assert "In the archive, and not in this list: 1 of these days" in "".join(
+        element.value for element in listed.info
+    )
+
+
+def test_an_archived_call_whose_file_is_elsewhere_is_said_to_be_and_the_database_is_not_away(
+    archived_call: Database[Document], start: Start
+) -> None:
+    for file in folder(archived_call).rglob("*.parquet"):
+        file.rename(file.with_suffix(".away"))
+    app = start("calls", call_id="call_1")
+    assert not app.exception
+    (error,) = [element.value for element in app.error]
+    assert "not on this machine" in error
+    assert "The database is away" not in error
