@@ -24,8 +24,8 @@ RESERVE = 2_000
 """Part of the capacity that only WARNING and above may use."""
 GATHER_SECONDS = 0.02
 """How long a line waits for others, so that one write takes them all; an ERROR waits for none."""
-LINES_PER_WRITE = 512
-_LINES_PER_TURN = 128
+LINES_PER_WRITE = 128
+"""So many stay in the processor's cache from rendering to writing; callers get their turn after each."""
 _TURNS_UNTIL_ASLEEP = 100
 HURRY_AT = 4_096
 """From so many waiting lines on, the thread is asked to look at once."""
@@ -177,11 +177,13 @@ class LogWriter:
                         item.set()
                 if not queue:
                     return True
+                if len(queue) < HURRY_AT:
+                    time.sleep(0)  # callers first, until the backlog grows
 
     def _write(self, events: list[Event]) -> None:
         lines = []
         shape = FORMATS[self.format]
-        for count, event in enumerate(events, start=1):
+        for event in events:
             try:
                 document = document_of(event)
                 line = encode(shape(document))
@@ -190,8 +192,6 @@ class LogWriter:
                     shipper.put(line if shape is as_it_is or not shipper.native else encode(document))
             except Exception:  # noqa: BLE001 - one bad line must not end the thread
                 self.lose(1, _UNRENDERED)
-            if count % _LINES_PER_TURN == 0 and len(self.queue) < HURRY_AT:
-                time.sleep(0)  # callers first, until the backlog grows
         arrived = self._send(lines) if lines else not self._sink.failing
         if self._lost and arrived:
             self._report()

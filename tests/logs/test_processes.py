@@ -152,8 +152,14 @@ def test_somebody_elses_handler_of_sigterm_stays_in_place() -> None:
 
 
 def test_a_killed_process_loses_at_most_the_last_moment(tmp_path: Path) -> None:
-    """The writer is 20 ms behind; half a second is for a machine that is busy with other things."""
-    file = tmp_path / "agent.log"
+    """Of five kills the middle one loses 50 ms at most; a machine busy with other things may stretch one."""
+    losses = sorted(_seconds_lost_by_a_kill(tmp_path / f"{number}.log", number) for number in range(5))
+    assert losses[2] <= 0.05, losses
+    assert losses[-1] <= 0.5, losses
+
+
+def _seconds_lost_by_a_kill(file: Path, number: int) -> float:
+    """How long before the kill the first line was logged that the file does not have."""
     code = """
 n = 0
 while True:
@@ -164,15 +170,14 @@ while True:
 """
     process = start(code, file)
     assert process.stdout is not None
-    time.sleep(1.0)
+    said = [process.stdout.readline()]
+    time.sleep(0.5 + number * 0.007)  # at another moment between two writes each time
     killed_at = time.time()
     process.send_signal(signal.SIGKILL)
-    said = process.stdout.read().splitlines()
+    said += process.stdout.read().splitlines()[:-1]
     process.wait(10)
-    must = max(
-        int(number) for at, number in (line.split() for line in said[:-1]) if float(at) < killed_at - 0.5
-    )
+    logged = {int(n): float(at) for at, n in (line.split() for line in said)}
     whole = [line for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     written = {json.loads(line)["n"] for line in whole}
-    assert must > 50
-    assert set(range(must + 1)) <= written
+    assert len(written) > 50
+    return killed_at - min((at for n, at in logged.items() if n not in written), default=killed_at)
