@@ -231,6 +231,8 @@ def _listed() -> None:
     if found.archived:
         _in_the_archive(found.archived)
     if not found.count:
+        if found.archived and not (chosen.chosen or selection.filters.query()):
+            return
         newest = queries.ask("pulse", queries.pulse).value.newest_call
         if newest is None:
             states.no_calls_at_all()

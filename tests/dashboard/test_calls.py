@@ -201,6 +201,7 @@ def test_an_archived_call_opens_whole_and_says_where_it_is_from(
     assert "In the archive, and not in this list: 1 of these days" in "".join(
         element.value for element in listed.info
     )
+    assert "No calls" not in text_of(listed)
 
 
 def test_an_archived_call_whose_file_is_elsewhere_is_said_to_be_and_the_database_is_not_away(
