@@ -18,6 +18,7 @@ from rich.console import Console
 
 from core.demo.history import fill_history
 from core.errors import UserError
+from core.files import private_folder
 from core.ports import address, answers, check_free
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
@@ -81,7 +82,7 @@ class Launcher:
         self._stopping = True
 
     def _start(self) -> None:
-        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._logs)
         for part in self._parts:
             with open(self._log(part.name), "ab", opener=_private) as log:
                 self._running[part.name] = subprocess.Popen(  # noqa: S603 (our own programs)

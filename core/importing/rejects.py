@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from core.errors import UserError
+from core.files import private_folder
 from core.importing.reader import Row
 
 
@@ -22,7 +23,7 @@ class Rejects:
         self.count = 0
         self._draft = path.with_name(f"{path.name}.new")
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(path.parent)
             if path.exists() and not path.is_file():
                 raise UserError(f"{path} is not a regular file; name another for the rejected rows")
             # Rows may hold personal data: private from the first byte, whatever an older file was.
