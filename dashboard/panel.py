@@ -1,5 +1,6 @@
 """A panel: title, what to see, chart, and the table behind it with its CSV."""
 
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,12 +22,35 @@ _TOOLS = {
 }
 
 
+def _unpacked(value: Any) -> Any:  # noqa: ANN401 (any part of a figure)
+    """A figure's dictionary with lists in the place of arrays in base64."""
+    if isinstance(value, dict):
+        if "bdata" in value:
+            array = np.frombuffer(b64decode(value["bdata"]), value["dtype"])
+            shape = value.get("shape")
+            return (array.reshape([int(size) for size in shape.split(",")]) if shape else array).tolist()
+        return {key: _unpacked(part) for key, part in value.items()}
+    return [_unpacked(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 class Finished(go.Figure):  # type: ignore[misc]  # plotly has no types
     """A figure that no longer changes: made ready for the browser once, not for every reader and run."""
 
-    def __init__(self, figure: go.Figure) -> None:
+    def __init__(self, figure: go.Figure, *, clickable: bool) -> None:
         super().__init__()
-        self._ready: dict[str, Any] = figure.to_dict()
+        # Once it is drawn Streamlit hands plotly.js a copy of it, with clicks turned on. Where that says
+        # nothing new it is not drawn again; of packed data and of templates plotly.js cannot tell.
+        self._ready: dict[str, Any] = _unpacked(figure.to_dict())
+        layout = self._ready["layout"]
+        layout.pop("template", None)
+        layout["datarevision"] = 1
+        if clickable:
+            self._ready["layout"] = {
+                "hovermode": "closest",
+                **layout,
+                "clickmode": "event+select",
+                "dragmode": "pan",
+            }
 
     def to_dict(self) -> dict[str, Any]:
         """What the browser gets; shared, so not to be changed."""
@@ -51,7 +75,7 @@ class Panel:
     @cached_property
     def finished(self) -> Finished:
         """Its figure, for Streamlit."""
-        return Finished(self.figure)
+        return Finished(self.figure, clickable=self.reach is not None)
 
 
 def show(panel: Panel) -> None:
