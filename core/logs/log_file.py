@@ -94,16 +94,18 @@ def _end_torn_line(path: Path, descriptor: int) -> None:
     if not stat.S_ISREG(status.st_mode) or not os.access(path, os.R_OK):
         return
     with path.open("rb") as file:
-        if not _ends_within_a_line(file.fileno()):
+        size = _size_within_a_line(file.fileno())
+        if size is None:
             return
         time.sleep(_TORN_SECONDS)
-        if _ends_within_a_line(file.fileno()):
+        if _size_within_a_line(file.fileno()) == size:  # else others were seen amid their writes
             write_all(descriptor, b"\n")
 
 
-def _ends_within_a_line(descriptor: int) -> bool:
+def _size_within_a_line(descriptor: int) -> int | None:
+    """The size of a file whose last line has no end."""
     size = os.fstat(descriptor).st_size
-    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+    return size if size and os.pread(descriptor, 1, size - 1) != b"\n" else None
 
 
 def sink_for(path: Path | None, mode: int = 0o600, rotation: Rotation | None = None) -> Sink:
