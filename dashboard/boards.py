@@ -80,19 +80,14 @@ def _cube(
     )
 
 
-def _summaries(window: Window, filters: CallFilters) -> tuple[CallSummary, CallSummary]:
-    """The figures of the period and of the compared one."""
-    return (
-        queries.summary(window.start, window.end, filters),
-        queries.summary(window.before, window.before_end, filters),
-    )
+def _course(window: Window, filters: CallFilters) -> Cube:
+    """The calls of the period in the buckets of its charts."""
+    return queries.cube(window.start, window.end, filters, window.bucket)
 
 
 def _earlier(window: Window, filters: CallFilters, cube: Cube, bucket: Bucket) -> pd.Series:
     """The calls of the compared period in the buckets of this one."""
-    before = load_cube(
-        get_sync_database(), window.before, window.before_end, filters, fields=(), campaigns=False
-    )
+    before = queries.cube(window.before, window.before_end, filters, queries.BEFORE_BUCKET)
     return comparison_panels.aligned(cube, before, bucket)
 
 
@@ -113,7 +108,7 @@ def _view(window: Window, selection: Selection, mode: theme.Mode) -> panels.View
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def overview(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Volume by outcome, and the percentiles of the latencies that matter most."""
-    summary = queries.summary(window.start, window.end, selection.filters)
+    summary = queries.summary(window, selection.filters)
     if not summary.total_calls:
         return Board(summary, summary)
     view, bucket, fields = (
@@ -121,7 +116,7 @@ def overview(window: Window, selection: Selection, mode: theme.Mode) -> Board:
         window.bucket,
         measured(summary)[:OVERVIEW_LATENCIES],
     )
-    cube = _cube(window, selection.filters, bucket, fields)
+    cube = _course(window, selection.filters)
     earlier = _earlier(window, selection.filters, cube, bucket)
     latencies = (
         panels.latency(
@@ -143,10 +138,13 @@ def analytics(
 ) -> Board:
     """Volume, rates, durations and what changed, by a dimension."""
     window = replace(window, bucket=fitting_bucket(window, wanted))
-    summary, earlier = _summaries(window, selection.filters)
+    summary, earlier = queries.summaries(window, selection.filters)
     if not summary.total_calls:
         return Board(summary, earlier)
-    cube = _cube(window, selection.filters, window.bucket, ("duration_seconds",), campaigns=by == "campaign")
+    if by == "campaign":
+        cube = _cube(window, selection.filters, window.bucket, ("duration_seconds",), campaigns=True)
+    else:
+        cube = _course(window, selection.filters)
     view, zone, bucket = _view(window, selection, mode), get_settings().tz, window.bucket
     split: Dimension = "direction" if by == "status" else by  # rates are made of outcomes
     durations = series.percentile_series(cube, "duration_seconds", bucket)
@@ -171,10 +169,10 @@ def analytics(
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """The funnel and its leaks, conversion over time, sentiment, the best time to call, costs."""
-    summary, earlier = _summaries(window, selection.filters)
+    summary, earlier = queries.summaries(window, selection.filters)
     if not summary.total_calls:
         return Board(summary, earlier)
-    course = _cube(window, selection.filters, window.bucket)
+    course = _course(window, selection.filters)
     cube = _cube(window, selection.filters, "1D", campaigns=True)
     view, zone = _view(window, selection, mode), get_settings().tz
     return Board(
@@ -200,11 +198,11 @@ def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> Board:
     """All stages' percentiles, and one stage looked at closely."""
-    summary, earlier = _summaries(window, selection.filters)
+    summary, earlier = queries.summaries(window, selection.filters)
     if not summary.total_calls:
         return Board(summary, earlier)
     field = latency_panels.STAGES[stage]
-    cube = _cube(window, selection.filters, window.bucket, LATENCIES)
+    cube = _course(window, selection.filters)
     view, zone = _view(window, selection, mode), get_settings().tz
     courses = (
         panels.latency(
@@ -237,9 +235,9 @@ def latency(window: Window, selection: Selection, stage: str, mode: theme.Mode) 
 def system(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Services, errors by type and fault; the summary says how many calls carry each value."""
     zone = get_settings().tz
-    cube = _cube(window, selection.filters, "1D")
+    cube = _course(window, selection.filters)
     view = _view(window, selection, mode)
-    summary = queries.summary(window.start, window.end, selection.filters)
+    summary = queries.summary(window, selection.filters)
     first = max(window.start, window.end - SERVICES_WITHIN)
     requests = load_requests(get_sync_database(), first, window.end, zone)
     since = f"since {formats.clock(first, zone, window.end)}"
@@ -258,5 +256,6 @@ def system(window: Window, selection: Selection, mode: theme.Mode) -> Board:
 
 def forget() -> None:
     """Draw all boards afresh: what they say of an empty store is no longer true."""
+    queries.forget_figures()
     for board in (overview, analytics, conversion, latency, system):
         board.clear()

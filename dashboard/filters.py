@@ -38,8 +38,8 @@ class Preset:
 PRESETS = {
     "15m": Preset("15 minutes", timedelta(minutes=15), 5),
     "1h": Preset("hour", timedelta(hours=1), 5),
-    "24h": Preset("24 hours", timedelta(hours=24), 5),
-    "7d": Preset("7 days", timedelta(days=7), 15),
+    "24h": Preset("24 hours", timedelta(hours=24), 60),
+    "7d": Preset("7 days", timedelta(days=7), 60),
     "30d": Preset("30 days", timedelta(days=30), 60),
     "90d": Preset("90 days", timedelta(days=90), 60),
 }

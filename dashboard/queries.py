@@ -1,6 +1,6 @@
 """Questions to core.aggregation, and what to show while the database is away.
 
-Caches hold results, never frames of calls, and are shared by all readers of the same view.
+Caches hold results and cubes, never frames of calls, and are shared by all readers of the same view.
 """
 
 import time
@@ -14,8 +14,9 @@ import streamlit as st
 from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from core.aggregation import extent, live, series, tables
+from core.aggregation.buckets import Bucket
 from core.aggregation.calls import CallFilters
-from core.aggregation.cube import load_cube
+from core.aggregation.cube import Cube, load_cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
 from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
@@ -40,6 +41,9 @@ from core.storage.connection import Document, unavailable_text
 from dashboard.filters import Window
 
 ANSWERS_KEPT = 64
+CUBES_KEPT = 24
+BEFORE_BUCKET: Bucket = "1D"
+"""Of a compared period nothing is drawn that needs a finer one."""
 FACETS_OF = timedelta(days=90)
 ROWS = 50
 """Of one page of a list."""
@@ -72,27 +76,36 @@ class Pulse:
     alerts: list[Alert]
 
 
+@st.cache_resource(ttl=120, max_entries=CUBES_KEPT, show_spinner=False)
+def cube(start: datetime, end: datetime, filters: CallFilters, bucket: Bucket) -> Cube:
+    """The calls of a period without campaigns: figures and charts of one view are made from the same."""
+    return load_cube(get_sync_database(), start, end, filters, bucket=bucket, campaigns=False)
+
+
 @st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
 def figures(window: Window, filters: CallFilters) -> Figures:
     """The key figures of a period beside the one before."""
-    database, bucket = get_sync_database(), window.bucket
-    calls = load_cube(
-        database, window.start, window.end, filters, bucket=bucket, fields=LATENCIES, campaigns=False
-    )
+    bucket = window.bucket
+    calls = cube(window.start, window.end, filters, bucket)
     rows = series.steady_rates(series.rates(calls, bucket))
     for field in LATENCIES:
         rows[field] = series.steady(series.percentile_series(calls, field, bucket))["p95"]
-    return Figures(
-        summary(window.start, window.end, filters),
-        summary(window.before, window.before_end, filters),
-        rows,
-    )
+    return Figures(*summaries(window, filters), rows)
+
+
+def summaries(window: Window, filters: CallFilters) -> tuple[CallSummary, CallSummary]:
+    """The figures of a period and of the compared one."""
+    return summary(window, filters), _summary(window.before, window.before_end, filters, BEFORE_BUCKET)
+
+
+def summary(window: Window, filters: CallFilters) -> CallSummary:
+    """The figures of a period."""
+    return _summary(window.start, window.end, filters, window.bucket)
 
 
 @st.cache_data(ttl=120, max_entries=4 * ANSWERS_KEPT, show_spinner=False)
-def summary(start: datetime, end: datetime, filters: CallFilters) -> CallSummary:
-    """The figures of a period."""
-    return summarise(load_cube(get_sync_database(), start, end, filters, campaigns=False))
+def _summary(start: datetime, end: datetime, filters: CallFilters, bucket: Bucket) -> CallSummary:
+    return summarise(cube(start, end, filters, bucket))
 
 
 @st.cache_data(ttl=3, show_spinner=False)
@@ -252,6 +265,12 @@ def rules() -> RuleSet:
 def preview_rule(rule: AlertRule, days: int) -> Preview:
     """What a rule would have done."""
     return preview(get_sync_database(), rule, days)
+
+
+def forget_figures() -> None:
+    """Ask for the calls of every period afresh."""
+    for question in (cube, _summary, figures):
+        question.clear()
 
 
 def forget_alerts() -> None:

@@ -72,7 +72,7 @@ def agree(database: Database[Document], first: date, last: date) -> Counter[date
     days = list(days_of(first, last))
     direct = [counted(database, day) for day in days]
     assert [figures(day.model_dump()) for day in asyncio.run(aggregated(days))] == direct
-    queries.figures.clear()
+    queries.forget_figures()
     assert [on_dashboard(day) for day in days] == direct
     zone = get_settings().timezone
     kept = {row["date"]: figures(row) for row in database["daily_metrics"].find({"timezone": zone})}

@@ -145,7 +145,7 @@ def test_figures_seen_before_stay_while_the_database_is_away(
     app = start()
     monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")
     get_settings.cache_clear()
-    queries.figures.clear()
+    queries.forget_figures()
     queries.pulse.clear()
     app.run()
     assert "The database is away: these are the figures of" in text_of(app)
