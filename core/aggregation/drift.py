@@ -41,16 +41,20 @@ def drift(database: Database[Document], day: date) -> Drift:
     """Compute a local day's figures from its calls and hold them against those that are shown."""
     zone = get_settings().tz
     start, end = day_bounds(day, zone)
-    shown = dict(_flat(summarise(load_cube(database, start, end)).model_dump()))
     raw = Cube(start, end, zone, "1D", cells_of(read_calls(database, [(start, end)])))
     computed = dict(_flat(summarise(raw).model_dump()))
-    names = sorted(shown.keys() | computed.keys())
-    different = (
-        Difference(name, shown.get(name), computed.get(name))
-        for name in names
-        if not _same(shown.get(name), computed.get(name))
+    # Figures with and without campaigns are kept apart, and either can be wrong alone.
+    shown = {
+        words: dict(_flat(summarise(load_cube(database, start, end, campaigns=campaigns)).model_dump()))
+        for words, campaigns in (("", False), (" by campaign", True))
+    }
+    different = tuple(
+        Difference(f"{name}{words}", figures.get(name), computed.get(name))
+        for words, figures in shown.items()
+        for name in sorted(figures.keys() | computed.keys())
+        if not _same(figures.get(name), computed.get(name))
     )
-    return Drift(day, raw.total, len(names), tuple(different))
+    return Drift(day, raw.total, sum(map(len, shown.values())), different)
 
 
 def _flat(figures: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
