@@ -89,13 +89,7 @@ def _add_extras(document: dict[str, Any], context: Mapping[str, Any], extras: Ma
         _add(document, extras)
         return
     for (name, kind), value in zip(fields, extras.values(), strict=True):
-        type_ = type(value)
-        if type_ is str and kind is _OPEN:
-            document[name] = mask_short_text(value) if len(value) <= SHORT else mask_text(cut(value))
-        elif type_ is int and kind is _OPEN and -_PERSONAL < value < _PERSONAL:
-            document[name] = value
-        else:
-            document[name] = mask_field(plain(value), kind)
+        document[name] = _shown(value, kind)
 
 
 def _fields(document: dict[str, Any], extras: Mapping[Any, Any]) -> _Fields | None:
@@ -112,19 +106,23 @@ def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
     """Add fields, masked; one whose name is taken comes under ``extra_…``, unless it says the same."""
     for key, value in fields.items():
         name, kind = field(key) if type(key) is str else field(safe_repr(key))
-        type_ = type(value)
-        if type_ is str and kind is _OPEN:
-            shown = mask_text(cut(value))
-        elif type_ is int and kind is _OPEN and -_PERSONAL < value < _PERSONAL:
-            shown = value
-        else:
-            shown = mask_field(plain(value), kind)
+        shown = _shown(value, kind)
         if name in document or name in _TAKEN:
             if name in document and document[name] == shown and name not in _TAKEN:
                 continue
             while name in document or name in _TAKEN:
                 name = f"extra_{name}"
         document[name] = shown
+
+
+def _shown(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any logged value, and JSON data
+    """A field's value, masked; most are short texts and small numbers of no kind, and go the short way."""
+    type_ = type(value)
+    if type_ is str and kind is _OPEN:
+        return mask_short_text(value) if len(value) <= SHORT else mask_text(cut(value))
+    if type_ is int and kind is _OPEN and -_PERSONAL < value < _PERSONAL:
+        return value
+    return mask_field(plain(value), kind)
 
 
 def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
