@@ -10,9 +10,9 @@ _CLOUD_KEY = re.compile(
     r"|github_pat_\w{30,}|glpat-[\w-]{20,}|xox[a-z]-[\w-]{10,}|(?:sk|rk|pk|rzp)_(?:live|test)_\w{8,}"
     r"|sk-[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}|hvs\.[\w-]{20,}|npm_\w{30,}|AC[0-9a-f]{32}(?![0-9a-f]))"
 )
-_CLOUD_KEY_MARKS = (
-    *("AKIA", "ASIA", "AIza", "ya29.", "gh", "glpat-", "xox", "_live_", "_test_", "sk-", "SG.", "hvs."),
-    *("npm_", "AC"),
+# Any text with a key matches this one as well, at a third of the cost.
+_CLOUD_KEY_MARK = re.compile(
+    r"A(?:[KS]IA|Iza|C)|ya29\.|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|_(?:live|test)_|sk-|SG\.|hvs\.|npm_"
 )
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(bearer\s+)(?!\[)[\w.~+/=-]{6,}", re.IGNORECASE)
@@ -22,9 +22,9 @@ _NAME = (
     r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|sig(?:nature)?|dsn|otp|[mtu]?pin|cv[vc]2?"
     r"|credential|cookie|bearer|sid"
 )
-_NAME_MARKS = (
-    *("pass", "pwd", "secret", "token", "key", "auth", "jwt", "csrf", "sig", "dsn", "otp", "pin"),
-    *("cvv", "cvc", "credential", "cookie", "bearer", "sid", "ओटीपी", "पिन", "पासवर्ड"),
+_NAME_MARK = re.compile(
+    r"pass|pwd|secret|token|key|auth|jwt|csrf|sig|dsn|otp|o\.t\.p|pin|cv[vc]|credential|cookie|bearer|sid"
+    r"|ओटीपी|पिन|पासवर्ड"
 )
 _CODE = (
     r"(?:otp|o\.t\.p\.?|one[ -]time[ -]pass(?:word|code)|cvv2?|cvc|[mtu]?pin(?!\s*code)|passcode"
@@ -68,7 +68,7 @@ def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
     if "PRIVATE KEY" in text and "private_key" not in off:
         text = _PRIVATE_KEY.sub("[private key]", text)
     if "secret" not in off:
-        if may_name and _contains(text.casefold(), _NAME_MARKS):
+        if may_name and _NAME_MARK.search(text.casefold()):
             text = _mask_named(text)
         if "assw" in text or "assc" in text:
             text = _SAID.sub(r"\1[masked]", text)
@@ -84,7 +84,7 @@ def _mask_shapes(text: str, off: frozenset[str]) -> str:
     """What is recognised by its own shape: JWTs, keys of cloud services, bearer tokens."""
     if "eyJ" in text and "jwt" not in off:
         text = _JWT.sub("[jwt]", text)
-    if "key" not in off and _contains(text, _CLOUD_KEY_MARKS):
+    if "key" not in off and _CLOUD_KEY_MARK.search(text):
         text = _CLOUD_KEY.sub("[key]", text)
     if ("earer" in text or "EARER" in text) and "token" not in off:
         text = _BEARER.sub(r"\1[token]", text)
@@ -99,14 +99,6 @@ def _mask_named(text: str) -> str:
     if "=" in text or ":" in text:
         text = _NAMED.sub(_masked_value, text)
     return text
-
-
-def _contains(text: str, marks: tuple[str, ...]) -> bool:
-    # A loop, since most texts pass here and any() with a generator takes far longer.
-    for mark in marks:  # noqa: SIM110
-        if mark in text:
-            return True
-    return False
 
 
 def _masked_value(match: re.Match[str]) -> str:

@@ -34,13 +34,13 @@ _GSTIN = re.compile(
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
-_BEFORE_LETTER = re.compile(r"\d\d{3}[ -]?[A-Za-z]")
+_PAPER_MARK = re.compile(r"[A-Za-z][ -]?\d{4}[ -]?[A-Za-z]")
 _ACCOUNT = re.compile(
     r"(?<![A-Za-z])((?:(?:a/?c|acc(?:oun)?t|khata)\b|खाता)\.?\s*(?:no|number|num|#|संख्या|नंबर)?\.?\s*(?:is|hai|है)?\s*"
     r"[:=#-]?\s*)(\d[\d -]{6,20}\d)",
     re.IGNORECASE,
 )
-_LONG = re.compile(r"\d\d{8}")
+_IFSC = re.compile(r"[A-Za-z]{4}0[A-Za-z0-9]{6}")
 _ACCOUNT_AFTER_IFSC = re.compile(
     r"((?<![A-Za-z0-9])[A-Za-z]{4}0[A-Za-z0-9]{6}\W{1,3}(?:a/?c\W{0,3})?)(\d{9,18})(?!\d)"
 )
@@ -61,7 +61,7 @@ def mask_addresses(text: str, off: frozenset[str]) -> str:
 
 def mask_papers(text: str, off: frozenset[str]) -> str:
     """The text with PAN and GSTIN masked."""
-    if _BEFORE_LETTER.search(text):
+    if _PAPER_MARK.search(text):
         text = text if "gstin" in off else _GSTIN.sub("[gstin]", text)
         text = text if "pan" in off else _PAN.sub("[pan]", text)
     return text
@@ -72,7 +72,7 @@ def mask_accounts(text: str) -> str:
     low = text.casefold()
     if "ac" in low or "a/c" in low or "khata" in low or "खाता" in low:
         text = _ACCOUNT.sub(_masked_account, text)
-    if _LONG.search(text):
+    if _IFSC.search(text):
         text = _ACCOUNT_AFTER_IFSC.sub(_masked_account, text)
         text = _ACCOUNT_BEFORE_IFSC.sub(lambda match: mask_of("account", match[1]), text)
     return text

@@ -19,9 +19,8 @@ _SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060\
 _SEPARATORS = b" \t./()[]-"
 _RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
 _ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-]{{0,3}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
-_MAY_BE_ONE = re.compile(rf"[06-9]\d{{{_FEWEST_DIGITS - 1}}}|\d{{{_AADHAAR_DIGITS}}}")
+_MAY_BE_ONE = re.compile(rb"[06-9]\d{%d}|\d{%d}" % (_FEWEST_DIGITS - 1, _AADHAAR_DIGITS))
 _PLUS = re.compile(r"\+[ (]?\Z")
-_WORD = re.compile(r"[A-Za-z_]\Z")
 _PHONE_WORD = re.compile(
     r"(?<![A-Za-z])(?:mob(?:ile)?|ph(?:one)?|tel(?:ephone)?|cell|contact|whatsapp|msisdn|number|no)_?\Z",
     re.IGNORECASE,
@@ -30,7 +29,7 @@ _ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\[nrt])\Z")
 _GROUP = re.compile(r"\d+")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-_UUID_LENGTH = 36
+_UUID_LENGTH, _DASHES_IN_UUID = 36, 4
 _POD_NAME = re.compile(r"[a-z0-9]-\Z")
 _POD_END = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}(?![\w-])")
 _REFERENCE = re.compile(
@@ -43,13 +42,21 @@ _STD_CODE = re.compile(r"0[1-8]\d{1,3}")
 _REFERENCE_LENGTH = 32
 _LONGEST_WORD = 12
 
-_VERHOEFF_PRODUCT = (
-    "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
-    "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
+_DIGIT_VALUES = bytes(max(byte - ord("0"), 0) for byte in range(256))
+_DOUBLED = bytes(sum(divmod(2 * value, 10)) if value < 10 else 0 for value in _DIGIT_VALUES)  # noqa: PLR2004 - a digit
+_VERHOEFF_PRODUCT = tuple(
+    tuple(map(int, row))
+    for row in (
+        "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
+        "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
+    )
 )  # fmt: skip
-_VERHOEFF_PERMUTATION = (
-    "0123456789", "1576283094", "5803796142", "8916043527",
-    "9453126870", "4286573901", "2793806415", "7046913258",
+_VERHOEFF_PERMUTATION = tuple(
+    tuple(map(int, row))
+    for row in (
+        "0123456789", "1576283094", "5803796142", "8916043527",
+        "9453126870", "4286573901", "2793806415", "7046913258",
+    )
 )  # fmt: skip
 
 
@@ -88,15 +95,15 @@ def mask_of(kind: str, text: str) -> str:
 
 def is_luhn(digits: str) -> bool:
     """Whether ASCII digits end in the check digit that payment cards carry."""
-    doubled = sum(sum(divmod(int(digit) * 2, 10)) for digit in digits[-2::-2])
-    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
+    backwards = digits.encode()[::-1]
+    return (sum(backwards[::2].translate(_DIGIT_VALUES)) + sum(backwards[1::2].translate(_DOUBLED))) % 10 == 0
 
 
 def is_verhoeff(digits: str) -> bool:
     """Whether ASCII digits end in the check digit that Aadhaar numbers carry."""
     check = 0
-    for place, digit in enumerate(reversed(digits)):
-        check = int(_VERHOEFF_PRODUCT[check][int(_VERHOEFF_PERMUTATION[place % 8][int(digit)])])
+    for place, value in enumerate(digits.encode()[::-1].translate(_DIGIT_VALUES)):
+        check = _VERHOEFF_PRODUCT[check][_VERHOEFF_PERMUTATION[place % 8][value]]
     return check == 0
 
 
@@ -126,13 +133,13 @@ def _is_candidate(text: str, run: re.Match[str]) -> bool:
     """Whether a run can hold a number at all; most, as dates, cannot, and are spared a closer look."""
     if text[run.start() - 1 : run.start()] in {"+", "("} or not run[0].isascii():
         return True
-    return _MAY_BE_ONE.search(run[0].encode().translate(None, _SEPARATORS).decode()) is not None
+    return _MAY_BE_ONE.search(run[0].encode().translate(None, _SEPARATORS)) is not None
 
 
 def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
     """The groups of a run without the digits that belong to a word on either side."""
     groups = [
-        _Group(found.start(), found.end(), found[0] if found[0].isascii() else _ascii_digits(found[0]))
+        _Group(*found.span(), found[0] if found[0].isascii() else _ascii_digits(found[0]))
         for found in _GROUP.finditer(text, run.start(), run.end())
     ]
     following = text[run.end() : run.end() + 1]
@@ -147,7 +154,8 @@ def _continues_word(text: str, begin: int) -> bool:
     """Whether the digits belong to a word before them, as in ``call_98…``; not in ``%2B98…``, ``mob98…``."""
     # ASCII letters only: Hindi writes words close to the digits.
     before = text[max(begin - _LONGEST_WORD, 0) : begin]
-    if not _WORD.search(before) or _ESCAPE.search(before):
+    last = before[-1:]
+    if not (last == "_" or (last.isascii() and last.isalpha())) or _ESCAPE.search(before):
         return False
     return _PHONE_WORD.search(before) is None
 
@@ -188,22 +196,22 @@ def _kind(groups: list[str], written: str, *, abroad: bool = False) -> str | Non
     digits = "".join(groups)
     if abroad and len(digits) <= _MOST_ABROAD:
         return "phone"
-    if _is_phone(groups, digits) and not _is_decimal(groups, written):
-        return "phone"
     sizes = [len(group) for group in groups]
+    if _is_phone(groups, sizes, digits) and not _is_decimal(groups, written):
+        return "phone"
     if sizes in ([_AADHAAR_DIGITS], [4, 4, 4]) and digits[0] > "1" and is_verhoeff(digits):
         return "aadhaar"
     return "card" if _is_card(sizes, digits) else None
 
 
-def _is_phone(groups: list[str], digits: str) -> bool:
+def _is_phone(groups: list[str], sizes: list[int], digits: str) -> bool:
     """An Indian mobile number, ten digits from 6 to 9, perhaps after 0, 91 or 0091; or 022-2456 7890."""
     prefix = digits[:-10]
     if prefix == "0" and 1 < len(groups) <= _MOST_IN_LANDLINE and _STD_CODE.fullmatch(groups[0]):
         return True
     if digits[-10] not in "6789" or prefix not in {"", "0", "91", "091", "0091", "910"}:
         return False
-    single = sum(len(group) == 1 for group in groups)
+    single = sizes.count(1)
     return single == len(groups) or single <= bool(prefix)
 
 
@@ -231,5 +239,7 @@ def _is_reference(text: str, begin: int, end: int) -> bool:
         return True
     if before.endswith("-") and _POD_NAME.search(before) and _POD_END.match(text, end):
         return True
+    if text.count("-", max(begin - _UUID_LENGTH, 0), end + _UUID_LENGTH) < _DASHES_IN_UUID:
+        return False
     around = _UUID.finditer(text, max(begin - _UUID_LENGTH, 0), end + _UUID_LENGTH)
     return any(found.start() < end and begin < found.end() for found in around)

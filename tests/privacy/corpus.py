@@ -102,6 +102,7 @@ SECRETS = (
     ("otp", "123456", "123456 is your OTP"),
     ("otp", "654321", "654321 is the OTP for your loan application"),
     ("otp", "7781", "7781 is your login OTP, do not share"),
+    ("otp", "482915", "Your O.T.P. is 482915"),
     ("otp", "990812", "aapka OTP 990812 hai"),
     ("otp", "990813", "990813 aapka OTP hai"),
     ("otp", "445566", "otp bata diya 445566 otp"),
