@@ -61,7 +61,7 @@ class Health:
     outbox: Outbox
     failing_rules: int
     oldest_call: datetime | None
-    raw_retention_days: int | None
+    raw_retention_days: int
     processes: list[ProcessHealth]
 
 
@@ -83,7 +83,7 @@ def system_health(database: Database[Document]) -> Health:
         outbox=_outbox(database),
         failing_rules=database["rule_health"].count_documents({"errors": {"$gt": 0}}),
         oldest_call=oldest["start_time"] if oldest else None,
-        raw_retention_days=getattr(get_settings(), "raw_retention_days", None),
+        raw_retention_days=get_settings().raw_retention_days,
         processes=processes(database),
     )
 

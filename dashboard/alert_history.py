@@ -36,7 +36,7 @@ def history() -> None:
             )
             st.download_button(
                 "CSV",
-                lambda: table.to_csv(index=False),
+                lambda: formats.to_csv(table),
                 file_name="alert_history.csv",
                 mime="text/csv",
                 on_click="ignore",

@@ -37,6 +37,7 @@ _OWN = (
     "error",
     "attempt",
     "end_reason",
+    "fault",
     "weekday",
     "hour",
     *_RANGE,
@@ -57,6 +58,7 @@ def facets() -> CallFacets:
         stage=stage if (stage := link.get("stage")) in STAGES else None,
         error=link.get("error") or None,
         end_reason=link.get("end_reason") or None,
+        fault=link.get("fault") or None,
         attempt=_whole(link.get("attempt"), 1, 1_000_000),
         weekday=_whole(link.get("weekday"), 0, 6),
         hour=_whole(link.get("hour"), 0, 23),
@@ -170,6 +172,8 @@ def _chips() -> None:
         chips[f"on {WEEKDAYS[chosen.weekday]}"] = ("weekday",)
     if chosen.hour is not None:
         chips[f"{chosen.hour:02d}:00 to {chosen.hour:02d}:59"] = ("hour",)
+    if chosen.fault is not None:
+        chips[f"fault: {formats.plain(chosen.fault)}"] = ("fault",)
     if chosen.attempt is not None:
         chips[f"attempt {chosen.attempt}"] = ("attempt",)
     if chosen.field is not None:
@@ -382,10 +386,4 @@ def to_csv(rows: Sequence[Document], zone: ZoneInfo) -> str:
         table["Duration"] = [row.get("duration_seconds") for row in rows]
         table["Qualified"] = [bool(row.get("qualification_completed")) for row in rows]
         table["Handed off"] = [bool(row.get("handoff_triggered")) for row in rows]
-    text: str = table.rename(columns={"Duration": "Duration (s)"}).map(_harmless).to_csv(index=False)
-    return text
-
-
-def _harmless(value: object) -> object:
-    """A text that a spreadsheet would take for a formula, made plain."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    return formats.to_csv(table.rename(columns={"Duration": "Duration (s)"}))

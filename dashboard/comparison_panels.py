@@ -91,14 +91,14 @@ def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
     ]
     rows = [row for row in rows if row["Now"] != formats.NONE]
     clear = [str(row["Figure"]) for row in rows if row["Beyond chance"] == "yes"]
-    said = f"Beyond chance: {', '.join(clear).lower()}" if clear else "Nothing differs beyond chance"
+    said = f"Beyond chance: {', '.join(clear)}" if clear else "Nothing differs beyond chance"
     return Panel(
         key,
         title,
         f"{said} · rates: two-proportion interval at 95 %, others: over 5 % "
         f"· n {now.total_calls:,} against {before.total_calls:,}",
         table=pd.DataFrame(rows),
-        is_table=True,
+        page=pd.DataFrame(rows),
     )
 
 
@@ -108,6 +108,7 @@ def _change(metric: str, now: Reading, before: Reading) -> dict[str, object]:
     change = formats.NONE
     if now.value is not None and before.value is not None:
         change = formats.change(now.value, before.value, unit)
+        change = "no change" if formats.is_still(change) else change
     verdict = "" if metric == "total_calls" else "yes" if is_clear(metric, now, before) else "no"
     return {
         "Figure": label,

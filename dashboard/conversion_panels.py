@@ -58,7 +58,7 @@ def funnel(view: View, frame: pd.DataFrame) -> Panel:
         title,
         f"Of 1,000 dialled {1000 * counts[-1] / counts[0]:.0f} are handed off · most are lost between "
         f"{before} and {STAGES[worst].lower()}: {100 * (1 - leaks[worst]):.0f} %{partly} "
-        f"· n {counts[0]:,} outbound calls",
+        f"· bars: calls, % of the stage before · n {counts[0]:,} outbound calls",
         distribution_charts.funnel([STAGES[stage] for stage in stages], counts, view.palette),
         pd.DataFrame(
             {

@@ -227,13 +227,13 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
 
 
 def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go.Figure:
-    """One bar a stage with its count, its share of the first stage and of the one before."""
+    """One bar a stage with its count and its share of the one before: words that a phone has room for."""
     figure = blank(palette, y_title="")
     first = counts[0] or 1
     words = [f" {counts[0]:,}"]
     for before, count in pairwise(counts):
-        step = f"{100 * count / before:.1f} % of the step before" if before else ""
-        words.append(f" {count:,} \N{MIDDLE DOT} {step}")
+        step = f" \N{MIDDLE DOT} {100 * count / before:.1f} %" if before else ""
+        words.append(f" {count:,}{step}")
     shares = [100 * count / first for count in counts]
     inside = [share > 45 for share in shares]  # noqa: PLR2004 (room for the words)
     figure.add_bar(
@@ -336,7 +336,9 @@ def percentile_dots(
     return figure
 
 
-def counted(names: Sequence[str], counts: Sequence[int], total: int, palette: Palette) -> go.Figure:
+def counted(
+    names: Sequence[str], counts: Sequence[int], total: int, palette: Palette, colour: str
+) -> go.Figure:
     """One bar for each name, the longest on top, with its share of ``total`` and its count beside it."""
     figure = blank(palette, y_title="")
     shown = min(len(names), MOST_BARS)
@@ -345,7 +347,7 @@ def counted(names: Sequence[str], counts: Sequence[int], total: int, palette: Pa
         y=[f"{plain_label(name)}  " for name in names[:shown]],
         x=shares,
         orientation="h",
-        marker={"color": palette.colours["failed"]},
+        marker={"color": colour},
         text=[f" {share:.2f} % \N{MIDDLE DOT} {n:,}" for share, n in zip(shares, counts, strict=False)],
         textposition="outside",
         cliponaxis=False,

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 
+import pandas as pd
+
 from core.aggregation.definitions import Unit
 
 NONE = "\N{EN DASH}"
@@ -94,6 +96,16 @@ def plain_label(text: str) -> str:
 def plain(text: str) -> str:
     """Foreign text for a Markdown element: shown as it is, nothing in it takes effect."""
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def to_csv(table: pd.DataFrame) -> str:
+    """A table as CSV; a text that a spreadsheet would take for a formula is made plain."""
+    text: str = table.map(_harmless).to_csv(index=False)
+    return text
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
 
 
 def span(length: timedelta) -> str:

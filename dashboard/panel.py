@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from dashboard import formats
 from dashboard.charts import HEIGHT, WEEKDAYS
 from dashboard.reach import Reach, follow
 
@@ -61,7 +62,8 @@ class Finished(go.Figure):  # type: ignore[misc]  # plotly has no types
 class Panel:
     """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw.
 
-    ``is_table``: the table is what it shows, in the place of a figure. ``reach``: the calls behind a point.
+    ``page``: the table as it stands on the page, in Markdown, in the place of a figure. ``reach``: the calls
+    behind a point.
     """
 
     key: str
@@ -69,7 +71,7 @@ class Panel:
     caption: str
     figure: go.Figure | None = None
     table: pd.DataFrame | None = None
-    is_table: bool = False
+    page: pd.DataFrame | None = None
     reach: Reach | None = None
 
     @cached_property
@@ -85,9 +87,9 @@ def show(panel: Panel) -> None:
             st.markdown(f"## {panel.title}", width="stretch")
             if panel.table is not None:
                 _table(panel.key, panel.table)
-        if panel.is_table:
+        if panel.page is not None:
             st.caption(panel.caption)
-            st.table(panel.table, border="horizontal", hide_index=True, alt=panel.title)
+            st.table(panel.page, border="horizontal", hide_index=True, alt=panel.title)
             return
         if panel.figure is None:
             with st.container(height=HEIGHT, border=False, vertical_alignment="center"):
@@ -123,7 +125,7 @@ def _table(key: str, table: pd.DataFrame) -> None:
         st.dataframe(table, width="content", height=320, hide_index=True)
         st.download_button(
             "Download CSV",
-            lambda: table.to_csv(index=False),
+            lambda: formats.to_csv(table),
             file_name=f"{key}.csv",
             mime="text/csv",
             on_click="ignore",

@@ -17,16 +17,17 @@ def panel(health: Health, zone: tzinfo) -> Panel:
     found = health.processes
     if not found:
         why = "None within a day; a process shows some seconds after the first call that it records"
-        return Panel(KEY, TITLE, why, table=pd.DataFrame(columns=["Process"]), is_table=True)
+        return Panel(KEY, TITLE, why)
     silent = [one for one in found if one.is_silent(health.now)]
     dropped = sum(one.log_dropped for one in found)
     words = f"{len(silent)} silent: killed, or cut off from the database" if silent else "none silent"
+    rows = [_row(one, health.now, zone) for one in found]
     return Panel(
         KEY,
         TITLE,
         f"Processes: {len(found)} · {words} · {dropped:,} log lines dropped · each tells once a minute",
-        table=pd.DataFrame([_row(one, health.now, zone) for one in found]),
-        is_table=True,
+        table=pd.DataFrame([one.model_dump() for one in found]),
+        page=pd.DataFrame(rows),
     )
 
 

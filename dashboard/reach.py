@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.aggregation.find import UNKNOWN
 from dashboard import filters
 from dashboard.charts import WEEKDAYS
 
@@ -66,6 +67,18 @@ def bins(frame: pd.DataFrame, name: str) -> Reach:
         if at < len(ends) - 1:
             facets["high"] = f"{ends[at]:g}"
         return Aim(facets=facets | _ordered(name))
+
+    return reach
+
+
+def faults(frame: pd.DataFrame, column: str, facet: str) -> Reach:
+    """The calls of a row of a frame with a text and whose ``fault`` it was, "" where unknown."""
+    texts, whose = frame[column].tolist(), frame["fault"].tolist()
+
+    def reach(point: Point) -> Aim | None:
+        at = int(point["point_index"])
+        facets = {facet: texts[at]} if texts[at] else {}
+        return Aim(facets=facets | {"fault": whose[at] or UNKNOWN})
 
     return reach
 

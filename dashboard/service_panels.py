@@ -4,7 +4,7 @@ import pandas as pd
 
 from core.aggregation.services import ERRORS, Requests, by_operation, over_time
 from core.models.metrics import CallSummary
-from dashboard import charts, distribution_charts, formats
+from dashboard import charts, distribution_charts, formats, reach
 from dashboard.charts import Line
 from dashboard.panel import Panel, timed
 from dashboard.panels import MOST_PARTS, View
@@ -20,7 +20,8 @@ def operations(view: View, requests: Requests, since: str) -> Panel:
         return Panel(key, title, f"No requests recorded {view.selection.words}; {_TEACH}")
     frame = by_operation(requests)
     worst = frame.iloc[int(frame["error_rate"].to_numpy().argmax())]
-    table = pd.DataFrame(
+    table = frame.rename(columns={"service": "Service", "operation": "Operation", "n": "Requests"})
+    page = pd.DataFrame(
         {
             "Service": [formats.plain(name) for name in frame["service"]],
             "Operation": [formats.plain(name) for name in frame["operation"]],
@@ -43,7 +44,7 @@ def operations(view: View, requests: Requests, since: str) -> Panel:
         f"Most errors: {formats.plain(worst['service'])} {formats.plain(worst['operation'])}, "
         f"{formats.number(worst['error_rate'], 'share')} · {since} · n {requests.total:,} requests",
         table=table,
-        is_table=True,
+        page=page,
     )
 
 
@@ -76,12 +77,14 @@ def _course(view: View, requests: Requests, key: str, title: str, column: str, u
         f"Highest: {formats.plain(peak)} with {highest} · n {requests.total:,} requests",
         view.annotate(figure),
         timed(frame.dropna(how="all") * scale, {name: f"{name} ({unit})" for name in frames}, digits=1),
+        reach=view.reach(frame.index),
     )
 
 
 def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     """Errors of calls by type and fault, from ``tables.errors``."""
     key, title, total = "errors", "Errors of calls by type and fault", summary.total_calls
+    colour = view.palette.colours["failed"]
     if frame.empty:
         return view.missing(key, title, "error")
     return Panel(
@@ -89,8 +92,9 @@ def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         title,
         f"{formats.number(summary.error_rate, 'share')} of calls had an error, {summary.error_calls:,} of "
         f"{total:,} · most often {formats.plain(frame['type'].iloc[0])}",
-        distribution_charts.counted(_named(frame, "type"), frame["n"].tolist(), total, view.palette),
+        distribution_charts.counted(_named(frame, "type"), frame["n"].tolist(), total, view.palette, colour),
         _table(frame, "type", total),
+        reach=reach.faults(frame, "type", "error"),
     )
 
 
@@ -99,14 +103,15 @@ def ends(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     key, title, total = "ends", "How calls ended, by reason and fault", summary.total_calls
     if frame.empty:
         return view.missing(key, title, "reason of a call's end")
-    said = int(frame["n"].sum())
+    said, names = int(frame["n"].sum()), _named(frame, "end_reason")
     return Panel(
         key,
         title,
         f"Most often {formats.plain(frame['end_reason'].iloc[0] or 'no reason given')} "
         f"· {said:,} of {total:,} calls say why they ended",
-        distribution_charts.counted(_named(frame, "end_reason"), frame["n"].tolist(), total, view.palette),
+        distribution_charts.counted(names, frame["n"].tolist(), total, view.palette, view.palette.accent),
         _table(frame, "end_reason", total),
+        reach=reach.faults(frame, "end_reason", "end_reason"),
     )
 
 

@@ -93,7 +93,7 @@ def _lag(health: Health, _: datetime) -> Tile:
     if health.rolled_up_until is None:
         return Tile("lag", "Roll-up lag", formats.NONE, "figures come from calls", "orange", means)
     lag = max(health.now - health.rolled_up_until, timedelta(0))
-    words = f"{health.dirty_windows:,} windows to recompute"
+    words = f"{health.dirty_windows:,} windows to redo" if health.dirty_windows else "nothing to redo"
     return Tile(
         "lag", "Roll-up lag", formats.span(lag), words, "orange" if lag > LAG_LIMIT else "green", means
     )
@@ -150,13 +150,14 @@ def definitions(summary: CallSummary, trust: Trust, zone: tzinfo) -> Panel:
     until = trust.health.rolled_up_until
     rows = [_definition(metric, summary) for metric in METRICS.values()]
     rolled = f"rolled up until {until.astimezone(zone):%-d %b %H:%M:%S}" if until else "not rolled up yet"
+    table = pd.DataFrame(rows)
     return Panel(
         "definitions",
         "What the figures mean, and how complete they are",
         f"All of them {rolled}, later calls read directly · {trust.late.late:,} of {trust.late.recorded:,} "
         f"calls recorded in 24 h came late · n {summary.total_calls:,}",
-        table=pd.DataFrame(rows),
-        is_table=True,
+        table=table,
+        page=table.map(formats.plain),
     )
 
 
@@ -165,7 +166,7 @@ def _definition(metric: Metric, summary: CallSummary) -> dict[str, str]:
     n, coverage = _coverage(metric, value, summary)
     return {
         "Metric": metric.label,
-        "Definition": formats.plain(metric.meaning),
+        "Definition": metric.meaning,
         "Of": metric.of,
         "n": f"{n:,}",
         "Coverage": formats.number(coverage, "share"),
@@ -237,21 +238,28 @@ def _repair(found: Drift) -> None:
 def storage(found: list[Collection], health: Health, zone: tzinfo) -> None:
     """The size of the database, and how long it keeps what."""
     total = sum(collection.bytes for collection in found)
-    kept = f"raw calls are kept {health.raw_retention_days} days" if health.raw_retention_days else ""
+    kept = f"calls and turns are archived after {health.raw_retention_days} days"
     oldest = health.oldest_call.astimezone(zone).date() if health.oldest_call else None
     since = f"oldest call from {formats.day(oldest)}" if oldest else "no calls"
+    table = pd.DataFrame(
+        {
+            "Collection": [collection.name for collection in found],
+            "Documents": [collection.documents for collection in found],
+            "Bytes": [collection.bytes for collection in found],
+        }
+    )
     show(
         Panel(
             "storage",
             "Database size and retention",
-            " · ".join(filter(None, (f"{formats.size(total)} with indexes", since, kept))),
-            table=pd.DataFrame(
+            f"{formats.size(total)} with indexes · {since} · {kept}",
+            table=table,
+            page=pd.DataFrame(
                 {
-                    "Collection": [formats.plain(collection.name) for collection in found],
-                    "Documents": [f"{collection.documents:,}" for collection in found],
-                    "Size": [formats.size(collection.bytes) for collection in found],
+                    "Collection": table["Collection"].map(formats.plain),
+                    "Documents": table["Documents"].map("{:,}".format),
+                    "Size": table["Bytes"].map(formats.size),
                 }
             ),
-            is_table=True,
         )
     )

@@ -19,6 +19,8 @@ STAGES = ("answered", "engaged", "qualified", "handed_off")
 NUMBERS = (*MEASURES, SENTIMENT)
 """Fields that a range of values can be asked of, and an order by."""
 ANY = "any"
+UNKNOWN = "unknown"
+"""As a fault: whose it was is not known."""
 MOST_FOUND = 200
 LONGEST_QUERY_MS = 10_000
 _STAGE_QUERIES: dict[str, Document] = {
@@ -34,12 +36,14 @@ _COST: Document = {"$sum": [{"$ifNull": [f"$cost.{name}", 0]} for name in ("asr"
 class CallFacets:
     """What the calls of a list have in common beyond the filters; None lets all pass.
 
-    ``weekday`` (0 is Monday) and ``hour`` are local; ``field`` lies in [low, high).
+    ``fault`` is that of the ``error`` where one is asked for, else that of the end. ``weekday`` (0 is Monday)
+    and ``hour`` are local; ``field`` lies in [low, high).
     """
 
     stage: str | None = None
     error: str | None = None
     end_reason: str | None = None
+    fault: str | None = None
     attempt: int | None = None
     weekday: int | None = None
     hour: int | None = None
@@ -53,7 +57,9 @@ class CallFacets:
         if self.stage in _STAGE_QUERIES:
             parts.append(_STAGE_QUERIES[self.stage])
         if self.error is not None:
-            parts.append(_error_query(self.error))
+            parts.append(_error_query(self.error, self.fault))
+        elif self.fault is not None:
+            parts.append(_fault_query(self.fault))
         exact = {"end_reason": self.end_reason, "attempt": self.attempt}
         parts += [{name: value} for name, value in exact.items() if value is not None]
         if self.weekday is not None or self.hour is not None:
@@ -78,11 +84,17 @@ class CallFacets:
         return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
 
 
-def _error_query(kind: str) -> Document:
-    """Calls with an error of a type; calls of schema version 1 name types only."""
-    if kind == ANY:
-        return {"$or": [{"errors.0": {"$exists": True}}, {"error_types.0": {"$exists": True}}]}
-    return {"$or": [{"errors.type": kind}, {"error_types": kind}]}
+def _error_query(kind: str, fault: str | None) -> Document:
+    """Calls with an error of a type and fault; calls of schema version 1 name types only."""
+    of = ({} if kind == ANY else {"type": kind}) | ({} if fault is None else _fault_query(fault))
+    new = {"errors": {"$elemMatch": of}} if of else {"errors.0": {"$exists": True}}
+    if fault not in {None, UNKNOWN}:
+        return new
+    return {"$or": [new, {"error_types.0": {"$exists": True}} if kind == ANY else {"error_types": kind}]}
+
+
+def _fault_query(fault: str) -> Document:
+    return {"fault": None if fault == UNKNOWN else fault}
 
 
 def list_query(start: datetime, end: datetime, filters: CallFilters, facets: CallFacets) -> Document:
