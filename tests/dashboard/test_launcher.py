@@ -1,11 +1,13 @@
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
+from streamlit.web.server.starlette import starlette_server
 
 from core.errors import UserError
-from dashboard.__main__ import configuration
+from dashboard.__main__ import configuration, send_at_once
 from tests.dashboard.conftest import ROOT
 
 
@@ -46,3 +48,12 @@ def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "much")
     with pytest.raises(UserError, match="STREAMLIT_SERVER_MAX_UPLOAD_SIZE must be a number"):
         configuration()
+
+
+def test_connections_do_not_hold_small_messages_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starlette_server, "_bind_socket", starlette_server._bind_socket)
+    send_at_once()
+    with starlette_server._bind_socket("127.0.0.1", 0, 1) as listening:
+        listening.setblocking(True)
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
