@@ -39,11 +39,11 @@ def component_logger(component: str) -> Logger:
             logging.setLoggerClass(before)
 
 
-def _level_method(level: int) -> Any:  # noqa: ANN401 - has the type of the method it replaces
+def _level_method(level: int) -> Any:  # noqa: ANN401, C901 - has the type of the method it replaces
     """The method that logs at a level, as the stdlib's, in one frame where that one takes three."""
     quiet = level < logging.ERROR
 
-    def log(
+    def log(  # noqa: C901, PLR0912 - each function called from here would be a third of its cost
         self: "ComponentLogger",
         msg: object,
         *args: object,
@@ -52,15 +52,23 @@ def _level_method(level: int) -> Any:  # noqa: ANN401 - has the type of the meth
         stack_info: bool = False,
         stacklevel: int = 1,
     ) -> None:
-        if not self.isEnabledFor(level):
-            return
+        try:
+            if self.disabled or not self._cache[level]:  # type: ignore[attr-defined]
+                return
+        except KeyError:
+            if not self.isEnabledFor(level):
+                return
+        try:
+            frame = _frame(1) if stacklevel == 1 else _counted(stacklevel)
+        except ValueError:  # called by no Python code, as by atexit
+            frame = None
         handler = self.handler
         # Whoever else wants to see the record gets one, by the stdlib's way.
         if (
             exc_info
             or stack_info
             or (_OURS.handlers or _ROOT.handlers) != self.alone
-            or (_ROOT.handlers and _OURS.handlers and _OURS.propagate)
+            or (_OURS.handlers and _OURS.propagate and _ROOT.handlers)
             or self.handlers
             or self.filters
             or handler.filters
@@ -70,7 +78,7 @@ def _level_method(level: int) -> Any:  # noqa: ANN401 - has the type of the meth
             or Logger.callHandlers is not _CALL_HANDLERS
             or Logger.handle is not _HANDLE
             or logging._logRecordFactory is not LogRecord  # type: ignore[attr-defined]  # noqa: SLF001
-            or (frame := _frame().f_back if stacklevel == 1 else _counted(stacklevel)) is None
+            or frame is None
             or (code := frame.f_code).co_filename == _LOGGING_FILE
         ):
             self._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
@@ -80,8 +88,12 @@ def _level_method(level: int) -> Any:  # noqa: ANN401 - has the type of the meth
             if type(msg) is not str or (args and not _all_fixed(map(type, args))):
                 msg, args = formatted(msg, args), ()
             if extra is not None:
-                if type(extra) is dict and _all_fixed(map(type, extra.values())):
+                if type(extra) is dict:
                     extra = extra.copy()
+                    for value in extra.values():
+                        if type(value) not in FIXED:
+                            extra = copied(extra)
+                            break
                 else:
                     extra = copied(extra)
             event = (time(), level, self.name, msg, args, _context(), extra, code, frame.f_lasti, None, None)
