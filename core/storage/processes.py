@@ -1,13 +1,12 @@
 """The processes that record: one row each, renewed every minute, with what waits in it and what it lost.
 
-A process that ends well takes its row away; one that was killed stays, silent, for a day.
+A process that ends well, or of SIGTERM, takes its row away; one that was killed stays, silent, for a day.
 """
 
 import os
 import platform
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymongo.database import Database
 
 from core.logging_config import get_logger, log_backlog
+from core.logs.ending import before_sigterm
 from core.storage.connection import Document, before_close
 from core.storage.spool import spool_status
 from core.storage.threads import Guard
@@ -79,6 +79,7 @@ class Beats:
         """Begin without a thread; a forked child's is its parent's."""
         self._databases: dict[Key, Open] = {}
         self._thread: threading.Thread | None = None
+        self._over, self._signed_off = threading.Event(), threading.Event()
         self._id = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def keep(self, key: Key, open_: Open) -> None:
@@ -90,6 +91,7 @@ class Beats:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="process-health", daemon=True)
                 self._thread.start()
+                before_sigterm(self._end_at_once)
 
     def beat(self) -> None:
         """Give a sign of life to each database; one that is away gets the next."""
@@ -113,11 +115,19 @@ class Beats:
                 logger.debug("Process not signed off", extra={"reason": type(error).__name__})
         self.forget()
 
+    def _end_at_once(self) -> None:
+        """Have :meth:`end` done on the thread: what a signal interrupts may hold the driver's locks."""
+        if self._thread is not None:
+            self._over.set()
+            self._signed_off.wait(_END_SECONDS)
+
     def _run(self) -> None:
-        time.sleep(FIRST_SECONDS)
-        while True:
+        pause = FIRST_SECONDS
+        while not self._over.wait(pause):
             self.beat()
-            time.sleep(BEAT_SECONDS)
+            pause = BEAT_SECONDS
+        self.end()
+        self._signed_off.set()
 
     def _say(self, database: Database[Document]) -> None:
         spool, log = spool_status(database.name), log_backlog()

@@ -43,6 +43,14 @@ def agent(database: Database[Document]) -> subprocess.Popen[bytes]:
     return process
 
 
+def test_a_process_that_is_ended_by_sigterm_takes_its_row_away(database: Database[Document]) -> None:
+    """It has no handler of its own, so no exit function runs; it still ends of the signal."""
+    running = agent(database)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(10) == -signal.SIGTERM
+    assert system_health(database).processes == []
+
+
 def test_a_process_that_records_tells_how_it_is_until_it_ends(database: Database[Document]) -> None:
     running = agent(database)
     (one,) = system_health(database).processes
