@@ -1,22 +1,20 @@
 """The alerts as they stand: what fires, waits, is silenced, or is over; each with what can be done."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import streamlit as st
 
 from core.alerting.listing import AlertBoard, HistoryLine
+from core.alerting.message import quantity
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState
 from core.settings import get_settings
-from dashboard import alert_actions, formats, parts, queries, states
-from dashboard.reach import Aim, go
+from dashboard import alert_actions, alert_aim, formats, parts, queries, states
+from dashboard.reach import go
 from dashboard.theme import SEVERITY_BADGES
 
 NOW_HEIGHT = 420
-LOOK_BACK = timedelta(minutes=15)
-"""Before an alert began: the calls of the window that it began with."""
-FILTERS = ("direction", "language", "status", "campaign")
 EVENT_ICONS = {"sent": "send", "not sent": "error"}
 
 
@@ -59,7 +57,7 @@ def _card(alert: Alert) -> None:
                 width="stretch",
             )
             st.caption(_times(alert, at), width="content")
-        st.markdown(formats.plain(alert.message))
+        st.markdown(formats.plain(alert.message) + _worst(alert))
         _state_line(alert)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.button(
@@ -68,7 +66,15 @@ def _card(alert: Alert) -> None:
                 icon=":material/call:",
                 type="tertiary",
                 on_click=go,
-                args=(aim(alert),),
+                args=(alert_aim.calls_of(alert),),
+            )
+            st.button(
+                "Charts of that time",
+                key=f"charts-{alert.id}",
+                icon=":material/dashboard:",
+                type="tertiary",
+                on_click=go,
+                args=(alert_aim.time_of(alert),),
             )
             if alert.state == AlertState.FIRING:
                 _firing_buttons(alert)
@@ -97,21 +103,11 @@ def _firing_buttons(alert: Alert) -> None:
     )
 
 
-def aim(alert: Alert) -> Aim:
-    """The calls that an alert is about: from the window before it began to its end, or until now."""
-    zone = get_settings().tz
-    end = alert.resolved_at if alert.state == AlertState.RESOLVED and alert.resolved_at else utc_now()
-    start, last = (
-        moment.astimezone(zone).replace(tzinfo=None, second=0, microsecond=0)
-        for moment in (alert.started_at - LOOK_BACK, end + timedelta(minutes=1))
-    )
-    chosen = {name: alert.labels[name] for name in FILTERS if alert.labels.get(name)}
-    return Aim(start, last, chosen, _facets(alert.alert_type))
-
-
-def _facets(rule: str) -> dict[str, str]:
-    known = {"error_rate": {"error": "any"}, "speech_latency": {"order": "asr_latency_ms"}}
-    return known.get(rule, {"order": "llm_latency_ms"} if rule == "model_latency" else {})
+def _worst(alert: Alert) -> str:
+    """How bad it was: what is said last of an alert that is over is that all is well."""
+    if alert.worst_value in {None, alert.current_value}:
+        return ""
+    return f" · at worst **{formats.plain(quantity(alert.worst_value, alert.unit))}**"
 
 
 def _times(alert: Alert, at: datetime) -> str:

@@ -15,12 +15,15 @@ from core.settings import is_loopback  # noqa: E402
 from dashboard import filters, queries, theme  # noqa: E402
 from dashboard.reach import GO_TO  # noqa: E402
 
+OVERVIEW = st.Page(
+    ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True
+)
 CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call:")
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
 ALONE = [ALERTS, CALLS]
 """Pages that compare with no earlier period."""
 PAGES = [
-    st.Page(ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True),
+    OVERVIEW,
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
@@ -64,8 +67,8 @@ def main() -> None:
         _known("campaign", queries.campaigns),
         comparing=page not in ALONE,
     )
-    if (facets := st.session_state.pop(GO_TO, None)) is not None:
-        st.switch_page(CALLS, query_params=facets)
+    if (aim := st.session_state.pop(GO_TO, None)) is not None:
+        st.switch_page(OVERVIEW if aim.page == "overview" else CALLS, query_params=dict(aim.facets))
     page.run()
 
 

@@ -13,7 +13,7 @@ from core.aggregation.intervals import SURE_FROM, wilson
 from core.aggregation.live import LIVE_MINUTES, Heartbeat
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
-from dashboard import formats, sparks
+from dashboard import alert_aim, formats, live_calls, sparks
 from dashboard.comparison_panels import FEW_CALLS, Reading, is_clear, read
 from dashboard.filters import Selection
 from dashboard.queries import Pulse
@@ -134,13 +134,14 @@ def _help(card: Card, before: Reading, selection: Selection) -> str:
 
 
 def signs_of_life(pulse: Pulse, now: datetime, zone: tzinfo) -> None:
-    """One line: alerts, newest call, scheduler, and the time with its zone."""
+    """One line: alerts, calls in progress, newest call, scheduler, and the time with its zone."""
     with st.container(key="signs", horizontal=True, vertical_alignment="center", gap="small"):
         _alert_badges(pulse.alerts)
+        live_calls.button(pulse.active_calls, now, zone)
         if pulse.ended_recently is not None:
             st.badge(
                 f"{pulse.ended_recently:,} calls ended in {LIVE_MINUTES} min",
-                icon=":material/graphic_eq:",
+                icon=":material/call_end:",
                 color="gray",
             )
         if pulse.newest_call:
@@ -181,13 +182,14 @@ def _scheduler_badge(heartbeat: Heartbeat | None, now: datetime) -> None:
 
 
 def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
-    """The alerts that fire, in the order given; nothing where none does."""
+    """The alerts that fire, in the order given, each with the way to its calls; nothing where none does."""
     if not alerts:
         return
     rows = [
         {
             "Severity": severity_badge(alert.severity),
-            "Alert": f"**{formats.plain(alert.name)}** {formats.plain(alert.message)}",
+            "Alert": f"[**{formats.plain(alert.name)}**]({alert_aim.calls_of(alert).link}) "
+            + formats.plain(alert.message),
             "Value": _value(alert.current_value, alert.unit),
             "Threshold": _value(alert.threshold_value, alert.unit),
             "Since": f"{formats.clock(alert.started_at, zone, now)} ({formats.ago(now - alert.started_at)})",

@@ -35,7 +35,8 @@ from core.models.alerts import Alert
 from core.models.metrics import CallSummary
 from core.models.outbox import OutboxRow, OutboxState
 from core.models.rules import AlertRule
-from core.storage import get_sync_database
+from core.storage import active, get_sync_database
+from core.storage.active import ActiveCall
 from core.storage.archived import ArchiveUnreadableError, archived_rows
 from core.storage.connection import Document, unavailable_text
 from dashboard.filters import Window
@@ -71,6 +72,7 @@ class Pulse:
     """Signs of life: of the calls, of the scheduler, and the alerts that fire."""
 
     newest_call: datetime | None
+    active_calls: int
     ended_recently: int | None
     heartbeat: live.Heartbeat | None
     alerts: list[Alert]
@@ -114,10 +116,17 @@ def pulse() -> Pulse:
     database = get_sync_database()
     return Pulse(
         extent.newest_call_start(database),
+        active.count_active(database),
         live.calls_ended_recently(database),
         live.scheduler_heartbeat(database),
         active_alerts(database),
     )
+
+
+@st.cache_data(ttl=3, show_spinner=False)
+def active_calls() -> list[ActiveCall]:
+    """The calls that are going on, at most 3 s old."""
+    return active.active_calls(get_sync_database())
 
 
 @dataclass(frozen=True)

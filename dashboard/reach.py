@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -19,12 +20,21 @@ GO_TO = "go_to"
 
 @dataclass(frozen=True)
 class Aim:
-    """The calls to show: of a span of local time, where there is one, with these filters and facets."""
+    """What to show on a page: a span of local time, where there is one, with these filters and facets."""
 
     start: datetime | None = None
     end: datetime | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
     facets: Mapping[str, str] = field(default_factory=dict)
+    page: str = "calls"
+
+    @property
+    def link(self) -> str:
+        """Its address, relative to that of Overview and its neighbours."""
+        times = {"from": self.start, "to": self.end} if self.start and self.end else {}
+        link = {name: moment.isoformat(timespec="minutes") for name, moment in times.items()}
+        period = {"period": filters.CUSTOM} if link else {}
+        return f"{self.page}?{urlencode({**period, **link, **self.filters, **self.facets})}"
 
 
 Reach = Callable[[Point], Aim | None]
@@ -148,8 +158,8 @@ def follow(reach: Reach, key: str) -> None:
 
 
 def go(aim: Aim) -> None:
-    """A callback's action: show these calls on the Calls page."""
-    st.session_state[GO_TO] = dict(aim.facets)
+    """A callback's action: show these calls, or the page that is named."""
+    st.session_state[GO_TO] = aim
     if aim.start is not None and aim.end is not None:
         filters.show_period(aim.start, aim.end)
     filters.change(aim.filters)

@@ -1,7 +1,6 @@
 """The list of the slowest calls, each with the way to it."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +10,7 @@ from core.aggregation.slowest import SlowCall
 from core.settings import get_settings
 from dashboard import formats
 from dashboard.filters import label
+from dashboard.reach import Aim
 
 
 def slowest(calls: Sequence[SlowCall], field: str) -> None:
@@ -24,7 +24,7 @@ def slowest(calls: Sequence[SlowCall], field: str) -> None:
         st.caption(f"The {len(calls)} highest means of a call's turns · a call opens with a click")
         rows = [
             {
-                "Call": f"[{formats.plain(call.call_id)}]({link(call)})",
+                "Call": f"[{formats.plain(call.call_id)}]({Aim(facets={'call_id': call.call_id}).link})",
                 name: formats.number(call.value, "ms"),
                 "Started": f"{call.start_time.astimezone(zone):%a %-d %b %Y %H:%M:%S}",
                 "Language": formats.plain(label("language", call.language)),
@@ -33,8 +33,3 @@ def slowest(calls: Sequence[SlowCall], field: str) -> None:
             for call in calls
         ]
         st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt=f"Slowest calls by {name}")
-
-
-def link(call: SlowCall) -> str:
-    """The address of a call's page, relative to that of this one."""
-    return "calls?" + urlencode({"call_id": call.call_id})

@@ -105,6 +105,7 @@ def _firing(
     if was is not None:
         event = {-1: "escalated", 0: "", 1: "eased"}[_sign(was.severity.rank - severity.rank)]
         alert = _carry(alert, was, now, keep_acknowledgement=severity.rank <= was.severity.rank)
+    alert = alert.model_copy(update={"worst_value": _worst(evaluation.rule, alert, was)})
     return _moved(before, alert, holds, now, event, moved=was is None)
 
 
@@ -172,6 +173,12 @@ def _carry(alert: Alert, was: Alert, now: datetime, *, keep_acknowledgement: boo
     if held is None or not keep_acknowledgement or now >= held.until:
         return alert
     return alert.model_copy(update={"acknowledged": held})
+
+
+def _worst(rule: AlertRule, alert: Alert, was: Alert | None) -> float | None:
+    before = was.worst_value if was else None
+    values = [value for value in (alert.current_value, before) if value is not None]
+    return (max if rule.operator == "above" else min)(values, default=None)
 
 
 def _sign(number: int) -> int:

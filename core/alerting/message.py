@@ -156,6 +156,8 @@ def _section(alert: Alert) -> _Section:
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
         facts["Until"] = moment(alert.resolved_at)
+        if alert.worst_value is not None:
+            facts["At worst"] = quantity(alert.worst_value, alert.unit)
     if alert.samples is None and alert.current_value is not None:
         facts["Value"] = quantity(alert.current_value, alert.unit)
     if alert.samples is None and alert.threshold_value is not None:

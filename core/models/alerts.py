@@ -52,6 +52,7 @@ class Alert(BaseModel):
     labels: dict[str, str] = Field(default_factory=dict, description="Which calls: language, campaign …")
     message: str
     current_value: float | None = None
+    worst_value: float | None = Field(default=None, description="The worst value while it fired")
     threshold_value: float | None = None
     unit: str = Field(default="", description="Unit of the two values: %, ms, s or nothing")
     samples: int | None = Field(default=None, description="Calls the value was computed from")

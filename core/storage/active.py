@@ -17,6 +17,7 @@ ALIVE_SECONDS = 90
 """Age of the last sign of life from which on a call no longer counts."""
 BEAT_SECONDS = 30
 """How often a call gives a sign of life: it may miss two."""
+MOST_LISTED = 200
 FORGET_SECONDS = 3_600
 """Rows are deleted so long after the last sign of life; until then an ended call stays ended."""
 _ALIVE: Document = {
@@ -65,7 +66,7 @@ def count_active(database: Database[Document], direction: str | None = None) -> 
     return database[COLLECTION].count_documents(_ALIVE | ({"direction": direction} if direction else {}))
 
 
-def active_calls(database: Database[Document], limit: int = 200) -> list[ActiveCall]:
+def active_calls(database: Database[Document], limit: int = MOST_LISTED) -> list[ActiveCall]:
     """The calls that are going on now, the newest first."""
     rows = database[COLLECTION].find(_ALIVE).sort("started_at", -1).limit(limit)
     return [ActiveCall(call_id=row["_id"], **row) for row in rows]

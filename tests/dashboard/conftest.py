@@ -36,7 +36,10 @@ def make_call(number: int, start: datetime, **fields: Any) -> CallMetrics:
 
 @pytest.fixture
 def calls_of_today(database: Database[Document]) -> Database[Document]:
-    """120 calls, one every 10 minutes until now; every 4th inbound in Hindi, every 5th unanswered."""
+    """120 calls, one every 10 minutes until now; every 4th inbound in Hindi, every 5th unanswered.
+
+    Every 3rd was hung up; every 10th had an error of a provider, and every 20th was ended by it.
+    """
     now = utc_now()
     write_calls(
         database,
@@ -47,6 +50,9 @@ def calls_of_today(database: Database[Document]) -> Database[Document]:
                 direction="inbound" if number % 4 == 0 else "outbound",
                 language="hindi" if number % 4 == 0 else "hinglish",
                 status="no_answer" if number % 5 == 0 else "completed",
+                end_reason="hung_up" if number % 3 == 0 else None,
+                fault="provider" if number % 20 == 0 else None,
+                errors=[{"type": "llm_timeout", "fault": "provider"}] if number % 10 == 0 else [],
             )
             for number in range(120)
         ],

@@ -166,7 +166,7 @@ def test_system_counts_requests_and_finds_drift(
 ) -> None:
     now, service = utc_now(), MetricsService()
     for number in range(200):
-        sample = {"service": "deepgram", "operation": "listen", "at": now - timedelta(minutes=5)}
+        sample = {"service": "speech-to-text", "operation": "=1+1", "at": now - timedelta(minutes=5)}
         error = "timeout" if number < 20 else None
         service.record_service_call(ServiceSample(**sample, duration_ms=100 + number, error=error))
     writer.flush()
@@ -175,6 +175,11 @@ def test_system_counts_requests_and_finds_drift(
         expect(cells.nth(2)).to_have_text("200")
         expect(cells.nth(3)).to_have_text("10.0 %")
         expect(cells.nth(4)).to_have_text("6.6 to 14.9 %")
+        page.locator(".st-key-chart-services").get_by_role("button", name="Table").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download CSV").click()
+        assert Path(download.value.path()).read_text().splitlines()[1].startswith("speech-to-text,'=1+1,200,")
+        page.keyboard.press("Escape")
         page.get_by_role("button", name="Recompute").click()
         expect(page.get_by_text("No drift on")).to_be_visible()
 

@@ -14,6 +14,8 @@ from core.aggregation.figures import summarise
 from core.clock import day_bounds, local_today, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.settings import get_settings
+from core.storage import active
+from core.storage.active import ActiveCall
 from core.storage.calls import write_calls
 from core.storage.connection import Document
 from dashboard import queries
@@ -56,7 +58,7 @@ def test_a_link_filters_every_page(calls_of_today: Database[Document], start: St
 def test_analytics_draws_every_chart(calls_of_today: Database[Document], start: Start) -> None:
     app = start("analytics")
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 7
+    assert len(app.get("plotly_chart")) == 8
 
 
 def test_an_empty_store_says_what_to_do_next(database: Database[Document], start: Start) -> None:
@@ -114,7 +116,16 @@ def test_alerts_show_as_text_whatever_they_hold(calls_of_today: Database[Documen
     assert shown["Severity"] == ":red-badge[:material/error: Critical]"
     assert r"\*\*again\*\*" in shown["Alert"]
     assert "](http" not in shown["Alert"]
+    assert shown["Alert"].startswith("[**CRM sync**](calls?period=custom&from=")
     assert (shown["Value"], shown["Threshold"]) == ("12.5 %", "10.0 %")
+
+
+def test_calls_in_progress_are_counted_on_overview(calls_of_today: Database[Document], start: Start) -> None:
+    for number in range(3):
+        calls_of_today["active_calls"].update_one(*active.started(ActiveCall(call_id=f"live_{number}")), True)
+    calls_of_today["active_calls"].update_one(*active.ended("live_0"), True)
+    (popover,) = [part for part in start().get("popover") if part.proto.popover.label.endswith("progress")]
+    assert popover.proto.popover.label == "2 calls in progress"
 
 
 def test_a_silent_scheduler_is_told(calls_of_today: Database[Document], start: Start) -> None:

@@ -96,6 +96,8 @@ def test_every_kind_of_chart_leads_to_as_many_calls_as_it_counts(
     cases = {
         ("analytics", "languages", ".bars path"): {"language": "hinglish"},
         ("conversion", "funnel", ".bars path"): {"direction": "outbound"},
+        ("system", "errors", ".bars path"): {"errors.type": "llm_timeout", "errors.fault": "provider"},
+        ("system", "ends", ".bars path"): {"end_reason": "hung_up", "fault": None},
     }
     for (path, name, marks), condition in cases.items():
         with opened(browser, f"{address}/{path}?period=7d") as page:
@@ -181,12 +183,24 @@ def test_an_alert_leads_to_its_calls_and_the_link_of_its_message_to_its_period(
         updated_at=now,
     )
     calls_of_today["alerts"].insert_one(alert.model_dump() | {"_id": "burning", "revision": 1, "holds": {}})
+    with opened(browser, address) as page:
+        with page.expect_popup() as tab:
+            page.locator(".st-key-active-alerts").get_by_role("link", name="Error rate").click()
+        expect(tab.value.locator("h1")).to_have_text("Calls")
+        tab.value.wait_for_timeout(1_500)
+        shown = link(tab.value)
+        assert (shown["period"], shown["language"], shown["error"]) == ("custom", "Hindi", "any")
     with opened(browser, f"{address}/alerts") as page:
-        page.locator(".st-key-alert-burning").get_by_role("button", name="Calls behind it").click()
+        card = page.locator(".st-key-alert-burning")
+        card.get_by_role("button", name="Calls behind it").click()
         expect(page.locator("h1")).to_have_text("Calls")
         page.wait_for_timeout(1_500)
-        shown = link(page)
-        assert (shown["period"], shown["language"], shown["error"]) == ("custom", "Hindi", "any")
+        assert link(page) == shown
+        page.go_back()
+        card.get_by_role("button", name="Charts of that time").click()
+        expect(page.locator("h1")).to_have_text("Overview")
+        page.wait_for_timeout(1_500)
+        assert link(page) == {name: shown[name] for name in ("period", "from", "to", "language")}
     written = urlsplit(dashboard_link(alert))
     with opened(browser, f"{address}{written.path}?{written.query}") as page:
         cards = page.locator(".st-key-kpi-total-calls [data-testid=stMetricValue]")
