@@ -19,6 +19,7 @@ FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 HEIGHT = 280
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LABEL_GAP_PIXELS = 14
+LONG_LABEL = 12
 _PLOT_PIXELS = HEIGHT - 64
 _TIME_FORMATS: dict[Bucket, str] = {
     "1min": "%a %-d %b %Y, %H:%M",
@@ -66,6 +67,7 @@ def blank(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figure:
         "zeroline": False,
         "tickfont": {"color": palette.muted},
         "fixedrange": False,
+        "separatethousands": True,
     }
     return go.Figure(
         layout={
@@ -326,3 +328,5 @@ def _label_ends(
         )
     widest = max((len(text) for _, text, _ in labels), default=0)
     figure.update_layout(margin_r=14 + 7 * widest)
+    if widest > LONG_LABEL:  # on a phone little is left for the times
+        figure.update_xaxes(nticks=4)

@@ -19,10 +19,11 @@ def histogram(
 ) -> go.Figure:
     """Bars of a histogram frame (start, end, n); ``hover`` names each bin."""
     figure = blank(palette, y_title="calls")
+    widths = (frame["end"] - frame["start"]).clip(upper=1.5 * _width(frame))  # the last bin may be long
     figure.add_bar(
-        x=(frame["start"] + frame["end"].clip(upper=frame["start"] + _width(frame))) / 2,
+        x=frame["start"] + widths / 2,
         y=frame["n"],
-        width=_width(frame),
+        width=widths,
         marker={"color": list(colours), "line": {"width": 0.6, "color": palette.surface}},
         customdata=list(hover),
         hovertemplate="%{customdata}: %{y:,} calls<extra></extra>",

@@ -42,7 +42,7 @@ def distribution(view: View, field: str, frame: pd.DataFrame, spread: Percentile
         title,
         findings.spread_of(spread, "ms"),
         figure,
-        frame.rename(columns={"start": "From (ms)", "end": "To (ms)", "n": "Calls"}),
+        frame.round(2).rename(columns={"start": "From (ms)", "end": "To (ms)", "n": "Calls"}),
         reach=reach.bins(frame, field),
     )
 

@@ -208,7 +208,7 @@ def durations(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
         title,
         findings.spread_of(spread, "s"),
         distribution_charts.mark(figure, spread.p50 or 0.0, "median", view.palette),
-        frame.rename(columns={"start": "From (s)", "end": "To (s)", "n": "Calls"}),
+        frame.round(2).rename(columns={"start": "From (s)", "end": "To (s)", "n": "Calls"}),
         reach=reach.bins(frame, "duration_seconds"),
     )
 

@@ -73,9 +73,9 @@ def bins(frame: pd.DataFrame, name: str) -> Reach:
 
     def reach(point: Point) -> Aim | None:
         at = int(point["point_index"])
-        facets = {"field": name, "low": f"{starts[at]:g}"}
+        facets = {"field": name, "low": f"{starts[at]:.9g}"}
         if at < len(ends) - 1:
-            facets["high"] = f"{ends[at]:g}"
+            facets["high"] = f"{ends[at]:.9g}"
         return Aim(facets=facets | _ordered(name))
 
     return reach

@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.alerting import findings
+from core.alerting.message import quantity
 from core.alerting.preview import Preview
 from core.alerting.rule_store import delete_rule, save_rule
 from core.alerting.rules import built_in_rules, parse_rule
@@ -55,7 +57,7 @@ def _table(known: Mapping[str, AlertRule]) -> pd.DataFrame:
                 "Rule": f"**{formats.plain(rule.name)}**" + ("" if rule.enabled else " (disabled)"),
                 "Fires when": formats.plain(condition(rule)),
                 "Levels": " ".join(
-                    f"{parts.severity_badge(severity)} {_shown(rule, level.threshold):g}"
+                    f"{parts.severity_badge(severity)} {_level(rule, level.threshold)}"
                     for severity, level in rule.levels.items()
                 ),
                 "Of": formats.plain(", ".join(rule.filters.values()) or "all calls")
@@ -69,13 +71,18 @@ def _table(known: Mapping[str, AlertRule]) -> pd.DataFrame:
 
 def condition(rule: AlertRule) -> str:
     """When a rule fires, in words."""
-    unit = _UNIT_WORDS[rule.measure.unit]
     waits = f" for {_span(rule.for_minutes)}" if rule.for_minutes else ""
     usual = " (deviations from that hour's usual)" if rule.baseline != "none" else ""
     return (
-        f"{rule.metric} ({unit}) {rule.operator} its level{usual} over {_span(rule.window_minutes)}{waits}, "
+        f"{rule.metric} {rule.operator} its level{usual} over {_span(rule.window_minutes)}{waits}, "
         f"from {rule.min_samples} calls on"
     )
+
+
+def _level(rule: AlertRule, threshold: float) -> str:
+    if rule.baseline != "none":
+        return f"{threshold:g} deviations"
+    return quantity(_shown(rule, threshold), findings.unit(rule))
 
 
 def _span(minutes: int) -> str:

@@ -148,7 +148,9 @@ _STYLE = """
 @media (max-width: 640px) {
   .st-key-kpis div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; }
   .st-key-filters > * { flex: 1 1 150px; max-width: none; }
-  .st-key-filters > :first-child { flex-basis: 100%; }
+  .st-key-filters > :first-child, .st-key-call-controls > :first-child { flex-basis: 100%; }
+  .st-key-call-controls > * { flex: 1 1 150px; width: auto !important; max-width: none; }
+  .st-key-period button, .st-key-level button { padding-left: 0.55rem; padding-right: 0.55rem; }
   [data-testid="stTable"] td, [data-testid="stTable"] th {
     overflow-wrap: anywhere; padding: 0.3rem 0.25rem; font-size: 0.8rem;
   }
@@ -156,6 +158,7 @@ _STYLE = """
   .st-key-chart-definitions th:nth-child(2) { width: 33%; }
   .st-key-chart-definitions th:nth-child(4) { width: 14%; }
   .st-key-chart-definitions th:nth-child(5) { width: 21%; }
+  .st-key-chart-changes th:nth-child(1), .st-key-chart-standings th:nth-child(2) { width: 25%; }
   .st-key-chart-services th:nth-child(2) { width: 30%; }
   .st-key-chart-services :is(td, th):nth-child(n + 6) { display: none; }
   .st-key-active-alerts thead { display: none; }

@@ -131,9 +131,10 @@ def _pairs(tally: Tally, names: tuple[str, str]) -> pd.DataFrame:
 
 
 def histogram(cube: Cube, field: str) -> pd.DataFrame:
-    """Calls by a field's value: start and end of each bin, and n, from the sketch (values within 1 %).
+    """Calls by a field's value: exactly those in [start, end) of each bin, and n.
 
-    Bins are equally wide, at most 40 up to the 99th percentile; the last one holds all greater values.
+    Bins begin at those edges of the sketch's buckets that are nearest to round numbers (within 1 %), at most
+    40 up to the 99th percentile; the last one holds all greater values.
     """
     spread = percentile_table(cube, field, _whole(cube), 1).iloc[0]
     if not spread["n"]:
@@ -141,11 +142,14 @@ def histogram(cube: Cube, field: str) -> pd.DataFrame:
     nice = _NICE_MS if field.endswith("_ms") else _NICE_SECONDS
     width = next((width for width in nice if spread["p99"] / width <= _MOST_BINS), spread["p99"] / _MOST_BINS)
     last = int(spread["p99"] // width)
+    edges = np.log(sketch.edges()[1:])
+    joints = 1 + np.rint(np.interp(np.log(np.arange(1, last + 1) * width), edges, np.arange(len(edges))))
     counts = cube.distribution(field, _whole(cube), 1)[0]
-    values = sketch.estimates().clip(cube.cells.spreads[field][:, 1].min(), spread["max"])
-    n = np.bincount(np.minimum(values // width, last).astype(int), counts, last + 1).astype(int)
-    starts = np.arange(last + 1) * width
+    # A bucket's values are not above its edge.
+    place = np.searchsorted(joints, np.arange(len(counts)), side="left")
+    starts = np.append(0.0, sketch.edges()[joints.astype(int)])
     ends_ = np.append(starts[1:], max(spread["max"], starts[-1] + width))
+    n = np.bincount(place, counts, last + 1).astype(int)
     return pd.DataFrame({"start": starts, "end": ends_, "n": n})
 
 

@@ -157,7 +157,7 @@ class SimulatedAgent:
             "duration_seconds": round(seconds, 1),
             "total_turns": 2 * turns - 1,
             "user_turns": turns - 1,
-            "end_reason": "carrier_error" if error["fault"] == "carrier" else "provider_error",
+            "end_reason": f"{error['fault']}_error",
             "fault": error["fault"],
             "errors": [error],
             "sentiment_score": round(max(-1.0, self.rng.gauss(-0.35, 0.2)), 3) if turns > 1 else None,

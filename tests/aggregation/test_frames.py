@@ -94,6 +94,11 @@ def same_tables(cube: Cube, raw: pd.DataFrame, zone: ZoneInfo) -> None:
         pd.Series(errors, dtype=object).value_counts()
     )
     same_funnel(cube, raw, engaged)
+    for field in MEASURES:
+        bins = tables.histogram(cube, field)
+        starts, ends = bins["start"], bins["end"].where(bins.index < len(bins) - 1, np.inf)
+        within = [(raw[field] >= low) & (raw[field] < high) for low, high in zip(starts, ends, strict=True)]
+        assert bins["n"].tolist() == [calls.sum() for calls in within]
     scores = np.histogram(raw["sentiment_score"].dropna(), np.round(np.arange(-1, 1.025, 0.05), 2))[0]
     assert tables.sentiment_histogram(cube)["n"].tolist() == scores.tolist()
 

@@ -25,6 +25,7 @@ from core.services.metrics_service import MetricsService
 from core.storage.connection import Document
 from core.storage.services import writer
 from tests.dashboard.browser import drawn, opened, served
+from tests.dashboard.test_reach import click, counted, panel
 
 pytestmark = pytest.mark.full
 DAYS = 9
@@ -125,6 +126,15 @@ def test_latency(calls: Database[Document], served_here: str, browser: Browser) 
         page.wait_for_timeout(500)
         page.mouse.click(box["x"], box["y"] + 60)
         expect(page).to_have_url(re.compile(r"/calls\?.*from=\d{4}-\d\d-\d\dT\d\d%3A00&to="), timeout=20_000)
+
+
+def test_a_bar_of_a_distribution_leads_to_as_many_calls_as_it_counts(
+    calls: Database[Document], served_here: str, browser: Browser
+) -> None:
+    with period(browser, served_here, "latency", "&stage=ASR") as (page, _, _):
+        (bars,) = drawn(page, "distribution")
+        click(page, panel(page, "distribution").locator(".bars path").nth(int(np.argmax(bars["y"]))))
+        assert counted(page) == max(bars["y"])
 
 
 def test_analytics(calls: Database[Document], served_here: str, browser: Browser) -> None:

@@ -93,7 +93,7 @@ def test_every_kind_of_chart_leads_to_as_many_calls_as_it_counts(
 ) -> None:
     """The rows of the dataset are counted in the database with the condition that the mark stands for."""
     since = {"start_time": {"$gte": utc_now() - timedelta(hours=25)}}
-    cases = {
+    cases: dict[tuple[str, str, str], Document] = {
         ("analytics", "languages", ".bars path"): {"language": "hinglish"},
         ("conversion", "funnel", ".bars path"): {"direction": "outbound"},
         ("system", "errors", ".bars path"): {"errors.type": "llm_timeout", "errors.fault": "provider"},
