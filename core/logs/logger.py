@@ -20,7 +20,8 @@ NAMESPACE = "voice_agent"
 
 _ROOT = logging.getLogger()
 _OURS = logging.getLogger(NAMESPACE)
-_LOGGING_FILE = logging._srcfile  # noqa: SLF001 - as the stdlib itself recognises its own frames
+_LOGGING_FILE = logging.addLevelName.__code__.co_filename
+"""As the stdlib itself recognises its own frames; all code of a module has this one object."""
 _CALL_HANDLERS, _HANDLE = Logger.callHandlers, Logger.handle
 _all_fixed = FIXED.issuperset
 _frame = sys._getframe  # noqa: SLF001 - a documented function
@@ -79,7 +80,7 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 - has the type of th
             or Logger.handle is not _HANDLE
             or logging._logRecordFactory is not LogRecord  # type: ignore[attr-defined]  # noqa: SLF001
             or frame is None
-            or (code := frame.f_code).co_filename == _LOGGING_FILE
+            or (code := frame.f_code).co_filename is _LOGGING_FILE
         ):
             self._log(level, msg, args, exc_info, extra, stack_info, stacklevel + 1)
             return
@@ -168,7 +169,7 @@ def _counted(stacklevel: int) -> FrameType | None:
     """The frame that a caller of ``info(stacklevel=…)`` means; None where the stdlib has to find it."""
     frame: FrameType | None = _frame(2)
     for _ in range(stacklevel - 1):
-        if frame is None or frame.f_code.co_filename == _LOGGING_FILE:
+        if frame is None or frame.f_code.co_filename is _LOGGING_FILE:
             return None
         frame = frame.f_back
     return frame if stacklevel > 0 else None
