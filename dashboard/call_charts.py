@@ -31,11 +31,11 @@ def turn_times(turns: Sequence[TurnMetrics]) -> list[str]:
 
 def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
     """A row for each turn: its parts as bars, what the lead waited as a line."""
-    figure = blank(palette, y_title="", legend=True)
     rows = [
         f"{turn.turn} \N{MIDDLE DOT} {at}{' cut short' if turn.interrupted else ''}  "
         for turn, at in zip(turns, turn_times(turns), strict=True)
     ]
+    figure = blank(palette, legend=True, rows=rows)
     for field, (words, colour) in PARTS.items():
         figure.add_bar(
             y=rows,

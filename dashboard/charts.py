@@ -3,7 +3,7 @@
 Frames have one row a bucket of local time; a chart shows that wall clock in any browser.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,8 @@ FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 HEIGHT = 280
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LABEL_GAP_PIXELS = 14
-LONG_LABEL = 12
+_NARROW, _WIDE = frozenset("fijlrtI .,:;'|!()[]-/\N{MIDDLE DOT}"), frozenset("mwMW@%DGHNOQU")
+LONG_LABEL_PIXELS = 84
 _PLOT_PIXELS = HEIGHT - 64
 _TIME_FORMATS: dict[Bucket, str] = {
     "1min": "%a %-d %b %Y, %H:%M",
@@ -60,8 +61,25 @@ class Mark:
     severity: str
 
 
-def blank(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figure:
-    """A figure without data in the colours and margins of all charts."""
+def words_width(words: Iterable[str], size: int = 13) -> int:
+    """Pixels that the widest of these words takes, rather too many than too few."""
+    return round(size * max((sum(map(_share, text)) for text in words), default=0))
+
+
+def _share(letter: str) -> float:
+    """A letter's width as a share of its height."""
+    if letter in _NARROW:
+        return 0.31
+    return 1.0 if not letter.isascii() else 0.83 if letter in _WIDE else 0.57
+
+
+def blank(
+    palette: Palette, *, y_title: str = "", legend: bool = False, rows: Sequence[str] = ()
+) -> go.Figure:
+    """A figure without data in the colours and margins of all charts; ``rows``: the names of its rows.
+
+    A chart whose words need more room than its margins is drawn a second time by plotly.js.
+    """
     axis = {
         "gridcolor": palette.grid,
         "zeroline": False,
@@ -73,7 +91,7 @@ def blank(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figure:
         layout={
             "template": "none",
             "height": HEIGHT,
-            "margin": {"l": 8, "r": 8, "t": 28, "b": 8},
+            "margin": {"l": words_width(rows) + 8 if rows else 56, "r": 16, "t": 28, "b": 44},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"family": FONT, "size": 13, "color": palette.text},
@@ -99,16 +117,20 @@ def blank(palette: Palette, *, y_title: str, legend: bool = False) -> go.Figure:
                 **axis,
                 "automargin": True,
                 "rangemode": "tozero",
-                "title": {"text": y_title, "font": {"size": 12, "color": palette.muted}, "standoff": 8},
                 "nticks": 6,
+                **({"title": axis_title(y_title, palette) | {"standoff": 8}} if y_title else {}),
             },
         }
     )
 
 
+def axis_title(words: str, palette: Palette) -> dict[str, object]:
+    """What an axis shows."""
+    return {"text": words, "font": {"size": 12, "color": palette.muted}}
+
+
 def _time_axis(figure: go.Figure, bucket: Bucket) -> None:
-    # Margins that Plotly finds out itself cost a second drawing.
-    figure.update_layout(hovermode="x unified", margin_l=56, margin_b=40)
+    figure.update_layout(hovermode="x unified", margin_b=40)
     figure.update_yaxes(automargin=False)
     figure.update_xaxes(
         automargin=False,
@@ -326,7 +348,7 @@ def _label_ends(
             showarrow=False,
             font={"size": 12, "color": colour},
         )
-    widest = max((len(text) for _, text, _ in labels), default=0)
-    figure.update_layout(margin_r=14 + 7 * widest)
-    if widest > LONG_LABEL:  # on a phone little is left for the times
+    widest = words_width((text for _, text, _ in labels), size=12)
+    figure.update_layout(margin_r=14 + widest)
+    if widest > LONG_LABEL_PIXELS:  # on a phone little is left for the times
         figure.update_xaxes(nticks=4)

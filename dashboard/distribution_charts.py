@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
-from dashboard.charts import WEEKDAYS, blank
+from dashboard.charts import WEEKDAYS, axis_title, blank
 from dashboard.formats import duration, plain_label
 from dashboard.theme import Palette
 
@@ -28,7 +28,7 @@ def histogram(
         customdata=list(hover),
         hovertemplate="%{customdata}: %{y:,} calls<extra></extra>",
     )
-    figure.update_xaxes(title={"text": x_title, "font": {"size": 12, "color": palette.muted}})
+    figure.update_xaxes(title=axis_title(x_title, palette))
     figure.update_layout(bargap=0)
     return figure
 
@@ -59,9 +59,10 @@ def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
     """One bar for each name, the longest on top, with its share and count beside it."""
     total = sum(counts.values())
     ordered = sorted(counts.items(), key=lambda item: item[1])
-    figure = blank(palette, y_title="")
+    names = [f"{plain_label(name)}  " for name, _ in ordered]
+    figure = blank(palette, rows=names)
     figure.add_bar(
-        y=[plain_label(name) for name, _ in ordered],
+        y=names,
         x=[100 * n / total for _, n in ordered],
         orientation="h",
         marker={"color": palette.accent},
@@ -72,11 +73,9 @@ def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
         hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} %<extra></extra>",
     )
     widest = max(100 * n / total for _, n in ordered)
-    figure.update_xaxes(range=[0, widest * 1.6], showgrid=False, showticklabels=False, title={"text": ""})
-    figure.update_yaxes(
-        tickfont={"size": 13, "color": palette.text}, showgrid=False, ticksuffix="  ", ticks=""
-    )
-    figure.update_layout(bargap=1 - 0.16 * min(4, len(ordered)), margin_t=8)
+    figure.update_xaxes(range=[0, widest * 1.6], showgrid=False, showticklabels=False)
+    figure.update_yaxes(tickfont={"color": palette.text}, showgrid=False, ticks="")
+    figure.update_layout(bargap=1 - 0.16 * min(4, len(ordered)), margin={"t": 8, "b": 8})
     return figure
 
 
@@ -93,7 +92,7 @@ def heat_map(
     ``counts`` are the calls behind each value; cells of fewer than ``least`` are greyed.
     """
     n = frame if counts is None else counts
-    figure = blank(palette, y_title="")
+    figure = blank(palette, rows=[f"{day} " for day in WEEKDAYS])
     shared = {
         "x": [f"{hour:02d}" for hour in frame.columns],
         "y": list(WEEKDAYS),
@@ -107,7 +106,7 @@ def heat_map(
         colorbar={
             "thickness": 10,
             "outlinewidth": 0,
-            "title": {"text": unit, "font": {"size": 12, "color": palette.muted}},
+            "title": axis_title(unit, palette),
             "tickfont": {"color": palette.muted},
             "nticks": 5,
         },
@@ -136,9 +135,9 @@ def heat_map(
         type="category",
         nticks=12,
         tickangle=0,
-        title={"text": "hour of the day", "font": {"size": 12, "color": palette.muted}},
+        title=axis_title("hour of the day", palette),
     )
-    figure.update_layout(margin_t=8)
+    figure.update_layout(margin={"t": 8, "b": 48})
     return figure
 
 
@@ -182,8 +181,9 @@ class Dots:
 
 def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go.Figure:
     """Rates as dots with their 95 % intervals, a row for each rate, one colour a value."""
-    figure = blank(palette, y_title="", legend=len(dots) > 1)
-    spread = 0.58
+    names = [f"{row}  " for row in rows]
+    figure = blank(palette, legend=len(dots) > 1, rows=names)
+    spread, highest = 0.58, np.nan_to_num([dot.high for dot in dots]).max(initial=0.01)
     for number, dot in enumerate(dots):
         shift = 0.0 if len(dots) == 1 else spread * (number / (len(dots) - 1) - 0.5)
         values = 100 * np.asarray(dot.rates, float)
@@ -211,12 +211,11 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
     figure.update_xaxes(
         showgrid=True,
         ticksuffix=" %",
-        rangemode="tozero",
-        title={"text": "", "font": {"size": 12, "color": palette.muted}},
+        range=[0, 108 * highest],  # the last tick's words fit into the margin
     )
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
-        ticktext=[f"{row}  " for row in rows],
+        ticktext=names,
         range=[len(rows) - 0.5, -0.5],
         showgrid=False,
         rangemode="normal",
@@ -229,7 +228,7 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
 
 def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go.Figure:
     """One bar a stage with its count and its share of the one before: words that a phone has room for."""
-    figure = blank(palette, y_title="")
+    figure = blank(palette, rows=[f"{stage}  " for stage in stages])
     first = counts[0] or 1
     words = [f" {counts[0]:,}"]
     for before, count in pairwise(counts):
@@ -263,7 +262,7 @@ def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go
         rangemode="normal",
         tickfont={"size": 13, "color": palette.text},
     )
-    figure.update_layout(bargap=0.22, margin_t=8)
+    figure.update_layout(bargap=0.22, margin={"t": 8, "b": 8})
     return figure
 
 
@@ -271,8 +270,8 @@ def stacked_shares(
     frame: pd.DataFrame, colours: dict[str, str], labels: dict[str, str], palette: Palette, *, unit: str
 ) -> go.Figure:
     """Horizontal bars, one a row of the frame, stacked of its columns; the sum stands at the end."""
-    figure = blank(palette, y_title="", legend=True)
     names = [f"{plain_label(str(name))}  " for name in frame.index]
+    figure = blank(palette, legend=True, rows=names)
     for column in frame:
         figure.add_bar(
             y=names,
@@ -303,8 +302,8 @@ def percentile_dots(
     names: Sequence[str], values: Mapping[str, Sequence[float]], colours: dict[str, str], palette: Palette
 ) -> go.Figure:
     """Percentiles of each value on one line, so that the distance between them shows the spread."""
-    figure = blank(palette, y_title="", legend=True)
     rows = [f"{plain_label(name)}  " for name in names]
+    figure = blank(palette, legend=True, rows=rows)
     for percentile, points in values.items():
         figure.add_scatter(
             x=[None if point != point else round(point) for point in points],  # noqa: PLR0124 (NaN)
@@ -341,11 +340,12 @@ def counted(
     names: Sequence[str], counts: Sequence[int], total: int, palette: Palette, colour: str
 ) -> go.Figure:
     """One bar for each name, the longest on top, with its share of ``total`` and its count beside it."""
-    figure = blank(palette, y_title="")
     shown = min(len(names), MOST_BARS)
     shares = [100 * n / total for n in counts[:shown]]
+    rows = [f"{plain_label(name)}  " for name in names[:shown]]
+    figure = blank(palette, rows=rows)
     figure.add_bar(
-        y=[f"{plain_label(name)}  " for name in names[:shown]],
+        y=rows,
         x=shares,
         orientation="h",
         marker={"color": colour},
@@ -364,5 +364,5 @@ def counted(
         dtick=1,
         tickfont={"color": palette.text},
     )
-    figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin_t=8)
+    figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin={"t": 8, "b": 8})
     return figure

@@ -135,6 +135,7 @@ _STYLE = """
   [data-testid="stTable"] td, [data-testid="stTable"] th { white-space: nowrap; }
   .st-key-active-alerts td, .st-key-chart-definitions td { white-space: normal; }
 }
+[class*="st-key-plot-"] { width: round(down, 100%, 1px) !important; }
 [class*="st-key-chart-"] h2 { padding: 0; margin: 0; font-size: 1rem; }
 [class*="st-key-chart-"] [data-testid="stMarkdownContainer"]:has(h2) { margin: 0; }
 [class*="st-key-chart-"] [data-testid="stPopover"] { flex-shrink: 0; }
