@@ -38,7 +38,7 @@ def channels() -> None:
 
 def _no_channel() -> None:
     with st.container(border=True, key="no-channel"):
-        st.subheader("No channel is set up: nobody is told", anchor=False)
+        st.markdown("## No channel is set up: nobody is told")
         st.markdown(
             "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for mail, `SLACK_WEBHOOK_URL` for Slack; start anew."
         )

@@ -25,7 +25,7 @@ def history() -> None:
         lines = answer.value
         if not lines:
             with st.container(border=True, key="no-history"):
-                st.subheader(f"No alert did anything {selection.words}", anchor=False)
+                st.markdown(f"## No alert did anything {selection.words}")
                 st.markdown("Choose a longer period above, or look at the rules: are they enabled?")
             return
         table = _table(lines)

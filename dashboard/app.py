@@ -20,14 +20,15 @@ OVERVIEW = st.Page(
 )
 CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call:")
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
-ALONE = [ALERTS, CALLS]
+SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:")
+ALONE = [SYSTEM, ALERTS, CALLS]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
-    st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:"),
+    SYSTEM,
     ALERTS,
     CALLS,
 ]

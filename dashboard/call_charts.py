@@ -11,7 +11,7 @@ from dashboard.charts import blank
 from dashboard.theme import Palette
 
 ROW_PIXELS = 30
-LEAST_PIXELS = 180
+LEAST_PIXELS = 240
 PARTS = {
     "end_of_turn_delay_ms": ("End of turn", "neutral"),
     "asr_ms": ("Recognition", "asr"),
@@ -52,13 +52,13 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
         mode="markers",
         marker={
             "symbol": "line-ns",
-            "size": 18,
+            "size": 14,
             "line": {"width": 3, "color": palette.text},
             "color": palette.text,
         },
         hovertemplate="End to end: %{x:,.0f} ms<extra></extra>",
     )
-    height = max(LEAST_PIXELS, 90 + ROW_PIXELS * len(rows))
+    height = max(LEAST_PIXELS, 150 + ROW_PIXELS * len(rows))
     figure.update_layout(barmode="stack", bargap=0.3, height=height, hovermode="closest", margin_t=64)
     figure.update_layout(legend_entrywidth=90, legend_itemwidth=30)
     figure.update_xaxes(

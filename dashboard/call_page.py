@@ -16,7 +16,7 @@ from dashboard.call_charts import PARTS, timeline, turn_times
 from dashboard.call_log import log_lines
 from dashboard.conversion_panels import COMPONENT_WORDS
 from dashboard.filters import label
-from dashboard.panel import Panel, show
+from dashboard.panel import Panel, show, table_behind
 
 CALL_HEIGHT = 900
 _OUTCOMES = {
@@ -51,7 +51,7 @@ def draw(call_id: str) -> None:
 
 def _missing(call_id: str) -> None:
     with st.container(border=True, key="no-such-call"):
-        st.subheader("No such call", anchor=False)
+        st.markdown("## No such call")
         st.markdown(f"No call **{formats.plain(call_id)}** is stored, nor in the archive.")
         st.caption("A call is recorded when it is over; one that goes on is counted on Overview.")
 
@@ -135,25 +135,22 @@ def _turns_panel(whole: WholeCall) -> Panel:
 
 def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:
     day = formats.day(call.start_time.astimezone(get_settings().tz).date())
-    with st.container(border=True, key="chart-standings", height="stretch"):
-        st.markdown("## Beside the calls of its day")
-        if not standings:
-            st.caption("No duration or latency was recorded of it.")
-            return
-        st.caption(f"Of {day}, all calls that carry the value")
-        rows = [
-            {
-                "Figure": METRICS[one.field].label,
-                "This call": _marked(one),
-                "p50": formats.number(one.p50, METRICS[one.field].unit),
-                "p95": formats.number(one.p95, METRICS[one.field].unit),
-                "Higher than": f"{100 * one.below:.0f} % of {one.n:,}",
-            }
-            for one in standings
-        ]
-        st.table(
-            pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Figures beside those of the day"
-        )
+    key, title = "standings", "Beside the calls of its day"
+    if not standings:
+        show(Panel(key, title, "No duration or latency was recorded of it"))
+        return
+    rows = [
+        {
+            "Figure": METRICS[one.field].label,
+            "This call": _marked(one),
+            "p50": formats.number(one.p50, METRICS[one.field].unit),
+            "p95": formats.number(one.p95, METRICS[one.field].unit),
+            "Higher than": f"{100 * one.below:.0f} % of {one.n:,}",
+        }
+        for one in standings
+    ]
+    table, page = pd.DataFrame([vars(one) for one in standings]), pd.DataFrame(rows)
+    show(Panel(key, title, f"Of {day}, all calls that carry the value", table=table, page=page))
 
 
 def _marked(one: Standing) -> str:
@@ -164,7 +161,9 @@ def _marked(one: Standing) -> str:
 
 def _facts(call: CallMetrics) -> None:
     with st.container(border=True, key="chart-facts", height="stretch"):
-        st.markdown("## Errors, end and cost")
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+            st.markdown("## Errors, end and cost", width="stretch")
+            table_behind("facts", _facts_table(call))
         zone = get_settings().tz
         if call.errors:
             rows = [
@@ -180,6 +179,19 @@ def _facts(call: CallMetrics) -> None:
             st.caption("No errors")
         st.markdown(" · ".join(_end_words(call)) or "How it ended was not recorded")
         _cost(call)
+
+
+def _facts_table(call: CallMetrics) -> pd.DataFrame:
+    """All of it in one table."""
+    errors = [("Error", error.type, error.fault, error.at) for error in call.errors]
+    end = [("End", call.end_reason, call.fault, call.end_time)]
+    costs = [
+        (f"{COMPONENT_WORDS[name]} (\N{INDIAN RUPEE SIGN})", value, None, None)
+        for name, value in call.cost.model_dump(exclude_none=True).items()
+    ]
+    return pd.DataFrame([*errors, *end, *costs], columns=["What", "Value", "Fault", "At"]).astype(
+        {"Value": str}
+    )
 
 
 def _end_words(call: CallMetrics) -> Iterator[str]:

@@ -206,7 +206,7 @@ def _found(wanted: str) -> None:
     rows = answer.value
     if not rows:
         with st.container(border=True, key="nothing-found"):
-            st.subheader("No such call", anchor=False)
+            st.markdown("## No such call")
             st.markdown(
                 f"No call_id or lead_id is **{formats.plain(wanted)}** or begins with it, at any time."
             )
@@ -279,7 +279,7 @@ def _in_the_archive(count: int) -> None:
 
 def _none_passes(words: str) -> None:
     with st.container(border=True, key="empty-facets"):
-        st.subheader(f"No such calls {words}", anchor=False)
+        st.markdown(f"## No such calls {words}")
         st.markdown("There is none with these facets and filters.")
         st.button(
             "Take the facets away",

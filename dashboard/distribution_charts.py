@@ -109,6 +109,7 @@ def heat_map(
             "title": axis_title(unit, palette),
             "tickfont": {"color": palette.muted},
             "nticks": 5,
+            "separatethousands": True,
         },
         **shared,
     )
@@ -325,7 +326,7 @@ def percentile_dots(
                 layer="below",
                 line={"color": palette.grid, "width": 4},
             )
-    figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=6)
+    figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=5, tickangle=0)
     figure.update_yaxes(
         autorange="reversed",
         showgrid=False,
@@ -349,13 +350,14 @@ def counted(
         x=shares,
         orientation="h",
         marker={"color": colour},
-        text=[f" {share:.2f} % \N{MIDDLE DOT} {n:,}" for share, n in zip(shares, counts, strict=False)],
+        text=[f" {_short(share)} % \N{MIDDLE DOT} {n:,}" for share, n in zip(shares, counts, strict=False)],
         textposition="outside",
         cliponaxis=False,
         customdata=list(counts[:shown]),
         hovertemplate="%{y}: %{customdata:,}, %{x:.2f} % of calls<extra></extra>",
     )
-    figure.update_xaxes(range=[0, max(shares) * 1.5], showgrid=False, showticklabels=False)
+    # A phone has room for the words of the longest bar too.
+    figure.update_xaxes(range=[0, max(shares) * 2.2], showgrid=False, showticklabels=False)
     figure.update_yaxes(
         autorange="reversed",
         showgrid=False,
@@ -366,3 +368,7 @@ def counted(
     )
     figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin={"t": 8, "b": 8})
     return figure
+
+
+def _short(share: float) -> str:
+    return f"{share:.1f}" if share >= 1 else f"{share:.2f}"

@@ -25,7 +25,9 @@ def button(count: int, now: datetime, zone: tzinfo) -> None:
         more = f", the newest {MOST_LISTED}" if count > len(calls) else ""
         st.caption(f"Calls with a sign of life in the last 90 seconds{more}")
         table = pd.DataFrame([_row(call, now, zone) for call in calls])
-        st.dataframe(table, hide_index=True, key="live-table", placeholder="", alt="Calls in progress")
+        st.dataframe(
+            table, width="content", hide_index=True, key="live-table", placeholder="", alt="Calls in progress"
+        )
 
 
 def _row(call: ActiveCall, now: datetime, zone: tzinfo) -> dict[str, str | None]:

@@ -86,7 +86,7 @@ def show(panel: Panel) -> None:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.markdown(f"## {panel.title}", width="stretch")
             if panel.table is not None:
-                _table(panel.key, panel.table)
+                table_behind(panel.key, panel.table)
         if panel.page is not None:
             st.caption(panel.caption)
             st.table(panel.page, border="horizontal", hide_index=True, alt=panel.title)
@@ -110,7 +110,8 @@ def show(panel: Panel) -> None:
         )
 
 
-def _table(key: str, table: pd.DataFrame) -> None:
+def table_behind(key: str, table: pd.DataFrame) -> None:
+    """A button that opens a table, with its CSV."""
     # Made and sent only while it is open: a page has ten of them.
     with st.popover(
         "Table",

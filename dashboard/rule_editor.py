@@ -20,6 +20,7 @@ from core.models.rules import LABELS, RULE_METRICS, AlertRule
 from core.settings import get_settings
 from core.storage import get_sync_database
 from dashboard import alert_actions, formats, parts, queries, states
+from dashboard.panel import table_behind
 
 PREVIEW_DAYS = 7
 MOST_FIRINGS = 20
@@ -38,7 +39,9 @@ def rules() -> None:
         known = {rule.id: rule for rule in answer.value.rules}
         for reason in answer.value.refused:
             st.error(formats.plain(reason), icon=":material/error:")
-        st.table(_table(known), border="horizontal", hide_index=True, alt="Alert rules")
+        with st.container(key="chart-rules"):
+            st.table(_table(known), border="horizontal", hide_index=True, alt="Alert rules")
+            table_behind("rules", pd.DataFrame([rule.model_dump(mode="json") for rule in known.values()]))
         chosen = st.selectbox(
             "Rule to edit",
             [*known, NEW],
@@ -281,6 +284,7 @@ def _preview(rule: AlertRule) -> None:
         for firing in found.firings[-MOST_FIRINGS:][::-1]
     ]
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="When it would have fired")
+    table_behind("firings", pd.DataFrame([vars(firing) for firing in found.firings]))
     if len(found.firings) > MOST_FIRINGS:
         st.caption(f"the newest {MOST_FIRINGS} of {len(found.firings)}")
 

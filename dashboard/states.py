@@ -63,7 +63,7 @@ def no_calls_at_all() -> None:
     """An empty store: the three ways to fill it."""
     st.session_state["waiting"] = "calls"
     with st.container(border=True, key="empty-store"):
-        st.subheader("No calls yet", anchor=False)
+        st.markdown("## No calls yet")
         st.markdown("This page fills itself as soon as the first call is stored. Three ways to get there:")
         agent, file, demo = st.columns((1.6, 1.2, 0.8))
         with agent:
@@ -84,7 +84,7 @@ def no_calls(selection: Selection, newest: datetime) -> None:
     zone = get_settings().tz
     last = newest.astimezone(zone).date()
     with st.container(border=True, key="empty-period"):
-        st.subheader(f"No calls {selection.words}", anchor=False)
+        st.markdown(f"## No calls {selection.words}")
         with st.container(horizontal=True, vertical_alignment="center"):
             if selection.filters.query():
                 st.markdown("No call of this period passes the filters, or there was none.")

@@ -146,8 +146,10 @@ _STYLE = """
 [class*="st-key-kpi-"]:has(.spark) [data-testid="stMetric"] { padding-bottom: 68px; }
 [class*="st-key-kpi-"] > :has(.spark) { position: absolute; bottom: 8px; left: 1px; right: 1px; width: auto; }
 .spark { display: block; width: 100%; height: 56px; }
-@media (max-width: 640px) {
+@media (max-width: 1200px) {
   .st-key-kpis div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; }
+}
+@media (max-width: 640px) {
   .st-key-filters > * { flex: 1 1 150px; max-width: none; }
   .st-key-filters > :first-child, .st-key-call-controls > :first-child { flex-basis: 100%; }
   .st-key-call-controls > * { flex: 1 1 150px; width: auto !important; max-width: none; }
@@ -156,18 +158,27 @@ _STYLE = """
     overflow-wrap: anywhere; padding: 0.3rem 0.25rem; font-size: 0.8rem;
   }
   [class*="st-key-chart-"] [data-testid="stTable"] table { table-layout: fixed; width: 100%; }
-  .st-key-chart-definitions th:nth-child(2) { width: 33%; }
-  .st-key-chart-definitions th:nth-child(4) { width: 14%; }
-  .st-key-chart-definitions th:nth-child(5) { width: 21%; }
+  .st-key-chart-definitions th:nth-child(1) { width: 23%; }
+  .st-key-chart-definitions th:nth-child(2) { width: 28%; }
+  .st-key-chart-definitions th:nth-child(4) { width: 13%; }
+  .st-key-chart-definitions th:nth-child(5) { width: 18%; }
+  .st-key-chart-definitions [data-testid="stTable"] :is(td, th) { font-size: 0.72rem; }
   .st-key-chart-changes th:nth-child(1), .st-key-chart-standings th:nth-child(2) { width: 25%; }
   .st-key-chart-services th:nth-child(2) { width: 30%; }
   .st-key-chart-services :is(td, th):nth-child(n + 6) { display: none; }
+  .st-key-chart-rules :is(td, th):nth-child(5) { display: none; }
   .st-key-active-alerts thead { display: none; }
   .st-key-active-alerts tr { display: flex; flex-wrap: wrap; padding: 0.25rem 0; }
   .st-key-active-alerts td { border: none; padding: 0.15rem 0.4rem; }
   .st-key-active-alerts td:nth-child(2) { flex-basis: 100%; order: -1; }
   .st-key-active-alerts td:nth-child(3)::after { content: " against"; color: inherit; }
 }
+</style>
+"""
+_DARK_STYLE = """
+<style>
+/* White on the light primary colour could not be read. */
+[data-testid^="stBaseButton-primary"] *, [data-baseweb="tag"] * { color: #14181C; }
 </style>
 """
 
@@ -184,4 +195,4 @@ def palette_of(name: Mode) -> Palette:
 
 def apply_style() -> None:
     """Put the rules of style on the page."""
-    st.html(_STYLE)
+    st.html(_STYLE + (_DARK_STYLE if mode() == "dark" else ""))

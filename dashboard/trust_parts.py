@@ -16,7 +16,7 @@ from core.models.metrics import CallSummary, CostSummary, Percentiles, Sentiment
 from core.models.outbox import WAITING, OutboxState
 from core.storage import get_sync_database
 from dashboard import boards, formats, queries
-from dashboard.panel import Panel, show
+from dashboard.panel import Panel, show, table_behind
 from dashboard.queries import Trust
 
 Color = Literal["green", "orange", "red", "gray"]
@@ -225,6 +225,7 @@ def _found(found: Drift) -> None:
         for difference in found.differences
     ]
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Figures that differ")
+    table_behind("drift", pd.DataFrame([vars(difference) for difference in found.differences]).astype(str))
     st.button("Roll the day up again", on_click=_repair, args=(found,), icon=":material/build:", key="repair")
 
 

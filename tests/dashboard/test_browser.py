@@ -64,11 +64,22 @@ def test_an_empty_period_has_a_button_to_the_data(address: str, browser: Browser
         assert "1999" not in page.url
 
 
-def test_dark_and_phone_hold_everything(address: str, browser: Browser) -> None:
-    for path, panel in (("/", "volume-status"), ("/analytics", "hours")):
-        with opened(browser, f"{address}{path}", width=390, scheme="dark") as page:
-            page.wait_for_selector(f".st-key-chart-{panel} .main-svg")
-            assert _fits(page)
+@pytest.mark.parametrize("width", [390, 1024])
+def test_dark_and_narrow_screens_hold_everything(address: str, browser: Browser, width: int) -> None:
+    for path, part in {
+        "/": "chart-volume-status",
+        "/analytics": "chart-hours",
+        "/conversion": "chart-sentiment",
+        "/latency": "chart-slowest",
+        "/system": "chart-storage",
+        "/alerts": "alerts-firing",
+        "/alerts?view=Rules": "rule-editor",
+        "/calls": "calls-table",
+        "/calls?call_id=call_1": "chart-others",
+    }.items():
+        with opened(browser, f"{address}{path}", width=width, scheme="dark") as page:
+            page.wait_for_selector(f".st-key-{part}")
+            assert _fits(page), path
             ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
             assert ground == "rgb(20, 24, 28)"
 

@@ -171,7 +171,7 @@ def test_an_empty_store_says_what_to_do_and_nothing_else(database: Database[Docu
     assert "None" not in said.split()
 
 
-@pytest.mark.parametrize("page", ["overview", "analytics", "conversion", "latency", "system"])
+@pytest.mark.parametrize("page", ["overview", "analytics", "conversion", "latency", "system", "alerts"])
 def test_a_link_edited_by_hand_still_shows_the_page(
     calls_of_today: Database[Document], start: Start, page: str
 ) -> None:
@@ -179,11 +179,13 @@ def test_a_link_edited_by_hand_still_shows_the_page(
     nonsense = "<script>alert(1)</script>"
     app = start(
         page,
-        **dict.fromkeys(("period", "direction", "language", "status", "compare", "stage", "by"), nonsense),
+        **dict.fromkeys(
+            ("period", "direction", "language", "status", "compare", "stage", "by", "view", "rule"), nonsense
+        ),
         bucket="-1",
     )
     assert not app.exception
-    assert app.get("plotly_chart") or app.metric
+    assert app.get("plotly_chart") or app.metric or "Nothing fires" in text_of(app)
     assert "script" not in text_of(app)
 
 
