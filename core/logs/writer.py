@@ -26,6 +26,8 @@ GATHER_SECONDS = 0.02
 """How long a line waits for others, so that one write takes them all; an ERROR waits for none."""
 LINES_PER_WRITE = 128
 """So many stay in the processor's cache from rendering to writing; callers get their turn after each."""
+FEW, LINES_PER_SHORT_WRITE = 512, 32
+"""With few lines waiting, callers get their turn after as many: so long may an event loop be late."""
 _TURNS_UNTIL_ASLEEP = 100
 HURRY_AT = 4_096
 """From so many waiting lines on, the thread is asked to look at once."""
@@ -161,15 +163,16 @@ class LogWriter:
             idle_turns = 0 if self._drain() else idle_turns + 1
 
     def _drain(self) -> bool:
-        """Write all that waits, LINES_PER_WRITE at a time, then what was lost; False if nothing waits."""
+        """Write all that waits, some lines at a time, then what was lost; False if nothing waits."""
         queue = self.queue
         if not queue and not (self._lost and not self._sink.failing):
             return False
         with self._draining:
             while True:
+                most = LINES_PER_SHORT_WRITE if len(queue) < FEW else LINES_PER_WRITE
                 batch: list[Event | threading.Event] = []
                 with suppress(IndexError):
-                    while len(batch) < LINES_PER_WRITE:
+                    while len(batch) < most:
                         batch.append(queue.popleft())
                 self._write([item for item in batch if isinstance(item, tuple)])
                 for item in batch:
