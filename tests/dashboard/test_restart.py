@@ -71,7 +71,7 @@ def record(server: Server, first: int, last: int) -> None:
         now = utc_now()
         write_calls(
             client["restart"],
-            [make_call(n, now - timedelta(minutes=n % 60 + 1)) for n in range(first, last)],
+            [make_call(n, now - timedelta(minutes=n % 30 + 1)) for n in range(first, last)],
         )
 
 
@@ -109,10 +109,13 @@ def test_a_page_opened_before_its_database_starts_by_itself(
 
 
 def test_figures_renew_themselves_without_a_flash(server: Server, tmp_path: Path, browser: Browser) -> None:
-    """Cards keep their elements while their figures change; nothing dims; Pause stops them."""
+    """Cards keep their elements while their figures change; nothing dims; Pause stops them.
+
+    Figures of an hour renew themselves every 5 s; those of a day, every minute, could stand still by chance.
+    """
     server.start()
     record(server, 0, 50)
-    with served(tmp_path) as address, opened(browser, f"{address}/?period=24h") as page:
+    with served(tmp_path) as address, opened(browser, f"{address}/?period=1h") as page:
         calls = page.locator(".st-key-kpi-total-calls [data-testid=stMetricValue]")
         expect(calls).to_have_text("50")
         page.wait_for_selector(".st-key-chart-volume-status .main-svg")
