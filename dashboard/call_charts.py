@@ -62,7 +62,7 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.3, height=height, hovermode="closest", margin_t=64)
     figure.update_layout(legend_entrywidth=90, legend_itemwidth=30)
     figure.update_xaxes(
-        showgrid=True, rangemode="tozero", exponentformat="none", ticksuffix=" ms", nticks=5, tickangle=0
+        showgrid=True, rangemode="tozero", exponentformat="none", ticksuffix=" ms", nticks=4, tickangle=0
     )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, rangemode="normal", dtick=1)
     return figure

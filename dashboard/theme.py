@@ -167,6 +167,8 @@ _STYLE = """
   .st-key-chart-services th:nth-child(2) { width: 30%; }
   .st-key-chart-services :is(td, th):nth-child(n + 6) { display: none; }
   .st-key-chart-rules :is(td, th):nth-child(5) { display: none; }
+  .st-key-chart-rules th:nth-child(2) { width: 39%; }
+  .st-key-chart-rules th:nth-child(3) { width: 25%; }
   .st-key-active-alerts thead { display: none; }
   .st-key-active-alerts tr { display: flex; flex-wrap: wrap; padding: 0.25rem 0; }
   .st-key-active-alerts td { border: none; padding: 0.15rem 0.4rem; }
@@ -178,7 +180,7 @@ _STYLE = """
 _DARK_STYLE = """
 <style>
 /* White on the light primary colour could not be read. */
-[data-testid^="stBaseButton-primary"] *, [data-baseweb="tag"] * { color: #14181C; }
+[data-testid^="stBaseButton-primary"]:not(:disabled) *, [data-tag] * { color: #14181C; }
 </style>
 """
 
