@@ -80,37 +80,52 @@ def _size(value: object) -> int:
 
 
 def _documents(cells: Cells, spans: Iterable[slice]) -> Iterator[Document]:
-    sizes = {name: np.bincount(tally.cell, minlength=len(cells)) for name, tally in cells.tallies.items()}
-    rows = {name: np.concatenate([[0], np.cumsum(size)]) for name, size in sizes.items()}
+    codes, counts = cells.codes, cells.counts.astype(_COUNT, copy=False)
+    costs = cells.costs.astype(_SUM, copy=False)
+    spreads = {name: values.astype(_SUM, copy=False) for name, values in cells.spreads.items()}
+    tallies = {
+        name: _PackedTally(tally, len(cells), worded=name in WORDED) for name, tally in cells.tallies.items()
+    }
     for span in spans:
-        used, codes = np.unique(cells.codes[span], return_inverse=True)
+        used, numbers = _numbered(codes[span], len(cells.words))
         yield {
             "schema_version": SCHEMA_VERSION,
-            "calls": int(cells.counts[span, 0].sum()),
-            "words": [cells.words[code] for code in used.tolist()],
-            "codes": codes.astype(_CODE).tobytes(),
-            "counts": cells.counts[span].astype(_COUNT).tobytes(),
-            "costs": cells.costs[span].astype(_SUM).tobytes(),
-            "spreads": {name: values[span].astype(_SUM).tobytes() for name, values in cells.spreads.items()},
-            "tallies": {
-                name: _packed(
-                    tally,
-                    sizes[name][span],
-                    slice(*rows[name][[span.start, span.stop]].tolist()),
-                    worded=name in WORDED,
-                )
-                for name, tally in cells.tallies.items()
-            },
+            "calls": int(counts[span, 0].sum()),
+            "words": [cells.words[code] for code in used],
+            "codes": numbers.tobytes(),
+            "counts": counts[span].tobytes(),
+            "costs": costs[span].tobytes(),
+            "spreads": {name: values[span].tobytes() for name, values in spreads.items()},
+            "tallies": {name: tally.of(span) for name, tally in tallies.items()},
         }
 
 
-def _packed(tally: Tally, sizes: Ints, rows: slice, *, worded: bool) -> Document:
-    counts = {"sizes": sizes.astype(_N).tobytes(), "n": tally.n[rows].astype(_N).tobytes()}
-    if not worded:
-        return counts | {"keys": tally.key[rows].astype(_KEY).tobytes()}
-    used, key = np.unique(tally.key[rows], return_inverse=True)
-    words = [list(tally.words[code]) for code in used.tolist()]
-    return counts | {"keys": key.astype(_CODE).tobytes(), "words": words}
+class _PackedTally:
+    """A tally's columns as they are stored, converted once for the documents of all spans."""
+
+    def __init__(self, tally: Tally, cells: int, *, worded: bool) -> None:
+        sizes = np.bincount(tally.cell, minlength=cells)
+        self._sizes, self._n = sizes.astype(_N), tally.n.astype(_N)
+        self._begins = [0, *np.cumsum(sizes).tolist()]
+        self._keys = tally.key.astype(_CODE if worded else _KEY)
+        self._words = tally.words if worded else None
+
+    def of(self, span: slice) -> Document:
+        """The columns of the cells of a span."""
+        rows = slice(self._begins[span.start], self._begins[span.stop])
+        counts = {"sizes": self._sizes[span].tobytes(), "n": self._n[rows].tobytes()}
+        if self._words is None:
+            return counts | {"keys": self._keys[rows].tobytes()}
+        used, keys = _numbered(self._keys[rows], len(self._words))
+        return counts | {"keys": keys.tobytes(), "words": [list(self._words[code]) for code in used]}
+
+
+def _numbered(codes: NDArray[Any], size: int) -> tuple[list[int], NDArray[Any]]:
+    """The codes below ``size`` that occur, ascending, and the place of each code among them."""
+    used = np.flatnonzero(np.bincount(codes.ravel(), minlength=size))
+    places = np.zeros(size, _CODE)
+    places[used] = np.arange(len(used))
+    return used.tolist(), places[codes]
 
 
 def projection(fields: Sequence[str]) -> Document:

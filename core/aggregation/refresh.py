@@ -31,11 +31,11 @@ from core.storage.dirty import WINDOW
 Progress = Callable[[int, int], object]
 """Told how many windows are done, and of how many."""
 CALLS_AT_ONCE = 200_000
-WINDOWS_AT_ONCE = 96
+WINDOWS_AT_ONCE = 192
 _WINDOWS_AT_FIRST = 8
-_DAYS_AT_ONCE = 4
+_DAYS_AT_ONCE = 8
 _DAILY = (rollups.CAMPAIGNS, rollups.DAYS, rollups.HOURS)
-_READERS = 2
+_READERS = 3
 
 _RECORDED_LATE = timedelta(days=1)
 """Calls recorded so long after their start are looked for in the archive: they may be corrections."""

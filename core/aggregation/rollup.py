@@ -99,8 +99,7 @@ def _flags(calls: pa.Table) -> dict[str, NDArray[np.generic]]:
     completed = pc.equal(calls["status"], "completed").to_numpy()
     turns, user_turns = _floats(calls["total_turns"]), _floats(calls["user_turns"])
     interruptions, score = _floats(calls["interruptions"]), _floats(calls[SENTIMENT])
-    components = calls["cost"].combine_chunks()
-    costs = [~np.isnan(_floats(pa.chunked_array([pc.struct_field(components, name)]))) for name in COMPONENTS]
+    costs = [~np.isnan(_floats(calls[f"cost_{name}"])) for name in COMPONENTS]
     return {
         "calls": np.ones(len(calls)),
         "errors": _error_counts(calls) > 0,
@@ -171,9 +170,5 @@ def _pairs(cell: Ints, first: pa.ChunkedArray, second: pa.ChunkedArray) -> Tally
 
 
 def _costs(calls: pa.Table, cell: Ints, size: int) -> Floats:
-    components = calls["cost"].combine_chunks()
-    columns = [
-        np.bincount(cell, np.nan_to_num(_floats(pa.chunked_array([pc.struct_field(components, name)]))), size)
-        for name in COMPONENTS
-    ]
+    columns = [np.bincount(cell, np.nan_to_num(_floats(calls[f"cost_{name}"])), size) for name in COMPONENTS]
     return np.column_stack(columns).astype(np.float64)
