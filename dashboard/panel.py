@@ -3,7 +3,7 @@
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,10 +74,10 @@ class Panel:
     page: pd.DataFrame | None = None
     reach: Reach | None = None
 
-    @cached_property
-    def finished(self) -> Finished:
-        """Its figure, for Streamlit."""
-        return Finished(self.figure, clickable=self.reach is not None)
+    def __post_init__(self) -> None:
+        """Keep of the figure what the browser gets: its many objects would be walked after every run."""
+        if self.figure is not None:
+            object.__setattr__(self, "figure", Finished(self.figure, clickable=self.reach is not None))
 
 
 def show(panel: Panel) -> None:
@@ -100,7 +100,7 @@ def show(panel: Panel) -> None:
         # Without a theme Streamlit leaves our colours alone.
         key = f"plot-{panel.key}"
         st.plotly_chart(
-            panel.finished,
+            panel.figure,
             theme=None,
             key=key,
             on_select=partial(follow, panel.reach, key) if panel.reach else "ignore",
