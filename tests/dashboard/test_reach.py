@@ -1,5 +1,6 @@
 """From charts, alerts and links to the calls behind them, in a real browser."""
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -187,6 +188,7 @@ def test_an_alert_leads_to_its_calls_and_the_link_of_its_message_to_its_period(
         with page.expect_popup() as tab:
             page.locator(".st-key-active-alerts").get_by_role("link", name="Error rate").click()
         expect(tab.value.locator("h1")).to_have_text("Calls")
+        expect(tab.value).to_have_url(re.compile("error=any"))
         tab.value.wait_for_timeout(1_500)
         shown = link(tab.value)
         assert (shown["period"], shown["language"], shown["error"]) == ("custom", "Hindi", "any")
@@ -194,9 +196,11 @@ def test_an_alert_leads_to_its_calls_and_the_link_of_its_message_to_its_period(
         card = page.locator(".st-key-alert-burning")
         card.get_by_role("button", name="Calls behind it").click()
         expect(page.locator("h1")).to_have_text("Calls")
+        expect(page).to_have_url(re.compile("error=any"))
         page.wait_for_timeout(1_500)
         assert link(page) == shown
-        page.go_back()
+    with opened(browser, f"{address}/alerts") as page:
+        card = page.locator(".st-key-alert-burning")
         card.get_by_role("button", name="Charts of that time").click()
         expect(page.locator("h1")).to_have_text("Overview")
         page.wait_for_timeout(1_500)
