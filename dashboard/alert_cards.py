@@ -60,22 +60,18 @@ def _card(alert: Alert) -> None:
         st.markdown(formats.plain(alert.message) + _worst(alert))
         _state_line(alert)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.button(
-                "Calls behind it",
-                key=f"calls-{alert.id}",
-                icon=":material/call:",
-                type="tertiary",
-                on_click=go,
-                args=(alert_aim.calls_of(alert),),
-            )
-            st.button(
-                "Charts of that time",
-                key=f"charts-{alert.id}",
-                icon=":material/dashboard:",
-                type="tertiary",
-                on_click=go,
-                args=(alert_aim.time_of(alert),),
-            )
+            for words, key, icon, aim in (
+                ("Calls behind it", "calls", "call", alert_aim.calls_of),
+                ("Charts of that time", "charts", "dashboard", alert_aim.time_of),
+            ):
+                st.button(
+                    words,
+                    key=f"{key}-{alert.id}",
+                    icon=f":material/{icon}:",
+                    type="tertiary",
+                    on_click=go,
+                    args=(aim(alert),),
+                )
             if alert.state == AlertState.FIRING:
                 _firing_buttons(alert)
             with st.popover("Who was told", icon=":material/forum:", type="tertiary", key=f"told-{alert.id}"):
