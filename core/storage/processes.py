@@ -20,7 +20,7 @@ from core.logging_config import get_logger, log_backlog
 from core.logs.ending import before_sigterm
 from core.storage.connection import Document, before_close
 from core.storage.spool import spool_status
-from core.storage.threads import Guard
+from core.storage.threads import fork_safe_lock
 
 COLLECTION = "processes"
 FIRST_SECONDS = 5.0
@@ -70,7 +70,7 @@ class Beats:
 
     def __init__(self, records_waiting: Callable[[], int]) -> None:
         self._records_waiting = records_waiting
-        self._guard = Guard()
+        self._guard = fork_safe_lock()
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
         before_close(self.end)

@@ -147,10 +147,15 @@ def _records_waiting() -> int:
 beats = Beats(_records_waiting)
 
 
-async def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> None:
+def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awaitable[None]:
     """Store a record, or spool it; waits RECORD_WAIT_SECONDS for the database and raises nothing of its."""
     record_ = Record.now(content)
-    recorder = _recorder(database) or await _open(database)
+    recorder = _recorder(database)
+    return recorder.put(record_) if recorder else _record_first(database, record_)
+
+
+async def _record_first(database: AsyncDatabase[Document] | None, record_: Record) -> None:
+    recorder = await _open(database)
     if recorder is None:
         await on_disk(_spool, database, [record_], "the database cannot be opened")
     else:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, TurnMetrics
 from core.storage.connection import Document
-from core.storage.threads import Guard
+from core.storage.threads import fork_safe_lock
 
 OWN_FIELDS = ("recorded_at", "schema_version", "version")
 """Fields of a stored document that say something of the storing, not of what is stored."""
@@ -92,12 +92,13 @@ class _Clock:
 
     def __init__(self) -> None:
         self._last = 0
-        self._guard = Guard()
+        self._guard = fork_safe_lock()
 
     def now(self) -> int:
         with self._guard:
-            self._last = max(self._last + 1, time.time_ns() // 1_000)
-            return self._last
+            now = time.time_ns() // 1_000
+            self._last = now = now if now > self._last else self._last + 1
+            return now
 
 
 version_now = _Clock().now

@@ -11,7 +11,7 @@ from core.logging_config import get_logger
 from core.storage.connection import Document
 from core.storage.records import Record
 from core.storage.spool import Spool, bury_record, records_in
-from core.storage.threads import Guard
+from core.storage.threads import fork_safe_lock
 from core.storage.write import MAX_BATCH, Refusal, Result, write
 
 BATCH_SECONDS = 30.0
@@ -93,7 +93,7 @@ class Replayer:
 
     def __init__(self, on_success: Callable[[], None]) -> None:
         self._on_success = on_success
-        self._guard = Guard()
+        self._guard = fork_safe_lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._databases: dict[str, Callable[[], Database[Document]]] = {}

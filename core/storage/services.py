@@ -21,7 +21,7 @@ from core.logging_config import get_logger
 from core.models.metrics import ServiceMinute, ServiceSample
 from core.storage.connection import Document, before_close, store_key
 from core.storage.recorder import record_blocking
-from core.storage.threads import Guard
+from core.storage.threads import fork_safe_lock
 from core.storage.write import MAX_BATCH
 
 logger = get_logger("database")
@@ -79,7 +79,7 @@ class ServiceMinutes:
     """The minutes of this process that are not finished, or not written yet. Good in any thread."""
 
     def __init__(self) -> None:
-        self._guard = Guard()
+        self._guard = fork_safe_lock()
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
 
@@ -134,8 +134,8 @@ class ServiceWriter:
 
     def __init__(self) -> None:
         self._minutes: dict[tuple[int, str], tuple[AsyncDatabase[Document] | None, ServiceMinutes]] = {}
-        self._guard = Guard()
-        self._flushing = Guard()
+        self._guard = fork_safe_lock()
+        self._flushing = fork_safe_lock()
         self._pid = 0
 
     def add(self, database: AsyncDatabase[Document] | None, sample: ServiceSample) -> None:

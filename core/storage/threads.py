@@ -1,4 +1,4 @@
-"""Threads and locks that a forked child makes afresh: those it inherits are its parent's."""
+"""Threads and locks that are fresh in a forked child: those it inherits are its parent's."""
 
 import os
 import threading
@@ -30,18 +30,8 @@ class Threads:
         return self._pool.submit(work, *args, **kwargs)
 
 
-class Guard:
-    """A lock, for ``with``."""
-
-    def __init__(self) -> None:
-        self._begin()
-        os.register_at_fork(after_in_child=self._begin)
-
-    def _begin(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_exc: object) -> None:
-        self._lock.release()
+def fork_safe_lock() -> threading.Lock:
+    """A lock that is free in a forked child, whichever of its parent's threads held it."""
+    lock = threading.Lock()
+    os.register_at_fork(after_in_child=lock._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001 (as threading does)
+    return lock

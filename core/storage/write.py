@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
@@ -22,7 +22,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from core.storage.connection import DURABLE, Document
 from core.storage.dirty import OVERLAP, mark_dirty
-from core.storage.records import OWN_FIELDS, Kind, Record
+from core.storage.records import KINDS, OWN_FIELDS, Kind, Record
 
 MAX_BATCH = 1_000
 """Records of one bulk write."""
@@ -100,28 +100,19 @@ def _in_order(results: Mapping[int, Result]) -> list[Result]:
 
 def _write(database: AnyDatabase, records: Sequence[Record]) -> Steps:
     results: dict[int, Result] = {}
-    by_kind: defaultdict[str, dict[int, _Item]] = defaultdict(dict)
+    by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
     for index, record in enumerate(records):
         try:
-            by_kind[record.kind.collection][index] = _Item(record, record.to_document())
+            by_kind[record.kind.collection][index] = record.to_document()
         except (ValueError, TypeError, RecursionError) as error:
             results[index] = _unfit(error)
-    for items in by_kind.values():
-        results |= yield from _Writing(database, next(iter(items.values())).record.kind).run(items)
+    for name, documents in by_kind.items():
+        results |= yield from _Writing(database, KINDS[name]).run(documents)
     return results
 
 
-class _Item(NamedTuple):
-    record: Record
-    document: Document
-
-    @property
-    def key(self) -> str:
-        return str(self.document["_id"])
-
-
 class _Writing:
-    """Writes records of one kind; each is known by its index."""
+    """Writes documents of one kind; each is known by its record's index."""
 
     def __init__(self, database: AnyDatabase, kind: Kind) -> None:
         self._database = database
@@ -131,7 +122,7 @@ class _Writing:
         )
         self._results: dict[int, Result] = {}
 
-    def run(self, new: dict[int, _Item]) -> Steps:
+    def run(self, new: dict[int, Document]) -> Steps:
         """Insert, settle with what is stored under the same ``_id``, and again until nobody came between."""
         while new:
             present = yield from self._insert(new)
@@ -141,9 +132,9 @@ class _Writing:
                 new |= deleted
         return self._results
 
-    def _insert(self, items: dict[int, _Item]) -> Generator[Step, Any, dict[int, _Item]]:
+    def _insert(self, items: dict[int, Document]) -> Generator[Step, Any, dict[int, Document]]:
         """Those whose ``_id`` is there already."""
-        documents = [item.document for item in items.values()]
+        documents = list(items.values())
         self._results |= dict.fromkeys(items, Outcome.INSERTED)
         try:
             yield lambda: self._collection.insert_many(documents, ordered=False)
@@ -161,7 +152,7 @@ class _Writing:
             return present | (yield from self._insert(dict(pairs[middle:])))
         return {}
 
-    def _failed(self, error: BulkWriteError, items: Mapping[int, _Item]) -> dict[int, _Item]:
+    def _failed(self, error: BulkWriteError, items: Mapping[int, Document]) -> dict[int, Document]:
         """Note what is refused; those whose ``_id`` is there already."""
         if error.details["writeConcernErrors"]:
             raise error  # written, but not durably
@@ -175,17 +166,17 @@ class _Writing:
         return present
 
     def _settle(
-        self, items: dict[int, _Item]
-    ) -> Generator[Step, Any, tuple[dict[int, _Item], dict[int, _Item]]]:
+        self, items: dict[int, Document]
+    ) -> Generator[Step, Any, tuple[dict[int, Document], dict[int, Document]]]:
         """Replace what is older; those to settle again, and those that were deleted meanwhile."""
-        query = {"_id": {"$in": [item.key for item in items.values()]}}
+        query = {"_id": {"$in": [item["_id"] for item in items.values()]}}
         found = yield lambda: self._collection.find(query).to_list()
         stored = {document["_id"]: document for document in found}
-        deleted = {index: item for index, item in items.items() if item.key not in stored}
+        deleted = {index: item for index, item in items.items() if item["_id"] not in stored}
         items = {index: item for index, item in items.items() if index not in deleted}
         if not items:
             return {}, deleted
-        plan = {index: self._plan(index, item, stored[item.key]) for index, item in items.items()}
+        plan = {index: self._plan(index, item, stored[item["_id"]]) for index, item in items.items()}
         windows = {moment for operation in plan.values() for moment in operation.windows}
         started = time.monotonic()
         if windows:
@@ -195,23 +186,23 @@ class _Writing:
             yield lambda: mark_dirty(self._database, windows)  # the first may be gone by now
         return ({} if settled else items), deleted
 
-    def _plan(self, index: int, item: _Item, stored: Document) -> "_Operation":
-        ours, theirs = item.record.version, stored.get("version", 0)
-        unless_changed = {"_id": item.key, "version": stored.get("version")}
+    def _plan(self, index: int, item: Document, stored: Document) -> "_Operation":
+        ours, theirs = item["version"], stored.get("version", 0)
+        unless_changed = {"_id": item["_id"], "version": stored.get("version")}
         if theirs >= ours:
             outcome = self._results[index] if theirs == ours else Outcome.OUTDATED
             # Changes nothing, but is answered only once what was read is durable.
             return _Operation(outcome, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
-        if _content(stored) == _content(item.record.to_document()):
+        if _content(stored) == _content(item):
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": ours}}))
         moments: tuple[datetime | None, ...] = ()
         if field := self._kind.window_field:
-            moments = stored.get(field), getattr(item.record.content, field)
-        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, item.document)
+            moments = stored.get(field), item.get(field)
+        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, item)
         return _Operation(Outcome.REPLACED, replacement, tuple(filter(None, moments)))
 
     def _change(
-        self, plan: Mapping[int, "_Operation"], items: Mapping[int, _Item]
+        self, plan: Mapping[int, "_Operation"], items: Mapping[int, Document]
     ) -> Generator[Step, Any, bool]:
         """Whether every record is settled; else somebody changed one meanwhile."""
         self._results |= {index: operation.outcome for index, operation in plan.items()}
