@@ -103,11 +103,11 @@ class _Rivals:
         self._bare = database.get_collection("bare", write_concern=DURABLE)
         self._names = iter(range(1_000_000))
 
-    async def record(self, fields: Fields) -> None:
-        await self._service.record_call_metrics(CallMetrics(**fields))
+    def record(self, fields: Fields) -> Awaitable[None]:
+        return self._service.record_call_metrics(CallMetrics(**fields))
 
-    async def insert(self, document: Document) -> None:
-        await self._bare.insert_one(document)
+    def insert(self, document: Document) -> Awaitable[object]:
+        return self._bare.insert_one(document)
 
     async def insert_many(self) -> float:
         documents = _documents(CALLS, f"m{next(self._names)}")

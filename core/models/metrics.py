@@ -56,7 +56,10 @@ def _depth(value: object) -> int:
 
 
 UtcDatetime = Annotated[datetime, AfterValidator(_usable)]
-_PLAIN = StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=32)
+# Its length is looked at before it is in lower case, where only İ is longer.
+_PLAIN = StringConstraints(
+    strip_whitespace=True, to_lower=True, min_length=1, max_length=32, pattern="^[^İ]*$"
+)
 Language = Annotated[str, _PLAIN]
 Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
 Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
