@@ -89,7 +89,11 @@ def _add_extras(document: dict[str, Any], context: Mapping[str, Any], extras: Ma
         _add(document, extras)
         return
     for (name, kind), value in zip(fields, extras.values(), strict=True):
-        document[name] = _shown(value, kind)
+        # The first of the ways of _shown, which most values go, without a call.
+        if kind is _OPEN and type(value) is str and len(value) <= SHORT:
+            document[name] = mask_short_text(value)
+        else:
+            document[name] = _shown(value, kind)
 
 
 def _fields(document: dict[str, Any], extras: Mapping[Any, Any]) -> _Fields | None:

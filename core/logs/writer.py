@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from contextlib import suppress
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,9 +26,11 @@ RESERVE = 2_000
 GATHER_SECONDS = 0.02
 """How long a line waits for others, so that one write takes them all; an ERROR waits for none."""
 LINES_PER_WRITE = 128
-"""So many stay in the processor's cache from rendering to writing; callers get their turn after each."""
-FEW, LINES_PER_SHORT_WRITE = 512, 32
+"""So many stay in the processor's cache from rendering to writing."""
+FEW, LINES_PER_SHORT_WRITE = 256, 16
 """With few lines waiting, callers get their turn after as many: so long may an event loop be late."""
+WRITES_PER_TURN = 4
+"""With more waiting, they get it after so many writes: each turn costs as much as writing twenty lines."""
 _TURNS_UNTIL_ASLEEP = 100
 HURRY_AT = 4_096
 """From so many waiting lines on, the thread is asked to look at once."""
@@ -168,20 +171,18 @@ class LogWriter:
         if not queue and not (self._lost and not self._sink.failing):
             return False
         with self._draining:
-            while True:
+            for writes in count(1):
                 most = LINES_PER_SHORT_WRITE if len(queue) < FEW else LINES_PER_WRITE
-                batch: list[Event | threading.Event] = []
-                with suppress(IndexError):
-                    while len(batch) < most:
-                        batch.append(queue.popleft())
+                batch = [queue.popleft() for _ in range(min(most, len(queue)))]  # nobody else takes any
                 self._write([item for item in batch if isinstance(item, tuple)])
                 for item in batch:
                     if isinstance(item, threading.Event):
                         item.set()
-                if not queue:
-                    return True
-                if len(queue) < HURRY_AT:
+                if not (waiting := len(queue)):
+                    break
+                if waiting < FEW or (waiting < HURRY_AT and writes % WRITES_PER_TURN == 0):
                     time.sleep(0)  # callers first, until the backlog grows
+        return True
 
     def _write(self, events: list[Event]) -> None:
         lines = []
