@@ -10,6 +10,7 @@ from core.clock import utc_now
 from core.models.silences import MATCHERS
 from core.settings import get_settings
 from dashboard import alert_actions, filters, formats, queries, renewal, states
+from dashboard.panel import csv_button
 
 HISTORY_HEIGHT = 520
 _STANDINGS = {"active": "orange", "to come": "blue", "between": "blue", "over": "gray"}
@@ -34,16 +35,7 @@ def history() -> None:
                 f"{len(lines)} events · {states.span(window, zone)} {formats.zone_name(window.end, zone)}",
                 width="stretch",
             )
-            st.download_button(
-                "CSV",
-                lambda: formats.to_csv(table),
-                file_name="alert_history.csv",
-                mime="text/csv",
-                on_click="ignore",
-                icon=":material/download:",
-                type="tertiary",
-                key="csv-history",
-            )
+            csv_button("alert_history", lambda: formats.to_csv(table))
         st.dataframe(
             table,
             hide_index=True,

@@ -16,7 +16,7 @@ from dashboard.call_charts import PARTS, timeline, turn_times
 from dashboard.call_log import log_lines
 from dashboard.conversion_panels import COMPONENT_WORDS
 from dashboard.filters import label
-from dashboard.panel import Panel, show, table_behind
+from dashboard.panel import Panel, page_table, show, table_behind
 
 CALL_HEIGHT = 900
 _OUTCOMES = {
@@ -174,7 +174,7 @@ def _facts(call: CallMetrics) -> None:
                 }
                 for error in call.errors
             ]
-            st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Errors of the call")
+            page_table(pd.DataFrame(rows))
         else:
             st.caption("No errors")
         st.markdown(" · ".join(_end_words(call)) or "How it ended was not recorded")
@@ -214,7 +214,7 @@ def _cost(call: CallMetrics) -> None:
         COMPONENT_WORDS[name]: formats.number(value, "rupees") for name, value in known.items()
     }
     parts["In all"] = f"**{formats.number(sum(known.values()), 'rupees')}**"
-    st.table(pd.DataFrame([parts]), border="horizontal", hide_index=True, alt="Cost of the call")
+    page_table(pd.DataFrame([parts]))
 
 
 def _others(whole: WholeCall) -> None:

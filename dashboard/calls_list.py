@@ -15,6 +15,7 @@ from core.storage.connection import Document
 from dashboard import filters, formats, queries, renewal, states
 from dashboard.charts import WEEKDAYS
 from dashboard.filters import label
+from dashboard.panel import csv_button
 from dashboard.queries import MOST_COUNTED, ROWS
 
 MOST_PAGES = 200
@@ -254,16 +255,10 @@ def _listed() -> None:
             width="stretch",
         )
         _pages(page, found.count)
-        st.download_button(
-            "CSV",
+        csv_button(
+            "calls",
             lambda: to_csv(queries.all_calls(window, selection.filters, chosen, ordered), zone),
-            file_name="calls.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-            type="tertiary",
-            help=f"All calls of the list, {queries.MOST_IN_CSV:,} at most",
-            key="csv-calls",
+            f"All calls of the list, {queries.MOST_IN_CSV:,} at most",
         )
     _table(found.rows)
 

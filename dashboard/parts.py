@@ -16,6 +16,7 @@ from core.models.metrics import CallSummary
 from dashboard import alert_aim, formats, live_calls, sparks
 from dashboard.comparison_panels import FEW_CALLS, Reading, is_clear, read
 from dashboard.filters import Selection
+from dashboard.panel import csv_button, page_table
 from dashboard.queries import Pulse
 from dashboard.theme import SEVERITY_BADGES, mode, palette_of
 
@@ -196,8 +197,17 @@ def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
         }
         for alert in alerts
     ]
-    with st.container(key="active-alerts"):
-        st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Active alerts")
+    with st.container(key="active-alerts", gap="xxsmall"):
+        page_table(pd.DataFrame(rows))
+        csv_button("active_alerts", lambda: formats.to_csv(_alerts_as_data(alerts, zone)))
+
+
+def _alerts_as_data(alerts: Sequence[Alert], zone: tzinfo) -> pd.DataFrame:
+    columns = ["name", "severity", "message", "current_value", "threshold_value", "unit", "samples"]
+    table = pd.DataFrame([alert.model_dump(include={*columns}) for alert in alerts])[columns]
+    since = [alert.started_at.astimezone(zone).isoformat(timespec="seconds") for alert in alerts]
+    table.insert(0, "since", since)
+    return table
 
 
 def severity_badge(severity: str) -> str:

@@ -20,7 +20,7 @@ from core.models.rules import LABELS, RULE_METRICS, AlertRule
 from core.settings import get_settings
 from core.storage import get_sync_database
 from dashboard import alert_actions, formats, parts, queries, states
-from dashboard.panel import table_behind
+from dashboard.panel import page_table, table_behind
 
 PREVIEW_DAYS = 7
 MOST_FIRINGS = 20
@@ -40,7 +40,7 @@ def rules() -> None:
         for reason in answer.value.refused:
             st.error(formats.plain(reason), icon=":material/error:")
         with st.container(key="chart-rules"):
-            st.table(_table(known), border="horizontal", hide_index=True, alt="Alert rules")
+            page_table(_table(known))
             table_behind("rules", pd.DataFrame([rule.model_dump(mode="json") for rule in known.values()]))
         chosen = st.selectbox(
             "Rule to edit",
@@ -283,7 +283,7 @@ def _preview(rule: AlertRule) -> None:
         }
         for firing in found.firings[-MOST_FIRINGS:][::-1]
     ]
-    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="When it would have fired")
+    page_table(pd.DataFrame(rows))
     table_behind("firings", pd.DataFrame([vars(firing) for firing in found.firings]))
     if len(found.firings) > MOST_FIRINGS:
         st.caption(f"the newest {MOST_FIRINGS} of {len(found.firings)}")

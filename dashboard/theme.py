@@ -129,10 +129,16 @@ _STYLE = """
 .st-key-filters > :has(> .st-key-times-shown) { flex: 0 1 388px; max-width: 100%; }
 .st-key-times-shown > * { width: 190px !important; flex: 0 1 auto !important; }
 [data-stale="true"] { opacity: 1 !important; }
-[data-testid="stTable"] { overflow-x: auto; }
-[data-testid="stTable"] [data-testid="stMarkdownContainer"] { max-width: none; }
+[data-testid="stMarkdownContainer"]:has(> table) { max-width: none; margin-bottom: 0; overflow-x: auto; }
+[data-testid="stMarkdownContainer"] table { width: 100%; margin: 0; font-size: 0.875rem; }
+[data-testid="stMarkdownContainer"] table :is(td, th) {
+  border-width: 0 0 1px; padding: 0.25rem 0.375rem; font-size: inherit; vertical-align: middle;
+}
+[data-testid="stMarkdownContainer"] table th { font-weight: 400; opacity: 0.75; }
+[data-testid="stMarkdownContainer"] table tr:last-child td { border-bottom: none; }
 @media (min-width: 641px) {
-  [data-testid="stTable"] td, [data-testid="stTable"] th { white-space: nowrap; }
+  [data-testid="stMarkdownContainer"] table :is(td, th) { white-space: nowrap; }
+  [data-testid="stMarkdownContainer"] table td:last-child { white-space: normal; }
   .st-key-active-alerts td, .st-key-chart-definitions td { white-space: normal; }
 }
 [class*="st-key-plot-"] { width: round(down, 100%, 1px) !important; }
@@ -154,15 +160,15 @@ _STYLE = """
   .st-key-filters > :first-child, .st-key-call-controls > :first-child { flex-basis: 100%; }
   .st-key-call-controls > * { flex: 1 1 150px; width: auto !important; max-width: none; }
   .st-key-period button, .st-key-level button { padding-left: 0.55rem; padding-right: 0.55rem; }
-  [data-testid="stTable"] td, [data-testid="stTable"] th {
+  [data-testid="stMarkdownContainer"] table :is(td, th) {
     overflow-wrap: anywhere; padding: 0.3rem 0.25rem; font-size: 0.8rem;
   }
-  [class*="st-key-chart-"] [data-testid="stTable"] table { table-layout: fixed; width: 100%; }
+  [class*="st-key-chart-"] [data-testid="stMarkdownContainer"] table { table-layout: fixed; width: 100%; }
   .st-key-chart-definitions th:nth-child(1) { width: 23%; }
   .st-key-chart-definitions th:nth-child(2) { width: 28%; }
   .st-key-chart-definitions th:nth-child(4) { width: 13%; }
   .st-key-chart-definitions th:nth-child(5) { width: 18%; }
-  .st-key-chart-definitions [data-testid="stTable"] :is(td, th) { font-size: 0.72rem; }
+  .st-key-chart-definitions table :is(td, th) { font-size: 0.72rem; }
   .st-key-chart-changes th:nth-child(1), .st-key-chart-standings th:nth-child(2) { width: 25%; }
   .st-key-chart-services th:nth-child(2) { width: 30%; }
   .st-key-chart-services :is(td, th):nth-child(n + 6) { display: none; }

@@ -16,7 +16,7 @@ from core.models.metrics import CallSummary, CostSummary, Percentiles, Sentiment
 from core.models.outbox import WAITING, OutboxState
 from core.storage import get_sync_database
 from dashboard import boards, formats, queries
-from dashboard.panel import Panel, show, table_behind
+from dashboard.panel import Panel, page_table, show, table_behind
 from dashboard.queries import Trust
 
 Color = Literal["green", "orange", "red", "gray"]
@@ -224,7 +224,7 @@ def _found(found: Drift) -> None:
         }
         for difference in found.differences
     ]
-    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Figures that differ")
+    page_table(pd.DataFrame(rows))
     table_behind("drift", pd.DataFrame([vars(difference) for difference in found.differences]).astype(str))
     st.button("Roll the day up again", on_click=_repair, args=(found,), icon=":material/build:", key="repair")
 

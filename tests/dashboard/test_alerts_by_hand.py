@@ -53,7 +53,7 @@ def test_a_channel_answers_beside_its_button_and_the_history_has_each_sending(
         page.get_by_role("radio", name="History").click()
         expect(page.get_by_text("2 events · ")).to_be_visible()
         with page.expect_download() as download:
-            page.locator(".st-key-csv-history button").click()
+            page.locator(".st-key-csv-alert_history button").click()
         rows = Path(download.value.path()).read_text().splitlines()
     assert len(rows) == 3
     assert any(",sent,critical,Error rate,,slack," in row for row in rows)

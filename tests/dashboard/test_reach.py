@@ -1,5 +1,6 @@
 """From charts, alerts and links to the calls behind them, in a real browser."""
 
+import csv
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -185,6 +186,10 @@ def test_an_alert_leads_to_its_calls_and_the_link_of_its_message_to_its_period(
     )
     calls_of_today["alerts"].insert_one(alert.model_dump() | {"_id": "burning", "revision": 1, "holds": {}})
     with opened(browser, address) as page:
+        with page.expect_download() as download:
+            page.locator(".st-key-active-alerts").get_by_role("button", name="Download CSV").click()
+        (row,) = csv.DictReader(Path(download.value.path()).read_text().splitlines())
+        assert (row["name"], row["severity"]) == ("Error rate", "critical")
         with page.expect_popup() as tab:
             page.locator(".st-key-active-alerts").get_by_role("link", name="Error rate").click()
         expect(tab.value.locator("h1")).to_have_text("Calls")
