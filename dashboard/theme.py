@@ -163,7 +163,7 @@ _STYLE = """
   [data-testid="stMarkdownContainer"] table :is(td, th) {
     overflow-wrap: anywhere; padding: 0.3rem 0.25rem; font-size: 0.8rem;
   }
-  [class*="st-key-chart-"] [data-testid="stMarkdownContainer"] table { table-layout: fixed; width: 100%; }
+  [data-testid="stMarkdownContainer"] table { table-layout: fixed; }
   .st-key-chart-definitions th:nth-child(1) { width: 23%; }
   .st-key-chart-definitions th:nth-child(2) { width: 28%; }
   .st-key-chart-definitions th:nth-child(4) { width: 13%; }

@@ -100,6 +100,13 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     st.cache_resource.clear()
 
 
+def tables_of(app: AppTest) -> list[list[dict[str, str]]]:
+    """The tables that stand on the page: a dictionary of Markdown by column for each row."""
+    texts = [element.value for element in app.markdown if element.value.startswith("| ")]
+    cells = [[line[2:-2].split(" | ") for line in text.splitlines()] for text in texts]
+    return [[dict(zip(names, row, strict=True)) for row in rows] for names, _, *rows in cells]
+
+
 def text_of(app: AppTest) -> str:
     """Everything the page says in words."""
     kinds = ("markdown", "caption", "subheader", "error", "warning", "code", "metric")

@@ -21,7 +21,7 @@ from core.storage.connection import Document
 from dashboard import queries
 from dashboard.boards import fitting_bucket
 from dashboard.filters import BEFORE, EARLIEST, Selection, Window
-from tests.dashboard.conftest import make_call, text_of
+from tests.dashboard.conftest import make_call, tables_of, text_of
 
 Start = Callable[..., AppTest]
 
@@ -111,8 +111,7 @@ def test_alerts_show_as_text_whatever_they_hold(calls_of_today: Database[Documen
     )
     row = alert.model_dump(mode="json") | {"_id": alert.id, "started_at": now, "updated_at": now}
     calls_of_today["alerts"].insert_one(row)
-    (table,) = start().table
-    (shown,) = table.value.to_dict("records")
+    ((shown,),) = tables_of(start())
     assert shown["Severity"] == ":red-badge[:material/error: Critical]"
     assert r"\*\*again\*\*" in shown["Alert"]
     assert "](http" not in shown["Alert"]
@@ -265,8 +264,7 @@ def test_system_shows_the_processes_and_since_when_one_is_silent(
     app = start("system")
     assert not app.exception
     assert "Processes: 2 · 1 silent" in text_of(app)
-    (table,) = [element.value for element in app.table if "Last sign" in element.value]
-    alive, silent = table.to_dict("records")
+    ((alive, silent),) = [rows for rows in tables_of(app) if "Last sign" in rows[0]]
     assert alive["Process"] == "agent on vm\\-1, 7"
     assert (alive["Record queue"], alive["Spool"]) == ("3", "20 · 1 kept apart")
     assert (alive["Log queue"], alive["Log drops"]) == ("4", "1,234")
