@@ -27,7 +27,7 @@ GATHER_SECONDS = 0.02
 """How long a line waits for others, so that one write takes them all; an ERROR waits for none."""
 LINES_PER_WRITE = 128
 """So many stay in the processor's cache from rendering to writing."""
-FEW, LINES_PER_SHORT_WRITE = 256, 16
+FEW, LINES_PER_SHORT_WRITE = 512, 8
 """With few lines waiting, callers get their turn after as many: so long may an event loop be late."""
 WRITES_PER_TURN = 4
 """With more waiting, they get it after so many writes: each turn costs as much as writing twenty lines."""
@@ -171,16 +171,18 @@ class LogWriter:
         if not queue and not (self._lost and not self._sink.failing):
             return False
         with self._draining:
+            few = True
             for writes in count(1):
-                most = LINES_PER_SHORT_WRITE if len(queue) < FEW else LINES_PER_WRITE
+                few = few and len(queue) < FEW  # a backlog is written as one, to its end
+                most = LINES_PER_SHORT_WRITE if few else LINES_PER_WRITE
                 batch = [queue.popleft() for _ in range(min(most, len(queue)))]  # nobody else takes any
                 self._write([item for item in batch if isinstance(item, tuple)])
                 for item in batch:
                     if isinstance(item, threading.Event):
                         item.set()
-                if not (waiting := len(queue)):
-                    break
-                if waiting < FEW or (waiting < HURRY_AT and writes % WRITES_PER_TURN == 0):
+                if not queue:
+                    return True
+                if few or (len(queue) < HURRY_AT and writes % WRITES_PER_TURN == 0):
                     time.sleep(0)  # callers first, until the backlog grows
         return True
 
