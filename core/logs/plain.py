@@ -38,8 +38,11 @@ def safe_repr(value: object) -> str:
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Named values as plain data; never raises."""
-    return {key: plain(value) for key, value in fields.items()}
+    """Named values as plain data; never raises, and ends where a foreign mapping goes on for ever."""
+    copy = {key: plain(value) for key, value in islice(fields.items(), _MAX_NODES)}
+    if len(fields) > _MAX_NODES:
+        copy["…"] = f"[{len(fields) - _MAX_NODES} more]"
+    return copy
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON data

@@ -15,7 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.logging_config import call_context, flush, get_logger, setup_logging
@@ -136,6 +136,7 @@ _template = st.sampled_from(["%s", "%d %s", "%(a)s", "%", "%%", "%99999d", "%.3f
 
 @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(_template | _text | _value, st.lists(_value, max_size=3), _extra, _failure, st.booleans(), _value)
+@example("endless", [], Endless(), None, False, Endless())
 def log_anything(message: Any, args: list[Any], extra: Any, failure: Any, stack: bool, context: Any) -> None:
     with call_context(about=context):
         logger.info(message, *args, extra=extra, exc_info=failure, stack_info=stack)
