@@ -50,7 +50,7 @@ class Traffic:
     calls_a_day: int
     window_bytes: float
     day_bytes: float
-    """Of its two documents, with campaigns and without."""
+    """Of its three documents: with campaigns, without, and by hour."""
     greatest_document: float
     """Bytes of the greatest of them; MongoDB takes 16 MB."""
     rebuilt_per_second: float
