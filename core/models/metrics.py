@@ -14,7 +14,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     model_validator,
 )
 
@@ -29,6 +28,10 @@ def _usable(moment: datetime) -> datetime:
     if utc is None or not FIRST_YEAR <= utc.year <= LAST_YEAR:
         raise ValueError(f"is outside the years {FIRST_YEAR} to {LAST_YEAR}")
     return utc
+
+
+def _plain_language(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
 
 
 def _plain_metadata(value: object) -> object:
@@ -56,11 +59,7 @@ def _depth(value: object) -> int:
 
 
 UtcDatetime = Annotated[datetime, AfterValidator(_usable)]
-# Its length is looked at before it is in lower case, where only İ is longer.
-_PLAIN = StringConstraints(
-    strip_whitespace=True, to_lower=True, min_length=1, max_length=32, pattern="^[^İ]*$"
-)
-Language = Annotated[str, _PLAIN]
+Language = Annotated[str, BeforeValidator(_plain_language), Field(min_length=1, max_length=32)]
 Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
 Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
