@@ -1,5 +1,6 @@
 """A panel: title, what to see, chart, and the table behind it with its CSV."""
 
+import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _TOOLS = {
     "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
     "responsive": True,
 }
+
+_IN_TIMES = re.compile(r"(?<=\d):(?=\d)")
 
 
 def _unpacked(value: Any) -> Any:  # noqa: ANN401 (any part of a figure)
@@ -116,7 +119,9 @@ def page_table(rows: pd.DataFrame) -> None:
     As one element: ``st.table`` makes one of each cell, which holds up a page switch by 40 ms.
     """
     lines = [rows.columns, ["---"] * len(rows.columns), *rows.to_numpy()]
-    st.markdown("\n".join(f"| {' | '.join(map(str, line))} |" for line in lines))
+    text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    # One time as 18:32:05 and Streamlit makes emoji of all words between colons, in foreign texts too.
+    st.markdown(_IN_TIMES.sub(r"\:", text))
 
 
 def table_behind(key: str, table: pd.DataFrame) -> None:

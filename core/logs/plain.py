@@ -1,7 +1,7 @@
 """Copies of logged values as plain JSON data, taken at the call: what changes later is not logged."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from enum import Enum
 from itertools import islice
@@ -38,10 +38,17 @@ def safe_repr(value: object) -> str:
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Named values as plain data; never raises, and ends where a foreign mapping goes on for ever."""
-    copy = {key: plain(value) for key, value in islice(fields.items(), _MAX_NODES)}
-    if len(fields) > _MAX_NODES:
-        copy["…"] = f"[{len(fields) - _MAX_NODES} more]"
+    """Named values as plain data; of a foreign mapping, which may go on for ever, a bounded part.
+
+    Raises:
+        Exception: whatever a foreign mapping raises when it is read.
+    """
+    if type(fields) is dict:
+        return {key: plain(value) for key, value in fields.items()}
+    names, walk = iter(fields), _Copy()
+    copy = {name: walk.safely(fields[name]) for name in islice(names, _MAX_NODES)}
+    if next(names, None) is not None:
+        copy["…"] = "[more]"
     return copy
 
 
@@ -52,10 +59,7 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON data
         return value
     if kind in _READY or (kind is int and _SMALLEST <= value <= _LARGEST):  # type: ignore[operator]  # an int
         return value
-    try:
-        return _Copy().of(value, 0)
-    except Exception:  # noqa: BLE001 - foreign containers may raise anything
-        return safe_repr(value)
+    return _Copy().safely(value)
 
 
 class _Copy:
@@ -65,10 +69,15 @@ class _Copy:
         self._nodes_left = _MAX_NODES
         self._open: set[int] = set()
 
+    def safely(self, value: object) -> Any:  # noqa: ANN401 - JSON data
+        try:
+            return self.of(value, 0)
+        except Exception:  # noqa: BLE001 - foreign containers may raise anything
+            return safe_repr(value)
+
     def of(self, value: object, depth: int) -> Any:  # noqa: ANN401 - JSON data
         self._nodes_left -= 1
-        children = _children(value)
-        if children is None:
+        if not _is_container(value):
             return _leaf(value)
         if depth >= _MAX_DEPTH or self._nodes_left <= 0:
             return "[too large to log]"
@@ -76,7 +85,7 @@ class _Copy:
             return "[circular]"
         self._open.add(id(value))
         try:
-            return self._container(children, depth + 1)
+            return self._container(_children(value, self._nodes_left + 1), depth + 1)
         finally:
             self._open.discard(id(value))
 
@@ -93,21 +102,24 @@ class _Copy:
         return copy
 
 
-def _children(value: object) -> Mapping[Any, Any] | list[Any] | None:
-    """What a container holds, as a copy that other threads cannot change; None for a single value."""
+def _is_container(value: object) -> bool:
+    if isinstance(value, BaseModel | Mapping | list | tuple | set | frozenset):
+        return True
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def _children(value: Any, most: int) -> Mapping[Any, Any] | list[Any]:  # noqa: ANN401 - a container
+    """What a container holds, as a copy that other threads cannot change; of a foreign one so many."""
     if isinstance(value, BaseModel):
         return dict(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.repr}
     if type(value) in _OUR_CONTAINERS:
-        return dict(value) if isinstance(value, dict) else list(value)  # type: ignore[call-overload]
+        return dict(value) if isinstance(value, dict) else list(value)
     # A foreign one may go on for ever.
     if isinstance(value, Mapping):
-        return {key: value[key] for key in islice(value, _MAX_NODES + 1)}
-    if isinstance(value, list | tuple | set | frozenset):
-        items: Iterable[Any] = value
-        return list(islice(items, _MAX_NODES + 1))
-    return None
+        return {key: value[key] for key in islice(value, most)}
+    return list(islice(value, most))
 
 
 def _key(key: object) -> str:

@@ -175,7 +175,10 @@ class LogWriter:
             for writes in count(1):
                 few = few and len(queue) < FEW  # a backlog is written as one, to its end
                 most = LINES_PER_SHORT_WRITE if few else LINES_PER_WRITE
-                batch = [queue.popleft() for _ in range(min(most, len(queue)))]  # nobody else takes any
+                batch: list[Event | threading.Event] = []
+                with suppress(IndexError):  # after close() a signal handler that logs takes some as well
+                    for _ in range(min(most, len(queue))):
+                        batch.append(queue.popleft())  # noqa: PERF401 (what is taken must not get lost)
                 self._write([item for item in batch if isinstance(item, tuple)])
                 for item in batch:
                     if isinstance(item, threading.Event):

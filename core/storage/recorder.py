@@ -148,7 +148,10 @@ beats = Beats(_records_waiting)
 
 
 def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awaitable[None]:
-    """Store a record, or spool it; waits RECORD_WAIT_SECONDS for the database and raises nothing of its."""
+    """Store a record, or spool it; to be awaited, which takes RECORD_WAIT_SECONDS at most.
+
+    Raises nothing of the database's.
+    """
     record_ = Record.now(content)
     recorder = _recorder(database)
     return recorder.put(record_) if recorder else _record_first(database, record_)

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -117,6 +118,20 @@ def test_alerts_show_as_text_whatever_they_hold(calls_of_today: Database[Documen
     assert "](http" not in shown["Alert"]
     assert shown["Alert"].startswith("[**CRM sync**](calls?period=custom&from=")
     assert (shown["Value"], shown["Threshold"]) == ("12.5 %", "10.0 %")
+
+
+def test_a_time_in_a_table_makes_no_emoji_of_foreign_words() -> None:
+    def app() -> None:
+        import pandas as pd
+
+        from dashboard.formats import plain
+        from dashboard.panel import page_table
+
+        page_table(pd.DataFrame({"At": ["18:32:05"], "Type": [plain("tool:fire:retry")]}))
+
+    (shown,) = AppTest.from_function(app).run().markdown
+    # By this Streamlit decides whether a text has emoji.
+    assert not re.search(r":(?!material/|streamlit:)[\w+-]+:", shown.value)
 
 
 def test_calls_in_progress_are_counted_on_overview(calls_of_today: Database[Document], start: Start) -> None:

@@ -1,8 +1,9 @@
 """What one line says, byte for byte, and that nothing a caller logs can break it."""
 
+import itertools
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -152,6 +153,34 @@ def test_wrong_arguments_are_logged_beside_the_message() -> None:
 @pytest.mark.parametrize("extra", ["text", 5, {1: 2}, {"a": Unprintable()}])
 def test_odd_extras_never_raise(extra: Any) -> None:
     assert line_of("hello", extra=extra)["message"] == "hello"
+
+
+class Lazy(Mapping[str, Any]):
+    """What a library hands out: it does not know how long it is, or goes on for ever."""
+
+    def __init__(self, fields: dict[str, Any] | None = None) -> None:
+        self.fields = fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields) if self.fields is not None else map(str, itertools.count())
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name] if self.fields is not None else Lazy()
+
+    def __len__(self) -> int:
+        raise TypeError("length not known")
+
+
+def test_a_foreign_mapping_is_masked_by_its_names() -> None:
+    line = line_of("hello", extra=Lazy({"phone": "04422 3344", "secret": ["s1", "s2"], "turn": 3}))
+    assert (line["phone"], line["secret"], line["turn"]) == ("[phone]", "[masked]", 3)
+
+
+@pytest.mark.timeout(20)
+def test_a_mapping_without_end_is_cut_and_said_to_be() -> None:
+    line = line_of("hello", extra=Lazy())
+    assert line["0"]["0"]
+    assert line["…"] == "[more]"
 
 
 def test_an_exception_without_a_text_is_logged() -> None:

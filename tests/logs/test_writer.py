@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -253,6 +253,29 @@ def test_an_event_that_cannot_be_rendered_is_counted(held: Held) -> None:
         "hello",
         "dropped 1 log lines: they could not be rendered",
     ]
+
+
+def test_a_signal_handler_that_logs_takes_no_line_away() -> None:
+    """After close() callers write by themselves, and a handler may come between two lines."""
+    sink = Held()
+    writer = LogWriter(sink)
+    put(writer, event("first"))
+    writer.close()
+
+    class Interrupted(deque[Any]):
+        taken = 0
+
+        def popleft(self) -> Any:
+            self.taken += 1
+            if self.taken == 3:
+                put(writer, event("handler"))
+            return super().popleft()
+
+    writer.queue = Interrupted(event(str(number)) for number in range(5))
+    put(writer, event("last"))
+    said = [line["message"] for line in sink.lines]
+    assert sorted(said) == sorted(["first", "handler", "last", *"01234"])
+    assert writer.backlog.dropped == 0
 
 
 def test_a_thousand_concurrent_calls_never_mix(held: Held) -> None:
