@@ -144,8 +144,8 @@ def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> str:
 async def _throughput(rivals: _Rivals) -> Table:
     many: list[float] = []
     rates: dict[tuple[int, str], list[float]] = {}
-    for warm in track(range(ROUNDS + 1), "calls a second", transient=True):
-        if warm == 1:  # what went before was the start: connections, caches, the files' first blocks
+    for done in track(range(ROUNDS + 1), "calls a second", transient=True):
+        if done == 1:  # what went before was the start: connections, caches, the files' first blocks
             many.clear()
             rates.clear()
         many.append(await rivals.insert_many())

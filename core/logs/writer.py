@@ -7,7 +7,6 @@ import threading
 import time
 from collections import Counter, deque
 from contextlib import suppress
-from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -171,23 +170,23 @@ class LogWriter:
         if not queue and not (self._lost and not self._sink.failing):
             return False
         with self._draining:
-            few = True
-            for writes in count(1):
+            few, writes = True, 0
+            while True:
                 few = few and len(queue) < FEW  # a backlog is written as one, to its end
                 most = LINES_PER_SHORT_WRITE if few else LINES_PER_WRITE
                 batch: list[Event | threading.Event] = []
-                with suppress(IndexError):  # after close() a signal handler that logs takes some as well
-                    for _ in range(min(most, len(queue))):
-                        batch.append(queue.popleft())  # noqa: PERF401 (what is taken must not get lost)
+                with suppress(IndexError):
+                    while len(batch) < most:
+                        batch.append(queue.popleft())
                 self._write([item for item in batch if isinstance(item, tuple)])
                 for item in batch:
                     if isinstance(item, threading.Event):
                         item.set()
                 if not queue:
                     return True
+                writes += 1
                 if few or (len(queue) < HURRY_AT and writes % WRITES_PER_TURN == 0):
                     time.sleep(0)  # callers first, until the backlog grows
-        return True
 
     def _write(self, events: list[Event]) -> None:
         lines = []

@@ -24,13 +24,20 @@ def _calls(page: Page) -> str:
     return page.locator(".st-key-kpi-total-calls [data-testid=stMetricValue]").inner_text()
 
 
-def _until_it_fits(page: Page) -> None:
-    """Fails where the page stays wider than the screen; the rules of style come a moment after the words."""
+def _fits(page: Page) -> bool:
+    return bool(
+        page.evaluate(
+            "() => { const main = document.querySelector('[data-testid=stMain]');"
+            " return document.documentElement.scrollWidth <= innerWidth"
+            " && main.scrollWidth <= main.clientWidth; }"
+        )
+    )
+
+
+def _styled(page: Page) -> None:
+    """Wait for our rules of style, which come a moment after the first words."""
     page.wait_for_function(
-        "() => { const main = document.querySelector('[data-testid=stMain]');"
-        " return document.documentElement.scrollWidth <= innerWidth"
-        " && main.scrollWidth <= main.clientWidth; }",
-        timeout=5_000,
+        "[...document.querySelectorAll('style')].some(it => it.textContent.includes('st-key-times-shown'))"
     )
 
 
@@ -79,7 +86,8 @@ def test_dark_and_narrow_screens_hold_everything(address: str, browser: Browser,
     }.items():
         with opened(browser, f"{address}{path}", width=width, scheme="dark") as page:
             page.wait_for_selector(f".st-key-{part}")
-            _until_it_fits(page)
+            _styled(page)
+            assert _fits(page), path
             ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
             assert ground == "rgb(20, 24, 28)"
 
