@@ -1,7 +1,7 @@
 """Sends what is in the outbox. Any number of processes may do so at once.
 
 A message is sent at least once: again only where a process ends, or stops for longer than the lease, between
-sending it and marking it.
+beginning to send it and marking it.
 """
 
 import asyncio

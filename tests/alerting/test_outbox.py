@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from core.alerting import worker
 from core.alerting.delivery import Channel, Failure, Recipient
 from core.alerting.limits import Limit
 from core.alerting.message import Message
@@ -17,7 +19,7 @@ from core.alerting.outbox import Timing, claim, enqueue, outbox_rows, rows_of, s
 from core.alerting.told import GROUP, load_confirmed
 from core.alerting.worker import deliver_due
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
-from core.models.outbox import OutboxState
+from core.models.outbox import OutboxRow, OutboxState
 from core.storage import get_database
 from core.storage.connection import Document
 from tests.alerting.test_state import FIVE_MINUTES, NOON, Recorder, check, record
@@ -220,6 +222,30 @@ def test_a_worker_that_was_killed_is_replaced_after_its_lease(database: Database
 
     asyncio.run(run())
     assert slack.titles == ["WARNING: a", "WARNING: b"]
+
+
+def test_a_worker_that_was_stopped_past_its_lease_does_not_send(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between taking a message in hand and sending it: another may have sent it meanwhile."""
+    slack = Tap()
+
+    async def claim_and_stop(db: AsyncDatabase[Document], row_id: str, timing: Timing) -> OutboxRow | None:
+        row = await claim(db, row_id, timing)
+        time.sleep(1.1)  # noqa: ASYNC251 (all of the process stands)
+        return row
+
+    async def run() -> None:
+        db = get_database()
+        await put(db, slack, news("a"))
+        with monkeypatch.context() as patch:
+            patch.setattr(worker, "claim", claim_and_stop)
+            assert await work(db, slack) == 0
+        assert slack.attempts == 0
+        assert await work(db, slack, seconds=0.2) == 1
+
+    asyncio.run(run())
+    assert slack.titles == ["WARNING: a"]
 
 
 def test_what_can_never_arrive_is_told_elsewhere_at_once(database: Database[Document]) -> None:
