@@ -187,7 +187,7 @@ def _facts_table(call: CallMetrics) -> pd.DataFrame:
     end = [("End", call.end_reason, call.fault, call.end_time)]
     costs = [
         (f"{COMPONENT_WORDS[name]} (\N{INDIAN RUPEE SIGN})", value, None, None)
-        for name, value in call.cost.model_dump(exclude_none=True).items()
+        for name, value in _known_costs(call).items()
     ]
     return pd.DataFrame([*errors, *end, *costs], columns=["What", "Value", "Fault", "At"]).astype(
         {"Value": str}
@@ -205,8 +205,12 @@ def _end_words(call: CallMetrics) -> Iterator[str]:
         yield f"qualified after **{formats.duration(call.qualification_seconds)}**"
 
 
+def _known_costs(call: CallMetrics) -> dict[str, float]:
+    return call.cost.model_dump(exclude_none=True) if call.cost else {}
+
+
 def _cost(call: CallMetrics) -> None:
-    known = call.cost.model_dump(exclude_none=True)
+    known = _known_costs(call)
     if not known:
         st.caption("Its cost was not recorded")
         return

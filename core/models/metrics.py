@@ -112,7 +112,7 @@ class CallError(BaseModel):
 
 
 class CallCost(BaseModel):
-    """What a call cost, in rupees, by component; what is not known is left out."""
+    """What a call cost, in rupees, by component; a component that is not known is left out."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -165,7 +165,7 @@ class CallMetrics(BaseModel):
     )
     end_reason: str | None = Field(default=None, max_length=64, description="busy, voicemail, hung_up …")
     fault: Fault | None = Field(default=None, description="Whose fault it is that the call ended so")
-    cost: CallCost = Field(default_factory=CallCost)
+    cost: CallCost | None = Field(default=None, description="By component; null where nothing is known")
     attempt: Count | None = Field(default=None, ge=1)
     campaign: str | None = Field(default=None, max_length=128)
     metadata: Metadata = Field(default_factory=dict)
