@@ -25,7 +25,7 @@ from core.storage.records import Record
 from core.storage.replay import RETRY_SECONDS, Replayer
 from core.storage.spool import Spool, bury_record, on_disk, spool_records
 from core.storage.threads import Threads
-from core.storage.write import MAX_BATCH, Refusal, Result, write, write_async
+from core.storage.write import MAX_BATCH, Refusal, Result, durable_collections, write, write_async
 
 WRITERS = 2
 """Bulk writes under way at once: one is prepared while the database makes the other durable."""
@@ -70,6 +70,7 @@ class Recorder:
 
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
+        self._collections = durable_collections(database)
         self.client = database.client
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
@@ -124,7 +125,7 @@ class Recorder:
             await self._spool(records, "the database is away")
             return
         try:
-            results = await _within_wait(write_async(self._database, records))
+            results = await _within_wait(write_async(self._collections, records))
         except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
             _Health.failed()
             await self._spool(records, _reason(error))

@@ -30,7 +30,8 @@ class Kind:
 
 
 def _call_document(call: CallMetrics) -> Document:
-    document = call.model_dump(exclude_none=True)
+    # What model_dump does, without a third of its time.
+    document: Document = call.__pydantic_serializer__.to_python(call, exclude_none=True)
     document["_id"] = document.pop("call_id")
     return document
 

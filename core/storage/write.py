@@ -52,10 +52,18 @@ class Refusal:
 
 
 Result = Outcome | Refusal
-AnyDatabase = Database[Document] | AsyncDatabase[Document]
+Collections = Mapping[str, Any]
+"""Of either sort of client, by name."""
 Step = Callable[[], Any]
 """Does one thing with the database; in asyncio code what it returns is awaited."""
 Steps = Generator[Step, Any, dict[int, Result]]
+
+
+def durable_collections(database: Database[Document] | AsyncDatabase[Document]) -> Collections:
+    """Where records are written to; worth keeping, for the driver takes some time to make them."""
+    return {
+        name: database.get_collection(name, write_concern=DURABLE, codec_options=_CODEC) for name in KINDS
+    }
 
 
 def write(database: Database[Document], records: Sequence[Record]) -> list[Result]:
@@ -64,7 +72,7 @@ def write(database: Database[Document], records: Sequence[Record]) -> list[Resul
     Raises:
         PyMongoError: the database does not answer, or not durably. Some records may be stored.
     """
-    steps = _write(database, records)
+    steps = _write(durable_collections(database), records)
     try:
         step = next(steps)
         while True:
@@ -78,9 +86,9 @@ def write(database: Database[Document], records: Sequence[Record]) -> list[Resul
         return _in_order(end.value)
 
 
-async def write_async(database: AsyncDatabase[Document], records: Sequence[Record]) -> list[Result]:
+async def write_async(collections: Collections, records: Sequence[Record]) -> list[Result]:
     """The same as :func:`write` for asyncio code."""
-    steps = _write(database, records)
+    steps = _write(collections, records)
     try:
         step = next(steps)
         while True:
@@ -98,7 +106,7 @@ def _in_order(results: Mapping[int, Result]) -> list[Result]:
     return [results[index] for index in range(len(results))]
 
 
-def _write(database: AnyDatabase, records: Sequence[Record]) -> Steps:
+def _write(collections: Collections, records: Sequence[Record]) -> Steps:
     results: dict[int, Result] = {}
     by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
     for index, record in enumerate(records):
@@ -107,19 +115,16 @@ def _write(database: AnyDatabase, records: Sequence[Record]) -> Steps:
         except (ValueError, TypeError, RecursionError) as error:
             results[index] = _unfit(error)
     for name, documents in by_kind.items():
-        results |= yield from _Writing(database, KINDS[name]).run(documents)
+        results |= yield from _Writing(collections[name], KINDS[name]).run(documents)
     return results
 
 
 class _Writing:
     """Writes documents of one kind; each is known by its record's index."""
 
-    def __init__(self, database: AnyDatabase, kind: Kind) -> None:
-        self._database = database
+    def __init__(self, collection: Any, kind: Kind) -> None:  # noqa: ANN401 (of either sort of client)
+        self._collection = collection
         self._kind = kind
-        self._collection: Any = database.get_collection(
-            kind.collection, write_concern=DURABLE, codec_options=_CODEC
-        )
         self._results: dict[int, Result] = {}
 
     def run(self, new: dict[int, Document]) -> Steps:
@@ -180,10 +185,10 @@ class _Writing:
         windows = {moment for operation in plan.values() for moment in operation.windows}
         started = time.monotonic()
         if windows:
-            yield lambda: mark_dirty(self._database, windows)
+            yield lambda: mark_dirty(self._collection.database, windows)
         settled = yield from self._change(plan, items)
         if windows and time.monotonic() - started > OVERLAP.total_seconds() / 2:
-            yield lambda: mark_dirty(self._database, windows)  # the first may be gone by now
+            yield lambda: mark_dirty(self._collection.database, windows)  # the first may be gone by now
         return ({} if settled else items), deleted
 
     def _plan(self, index: int, item: Document, stored: Document) -> "_Operation":
