@@ -65,9 +65,15 @@ def _documents(count: int, name: str) -> list[Document]:
     return [Record.now(CallMetrics.model_validate(fields)).to_document() for fields in _calls(count, name)]
 
 
+async def _settle() -> None:
+    """Have the server write out what the contender before left to do."""
+    await get_database().client.admin.command("fsync")
+
+
 async def _seconds(write: Callable[[T], Awaitable[object]], items: Sequence[T], callers: int) -> float:
     """How long so many callers take for all items, each waiting for one before its next."""
     remaining = iter(items)
+    await _settle()
 
     async def caller() -> None:
         for item in remaining:
