@@ -51,7 +51,7 @@ class Converter:
         end, repaired = self._end(cells, start)
         fields = {"start_time": start, "end_time": end, **_values(self._mapping.fields, cells)}
         tables = {
-            "cost": _present(_values(self._mapping.cost, cells)) or None,
+            "cost": _present(_values(self._mapping.cost, cells)),
             "metadata": _present(_values(self._mapping.metadata, cells)),
         }
         try:

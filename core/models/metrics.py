@@ -58,6 +58,10 @@ def _depth(value: object) -> int:
     return 0 if children is None else 1 + max(map(_depth, children), default=0)
 
 
+def _none_if_unknown(cost: "CallCost | None") -> "CallCost | None":
+    return cost if cost and any(value is not None for _, value in cost) else None
+
+
 UtcDatetime = Annotated[datetime, AfterValidator(_usable)]
 Language = Annotated[str, BeforeValidator(_plain_language), Field(min_length=1, max_length=32)]
 Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
@@ -165,7 +169,9 @@ class CallMetrics(BaseModel):
     )
     end_reason: str | None = Field(default=None, max_length=64, description="busy, voicemail, hung_up …")
     fault: Fault | None = Field(default=None, description="Whose fault it is that the call ended so")
-    cost: CallCost | None = Field(default=None, description="By component; null where nothing is known")
+    cost: Annotated[CallCost | None, AfterValidator(_none_if_unknown)] = Field(
+        default=None, description="By component; null where nothing is known"
+    )
     attempt: Count | None = Field(default=None, ge=1)
     campaign: str | None = Field(default=None, max_length=128)
     metadata: Metadata = Field(default_factory=dict)

@@ -239,4 +239,9 @@ def _refusal(code: int | None) -> Refusal:
 
 
 def _content(document: Document) -> Document:
-    return {name: value for name, value in document.items() if value is not None and name not in OWN_FIELDS}
+    """What it says: what is empty, as older versions stored it, says as little as a field left out."""
+    return {
+        name: value
+        for name, value in document.items()
+        if value not in (None, [], {}) and name not in OWN_FIELDS
+    }

@@ -1,6 +1,7 @@
 """Two schedulers, killed, stopped and ended at random while many sends fail: each alert arrives once."""
 
 import asyncio
+import math
 import os
 import random
 import signal
@@ -78,7 +79,7 @@ class Nodes:
     running: list[Process] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     cuts: list[tuple[float, float]] = field(default_factory=list)
-    """From when to when the process stood still; one that is killed only begins to."""
+    """From when to when the process stood still; one that is killed does for ever."""
 
     def start(self) -> None:
         """Start both."""
@@ -94,8 +95,7 @@ class Nodes:
         victim = self.chance.randrange(len(self.running))
         process = self.running[victim]
         if what == "kill":
-            now = time.monotonic()
-            self.cuts.append((now, now))
+            self.cuts.append((time.monotonic(), math.inf))
             process.kill()
             process.wait()
         elif what == "end":

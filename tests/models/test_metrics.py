@@ -54,6 +54,11 @@ def test_end_and_duration_follow_from_each_other() -> None:
     assert call(end_time=START + timedelta(seconds=90)).duration_seconds == 90
 
 
+def test_a_cost_of_which_nothing_is_known_is_none() -> None:
+    assert [call(cost=cost).cost for cost in (None, {}, {"asr": None})] == [None, None, None]
+    assert call(cost={"asr": 0.0}).model_dump(include={"cost"}, exclude_none=True) == {"cost": {"asr": 0.0}}
+
+
 def test_metadata_nested_too_deep_is_refused() -> None:
     nested: dict[str, Any] = {}
     for _ in range(60):

@@ -75,6 +75,14 @@ def test_what_became_of_each_record(database: Database[Document]) -> None:
     assert {row["_id"]: row["language"] for row in database["calls"].find()} == {"a": "english", "b": "hindi"}
 
 
+def test_a_call_that_an_older_version_stored_with_what_is_empty_is_unchanged(
+    database: Database[Document],
+) -> None:
+    write(database, [Record.now(call())])
+    database["calls"].update_one({}, {"$set": {"cost": {}}})
+    assert write(database, [Record.now(call())]) == [Outcome.UNCHANGED]
+
+
 def test_an_unchanged_call_is_still_the_latest(database: Database[Document]) -> None:
     """An older form that was spooled meanwhile does not come after it."""
     write(database, [Record.now(call())])
