@@ -71,7 +71,7 @@ def same_tables(cube: Cube, raw: pd.DataFrame, zone: ZoneInfo) -> None:
     assert summary.qualification_rate == pytest.approx(oracle.rates(raw)["qualification_rate"], nan_ok=True)
     assert summary.sentiment.negative == (raw["sentiment_score"] < -0.25).sum()
     assert summary.sentiment.positive == (raw["sentiment_score"] > 0.25).sum()
-    costs = raw["cost"].map(lambda cost: [value for value in cost.values() if value is not None])
+    costs = raw["cost"].map(lambda cost: [value for value in (cost or {}).values() if value is not None])
     assert summary.cost.n == costs.map(bool).sum()
     assert summary.cost.total == pytest.approx(costs.map(sum).sum())
     engaged = (raw["user_turns"] >= 1) & (raw["total_turns"] > raw["user_turns"])
