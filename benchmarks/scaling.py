@@ -39,7 +39,7 @@ from core.models.metrics import CallMetrics, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_sync_database, rollups
-from core.storage.connection import Document, close_connections
+from core.storage.connection import Document, close_connections, server_time
 from core.storage.dirty import OVERLAP
 from core.storage.indexes import ensure_indexes
 from core.storage.records import Record
@@ -230,7 +230,7 @@ def _copy_window(database: Database[Document], end: datetime) -> None:
     """Fill the day with copies of its last quarter hour."""
     window = database[rollups.WINDOWS].find_one({"_id": end - WINDOW}) or {}
     rows = ({**window, "_id": end - number * WINDOW} for number in range(2, 97))
-    rollups.replace_older(database, rollups.WINDOWS, rows, rollups.server_time(database))
+    rollups.replace_older(database, rollups.WINDOWS, rows, server_time(database))
 
 
 def _copy_day(database: Database[Document]) -> None:

@@ -207,7 +207,7 @@ def erase_lead(
     yes: Annotated[bool, typer.Option("--yes", help="Erase; without it only say what there is")] = False,
 ) -> None:
     """Erase the calls, turns and log lines of a lead from database, archive and spool, for good."""
-    from core.privacy import erasure  # noqa: PLC0415 (see above)
+    from core import erasure  # noqa: PLC0415 (see above)
 
     check_reachable()
     erase = erasure.erase_lead if yes else erasure.find_traces

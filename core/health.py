@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation import live
 from core.aggregation.refresh import windows_key
 from core.models.outbox import WAITING
+from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
 from core.settings import get_settings
 from core.storage import dirty, rollups
 from core.storage.active import count_active
-from core.storage.connection import Document
+from core.storage.connection import Document, server_time
 from core.storage.processes import ProcessHealth, processes
 from core.storage.spool import SpoolStatus, spool_status
 
@@ -53,7 +53,7 @@ class Health:
 
     now: datetime
     active_calls: int
-    heartbeat: live.Heartbeat | None
+    heartbeat: Heartbeat | None
     rolled_up_until: datetime | None
     """Everything recorded before is in the roll-ups; None: there are none yet, figures come from calls."""
     dirty_windows: int
@@ -74,9 +74,9 @@ def system_health(database: Database[Document]) -> Health:
     until = rollups.until(database, windows_key())
     oldest = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
     return Health(
-        now=rollups.server_time(database),
+        now=server_time(database),
         active_calls=count_active(database),
-        heartbeat=live.scheduler_heartbeat(database),
+        heartbeat=scheduler_heartbeat(database),
         rolled_up_until=until.get(windows_key()),
         dirty_windows=database[dirty.COLLECTION].estimated_document_count(),
         spool=spool_status(),
@@ -100,7 +100,7 @@ _BY_STATE: list[Document] = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}, {"
 
 def late_calls(database: Database[Document]) -> LateCalls:
     """Calls of the last 24 hours that were recorded long after they began; read from an index alone."""
-    since = rollups.server_time(database) - LATE_WITHIN
+    since = server_time(database) - LATE_WITHIN
     delay = {"$subtract": [{"$toDate": "$recorded_at"}, "$start_time"]}
     late = {"$gt": [delay, int(LATE_AFTER.total_seconds() * 1_000)]}
     pipeline: list[Document] = [

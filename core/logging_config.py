@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.logs.asgi import RequestLogMiddleware
 from core.logs.context import call_context, clear_call_context, set_call_context
-from core.logs.ending import before_sigterm
 from core.logs.handler import WriterHandler
 from core.logs.log_file import sink_for
 from core.logs.logger import NAMESPACE, ComponentLogger, component_logger
@@ -33,6 +32,7 @@ from core.logs.rotation import Rotation
 from core.logs.writer import Backlog, LogWriter
 from core.privacy.masking import configure_masking
 from core.settings import Settings, SettingsError, load_settings
+from core.sigterm import before_sigterm
 
 if TYPE_CHECKING:
     from core.logs.shipper import Shipper
@@ -158,9 +158,11 @@ def _apply_sinks(settings: Settings) -> None:
     _writer.format = settings.log_format
     shippers: list[Shipper[Any]] = []
     if settings.log_to_database:
-        from core.logs.stored import StoredLines, database  # noqa: PLC0415 (PyMongo only where it is used)
+        # PyMongo only where it is used.
+        from core.storage.connection import get_sync_database  # noqa: PLC0415 (as said)
+        from core.storage.log_store import StoredLines  # noqa: PLC0415 (as said)
 
-        shippers.append(StoredLines(database, settings.log_database_days, _writer.lose))
+        shippers.append(StoredLines(get_sync_database, settings.log_database_days, _writer.lose))
     if settings.splunk_hec_url and settings.splunk_hec_token:
         from core.logs.splunk import SplunkCollector  # noqa: PLC0415 (a web client only where it is used)
 

@@ -10,9 +10,10 @@ import streamlit as st
 
 from core.aggregation.definitions import METRICS
 from core.aggregation.intervals import SURE_FROM, wilson
-from core.aggregation.live import LIVE_MINUTES, Heartbeat
+from core.aggregation.live import LIVE_MINUTES
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
+from core.scheduler.heartbeat import Heartbeat
 from dashboard import alert_aim, formats, live_calls, sparks
 from dashboard.comparison_panels import FEW_CALLS, Reading, is_clear, read
 from dashboard.filters import Selection

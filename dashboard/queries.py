@@ -35,6 +35,7 @@ from core.models.alerts import Alert
 from core.models.metrics import CallSummary
 from core.models.outbox import OutboxRow, OutboxState
 from core.models.rules import AlertRule
+from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
 from core.storage import active, get_sync_database
 from core.storage.active import ActiveCall
 from core.storage.archived import ArchiveUnreadableError, archived_rows
@@ -74,7 +75,7 @@ class Pulse:
     newest_call: datetime | None
     active_calls: int
     ended_recently: int | None
-    heartbeat: live.Heartbeat | None
+    heartbeat: Heartbeat | None
     alerts: list[Alert]
 
 
@@ -118,7 +119,7 @@ def pulse() -> Pulse:
         extent.newest_call_start(database),
         active.count_active(database),
         live.calls_ended_recently(database),
-        live.scheduler_heartbeat(database),
+        scheduler_heartbeat(database),
         active_alerts(database),
     )
 

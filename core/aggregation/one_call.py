@@ -11,12 +11,12 @@ from core.aggregation.cells import MEASURES
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.series import percentile_table
 from core.clock import day_bounds
-from core.logs.stored import call_lines
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
 from core.storage.archived import find_archived
 from core.storage.calls import from_document
 from core.storage.connection import Document
+from core.storage.log_store import call_lines
 from core.storage.records import OWN_FIELDS
 
 MOST_TURNS = 500

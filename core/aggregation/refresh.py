@@ -25,7 +25,7 @@ from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import dirty, rollups
 from core.storage.archive import release
 from core.storage.archived import CATALOGUE
-from core.storage.connection import Document
+from core.storage.connection import Document, server_time
 from core.storage.dirty import WINDOW
 
 Progress = Callable[[int, int], object]
@@ -66,7 +66,7 @@ def refresh_rollups(database: Database[Document], progress: Progress | None = No
     Raises:
         PyMongoError: the database does not answer; the next refresh does what is left.
     """
-    now = rollups.server_time(database)
+    now = server_time(database)
     since = rollups.until(database, windows_key()).get(windows_key())
     _take_back(database, since, now)
     rows = list(database[dirty.COLLECTION].find())
@@ -98,7 +98,7 @@ def rebuild_rollups(
     database: Database[Document], start: datetime, end: datetime, progress: Progress | None = None
 ) -> Refreshed:
     """Recompute all windows that [start, end) touches, and the local days that they lie in."""
-    now = rollups.server_time(database)
+    now = server_time(database)
     first, last = dirty.window_of(start), dirty.window_of(end - timedelta(microseconds=1))
     count = (last - first) // WINDOW + 1
     windows = [first + number * WINDOW for number in range(count)]
@@ -178,7 +178,7 @@ def _window_rows(cells: Cells, windows: Iterable[datetime], known: set[datetime]
 def _merge_changed_days(database: Database[Document]) -> list[date]:
     """Merge the days of TIMEZONE with windows that were recomputed since the last time."""
     settings = get_settings()
-    key, now = days_key(settings.timezone), rollups.server_time(database)
+    key, now = days_key(settings.timezone), server_time(database)
     changed = changed_windows(database, rollups.until(database, key).get(key))
     days = _merge_days(database, _days_of(changed))
     rollups.advance(database, key, now)
@@ -203,7 +203,7 @@ def changed_windows(
 def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date]:
     """Make the documents of these days of TIMEZONE from their windows'."""
     settings = get_settings()
-    now = rollups.server_time(database)
+    now = server_time(database)
     for at in range(0, len(days), _DAYS_AT_ONCE):
         part = days[at : at + _DAYS_AT_ONCE]
         rows = [_day_rows(database, settings.timezone, settings.tz, day) for day in part]

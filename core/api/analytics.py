@@ -9,13 +9,14 @@ from core.aggregation.cube import load_cube
 from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
 from core.aggregation.find import count_calls, find_calls
-from core.aggregation.live import calls_ended_recently, last_call_ended_at, scheduler_heartbeat
+from core.aggregation.live import calls_ended_recently, last_call_ended_at
 from core.alerting.state import active_alerts
 from core.api.parameters import DayRange, Filters, PathDay
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
 from core.api.security import require_key
 from core.clock import period_of_days, utc_now
 from core.models.metrics import DailyMetrics, LiveMetrics
+from core.scheduler.heartbeat import scheduler_heartbeat
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_sync_database

@@ -6,7 +6,6 @@ from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
 from core import __version__
-from core.aggregation.live import scheduler_heartbeat
 from core.api.analytics import router
 from core.api.responses import Health, Readiness
 from core.api.security import Handler, is_foreign, refuse_open_door
@@ -14,6 +13,7 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import RequestLogMiddleware, get_logger
 from core.ports import check_free
+from core.scheduler.heartbeat import scheduler_heartbeat
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.connection import check_reachable, store_name, unavailable_text

@@ -18,10 +18,10 @@ from core.demo.calls import SimulatedAgent
 from core.demo.lines import Line, lines_of
 from core.demo.story import HISTORY, Story, story_of
 from core.demo.turns import requests_of, turns_of
-from core.logs.stored import COLLECTION
 from core.models.metrics import CallMetrics, ServiceSample
 from core.storage.calls import write_calls
 from core.storage.connection import Document
+from core.storage.log_store import COLLECTION
 from core.storage.records import Record
 from core.storage.services import ServiceMinutes
 from core.storage.write import MAX_BATCH, write

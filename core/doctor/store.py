@@ -11,9 +11,8 @@ from core.clock import utc_now
 from core.doctor.findings import Finding, State
 from core.errors import UserError
 from core.storage import get_sync_database
-from core.storage.connection import Document, store_name, unavailable_text
+from core.storage.connection import Document, server_time, store_name, unavailable_text
 from core.storage.indexes import INDEXES
-from core.storage.rollups import server_time
 
 _CLOCKS_DIFFER = timedelta(seconds=5)
 

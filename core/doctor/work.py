@@ -7,18 +7,18 @@ from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.extent import newest_call_start
-from core.aggregation.live import scheduler_heartbeat
 from core.aggregation.refresh import windows_key
 from core.alerting.rule_store import rules_in_force
 from core.clock import utc_now
 from core.doctor.findings import Finding, State
 from core.models.alerts import AlertState
 from core.models.outbox import WAITING, OutboxState
+from core.scheduler.heartbeat import scheduler_heartbeat
 from core.settings import get_settings
 from core.storage import dirty, rollups
 from core.storage.archive import cutoff
 from core.storage.archived import folder, parts
-from core.storage.connection import Document
+from core.storage.connection import Document, server_time
 
 _START = "start the scheduler: python run_scheduler.py"
 _LATE_PERIODS = 3
@@ -49,7 +49,7 @@ def roll_ups(database: Database[Document]) -> Finding:
         if newest_call_start(database) is None:
             return Finding("roll-ups", State.OFF, "there are no calls yet")
         return Finding("roll-ups", State.WARN, "never made: charts read the calls themselves", _START)
-    seconds = (rollups.server_time(database) - until).total_seconds()
+    seconds = (server_time(database) - until).total_seconds()
     waiting = database[dirty.COLLECTION].estimated_document_count()
     text = f"up to date {seconds:,.0f} s ago, {waiting:,} windows marked for recomputation"
     if seconds > _LATE_PERIODS * get_settings().alert_check_interval_seconds:

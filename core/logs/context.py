@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
-from core.logs.plain import plain_fields
+from core.logs.sanitize import plain_fields
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 # The mapping is replaced, never changed: a queued line may still refer to it.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from core.logs.context import current_context
-from core.logs.plain import cut, plain, plain_fields, safe_repr
+from core.logs.sanitize import cut, plain, plain_fields, safe_repr
 
 FIXED = frozenset({str, int, float, bool, type(None), bytes, datetime, date, time, timedelta, Decimal, UUID})
 """Types whose values cannot change: they are formatted and encoded later, by the writer."""

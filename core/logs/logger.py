@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from core.logs.context import current
 from core.logs.event import FIXED, TAKEN, copied, formatted
 from core.logs.handler import UNREADABLE, WriterHandler
-from core.logs.plain import safe_repr
+from core.logs.sanitize import safe_repr
 from core.logs.writer import HURRY_AT, LogWriter
 
 NAMESPACE = "voice_agent"

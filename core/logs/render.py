@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from core.logs.event import TAKEN, Event, Failure, Origin, formatted
-from core.logs.plain import cut, plain, safe_repr
+from core.logs.sanitize import cut, plain, safe_repr
 from core.privacy.keys import Kind
 from core.privacy.masking import SHORT, field, mask_field, mask_short_text, mask_text
 

@@ -26,9 +26,8 @@ from core.files import create_private, private_folder, sync
 from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
 from core.storage.archived import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
-from core.storage.connection import DURABLE, Document
+from core.storage.connection import DURABLE, Document, server_time
 from core.storage.dirty import mark_dirty
-from core.storage.rollups import server_time
 
 COLLECTIONS: tuple[Archived, ...] = ("turns", "calls")
 ROWS_AT_ONCE = 100_000

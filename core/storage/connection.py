@@ -5,6 +5,7 @@ import atexit
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -195,6 +196,12 @@ def blocking(database: AsyncDatabase[Document] | None) -> Database[Document]:
         _twins[key] = MongoClient(**options)
         finalize(database.client, _twins.pop, key, None)
     return _twins[key][database.name]
+
+
+def server_time(database: Database[Document]) -> datetime:
+    """Return the time of the database server's clock, in UTC: the one clock that all processes share."""
+    now: datetime = database.client.admin.command("hello")["localTime"]
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now
 
 
 def check_reachable() -> None:

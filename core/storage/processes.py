@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymongo.database import Database
 
 from core.logging_config import get_logger, log_backlog
-from core.logs.ending import before_sigterm
+from core.sigterm import before_sigterm
 from core.storage.connection import Document, before_close
 from core.storage.spool import spool_status
 from core.storage.threads import fork_safe_lock

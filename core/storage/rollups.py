@@ -6,7 +6,7 @@ was recorded is in them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from pymongo import ReplaceOne
@@ -21,12 +21,6 @@ DAYS, CAMPAIGNS, HOURS = "rollups_daily", "rollups_campaigns", "rollups_hourly"
 between those of DAYS on the disk. The cells of HOURS are those of the day's hours."""
 _DUPLICATE_KEY = 11_000
 _BATCH = 500
-
-
-def server_time(database: Database[Document]) -> datetime:
-    """The database server's clock, in UTC."""
-    now: datetime = database.client.admin.command("hello")["localTime"]
-    return now.replace(tzinfo=UTC) if now.tzinfo is None else now
 
 
 def day_id(zone: str, day: date) -> str:

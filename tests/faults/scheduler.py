@@ -4,9 +4,9 @@ import sys
 from datetime import timedelta
 from functools import partial
 
-from core import jobs, scheduler
 from core.alerting import dispatch
 from core.alerting.outbox import Timing
+from core.scheduler import jobs, loop, run
 
 LEASE_SECONDS = 5.0
 _TIMING = Timing(
@@ -19,5 +19,5 @@ if __name__ == "__main__":
     jobs.OUTBOX_EVERY_SECONDS = 1
     jobs.deliver_due = partial(jobs.deliver_due, timing=_TIMING)  # type: ignore[attr-defined]
     dispatch.deliver_now = partial(dispatch.deliver_now, timing=_TIMING)  # type: ignore[attr-defined]
-    scheduler.Scheduler = partial(scheduler.Scheduler, lease_seconds=LEASE_SECONDS)  # type: ignore[misc,assignment]
-    sys.exit(scheduler.run())
+    loop.Scheduler = partial(loop.Scheduler, lease_seconds=LEASE_SECONDS)  # type: ignore[misc,assignment]
+    sys.exit(run())

@@ -26,7 +26,7 @@ from core.storage.connection import Document, get_database
 from tests.alerting.test_outbox import news
 from tests.alerting.wire import Authority, Proxy, WebServer
 from tests.faults.scheduler import LEASE_SECONDS
-from tests.test_scheduler import fail_calls
+from tests.scheduler.test_loop import fail_calls
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = 4

@@ -33,13 +33,6 @@ def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_L
     return list(found.sort([("timestamp", ASCENDING), ("_id", ASCENDING)]).limit(most))
 
 
-def database() -> Database[Document]:
-    """The configured database, for the thread that writes to it."""
-    from core.storage.connection import get_sync_database  # noqa: PLC0415 (storage logs, and so imports logging)
-
-    return get_sync_database()
-
-
 class StoredLines(Shipper[list[Document]]):
     """Writes lines to the ``logs`` collection; those that the database does not take are counted."""
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.timetable import Every, Nightly, is_due, missed_slots
+from core.scheduler.timetable import Every, Nightly, is_due, missed_slots
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import FrameType
 from typing import Final
 
@@ -17,13 +17,13 @@ import schedule
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
-from core.aggregation.live import scheduler_heartbeat
 from core.alerting.channels import configured_channels
 from core.alerting.rules import built_in_rules, read_rules
 from core.clock import utc_now
 from core.errors import UserError
-from core.jobs import Job, all_jobs
 from core.logging_config import flush, get_logger
+from core.scheduler.jobs import Job, all_jobs
+from core.scheduler.timetable import Every, is_due, missed_slots
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
 from core.storage.connection import (
@@ -35,7 +35,6 @@ from core.storage.connection import (
     unavailable_text,
 )
 from core.storage.leases import Held, Lease, LeaseKeeper
-from core.timetable import Every, is_due, missed_slots
 
 TICK_SECONDS: Final = 1
 LEASE_SECONDS: Final = 30.0
@@ -237,7 +236,7 @@ class Scheduler:
             runner.close()
 
 
-def run(*, once: bool = False) -> int:
+def run_scheduler(*, once: bool = False) -> int:
     """Run the scheduler until SIGTERM or SIGINT, or every job once; the exit code.
 
     Raises:
@@ -259,19 +258,6 @@ def run(*, once: bool = False) -> int:
     finally:
         close_all()
         flush()
-
-
-def health(now: datetime | None = None) -> tuple[bool, str]:
-    """Whether a scheduler gave a sign of life lately, and what to say of it; for probes of containers."""
-    try:
-        heartbeat = scheduler_heartbeat(get_sync_database())
-    except PyMongoError as error:
-        return False, unavailable_text(error)
-    if heartbeat is None:
-        return False, "no scheduler has checked the alerts yet"
-    seconds = round(((now or utc_now()) - heartbeat.at).total_seconds())
-    silent = heartbeat.is_silent(now or utc_now())
-    return not silent, f"{'silent' if silent else 'alive'}: the alerts were last checked {seconds} s ago"
 
 
 def _described(settings: Settings, rules: list[str]) -> dict[str, object]:

@@ -1,8 +1,6 @@
 """What the scheduler does, and when."""
 
 import asyncio
-import os
-import platform
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,14 +9,15 @@ from typing import Literal
 import httpx2
 
 from core.alerting.worker import deliver_due
-from core.clock import local_today, utc_now
+from core.clock import local_today
 from core.logging_config import get_logger
+from core.scheduler.heartbeat import beat
+from core.scheduler.timetable import Every, Nightly, Timetable
 from core.services.alert_service import check_and_send_alerts
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_database, get_sync_database
 from core.storage.indexes import ensure_indexes
-from core.timetable import Every, Nightly, Timetable
 
 ROLL_UP_EVERY_SECONDS = 60
 OUTBOX_EVERY_SECONDS = 5
@@ -85,17 +84,6 @@ async def outbox() -> None:
     sent = await deliver_due(get_database())
     if sent:
         _logger.info("Alerts sent", extra={"messages": sent})
-
-
-async def beat() -> None:
-    """Leave a sign of life, for the API and the dashboard to see."""
-    heartbeat = {
-        "at": utc_now(),
-        "interval_seconds": get_settings().alert_check_interval_seconds,
-        "pid": os.getpid(),
-        "host": platform.node(),
-    }
-    await get_database()["heartbeats"].update_one({"_id": "scheduler"}, {"$set": heartbeat}, upsert=True)
 
 
 async def _ping() -> None:

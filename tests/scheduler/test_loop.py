@@ -17,16 +17,16 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from core.jobs import Job
 from core.models.metrics import CallMetrics, CallStatus, Direction
-from core.scheduler import Scheduler
+from core.scheduler.jobs import Job
+from core.scheduler.loop import Scheduler
+from core.scheduler.timetable import Every
 from core.storage.calls import write_calls
 from core.storage.connection import Document
 from core.storage.embedded import find_mongod
-from core.timetable import Every
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "run_scheduler.py"
 Process = subprocess.Popen[str]
 
@@ -178,9 +178,9 @@ def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild(database: Data
 SLOW = """
 import asyncio, signal, sys
 from pathlib import Path
-from core.jobs import Job
-from core.scheduler import Scheduler
-from core.timetable import Every
+from core.scheduler.jobs import Job
+from core.scheduler.loop import Scheduler
+from core.scheduler.timetable import Every
 async def slow():
     Path("begun").touch()
     await asyncio.sleep(2)

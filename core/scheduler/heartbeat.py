@@ -1,0 +1,63 @@
+"""The scheduler's sign of life: written after every successful check, read by probes, API and dashboard."""
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from core.clock import utc_now
+from core.settings import get_settings
+from core.storage import get_database, get_sync_database
+from core.storage.connection import Document, unavailable_text
+
+SILENT_AFTER_PERIODS = 2
+_ID = "scheduler"
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """When the scheduler last checked the alerts, and how often it means to."""
+
+    at: datetime
+    interval_seconds: float
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether more than two of its periods have passed without a sign."""
+        return now - self.at > timedelta(seconds=SILENT_AFTER_PERIODS * self.interval_seconds)
+
+
+async def beat() -> None:
+    """Leave a sign of life in the configured database.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    heartbeat = {
+        "at": utc_now(),
+        "interval_seconds": get_settings().alert_check_interval_seconds,
+        "pid": os.getpid(),
+        "host": platform.node(),
+    }
+    await get_database()["heartbeats"].update_one({"_id": _ID}, {"$set": heartbeat}, upsert=True)
+
+
+def scheduler_heartbeat(database: Database[Document]) -> Heartbeat | None:
+    """Return the scheduler's last sign of life; None if it never gave one."""
+    row = database["heartbeats"].find_one({"_id": _ID})
+    return Heartbeat(row["at"], float(row["interval_seconds"])) if row else None
+
+
+def health(now: datetime | None = None) -> tuple[bool, str]:
+    """Return whether a scheduler gave a sign of life lately, and one line that says so."""
+    try:
+        heartbeat = scheduler_heartbeat(get_sync_database())
+    except PyMongoError as error:
+        return False, unavailable_text(error)
+    if heartbeat is None:
+        return False, "no scheduler has checked the alerts yet"
+    seconds = round(((now or utc_now()) - heartbeat.at).total_seconds())
+    silent = heartbeat.is_silent(now or utc_now())
+    return not silent, f"{'silent' if silent else 'alive'}: the alerts were last checked {seconds} s ago"
