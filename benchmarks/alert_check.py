@@ -18,8 +18,8 @@ from core.models.metrics import CallMetrics
 from core.models.rules import AlertRule
 from core.storage import get_database
 from core.storage.calls import write_calls
-from core.storage.connection import Document, close_connections, get_sync_database
-from core.storage.indexes import ensure_indexes
+from core.storage.collections import ensure_indexes
+from core.storage.server.connection import Document, close_connections, get_sync_database
 
 ROUNDS = 15
 END = datetime(2026, 11, 18, 6, 30, tzinfo=UTC)

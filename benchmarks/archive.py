@@ -16,7 +16,7 @@ from core.aggregation.refresh import refresh_rollups
 from core.aggregation.retention import archive_due
 from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.connection import close_all
+from core.storage.server.connection import close_all
 
 CALLS = 1_000_000
 

@@ -27,7 +27,7 @@ from benchmarks.streamlit_session import Session
 from core.aggregation.refresh import refresh_rollups
 from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.connection import close_all
+from core.storage.server.connection import close_all
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -31,7 +31,7 @@ from core.aggregation.read import LATE
 from core.aggregation.refresh import refresh_rollups
 from core.aggregation.sketch import GAMMA
 from core.storage import get_sync_database
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 SIZES = (100_000, 1_000_000)
 DAYS = 90

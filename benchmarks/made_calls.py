@@ -12,8 +12,8 @@ from rich.progress import track
 
 from core.models.metrics import CallMetrics
 from core.storage.calls import to_document
-from core.storage.connection import Document
-from core.storage.indexes import ensure_indexes
+from core.storage.collections import ensure_indexes
+from core.storage.server.connection import Document
 
 BATCH = 10_000
 LANGUAGES = np.array(["hinglish", "hindi", "english"])

@@ -21,10 +21,10 @@ from core.models.metrics import CallMetrics, ServiceSample
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_database, get_sync_database
-from core.storage.connection import DURABLE, Document, close_all, close_connections
-from core.storage.indexes import INDEXES, ensure_indexes
-from core.storage.records import Record
-from core.storage.spool import spool_status
+from core.storage.collections import INDEXES, ensure_indexes
+from core.storage.recording.records import Record
+from core.storage.recording.spool import spool_status
+from core.storage.server.connection import DURABLE, Document, close_all, close_connections
 
 T = TypeVar("T")
 ROUNDS = 7

@@ -15,9 +15,9 @@ from benchmarks.made_calls import documents, fill
 from benchmarks.store import scratch_store
 from core.aggregation import sketch
 from core.aggregation.refresh import rebuild_rollups, refresh_rollups
-from core.storage import get_sync_database, rollups
-from core.storage.connection import Document
-from core.storage.dirty import OVERLAP
+from core.storage import get_sync_database, rollup_store
+from core.storage.recording.dirty_windows import OVERLAP
+from core.storage.server.connection import Document
 
 SIZES = {100_000: 9, 1_000_000: 90}
 """Calls in the past and the days they fill: the same traffic a day."""
@@ -114,7 +114,7 @@ def main() -> None:
         for size, store in stores.items():
             sizes = (
                 store.command("collstats", name)["storageSize"] / 1e6
-                for name in ("calls", rollups.WINDOWS, rollups.DAYS)
+                for name in ("calls", rollup_store.WINDOWS, rollup_store.DAYS)
             )
             table.add_row(
                 f"{size:,}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.settings import get_settings
-from core.storage.connection import close_all
+from core.storage.server.connection import close_all
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from core.clock import parse_date, parse_moment
 from core.errors import UserError
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
-from core.storage.connection import check_reachable, get_sync_database, unavailable_text
+from core.storage.server.connection import check_reachable, get_sync_database, unavailable_text
 
 app = typer.Typer(
     name="python -m core",
@@ -157,7 +157,7 @@ def archive(
 ) -> None:
     """Move calls and turns that are older than RAW_RETENTION_DAYS to Parquet files below DATA_DIR/archive."""
     from core.aggregation.retention import archive_due  # noqa: PLC0415 (see above)
-    from core.storage.archive import cutoff, due  # noqa: PLC0415 (see above)
+    from core.storage.archive.mover import cutoff, due  # noqa: PLC0415 (see above)
 
     check_reachable()
     database = get_sync_database()
@@ -178,7 +178,7 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="New folder to save the store to", show_default=False)],
 ) -> None:
     """Save the whole store: database, archive and spool. Agents may go on recording."""
-    from core.storage.backup import back_up  # noqa: PLC0415 (see above)
+    from core.storage.archive.backup import back_up  # noqa: PLC0415 (see above)
 
     check_reachable()
     with progress_bar() as progress:
@@ -192,7 +192,7 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Delete what the store holds first")] = False,
 ) -> None:
     """Bring a backup back into an empty store. Stop agents and scheduler first."""
-    from core.storage.restore import restore as bring_back  # noqa: PLC0415 (see above)
+    from core.storage.archive.restore import restore as bring_back  # noqa: PLC0415 (see above)
 
     check_reachable()
     data_dir = get_settings().data_dir

@@ -14,12 +14,12 @@ from pymongo.database import Database
 from core.errors import UserError
 from core.logging_config import get_logger
 from core.settings import get_settings
-from core.storage.archive import alone, release, sweep
-from core.storage.archived import CATALOGUE, find_archived
+from core.storage.archive.files import CATALOGUE, find_archived
+from core.storage.archive.mover import alone, release, sweep
 from core.storage.calls import delete_calls
-from core.storage.connection import DURABLE, Document
-from core.storage.replay import replay
-from core.storage.spool import Spool
+from core.storage.recording.replay import replay
+from core.storage.recording.spool import Spool
+from core.storage.server.connection import DURABLE, Document
 
 logger = get_logger("security")
 

@@ -10,11 +10,12 @@ from core.aggregation.refresh import windows_key
 from core.models.outbox import WAITING
 from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
 from core.settings import get_settings
-from core.storage import dirty, rollups
-from core.storage.active import count_active
-from core.storage.connection import Document, server_time
-from core.storage.processes import ProcessHealth, processes
-from core.storage.spool import SpoolStatus, spool_status
+from core.storage import rollup_store
+from core.storage.recording import dirty_windows
+from core.storage.recording.active_calls import count_active
+from core.storage.recording.processes import ProcessHealth, processes
+from core.storage.recording.spool import SpoolStatus, spool_status
+from core.storage.server.connection import Document, server_time
 
 LATE_AFTER = timedelta(hours=1)
 """A call recorded so long after it began came late: from the spool, or by an import."""
@@ -71,14 +72,14 @@ def system_health(database: Database[Document]) -> Health:
     Raises:
         PyMongoError: the database does not answer.
     """
-    until = rollups.until(database, windows_key())
+    until = rollup_store.until(database, windows_key())
     oldest = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
     return Health(
         now=server_time(database),
         active_calls=count_active(database),
         heartbeat=scheduler_heartbeat(database),
         rolled_up_until=until.get(windows_key()),
-        dirty_windows=database[dirty.COLLECTION].estimated_document_count(),
+        dirty_windows=database[dirty_windows.COLLECTION].estimated_document_count(),
         spool=spool_status(),
         outbox=_outbox(database),
         failing_rules=database["rule_health"].count_documents({"errors": {"$gt": 0}}),

@@ -22,8 +22,8 @@ from core.files import private_folder
 from core.ports import address, answers, check_free
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
-from core.storage.connection import check_reachable, close_all, store_name
-from core.storage.indexes import ensure_indexes
+from core.storage.collections import ensure_indexes
+from core.storage.server.connection import check_reachable, close_all, store_name
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_WITHIN_SECONDS = 90.0

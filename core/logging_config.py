@@ -159,8 +159,8 @@ def _apply_sinks(settings: Settings) -> None:
     shippers: list[Shipper[Any]] = []
     if settings.log_to_database:
         # PyMongo only where it is used.
-        from core.storage.connection import get_sync_database  # noqa: PLC0415 (as said)
         from core.storage.log_store import StoredLines  # noqa: PLC0415 (as said)
+        from core.storage.server.connection import get_sync_database  # noqa: PLC0415 (as said)
 
         shippers.append(StoredLines(get_sync_database, settings.log_database_days, _writer.lose))
     if settings.splunk_hec_url and settings.splunk_hec_token:

@@ -23,7 +23,7 @@ from streamlit.web.server.starlette import starlette_server
 from core.errors import UserError
 from core.ports import check_free
 from core.settings import get_settings, is_loopback
-from core.storage.connection import close_all
+from core.storage.server.connection import close_all
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "streamlit_config" / "config.toml"

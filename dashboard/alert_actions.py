@@ -13,7 +13,7 @@ from core.models.alerts import Alert
 from core.models.silences import MATCHERS
 from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.connection import unavailable_text
+from core.storage.server.connection import unavailable_text
 from dashboard import filters, formats, queries
 
 SAID = "alerts_said"

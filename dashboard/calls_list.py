@@ -11,7 +11,7 @@ from core.aggregation.definitions import METRICS
 from core.aggregation.find import ANY, NUMBERS, STAGES, CallFacets
 from core.clock import utc_now
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from dashboard import filters, formats, queries, renewal, states
 from dashboard.charts import WEEKDAYS
 from dashboard.filters import label

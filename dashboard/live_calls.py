@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 import pandas as pd
 import streamlit as st
 
-from core.storage.active import MOST_LISTED, ActiveCall
+from core.storage.recording.active_calls import MOST_LISTED, ActiveCall
 from dashboard import formats, queries
 from dashboard.filters import label
 

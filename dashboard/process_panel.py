@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 import pandas as pd
 
 from core.health import Health
-from core.storage.processes import ProcessHealth
+from core.storage.recording.processes import ProcessHealth
 from dashboard import formats
 from dashboard.panel import Panel
 

@@ -36,10 +36,10 @@ from core.models.metrics import CallSummary
 from core.models.outbox import OutboxRow, OutboxState
 from core.models.rules import AlertRule
 from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
-from core.storage import active, get_sync_database
-from core.storage.active import ActiveCall
-from core.storage.archived import ArchiveUnreadableError, archived_rows
-from core.storage.connection import Document, unavailable_text
+from core.storage import get_sync_database
+from core.storage.archive.files import ArchiveUnreadableError, archived_rows
+from core.storage.recording.active_calls import ActiveCall, count_active, list_active
+from core.storage.server.connection import Document, unavailable_text
 from dashboard.filters import Window
 
 ANSWERS_KEPT = 64
@@ -117,7 +117,7 @@ def pulse() -> Pulse:
     database = get_sync_database()
     return Pulse(
         extent.newest_call_start(database),
-        active.count_active(database),
+        count_active(database),
         live.calls_ended_recently(database),
         scheduler_heartbeat(database),
         active_alerts(database),
@@ -127,7 +127,7 @@ def pulse() -> Pulse:
 @st.cache_data(ttl=3, show_spinner=False)
 def active_calls() -> list[ActiveCall]:
     """The calls that are going on, at most 3 s old."""
-    return active.active_calls(get_sync_database())
+    return list_active(get_sync_database())
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, sync_playwright
 from pymongo.database import Database
 
 from core.settings import get_settings
-from core.storage import recorder
-from core.storage.connection import Document, close_all, get_sync_database
-from core.storage.indexes import ensure_indexes
+from core.storage.collections import ensure_indexes
+from core.storage.recording import recorder
+from core.storage.server.connection import Document, close_all, get_sync_database
 
 _CONFIGURATION = (
     *("MONGODB_URI", "TIMEZONE", "LOG_LEVEL", "LOG_FILE", "SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME"),

@@ -13,9 +13,9 @@ from pymongo.database import Database
 from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
-from core.storage.connection import Document
-from core.storage.records import Record
-from core.storage.spool import Spool
+from core.storage.recording.records import Record
+from core.storage.recording.spool import Spool
+from core.storage.server.connection import Document
 from tests.alerting.wire import (
     PASSWORD,
     USER,

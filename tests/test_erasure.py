@@ -17,14 +17,14 @@ from core.aggregation.refresh import refresh_rollups
 from core.aggregation.retention import archive_due
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
-from core.storage.archive import COLLECTIONS
-from core.storage.archived import archived
+from core.storage.archive.files import archived
+from core.storage.archive.mover import COLLECTIONS
 from core.storage.calls import write_calls
-from core.storage.connection import Document
-from core.storage.records import Record
-from core.storage.spool import Spool
-from core.storage.write import write
-from tests.storage.test_archive import PERIOD, START, call, recorded_long_ago
+from core.storage.recording.records import Record
+from core.storage.recording.spool import Spool
+from core.storage.recording.write import write
+from core.storage.server.connection import Document
+from tests.storage.archive.test_mover import PERIOD, START, call, recorded_long_ago
 from tests.test_cli import core
 
 LEAD = "lead_7"

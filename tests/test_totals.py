@@ -17,7 +17,7 @@ from core.importing import import_file
 from core.models.metrics import DailyMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
-from core.storage.connection import Document, close_connections
+from core.storage.server.connection import Document, close_connections
 from dashboard import queries
 from dashboard.filters import Selection, day_span
 

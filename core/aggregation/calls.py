@@ -12,8 +12,8 @@ from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.cells import COMPONENTS
 from core.aggregation.plan import Period
-from core.storage.archived import archived, pc
-from core.storage.connection import Document
+from core.storage.archive.files import archived, pc
+from core.storage.server.connection import Document
 
 TimeField = Literal["start_time", "end_time"]
 

@@ -28,7 +28,7 @@ from core.aggregation.cells import (
 from core.aggregation.read import stored_cells
 from core.aggregation.rollup import QUARTER_HOUR
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 
 @dataclass(frozen=True)

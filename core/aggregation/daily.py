@@ -13,7 +13,7 @@ from core.aggregation.refresh import Progress, rebuild_rollups, refresh_rollups
 from core.clock import days_of, period_of_days, utc_now
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 _DAYS_AT_ONCE = 90
 

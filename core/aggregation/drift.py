@@ -13,7 +13,7 @@ from core.aggregation.figures import summarise
 from core.aggregation.rollup import cells_of
 from core.clock import day_bounds
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 _ROUNDING = 1e-9
 

@@ -11,8 +11,8 @@ from core.aggregation.pack import SCHEMA_VERSION, values_of_documents
 from core.aggregation.read import LATE
 from core.aggregation.refresh import days_key, windows_key
 from core.settings import get_settings
-from core.storage import rollups
-from core.storage.connection import Document
+from core.storage import rollup_store
+from core.storage.server.connection import Document
 
 _DOCUMENTS = 400
 """One a day: values that occur in none of the newest 400 days with calls are no longer offered."""
@@ -37,11 +37,11 @@ def campaigns(database: Database[Document]) -> list[str]:
 def _values(database: Database[Document], dimension: Literal["language", "campaign"]) -> list[str]:
     """From the newest days of the roll-ups, and from the calls that were recorded since."""
     zone = get_settings().timezone
-    until = rollups.until(database, windows_key(), days_key(zone))
+    until = rollup_store.until(database, windows_key(), days_key(zone))
     if {windows_key(), days_key(zone)} - until.keys():
         return _told(database["calls"].distinct(dimension))
     query = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}, "schema_version": SCHEMA_VERSION}
-    collection = rollups.CAMPAIGNS if dimension == "campaign" else rollups.DAYS
+    collection = rollup_store.CAMPAIGNS if dimension == "campaign" else rollup_store.DAYS
     rows = database[collection].find(query, {"words": 1, "codes": 1}).sort("_id", -1).limit(_DOCUMENTS)
     recorded = {"recorded_at": {"$gte": Timestamp(min(until.values()) - LATE, 0)}}
     new = database["calls"].distinct(dimension, recorded)

@@ -11,9 +11,9 @@ from core.aggregation.calls import CallFilters, calls_query
 from core.aggregation.cells import MEASURES, SENTIMENT
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
-from core.storage.archived import find_archived
+from core.storage.archive.files import find_archived
 from core.storage.calls import from_document
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 STAGES = ("answered", "engaged", "qualified", "handed_off")
 NUMBERS = (*MEASURES, SENTIMENT)

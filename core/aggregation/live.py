@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pymongo.database import Database
 
 from core.clock import utc_now
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 LIVE_MINUTES = 15
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from core.clock import day_bounds
-from core.storage.dirty import WINDOW
+from core.storage.recording.dirty_windows import WINDOW
 
 Period = tuple[datetime, datetime]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -12,8 +12,9 @@ from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, projection
 from core.aggregation.plan import Period, Plan, plan
 from core.aggregation.refresh import changed_windows, days_key, touched_windows, windows_key
 from core.aggregation.rollup import QUARTER_HOUR, cells_of
-from core.storage import dirty, rollups
-from core.storage.connection import Document
+from core.storage import rollup_store
+from core.storage.recording import dirty_windows
+from core.storage.server.connection import Document
 
 LATE = timedelta(seconds=5)
 """A call may become visible so long after the server stamped it; a refresh allows for far more."""
@@ -38,13 +39,13 @@ def stored_cells(
     how = _plan(database, period, zone, by_day=by_day) if seconds == QUARTER_HOUR else Plan(calls=[period])
     parts = []
     if how.days:
-        ids = [rollups.day_id(str(zone), day) for day in how.days]
-        daily = rollups.CAMPAIGNS if campaigns else rollups.DAYS
-        collection = rollups.HOURS if bucket == "1h" else daily
+        ids = [rollup_store.day_id(str(zone), day) for day in how.days]
+        daily = rollup_store.CAMPAIGNS if campaigns else rollup_store.DAYS
+        collection = rollup_store.HOURS if bucket == "1h" else daily
         parts.append(_cells(database, collection, {"_id": {"$in": ids}}, "start", fields, filters))
     if how.windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
-        parts.append(_cells(database, rollups.WINDOWS, {"$or": periods}, "_id", fields, filters))
+        parts.append(_cells(database, rollup_store.WINDOWS, {"$or": periods}, "_id", fields, filters))
     if how.calls or not parts:
         parts.append(cells_of(read_calls(database, how.calls, filters), seconds).only(fields))
     return parts if campaigns else [part.without_campaigns() for part in parts]
@@ -53,13 +54,13 @@ def stored_cells(
 def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool) -> Plan:
     start, end = period
     days = days_key(str(zone))
-    until = rollups.until(database, windows_key(), days)
+    until = rollup_store.until(database, windows_key(), days)
     if windows_key() not in until:
         return Plan(calls=[period])
-    near = {"$gte": start - dirty.WINDOW, "$lt": end}
+    near = {"$gte": start - dirty_windows.WINDOW, "$lt": end}
     few = near if end - start < _LONG else None
     stale = touched_windows(database, until[windows_key()] - LATE, few)
-    marked = database[dirty.COLLECTION].find({"_id": near}, {"_id": 1})
+    marked = database[dirty_windows.COLLECTION].find({"_id": near}, {"_id": 1})
     stale.update(row["_id"] for row in marked)
     if not by_day or days not in until:
         return plan(period, zone, stale, None)

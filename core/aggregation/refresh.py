@@ -22,11 +22,12 @@ from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, document, 
 from core.aggregation.rollup import QUARTER_HOUR, cells_of
 from core.clock import day_bounds
 from core.settings import LEAST_RETENTION_DAYS, get_settings
-from core.storage import dirty, rollups
-from core.storage.archive import release
-from core.storage.archived import CATALOGUE
-from core.storage.connection import Document, server_time
-from core.storage.dirty import WINDOW
+from core.storage import rollup_store
+from core.storage.archive.files import CATALOGUE
+from core.storage.archive.mover import release
+from core.storage.recording import dirty_windows
+from core.storage.recording.dirty_windows import WINDOW
+from core.storage.server.connection import Document, server_time
 
 Progress = Callable[[int, int], object]
 """Told how many windows are done, and of how many."""
@@ -34,7 +35,7 @@ CALLS_AT_ONCE = 200_000
 WINDOWS_AT_ONCE = 192
 _WINDOWS_AT_FIRST = 8
 _DAYS_AT_ONCE = 8
-_DAILY = (rollups.CAMPAIGNS, rollups.DAYS, rollups.HOURS)
+_DAILY = (rollup_store.CAMPAIGNS, rollup_store.DAYS, rollup_store.HOURS)
 _READERS = 3
 
 _RECORDED_LATE = timedelta(days=1)
@@ -67,14 +68,14 @@ def refresh_rollups(database: Database[Document], progress: Progress | None = No
         PyMongoError: the database does not answer; the next refresh does what is left.
     """
     now = server_time(database)
-    since = rollups.until(database, windows_key()).get(windows_key())
+    since = rollup_store.until(database, windows_key()).get(windows_key())
     _take_back(database, since, now)
-    rows = list(database[dirty.COLLECTION].find())
-    found = touched_windows(database, since - dirty.OVERLAP if since else None)
+    rows = list(database[dirty_windows.COLLECTION].find())
+    found = touched_windows(database, since - dirty_windows.OVERLAP if since else None)
     windows = sorted(found.union(row["_id"] for row in rows))
     calls = _recompute(database, windows, now, progress)
     days = _merge_changed_days(database)
-    rollups.advance(database, windows_key(), now)
+    rollup_store.advance(database, windows_key(), now)
     _forget(database, rows, now)
     return Refreshed(len(windows), calls, days)
 
@@ -85,7 +86,7 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
         return
     # What was recorded earlier may be in both places because it is being archived.
     youngest = now - timedelta(days=LEAST_RETENTION_DAYS - 1)
-    recorded = max(youngest, since - dirty.OVERLAP) if since else youngest
+    recorded = max(youngest, since - dirty_windows.OVERLAP) if since else youngest
     query = {
         "recorded_at": {"$gte": Timestamp(recorded, 0)},
         "start_time": {"$lt": (since or now) - _RECORDED_LATE},
@@ -99,7 +100,7 @@ def rebuild_rollups(
 ) -> Refreshed:
     """Recompute all windows that [start, end) touches, and the local days that they lie in."""
     now = server_time(database)
-    first, last = dirty.window_of(start), dirty.window_of(end - timedelta(microseconds=1))
+    first, last = dirty_windows.window_of(start), dirty_windows.window_of(end - timedelta(microseconds=1))
     count = (last - first) // WINDOW + 1
     windows = [first + number * WINDOW for number in range(count)]
     calls = _recompute(database, windows, now, progress, only_known=True)
@@ -132,7 +133,7 @@ def _recompute(
     known = _known(database, windows) if only_known else set(windows)
     for part, calls in _read(database, windows):
         cells = cells_of(calls).capped()
-        rollups.replace_older(database, rollups.WINDOWS, _window_rows(cells, part, known), read_at)
+        rollup_store.replace_older(database, rollup_store.WINDOWS, _window_rows(cells, part, known), read_at)
         done, total = done + len(part), total + len(calls)
         if progress:
             progress(done, len(windows))
@@ -152,7 +153,7 @@ def _read(
         while parts or at < len(windows):
             while at < len(windows) and len(parts) < _READERS:
                 part = windows[at : at + size]
-                parts.append((part, readers.submit(read_calls, database, rollups.ranges(part, WINDOW))))
+                parts.append((part, readers.submit(read_calls, database, rollup_store.ranges(part, WINDOW))))
                 at += size
             part, reading = parts.popleft()
             calls = reading.result()
@@ -163,7 +164,7 @@ def _read(
 
 def _known(database: Database[Document], windows: Sequence[datetime]) -> set[datetime]:
     period = {"_id": {"$gte": windows[0], "$lte": windows[-1]}}
-    return {row["_id"].astimezone(UTC) for row in database[rollups.WINDOWS].find(period, {"_id": 1})}
+    return {row["_id"].astimezone(UTC) for row in database[rollup_store.WINDOWS].find(period, {"_id": 1})}
 
 
 def _window_rows(cells: Cells, windows: Iterable[datetime], known: set[datetime]) -> Iterator[Document]:
@@ -179,9 +180,9 @@ def _merge_changed_days(database: Database[Document]) -> list[date]:
     """Merge the days of TIMEZONE with windows that were recomputed since the last time."""
     settings = get_settings()
     key, now = days_key(settings.timezone), server_time(database)
-    changed = changed_windows(database, rollups.until(database, key).get(key))
+    changed = changed_windows(database, rollup_store.until(database, key).get(key))
     days = _merge_days(database, _days_of(changed))
-    rollups.advance(database, key, now)
+    rollup_store.advance(database, key, now)
     return days
 
 
@@ -197,7 +198,7 @@ def changed_windows(
     query: Document = {} if since is None else {"read_at": {"$gt": since}}
     if window:
         query["_id"] = window
-    return {row["_id"].astimezone(UTC) for row in database[rollups.WINDOWS].find(query, {"_id": 1})}
+    return {row["_id"].astimezone(UTC) for row in database[rollup_store.WINDOWS].find(query, {"_id": 1})}
 
 
 def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date]:
@@ -208,7 +209,7 @@ def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date
         part = days[at : at + _DAYS_AT_ONCE]
         rows = [_day_rows(database, settings.timezone, settings.tz, day) for day in part]
         for collection, same in zip(_DAILY, zip(*rows, strict=True), strict=True):
-            rollups.replace_older(database, collection, same, now)
+            rollup_store.replace_older(database, collection, same, now)
     return list(days)
 
 
@@ -216,8 +217,8 @@ def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) ->
     """A day's documents, one for each collection of _DAILY."""
     start, end = day_bounds(day, tz)
     query = {"_id": {"$gte": start, "$lt": end}, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
-    rows = list(database[rollups.WINDOWS].find(query).sort("_id", 1))
-    head = {"_id": rollups.day_id(zone, day), "start": start, "zone": zone, "date": str(day)}
+    rows = list(database[rollup_store.WINDOWS].find(query).sort("_id", 1))
+    head = {"_id": rollup_store.day_id(zone, day), "start": start, "zone": zone, "date": str(day)}
     if not rows:
         return [{**head, "schema_version": SCHEMA_VERSION, "calls": 0} for _ in _DAILY]
     first, cells = int(start.timestamp()), cells_of_documents(rows, [row["_id"] for row in rows])
@@ -236,7 +237,7 @@ def spans_of(cells: Cells, starts: Ints) -> Cells:
 
 def _forget(database: Database[Document], rows: Sequence[Document], now: datetime) -> None:
     """Remove the dirty rows that were read, unless marked again; a young one's change may still come."""
-    old = Timestamp(now - dirty.OVERLAP, 0)
+    old = Timestamp(now - dirty_windows.OVERLAP, 0)
     done = [row for row in rows if row["marked_at"] < old]
     for row in done:
-        database[dirty.COLLECTION].delete_one({"_id": row["_id"], "marked_at": row["marked_at"]})
+        database[dirty_windows.COLLECTION].delete_one({"_id": row["_id"], "marked_at": row["marked_at"]})

@@ -3,8 +3,8 @@
 from pymongo.database import Database
 
 from core.aggregation.refresh import refresh_rollups
-from core.storage.archive import Due, Progress, archive, cutoff, due
-from core.storage.connection import Document
+from core.storage.archive.mover import Due, Progress, archive, cutoff, due
+from core.storage.server.connection import Document
 
 
 def archive_due(database: Database[Document], progress: Progress = lambda *_: None) -> list[Due]:

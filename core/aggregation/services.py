@@ -15,7 +15,7 @@ from core.aggregation.cells import Ints, Tally
 from core.aggregation.definitions import PERCENTILES
 from core.aggregation.intervals import wilson
 from core.models.metrics import ServiceError
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 COLLECTION = "service_minutes"
 ERRORS = tuple(str(kind) for kind in ServiceError)

@@ -9,7 +9,7 @@ from pymongo.database import Database
 
 from core.aggregation.cells import MOST
 from core.aggregation.cube import Cube
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 _SPAN = timedelta(hours=1)
 """Cells of a cube of hours hold quarter hours or hours: neither reaches further from its start."""

@@ -16,7 +16,7 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import Acknowledgement, Alert, AlertState
 from core.models.silences import Recurrence, Silence
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 ACKNOWLEDGED_FOR = timedelta(hours=4)
 Made = TypeVar("Made", bound=BaseModel)

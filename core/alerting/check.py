@@ -25,7 +25,7 @@ from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState, Notification
 from core.models.rules import AlertRule
 from core.models.silences import Silence
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 _logger = get_logger("alerting")
 _WORDS = {Verdict.BREACH: "FIRES", Verdict.OK: "ok", Verdict.TOO_FEW: "silent"}

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import UserError
-from core.storage.connection import check_reachable, get_sync_database
+from core.storage.server.connection import check_reachable, get_sync_database
 
 app = typer.Typer(help="List, export, import and try out alert rules.", no_args_is_help=True)
 STANDARD_STREAM = Path("-")

@@ -7,7 +7,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from core.alerting.outbox import enqueue, rows_of
 from core.alerting.worker import Channels, deliver_now
 from core.models.alerts import Notification
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 
 async def dispatch(

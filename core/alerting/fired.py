@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo.database import Database
 
 from core.models.alerts import Severity
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 MOST_MARKS = 200
 

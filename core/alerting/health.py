@@ -10,7 +10,7 @@ from core.alerting.machine import Breach
 from core.alerting.measures import Measured
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Level
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 ERRORS_IN_A_ROW = 3
 _RULE = AlertRule(

@@ -12,7 +12,7 @@ from core.alerting.flapping import Flap, follow
 from core.alerting.machine import Hold, Holds, Timing
 from core.models.alerts import ALERT_SCHEMA_VERSION, Alert, AlertState, Severity
 from core.models.rules import AlertRule
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 
 @dataclass(frozen=True)

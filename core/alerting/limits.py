@@ -7,7 +7,7 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 
 @dataclass(frozen=True)

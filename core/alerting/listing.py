@@ -12,7 +12,7 @@ from core.alerting.silences import all_silences
 from core.alerting.state import worst_first
 from core.models.alerts import Alert, AlertState
 from core.models.silences import Silence
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 RESOLVED_WITHIN = timedelta(days=7)
 _SENDINGS = ("sent", "not sent")

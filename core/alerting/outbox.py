@@ -19,7 +19,7 @@ from core.alerting.delivery import Channel, Failure
 from core.alerting.told import GROUP
 from core.models.alerts import Notification, NotificationEvent, Severity
 from core.models.outbox import WAITING, OutboxRow, OutboxState
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 _READ_AT_ONCE = 2_000
 

@@ -12,8 +12,8 @@ from core.aggregation.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.series import RATES, percentile_table, rate_counts
 from core.models.rules import AlertRule, RuleMetric
-from core.storage import rollups
-from core.storage.connection import Document
+from core.storage import rollup_store
+from core.storage.server.connection import Document
 
 Period = tuple[datetime, datetime]
 Key = tuple[tuple[str, str], ...]
@@ -49,7 +49,7 @@ def load_past(database: Database[Document], rule: AlertRule, periods: Sequence[P
 def first_call(database: Database[Document]) -> datetime | None:
     """When the first call began that calls or roll-ups know of."""
     calls = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
-    windows = database[rollups.WINDOWS].find_one({}, {"_id": 1}, sort=[("_id", 1)])
+    windows = database[rollup_store.WINDOWS].find_one({}, {"_id": 1}, sort=[("_id", 1)])
     found = [row[field] for row, field in ((calls, "start_time"), (windows, "_id")) if row]
     return min(found, default=None)
 

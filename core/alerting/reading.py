@@ -16,7 +16,7 @@ from core.alerting.past import Past, Period, first_call, load_past
 from core.alerting.services import evaluate_requests
 from core.models.rules import AlertRule
 from core.settings import get_settings
-from core.storage.connection import Document, blocking
+from core.storage.server.connection import Document, blocking
 
 
 class Reader:

@@ -11,7 +11,7 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.models.rules import RULE_SCHEMA_VERSION, AlertRule
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 
 def rules_in_force(database: Database[Document]) -> RuleSet:

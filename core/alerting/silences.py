@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from core.logging_config import get_logger
 from core.models.silences import SILENCE_SCHEMA_VERSION, Silence
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 _logger = get_logger("alerting")
 

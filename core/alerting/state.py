@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 from core.alerting.lifecycle import Change, Record, to_alert
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, MemberState, Notification
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 CUSTOM_LASTS = timedelta(hours=4)
 """An alert that the agent sent itself is over after this long."""

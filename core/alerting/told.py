@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from core.alerting.decide import Confirmed, Decision
 from core.models.alerts import Alert, Notification, NotificationEvent, Severity
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 GROUP = "rules"
 """The alerts of all rules are one group: what one check finds is one message."""

@@ -34,7 +34,7 @@ from core.logging_config import get_logger
 from core.models.alerts import NotificationEvent
 from core.models.outbox import OutboxRow, OutboxState
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 Channels = Mapping[str, Channel]
 MOST_IN_DIGEST = 100

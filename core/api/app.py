@@ -16,8 +16,8 @@ from core.ports import check_free
 from core.scheduler.heartbeat import scheduler_heartbeat
 from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.connection import check_reachable, store_name, unavailable_text
-from core.storage.indexes import ensure_indexes
+from core.storage.collections import ensure_indexes
+from core.storage.server.connection import check_reachable, store_name, unavailable_text
 
 logger = get_logger("api")
 

@@ -20,11 +20,11 @@ from core.demo.story import HISTORY, Story, story_of
 from core.demo.turns import requests_of, turns_of
 from core.models.metrics import CallMetrics, ServiceSample
 from core.storage.calls import write_calls
-from core.storage.connection import Document
 from core.storage.log_store import COLLECTION
-from core.storage.records import Record
-from core.storage.services import ServiceMinutes
-from core.storage.write import MAX_BATCH, write
+from core.storage.recording.records import Record
+from core.storage.recording.service_minutes import ServiceMinutes
+from core.storage.recording.write import MAX_BATCH, write
+from core.storage.server.connection import Document
 
 BATCH = 500
 DETAIL_WITHIN = timedelta(hours=24)

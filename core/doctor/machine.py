@@ -14,7 +14,7 @@ from core.clock import utc_now
 from core.doctor.findings import Finding, State
 from core.ports import address, answers, is_taken
 from core.settings import Settings
-from core.storage.spool import spool_status
+from core.storage.recording.spool import spool_status
 
 _LIKENESS = 0.85
 """How like one of ours (difflib's ratio, 0 to 1) another name is to be taken for a slip."""

@@ -11,8 +11,8 @@ from core.clock import utc_now
 from core.doctor.findings import Finding, State
 from core.errors import UserError
 from core.storage import get_sync_database
-from core.storage.connection import Document, server_time, store_name, unavailable_text
-from core.storage.indexes import INDEXES
+from core.storage.collections import INDEXES
+from core.storage.server.connection import Document, server_time, store_name, unavailable_text
 
 _CLOCKS_DIFFER = timedelta(seconds=5)
 

@@ -15,10 +15,11 @@ from core.models.alerts import AlertState
 from core.models.outbox import WAITING, OutboxState
 from core.scheduler.heartbeat import scheduler_heartbeat
 from core.settings import get_settings
-from core.storage import dirty, rollups
-from core.storage.archive import cutoff
-from core.storage.archived import folder, parts
-from core.storage.connection import Document, server_time
+from core.storage import rollup_store
+from core.storage.archive.files import folder, parts
+from core.storage.archive.mover import cutoff
+from core.storage.recording import dirty_windows
+from core.storage.server.connection import Document, server_time
 
 _START = "start the scheduler: python run_scheduler.py"
 _LATE_PERIODS = 3
@@ -44,13 +45,13 @@ def calls(database: Database[Document]) -> Finding:
 
 def roll_ups(database: Database[Document]) -> Finding:
     """Whether roll-ups keep up."""
-    until = rollups.until(database, windows_key()).get(windows_key())
+    until = rollup_store.until(database, windows_key()).get(windows_key())
     if until is None:
         if newest_call_start(database) is None:
             return Finding("roll-ups", State.OFF, "there are no calls yet")
         return Finding("roll-ups", State.WARN, "never made: charts read the calls themselves", _START)
     seconds = (server_time(database) - until).total_seconds()
-    waiting = database[dirty.COLLECTION].estimated_document_count()
+    waiting = database[dirty_windows.COLLECTION].estimated_document_count()
     text = f"up to date {seconds:,.0f} s ago, {waiting:,} windows marked for recomputation"
     if seconds > _LATE_PERIODS * get_settings().alert_check_interval_seconds:
         return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls themselves", _START)

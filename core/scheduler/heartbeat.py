@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from core.clock import utc_now
 from core.settings import get_settings
 from core.storage import get_database, get_sync_database
-from core.storage.connection import Document, unavailable_text
+from core.storage.server.connection import Document, unavailable_text
 
 SILENT_AFTER_PERIODS = 2
 _ID = "scheduler"

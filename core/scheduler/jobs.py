@@ -17,7 +17,7 @@ from core.services.alert_service import check_and_send_alerts
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_database, get_sync_database
-from core.storage.indexes import ensure_indexes
+from core.storage.collections import ensure_indexes
 
 ROLL_UP_EVERY_SECONDS = 60
 OUTBOX_EVERY_SECONDS = 5

@@ -26,7 +26,7 @@ from core.scheduler.jobs import Job, all_jobs
 from core.scheduler.timetable import Every, is_due, missed_slots
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
-from core.storage.connection import (
+from core.storage.server.connection import (
     DURABLE,
     Document,
     close_all,
@@ -34,7 +34,7 @@ from core.storage.connection import (
     store_name,
     unavailable_text,
 )
-from core.storage.leases import Held, Lease, LeaseKeeper
+from core.storage.server.leases import Held, Lease, LeaseKeeper
 
 TICK_SECONDS: Final = 1
 LEASE_SECONDS: Final = 30.0

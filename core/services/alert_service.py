@@ -25,7 +25,7 @@ from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.privacy.masking import mask_text, mask_value
 from core.settings import get_settings
-from core.storage.connection import Document, database_for_loop
+from core.storage.server.connection import Document, database_for_loop
 
 __all__ = ["AlertService", "CheckReport", "check_and_send_alerts"]
 

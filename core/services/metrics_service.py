@@ -10,11 +10,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from core.clock import parse_date
 from core.models.metrics import CallMetrics, DailyMetrics, Direction, ServiceSample, TurnMetrics
-from core.storage.active import BEAT_SECONDS, ActiveCall, alive, ended, started
-from core.storage.connection import Document, blocking
-from core.storage.recorder import record, signal_active
-from core.storage.replay import replay
-from core.storage.services import writer
+from core.storage.recording.active_calls import BEAT_SECONDS, ActiveCall, alive, ended, started
+from core.storage.recording.recorder import record, signal_active
+from core.storage.recording.replay import replay
+from core.storage.recording.service_minutes import writer
+from core.storage.server.connection import Document, blocking
 
 
 class MetricsService:

@@ -1,5 +1,5 @@
 """The store: a real MongoDB, the configured one or the embedded one."""
 
-from core.storage.connection import database_for_loop, get_database, get_sync_database
+from core.storage.server.connection import database_for_loop, get_database, get_sync_database
 
 __all__ = ["database_for_loop", "get_database", "get_sync_database"]

@@ -9,10 +9,10 @@ from pymongo import DeleteOne
 from pymongo.database import Database
 
 from core.models.metrics import CallMetrics
-from core.storage.connection import DURABLE, Document
-from core.storage.dirty import mark_dirty
-from core.storage.records import CALLS, OWN_FIELDS, Record
-from core.storage.write import Outcome, Refusal, write
+from core.storage.recording.dirty_windows import mark_dirty
+from core.storage.recording.records import CALLS, OWN_FIELDS, Record
+from core.storage.recording.write import Outcome, Refusal, write
+from core.storage.server.connection import DURABLE, Document
 
 DELETED_AT_ONCE = 1_000
 

@@ -14,7 +14,7 @@ from core.aggregation.retention import archive_due
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
 from core.storage.calls import delete_calls
-from core.storage.connection import Document, close_connections
+from core.storage.server.connection import Document, close_connections
 
 LATENCIES = ("asr_latency_ms", "tts_latency_ms", "llm_latency_ms", "e2e_latency_ms")
 

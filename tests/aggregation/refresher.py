@@ -7,9 +7,10 @@ import sys
 from datetime import timedelta
 
 from core.aggregation.refresh import refresh_rollups
-from core.storage import dirty, get_sync_database
+from core.storage import get_sync_database
+from core.storage.recording import dirty_windows
 
 if __name__ == "__main__":
-    dirty.OVERLAP = timedelta(seconds=float(sys.argv[1]))
+    dirty_windows.OVERLAP = timedelta(seconds=float(sys.argv[1]))
     while True:
         refresh_rollups(get_sync_database())

@@ -20,7 +20,7 @@ from core.aggregation.refresh import rebuild_rollups, refresh_rollups
 from core.alerting.hours import Hours
 from core.clock import day_bounds
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.aggregation import oracle
 from tests.aggregation.calls import Calls, utc
 

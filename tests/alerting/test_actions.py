@@ -9,7 +9,7 @@ from core.alerting.actions import acknowledge, close, end_silence, silence
 from core.alerting.listing import alert_board, history, sendings, silence_lines
 from core.alerting.state import active_alerts
 from core.errors import UserError
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.alerting.test_state import NOON, Recorder, check, record
 
 HOUR = timedelta(hours=1)

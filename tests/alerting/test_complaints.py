@@ -14,7 +14,7 @@ from core.alerting.rules import built_in_rules
 from core.alerting.state import active_alerts
 from core.models.rules import AlertRule
 from core.models.silences import Recurrence
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.alerting.test_state import NOON, Recorder, check, record
 
 FIVE = timedelta(minutes=5)

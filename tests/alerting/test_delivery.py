@@ -18,7 +18,7 @@ from core.alerting import mail
 from core.errors import UserError
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import get_settings
-from core.storage.connection import Document, get_database
+from core.storage.server.connection import Document, get_database
 from tests.alerting.test_state import NOON, record
 from tests.alerting.wire import (
     WEBHOOK_PATH,

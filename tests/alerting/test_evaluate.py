@@ -23,7 +23,7 @@ from core.models.alerts import Severity
 from core.models.metrics import CallMetrics
 from core.models.rules import RULE_METRICS, AlertRule, Level
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
 FAILURES, ERRORS, LATENCY = BUILT_IN_RULES

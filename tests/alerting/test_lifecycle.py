@@ -14,7 +14,7 @@ from core.alerting.state import active_alerts
 from core.models.metrics import CallMetrics
 from core.models.rules import AlertRule
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.alerting.test_state import NOON, Recorder, check, record
 
 QUARTER = timedelta(minutes=15)

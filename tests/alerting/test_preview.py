@@ -10,7 +10,7 @@ from core.alerting.preview import preview
 from core.models.metrics import CallMetrics
 from core.models.rules import AlertRule
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.alerting.test_state import NOON, Recorder, check
 
 STEP = timedelta(minutes=15)

@@ -12,7 +12,7 @@ from core.alerting.state import active_alerts
 from core.models.metrics import ServiceSample
 from core.models.rules import AlertRule
 from core.services.metrics_service import MetricsService
-from core.storage.connection import Document, close_connections
+from core.storage.server.connection import Document, close_connections
 from tests.alerting.test_state import NOON, check
 
 

@@ -12,7 +12,7 @@ from core.cli import app
 from core.errors import UserError
 from core.models.rules import RULE_METRICS, AlertRule
 from core.settings import get_settings
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 OWN = AlertRule.model_validate(
     {

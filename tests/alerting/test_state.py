@@ -23,7 +23,7 @@ from core.models.metrics import CallMetrics, CallStatus, Direction
 from core.models.rules import AlertRule
 from core.storage import get_database
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 
 NOON = datetime(2024, 10, 24, 12, 0, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)

@@ -18,7 +18,7 @@ from core.models.metrics import CallMetrics
 from core.models.rules import RULE_METRICS, AlertRule
 from core.settings import get_settings
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.alerting.test_state import Recorder, check
 
 BERLIN = ZoneInfo("Europe/Berlin")

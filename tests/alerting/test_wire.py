@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.models.outbox import OutboxRow
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import SettingsError, get_settings
-from core.storage.connection import Document, get_database
+from core.storage.server.connection import Document, get_database
 from tests.alerting.conftest import MailServers
 from tests.alerting.test_state import NOON, record
 from tests.alerting.wire import Mails, WebServer

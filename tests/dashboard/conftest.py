@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.dashboard.browser import served
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,7 +18,7 @@ from core.models.outbox import OutboxState
 from core.services.alert_service import AlertService
 from core.settings import get_settings
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from dashboard import formats, queries
 from dashboard.rule_editor import said
 from tests.dashboard.conftest import make_call, text_of

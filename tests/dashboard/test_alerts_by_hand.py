@@ -9,7 +9,7 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.server.connection import Document
 from tests.dashboard.browser import opened, served
 from tests.dashboard.conftest import make_call
 from tests.dashboard.test_alerts import set_channels

@@ -17,11 +17,11 @@ from core.aggregation.retention import archive_due
 from core.clock import utc_now
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
-from core.storage.archived import folder
+from core.storage.archive.files import folder
 from core.storage.calls import write_calls
-from core.storage.connection import Document
-from core.storage.records import Record
-from core.storage.write import write
+from core.storage.recording.records import Record
+from core.storage.recording.write import write
+from core.storage.server.connection import Document
 from dashboard import queries
 from dashboard.calls_list import to_csv
 from tests.dashboard.conftest import make_call, text_of

@@ -22,8 +22,8 @@ from core.alerting.fired import Fired, fired_between
 from core.clock import local_today, period_of_days, utc_now
 from core.models.metrics import ServiceSample
 from core.services.metrics_service import MetricsService
-from core.storage.connection import Document
-from core.storage.services import writer
+from core.storage.recording.service_minutes import writer
+from core.storage.server.connection import Document
 from tests.dashboard.browser import drawn, opened, served
 from tests.dashboard.test_reach import click, counted, panel
 

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.aggregation.refresh import refresh_rollups
 from core.clock import day_bounds, local_today
-from core.storage.connection import Document
-from core.storage.records import Record
+from core.storage.recording.records import Record
+from core.storage.server.connection import Document
 from tests.dashboard.conftest import make_call, text_of
 
 CALLS = 1_000_000

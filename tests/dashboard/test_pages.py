@@ -15,10 +15,10 @@ from core.aggregation.figures import summarise
 from core.clock import day_bounds, local_today, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.settings import get_settings
-from core.storage import active
-from core.storage.active import ActiveCall
 from core.storage.calls import write_calls
-from core.storage.connection import Document
+from core.storage.recording import active_calls
+from core.storage.recording.active_calls import ActiveCall
+from core.storage.server.connection import Document
 from dashboard import queries
 from dashboard.boards import fitting_bucket
 from dashboard.filters import BEFORE, EARLIEST, Selection, Window
@@ -136,8 +136,10 @@ def test_a_time_in_a_table_makes_no_emoji_of_foreign_words() -> None:
 
 def test_calls_in_progress_are_counted_on_overview(calls_of_today: Database[Document], start: Start) -> None:
     for number in range(3):
-        calls_of_today["active_calls"].update_one(*active.started(ActiveCall(call_id=f"live_{number}")), True)
-    calls_of_today["active_calls"].update_one(*active.ended("live_0"), True)
+        calls_of_today["active_calls"].update_one(
+            *active_calls.started(ActiveCall(call_id=f"live_{number}")), True
+        )
+    calls_of_today["active_calls"].update_one(*active_calls.ended("live_0"), True)
     (popover,) = [part for part in start().get("popover") if part.proto.popover.label.endswith("progress")]
     assert popover.proto.popover.label == "2 calls in progress"
 

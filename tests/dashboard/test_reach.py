@@ -15,9 +15,9 @@ from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
-from core.storage.connection import Document
-from core.storage.records import Record
-from core.storage.write import write
+from core.storage.recording.records import Record
+from core.storage.recording.write import write
+from core.storage.server.connection import Document
 from tests.dashboard.browser import opened
 
 pytestmark = pytest.mark.full

@@ -9,8 +9,8 @@ from pathlib import Path
 from pymongo.database import Database
 
 from core.storage.calls import from_document
-from core.storage.connection import Document
-from core.storage.spool import spool_status
+from core.storage.recording.spool import spool_status
+from core.storage.server.connection import Document
 from tests.faults.writer import call, forms
 
 ROOT = Path(__file__).resolve().parents[2]

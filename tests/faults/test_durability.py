@@ -20,9 +20,9 @@ from core.models.metrics import ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage.calls import delete_calls
-from core.storage.connection import Document
-from core.storage.embedded import embedded_uri
-from core.storage.services import writer as service_writer
+from core.storage.recording.service_minutes import writer as service_writer
+from core.storage.server.connection import Document
+from core.storage.server.embedded import embedded_uri
 from tests.faults.writer import START, call
 
 CLOSED_PORT = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200"
@@ -37,7 +37,7 @@ os.write(1, b"acknowledged")
 RECORD_SOME = """
 import asyncio, json, sys, time
 from core.services.metrics_service import MetricsService
-from core.storage.spool import spool_status
+from core.storage.recording.spool import spool_status
 from tests.faults.writer import call
 async def record():
     started = time.monotonic()

@@ -16,12 +16,12 @@ from core.aggregation.calls import CallFilters
 from core.aggregation.cube import load_cube
 from core.aggregation.daily import refresh_days
 from core.aggregation.figures import summarise
-from core.storage.connection import Document
-from core.storage.replay import replay
+from core.storage.recording.replay import replay
+from core.storage.server.connection import Document
 from tests.faults.agents import ROOT, WRITERS, Agents, Process, check
 from tests.faults.writer import START
-from tests.storage.test_embedded import supervisor
-from tests.storage.test_recorder import server_of
+from tests.storage.recording.test_recorder import server_of
+from tests.storage.server.test_embedded import supervisor
 
 CALLS = 50_000
 KILL_EVERY_SECONDS = 1.0

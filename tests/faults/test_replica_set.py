@@ -17,14 +17,14 @@ from core.aggregation.cube import load_cube
 from core.aggregation.refresh import refresh_rollups
 from core.settings import get_settings
 from core.storage.calls import write_calls
-from core.storage.connection import Document, close_all, get_sync_database
-from core.storage.embedded import find_mongod
-from core.storage.indexes import ensure_indexes
-from core.storage.replay import replay
-from core.storage.spool import spool_status
+from core.storage.collections import ensure_indexes
+from core.storage.recording.replay import replay
+from core.storage.recording.spool import spool_status
+from core.storage.server.connection import Document, close_all, get_sync_database
+from core.storage.server.embedded import find_mongod
 from tests.faults.agents import Agents, check
 from tests.ports import free_port
-from tests.storage.test_archive import PERIOD, call, recorded_long_ago
+from tests.storage.archive.test_mover import PERIOD, call, recorded_long_ago
 from tests.test_cli import core
 
 CALLS = 30_000

@@ -22,7 +22,7 @@ from core.alerting.channels import configured_channels
 from core.alerting.outbox import enqueue, outbox_rows, rows_of
 from core.models.outbox import WAITING, OutboxState
 from core.settings import get_settings
-from core.storage.connection import Document, get_database
+from core.storage.server.connection import Document, get_database
 from tests.alerting.test_outbox import news
 from tests.alerting.wire import Authority, Proxy, WebServer
 from tests.faults.scheduler import LEASE_SECONDS

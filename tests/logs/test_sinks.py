@@ -20,8 +20,8 @@ from pymongo.database import Database
 from core.logs import shipper
 from core.logs.formats import FORMATS
 from core.logs.splunk import SplunkCollector
-from core.storage.connection import Document
 from core.storage.log_store import call_lines
+from core.storage.server.connection import Document
 
 ROOT = Path(__file__).resolve().parents[2]
 LINE = b'{"timestamp":"2024-10-24T10:30:45.123Z","level":"INFO","message":"hello"}\n'

@@ -17,12 +17,12 @@ from core.aggregation.sketch import bucket_of
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.services.sync_metrics_service import SyncMetricsService
-from core.storage.active import ALIVE_SECONDS, active_calls, count_active
-from core.storage.connection import Document, close_connections
-from core.storage.replay import replay
-from core.storage.services import bucket_of as bucket_without_numpy
-from core.storage.spool import spool_status
-from tests.storage.test_recorder import server_of
+from core.storage.recording.active_calls import ALIVE_SECONDS, count_active, list_active
+from core.storage.recording.replay import replay
+from core.storage.recording.service_minutes import bucket_of as bucket_without_numpy
+from core.storage.recording.spool import spool_status
+from core.storage.server.connection import Document, close_connections
+from tests.storage.recording.test_recorder import server_of
 
 START = datetime(2024, 10, 24, tzinfo=UTC)
 SAMPLES = """
@@ -179,5 +179,5 @@ def test_a_call_is_active_until_it_ends_or_gives_no_sign_of_life(database: Datab
     dead = datetime.now(UTC) - timedelta(seconds=ALIVE_SECONDS + 1)
     database["active_calls"].update_one({"_id": "died"}, {"$set": {"seen_at": dead}})
     database["active_calls"].update_one({"_id": "long"}, {"$set": {"started_at": hours}})
-    assert [(one.call_id, one.campaign) for one in active_calls(database)] == [("long", "festive")]
+    assert [(one.call_id, one.campaign) for one in list_active(database)] == [("long", "festive")]
     assert count_active(database) == 1

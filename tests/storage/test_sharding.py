@@ -14,9 +14,9 @@ from core.aggregation.refresh import refresh_rollups
 from core.models.metrics import ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.storage.calls import delete_calls, write_calls
-from core.storage.connection import Document, close_connections
-from core.storage.indexes import INDEXES, SHARD_KEYS
-from tests.storage.test_archive import START, call, recorded_long_ago
+from core.storage.collections import INDEXES, SHARD_KEYS
+from core.storage.server.connection import Document, close_connections
+from tests.storage.archive.test_mover import START, call, recorded_long_ago
 from tests.test_cli import core
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,1 @@
+"""Old records as Parquet files, and whole stores as backups."""

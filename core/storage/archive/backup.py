@@ -1,0 +1,202 @@
+"""Saving a whole store to a folder: every collection with its indexes, the archive and the spool.
+
+A collection is one file of BSON documents one after the other, as ``mongodump`` writes them, compressed
+with zstd. Agents may go on recording meanwhile: each document is saved whole, what comes in later may be
+missing, and what moves on is found at one of its places, since the spool is saved before the database and
+the database before the archive. A record that is saved twice so is the same record when it is restored.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel, Field, ValidationError
+from pymongo.database import Database
+
+from core.clock import utc_now
+from core.errors import UserError
+from core.files import create_private, private_folder, sync
+from core.storage.server.connection import Document
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+FOLDERS = ("spool", "archive")
+"""Folders of DATA_DIR that hold records, each database's in a folder of its name."""
+OF_PROCESSES = frozenset({"leases", "heartbeats", "rollup_state", "restore"})
+"""Collections that speak of running processes and of how far they got, not of the store's contents."""
+
+Progress = Callable[[str, int, int], object]
+"""Told what is worked on, how much of it is done, and of how much."""
+
+
+class BackupError(UserError):
+    """A backup cannot be made or is not whole; the text says why and what to do."""
+
+
+class SavedCollection(BaseModel):
+    """A collection in a backup."""
+
+    name: str
+    documents: int = Field(ge=0)
+    bytes: int = Field(ge=0, description="Of its documents, uncompressed")
+    indexes: list[dict[str, Any]]
+    file: str
+    sha256: str
+
+
+class SavedFile(BaseModel):
+    """A file of the archive or the spool in a backup."""
+
+    file: str
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a backup holds; written last, so that a folder without one is no backup."""
+
+    format: int = FORMAT
+    created_at: datetime
+    database: str
+    collections: list[SavedCollection] = Field(default_factory=list)
+    files: list[SavedFile] = Field(default_factory=list)
+
+    @property
+    def documents(self) -> int:
+        """How many documents there are in all."""
+        return sum(collection.documents for collection in self.collections)
+
+
+def back_up(database: Database[Document], data_dir: Path, folder: Path, progress: Progress) -> Manifest:
+    """Save the store to ``folder``, which appears only once all of it is on the disk.
+
+    Raises:
+        BackupError: the folder is there already and not empty, or cannot be written.
+        PyMongoError: the database does not answer.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BackupError(f"{folder} is there already; name a new folder for the backup")
+    draft = folder.with_name(f"{folder.name}.partial")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)
+        private_folder(draft)
+        manifest = Manifest(created_at=utc_now(), database=database.name)
+        manifest.files += _save_folder(data_dir / "spool" / database.name, draft / "spool", progress)
+        manifest.collections += _save_database(database, draft, progress)
+        manifest.files += _save_folder(data_dir / "archive" / database.name, draft / "archive", progress)
+        _write_durably(draft / MANIFEST, manifest.model_dump_json(indent=2).encode())
+        if folder.exists():
+            folder.rmdir()
+        draft.rename(folder)
+        sync(folder.parent)
+    except OSError as error:
+        raise BackupError(f"the backup cannot be written to {folder}: {error.strerror}") from None
+    return manifest
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """What a backup holds.
+
+    Raises:
+        BackupError: the folder holds no backup, or one of another form.
+    """
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+    except OSError:
+        raise BackupError(f"{folder} holds no whole backup: {MANIFEST} cannot be read there") from None
+    except ValidationError:
+        raise BackupError(f"{folder / MANIFEST} is damaged; take another backup") from None
+    if manifest.format != FORMAT:
+        raise BackupError(f"{folder} has format {manifest.format}, this version reads {FORMAT}")
+    return manifest
+
+
+def check(folder: Path, manifest: Manifest, progress: Progress) -> None:
+    """Compare every file with its checksum.
+
+    Raises:
+        BackupError: one is missing or is not as it was saved.
+    """
+    saved: list[SavedCollection | SavedFile] = [*manifest.collections, *manifest.files]
+    for number, part in enumerate(saved):
+        progress("Checking the backup", number, len(saved))
+        path = folder / part.file
+        if not path.is_relative_to(folder) or ".." in Path(part.file).parts or not path.is_file():
+            raise BackupError(f"the backup lacks {part.file}; nothing was restored")
+        if _digest(path) != part.sha256:
+            raise BackupError(f"{path} is not as it was saved (checksum); nothing was restored")
+
+
+def _save_database(
+    database: Database[Document], draft: Path, progress: Progress
+) -> Iterator[SavedCollection]:
+    names = sorted(database.list_collection_names(filter={"type": "collection"}))
+    for name in names:
+        if name not in OF_PROCESSES and not name.startswith("system."):
+            yield _save_collection(database, name, draft, progress)
+
+
+def _save_collection(
+    database: Database[Document], name: str, draft: Path, progress: Progress
+) -> SavedCollection:
+    file = draft / f"{name}.bson.zst"
+    documents = size = 0
+    total = database[name].estimated_document_count()
+    with (
+        create_private(file) as descriptor,
+        pa.CompressedOutputStream(pa.PythonFile(descriptor), "zstd") as stream,
+    ):
+        # In order of _id: a document that grows meanwhile is not met twice.
+        batches: Iterable[bytes] = database[name].find_raw_batches(sort=[("_id", 1)])  # type: ignore[assignment]
+        for batch in batches:
+            stream.write(batch)
+            size += len(batch)
+            documents += _count(batch)
+            progress(f"Saving {name}", documents, max(total, documents))
+    sync(file)
+    indexes = [dict(index, key=list(index["key"].items())) for index in database[name].list_indexes()]
+    return SavedCollection(
+        name=name, documents=documents, bytes=size, indexes=indexes, file=file.name, sha256=_digest(file)
+    )
+
+
+def _count(batch: bytes) -> int:
+    at = count = 0
+    while at < len(batch):
+        at += int.from_bytes(batch[at : at + 4], "little")
+        count += 1
+    return count
+
+
+def _save_folder(source: Path, target: Path, progress: Progress) -> Iterator[SavedFile]:
+    files = sorted(path for path in source.rglob("*") if path.is_file() and not _is_draft(path))
+    for number, path in enumerate(files):
+        progress(f"Saving {target.name}", number, len(files))
+        kept = target / path.relative_to(source)
+        private_folder(kept.parent)
+        try:
+            with path.open("rb") as read, create_private(kept) as write:
+                shutil.copyfileobj(read, write)
+        except FileNotFoundError:
+            kept.unlink(missing_ok=True)
+            continue  # replayed meanwhile: the database has it, and is saved next
+        sync(kept)
+        yield SavedFile(file=str(kept.relative_to(target.parent)), sha256=_digest(kept))
+
+
+def _is_draft(path: Path) -> bool:
+    return path.suffix in {".new", ".lock"} or path.name == ".lock"
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    with create_private(path) as file:
+        file.write(content)
+    sync(path)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

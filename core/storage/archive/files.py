@@ -1,0 +1,183 @@
+"""Archived records: Parquet files below DATA_DIR/archive/DATABASE, as the catalogue lists them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+from bson import Timestamp
+from pyarrow import compute, parquet
+from pymongo.database import Database
+
+from core.errors import UserError
+from core.models.archives import Archived, ArchivePart
+from core.settings import get_settings
+from core.storage.server.connection import Document
+
+# Their functions are made at run time or untyped.
+pc: Any = compute
+pq: Any = parquet
+CATALOGUE = "archives"
+_MOMENT = pa.timestamp("ms", tz="UTC")
+_STORING = {
+    "recorded_at": _MOMENT,
+    "version": pa.int64(),
+    "schema_version": pa.int32(),
+}
+_NUMBERS = (
+    *("duration_seconds", "asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms"),
+    *("qualification_seconds", "sentiment_score"),
+)
+_COUNTS = ("total_turns", "user_turns", "interruptions", "attempt")
+_TEXTS = ("lead_id", "status", "direction", "language", "qualification", "end_reason", "fault", "campaign")
+SCHEMAS: dict[Archived, pa.Schema] = {
+    "calls": pa.schema(
+        {
+            "_id": pa.string(),
+            "start_time": _MOMENT,
+            "end_time": _MOMENT,
+            **dict.fromkeys(_TEXTS, pa.string()),
+            **dict.fromkeys(_NUMBERS, pa.float64()),
+            **dict.fromkeys(_COUNTS, pa.int64()),
+            "qualification_completed": pa.bool_(),
+            "handoff_triggered": pa.bool_(),
+            "errors": pa.list_(pa.struct({"type": pa.string(), "fault": pa.string(), "at": _MOMENT})),
+            "cost": pa.struct(dict.fromkeys(("asr", "llm", "tts", "telephony"), pa.float64())),
+            "metadata": pa.string(),
+            **_STORING,
+        }
+    ),
+    "turns": pa.schema(
+        {
+            "_id": pa.string(),
+            "call_id": pa.string(),
+            "turn": pa.int64(),
+            "start_time": _MOMENT,
+            "language": pa.string(),
+            **dict.fromkeys(
+                ("end_of_turn_delay_ms", "asr_ms", "llm_ttft_ms", "tts_ttfb_ms", "e2e_ms"), pa.float64()
+            ),
+            "interrupted": pa.bool_(),
+            **_STORING,
+        }
+    ),
+}
+"""Every field of a record; ``metadata`` as JSON."""
+Period = tuple[datetime, datetime]
+
+
+class ArchiveUnreadableError(UserError):
+    """A file of the archive is not there, or damaged; the text names it and the remedy."""
+
+
+def folder(database: Database[Document]) -> Path:
+    """Where the files of a database lie."""
+    return get_settings().data_dir / "archive" / database.name
+
+
+def parts(database: Database[Document], query: Document) -> list[ArchivePart]:
+    """The files of the catalogue that a query finds, the earliest first."""
+    rows = database[CATALOGUE].find(query).sort([("first", 1), ("_id", 1)])
+    return [ArchivePart(id=row.pop("_id"), **row) for row in rows]
+
+
+def archived(
+    database: Database[Document],
+    collection: Archived,
+    periods: Sequence[Period],
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """The archived records that started in any of the half-open periods, in the columns of SCHEMAS.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
+    schema = SCHEMAS[collection]
+    names = list(columns or schema.names)
+    if not periods:
+        return schema.empty_table().select(names)
+    overlaps: list[Document] = [{"first": {"$lt": end}, "last": {"$gte": start}} for start, end in periods]
+    within = None
+    for start, end in periods:
+        one = (pc.field("start_time") >= pa.scalar(start, _MOMENT)) & (
+            pc.field("start_time") < pa.scalar(end, _MOMENT)
+        )
+        within = one if within is None else within | one
+    query = {"collection": collection, "$or": overlaps}
+    tables = [read_part(database, part, names, within) for part in parts(database, query)]
+    return pa.concat_tables([schema.empty_table().select(names), *tables])
+
+
+def archived_rows(database: Database[Document], collection: Archived, start: datetime, end: datetime) -> int:
+    """How many records the files hold that overlap [start, end); read from the catalogue alone."""
+    overlaps = {"collection": collection, "first": {"$lt": end}, "last": {"$gte": start}}
+    return sum(part.rows for part in parts(database, overlaps))
+
+
+def find_archived(
+    database: Database[Document], collection: Archived, field: str, values: Sequence[str]
+) -> list[Document]:
+    """The archived records with one of these values, as they were stored; reads every file's ``field``."""
+    wanted = pc.field(field).isin(pa.array(values, pa.string()))
+    tables = [
+        read_part(database, part, SCHEMAS[collection].names, wanted)
+        for part in parts(database, {"collection": collection})
+    ]
+    return [to_stored(row) for table in tables for row in table.to_pylist()]
+
+
+def read_part(
+    database: Database[Document],
+    part: ArchivePart,
+    columns: Sequence[str],
+    where: Any = None,  # noqa: ANN401 (an expression of pyarrow.compute)
+) -> pa.Table:
+    """Rows of one file, those only where the expression holds.
+
+    Raises:
+        ArchiveUnreadableError: it is not on this machine, or damaged.
+    """
+    path = folder(database) / part.file
+    try:
+        return pq.read_table(path, columns=list(columns), filters=where, page_checksum_verification=True)
+    except FileNotFoundError:
+        # It may have been rewritten since the catalogue was read.
+        row = database[CATALOGUE].find_one({"_id": part.id})
+        if row is None:
+            return SCHEMAS[part.collection].empty_table().select(list(columns))
+        if row["file"] != part.file:
+            return read_part(database, part.model_copy(update={"file": row["file"]}), columns, where)
+        raise ArchiveUnreadableError(
+            f"archived calls of {part.day} are not on this machine ({path} is missing): "
+            "restore the file, or set DATA_DIR to that of the machine that archives"
+        ) from None
+    except (OSError, pa.ArrowException) as error:
+        raise ArchiveUnreadableError(f"{path} is damaged; restore it from a backup") from error
+
+
+def to_row(document: Mapping[str, Any]) -> Document:
+    """A stored record as a row of SCHEMAS."""
+    row = {**document, "recorded_at": document["recorded_at"].as_datetime()}
+    if "metadata" in row:
+        row["metadata"] = orjson.dumps(row["metadata"]).decode()
+    for old in row.pop("error_types", ()):  # schema version 1
+        row.setdefault("errors", []).append({"type": old})
+    return row
+
+
+def to_stored(row: Mapping[str, Any]) -> Document:
+    """A row of SCHEMAS as the record it was: what it lacked is left out."""
+    document: Document = _without_nulls(row)
+    document["recorded_at"] = Timestamp(row["recorded_at"], 0)
+    if "metadata" in document:
+        document["metadata"] = orjson.loads(document["metadata"])
+    return document
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 (nested data)
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

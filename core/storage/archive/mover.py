@@ -1,0 +1,270 @@
+"""Moving old records out of the database: Parquet files by local day, each checked before a row is deleted.
+
+A file counts once its row is in the catalogue; only then are its records deleted. Killed before that, the
+file is litter that the next run sweeps up; killed after it, records are in both places, where readers take
+the database's, and the next run deletes them without writing them again. So nothing is lost or counted twice.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from bson import Timestamp
+from pymongo.database import Database
+
+from core.clock import day_bounds, utc_now
+from core.errors import UserError
+from core.files import create_private, private_folder, sync
+from core.models.archives import Archived, ArchivePart
+from core.settings import get_settings
+from core.storage.archive.files import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
+from core.storage.recording.dirty_windows import mark_dirty
+from core.storage.server.connection import DURABLE, Document, server_time
+
+COLLECTIONS: tuple[Archived, ...] = ("turns", "calls")
+ROWS_AT_ONCE = 100_000
+"""Records of one file: what memory holds."""
+ZSTD_LEVEL = 9
+
+Progress = Callable[[str, int, int], object]
+"""Told what is worked on, how many records of it are done, and of how many."""
+
+
+class ArchiveBusyError(UserError):
+    """Another process archives into the same DATA_DIR."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """Records of one local day that are to be archived."""
+
+    collection: Archived
+    day: date
+    rows: int
+
+
+def cutoff(database: Database[Document]) -> datetime:
+    """What was recorded before it is to be archived: RAW_RETENTION_DAYS ago by the server's clock, in UTC."""
+    return server_time(database) - timedelta(days=get_settings().raw_retention_days)
+
+
+def due(database: Database[Document], before: datetime) -> list[Due]:
+    """What is to be archived, by day: turns first, so that no call is without them in the database."""
+    zone = get_settings().timezone
+    day = {"$dateToString": {"date": "$start_time", "timezone": zone, "format": "%Y-%m-%d"}}
+    pipeline: list[Document] = [
+        {"$match": _recorded(before)},
+        {"$group": {"_id": day, "rows": {"$sum": 1}}},
+        {"$sort": {"_id": 1}},
+    ]
+    return [
+        Due(collection, date.fromisoformat(row["_id"]), row["rows"])
+        for collection in COLLECTIONS
+        for row in database[collection].aggregate(pipeline)
+    ]
+
+
+def archive(database: Database[Document], before: datetime, progress: Progress) -> list[Due]:
+    """Move what was recorded before a moment into files; what was moved, by day.
+
+    The roll-ups have to be up to date with it (:func:`core.aggregation.retention.archive_due` sees to that).
+
+    Raises:
+        ArchiveBusyError: another process archives here.
+        UserError: the disk is full or cannot be written; what was not moved is still in the database.
+        PyMongoError: the database does not answer; the next run does what is left.
+    """
+    with alone(database):
+        sweep(database)
+        plan = due(database, before)
+        for what in plan:
+            done = 0
+            while moved := _move(database, what, before):
+                done += moved
+                progress(f"Archiving {what.collection} of {what.day}", min(done, what.rows), what.rows)
+    return plan
+
+
+def release(database: Database[Document], collection: Archived, field: str, values: Sequence[str]) -> int:
+    """Take records with one of these values out of the archive, and have their windows recomputed.
+
+    For records that are to be erased, and calls that were recorded again. How many there were.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+    """
+    gone = pc.field(field).isin(pa.array(values, pa.string()))
+    return sum(_release(database, part.id, gone) for part in parts(database, {"collection": collection}))
+
+
+def _release(database: Database[Document], identity: str, gone: Any) -> int:  # noqa: ANN401 (an expression)
+    """Take records out of one part; anew where another process rewrote it meanwhile."""
+    while found := parts(database, {"_id": identity}):
+        part = found[0]
+        removed = read_part(database, part, ["start_time"], gone)
+        if not len(removed):
+            return 0
+        if part.collection == "calls":
+            mark_dirty(database, removed["start_time"].to_pylist())
+        kept = read_part(database, part, SCHEMAS[part.collection].names, ~gone)
+        if _replace(database, part, kept):
+            return len(removed)
+    return 0
+
+
+def _recorded(before: datetime) -> Document:
+    return {"recorded_at": {"$lt": Timestamp(before, 0)}}
+
+
+@contextmanager
+def alone(database: Database[Document]) -> Iterator[None]:
+    """No other process archives or erases into this DATA_DIR meanwhile.
+
+    Raises:
+        ArchiveBusyError: one does so just now.
+    """
+    with _locked(database, ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
+        yield
+
+
+@contextmanager
+def _locked(database: Database[Document], name: str, how: int) -> Iterator[None]:
+    path = private_folder(folder(database)) / name
+    with path.open("ab") as file:
+        path.chmod(0o600)
+        try:
+            fcntl.flock(file, how)
+        except BlockingIOError:
+            raise ArchiveBusyError("another process archives here just now; try again later") from None
+        yield
+
+
+def sweep(database: Database[Document]) -> None:
+    """Remove files that a killed run left without a row in the catalogue."""
+    with _locked(database, ".files.lock", fcntl.LOCK_EX):
+        known = {part.file for part in parts(database, {})}
+        for path in folder(database).rglob("*.parquet*"):
+            if str(path.relative_to(folder(database))) not in known:
+                path.unlink()
+
+
+def _unswept(database: Database[Document]) -> AbstractContextManager[None]:
+    """What is written meanwhile is left alone until the catalogue has it."""
+    return _locked(database, ".files.lock", fcntl.LOCK_SH)
+
+
+def _move(database: Database[Document], what: Due, before: datetime) -> int:
+    """Archive some records of a day; how many left the database."""
+    start, end = day_bounds(what.day)
+    query = _recorded(before) | {"start_time": {"$gte": start, "$lt": end}}
+    records = database[what.collection].find(query).sort("start_time", 1).limit(ROWS_AT_ONCE).to_list()
+    if not records:
+        return 0
+    already = _versions(database, what.collection, start, end)
+    if outdated := [
+        row["_id"] for row in records if already.get(row["_id"], row["version"]) != row["version"]
+    ]:
+        release(database, what.collection, "_id", outdated)
+    if fresh := [row for row in records if already.get(row["_id"]) != row["version"]]:
+        _write(database, what, pa.Table.from_pylist(list(map(to_row, fresh)), SCHEMAS[what.collection]))
+    ids = [row["_id"] for row in records]
+    collection = database.get_collection(what.collection, write_concern=DURABLE)
+    deleted = collection.delete_many({"_id": {"$in": ids}} | _recorded(before)).deleted_count
+    if deleted < len(ids):
+        # Recorded again since they were read: what was archived is no longer so.
+        again = [row["_id"] for row in collection.find({"_id": {"$in": ids}}, {"_id": 1})]
+        release(database, what.collection, "_id", again)
+    return len(ids)
+
+
+def _versions(
+    database: Database[Document], collection: Archived, start: datetime, end: datetime
+) -> dict[str, int]:
+    """The version of each record that is archived already, of those that started in [start, end)."""
+    query = {"collection": collection, "first": {"$lt": end}, "last": {"$gte": start}}
+    versions: dict[str, int] = {}
+    for part in parts(database, query):
+        table = read_part(database, part, ["_id", "version"])
+        versions.update(zip(table["_id"].to_pylist(), table["version"].to_pylist(), strict=True))
+    return versions
+
+
+def _write(database: Database[Document], what: Due, table: pa.Table) -> None:
+    identity, catalogue = uuid.uuid4().hex[:16], database.get_collection(CATALOGUE, write_concern=DURABLE)
+    zone = get_settings().timezone
+    with _unswept(database):
+        part = _part(database, identity, what.collection, what.day.isoformat(), zone, table)
+        catalogue.insert_one(part.model_dump(exclude={"id"}) | {"_id": identity})
+
+
+def _replace(database: Database[Document], part: ArchivePart, kept: pa.Table) -> bool:
+    """Put another file in the place of a part's in one step; not where another process did meanwhile."""
+    catalogue = database.get_collection(CATALOGUE, write_concern=DURABLE)
+    as_read = {"_id": part.id, "file": part.file}
+    if not len(kept):
+        replaced = catalogue.delete_one(as_read).deleted_count
+    else:
+        with _unswept(database):
+            new = _part(database, part.id, part.collection, part.day, part.zone, kept)
+            change = {"$set": new.model_dump(exclude={"id"})}
+            replaced = catalogue.update_one(as_read, change).matched_count
+    useless = part if replaced or not len(kept) else new
+    (folder(database) / useless.file).unlink(missing_ok=True)
+    return bool(replaced)
+
+
+def _part(
+    database: Database[Document], identity: str, collection: Archived, day: str, zone: str, table: pa.Table
+) -> ArchivePart:
+    """Write rows to a file that is on the disk, and read back equal, when this returns.
+
+    Raises:
+        UserError: the disk is full, cannot be written, or does not give back what was written.
+    """
+    path = folder(database) / collection / day / f"{identity}-{uuid.uuid4().hex[:8]}.parquet"
+    try:
+        digest = _write_checked(path, table)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise UserError(
+            f"the archive cannot be written to {path.parent} ({error.strerror}); nothing was deleted"
+        ) from None
+    moments = pc.min_max(table["start_time"]).as_py()
+    return ArchivePart(
+        id=identity,
+        collection=collection,
+        day=day,
+        zone=zone,
+        first=moments["min"].astimezone(UTC),
+        last=moments["max"].astimezone(UTC),
+        file=str(path.relative_to(folder(database))),
+        rows=len(table),
+        bytes=path.stat().st_size,
+        sha256=digest,
+        written_at=utc_now(),
+    )
+
+
+def _write_checked(path: Path, table: pa.Table) -> str:
+    private_folder(path.parent)
+    with create_private(path) as file:
+        pq.write_table(
+            table, file, compression="zstd", compression_level=ZSTD_LEVEL, write_page_checksum=True
+        )
+    sync(path)
+    sync(path.parent)
+    back = pq.read_table(path, page_checksum_verification=True)
+    if len(back) != len(table) or not back.equals(table):
+        path.unlink()
+        raise UserError(f"{path} did not read back as it was written; nothing was deleted")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,136 @@
+"""Bringing a backup back: every file is checked first, and what a kill leaves half done is begun again."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import bson
+import pyarrow as pa
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from pymongo import IndexModel
+from pymongo.database import Database
+
+from core.files import private_folder
+from core.storage.archive.backup import (
+    FOLDERS,
+    OF_PROCESSES,
+    BackupError,
+    Manifest,
+    Progress,
+    SavedCollection,
+    check,
+    read_manifest,
+)
+from core.storage.recording.dirty_windows import mark_dirty
+from core.storage.server.connection import DURABLE, Document
+
+MARK = "restore"
+"""Collection with one document while a restore is under way; a restore that finds it begins afresh."""
+DOCUMENTS_AT_ONCE = 5_000
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_OF_THE_SERVER = ("v", "ns", "background")
+
+
+def restore(
+    database: Database[Document], data_dir: Path, folder: Path, progress: Progress, *, replace: bool = False
+) -> Manifest:
+    """Make the store what it was when it was saved, and have its roll-ups recomputed by the next refresh.
+
+    Stop what records and checks first: it would write in between.
+
+    Args:
+        database: has to be empty, unless ``replace``.
+        data_dir: its archive and spool have to be empty, unless ``replace``.
+        folder: as :func:`core.storage.archive.backup.back_up` wrote it.
+        progress: told what is worked on.
+        replace: delete what is there first, once the backup was found whole.
+
+    Raises:
+        BackupError: the backup is not whole, or the store not empty; nothing was changed.
+        PyMongoError: the database does not answer; restore again.
+    """
+    manifest = read_manifest(folder)
+    check(folder, manifest, progress)
+    begun = database[MARK].find_one() is not None
+    if not (replace or begun):
+        _refuse_full(database, data_dir)
+    database.get_collection(MARK, write_concern=DURABLE).replace_one(
+        {"_id": MARK}, {"created_at": manifest.created_at}, upsert=True
+    )
+    for name in database.list_collection_names(filter={"type": "collection"}):
+        if name != MARK and not name.startswith("system."):
+            database.drop_collection(name)
+    for collection in manifest.collections:
+        _restore_collection(database, folder, collection, progress)
+    _restore_files(data_dir, database.name, folder, manifest, progress)
+    if windows := [row["_id"] for row in database["rollups_15m"].find({}, {"_id": 1})]:
+        mark_dirty(database, windows)
+    database.drop_collection(MARK)
+    return manifest
+
+
+def _refuse_full(database: Database[Document], data_dir: Path) -> None:
+    for name in sorted(database.list_collection_names()):
+        if name not in OF_PROCESSES and database[name].find_one({}, {"_id": 1}) is not None:
+            raise BackupError(
+                f"database {database.name} is not empty ({name} has documents): "
+                "restore into another with MONGODB_DATABASE, or add --replace to delete what is there"
+            )
+    for name in FOLDERS:
+        files = data_dir / name / database.name
+        if any(path.is_file() for path in files.rglob("*.*")):
+            raise BackupError(
+                f"{files} is not empty: restore with another DATA_DIR, "
+                "or add --replace to delete what is there"
+            )
+
+
+def _restore_collection(
+    database: Database[Document], folder: Path, saved: SavedCollection, progress: Progress
+) -> None:
+    target: Any = database.get_collection(saved.name, write_concern=DURABLE)
+    done = 0
+    for documents in _documents(folder / saved.file):
+        target.insert_many(documents, ordered=False)
+        done += len(documents)
+        progress(f"Restoring {saved.name}", done, saved.documents)
+    if done != saved.documents:
+        raise BackupError(
+            f"{saved.file} has {done} documents where {saved.documents} were saved; take another backup"
+        )
+    indexes = [_index(index) for index in saved.indexes if index["name"] != "_id_"]
+    if indexes:
+        target.create_indexes(indexes)
+
+
+def _documents(path: Path) -> Iterator[list[RawBSONDocument]]:
+    with pa.input_stream(str(path), compression="zstd") as stream:
+        try:
+            documents = bson.decode_file_iter(stream, _RAW)
+            while batch := list(islice(documents, DOCUMENTS_AT_ONCE)):
+                yield batch
+        except BSONError:
+            raise BackupError(f"{path} is damaged; take another backup") from None
+
+
+def _index(saved: Mapping[str, Any]) -> IndexModel:
+    options = {key: value for key, value in saved.items() if key not in {"key", *_OF_THE_SERVER}}
+    return IndexModel([(field, order) for field, order in saved["key"]], **options)
+
+
+def _restore_files(
+    data_dir: Path, database: str, folder: Path, manifest: Manifest, progress: Progress
+) -> None:
+    for name in FOLDERS:
+        shutil.rmtree(data_dir / name / database, ignore_errors=True)
+    for number, saved in enumerate(manifest.files):
+        progress("Restoring archive and spool", number, len(manifest.files))
+        name, *path = Path(saved.file).parts
+        target = data_dir.joinpath(name, database, *path)
+        private_folder(target.parent)
+        shutil.copyfile(folder / saved.file, target)
+        target.chmod(0o600)

@@ -1,0 +1,1 @@
+"""From a record in memory to the database: group commits, the spool, and what waits in each process."""

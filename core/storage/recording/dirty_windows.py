@@ -1,0 +1,51 @@
+"""Windows of time to recompute: each change that leaves no trace in ``calls`` is written down here first.
+
+A replaced or deleted call is gone from its former window, where no time of recording tells of it. So the
+window's row is durable before the change. It goes only with a recomputation that read it, and only once
+it is older than OVERLAP by the server's clock: a change that lands after that reading finds it again.
+"""
+
+from collections.abc import Awaitable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import overload
+
+from pymongo import UpdateOne
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from core.storage.server.connection import DURABLE, Document
+
+COLLECTION = "dirty_windows"
+"""One row a window: ``_id`` is its start, ``marked_at`` the server's Timestamp of the last marking."""
+WINDOW = timedelta(minutes=15)
+OVERLAP = timedelta(seconds=60)
+"""How long after its marking a change may still land."""
+
+
+def window_of(moment: datetime) -> datetime:
+    """Start, in UTC, of the 15-minute window that a moment with a zone falls in."""
+    utc = moment.astimezone(UTC)
+    return utc.replace(minute=utc.minute // 15 * 15, second=0, microsecond=0)
+
+
+@overload
+def mark_dirty(database: Database[Document], windows: Iterable[datetime]) -> object: ...
+@overload
+def mark_dirty(database: AsyncDatabase[Document], windows: Iterable[datetime]) -> Awaitable[object]: ...
+def mark_dirty(
+    database: Database[Document] | AsyncDatabase[Document], windows: Iterable[datetime]
+) -> object | Awaitable[object]:
+    """Have the windows recomputed that these moments fall in; durable when it returns, or is awaited.
+
+    Call it before the change, and land the change within OVERLAP.
+
+    Raises:
+        PyMongoError: the database does not answer.
+        ValueError: there is no window.
+    """
+    now: Document = {"$currentDate": {"marked_at": {"$type": "timestamp"}}}
+    starts = sorted({window_of(moment) for moment in windows})
+    if not starts:
+        raise ValueError("no window to mark")
+    rows = [UpdateOne({"_id": start}, now, upsert=True) for start in starts]
+    return database.get_collection(COLLECTION, write_concern=DURABLE).bulk_write(rows, ordered=False)

@@ -1,0 +1,152 @@
+"""The processes that record: one row each, renewed every minute, with what waits in it and what it lost.
+
+A process that ends well, or of SIGTERM, takes its row away; one that was killed stays, silent, for a day.
+"""
+
+import os
+import platform
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pymongo
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo.database import Database
+
+from core.logging_config import get_logger, log_backlog
+from core.sigterm import before_sigterm
+from core.storage.recording.spool import spool_status
+from core.storage.recording.threads import fork_safe_lock
+from core.storage.server.connection import Document, before_close
+
+COLLECTION = "processes"
+FIRST_SECONDS = 5.0
+"""After the first record: what ends before, as a script does that stores one call, is not worth a row."""
+BEAT_SECONDS = 60.0
+SILENT_AFTER = timedelta(minutes=3)
+"""Age of the last sign of life from which on a process is silent: it may miss two."""
+FORGET_SECONDS = 86_400
+_WAIT_SECONDS = 5.0
+_END_SECONDS = 1.0
+_MOST_SHOWN = 200
+
+logger = get_logger("database")
+Key = tuple[int, str]
+Open = Callable[[], Database[Document]]
+
+
+class ProcessHealth(BaseModel):
+    """A process that records, as it said last. ``seen_at`` is by the server's clock."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    host: str
+    pid: int
+    component: str = Field(description="The program's name")
+    records_waiting: int = Field(description="Records that its bulk writes have not reached yet")
+    spooled: int = Field(description="Records in the spool of its DATA_DIR")
+    dead: int = Field(description="Records there that the database will never take")
+    lost: int = Field(description="Records that neither took, since that DATA_DIR was made")
+    log_waiting: int = Field(description="Log lines that are yet to be written or sent")
+    log_dropped: int = Field(description="Log lines that it dropped since it began")
+    seen_at: datetime
+
+    def is_silent(self, now: datetime) -> bool:
+        """Whether it missed its signs of life."""
+        return now - self.seen_at > SILENT_AFTER
+
+
+def processes(database: Database[Document]) -> list[ProcessHealth]:
+    """The processes of the last day, the one last seen first."""
+    rows = database[COLLECTION].find().sort("seen_at", -1).limit(_MOST_SHOWN)
+    return [ProcessHealth.model_validate(row) for row in rows]
+
+
+class Beats:
+    """This process's signs of life, on a thread of its own: no call ever waits for one."""
+
+    def __init__(self, records_waiting: Callable[[], int]) -> None:
+        self._records_waiting = records_waiting
+        self._guard = fork_safe_lock()
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+        before_close(self.end)
+
+    def _begin(self) -> None:
+        """Begin without a thread; a forked child's is its parent's."""
+        self._databases: dict[Key, Open] = {}
+        self._thread: threading.Thread | None = None
+        self._over, self._signed_off = threading.Event(), threading.Event()
+        self._id = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    def keep(self, key: Key, open_: Open) -> None:
+        """Give signs of life to a database from now on; nothing where that is so already."""
+        if key in self._databases:
+            return
+        with self._guard:
+            self._databases[key] = open_
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="process-health", daemon=True)
+                self._thread.start()
+                before_sigterm(self._end_at_once)
+
+    def beat(self) -> None:
+        """Give a sign of life to each database; one that is away gets the next."""
+        for open_ in list(self._databases.values()):
+            try:
+                self._say(open_())
+            except Exception as error:  # noqa: BLE001 (it says only how we are, and must not end the thread)
+                logger.debug("Process health not stored", extra={"reason": type(error).__name__})
+
+    def forget(self) -> None:
+        """Give no more signs of life to any database."""
+        self._databases = {}
+
+    def end(self) -> None:
+        """Take this process's rows away: it ends, and is not silent."""
+        for open_ in list(self._databases.values()):
+            try:
+                with pymongo.timeout(_END_SECONDS):
+                    open_()[COLLECTION].delete_one({"_id": self._id})
+            except Exception as error:  # noqa: BLE001 (the row goes by itself within a day)
+                logger.debug("Process not signed off", extra={"reason": type(error).__name__})
+        self.forget()
+
+    def _end_at_once(self) -> None:
+        """Have :meth:`end` done on the thread: what a signal interrupts may hold the driver's locks."""
+        if self._thread is not None:
+            self._over.set()
+            self._signed_off.wait(_END_SECONDS)
+
+    def _run(self) -> None:
+        pause = FIRST_SECONDS
+        while not self._over.wait(pause):
+            self.beat()
+            pause = BEAT_SECONDS
+        self.end()
+        self._signed_off.set()
+
+    def _say(self, database: Database[Document]) -> None:
+        spool, log = spool_status(database.name), log_backlog()
+        said = {
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "component": _component(),
+            "records_waiting": self._records_waiting(),
+            "spooled": spool.waiting,
+            "dead": spool.dead,
+            "lost": spool.lost,
+            "log_waiting": log.waiting,
+            "log_dropped": log.dropped,
+        }
+        with pymongo.timeout(_WAIT_SECONDS):
+            change = {"$set": said, "$currentDate": {"seen_at": True}}
+            database[COLLECTION].update_one({"_id": self._id}, change, upsert=True)
+
+
+def _component() -> str:
+    program = Path(sys.argv[0] or "python")
+    return program.parent.name if program.name == "__main__.py" else program.stem

@@ -1,0 +1,308 @@
+"""Recording without loss and without keeping the agent waiting.
+
+Callers that record at the same time share one bulk write (a group commit). What the database does not take
+within RECORD_WAIT_SECONDS goes to the spool, and from there to the database once it is back.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar, cast
+
+import pymongo
+from pydantic import BaseModel
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from core.logging_config import get_logger
+from core.settings import get_settings
+from core.storage.recording.active_calls import COLLECTION as ACTIVE
+from core.storage.recording.active_calls import Change
+from core.storage.recording.processes import Beats
+from core.storage.recording.records import Record
+from core.storage.recording.replay import RETRY_SECONDS, Replayer
+from core.storage.recording.spool import Spool, bury_record, on_disk, spool_records
+from core.storage.recording.threads import Threads
+from core.storage.recording.write import MAX_BATCH, Refusal, Result, durable_collections, write, write_async
+from core.storage.server.connection import OURS, Document, blocking, client_of, open_database, store_key
+
+WRITERS = 2
+"""Bulk writes under way at once: one is prepared while the database makes the other durable."""
+MIN_SHARE = 32
+"""Records that are not worth dividing among the writers: a bulk write costs as much as twenty of them."""
+REST_SECONDS = 5.0
+"""After the database failed, records go straight to the spool for so long."""
+
+T = TypeVar("T")
+logger = get_logger("database")
+
+
+class _Health:
+    """What this process knows of the database."""
+
+    rest_until = 0.0
+    next_look = 0.0
+
+    @classmethod
+    def rests(cls) -> bool:
+        return time.monotonic() < cls.rest_until
+
+    @classmethod
+    def failed(cls) -> None:
+        cls.rest_until = time.monotonic() + REST_SECONDS
+
+    @classmethod
+    def answers(cls) -> None:
+        cls.rest_until = 0.0
+
+    @classmethod
+    def forget(cls) -> None:
+        cls.rest_until = cls.next_look = 0.0
+
+
+_openers = Threads("open-database", 4)
+replayer = Replayer(on_success=_Health.answers)
+
+
+class Recorder:
+    """The group commits of one event loop: while bulk writes are under way, the next one's records gather."""
+
+    def __init__(self, database: AsyncDatabase[Document]) -> None:
+        self._database = database
+        self._collections = durable_collections(database)
+        self.client = database.client
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
+        self._writers: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not stored yet."""
+        return len(self._waiting) + self._under_way
+
+    def put(self, record_: Record) -> asyncio.Future[None]:
+        """Have a record stored; done when it is durable in the database, or in the spool.
+
+        A caller that is cancelled meanwhile takes nothing back: what was recorded did happen.
+        """
+        stored = self._loop.create_future()
+        self._waiting.append((record_, stored))
+        if len(self._writers) < WRITERS:
+            self._writers.add(asyncio.create_task(self._drain()))
+        return stored
+
+    async def _drain(self) -> None:
+        try:
+            await self._write_waiting()
+        finally:
+            # Not a step later: who comes then would wait for a writer that has ended.
+            self._writers.remove(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _write_waiting(self) -> None:
+        while self._waiting:
+            # Of all that is outstanding, so that the writers' shares stay alike.
+            share = -(-(len(self._waiting) + self._under_way) // WRITERS)
+            size = min(len(self._waiting), MAX_BATCH, max(MIN_SHARE, share))
+            batch = [self._waiting.popleft() for _ in range(size)]
+            self._under_way += size
+            try:
+                await self._store([record_ for record_, _ in batch])
+            except BaseException:
+                for _, stored in batch:
+                    stored.cancel()
+                raise
+            finally:
+                self._under_way -= size
+            for _, stored in batch:
+                if not stored.done():
+                    stored.set_result(None)
+
+    async def _store(self, records: list[Record]) -> None:
+        """Bring records to the database, or to the disk."""
+        if _Health.rests():
+            await self._spool(records, "the database is away")
+            return
+        try:
+            results = await _within_wait(write_async(self._collections, records))
+        except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
+            _Health.failed()
+            await self._spool(records, _reason(error))
+            return
+        if any(isinstance(result, Refusal) for result in results):
+            await on_disk(_keep_refused, self._database, records, results)
+        _look_for_spooled(self._database)
+
+    async def _spool(self, records: list[Record], reason: str) -> None:
+        await on_disk(_spool, self._database, records, reason)
+
+
+_recorders: dict[asyncio.AbstractEventLoop, dict[tuple[int, str], Recorder]] = {}
+
+
+def _records_waiting() -> int:
+    return sum(one.waiting for of_loop in list(_recorders.values()) for one in list(of_loop.values()))
+
+
+beats = Beats(_records_waiting)
+
+
+def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awaitable[None]:
+    """Store a record, or spool it; to be awaited, which takes RECORD_WAIT_SECONDS at most.
+
+    Raises nothing of the database's.
+    """
+    record_ = Record.now(content)
+    recorder = _recorder(database)
+    return recorder.put(record_) if recorder else _record_first(database, record_)
+
+
+async def _record_first(database: AsyncDatabase[Document] | None, record_: Record) -> None:
+    recorder = await _open(database)
+    if recorder is None:
+        await on_disk(_spool, database, [record_], "the database cannot be opened")
+    else:
+        await recorder.put(record_)
+
+
+def _recorder(database: AsyncDatabase[Document] | None) -> Recorder | None:
+    """The recorder of the running loop and a database, unless its client was closed."""
+    loop, key = asyncio.get_running_loop(), store_key(database)
+    recorder = _recorders.get(loop, {}).get(key)
+    if recorder is None or (key[0] == OURS and recorder.client is not client_of(loop)):
+        return None
+    return recorder
+
+
+async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
+    """Make the recorder; None where there is no database now. The embedded server may have to start."""
+    if _Health.rests():
+        return None
+    try:
+        opened = await _within_wait(open_database(database))
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _Health.failed()
+        logger.warning("The database cannot be opened", extra={"reason": str(error) or type(error).__name__})
+        return None
+    await on_disk(_prepare_count, _spool_of(opened))
+    for closed in [loop for loop in _recorders if loop.is_closed()]:
+        del _recorders[closed]
+    recorders = _recorders.setdefault(asyncio.get_running_loop(), {})
+    if (recorder := _recorder(database)) is None:
+        recorder = recorders[store_key(database)] = Recorder(opened)
+    return recorder
+
+
+async def _within_wait(work: Awaitable[T]) -> T:
+    """What comes of it, if that is within RECORD_WAIT_SECONDS.
+
+    The driver has the same deadline: in Python 3.11 a cancellation may get lost on its way through it.
+
+    Raises:
+        TimeoutError, PyMongoError: it took longer.
+    """
+    seconds = get_settings().record_wait_seconds
+    with pymongo.timeout(seconds):
+        async with asyncio.timeout(seconds):
+            return await work
+
+
+async def signal_active(database: AsyncDatabase[Document] | None, change: Change) -> None:
+    """Note that a call began, goes on or ended; where the database is away it is forgotten."""
+    if _Health.rests():
+        return
+    try:
+        opened = await _within_wait(open_database(database))
+        await _within_wait(opened[ACTIVE].update_one(*change, upsert=True))
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _not_signalled(error)
+
+
+def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Change) -> None:
+    """The same as :func:`signal_active` for code without an event loop."""
+    if _Health.rests():
+        return
+    wait = get_settings().record_wait_seconds
+    try:
+        opened = _opened(database, wait)
+        with pymongo.timeout(wait):
+            opened[ACTIVE].update_one(*change, upsert=True)
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _not_signalled(error)
+
+
+def _opened(database: AsyncDatabase[Document] | None, wait: float) -> Database[Document]:
+    """The database for code that blocks. The embedded server may have to start, and takes its time."""
+    try:
+        return _openers.submit(blocking, database).result(wait)
+    except RuntimeError:  # the interpreter is ending
+        return blocking(database)
+
+
+def _not_signalled(error: Exception) -> None:
+    _Health.failed()
+    logger.warning("Active calls are not counted: the database is away", extra={"reason": _reason(error)})
+
+
+def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> None:
+    """The same as :func:`record` for code without an event loop."""
+    records = [Record.now(content) for content in contents]
+    if _Health.rests():
+        _spool(database, records, "the database is away")
+        return
+    wait = get_settings().record_wait_seconds
+    try:
+        opened = _opened(database, wait)
+        with pymongo.timeout(wait):
+            results = write(opened, records)
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _Health.failed()
+        _spool(database, records, _reason(error))
+    else:
+        _keep_refused(database, records, results)
+        _look_for_spooled(database)
+
+
+def _keep_refused(
+    database: AsyncDatabase[Document] | None, records: Sequence[Record], results: Sequence[Result]
+) -> None:
+    later, reason = [], ""
+    for record_, result in zip(records, results, strict=True):
+        if isinstance(result, Refusal):
+            if result.for_good:
+                bury_record(_spool_of(database), record_, result.reason)
+            else:
+                later.append(record_)
+                reason = result.reason
+    if later:
+        _spool(database, later, reason)
+
+
+def _spool(database: AsyncDatabase[Document] | None, records: Sequence[Record], reason: str) -> None:
+    spool_records(_spool_of(database), records, reason)
+    replayer.start(store_key(database)[1], lambda: blocking(database), delay=RETRY_SECONDS)
+
+
+def _spool_of(database: AsyncDatabase[Document] | None) -> Spool:
+    return Spool(store_key(database)[1])
+
+
+def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
+    """Once a second, now that the database answers: what waits in the spool is replayed beside the caller."""
+    if time.monotonic() >= _Health.next_look:
+        _Health.next_look = time.monotonic() + 1
+        beats.keep(store_key(database), lambda: blocking(database))
+        if _spool_of(database).has_waiting():
+            replayer.start(store_key(database)[1], lambda: blocking(database))
+
+
+def _reason(error: Exception) -> str:
+    return "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
+
+
+def _prepare_count(spool: Spool) -> None:
+    try:
+        spool.prepare_count()
+    except OSError as error:
+        logger.error("The spool cannot be written", extra={"reason": error.strerror})  # noqa: TRY400

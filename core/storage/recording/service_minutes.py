@@ -1,0 +1,173 @@
+"""Requests to the agent's own API and to the services it uses, summed per minute and process.
+
+A request costs a few microseconds and no round trip. Each process writes the sums of its minutes whole, again
+and again while they grow, so that a repeat replaces and never counts twice.
+"""
+
+import itertools
+import math
+import os
+import platform
+import threading
+import time
+import uuid
+from collections import Counter
+from datetime import datetime, timedelta
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from core.clock import utc_now
+from core.logging_config import get_logger
+from core.models.metrics import ServiceMinute, ServiceSample
+from core.storage.recording.recorder import record_blocking
+from core.storage.recording.threads import fork_safe_lock
+from core.storage.recording.write import MAX_BATCH
+from core.storage.server.connection import Document, before_close, store_key
+
+logger = get_logger("database")
+FLUSH_SECONDS = 10.0
+"""How often the sums of the minutes under way are written."""
+
+_LN_GAMMA = math.log(1.01 / 0.99)
+_LEAST, _MOST = 1e-6, 1e7
+_FIRST = math.ceil(math.log(_LEAST) / _LN_GAMMA) - 1
+OPEN_FOR = timedelta(minutes=2)
+"""How long after its beginning a minute may still take requests; later ones get a document of their own."""
+MAX_CELLS = 10_000
+"""Service, operation and minute combinations kept at once: an operation with ids in it would be endless."""
+OTHER = "other"
+"""Operation of the requests that came when there were MAX_CELLS."""
+
+
+def bucket_of(milliseconds: float) -> int:
+    """The bucket of core.aggregation.sketch, without numpy: an agent that only records is spared it."""
+    if milliseconds < _LEAST:
+        return 0
+    return math.ceil(math.log(min(milliseconds, _MOST)) / _LN_GAMMA) - _FIRST
+
+
+class _Cell:
+    """The sums of one minute, service and operation."""
+
+    __slots__ = ("buckets", "changed", "count", "errors", "max_ms", "min_ms", "number", "total_ms")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.count = 0
+        self.errors: Counter[str] = Counter()
+        self.total_ms = 0.0
+        self.min_ms = math.inf
+        self.max_ms = 0.0
+        self.buckets: Counter[int] = Counter()
+        self.changed = False
+
+    def add(self, milliseconds: float, error: str | None) -> None:
+        self.count += 1
+        self.total_ms += milliseconds
+        self.min_ms = min(self.min_ms, milliseconds)
+        self.max_ms = max(self.max_ms, milliseconds)
+        self.buckets[bucket_of(milliseconds)] += 1
+        if error:
+            self.errors[error] += 1
+        self.changed = True
+
+
+_Key = tuple[datetime, str, str]
+
+
+class ServiceMinutes:
+    """The minutes of this process that are not finished, or not written yet. Good in any thread."""
+
+    def __init__(self) -> None:
+        self._guard = fork_safe_lock()
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """Begin empty; what a forked child inherited is its parent's to write."""
+        self._cells: dict[_Key, _Cell] = {}
+        self._numbers = itertools.count()
+        self._process = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+    def add(self, sample: ServiceSample) -> None:
+        """Add one request to the sums."""
+        minute = sample.at.replace(second=0, microsecond=0)
+        with self._guard:
+            self._cell((minute, sample.service, sample.operation)).add(sample.duration_ms, sample.error)
+
+    def _cell(self, key: _Key) -> _Cell:
+        if key not in self._cells:
+            if len(self._cells) >= MAX_CELLS and key[2] != OTHER:
+                return self._cell((key[0], key[1], OTHER))
+            self._cells[key] = _Cell(next(self._numbers))
+        return self._cells[key]
+
+    def take(self) -> list[ServiceMinute]:
+        """The sums that changed since the last time, to be written; finished minutes are forgotten."""
+        with self._guard:
+            changed = [self._minute(key, cell) for key, cell in self._cells.items() if cell.changed]
+            oldest = utc_now() - OPEN_FOR
+            self._cells = {key: cell for key, cell in self._cells.items() if key[0] >= oldest}
+            for cell in self._cells.values():
+                cell.changed = False
+        return changed
+
+    def _minute(self, key: _Key, cell: _Cell) -> ServiceMinute:
+        minute, service, operation = key
+        return ServiceMinute(
+            minute=minute,
+            process=self._process,
+            number=cell.number,
+            service=service,
+            operation=operation,
+            count=cell.count,
+            errors=dict(cell.errors),
+            total_ms=cell.total_ms,
+            min_ms=cell.min_ms,
+            max_ms=cell.max_ms,
+            buckets=dict(cell.buckets),
+        )
+
+
+class ServiceWriter:
+    """Writes this process's minutes every few seconds, beside it, and what is left when it ends."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[tuple[int, str], tuple[AsyncDatabase[Document] | None, ServiceMinutes]] = {}
+        self._guard = fork_safe_lock()
+        self._flushing = fork_safe_lock()
+        self._pid = 0
+
+    def add(self, database: AsyncDatabase[Document] | None, sample: ServiceSample) -> None:
+        """Add one request to what is written to a database; None is the configured one."""
+        key = store_key(database)
+        if key not in self._minutes or self._pid != os.getpid():
+            self._open(key, database)
+        self._minutes[key][1].add(sample)
+
+    def flush(self) -> None:
+        """Write what changed; what the database does not take goes to the spool."""
+        with self._flushing:  # one at a time: what was taken later is written later
+            for database, minutes in list(self._minutes.values()):
+                changed = minutes.take()
+                for start in range(0, len(changed), MAX_BATCH):
+                    record_blocking(database, changed[start : start + MAX_BATCH])
+
+    def _open(self, key: tuple[int, str], database: AsyncDatabase[Document] | None) -> None:
+        with self._guard:
+            self._minutes.setdefault(key, (database, ServiceMinutes()))
+            if self._pid != os.getpid():  # the thread of a forked child is its parent's
+                threading.Thread(target=self._run, name="service-minutes", daemon=True).start()
+                self._pid = os.getpid()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(FLUSH_SECONDS)
+            try:
+                self.flush()
+            except Exception as error:  # noqa: BLE001 (what is lost now must not end the thread)
+                logger.error("Service minutes not written", extra={"reason": type(error).__name__})  # noqa: TRY400
+
+
+writer = ServiceWriter()
+before_close(writer.flush)

@@ -1,0 +1,259 @@
+"""What the database could not take: fsynced files, until any process replays them. Each database has its own.
+
+A file holds one line of JSON a record; it appears whole or not at all, and its name sorts by version.
+Writing a record to the database twice changes nothing; so neither order nor a crash nor two processes
+replaying at once can lose or repeat one.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import orjson
+
+from core.files import create_private, private_folder, sync
+from core.logging_config import get_logger
+from core.settings import get_settings
+from core.storage.recording.records import KINDS, Record
+from core.storage.recording.threads import Threads
+
+logger = get_logger("database")
+T = TypeVar("T")
+P = ParamSpec("P")
+# Its own: the default one may be full of the agent's work just when the disk has to be written.
+_disk = Threads("spool", 2)
+STALE_DRAFT_SECONDS = 3_600.0
+_COUNT_DIGITS = 20
+
+
+@dataclass(frozen=True)
+class SpoolStatus:
+    """What lies in the spool of this machine's DATA_DIR."""
+
+    waiting: int
+    """Records on their way to the database."""
+    oldest: datetime | None
+    """When the oldest of them was handed over, in UTC."""
+    dead: int
+    """Records that MongoDB will never take, kept apart with the reason."""
+    lost: int
+    """Records that neither the database nor the disk took, since DATA_DIR was made."""
+
+
+def spool_status(database_name: str | None = None) -> SpoolStatus:
+    """What lies in the spool of a database (MONGODB_DATABASE), for the System page and for `doctor`."""
+    spool = Spool(database_name)
+    files = spool.waiting()
+    oldest = datetime.fromtimestamp(_version_of(files[0]) / 1e6, UTC) if files else None
+    return SpoolStatus(
+        waiting=sum(map(records_in, files)),
+        oldest=oldest,
+        dead=sum(map(records_in, _json_files(spool.dead))),
+        lost=spool.lost(),
+    )
+
+
+class Spool:
+    """The files below DATA_DIR/spool of one database (MONGODB_DATABASE), for the owner's eyes only."""
+
+    def __init__(self, database_name: str | None = None) -> None:
+        settings = get_settings()
+        self.folder = settings.data_dir / "spool" / (database_name or settings.mongodb_database)
+        self.dead = self.folder / "dead"
+        self._lost = self.folder / "lost"
+
+    def put(self, records: Sequence[Record]) -> Path:
+        """Keep records; they are on the disk when this returns.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+        """
+        return _write(self.folder, [_line(record) for record in records], records[0].version)
+
+    def bury(self, record: Record, reason: str) -> Path:
+        """Keep a record that the database will never take apart from the others, with the reason.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+        """
+        return _write(self.dead, [_line(record, reason)], record.version)
+
+    def waiting(self) -> list[Path]:
+        """The files to replay, the oldest first."""
+        return sorted(_json_files(self.folder))
+
+    def has_waiting(self) -> bool:
+        """Whether there is a file to replay, without reading a long folder to its end."""
+        return any(True for _ in _json_files(self.folder))
+
+    def read(self, file: Path) -> list[Record]:
+        """The records of a file; lines that make no sense are kept apart.
+
+        Raises:
+            OSError: the file cannot be read, or there is no room to keep a line apart.
+        """
+        records = []
+        for line in file.read_bytes().split(b"\n"):
+            try:
+                records.append(_record(line))
+            except (ValueError, KeyError, TypeError) as error:  # pydantic's too
+                broken = _write(self.dead, [line], _version_of(file))
+                extra = {"file": str(broken), "reason": type(error).__name__}
+                logger.error("Spooled record makes no sense, kept apart", extra=extra)  # noqa: TRY400 (as it says)
+        return records
+
+    @contextlib.contextmanager
+    def replaying(self) -> Iterator[bool]:
+        """Whether this process may replay now; while it does, no other one may."""
+        if not self.has_waiting():
+            yield False
+            return
+        descriptor = os.open(self.folder / "replay.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._remove_stale_drafts()
+            yield True
+        except BlockingIOError:
+            yield False
+        finally:
+            os.close(descriptor)
+
+    def prepare_count(self) -> None:
+        """Take the place on the disk for the count of what is lost, while there is some.
+
+        Raises:
+            OSError: the disk is full or cannot be written.
+        """
+        _make(self.folder)
+        if not self._lost.exists():
+            with contextlib.suppress(FileExistsError), create_private(self._lost) as file:
+                file.write(b"0" * _COUNT_DIGITS)
+
+    def count_lost(self, records: int) -> None:
+        """Add to the count of what is lost; in place, since a full disk still lets that through."""
+        with contextlib.suppress(OSError), self._lost.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            count = int(file.read() or 0) + records
+            file.seek(0)
+            file.write(str(count).zfill(_COUNT_DIGITS))
+
+    def lost(self) -> int:
+        """Records lost since DATA_DIR was made."""
+        try:
+            return int(self._lost.read_text() or 0)
+        except (OSError, ValueError):
+            return 0
+
+    def _remove_stale_drafts(self) -> None:
+        """Drafts of processes that were killed: nobody was told that they are safe."""
+        for draft in self.folder.glob("*.new"):
+            with contextlib.suppress(OSError):
+                if time.time() - draft.stat().st_mtime > STALE_DRAFT_SECONDS:
+                    draft.unlink()
+
+
+async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do a thing with files beside the event loop."""
+    try:
+        done = _disk.submit(work, *args, **kwargs)
+    except RuntimeError:  # the interpreter is ending
+        return work(*args, **kwargs)
+    return await asyncio.wrap_future(done)
+
+
+def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> None:
+    """Keep records on the disk; what it does not take is counted and said."""
+    try:
+        spool.put(records)
+    except Exception as error:  # noqa: BLE001 (whatever it is, nobody else will say it)
+        for record in records:
+            _lose(spool, record, error)
+    else:
+        extra = {"records": len(records), "reason": reason}
+        logger.warning("Spooled: the database did not take it", extra=extra)
+
+
+def bury_record(spool: Spool, record: Record, reason: str) -> None:
+    """Keep a record apart that the database will never take; where the disk does not, say so."""
+    try:
+        file = spool.bury(record, reason)
+    except Exception as error:  # noqa: BLE001 (as above)
+        _lose(spool, record, error)
+    else:
+        extra = _named(record, reason) | {"file": str(file)}
+        logger.error("Refused by the database, kept apart", extra=extra)
+
+
+def _lose(spool: Spool, record: Record, error: Exception) -> None:
+    spool.count_lost(1)
+    reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+    logger.critical("Lost: neither the database nor the disk took it", extra=_named(record, reason))
+
+
+def _named(record: Record, reason: str | None) -> dict[str, object]:
+    return {"kind": record.kind.collection, "id": record.id, "reason": reason}
+
+
+def _line(record: Record, reason: str | None = None) -> bytes:
+    content = orjson.Fragment(record.content.model_dump_json(fallback=repr, exclude_none=True))
+    line = {"kind": record.kind.collection, "version": record.version, "record": content}
+    return orjson.dumps(line if reason is None else {"reason": reason, **line})
+
+
+def _record(line: bytes) -> Record:
+    fields = orjson.loads(line)
+    kind = KINDS[fields["kind"]]
+    return Record(kind, kind.model.model_validate(fields["record"]), int(fields["version"]))
+
+
+def _version_of(file: Path) -> int:
+    digits = file.name.partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _json_files(folder: Path) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".json") and entry.is_file():
+                    yield Path(entry.path)
+    except FileNotFoundError:
+        return
+
+
+def records_in(file: Path) -> int:
+    """The count in the file's name: reading all of them would keep a page waiting."""
+    _, _, rest = file.stem.partition("-")
+    count = rest.partition("-")[0]
+    return int(count) if count.isdecimal() else 1
+
+
+def _write(folder: Path, lines: Sequence[bytes], version: int) -> Path:
+    _make(folder)
+    final = folder / f"{version:020d}-{len(lines)}-{uuid.uuid4().hex}.json"
+    draft = final.with_suffix(".new")
+    try:
+        with create_private(draft) as file:
+            file.write(b"\n".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(final)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    sync(folder)
+    return final
+
+
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        private_folder(folder)
+        sync(folder.parent)

@@ -1,0 +1,247 @@
+"""The one way that records are written: inserted, and replaced where an older version is there.
+
+The steps are a generator, so that asyncio code (:func:`write_async`) and plain code (:func:`write`) take
+the same ones. Nothing is answered for before it is durable (majority, journal), and writing a record
+again, by whichever process and in whichever order, ends in the same store.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError
+from pymongo import ReplaceOne, UpdateOne
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, OperationFailure
+
+from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
+from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
+from core.storage.server.connection import DURABLE, Document
+
+MAX_BATCH = 1_000
+"""Records of one bulk write."""
+_CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
+_DUPLICATE_KEY = 11_000
+_TOO_LARGE = 10_334
+_ID_INDEX = {"_id": 1}
+_POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
+"""Error codes of a document that the server will never take: bad value, field name, size, key, validation."""
+
+
+class Outcome(StrEnum):
+    """What became of a record that is stored."""
+
+    INSERTED = "inserted"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"  # stored exactly so already
+    OUTDATED = "outdated"  # a newer version is stored
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a record is not stored. ``for_good``: it never will be; else it may be taken another time."""
+
+    reason: str
+    for_good: bool
+
+
+Result = Outcome | Refusal
+Collections = Mapping[str, Any]
+"""Of either sort of client, by name."""
+Step = Callable[[], Any]
+"""Does one thing with the database; in asyncio code what it returns is awaited."""
+Steps = Generator[Step, Any, dict[int, Result]]
+
+
+def durable_collections(database: Database[Document] | AsyncDatabase[Document]) -> Collections:
+    """Where records are written to; worth keeping, for the driver takes some time to make them."""
+    return {
+        name: database.get_collection(name, write_concern=DURABLE, codec_options=_CODEC) for name in KINDS
+    }
+
+
+def write(database: Database[Document], records: Sequence[Record]) -> list[Result]:
+    """Store records durably; for each what became of it.
+
+    Raises:
+        PyMongoError: the database does not answer, or not durably. Some records may be stored.
+    """
+    steps = _write(durable_collections(database), records)
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = step()
+            except Exception as error:  # noqa: BLE001 (for the steps to judge)
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        return _in_order(end.value)
+
+
+async def write_async(collections: Collections, records: Sequence[Record]) -> list[Result]:
+    """The same as :func:`write` for asyncio code."""
+    steps = _write(collections, records)
+    try:
+        step = next(steps)
+        while True:
+            try:
+                answer = await step()
+            except Exception as error:  # noqa: BLE001 (for the steps to judge)
+                step = steps.throw(error)
+            else:
+                step = steps.send(answer)
+    except StopIteration as end:
+        return _in_order(end.value)
+
+
+def _in_order(results: Mapping[int, Result]) -> list[Result]:
+    return [results[index] for index in range(len(results))]
+
+
+def _write(collections: Collections, records: Sequence[Record]) -> Steps:
+    results: dict[int, Result] = {}
+    by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
+    for index, record in enumerate(records):
+        try:
+            by_kind[record.kind.collection][index] = record.to_document()
+        except (ValueError, TypeError, RecursionError) as error:
+            results[index] = _unfit(error)
+    for name, documents in by_kind.items():
+        results |= yield from _Writing(collections[name], KINDS[name]).run(documents)
+    return results
+
+
+class _Writing:
+    """Writes documents of one kind; each is known by its record's index."""
+
+    def __init__(self, collection: Any, kind: Kind) -> None:  # noqa: ANN401 (of either sort of client)
+        self._collection = collection
+        self._kind = kind
+        self._results: dict[int, Result] = {}
+
+    def run(self, new: dict[int, Document]) -> Steps:
+        """Insert, settle with what is stored under the same ``_id``, and again until nobody came between."""
+        while new:
+            present = yield from self._insert(new)
+            new = {}
+            while present:
+                present, deleted = yield from self._settle(present)
+                new |= deleted
+        return self._results
+
+    def _insert(self, items: dict[int, Document]) -> Generator[Step, Any, dict[int, Document]]:
+        """Those whose ``_id`` is there already."""
+        documents = list(items.values())
+        self._results |= dict.fromkeys(items, Outcome.INSERTED)
+        try:
+            yield lambda: self._collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            return self._failed(error, items)
+        except (OperationFailure, BSONError, OverflowError, ValueError, TypeError, RecursionError) as error:
+            # Says nothing about which document it was: look in each half.
+            if isinstance(error, OperationFailure) and error.code not in _POISON:
+                raise
+            if len(items) == 1:
+                self._results |= dict.fromkeys(items, _unfit(error))
+                return {}
+            pairs, middle = list(items.items()), len(items) // 2
+            present = yield from self._insert(dict(pairs[:middle]))
+            return present | (yield from self._insert(dict(pairs[middle:])))
+        return {}
+
+    def _failed(self, error: BulkWriteError, items: Mapping[int, Document]) -> dict[int, Document]:
+        """Note what is refused; those whose ``_id`` is there already."""
+        if error.details["writeConcernErrors"]:
+            raise error  # written, but not durably
+        indexes, present = list(items), {}
+        for failure in error.details["writeErrors"]:
+            index = indexes[failure["index"]]
+            if failure["code"] == _DUPLICATE_KEY and failure.get("keyPattern", _ID_INDEX) == _ID_INDEX:
+                present[index] = items[index]
+            else:
+                self._results[index] = _refusal(failure["code"])
+        return present
+
+    def _settle(
+        self, items: dict[int, Document]
+    ) -> Generator[Step, Any, tuple[dict[int, Document], dict[int, Document]]]:
+        """Replace what is older; those to settle again, and those that were deleted meanwhile."""
+        query = {"_id": {"$in": [item["_id"] for item in items.values()]}}
+        found = yield lambda: self._collection.find(query).to_list()
+        stored = {document["_id"]: document for document in found}
+        deleted = {index: item for index, item in items.items() if item["_id"] not in stored}
+        items = {index: item for index, item in items.items() if index not in deleted}
+        if not items:
+            return {}, deleted
+        plan = {index: self._plan(index, item, stored[item["_id"]]) for index, item in items.items()}
+        windows = {moment for operation in plan.values() for moment in operation.windows}
+        started = time.monotonic()
+        if windows:
+            yield lambda: mark_dirty(self._collection.database, windows)
+        settled = yield from self._change(plan, items)
+        if windows and time.monotonic() - started > OVERLAP.total_seconds() / 2:
+            yield lambda: mark_dirty(self._collection.database, windows)  # the first may be gone by now
+        return ({} if settled else items), deleted
+
+    def _plan(self, index: int, item: Document, stored: Document) -> "_Operation":
+        ours, theirs = item["version"], stored.get("version", 0)
+        unless_changed = {"_id": item["_id"], "version": stored.get("version")}
+        if theirs >= ours:
+            outcome = self._results[index] if theirs == ours else Outcome.OUTDATED
+            # Changes nothing, but is answered only once what was read is durable.
+            return _Operation(outcome, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
+        if _content(stored) == _content(item):
+            return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": ours}}))
+        moments: tuple[datetime | None, ...] = ()
+        if field := self._kind.window_field:
+            moments = stored.get(field), item.get(field)
+        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, item)
+        return _Operation(Outcome.REPLACED, replacement, tuple(filter(None, moments)))
+
+    def _change(
+        self, plan: Mapping[int, "_Operation"], items: Mapping[int, Document]
+    ) -> Generator[Step, Any, bool]:
+        """Whether every record is settled; else somebody changed one meanwhile."""
+        self._results |= {index: operation.outcome for index, operation in plan.items()}
+        changes = [operation.change for operation in plan.values()]
+        try:
+            done = yield lambda: self._collection.bulk_write(changes, ordered=False)
+        except BulkWriteError as error:
+            self._failed(error, items)
+            return bool(error.details["nMatched"] + len(error.details["writeErrors"]) == len(changes))
+        return bool(done.matched_count == len(changes))
+
+
+@dataclass(frozen=True)
+class _Operation:
+    outcome: Result
+    change: "ReplaceOne[Document] | UpdateOne"
+    windows: tuple[datetime, ...] = ()
+
+
+def _unfit(error: Exception) -> Refusal:
+    if isinstance(error, OperationFailure):
+        return _refusal(error.code)
+    return Refusal(str(error)[:200], for_good=True)
+
+
+def _refusal(code: int | None) -> Refusal:
+    reason = "larger than MongoDB's 16 MB" if code == _TOO_LARGE else f"MongoDB error {code}"
+    return Refusal(reason, for_good=code in _POISON or code == _DUPLICATE_KEY)
+
+
+def _content(document: Document) -> Document:
+    """What it says: what is empty, as older versions stored it, says as little as a field left out."""
+    return {
+        name: value
+        for name, value in document.items()
+        if value not in (None, [], {}) and name not in OWN_FIELDS
+    }

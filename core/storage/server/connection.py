@@ -1,0 +1,248 @@
+"""Connections to the configured store: MONGODB_URI, or the embedded server when it is unset."""
+
+import asyncio
+import atexit
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakValueDictionary, finalize
+
+from pymongo import AsyncMongoClient, MongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.uri_parser import parse_uri
+from pymongo.write_concern import WriteConcern
+
+from core.errors import UserError
+from core.settings import get_settings, is_loopback
+from core.storage.server.embedded import embedded_uri, release_embedded
+
+Document = dict[str, Any]
+DURABLE = WriteConcern(w="majority", j=True)
+"""How everything is written that must not be lost."""
+SELECT_TIMEOUT_MS = 5_000
+
+
+class StoreUnavailableError(UserError):
+    """The database does not answer; the text says which and what to do."""
+
+
+def _check_uri(uri: str) -> None:
+    """Refuse a server off this machine that would see everything in clear or let anybody in."""
+    try:
+        # An SRV name is looked up only on connecting; its servers always speak TLS.
+        parsed = parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))
+    except (InvalidURI, ConfigurationError, ValueError):
+        raise UserError(
+            "MONGODB_URI is not a valid MongoDB address; write mongodb://user:password@host:27017"
+        ) from None
+    except OSError as error:
+        raise UserError(f"MONGODB_URI names a file that cannot be read: {error.filename}") from None
+    if get_settings().mongodb_allow_insecure:
+        return
+    remote = [host for host, _ in parsed["nodelist"] if not (host.startswith("/") or is_loopback(host))]
+    if not remote:
+        return
+    tls = parsed["options"].get("tls", uri.startswith("mongodb+srv://"))
+    if not (tls and (parsed["username"] or parsed["options"].get("authmechanism"))):
+        lacks = "credentials" if tls else "TLS (add tls=true)"
+        raise UserError(
+            f"MONGODB_URI points to {remote[0]} without {lacks}; add it, "
+            "or set MONGODB_ALLOW_INSECURE=1 on a network you trust"
+        )
+
+
+def _uri() -> str:
+    settings = get_settings()
+    if settings.mongodb_uri is None:
+        return embedded_uri(settings.data_dir)
+    uri = settings.mongodb_uri.get_secret_value()
+    _check_uri(uri)
+    return uri
+
+
+def store_name() -> str:
+    """The store in words, without credentials: for messages and the dashboard."""
+    settings = get_settings()
+    if settings.mongodb_uri is None:
+        return f"embedded MongoDB in {settings.data_dir.absolute()}"
+    hosts = urlsplit(settings.mongodb_uri.get_secret_value()).netloc.rpartition("@")[2]
+    return f"MongoDB at {hosts}"
+
+
+_OPTIONS: dict[str, Any] = {
+    "tz_aware": True,
+    "serverSelectionTimeoutMS": SELECT_TIMEOUT_MS,
+    "connectTimeoutMS": SELECT_TIMEOUT_MS,
+    "appname": "voice-agent-monitoring",
+}
+
+
+def _options(uri: str) -> dict[str, Any]:
+    """Our options, save those that the URI itself names."""
+    named = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
+    return {name: value for name, value in _OPTIONS.items() if name.lower() not in named}
+
+
+_by_loop: dict[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = {}
+# By id: two clients of the same address are equal, though a caller's own may have other options.
+_ours: WeakValueDictionary[int, AsyncMongoClient[Document]] = WeakValueDictionary()
+_twins: dict[int, MongoClient[Document]] = {}
+
+
+@contextlib.contextmanager
+def _usable_uri() -> Iterator[None]:
+    """Say in one line what a client cannot be made from: an unknown name, a certificate that is not there."""
+    try:
+        yield
+    except (ConfigurationError, InvalidURI, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        file = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
+        raise StoreUnavailableError(f"MONGODB_URI cannot be used ({reason}{file}); {store_name()}") from None
+
+
+def _new_async_client() -> AsyncMongoClient[Document]:
+    with _usable_uri():
+        uri = _uri()
+        client: AsyncMongoClient[Document] = AsyncMongoClient(uri, **_options(uri))
+    _ours[id(client)] = client
+    return client
+
+
+def get_database() -> AsyncDatabase[Document]:
+    """The configured database for asyncio code; a plain call, good again in a second ``asyncio.run``.
+
+    Starts the embedded server when MONGODB_URI is unset.
+
+    Raises:
+        UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return _new_async_client()[get_settings().mongodb_database]
+    if loop not in _by_loop:
+        for closed in [other for other in _by_loop if other.is_closed()]:
+            del _by_loop[closed]
+        _by_loop[loop] = _new_async_client()
+    return _by_loop[loop][get_settings().mongodb_database]
+
+
+OURS = 0
+
+
+def store_key(database: AsyncDatabase[Document] | None) -> tuple[int, str]:
+    """The same for all that leads to the same database: OURS for None and every client that we made."""
+    if database is None:
+        return OURS, get_settings().mongodb_database
+    return (OURS if id(database.client) in _ours else id(database.client)), database.name
+
+
+def client_of(loop: asyncio.AbstractEventLoop) -> AsyncMongoClient[Document] | None:
+    """The loop's own client, if it has one."""
+    return _by_loop.get(loop)
+
+
+def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:
+    """The same store, bound to the running loop.
+
+    An asyncio client belongs to the loop it was first used in. One of ours is exchanged for that of the
+    running loop; a client that the caller made is the caller's.
+    """
+    if database is None:
+        return get_database()
+    if id(database.client) in _ours:
+        return get_database().client[database.name]
+    return database
+
+
+async def open_database(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:
+    """The same as :func:`database_for_loop`, without holding up the loop while the embedded server starts."""
+    if database is None and asyncio.get_running_loop() not in _by_loop:
+        await asyncio.to_thread(_uri)
+    return database_for_loop(database)
+
+
+@lru_cache(maxsize=4)
+def _sync_client(_pid: int, uri: str) -> MongoClient[Document]:
+    with _usable_uri():
+        return MongoClient(uri, **_options(uri))
+
+
+def get_sync_database() -> Database[Document]:
+    """The configured database for code without an event loop; one client per process.
+
+    Raises:
+        UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
+    """
+    return _sync_client(os.getpid(), _uri())[get_settings().mongodb_database]
+
+
+def blocking(database: AsyncDatabase[Document] | None) -> Database[Document]:
+    """The same database for code that blocks; None is the configured one. Call it off the event loop."""
+    if database is None:
+        return get_sync_database()
+    if id(database.client) in _ours:
+        return get_sync_database().client[database.name]
+    key = id(database.client)
+    if key not in _twins:
+        # The caller's client was made from these, and one that does not block can be made from them too.
+        options = database.client._init_kwargs | {"tz_aware": True}  # noqa: SLF001 (nothing public has them)
+        _twins[key] = MongoClient(**options)
+        finalize(database.client, _twins.pop, key, None)
+    return _twins[key][database.name]
+
+
+def server_time(database: Database[Document]) -> datetime:
+    """Return the time of the database server's clock, in UTC: the one clock that all processes share."""
+    now: datetime = database.client.admin.command("hello")["localTime"]
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now
+
+
+def check_reachable() -> None:
+    """Ask the store for a sign of life.
+
+    Raises:
+        UserError: it gives none within 5 s, or the configuration cannot be used.
+    """
+    try:
+        get_sync_database().command("ping")
+    except PyMongoError as error:
+        raise StoreUnavailableError(unavailable_text(error)) from None
+
+
+def unavailable_text(error: PyMongoError) -> str:
+    """One line for a database that does not answer, without credentials."""
+    if getattr(error, "code", None) in {18, 8000}:
+        return f"{store_name()} refuses the credentials in MONGODB_URI"
+    return f"{store_name()} does not answer; is it running, and is MONGODB_URI right?"
+
+
+async def close_connections() -> None:
+    """Close the running loop's client, if it has one."""
+    client = _by_loop.pop(asyncio.get_running_loop(), None)
+    if client is not None:
+        await client.close()
+
+
+_before_close: list[Callable[[], object]] = []
+
+
+def before_close(action: Callable[[], object]) -> None:
+    """Have something done before this process's clients are closed, and at its end at the latest."""
+    _before_close.append(action)
+    atexit.register(action)
+
+
+def close_all(*, wait_seconds: float = 0) -> None:
+    """Close this process's own clients and give up its share in the embedded server."""
+    for action in _before_close:
+        action()
+    _sync_client.cache_clear()
+    with contextlib.suppress(PyMongoError):
+        release_embedded(wait_seconds=wait_seconds)

@@ -1,0 +1,169 @@
+"""Recording: nothing acknowledged is lost, whatever the database does meanwhile."""
+
+import asyncio
+import json
+import signal
+import stat
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+from pymongo.database import Database
+
+from core.models.metrics import CallMetrics
+from core.services.metrics_service import MetricsService
+from core.settings import get_settings
+from core.storage.recording import recorder
+from core.storage.recording.records import Record
+from core.storage.recording.spool import Spool, spool_status
+from core.storage.server.connection import Document, close_connections, get_database
+
+
+def call(call_id: str = "call_1", **fields: object) -> CallMetrics:
+    usual = {"start_time": datetime(2024, 10, 24, tzinfo=UTC), "duration_seconds": 60, "language": "hindi"}
+    return CallMetrics.model_validate(
+        {"call_id": call_id, "status": "completed", "direction": "outbound", **usual, **fields}
+    )
+
+
+async def record(*calls: CallMetrics) -> float:
+    """Record calls at the same time; the seconds it took."""
+    started = time.monotonic()
+    service = MetricsService()
+    await asyncio.gather(*(service.record_call_metrics(one) for one in calls))
+    await close_connections()
+    return time.monotonic() - started
+
+
+def ids(database: Database[Document]) -> set[str]:
+    return {document["_id"] for document in database["calls"].find({}, {"_id": 1})}
+
+
+def spooled() -> list[str]:
+    spool = Spool()
+    return [record_.id for file in spool.waiting() for record_ in spool.read(file)]
+
+
+def server_of(store: Path) -> psutil.Process:
+    return next(
+        process
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "mongod" and str(store) in " ".join(process.info["cmdline"] or ())
+    )
+
+
+def test_many_callers_at_once_are_all_stored_and_a_repeat_replaces(database: Database[Document]) -> None:
+    asyncio.run(record(*(call(f"call_{number}") for number in range(300))))
+    asyncio.run(record(call("call_7", language="english")))
+    assert len(ids(database)) == 300
+    stored = database["calls"].find_one({"_id": "call_7"})
+    assert stored is not None
+    assert stored["language"] == "english"
+
+
+def test_a_frozen_database_delays_a_call_by_the_configured_time_and_gets_it_later(
+    database: Database[Document], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECORD_WAIT_SECONDS", "0.5")
+    get_settings.cache_clear()
+    asyncio.run(record(call("before")))
+    server = server_of(store)
+    server.send_signal(signal.SIGSTOP)
+    try:
+        first = asyncio.run(record(call("first")))
+        second = asyncio.run(record(call("second")))
+        assert spooled() == ["first", "second"]
+        assert {stat.S_IMODE(file.stat().st_mode) for file in Spool().waiting()} == {0o600}
+    finally:
+        server.send_signal(signal.SIGCONT)
+    assert 0.5 <= first < 1.5
+    assert second < 0.5  # it is known to be away by now
+    asyncio.run(MetricsService().aggregate_recent())
+    assert ids(database) == {"before", "first", "second"}
+    assert spooled() == []
+
+
+def test_the_agent_itself_replays_once_the_database_is_back(database: Database[Document]) -> None:
+    Spool().put([Record.now(call("spooled"))])
+
+    async def go_on() -> None:
+        service = MetricsService()
+        await service.record_call_metrics(call("next"))
+        await close_connections()
+
+    asyncio.run(go_on())
+    recorder.replayer.wait(10)
+    assert ids(database) == {"spooled", "next"}
+
+
+def test_an_older_version_from_the_spool_does_not_replace_a_newer_one(database: Database[Document]) -> None:
+    older = Record.now(call(language="hindi"))
+    asyncio.run(record(call(language="english")))
+    Spool().put([older])
+    asyncio.run(MetricsService().aggregate_recent())
+    stored = database["calls"].find_one({"_id": "call_1"})
+    assert stored is not None
+    assert stored["language"] == "english"
+    assert spooled() == []
+
+
+def test_one_call_too_large_is_kept_apart_and_harms_no_other(database: Database[Document]) -> None:
+    large = call("large", metadata={"transcript": "x" * 17_000_000})
+    asyncio.run(record(call("a"), large, call("b"), call("odd", metadata={"a\0b": 1})))
+    assert ids(database) == {"a", "b"}
+    reasons = [json.loads(file.read_bytes())["reason"] for file in Spool().dead.iterdir()]
+    assert sorted(reasons) == [
+        "Invalid document: Key names must not contain the NULL byte",
+        "larger than MongoDB's 16 MB",
+    ]
+    assert spool_status().dead == 2
+
+
+def test_a_caller_that_is_cancelled_harms_no_other(database: Database[Document]) -> None:
+    async def cancel_one() -> None:
+        service = MetricsService(get_database())
+        await service.record_call_metrics(call("before"))
+        tasks = [asyncio.create_task(service.record_call_metrics(call(f"call_{n}"))) for n in range(20)]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await close_connections()
+
+    asyncio.run(cancel_one())
+    assert ids(database) == {"before"} | {f"call_{n}" for n in range(20)}  # what was recorded did happen
+
+
+def test_a_full_disk_while_the_database_is_away_is_said_and_raises_nothing(
+    database: Database[Document],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "file"))
+    get_settings.cache_clear()
+    asyncio.run(record(call()))
+    assert "Lost: neither the database nor the disk took it" in caplog.text
+
+
+def test_what_is_no_call_in_the_spool_stops_no_other(database: Database[Document]) -> None:
+    asyncio.run(record(call("first")))
+    spool = Spool()
+    (spool.folder / "00000000000000000001-folder.json").mkdir(parents=True)
+    (spool.folder / "00000000000000000002-broken.json").write_text("{")
+    spool.put([Record.now(call("second"))])
+    asyncio.run(MetricsService().aggregate_recent())
+    assert ids(database) == {"first", "second"}
+    assert b"{" in [file.read_bytes() for file in spool.dead.iterdir()]
+
+
+def test_each_of_several_loops_replays(database: Database[Document]) -> None:
+    """As an agent without asyncio records: a new loop for each call, closed at once."""
+    for number in range(3):
+        Spool().put([Record.now(call(f"spooled_{number}"))])
+        recorder._Health.next_look = 0
+        asyncio.run(record(call(f"call_{number}")))
+    asyncio.run(MetricsService().aggregate_recent())
+    assert len(ids(database)) == 6

@@ -1,0 +1,126 @@
+"""The one way of writing: what is stored in the end, whoever wrote when."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.results import BulkWriteResult
+
+from core.models.metrics import CallMetrics, TurnMetrics
+from core.storage.calls import delete_calls, from_document, write_calls
+from core.storage.recording.records import Record
+from core.storage.recording.write import Outcome, Refusal, write
+from core.storage.server.connection import Document
+
+START = datetime(2024, 10, 24, 10, 7, tzinfo=UTC)
+
+
+def call(call_id: str = "call_1", start: datetime = START, **fields: object) -> CallMetrics:
+    usual: dict[str, object] = {"status": "completed", "direction": "outbound", "start_time": start}
+    return CallMetrics.model_validate({"call_id": call_id, **usual, **fields})
+
+
+def dirty(database: Database[Document]) -> set[str]:
+    return {f"{row['_id']:%H:%M}" for row in database["dirty_windows"].find()}
+
+
+def test_a_new_call_leaves_no_dirty_window_and_one_that_moves_two(database: Database[Document]) -> None:
+    write(database, [Record.now(call())])
+    assert dirty(database) == set()
+    write(database, [Record.now(call(start=START + timedelta(hours=2)))])
+    assert dirty(database) == {"10:00", "12:00"}
+
+
+def test_the_window_is_marked_before_the_call_changes(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the process had been killed in between."""
+    write(database, [Record.now(call())])
+
+    bulk_write = Collection.bulk_write
+
+    def killed_at_calls(self: Collection[Document], *arguments: Any, **options: Any) -> BulkWriteResult:
+        if self.name == "calls":
+            raise KeyboardInterrupt
+        return bulk_write(self, *arguments, **options)
+
+    monkeypatch.setattr(Collection, "bulk_write", killed_at_calls)
+    with pytest.raises(KeyboardInterrupt):
+        write(database, [Record.now(call(language="hindi"))])
+    assert database["calls"].find_one({}, {"language": 1}) == {"_id": "call_1", "language": "unknown"}
+    assert dirty(database) == {"10:00"}
+
+
+def test_what_became_of_each_record(database: Database[Document]) -> None:
+    old, new = Record.now(call("a")), Record.now(call("a", language="hindi"))
+    assert write(database, [new]) == [Outcome.INSERTED]
+    assert write(database, [old]) == [Outcome.OUTDATED]
+    assert write(database, [Record.now(call("a", language="hindi"))]) == [Outcome.UNCHANGED]
+    outcomes = write(
+        database,
+        [
+            Record.now(call("a", language="english")),
+            Record.now(call("b")),
+            Record.now(call("b", language="hindi")),
+            Record.now(call("c", metadata={"a\0b": 1})),
+            Record.now(TurnMetrics(call_id="a", turn=1, start_time=START)),
+        ],
+    )
+    assert outcomes[:3] == [Outcome.REPLACED, Outcome.INSERTED, Outcome.REPLACED]
+    assert isinstance(outcomes[3], Refusal)
+    assert outcomes[4] == Outcome.INSERTED
+    assert {row["_id"]: row["language"] for row in database["calls"].find()} == {"a": "english", "b": "hindi"}
+
+
+def test_a_call_that_an_older_version_stored_with_what_is_empty_is_unchanged(
+    database: Database[Document],
+) -> None:
+    write(database, [Record.now(call())])
+    database["calls"].update_one({}, {"$set": {"cost": {}}})
+    assert write(database, [Record.now(call())]) == [Outcome.UNCHANGED]
+
+
+def test_an_unchanged_call_is_still_the_latest(database: Database[Document]) -> None:
+    """An older form that was spooled meanwhile does not come after it."""
+    write(database, [Record.now(call())])
+    spooled = Record.now(call(language="hindi"))
+    write(database, [Record.now(call())])
+    assert write(database, [spooled]) == [Outcome.OUTDATED]
+
+
+def test_writers_of_the_same_calls_at_once_leave_the_latest(database: Database[Document]) -> None:
+    versions = [
+        [Record.now(call(f"call_{n}", START + timedelta(hours=writer))) for n in range(50)]
+        for writer in range(6)
+    ]
+    threads = [threading.Thread(target=write, args=(database, records)) for records in versions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = [from_document(row) for row in database["calls"].find()]
+    assert len(stored) == 50
+    assert {one.start_time for one in stored} == {START + timedelta(hours=5)}
+
+
+def test_deleted_calls_are_gone_with_their_turns_and_their_windows_are_marked(
+    database: Database[Document],
+) -> None:
+    write_calls(database, [call("a", lead_id="lead_1"), call("b", lead_id="lead_2")])
+    write(database, [Record.now(TurnMetrics(call_id=key, turn=1, start_time=START)) for key in ("a", "b")])
+    assert delete_calls(database, {"lead_id": "lead_1"}) == 1
+    assert [row["_id"] for row in database["calls"].find()] == ["b"]
+    assert [row["_id"] for row in database["turns"].find()] == ["b:1"]
+    assert dirty(database) == {"10:00"}
+
+
+def test_an_index_that_a_user_made_stops_no_other_call(database: Database[Document]) -> None:
+    """A call that another unique index refuses is refused, not tried for ever."""
+    database["calls"].drop_index("lead_id_1")
+    database["calls"].create_index("lead_id", unique=True)
+    results = write(database, [Record.now(call(key, lead_id="lead_1")) for key in ("a", "b")])
+    assert results[0] == Outcome.INSERTED
+    assert results[1] == Refusal("MongoDB error 11000", for_good=True)

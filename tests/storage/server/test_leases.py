@@ -1,0 +1,54 @@
+"""A lease has one holder at a time, by the server's clock, and each change of holder another term."""
+
+import threading
+import time
+
+from pymongo.database import Database
+
+from core.storage.server.connection import Document
+from core.storage.server.leases import Lease, LeaseKeeper
+
+
+def term(lease: Lease) -> int | None:
+    held = lease.take()
+    return held.term if held else None
+
+
+def test_one_holds_it_until_it_ends_or_is_given_up(database: Database[Document]) -> None:
+    first, second = Lease(database, "job", 0.6), Lease(database, "job", 60)
+    assert (term(first), term(second), term(first)) == (1, None, 1)
+    time.sleep(0.7)
+    assert (term(second), term(first), term(second)) == (2, None, 2)
+    first.release()  # not its own any more: changes nothing
+    assert term(first) is None
+    second.release()
+    assert (term(first), term(second)) == (3, None)
+
+
+def test_of_many_that_reach_for_it_at_once_one_gets_it(database: Database[Document]) -> None:
+    got: list[int | None] = []
+    barrier = threading.Barrier(8)
+
+    def reach() -> None:
+        lease = Lease(database, "job", 60)
+        barrier.wait()
+        got.append(term(lease))
+
+    threads = [threading.Thread(target=reach) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got, key=str) == [1, *[None] * 7]
+
+
+def test_a_keeper_renews_it_and_gives_it_up_at_the_end(database: Database[Document]) -> None:
+    keeper, other = LeaseKeeper(Lease(database, "job", 0.8)), Lease(database, "job", 60)
+    keeper.start()
+    time.sleep(1.5)
+    assert other.take() is None
+    held = keeper.held()
+    assert held is not None
+    assert abs(held.clock_ahead.total_seconds()) < 0.5
+    keeper.stop()
+    assert term(other) == 2
