@@ -12,8 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.made_calls import fill
-from core.aggregation.refresh import refresh_rollups
-from core.aggregation.retention import archive_due
+from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import close_all

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks.made_calls import fill
 from benchmarks.streamlit_session import Session
-from core.aggregation.refresh import refresh_rollups
+from core.aggregation.rollups.refresh import refresh_rollups
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import close_all

@@ -25,11 +25,11 @@ from rich.table import Table
 from benchmarks.made_calls import fill
 from benchmarks.store import chill, scratch_store
 from core.aggregation import figures, series, tables
-from core.aggregation.calls import CALL_SCHEMA, CallFilters
 from core.aggregation.cube import load_cube
-from core.aggregation.read import LATE
-from core.aggregation.refresh import refresh_rollups
-from core.aggregation.sketch import GAMMA
+from core.aggregation.rollups.call_frames import CALL_SCHEMA, CallFilters
+from core.aggregation.rollups.read import LATE
+from core.aggregation.rollups.refresh import refresh_rollups
+from core.aggregation.rollups.sketch import GAMMA
 from core.storage import get_sync_database
 from core.storage.server.connection import Document
 

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from benchmarks.made_calls import documents, fill
 from benchmarks.store import scratch_store
-from core.aggregation import sketch
-from core.aggregation.refresh import rebuild_rollups, refresh_rollups
+from core.aggregation.rollups import sketch
+from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
 from core.storage import get_sync_database, rollup_store
 from core.storage.recording.dirty_windows import OVERLAP
 from core.storage.server.connection import Document

@@ -30,9 +30,8 @@ from benchmarks.scaling_model import PEAK_HOUR, TURNS, Costs, Plan, Stored, Traf
 from benchmarks.store import scratch_store
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
-from core.aggregation.read import LATE
-from core.aggregation.refresh import refresh_rollups
-from core.aggregation.retention import archive_due
+from core.aggregation.rollups.read import LATE
+from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.aggregation.series import percentile_series, volume
 from core.clock import day_bounds
 from core.models.metrics import CallMetrics, TurnMetrics

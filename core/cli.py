@@ -156,7 +156,7 @@ def archive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be moved; move nothing")] = False,
 ) -> None:
     """Move calls and turns that are older than RAW_RETENTION_DAYS to Parquet files below DATA_DIR/archive."""
-    from core.aggregation.retention import archive_due  # noqa: PLC0415 (see above)
+    from core.aggregation.rollups.refresh import archive_due  # noqa: PLC0415 (see above)
     from core.storage.archive.mover import cutoff, due  # noqa: PLC0415 (see above)
 
     check_reachable()

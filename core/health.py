@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation.refresh import windows_key
+from core.aggregation.rollups.refresh import windows_key
 from core.models.outbox import WAITING
 from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
 from core.settings import get_settings

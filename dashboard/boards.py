@@ -10,13 +10,13 @@ from datetime import timedelta
 import pandas as pd
 import streamlit as st
 
-from core.aggregation import series, tables
-from core.aggregation.buckets import BUCKETS, SECONDS, Bucket
-from core.aggregation.calls import CallFilters
+from core.aggregation import funnel, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.definitions import LATENCIES
+from core.aggregation.rollups.buckets import BUCKETS, SECONDS, Bucket
+from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.series import Dimension
-from core.aggregation.services import load_requests
+from core.aggregation.service_requests import load_requests
 from core.aggregation.slowest import SlowCall, slowest_calls
 from core.alerting.fired import fired_between
 from core.alerting.hours import Hours
@@ -179,10 +179,10 @@ def conversion(window: Window, selection: Selection, mode: theme.Mode) -> Board:
         summary,
         earlier,
         (
-            conversion_panels.funnel(view, tables.funnel(cube)),
+            conversion_panels.funnel(view, funnel.funnel(cube)),
             conversion_panels.conversions(view, series.rates(course, window.bucket), summary),
-            *(conversion_panels.leaks(view, name, tables.funnel(cube, name)) for name in BY),
-            conversion_panels.leaks(view, "attempt", tables.attempts(cube)),
+            *(conversion_panels.leaks(view, name, funnel.funnel(cube, name)) for name in BY),
+            conversion_panels.leaks(view, "attempt", funnel.attempts(cube)),
             conversion_panels.best_time(
                 view,
                 *series.answers_by_hour_of_week(cube),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.aggregation.buckets import Bucket
+from core.aggregation.rollups.buckets import Bucket
 from dashboard.formats import plain_label
 from dashboard.theme import Palette
 

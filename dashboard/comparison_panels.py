@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.aggregation.buckets import Bucket
 from core.aggregation.cube import Cube
 from core.aggregation.definitions import METRICS, Unit
 from core.aggregation.intervals import distinguishable
+from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.series import RATES as RATE_PARTS
 from core.aggregation.series import Dimension
 from core.models.metrics import CallSummary, Percentiles

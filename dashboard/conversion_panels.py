@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from core.aggregation.cells import COMPONENTS
 from core.aggregation.definitions import METRICS
+from core.aggregation.funnel import stages_of, steps
 from core.aggregation.intervals import SURE_FROM, wilson
+from core.aggregation.rollups.cells import COMPONENTS
 from core.aggregation.series import Dimension, steady_rates
-from core.aggregation.steps import stages_of, steps
 from core.models.metrics import CallSummary
 from core.settings import get_settings
 from dashboard import charts, distribution_charts, findings, formats, reach

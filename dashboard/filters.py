@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.aggregation.buckets import Bucket, bucket_for, bucket_start
-from core.aggregation.calls import CallFilters
+from core.aggregation.rollups.buckets import Bucket, bucket_for, bucket_start
+from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import local_today, to_utc
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from core.aggregation.buckets import Bucket
 from core.aggregation.definitions import Reference, Unit
+from core.aggregation.rollups.buckets import Bucket
 from core.models.metrics import CallSummary, Percentiles
 from dashboard import formats
 from dashboard.charts import WEEKDAYS, bucket_words

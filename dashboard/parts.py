@@ -8,9 +8,9 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from core.aggregation.activity import LIVE_MINUTES
 from core.aggregation.definitions import METRICS
 from core.aggregation.intervals import SURE_FROM, wilson
-from core.aggregation.live import LIVE_MINUTES
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
 from core.scheduler.heartbeat import Heartbeat

@@ -13,14 +13,14 @@ import pandas as pd
 import streamlit as st
 from pymongo.errors import ExecutionTimeout, PyMongoError
 
-from core.aggregation import extent, live, series, tables
-from core.aggregation.buckets import Bucket
-from core.aggregation.calls import CallFilters
+from core.aggregation import activity, choices, series, tables
+from core.aggregation.call_detail import WholeCall, whole_call
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
 from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
-from core.aggregation.one_call import WholeCall, whole_call
+from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.rollups.call_frames import CallFilters
 from core.alerting import listing
 from core.alerting.listing import AlertBoard, HistoryLine, SilenceLine
 from core.alerting.outbox import outbox_rows
@@ -116,9 +116,9 @@ def pulse() -> Pulse:
     """Newest call, scheduler and alerts, at most 3 s old."""
     database = get_sync_database()
     return Pulse(
-        extent.newest_call_start(database),
+        choices.newest_call_start(database),
         count_active(database),
-        live.calls_ended_recently(database),
+        activity.calls_ended_recently(database),
         scheduler_heartbeat(database),
         active_alerts(database),
     )
@@ -158,13 +158,13 @@ def storage() -> list[Collection]:
 @st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
 def languages() -> list[str]:
     """The languages that calls are stored in."""
-    return extent.languages(get_sync_database())
+    return choices.languages(get_sync_database())
 
 
 @st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
 def campaigns() -> list[str]:
     """The campaigns that calls belong to."""
-    return extent.campaigns(get_sync_database())
+    return choices.campaigns(get_sync_database())
 
 
 @dataclass(frozen=True)

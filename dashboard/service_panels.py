@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from core.aggregation.services import ERRORS, Requests, by_operation, over_time
+from core.aggregation.service_requests import ERRORS, Requests, by_operation, over_time
 from core.models.metrics import CallSummary
 from dashboard import charts, distribution_charts, formats, reach
 from dashboard.charts import Line

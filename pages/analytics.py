@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.aggregation.buckets import Bucket
+from core.aggregation.rollups.buckets import Bucket
 from dashboard import board_page, boards
 from dashboard.boards import Board
 from dashboard.filters import Selection

@@ -13,8 +13,7 @@ from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.cube import load_cube
-from core.aggregation.refresh import refresh_rollups
-from core.aggregation.retention import archive_due
+from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
 from core.storage.archive.files import archived

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
-from core.aggregation.calls import CallFilters
+from core.aggregation.rollups.call_frames import CallFilters
 from core.api.app import create_app
 from core.clock import day_bounds, days_of, utc_now
 from core.importing import import_file

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from pymongo.database import Database
 
-from core.aggregation import buckets, sketch
-from core.aggregation.buckets import Bucket
-from core.aggregation.calls import CallFilters
-from core.aggregation.cells import (
+from core.aggregation.rollups import buckets, sketch
+from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.cells import (
     COUNTS,
     DIMENSIONS,
     EXTREMES,
@@ -25,8 +25,8 @@ from core.aggregation.cells import (
     concatenate,
     runs,
 )
-from core.aggregation.read import stored_cells
-from core.aggregation.rollup import QUARTER_HOUR
+from core.aggregation.rollups.read import stored_cells
+from core.aggregation.rollups.rollup import QUARTER_HOUR
 from core.settings import get_settings
 from core.storage.server.connection import Document
 

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
-from core.aggregation.calls import CallFilters
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise_days
-from core.aggregation.refresh import Progress, rebuild_rollups, refresh_rollups
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.refresh import Progress, rebuild_rollups, refresh_rollups
 from core.clock import days_of, period_of_days, utc_now
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings

@@ -7,10 +7,10 @@ from math import isclose
 
 from pymongo.database import Database
 
-from core.aggregation.calls import read_calls
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
-from core.aggregation.rollup import cells_of
+from core.aggregation.rollups.call_frames import read_calls
+from core.aggregation.rollups.rollup import cells_of
 from core.clock import day_bounds
 from core.settings import get_settings
 from core.storage.server.connection import Document

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.aggregation.cells import COMPONENTS, MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.cube import Cube
+from core.aggregation.rollups.cells import COMPONENTS, MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.series import RATES, percentile_table, rate_counts
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 

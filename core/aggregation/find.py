@@ -7,8 +7,8 @@ from typing import Any
 
 from pymongo.database import Database
 
-from core.aggregation.calls import CallFilters, calls_query
-from core.aggregation.cells import MEASURES, SENTIMENT
+from core.aggregation.rollups.call_frames import CallFilters, calls_query
+from core.aggregation.rollups.cells import MEASURES, SENTIMENT
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.archive.files import find_archived

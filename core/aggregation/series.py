@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.aggregation import buckets, sketch
-from core.aggregation.buckets import Bucket
-from core.aggregation.cells import LEAST, MOST, SUM, Ints
 from core.aggregation.cube import Cube
 from core.aggregation.definitions import PERCENTILES
+from core.aggregation.rollups import buckets, sketch
+from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.rollups.cells import LEAST, MOST, SUM, Ints
 
 Dimension = Literal["status", "direction", "language", "campaign"]
 LEAST_FOR_PERCENTILES = 5

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from pymongo.database import Database
 
-from core.aggregation.cells import MOST
 from core.aggregation.cube import Cube
+from core.aggregation.rollups.cells import MOST
 from core.storage.server.connection import Document
 
 _SPAN = timedelta(hours=1)

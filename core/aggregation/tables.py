@@ -6,15 +6,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from core.aggregation import buckets, sketch
-from core.aggregation.cells import COMPONENTS, SENTIMENT, Ints, Tally
 from core.aggregation.cube import Cube
 from core.aggregation.definitions import PERCENTILES, SENTIMENT_EDGES
 from core.aggregation.intervals import wilson
-from core.aggregation.rollup import ATTEMPT_STAGES, MOST_ATTEMPTS
+from core.aggregation.rollups import buckets, sketch
+from core.aggregation.rollups.cells import COMPONENTS, SENTIMENT, Ints, Tally
 from core.aggregation.series import RATES, Dimension, percentile_table, rate_counts
 
-FUNNEL = ("dialled", "answered", "engaged", "qualified", "handed_off")
 _NICE_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _NICE_MS = tuple(nice * 10**power for power in range(6) for nice in (1, 2, 5))
 _MOST_BINS = 40
@@ -46,27 +44,6 @@ def breakdown(cube: Cube, by: Dimension, fields: Sequence[str] = ()) -> pd.DataF
     return pd.DataFrame(columns, index=pd.Index(names, name=by))
 
 
-def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
-    """Outbound calls that came as far as each stage of FUNNEL; a row for each value, or one in all.
-
-    ``with_turns``: answered calls of which it is known who spoke; only they can count as engaged.
-    """
-    names, number = cube.values(by) if by else (["all"], _whole(cube))
-    outbound = np.where(cube.is_("direction", "outbound"), number, -1)
-    kept, size = outbound >= 0, len(names)
-    answered = 1 - cube.is_("status", "no_answer")
-    stages = {
-        "dialled": cube.count("calls"),
-        "answered": cube.count("calls") * answered,
-        "engaged": cube.count("engaged") * answered,
-        "qualified": cube.count("qualified"),
-        "handed_off": cube.count("handoffs"),
-        "with_turns": cube.count("with_turns") * answered,
-    }
-    sums = {name: np.bincount(outbound[kept], n[kept], size).astype(int) for name, n in stages.items()}
-    return pd.DataFrame(sums, index=pd.Index(names, name=by))
-
-
 def outside_hours(cube: Cube, covered: Callable[[datetime], bool]) -> tuple[int, int]:
     """Outbound calls, and those of them that began in quarter hours that are not ``covered``."""
     time, cell, n = cube.slots
@@ -74,20 +51,6 @@ def outside_hours(cube: Cube, covered: Callable[[datetime], bool]) -> tuple[int,
     moments, number = buckets.distinct(time)
     outside = [not covered(datetime.fromtimestamp(moment, UTC)) for moment in moments.tolist()]
     return int(n.sum()), int(n[np.array(outside, bool)[number]].sum())
-
-
-def attempts(cube: Cube) -> pd.DataFrame:
-    """The funnel of outbound calls by attempt, 1 to 5 and more; calls without an attempt are left out."""
-    outbound = np.where(cube.is_("direction", "outbound"), 0, -1)
-    answered = np.where(cube.is_("status", "no_answer"), -1, outbound)
-    stages, rows = len(ATTEMPT_STAGES), MOST_ATTEMPTS + 1
-    tally = cube.cells.tallies["attempts"]
-    of_outbound, of_answered = (
-        tally.table(group, 1, rows * stages).reshape(rows, stages)[1:] for group in (outbound, answered)
-    )
-    index = pd.Index([*map(str, range(1, MOST_ATTEMPTS)), f"{MOST_ATTEMPTS}+"], name="attempt")
-    columns = [of_outbound[:, 0], of_answered[:, 0], of_answered[:, 1], of_outbound[:, 2], of_outbound[:, 3]]
-    return pd.DataFrame(dict(zip(FUNNEL, columns, strict=True)), index=index)
 
 
 def costs(cube: Cube, by: Dimension) -> pd.DataFrame:

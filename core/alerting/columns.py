@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.aggregation.calls import TimeField
+from core.aggregation.rollups.call_frames import TimeField
 from core.models.rules import LABELS, RULE_METRICS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

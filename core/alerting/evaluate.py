@@ -6,8 +6,8 @@ from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from fractions import Fraction
 
-from core.aggregation.calls import TimeField
 from core.aggregation.intervals import wilson
+from core.aggregation.rollups.call_frames import TimeField
 from core.alerting.baseline import NEEDED, Usual
 from core.alerting.columns import Calls
 from core.alerting.hours import Hours

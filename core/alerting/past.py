@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from pymongo.database import Database
 
-from core.aggregation.calls import CallFilters
-from core.aggregation.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.cube import Cube, load_cube
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.series import RATES, percentile_table, rate_counts
 from core.models.rules import AlertRule, RuleMetric
 from core.storage import rollup_store

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from pymongo.database import Database
 
-from core.aggregation.calls import load_calls
-from core.aggregation.services import Requests, load_requests
+from core.aggregation.rollups.call_frames import load_calls
+from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.columns import Calls
 from core.alerting.compare import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluate import Evaluation, Labels, chosen, evaluate_all, window

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from core.aggregation.services import Requests, grouped
+from core.aggregation.service_requests import Requests, grouped
 from core.alerting.evaluate import Evaluation, Labels, judged
 from core.alerting.measures import Measured, label
 from core.models.rules import AlertRule

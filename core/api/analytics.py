@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from core.aggregation.activity import calls_ended_recently, last_call_ended_at
 from core.aggregation.cube import load_cube
 from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
 from core.aggregation.find import count_calls, find_calls
-from core.aggregation.live import calls_ended_recently, last_call_ended_at
 from core.alerting.state import active_alerts
 from core.api.parameters import DayRange, Filters, PathDay
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Path, Query
 from pydantic import BeforeValidator
 
-from core.aggregation.calls import CallFilters
+from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import local_today, parse_date
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction

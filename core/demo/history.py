@@ -10,8 +10,8 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from core.aggregation.activity import last_call_ended_at
 from core.aggregation.daily import refresh_days
-from core.aggregation.live import last_call_ended_at
 from core.clock import utc_now
 from core.demo.alerts import keep_rule, replay_checks
 from core.demo.calls import SimulatedAgent

@@ -6,8 +6,8 @@ from datetime import timedelta
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation.extent import newest_call_start
-from core.aggregation.refresh import windows_key
+from core.aggregation.choices import newest_call_start
+from core.aggregation.rollups.refresh import windows_key
 from core.alerting.rule_store import rules_in_force
 from core.clock import utc_now
 from core.doctor.findings import Finding, State

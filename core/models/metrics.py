@@ -251,7 +251,8 @@ class ServiceMinute(BaseModel):
     min_ms: float = Field(ge=0)
     max_ms: float = Field(ge=0)
     buckets: dict[int, Count] = Field(
-        default_factory=dict, description="Requests by the bucket of core.aggregation.sketch they fall in"
+        default_factory=dict,
+        description="Requests by the sketch bucket their time falls in",
     )
 
 

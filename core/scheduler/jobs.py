@@ -107,7 +107,7 @@ async def daily_figures() -> None:
 
 async def archive() -> None:
     """Move what is older than RAW_RETENTION_DAYS to the archive."""
-    from core.aggregation.retention import archive_due  # noqa: PLC0415 (pandas takes a while to load)
+    from core.aggregation.rollups.refresh import archive_due  # noqa: PLC0415 (pandas takes a while to load)
 
     moved = await asyncio.to_thread(lambda: archive_due(get_sync_database()))
     _logger.info("Archived", extra={"records": sum(due.rows for due in moved)})

@@ -9,8 +9,7 @@ import numpy as np
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation.refresh import refresh_rollups
-from core.aggregation.retention import archive_due
+from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
 from core.storage.calls import delete_calls

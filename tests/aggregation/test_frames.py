@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from pymongo.database import Database
 
-from core.aggregation import figures, series, tables
-from core.aggregation.buckets import Bucket
-from core.aggregation.calls import CallFilters
-from core.aggregation.cells import MEASURES
+from core.aggregation import figures, funnel, series, tables
 from core.aggregation.cube import Cube, load_cube
-from core.aggregation.refresh import rebuild_rollups, refresh_rollups
+from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.cells import MEASURES
+from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
 from core.alerting.hours import Hours
 from core.clock import day_bounds
 from core.settings import get_settings
@@ -117,14 +117,14 @@ def same_funnel(cube: Cube, raw: pd.DataFrame, engaged: pd.Series) -> None:
         }
     ).fillna(0)
     expected.index = ["5+" if attempt > 4 else f"{attempt:.0f}" for attempt in expected.index]
-    actual = tables.attempts(cube)
+    actual = funnel.attempts(cube)
     pd.testing.assert_frame_equal(
         actual[actual["dialled"] > 0], expected.astype(int), check_names=False, check_dtype=False
     )
     nine_to_nine = Hours.parse("09:00-21:00", cube.zone).cover
     outside = sum(not 9 <= moment.hour < 21 for moment in outbound["start_time"].dt.tz_convert(cube.zone))
     assert tables.outside_hours(cube, nine_to_nine) == (len(outbound), outside)
-    whole = tables.funnel(cube).loc["all"]
+    whole = funnel.funnel(cube).loc["all"]
     assert whole["dialled"] == len(outbound)
     assert whole["engaged"] == engaged[answered.index].sum()
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from pymongo.database import Database
 
-from core.aggregation.calls import _SCHEMA, _named, load_calls
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
+from core.aggregation.rollups.call_frames import _SCHEMA, _named, load_calls
 from core.alerting.columns import Calls
 from core.alerting.evaluate import Verdict, Window, evaluate, window
 from core.alerting.findings import sentence

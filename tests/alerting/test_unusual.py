@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pymongo.database import Database
 
-from core.aggregation.calls import load_calls
+from core.aggregation.rollups.call_frames import load_calls
 from core.alerting.baseline import usual
 from core.alerting.columns import Calls
 from core.alerting.compare import Windows

@@ -10,10 +10,10 @@ from bson import Timestamp
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
-from core.aggregation.calls import CallFilters
+from core.aggregation.call_detail import whole_call
 from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
-from core.aggregation.one_call import whole_call
-from core.aggregation.retention import archive_due
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.refresh import archive_due
 from core.clock import utc_now
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings

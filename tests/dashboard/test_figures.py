@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, Page, expect
 from pymongo.database import Database
 
 from benchmarks.made_calls import documents
-from core.aggregation import series, tables
+from core.aggregation import funnel, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
-from core.aggregation.refresh import refresh_rollups
+from core.aggregation.rollups.refresh import refresh_rollups
 from core.alerting.fired import Fired, fired_between
 from core.clock import local_today, period_of_days, utc_now
 from core.models.metrics import ServiceSample
@@ -70,8 +70,8 @@ def test_conversion(calls: Database[Document], served_here: str, browser: Browse
     with period(browser, served_here, "conversion") as (page, first, last):
         cube = cube_of(calls, first, last)
         (bars,) = drawn(page, "funnel")
-        stages = tables.funnel(cube).iloc[0]
-        assert bars["customdata"] == [int(stages[name]) for name in tables.FUNNEL]
+        stages = funnel.funnel(cube).iloc[0]
+        assert bars["customdata"] == [int(stages[name]) for name in funnel.FUNNEL]
 
         dialled, answered = series.answers_by_hour_of_week(cube)
         rates, few = (trace for trace in drawn(page, "best-time") if trace["z"])
@@ -83,7 +83,7 @@ def test_conversion(calls: Database[Document], served_here: str, browser: Browse
         summary = summarise(cube)
         assert kpi(page, "qualified-calls") == f"{summary.qualified_calls:,}"
         assert kpi(page, "cost-per-handoff") == f"\N{INDIAN RUPEE SIGN}{summary.cost.per_handoff:.2f}"
-        by_language = tables.funnel(cube, "language")
+        by_language = funnel.funnel(cube, "language")
         dots = {dot["name"]: dot for dot in drawn(page, "leaks-language")}
         hindi = by_language.loc["hindi"]
         assert dots["Hindi"]["x"][0] == pytest.approx(100 * hindi["answered"] / hindi["dialled"], abs=0.01)

@@ -9,7 +9,7 @@ from bson import Timestamp
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
-from core.aggregation.refresh import refresh_rollups
+from core.aggregation.rollups.refresh import refresh_rollups
 from core.clock import day_bounds, local_today
 from core.storage.recording.records import Record
 from core.storage.server.connection import Document

@@ -9,9 +9,9 @@ import streamlit as st
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
-from core.aggregation.calls import CallFilters
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
+from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import day_bounds, local_today, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.settings import get_settings

@@ -12,10 +12,10 @@ import psutil
 import pytest
 from pymongo.database import Database
 
-from core.aggregation.calls import CallFilters
 from core.aggregation.cube import load_cube
 from core.aggregation.daily import refresh_days
 from core.aggregation.figures import summarise
+from core.aggregation.rollups.call_frames import CallFilters
 from core.storage.recording.replay import replay
 from core.storage.server.connection import Document
 from tests.faults.agents import ROOT, WRITERS, Agents, Process, check

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from core.aggregation.cube import load_cube
-from core.aggregation.refresh import refresh_rollups
+from core.aggregation.rollups.refresh import refresh_rollups
 from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.collections import ensure_indexes

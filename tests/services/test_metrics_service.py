@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from pymongo.database import Database
 
-from core.aggregation.sketch import bucket_of
+from core.aggregation.rollups.sketch import bucket_of
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.services.sync_metrics_service import SyncMetricsService

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
-from core.aggregation.refresh import refresh_rollups
+from core.aggregation.rollups.refresh import refresh_rollups
 from core.models.metrics import ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.storage.calls import delete_calls, write_calls

@@ -75,7 +75,7 @@ def due(database: Database[Document], before: datetime) -> list[Due]:
 def archive(database: Database[Document], before: datetime, progress: Progress) -> list[Due]:
     """Move what was recorded before a moment into files; what was moved, by day.
 
-    The roll-ups have to be up to date with it (:func:`core.aggregation.retention.archive_due` sees to that).
+    The roll-ups must be up to date first; :func:`core.aggregation.rollups.refresh.archive_due` sees to it.
 
     Raises:
         ArchiveBusyError: another process archives here.

@@ -40,7 +40,7 @@ OTHER = "other"
 
 
 def bucket_of(milliseconds: float) -> int:
-    """The bucket of core.aggregation.sketch, without numpy: an agent that only records is spared it."""
+    """Return the bucket of ``aggregation.rollups.sketch``, without loading numpy into the agent."""
     if milliseconds < _LEAST:
         return 0
     return math.ceil(math.log(min(milliseconds, _MOST)) / _LN_GAMMA) - _FIRST

@@ -17,8 +17,7 @@ from pymongo.database import Database
 
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
-from core.aggregation.refresh import rebuild_rollups, refresh_rollups
-from core.aggregation.retention import archive_due
+from core.aggregation.rollups.refresh import archive_due, rebuild_rollups, refresh_rollups
 from core.models.metrics import CallMetrics, CallSummary, TurnMetrics
 from core.settings import get_settings
 from core.storage.archive import mover as archive_module
@@ -107,7 +106,7 @@ def test_what_is_archived_leaves_the_database_and_stays_in_every_figure(filled: 
 
 
 def test_filters_hold_for_archived_calls(filled: Database[Document]) -> None:
-    from core.aggregation.calls import CallFilters, read_calls
+    from core.aggregation.rollups.call_frames import CallFilters, read_calls
 
     filters = CallFilters(language="hindi", status="failed", campaign="festive")
     before = read_calls(filled, [PERIOD], filters)

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta, tzinfo
 
 from pymongo.database import Database
 
-from core.aggregation.buckets import SECONDS, Bucket
-from core.aggregation.calls import CallFilters, read_calls
-from core.aggregation.cells import Cells
-from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, projection
-from core.aggregation.plan import Period, Plan, plan
-from core.aggregation.refresh import changed_windows, days_key, touched_windows, windows_key
-from core.aggregation.rollup import QUARTER_HOUR, cells_of
+from core.aggregation.rollups.buckets import SECONDS, Bucket
+from core.aggregation.rollups.call_frames import CallFilters, read_calls
+from core.aggregation.rollups.cells import Cells
+from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
+from core.aggregation.rollups.plan import Period, Plan, plan
+from core.aggregation.rollups.refresh import changed_windows, days_key, touched_windows, windows_key
+from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
 from core.storage import rollup_store
 from core.storage.recording import dirty_windows
 from core.storage.server.connection import Document

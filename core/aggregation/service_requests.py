@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from pymongo.database import Database
 
-from core.aggregation import buckets, sketch
-from core.aggregation.buckets import Bucket
-from core.aggregation.cells import Ints, Tally
 from core.aggregation.definitions import PERCENTILES
 from core.aggregation.intervals import wilson
+from core.aggregation.rollups import buckets, sketch
+from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.rollups.cells import Ints, Tally
 from core.models.metrics import ServiceError
 from core.storage.server.connection import Document
 

@@ -6,10 +6,10 @@ from typing import Literal
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation.cells import DIMENSIONS
-from core.aggregation.pack import SCHEMA_VERSION, values_of_documents
-from core.aggregation.read import LATE
-from core.aggregation.refresh import days_key, windows_key
+from core.aggregation.rollups.cells import DIMENSIONS
+from core.aggregation.rollups.codec import SCHEMA_VERSION, values_of_documents
+from core.aggregation.rollups.read import LATE
+from core.aggregation.rollups.refresh import days_key, windows_key
 from core.settings import get_settings
 from core.storage import rollup_store
 from core.storage.server.connection import Document

@@ -14,13 +14,13 @@ from bson import Timestamp
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
-from core.aggregation import pack
-from core.aggregation.calls import read_calls
-from core.aggregation.cells import COUNTS, Cells
 from core.aggregation.cube import load_cube
-from core.aggregation.pack import cells_of_documents
-from core.aggregation.refresh import rebuild_rollups, refresh_rollups
-from core.aggregation.rollup import cells_of
+from core.aggregation.rollups import codec
+from core.aggregation.rollups.call_frames import read_calls
+from core.aggregation.rollups.cells import COUNTS, Cells
+from core.aggregation.rollups.codec import cells_of_documents
+from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
+from core.aggregation.rollups.rollup import cells_of
 from core.aggregation.tables import breakdown
 from core.clock import day_bounds
 from core.services.metrics_service import MetricsService
@@ -32,7 +32,7 @@ from core.storage.server.connection import Document
 from core.storage.server.embedded import embedded_uri
 from tests.aggregation.calls import Calls, utc
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 START = utc(2024, 2, 27, 20)
 DAILY = (rollup_store.DAYS, rollup_store.CAMPAIGNS, rollup_store.HOURS)
 OVERLAP_SECONDS = 1.5
@@ -85,7 +85,7 @@ def test_killed_refreshers_leave_nothing_wrong(database: Database[Document]) -> 
     calls, processes, kills = Calls(database, 7, START, 3), [], 0
 
     def start() -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.aggregation.refresher", str(OVERLAP_SECONDS)]
+        command = [sys.executable, "-m", "tests.aggregation.rollups.refresher", str(OVERLAP_SECONDS)]
         return subprocess.Popen(command, cwd=ROOT)
 
     calls.record_new(400)
@@ -232,7 +232,7 @@ def test_documents_stay_below_the_servers_limit(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where many busy campaigns would not fit, fewer are told apart; no call is lost."""
-    monkeypatch.setattr(pack, "MOST_BYTES", 200_000)
+    monkeypatch.setattr(codec, "MOST_BYTES", 200_000)
     start = START.replace(hour=10)
     calls = Calls(database, 17, start, 0.3)
     made = (calls.make(f"call_{number}") for number in range(1_200))

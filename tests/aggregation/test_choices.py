@@ -3,8 +3,8 @@
 import pytest
 from pymongo.database import Database
 
-from core.aggregation.extent import campaigns, languages
-from core.aggregation.refresh import refresh_rollups
+from core.aggregation.choices import campaigns, languages
+from core.aggregation.rollups.refresh import refresh_rollups
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.storage.server.connection import Document

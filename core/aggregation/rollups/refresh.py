@@ -15,16 +15,17 @@ import pyarrow as pa
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation.buckets import local_hours
-from core.aggregation.calls import read_calls
-from core.aggregation.cells import Cells, Ints
-from core.aggregation.pack import SCHEMA_VERSION, cells_of_documents, document, documents
-from core.aggregation.rollup import QUARTER_HOUR, cells_of
+from core.aggregation.rollups.buckets import local_hours
+from core.aggregation.rollups.call_frames import read_calls
+from core.aggregation.rollups.cells import Cells, Ints
+from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, document, documents
+from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
 from core.clock import day_bounds
 from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import rollup_store
 from core.storage.archive.files import CATALOGUE
-from core.storage.archive.mover import release
+from core.storage.archive.mover import Due, archive, cutoff, due, release
+from core.storage.archive.mover import Progress as ArchiveProgress
 from core.storage.recording import dirty_windows
 from core.storage.recording.dirty_windows import WINDOW
 from core.storage.server.connection import Document, server_time
@@ -241,3 +242,21 @@ def _forget(database: Database[Document], rows: Sequence[Document], now: datetim
     done = [row for row in rows if row["marked_at"] < old]
     for row in done:
         database[dirty_windows.COLLECTION].delete_one({"_id": row["_id"], "marked_at": row["marked_at"]})
+
+
+def archive_due(database: Database[Document], progress: ArchiveProgress = lambda *_: None) -> list[Due]:
+    """Move calls and turns recorded more than RAW_RETENTION_DAYS ago to Parquet files below DATA_DIR/archive.
+
+    Roll-ups first, then files, then deletion: no figure changes.
+
+    Killed at any point, it goes on with the next run.
+
+    Raises:
+        UserError: another process archives here, or the disk is full or cannot be written.
+        PyMongoError: the database does not answer.
+    """
+    before = cutoff(database)
+    if not due(database, before):
+        return []
+    refresh_rollups(database, lambda done, total: progress("Bringing roll-ups up to date", done, total))
+    return archive(database, before, progress)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.aggregation.cells import (
+from core.aggregation.rollups.cells import (
     COMPONENTS,
     COUNTS,
     DIMENSIONS,

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from core.aggregation.cells import Ints
+from core.aggregation.rollups.cells import Ints
 
 Bucket = Literal["1min", "5min", "15min", "1h", "1D", "1W", "1MS"]
 BUCKETS: tuple[Bucket, ...] = ("1min", "5min", "15min", "1h", "1D", "1W", "1MS")

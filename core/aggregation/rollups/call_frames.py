@@ -10,8 +10,8 @@ import pyarrow as pa
 from pymongo.database import Database
 from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
-from core.aggregation.cells import COMPONENTS
-from core.aggregation.plan import Period
+from core.aggregation.rollups.cells import COMPONENTS
+from core.aggregation.rollups.plan import Period
 from core.storage.archive.files import archived, pc
 from core.storage.server.connection import Document
 

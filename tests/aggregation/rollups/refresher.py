@@ -1,4 +1,4 @@
-"""Refreshes roll-ups again and again until it is killed: ``python -m tests.aggregation.refresher SECONDS``.
+"""Refreshes roll-ups until it is killed: ``python -m tests.aggregation.rollups.refresher SECONDS``.
 
 The argument is how long a change may land after its marking: short, so that a test need not wait a minute.
 """
@@ -6,7 +6,7 @@ The argument is how long a change may land after its marking: short, so that a t
 import sys
 from datetime import timedelta
 
-from core.aggregation.refresh import refresh_rollups
+from core.aggregation.rollups.refresh import refresh_rollups
 from core.storage import get_sync_database
 from core.storage.recording import dirty_windows
 

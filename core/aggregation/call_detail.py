@@ -6,9 +6,9 @@ import numpy as np
 from pydantic import ValidationError
 from pymongo.database import Database
 
-from core.aggregation import sketch
-from core.aggregation.cells import MEASURES
 from core.aggregation.cube import Cube, load_cube
+from core.aggregation.rollups import sketch
+from core.aggregation.rollups.cells import MEASURES
 from core.aggregation.series import percentile_table
 from core.clock import day_bounds
 from core.models.metrics import CallMetrics, TurnMetrics

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.aggregation import sketch
+from core.aggregation.rollups import sketch
 
 SHARES = [0.0, 0.01, 0.5, 0.9, 0.95, 0.99, 1.0]
 RANDOM = np.random.default_rng(1)

@@ -7,8 +7,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
-from core.aggregation import sketch
-from core.aggregation.cells import (
+from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE, SENTIMENT_EDGES
+from core.aggregation.rollups import sketch
+from core.aggregation.rollups.cells import (
     COMPONENTS,
     COUNTS,
     DIMENSIONS,
@@ -23,7 +24,6 @@ from core.aggregation.cells import (
     distinct_rows,
     runs,
 )
-from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE, SENTIMENT_EDGES
 
 pc: Any = compute  # its functions are made at run time, unknown to type checkers
 QUARTER_HOUR = 900
