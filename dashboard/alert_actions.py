@@ -6,7 +6,8 @@ from datetime import datetime, time, timedelta
 import streamlit as st
 from pymongo.errors import PyMongoError
 
-from core.alerting import actions, outbox
+from core.alerting import actions
+from core.alerting.notify import outbox
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import Alert

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from core.alerting.message import FILTERS, LOOK_BACK
+from core.alerting.channels.message import FILTERS, LOOK_BACK
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState
 from core.settings import get_settings

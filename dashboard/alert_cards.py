@@ -5,8 +5,8 @@ from datetime import datetime
 
 import streamlit as st
 
-from core.alerting.listing import AlertBoard, HistoryLine
-from core.alerting.message import quantity
+from core.alerting.board import AlertBoard, HistoryLine
+from core.alerting.wording import quantity
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState
 from core.settings import get_settings

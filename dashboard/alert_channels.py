@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.alerting.channels import configured_channels
-from core.alerting.delivery import Channel
+from core.alerting.channels.base import Channel
+from core.alerting.channels.configured import configured_channels
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.outbox import OutboxRow

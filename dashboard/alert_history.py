@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.alerting.listing import HistoryLine, SilenceLine
+from core.alerting.board import HistoryLine, SilenceLine
 from core.clock import utc_now
 from core.models.silences import MATCHERS
 from core.settings import get_settings

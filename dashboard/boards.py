@@ -18,8 +18,8 @@ from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.series import Dimension
 from core.aggregation.service_requests import load_requests
 from core.aggregation.slowest import SlowCall, slowest_calls
-from core.alerting.fired import fired_between
-from core.alerting.hours import Hours
+from core.alerting.board import fired_between
+from core.alerting.evaluation.active_hours import Hours
 from core.clock import utc_now
 from core.models.metrics import CallSummary
 from core.settings import get_settings

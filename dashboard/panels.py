@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from core.aggregation.definitions import METRICS, PERCENTILES, REFERENCES
 from core.aggregation.series import Dimension, steady, steady_rates
-from core.alerting.fired import Fired
+from core.alerting.board import Fired
 from core.models.metrics import CallSummary, Percentiles
 from core.settings import get_settings
 from dashboard import charts, distribution_charts, findings, formats, reach

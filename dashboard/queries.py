@@ -21,13 +21,13 @@ from core.aggregation.figures import summarise
 from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
-from core.alerting import listing
-from core.alerting.listing import AlertBoard, HistoryLine, SilenceLine
-from core.alerting.outbox import outbox_rows
+from core.alerting import board
+from core.alerting.board import AlertBoard, HistoryLine, SilenceLine
+from core.alerting.notify.outbox import outbox_rows
 from core.alerting.preview import Preview, preview
-from core.alerting.rule_store import rules_in_force
-from core.alerting.rules import RuleSet
-from core.alerting.state import active_alerts
+from core.alerting.rules.builtin import RuleSet
+from core.alerting.rules.rule_store import rules_in_force
+from core.alerting.state.alert_store import active_alerts
 from core.clock import utc_now
 from core.errors import UserError
 from core.health import Collection, Health, LateCalls, collections, late_calls, system_health
@@ -238,25 +238,25 @@ def one_call(call_id: str) -> WholeCall | None:
 @st.cache_data(ttl=3, show_spinner=False)
 def alert_board() -> AlertBoard:
     """The alerts by where they stand, at most 3 s old."""
-    return listing.alert_board(get_sync_database(), utc_now())
+    return board.alert_board(get_sync_database(), utc_now())
 
 
 @st.cache_data(ttl=5, max_entries=ANSWERS_KEPT, show_spinner=False)
 def sendings(alert_id: str) -> list[HistoryLine]:
     """Who was told of an alert."""
-    return listing.sendings(get_sync_database(), alert_id)
+    return board.sendings(get_sync_database(), alert_id)
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def alert_history(start: datetime, end: datetime) -> list[HistoryLine]:
     """What happened to the alerts in a period."""
-    return listing.history(get_sync_database(), start, end)
+    return board.history(get_sync_database(), start, end)
 
 
 @st.cache_data(ttl=5, show_spinner=False)
 def silences() -> list[SilenceLine]:
     """All silences."""
-    return listing.silence_lines(get_sync_database(), utc_now())
+    return board.silence_lines(get_sync_database(), utc_now())
 
 
 @st.cache_data(ttl=5, show_spinner=False)

@@ -7,11 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.alerting import findings
-from core.alerting.message import quantity
+from core.alerting import wording
 from core.alerting.preview import Preview
-from core.alerting.rule_store import delete_rule, save_rule
-from core.alerting.rules import built_in_rules, parse_rule
+from core.alerting.rules.builtin import built_in_rules, parse_rule
+from core.alerting.rules.rule_store import delete_rule, save_rule
+from core.alerting.wording import quantity
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import Severity
@@ -85,7 +85,7 @@ def condition(rule: AlertRule) -> str:
 def _level(rule: AlertRule, threshold: float) -> str:
     if rule.baseline != "none":
         return f"{threshold:g} deviations"
-    return quantity(_shown(rule, threshold), findings.unit(rule))
+    return quantity(_shown(rule, threshold), wording.unit(rule))
 
 
 def _span(minutes: int) -> str:

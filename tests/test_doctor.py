@@ -16,7 +16,7 @@ from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool
 from core.storage.server.connection import Document
-from tests.alerting.wire import (
+from tests.alerting.channels.wire import (
     PASSWORD,
     USER,
     WEBHOOK_PATH,

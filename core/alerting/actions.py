@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pymongo import ReturnDocument
 from pymongo.database import Database
 
-from core.alerting.lifecycle import to_alert
-from core.alerting.silences import keep_silence
-from core.alerting.state import history_row
+from core.alerting.notify.silences import keep_silence
+from core.alerting.state.alert_store import history_row
+from core.alerting.state.lifecycle import to_alert
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import Acknowledgement, Alert, AlertState

@@ -7,19 +7,19 @@ from datetime import datetime
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure
 
-from core.alerting.decide import Confirmed, Member, next_message
-from core.alerting.delivery import Channel
-from core.alerting.dispatch import dispatch
-from core.alerting.evaluate import Evaluation, Verdict
-from core.alerting.findings import sentence
-from core.alerting.health import Health
-from core.alerting.lifecycle import Change, Record, advance, resolve, rule_fingerprint
-from core.alerting.message import moment, notification_message
-from core.alerting.mute import Inhibition, inhibited_by, silenced_by
-from core.alerting.reading import Reader
-from core.alerting.silences import current_silences
-from core.alerting.state import AlertStore
-from core.alerting.told import GROUP, Routes, load_confirmed, notification
+from core.alerting.channels.base import Channel
+from core.alerting.channels.message import notification_message
+from core.alerting.evaluation.evaluator import Reader
+from core.alerting.evaluation.thresholds import Evaluation, Verdict
+from core.alerting.notify.dedup import Confirmed, Member, next_message
+from core.alerting.notify.muting import Inhibition, inhibited_by, silenced_by
+from core.alerting.notify.notification_log import GROUP, Routes, load_confirmed, notification
+from core.alerting.notify.sender import dispatch
+from core.alerting.notify.silences import current_silences
+from core.alerting.state.alert_store import AlertStore
+from core.alerting.state.lifecycle import Change, Record, advance, resolve, rule_fingerprint
+from core.alerting.state.rule_errors import Health
+from core.alerting.wording import moment, sentence
 from core.errors import UserError
 from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState, Notification

@@ -8,12 +8,12 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
-from core.alerting.columns import Calls
-from core.alerting.compare import Comparison, Windows, past_periods, recent_period
-from core.alerting.evaluate import Evaluation, Labels, chosen, evaluate_all, window
-from core.alerting.lifecycle import Record, advance
-from core.alerting.past import first_call, load_past
-from core.alerting.services import evaluate_requests
+from core.alerting.evaluation.call_columns import Calls
+from core.alerting.evaluation.past_weeks import first_call, load_past
+from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
+from core.alerting.evaluation.service_rules import evaluate_requests
+from core.alerting.evaluation.thresholds import Evaluation, Labels, chosen, evaluate_all, window
+from core.alerting.state.lifecycle import Record, advance
 from core.clock import to_utc, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import AlertRule

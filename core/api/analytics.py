@@ -10,7 +10,7 @@ from core.aggregation.cube import load_cube
 from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
 from core.aggregation.find import count_calls, find_calls
-from core.alerting.state import active_alerts
+from core.alerting.state.alert_store import active_alerts
 from core.api.parameters import DayRange, Filters, PathDay
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
 from core.api.security import require_key

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from pymongo.database import Database
 
+from core.alerting.channels.base import Channel, Recipient
+from core.alerting.channels.message import Message
+from core.alerting.channels.rate_limit import Limit
 from core.alerting.check import check_alerts
-from core.alerting.delivery import Channel, Recipient
-from core.alerting.limits import Limit
-from core.alerting.message import Message
-from core.alerting.rule_store import rules_in_force_async, save_rule
+from core.alerting.rules.rule_store import rules_in_force_async, save_rule
 from core.demo.story import LIVE_TROUBLE_BEGAN, Story
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Level

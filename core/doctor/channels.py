@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from core.alerting.channels import CHANNEL_NAMES, configured_channels
-from core.alerting.mail import connect, mode_of
+from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
+from core.alerting.channels.mail import connect, mode_of
 from core.doctor.findings import Finding, State
 from core.settings import Settings
 

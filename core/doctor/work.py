@@ -8,7 +8,7 @@ from pymongo.database import Database
 
 from core.aggregation.choices import newest_call_start
 from core.aggregation.rollups.refresh import windows_key
-from core.alerting.rule_store import rules_in_force
+from core.alerting.rules.rule_store import rules_in_force
 from core.clock import utc_now
 from core.doctor.findings import Finding, State
 from core.models.alerts import AlertState

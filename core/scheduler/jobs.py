@@ -8,7 +8,7 @@ from typing import Literal
 
 import httpx2
 
-from core.alerting.worker import deliver_due
+from core.alerting.notify.sender import deliver_due
 from core.clock import local_today
 from core.logging_config import get_logger
 from core.scheduler.heartbeat import beat

@@ -11,14 +11,14 @@ from pydantic import ValidationError
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
-from core.alerting.channels import CHANNEL_NAMES, configured_channels
+from core.alerting.channels.base import Channel, send_directly
+from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
+from core.alerting.channels.message import alert_message
 from core.alerting.check import CheckReport, check_alerts
-from core.alerting.delivery import Channel, send_directly
-from core.alerting.dispatch import dispatch
-from core.alerting.fingerprints import fingerprint
-from core.alerting.message import alert_message
-from core.alerting.rule_store import rules_in_force_async
-from core.alerting.state import AlertStore, active_alerts_async
+from core.alerting.notify.sender import dispatch
+from core.alerting.rules.rule_store import rules_in_force_async
+from core.alerting.state.alert_store import AlertStore, active_alerts_async
+from core.alerting.state.lifecycle import fingerprint
 from core.clock import to_utc, utc_now
 from core.errors import UserError
 from core.logging_config import get_logger

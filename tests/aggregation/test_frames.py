@@ -17,7 +17,7 @@ from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import MEASURES
 from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
-from core.alerting.hours import Hours
+from core.alerting.evaluation.active_hours import Hours
 from core.clock import day_bounds
 from core.settings import get_settings
 from core.storage.server.connection import Document

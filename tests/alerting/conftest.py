@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from core.settings import get_settings
-from tests.alerting.wire import PASSWORD, USER, WEBHOOK_PATH, Authority, Mails, Proxy, WebServer, mail_server
+from tests.alerting.channels.wire import (
+    PASSWORD,
+    USER,
+    WEBHOOK_PATH,
+    Authority,
+    Mails,
+    Proxy,
+    WebServer,
+    mail_server,
+)
 
 if TYPE_CHECKING:
     from aiosmtpd.controller import Controller

@@ -6,11 +6,11 @@ import pytest
 from pymongo.database import Database
 
 from core.alerting.actions import acknowledge, close, end_silence, silence
-from core.alerting.listing import alert_board, history, sendings, silence_lines
-from core.alerting.state import active_alerts
+from core.alerting.board import alert_board, history, sendings, silence_lines
+from core.alerting.state.alert_store import active_alerts
 from core.errors import UserError
 from core.storage.server.connection import Document
-from tests.alerting.test_state import NOON, Recorder, check, record
+from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
 HOUR = timedelta(hours=1)
 

@@ -6,16 +6,17 @@ from zoneinfo import ZoneInfo
 
 from pymongo.database import Database
 
-from core.alerting import evaluate, lifecycle
 from core.alerting.actions import acknowledge, silence
-from core.alerting.evaluate import Evaluation
-from core.alerting.measures import Measured
-from core.alerting.rules import built_in_rules
-from core.alerting.state import active_alerts
+from core.alerting.evaluation import thresholds
+from core.alerting.evaluation.measures import Measured
+from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.rules.builtin import built_in_rules
+from core.alerting.state import lifecycle
+from core.alerting.state.alert_store import active_alerts
 from core.models.rules import AlertRule
 from core.models.silences import Recurrence
 from core.storage.server.connection import Document
-from tests.alerting.test_state import NOON, Recorder, check, record
+from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
 FIVE = timedelta(minutes=5)
 HOUR = timedelta(hours=1)
@@ -147,7 +148,7 @@ def firings_a_day(rule: AlertRule, days: int = 30) -> float:
         at = NOON + number * FIVE
         count = sum(rng.random() < 0.02 for _ in range(50))
         measured = Measured("errors", count / 50, 50, count)
-        seen = Evaluation(rule, at - FIVE, at, measured, 50, evaluate.breaches_of(rule, measured))
+        seen = Evaluation(rule, at - FIVE, at, measured, 50, thresholds.breaches_of(rule, measured))
         change = lifecycle.advance(record_, seen, at)
         record_, begun = change.after, begun + ("firing" in change.events)
     return begun / days

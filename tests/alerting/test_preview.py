@@ -11,7 +11,7 @@ from core.models.metrics import CallMetrics
 from core.models.rules import AlertRule
 from core.storage.calls import write_calls
 from core.storage.server.connection import Document
-from tests.alerting.test_state import NOON, Recorder, check
+from tests.alerting.state.test_alert_store import NOON, Recorder, check
 
 STEP = timedelta(minutes=15)
 

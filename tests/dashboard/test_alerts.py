@@ -9,8 +9,8 @@ from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
 from core.alerting.preview import preview
-from core.alerting.rule_store import rules_in_force
-from core.alerting.rules import BUILT_IN_RULES
+from core.alerting.rules.builtin import BUILT_IN_RULES
+from core.alerting.rules.rule_store import rules_in_force
 from core.clock import utc_now
 from core.health import system_health
 from core.models.alerts import Alert, AlertState, Severity

@@ -18,7 +18,7 @@ from core.aggregation import funnel, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.refresh import refresh_rollups
-from core.alerting.fired import Fired, fired_between
+from core.alerting.board import Fired, fired_between
 from core.clock import local_today, period_of_days, utc_now
 from core.models.metrics import ServiceSample
 from core.services.metrics_service import MetricsService

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from pymongo.database import Database
 
-from core.alerting.message import dashboard_link
+from core.alerting.channels.message import dashboard_link
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.metrics import TurnMetrics

@@ -10,7 +10,7 @@ import pytest
 from pymongo.database import Database
 from rich.console import Console
 
-from core.alerting.listing import alert_board, sendings
+from core.alerting.board import alert_board, sendings
 from core.demo.calls import SimulatedAgent
 from core.demo.history import fill_history
 from core.demo.story import HISTORY, Trouble, story_of

@@ -4,8 +4,8 @@ import sys
 from datetime import timedelta
 from functools import partial
 
-from core.alerting import dispatch
-from core.alerting.outbox import Timing
+from core.alerting.notify import sender
+from core.alerting.notify.outbox import Timing
 from core.scheduler import jobs, loop, run
 
 LEASE_SECONDS = 5.0
@@ -18,6 +18,6 @@ _TIMING = Timing(
 if __name__ == "__main__":
     jobs.OUTBOX_EVERY_SECONDS = 1
     jobs.deliver_due = partial(jobs.deliver_due, timing=_TIMING)  # type: ignore[attr-defined]
-    dispatch.deliver_now = partial(dispatch.deliver_now, timing=_TIMING)  # type: ignore[attr-defined]
+    sender.deliver_now = partial(sender.deliver_now, timing=_TIMING)  # type: ignore[attr-defined]
     loop.Scheduler = partial(loop.Scheduler, lease_seconds=LEASE_SECONDS)  # type: ignore[misc,assignment]
     sys.exit(run())

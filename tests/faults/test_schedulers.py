@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 from pymongo.database import Database
 
-from core.alerting.channels import configured_channels
-from core.alerting.outbox import enqueue, outbox_rows, rows_of
+from core.alerting.channels.configured import configured_channels
+from core.alerting.notify.outbox import enqueue, outbox_rows, rows_of
 from core.models.outbox import WAITING, OutboxState
 from core.settings import get_settings
 from core.storage.server.connection import Document, get_database
-from tests.alerting.test_outbox import news
-from tests.alerting.wire import Authority, Proxy, WebServer
+from tests.alerting.channels.wire import Authority, Proxy, WebServer
+from tests.alerting.notify.test_outbox import news
 from tests.faults.scheduler import LEASE_SECONDS
 from tests.scheduler.test_loop import fail_calls
 

@@ -1,0 +1,141 @@
+"""What the Alerts page shows: alerts by where they stand, their history, and who was told what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo.database import Database
+
+from core.alerting.notify.silences import all_silences
+from core.alerting.state.alert_store import worst_first
+from core.alerting.state.lifecycle import to_alert
+from core.models.alerts import Alert, AlertState, Severity
+from core.models.silences import Silence
+from core.storage.server.connection import Document
+
+RESOLVED_WITHIN = timedelta(days=7)
+MOST_MARKS = 200
+_SENDINGS = ("sent", "not sent")
+
+
+@dataclass(frozen=True)
+class AlertBoard:
+    """Alerts by where they stand, the worst first; resolved ones the newest first."""
+
+    active: list[Alert]
+    pending: list[Alert]
+    silenced: list[Alert]
+    """They fire, but a silence or a worse alert mutes them."""
+    resolved: list[Alert]
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """Something that happened to an alert: firing, escalated, eased, resolved, acknowledged, sent."""
+
+    at: datetime
+    event: str
+    alert_id: str
+    alert_type: str
+    name: str
+    severity: str
+    labels: Mapping[str, str]
+    message: str
+    channel: str | None
+    author: str | None
+
+
+@dataclass(frozen=True)
+class SilenceLine:
+    """A silence, and whether it is in force, yet to come, between two of its times, or over."""
+
+    silence: Silence
+    standing: str
+
+
+@dataclass(frozen=True)
+class Fired:
+    """An alert that began to fire; the time is in UTC."""
+
+    at: datetime
+    name: str
+    severity: Severity
+
+
+def alert_board(database: Database[Document], now: datetime) -> AlertBoard:
+    """The alerts as they stand at a moment."""
+    over = {"state": AlertState.RESOLVED, "resolved_at": {"$gte": now - RESOLVED_WITHIN}}
+    standing = {"state": {"$in": [AlertState.FIRING, AlertState.PENDING]}}
+    alerts = [
+        to_alert(row)
+        for row in database["alerts"].find({"$or": [over, standing]})
+        if row.get("expires_at") is None or row["state"] == AlertState.RESOLVED or row["expires_at"] > now
+    ]
+    firing = [alert for alert in alerts if alert.state == AlertState.FIRING]
+    muted = [alert for alert in firing if alert.silenced_by or alert.inhibited_by]
+    resolved = [alert for alert in alerts if alert.state == AlertState.RESOLVED]
+    return AlertBoard(
+        active=worst_first([alert for alert in firing if alert not in muted]),
+        pending=worst_first([alert for alert in alerts if alert.state == AlertState.PENDING]),
+        silenced=worst_first(muted),
+        resolved=sorted(resolved, key=lambda alert: alert.resolved_at or alert.updated_at, reverse=True),
+    )
+
+
+def history(
+    database: Database[Document],
+    start: datetime,
+    end: datetime,
+    *,
+    alert_id: str | None = None,
+    limit: int = 500,
+) -> list[HistoryLine]:
+    """What happened to the alerts, or to one, in [start, end), the newest first."""
+    query: Document = {"at": {"$gte": start, "$lt": end}}
+    if alert_id is not None:
+        query["alert_id"] = alert_id
+    rows = database["alert_events"].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
+    return [_line(row) for row in rows]
+
+
+def sendings(database: Database[Document], alert_id: str, limit: int = 200) -> list[HistoryLine]:
+    """Who was told of an alert and who could not be, the newest first."""
+    query = {"alert_id": alert_id, "event": {"$in": _SENDINGS}}
+    rows = database["alert_events"].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
+    return [_line(row) for row in rows]
+
+
+def fired_between(database: Database[Document], start: datetime, end: datetime) -> tuple[Fired, ...]:
+    """The alerts that began to fire in [start, end), the oldest first; of very many the newest."""
+    query = {"at": {"$gte": start, "$lt": end}, "event": "firing"}
+    rows = database["alert_events"].find(query).sort("at", -1).limit(MOST_MARKS)
+    return tuple(Fired(row["at"], str(row["name"]), Severity(row["severity"])) for row in rows)[::-1]
+
+
+def silence_lines(database: Database[Document], now: datetime) -> list[SilenceLine]:
+    """Every silence with where it stands, the newest first."""
+    return [SilenceLine(silence, _standing(silence, now)) for silence in all_silences(database)]
+
+
+def _standing(silence: Silence, now: datetime) -> str:
+    if silence.end is not None and silence.end <= now:
+        return "over"
+    if silence.start > now:
+        return "to come"
+    return "active" if silence.active(now) else "between"
+
+
+def _line(row: Mapping[str, Any]) -> HistoryLine:
+    return HistoryLine(
+        at=row["at"],
+        event=row["event"],
+        alert_id=row["alert_id"],
+        alert_type=row.get("alert_type") or "",
+        name=row.get("name") or "",
+        severity=row.get("severity") or "",
+        labels=row.get("labels") or {},
+        message=row.get("message") or "",
+        channel=row.get("channel"),
+        author=row.get("author"),
+    )

@@ -1,0 +1,96 @@
+"""The channels that are set up: email, Slack, and those of ALERT_APPRISE_URLS."""
+
+from urllib.parse import urlencode, urlsplit
+
+from core.alerting.channels.apprise_sender import AppriseSender, check_url, tokens
+from core.alerting.channels.base import Channel, Recipient, Target, TargetChannel, identity
+from core.alerting.channels.mail import Mailer, mode_of
+from core.alerting.channels.pagers import PAGERS, PagerSender, VictorOpsMailer
+from core.alerting.channels.rate_limit import Limit
+from core.errors import UserError
+from core.models.alerts import Severity
+from core.models.channels import ExtraChannel
+from core.settings import Settings
+
+EMAIL = "email"
+SLACK = "slack"
+CHANNEL_NAMES = (EMAIL, SLACK)
+EMAIL_LIMIT = Limit(burst=30, per_second=30 / 3600)
+SLACK_LIMIT = Limit(burst=5, per_second=1)
+PAGER_LIMIT = Limit(burst=60, per_second=1)
+_VICTOROPS_MAIL = "@alert.victorops.com"
+_SLACK_OPTIONS = {"cto": 3, "rto": 5, "redirect": "no", "image": "no", "footer": "no"}
+_CRITICAL = frozenset({Severity.CRITICAL})
+
+
+def configured_channels(settings: Settings) -> dict[str, Channel]:
+    """The channels that are set up, by name.
+
+    Raises:
+        UserError: an address of ALERT_APPRISE_URLS cannot be used.
+    """
+    channels: dict[str, Channel] = {}
+    if settings.smtp_server:
+        # Addresses are masked in the log: it tells recipients apart by their number.
+        mails = [
+            _mail(settings, address, f"recipient {number} of ALERT_EMAIL_TO")
+            for number, address in enumerate(settings.alert_email_to, start=1)
+        ]
+        channels[EMAIL] = TargetChannel(EMAIL, mails, limit=EMAIL_LIMIT)
+    if settings.slack_webhook_url:
+        channels[SLACK] = _slack(SLACK, settings.slack_webhook_url.get_secret_value())
+    return channels | {extra.name: _extra(settings, extra) for extra in settings.alert_apprise_urls}
+
+
+def _mail(settings: Settings, address: str, label: str) -> Target:
+    server, user = settings.smtp_server or "", settings.smtp_username or ""
+    recipient = Recipient(identity(server, str(settings.smtp_port), user, address), label)
+    mailer = Mailer(
+        server,
+        settings.smtp_port,
+        mode_of(settings),
+        settings.alert_email_from or "",
+        address,
+        recipient.id,
+        user,
+        settings.smtp_password.get_secret_value() if settings.smtp_password else "",
+    )
+    return Target(recipient, mailer)
+
+
+def _slack(name: str, webhook: str, severities: frozenset[Severity] | None = None) -> Channel:
+    parts = urlsplit(webhook)
+    url = f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(_SLACK_OPTIONS)}"
+    path = [part for part in parts.path.split("/") if part]
+    sender = AppriseSender(lambda _: url, tuple(path[1:]), lambda message: message.brief)
+    # The last part is the secret one.
+    target = Target(Recipient(identity(*path[:-1]), "Slack"), sender)
+    return TargetChannel(name, [target], severities, limit=SLACK_LIMIT)
+
+
+def _extra(settings: Settings, extra: ExtraChannel) -> Channel:
+    url = extra.url.get_secret_value()
+    scheme, _, rest = url.partition("://")
+    if scheme == "email":
+        return _extra_mail(settings, extra, rest)
+    if url.startswith("https://hooks.slack.com/"):
+        return _slack(extra.name, url, extra.severities)
+    check_url(extra.name, url, allow_insecure=settings.alert_allow_insecure)
+    # What of a URL is secret differs by service: its channel's name is who it is.
+    recipient = Recipient(identity(extra.name, scheme), extra.name)
+    if scheme in PAGERS:
+        severities = extra.severities or (_CRITICAL if scheme == "pagerduty" else None)
+        target = Target(recipient, PagerSender(url))
+        return TargetChannel(extra.name, [target], severities, pages=True, limit=PAGER_LIMIT)
+    target = Target(recipient, AppriseSender(lambda _: url, tokens(url)))
+    return TargetChannel(extra.name, [target], extra.severities, limit=SLACK_LIMIT)
+
+
+def _extra_mail(settings: Settings, extra: ExtraChannel, address: str) -> Channel:
+    if not settings.smtp_server:
+        raise UserError(f"ALERT_APPRISE_URLS: {extra.name} is an address for SMTP_SERVER, which is not set")
+    target = _mail(settings, address, extra.name)
+    if not address.lower().endswith(_VICTOROPS_MAIL):
+        return TargetChannel(extra.name, [target], extra.severities, limit=EMAIL_LIMIT)
+    pager = Target(target.recipient, VictorOpsMailer(target.deliver))
+    return TargetChannel(extra.name, [pager], extra.severities, pages=True, limit=PAGER_LIMIT)

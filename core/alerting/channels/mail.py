@@ -1,0 +1,109 @@
+"""Sending a mail: plain text and HTML, encrypted unless that is waived, with what the server answered."""
+
+import smtplib
+import ssl
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import localtime
+from typing import Literal
+
+from core.alerting.channels.base import Failure, hide
+from core.alerting.channels.message import Message
+from core.settings import Settings
+
+IMPLICIT_TLS_PORT = 465
+SUBMISSION_PORT = 587
+TIMEOUT_SECONDS = 10.0
+"""For each answer of the server."""
+Mode = Literal["ssl", "starttls", "plain"]
+
+
+def mode_of(settings: Settings) -> Mode:
+    """How the mail server is talked to."""
+    if settings.smtp_port == IMPLICIT_TLS_PORT:
+        return "ssl"
+    plain = settings.alert_allow_insecure and settings.smtp_port != SUBMISSION_PORT
+    return "plain" if plain else "starttls"
+
+
+def connect(server: str, port: int, mode: Mode) -> smtplib.SMTP:
+    """A connection, encrypted as ``mode`` says; the server's certificate is verified.
+
+    Raises:
+        OSError: there is no such server, or it cannot prove to be it.
+        SMTPException: it does not talk as it should, or has no STARTTLS.
+    """
+    context = ssl.create_default_context()
+    if mode == "ssl":
+        return smtplib.SMTP_SSL(server, port, timeout=TIMEOUT_SECONDS, context=context)
+    connection = smtplib.SMTP(server, port, timeout=TIMEOUT_SECONDS)
+    try:
+        if mode == "starttls":
+            connection.starttls(context=context)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@dataclass(frozen=True)
+class Mailer:
+    """Sends messages to one address."""
+
+    server: str
+    port: int
+    mode: Mode
+    sender: str
+    address: str
+    identity: str
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def __call__(self, message: Message) -> Failure | None:
+        """Send a message; why it was not taken."""
+        try:
+            with connect(self.server, self.port, self.mode) as connection:
+                if self.user:
+                    connection.login(self.user, self.password)
+                connection.send_message(self._mail(message), to_addrs=[self.address])
+        except (OSError, smtplib.SMTPException) as error:
+            failure = _failure(error)
+            return Failure(hide(failure.reason, (self.password, self.address)), failure.permanent)
+        return None
+
+    def _mail(self, message: Message) -> EmailMessage:
+        mail = EmailMessage(policy=SMTP)
+        mail["Subject"] = " ".join(message.title.split())
+        mail["From"], mail["To"], mail["Date"] = self.sender, self.address, localtime()
+        mail["Auto-Submitted"] = "auto-generated"
+        if message.reference:
+            # The same message once more has the same id: mail programs show it once.
+            mail["Message-ID"] = f"<{message.reference}.{self.identity}@voice-agent.invalid>"
+            mail["X-Alert-Reference"] = message.reference
+        if message.incident:  # what an alert began, went on and ended with is one thread
+            mail["References"] = f"<{message.incident.key}@voice-agent.invalid>"
+        mail.set_content(message.text)
+        if message.html:
+            mail.add_alternative(message.html, subtype="html")
+        return mail
+
+
+def _failure(error: OSError | smtplib.SMTPException) -> Failure:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, text = next(iter(error.recipients.values()))
+        return _answer(code, text)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _answer(error.smtp_code, error.smtp_error)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return Failure(f"the server does not offer what is needed: {error}", permanent=True)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Failure(f"the certificate is not trusted: {error.verify_message}")
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return Failure(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+
+
+def _answer(code: int, text: bytes | str) -> Failure:
+    # RFC 5321, 4.2.1: 4xx may be another next time, 5xx will not.
+    words = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return Failure(f"refused: {code} {' '.join(words.split())}", permanent=code >= 500)  # noqa: PLR2004

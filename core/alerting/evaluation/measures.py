@@ -1,0 +1,106 @@
+"""What a rule measures: exact, and the same as the figures of the dashboard."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.aggregation.definitions import METRICS, PERCENTILES
+from core.alerting.evaluation.active_hours import Hours
+from core.alerting.evaluation.call_columns import Calls, moment_of
+from core.models.rules import AlertRule, RuleMetric
+
+Floats = NDArray[np.float64]
+_SHARES = {
+    "failure_rate": ("failed_calls", "total_calls"),
+    "error_rate": ("error_calls", "total_calls"),
+    "answer_rate": ("answered_calls", "total_calls"),
+    "qualification_rate": ("qualified_calls", "completed_calls"),
+    "handoff_rate": ("handoff_calls", "completed_calls"),
+}
+_LABELS = {
+    "cost_rupees": "Cost per call",
+    "service_latency_ms": "Service latency",
+    "calling_hours_violations": "Calls outside the calling hours",
+    "minutes_without_calls": "Time without calls",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured: a value of so many samples; a share also has the ``count`` it is made of."""
+
+    label: str
+    value: float
+    samples: int
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a measure needs to know besides the calls: when, and within which hours calls are expected."""
+
+    start: datetime
+    end: datetime
+    calling_hours: Hours
+    active_hours: Hours | None = None
+
+
+def measure(rule: AlertRule, calls: Calls, scope: Scope) -> list[Measured]:
+    """What the calls of a window show: one value, or one for each field of a metric that takes the worst."""
+    metric = rule.measure
+    if metric.unit == "share":
+        return _share(rule, metric, calls)
+    if metric.name == "minutes_without_calls":
+        return [_without_calls(metric, calls, scope)]
+    if metric.name == "calling_hours_violations":
+        starts = calls.columns["start_time"][calls.columns["outbound_calls"]]
+        count = sum(not scope.calling_hours.cover(moment_of(start)) for start in starts)
+        return [Measured(label(metric), count, len(calls))]
+    if metric.unit == "calls":
+        return [Measured(label(metric), _count(calls, metric.name), len(calls))]
+    return [
+        Measured(label(metric, field), statistic(present, metric.statistic), len(present))
+        for field in metric.fields
+        if len(present := _present(calls.columns[field]))
+    ]
+
+
+def _count(calls: Calls, flag: str) -> int:
+    return int(np.count_nonzero(calls.columns[flag]))
+
+
+def _present(values: Floats) -> Floats:
+    there: Floats = values[~np.isnan(values)]
+    return there
+
+
+def label(metric: RuleMetric, field: str | None = None) -> str:
+    """What people call a metric: ``ASR latency (p95)``."""
+    name = field or metric.fields[0]
+    words = METRICS[name].label if name in METRICS else _LABELS.get(name, name)
+    return f"{words} ({metric.statistic})" if metric.statistic else words
+
+
+def statistic(values: Floats, name: str) -> float:
+    """A statistic of at least one value; percentiles are exact (numpy's ``inverted_cdf``)."""
+    if name == "mean":
+        return float(values.mean())
+    if name == "max":
+        return float(values.max())
+    return float(np.quantile(values, PERCENTILES[name], method="inverted_cdf"))
+
+
+def _share(rule: AlertRule, metric: RuleMetric, calls: Calls) -> list[Measured]:
+    part, whole = (_count(calls, flag) for flag in _SHARES[metric.fields[0]])
+    return [Measured(rule.name, part / whole, whole, part)] if whole else []
+
+
+def _without_calls(metric: RuleMetric, calls: Calls, scope: Scope) -> Measured:
+    """Minutes since the last call ended or, if later, since calls are expected; 0 while none are."""
+    since = moment_of(calls.columns["end_time"].max()) if len(calls) else scope.start
+    if scope.active_hours is not None:
+        opened = scope.active_hours.open_since(scope.end)
+        since = scope.end if opened is None else max(since, opened)
+    return Measured(label(metric), (scope.end - since).total_seconds() / 60, len(calls))

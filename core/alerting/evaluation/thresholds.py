@@ -1,0 +1,204 @@
+"""From the calls of a rule's window to what it says of each level: pure functions, exact to the last call."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
+from fractions import Fraction
+
+from core.aggregation.intervals import wilson
+from core.aggregation.rollups.call_frames import TimeField
+from core.alerting.evaluation.active_hours import Hours
+from core.alerting.evaluation.baseline import NEEDED, Usual
+from core.alerting.evaluation.call_columns import Calls
+from core.alerting.evaluation.measures import Measured, Scope, measure
+from core.models.alerts import Severity
+from core.models.rules import AlertRule, Level
+from core.settings import get_settings
+
+Labels = Mapping[str, str]
+_MINUTES_A_DAY = 24 * 60
+
+
+class Verdict(StrEnum):
+    """What the calls of a window say about a rule."""
+
+    BREACH = "breach"
+    OK = "ok"
+    TOO_FEW = "too few calls"
+
+
+@dataclass(frozen=True)
+class Breach:
+    """What a check sees of one level: beyond its threshold, and not yet back to where it clears."""
+
+    exceeded: bool
+    uncleared: bool
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a rule sees in the calls of its window [start, end) that carry ``labels``."""
+
+    rule: AlertRule
+    start: datetime
+    end: datetime
+    measured: Measured | None
+    samples: int
+    breaches: Mapping[Severity, Breach] = field(default_factory=dict)
+    labels: Labels = field(default_factory=dict)
+    usual: Usual | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The finding in a word."""
+        if self.measured is None:
+            return Verdict.TOO_FEW
+        return Verdict.BREACH if self.severity else Verdict.OK
+
+    @property
+    def severity(self) -> Severity | None:
+        """The worst level whose threshold is exceeded."""
+        exceeded = [severity for severity, breach in self.breaches.items() if breach.exceeded]
+        return max(exceeded, key=lambda severity: severity.rank, default=None)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The calls a rule looks at: those whose ``by`` lies in the half-open period [start, end)."""
+
+    start: datetime
+    end: datetime
+    by: TimeField
+
+
+def window(rule: AlertRule, at: datetime, zone: tzinfo) -> Window:
+    """The window of a rule at a moment.
+
+    Calls of a short window are those that ended in it: by their start, quick failures would arrive before
+    long successes and inflate the newest minutes. A window of whole days is made of the zone's own days
+    and counts by the start, as the daily figures do: at midnight it is the local day before, with the very
+    calls that the dashboard shows for that day, also where it had 23 or 25 hours.
+    """
+    minutes = rule.window_minutes
+    if minutes % _MINUTES_A_DAY:
+        return Window(at - timedelta(minutes=minutes), at, "end_time")
+    local = at.astimezone(zone) - timedelta(days=minutes // _MINUTES_A_DAY)
+    return Window(local.astimezone(at.tzinfo), at, "start_time")
+
+
+def chosen(rule: AlertRule, calls: Calls) -> Calls:
+    """The calls that pass the rule's filters."""
+    for label, value in rule.filters.items():
+        calls = calls.at(calls.is_(label, value))
+    return calls
+
+
+def instances(rule: AlertRule, calls: Calls) -> Iterator[tuple[Labels, Calls]]:
+    """The calls by the labels of the alert they belong to: the filters, and each value of ``group_by``."""
+    if not rule.group_by:
+        yield rule.filters, calls
+        return
+    for labels, part in calls.groups(rule.group_by):
+        yield {**rule.filters, **labels}, part
+
+
+def evaluate_all(
+    rule: AlertRule, calls: Calls, start: datetime, end: datetime, known: Collection[Labels] = ()
+) -> list[Evaluation]:
+    """Judge every instance of a rule in the calls of its window, and those ``known`` from before."""
+    found = [
+        evaluate(rule, part, start, end, labels) for labels, part in instances(rule, chosen(rule, calls))
+    ]
+    seen = [evaluation.labels for evaluation in found]
+    none = calls.at(slice(0))
+    return found + [evaluate(rule, none, start, end, labels) for labels in known if labels not in seen]
+
+
+def evaluate(
+    rule: AlertRule, calls: Calls, start: datetime, end: datetime, labels: Labels | None = None
+) -> Evaluation:
+    """Judge the calls of one instance in the rule's window [start, end)."""
+    measured = measure(rule, calls, scope(rule, start, end))
+    return judged(rule, measured, start, end, rule.filters if labels is None else labels)
+
+
+def judged(
+    rule: AlertRule, candidates: Sequence[Measured], start: datetime, end: datetime, labels: Labels
+) -> Evaluation:
+    """Judge what was measured of one instance."""
+    worst, samples = worst_of(rule, candidates)
+    breaches = breaches_of(rule, worst) if worst else {}
+    return Evaluation(rule, start, end, worst, samples, breaches, labels)
+
+
+def scope(rule: AlertRule, start: datetime, end: datetime) -> Scope:
+    """The hours that a rule's measure needs to know."""
+    settings = get_settings()
+    active = Hours.parse(rule.active_hours, settings.tz) if rule.active_hours else None
+    return Scope(start, end, Hours.parse(settings.calling_hours, settings.tz), active)
+
+
+def worst_of(rule: AlertRule, candidates: Sequence[Measured]) -> tuple[Measured | None, int]:
+    """The worst of what has enough samples, if anything has, and how many samples there were."""
+    samples = max((measured.samples for measured in candidates), default=0)
+    least = rule.min_samples if rule.measure.sampled else 0
+    enough = [measured for measured in candidates if measured.samples >= least]
+    if not enough:
+        return None, samples
+    pick = max if rule.operator == "above" else min
+    worst = pick(enough, key=lambda measured: measured.value)
+    return worst, worst.samples
+
+
+def breaches_of(rule: AlertRule, measured: Measured) -> dict[Severity, Breach]:
+    """What a measured value says of each level of a rule."""
+    return {severity: _breach(rule, level, measured) for severity, level in rule.levels.items()}
+
+
+def _breach(rule: AlertRule, level: Level, measured: Measured) -> Breach:
+    return Breach(
+        exceeded=_beyond(rule, measured, level.threshold) and _surely_beyond(rule, measured, level.threshold),
+        uncleared=_beyond(rule, measured, level.clears_at),
+    )
+
+
+def _beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:
+    """Strictly; shares are compared as fractions: 25 of 250 is 0.10, not a hair above it."""
+    if measured.count is None:
+        value, bound = Fraction(measured.value), Fraction(limit)
+    else:
+        value, bound = Fraction(measured.count, measured.samples), Fraction(repr(limit))
+    return value > bound if rule.operator == "above" else value < bound
+
+
+def _surely_beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:
+    if rule.guard == "none" or measured.count is None:
+        return True
+    low, high = wilson(measured.count, measured.samples)
+    return bool(low > limit) if rule.operator == "above" else bool(high < limit)
+
+
+def compared(
+    rule: AlertRule,
+    labels: Labels,
+    newest: Window,
+    values: Sequence[Measured | None],
+    usuals: Sequence[Usual | None],
+) -> Evaluation:
+    """Judge the last windows of an instance by what is usual at their hours; the newest comes last.
+
+    A level is exceeded where two of the three windows are; too little to tell is no data.
+    """
+    known = [(m, u) for m, u in zip(values, usuals, strict=True) if m is not None and u is not None]
+    samples = values[-1].samples if values and values[-1] else 0
+    if len(known) < NEEDED or values[-1] is None or usuals[-1] is None:
+        return Evaluation(rule, newest.start, newest.end, None, samples, labels=labels)
+    sign = 1 if rule.operator == "above" else -1
+    scores = sorted((sign * u.z(m.value) for m, u in known), reverse=True)
+    score = scores[NEEDED - 1]
+    breaches = {
+        severity: Breach(score > level.threshold, score > level.clears_at)
+        for severity, level in rule.levels.items()
+    }
+    return Evaluation(rule, newest.start, newest.end, values[-1], samples, breaches, labels, usuals[-1])

@@ -1,0 +1,259 @@
+"""Sends what is in the outbox. Any number of processes may do so at once.
+
+A message is sent at least once: again only where a process ends, or stops for longer than the lease, between
+beginning to send it and marking it.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from core.alerting.channels.base import Channel, Failure, Recipient
+from core.alerting.channels.configured import configured_channels
+from core.alerting.channels.message import Message, digest_message, notification_message
+from core.alerting.channels.rate_limit import take_token
+from core.alerting.notify.notification_log import GROUP, confirm, is_confirmed
+from core.alerting.notify.outbox import (
+    TIMING,
+    Timing,
+    claim,
+    drop,
+    enqueue,
+    hold,
+    mark_failed,
+    mark_sent,
+    rows_of,
+    rows_with,
+    waiting_lines,
+)
+from core.alerting.state.alert_store import AlertStore
+from core.logging_config import get_logger
+from core.models.alerts import Notification, NotificationEvent
+from core.models.outbox import OutboxRow, OutboxState
+from core.settings import get_settings
+from core.storage.server.connection import Document
+
+Channels = Mapping[str, Channel]
+MOST_IN_DIGEST = 100
+_LINES_AT_ONCE = 16
+_logger = get_logger("alerting")
+_rng = random.SystemRandom()
+
+
+async def dispatch(
+    database: AsyncDatabase[Document], notifications: Sequence[Notification], channels: Channels
+) -> list[bool | None]:
+    """Put notifications into the outbox and try them at once, all at the same time.
+
+    For each whether anybody got it; None where somebody else sends it. What failed is tried again later.
+    """
+    ids = [
+        await enqueue(database, rows_of(notification, channels[notification.channel]))
+        for notification in notifications
+    ]
+    outcome = await deliver_now(database, [row_id for of_one in ids for row_id in of_one], channels)
+    tried = [[outcome[row_id] for row_id in of_one if row_id in outcome] for of_one in ids]
+    return [any(failure is None for failure in failures) if failures else None for failures in tried]
+
+
+async def deliver_due(
+    database: AsyncDatabase[Document],
+    channels: Channels | None = None,
+    *,
+    timing: Timing = TIMING,
+    rng: random.Random = _rng,
+) -> int:
+    """Send every message that is due, each recipient's in order; how many were sent.
+
+    Raises:
+        PyMongoError: the store is away; what was sent meanwhile is sent again after the lease.
+    """
+    worker = _Worker(
+        database, configured_channels(get_settings()) if channels is None else channels, timing, rng
+    )
+    return await worker.deliver_due()
+
+
+async def deliver_now(
+    database: AsyncDatabase[Document],
+    ids: Collection[str],
+    channels: Channels,
+    *,
+    timing: Timing = TIMING,
+    rng: random.Random = _rng,
+) -> dict[str, Failure | None]:
+    """Try these messages at once, whether due or not; what came of those that nobody else had in hand."""
+    return await _Worker(database, channels, timing, rng).deliver_now(ids)
+
+
+class _Worker:
+    def __init__(
+        self, database: AsyncDatabase[Document], channels: Channels, timing: Timing, rng: random.Random
+    ) -> None:
+        self._database = database
+        self._channels = channels
+        self._timing = timing
+        self._rng = rng
+        self._at_once = asyncio.Semaphore(_LINES_AT_ONCE)
+
+    async def deliver_due(self) -> int:
+        lines = await waiting_lines(self._database)
+        sent = await asyncio.gather(*(self._line(line) for line in lines.values()))
+        return sum(sent)
+
+    async def deliver_now(self, ids: Collection[str]) -> dict[str, Failure | None]:
+        rows = await rows_with(self._database, ids)
+        found = await asyncio.gather(*(self._now(row) for row in rows if not row.held))
+        return dict(outcome for outcome in found if outcome is not None)
+
+    async def _now(self, row: OutboxRow) -> tuple[str, Failure | None] | None:
+        if await self._held_back([row], []):
+            return row.id, Failure("held back by the rate limit; it follows in a digest")
+        taken = await claim(self._database, row.id, self._timing)
+        return None if taken is None else (row.id, await self._send([taken]))
+
+    async def _line(self, line: Sequence[tuple[OutboxRow, bool]]) -> int:
+        """Send what waits for one recipient, the oldest first, as soon as any of it is due."""
+        if not any(due for _, due in line):
+            return 0
+        async with self._at_once:
+            return await self._in_order(line)
+
+    async def _in_order(self, line: Sequence[tuple[OutboxRow, bool]]) -> int:
+        sent, works, full = 0, True, False
+        for batch, due in _batches(line, digests=not self._pages(line[0][0])):
+            if batch[0].state == OutboxState.SENDING and not due:
+                break  # somebody else has it in hand; the later ones wait their turn
+            # While a channel fails each message keeps to its own time; one that arrives takes all along.
+            if (not due and (not works or batch[0].held)) or (full and not batch[0].urgent):
+                continue
+            if await self._held_back(batch, [row for row, _ in line if not row.urgent]):
+                full = True
+                continue
+            taken = [await claim(self._database, row.id, self._timing) for row in batch]
+            rows = [row for row in taken if row is not None]
+            if taken[0] is None:
+                await self._put_back(rows)
+                break  # somebody else is at work on this line
+            works = await self._send(rows) is None
+            sent += len(rows) if works else 0
+        return sent
+
+    def _pages(self, row: OutboxRow) -> bool:
+        channel = self._channels.get(row.channel)
+        return channel is not None and channel.pages
+
+    async def _held_back(self, batch: Sequence[OutboxRow], line: Sequence[OutboxRow]) -> bool:
+        """Whether the recipient's rate limit makes these wait, and with them what waits in their line."""
+        first = batch[0]
+        channel = self._channels.get(first.channel)
+        if channel is None or channel.limit is None:
+            return False
+        bucket = f"{first.channel}|{first.recipient}"
+        wait = await take_token(self._database, bucket, channel.limit, urgent=first.urgent)
+        if wait is None:
+            return False
+        await hold(self._database, [row.id for row in (*batch, *line)], wait)
+        return True
+
+    async def _put_back(self, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            await mark_failed(
+                self._database, row, Failure("another sender was faster"), self._timing, self._rng
+            )
+
+    async def _send(self, rows: Sequence[OutboxRow]) -> Failure | None:
+        """Send messages that are in hand, several as one digest, and write down what became of them."""
+        first = rows[0]
+        channel = self._channels.get(first.channel)
+        if channel is None:
+            failure: Failure | None = Failure("the channel is no longer set up", permanent=True)
+        else:
+            rows = [row for row in [await self._as_it_stands(row, channel) for row in rows] if row]
+            if not rows:
+                return None
+            if not self._still_ours(rows):
+                return Failure("was stopped for so long that another may have sent it")
+            recipient = Recipient(first.recipient, first.label)
+            failure = await channel.send(recipient, _message(rows))
+        if failure is None:
+            await self._sent(rows)
+        else:
+            for row in rows:
+                await self._failed(row, failure)
+        return failure
+
+    def _still_ours(self, rows: Sequence[OutboxRow]) -> bool:
+        """Whether a send that begins now ends before the lease, however long this process was stopped."""
+        left = min(row.claimed_at for row in rows) + self._timing.lease.total_seconds() - time.monotonic()
+        return left > self._timing.lease.total_seconds() / 2
+
+    async def _as_it_stands(self, row: OutboxRow, channel: Channel) -> OutboxRow | None:
+        """A message that comes late says what has ended meanwhile; a pager is not woken for it at all."""
+        late = row.attempts > 1 and row.notification.group_key == GROUP
+        if not late or row.notification.event == NotificationEvent.RESOLVED:
+            return row
+        present = await AlertStore(self._database).present(row.notification)
+        if channel.pages and all(state == "resolved" for state in present.members.values()):
+            await drop(self._database, row, "over before it could be sent")
+            return None
+        return row.model_copy(update={"notification": present})
+
+    async def _sent(self, rows: Sequence[OutboxRow]) -> None:
+        for row in rows:
+            # Confirmed before it is marked: what is marked is never looked at again.
+            if await confirm(self._database, row.notification, row.notification.at):
+                await self._record(row, delivered=True)
+        await mark_sent(self._database, rows)
+
+    async def _failed(self, row: OutboxRow, failure: Failure) -> None:
+        after = await mark_failed(self._database, row, failure, self._timing, self._rng)
+        if row.attempts == 1 and not await is_confirmed(self._database, row.notification):
+            await self._record(row, delivered=False)
+        if after is not None and after.state == OutboxState.DEAD:
+            await self._tell_elsewhere(after)
+
+    async def _record(self, row: OutboxRow, *, delivered: bool) -> None:
+        notification = row.notification
+        await AlertStore(self._database).record_sending(notification, notification.at, delivered=delivered)
+
+    async def _tell_elsewhere(self, row: OutboxRow) -> None:
+        """Let another channel say what could not be delivered here."""
+        extra = {"channel": row.channel, "recipient": row.label, "reason": row.reason}
+        _logger.error("Alert given up", extra=extra)
+        tried = [*row.failed_channels, row.channel]
+        others = [channel for name, channel in self._channels.items() if name not in tried]
+        if not others:
+            return
+        other = min(others, key=lambda channel: channel.pages)  # people rather than pagers
+        moved = {
+            "key": f"{row.notification.key}>{other.name}",
+            "group_key": f"undelivered:{row.channel}",
+            "channel": other.name,
+        }
+        told = row.notification.model_copy(update=moved)
+        reason = {"failed_channels": tried, "failed_reason": f"{row.channel} ({row.label}): {row.reason}"}
+        replacements = [one.model_copy(update=reason) for one in rows_of(told, other)]
+        await enqueue(self._database, replacements, self._timing)
+
+
+def _batches(
+    line: Sequence[tuple[OutboxRow, bool]], *, digests: bool
+) -> Iterator[tuple[list[OutboxRow], bool]]:
+    """The messages in order, and whether they are due; what the rate limit held back goes as one."""
+    held = [(row, due) for row, due in line if digests and row.held and row.state == OutboxState.QUEUED]
+    together = held[:MOST_IN_DIGEST]
+    members = {row.id for row, _ in held}
+    for row, due in line:
+        if row.id not in members:
+            yield [row], due
+        elif row is held[0][0]:
+            yield [one for one, _ in together], any(is_due for _, is_due in together)
+
+
+def _message(rows: Sequence[OutboxRow]) -> Message:
+    messages = [notification_message(row.notification, row.failed_reason) for row in rows]
+    return messages[0] if len(messages) == 1 else digest_message(messages)

@@ -1,0 +1,1 @@
+"""Where alerts stand: pending, firing, resolved; and where that is stored."""

@@ -1,0 +1,178 @@
+"""The ``alerts`` collection: one document for each alert, and its history in ``alert_events``.
+
+A change is written only where the alert is still at the revision that it was made from: of several
+schedulers at work one wins, and the others take what it wrote.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from core.alerting.state.lifecycle import Change, Record, to_alert
+from core.clock import utc_now
+from core.models.alerts import Alert, AlertState, MemberState, Notification
+from core.storage.server.connection import Document
+
+CUSTOM_LASTS = timedelta(hours=4)
+"""An alert that the agent sent itself is over after this long."""
+_DUPLICATE = 11000
+_HISTORY_FIELDS = (
+    *("alert_type", "name", "severity", "labels", "message", "current_value", "threshold_value", "unit"),
+)
+
+
+def _active(now: datetime) -> Document:
+    return {"state": AlertState.FIRING, "$or": [{"expires_at": None}, {"expires_at": {"$gt": now}}]}
+
+
+def worst_first(alerts: Collection[Alert]) -> list[Alert]:
+    """The worst first, then the oldest."""
+    return sorted(alerts, key=lambda alert: (-alert.severity.rank, alert.started_at))
+
+
+def active_alerts(database: Database[Document], now: datetime | None = None) -> list[Alert]:
+    """The alerts that fire, the worst first, then the oldest."""
+    return worst_first([to_alert(row) for row in database["alerts"].find(_active(now or utc_now()))])
+
+
+async def active_alerts_async(database: AsyncDatabase[Document], now: datetime | None = None) -> list[Alert]:
+    """The same for asyncio code."""
+    cursor = database["alerts"].find(_active(now or utc_now()))
+    return worst_first([to_alert(row) for row in await cursor.to_list()])
+
+
+class AlertStore:
+    """Reads and changes the alerts of one database."""
+
+    def __init__(self, database: AsyncDatabase[Document]) -> None:
+        self._alerts = database["alerts"]
+        self._events = database["alert_events"]
+
+    async def load(self) -> dict[str, Record]:
+        """The alerts of rules that are pending, fire, or did of late, by fingerprint."""
+        return {row["_id"]: Record.of(row) async for row in self._alerts.find({"origin": "rule"})}
+
+    async def save(self, changes: Sequence[Change], at: datetime) -> dict[str, Record | None]:
+        """Write what a check changed; how the alerts stand that somebody else changed first."""
+        written = [change for change in changes if change.after != change.before]
+        if not written:
+            return {}
+        await self._write_events(written, at)
+        expected = len(written)
+        done = 0
+        try:
+            result = await self._alerts.bulk_write([_write(change) for change in written], ordered=False)
+            done = result.inserted_count + result.matched_count + result.deleted_count
+        except BulkWriteError as error:
+            _only_duplicates(error)
+        return {} if done == expected else await self._reread(written)
+
+    async def _reread(self, changes: Sequence[Change]) -> dict[str, Record | None]:
+        names = [_name(change) for change in changes]
+        rows = {row["_id"]: Record.of(row) async for row in self._alerts.find({"_id": {"$in": names}})}
+        return {name: rows.get(name) for name in names}
+
+    async def _write_events(self, changes: Sequence[Change], at: datetime) -> None:
+        """The history, before the state: a line is known by its alert's revision, so a repeat adds none."""
+        rows = [_event(name, change, at) for change in changes for name in change.events]
+        if not rows:
+            return
+        try:
+            await self._events.insert_many(rows, ordered=False)
+        except BulkWriteError as error:
+            _only_duplicates(error)
+
+    async def expire(self, at: datetime) -> None:
+        """End the alerts that the agent sent itself and has not sent again for four hours."""
+        overdue = {"state": AlertState.FIRING, "expires_at": {"$lte": at}}
+        ended = {"$set": {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at}}
+        after = ReturnDocument.AFTER
+        while row := await self._alerts.find_one_and_update(overdue, ended, return_document=after):
+            await self.record("resolved", row, at)
+
+    async def keep_custom(self, alert: Alert) -> None:
+        """Store an alert that the agent sent itself; it is active for four hours from now."""
+        document = alert.model_dump(exclude={"id"}) | {
+            "origin": "custom",
+            "expires_at": alert.updated_at + CUSTOM_LASTS,
+        }
+        still = await self._alerts.find_one({"_id": alert.id} | _active(alert.updated_at))
+        if still is not None:
+            document["started_at"] = still["started_at"]
+        await self._alerts.replace_one({"_id": alert.id}, document, upsert=True)
+        await self.record("firing", document | {"_id": alert.id}, alert.updated_at)
+
+    async def present(self, notification: Notification) -> Notification:
+        """The notification with the alerts that have ended since it was made as they stand now."""
+        names = [alert.id for alert in notification.alerts]
+        query = {"_id": {"$in": names}, "state": AlertState.RESOLVED, "resolved_at": {"$gt": notification.at}}
+        over = {row["_id"]: to_alert(row) async for row in self._alerts.find(query)}
+        alerts = [over.get(alert.id, alert) for alert in notification.alerts]
+        ended: dict[str, MemberState] = dict.fromkeys(over, "resolved")
+        return notification.model_copy(
+            update={"alerts": alerts, "members": {**notification.members, **ended}}
+        )
+
+    async def record(
+        self, event: str, document: Mapping[str, Any], at: datetime, *, channel: str | None = None
+    ) -> None:
+        """Add a line to the history."""
+        await self._events.insert_one(history_row(event, document, at) | {"channel": channel})
+
+    async def record_sending(self, notification: Notification, at: datetime, *, delivered: bool) -> None:
+        """Keep with each alert of the news whether a channel got it, in its state and in its history."""
+        news = notification.alerts[: notification.news]
+        names = [alert.id for alert in news]
+        await self._alerts.update_many(
+            {"_id": {"$in": names}}, {"$set": {f"channels.{notification.channel}": delivered}}
+        )
+        for alert in news:
+            document = alert.model_dump() | {"_id": alert.id}
+            event = "sent" if delivered else "not sent"
+            await self.record(event, document, at, channel=notification.channel)
+
+
+def history_row(event: str, document: Mapping[str, Any], at: datetime) -> Document:
+    """A line of the history of an alert's document."""
+    row: Document = {"at": at, "event": event, "alert_id": document["_id"], "channel": None}
+    return row | {key: document.get(key) for key in _HISTORY_FIELDS}
+
+
+def _name(change: Change) -> str:
+    record = change.after or change.before
+    return record.alert.id if record else ""
+
+
+def _write(change: Change) -> InsertOne[Document] | UpdateOne | DeleteOne:
+    before, after = change.before, change.after
+    if before is None and after is not None:
+        return InsertOne({"_id": after.alert.id, "revision": 1, "channels": {}} | after.document())
+    revision = before.revision if before else 0
+    known: Document = {"_id": _name(change), "revision": revision or None}  # None is also what is not there
+    if after is None:
+        return DeleteOne(known)
+    fields = after.document() | {"revision": revision + 1}
+    begins = before is not None and before.alert.started_at != after.alert.started_at
+    return UpdateOne(known, {"$set": fields | ({"channels": {}} if begins else {})})
+
+
+def _event(event: str, change: Change, at: datetime) -> Document:
+    record = change.after or change.before
+    revision = change.before.revision if change.before else 0
+    fields = record.alert.model_dump(include=set(_HISTORY_FIELDS)) if record else {}
+    # Revisions begin again where an alert was forgotten: the time tells those lives apart.
+    began = at if revision == 0 else "then"
+    key = f"{_name(change)}:{revision}:{event}:{began}"
+    return {"key": key, "at": at, "event": event, "alert_id": _name(change), "channel": None} | fields
+
+
+def _only_duplicates(error: BulkWriteError) -> None:
+    """Pass over what somebody else has written first; raise anything else."""
+    others = [e for e in error.details.get("writeErrors", ()) if e.get("code") != _DUPLICATE]
+    if others or error.details.get("writeConcernErrors"):
+        raise error

@@ -1,0 +1,218 @@
+"""The life of one alert: from what its rule finds at each check to what is stored. Pure functions of time."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from core.alerting import wording
+from core.alerting.evaluation.thresholds import Evaluation, Labels
+from core.alerting.state import rule_state
+from core.alerting.state.flapping import Flap, follow
+from core.alerting.state.rule_state import Hold, Holds, Timing
+from core.models.alerts import ALERT_SCHEMA_VERSION, Alert, AlertState, Severity
+from core.models.rules import AlertRule
+from core.storage.server.connection import Document
+
+Origin = Literal["rule", "custom"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """An alert and what the engine has to remember to move it on; ``revision`` counts its changes."""
+
+    alert: Alert
+    holds: Holds = field(default_factory=dict)
+    flap: Flap = field(default_factory=Flap)
+    last_data: datetime | None = None
+    last_muted_at: datetime | None = None
+    revision: int = 0
+
+    def document(self) -> Document:
+        """As it is stored, without ``_id`` and ``revision``."""
+        return self.alert.model_dump(exclude={"id", "channels"}) | {
+            "origin": "rule",
+            "version": ALERT_SCHEMA_VERSION,
+            "holds": {severity: vars(hold) for severity, hold in self.holds.items()},
+            "transitions": list(self.flap.transitions),
+            "flapping_since": self.flap.since,
+            "last_data": self.last_data,
+            "last_muted_at": self.last_muted_at,
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Record":
+        """From a stored document."""
+        holds = {Severity(severity): Hold(**hold) for severity, hold in document.get("holds", {}).items()}
+        return cls(
+            to_alert(document),
+            holds,
+            Flap(tuple(document.get("transitions", ())), document.get("flapping_since")),
+            document.get("last_data"),
+            document.get("last_muted_at"),
+            document.get("revision", 0),
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a check made of an alert: its record before and after (None: there is none), and what happened."""
+
+    before: Record | None
+    after: Record | None
+    events: tuple[str, ...] = ()
+
+
+def to_alert(document: Mapping[str, Any]) -> Alert:
+    """The alert that a stored document holds."""
+    known = {key: document[key] for key in Alert.model_fields if key in document}
+    return Alert(**known | {"id": document["_id"]})
+
+
+def fingerprint(origin: Origin, alert_type: str, labels: Mapping[str, str] | None = None) -> str:
+    """Where an alert comes from, its rule or type, and its labels; never its severity."""
+    identity = json.dumps([origin, alert_type, dict(labels or {})], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def rule_fingerprint(rule: AlertRule, labels: Labels | None = None) -> str:
+    """Identity of one instance of a rule's alert; its severity is no part of it."""
+    return fingerprint("rule", rule.id, rule.filters if labels is None else labels)
+
+
+def timing(rule: AlertRule) -> Timing:
+    """How long a rule has to be broken before it fires, and kept before it is over."""
+    return Timing(timedelta(minutes=rule.for_minutes), timedelta(minutes=rule.keep_firing_minutes))
+
+
+def advance(before: Record | None, evaluation: Evaluation, now: datetime) -> Change:
+    """Move an alert on by what its rule found."""
+    rule = evaluation.rule
+    holds: Holds = before.holds if before else {}
+    if evaluation.measured is None:
+        last_data = (before.last_data if before else None) or now
+        after = rule_state.without_data(holds, last_data, timing(rule), now)
+        if before is None or after == holds:
+            return Change(before, before)
+        return Change(before, replace(before, holds=after)) if after else _end(before, None, now)
+    after = rule_state.step_all(holds, evaluation.breaches, timing(rule), now)
+    if not after:
+        return _end(before, evaluation, now)
+    severity = rule_state.severity_of(after)
+    if severity is None:
+        return _pending(before, evaluation, after, now)
+    return _firing(before, evaluation, after, severity, now)
+
+
+def _firing(
+    before: Record | None, evaluation: Evaluation, holds: Holds, severity: Severity, now: datetime
+) -> Change:
+    was = before.alert if before and before.alert.state == AlertState.FIRING else None
+    alert = _alert(evaluation, AlertState.FIRING, severity, was.started_at if was else now, now)
+    event = "firing"
+    if was is not None:
+        event = {-1: "escalated", 0: "", 1: "eased"}[_sign(was.severity.rank - severity.rank)]
+        alert = _carry(alert, was, now, keep_acknowledgement=severity.rank <= was.severity.rank)
+    alert = alert.model_copy(update={"worst_value": _worst(evaluation.rule, alert, was)})
+    return _moved(before, alert, holds, now, event, moved=was is None)
+
+
+def _pending(before: Record | None, evaluation: Evaluation, holds: Holds, now: datetime) -> Change:
+    severity = rule_state.pending_severity(holds) or Severity.INFO
+    since = min(hold.active_at for hold in holds.values())
+    alert = _alert(evaluation, AlertState.PENDING, severity, since, now)
+    if before is None:
+        return _moved(before, alert, holds, now, "pending")
+    ended = before.alert.state == AlertState.FIRING  # its last firing level went, a milder one is pending
+    alert = alert.model_copy(update={"resolved_at": now if ended else before.alert.resolved_at})
+    event = "resolved" if ended else "" if before.alert.state == AlertState.PENDING else "pending"
+    return _moved(before, alert, holds, now, event, moved=ended)
+
+
+def _end(before: Record | None, evaluation: Evaluation | None, now: datetime) -> Change:
+    if before is None or before.alert.state == AlertState.RESOLVED:
+        return Change(before, _quieter(before, now))
+    if before.alert.state == AlertState.PENDING:
+        return _forget(before, now)
+    return resolve(before, now, evaluation)
+
+
+def resolve(
+    before: Record, now: datetime, evaluation: Evaluation | None = None, reason: str | None = None
+) -> Change:
+    """End an alert that fires."""
+    old = before.alert
+    fields: dict[str, Any] = {"message": reason} if reason else {}
+    if evaluation is not None:
+        alert = _alert(evaluation, AlertState.RESOLVED, old.severity, old.started_at, now)
+        fields = alert.model_dump(include={"current_value", "message", "samples", "metadata"})
+    over = {"state": AlertState.RESOLVED, "resolved_at": now, "updated_at": now, "acknowledged": None}
+    return _moved(before, old.model_copy(update=fields | over), {}, now, "resolved", moved=True)
+
+
+def _forget(before: Record, now: datetime) -> Change:
+    """Drop what was only pending; an alert that fired once is left as it ended."""
+    if before.alert.resolved_at is None:
+        return Change(before, None, ("cancelled",))
+    alert = before.alert.model_copy(update={"state": AlertState.RESOLVED, "updated_at": now})
+    return _moved(before, alert, {}, now, "cancelled")
+
+
+def _moved(
+    before: Record | None, alert: Alert, holds: Holds, now: datetime, event: str, *, moved: bool = False
+) -> Change:
+    flap = follow(before.flap if before else Flap(), now, moved=moved)
+    alert = alert.model_copy(update={"flapping": flap.since is not None})
+    last_muted_at, revision = (before.last_muted_at, before.revision) if before else (None, 0)
+    return Change(before, Record(alert, holds, flap, now, last_muted_at, revision), (event,) if event else ())
+
+
+def _quieter(before: Record | None, now: datetime) -> Record | None:
+    """An alert that is over and flapped is let go once it has been quiet for long enough."""
+    if before is None or before.flap.since is None:
+        return before
+    flap = follow(before.flap, now, moved=False)
+    alert = before.alert.model_copy(update={"flapping": flap.since is not None})
+    return replace(before, alert=alert, flap=flap)
+
+
+def _carry(alert: Alert, was: Alert, now: datetime, *, keep_acknowledgement: bool) -> Alert:
+    held = was.acknowledged
+    if held is None or not keep_acknowledgement or now >= held.until:
+        return alert
+    return alert.model_copy(update={"acknowledged": held})
+
+
+def _worst(rule: AlertRule, alert: Alert, was: Alert | None) -> float | None:
+    before = was.worst_value if was else None
+    values = [value for value in (alert.current_value, before) if value is not None]
+    return (max if rule.operator == "above" else min)(values, default=None)
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+def _alert(
+    evaluation: Evaluation, state: AlertState, severity: Severity, started_at: datetime, now: datetime
+) -> Alert:
+    rule, measured = evaluation.rule, evaluation.measured
+    bound = wording.limit(evaluation, severity)
+    return Alert(
+        id=rule_fingerprint(rule, evaluation.labels),
+        alert_type=rule.id,
+        name=rule.name,
+        severity=severity,
+        state=state,
+        labels=dict(evaluation.labels),
+        message=wording.sentence(evaluation, severity),
+        current_value=None if measured is None else wording.shown(rule, measured.value),
+        threshold_value=None if bound is None else wording.shown(rule, bound),
+        unit=wording.unit(rule),
+        samples=evaluation.samples,
+        started_at=started_at,
+        updated_at=now,
+        metadata=dict(wording.facts_of(evaluation)),
+    )

@@ -1,0 +1,145 @@
+"""Alerts in words: values, periods, limits, and the sentence that says what a rule found."""
+
+from datetime import datetime
+
+from core.alerting.evaluation.thresholds import Evaluation
+from core.models.alerts import Severity
+from core.models.rules import AlertRule, Unit
+from core.settings import get_settings
+
+_UNITS: dict[Unit, str] = {
+    "share": "%",
+    "calls": "",
+    "ms": "ms",
+    "s": "s",
+    "score": "",
+    "min": "min",
+    "times": "",
+    "rupees": "rupees",
+}
+_RUNBOOKS = {
+    "call_failure_rate": "docs/runbooks/call_failure_rate.md",
+    "error_rate": "docs/runbooks/error_rate.md",
+    "minutes_without_calls": "docs/runbooks/no_calls.md",
+    "total_calls": "docs/runbooks/no_calls.md",
+    "calling_hours_violations": "docs/runbooks/calling_hours.md",
+}
+
+
+def quantity(value: float, unit_: str, apart_from: float | None = None) -> str:
+    """``12.5 %`` or ``2,340 ms``, with as many decimals as tell it apart from the other value."""
+    digits = 1 if unit_ == "%" or value % 1 else 0
+    while apart_from is not None and value != apart_from and digits < 6:  # noqa: PLR2004 (enough for any count)
+        if f"{value:.{digits}f}" != f"{apart_from:.{digits}f}":
+            break
+        digits += 1
+    number = f"{value:,.{digits}f}"
+    number = number.rstrip("0").rstrip(".") if "." in number else number
+    return f"{number} {unit_}".rstrip()
+
+
+def moment(at: datetime) -> str:
+    """A time as people read it, with the zone said: ``24 Oct 2024, 18:15 IST``."""
+    local = at.astimezone(get_settings().tz)
+    return f"{_day(local)}, {local:%H:%M} {local:%Z}"
+
+
+def period(start: datetime, end: datetime) -> str:
+    """A period as people read it: ``24 Oct 2024, 18:00–18:15 IST``."""  # noqa: RUF002 (as it is printed)
+    zone = get_settings().tz
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    if first.date() == last.date():
+        return f"{_day(first)}, {first:%H:%M}–{last:%H:%M} {last:%Z}"  # noqa: RUF001 (an en dash is meant)
+    return f"{_day(first)}, {first:%H:%M} – {_day(last)}, {last:%H:%M} {last:%Z}"  # noqa: RUF001
+
+
+def _day(local: datetime) -> str:
+    return f"{local.day} {local:%b %Y}"
+
+
+def runbook(rule: AlertRule) -> str | None:
+    """Where it is written what to do about a rule's alert."""
+    if rule.runbook:
+        return rule.runbook
+    slow = rule.measure.unit == "ms" and not rule.measure.of_requests
+    return "docs/runbooks/speech_latency.md" if slow else _RUNBOOKS.get(rule.metric)
+
+
+def unit(rule: AlertRule) -> str:
+    """Unit of the values that people see."""
+    return _UNITS[rule.measure.unit]
+
+
+def shown(rule: AlertRule, value: float) -> float:
+    """A value in the unit that people see: a share becomes per cent."""
+    return value * 100 if rule.measure.unit == "share" else value
+
+
+def limit(evaluation: Evaluation, severity: Severity | None) -> float | None:
+    """The threshold that a value is held against, in the unit of the rule's metric."""
+    rule, usual = evaluation.rule, evaluation.usual
+    if usual is not None:
+        return usual.high if rule.operator == "above" else usual.low
+    if rule.baseline != "none":
+        return None
+    level = rule.levels.get(severity) if severity else None
+    return (level or rule.first_level).threshold
+
+
+def sentence(evaluation: Evaluation, severity: Severity | None = None) -> str:
+    """The finding in one sentence, without a full stop; ``severity`` says which level it is held against."""
+    rule, measured = evaluation.rule, evaluation.measured
+    if measured is None:
+        return f"{rule.name}{_only(evaluation)}: {_too_little(evaluation)}"
+    bound = limit(evaluation, severity or evaluation.severity)
+    apart = None if bound is None else shown(rule, bound)
+    value = quantity(shown(rule, measured.value), unit(rule), apart_from=apart)
+    said = f"{measured.label} {value}{_of(evaluation)}{_only(evaluation)}"
+    if evaluation.usual is not None:
+        return f"{said}, expected {expected(evaluation)}"
+    return said if apart is None else f"{said}, limit {quantity(apart, unit(rule))}"
+
+
+def _too_little(evaluation: Evaluation) -> str:
+    rule = evaluation.rule
+    if rule.baseline != "none" and (not rule.measure.sampled or evaluation.samples >= rule.min_samples):
+        return "too little history to say what is usual"
+    what = "requests" if rule.measure.of_requests else "calls"
+    return f"{evaluation.samples} {what}, fewer than {rule.min_samples}"
+
+
+def expected(evaluation: Evaluation) -> str:
+    """The usual range: ``40–60`` with its unit."""  # noqa: RUF002 (as it is printed)
+    rule, usual = evaluation.rule, evaluation.usual
+    if usual is None:
+        return ""
+    low, high = (quantity(round(shown(rule, value)), "") for value in (usual.low, usual.high))
+    return f"{low}–{high} {unit(rule)}".rstrip()  # noqa: RUF001 (an en dash is meant)
+
+
+def _of(evaluation: Evaluation) -> str:
+    measured = evaluation.measured
+    if measured is None or not evaluation.rule.measure.sampled:
+        return ""
+    of = f"{measured.count} of {measured.samples}" if measured.count is not None else f"{measured.samples}"
+    return f" ({of} {'requests' if evaluation.rule.measure.of_requests else 'calls'})"
+
+
+def _only(evaluation: Evaluation) -> str:
+    """The labels of an instance; a rule's own filters go without saying."""
+    own = evaluation.rule.filters
+    labels = {key: value for key, value in evaluation.labels.items() if key not in own}
+    return "".join(f" [{key} {value or 'none'}]" for key, value in labels.items())
+
+
+def facts_of(evaluation: Evaluation) -> dict[str, str]:
+    """What a message says besides the finding; kept with the alert for whoever shows it later."""
+    what = "Requests" if evaluation.rule.measure.of_requests else "Calls"
+    facts = {"Period": period(evaluation.start, evaluation.end), what: f"{evaluation.samples:,}"}
+    if evaluation.labels:
+        facts["Only"] = ", ".join(f"{key} {value or 'none'}" for key, value in evaluation.labels.items())
+    if evaluation.usual is not None:
+        facts["Expected"] = f"{expected(evaluation)}, from {evaluation.usual.weeks} weeks at this hour"
+    if where := runbook(evaluation.rule):
+        facts["Runbook"] = where
+    return facts

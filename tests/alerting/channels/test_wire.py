@@ -1,0 +1,280 @@
+"""What goes over the wire to mail servers, Slack and pagers, and what their answers mean."""
+
+import asyncio
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from core.alerting.channels import mail
+from core.alerting.channels.configured import configured_channels
+from core.alerting.notify.sender import deliver_due
+from core.errors import UserError
+from core.models.outbox import OutboxRow
+from core.services.alert_service import AlertService, check_and_send_alerts
+from core.settings import SettingsError, get_settings
+from core.storage.server.connection import Document, get_database
+from tests.alerting.channels.wire import Mails, WebServer
+from tests.alerting.conftest import MailServers
+from tests.alerting.state.test_alert_store import NOON, record
+
+PAGERDUTY = "pagerduty://R0UTINGKEY0123456789@apikey-0123456789"
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+@pytest.fixture
+def extra(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets ALERT_APPRISE_URLS."""
+
+    def set_urls(urls: str) -> None:
+        monkeypatch.setenv("ALERT_APPRISE_URLS", urls)
+        get_settings.cache_clear()
+
+    return set_urls
+
+
+def check(at: datetime) -> None:
+    """One check, with the channels of the settings."""
+    asyncio.run(check_and_send_alerts(get_database(), at=at))
+
+
+def one_row(database: Database[Document]) -> OutboxRow:
+    """The only message of the outbox."""
+    (document,) = database["outbox"].find()
+    return OutboxRow.model_validate(document)
+
+
+def try_channel(name: str) -> str | None:
+    """Why a test message did not reach the only recipient of a channel."""
+    outcome = asyncio.run(AlertService().try_channels())
+    (reason,) = outcome[name].values()
+    return reason
+
+
+@pytest.mark.parametrize("mode", ["starttls", "ssl"])
+def test_mail_is_encrypted_and_authenticated(
+    mail_servers: MailServers, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """STARTTLS, or TLS from the start on the port for it; the servers insist on the password."""
+    received = mail_servers(mode)
+    if mode == "ssl":
+        monkeypatch.setattr(mail, "IMPLICIT_TLS_PORT", get_settings().smtp_port)
+    assert asyncio.run(AlertService().send_test_alert())["email"] is True
+    assert sorted(mail["To"] for mail in received.received) == ["lead@example.com", "ops@example.com"]
+
+
+def test_a_plain_relay_is_used_only_where_that_is_allowed(
+    mail_servers: MailServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing leaves unencrypted by accident."""
+    received = mail_servers("plain")
+    assert asyncio.run(AlertService().send_test_alert())["email"] is False
+    assert received.received == []
+    monkeypatch.setenv("ALERT_ALLOW_INSECURE", "1")
+    get_settings.cache_clear()
+    assert asyncio.run(AlertService().send_test_alert())["email"] is True
+    assert len(received.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "state", "reason"), [("nobody@x.org", "dead", "550"), ("later@x.org", "queued", "451")]
+)
+def test_a_refusal_for_good_is_told_from_one_for_now(
+    database: Database[Document],
+    mails: Mails,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    state: str,
+    reason: str,
+) -> None:
+    """With mail 5xx is final; the reason is kept, the address is not in it."""
+    monkeypatch.setenv("ALERT_EMAIL_TO", address)
+    get_settings.cache_clear()
+    asyncio.run(AlertService().send_alert("x", "warning", "It grows"))
+    row = one_row(database)
+    assert (row.state, row.reason is not None and reason in row.reason) == (state, True)
+    assert address not in str(row.reason)
+    assert mails.received == []
+
+
+def test_personal_data_of_the_agents_own_alert_does_not_leave(
+    database: Database[Document], mails: Mails
+) -> None:
+    """Whatever the agent puts into the text or beside it."""
+    metadata = {"phone": "+91 98765 43210", "note": "asha.rao@example.org"}
+    asyncio.run(AlertService().send_alert("x", "warning", "Lead 9876543210 calls again", metadata=metadata))
+    whole = "".join(part.get_content() for mail in mails.received for part in mail.iter_parts())
+    stored = str(list(database["outbox"].find()) + list(database["alerts"].find()))
+    assert "calls again" in whole
+    for secret in ("98765", "43210", "asha.rao"):
+        assert secret not in whole + stored
+
+
+@pytest.mark.full
+def test_a_slow_mail_server_gets_the_mail_once(database: Database[Document], mails: Mails) -> None:
+    """It takes eight seconds to say that it has it."""
+    mails.delay = 8
+    assert asyncio.run(AlertService().send_alert("x", "warning", "It grows"))["email"] is True
+    assert sorted(mail["To"] for mail in mails.received) == ["lead@example.com", "ops@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (200, "sent"),
+        (404, "dead"),
+        (410, "dead"),
+        (302, "dead"),
+        (408, "queued"),
+        (429, "queued"),
+        (500, "queued"),
+    ],
+)
+def test_what_slack_answers_decides_whether_to_try_again(
+    database: Database[Document], slack: WebServer, status: int, state: str
+) -> None:
+    """A wrong address is final, too many requests and a fault are not; a redirect is not followed."""
+    slack.status = status
+    answer = asyncio.run(AlertService().send_alert("x", "warning", "It grows"))
+    assert answer["slack"] is (status == 200)
+    assert one_row(database).state == state
+    assert len(slack.posts) == 1
+    if state != "queued":
+        return
+    slack.status = 200
+    database["outbox"].update_many({}, [{"$set": {"due_at": "$$NOW"}}])
+    assert asyncio.run(_deliver()) == 1
+    assert len(slack.posts) == 2
+    assert one_row(database).state == "sent"
+
+
+async def _deliver() -> int:
+    return await deliver_due(get_database())
+
+
+def test_pagerduty_opens_and_closes_one_incident(
+    database: Database[Document], web: WebServer, extra: Any
+) -> None:
+    """Critical alerts alone, each with the key of its fingerprint; a second check sends nothing."""
+    extra(f"pager={PAGERDUTY}")
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    check(NOON + FIVE_MINUTES)
+    record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
+    check(NOON + 4 * FIVE_MINUTES)
+    (opened, closed) = [payload for host, _, payload in web.received if host == "events.pagerduty.com"]
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["payload"]["severity"] == "critical"
+    assert opened["payload"]["summary"].startswith("CRITICAL: Call failure rate 24 % (12 of 50 calls)")
+    assert opened["links"][0]["href"].startswith("http://localhost:3000/?period=custom&from=2024-10-24T17:15")
+    (alert,) = database["alerts"].find()
+    assert opened["dedup_key"] == closed["dedup_key"] == alert["_id"]
+    asyncio.run(AlertService().send_alert("x", "warning", "Not for the pager"))
+    assert len(web.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "opens", "closes"),
+    [
+        (
+            "victorops://routing@12345678-aaaa-bbbb-cccc-123456789012",
+            lambda _, json: (json["entity_id"], json["message_type"]) == ("KEY", "CRITICAL"),
+            lambda _, json: (json["entity_id"], json["message_type"]) == ("KEY", "RECOVERY"),
+        ),
+        (
+            "opsgenie://0123abcd-0123-abcd-0123-0123456789ab",
+            lambda path, json: (path, json["alias"], json["priority"]) == ("/v2/alerts", "KEY", "P1"),
+            lambda path, _: path == "/v2/alerts/KEY/close?identifierType=alias",
+        ),
+        (
+            "jsons://webhook.example.com/integrations?apiKey=s3cretS3cret",
+            lambda _, json: (
+                (json["alias"], json["event"], json["severity"]) == ("KEY", "trigger", "critical")
+            ),
+            lambda _, json: (json["alias"], json["event"]) == ("KEY", "resolve"),
+        ),
+    ],
+    ids=["victorops", "opsgenie", "webhook"],
+)
+def test_other_pagers_close_what_they_opened(
+    database: Database[Document], web: WebServer, extra: Any, url: str, opens: Any, closes: Any
+) -> None:
+    """Each in its own words."""
+    extra(f"pager[critical]={url}")
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
+    check(NOON + 4 * FIVE_MINUTES)
+    (alert,) = database["alerts"].find()
+    first, last = [
+        (path.replace(alert["_id"], "KEY"), _keyed(payload, alert["_id"])) for path, payload in web.posts
+    ]
+    assert opens(*first), first
+    assert closes(*last), last
+
+
+def _keyed(payload: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: "KEY" if value == key else value for name, value in payload.items()}
+
+
+def test_victorops_by_mail_has_one_subject_but_for_the_word(
+    database: Database[Document], mails: Mails, monkeypatch: pytest.MonkeyPatch, extra: Any
+) -> None:
+    """Its email integration tells incidents apart by the rest of the subject."""
+    monkeypatch.setenv("ALERT_EMAIL_TO", "ops@example.com")
+    extra("victorops[critical]=email://k3y+team@alert.victorops.com")
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
+    check(NOON + 4 * FIVE_MINUTES)
+    (alert,) = database["alerts"].find()
+    subjects = [mail["Subject"] for mail in mails.received if "victorops" in mail["To"]]
+    assert subjects == [f"{word}: Call failure rate [{alert['_id']}]" for word in ("CRITICAL", "RESOLVED")]
+
+
+def test_a_test_alert_tries_every_channel_and_says_why_one_failed(
+    web: WebServer, mails: Mails, monkeypatch: pytest.MonkeyPatch, extra: Any
+) -> None:
+    """A pager is opened and closed again; secrets are not told."""
+    monkeypatch.setenv("ALERT_EMAIL_TO", "ops@example.com,nobody@example.com")
+    extra(f"pager={PAGERDUTY},hook[critical,warning]=jsons://webhook.example.com/s3cretS3cret")
+    done = subprocess.run(
+        [sys.executable, "-m", "core", "test-alert"], text=True, capture_output=True, check=False, timeout=60
+    )
+    said = done.stdout
+    assert done.returncode == 1
+    assert "email, recipient 1 of ALERT_EMAIL_TO: delivered" in said
+    assert "email, recipient 2 of ALERT_EMAIL_TO: FAILED: refused: 550 no such user" in said
+    assert "slack: not configured; set SLACK_WEBHOOK_URL" in said
+    assert "pager, pager: delivered" in said
+    assert "hook, hook: delivered" in said
+    events = [payload["event_action"] for host, _, payload in web.received if "pagerduty" in host]
+    assert events == ["trigger", "resolve"]
+    assert "s3cret" not in said + done.stderr
+    web.status = 403
+    assert "error=403" in str(try_channel("pager"))
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        ("pager", "ALERT_APPRISE_URLS must be name=url"),
+        ("slack=jsons://example.com", "needs another name for each channel"),
+        ("a=jsons://x.org,a=jsons://y.org", "needs another name for each channel"),
+        ("a[bad]=jsons://x.org", "of a has an unknown severity; use info, warning, critical"),
+        ("a=nonsense://geheim", "the URL of a cannot be used"),
+        ("a=json://webhook.example.com/geheim", "without verified encryption; use jsons://"),
+        ("a=jsons://webhook.example.com/geheim?verify=no", "without verified encryption"),
+        ("a=email://x@example.com", "an address for SMTP_SERVER, which is not set"),
+    ],
+)
+def test_a_channel_that_cannot_be_used_is_one_line(extra: Any, urls: str, said: str) -> None:
+    """It names the variable and the channel, not what is secret."""
+    extra(urls)
+    with pytest.raises((UserError, SettingsError), match="ALERT_APPRISE_URLS") as caught:
+        configured_channels(get_settings())
+    assert said in str(caught.value)
+    assert "geheim" not in str(caught.value)

@@ -1,0 +1,88 @@
+"""The engine's notifications against a real Alertmanager: random timelines, flush by flush."""
+
+import pytest
+
+from core.alerting.notify import dedup, muting
+from core.models import silences
+from tests.alerting.faults import Fault, install
+from tests.alerting.notify.timelines import (
+    FLUSHES,
+    INHIBIT,
+    TIMING,
+    Group,
+    Notifications,
+    expected,
+    groups,
+    observed,
+    play,
+)
+from tests.oracles.alertmanager import running
+
+GROUPS = 150
+ATTEMPTS = 3
+Heard = list[tuple[Group, Notifications]]
+FAULTS = [
+    Fault("a new member is not news", dedup, "if not firing <= told.firing:", "if not firing & told.firing:"),
+    Fault("a new member counts as a repeat", dedup, "if not firing <= told.firing:", "if False:"),
+    Fault("an end is told again and again", dedup, "RESOLVED if told.firing else None", "RESOLVED"),
+    Fault("a partial end is not told", dedup, "if not resolved <= told.resolved:", "if False:"),
+    Fault("never repeated", dedup, "now - told.sent_at >= repeat", "False"),
+    Fault("repeated too early", dedup, "now - told.sent_at >= repeat", "now - told.sent_at >= repeat / 2"),
+    Fault("the end of what was never told is told", dedup, "FIRING if firing else None", "FIRING"),
+    Fault(
+        "entries are lost from the record",
+        dedup,
+        '**dict.fromkeys(sorted(firing), "firing")',
+        '**dict.fromkeys(sorted(fresh), "firing")',
+    ),
+    Fault("a silence never ends", silences, "now >= self.end", "False"),
+    Fault(
+        "a silence ends an interval late",
+        silences,
+        "now >= self.end",
+        "now >= self.end + timedelta(seconds=1)",
+    ),
+    Fault("a warning inhibits", muting, " or source.severity != Severity.CRITICAL", ""),
+    Fault("what is over inhibits", muting, "source.state != AlertState.FIRING or ", ""),
+    Fault("inhibits across labels", muting, "return all(source", "return any(source"),
+]
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory, oracle_seed: int) -> Heard:
+    """Random groups, and what Alertmanager told about them; pushes too near to a flush are left out."""
+    for attempt in range(ATTEMPTS):
+        played = groups(oracle_seed, GROUPS)
+        folder = tmp_path_factory.mktemp(f"alertmanager{attempt}")
+        with running(folder, TIMING, INHIBIT) as manager:
+            play(manager, played)
+        in_time = [(group, observed(manager, group)) for group in played if not group.late]
+        if len(in_time) > 0.8 * GROUPS:
+            return in_time
+    pytest.fail("the machine is too busy to tell which flush saw what")
+
+
+def differences(heard: Heard) -> list[str]:
+    """The groups that the engine would have told something else about, or at another time."""
+    return [
+        f"{group.name} {group.happened}: {expected(group, whole=whole)} instead of {sent}"
+        for group, sent in heard
+        for whole in ([True, False] if group.plain else [False])
+        if expected(group, whole=whole) != sent
+    ]
+
+
+def test_every_group_is_told_what_alertmanager_tells(heard: Heard) -> None:
+    """New members, partial and whole ends, repeats, silences, inhibition, at the same flush each."""
+    assert len(heard) * FLUSHES > 1_000
+    assert sum(len(sent) for _, sent in heard) > 300
+    assert differences(heard) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_in_the_decision_is_caught(
+    heard: Heard, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison that could not fail would show nothing."""
+    install(monkeypatch, fault)
+    assert differences(heard)
