@@ -32,7 +32,7 @@ class LateCalls:
 
 
 @dataclass(frozen=True)
-class Outbox:
+class OutboxHealth:
     """Messages by state, and since when the oldest one waits."""
 
     states: dict[str, int]
@@ -40,7 +40,7 @@ class Outbox:
 
 
 @dataclass(frozen=True)
-class Collection:
+class CollectionSize:
     """A collection's documents and their size in bytes, on the disk with its indexes."""
 
     name: str
@@ -49,7 +49,7 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Health:
+class SystemHealth:
     """All of it at one moment; times in UTC, ``now`` by the database server's clock."""
 
     now: datetime
@@ -59,14 +59,14 @@ class Health:
     """Everything recorded before is in the roll-ups; None: there are none yet, figures come from calls."""
     dirty_windows: int
     spool: SpoolStatus
-    outbox: Outbox
+    outbox: OutboxHealth
     failing_rules: int
     oldest_call: datetime | None
     raw_retention_days: int
     processes: list[ProcessHealth]
 
 
-def system_health(database: Database[Document]) -> Health:
+def system_health(database: Database[Document]) -> SystemHealth:
     """How the system is.
 
     Raises:
@@ -74,7 +74,7 @@ def system_health(database: Database[Document]) -> Health:
     """
     until = rollup_store.until(database, windows_key())
     oldest = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
-    return Health(
+    return SystemHealth(
         now=server_time(database),
         active_calls=count_active(database),
         heartbeat=scheduler_heartbeat(database),
@@ -89,11 +89,11 @@ def system_health(database: Database[Document]) -> Health:
     )
 
 
-def _outbox(database: Database[Document]) -> Outbox:
+def _outbox(database: Database[Document]) -> OutboxHealth:
     states = {str(row["_id"]): row["n"] for row in database["outbox"].aggregate(_BY_STATE)}
     waits = {"state": {"$in": list(WAITING)}}
     waiting = database["outbox"].find_one(waits, sort=[("created_at", 1)])
-    return Outbox(states, waiting["created_at"] if waiting else None)
+    return OutboxHealth(states, waiting["created_at"] if waiting else None)
 
 
 _BY_STATE: list[Document] = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}]
@@ -120,7 +120,7 @@ def late_calls(database: Database[Document]) -> LateCalls:
     return LateCalls(row["recorded"], row["late"], row["oldest"]) if row else LateCalls(0, 0, None)
 
 
-def collections(database: Database[Document]) -> list[Collection]:
+def collections(database: Database[Document]) -> list[CollectionSize]:
     """Every collection, the greatest first."""
     found = []
     for name in database.list_collection_names():
@@ -128,5 +128,5 @@ def collections(database: Database[Document]) -> list[Collection]:
             continue
         (row,) = database[name].aggregate([{"$collStats": {"storageStats": {}}}])
         stats = row["storageStats"]
-        found.append(Collection(name, stats["count"], stats["storageSize"] + stats["totalIndexSize"]))
+        found.append(CollectionSize(name, stats["count"], stats["storageSize"] + stats["totalIndexSize"]))
     return sorted(found, key=lambda collection: (-collection.bytes, collection.name))

@@ -4,7 +4,7 @@ from datetime import datetime, tzinfo
 
 import pandas as pd
 
-from core.health import Health
+from core.health import SystemHealth
 from core.storage.recording.processes import ProcessHealth
 from dashboard import formats
 from dashboard.panel import Panel
@@ -12,7 +12,7 @@ from dashboard.panel import Panel
 KEY, TITLE = "processes", "Processes that record"
 
 
-def panel(health: Health, zone: tzinfo) -> Panel:
+def panel(health: SystemHealth, zone: tzinfo) -> Panel:
     """Each process with its queues and what it dropped; those without signs of life say since when."""
     found = health.processes
     if not found:

@@ -25,12 +25,12 @@ from core.alerting import board
 from core.alerting.board import AlertBoard, HistoryLine, SilenceLine
 from core.alerting.notify.outbox import outbox_rows
 from core.alerting.preview import Preview, preview
-from core.alerting.rules.builtin import RuleSet
 from core.alerting.rules.rule_store import rules_in_force
+from core.alerting.rules.toml_file import RuleSet
 from core.alerting.state.alert_store import active_alerts
 from core.clock import utc_now
 from core.errors import UserError
-from core.health import Collection, Health, LateCalls, collections, late_calls, system_health
+from core.health import CollectionSize, LateCalls, SystemHealth, collections, late_calls, system_health
 from core.models.alerts import Alert
 from core.models.metrics import CallSummary
 from core.models.outbox import OutboxRow, OutboxState
@@ -134,7 +134,7 @@ def active_calls() -> list[ActiveCall]:
 class Trust:
     """How the system is, and how late calls come."""
 
-    health: Health
+    health: SystemHealth
     late: LateCalls
 
 
@@ -150,7 +150,7 @@ def _late() -> LateCalls:
 
 
 @st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
-def storage() -> list[Collection]:
+def storage() -> list[CollectionSize]:
     """The collections with their sizes."""
     return collections(get_sync_database())
 

@@ -9,8 +9,9 @@ import streamlit as st
 
 from core.alerting import wording
 from core.alerting.preview import Preview
-from core.alerting.rules.builtin import built_in_rules, parse_rule
+from core.alerting.rules.builtin import built_in_rules
 from core.alerting.rules.rule_store import delete_rule, save_rule
+from core.alerting.rules.toml_file import parse_rule
 from core.alerting.wording import quantity
 from core.clock import utc_now
 from core.errors import UserError

@@ -11,7 +11,7 @@ from core.aggregation.daily import rebuild_days
 from core.aggregation.definitions import METRICS, Metric
 from core.aggregation.drift import Drift, drift
 from core.clock import local_today
-from core.health import LATE_AFTER, Collection, Health
+from core.health import LATE_AFTER, CollectionSize, SystemHealth
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 from core.models.outbox import WAITING, OutboxState
 from core.storage import get_sync_database
@@ -61,7 +61,7 @@ def tiles(trust: Trust, now: datetime) -> None:
                 )
 
 
-def _active(health: Health, _: datetime) -> Tile:
+def _active(health: SystemHealth, _: datetime) -> Tile:
     words = "going on now"
     return Tile(
         "active",
@@ -74,7 +74,7 @@ def _active(health: Health, _: datetime) -> Tile:
     )
 
 
-def _scheduler(health: Health, now: datetime) -> Tile:
+def _scheduler(health: SystemHealth, now: datetime) -> Tile:
     means = "Checks alert rules and rolls calls up; silent after two periods without a sign."
     beat = health.heartbeat
     if beat is None:
@@ -85,7 +85,7 @@ def _scheduler(health: Health, now: datetime) -> Tile:
     return Tile("scheduler", "Scheduler", "alive", words, "green", means)
 
 
-def _lag(health: Health, _: datetime) -> Tile:
+def _lag(health: SystemHealth, _: datetime) -> Tile:
     means = (
         "All that was recorded before this long ago is in the roll-ups. What is younger is read from the "
         "calls themselves: figures are never behind, only slower to draw."
@@ -99,7 +99,7 @@ def _lag(health: Health, _: datetime) -> Tile:
     )
 
 
-def _spool(health: Health, now: datetime) -> Tile:
+def _spool(health: SystemHealth, now: datetime) -> Tile:
     spool = health.spool
     means = (
         "Records on this machine's disk that the database could not take yet; they are sent by themselves."
@@ -108,7 +108,7 @@ def _spool(health: Health, now: datetime) -> Tile:
     return Tile("spool", "Spool", f"{spool.waiting:,}", words, "orange" if spool.waiting else "green", means)
 
 
-def _lost(health: Health, _: datetime) -> Tile:
+def _lost(health: SystemHealth, _: datetime) -> Tile:
     spool = health.spool
     means = (
         "Records that neither database nor disk took; beside them those that the database will never take, "
@@ -119,7 +119,7 @@ def _lost(health: Health, _: datetime) -> Tile:
     return Tile("lost", "Lost records", f"{spool.lost:,}", words, color, means)
 
 
-def _outbox(health: Health, now: datetime) -> Tile:
+def _outbox(health: SystemHealth, now: datetime) -> Tile:
     states, oldest = health.outbox.states, health.outbox.oldest_waiting
     waiting, dead = sum(states.get(state, 0) for state in WAITING), states.get(OutboxState.DEAD, 0)
     means = "Alert messages yet to be sent; those given up stand on Alerts, Channels, with a button for each."
@@ -129,7 +129,7 @@ def _outbox(health: Health, now: datetime) -> Tile:
     return Tile("outbox", "Outbox", f"{waiting:,}", words, "orange" if waiting else "green", means)
 
 
-def _rules(health: Health, _: datetime) -> Tile:
+def _rules(health: SystemHealth, _: datetime) -> Tile:
     n = health.failing_rules
     words = "cannot be evaluated" if n else "all can be evaluated"
     return Tile("rules", "Failing rules", f"{n:,}", words, "red" if n else "green", "Alert rules with errors")
@@ -236,7 +236,7 @@ def _repair(found: Drift) -> None:
     st.session_state["drift"] = drift(database, found.day)
 
 
-def storage(found: list[Collection], health: Health, zone: tzinfo) -> None:
+def storage(found: list[CollectionSize], health: SystemHealth, zone: tzinfo) -> None:
     """The size of the database, and how long it keeps what."""
     total = sum(collection.bytes for collection in found)
     kept = f"calls and turns are archived after {health.raw_retention_days} days"

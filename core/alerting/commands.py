@@ -42,8 +42,8 @@ def export_rules(
     ] = STANDARD_STREAM,
 ) -> None:
     """Write the rules in force as TOML, for another machine or for ALERT_RULES_FILE."""
-    from core.alerting.rules.builtin import to_toml  # noqa: PLC0415 (see above)
     from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (see above)
+    from core.alerting.rules.toml_file import to_toml  # noqa: PLC0415 (see above)
 
     check_reachable()
     found = rules_in_force(get_sync_database())
@@ -65,8 +65,8 @@ def import_rules(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every rule, store nothing")] = False,
 ) -> None:
     """Store the rules of a TOML file, over those with the same ids. Exit code 1 where one is refused."""
-    from core.alerting.rules.builtin import read_rules  # noqa: PLC0415 (see above)
     from core.alerting.rules.rule_store import save_rule  # noqa: PLC0415 (see above)
+    from core.alerting.rules.toml_file import read_rules  # noqa: PLC0415 (see above)
 
     found = read_rules(file, source="the file")
     if not dry_run:

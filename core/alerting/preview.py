@@ -8,12 +8,12 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
-from core.alerting.evaluation.call_columns import Calls
+from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.past_weeks import first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
 from core.alerting.evaluation.thresholds import Evaluation, Labels, chosen, evaluate_all, window
-from core.alerting.state.lifecycle import Record, advance
+from core.alerting.state.lifecycle import AlertRecord, advance
 from core.clock import to_utc, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import AlertRule
@@ -72,14 +72,14 @@ def _eyes(database: Database[Document], rule: AlertRule, checks: Sequence[dateti
     zone = get_settings().tz
     if rule.baseline != "none":
         first, last = recent_period(rule, checks[0])[0], recent_period(rule, checks[-1])[1]
-        windows = Windows(rule, Calls.of(load_calls(database, first, last, by="end_time")))
+        windows = Windows(rule, CallColumns.of(load_calls(database, first, last, by="end_time")))
         past = load_past(database, rule, [(past_periods(rule, checks[0], zone)[-1][0], last)])
         return Comparison(rule, windows, past, zone, first_call(database)).evaluate
     if rule.measure.of_requests:
         requests = load_requests(database, window(rule, checks[0], zone).start, checks[-1], zone)
         return lambda at, known: _see_requests(rule, requests, at, known)
     begin, by = window(rule, checks[0], zone).start, window(rule, checks[0], zone).by
-    ordered = chosen(rule, Calls.of(load_calls(database, begin, checks[-1], by=by))).ordered(by)
+    ordered = chosen(rule, CallColumns.of(load_calls(database, begin, checks[-1], by=by))).ordered(by)
 
     def see(at: datetime, known: Sequence[Labels]) -> list[Evaluation]:
         period = window(rule, at, zone)
@@ -98,7 +98,7 @@ def _see_requests(
 
 
 def _replay(see: _See, checks: list[datetime]) -> Iterator[Firing]:
-    records: dict[str, Record] = {}
+    records: dict[str, AlertRecord] = {}
     open_: dict[str, Firing] = {}
     for at in checks:
         known = [record.alert.labels for record in records.values() if record.holds]
@@ -108,7 +108,7 @@ def _replay(see: _See, checks: list[datetime]) -> Iterator[Firing]:
 
 
 def _step(
-    records: dict[str, Record], open_: dict[str, Firing], evaluation: Evaluation, at: datetime
+    records: dict[str, AlertRecord], open_: dict[str, Firing], evaluation: Evaluation, at: datetime
 ) -> Iterator[Firing]:
     change = advance(records.get(_name(evaluation)), evaluation, at)
     name = _name(evaluation)

@@ -18,7 +18,8 @@ from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from core.alerting.channels.configured import configured_channels
-from core.alerting.rules.builtin import built_in_rules, read_rules
+from core.alerting.rules.builtin import built_in_rules
+from core.alerting.rules.toml_file import read_rules
 from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import flush, get_logger

@@ -14,8 +14,9 @@ from pymongo.errors import PyMongoError
 from core.alerting.channels.base import Channel, send_directly
 from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
 from core.alerting.channels.message import alert_message
-from core.alerting.check import CheckReport, check_alerts
+from core.alerting.check import check_alerts
 from core.alerting.notify.sender import dispatch
+from core.alerting.report import CheckReport
 from core.alerting.rules.rule_store import rules_in_force_async
 from core.alerting.state.alert_store import AlertStore, active_alerts_async
 from core.alerting.state.lifecycle import fingerprint

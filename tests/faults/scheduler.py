@@ -5,11 +5,11 @@ from datetime import timedelta
 from functools import partial
 
 from core.alerting.notify import sender
-from core.alerting.notify.outbox import Timing
+from core.alerting.notify.outbox import SendTiming
 from core.scheduler import jobs, loop, run
 
 LEASE_SECONDS = 5.0
-_TIMING = Timing(
+_TIMING = SendTiming(
     first_delay=timedelta(seconds=1),
     longest_delay=timedelta(seconds=4),
     lease=timedelta(seconds=LEASE_SECONDS),
@@ -18,6 +18,6 @@ _TIMING = Timing(
 if __name__ == "__main__":
     jobs.OUTBOX_EVERY_SECONDS = 1
     jobs.deliver_due = partial(jobs.deliver_due, timing=_TIMING)  # type: ignore[attr-defined]
-    sender.deliver_now = partial(sender.deliver_now, timing=_TIMING)  # type: ignore[attr-defined]
+    sender.deliver_now = partial(sender.deliver_now, timing=_TIMING)
     loop.Scheduler = partial(loop.Scheduler, lease_seconds=LEASE_SECONDS)  # type: ignore[misc,assignment]
     sys.exit(run())

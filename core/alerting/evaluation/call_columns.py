@@ -27,14 +27,14 @@ Column = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Calls:
+class CallColumns:
     """Columns of equal length; ``words`` says what the codes of each label mean, '' is no value."""
 
     columns: dict[str, Column]
     words: dict[str, list[str]]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> "Calls":
+    def of(cls, frame: pd.DataFrame) -> "CallColumns":
         """From a frame of ``load_calls``."""
         columns: dict[str, Column] = {name: milliseconds(frame[name]) for name in _TIMES}
         columns |= {name: _numbers(frame[name]) for name in _NUMBERS}
@@ -49,15 +49,15 @@ class Calls:
     def __len__(self) -> int:
         return len(self.columns["start_time"])
 
-    def ordered(self, by: TimeField) -> "Calls":
+    def ordered(self, by: TimeField) -> "CallColumns":
         """The same calls in order of a time."""
         return self.at(np.argsort(self.columns[by], kind="stable"))
 
-    def at(self, rows: "Column | slice") -> "Calls":
+    def at(self, rows: "Column | slice") -> "CallColumns":
         """The calls of these rows."""
-        return Calls({name: column[rows] for name, column in self.columns.items()}, self.words)
+        return CallColumns({name: column[rows] for name, column in self.columns.items()}, self.words)
 
-    def between(self, start: datetime, end: datetime, by: TimeField) -> "Calls":
+    def between(self, start: datetime, end: datetime, by: TimeField) -> "CallColumns":
         """Of calls in order of a time those of [start, end)."""
         bounds = [instant(start), instant(end)]
         first, last = self.columns[by].searchsorted(bounds)
@@ -69,7 +69,7 @@ class Calls:
         code = known.index(value) if value in known else -1
         return np.asarray(self.columns[label] == code)
 
-    def groups(self, labels: Sequence[str]) -> Iterator[tuple[dict[str, str], "Calls"]]:
+    def groups(self, labels: Sequence[str]) -> Iterator[tuple[dict[str, str], "CallColumns"]]:
         """The calls by their values of some labels, in the order of these."""
         if not len(self):
             return
@@ -88,7 +88,7 @@ class Calls:
         yield from sorted(found, key=lambda group: list(group[0].values()))
 
 
-def _flags(calls: Calls, frame: pd.DataFrame) -> dict[str, Column]:
+def _flags(calls: CallColumns, frame: pd.DataFrame) -> dict[str, Column]:
     """Which calls each count counts."""
     completed = calls.is_("status", "completed")
     no_answer = calls.is_("status", "no_answer")

@@ -9,25 +9,25 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
-from core.alerting.evaluation.call_columns import Calls
+from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.past_weeks import Past, Period, first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
-from core.alerting.evaluation.thresholds import Evaluation, Labels, Window, evaluate_all, window
+from core.alerting.evaluation.thresholds import Evaluation, Labels, RuleWindow, evaluate_all, window
 from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.storage.server.connection import Document, blocking
 
 
-class Reader:
+class Evaluator:
     """The calls as of one moment; rules with the same window share one query."""
 
     def __init__(self, database: AsyncDatabase[Document], at: datetime) -> None:
         self._database = database
         self._at = at
         self._zone = get_settings().tz
-        self._loaded: dict[Window, Calls] = {}
-        self._loaded_requests: dict[Window, Requests] = {}
+        self._loaded: dict[RuleWindow, CallColumns] = {}
+        self._loaded_requests: dict[RuleWindow, Requests] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
         """Judge every instance of a rule, those ``known`` from before among them."""
@@ -40,26 +40,26 @@ class Reader:
         return await self._compare(rule, known)
 
     async def _compare(self, rule: AlertRule, known: Collection[Labels]) -> list[Evaluation]:
-        recent = Windows(rule, await self._calls(Window(*recent_period(rule, self._at), "end_time")))
+        recent = Windows(rule, await self._calls(RuleWindow(*recent_period(rule, self._at), "end_time")))
         periods = past_periods(rule, self._at, self._zone)
         past, since = await asyncio.to_thread(_past, blocking(self._database), rule, periods)
         return Comparison(rule, recent, past, self._zone, since).evaluate(self._at, known)
 
-    async def _requests(self, period: Window) -> Requests:
+    async def _requests(self, period: RuleWindow) -> Requests:
         if period not in self._loaded_requests:
             self._loaded_requests[period] = await asyncio.to_thread(
                 load_requests, blocking(self._database), period.start, period.end, self._zone
             )
         return self._loaded_requests[period]
 
-    async def _calls(self, period: Window) -> Calls:
+    async def _calls(self, period: RuleWindow) -> CallColumns:
         if period not in self._loaded:
             self._loaded[period] = await asyncio.to_thread(_calls, blocking(self._database), period)
         return self._loaded[period]
 
 
-def _calls(database: Database[Document], period: Window) -> Calls:
-    return Calls.of(load_calls(database, period.start, period.end, by=period.by))
+def _calls(database: Database[Document], period: RuleWindow) -> CallColumns:
+    return CallColumns.of(load_calls(database, period.start, period.end, by=period.by))
 
 
 def _past(

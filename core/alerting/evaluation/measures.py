@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from core.aggregation.definitions import METRICS, PERCENTILES
 from core.alerting.evaluation.active_hours import Hours
-from core.alerting.evaluation.call_columns import Calls, moment_of
+from core.alerting.evaluation.call_columns import CallColumns, moment_of
 from core.models.rules import AlertRule, RuleMetric
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Scope:
     active_hours: Hours | None = None
 
 
-def measure(rule: AlertRule, calls: Calls, scope: Scope) -> list[Measured]:
+def measure(rule: AlertRule, calls: CallColumns, scope: Scope) -> list[Measured]:
     """What the calls of a window show: one value, or one for each field of a metric that takes the worst."""
     metric = rule.measure
     if metric.unit == "share":
@@ -67,7 +67,7 @@ def measure(rule: AlertRule, calls: Calls, scope: Scope) -> list[Measured]:
     ]
 
 
-def _count(calls: Calls, flag: str) -> int:
+def _count(calls: CallColumns, flag: str) -> int:
     return int(np.count_nonzero(calls.columns[flag]))
 
 
@@ -92,12 +92,12 @@ def statistic(values: Floats, name: str) -> float:
     return float(np.quantile(values, PERCENTILES[name], method="inverted_cdf"))
 
 
-def _share(rule: AlertRule, metric: RuleMetric, calls: Calls) -> list[Measured]:
+def _share(rule: AlertRule, metric: RuleMetric, calls: CallColumns) -> list[Measured]:
     part, whole = (_count(calls, flag) for flag in _SHARES[metric.fields[0]])
     return [Measured(rule.name, part / whole, whole, part)] if whole else []
 
 
-def _without_calls(metric: RuleMetric, calls: Calls, scope: Scope) -> Measured:
+def _without_calls(metric: RuleMetric, calls: CallColumns, scope: Scope) -> Measured:
     """Minutes since the last call ended or, if later, since calls are expected; 0 while none are."""
     since = moment_of(calls.columns["end_time"].max()) if len(calls) else scope.start
     if scope.active_hours is not None:

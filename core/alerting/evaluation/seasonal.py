@@ -10,13 +10,13 @@ from core.alerting.evaluation.baseline import (
     recent_windows,
     usual,
 )
-from core.alerting.evaluation.call_columns import Calls
+from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.measures import Measured, measure
 from core.alerting.evaluation.past_weeks import Key, Past, Period
 from core.alerting.evaluation.thresholds import (
     Evaluation,
     Labels,
-    Window,
+    RuleWindow,
     chosen,
     compared,
     instances,
@@ -44,7 +44,7 @@ def past_periods(rule: AlertRule, at: datetime, zone: tzinfo) -> list[Period]:
 class Windows:
     """The value of a rule in any window, for each instance, from calls; each is computed once."""
 
-    def __init__(self, rule: AlertRule, calls: Calls) -> None:
+    def __init__(self, rule: AlertRule, calls: CallColumns) -> None:
         self._rule = rule
         self._calls = chosen(rule, calls).ordered("end_time")
         self._none = calls.at(slice(0))
@@ -102,7 +102,7 @@ class Comparison:
             compared(
                 self._rule,
                 dict(key),
-                Window(*periods[-1], "end_time"),
+                RuleWindow(*periods[-1], "end_time"),
                 [self._recent.value(period, key) for period in periods],
                 [self._usual_of(period, key) for period in periods],
             )

@@ -10,7 +10,7 @@ from core.aggregation.intervals import wilson
 from core.aggregation.rollups.call_frames import TimeField
 from core.alerting.evaluation.active_hours import Hours
 from core.alerting.evaluation.baseline import NEEDED, Usual
-from core.alerting.evaluation.call_columns import Calls
+from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.measures import Measured, Scope, measure
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Level
@@ -64,7 +64,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Window:
+class RuleWindow:
     """The calls a rule looks at: those whose ``by`` lies in the half-open period [start, end)."""
 
     start: datetime
@@ -72,7 +72,7 @@ class Window:
     by: TimeField
 
 
-def window(rule: AlertRule, at: datetime, zone: tzinfo) -> Window:
+def window(rule: AlertRule, at: datetime, zone: tzinfo) -> RuleWindow:
     """The window of a rule at a moment.
 
     Calls of a short window are those that ended in it: by their start, quick failures would arrive before
@@ -82,19 +82,19 @@ def window(rule: AlertRule, at: datetime, zone: tzinfo) -> Window:
     """
     minutes = rule.window_minutes
     if minutes % _MINUTES_A_DAY:
-        return Window(at - timedelta(minutes=minutes), at, "end_time")
+        return RuleWindow(at - timedelta(minutes=minutes), at, "end_time")
     local = at.astimezone(zone) - timedelta(days=minutes // _MINUTES_A_DAY)
-    return Window(local.astimezone(at.tzinfo), at, "start_time")
+    return RuleWindow(local.astimezone(at.tzinfo), at, "start_time")
 
 
-def chosen(rule: AlertRule, calls: Calls) -> Calls:
+def chosen(rule: AlertRule, calls: CallColumns) -> CallColumns:
     """The calls that pass the rule's filters."""
     for label, value in rule.filters.items():
         calls = calls.at(calls.is_(label, value))
     return calls
 
 
-def instances(rule: AlertRule, calls: Calls) -> Iterator[tuple[Labels, Calls]]:
+def instances(rule: AlertRule, calls: CallColumns) -> Iterator[tuple[Labels, CallColumns]]:
     """The calls by the labels of the alert they belong to: the filters, and each value of ``group_by``."""
     if not rule.group_by:
         yield rule.filters, calls
@@ -104,7 +104,7 @@ def instances(rule: AlertRule, calls: Calls) -> Iterator[tuple[Labels, Calls]]:
 
 
 def evaluate_all(
-    rule: AlertRule, calls: Calls, start: datetime, end: datetime, known: Collection[Labels] = ()
+    rule: AlertRule, calls: CallColumns, start: datetime, end: datetime, known: Collection[Labels] = ()
 ) -> list[Evaluation]:
     """Judge every instance of a rule in the calls of its window, and those ``known`` from before."""
     found = [
@@ -116,7 +116,7 @@ def evaluate_all(
 
 
 def evaluate(
-    rule: AlertRule, calls: Calls, start: datetime, end: datetime, labels: Labels | None = None
+    rule: AlertRule, calls: CallColumns, start: datetime, end: datetime, labels: Labels | None = None
 ) -> Evaluation:
     """Judge the calls of one instance in the rule's window [start, end)."""
     measured = measure(rule, calls, scope(rule, start, end))
@@ -182,7 +182,7 @@ def _surely_beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:
 def compared(
     rule: AlertRule,
     labels: Labels,
-    newest: Window,
+    newest: RuleWindow,
     values: Sequence[Measured | None],
     usuals: Sequence[Usual | None],
 ) -> Evaluation:

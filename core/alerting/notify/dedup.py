@@ -1,9 +1,9 @@
-"""Whether a channel is to be told about a group of alerts: Alertmanager's decision, as pure functions.
+"""Whether a channel needs a message about a group of alerts: Alertmanager's decision, as pure functions.
 
-``decide`` is the table of Alertmanager's notification pipeline (``DedupStage.needsUpdate``): what is true
-now against what was last *confirmed* sent. ``view`` prepares it, and is where this project goes further:
-a resolve goes out through silences, what still fires when a silence ends counts as news, and so does what
-has become more severe.
+``needs_notification`` is the table of Alertmanager's notification pipeline (``DedupStage.needsUpdate``): what
+is true now against what was last *confirmed* sent. ``compare_with_last`` prepares it, and is where this
+project goes further: a resolve goes out through silences, what still fires when a silence ends counts as
+news, and so does what has become more severe.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ SLACK = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
-class Told:
+class LastSent:
     """What a channel was last told about a group, once that was confirmed sent."""
 
     sent_at: datetime
@@ -28,8 +28,8 @@ class Told:
     resolved: AbstractSet[str] = frozenset()
 
 
-def decide(
-    told: Told | None,
+def needs_notification(
+    told: LastSent | None,
     firing: AbstractSet[str],
     resolved: AbstractSet[str],
     now: datetime,
@@ -37,22 +37,30 @@ def decide(
     *,
     remind: bool = True,
 ) -> NotificationEvent | None:
-    """Why a channel is to be told that these alerts of a group fire and those are over; None: it is not."""
+    """Return why a channel needs a message about a group of alerts; None: it needs none.
+
+    The branches, their order and their names are those of Alertmanager's ``needsUpdate``.
+    """
+    # First notification; a group that was never announced has no end worth announcing.
     if told is None:
         return NotificationEvent.FIRING if firing else None
+    # New alerts in group: at least one fires that the last message did not show firing.
     if not firing <= told.firing:
         return NotificationEvent.FIRING
+    # All alerts resolved: once, and only if the last message left the group firing.
     if not firing:
         return NotificationEvent.RESOLVED if told.firing else None
+    # New resolved alerts: part of the group ended since the last message.
     if not resolved <= told.resolved:
         return NotificationEvent.RESOLVED
+    # Repeat interval elapsed: nothing changed, but it still fires and nobody has acknowledged it.
     if remind and now - told.sent_at >= repeat:
         return NotificationEvent.REPEAT
     return None
 
 
 @dataclass(frozen=True)
-class Confirmed:
+class NotificationRecord:
     """The record of what was confirmed sent to one channel about one group."""
 
     sent_at: datetime
@@ -95,7 +103,7 @@ class Decision:
 
 
 def next_message(
-    confirmed: Confirmed | None,
+    confirmed: NotificationRecord | None,
     members: Sequence[Member],
     now: datetime,
     *,
@@ -106,10 +114,10 @@ def next_message(
 
     Between two messages about a group that fires lies the group interval, except for a new critical alert.
     """
-    told, firing, resolved = view(confirmed, members)
+    told, firing, resolved = compare_with_last(confirmed, members)
     by_id = {member.fingerprint: member for member in members}
     remind = any(by_id[name].remind for name in firing)
-    event = decide(told, firing, resolved, now, repeat, remind=remind)
+    event = needs_notification(told, firing, resolved, now, repeat, remind=remind)
     if event is None:
         return None
     fresh = firing - (told.firing if told else frozenset())
@@ -119,9 +127,9 @@ def next_message(
     return _decision(event, confirmed, by_id, firing, resolved, fresh)
 
 
-def view(
-    confirmed: Confirmed | None, members: Sequence[Member]
-) -> tuple[Told | None, AbstractSet[str], AbstractSet[str]]:
+def compare_with_last(
+    confirmed: NotificationRecord | None, members: Sequence[Member]
+) -> tuple[LastSent | None, AbstractSet[str], AbstractSet[str]]:
     """What was told that still holds, what fires as far as the channel is concerned, and what is over."""
     firing = frozenset(member.fingerprint for member in members if member.shown_firing and not member.muted)
     if confirmed is None:
@@ -134,10 +142,10 @@ def view(
         if confirmed.knows(member.fingerprint)
         and not (member.shown_firing and (member.muted or _is_news(member, confirmed)))
     }
-    return Told(confirmed.sent_at, frozenset(holds)), firing, resolved
+    return LastSent(confirmed.sent_at, frozenset(holds)), firing, resolved
 
 
-def _is_news(member: Member, confirmed: Confirmed) -> bool:
+def _is_news(member: Member, confirmed: NotificationRecord) -> bool:
     """Whether something happened to an alert that the channel knows of, so that it has to be told again."""
     name, sent_at = member.fingerprint, confirmed.sent_at
     if member.severity.rank > confirmed.severities.get(name, member.severity).rank:
@@ -149,7 +157,7 @@ def _is_news(member: Member, confirmed: Confirmed) -> bool:
 
 def _decision(
     event: NotificationEvent,
-    confirmed: Confirmed | None,
+    confirmed: NotificationRecord | None,
     by_id: Mapping[str, Member],
     firing: AbstractSet[str],
     resolved: AbstractSet[str],
@@ -174,7 +182,7 @@ def _decision(
 
 def _told_as(
     event: NotificationEvent,
-    confirmed: Confirmed | None,
+    confirmed: NotificationRecord | None,
     by_id: Mapping[str, Member],
     fresh: AbstractSet[str],
 ) -> NotificationEvent:

@@ -25,7 +25,7 @@ _READ_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
-class Timing:
+class SendTiming:
     """How long things take; tests shorten them all."""
 
     first_delay: timedelta = timedelta(seconds=15)
@@ -42,7 +42,7 @@ class Timing:
         return most * rng.random()
 
 
-TIMING = Timing()
+TIMING = SendTiming()
 
 
 def rows_of(notification: Notification, channel: Channel) -> Iterator[OutboxRow]:
@@ -87,7 +87,7 @@ def ends_all(notification: Notification) -> bool:
 
 
 async def enqueue(
-    database: AsyncDatabase[Document], rows: Iterable[OutboxRow], timing: Timing = TIMING
+    database: AsyncDatabase[Document], rows: Iterable[OutboxRow], timing: SendTiming = TIMING
 ) -> list[str]:
     """Put messages in and drop what they supersede; the ids of those that are to be sent.
 
@@ -116,7 +116,7 @@ def _line(row: OutboxRow) -> Document:
     return {"channel": row.channel, "recipient": row.recipient}
 
 
-async def _insert(database: AsyncDatabase[Document], row: OutboxRow, timing: Timing) -> None:
+async def _insert(database: AsyncDatabase[Document], row: OutboxRow, timing: SendTiming) -> None:
     document = row.model_dump(exclude={"id", "created_at", "due_at"})
     fresh = {
         "$mergeObjects": [{"_id": "$_id"}, {"$literal": document}, {"created_at": "$$NOW", "due_at": "$$NOW"}]
@@ -164,7 +164,9 @@ async def rows_with(database: AsyncDatabase[Document], ids: Collection[str]) -> 
     return [OutboxRow.model_validate(document) async for document in database["outbox"].find(query)]
 
 
-async def claim(database: AsyncDatabase[Document], row_id: str, timing: Timing = TIMING) -> OutboxRow | None:
+async def claim(
+    database: AsyncDatabase[Document], row_id: str, timing: SendTiming = TIMING
+) -> OutboxRow | None:
     """Take a message in hand for the length of the lease; None where somebody else has it or it is done."""
     expired = {"$and": [{"$eq": ["$state", OutboxState.SENDING]}, {"$lte": ["$due_at", "$$NOW"]}]}
     free = {"$expr": {"$or": [{"$eq": ["$state", OutboxState.QUEUED]}, expired]}}
@@ -194,7 +196,7 @@ async def mark_failed(
     database: AsyncDatabase[Document],
     row: OutboxRow,
     failure: Failure,
-    timing: Timing,
+    timing: SendTiming,
     rng: random.Random,
 ) -> OutboxRow | None:
     """Put a message back for another attempt, or give it up; as it is then, None if it was taken over."""

@@ -15,10 +15,10 @@ from core.alerting.channels.base import Channel, Failure, Recipient
 from core.alerting.channels.configured import configured_channels
 from core.alerting.channels.message import Message, digest_message, notification_message
 from core.alerting.channels.rate_limit import take_token
-from core.alerting.notify.notification_log import GROUP, confirm, is_confirmed
+from core.alerting.notify.notification_log import GROUP, is_recorded, record_sent
 from core.alerting.notify.outbox import (
     TIMING,
-    Timing,
+    SendTiming,
     claim,
     drop,
     enqueue,
@@ -63,7 +63,7 @@ async def deliver_due(
     database: AsyncDatabase[Document],
     channels: Channels | None = None,
     *,
-    timing: Timing = TIMING,
+    timing: SendTiming = TIMING,
     rng: random.Random = _rng,
 ) -> int:
     """Send every message that is due, each recipient's in order; how many were sent.
@@ -82,7 +82,7 @@ async def deliver_now(
     ids: Collection[str],
     channels: Channels,
     *,
-    timing: Timing = TIMING,
+    timing: SendTiming = TIMING,
     rng: random.Random = _rng,
 ) -> dict[str, Failure | None]:
     """Try these messages at once, whether due or not; what came of those that nobody else had in hand."""
@@ -91,7 +91,7 @@ async def deliver_now(
 
 class _Worker:
     def __init__(
-        self, database: AsyncDatabase[Document], channels: Channels, timing: Timing, rng: random.Random
+        self, database: AsyncDatabase[Document], channels: Channels, timing: SendTiming, rng: random.Random
     ) -> None:
         self._database = database
         self._channels = channels
@@ -205,13 +205,13 @@ class _Worker:
     async def _sent(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
             # Confirmed before it is marked: what is marked is never looked at again.
-            if await confirm(self._database, row.notification, row.notification.at):
+            if await record_sent(self._database, row.notification, row.notification.at):
                 await self._record(row, delivered=True)
         await mark_sent(self._database, rows)
 
     async def _failed(self, row: OutboxRow, failure: Failure) -> None:
         after = await mark_failed(self._database, row, failure, self._timing, self._rng)
-        if row.attempts == 1 and not await is_confirmed(self._database, row.notification):
+        if row.attempts == 1 and not await is_recorded(self._database, row.notification):
             await self._record(row, delivered=False)
         if after is not None and after.state == OutboxState.DEAD:
             await self._tell_elsewhere(after)

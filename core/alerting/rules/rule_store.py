@@ -6,7 +6,8 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from core.alerting.rules.builtin import RuleSet, built_in_rules, parse_rule, read_rules
+from core.alerting.rules.builtin import built_in_rules
+from core.alerting.rules.toml_file import RuleSet, parse_rule, read_rules
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.rules import RULE_SCHEMA_VERSION, AlertRule

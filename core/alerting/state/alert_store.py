@@ -13,7 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from core.alerting.state.lifecycle import Change, Record, to_alert
+from core.alerting.state.lifecycle import AlertRecord, Change, to_alert
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, MemberState, Notification
 from core.storage.server.connection import Document
@@ -53,11 +53,11 @@ class AlertStore:
         self._alerts = database["alerts"]
         self._events = database["alert_events"]
 
-    async def load(self) -> dict[str, Record]:
+    async def load(self) -> dict[str, AlertRecord]:
         """The alerts of rules that are pending, fire, or did of late, by fingerprint."""
-        return {row["_id"]: Record.of(row) async for row in self._alerts.find({"origin": "rule"})}
+        return {row["_id"]: AlertRecord.of(row) async for row in self._alerts.find({"origin": "rule"})}
 
-    async def save(self, changes: Sequence[Change], at: datetime) -> dict[str, Record | None]:
+    async def save(self, changes: Sequence[Change], at: datetime) -> dict[str, AlertRecord | None]:
         """Write what a check changed; how the alerts stand that somebody else changed first."""
         written = [change for change in changes if change.after != change.before]
         if not written:
@@ -72,9 +72,9 @@ class AlertStore:
             _only_duplicates(error)
         return {} if done == expected else await self._reread(written)
 
-    async def _reread(self, changes: Sequence[Change]) -> dict[str, Record | None]:
-        names = [_name(change) for change in changes]
-        rows = {row["_id"]: Record.of(row) async for row in self._alerts.find({"_id": {"$in": names}})}
+    async def _reread(self, changes: Sequence[Change]) -> dict[str, AlertRecord | None]:
+        names = [change.alert_id for change in changes]
+        rows = {row["_id"]: AlertRecord.of(row) async for row in self._alerts.find({"_id": {"$in": names}})}
         return {name: rows.get(name) for name in names}
 
     async def _write_events(self, changes: Sequence[Change], at: datetime) -> None:
@@ -143,17 +143,12 @@ def history_row(event: str, document: Mapping[str, Any], at: datetime) -> Docume
     return row | {key: document.get(key) for key in _HISTORY_FIELDS}
 
 
-def _name(change: Change) -> str:
-    record = change.after or change.before
-    return record.alert.id if record else ""
-
-
 def _write(change: Change) -> InsertOne[Document] | UpdateOne | DeleteOne:
     before, after = change.before, change.after
     if before is None and after is not None:
         return InsertOne({"_id": after.alert.id, "revision": 1, "channels": {}} | after.document())
     revision = before.revision if before else 0
-    known: Document = {"_id": _name(change), "revision": revision or None}  # None is also what is not there
+    known: Document = {"_id": change.alert_id, "revision": revision or None}  # None is also what is not there
     if after is None:
         return DeleteOne(known)
     fields = after.document() | {"revision": revision + 1}
@@ -167,8 +162,8 @@ def _event(event: str, change: Change, at: datetime) -> Document:
     fields = record.alert.model_dump(include=set(_HISTORY_FIELDS)) if record else {}
     # Revisions begin again where an alert was forgotten: the time tells those lives apart.
     began = at if revision == 0 else "then"
-    key = f"{_name(change)}:{revision}:{event}:{began}"
-    return {"key": key, "at": at, "event": event, "alert_id": _name(change), "channel": None} | fields
+    key = f"{change.alert_id}:{revision}:{event}:{began}"
+    return {"key": key, "at": at, "event": event, "alert_id": change.alert_id, "channel": None} | fields
 
 
 def _only_duplicates(error: BulkWriteError) -> None:

@@ -11,7 +11,7 @@ from core.alerting import wording
 from core.alerting.evaluation.thresholds import Evaluation, Labels
 from core.alerting.state import rule_state
 from core.alerting.state.flapping import Flap, follow
-from core.alerting.state.rule_state import Hold, Holds, Timing
+from core.alerting.state.rule_state import Durations, LevelState, LevelStates
 from core.models.alerts import ALERT_SCHEMA_VERSION, Alert, AlertState, Severity
 from core.models.rules import AlertRule
 from core.storage.server.connection import Document
@@ -20,11 +20,11 @@ Origin = Literal["rule", "custom"]
 
 
 @dataclass(frozen=True)
-class Record:
+class AlertRecord:
     """An alert and what the engine has to remember to move it on; ``revision`` counts its changes."""
 
     alert: Alert
-    holds: Holds = field(default_factory=dict)
+    holds: LevelStates = field(default_factory=dict)
     flap: Flap = field(default_factory=Flap)
     last_data: datetime | None = None
     last_muted_at: datetime | None = None
@@ -43,9 +43,11 @@ class Record:
         }
 
     @classmethod
-    def of(cls, document: Mapping[str, Any]) -> "Record":
+    def of(cls, document: Mapping[str, Any]) -> "AlertRecord":
         """From a stored document."""
-        holds = {Severity(severity): Hold(**hold) for severity, hold in document.get("holds", {}).items()}
+        holds = {
+            Severity(severity): LevelState(**hold) for severity, hold in document.get("holds", {}).items()
+        }
         return cls(
             to_alert(document),
             holds,
@@ -56,13 +58,24 @@ class Record:
         )
 
 
+def rule_of(alert: Alert) -> str:
+    """Return the id of the rule an alert belongs to, also where the alert is about the rule itself."""
+    return alert.labels.get("rule", alert.alert_type)
+
+
 @dataclass(frozen=True)
 class Change:
     """What a check made of an alert: its record before and after (None: there is none), and what happened."""
 
-    before: Record | None
-    after: Record | None
+    before: AlertRecord | None
+    after: AlertRecord | None
     events: tuple[str, ...] = ()
+
+    @property
+    def alert_id(self) -> str:
+        """The fingerprint of the alert that changed; empty where there was none before or after."""
+        record = self.after or self.before
+        return record.alert.id if record else ""
 
 
 def to_alert(document: Mapping[str, Any]) -> Alert:
@@ -82,15 +95,15 @@ def rule_fingerprint(rule: AlertRule, labels: Labels | None = None) -> str:
     return fingerprint("rule", rule.id, rule.filters if labels is None else labels)
 
 
-def timing(rule: AlertRule) -> Timing:
+def timing(rule: AlertRule) -> Durations:
     """How long a rule has to be broken before it fires, and kept before it is over."""
-    return Timing(timedelta(minutes=rule.for_minutes), timedelta(minutes=rule.keep_firing_minutes))
+    return Durations(timedelta(minutes=rule.for_minutes), timedelta(minutes=rule.keep_firing_minutes))
 
 
-def advance(before: Record | None, evaluation: Evaluation, now: datetime) -> Change:
+def advance(before: AlertRecord | None, evaluation: Evaluation, now: datetime) -> Change:
     """Move an alert on by what its rule found."""
     rule = evaluation.rule
-    holds: Holds = before.holds if before else {}
+    holds: LevelStates = before.holds if before else {}
     if evaluation.measured is None:
         last_data = (before.last_data if before else None) or now
         after = rule_state.without_data(holds, last_data, timing(rule), now)
@@ -107,7 +120,7 @@ def advance(before: Record | None, evaluation: Evaluation, now: datetime) -> Cha
 
 
 def _firing(
-    before: Record | None, evaluation: Evaluation, holds: Holds, severity: Severity, now: datetime
+    before: AlertRecord | None, evaluation: Evaluation, holds: LevelStates, severity: Severity, now: datetime
 ) -> Change:
     was = before.alert if before and before.alert.state == AlertState.FIRING else None
     alert = _alert(evaluation, AlertState.FIRING, severity, was.started_at if was else now, now)
@@ -119,7 +132,7 @@ def _firing(
     return _moved(before, alert, holds, now, event, moved=was is None)
 
 
-def _pending(before: Record | None, evaluation: Evaluation, holds: Holds, now: datetime) -> Change:
+def _pending(before: AlertRecord | None, evaluation: Evaluation, holds: LevelStates, now: datetime) -> Change:
     severity = rule_state.pending_severity(holds) or Severity.INFO
     since = min(hold.active_at for hold in holds.values())
     alert = _alert(evaluation, AlertState.PENDING, severity, since, now)
@@ -131,7 +144,7 @@ def _pending(before: Record | None, evaluation: Evaluation, holds: Holds, now: d
     return _moved(before, alert, holds, now, event, moved=ended)
 
 
-def _end(before: Record | None, evaluation: Evaluation | None, now: datetime) -> Change:
+def _end(before: AlertRecord | None, evaluation: Evaluation | None, now: datetime) -> Change:
     if before is None or before.alert.state == AlertState.RESOLVED:
         return Change(before, _quieter(before, now))
     if before.alert.state == AlertState.PENDING:
@@ -140,7 +153,7 @@ def _end(before: Record | None, evaluation: Evaluation | None, now: datetime) ->
 
 
 def resolve(
-    before: Record, now: datetime, evaluation: Evaluation | None = None, reason: str | None = None
+    before: AlertRecord, now: datetime, evaluation: Evaluation | None = None, reason: str | None = None
 ) -> Change:
     """End an alert that fires."""
     old = before.alert
@@ -152,7 +165,7 @@ def resolve(
     return _moved(before, old.model_copy(update=fields | over), {}, now, "resolved", moved=True)
 
 
-def _forget(before: Record, now: datetime) -> Change:
+def _forget(before: AlertRecord, now: datetime) -> Change:
     """Drop what was only pending; an alert that fired once is left as it ended."""
     if before.alert.resolved_at is None:
         return Change(before, None, ("cancelled",))
@@ -161,15 +174,23 @@ def _forget(before: Record, now: datetime) -> Change:
 
 
 def _moved(
-    before: Record | None, alert: Alert, holds: Holds, now: datetime, event: str, *, moved: bool = False
+    before: AlertRecord | None,
+    alert: Alert,
+    holds: LevelStates,
+    now: datetime,
+    event: str,
+    *,
+    moved: bool = False,
 ) -> Change:
     flap = follow(before.flap if before else Flap(), now, moved=moved)
     alert = alert.model_copy(update={"flapping": flap.since is not None})
     last_muted_at, revision = (before.last_muted_at, before.revision) if before else (None, 0)
-    return Change(before, Record(alert, holds, flap, now, last_muted_at, revision), (event,) if event else ())
+    return Change(
+        before, AlertRecord(alert, holds, flap, now, last_muted_at, revision), (event,) if event else ()
+    )
 
 
-def _quieter(before: Record | None, now: datetime) -> Record | None:
+def _quieter(before: AlertRecord | None, now: datetime) -> AlertRecord | None:
     """An alert that is over and flapped is let go once it has been quiet for long enough."""
     if before is None or before.flap.since is None:
         return before

@@ -29,7 +29,7 @@ class Counted:
     at: datetime
 
 
-class Health:
+class RuleErrors:
     """How often in a row each rule failed, as of one check."""
 
     def __init__(self, database: AsyncDatabase[Document], at: datetime, counted: dict[str, Counted]) -> None:
@@ -39,7 +39,7 @@ class Health:
         self._changed: set[str] = set()
 
     @classmethod
-    async def load(cls, database: AsyncDatabase[Document], at: datetime) -> "Health":
+    async def load(cls, database: AsyncDatabase[Document], at: datetime) -> "RuleErrors":
         """What earlier checks left."""
         rows = database["rule_health"].find()
         return cls(database, at, {row["_id"]: Counted(row["errors"], row["at"]) async for row in rows})

@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import load_calls
 from core.alerting.evaluation.baseline import usual
-from core.alerting.evaluation.call_columns import Calls
+from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.past_weeks import load_past
 from core.alerting.evaluation.seasonal import Windows
 from core.alerting.preview import preview
@@ -214,7 +214,7 @@ def test_past_and_present_are_measured_alike(database: Database[Document]) -> No
     begin = AT.replace(minute=0).astimezone(UTC)
     write_calls(database, [_any_call(rng, begin, number) for number in range(300)])
     period = (begin, begin + HALF)
-    calls = Calls.of(load_calls(database, *period, by="end_time"))
+    calls = CallColumns.of(load_calls(database, *period, by="end_time"))
     compared = {name for name, metric in RULE_METRICS.items() if not metric.of_requests} - WITHOUT_BASELINE
     for name in compared:
         given = {"id": "x", "name": "x", "metric": name, "window": "30m", "baseline": "hour_of_week"}

@@ -14,8 +14,8 @@ from pymongo.database import Database
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.call_frames import _SCHEMA, _named, load_calls
-from core.alerting.evaluation.call_columns import Calls
-from core.alerting.evaluation.thresholds import Verdict, Window, evaluate, window
+from core.alerting.evaluation.call_columns import CallColumns
+from core.alerting.evaluation.thresholds import RuleWindow, Verdict, evaluate, window
 from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.wording import quantity, sentence
 from core.models.alerts import Severity
@@ -42,7 +42,7 @@ def calls(
     with_error: int = 0,
     asr: Sequence[float] | None = None,
     tts: float | None = None,
-) -> Calls:
+) -> CallColumns:
     """A frame of calls, the first of them failed, with an error, with these ASR latencies."""
     asr = asr or []
     frame = frame_of(
@@ -59,10 +59,10 @@ def calls(
         }
         for number in range(total)
     )
-    return Calls.of(frame)
+    return CallColumns.of(frame)
 
 
-def verdict(rule: AlertRule, frame: Calls) -> Verdict:
+def verdict(rule: AlertRule, frame: CallColumns) -> Verdict:
     return evaluate(rule, frame, AT - timedelta(minutes=15), AT).verdict
 
 
@@ -88,7 +88,7 @@ def verdict(rule: AlertRule, frame: Calls) -> Verdict:
         (LATENCY, calls(20, asr=[9000] * 4, tts=300), Verdict.OK),
     ],
 )
-def test_verdicts(rule: AlertRule, frame: Calls, expected: Verdict) -> None:
+def test_verdicts(rule: AlertRule, frame: CallColumns, expected: Verdict) -> None:
     """Strictly above fires; exactly on the limit does not; too few calls say nothing."""
     assert verdict(rule, frame) == expected
 
@@ -129,7 +129,7 @@ def test_a_window_of_days_is_made_of_local_days() -> None:
     day = window(rule, after_change, berlin)
     assert (day.start, day.by) == (datetime(2024, 10, 27, tzinfo=berlin), "start_time")
     assert day.end - day.start == timedelta(hours=25)
-    assert window(FAILURES, AT, kolkata) == Window(AT - timedelta(minutes=15), AT, "end_time")
+    assert window(FAILURES, AT, kolkata) == RuleWindow(AT - timedelta(minutes=15), AT, "end_time")
 
 
 def test_rules_measure_what_the_dashboard_shows(database: Database[Document]) -> None:
@@ -157,7 +157,7 @@ def test_rules_measure_what_the_dashboard_shows(database: Database[Document]) ->
     write_calls(database, calls)
     period = AT - timedelta(minutes=300), AT + timedelta(minutes=1)
     shown = summarise(load_cube(database, *period)).model_dump()
-    seen = Calls.of(load_calls(database, *period))
+    seen = CallColumns.of(load_calls(database, *period))
     compared = 0
     for name, metric in RULE_METRICS.items():
         field = metric.fields[0]

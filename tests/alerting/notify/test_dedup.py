@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.alerting.notify.dedup import Confirmed, Decision, Member, Told, decide, next_message
+from core.alerting.notify.dedup import (
+    Decision,
+    LastSent,
+    Member,
+    NotificationRecord,
+    needs_notification,
+    next_message,
+)
 from core.models.alerts import MemberState, NotificationEvent, Severity
 
 NOW = datetime(2024, 10, 24, 12, tzinfo=UTC)
@@ -18,8 +25,8 @@ FIRING, RESOLVED = NotificationEvent.FIRING, NotificationEvent.RESOLVED
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 
 
-def told(firing: frozenset[str], resolved: frozenset[str] = NONE, ago: timedelta = HOUR) -> Told:
-    return Told(NOW - ago, firing, resolved)
+def told(firing: frozenset[str], resolved: frozenset[str] = NONE, ago: timedelta = HOUR) -> LastSent:
+    return LastSent(NOW - ago, firing, resolved)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +50,13 @@ def told(firing: frozenset[str], resolved: frozenset[str] = NONE, ago: timedelta
     ],
 )
 def test_the_table(
-    before: Told | None,
+    before: LastSent | None,
     firing: frozenset[str],
     resolved: frozenset[str],
     expected: NotificationEvent | None,
 ) -> None:
     """What was told, what fires, what is over; why to tell."""
-    assert decide(before, firing, resolved, NOW) == expected
+    assert needs_notification(before, firing, resolved, NOW) == expected
 
 
 def member(name: str = "a", *, firing: bool = True, **fields: object) -> Member:
@@ -59,8 +66,8 @@ def member(name: str = "a", *, firing: bool = True, **fields: object) -> Member:
 
 def knows(
     state: MemberState = "firing", ago: timedelta = HOUR, severity: Severity = WARNING, name: str = "a"
-) -> Confirmed:
-    return Confirmed(NOW - ago, {name: state}, {name: severity})
+) -> NotificationRecord:
+    return NotificationRecord(NOW - ago, {name: state}, {name: severity})
 
 
 @pytest.mark.parametrize(
@@ -89,7 +96,7 @@ def knows(
     ],
 )
 def test_where_it_goes_further_than_alertmanager(
-    before: Confirmed | None, members: Sequence[Member], expected: NotificationEvent | None
+    before: NotificationRecord | None, members: Sequence[Member], expected: NotificationEvent | None
 ) -> None:
     """Escalation, silences that end, ends through silences, acknowledgement, flapping, urgent ones."""
     decision = next_message(before, members, NOW)
@@ -101,7 +108,7 @@ def test_once_all_is_quiet_everybody_knows_what_is_true(seed: int) -> None:
     """Alerts, silences and a channel that fails come and go at random: nothing is lost, nothing repeated."""
     rng = random.Random(seed)  # noqa: S311 (no secret)
     members = {name: member(name, firing=False) for name in "abcdef"}
-    confirmed: Confirmed | None = None
+    confirmed: NotificationRecord | None = None
     for step in range(200):
         now = NOW + step * 5 * MINUTE
         if step < 150:
@@ -112,7 +119,7 @@ def test_once_all_is_quiet_everybody_knows_what_is_true(seed: int) -> None:
         if decision and (step >= 150 or rng.random() < 0.6):
             assert step < 153 or decision.event == NotificationEvent.REPEAT
             _check(decision, confirmed, members)
-            confirmed = Confirmed(now, decision.members, decision.severities)
+            confirmed = NotificationRecord(now, decision.members, decision.severities)
     believed = {name for name in members if confirmed and confirmed.knows(name)}
     assert believed == {name for name, one in members.items() if one.firing}
 
@@ -125,7 +132,7 @@ def _changed(rng: random.Random, one: Member, now: datetime) -> Member:
     return replace(one, firing=firing, muted=muted and firing, severity=severity, last_muted_at=last)
 
 
-def _check(decision: Decision, before: Confirmed | None, members: dict[str, Member]) -> None:
+def _check(decision: Decision, before: NotificationRecord | None, members: dict[str, Member]) -> None:
     """A message has news or is a repeat; it tells of no end that nobody was told the beginning of."""
     assert decision.news
     for name in (*decision.news, *decision.goes_on):

@@ -15,8 +15,8 @@ from core.alerting.channels.base import Channel, Failure, Recipient
 from core.alerting.channels.message import Message
 from core.alerting.channels.rate_limit import Limit
 from core.alerting.notify import sender
-from core.alerting.notify.notification_log import GROUP, load_confirmed
-from core.alerting.notify.outbox import Timing, claim, enqueue, outbox_rows, rows_of, send_again
+from core.alerting.notify.notification_log import GROUP, load_records
+from core.alerting.notify.outbox import SendTiming, claim, enqueue, outbox_rows, rows_of, send_again
 from core.alerting.notify.sender import deliver_due
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.models.outbox import OutboxRow, OutboxState
@@ -24,7 +24,7 @@ from core.storage import get_database
 from core.storage.server.connection import Document
 from tests.alerting.state.test_alert_store import FIVE_MINUTES, NOON, Recorder, check, record
 
-FAST = Timing(
+FAST = SendTiming(
     first_delay=timedelta(milliseconds=15),
     longest_delay=timedelta(milliseconds=900),
     dead_after=timedelta(seconds=21.6),
@@ -230,7 +230,9 @@ def test_a_worker_that_was_stopped_past_its_lease_does_not_send(
     """Between taking a message in hand and sending it: another may have sent it meanwhile."""
     slack = Tap()
 
-    async def claim_and_stop(db: AsyncDatabase[Document], row_id: str, timing: Timing) -> OutboxRow | None:
+    async def claim_and_stop(
+        db: AsyncDatabase[Document], row_id: str, timing: SendTiming
+    ) -> OutboxRow | None:
         row = await claim(db, row_id, timing)
         time.sleep(1.1)  # noqa: ASYNC251 (all of the process stands)
         return row
@@ -325,7 +327,7 @@ def test_a_pager_is_not_woken_late_for_what_is_over(database: Database[Document]
         channels = {"pager": pager, "slack": slack}
         database["outbox"].update_many({}, [{"$set": {"due_at": "$$NOW"}}])
         await deliver_due(get_database(), channels)
-        confirmed = await load_confirmed(get_database(), GROUP)
+        confirmed = await load_records(get_database(), GROUP)
         assert list(confirmed) == ["slack"]
 
     asyncio.run(run())

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from core.alerting.notify import dedup, muting
-from core.alerting.notify.dedup import Confirmed, Member, Told
+from core.alerting.notify.dedup import LastSent, Member, NotificationRecord
 from core.alerting.notify.muting import Inhibition
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.silences import Silence
@@ -227,7 +227,7 @@ class _Table:
     """The bare decision, with Alertmanager's own rule for what is muted: it is not there."""
 
     def __init__(self) -> None:
-        self._told: Told | None = None
+        self._told: LastSent | None = None
 
     def flush(self, alerts: list[Alert], silences: list[Silence], now: datetime) -> Mapping[str, str]:
         elsewhere = _alert(
@@ -244,9 +244,9 @@ class _Table:
         firing = frozenset(alert.id for alert in heard if alert.state == AlertState.FIRING)
         resolved = frozenset(alert.id for alert in heard) - firing
         repeat = timedelta(seconds=TIMING.repeat_interval)
-        if dedup.decide(self._told, firing, resolved, now, repeat) is None:
+        if dedup.needs_notification(self._told, firing, resolved, now, repeat) is None:
             return {}
-        self._told = Told(now, firing, resolved)
+        self._told = LastSent(now, firing, resolved)
         return {**dict.fromkeys(firing, "firing"), **dict.fromkeys(resolved, "resolved")}
 
 
@@ -254,7 +254,7 @@ class _Whole:
     """The decision as a check makes it, against what was confirmed."""
 
     def __init__(self) -> None:
-        self._confirmed: Confirmed | None = None
+        self._confirmed: NotificationRecord | None = None
 
     def flush(self, alerts: list[Alert], silences: list[Silence], now: datetime) -> Mapping[str, str]:
         assert not silences
@@ -268,7 +268,7 @@ class _Whole:
         )
         if decision is None:
             return {}
-        self._confirmed = Confirmed(now, decision.members, decision.severities)
+        self._confirmed = NotificationRecord(now, decision.members, decision.severities)
         states = {a.id: "firing" if a.state == AlertState.FIRING else "resolved" for a in alerts}
         return {name: states[name] for name in (*decision.news, *decision.goes_on)}
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from core.alerting.rules.builtin import BUILT_IN_RULES, built_in_rules, read_rules
+from core.alerting.rules.builtin import BUILT_IN_RULES, built_in_rules
+from core.alerting.rules.toml_file import read_rules
 from core.alerting.wording import runbook
 from core.errors import UserError
 

@@ -6,8 +6,9 @@ import pytest
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from core.alerting.rules.builtin import built_in_rules, read_rules, to_toml
+from core.alerting.rules.builtin import built_in_rules
 from core.alerting.rules.rule_store import delete_rule, rules_in_force, save_rule
+from core.alerting.rules.toml_file import read_rules, to_toml
 from core.cli import app
 from core.errors import UserError
 from core.models.rules import RULE_METRICS, AlertRule

@@ -76,14 +76,14 @@ def _walk(rng: random.Random, steps: int) -> Iterator[float]:
 def _replay(rule: AlertRule, values: list[float], rng: random.Random) -> dict[Severity, list[Standing]]:
     """Where each level stands after each check; now and then the engine starts anew from what is stored."""
     standings: dict[Severity, list[Standing]] = {severity: [] for severity in rule.levels}
-    record: lifecycle.Record | None = None
+    record: lifecycle.AlertRecord | None = None
     for step, value in enumerate(values):
         at = BEGIN + step * MINUTE
         measured = Measured("calls", value, 10)
         found = Evaluation(rule, at - MINUTE, at, measured, 10, thresholds.breaches_of(rule, measured))
         record = lifecycle.advance(record, found, at).after
         if record is not None and rng.random() < 0.3:
-            record = lifecycle.Record.of({"_id": record.alert.id, **record.document()})
+            record = lifecycle.AlertRecord.of({"_id": record.alert.id, **record.document()})
         for severity, standing in standings.items():
             hold = record.holds.get(severity) if record else None
             standing.append("inactive" if hold is None else "firing" if hold.fires else "pending")

@@ -13,9 +13,10 @@ from pymongo.database import Database
 from core.alerting.channels.base import Failure, Recipient
 from core.alerting.channels.message import Message
 from core.alerting.channels.rate_limit import Limit
-from core.alerting.check import CheckReport, check_alerts
+from core.alerting.check import check_alerts
 from core.alerting.evaluation import evaluator
 from core.alerting.evaluation.thresholds import evaluate_all
+from core.alerting.report import CheckReport
 from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.state.alert_store import active_alerts
 from core.models.alerts import Severity

@@ -45,8 +45,8 @@ FAULTS = [
     Fault(
         "pending begins anew",
         rule_state,
-        "if before else Hold(active_at=now)",
-        "if before and before.fires else Hold(active_at=now)",
+        "if before else LevelState(active_at=now)",
+        "if before and before.fires else LevelState(active_at=now)",
     ),
     Fault(
         "pending survives a good check",

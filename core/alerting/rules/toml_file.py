@@ -1,0 +1,107 @@
+"""Alert rules as TOML: reading ALERT_RULES_FILE, one rule, and writing them out."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import ValidationError
+
+from core.errors import UserError
+from core.models.rules import AlertRule
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules that can be used, and for each that cannot one line that says why."""
+
+    rules: tuple[AlertRule, ...]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def enabled(self) -> tuple[AlertRule, ...]:
+        """The rules that are checked."""
+        return tuple(rule for rule in self.rules if rule.enabled)
+
+
+def read_rules(path: Path, source: str = "ALERT_RULES_FILE") -> RuleSet:
+    """The rules of a TOML file of ``[[rules]]``; one that cannot be used does not keep the others out.
+
+    Raises:
+        UserError: the file cannot be read, is no TOML or has no rules.
+    """
+    where = f"{source} {path}"
+    rules: dict[str, AlertRule] = {}
+    refused = []
+    for number, table in enumerate(_tables(path, where), start=1):
+        try:
+            rule = parse_rule(table)
+            if rule.id in rules:
+                raise UserError("id is taken by an earlier rule; choose another")
+            rules[rule.id] = rule
+        except UserError as error:
+            name = table.get("id") if isinstance(table, Mapping) else None
+            called = f" {name!r}" if isinstance(name, str) else ""
+            refused.append(f"{where}: rule {number}{called}: {error}")
+    return RuleSet(tuple(rules.values()), tuple(refused))
+
+
+def _tables(path: Path, where: str) -> list[Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{where} is not valid TOML: {error}") from None
+    unknown = sorted(set(content) - {"rules"})
+    if unknown:
+        raise UserError(f"{where}: unknown key {unknown[0]!r}; a rule begins with [[rules]]")
+    tables = content.get("rules")
+    if not isinstance(tables, list) or not tables:
+        raise UserError(f"{where} has no rule; a rule begins with [[rules]]")
+    return tables
+
+
+def parse_rule(table: object) -> AlertRule:
+    """A rule from its keys.
+
+    Raises:
+        UserError: it cannot be used; one line that names the key and the remedy.
+    """
+    if not isinstance(table, Mapping):
+        raise UserError("is not a table; a rule begins with [[rules]]")
+    try:
+        return AlertRule.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        text = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:
+            raise UserError(text) from None
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{key}: {text[0].lower()}{text[1:]}") from None
+
+
+def as_table(rule: AlertRule) -> dict[str, Any]:
+    """A rule as its keys, without what is as it would be anyway."""
+    fields = rule.model_dump(mode="json", exclude_defaults=True)
+    spans = {"window_minutes": "window", "for_minutes": "for", "keep_firing_minutes": "keep_firing_for"}
+    table = {spans.get(key, key): _span(value) if key in spans else value for key, value in fields.items()}
+    table["levels"] = {
+        severity: level["threshold"] if level.get("clear") is None else level
+        for severity, level in fields["levels"].items()
+    }
+    return table
+
+
+def _span(minutes: int) -> str:
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
+def to_toml(rules: Iterable[AlertRule]) -> str:
+    """Rules as a TOML file that ``read_rules`` reads."""
+    return tomli_w.dumps({"rules": [as_table(rule) for rule in rules]})
