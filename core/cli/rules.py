@@ -18,7 +18,7 @@ STANDARD_STREAM = Path("-")
 @app.command("list")
 def list_rules() -> None:
     """Show the rules in force."""
-    from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (pandas takes a while to load)
+    from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
     found = rules_in_force(get_sync_database())
@@ -42,8 +42,8 @@ def export_rules(
     ] = STANDARD_STREAM,
 ) -> None:
     """Write the rules in force as TOML, for another machine or for ALERT_RULES_FILE."""
-    from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (see above)
-    from core.alerting.rules.toml_file import to_toml  # noqa: PLC0415 (see above)
+    from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.rules.toml_file import to_toml  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
     found = rules_in_force(get_sync_database())
@@ -65,8 +65,8 @@ def import_rules(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every rule, store nothing")] = False,
 ) -> None:
     """Store the rules of a TOML file, over those with the same ids. Exit code 1 where one is refused."""
-    from core.alerting.rules.rule_store import save_rule  # noqa: PLC0415 (see above)
-    from core.alerting.rules.toml_file import read_rules  # noqa: PLC0415 (see above)
+    from core.alerting.rules.rule_store import save_rule  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.rules.toml_file import read_rules  # noqa: PLC0415 (only this command needs it)
 
     found = read_rules(file, source="the file")
     if not dry_run:
@@ -86,9 +86,9 @@ def preview_rule(
     days: Annotated[int, typer.Option(min=1, max=30, help="How many days back")] = 7,
 ) -> None:
     """Say when a rule would have fired in the last days. Stores and sends nothing."""
-    from core.alerting.preview import preview  # noqa: PLC0415 (see above)
-    from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (see above)
-    from core.alerting.wording import moment  # noqa: PLC0415 (see above)
+    from core.alerting.preview import preview  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.wording import moment  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
     database = get_sync_database()

@@ -1,0 +1,54 @@
+"""The command line, ``python -m core``: what is wrong is said in one line, with exit code 2."""
+
+import sys
+from io import TextIOWrapper
+
+import typer
+from pymongo.errors import PyMongoError
+
+from core.cli import alerts, calls, rules, run, store
+from core.errors import UserError
+from core.settings import get_settings
+from core.storage.server.connection import unavailable_text
+
+app = typer.Typer(
+    name="python -m core",
+    help="Monitoring of an AI voice agent: back-fill, aggregate, check alerts, serve the API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def configured() -> None:
+    """Refuse settings that cannot be used before anything else is loaded or logged."""
+    get_settings()
+
+
+for commands in (calls, alerts, store, run):
+    app.add_typer(commands.app)
+app.add_typer(rules.app, name="rules")
+
+
+def main() -> int:
+    """Run the command line; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only
+    try:
+        app()
+    except UserError as error:
+        return _fail(str(error))
+    except PyMongoError as error:
+        return _fail(unavailable_text(error))
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    return 0
+
+
+def _fail(text: str) -> int:
+    sys.stderr.write(f"error: {text}\n")
+    return 2

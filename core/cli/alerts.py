@@ -1,0 +1,49 @@
+"""Commands about alerts: check the rules, try the channels."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from core.clock import parse_moment
+from core.storage.server.connection import check_reachable
+
+app = typer.Typer()
+
+
+@app.command("check-alerts")
+def check_alerts(
+    at: Annotated[
+        str | None, typer.Option(help="Check as of this time, for example 1999-01-03T00:00 [default: now]")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be sent; send and store nothing")
+    ] = False,
+) -> None:
+    """Check the alert rules once and send what is due."""
+    from core.services.alert_service import check_and_send_alerts  # noqa: PLC0415 (only this command needs it)
+
+    moment = parse_moment(at) if at else None
+    check_reachable()
+    report = asyncio.run(check_and_send_alerts(None, at=moment, dry_run=dry_run))
+    for line in report.lines():
+        typer.echo(line)
+
+
+@app.command("test-alert")
+def test_alert() -> None:
+    """Send a test message to every channel; exit code 1 where one that is configured fails."""
+    from core.services.alert_service import AlertService  # noqa: PLC0415 (only this command needs it)
+
+    outcome = asyncio.run(AlertService().try_channels())
+    variables = {
+        "email": "SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO",
+        "slack": "SLACK_WEBHOOK_URL",
+    }
+    for channel in variables.keys() - outcome.keys():
+        typer.echo(f"{channel}: not configured; set {variables[channel]}")
+    for channel, recipients in outcome.items():
+        for recipient, reason in recipients.items():
+            typer.echo(f"{channel}, {recipient}: " + (f"FAILED: {reason}" if reason else "delivered"))
+    failed = any(reason for recipients in outcome.values() for reason in recipients.values())
+    raise typer.Exit(1 if failed else 0)

@@ -1,0 +1,72 @@
+"""Commands that run or look at the system: servers, doctor, logs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer()
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is configured, reachable and behind, and what to do; exit code 1 where something fails."""
+    from core.doctor import State, examine  # noqa: PLC0415 (only this command needs it)
+
+    failed = False
+    for finding in examine():
+        remedy = f" -> {finding.remedy}" if finding.remedy else ""
+        typer.echo(f"{finding.state:<4}  {finding.name}: {finding.text}{remedy}")
+        failed |= finding.state is State.FAIL
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def logs(
+    file: Annotated[Path, typer.Argument(help="LOG_FILE, or a rotated one", show_default=False)],
+    call: Annotated[str | None, typer.Option(help="Only the lines of this call_id")] = None,
+    level: Annotated[str | None, typer.Option(help="Only this level and above, for example WARNING")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only from this time on: 2024-10-24T15:30, or 15m, 2h, 3d ago")
+    ] = None,
+    component: Annotated[str | None, typer.Option(help="Only this component")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for more lines; Ctrl-C ends it")
+    ] = False,
+) -> None:
+    """Show the lines of a LOG_FILE, coloured in a terminal."""
+    from core.logs.reader import Wanted, parse_level, parse_since, read_lines, shown  # noqa: PLC0415 (only this command needs it)
+
+    wanted = Wanted(
+        call, parse_level(level) if level else None, parse_since(since) if since else None, component
+    )
+    console = Console(highlight=False, soft_wrap=True)
+    for line in read_lines(file, wanted, follow=follow):
+        console.print(shown(line))
+
+
+@app.command()
+def api() -> None:
+    """Serve the REST API on API_HOST:API_PORT (127.0.0.1:8000)."""
+    from core.api.app import serve  # noqa: PLC0415 (only this command needs it)
+
+    serve()
+
+
+@app.command()
+def run() -> None:
+    """Run everything on your own calls: store, scheduler, API and dashboard. Ctrl-C stops it."""
+    _launch(demo=False)
+
+
+@app.command()
+def demo() -> None:
+    """Run everything on a simulated agent, in a database of its own. Ctrl-C stops it."""
+    _launch(demo=True)
+
+
+def _launch(*, demo: bool) -> None:
+    from core.launcher import launch  # noqa: PLC0415 (only this command needs it)
+
+    raise typer.Exit(launch(demo=demo))
