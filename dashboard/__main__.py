@@ -80,7 +80,7 @@ def configuration() -> dict[str, Any]:
 @asynccontextmanager
 async def _warm(_app: st.App) -> AsyncIterator[None]:
     """Load what every page needs, then take it out of the collector's sight: it runs after each script."""
-    import dashboard.panels  # noqa: PLC0415 (in the server, before the first reader)
+    import dashboard.panels.volume  # noqa: PLC0415 (in the server, before the first reader)
     import dashboard.queries  # noqa: F401, PLC0415
 
     gc.collect()

@@ -12,8 +12,9 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.settings import is_loopback  # noqa: E402
-from dashboard import filters, queries, theme  # noqa: E402
-from dashboard.reach import GO_TO  # noqa: E402
+from dashboard import filters, theme  # noqa: E402
+from dashboard.drilldown import GO_TO  # noqa: E402
+from dashboard.queries import cache, call_queries  # noqa: E402
 
 OVERVIEW = st.Page(
     ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True
@@ -37,8 +38,8 @@ PAGES = [
 def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
     """Stored values of a filter; a link's own one stays choosable while the database is away."""
     try:
-        known = queries.ask(name, query).value
-    except queries.StoreAwayError:
+        known = cache.ask(name, query).value
+    except cache.StoreAwayError:
         known = []
     given = [value.lower() if name == "language" else value for value in st.query_params.get_all(name)]
     return known or given
@@ -64,12 +65,12 @@ def main() -> None:
         st.title(page.title, anchor=False, width="content")
         st.toggle("Pause", key="pause", help="Stop the page from renewing itself")
     filters.bar(
-        _known("language", queries.languages),
-        _known("campaign", queries.campaigns),
+        _known("language", call_queries.languages),
+        _known("campaign", call_queries.campaigns),
         comparing=page not in ALONE,
     )
-    if (aim := st.session_state.pop(GO_TO, None)) is not None:
-        st.switch_page(OVERVIEW if aim.page == "overview" else CALLS, query_params=dict(aim.facets))
+    if (target := st.session_state.pop(GO_TO, None)) is not None:
+        st.switch_page(OVERVIEW if target.page == "overview" else CALLS, query_params=dict(target.facets))
     page.run()
 
 

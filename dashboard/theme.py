@@ -204,3 +204,9 @@ def palette_of(name: Mode) -> Palette:
 def apply_style() -> None:
     """Put the rules of style on the page."""
     st.html(_STYLE + (_DARK_STYLE if mode() == "dark" else ""))
+
+
+def severity_badge(severity: str) -> str:
+    """A severity in Markdown: icon, word and colour."""
+    colour, icon, word = SEVERITY_BADGES.get(severity, ("gray", ":material/help:", "Unknown"))
+    return f":{colour}-badge[{icon} {word}]"

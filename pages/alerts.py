@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from dashboard import alert_actions, alert_cards, alert_channels, alert_history, renewal, rule_editor
+from dashboard.alerts import actions, alert_history, cards, channels, rule_editor
+from dashboard.panels import auto_refresh
 
 VIEWS = ("Now", "History", "Rules", "Silences", "Channels")
 
-alert_actions.answer()
+actions.answer()
 view = st.segmented_control(
     "View",
     VIEWS,
@@ -16,14 +17,14 @@ view = st.segmented_control(
     bind="query-params",
     label_visibility="collapsed",
 )
-renewal.watch()
+auto_refresh.watch()
 if view == "History":
-    renewal.renew(alert_history.history, renewal.CHARTS_EVERY)
+    auto_refresh.renew(alert_history.history, auto_refresh.CHARTS_EVERY)
 elif view == "Rules":
     rule_editor.rules()
 elif view == "Silences":
     alert_history.silences()
 elif view == "Channels":
-    alert_channels.channels()
+    channels.channels()
 else:
-    renewal.renew(alert_cards.now, renewal.FIGURES_EVERY)
+    auto_refresh.renew(cards.now, auto_refresh.FIGURES_EVERY)

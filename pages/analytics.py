@@ -3,11 +3,11 @@
 import streamlit as st
 
 from core.aggregation.rollups.buckets import Bucket
-from dashboard import board_page, boards
-from dashboard.boards import Board
 from dashboard.filters import Selection
-from dashboard.panel import grid, show
-from dashboard.panels import DIMENSION_WORDS
+from dashboard.panels import board_page, boards
+from dashboard.panels.boards import ComparedBoard
+from dashboard.panels.panel import grid, show
+from dashboard.panels.view import DIMENSION_WORDS
 
 BY_WORD = {words.capitalize(): by for by, words in DIMENSION_WORDS.items()}
 BUCKETS: dict[str, Bucket | None] = {
@@ -20,7 +20,7 @@ BUCKETS: dict[str, Bucket | None] = {
 }
 
 
-def draw(board: Board, _: Selection) -> None:
+def draw(board: ComparedBoard, _: Selection) -> None:
     """What changed over the full width, then all panels, two a row."""
     changes, *panels = board.panels
     grid(panels[:2])
@@ -36,5 +36,9 @@ with st.container(key="choices", horizontal=True, gap="small"):
         "A bar for each", list(BUCKETS), default="auto", required=True, key="bucket", bind="query-params"
     )
 board_page.show(
-    "analytics", boards.analytics, draw, lambda: BY_WORD[by or "Outcome"], lambda: BUCKETS[bucket or "auto"]
+    "analytics",
+    boards.analytics_board,
+    draw,
+    lambda: BY_WORD[by or "Outcome"],
+    lambda: BUCKETS[bucket or "auto"],
 )

@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from dashboard import call_page, calls_list
+from dashboard.calls import call_list, call_page
 
 call_id = st.query_params.get("call_id", "").strip()
 if call_id:
     call_page.draw(call_id)
 else:
-    calls_list.draw()
+    call_list.draw()

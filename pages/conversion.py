@@ -1,15 +1,15 @@
 """Conversion: where does the funnel leak, when is it best to call, and what does a lead cost?"""
 
-from dashboard import board_page, boards, parts
-from dashboard.boards import Board
 from dashboard.filters import Selection
-from dashboard.panel import grid
+from dashboard.panels import board_page, boards, kpi_tiles
+from dashboard.panels.boards import ComparedBoard
+from dashboard.panels.panel import grid
 
 
-def draw(board: Board, selection: Selection) -> None:
+def draw(board: ComparedBoard, selection: Selection) -> None:
     """Key figures, then all panels, two a row."""
-    parts.key_figures(parts.CONVERSION_CARDS, board.summary, board.before, selection)
+    kpi_tiles.key_figures(kpi_tiles.CONVERSION_CARDS, board.summary, board.before, selection)
     grid(board.panels)
 
 
-board_page.show("conversion", boards.conversion, draw)
+board_page.show("conversion", boards.conversion_board, draw)

@@ -3,13 +3,12 @@
 import streamlit as st
 
 from core.aggregation.definitions import LATENCIES
-from dashboard import board_page, boards, latency_panels, parts
-from dashboard.boards import Board
 from dashboard.filters import Selection
-from dashboard.panel import grid
-from dashboard.slowest_panel import slowest
+from dashboard.panels import board_page, boards, kpi_tiles, latency
+from dashboard.panels.boards import ComparedBoard
+from dashboard.panels.panel import grid
 
-STAGES = list(latency_panels.STAGES)
+STAGES = list(latency.STAGES)
 
 
 def chosen() -> str:
@@ -18,15 +17,15 @@ def chosen() -> str:
     return stage if stage in STAGES else STAGES[0]
 
 
-def draw(board: Board, selection: Selection) -> None:
+def draw(board: ComparedBoard, selection: Selection) -> None:
     """Key figures, the course of every stage, then one stage looked at closely."""
-    parts.key_figures(parts.latency_cards(LATENCIES), board.summary, board.before, selection)
+    kpi_tiles.key_figures(kpi_tiles.latency_cards(LATENCIES), board.summary, board.before, selection)
     grid(board.panels[: len(LATENCIES)])
     st.segmented_control(
         "Look closely at", STAGES, default=STAGES[0], required=True, key="stage", bind="query-params"
     )
     grid(board.panels[len(LATENCIES) :])
-    slowest(board.slowest, latency_panels.STAGES[chosen()])
+    latency.slowest(board.slowest, latency.STAGES[chosen()])
 
 
-board_page.show("latency", boards.latency, draw, chosen)
+board_page.show("latency", boards.latency_board, draw, chosen)

@@ -4,38 +4,41 @@ import streamlit as st
 
 from core.clock import utc_now
 from core.settings import get_settings
-from dashboard import boards, filters, process_panel, queries, renewal, states, theme, trust_parts
-from dashboard.panel import grid, show
+from dashboard import filters, placeholders, theme
+from dashboard.panels import auto_refresh, boards
+from dashboard.panels.panel import grid, show
+from dashboard.queries import cache, system_queries
+from dashboard.system import health, processes
 
 TILES_HEIGHT, CHARTS_HEIGHT = 240, 1600
 
 
 def tiles() -> None:
     """How the system is now."""
-    with states.guarded(speak=True), states.loading("tiles", TILES_HEIGHT):
-        answer = queries.ask("trust", queries.trust)
-        states.stale(answer.stale_since)
-        trust_parts.tiles(answer.value, utc_now())
+    with placeholders.guarded(speak=True), placeholders.loading("tiles", TILES_HEIGHT):
+        answer = cache.ask("trust", system_queries.trust)
+        placeholders.stale(answer.stale_since)
+        health.tiles(answer.value, utc_now())
 
 
 def charts() -> None:
     """Services, errors, what the figures mean, and what the database holds."""
     selection, zone = filters.selected(), get_settings().tz
-    window = selection.window(utc_now(), zone, renewal.CHARTS_EVERY)
-    with states.guarded(speak=False), states.loading("system", CHARTS_HEIGHT):
-        trust = queries.ask("trust", queries.trust).value
-        board = queries.ask(selection, boards.system, window, selection, theme.mode()).value
+    window = selection.window(utc_now(), zone, auto_refresh.CHARTS_EVERY)
+    with placeholders.guarded(speak=False), placeholders.loading("system", CHARTS_HEIGHT):
+        trust = cache.ask("trust", system_queries.trust).value
+        board = cache.ask(selection, boards.system_board, window, selection, theme.mode()).value
         show(board.panels[0])
         grid(board.panels[1:])
-        show(process_panel.panel(trust.health, zone))
-        show(trust_parts.definitions(board.summary, trust, zone))
+        show(processes.panel(trust.health, zone))
+        show(health.definitions(board.summary, trust, zone))
         left, right = st.columns(2)
         with left:
-            trust_parts.check_a_day()
+            health.check_a_day()
         with right:
-            trust_parts.storage(queries.ask("storage", queries.storage).value, trust.health, zone)
+            health.storage(cache.ask("storage", system_queries.storage).value, trust.health, zone)
 
 
-renewal.watch()
-renewal.renew(tiles, renewal.FIGURES_EVERY)
-renewal.renew(charts, renewal.CHARTS_EVERY)
+auto_refresh.watch()
+auto_refresh.renew(tiles, auto_refresh.FIGURES_EVERY)
+auto_refresh.renew(charts, auto_refresh.CHARTS_EVERY)

@@ -18,8 +18,8 @@ from core.models.metrics import DailyMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage.server.connection import Document, close_connections
-from dashboard import queries
 from dashboard.filters import Selection, day_span
+from dashboard.queries import call_queries
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -51,7 +51,7 @@ def on_dashboard(day: date) -> tuple[int, int, int, int]:
     """What the cards of Overview show for one day, chosen as a custom period."""
     selection = Selection("custom", *day_span(day, day), CallFilters())
     window = selection.window(utc_now(), get_settings().tz)
-    return figures(queries.figures(window, selection.filters).now.model_dump())
+    return figures(call_queries.figures(window, selection.filters).now.model_dump())
 
 
 async def aggregated(days: list[date]) -> list[DailyMetrics]:
@@ -72,7 +72,7 @@ def agree(database: Database[Document], first: date, last: date) -> Counter[date
     days = list(days_of(first, last))
     direct = [counted(database, day) for day in days]
     assert [figures(day.model_dump()) for day in asyncio.run(aggregated(days))] == direct
-    queries.forget_figures()
+    call_queries.forget_figures()
     assert [on_dashboard(day) for day in days] == direct
     zone = get_settings().timezone
     kept = {row["date"]: figures(row) for row in database["daily_metrics"].find({"timezone": zone})}

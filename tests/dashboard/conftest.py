@@ -14,6 +14,7 @@ from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.storage.server.connection import Document
+from dashboard.queries import cache
 from tests.dashboard.browser import served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,3 +113,8 @@ def text_of(app: AppTest) -> str:
     kinds = ("markdown", "caption", "subheader", "error", "warning", "code", "metric")
     parts = [getattr(element, "value", "") for kind in kinds for element in app.get(kind)]
     return "\n".join(str(part) for part in parts)
+
+
+def forget_failure() -> None:
+    """Let the dashboard ask the database again at once, however short ago it failed."""
+    cache._down["until"] = 0.0

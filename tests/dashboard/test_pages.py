@@ -19,10 +19,10 @@ from core.storage.calls import write_calls
 from core.storage.recording import active_calls
 from core.storage.recording.active_calls import ActiveCall
 from core.storage.server.connection import Document
-from dashboard import queries
-from dashboard.boards import fitting_bucket
 from dashboard.filters import BEFORE, EARLIEST, Selection, Window
-from tests.dashboard.conftest import make_call, tables_of, text_of
+from dashboard.panels.boards import fitting_bucket
+from dashboard.queries import call_queries, system_queries
+from tests.dashboard.conftest import forget_failure, make_call, tables_of, text_of
 
 Start = Callable[..., AppTest]
 
@@ -125,7 +125,7 @@ def test_a_time_in_a_table_makes_no_emoji_of_foreign_words() -> None:
         import pandas as pd
 
         from dashboard.formats import plain
-        from dashboard.panel import page_table
+        from dashboard.panels.panel import page_table
 
         page_table(pd.DataFrame({"At": ["18:32:05"], "Type": [plain("tool:fire:retry")]}))
 
@@ -162,7 +162,7 @@ def test_a_database_that_is_away_is_told_and_comes_back(
     assert "MongoDB at 127.0.0.1:1" in text_of(app).replace("\\", "")
     monkeypatch.delenv("MONGODB_URI")
     get_settings.cache_clear()
-    queries.forget_failure()
+    forget_failure()
     assert kpis(app.run())["Calls"] == "120"
 
 
@@ -172,12 +172,12 @@ def test_figures_seen_before_stay_while_the_database_is_away(
     app = start()
     monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")
     get_settings.cache_clear()
-    queries.forget_figures()
-    queries.pulse.clear()
+    call_queries.forget_figures()
+    system_queries.pulse.clear()
     app.run()
     assert "The database is away: these are the figures of" in text_of(app)
     assert kpis(app)["Calls"] == "120"
-    queries.forget_failure()
+    forget_failure()
 
 
 def test_an_empty_store_says_what_to_do_and_nothing_else(database: Database[Document], start: Start) -> None:
@@ -211,11 +211,11 @@ def test_every_page_opens_while_the_database_is_down(
 ) -> None:
     monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")
     get_settings.cache_clear()
-    queries.forget_failure()
+    forget_failure()
     app = start(page)
     assert not app.exception
     assert text_of(app).count("The database is away") == 1
-    queries.forget_failure()
+    forget_failure()
 
 
 def test_markup_in_names_is_shown_as_it_is(database: Database[Document], start: Start) -> None:

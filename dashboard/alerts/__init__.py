@@ -1,0 +1,1 @@
+"""The Alerts page: cards, what people do about them, history, channels, rules."""

@@ -1,0 +1,164 @@
+"""What people do on the Alerts page: their actions, and the answer that is shown after each."""
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+
+import streamlit as st
+from pymongo.errors import PyMongoError
+
+from core.alerting import actions
+from core.alerting.notify import outbox
+from core.clock import utc_now
+from core.errors import UserError
+from core.models.alerts import Alert
+from core.models.silences import MATCHERS
+from core.settings import get_settings
+from core.storage import get_sync_database
+from core.storage.server.connection import unavailable_text
+from dashboard import filters, formats
+from dashboard.queries import alert_queries
+
+SAID = "alerts_said"
+WHO = "who"
+SILENCE_ENDS = ("1 hour", "4 hours", "1 day", "7 days", "until …")
+_LENGTHS = {
+    "1 hour": timedelta(hours=1),
+    "4 hours": timedelta(hours=4),
+    "1 day": timedelta(days=1),
+    "7 days": timedelta(days=7),
+}
+
+
+def attempt(action: Callable[[], object], done: str) -> None:
+    """A callback's action: do something to the alerts; its answer stands on top of the page."""
+    try:
+        action()
+    except UserError as error:
+        st.session_state[SAID] = (False, str(error))
+    except PyMongoError as error:
+        st.session_state[SAID] = (False, unavailable_text(error))
+    else:
+        st.session_state[SAID] = (True, done)
+    alert_queries.forget_alerts()
+    filters.change({})
+
+
+def answer() -> None:
+    """The answer to the reader's last action, once."""
+    said = st.session_state.pop(SAID, None)
+    with st.container(key="answer"):  # always there, so that nothing below it moves
+        if said is not None:
+            good, text = said
+            show = st.success if good else st.error
+            show(formats.plain(text), icon=":material/check_circle:" if good else ":material/error:")
+
+
+def who(key: str) -> None:
+    """Ask for the reader's name, once a session."""
+    st.text_input("Your name", value=st.session_state.get(WHO, ""), max_chars=128, key=key, required=True)
+
+
+def _name(key: str) -> str:
+    name = str(st.session_state.get(key) or "").strip()
+    if name:
+        st.session_state[WHO] = name
+    return name
+
+
+def acknowledge_form(alert: Alert) -> None:
+    """Say that somebody looks after an alert."""
+    key = f"ack-{alert.id}"
+    with st.popover("Acknowledge", icon=":material/front_hand:", type="tertiary", key=key):
+        st.caption("No reminders until it is over, gets worse, or 4 hours passed.")
+        with st.form(f"form-{key}", border=False):
+            who(f"{key}-who")
+            st.text_input("Comment", max_chars=1_000, key=f"{key}-why")
+            st.form_submit_button("Acknowledge", type="primary", on_click=_acknowledge, args=(alert, key))
+
+
+def _acknowledge(alert: Alert, key: str) -> None:
+    name, why = _name(f"{key}-who"), str(st.session_state[f"{key}-why"] or "")
+    attempt(
+        lambda: actions.acknowledge(get_sync_database(), alert.id, name, why),
+        f"{alert.name} is acknowledged: no reminders for 4 hours",
+    )
+
+
+def withdraw_button(alert: Alert) -> None:
+    """Take an acknowledgement back."""
+    st.button(
+        "Withdraw",
+        key=f"withdraw-{alert.id}",
+        type="tertiary",
+        icon=":material/undo:",
+        help="Let it be repeated again",
+        on_click=lambda: attempt(
+            lambda: actions.withdraw_acknowledgement(
+                get_sync_database(), alert.id, st.session_state.get(WHO) or "dashboard"
+            ),
+            f"{alert.name} is repeated again",
+        ),
+    )
+
+
+def silence_form(matchers: dict[str, list[str]], key: str, *, title: str, word: str = "Silence") -> None:
+    """Let alerts with these labels say nothing for a while."""
+    with st.popover(word, icon=":material/notifications_off:", type="tertiary", key=key):
+        st.caption(title)
+        with st.form(f"form-{key}", border=False):
+            who(f"{key}-who")
+            st.text_input("Reason", max_chars=1_000, key=f"{key}-why", required=True)
+            st.segmented_control(
+                "For", SILENCE_ENDS, default=SILENCE_ENDS[0], required=True, key=f"{key}-for"
+            )
+            st.datetime_input(
+                "Until, where chosen above",
+                value=datetime.combine(datetime.now(get_settings().tz).date() + timedelta(days=1), time(9)),
+                format="DD/MM/YYYY",
+                key=f"{key}-until",
+            )
+            st.form_submit_button("Silence", type="primary", on_click=_silence, args=(matchers, key))
+
+
+def _silence(matchers: dict[str, list[str]], key: str) -> None:
+    now = utc_now()
+    length = _LENGTHS.get(st.session_state[f"{key}-for"])
+    until = st.session_state[f"{key}-until"]
+    end = now + length if length else until and until.replace(tzinfo=get_settings().tz)
+    name, why = _name(f"{key}-who"), str(st.session_state[f"{key}-why"] or "")
+    attempt(
+        lambda: actions.silence(get_sync_database(), matchers, now, end, name, why),
+        "Silenced: nothing is sent of it; its end is told all the same. It takes hold at the next check.",
+    )
+
+
+def matchers_of(alert: Alert) -> dict[str, list[str]]:
+    """What silences an alert and no other: its rule and its labels."""
+    labels = {name: [value] for name, value in alert.labels.items() if name in MATCHERS}
+    return {"rule": [alert.alert_type]} | labels
+
+
+def end_silence(silence_id: str) -> None:
+    """A button's action: end a silence now."""
+    attempt(
+        lambda: actions.end_silence(get_sync_database(), silence_id),
+        "The silence is over; what it muted and still fires is told at the next check",
+    )
+
+
+def close(alert: Alert) -> None:
+    """A button's action: end an alert by hand."""
+    attempt(
+        lambda: actions.close(get_sync_database(), alert.id, st.session_state.get(WHO) or "dashboard"),
+        f"{alert.name} is closed; it fires anew if its rule is still broken",
+    )
+
+
+def send_again(row_id: str, what: str) -> None:
+    """A button's action: try a message anew that was given up."""
+
+    def again() -> None:
+        if not outbox.send_again(get_sync_database(), row_id):
+            raise UserError("that message is no longer given up: somebody sent it again meanwhile")
+
+    attempt(again, f"{what} is in the outbox again; the scheduler sends it within seconds")

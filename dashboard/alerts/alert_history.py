@@ -1,0 +1,121 @@
+"""What happened to the alerts in the period, and the silences."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.alerting.board import HistoryLine, SilenceLine
+from core.clock import utc_now
+from core.models.silences import MATCHERS
+from core.settings import get_settings
+from dashboard import filters, formats, placeholders
+from dashboard.alerts import actions
+from dashboard.panels import auto_refresh
+from dashboard.panels.panel import csv_button
+from dashboard.queries import alert_queries, cache
+
+HISTORY_HEIGHT = 520
+_STANDINGS = {"active": "orange", "to come": "blue", "between": "blue", "over": "gray"}
+
+
+def history() -> None:
+    """Every change of every alert in the period, and who was told."""
+    selection, zone = filters.selected(), get_settings().tz
+    window = selection.window(utc_now(), zone, auto_refresh.CHARTS_EVERY)
+    with placeholders.guarded(speak=True), placeholders.loading("alert-history", HISTORY_HEIGHT):
+        answer = cache.ask(("history", selection), alert_queries.alert_history, window.start, window.end)
+        placeholders.stale(answer.stale_since)
+        lines = answer.value
+        if not lines:
+            with st.container(border=True, key="no-history"):
+                st.markdown(f"## No alert did anything {selection.words}")
+                st.markdown("Choose a longer period above, or look at the rules: are they enabled?")
+            return
+        table = _table(lines)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(
+                f"{len(lines)} events · {placeholders.span(window, zone)} "
+                f"{formats.zone_name(window.end, zone)}",
+                width="stretch",
+            )
+            csv_button("alert_history", lambda: formats.to_csv(table))
+        st.dataframe(
+            table,
+            hide_index=True,
+            height=min(38 + 35 * len(table), HISTORY_HEIGHT),
+            placeholder="",
+            key="history-table",
+            column_config={
+                "At": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),
+                "Message": st.column_config.TextColumn(width="large"),
+            },
+            alt="History of the alerts",
+        )
+
+
+def _table(lines: Sequence[HistoryLine]) -> pd.DataFrame:
+    zone = get_settings().tz
+    return pd.DataFrame(
+        [
+            {
+                "At": line.at.astimezone(zone).replace(tzinfo=None),
+                "Event": line.event,
+                "Severity": line.severity,
+                "Alert": line.name,
+                "Of": ", ".join(line.labels.values()),
+                "Channel": line.channel,
+                "By": line.author,
+                "Message": line.message,
+            }
+            for line in lines
+        ]
+    )
+
+
+def silences() -> None:
+    """The silences with where they stand, and a form for a new one."""
+    with placeholders.guarded(speak=True), placeholders.loading("silences", HISTORY_HEIGHT):
+        with st.container(horizontal=True, vertical_alignment="center", key="new-silence"):
+            st.selectbox("Silence by", MATCHERS, key="silence-label", width=150)
+            st.text_input("that is (commas between several, * for any text)", key="silence-values", width=340)
+            values = [text.strip() for text in st.session_state["silence-values"].split(",") if text.strip()]
+            label = str(st.session_state["silence-label"])
+            if values:
+                actions.silence_form(
+                    {label: values},
+                    "silence-new",
+                    title=f"Nothing is sent of alerts whose {label} is {formats.plain(', '.join(values))}.",
+                    word="New silence",
+                )
+        answer = cache.ask("silences", alert_queries.silences)
+        placeholders.stale(answer.stale_since)
+        if not answer.value:
+            st.caption("There is no silence.")
+        for line in answer.value:
+            _silence(line)
+
+
+def _silence(line: SilenceLine) -> None:
+    zone, at, silence = get_settings().tz, utc_now(), line.silence
+    until = formats.clock(silence.end, zone, at) if silence.end else "it is ended"
+    what = ", ".join(f"{label} {' or '.join(values)}" for label, values in silence.matchers.items())
+    with (
+        st.container(border=True, key=f"silence-row-{silence.id}"),
+        st.container(horizontal=True, vertical_alignment="center"),
+    ):
+        st.markdown(
+            f":{_STANDINGS[line.standing]}-badge[{line.standing}] **{formats.plain(what)}** "
+            f"{formats.clock(silence.start, zone, at)} until {until} · {formats.plain(silence.comment)} "
+            f"· {formats.plain(silence.author)}" + (" · every week" if silence.recurrence else ""),
+            width="stretch",
+        )
+        if line.standing != "over":
+            st.button(
+                "End now",
+                key=f"end-{silence.id}",
+                type="tertiary",
+                icon=":material/notifications_active:",
+                on_click=actions.end_silence,
+                args=(silence.id,),
+            )

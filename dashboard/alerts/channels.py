@@ -1,0 +1,120 @@
+"""The channels that alerts go to, a test of each, and the messages that were given up."""
+
+import asyncio
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.alerting.channels.base import Channel
+from core.alerting.channels.configured import configured_channels
+from core.clock import utc_now
+from core.errors import UserError
+from core.models.outbox import OutboxRow
+from core.services.alert_service import AlertService
+from core.settings import get_settings
+from dashboard import formats, placeholders
+from dashboard.alerts import actions
+from dashboard.queries import alert_queries, cache
+
+GIVEN_UP_HEIGHT = 120
+MOST_GIVEN_UP = 20
+ANSWERS = "channel_answers"
+
+
+def channels() -> None:
+    """Which channels are set up, what a test of each answers, and what could not be delivered."""
+    try:
+        known = configured_channels(get_settings())
+    except UserError as error:
+        st.error(formats.plain(str(error)), icon=":material/error:")
+    else:
+        if not known:
+            _no_channel()
+        for name, channel in known.items():
+            _channel(name, channel)
+    with placeholders.guarded(speak=True), placeholders.loading("given-up", GIVEN_UP_HEIGHT):
+        answer = cache.ask("given up", alert_queries.given_up, MOST_GIVEN_UP + 1)
+        placeholders.stale(answer.stale_since)
+        _given_up(answer.value)
+
+
+def _no_channel() -> None:
+    with st.container(border=True, key="no-channel"):
+        st.markdown("## No channel is set up: nobody is told")
+        st.markdown(
+            "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for mail, `SLACK_WEBHOOK_URL` for Slack; start anew."
+        )
+        st.caption("docs/alerting.md has the pagers and the other services.")
+
+
+def _channel(name: str, channel: Channel) -> None:
+    with st.container(border=True, key=f"channel-{name}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            count, taken = len(channel.recipients), channel.severities
+            st.markdown(
+                f"**{formats.plain(name)}** · {count} recipient{'' if count == 1 else 's'} · "
+                + ("all severities" if taken is None else ", ".join(sorted(taken))),
+                width="stretch",
+            )
+            pressed = st.button(f"Test {name}", icon=":material/send:", key=f"test-channel-{name}")
+        if pressed:
+            _test(name)
+        _answer(name)
+
+
+def _test(name: str) -> None:
+    with st.spinner("Sending; a server that does not answer takes up to 30 s"):
+        try:
+            outcome = asyncio.run(AlertService().try_channels(name))
+        except UserError as error:
+            st.error(formats.plain(str(error)), icon=":material/error:")
+        else:
+            st.session_state.setdefault(ANSWERS, {})[name] = (utc_now(), outcome.get(name, {}))
+
+
+def _answer(name: str) -> None:
+    """What the last test of a channel answered, by recipient."""
+    at, reasons = st.session_state.get(ANSWERS, {}).get(name, (utc_now(), {}))
+    when = formats.clock(at, get_settings().tz, utc_now())
+    for label, reason in reasons.items():
+        color, icon = ("green", "check_circle") if reason is None else ("red", "error")
+        word = "arrived" if reason is None else "failed"
+        why = f"{formats.plain(reason)} · " if reason else ""
+        # The reason stands beside the badge: on a phone a badge cuts it off.
+        st.markdown(f":{color}-badge[:material/{icon}: {formats.plain(label)} {word}] {why}tested {when}")
+
+
+def _given_up(rows: Sequence[OutboxRow]) -> None:
+    """The messages that could not be delivered, each with the reason and a button to try it anew."""
+    shown = rows[:MOST_GIVEN_UP]
+    with st.container(key="given-up", gap="small"):
+        more = f"the newest {len(shown)}" if len(rows) > len(shown) else str(len(shown))
+        st.markdown(f"## Given up · {more}" if rows else "## Given up")
+        if not rows:
+            st.markdown(":green-badge[:material/check_circle: Every message was delivered or still waits.]")
+        for row in shown:
+            _message(row)
+
+
+def _message(row: OutboxRow) -> None:
+    zone, at, told = get_settings().tz, utc_now(), row.notification
+    names = ", ".join(dict.fromkeys(alert.name for alert in told.alerts[: told.news])) or "a message"
+    when = formats.clock(row.done_at or told.at, zone, at)
+    with st.container(border=True, key=f"dead-{row.id}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":red-badge[:material/error: Given up] **{formats.plain(names)}** · {told.event} · "
+                f"to {formats.plain(row.channel)}"
+                + (f", {formats.plain(row.label)}" if row.label != row.channel else ""),
+                width="stretch",
+            )
+            st.button(
+                "Send again",
+                key=f"again-{row.id}",
+                icon=":material/refresh:",
+                type="tertiary",
+                on_click=actions.send_again,
+                args=(row.id, names),
+            )
+        tries = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
+        st.caption(f"{formats.plain(row.reason or 'no reason is known')} · {tries}, the last at {when}")

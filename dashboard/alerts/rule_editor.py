@@ -1,0 +1,305 @@
+"""The rules: a list, and an editor that shows at once how often a rule would have fired."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.alerting import wording
+from core.alerting.preview import Preview
+from core.alerting.rules.builtin import built_in_rules
+from core.alerting.rules.rule_store import delete_rule, save_rule
+from core.alerting.rules.toml_file import parse_rule
+from core.alerting.wording import quantity
+from core.clock import utc_now
+from core.errors import UserError
+from core.models.alerts import Severity
+from core.models.metrics import CallStatus, Direction
+from core.models.rules import LABELS, RULE_METRICS, AlertRule
+from core.settings import get_settings
+from core.storage import get_sync_database
+from dashboard import formats, placeholders
+from dashboard.alerts import actions
+from dashboard.panels.panel import page_table, table_behind
+from dashboard.queries import alert_queries, cache, call_queries
+from dashboard.theme import severity_badge
+
+PREVIEW_DAYS = 7
+MOST_FIRINGS = 20
+NEW = "new rule"
+_EDITED = "rule"
+_UNIT_WORDS = {"share": "%", "calls": "calls", "ms": "ms", "s": "s", "score": "-1 to 1", "min": "min"}
+_SPANS = ("0m", "5m", "10m", "15m", "30m", "1h", "2h", "6h", "1d", "7d")
+_ANY = "any"
+
+
+def rules() -> None:
+    """The rules in force, and the one that is edited."""
+    with placeholders.guarded(speak=True), placeholders.loading("rules", 600):
+        answer = cache.ask("rules", alert_queries.rules)
+        placeholders.stale(answer.stale_since)
+        known = {rule.id: rule for rule in answer.value.rules}
+        for reason in answer.value.refused:
+            st.error(formats.plain(reason), icon=":material/error:")
+        with st.container(key="chart-rules"):
+            page_table(_table(known))
+            table_behind("rules", pd.DataFrame([rule.model_dump(mode="json") for rule in known.values()]))
+        chosen = st.selectbox(
+            "Rule to edit",
+            [*known, NEW],
+            key=_EDITED,
+            bind="query-params",
+            width=320,
+            format_func=lambda rule_id: rule_id,
+        )
+        _editor(known.get(chosen or NEW))
+
+
+def _table(known: Mapping[str, AlertRule]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "Rule": f"**{formats.plain(rule.name)}**" + ("" if rule.enabled else " (disabled)"),
+                "Fires when": formats.plain(condition(rule)),
+                "Levels": " ".join(
+                    f"{severity_badge(severity)} {_level(rule, level.threshold)}"
+                    for severity, level in rule.levels.items()
+                ),
+                "Of": formats.plain(", ".join(rule.filters.values()) or "all calls")
+                + (f", each {', '.join(rule.group_by)}" if rule.group_by else ""),
+                "Id": formats.plain(rule.id),
+            }
+            for rule in known.values()
+        ]
+    )
+
+
+def condition(rule: AlertRule) -> str:
+    """When a rule fires, in words."""
+    waits = f" for {_span(rule.for_minutes)}" if rule.for_minutes else ""
+    usual = " (deviations from that hour's usual)" if rule.baseline != "none" else ""
+    return (
+        f"{rule.metric} {rule.operator} its level{usual} over {_span(rule.window_minutes)}{waits}, "
+        f"from {rule.min_samples} calls on"
+    )
+
+
+def _level(rule: AlertRule, threshold: float) -> str:
+    if rule.baseline != "none":
+        return f"{threshold:g} deviations"
+    return quantity(_shown(rule, threshold), wording.unit(rule))
+
+
+def _span(minutes: int) -> str:
+    for size, unit in ((1440, "d"), (60, "h")):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
+def _shown(rule: AlertRule, value: float) -> float:
+    return round(value * 100, 6) if rule.measure.unit == "share" and rule.baseline == "none" else value
+
+
+def _editor(rule: AlertRule | None) -> None:
+    file = get_settings().alert_rules_file
+    with st.container(border=True, key="rule-editor"):
+        fields, preview = st.columns((1, 1), gap="large")
+        with fields:
+            table = _fields(rule)
+            edited, problem = _parsed(table)
+            if problem:
+                st.error(formats.plain(problem), icon=":material/error:")
+            if file is not None:
+                st.caption(
+                    f"The rules come from ALERT_RULES_FILE {formats.plain(str(file))}: change them there."
+                )
+            else:
+                _buttons(edited, rule)
+        with preview:
+            st.markdown("## What it would have done")
+            if edited is not None:
+                _preview(edited)
+            else:
+                st.caption("Mend what is wrong, and the preview comes back.")
+
+
+def _fields(rule: AlertRule | None) -> dict[str, Any]:
+    """The rule as the boxes say it, in the keys of TOML."""
+    key = f"edit-{rule.id if rule else ''}"
+    like = rule or built_in_rules()[0]
+    table: dict[str, Any] = {}
+    left, right = st.columns(2)
+    table["id"] = (
+        rule.id if rule else left.text_input("Id", key=f"{key}-id", placeholder="slow_hindi", max_chars=64)
+    )
+    table["name"] = (
+        right.text_input("Name", like.name if rule else "", key=f"{key}-name", max_chars=128) or table["id"]
+    )
+    if rule:
+        left.text_input("Id", rule.id, disabled=True, key=f"{key}-id")
+    metrics = list(RULE_METRICS)
+    table["metric"] = left.selectbox("Metric", metrics, metrics.index(like.metric), key=f"{key}-metric")
+    table["operator"] = right.selectbox(
+        "Bad when", ("above", "below"), 0 if like.operator == "above" else 1, key=f"{key}-operator"
+    )
+    table["levels"] = _levels(like, table["metric"], key, new=rule is None)
+    spans = st.columns(3)
+    for column, (name, words, minutes) in zip(
+        spans,
+        (
+            ("window", "Over the last", like.window_minutes),
+            ("for", "Bad for", like.for_minutes),
+            ("keep_firing_for", "Good for, to end", like.keep_firing_minutes),
+        ),
+        strict=True,
+    ):
+        options = list(dict.fromkeys([*_SPANS, _span(minutes)]))
+        options = options[1:] if name == "window" else options
+        table[name] = column.selectbox(words, options, options.index(_span(minutes)), key=f"{key}-{name}")
+    table |= _scope(like, key)
+    table["enabled"] = st.toggle("Enabled", like.enabled, key=f"{key}-enabled")
+    kept = ("baseline", "active_hours", "channels", "inhibits", "runbook") if rule else ()
+    return table | {name: getattr(like, name) for name in kept if getattr(like, name)}
+
+
+def _levels(like: AlertRule, metric: str, key: str, *, new: bool) -> dict[str, Any]:
+    unit = RULE_METRICS[metric].unit
+    factor = 100.0 if unit == "share" and like.baseline == "none" else 1.0
+    words = _UNIT_WORDS[unit] if like.baseline == "none" else "deviations"
+    levels: dict[str, Any] = {}
+    columns = st.columns(len(Severity))
+    for column, severity in zip(columns, reversed(Severity), strict=True):
+        level = like.levels.get(severity)
+        same = metric == like.metric and not new
+        value = round(level.threshold * factor, 6) if level and same else None
+        given = column.number_input(
+            f"{severity.capitalize()} from ({words})",
+            value=value,
+            format="%g",
+            key=f"{key}-{metric}-{severity}",
+        )
+        if given is not None:
+            clear = level.clear if level and same else None
+            levels[severity] = {"threshold": given / factor} | ({"clear": clear} if clear is not None else {})
+    return levels
+
+
+def _scope(like: AlertRule, key: str) -> dict[str, Any]:
+    """Which calls, and from how many on."""
+    table: dict[str, Any] = {}
+    known: dict[str, list[str]] = {
+        "direction": list(Direction),
+        "status": list(CallStatus),
+        "language": cache.ask("language", call_queries.languages).value,
+        "campaign": cache.ask("campaign", call_queries.campaigns).value,
+    }
+    columns = st.columns(4)
+    for column, (name, values) in zip(columns, known.items(), strict=True):
+        now = getattr(like, name) or _ANY
+        options = list(dict.fromkeys([_ANY, *map(str, values), str(now)]))
+        given = column.selectbox(name.capitalize(), options, options.index(str(now)), key=f"{key}-{name}")
+        if given != _ANY:
+            table[name] = given
+    left, right = st.columns(2)
+    table["group_by"] = left.multiselect(
+        "One alert for each", LABELS, list(like.group_by), key=f"{key}-group"
+    )
+    table["min_samples"] = right.number_input(
+        "From so many calls on", 1, value=like.min_samples, key=f"{key}-min"
+    )
+    if RULE_METRICS[st.session_state[f"{key}-metric"]].unit == "share":
+        sure = st.toggle(
+            "Only where the 95 % interval lies beyond the level", like.guard == "wilson", key=f"{key}-guard"
+        )
+        table["guard"] = "wilson" if sure else "none"
+    return table
+
+
+def _parsed(table: Mapping[str, Any]) -> tuple[AlertRule | None, str]:
+    if not table["id"]:
+        return None, "id: give the rule one, in small letters, digits, - and _"
+    if not table["levels"]:
+        return None, "levels: give at least one severity its threshold"
+    try:
+        return parse_rule(table), ""
+    except UserError as error:
+        return None, str(error)
+
+
+def _buttons(edited: AlertRule | None, stored: AlertRule | None) -> None:
+    actions.who("rule-who")
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Save",
+            type="primary",
+            icon=":material/save:",
+            disabled=edited is None or edited == stored,
+            key="save-rule",
+            on_click=_save,
+            args=(edited,),
+        )
+        if stored is not None:
+            built_in = stored.id in {rule.id for rule in built_in_rules()}
+            st.button(
+                "Back to the built-in one" if built_in else "Delete",
+                icon=":material/undo:" if built_in else ":material/delete:",
+                disabled=built_in and stored in built_in_rules(get_settings().alert_profile),
+                key="delete-rule",
+                on_click=_delete,
+                args=(stored.id,),
+            )
+
+
+def _save(rule: AlertRule) -> None:
+    name = str(st.session_state.get("rule-who") or "").strip()
+
+    def save() -> None:
+        if not name:
+            raise UserError("Give your name: the rule says who changed it")
+        st.session_state[actions.WHO] = name
+        save_rule(get_sync_database(), rule, name)
+
+    actions.attempt(save, f"{rule.name} is saved; the next check uses it")
+
+
+def _delete(rule_id: str) -> None:
+    actions.attempt(lambda: delete_rule(get_sync_database(), rule_id), f"{rule_id} is as built in, or gone")
+
+
+def _preview(rule: AlertRule) -> None:
+    with st.spinner("Replaying the last 7 days"):
+        found = cache.ask(("preview", rule), alert_queries.preview_rule, rule, PREVIEW_DAYS).value
+    st.markdown(said(found, utc_now()))
+    if not found.firings:
+        return
+    zone, at = get_settings().tz, utc_now()
+    rows = [
+        {
+            "From": formats.clock(firing.start, zone, at),
+            "Lasted": formats.span((firing.end or at) - firing.start) + ("" if firing.end else ", still"),
+            "Severity": severity_badge(firing.severity),
+            "Found": formats.plain(firing.message),
+        }
+        for firing in found.firings[-MOST_FIRINGS:][::-1]
+    ]
+    page_table(pd.DataFrame(rows))
+    table_behind("firings", pd.DataFrame([vars(firing) for firing in found.firings]))
+    if len(found.firings) > MOST_FIRINGS:
+        st.caption(f"the newest {MOST_FIRINGS} of {len(found.firings)}")
+
+
+def said(found: Preview, at: datetime) -> str:
+    """A preview in a sentence."""
+    zone, n = get_settings().tz, len(found.firings)
+    checks = f"{found.checks:,} checks"
+    if not n:
+        return f"Over the last {PREVIEW_DAYS} days this rule would not have fired ({checks})."
+    when = ", ".join(formats.clock(firing.start, zone, at) for firing in found.firings[:5])
+    more = " …" if n > 5 else ""  # noqa: PLR2004 (see above)
+    times = "once" if n == 1 else f"**{n} times**"
+    return (
+        f"Over the last {PREVIEW_DAYS} days this rule would have fired {times}, at {when}{more} ({checks})."
+    )

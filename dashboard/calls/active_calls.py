@@ -1,0 +1,44 @@
+"""The calls that are going on now."""
+
+from datetime import datetime, tzinfo
+
+import pandas as pd
+import streamlit as st
+
+from core.storage.recording.active_calls import MOST_LISTED, ActiveCall
+from dashboard import formats
+from dashboard.filters import label
+from dashboard.queries import cache, system_queries
+
+
+def button(count: int, now: datetime, zone: tzinfo) -> None:
+    """How many there are; the calls themselves when it is pressed."""
+    words = f"{count:,} call{'' if count == 1 else 's'} in progress"
+    with st.popover(
+        words, icon=":material/graphic_eq:", type="tertiary", width="content", key="live", on_change="rerun"
+    ) as opened:
+        if not opened.open:
+            return
+        calls = cache.ask("active", system_queries.active_calls).value
+        if not calls:
+            st.caption("None, or the agent does not say when its calls begin: docs/recording.md tells how.")
+            return
+        more = f", the newest {MOST_LISTED}" if count > len(calls) else ""
+        st.caption(f"Calls with a sign of life in the last 90 seconds{more}")
+        table = pd.DataFrame([_row(call, now, zone) for call in calls])
+        st.dataframe(
+            table, width="content", hide_index=True, key="live-table", placeholder="", alt="Calls in progress"
+        )
+
+
+def _row(call: ActiveCall, now: datetime, zone: tzinfo) -> dict[str, str | None]:
+    began = call.started_at
+    return {
+        "Call": call.call_id,
+        "Lead": call.lead_id,
+        "Began": f"{began.astimezone(zone):%H:%M:%S}" if began else None,
+        "For": formats.duration((now - began).total_seconds()) if began else None,
+        "Direction": label("direction", call.direction or ""),
+        "Language": label("language", call.language),
+        "Campaign": call.campaign,
+    }

@@ -1,0 +1,248 @@
+"""One call whole: what it was, its turns, how it compares, its log lines, errors, cost, its lead's others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.aggregation.call_detail import Standing, WholeCall
+from core.aggregation.definitions import METRICS
+from core.clock import utc_now
+from core.models.metrics import CallMetrics
+from core.settings import get_settings
+from dashboard import formats, placeholders, theme
+from dashboard.calls import call_list
+from dashboard.calls.call_log import log_lines
+from dashboard.charts.call_timeline import PARTS, timeline, turn_times
+from dashboard.filters import label
+from dashboard.panels.conversion import COMPONENT_WORDS
+from dashboard.panels.panel import Panel, page_table, show, table_behind
+from dashboard.queries import cache, call_queries
+
+CALL_HEIGHT = 900
+_OUTCOMES = {
+    "completed": ("blue", "check_circle"),
+    "failed": ("red", "error"),
+    "no_answer": ("gray", "call_missed"),
+}
+SLOW_FROM = 0.95
+
+
+def draw(call_id: str) -> None:
+    """The whole call, or why it cannot be shown."""
+    st.button(
+        "All calls",
+        icon=":material/arrow_back:",
+        on_click=call_list.change,
+        kwargs={"call_id": None},
+        type="tertiary",
+    )
+    with placeholders.guarded(speak=True), placeholders.loading("call", CALL_HEIGHT):
+        try:
+            answer = cache.ask(("call", call_id), call_queries.one_call, call_id)
+        except ValueError as error:
+            st.error(formats.plain(str(error)), icon=":material/error:")
+            return
+        placeholders.stale(answer.stale_since)
+        if answer.value is None:
+            _missing(call_id)
+            return
+        _whole(answer.value)
+
+
+def _missing(call_id: str) -> None:
+    with st.container(border=True, key="no-such-call"):
+        st.markdown("## No such call")
+        st.markdown(f"No call **{formats.plain(call_id)}** is stored, nor in the archive.")
+        st.caption("A call is recorded when it is over; one that goes on is counted on Overview.")
+
+
+def _whole(whole: WholeCall) -> None:
+    call = whole.call
+    _head(whole)
+    if whole.turns:
+        show(_turns_panel(whole))
+    left, right = st.columns(2)
+    with left:
+        _standings(whole.standings, call)
+    with right:
+        _facts(call)
+    log_lines(whole.lines)
+    _others(whole)
+
+
+def _head(whole: WholeCall) -> None:
+    call, zone = whole.call, get_settings().tz
+    start = call.start_time.astimezone(zone)
+    st.markdown(f"## {formats.plain(call.call_id)}")
+    colour, icon = _OUTCOMES[call.status]
+    with st.container(key="call-head", horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(label("status", call.status), icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type] # a name of the table
+        for text in _about(call):
+            st.badge(formats.plain(text), color="gray")
+        if whole.archived:
+            st.badge("From the archive", icon=":material/inventory_2:", color="gray")
+    st.caption(
+        f"{start:%a %-d %b %Y, %H:%M:%S} {formats.zone_name(call.start_time, zone)}"
+        + (f" · {formats.duration(call.duration_seconds)} min" if call.duration_seconds is not None else "")
+        + (f" · lead {formats.plain(call.lead_id)}" if call.lead_id else "")
+    )
+
+
+def _about(call: CallMetrics) -> Iterator[str]:
+    yield label("direction", call.direction)
+    yield label("language", call.language)
+    if call.campaign:
+        yield call.campaign
+    if call.attempt:
+        yield f"attempt {call.attempt}"
+    if call.qualification_completed:
+        yield f"qualified: {call.qualification}" if call.qualification else "qualified"
+    if call.handoff_triggered:
+        yield "handed off"
+
+
+def _turns_panel(whole: WholeCall) -> Panel:
+    turns = whole.turns
+    measured = [turn.e2e_ms for turn in turns if turn.e2e_ms is not None]
+    said = f"{len(turns)} turns"
+    if measured:
+        slowest = max(turns, key=lambda turn: turn.e2e_ms or 0)
+        said += (
+            f" · the lead waited {sum(measured) / len(measured):,.0f} ms in the mean, longest in turn "
+            f"{slowest.turn}: {slowest.e2e_ms:,.0f} ms"
+        )
+    interrupted = sum(turn.interrupted for turn in turns)
+    if interrupted:
+        said += f" · {interrupted} interrupted"
+    table = pd.DataFrame(
+        {"Turn": [turn.turn for turn in turns], "At": turn_times(turns)}
+        | {f"{words} (ms)": [getattr(turn, field) for turn in turns] for field, (words, _) in PARTS.items()}
+        | {
+            "End to end (ms)": [turn.e2e_ms for turn in turns],
+            "Interrupted": [turn.interrupted for turn in turns],
+            "Language": [turn.language for turn in turns],
+        }
+    )
+    caption = f"{said} · parts overlap, so end to end is not their sum"
+    return Panel(
+        "turns",
+        "Turn by turn: what the lead waited for",
+        caption,
+        timeline(turns, theme.palette_of(theme.mode())),
+        table,
+    )
+
+
+def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:
+    day = formats.day(call.start_time.astimezone(get_settings().tz).date())
+    key, title = "standings", "Beside the calls of its day"
+    if not standings:
+        show(Panel(key, title, "No duration or latency was recorded of it"))
+        return
+    rows = [
+        {
+            "Figure": METRICS[one.field].label,
+            "This call": _marked(one),
+            "p50": formats.number(one.p50, METRICS[one.field].unit),
+            "p95": formats.number(one.p95, METRICS[one.field].unit),
+            "Higher than": f"{100 * one.below:.0f} % of {one.n:,}",
+        }
+        for one in standings
+    ]
+    table, page = pd.DataFrame([vars(one) for one in standings]), pd.DataFrame(rows)
+    show(Panel(key, title, f"Of {day}, all calls that carry the value", table=table, page=page))
+
+
+def _marked(one: Standing) -> str:
+    text = formats.number(one.value, METRICS[one.field].unit)
+    slow = one.below >= SLOW_FROM and one.field != "duration_seconds"
+    return f":orange-badge[:material/warning: {text}]" if slow else f"**{text}**"
+
+
+def _facts(call: CallMetrics) -> None:
+    with st.container(border=True, key="chart-facts", height="stretch"):
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+            st.markdown("## Errors, end and cost", width="stretch")
+            table_behind("facts", _facts_table(call))
+        zone = get_settings().tz
+        if call.errors:
+            rows = [
+                {
+                    "Error": f":red-badge[:material/error: {formats.plain(error.type)}]",
+                    "Fault": formats.plain(error.fault or formats.NONE),
+                    "At": f"{error.at.astimezone(zone):%H:%M:%S}" if error.at else formats.NONE,
+                }
+                for error in call.errors
+            ]
+            page_table(pd.DataFrame(rows))
+        else:
+            st.caption("No errors")
+        st.markdown(" · ".join(_end_words(call)) or "How it ended was not recorded")
+        _cost(call)
+
+
+def _facts_table(call: CallMetrics) -> pd.DataFrame:
+    """All of it in one table."""
+    errors = [("Error", error.type, error.fault, error.at) for error in call.errors]
+    end = [("End", call.end_reason, call.fault, call.end_time)]
+    costs = [
+        (f"{COMPONENT_WORDS[name]} (\N{INDIAN RUPEE SIGN})", value, None, None)
+        for name, value in _known_costs(call).items()
+    ]
+    return pd.DataFrame([*errors, *end, *costs], columns=["What", "Value", "Fault", "At"]).astype(
+        {"Value": str}
+    )
+
+
+def _end_words(call: CallMetrics) -> Iterator[str]:
+    if call.end_reason:
+        yield f"Ended by **{formats.plain(label('', call.end_reason))}**"
+    if call.fault:
+        yield f"fault: **{formats.plain(call.fault)}**"
+    if call.sentiment_score is not None:
+        yield f"sentiment **{formats.number(call.sentiment_score, 'score')}**"
+    if call.qualification_seconds is not None:
+        yield f"qualified after **{formats.duration(call.qualification_seconds)}**"
+
+
+def _known_costs(call: CallMetrics) -> dict[str, float]:
+    return call.cost.model_dump(exclude_none=True) if call.cost else {}
+
+
+def _cost(call: CallMetrics) -> None:
+    known = _known_costs(call)
+    if not known:
+        st.caption("Its cost was not recorded")
+        return
+    parts: dict[str, Any] = {
+        COMPONENT_WORDS[name]: formats.number(value, "rupees") for name, value in known.items()
+    }
+    parts["In all"] = f"**{formats.number(sum(known.values()), 'rupees')}**"
+    page_table(pd.DataFrame([parts]))
+
+
+def _others(whole: WholeCall) -> None:
+    call, zone, now = whole.call, get_settings().tz, utc_now()
+    with st.container(border=True, key="chart-others"):
+        st.markdown("## The lead's other calls")
+        if not whole.others:
+            st.caption("No lead is named" if call.lead_id is None else "This is the only call with the lead")
+            return
+        for row in whole.others:
+            words = [
+                formats.clock(row["start_time"], zone, now),
+                label("direction", str(row.get("direction") or "")),
+                f"attempt {row['attempt']}" if row.get("attempt") else "",
+                label("status", str(row.get("status") or "")),
+                formats.plain(str(row.get("end_reason") or "")),
+            ]
+            st.button(
+                " · ".join(filter(None, words)),
+                key=f"other-{row['_id']}",
+                type="tertiary",
+                icon=":material/call:",
+                on_click=call_list.change,
+                kwargs={"call_id": str(row["_id"])},
+            )

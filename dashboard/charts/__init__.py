@@ -1,0 +1,1 @@
+"""Plotly figures: pure functions from a frame to a chart."""

@@ -1,0 +1,68 @@
+"""The chart of one call: its turns, each with the parts of its latency."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import plotly.graph_objects as go
+
+from core.models.metrics import TurnMetrics
+from dashboard import formats
+from dashboard.charts.time_series import blank
+from dashboard.theme import Palette
+
+ROW_PIXELS = 30
+LEAST_PIXELS = 240
+PARTS = {
+    "end_of_turn_delay_ms": ("End of turn", "neutral"),
+    "asr_ms": ("Recognition", "asr"),
+    "llm_ttft_ms": ("Model", "llm"),
+    "tts_ttfb_ms": ("Synthesis", "tts"),
+}
+"""The parts of a turn's latency, as people call them, and their colours."""
+
+
+def turn_times(turns: Sequence[TurnMetrics]) -> list[str]:
+    """When in the call each turn began: ``0:42``."""
+    begin = turns[0].start_time if turns else None
+    return [
+        formats.duration(max((turn.start_time - begin) / timedelta(seconds=1), 0)) for turn in turns if begin
+    ]
+
+
+def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
+    """A row for each turn: its parts as bars, what the lead waited as a line."""
+    rows = [
+        f"{turn.turn} \N{MIDDLE DOT} {at}{' cut short' if turn.interrupted else ''}  "
+        for turn, at in zip(turns, turn_times(turns), strict=True)
+    ]
+    figure = blank(palette, legend=True, rows=rows)
+    for field, (words, colour) in PARTS.items():
+        figure.add_bar(
+            y=rows,
+            x=[getattr(turn, field) for turn in turns],
+            orientation="h",
+            name=words,
+            marker={"color": palette.colours[colour], "line": {"width": 0}},
+            hovertemplate=f"{words}: %{{x:,.0f}} ms<extra></extra>",
+        )
+    figure.add_scatter(
+        y=rows,
+        x=[turn.e2e_ms for turn in turns],
+        name="End to end",
+        mode="markers",
+        marker={
+            "symbol": "line-ns",
+            "size": 14,
+            "line": {"width": 3, "color": palette.text},
+            "color": palette.text,
+        },
+        hovertemplate="End to end: %{x:,.0f} ms<extra></extra>",
+    )
+    height = max(LEAST_PIXELS, 150 + ROW_PIXELS * len(rows))
+    figure.update_layout(barmode="stack", bargap=0.3, height=height, hovermode="closest", margin_t=64)
+    figure.update_layout(legend_entrywidth=90, legend_itemwidth=30)
+    figure.update_xaxes(
+        showgrid=True, rangemode="tozero", exponentformat="none", ticksuffix=" ms", nticks=4, tickangle=0
+    )
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, rangemode="normal", dtick=1)
+    return figure

@@ -1,0 +1,374 @@
+"""Charts without a time axis: histograms, shares, hours of the week, rates with intervals, the funnel."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
+from dashboard.charts.time_series import WEEKDAYS, axis_title, blank
+from dashboard.formats import duration, plain_label
+from dashboard.theme import Palette
+
+
+def histogram(
+    frame: pd.DataFrame, colours: Sequence[str], palette: Palette, *, x_title: str, hover: Sequence[str]
+) -> go.Figure:
+    """Bars of a histogram frame (start, end, n); ``hover`` names each bin."""
+    figure = blank(palette, y_title="calls")
+    widths = (frame["end"] - frame["start"]).clip(upper=1.5 * _width(frame))  # the last bin may be long
+    figure.add_bar(
+        x=frame["start"] + widths / 2,
+        y=frame["n"],
+        width=widths,
+        marker={"color": list(colours), "line": {"width": 0.6, "color": palette.surface}},
+        customdata=list(hover),
+        hovertemplate="%{customdata}: %{y:,} calls<extra></extra>",
+    )
+    figure.update_xaxes(title=axis_title(x_title, palette))
+    figure.update_layout(bargap=0)
+    return figure
+
+
+def _width(frame: pd.DataFrame) -> float:
+    return float(frame["end"].iloc[0] - frame["start"].iloc[0]) if len(frame) else 1.0
+
+
+def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figure:
+    """A dotted vertical line with its meaning, on a histogram."""
+    figure.add_vline(at, line={"color": palette.text, "width": 1.4, "dash": "dot"})
+    figure.add_annotation(
+        text=words, x=at, yref="paper", y=1, yanchor="bottom", showarrow=False, font={"size": 12}
+    )
+    return figure
+
+
+def sentiment_colours(frame: pd.DataFrame, palette: Palette) -> list[str]:
+    """The colour of each bin of a sentiment histogram: negative, neutral or positive."""
+    middles = (frame["start"] + frame["end"]) / 2
+    names = np.select(
+        [middles < NEGATIVE_BELOW, middles > POSITIVE_ABOVE], ["negative", "positive"], "neutral"
+    )
+    return [palette.colours[name] for name in names]
+
+
+def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
+    """One bar for each name, the longest on top, with its share and count beside it."""
+    total = sum(counts.values())
+    ordered = sorted(counts.items(), key=lambda item: item[1])
+    names = [f"{plain_label(name)}  " for name, _ in ordered]
+    figure = blank(palette, rows=names)
+    figure.add_bar(
+        y=names,
+        x=[100 * n / total for _, n in ordered],
+        orientation="h",
+        marker={"color": palette.accent},
+        text=[f" {100 * n / total:.1f} % · {n:,}" for _, n in ordered],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=[n for _, n in ordered],
+        hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} %<extra></extra>",
+    )
+    widest = max(100 * n / total for _, n in ordered)
+    figure.update_xaxes(range=[0, widest * 1.6], showgrid=False, showticklabels=False)
+    figure.update_yaxes(tickfont={"color": palette.text}, showgrid=False, ticks="")
+    figure.update_layout(bargap=1 - 0.16 * min(4, len(ordered)), margin={"t": 8, "b": 8})
+    return figure
+
+
+def heat_map(
+    frame: pd.DataFrame,
+    palette: Palette,
+    *,
+    unit: str = "calls",
+    counts: pd.DataFrame | None = None,
+    least: int = 1,
+) -> go.Figure:
+    """Values by weekday (rows) and hour of the day (columns).
+
+    ``counts`` are the calls behind each value; cells of fewer than ``least`` are greyed.
+    """
+    n = frame if counts is None else counts
+    figure = blank(palette, rows=[f"{day} " for day in WEEKDAYS])
+    shared = {
+        "x": [f"{hour:02d}" for hour in frame.columns],
+        "y": list(WEEKDAYS),
+        "xgap": 2,
+        "ygap": 2,
+        "hoverinfo": "skip",
+    }
+    figure.add_heatmap(
+        z=frame.where(n >= least).to_numpy().astype(float).round(2),
+        colorscale="Cividis",
+        colorbar={
+            "thickness": 10,
+            "outlinewidth": 0,
+            "title": axis_title(unit, palette),
+            "tickfont": {"color": palette.muted},
+            "nticks": 5,
+            "separatethousands": True,
+        },
+        **shared,
+    )
+    if counts is not None:
+        few = (n > 0) & (n < least)
+        figure.add_heatmap(
+            z=few.where(few).to_numpy().astype(float),
+            colorscale=[[0, palette.grid], [1, palette.grid]],
+            showscale=False,
+            **shared,
+        )
+    values, several, digits = frame.to_numpy(), n.to_numpy(), 1 if unit == "%" else 0
+
+    def words(row: int, column: int) -> str:
+        enough = several[row, column] >= least
+        said = f"{values[row, column]:,.{digits}f} {unit}" if enough else "too few calls"
+        return said if counts is None else f"{said} \N{MIDDLE DOT} n {several[row, column]:,}"
+
+    _make_clickable(figure, n, words)
+    figure.update_yaxes(
+        autorange="reversed", showgrid=False, rangemode="normal", dtick=1, ticks="", ticksuffix=" "
+    )
+    figure.update_xaxes(
+        type="category",
+        nticks=12,
+        tickangle=0,
+        title=axis_title("hour of the day", palette),
+    )
+    figure.update_layout(margin={"t": 8, "b": 48})
+    return figure
+
+
+def _make_clickable(figure: go.Figure, n: pd.DataFrame, words: Callable[[int, int], str]) -> None:
+    """Cells of a heat map cannot be clicked: unseen squares on them can, and say what is pointed at."""
+    rows, columns = (part.tolist() for part in np.nonzero(n.to_numpy()))
+    hours = [f"{hour:02d}" for hour in n.columns]
+    figure.add_scatter(
+        x=[hours[column] for column in columns],
+        y=[WEEKDAYS[row] for row in rows],
+        mode="markers",
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        customdata=[words(row, column) for row, column in zip(rows, columns, strict=True)],
+        hovertemplate="%{y} %{x}:00 to %{x}:59: %{customdata}<extra></extra>",
+        showlegend=False,
+    )
+
+
+def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
+    """Name the ticks of an axis of seconds in minutes and seconds."""
+    top = float(frame["start"].iloc[-1]) + _width(frame)
+    step = next((nice for nice in (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600) if top / nice <= 8), top / 8)  # noqa: PLR2004
+    ticks = np.arange(0, top + 1e-9, step)
+    figure.update_xaxes(tickvals=ticks, ticktext=[duration(tick) for tick in ticks], range=[0, top])
+
+
+MOST_BARS = 8
+
+
+@dataclass(frozen=True)
+class Dots:
+    """One value's rates, each with the ends of its interval (0 to 1) and the calls it is of."""
+
+    name: str
+    colour: str
+    rates: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    n: Sequence[int]
+
+
+def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go.Figure:
+    """Rates as dots with their 95 % intervals, a row for each rate, one colour a value."""
+    names = [f"{row}  " for row in rows]
+    figure = blank(palette, legend=len(dots) > 1, rows=names)
+    spread, highest = 0.58, np.nan_to_num([dot.high for dot in dots]).max(initial=0.01)
+    for number, dot in enumerate(dots):
+        shift = 0.0 if len(dots) == 1 else spread * (number / (len(dots) - 1) - 0.5)
+        values = 100 * np.asarray(dot.rates, float)
+        figure.add_scatter(
+            x=values.round(2),
+            y=np.arange(len(rows)) + shift,
+            name=plain_label(dot.name),
+            mode="markers",
+            marker={"color": dot.colour, "size": 9, "line": {"width": 1, "color": palette.surface}},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": (100 * np.asarray(dot.high, float) - values).round(2),
+                "arrayminus": (values - 100 * np.asarray(dot.low, float)).round(2),
+                "color": dot.colour,
+                "thickness": 1.6,
+                "width": 4,
+            },
+            customdata=[
+                f"{100 * low:.1f} to {100 * high:.1f} % \N{MIDDLE DOT} n {n:,}"
+                for low, high, n in zip(dot.low, dot.high, dot.n, strict=True)
+            ],
+            hovertemplate=f"{plain_label(dot.name)}: %{{x:.1f}} % (%{{customdata}})<extra></extra>",
+        )
+    figure.update_xaxes(
+        showgrid=True,
+        ticksuffix=" %",
+        range=[0, 108 * highest],  # the last tick's words fit into the margin
+    )
+    figure.update_yaxes(
+        tickvals=list(range(len(rows))),
+        ticktext=names,
+        range=[len(rows) - 0.5, -0.5],
+        showgrid=False,
+        rangemode="normal",
+        tickfont={"size": 13, "color": palette.text},
+    )
+    for line in range(1, len(rows)):
+        figure.add_hline(line - 0.5, line={"color": palette.grid, "width": 1})
+    return figure
+
+
+def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go.Figure:
+    """One bar a stage with its count and its share of the one before: words that a phone has room for."""
+    figure = blank(palette, rows=[f"{stage}  " for stage in stages])
+    first = counts[0] or 1
+    words = [f" {counts[0]:,}"]
+    for before, count in pairwise(counts):
+        step = f" \N{MIDDLE DOT} {100 * count / before:.1f} %" if before else ""
+        words.append(f" {count:,}{step}")
+    shares = [100 * count / first for count in counts]
+    inside = [share > 45 for share in shares]  # noqa: PLR2004 (room for the words)
+    figure.add_bar(
+        y=list(stages),
+        x=shares,
+        orientation="h",
+        marker={"color": palette.accent, "opacity": [1 - 0.11 * at for at in range(len(stages))]},
+        text=words,
+        textposition=["inside" if place else "outside" for place in inside],
+        insidetextanchor="start",
+        insidetextfont={"color": palette.surface, "size": 13},
+        outsidetextfont={"color": palette.text, "size": 13},
+        # Plotly 3 stumbles over a click on bars with words unless these are given.
+        selected={"textfont": {"color": palette.surface}},
+        unselected={"textfont": {"color": palette.text}},
+        constraintext="none",
+        cliponaxis=False,
+        customdata=list(counts),
+        hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} % of those dialled<extra></extra>",
+    )
+    figure.update_xaxes(range=[0, 100], showgrid=False, showticklabels=False)
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        ticksuffix="  ",
+        rangemode="normal",
+        tickfont={"size": 13, "color": palette.text},
+    )
+    figure.update_layout(bargap=0.22, margin={"t": 8, "b": 8})
+    return figure
+
+
+def stacked_shares(
+    frame: pd.DataFrame, colours: dict[str, str], labels: dict[str, str], palette: Palette, *, unit: str
+) -> go.Figure:
+    """Horizontal bars, one a row of the frame, stacked of its columns; the sum stands at the end."""
+    names = [f"{plain_label(str(name))}  " for name in frame.index]
+    figure = blank(palette, legend=True, rows=names)
+    for column in frame:
+        figure.add_bar(
+            y=names,
+            x=frame[column].round(4),
+            orientation="h",
+            name=labels[str(column)],
+            marker={"color": colours[str(column)], "line": {"width": 0}},
+            hovertemplate=f"{labels[str(column)]}: {unit}%{{x:.2f}}<extra></extra>",
+        )
+    totals = frame.sum(axis=1)
+    for name, total in zip(names, totals, strict=True):
+        figure.add_annotation(
+            y=name,
+            x=total,
+            text=f"{unit}{total:,.2f}",
+            xanchor="left",
+            xshift=6,
+            showarrow=False,
+            font={"size": 13, "color": palette.text},
+        )
+    figure.update_layout(barmode="stack", bargap=0.35)
+    figure.update_xaxes(range=[0, float(totals.max()) * 1.2], showgrid=True, tickprefix=unit, nticks=5)
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 13, "color": palette.text})
+    return figure
+
+
+def percentile_dots(
+    names: Sequence[str], values: Mapping[str, Sequence[float]], colours: dict[str, str], palette: Palette
+) -> go.Figure:
+    """Percentiles of each value on one line, so that the distance between them shows the spread."""
+    rows = [f"{plain_label(name)}  " for name in names]
+    figure = blank(palette, legend=True, rows=rows)
+    for percentile, points in values.items():
+        figure.add_scatter(
+            x=[None if point != point else round(point) for point in points],  # noqa: PLR0124 (NaN)
+            y=rows,
+            name=percentile,
+            mode="markers",
+            marker={"color": colours[percentile], "size": 11},
+            hovertemplate=f"%{{y}} {percentile}: %{{x:,.0f}} ms<extra></extra>",
+        )
+    columns = list(values.values())
+    for row, low, high in zip(rows, columns[0], columns[-1], strict=True):
+        if low == low and high == high:  # noqa: PLR0124 (NaN)
+            figure.add_shape(
+                type="line",
+                x0=low,
+                x1=high,
+                y0=row,
+                y1=row,
+                layer="below",
+                line={"color": palette.grid, "width": 4},
+            )
+    figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=5, tickangle=0)
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        type="category",
+        rangemode="normal",
+        tickfont={"size": 13, "color": palette.text},
+    )
+    return figure
+
+
+def counted(
+    names: Sequence[str], counts: Sequence[int], total: int, palette: Palette, colour: str
+) -> go.Figure:
+    """One bar for each name, the longest on top, with its share of ``total`` and its count beside it."""
+    shown = min(len(names), MOST_BARS)
+    shares = [100 * n / total for n in counts[:shown]]
+    rows = [f"{plain_label(name)}  " for name in names[:shown]]
+    figure = blank(palette, rows=rows)
+    figure.add_bar(
+        y=rows,
+        x=shares,
+        orientation="h",
+        marker={"color": colour},
+        text=[f" {_short(share)} % \N{MIDDLE DOT} {n:,}" for share, n in zip(shares, counts, strict=False)],
+        textposition="outside",
+        cliponaxis=False,
+        customdata=list(counts[:shown]),
+        hovertemplate="%{y}: %{customdata:,}, %{x:.2f} % of calls<extra></extra>",
+    )
+    # A phone has room for the words of the longest bar too.
+    figure.update_xaxes(range=[0, max(shares) * 2.2], showgrid=False, showticklabels=False)
+    figure.update_yaxes(
+        autorange="reversed",
+        showgrid=False,
+        rangemode="normal",
+        type="category",
+        dtick=1,
+        tickfont={"color": palette.text},
+    )
+    figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin={"t": 8, "b": 8})
+    return figure
+
+
+def _short(share: float) -> str:
+    return f"{share:.1f}" if share >= 1 else f"{share:.2f}"

@@ -1,0 +1,1 @@
+"""The Overview page: signs of life and active alerts."""

@@ -1,0 +1,47 @@
+"""The table of active alerts on Overview."""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+import pandas as pd
+import streamlit as st
+
+from core.models.alerts import Alert
+from dashboard import drilldown, formats
+from dashboard.panels.panel import csv_button, page_table
+from dashboard.theme import severity_badge
+
+
+def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
+    """The alerts that fire, in the order given, each with the way to its calls; nothing where none does."""
+    if not alerts:
+        return
+    rows = [
+        {
+            "Severity": severity_badge(alert.severity),
+            "Alert": f"[**{formats.plain(alert.name)}**]({drilldown.calls_of_alert(alert).link}) "
+            + formats.plain(alert.message),
+            "Value": _value(alert.current_value, alert.unit),
+            "Threshold": _value(alert.threshold_value, alert.unit),
+            "Since": f"{formats.clock(alert.started_at, zone, now)} ({formats.ago(now - alert.started_at)})",
+        }
+        for alert in alerts
+    ]
+    with st.container(key="active-alerts", gap="xxsmall"):
+        page_table(pd.DataFrame(rows))
+        csv_button("active_alerts", lambda: formats.to_csv(_alerts_as_data(alerts, zone)))
+
+
+def _alerts_as_data(alerts: Sequence[Alert], zone: tzinfo) -> pd.DataFrame:
+    columns = ["name", "severity", "message", "current_value", "threshold_value", "unit", "samples"]
+    table = pd.DataFrame([alert.model_dump(include={*columns}) for alert in alerts])[columns]
+    since = [alert.started_at.astimezone(zone).isoformat(timespec="seconds") for alert in alerts]
+    table.insert(0, "since", since)
+    return table
+
+
+def _value(value: float | None, unit: str) -> str:
+    if value is None:
+        return formats.NONE
+    digits = 0 if unit == "ms" else 1
+    return f"{value:,.{digits}f} {formats.plain(unit)}".strip()

@@ -1,0 +1,41 @@
+"""Parts of a page that renew themselves."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import filters
+from dashboard.panels import boards
+from dashboard.queries import cache, system_queries
+
+FIGURES_EVERY = 5
+CHARTS_EVERY = 60
+
+
+def renew(part: Callable[[], None], every: int) -> None:
+    """Draw a part and draw it again every so many seconds, unless the reader paused the page."""
+
+    def drawn() -> None:
+        filters.whole_page_follows()
+        part()
+
+    st.fragment(drawn, run_every=None if st.session_state.get("pause") else every)()
+
+
+def watch() -> None:
+    """Draw the whole page again once what it waits for is there: the database, or a first call."""
+    renew(_end_of_wait, FIGURES_EVERY)
+
+
+def _end_of_wait() -> None:
+    waiting = st.session_state.get("waiting")
+    if not waiting:
+        return
+    try:
+        pulse = cache.ask("pulse", system_queries.pulse)
+    except cache.StoreAwayError:
+        return
+    if pulse.stale_since is None and (waiting == "database" or pulse.value.newest_call):
+        del st.session_state["waiting"]
+        boards.forget()
+        st.rerun()

@@ -1,0 +1,60 @@
+"""What the pages of charts have in common: the board of a view, or why there is none."""
+
+from collections.abc import Callable
+from datetime import datetime, tzinfo
+from typing import TypeVar
+
+import streamlit as st
+
+from core.clock import utc_now
+from core.settings import get_settings
+from dashboard import filters, formats, placeholders, theme
+from dashboard.filters import Selection, Window
+from dashboard.panels import auto_refresh
+from dashboard.panels.boards import Board
+from dashboard.queries import cache, system_queries
+
+AnyBoard = TypeVar("AnyBoard", bound=Board)
+PAGE_HEIGHT = 1600
+
+
+def show(
+    name: str,
+    make: Callable[..., AnyBoard],
+    draw: Callable[[AnyBoard, Selection], None],
+    *chosen: Callable[[], object],
+) -> None:
+    """Draw a board with all states around it, and keep it up to date.
+
+    Args:
+        name: of the page.
+        make: the board of a window, selection, the page's own choices and mode.
+        draw: puts it on the page.
+        chosen: what the reader chose on this page, asked whenever it is drawn.
+    """
+
+    def part() -> None:
+        choices = tuple(choice() for choice in chosen)
+        selection, zone, now = filters.selected(), get_settings().tz, utc_now()
+        window = selection.window(now, zone, auto_refresh.CHARTS_EVERY)
+        with placeholders.guarded(speak=True), placeholders.loading(name, PAGE_HEIGHT):
+            answer = cache.ask((selection, *choices), make, window, selection, *choices, theme.mode())
+            placeholders.stale(answer.stale_since)
+            board = answer.value
+            if board.panels:
+                _caption(board, window, zone, now)
+                draw(board, selection)
+                return
+            newest = cache.ask("pulse", system_queries.pulse).value.newest_call
+            if newest:
+                placeholders.no_calls(selection, newest)
+            else:
+                placeholders.no_calls_at_all()
+
+    auto_refresh.watch()
+    auto_refresh.renew(part, auto_refresh.CHARTS_EVERY)
+
+
+def _caption(board: Board, window: Window, zone: tzinfo, now: datetime) -> None:
+    total = formats.number(board.summary.total_calls, "calls")
+    st.caption(f"{total} calls · {placeholders.span(window, zone)} {formats.zone_name(now, zone)}")

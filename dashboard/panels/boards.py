@@ -1,0 +1,219 @@
+"""The boards of charts that pages show, drawn once for all readers of the same view.
+
+They are kept as resources: shared, not copied, and never changed after they are made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pandas as pd
+import streamlit as st
+
+from core.aggregation import funnel, series, tables
+from core.aggregation.cube import Cube
+from core.aggregation.definitions import LATENCIES
+from core.aggregation.rollups.buckets import BUCKETS, SECONDS, Bucket
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.series import Dimension
+from core.aggregation.slowest import SlowCall
+from core.alerting.evaluation.active_hours import Hours
+from core.clock import utc_now
+from core.models.metrics import CallSummary
+from core.settings import get_settings
+from dashboard import formats, theme
+from dashboard.filters import Selection, Window
+from dashboard.panels import comparison, conversion, latency, service_requests, volume
+from dashboard.panels.panel import Panel
+from dashboard.panels.view import View
+from dashboard.queries import alert_queries, call_queries, system_queries
+
+BOARDS_KEPT = 48
+OVERVIEW_LATENCIES = 2
+MOST_POINTS = 2_000
+SERVICES_WITHIN = timedelta(days=7)
+"""Requests are kept by the minute: of a longer period the last days are read."""
+BY: tuple[Dimension, ...] = ("language", "campaign")
+
+
+@dataclass(frozen=True)
+class Board:
+    """A period's figures and panels; no panels where there are no calls."""
+
+    summary: CallSummary
+    panels: tuple[Panel, ...] = ()
+
+
+@dataclass(frozen=True)
+class ComparedBoard(Board):
+    """A board beside the figures of the compared period."""
+
+    before: CallSummary = field(kw_only=True)
+    slowest: Sequence[SlowCall] = ()
+
+
+def measured(summary: CallSummary) -> list[str]:
+    """Return the latencies that calls of the period carry; all where none is."""
+    return [field for field in LATENCIES if getattr(summary, field).n] or list(LATENCIES)
+
+
+def _course(window: Window, filters: CallFilters) -> Cube:
+    """Return the calls of the period in the buckets of its charts."""
+    return call_queries.cube(window.start, window.end, filters, window.bucket)
+
+
+def _earlier(window: Window, filters: CallFilters, cube: Cube) -> pd.Series:
+    """Return the calls of the compared period in the buckets of this one."""
+    before = call_queries.cube(window.before, window.before_end, filters, call_queries.BEFORE_BUCKET)
+    return comparison.aligned(cube, before, window.bucket)
+
+
+def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
+    """Return the bucket that the reader wants, or the usual one where that makes too many points to draw."""
+    if wanted is None:
+        return window.bucket
+    seconds = (window.end - window.start).total_seconds()
+    return wanted if seconds / SECONDS.get(wanted, 86_400) <= MOST_POINTS else window.bucket
+
+
+def _view(window: Window, selection: Selection, mode: theme.Mode) -> View:
+    filling = window.start < utc_now() <= window.end
+    fired = alert_queries.fired_between(window.start, window.end)
+    return View(window, selection, theme.palette_of(mode), filling, fired)
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Board:
+    """Volume by outcome, and the percentiles of the latencies that matter most."""
+    summary = call_queries.summary(window, selection.filters)
+    if not summary.total_calls:
+        return Board(summary)
+    # Load
+    cube = _course(window, selection.filters)
+    by_outcome = series.volume(cube, "status", window.bucket)
+    earlier = _earlier(window, selection.filters, cube)
+    fields = measured(summary)[:OVERVIEW_LATENCIES]
+    courses = {name: series.percentile_series(cube, name, window.bucket) for name in fields}
+    # Panels
+    view = _view(window, selection, mode)
+    outcomes = volume.volume(view, "status", by_outcome, earlier)
+    latencies = (
+        volume.latency(view, name, course, getattr(summary, name), shown=("p50", "p95"))
+        for name, course in courses.items()
+    )
+    # Board
+    return Board(summary, (outcomes, *latencies))
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def analytics_board(
+    window: Window, selection: Selection, by: Dimension, wanted: Bucket | None, mode: theme.Mode
+) -> ComparedBoard:
+    """Volume, rates, durations and what changed, by a dimension."""
+    window = replace(window, bucket=fitting_bucket(window, wanted))
+    summary, before = call_queries.summaries(window, selection.filters)
+    if not summary.total_calls:
+        return ComparedBoard(summary, before=before)
+    if by == "campaign":
+        fields = ("duration_seconds",)
+        cube = call_queries.load(window, selection.filters, window.bucket, fields, campaigns=True)
+    else:
+        cube = _course(window, selection.filters)
+    bucket, zone_words = window.bucket, formats.zone_name(window.end, get_settings().tz)
+    split: Dimension = "direction" if by == "status" else by  # rates are made of outcomes
+    durations = series.percentile_series(cube, "duration_seconds", bucket)
+    earlier = _earlier(window, selection.filters, cube)
+    view = _view(window, selection, mode)
+    panels = (
+        comparison.changes(view, summary, before),
+        volume.volume(view, by, series.volume(cube, by, bucket), earlier),
+        volume.rates(view, series.rates(cube, bucket), summary),
+        comparison.rates_by(view, split, tables.breakdown(cube, split)),
+        volume.duration_course(view, durations, summary.duration_seconds),
+        volume.durations(view, tables.histogram(cube, "duration_seconds"), summary.duration_seconds),
+        volume.languages(view, summary),
+        service_requests.ends(view, tables.ends(cube), summary),
+        volume.hours(view, series.by_hour_of_week(cube), summary, zone_words),
+    )
+    return ComparedBoard(summary, panels, before=before)
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> ComparedBoard:
+    """The funnel and its leaks, conversion over time, sentiment, the best time to call, costs."""
+    summary, before = call_queries.summaries(window, selection.filters)
+    if not summary.total_calls:
+        return ComparedBoard(summary, before=before)
+    course = _course(window, selection.filters)
+    cube = call_queries.load(window, selection.filters, "1D", campaigns=True)
+    zone = get_settings().tz
+    allowed = Hours.parse(get_settings().calling_hours, zone)
+    _, outside = tables.outside_hours(cube, allowed.cover)
+    zone_words = formats.zone_name(window.end, zone)
+    view = _view(window, selection, mode)
+    panels = (
+        conversion.funnel(view, funnel.funnel(cube)),
+        conversion.conversions(view, series.rates(course, window.bucket), summary),
+        *(conversion.leaks(view, name, funnel.funnel(cube, name)) for name in BY),
+        conversion.leaks(view, "attempt", funnel.attempts(cube)),
+        conversion.best_time(view, *series.answers_by_hour_of_week(cube), outside, zone_words),
+        volume.sentiment(view, tables.sentiment_histogram(cube), summary),
+        *(conversion.costs(view, name, tables.costs(cube, name), summary) for name in BY),
+    )
+    return ComparedBoard(summary, panels, before=before)
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def latency_board(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> ComparedBoard:
+    """All stages' percentiles, and one stage looked at closely."""
+    summary, before = call_queries.summaries(window, selection.filters)
+    if not summary.total_calls:
+        return ComparedBoard(summary, before=before)
+    name = latency.STAGES[stage]
+    cube = _course(window, selection.filters)
+    # Hours of long periods are many cells, and campaigns more: both are read of the one field alone.
+    coarse = BUCKETS.index(window.bucket) > BUCKETS.index("1h")
+    hourly = call_queries.load(window, selection.filters, "1h", (name,)) if coarse else cube
+    whole = call_queries.load(window, selection.filters, "1D", (name,), campaigns=True)
+    values, counts = series.percentile_by_hour_of_week(hourly, name)
+    view, zone_words = _view(window, selection, mode), formats.zone_name(window.end, get_settings().tz)
+    panels = (
+        *(
+            volume.latency(
+                view, each, series.percentile_series(cube, each, window.bucket), getattr(summary, each)
+            )
+            for each in LATENCIES
+        ),
+        latency.distribution(view, name, tables.histogram(cube, name), getattr(summary, name)),
+        latency.hours(view, name, values, counts, zone_words),
+        *(latency.by_dimension(view, name, by, tables.breakdown(whole, by, (name,))) for by in BY),
+    )
+    slowest = call_queries.slowest(hourly, name, selection.filters)
+    return ComparedBoard(summary, panels, before=before, slowest=slowest)
+
+
+@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Board:
+    """Services, errors by type and fault; the summary says how many calls carry each value."""
+    zone = get_settings().tz
+    cube = _course(window, selection.filters)
+    summary = call_queries.summary(window, selection.filters)
+    first = max(window.start, window.end - SERVICES_WITHIN)
+    requests = system_queries.requests(first, window.end)
+    since = f"since {formats.clock(first, zone, window.end)}"
+    view = _view(window, selection, mode)
+    panels = (
+        service_requests.operations(view, requests, since),
+        service_requests.service_latency(view, requests),
+        service_requests.service_errors(view, requests),
+        service_requests.errors(view, tables.errors(cube), summary),
+        service_requests.ends(view, tables.ends(cube), summary),
+    )
+    return Board(summary, panels)
+
+
+def forget() -> None:
+    """Draw all boards afresh: what they say of an empty store is no longer true."""
+    call_queries.forget_figures()
+    for board in (overview_board, analytics_board, conversion_board, latency_board, system_board):
+        board.clear()

@@ -1,0 +1,165 @@
+"""Panels that compare: a period with an earlier one, and the values of a dimension with each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.aggregation.cube import Cube
+from core.aggregation.definitions import METRICS, Unit
+from core.aggregation.intervals import distinguishable
+from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.series import RATES as RATE_PARTS
+from core.aggregation.series import Dimension
+from core.models.metrics import CallSummary, Percentiles
+from dashboard import drilldown, formats
+from dashboard.charts import distributions
+from dashboard.charts.distributions import Dots
+from dashboard.drilldown import CallsTarget
+from dashboard.panels import headlines
+from dashboard.panels.panel import Panel
+from dashboard.panels.view import DIMENSION_WORDS, MOST_PARTS, RATES, View, value_label
+
+FEW_CALLS = 10
+"""A period with fewer calls says too little to compare with."""
+CLEAR_CHANGE = 0.05
+"""Percentiles have no simple interval: a change of more than this share counts as clear."""
+_SPREADS = ("duration_seconds", "e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A figure of one period, and the calls that it was computed from."""
+
+    value: float | None
+    n: int
+
+
+_AIMS = {
+    "answer_rate": CallsTarget(facets={"stage": "answered"}),
+    "qualification_rate": CallsTarget(facets={"stage": "qualified"}),
+    "handoff_rate": CallsTarget(facets={"stage": "handed_off"}),
+    "failure_rate": CallsTarget(filters={"status": "failed"}),
+    "error_rate": CallsTarget(facets={"error": "any"}),
+}
+"""The calls that a rate counts."""
+_WHOLES: dict[str, Callable[[CallSummary], int]] = {
+    "n": lambda summary: summary.total_calls,
+    "completed": lambda summary: summary.completed_calls,
+}
+
+
+def read(metric: str, summary: CallSummary, part: str = "") -> Reading:
+    """A metric's value in a summary; of a spread p95 and of the cost that per call, unless told."""
+    if metric == "cost":
+        return Reading(getattr(summary.cost, part or "per_call"), summary.cost.n)
+    value = getattr(summary, metric)
+    if isinstance(value, Percentiles):
+        return Reading(getattr(value, part or "p95"), value.n)
+    return Reading(
+        value, _WHOLES[RATE_PARTS[metric][1]](summary) if metric in RATE_PARTS else summary.total_calls
+    )
+
+
+def is_clear(metric: str, now: Reading, before: Reading) -> bool:
+    """Whether a change is more than chance: rates at 95 % (see ``intervals``), others above 5 %."""
+    if now.value is None or before.value is None or min(now.n, before.n) < FEW_CALLS:
+        return False
+    if METRICS[metric].unit == "share":
+        return distinguishable(round(now.value * now.n), now.n, round(before.value * before.n), before.n)
+    return before.value > 0 and abs(now.value / before.value - 1) > CLEAR_CHANGE
+
+
+def aligned(cube: Cube, before: Cube, bucket: Bucket) -> pd.Series:
+    """The calls of an earlier cube in the buckets of this one, by their distance from the start."""
+    index = cube.index(bucket)
+    starts = (index - index[0]).total_seconds().to_numpy()
+    times, _, n = before.slots
+    later = times - before.start.timestamp() + cube.start.timestamp() - index[0].timestamp()
+    place = np.searchsorted(starts, later, side="right") - 1
+    kept = (place >= 0) & (place < len(index))
+    return pd.Series(np.bincount(place[kept], n[kept], len(index)).astype(int), index, name="n")
+
+
+def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
+    """Every figure now and before, and whether the difference is more than chance."""
+    key, title = "changes", f"What changed against {view.selection.compared_words}"
+    if before.total_calls < FEW_CALLS:
+        return Panel(key, title, f"Only {before.total_calls} calls in {view.selection.compared_words}")
+    rows = [
+        _change(metric, read(metric, now), read(metric, before))
+        for metric in ("total_calls", *RATES, *_SPREADS, "cost")
+    ]
+    rows = [row for row in rows if row["Now"] != formats.NONE]
+    clear = [str(row["Figure"]) for row in rows if row["Beyond chance"] == "yes"]
+    said = f"Beyond chance: {', '.join(clear)}" if clear else "Nothing differs beyond chance"
+    return Panel(
+        key,
+        title,
+        f"{said} · rates: two-proportion interval at 95 %, others: over 5 % "
+        f"· n {now.total_calls:,} against {before.total_calls:,}",
+        table=pd.DataFrame(rows),
+        page=pd.DataFrame(rows),
+    )
+
+
+def _change(metric: str, now: Reading, before: Reading) -> dict[str, object]:
+    unit: Unit = METRICS[metric].unit
+    label = METRICS[metric].label + {"ms": " p95", "s": " p95", "rupees": " per call"}.get(unit, "")
+    change = formats.NONE
+    if now.value is not None and before.value is not None:
+        change = formats.change(now.value, before.value, unit)
+        change = "no change" if formats.is_still(change) else change
+    verdict = "" if metric == "total_calls" else "yes" if is_clear(metric, now, before) else "no"
+    return {
+        "Figure": label,
+        "Now": formats.number(now.value, unit),
+        "Before": formats.number(before.value, unit),
+        "Change": change,
+        "Beyond chance": verdict,
+        "n": f"{now.n:,}",
+    }
+
+
+def rates_by(view: View, by: Dimension, frame: pd.DataFrame) -> Panel:
+    """The rates of each value of a dimension, with intervals."""
+    words = DIMENSION_WORDS[by]
+    key, title = f"rates-{by}", f"Rates by {words}"
+    shown = frame.iloc[:MOST_PARTS]
+    labels = {str(name): value_label(by, str(name)) for name in shown.index}
+    colours = view.palette.of(list(labels))
+    dots = [
+        Dots(
+            labels[name],
+            colours[name],
+            [shown[rate].iloc[at] for rate in RATES],
+            [shown[f"{rate}_low"].iloc[at] for rate in RATES],
+            [shown[f"{rate}_high"].iloc[at] for rate in RATES],
+            [int(shown[RATE_PARTS[rate][1]].iloc[at]) for rate in RATES],
+        )
+        for at, name in enumerate(labels)
+    ]
+    parts = {
+        METRICS[rate].label: pd.DataFrame(
+            {"rate": shown[rate], "low": shown[f"{rate}_low"], "high": shown[f"{rate}_high"]}
+        )
+        for rate in RATES
+    }
+    table = pd.DataFrame({words.capitalize(): list(labels.values()), "Calls": shown["n"].to_numpy()})
+    for rate in RATES:
+        table[f"{METRICS[rate].label} (%)"] = (100 * shown[rate]).round(1).to_numpy()
+        table[f"{METRICS[rate].label} 95 % interval"] = [
+            f"{100 * low:.1f} to {100 * high:.1f}"
+            for low, high in zip(shown[f"{rate}_low"], shown[f"{rate}_high"], strict=True)
+        ]
+    return Panel(
+        key,
+        title,
+        f"{headlines.furthest_apart(parts, labels)} · bars: 95 % interval · n {int(frame['n'].sum()):,}",
+        distributions.rate_dots(
+            [METRICS[rate].label.removeprefix("Call ").capitalize() for rate in RATES], dots, view.palette
+        ),
+        table,
+        drilldown=drilldown.dots(by, list(labels), [_AIMS[rate] for rate in RATES]),
+    )

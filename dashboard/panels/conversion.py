@@ -1,0 +1,246 @@
+"""The panels of Conversion: where the funnel leaks, when to call, and what a lead costs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from core.aggregation.definitions import METRICS
+from core.aggregation.funnel import stages_of, steps
+from core.aggregation.intervals import SURE_FROM, wilson
+from core.aggregation.rollups.cells import COMPONENTS
+from core.aggregation.series import Dimension, steady_rates
+from core.models.metrics import CallSummary
+from core.settings import get_settings
+from dashboard import drilldown, formats
+from dashboard.charts import distributions, time_series
+from dashboard.charts.distributions import Dots
+from dashboard.charts.time_series import WEEKDAYS
+from dashboard.drilldown import CallsTarget
+from dashboard.panels import headlines
+from dashboard.panels.panel import Panel, hours_table, timed
+from dashboard.panels.view import MOST_PARTS, View, value_label
+
+STAGES = {
+    "dialled": "Dialled",
+    "answered": "Answered",
+    "engaged": "Engaged",
+    "qualified": "Qualified",
+    "handed_off": "Handed off",
+}
+COMPONENT_WORDS = {"asr": "Recognition", "llm": "Model", "tts": "Synthesis", "telephony": "Telephony"}
+OUTBOUND = {"direction": "outbound"}
+KNOWN_ENOUGH = 0.995
+LEAST_ATTEMPTS = 20
+"""An hour of the week with fewer attempts says nothing of when to call."""
+_CONVERSIONS = ("qualification_rate", "handoff_rate")
+
+
+def funnel(view: View, frame: pd.DataFrame) -> Panel:
+    """From dialled to handed off: outbound calls."""
+    key, title = "funnel", "From dialled to handed off"
+    row = frame.iloc[0] if len(frame) else None
+    if row is None or not row["dialled"]:
+        return view.missing(key, title, "outbound call")
+    stages = stages_of(frame)
+    counts = [int(row[stage]) for stage in stages]
+    leaks = {
+        stage: after / before
+        for stage, before, after in zip(stages[1:], counts[:-1], counts[1:], strict=True)
+        if before
+    }
+    worst = min(leaks, key=lambda stage: leaks[stage])
+    before = STAGES[stages[stages.index(worst) - 1]].lower()
+    known = row["with_turns"] / row["answered"] if row["answered"] else 1.0
+    partly = ""
+    if known < KNOWN_ENOUGH and "engaged" in stages:
+        partly = f" · who spoke is known of {100 * known:.0f} %"
+    return Panel(
+        key,
+        title,
+        f"Of 1,000 dialled {1000 * counts[-1] / counts[0]:.0f} are handed off · most are lost between "
+        f"{before} and {STAGES[worst].lower()}: {100 * (1 - leaks[worst]):.0f} %{partly} "
+        f"· bars: calls, % of the stage before · n {counts[0]:,} outbound calls",
+        distributions.funnel([STAGES[stage] for stage in stages], counts, view.palette),
+        pd.DataFrame(
+            {
+                "Stage": [STAGES[stage] for stage in stages],
+                "Calls": counts,
+                "Of the stage before (%)": [
+                    None,
+                    *(round(100 * leaks.get(s, np.nan), 1) for s in stages[1:]),
+                ],
+                "Of dialled (%)": [round(100 * count / counts[0], 1) for count in counts],
+            }
+        ),
+        drilldown=drilldown.stages(STAGES, OUTBOUND),
+    )
+
+
+def leaks(view: View, by: Dimension | str, frame: pd.DataFrame) -> Panel:
+    """The funnel's steps by language, campaign or attempt, with intervals."""
+    key, title = f"leaks-{by}", f"Where the funnel leaks, by {by}"
+    frame = frame[frame["dialled"] > 0]
+    if not any(frame.index):
+        return view.missing(key, title, f"{by} of outbound calls")
+    shown = frame.iloc[:MOST_PARTS]
+    parts = steps(shown)
+    named = {STAGES[stage]: part for stage, part in parts.items()}
+    labels = {str(name): _name(by, str(name)) for name in shown.index}
+    colours = view.palette.of(list(labels)) if by != "attempt" else _ordered(view, list(labels))
+    dots = [
+        Dots(
+            labels[name],
+            colours[name],
+            [parts[stage]["rate"].iloc[at] for stage in parts],
+            [parts[stage]["low"].iloc[at] for stage in parts],
+            [parts[stage]["high"].iloc[at] for stage in parts],
+            [int(parts[stage]["n"].iloc[at]) for stage in parts],
+        )
+        for at, name in enumerate(labels)
+    ]
+    table = shown.rename(columns=STAGES)[[STAGES[stage] for stage in stages_of(shown)]].reset_index(drop=True)
+    table.insert(0, str(by).capitalize(), list(labels.values()))
+    return Panel(
+        key,
+        title,
+        f"{headlines.furthest_apart(named, labels)} · share of the stage before, bars: 95 % interval "
+        f"· n {int(frame['dialled'].sum()):,}",
+        distributions.rate_dots(list(named), dots, view.palette),
+        table,
+        drilldown=drilldown.dots(
+            str(by), list(labels), [CallsTarget(filters=OUTBOUND, facets={"stage": s}) for s in parts]
+        ),
+    )
+
+
+def _name(by: str, value: str) -> str:
+    if by == "attempt":
+        return f"attempt {value}"
+    return value_label(by, value)  # type: ignore[arg-type] # a dimension
+
+
+def _ordered(view: View, names: Sequence[str]) -> dict[str, str]:
+    """Attempts have an order: colours follow it and not the alphabet."""
+    return dict(zip(names, view.palette.cycle, strict=False))
+
+
+def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
+    """Qualification and handoff rate over time, with intervals where calls are few."""
+    key, title, n = "conversions", "Qualification and handoff over time", summary.completed_calls
+    if not n:
+        return view.missing(key, title, "completed call")
+    shown = steady_rates(frame)
+    figure = time_series.lines(
+        shown, view.lines(_CONVERSIONS, wide="qualification_rate"), view.window.bucket, view.palette, unit="%"
+    )
+    few = (frame["completed"] < SURE_FROM) & shown["qualification_rate"].notna()
+    for name in _CONVERSIONS:
+        low, high = wilson((frame[name] * frame["completed"]).fillna(0), frame["completed"])
+        colour = view.palette.colours[name]
+        time_series.band(
+            figure,
+            pd.Series(low, frame.index).where(few),
+            pd.Series(high, frame.index).where(few),
+            colour,
+        )
+    there = frame[frame["completed"] > 0]
+    return Panel(
+        key,
+        title,
+        f"Qualified {_sure(summary.qualified_calls, n)} · handed off {_sure(summary.handoff_calls, n)} "
+        f"of n {n:,} completed calls · area: 95 % interval",
+        view.annotate(figure),
+        timed(
+            there.assign(**{name: there[name] * 100 for name in _CONVERSIONS}),
+            {"completed": "Completed"} | {name: f"{METRICS[name].label} (%)" for name in _CONVERSIONS},
+            digits=1,
+        ),
+        drilldown=view.drilldown(frame.index),
+    )
+
+
+def _sure(part: int, whole: int) -> str:
+    low, high = (100 * float(end) for end in wilson(part, whole))
+    return f"{100 * part / whole:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def best_time(
+    view: View, dialled: pd.DataFrame, answered: pd.DataFrame, outside: int, zone_words: str
+) -> Panel:
+    """Answer rate of outbound calls by weekday and hour; ``outside``: those outside CALLING_HOURS."""
+    key, title, total = "best-time", "Best time to call: answer rate by hour", int(dialled.to_numpy().sum())
+    if not total:
+        return view.missing(key, title, "outbound call")
+    rates = 100 * answered / dialled.where(dialled > 0)
+    figure = distributions.heat_map(rates, view.palette, unit="%", counts=dialled, least=LEAST_ATTEMPTS)
+    table = hours_table({"Dialled": dialled, "Answered": answered, "Answer rate (%)": rates.round(1)})
+    return Panel(
+        key,
+        title,
+        f"{_best(dialled, answered)} · {outside:,} outside calling hours ({get_settings().calling_hours}) · "
+        f"grey: under {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
+        figure,
+        table[table["Dialled"] > 0],
+        drilldown=drilldown.hours(chosen=OUTBOUND),
+    )
+
+
+def _best(dialled: pd.DataFrame, answered: pd.DataFrame) -> str:
+    """The hour whose interval's lower end is the highest: good and sure of it."""
+    n = dialled.to_numpy()
+    low, _ = wilson(answered.to_numpy(), n)
+    low = np.where(n >= LEAST_ATTEMPTS, low, -1.0)
+    day, hour = divmod(int(low.argmax()), n.shape[1])
+    if low[day, hour] < 0:
+        return f"No hour has {LEAST_ATTEMPTS} attempts yet"
+    rate = answered.iloc[day, hour] / n[day, hour]
+    return (
+        f"Best: {WEEKDAYS[day]} {hour:02d}:00, {formats.number(rate, 'share')} of {n[day, hour]:,} answered"
+    )
+
+
+def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) -> Panel:
+    """Rupees a call by component, for each value of a dimension; per qualified lead and handoff."""
+    key, title, cost = f"costs-{by}", f"Cost per call by {by}", summary.cost
+    frame = frame[frame["n"] > 0].iloc[:MOST_PARTS]
+    if frame.empty or not cost.n:
+        return view.missing(key, title, "cost")
+    per_call = frame[list(COMPONENTS)].div(frame["n"], axis=0)
+    per_call = per_call.loc[:, per_call.sum() > 0]
+    per_call.index = pd.Index([value_label(by, str(name)) for name in frame.index])
+    dearest = max(per_call, key=lambda name: per_call[name].mean())
+    coverage = "" if cost.coverage == 1 else f" ({formats.number(cost.coverage, 'share')} of calls)"
+    table = pd.DataFrame({by.capitalize(): per_call.index, "Calls": frame["n"].to_numpy()})
+    for name in per_call:
+        table[f"{COMPONENT_WORDS[str(name)]} (\N{INDIAN RUPEE SIGN}/call)"] = (
+            per_call[name].round(3).to_numpy()
+        )
+    for name, words in (
+        ("per_call", "call"),
+        ("per_qualified_lead", "qualified lead"),
+        ("per_handoff", "handoff"),
+    ):
+        table[f"\N{INDIAN RUPEE SIGN} per {words}"] = frame[name].round(2).to_numpy()
+    return Panel(
+        key,
+        title,
+        f"Mean {formats.number(cost.per_call, 'rupees')} a call, "
+        f"{formats.number(cost.per_qualified_lead, 'rupees')} a qualified lead{_leads(by, frame)}; dearest: "
+        f"{COMPONENT_WORDS[str(dearest)].lower()} · n {cost.n:,}{coverage}",
+        distributions.stacked_shares(
+            per_call, view.palette.colours, COMPONENT_WORDS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
+        ),
+        table,
+        drilldown=drilldown.rows(
+            {str(name): value_label(by, str(name)) for name in frame.index}, by, order="cost"
+        ),
+    )
+
+
+def _leads(by: Dimension, frame: pd.DataFrame) -> str:
+    """Where a qualified lead costs least and most: `` (from Hindi ₹9.10 to English ₹14.20)``."""
+    known = frame["per_qualified_lead"].dropna().sort_values()
+    ends = known.iloc[[0, -1]] if len(known) > 1 else known.iloc[:0]
+    words = [f"{value_label(by, str(name))} {formats.rupees(value)}" for name, value in ends.items()]
+    return f" (from {' to '.join(words)})" if words else ""

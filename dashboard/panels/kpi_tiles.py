@@ -1,0 +1,130 @@
+"""KPI tiles: a key figure, its change and whether that is more than chance, its course."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from core.aggregation.definitions import METRICS
+from core.aggregation.intervals import SURE_FROM, wilson
+from core.models.metrics import CallSummary
+from dashboard import formats
+from dashboard.charts import sparkline
+from dashboard.filters import Selection
+from dashboard.panels.comparison import FEW_CALLS, Reading, is_clear, read
+from dashboard.theme import mode, palette_of
+
+Good = Literal["up", "down", "neither"]
+DeltaColor = Literal["normal", "inverse", "off"]
+_COLOURS: dict[Good, DeltaColor] = {"up": "normal", "down": "inverse", "neither": "off"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A key figure and which way is good; ``part``: which percentile of a spread, which price of the cost."""
+
+    metric: str
+    good: Good
+    part: str = ""
+    label: str = ""
+
+
+CARDS = (
+    Card("total_calls", "neither"),
+    Card("answer_rate", "up"),
+    Card("failure_rate", "down"),
+    Card("error_rate", "down"),
+    Card("qualification_rate", "up"),
+    Card("handoff_rate", "up"),
+)
+CONVERSION_CARDS = (
+    Card("qualified_calls", "up"),
+    Card("qualification_rate", "up"),
+    Card("handoff_rate", "up"),
+    Card("answer_rate", "up"),
+    Card("qualification_seconds", "down", "p50", "Median time to qualify"),
+    Card("cost", "down", "per_call", "Cost per call"),
+    Card("cost", "down", "per_qualified_lead", "Cost per qualified lead"),
+    Card("cost", "down", "per_handoff", "Cost per handoff"),
+)
+
+
+def latency_cards(fields: Sequence[str]) -> tuple[Card, ...]:
+    """The 95th percentile of each latency."""
+    return tuple(Card(field, "down", "p95") for field in fields)
+
+
+def key_figures(
+    cards: Sequence[Card],
+    now: CallSummary,
+    before: CallSummary,
+    selection: Selection,
+    course: pd.DataFrame | None = None,
+) -> None:
+    """The grid of cards."""
+    with st.container(key="kpis"):
+        for card in cards:
+            name = f"{card.metric} {card.part}" if card.metric == "cost" else card.metric
+            with st.container(key=f"kpi-{name.replace('_', '-').replace(' ', '-')}"):
+                _card(
+                    card,
+                    read(card.metric, now, card.part),
+                    read(card.metric, before, card.part),
+                    selection,
+                    course,
+                )
+
+
+def _card(
+    card: Card, now: Reading, before: Reading, selection: Selection, course: pd.DataFrame | None
+) -> None:
+    metric = METRICS[card.metric]
+    delta = None
+    if now.value is not None and before.value is not None and before.n >= FEW_CALLS:
+        delta = formats.change(now.value, before.value, metric.unit)
+    still = delta is not None and formats.is_still(delta)
+    colour = _COLOURS[card.good] if is_clear(card.metric, now, before) else "off"
+    st.metric(
+        card.label
+        or (f"{metric.label.removesuffix(' latency')} p95" if metric.unit == "ms" else metric.label),
+        formats.number(now.value, metric.unit),
+        "no change" if still else delta,
+        delta_color=colour,
+        delta_arrow="off" if still else "auto",
+        delta_description=_small_print(card, now, before),
+        help=_help(card, before, selection),
+        border=True,
+        height="stretch",
+    )
+    points = [] if course is None else sparkline.values(course, card.metric)
+    if points:
+        rising = (now.value or 0) > (before.value or 0)
+        tone = "neutral" if still or colour == "off" else ("good" if rising == (card.good == "up") else "bad")
+        st.html(
+            sparkline.image(
+                points, metric.unit, palette_of(mode()).tones[tone], bars=card.metric == "total_calls"
+            )
+        )
+
+
+def _small_print(card: Card, now: Reading, before: Reading) -> str:
+    """What it was; of a rate of few calls how sure it is instead."""
+    metric = METRICS[card.metric]
+    if metric.unit == "share" and now.value is not None and now.n < SURE_FROM:
+        low, high = (100 * float(end) for end in wilson(round(now.value * now.n), now.n))
+        return f"95 %: {low:.0f} to {high:.0f} % · n {now.n:,}"
+    was = f"was {formats.number(before.value, metric.unit)}" if before.n else "none before"
+    if 0 < before.n < FEW_CALLS and card.metric != "total_calls":
+        was = "too few before"
+    return was if metric.unit == "calls" else f"{was} · n {now.n:,}"
+
+
+def _help(card: Card, before: Reading, selection: Selection) -> str:
+    metric = METRICS[card.metric]
+    was = f" ({formats.number(before.value, metric.unit)}, n {before.n:,})" if before.n else ""
+    return (
+        f"{metric.meaning}, {selection.words}. The change is against {selection.compared_words}{was}, "
+        "coloured only where it is more than chance."
+    )

@@ -1,0 +1,125 @@
+"""The panels of Latency: how slow one stage is, when, and in which language."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from core.aggregation.definitions import METRICS, PERCENTILES
+from core.aggregation.series import Dimension
+from core.aggregation.slowest import SlowCall
+from core.models.metrics import Percentiles
+from core.settings import get_settings
+from dashboard import drilldown, formats
+from dashboard.charts import distributions
+from dashboard.charts.time_series import WEEKDAYS
+from dashboard.drilldown import CallsTarget
+from dashboard.filters import label
+from dashboard.panels import headlines
+from dashboard.panels.panel import Panel, hours_table, show
+from dashboard.panels.view import MOST_PARTS, View, value_label
+
+LEAST_FOR_HOUR = 20
+STAGES = {
+    "End to end": "e2e_latency_ms",
+    "LLM": "llm_latency_ms",
+    "ASR": "asr_latency_ms",
+    "TTS": "tts_latency_ms",
+}
+"""What one can look at more closely, as people choose it."""
+
+
+def distribution(view: View, field: str, frame: pd.DataFrame, spread: Percentiles) -> Panel:
+    """Calls by latency, with its percentiles."""
+    name = METRICS[field].label
+    key, title = "distribution", f"{name}: how it is distributed"
+    if not spread.n:
+        return view.missing(key, title, name)
+    bins = list(zip(frame["start"], frame["end"], strict=True))
+    figure = distributions.histogram(
+        frame,
+        [view.palette.accent] * len(frame),
+        view.palette,
+        x_title=f"{name}, ms",
+        hover=[f"{start:,.0f} to {end:,.0f} ms" for start, end in bins],
+    )
+    for percentile in ("p50", "p95"):
+        distributions.mark(figure, getattr(spread, percentile) or 0.0, percentile, view.palette)
+    return Panel(
+        key,
+        title,
+        headlines.spread_of(spread, "ms"),
+        figure,
+        frame.round(2).rename(columns={"start": "From (ms)", "end": "To (ms)", "n": "Calls"}),
+        drilldown=drilldown.bins(frame, field),
+    )
+
+
+def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zone_words: str) -> Panel:
+    """The 95th percentile by weekday and hour."""
+    name = METRICS[field].label
+    key, title, n = "latency-hours", f"{name} p95 by hour of the week", int(counts.to_numpy().sum())
+    if not n:
+        return view.missing(key, title, name)
+    sure = frame.where(counts >= LEAST_FOR_HOUR)
+    worst = f"No hour has {LEAST_FOR_HOUR} calls yet"
+    if (values := sure.to_numpy()).size and not np.isnan(values).all():
+        day, hour = divmod(int(np.nanargmax(values)), values.shape[1])
+        worst = f"Slowest: {WEEKDAYS[day]} {hour:02d}:00, {formats.number(values[day, hour], 'ms')}"
+    table = hours_table({"Calls": counts, "p95 (ms)": frame.round()})
+    return Panel(
+        key,
+        title,
+        f"{worst} · grey: under {LEAST_FOR_HOUR} calls · {zone_words} · n {n:,}",
+        distributions.heat_map(frame, view.palette, unit="ms", counts=counts, least=LEAST_FOR_HOUR),
+        table[table["Calls"] > 0],
+        drilldown=drilldown.hours({"order": field}),
+    )
+
+
+def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> Panel:
+    """Percentiles for each language or campaign, from a ``breakdown`` with the field."""
+    name = METRICS[field].label
+    key, title = f"latency-{by}", f"{name} by {by}"
+    counts = (frame[f"{field}_coverage"] * frame["n"]).round().astype(int)
+    there = frame[counts > 0].iloc[:MOST_PARTS]
+    if not any(there.index):
+        return view.missing(key, title, name)
+    names = [value_label(by, str(value)) for value in there.index]
+    values = {p: there[f"{field}_{p}"].tolist() for p in PERCENTILES}
+    slowest = int(there[f"{field}_p95"].to_numpy().argmax())
+    table = pd.DataFrame({by.capitalize(): names, "Calls": counts[there.index].to_numpy()})
+    for percentile in PERCENTILES:
+        table[f"{percentile} (ms)"] = there[f"{field}_{percentile}"].round().to_numpy()
+    return Panel(
+        key,
+        title,
+        f"Slowest p95: {formats.plain(names[slowest])}, {formats.number(values['p95'][slowest], 'ms')} "
+        f"· n {int(counts.sum()):,}",
+        distributions.percentile_dots(names, values, view.palette.colours, view.palette),
+        table,
+        drilldown=drilldown.rows({str(v): value_label(by, str(v)) for v in there.index}, by, order=field),
+    )
+
+
+def slowest(calls: Sequence[SlowCall], field: str) -> None:
+    """The slowest calls; an empty list says so."""
+    zone, name = get_settings().tz, METRICS[field].label
+    title = f"Slowest calls by {name}"
+    if not calls:
+        show(Panel("slowest", title, f"No {name} recorded in this period"))
+        return
+    rows = [
+        {
+            "Call": f"[{formats.plain(call.call_id)}]({CallsTarget(facets={'call_id': call.call_id}).link})",
+            name: formats.number(call.value, "ms"),
+            "Started": f"{call.start_time.astimezone(zone):%a %-d %b %Y %H:%M:%S}",
+            "Language": formats.plain(label("language", call.language)),
+            "Outcome": label("status", call.status),
+        }
+        for call in calls
+    ]
+    caption = f"The {len(calls)} highest means of a call's turns · a call opens with a click"
+    table = pd.DataFrame([asdict(call) for call in calls]).rename(columns={"value": f"{name} (ms)"})
+    show(Panel("slowest", title, caption, table=table, page=pd.DataFrame(rows)))

@@ -1,0 +1,185 @@
+"""A panel: title, what to see, chart, and the table behind it with its CSV."""
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard import formats
+from dashboard.charts.time_series import HEIGHT, WEEKDAYS
+from dashboard.drilldown import Drilldown, follow
+
+_TOOLS = {
+    "displaylogo": False,
+    "displayModeBar": "hover",
+    "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
+    "responsive": True,
+}
+
+_IN_TIMES = re.compile(r"(?<=\d):(?=\d)")
+
+
+def _unpacked(value: Any) -> Any:  # noqa: ANN401 (any part of a figure)
+    """A figure's dictionary with lists in the place of arrays in base64."""
+    if isinstance(value, dict):
+        if "bdata" in value:
+            array = np.frombuffer(b64decode(value["bdata"]), value["dtype"])
+            shape = value.get("shape")
+            return (array.reshape([int(size) for size in shape.split(",")]) if shape else array).tolist()
+        return {key: _unpacked(part) for key, part in value.items()}
+    return [_unpacked(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+class Finished(go.Figure):  # type: ignore[misc]  # plotly has no types
+    """A figure that no longer changes: made ready for the browser once, not for every reader and run."""
+
+    def __init__(self, figure: go.Figure, *, clickable: bool) -> None:
+        super().__init__()
+        # Once it is drawn Streamlit hands plotly.js a copy of it, with clicks turned on. Where that says
+        # nothing new it is not drawn again; of packed data and of templates plotly.js cannot tell.
+        self._ready: dict[str, Any] = _unpacked(figure.to_dict())
+        layout = self._ready["layout"]
+        layout.pop("template", None)
+        layout["datarevision"] = 1
+        if clickable:
+            self._ready["layout"] = {
+                "hovermode": "closest",
+                **layout,
+                "clickmode": "event+select",
+                "dragmode": "pan",
+            }
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the browser gets; shared, so not to be changed."""
+        return self._ready
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw.
+
+    ``page`` is a table in Markdown that stands where the figure would; ``drilldown`` finds the calls behind a
+    point.
+    """
+
+    key: str
+    title: str
+    caption: str
+    figure: go.Figure | None = None
+    table: pd.DataFrame | None = None
+    page: pd.DataFrame | None = None
+    drilldown: Drilldown | None = None
+
+    def __post_init__(self) -> None:
+        """Keep of the figure what the browser gets: its many objects would be walked after every run."""
+        if self.figure is not None:
+            object.__setattr__(self, "figure", Finished(self.figure, clickable=self.drilldown is not None))
+
+
+def show(panel: Panel) -> None:
+    """Draw a panel; its height is the same with and without data."""
+    with st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+            st.markdown(f"## {panel.title}", width="stretch")
+            if panel.table is not None:
+                table_behind(panel.key, panel.table)
+        if panel.page is not None:
+            st.caption(panel.caption)
+            page_table(panel.page)
+            return
+        if panel.figure is None:
+            with st.container(height=HEIGHT, border=False, vertical_alignment="center"):
+                st.caption(panel.caption, text_alignment="center")
+            return
+        st.caption(panel.caption)
+        alt = f"{panel.title}. {panel.caption}"
+        # Without a theme Streamlit leaves our colours alone.
+        key = f"plot-{panel.key}"
+        st.plotly_chart(
+            panel.figure,
+            theme=None,
+            key=key,
+            on_select=partial(follow, panel.drilldown, key) if panel.drilldown else "ignore",
+            selection_mode="points",
+            config=_TOOLS,
+            alt=alt,
+        )
+
+
+def page_table(rows: pd.DataFrame) -> None:
+    """A table that stands on the page, its cells in Markdown.
+
+    As one element: ``st.table`` makes one of each cell, which holds up a page switch by 40 ms.
+    """
+    lines = [rows.columns, ["---"] * len(rows.columns), *rows.to_numpy()]
+    text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    # One time as 18:32:05 and Streamlit makes emoji of all words between colons, in foreign texts too.
+    st.markdown(_IN_TIMES.sub(r"\:", text))
+
+
+def table_behind(key: str, table: pd.DataFrame) -> None:
+    """A button that opens a table, with its CSV."""
+    # Made and sent only while it is open: a page has ten of them.
+    with st.popover(
+        "Table",
+        type="tertiary",
+        icon=":material/table_rows:",
+        width="content",
+        key=f"table-{key}",
+        on_change="rerun",
+    ) as opened:
+        if not opened.open:
+            return
+        st.dataframe(table, width="content", height=320, hide_index=True)
+        csv_button(key, lambda: formats.to_csv(table))
+
+
+def csv_button(key: str, csv: Callable[[], str], tip: str | None = None) -> None:
+    """A button that downloads ``key``.csv, made when it is pressed."""
+    st.download_button(
+        "Download CSV",
+        csv,
+        file_name=f"{key}.csv",
+        mime="text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        type="tertiary",
+        help=tip,
+        key=f"csv-{key}",
+    )
+
+
+def grid(panels: Sequence[Panel], columns: int = 2) -> None:
+    """Panels in rows of so many; on a narrow screen one below the other."""
+    for first in range(0, len(panels), columns):
+        for column, panel in zip(st.columns(columns), panels[first : first + columns], strict=False):
+            with column:
+                show(panel)
+
+
+def hours_table(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Frames of weekday by hour as one table with a row for each hour of the week."""
+    first = next(iter(columns.values()))
+    table = pd.DataFrame(
+        {
+            "Weekday": np.repeat(list(WEEKDAYS), first.shape[1]),
+            "Hour": [f"{hour:02d}:00" for hour in first.columns] * len(first),
+        }
+    )
+    return table.assign(**{name: frame.to_numpy().ravel() for name, frame in columns.items()})
+
+
+def timed(frame: pd.DataFrame, labels: dict[str, str], scale: float = 1.0, digits: int = 0) -> pd.DataFrame:
+    """A frame of buckets as a table: local start of the bucket, then the named columns."""
+    columns = [name for name in labels if name in frame]
+    table = (frame[columns] * scale).round(digits).rename(columns=labels)
+    starts = pd.DatetimeIndex(frame.index)
+    table.insert(0, "From", [moment.isoformat(timespec="minutes") for moment in starts])
+    return table.reset_index(drop=True)

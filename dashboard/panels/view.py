@@ -1,0 +1,90 @@
+"""What all panels of a page share: period, selection, colours, marks of alerts, words for values."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.aggregation.definitions import METRICS, PERCENTILES, REFERENCES
+from core.aggregation.series import Dimension
+from core.alerting.board import Fired
+from core.settings import get_settings
+from dashboard import drilldown
+from dashboard.charts import time_series
+from dashboard.charts.time_series import Limit, Line, Mark
+from dashboard.filters import Selection, Window, label
+from dashboard.panels.panel import Panel
+from dashboard.theme import Palette
+
+RATES = ("answer_rate", "qualification_rate", "handoff_rate", "failure_rate", "error_rate")
+DIMENSION_WORDS: dict[Dimension, str] = {
+    "status": "outcome",
+    "direction": "direction",
+    "language": "language",
+    "campaign": "campaign",
+}
+MOST_PARTS = 6
+NO_VALUE = "none given"
+OTHERS = "others"
+
+
+@dataclass(frozen=True)
+class View:
+    """What all panels of a page share; ``is_filling``: the last bucket is not over yet."""
+
+    window: Window
+    selection: Selection
+    palette: Palette
+    is_filling: bool
+    fired: tuple[Fired, ...] = ()
+
+    def annotate(self, figure: go.Figure) -> go.Figure:
+        """A chart over time with marks where alerts began to fire."""
+        zone = get_settings().tz
+        for fired in self.fired:
+            at = fired.at.astimezone(zone)
+            words = f"{at:%a %-d %b %H:%M}: {html.escape(fired.name)} began to fire ({fired.severity})"
+            time_series.annotate(figure, Mark(at.replace(tzinfo=None), words, fired.severity), self.palette)
+        return figure
+
+    def limits(self, field: str, shown: Sequence[str]) -> list[Limit]:
+        """The reference lines of a latency for the percentiles that are drawn."""
+        several = len(REFERENCES.get(field, ())) > 1
+        return [
+            Limit(
+                reference.value,
+                f"{reference.kind} {reference.percentile}",
+                self.palette.colours[reference.percentile] if several else "",
+            )
+            for reference in REFERENCES.get(field, ())
+            if reference.percentile in shown
+        ]
+
+    def missing(self, key: str, title: str, what: str) -> Panel:
+        """A panel without data."""
+        return Panel(key, title, f"No {what} recorded {self.selection.words}")
+
+    def drilldown(
+        self, index: pd.Index, by: str = "", values: Sequence[str] = (), order: str = ""
+    ) -> drilldown.Drilldown:
+        """The calls behind a point of a chart over time."""
+        return drilldown.buckets(index, self.window.end, by, values, order)
+
+    def lines(self, columns: Sequence[str], wide: str = "") -> list[Line]:
+        """Columns with their names and colours."""
+        return [Line(name, _name(name), self.palette.colours[name], wide=name == wide) for name in columns]
+
+
+def _name(column: str) -> str:
+    if column in RATES:
+        return METRICS[column].label.removesuffix(" rate").removeprefix("Call ").capitalize()
+    return column if column in PERCENTILES else label("status", column)
+
+
+def value_label(by: Dimension, value: str) -> str:
+    """A value of a dimension as people read it."""
+    if not value:
+        return NO_VALUE
+    return value if by == "campaign" else label(by, value)

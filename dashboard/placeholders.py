@@ -1,0 +1,101 @@
+"""What a page shows when there is nothing to draw: loading, empty, away, out of date."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime, timedelta, tzinfo
+
+import streamlit as st
+
+from core.clock import utc_now
+from core.settings import get_settings
+from dashboard import formats
+from dashboard.filters import Selection, Window, clear_filters, show_days
+from dashboard.queries.cache import StoreAwayError
+
+JUMP_DAYS = 30
+_SNIPPET = """from core.models.metrics import CallMetrics
+from core.services.metrics_service import MetricsService
+
+service = MetricsService()
+await service.record_call_metrics(CallMetrics(...))"""
+
+
+def loading(part: str, height: int) -> AbstractContextManager[object]:
+    """A skeleton of the part's height while it is drawn for the first time; later the old part stays."""
+    drawn: set[str] = st.session_state.setdefault("drawn", set())
+    if part in drawn:
+        return nullcontext()
+    drawn.add(part)
+    return st.skeleton(height)
+
+
+@contextlib.contextmanager
+def guarded(*, speak: bool) -> Iterator[None]:
+    """Keep a page alive while the database is away; the one part with ``speak`` says so."""
+    try:
+        yield
+    except StoreAwayError as error:
+        st.session_state["waiting"] = "database"
+        if speak:
+            st.error(f"**The database is away.** {formats.plain(str(error))}", icon=":material/cloud_off:")
+            st.caption("This page tries again every few seconds and comes back by itself.")
+
+
+def stale(since: datetime | None) -> None:
+    """Say that figures are out of date because the database is away."""
+    if since:
+        st.session_state["waiting"] = "database"
+        at = formats.clock(since, get_settings().tz, utc_now())
+        st.warning(
+            f"The database is away: these are the figures of {at}. They renew themselves once it is back.",
+            icon=":material/history:",
+        )
+
+
+def span(window: Window, zone: tzinfo) -> str:
+    """A period in local time: ``17 Nov 2026 00:00 to 24 Nov 2026 05:03``."""
+    start, end = (moment.astimezone(zone) for moment in (window.start, window.end))
+    return f"{start:%-d %b %Y %H:%M} to {end:%-d %b %Y %H:%M}"
+
+
+def no_calls_at_all() -> None:
+    """An empty store: the three ways to fill it."""
+    st.session_state["waiting"] = "calls"
+    with st.container(border=True, key="empty-store"):
+        st.markdown("## No calls yet")
+        st.markdown("This page fills itself as soon as the first call is stored. Three ways to get there:")
+        agent, file, demo = st.columns((1.6, 1.2, 0.8))
+        with agent:
+            st.markdown(":material/record_voice_over: **Record from your agent**")
+            st.code(_SNIPPET, language="python", wrap_lines=True)
+        with file:
+            st.markdown(":material/upload_file: **Import past calls**")
+            st.code("python -m core import FILE --mapping MAP.toml", language="bash", wrap_lines=True)
+            st.caption("CSV, TSV or JSON lines; the mapping names your columns.")
+        with demo:
+            st.markdown(":material/play_circle: **Look at a simulated agent**")
+            st.code("make demo", language="bash")
+            st.caption("Two weeks of made-up calls in a database of their own.")
+
+
+def no_calls(selection: Selection, newest: datetime) -> None:
+    """An empty period: where the calls are, and a button that leads there."""
+    zone = get_settings().tz
+    last = newest.astimezone(zone).date()
+    with st.container(border=True, key="empty-period"):
+        st.markdown(f"## No calls {selection.words}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if selection.filters.query():
+                st.markdown("No call of this period passes the filters, or there was none.")
+                st.button("Clear the filters", on_click=clear_filters, icon=":material/filter_alt_off:")
+            else:
+                st.markdown(f"The newest call is from {formats.day(last)}.")
+            st.button(
+                f"Show the {JUMP_DAYS} days up to {formats.day(last)}",
+                on_click=show_days,
+                args=(last - timedelta(days=JUMP_DAYS - 1), last),
+                type="primary",
+                icon=":material/event:",
+                key="jump-to-data",
+            )

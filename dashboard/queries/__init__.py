@@ -1,0 +1,1 @@
+"""Every read of the dashboard, cached; nothing else here asks the database."""

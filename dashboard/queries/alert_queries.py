@@ -1,0 +1,71 @@
+"""Cached reads of alerts: the board, history, silences, undelivered messages, rules and their preview."""
+
+from datetime import datetime
+
+import streamlit as st
+
+from core.alerting import board
+from core.alerting.board import AlertBoard, Fired, HistoryLine, SilenceLine
+from core.alerting.notify.outbox import outbox_rows
+from core.alerting.preview import Preview, preview
+from core.alerting.rules.rule_store import rules_in_force
+from core.alerting.rules.toml_file import RuleSet
+from core.clock import utc_now
+from core.models.outbox import OutboxRow, OutboxState
+from core.models.rules import AlertRule
+from core.storage import get_sync_database
+from dashboard.queries.cache import ANSWERS_KEPT
+from dashboard.queries.system_queries import pulse
+
+
+@st.cache_data(ttl=3, show_spinner=False)
+def alert_board() -> AlertBoard:
+    """The alerts by where they stand, at most 3 s old."""
+    return board.alert_board(get_sync_database(), utc_now())
+
+
+@st.cache_data(ttl=5, max_entries=ANSWERS_KEPT, show_spinner=False)
+def sendings(alert_id: str) -> list[HistoryLine]:
+    """Who was told of an alert."""
+    return board.sendings(get_sync_database(), alert_id)
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def alert_history(start: datetime, end: datetime) -> list[HistoryLine]:
+    """What happened to the alerts in a period."""
+    return board.history(get_sync_database(), start, end)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def silences() -> list[SilenceLine]:
+    """All silences."""
+    return board.silence_lines(get_sync_database(), utc_now())
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def given_up(limit: int) -> list[OutboxRow]:
+    """The newest messages that could not be delivered."""
+    return outbox_rows(get_sync_database(), [OutboxState.DEAD], limit)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def rules() -> RuleSet:
+    """The rules in force."""
+    return rules_in_force(get_sync_database())
+
+
+@st.cache_data(ttl=300, max_entries=ANSWERS_KEPT, show_spinner=False, hash_funcs={AlertRule: repr})
+def preview_rule(rule: AlertRule, days: int) -> Preview:
+    """What a rule would have done."""
+    return preview(get_sync_database(), rule, days)
+
+
+def fired_between(start: datetime, end: datetime) -> tuple[Fired, ...]:
+    """The alerts that began to fire in [start, end); kept with the board they are drawn on."""
+    return board.fired_between(get_sync_database(), start, end)
+
+
+def forget_alerts() -> None:
+    """Ask for the alerts and rules afresh: somebody changed them."""
+    for question in (pulse, alert_board, sendings, alert_history, silences, given_up, rules):
+        question.clear()

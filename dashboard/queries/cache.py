@@ -1,0 +1,64 @@
+"""What the dashboard shows while the database is away: the reader's last answer to the same question.
+
+Caches hold results and cubes, never frames of calls, and are shared by all readers of the same view.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import streamlit as st
+from pymongo.errors import PyMongoError
+
+from core.clock import utc_now
+from core.errors import UserError
+from core.storage.server.connection import unavailable_text
+
+ANSWERS_KEPT = 64
+PAUSE_AFTER_FAILURE_SECONDS = 4.0
+
+
+class StoreAwayError(Exception):
+    """The database does not answer and nothing seen earlier can stand in; the text says what to do."""
+
+
+Question = ParamSpec("Question")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Answer(Generic[Result]):
+    """A result, and since when it is out of date because the database is away."""
+
+    value: Result
+    stale_since: datetime | None = None
+
+
+_down: dict[str, Any] = {"until": 0.0, "why": ""}
+
+
+def ask(
+    selection: object, query: Callable[Question, Result], *args: Question.args, **kwargs: Question.kwargs
+) -> Answer[Result]:
+    """The answer to a cached query; while the database is away, the last one for the same selection.
+
+    Raises:
+        StoreAwayError: the database is away and this reader has not yet seen this selection.
+    """
+    seen: dict[Any, Any] = st.session_state.setdefault("seen", {})
+    if time.monotonic() >= _down["until"]:
+        try:
+            result = query(*args, **kwargs)
+        except (PyMongoError, UserError) as error:
+            why = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
+            # Others need not wait for the same time-out: a page asks several times.
+            _down.update(until=time.monotonic() + PAUSE_AFTER_FAILURE_SECONDS, why=why)
+        else:
+            seen[query] = (selection, result, utc_now())
+            return Answer(result)
+    for_selection, result, at = seen.get(query, (None, None, None))
+    if at and for_selection == selection:
+        return Answer(result, stale_since=at)
+    raise StoreAwayError(_down["why"])

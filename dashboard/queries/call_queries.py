@@ -1,0 +1,196 @@
+"""Cached reads of calls: figures and cubes of a period, pages of the list, one call, what filters offer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pandas as pd
+import streamlit as st
+from pymongo.errors import ExecutionTimeout
+
+from core.aggregation import choices, series, tables
+from core.aggregation.call_detail import WholeCall, whole_call
+from core.aggregation.cube import Cube, load_cube
+from core.aggregation.definitions import LATENCIES
+from core.aggregation.figures import summarise
+from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
+from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.slowest import SlowCall, slowest_calls
+from core.clock import utc_now
+from core.models.metrics import CallSummary
+from core.storage import get_sync_database
+from core.storage.archive.files import ArchiveUnreadableError, archived_rows
+from core.storage.server.connection import Document
+from dashboard.filters import Window
+from dashboard.queries.cache import ANSWERS_KEPT
+
+CUBES_KEPT = 24
+BEFORE_BUCKET: Bucket = "1D"
+"""Of a compared period nothing is drawn that needs a finer one."""
+FACETS_OF = timedelta(days=90)
+ROWS = 50
+"""Of one page of a list."""
+MOST_COUNTED = 100_000
+"""Calls of a list are counted up to here."""
+MOST_IN_CSV = 100_000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a period and of the one before it, and their course over the period."""
+
+    now: CallSummary
+    before: CallSummary
+    course: pd.DataFrame
+
+
+@st.cache_resource(ttl=120, max_entries=CUBES_KEPT, show_spinner=False)
+def cube(start: datetime, end: datetime, filters: CallFilters, bucket: Bucket) -> Cube:
+    """The calls of a period without campaigns: figures and charts of one view are made from the same."""
+    return load_cube(get_sync_database(), start, end, filters, bucket=bucket, campaigns=False)
+
+
+def load(
+    window: Window,
+    filters: CallFilters,
+    bucket: Bucket,
+    fields: Sequence[str] = (),
+    *,
+    campaigns: bool = False,
+) -> Cube:
+    """Return the calls of a period with the percentiles that are asked for; not cached, its board is.
+
+    Args:
+        window: the period; its own bucket does not count.
+        filters: which calls.
+        bucket: the finest that is drawn.
+        fields: whose percentiles; all that is left out saves time.
+        campaigns: whether campaigns are told apart.
+    """
+    return load_cube(
+        get_sync_database(),
+        window.start,
+        window.end,
+        filters,
+        bucket=bucket,
+        fields=fields,
+        campaigns=campaigns,
+    )
+
+
+def slowest(cube: Cube, name: str, filters: CallFilters) -> Sequence[SlowCall]:
+    """Return the calls of a cube with the highest value of a field; not cached, its board is."""
+    return slowest_calls(get_sync_database(), cube, name, filters.query())
+
+
+@st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
+def figures(window: Window, filters: CallFilters) -> Figures:
+    """The key figures of a period beside the one before."""
+    bucket = window.bucket
+    calls = cube(window.start, window.end, filters, bucket)
+    rows = series.steady_rates(series.rates(calls, bucket))
+    for field in LATENCIES:
+        rows[field] = series.steady(series.percentile_series(calls, field, bucket))["p95"]
+    return Figures(*summaries(window, filters), rows)
+
+
+def summaries(window: Window, filters: CallFilters) -> tuple[CallSummary, CallSummary]:
+    """The figures of a period and of the compared one."""
+    return summary(window, filters), _summary(window.before, window.before_end, filters, BEFORE_BUCKET)
+
+
+def summary(window: Window, filters: CallFilters) -> CallSummary:
+    """The figures of a period."""
+    return _summary(window.start, window.end, filters, window.bucket)
+
+
+@st.cache_data(ttl=120, max_entries=4 * ANSWERS_KEPT, show_spinner=False)
+def _summary(start: datetime, end: datetime, filters: CallFilters, bucket: Bucket) -> CallSummary:
+    return summarise(cube(start, end, filters, bucket))
+
+
+@st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
+def languages() -> list[str]:
+    """The languages that calls are stored in."""
+    return choices.languages(get_sync_database())
+
+
+@st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
+def campaigns() -> list[str]:
+    """The campaigns that calls belong to."""
+    return choices.campaigns(get_sync_database())
+
+
+@dataclass(frozen=True)
+class FacetValues:
+    """The kinds of errors and of ends that calls have."""
+
+    error_types: list[str]
+    end_reasons: list[str]
+
+
+@st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
+def facet_values() -> FacetValues:
+    """What the list of calls can be narrowed to, from the roll-ups of the last 90 days."""
+    end = utc_now()
+    cube = load_cube(get_sync_database(), end - FACETS_OF, end, fields=(), campaigns=False)
+    kinds, ends = tables.errors(cube), tables.ends(cube)
+    return FacetValues(sorted({*kinds.iloc[:, 0]}), sorted({*ends.iloc[:, 0]} - {""}))
+
+
+@dataclass(frozen=True)
+class CallPage:
+    """A page of the list of calls and how many there are; ``too_long``: the database gave up."""
+
+    rows: list[Document]
+    count: int
+    too_long: bool = False
+    archived: int = 0
+    """Calls of the days that the period touches which are in the archive, and so not in the list."""
+
+
+@st.cache_data(ttl=30, max_entries=ANSWERS_KEPT, show_spinner=False)
+def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, page: int) -> CallPage:
+    """One page of the calls of a period."""
+    database = get_sync_database()
+    query = list_query(window.start, window.end, filters, facets)
+    try:
+        count = count_calls(
+            database, window.start, window.end, filters=filters, facets=facets, most=MOST_COUNTED
+        )
+        rows = list_calls(database, query, order=order, limit=ROWS, offset=(page - 1) * ROWS)
+    except ExecutionTimeout:
+        return CallPage([], 0, too_long=True)
+    return CallPage(rows, count, archived=archived_rows(database, "calls", window.start, window.end))
+
+
+def all_calls(window: Window, filters: CallFilters, facets: CallFacets, order: str) -> list[Document]:
+    """The calls of a list for its CSV; not cached."""
+    query = list_query(window.start, window.end, filters, facets)
+    return list_calls(get_sync_database(), query, order=order, limit=MOST_IN_CSV)
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def search(text: str) -> list[Document]:
+    """The calls whose id or whose lead's id begins with a text."""
+    return search_calls(get_sync_database(), text)
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def one_call(call_id: str) -> WholeCall | None:
+    """One call with all that belongs to it.
+
+    Raises:
+        ValueError: it cannot be shown, though the database is there; the text says why.
+    """
+    try:
+        return whole_call(get_sync_database(), call_id)
+    except ArchiveUnreadableError as error:
+        raise ValueError(str(error)) from None
+
+
+def forget_figures() -> None:
+    """Ask for the calls of every period afresh."""
+    for question in (cube, _summary, figures):
+        question.clear()

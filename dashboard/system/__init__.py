@@ -1,0 +1,1 @@
+"""The System page: health, definitions, the check of a day, processes."""

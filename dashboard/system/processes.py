@@ -1,0 +1,51 @@
+"""The panel of System that shows the processes that record, and which of them are silent."""
+
+from datetime import datetime, tzinfo
+
+import pandas as pd
+
+from core.health import SystemHealth
+from core.storage.recording.processes import ProcessHealth
+from dashboard import formats
+from dashboard.panels.panel import Panel
+
+KEY, TITLE = "processes", "Processes that record"
+
+
+def panel(health: SystemHealth, zone: tzinfo) -> Panel:
+    """Each process with its queues and what it dropped; those without signs of life say since when."""
+    found = health.processes
+    if not found:
+        why = "None within a day; a process shows some seconds after the first call that it records"
+        return Panel(KEY, TITLE, why)
+    silent = [one for one in found if one.is_silent(health.now)]
+    dropped = sum(one.log_dropped for one in found)
+    words = f"{len(silent)} silent: killed, or cut off from the database" if silent else "none silent"
+    rows = [_row(one, health.now, zone) for one in found]
+    return Panel(
+        KEY,
+        TITLE,
+        f"Processes: {len(found)} · {words} · {dropped:,} log lines dropped · each tells once a minute",
+        table=pd.DataFrame([one.model_dump() for one in found]),
+        page=pd.DataFrame(rows),
+    )
+
+
+def _row(one: ProcessHealth, now: datetime, zone: tzinfo) -> dict[str, str]:
+    apart = f" · {one.dead:,} kept apart" if one.dead else ""
+    lost = f" · {one.lost:,} lost" if one.lost else ""
+    return {
+        "Process": f"{formats.plain(one.component)} on {formats.plain(one.host)}, {one.pid}",
+        "Last sign": _sign(one, now, zone),
+        "Record queue": f"{one.records_waiting:,}",
+        "Spool": f"{one.spooled:,}{apart}{lost}",
+        "Log queue": f"{one.log_waiting:,}",
+        "Log drops": f"{one.log_dropped:,}",
+    }
+
+
+def _sign(one: ProcessHealth, now: datetime, zone: tzinfo) -> str:
+    if one.is_silent(now):
+        since = formats.clock(one.seen_at, zone, now)
+        return f":orange[:material/warning:] silent since {since}"
+    return formats.ago(now - one.seen_at)

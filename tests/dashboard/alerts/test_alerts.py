@@ -1,0 +1,229 @@
+"""The Alerts page without a browser: what it says is what the store holds, what it does is in the store."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
+
+from core.alerting.preview import preview
+from core.alerting.rules.builtin import BUILT_IN_RULES
+from core.alerting.rules.rule_store import rules_in_force
+from core.clock import utc_now
+from core.health import system_health
+from core.models.alerts import Alert, AlertState, Severity
+from core.models.outbox import OutboxState
+from core.services.alert_service import AlertService
+from core.settings import get_settings
+from core.storage.calls import write_calls
+from core.storage.server.connection import Document
+from dashboard import formats
+from dashboard.alerts.rule_editor import said
+from dashboard.queries import alert_queries
+from tests.dashboard.conftest import make_call, text_of
+
+Start = Callable[..., AppTest]
+MARKUP = "<b>x</b> **bold** [a](http://evil.example) :red[red]"
+
+
+def keep(database: Database[Document], id_: str, **fields: object) -> None:
+    """Store an alert of the rules that has fired for half an hour, unless ``fields`` say otherwise."""
+    now = utc_now()
+    alert = Alert(
+        id=id_,
+        alert_type="error_rate",
+        name=id_,
+        severity=Severity.CRITICAL,
+        state=AlertState.FIRING,
+        message="Error rate 12 % (6 of 50 calls), limit 5 %",
+        started_at=now - timedelta(minutes=30),
+        updated_at=now,
+    ).model_copy(update=fields)
+    row = alert.model_dump() | {"_id": alert.id, "origin": "rule", "revision": 1, "holds": {}}
+    database["alerts"].insert_one(row)
+
+
+@pytest.fixture
+def alerts(database: Database[Document]) -> Database[Document]:
+    """One alert in each state."""
+    write_calls(database, [make_call(1, utc_now() - timedelta(minutes=5))])
+    keep(database, "burning", labels={"language": "hindi"}, channels={"slack": True, "email": False})
+    keep(database, "waiting", state=AlertState.PENDING)
+    keep(database, "muted", silenced_by=["s1"])
+    keep(database, "gone", state=AlertState.RESOLVED, resolved_at=utc_now())
+    for channel, event in (("slack", "sent"), ("email", "not sent")):
+        line = {"at": utc_now(), "event": event, "alert_id": "burning", "channel": channel, "name": "burning"}
+        database["alert_events"].insert_one(line | {"severity": "critical"})
+    return database
+
+
+def test_alerts_stand_in_their_sections_with_who_was_told(alerts: Database[Document], start: Start) -> None:
+    app = start("alerts")
+    assert not app.exception
+    said_ = text_of(app)
+    places = [said_.index(title) for title in ("Firing · 1", "Pending · 1", "Silenced", "Over in the last")]
+    assert places == sorted(places)
+    names = [said_.index(f"**{name}**") for name in ("burning", "waiting", "muted", "gone")]
+    assert all(place < name for place, name in zip(places, names, strict=True))
+    assert "told slack" in said_
+    assert "not delivered to email" in said_
+    assert "**email** could not be told" in said_
+
+
+def test_acknowledging_is_kept_with_its_author(alerts: Database[Document], start: Start) -> None:
+    app = start("alerts")
+    app.text_input(key="ack-burning-who").set_value("Asha")
+    app.text_input(key="ack-burning-why").set_value("calling the provider")
+    next(button for button in app.button if button.form_id == "form-ack-burning").click()
+    app.run()
+    assert not app.exception
+    held = alerts["alerts"].find_one({"_id": "burning"})
+    assert held is not None
+    assert (held["acknowledged"]["author"], held["acknowledged"]["comment"]) == (
+        "Asha",
+        "calling the provider",
+    )
+    assert "Asha looks after it until" in text_of(app)
+    app.button(key="withdraw-burning").click().run()
+    held = alerts["alerts"].find_one({"_id": "burning"})
+    assert held is not None
+    assert held["acknowledged"] is None
+
+
+def test_a_silence_has_reason_and_end_and_can_be_ended(alerts: Database[Document], start: Start) -> None:
+    app = start("alerts")
+    app.text_input(key="silence-burning-who").set_value("Asha")
+    app.text_input(key="silence-burning-why").set_value("planned work")
+    app.button_group(key="silence-burning-for").set_value("4 hours")
+    next(button for button in app.button if button.form_id == "form-silence-burning").click()
+    app.run()
+    (silence,) = alerts["silences"].find()
+    assert silence["matchers"] == {"rule": ["error_rate"], "language": ["hindi"]}
+    assert silence["comment"] == "planned work"
+    assert silence["end"] - silence["start"] == timedelta(hours=4)
+    app = start("alerts", view="Silences")
+    assert "planned work" in text_of(app)
+    app.button(key=f"end-{silence['_id']}").click().run()
+    (ended,) = alerts["silences"].find() or [{"end": utc_now()}]
+    assert ended["end"] <= utc_now()
+
+
+def test_what_is_missing_is_said_and_nothing_is_stored(alerts: Database[Document], start: Start) -> None:
+    app = start("alerts")
+    next(button for button in app.button if button.form_id == "form-silence-burning").click()
+    app.run()
+    assert not app.exception
+    assert app.error
+    assert alerts["silences"].count_documents({}) == 0
+
+
+def test_history_shows_the_events_of_the_period(alerts: Database[Document], start: Start) -> None:
+    table = start("alerts", view="History").dataframe[0].value
+    assert set(zip(table["Event"], table["Channel"], strict=True)) == {
+        ("sent", "slack"),
+        ("not sent", "email"),
+    }
+    assert "No alert did anything" in text_of(
+        start("alerts", view="History", period="custom", from_="1999-01-01", to="1999-01-02")
+    )
+
+
+def test_the_preview_follows_the_boxes_and_saving_keeps_the_rule(
+    database: Database[Document], start: Start
+) -> None:
+    """20 of 200 calls of an hour failed: a limit of 10 % was kept, one of 4 % was not."""
+    then = utc_now() - timedelta(hours=30)
+    write_calls(
+        database,
+        [
+            make_call(n, then + timedelta(seconds=18 * n), status="failed" if n % 10 == 0 else "completed")
+            for n in range(200)
+        ],
+    )
+    app = start("alerts", view="Rules")
+    rule = BUILT_IN_RULES[0]
+    assert said(preview(database, rule, 7), utc_now()) in text_of(app)
+    app.number_input(key=f"edit-{rule.id}-{rule.metric}-critical").set_value(4.0).run()
+    assert not app.exception
+    lower = rule.model_copy(
+        update={"levels": {Severity.CRITICAL: rule.first_level.model_copy(update={"threshold": 0.04})}}
+    )
+    expected = preview(database, lower, 7)
+    assert expected.firings
+    assert f"would have fired {'once' if len(expected.firings) == 1 else '**'}" in text_of(app)
+    app.text_input(key="rule-who").set_value("Asha").run()
+    app.button(key="save-rule").click().run()
+    assert "is saved" in "".join(element.value for element in app.success)
+    (kept,) = [kept for kept in rules_in_force(database).rules if kept.id == rule.id]
+    assert kept.first_level.threshold == 0.04
+    app.button(key="delete-rule").click().run()
+    assert rules_in_force(database).rules == BUILT_IN_RULES
+
+
+def test_each_channel_has_a_test_with_its_answer_beside_it(
+    database: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the channel is tried whose button is pressed."""
+    assert "No channel is set up" in text_of(start("alerts", view="Channels"))
+    set_channels(monkeypatch)
+    app = start("alerts", view="Channels")
+    app.button(key="test-channel-email").click().run(timeout=40)
+    assert not app.exception
+    said_ = text_of(app).replace("\\", "")
+    assert "recipient 1 of ALERT_EMAIL_TO failed" in said_
+    assert "hook failed" not in said_
+    app.button(key="test-channel-hook").click().run(timeout=40)
+    said_ = text_of(app).replace("\\", "")
+    assert "recipient 1 of ALERT_EMAIL_TO failed" in said_
+    assert "hook failed" in said_
+
+
+def set_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail and a hook at a port where nobody listens."""
+    for name, value in {
+        "SMTP_SERVER": "127.0.0.1",
+        "SMTP_PORT": "1",
+        "ALERT_EMAIL_FROM": "a@example.org",
+        "ALERT_EMAIL_TO": "b@example.org",
+        "ALERT_APPRISE_URLS": "hook=json://127.0.0.1:1/",
+        "ALERT_ALLOW_INSECURE": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+
+
+def test_a_message_that_was_given_up_is_shown_with_its_reason_and_sent_again(
+    database: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_channels(monkeypatch)
+    answers = asyncio.run(AlertService().send_alert("provider_down", "critical", "No answer"))
+    assert answers["email"] is False
+    assert "Every message was delivered or still waits" in text_of(start("alerts", view="Channels"))
+    assert system_health(database).outbox.oldest_waiting is not None
+    given_up = {"state": OutboxState.DEAD, "reason": MARKUP, "done_at": utc_now()}
+    database["outbox"].update_one({"channel": "hook"}, {"$set": given_up})
+    alert_queries.forget_alerts()
+    app = start("alerts", view="Channels")
+    said_ = text_of(app)
+    assert "Given up · 1" in said_
+    assert "to hook" in said_
+    assert formats.plain(MARKUP) in said_
+    row = database["outbox"].find_one({"channel": "hook"})
+    assert row is not None
+    app.button(key=f"again-{row['_id']}").click().run()
+    assert "in the outbox again" in "".join(element.value for element in app.success)
+    assert database["outbox"].count_documents({"channel": "hook", "state": OutboxState.QUEUED}) == 1
+    assert "Given up · " not in text_of(app)
+
+
+def test_markup_in_an_alert_stays_text(database: Database[Document], start: Start) -> None:
+    write_calls(database, [make_call(1, utc_now() - timedelta(minutes=5))])
+    keep(database, "x", name=MARKUP, message=MARKUP, labels={"campaign": MARKUP}, channels={MARKUP: True})
+    for page in ("alerts", "overview"):
+        app = start(page)
+        assert not app.exception
+        said_ = text_of(app)
+        assert "](http://evil" not in said_
+        assert ":red[red]" not in said_
