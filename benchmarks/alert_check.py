@@ -11,8 +11,8 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.made_calls import fill
-from benchmarks.store import scratch_store
+from benchmarks.setup.made_calls import fill
+from benchmarks.setup.store import scratch_store
 from core.alerting.check import check_alerts
 from core.models.metrics import CallMetrics
 from core.models.rules import AlertRule

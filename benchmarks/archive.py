@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.made_calls import fill
+from benchmarks.setup.made_calls import fill
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.settings import get_settings
 from core.storage import get_sync_database

@@ -22,8 +22,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.made_calls import fill
-from benchmarks.streamlit_session import Session
+from benchmarks.setup.made_calls import fill
+from benchmarks.setup.streamlit_session import Session
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.settings import get_settings
 from core.storage import get_sync_database

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.made_calls import fill
-from benchmarks.store import chill, scratch_store
+from benchmarks.setup.made_calls import fill
+from benchmarks.setup.store import chill, scratch_store
 from core.aggregation import figures, series, tables
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.call_frames import CALL_SCHEMA, CallFilters

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.made_calls import documents, fill
-from benchmarks.store import scratch_store
+from benchmarks.setup.made_calls import documents, fill
+from benchmarks.setup.store import scratch_store
 from core.aggregation.rollups import sketch
 from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
 from core.storage import get_sync_database, rollup_store

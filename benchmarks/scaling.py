@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.made_calls import documents
 from benchmarks.record_call import _calls, _seconds
-from benchmarks.scaling_model import PEAK_HOUR, TURNS, Costs, Plan, Stored, Traffic, plan
-from benchmarks.store import scratch_store
+from benchmarks.setup.made_calls import documents
+from benchmarks.setup.scaling_model import PEAK_HOUR, TURNS, Costs, Plan, Stored, Traffic, plan
+from benchmarks.setup.store import scratch_store
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.read import LATE

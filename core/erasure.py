@@ -14,7 +14,7 @@ from pymongo.database import Database
 from core.errors import UserError
 from core.logging_config import get_logger
 from core.settings import get_settings
-from core.storage.archive.files import CATALOGUE, find_archived
+from core.storage.archive.archived_rows import CATALOGUE, find_archived
 from core.storage.archive.mover import alone, release, sweep
 from core.storage.calls import delete_calls
 from core.storage.recording.replay import replay

@@ -17,7 +17,6 @@ from core.errors import UserError
 from core.logs.asgi import RequestLogMiddleware
 from core.logs.context import call_context, clear_call_context, set_call_context
 from core.logs.handler import WriterHandler
-from core.logs.log_file import sink_for
 from core.logs.logger import NAMESPACE, ComponentLogger, component_logger
 from core.logs.render import forget_contexts
 from core.logs.requests import (
@@ -28,14 +27,15 @@ from core.logs.requests import (
     log_external_call,
     log_security_event,
 )
-from core.logs.rotation import Rotation
+from core.logs.sinks.log_file import sink_for
+from core.logs.sinks.rotation import Rotation
 from core.logs.writer import Backlog, LogWriter
 from core.privacy.masking import configure_masking
 from core.settings import Settings, SettingsError, load_settings
 from core.sigterm import before_sigterm
 
 if TYPE_CHECKING:
-    from core.logs.shipper import Shipper
+    from core.logs.sinks.shipper import Shipper
 
 __all__ = [
     "RequestLogMiddleware",
@@ -164,7 +164,7 @@ def _apply_sinks(settings: Settings) -> None:
 
         shippers.append(StoredLines(get_sync_database, settings.log_database_days, _writer.lose))
     if settings.splunk_hec_url and settings.splunk_hec_token:
-        from core.logs.splunk import SplunkCollector  # noqa: PLC0415 (a web client only where it is used)
+        from core.logs.sinks.splunk import SplunkCollector  # noqa: PLC0415 (a web client only where it is used)
 
         token = settings.splunk_hec_token.get_secret_value()
         shippers.append(SplunkCollector(settings.splunk_hec_url, token, _writer.lose))

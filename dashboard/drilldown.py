@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from core.aggregation.find import UNKNOWN
+from core.aggregation.search.call_search import UNKNOWN
 from core.alerting.channels.message import FILTERS, LOOK_BACK
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState

@@ -16,7 +16,7 @@ from core.aggregation.cube import load_cube
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
-from core.storage.archive.files import archived
+from core.storage.archive.archived_rows import archived
 from core.storage.archive.mover import COLLECTIONS
 from core.storage.calls import write_calls
 from core.storage.recording.records import Record

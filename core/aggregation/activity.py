@@ -1,4 +1,4 @@
-"""What happens now: when the newest call ended, how many ended in the last minutes."""
+"""What happens now: when the newest call began and ended, how many ended in the last minutes."""
 
 from datetime import datetime, timedelta
 
@@ -8,6 +8,12 @@ from core.clock import utc_now
 from core.storage.server.connection import Document
 
 LIVE_MINUTES = 15
+
+
+def newest_call_start(database: Database[Document]) -> datetime | None:
+    """When the newest call began, in UTC; None where no call is stored."""
+    row = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", -1)])
+    return row["start_time"] if row else None
 
 
 def last_call_ended_at(database: Database[Document]) -> datetime | None:

@@ -1,6 +1,5 @@
-"""What there is to look at: the newest call, the languages and campaigns in use."""
+"""What filters offer: the languages and campaigns that calls have."""
 
-from datetime import datetime
 from typing import Literal
 
 from bson import Timestamp
@@ -18,12 +17,6 @@ _DOCUMENTS = 400
 """One a day: values that occur in none of the newest 400 days with calls are no longer offered."""
 
 
-def newest_call_start(database: Database[Document]) -> datetime | None:
-    """When the newest call began, in UTC; None where no call is stored."""
-    row = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", -1)])
-    return row["start_time"] if row else None
-
-
 def languages(database: Database[Document]) -> list[str]:
     """The languages of the calls, in alphabetical order."""
     return _values(database, "language")
@@ -39,14 +32,14 @@ def _values(database: Database[Document], dimension: Literal["language", "campai
     zone = get_settings().timezone
     until = rollup_store.until(database, windows_key(), days_key(zone))
     if {windows_key(), days_key(zone)} - until.keys():
-        return _told(database["calls"].distinct(dimension))
+        return _sorted(database["calls"].distinct(dimension))
     query = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}, "schema_version": SCHEMA_VERSION}
     collection = rollup_store.CAMPAIGNS if dimension == "campaign" else rollup_store.DAYS
     rows = database[collection].find(query, {"words": 1, "codes": 1}).sort("_id", -1).limit(_DOCUMENTS)
     recorded = {"recorded_at": {"$gte": Timestamp(min(until.values()) - LATE, 0)}}
     new = database["calls"].distinct(dimension, recorded)
-    return _told([*values_of_documents(rows, DIMENSIONS.index(dimension)), *new])
+    return _sorted([*values_of_documents(rows, DIMENSIONS.index(dimension)), *new])
 
 
-def _told(values: list[str | None]) -> list[str]:
+def _sorted(values: list[str | None]) -> list[str]:
     return sorted({value for value in values if value})

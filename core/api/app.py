@@ -6,8 +6,8 @@ from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
 from core import __version__
-from core.api.analytics import router
 from core.api.responses import Health, Readiness
+from core.api.routes import router
 from core.api.security import Handler, is_foreign, refuse_open_door
 from core.clock import utc_now
 from core.errors import UserError

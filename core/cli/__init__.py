@@ -27,7 +27,7 @@ def configured() -> None:
 
 
 for commands in (calls, alerts, store, run):
-    app.add_typer(commands.app)
+    app.registered_commands += commands.app.registered_commands
 app.add_typer(rules.app, name="rules")
 
 

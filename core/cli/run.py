@@ -36,7 +36,7 @@ def logs(
     ] = False,
 ) -> None:
     """Show the lines of a LOG_FILE, coloured in a terminal."""
-    from core.logs.reader import Wanted, parse_level, parse_since, read_lines, shown  # noqa: PLC0415 (only this command needs it)
+    from core.logs.log_reader import Wanted, parse_level, parse_since, read_lines, shown  # noqa: PLC0415 (only this command needs it)
 
     wanted = Wanted(
         call, parse_level(level) if level else None, parse_since(since) if since else None, component

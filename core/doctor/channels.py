@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
 from core.alerting.channels.mail import connect, mode_of
-from core.doctor.findings import Finding, State
+from core.doctor.result import Finding, State
 from core.settings import Settings
 
 _TIMEOUT_SECONDS = 10.0

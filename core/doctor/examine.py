@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from core.doctor import channels, machine, store, work
-from core.doctor.findings import Finding, State
+from core.doctor import channels, computer, mongodb, work
+from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -14,16 +14,16 @@ Check = Callable[[], Iterable[Finding]]
 def examine() -> Iterator[Finding]:
     """Look at everything once; changes nothing and sends nothing."""
     settings = get_settings()
-    yield from machine.configuration()
-    yield machine.data_folder(settings)
-    yield machine.log_file(settings)
-    reached = store.server()
+    yield from computer.configuration()
+    yield computer.data_folder(settings)
+    yield computer.log_file(settings)
+    reached = mongodb.server()
     yield reached
-    yield from _safely("spool", machine.spool)
+    yield from _safely("spool", computer.spool)
     if reached.state is not State.FAIL:
         database = get_sync_database()
-        yield from _safely("clock", lambda: [store.clock(database)])
-        yield from _safely("indexes", lambda: [store.indexes(database)])
+        yield from _safely("clock", lambda: [mongodb.clock(database)])
+        yield from _safely("indexes", lambda: [mongodb.indexes(database)])
         yield from _safely("calls", lambda: [work.calls(database)])
         yield from _safely("roll-ups", lambda: [work.roll_ups(database)])
         yield from _safely("archive", lambda: [work.archive(database)])
@@ -31,8 +31,8 @@ def examine() -> Iterator[Finding]:
         yield from _safely("outbox", lambda: [work.outbox(database)])
         yield from _safely("alert rules", lambda: work.rules(database))
     yield from channels.channels(settings)
-    yield machine.api(settings)
-    yield machine.dashboard(settings)
+    yield computer.api(settings)
+    yield computer.dashboard(settings)
 
 
 def _safely(name: str, check: Check) -> Iterator[Finding]:

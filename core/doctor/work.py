@@ -6,17 +6,17 @@ from datetime import timedelta
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation.choices import newest_call_start
+from core.aggregation.activity import newest_call_start
 from core.aggregation.rollups.refresh import windows_key
 from core.alerting.rules.rule_store import rules_in_force
 from core.clock import utc_now
-from core.doctor.findings import Finding, State
+from core.doctor.result import Finding, State
 from core.models.alerts import AlertState
 from core.models.outbox import WAITING, OutboxState
 from core.scheduler.heartbeat import scheduler_heartbeat
 from core.settings import get_settings
 from core.storage import rollup_store
-from core.storage.archive.files import folder, parts
+from core.storage.archive.archived_rows import folder, parts
 from core.storage.archive.mover import cutoff
 from core.storage.recording import dirty_windows
 from core.storage.server.connection import Document, server_time

@@ -1,5 +1,5 @@
 """Back-filling calls from files: a declarative mapping says which column is which field."""
 
-from core.importing.run import ImportReport, import_file
+from core.importing.import_file import ImportReport, import_file
 
 __all__ = ["ImportReport", "import_file"]

@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from core.importing.mapping import LINE, EndTime, Mapping, Scalar, StartTime, Value
+from core.importing.mapping import LINE, EndTime, Mapping, Scalar, StartTime, Value, fill, problem
 from core.importing.reader import Row
-from core.importing.text import fill, problem
 from core.importing.times import RollingYear, clock_after, parse_clock, parse_day, parse_moment, parse_month
 from core.models.metrics import CallMetrics
 from core.settings import get_settings

@@ -1,7 +1,8 @@
 """The mapping file: TOML that says which column of a file becomes which field of a call."""
 
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import time as Time  # noqa: N812 (StartTime has a key of that name)
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -17,9 +18,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from core.errors import UserError
-from core.importing.text import placeholders, problem
 from core.models.metrics import CallMetrics
 
 OWN_TABLES = frozenset({"start_time", "end_time", "cost", "metadata"})
@@ -29,6 +30,7 @@ LINE = "line"
 """The placeholder that stands for the line number, unless the file has a column of that name."""
 
 Scalar = str | int | float | bool
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
 def _shorthand(value: object) -> object:
@@ -250,3 +252,21 @@ def _describe(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"{key} is not a known key"
     return f"{key}: {problem(first)}"
+
+
+def placeholders(template: str) -> set[str]:
+    """The names in braces."""
+    return set(_PLACEHOLDER.findall(template))
+
+
+def fill(template: str, value_of: Callable[[str], str]) -> str:
+    """The template with every name in braces replaced by its value."""
+    return _PLACEHOLDER.sub(lambda match: value_of(match[1]), template)
+
+
+def problem(error: ErrorDetails) -> str:
+    """What is wrong, in lower case and without the value."""
+    if error["type"] == "missing":
+        return "is missing"
+    text = error["msg"].removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]

@@ -3,7 +3,7 @@
 import logging
 
 from core.logs.event import event_of
-from core.logs.shipper import is_shipping
+from core.logs.sinks.shipper import is_shipping
 from core.logs.writer import LogWriter
 
 UNREADABLE = "dropped {} log lines: their records could not be read"

@@ -11,12 +11,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.logs.event import Event, Origin
-from core.logs.formats import FORMATS, Format, as_it_is
+from core.logs.line_formats import FORMATS, Format, as_it_is
 from core.logs.render import document_of, encode
-from core.logs.sinks import Sink
+from core.logs.sinks.sink import Sink
 
 if TYPE_CHECKING:
-    from core.logs.shipper import Shipper
+    from core.logs.sinks.shipper import Shipper
 
 CAPACITY = 20_000
 """Lines that may wait; further ones are dropped and counted."""

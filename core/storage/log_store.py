@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
-from core.logs.shipper import Lose, RefusedError, Shipper
+from core.logs.sinks.shipper import Lose, RefusedError, Shipper
 
 COLLECTION = "logs"
 MOST_LINES = 1_000

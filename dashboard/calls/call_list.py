@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.aggregation.definitions import METRICS
-from core.aggregation.find import ANY, NUMBERS, STAGES, CallFacets
+from core.aggregation.search.call_search import ANY, NUMBERS, STAGES, CallFacets
 from core.clock import utc_now
 from core.settings import get_settings
 from core.storage.server.connection import Document

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.aggregation.call_detail import Standing, WholeCall
 from core.aggregation.definitions import METRICS
+from core.aggregation.search.call_detail import Standing, WholeCall
 from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.settings import get_settings

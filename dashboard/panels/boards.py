@@ -15,8 +15,8 @@ from core.aggregation.cube import Cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.rollups.buckets import BUCKETS, SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.search.slowest import SlowCall
 from core.aggregation.series import Dimension
-from core.aggregation.slowest import SlowCall
 from core.alerting.evaluation.active_hours import Hours
 from core.clock import utc_now
 from core.models.metrics import CallSummary

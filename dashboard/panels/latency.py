@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from core.aggregation.definitions import METRICS, PERCENTILES
+from core.aggregation.search.slowest import SlowCall
 from core.aggregation.series import Dimension
-from core.aggregation.slowest import SlowCall
 from core.models.metrics import Percentiles
 from core.settings import get_settings
 from dashboard import drilldown, formats

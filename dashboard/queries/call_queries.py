@@ -9,18 +9,18 @@ import streamlit as st
 from pymongo.errors import ExecutionTimeout
 
 from core.aggregation import choices, series, tables
-from core.aggregation.call_detail import WholeCall, whole_call
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
-from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
-from core.aggregation.slowest import SlowCall, slowest_calls
+from core.aggregation.search.call_detail import WholeCall, whole_call
+from core.aggregation.search.call_search import CallFacets, count_calls, list_calls, list_query, search_calls
+from core.aggregation.search.slowest import SlowCall, slowest_calls
 from core.clock import utc_now
 from core.models.metrics import CallSummary
 from core.storage import get_sync_database
-from core.storage.archive.files import ArchiveUnreadableError, archived_rows
+from core.storage.archive.archived_rows import ArchiveUnreadableError, archived_rows
 from core.storage.server.connection import Document
 from dashboard.filters import Window
 from dashboard.queries.cache import ANSWERS_KEPT

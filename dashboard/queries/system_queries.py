@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 import streamlit as st
 
-from core.aggregation import activity, choices
+from core.aggregation import activity
 from core.aggregation.daily import rebuild_days
 from core.aggregation.drift import Drift, drift
 from core.aggregation.service_requests import Requests, load_requests
@@ -34,7 +34,7 @@ def pulse() -> Pulse:
     """Newest call, scheduler and alerts, at most 3 s old."""
     database = get_sync_database()
     return Pulse(
-        choices.newest_call_start(database),
+        activity.newest_call_start(database),
         count_active(database),
         activity.calls_ended_recently(database),
         scheduler_heartbeat(database),

@@ -18,9 +18,9 @@ import pytest
 from core.logging_config import call_context
 from core.logs.context import set_call_context
 from core.logs.event import Event, event_of
-from core.logs.log_file import LogFile
 from core.logs.logger import ComponentLogger
-from core.logs.sinks import Sink
+from core.logs.sinks.log_file import LogFile
+from core.logs.sinks.sink import Sink
 from core.logs.writer import LogWriter
 
 ROOT = Path(__file__).resolve().parents[2]

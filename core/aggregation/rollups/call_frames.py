@@ -12,7 +12,7 @@ from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.rollups.cells import COMPONENTS
 from core.aggregation.rollups.plan import Period
-from core.storage.archive.files import archived, pc
+from core.storage.archive.archived_rows import archived, pc
 from core.storage.server.connection import Document
 
 TimeField = Literal["start_time", "end_time"]

@@ -23,7 +23,7 @@ from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
 from core.clock import day_bounds
 from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import rollup_store
-from core.storage.archive.files import CATALOGUE
+from core.storage.archive.archived_rows import CATALOGUE
 from core.storage.archive.mover import Due, archive, cutoff, due, release
 from core.storage.archive.mover import Progress as ArchiveProgress
 from core.storage.recording import dirty_windows

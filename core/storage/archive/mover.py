@@ -25,7 +25,7 @@ from core.errors import UserError
 from core.files import create_private, private_folder, sync
 from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
-from core.storage.archive.files import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
+from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.server.connection import DURABLE, Document, server_time
 

@@ -10,14 +10,14 @@ from bson import Timestamp
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
-from core.aggregation.call_detail import whole_call
-from core.aggregation.find import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.refresh import archive_due
+from core.aggregation.search.call_detail import whole_call
+from core.aggregation.search.call_search import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.clock import utc_now
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
-from core.storage.archive.files import folder
+from core.storage.archive.archived_rows import folder
 from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write

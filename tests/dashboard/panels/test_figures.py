@@ -13,7 +13,7 @@ from bson import Timestamp
 from playwright.sync_api import Browser, Page, expect
 from pymongo.database import Database
 
-from benchmarks.made_calls import documents
+from benchmarks.setup.made_calls import documents
 from core.aggregation import funnel, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise

@@ -21,7 +21,7 @@ from core.aggregation.rollups.refresh import archive_due, rebuild_rollups, refre
 from core.models.metrics import CallMetrics, CallSummary, TurnMetrics
 from core.settings import get_settings
 from core.storage.archive import mover as archive_module
-from core.storage.archive.files import ArchiveUnreadableError, archived, find_archived, folder
+from core.storage.archive.archived_rows import ArchiveUnreadableError, archived, find_archived, folder
 from core.storage.archive.mover import cutoff, due, release
 from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.recording.records import Record

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.logs.log_file import LogFile
+from core.logs.sinks.log_file import LogFile
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = (

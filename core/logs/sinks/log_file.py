@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.files import private_folder
-from core.logs.rotation import Rotation
-from core.logs.sinks import PartlyWrittenError, Sink, StandardOutput, write_all
+from core.logs.sinks.rotation import Rotation
+from core.logs.sinks.sink import PartlyWrittenError, Sink, StandardOutput, write_all
 
 _TORN_SECONDS = 0.05
 """A line that has no end for so long is no longer being written."""

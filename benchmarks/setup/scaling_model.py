@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from benchmarks.made_calls import BUSY_HOURS
+from benchmarks.setup.made_calls import BUSY_HOURS
 
 TURNS = 8
 """Turns of a call, on average, unanswered ones among them."""

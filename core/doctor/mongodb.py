@@ -8,7 +8,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
 from core.clock import utc_now
-from core.doctor.findings import Finding, State
+from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.storage import get_sync_database
 from core.storage.collections import INDEXES

@@ -13,7 +13,7 @@ from core.aggregation.series import percentile_table
 from core.clock import day_bounds
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
-from core.storage.archive.files import find_archived
+from core.storage.archive.archived_rows import find_archived
 from core.storage.calls import from_document
 from core.storage.log_store import call_lines
 from core.storage.recording.records import OWN_FIELDS

@@ -17,13 +17,13 @@ import pytest
 import trustme
 from pymongo.database import Database
 
-from core.logs import shipper
-from core.logs.formats import FORMATS
-from core.logs.splunk import SplunkCollector
+from core.logs.line_formats import FORMATS
+from core.logs.sinks import shipper
+from core.logs.sinks.splunk import SplunkCollector
 from core.storage.log_store import call_lines
 from core.storage.server.connection import Document
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LINE = b'{"timestamp":"2024-10-24T10:30:45.123Z","level":"INFO","message":"hello"}\n'
 DOCUMENT = {
     "timestamp": "2024-10-24T10:30:45.123Z",

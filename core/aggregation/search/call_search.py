@@ -11,7 +11,7 @@ from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.aggregation.rollups.cells import MEASURES, SENTIMENT
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
-from core.storage.archive.files import find_archived
+from core.storage.archive.archived_rows import find_archived
 from core.storage.calls import from_document
 from core.storage.server.connection import Document
 

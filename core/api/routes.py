@@ -9,7 +9,7 @@ from core.aggregation.activity import calls_ended_recently, last_call_ended_at
 from core.aggregation.cube import load_cube
 from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
-from core.aggregation.find import count_calls, find_calls
+from core.aggregation.search.call_search import count_calls, find_calls
 from core.alerting.state.alert_store import active_alerts
 from core.api.parameters import DayRange, Filters, PathDay
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange

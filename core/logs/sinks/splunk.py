@@ -8,7 +8,7 @@ from http import HTTPStatus
 import httpx2
 import orjson
 
-from core.logs.shipper import Lose, RefusedError, Shipper
+from core.logs.sinks.shipper import Lose, RefusedError, Shipper
 
 _PATH = "/services/collector/event"
 _SECONDS = 10.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from core.clock import utc_now
-from core.doctor.findings import Finding, State
+from core.doctor.result import Finding, State
 from core.ports import address, answers, is_taken
 from core.settings import Settings
 from core.storage.recording.spool import spool_status
