@@ -19,7 +19,8 @@ from core.models.rules import AlertRule
 from core.storage import get_database
 from core.storage.calls import write_calls
 from core.storage.collections import ensure_indexes
-from core.storage.server.connection import Document, close_connections, get_sync_database
+from core.storage.server.connection import close_connections, get_sync_database
+from core.types import Document
 
 ROUNDS = 15
 END = datetime(2026, 11, 18, 6, 30, tzinfo=UTC)

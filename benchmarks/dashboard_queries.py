@@ -31,7 +31,7 @@ from core.aggregation.rollups.read import LATE
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.aggregation.rollups.sketch import GAMMA
 from core.storage import get_sync_database
-from core.storage.server.connection import Document
+from core.types import Document
 
 SIZES = (100_000, 1_000_000)
 DAYS = 90

@@ -37,7 +37,7 @@ Flush = Callable[[], object]
 
 
 def _ours(path: Path) -> tuple[Log, Flush]:
-    from core.logging_config import flush, get_logger, set_call_context, setup_logging  # noqa: PLC0415
+    from core.logging_config import flush, get_logger, set_call_context, setup_logging  # noqa: PLC0415 (each in a process of its own)
 
     setup_logging("INFO", path)
     set_call_context(**CONTEXT)
@@ -63,10 +63,10 @@ def _ours_beside_a_handler(path: Path) -> tuple[Log, Flush]:
 
 
 def _stdlib_queue(path: Path) -> tuple[Log, Flush]:
-    import queue  # noqa: PLC0415
-    from logging.handlers import QueueHandler, QueueListener  # noqa: PLC0415
+    import queue  # noqa: PLC0415 (each in a process of its own)
+    from logging.handlers import QueueHandler, QueueListener  # noqa: PLC0415 (each in a process of its own)
 
-    from pythonjsonlogger.json import JsonFormatter  # noqa: PLC0415
+    from pythonjsonlogger.json import JsonFormatter  # noqa: PLC0415 (each in a process of its own)
 
     waiting: queue.Queue[Any] = queue.Queue()
     target = logging.FileHandler(path)
@@ -97,8 +97,8 @@ def _stdlib_queue(path: Path) -> tuple[Log, Flush]:
 
 
 def _structlog(path: Path) -> tuple[Log, Flush]:
-    import orjson  # noqa: PLC0415
-    import structlog  # noqa: PLC0415
+    import orjson  # noqa: PLC0415 (each in a process of its own)
+    import structlog  # noqa: PLC0415 (each in a process of its own)
 
     source = structlog.processors.CallsiteParameter
     structlog.configure(
@@ -129,7 +129,7 @@ def _structlog(path: Path) -> tuple[Log, Flush]:
 
 
 def _loguru(path: Path, *, enqueue: bool = False) -> tuple[Log, Flush]:
-    from loguru import logger  # noqa: PLC0415
+    from loguru import logger  # noqa: PLC0415 (each in a process of its own)
 
     logger.remove()
     logger.add(path, serialize=True, enqueue=enqueue, level="INFO")
@@ -227,7 +227,7 @@ def _lateness(log: Log) -> float:
 
 
 def _in_a_process_of_its_own(name: str) -> dict[str, float]:
-    done = subprocess.run(  # noqa: S603 - this very file
+    done = subprocess.run(  # noqa: S603 (this very file)
         [sys.executable, "-m", "benchmarks.log_call", name],
         cwd=Path(__file__).resolve().parents[1],
         env={key: value for key, value in os.environ.items() if not key.startswith("LOG_")},
@@ -255,7 +255,7 @@ def main() -> None:
 
 def _disabled() -> dict[str, float]:
     """Nanoseconds of a call below the level."""
-    from core.logging_config import get_logger  # noqa: PLC0415
+    from core.logging_config import get_logger  # noqa: PLC0415 (each in a process of its own)
 
     ours, theirs = get_logger("bench"), logging.getLogger("bench")
     theirs.setLevel(logging.INFO)

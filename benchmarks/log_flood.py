@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _flood(fifo: Path, reading: int) -> tuple[int, list[dict[str, int]]]:
-    agent = subprocess.Popen(  # noqa: S603 - a program of ours
+    agent = subprocess.Popen(  # noqa: S603 (a program of ours)
         [sys.executable, "-c", _AGENT % LINES],
         cwd=Path(__file__).resolve().parents[1],
         env={**os.environ, "LOG_FILE": str(fifo)},

@@ -44,7 +44,7 @@ def main() -> None:
 
 def _microseconds(text: str) -> float:
     """Of the masking itself, past the cache of short texts."""
-    mask: Callable[[str], str] = masking._mask_text  # noqa: SLF001 - what the cache stands before
+    mask: Callable[[str], str] = masking._mask_text  # noqa: SLF001 (what the cache stands before)
     return min(timeit.repeat(lambda: mask(text), number=20, repeat=ROUNDS)) / 20 * 1e6
 
 

@@ -24,7 +24,8 @@ from core.storage import get_database, get_sync_database
 from core.storage.collections import INDEXES, ensure_indexes
 from core.storage.recording.records import Record
 from core.storage.recording.spool import spool_status
-from core.storage.server.connection import DURABLE, Document, close_all, close_connections
+from core.storage.server.connection import DURABLE, close_all, close_connections
+from core.types import Document
 
 T = TypeVar("T")
 ROUNDS = 7

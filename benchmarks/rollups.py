@@ -15,9 +15,10 @@ from benchmarks.setup.made_calls import documents, fill
 from benchmarks.setup.store import scratch_store
 from core.aggregation.rollups import sketch
 from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
-from core.storage import get_sync_database, rollup_store
+from core.storage import get_sync_database
+from core.storage.collections import ROLLUPS_15M, ROLLUPS_DAILY
 from core.storage.recording.dirty_windows import OVERLAP
-from core.storage.server.connection import Document
+from core.types import Document
 
 SIZES = {100_000: 9, 1_000_000: 90}
 """Calls in the past and the days they fill: the same traffic a day."""
@@ -114,7 +115,7 @@ def main() -> None:
         for size, store in stores.items():
             sizes = (
                 store.command("collstats", name)["storageSize"] / 1e6
-                for name in ("calls", rollup_store.WINDOWS, rollup_store.DAYS)
+                for name in ("calls", ROLLUPS_15M, ROLLUPS_DAILY)
             )
             table.add_row(
                 f"{size:,}",

@@ -38,10 +38,17 @@ from core.models.metrics import CallMetrics, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_sync_database, rollup_store
-from core.storage.collections import ensure_indexes
+from core.storage.collections import (
+    ROLLUPS_15M,
+    ROLLUPS_CAMPAIGNS,
+    ROLLUPS_DAILY,
+    ROLLUPS_HOURLY,
+    ensure_indexes,
+)
 from core.storage.recording.dirty_windows import OVERLAP
 from core.storage.recording.records import Record
-from core.storage.server.connection import Document, close_connections, server_time
+from core.storage.server.connection import close_connections, server_time
+from core.types import Document
 
 WINDOW = timedelta(minutes=15)
 DAY = (datetime.now(UTC) - timedelta(days=400)).date()
@@ -184,10 +191,10 @@ def _traffic(database: Database[Document], calls_a_day: int, days: int) -> Traff
         _copy_window(database, _end(DAY))
     _settle(database)
     _copy_day(database)
-    sizes = [row["size"] for row in database[rollup_store.WINDOWS].aggregate([_SIZE])]
+    sizes = [row["size"] for row in database[ROLLUPS_15M].aggregate([_SIZE])]
     days_sizes = [
         [row["size"] for row in database[name].aggregate([_SIZE])]
-        for name in (rollup_store.DAYS, rollup_store.CAMPAIGNS, rollup_store.HOURS)
+        for name in (ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS, ROLLUPS_HOURLY)
     ]
     return Traffic(
         calls_a_day=calls_a_day,
@@ -227,14 +234,14 @@ def _refresh_elsewhere() -> tuple[float, float]:
 
 def _copy_window(database: Database[Document], end: datetime) -> None:
     """Fill the day with copies of its last quarter hour."""
-    window = database[rollup_store.WINDOWS].find_one({"_id": end - WINDOW}) or {}
+    window = database[ROLLUPS_15M].find_one({"_id": end - WINDOW}) or {}
     rows = ({**window, "_id": end - number * WINDOW} for number in range(2, 97))
-    rollup_store.replace_older(database, rollup_store.WINDOWS, rows, server_time(database))
+    rollup_store.replace_older(database, ROLLUPS_15M, rows, server_time(database))
 
 
 def _copy_day(database: Database[Document]) -> None:
     """Give the 89 days before the last one its roll-ups."""
-    for name in (rollup_store.DAYS, rollup_store.CAMPAIGNS):
+    for name in (ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS):
         (last,) = database[name].find({"date": str(DAY)})
         database[name].delete_many({"date": {"$ne": str(DAY)}})
         for number in range(1, 90):
@@ -255,7 +262,7 @@ def _question(database: Database[Document]) -> float:
         for field in ("asr_latency_ms", "tts_latency_ms"):
             percentile_series(cube, field, "1D")
         times.append((time.perf_counter() - started) * 1_000)
-    (row,) = database[rollup_store.DAYS].find({"_id": rollup_store.day_id(get_settings().timezone, DAY)})
+    (row,) = database[ROLLUPS_DAILY].find({"_id": rollup_store.day_id(get_settings().timezone, DAY)})
     assert cube.total == 90 * row["calls"]
     return median(times)
 

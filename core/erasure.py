@@ -17,9 +17,11 @@ from core.settings import get_settings
 from core.storage.archive.archived_rows import CATALOGUE, find_archived
 from core.storage.archive.mover import alone, release, sweep
 from core.storage.calls import delete_calls
+from core.storage.collections import ACTIVE_CALLS, CALLS, LOGS, TURNS
 from core.storage.recording.replay import replay
 from core.storage.recording.spool import Spool
-from core.storage.server.connection import DURABLE, Document
+from core.storage.server.connection import DURABLE
+from core.types import Document
 
 logger = get_logger("security")
 
@@ -58,12 +60,12 @@ def find_traces(database: Database[Document], lead_id: str) -> Traces:
     ids = _calls_of(database, lead_id)
     of_calls, of_lead = {"call_id": {"$in": ids}}, _log_lines(lead_id, ids)
     return Traces(
-        calls=database["calls"].count_documents({"lead_id": lead_id}),
-        archived_calls=len(find_archived(database, "calls", "lead_id", [lead_id])),
-        turns=database["turns"].count_documents(of_calls),
-        archived_turns=len(find_archived(database, "turns", "call_id", ids)),
-        log_lines=database["logs"].count_documents(of_lead),
-        active_calls=database["active_calls"].count_documents(_active(lead_id, ids)),
+        calls=database[CALLS].count_documents({"lead_id": lead_id}),
+        archived_calls=len(find_archived(database, CALLS, "lead_id", [lead_id])),
+        turns=database[TURNS].count_documents(of_calls),
+        archived_turns=len(find_archived(database, TURNS, "call_id", ids)),
+        log_lines=database[LOGS].count_documents(of_lead),
+        active_calls=database[ACTIVE_CALLS].count_documents(_active(lead_id, ids)),
         refused=len(list(_refused(lead_id, ids))),
         files=dict(_mentions(lead_id)),
     )
@@ -83,15 +85,15 @@ def erase_lead(database: Database[Document], lead_id: str) -> Traces:
         found = find_traces(database, lead_id)
         ids = _calls_of(database, lead_id)
         for name, query in (
-            ("turns", {"call_id": {"$in": ids}}),
-            ("logs", _log_lines(lead_id, ids)),
-            ("active_calls", _active(lead_id, ids)),
+            (TURNS, {"call_id": {"$in": ids}}),
+            (LOGS, _log_lines(lead_id, ids)),
+            (ACTIVE_CALLS, _active(lead_id, ids)),
         ):
             database.get_collection(name, write_concern=DURABLE).delete_many(query)
-        release(database, "turns", "call_id", ids)
+        release(database, TURNS, "call_id", ids)
         for file in _refused(lead_id, ids):
             file.unlink()
-        release(database, "calls", "lead_id", [lead_id])
+        release(database, CALLS, "lead_id", [lead_id])
         delete_calls(database, {"lead_id": lead_id})
     logger.info("Lead erased", extra={"records": found.records})
     return found
@@ -104,10 +106,10 @@ def _empty_spool(database: Database[Document]) -> None:
 
 
 def _calls_of(database: Database[Document], lead_id: str) -> list[str]:
-    stored = [row["_id"] for row in database["calls"].find({"lead_id": lead_id}, {"_id": 1})]
+    stored = [row["_id"] for row in database[CALLS].find({"lead_id": lead_id}, {"_id": 1})]
     if database[CATALOGUE].find_one({}, {"_id": 1}) is None:
         return stored
-    return stored + [row["_id"] for row in find_archived(database, "calls", "lead_id", [lead_id])]
+    return stored + [row["_id"] for row in find_archived(database, CALLS, "lead_id", [lead_id])]
 
 
 def _log_lines(lead_id: str, ids: Sequence[str]) -> Document:

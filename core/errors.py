@@ -1,4 +1,7 @@
-"""The one error that people are meant to read."""
+"""The one error that people are meant to read, and pydantic's in the same form: one line."""
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 
 class UserError(Exception):
@@ -7,3 +10,18 @@ class UserError(Exception):
     The text is one line that names what is wrong and the remedy. Command lines print it without a
     traceback and exit with 2.
     """
+
+
+def problem(error: ErrorDetails) -> str:
+    """Return what is wrong with one value, in lower case and without the value."""
+    if error["type"] == "missing":
+        return "is missing"
+    text = error["msg"].removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
+
+
+def one_line(error: ValidationError) -> str:
+    """Return the first problem of a model as ``key.part: what is wrong``, without the value."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    return f"{key}: {problem(first)}" if key else problem(first)

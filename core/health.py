@@ -11,11 +11,12 @@ from core.models.outbox import WAITING
 from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
 from core.settings import get_settings
 from core.storage import rollup_store
-from core.storage.recording import dirty_windows
+from core.storage.collections import CALLS, DIRTY_WINDOWS, OUTBOX, RULE_HEALTH
 from core.storage.recording.active_calls import count_active
 from core.storage.recording.processes import ProcessHealth, processes
 from core.storage.recording.spool import SpoolStatus, spool_status
-from core.storage.server.connection import Document, server_time
+from core.storage.server.connection import server_time
+from core.types import Document
 
 LATE_AFTER = timedelta(hours=1)
 """A call recorded so long after it began came late: from the spool, or by an import."""
@@ -73,16 +74,16 @@ def system_health(database: Database[Document]) -> SystemHealth:
         PyMongoError: the database does not answer.
     """
     until = rollup_store.until(database, windows_key())
-    oldest = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    oldest = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
     return SystemHealth(
         now=server_time(database),
         active_calls=count_active(database),
         heartbeat=scheduler_heartbeat(database),
         rolled_up_until=until.get(windows_key()),
-        dirty_windows=database[dirty_windows.COLLECTION].estimated_document_count(),
+        dirty_windows=database[DIRTY_WINDOWS].estimated_document_count(),
         spool=spool_status(),
         outbox=_outbox(database),
-        failing_rules=database["rule_health"].count_documents({"errors": {"$gt": 0}}),
+        failing_rules=database[RULE_HEALTH].count_documents({"errors": {"$gt": 0}}),
         oldest_call=oldest["start_time"] if oldest else None,
         raw_retention_days=get_settings().raw_retention_days,
         processes=processes(database),
@@ -90,9 +91,9 @@ def system_health(database: Database[Document]) -> SystemHealth:
 
 
 def _outbox(database: Database[Document]) -> OutboxHealth:
-    states = {str(row["_id"]): row["n"] for row in database["outbox"].aggregate(_BY_STATE)}
+    states = {str(row["_id"]): row["n"] for row in database[OUTBOX].aggregate(_BY_STATE)}
     waits = {"state": {"$in": list(WAITING)}}
-    waiting = database["outbox"].find_one(waits, sort=[("created_at", 1)])
+    waiting = database[OUTBOX].find_one(waits, sort=[("created_at", 1)])
     return OutboxHealth(states, waiting["created_at"] if waiting else None)
 
 
@@ -116,7 +117,7 @@ def late_calls(database: Database[Document]) -> LateCalls:
             }
         },
     ]
-    row = next(iter(database["calls"].aggregate(pipeline)), None)
+    row = next(iter(database[CALLS].aggregate(pipeline)), None)
     return LateCalls(row["recorded"], row["late"], row["oldest"]) if row else LateCalls(0, 0, None)
 
 

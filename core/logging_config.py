@@ -94,7 +94,7 @@ def setup_logging(
         SettingsError: a setting has a value that cannot be used.
         UserError: a kind or a pattern cannot be used.
     """
-    global _configured  # noqa: PLW0603 - one configuration per process, as in logging itself
+    global _configured  # noqa: PLW0603 (one configuration per process, as in logging itself)
     with _setup:
         if not _configured:
             settings = load_settings()
@@ -159,8 +159,8 @@ def _apply_sinks(settings: Settings) -> None:
     shippers: list[Shipper[Any]] = []
     if settings.log_to_database:
         # PyMongo only where it is used.
-        from core.storage.log_store import StoredLines  # noqa: PLC0415 (as said)
-        from core.storage.server.connection import get_sync_database  # noqa: PLC0415 (as said)
+        from core.storage.log_store import StoredLines  # noqa: PLC0415 (PyMongo only where it is used)
+        from core.storage.server.connection import get_sync_database  # noqa: PLC0415 (PyMongo only where it is used)
 
         shippers.append(StoredLines(get_sync_database, settings.log_database_days, _writer.lose))
     if settings.splunk_hec_url and settings.splunk_hec_token:

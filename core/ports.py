@@ -47,6 +47,6 @@ def answers(url: str) -> bool:
     """Whether a server of ours answers at the URL within 2 s."""
     try:
         with urlopen(url, timeout=2) as response:  # noqa: S310 (our own address)
-            return bool(response.status == 200)  # noqa: PLR2004
+            return bool(response.status == 200)  # noqa: PLR2004 (HTTP OK)
     except (URLError, OSError, HTTPException):
         return False

@@ -21,8 +21,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.errors import UserError
+from core.errors import UserError, problem
 from core.models.channels import ExtraChannel, extra_channels
+from core.models.zone import ZoneName
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LEAST_RETENTION_DAYS = 30
@@ -78,7 +79,7 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    timezone: str = Field(
+    timezone: ZoneName = Field(
         default="Asia/Kolkata",
         description="IANA zone of days, weeks, charts and of datetimes that carry no zone",
     )
@@ -216,15 +217,6 @@ class Settings(BaseSettings):
     def _upper_case_level(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
-            raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
-        return value
-
     @field_validator("mongodb_uri")
     @classmethod
     def _mongodb_scheme(cls, value: SecretStr | None) -> SecretStr | None:
@@ -281,10 +273,8 @@ class Settings(BaseSettings):
 def _describe(error: ValidationError) -> str:
     """One line for the first problem: the variable, what is wrong, never the value."""
     first = error.errors()[0]
-    text = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return text
-    return f"{str(first['loc'][0]).upper()} {text[0].lower()}{text[1:]}"
+    variable = f"{str(first['loc'][0]).upper()} " if first["loc"] else ""
+    return variable + problem(first)
 
 
 def load_settings() -> Settings:

@@ -81,7 +81,7 @@ def configuration() -> dict[str, Any]:
 async def _warm(_app: st.App) -> AsyncIterator[None]:
     """Load what every page needs, then take it out of the collector's sight: it runs after each script."""
     import dashboard.panels.volume  # noqa: PLC0415 (in the server, before the first reader)
-    import dashboard.queries  # noqa: F401, PLC0415
+    import dashboard.queries  # noqa: F401, PLC0415 (loaded before the first reader)
 
     gc.collect()
     gc.freeze()
@@ -94,14 +94,14 @@ def send_at_once() -> None:
     asyncio turns the system's wait for a fuller packet off, but not for a socket made as Streamlit makes it:
     the last small message of a run came up to 40 ms late.
     """
-    bind = starlette_server._bind_socket  # noqa: SLF001
+    bind = starlette_server._bind_socket  # noqa: SLF001 (Streamlit has no public place for it)
 
     def listen(address: str, port: int, backlog: int) -> socket.socket:
         listening = bind(address, port, backlog)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
 
-    starlette_server._bind_socket = listen  # noqa: SLF001
+    starlette_server._bind_socket = listen  # noqa: SLF001 (Streamlit has no public place for it)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -11,10 +11,10 @@ if str(ROOT) not in sys.path:
     # `streamlit run` looks for modules beside this file; core and dashboard lie one folder up.
     sys.path.insert(0, str(ROOT))
 
-from core.settings import is_loopback  # noqa: E402
-from dashboard import filters, theme  # noqa: E402
-from dashboard.drilldown import GO_TO  # noqa: E402
-from dashboard.queries import cache, call_queries  # noqa: E402
+from core.settings import is_loopback  # noqa: E402 (the path first)
+from dashboard import filters, theme  # noqa: E402 (the path first)
+from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
+from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
 
 OVERVIEW = st.Page(
     ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True

@@ -22,7 +22,7 @@ def number(value: float | None, unit: Unit) -> str:
 
 def rupees(value: float) -> str:
     """An amount: ``₹2.35``, from a thousand on without paise."""
-    return f"₹{value:,.0f}" if value >= 1_000 else f"₹{value:,.2f}"  # noqa: PLR2004
+    return f"₹{value:,.0f}" if value >= 1_000 else f"₹{value:,.2f}"  # noqa: PLR2004 (paise below)
 
 
 def duration(seconds: float) -> str:

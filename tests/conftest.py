@@ -12,7 +12,9 @@ from pymongo.database import Database
 from core.settings import get_settings
 from core.storage.collections import ensure_indexes
 from core.storage.recording import recorder
-from core.storage.server.connection import Document, close_all, get_sync_database
+from core.storage.recording.breaker import breaker
+from core.storage.server.connection import close_all, get_sync_database
+from core.types import Document
 
 _CONFIGURATION = (
     *("MONGODB_URI", "TIMEZONE", "LOG_LEVEL", "LOG_FILE", "SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME"),
@@ -70,7 +72,7 @@ def database(
     monkeypatch.setenv("DATA_DIR", str(store))
     monkeypatch.setenv("MONGODB_DATABASE", f"test_{uuid.uuid4().hex[:12]}")
     get_settings.cache_clear()
-    recorder._Health.forget()  # what another test knew of the database
+    breaker.rest_until = breaker.next_look = 0.0  # what another test knew of the database
     fresh = get_sync_database()
     ensure_indexes(fresh)
     yield fresh

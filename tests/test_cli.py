@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pymongo.database import Database
 
-from core.storage.server.connection import Document
+from core.types import Document
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPING = """

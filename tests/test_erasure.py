@@ -22,7 +22,7 @@ from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool
 from core.storage.recording.write import write
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.storage.archive.test_mover import PERIOD, START, call, recorded_long_ago
 from tests.test_cli import core
 

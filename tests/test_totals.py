@@ -17,7 +17,8 @@ from core.importing import import_file
 from core.models.metrics import DailyMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
-from core.storage.server.connection import Document, close_connections
+from core.storage.server.connection import close_connections
+from core.types import Document
 from dashboard.filters import Selection, day_span
 from dashboard.queries import call_queries
 

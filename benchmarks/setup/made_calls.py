@@ -13,7 +13,7 @@ from rich.progress import track
 from core.models.metrics import CallMetrics
 from core.storage.calls import to_document
 from core.storage.collections import ensure_indexes
-from core.storage.server.connection import Document
+from core.types import Document
 
 BATCH = 10_000
 LANGUAGES = np.array(["hinglish", "hindi", "english"])

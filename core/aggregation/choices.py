@@ -11,7 +11,8 @@ from core.aggregation.rollups.read import LATE
 from core.aggregation.rollups.refresh import days_key, windows_key
 from core.settings import get_settings
 from core.storage import rollup_store
-from core.storage.server.connection import Document
+from core.storage.collections import CALLS, ROLLUPS_CAMPAIGNS, ROLLUPS_DAILY
+from core.types import Document
 
 _DOCUMENTS = 400
 """One a day: values that occur in none of the newest 400 days with calls are no longer offered."""
@@ -32,12 +33,12 @@ def _values(database: Database[Document], dimension: Literal["language", "campai
     zone = get_settings().timezone
     until = rollup_store.until(database, windows_key(), days_key(zone))
     if {windows_key(), days_key(zone)} - until.keys():
-        return _sorted(database["calls"].distinct(dimension))
+        return _sorted(database[CALLS].distinct(dimension))
     query = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}, "schema_version": SCHEMA_VERSION}
-    collection = rollup_store.CAMPAIGNS if dimension == "campaign" else rollup_store.DAYS
+    collection = ROLLUPS_CAMPAIGNS if dimension == "campaign" else ROLLUPS_DAILY
     rows = database[collection].find(query, {"words": 1, "codes": 1}).sort("_id", -1).limit(_DOCUMENTS)
     recorded = {"recorded_at": {"$gte": Timestamp(min(until.values()) - LATE, 0)}}
-    new = database["calls"].distinct(dimension, recorded)
+    new = database[CALLS].distinct(dimension, recorded)
     return _sorted([*values_of_documents(rows, DIMENSIONS.index(dimension)), *new])
 
 

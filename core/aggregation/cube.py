@@ -28,7 +28,7 @@ from core.aggregation.rollups.cells import (
 from core.aggregation.rollups.read import stored_cells
 from core.aggregation.rollups.rollup import QUARTER_HOUR
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.types import Document
 
 
 @dataclass(frozen=True)

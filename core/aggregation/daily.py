@@ -9,11 +9,12 @@ from pymongo.database import Database
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise_days
 from core.aggregation.rollups.call_frames import CallFilters
-from core.aggregation.rollups.refresh import Progress, rebuild_rollups, refresh_rollups
+from core.aggregation.rollups.refresh import WindowProgress, rebuild_rollups, refresh_rollups
 from core.clock import days_of, period_of_days, utc_now
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.storage.collections import DAILY_METRICS
+from core.types import Document
 
 _DAYS_AT_ONCE = 90
 
@@ -44,7 +45,7 @@ def refresh_days(database: Database[Document]) -> list[date]:
 
 
 def rebuild_days(
-    database: Database[Document], start: date, end: date, progress: Progress | None = None
+    database: Database[Document], start: date, end: date, progress: WindowProgress | None = None
 ) -> list[DailyMetrics]:
     """Compute the days from ``start`` to ``end`` anew from their calls, and store them."""
     rebuild_rollups(database, *period_of_days(start, end), progress)
@@ -55,7 +56,7 @@ def rebuild_days(
 
 def _keep(database: Database[Document], days: Sequence[DailyMetrics]) -> None:
     rows = [_document(day) for day in days]
-    database["daily_metrics"].bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
+    database[DAILY_METRICS].bulk_write([ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows])
 
 
 def _document(daily: DailyMetrics) -> Document:

@@ -13,7 +13,7 @@ from core.aggregation.rollups.call_frames import read_calls
 from core.aggregation.rollups.rollup import cells_of
 from core.clock import day_bounds
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.types import Document
 
 _ROUNDING = 1e-9
 

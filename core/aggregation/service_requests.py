@@ -15,9 +15,9 @@ from core.aggregation.rollups import buckets, sketch
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.cells import Ints, Tally
 from core.models.metrics import ServiceError
-from core.storage.server.connection import Document
+from core.storage.collections import SERVICE_MINUTES
+from core.types import Document
 
-COLLECTION = "service_minutes"
 ERRORS = tuple(str(kind) for kind in ServiceError)
 _PROJECTION = dict.fromkeys(
     ("minute", "service", "operation", "count", "errors", "total_ms", "min_ms", "max_ms", "buckets"), 1
@@ -57,7 +57,7 @@ class Requests:
 
 def load_requests(database: Database[Document], start: datetime, end: datetime, zone: tzinfo) -> Requests:
     """The requests of [start, end), in order of their minutes."""
-    cursor = database[COLLECTION].find({"minute": {"$gte": start, "$lt": end}}, _PROJECTION)
+    cursor = database[SERVICE_MINUTES].find({"minute": {"$gte": start, "$lt": end}}, _PROJECTION)
     documents = list(cursor.sort("minute", 1))
     rows = pd.DataFrame(
         [

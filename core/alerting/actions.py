@@ -13,10 +13,11 @@ from core.alerting.notify.silences import keep_silence
 from core.alerting.state.alert_store import history_row
 from core.alerting.state.lifecycle import to_alert
 from core.clock import utc_now
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.models.alerts import Acknowledgement, Alert, AlertState
 from core.models.silences import Recurrence, Silence
-from core.storage.server.connection import Document
+from core.storage.collections import ALERT_EVENTS, ALERTS, SILENCES
+from core.types import Document
 
 ACKNOWLEDGED_FOR = timedelta(hours=4)
 Made = TypeVar("Made", bound=BaseModel)
@@ -101,9 +102,9 @@ def end_silence(database: Database[Document], silence_id: str, *, now: datetime 
     """
     at = now or utc_now()
     not_over = {"_id": silence_id, "$or": [{"end": None}, {"end": {"$gt": at}}]}
-    if database["silences"].delete_one(not_over | {"start": {"$gte": at}}).deleted_count:
+    if database[SILENCES].delete_one(not_over | {"start": {"$gte": at}}).deleted_count:
         return
-    if not database["silences"].update_one(not_over, {"$set": {"end": at}}).matched_count:
+    if not database[SILENCES].update_one(not_over, {"$set": {"end": at}}).matched_count:
         raise UserError("there is no such silence, or it is over")
 
 
@@ -111,14 +112,14 @@ def _change(
     database: Database[Document], alert_id: str, fields: Document, event: str, author: str, at: datetime
 ) -> Alert:
     # The revision makes a check that is under way look again instead of writing over it.
-    row = database["alerts"].find_one_and_update(
+    row = database[ALERTS].find_one_and_update(
         {"_id": alert_id, "state": AlertState.FIRING},
         {"$set": fields, "$inc": {"revision": 1}},
         return_document=ReturnDocument.AFTER,
     )
     if row is None:
         raise UserError("there is no such alert that fires; it may be over")
-    database["alert_events"].insert_one(history_row(event, row, at) | {"author": author})
+    database[ALERT_EVENTS].insert_one(history_row(event, row, at) | {"author": author})
     return to_alert(row)
 
 
@@ -126,7 +127,4 @@ def _checked(kind: type[Made], **fields: object) -> Made:
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        text = first["msg"].removeprefix("Value error, ")
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{where}: {text[0].lower()}{text[1:]}" if where else text) from None
+        raise UserError(one_line(error)) from None

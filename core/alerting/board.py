@@ -12,7 +12,8 @@ from core.alerting.state.alert_store import worst_first
 from core.alerting.state.lifecycle import to_alert
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.silences import Silence
-from core.storage.server.connection import Document
+from core.storage.collections import ALERT_EVENTS, ALERTS
+from core.types import Document
 
 RESOLVED_WITHIN = timedelta(days=7)
 MOST_MARKS = 200
@@ -69,7 +70,7 @@ def alert_board(database: Database[Document], now: datetime) -> AlertBoard:
     standing = {"state": {"$in": [AlertState.FIRING, AlertState.PENDING]}}
     alerts = [
         to_alert(row)
-        for row in database["alerts"].find({"$or": [over, standing]})
+        for row in database[ALERTS].find({"$or": [over, standing]})
         if row.get("expires_at") is None or row["state"] == AlertState.RESOLVED or row["expires_at"] > now
     ]
     firing = [alert for alert in alerts if alert.state == AlertState.FIRING]
@@ -95,21 +96,21 @@ def history(
     query: Document = {"at": {"$gte": start, "$lt": end}}
     if alert_id is not None:
         query["alert_id"] = alert_id
-    rows = database["alert_events"].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
+    rows = database[ALERT_EVENTS].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
     return [_line(row) for row in rows]
 
 
 def sendings(database: Database[Document], alert_id: str, limit: int = 200) -> list[HistoryLine]:
     """Who was told of an alert and who could not be, the newest first."""
     query = {"alert_id": alert_id, "event": {"$in": _SENDINGS}}
-    rows = database["alert_events"].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
+    rows = database[ALERT_EVENTS].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
     return [_line(row) for row in rows]
 
 
 def fired_between(database: Database[Document], start: datetime, end: datetime) -> tuple[Fired, ...]:
     """The alerts that began to fire in [start, end), the oldest first; of very many the newest."""
     query = {"at": {"$gte": start, "$lt": end}, "event": "firing"}
-    rows = database["alert_events"].find(query).sort("at", -1).limit(MOST_MARKS)
+    rows = database[ALERT_EVENTS].find(query).sort("at", -1).limit(MOST_MARKS)
     return tuple(Fired(row["at"], str(row["name"]), Severity(row["severity"])) for row in rows)[::-1]
 
 

@@ -23,9 +23,9 @@ from core.errors import UserError
 from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState
 from core.models.rules import AlertRule
-from core.storage.server.connection import Document
+from core.types import Document
 
-_logger = get_logger("alerting")
+logger = get_logger("alerting")
 
 
 async def check_alerts(
@@ -107,7 +107,7 @@ class _Check:
         except ConnectionFailure:
             raise
         except Exception as error:
-            _logger.exception("Alert rule cannot be evaluated", extra={"rule": rule.id})
+            logger.exception("Alert rule cannot be evaluated", extra={"rule": rule.id})
             reason = str(error) if isinstance(error, UserError) else type(error).__name__
             return RuleResult(rule, error=reason)
 

@@ -18,7 +18,7 @@ from core.clock import to_utc, utc_now
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import AlertRule
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.types import Document
 
 _See = Callable[[datetime, Sequence[Labels]], list[Evaluation]]
 

@@ -50,7 +50,7 @@ def period(start: datetime, end: datetime) -> str:
     first, last = start.astimezone(zone), end.astimezone(zone)
     if first.date() == last.date():
         return f"{_day(first)}, {first:%H:%M}–{last:%H:%M} {last:%Z}"  # noqa: RUF001 (an en dash is meant)
-    return f"{_day(first)}, {first:%H:%M} – {_day(last)}, {last:%H:%M} {last:%Z}"  # noqa: RUF001
+    return f"{_day(first)}, {first:%H:%M} – {_day(last)}, {last:%H:%M} {last:%Z}"  # noqa: RUF001 (an en dash)
 
 
 def _day(local: datetime) -> str:

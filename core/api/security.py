@@ -37,7 +37,7 @@ def require_key(
     scheme, _, bearer = (authorization or "").partition(" ")
     given = (x_api_key or (bearer.strip() if scheme.lower() == "bearer" else "")).encode()
     # Every key is compared, so that the time taken says nothing.
-    if not any([hmac.compare_digest(given, key.get_secret_value().encode()) for key in keys]):  # noqa: C419
+    if not any([hmac.compare_digest(given, key.get_secret_value().encode()) for key in keys]):  # noqa: C419 (every key is compared: the time tells nothing)
         raise HTTPException(
             status.HTTP_401_UNAUTHORIZED,
             "send one of API_KEYS as X-API-Key, or as Authorization: Bearer",

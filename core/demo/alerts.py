@@ -16,7 +16,8 @@ from core.demo.story import LIVE_TROUBLE_BEGAN, Story
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Level
 from core.settings import get_settings
-from core.storage.server.connection import Document, database_for_loop
+from core.storage.server.connection import database_for_loop
+from core.types import Document
 
 CHECK_EVERY = timedelta(minutes=5)
 AFTERWARDS = timedelta(minutes=45)

@@ -100,7 +100,7 @@ class SimulatedAgent:
             "attempt": attempt,
             "campaign": lead.campaign,
         }
-        answered = ANSWER_SHARE * ANSWERED_MORE.get(_local_hour(start), 1.0) * (0.9 if attempt == 2 else 1)  # noqa: PLR2004
+        answered = ANSWER_SHARE * ANSWERED_MORE.get(_local_hour(start), 1.0) * (0.9 if attempt == 2 else 1)  # noqa: PLR2004 (made up)
         if attempt and rng.random() > answered:
             self._try_later(start, lead, attempt)
             fields |= {
@@ -139,7 +139,7 @@ class SimulatedAgent:
             kind, fault = rng.choice((("agent_exception", "agent"), ("carrier_dropped", "carrier")))
             error = {"type": kind, "fault": fault}
             return self._broken(rng.uniform(4, 60), error, speech, dearer)
-        if rng.random() < 0.005:  # noqa: PLR2004
+        if rng.random() < 0.005:  # noqa: PLR2004 (made up)
             errors.append({"type": rng.choice(("asr_timeout", "crm_timeout")), "fault": "provider"})
         return self._conversation(lead, errors, speech, dearer)
 
@@ -174,7 +174,7 @@ class SimulatedAgent:
     ) -> dict[str, object]:
         rng = self.rng
         # Leads tire of an agent that lets them wait.
-        patience = 1.0 if speech["e2e_latency_ms"] < 2_200 else 0.55  # noqa: PLR2004
+        patience = 1.0 if speech["e2e_latency_ms"] < 2_200 else 0.55  # noqa: PLR2004 (made up)
         hung_up = rng.random() < 0.16 / patience
         exchanges = max(1, round(rng.gauss(3 if hung_up else 8, 1 if hung_up else 2.5)))
         seconds = round(exchanges * rng.uniform(15, 24) + speech["e2e_latency_ms"] * exchanges / 1000, 1)
@@ -190,7 +190,7 @@ class SimulatedAgent:
             "qualification_completed": qualified,
             "qualification": rng.choice(("salaried", "self_employed", "secured")) if qualified else None,
             "qualification_seconds": round(seconds * rng.uniform(0.5, 0.85), 1) if qualified else None,
-            "handoff_triggered": qualified and rng.random() < 0.62,  # noqa: PLR2004
+            "handoff_triggered": qualified and rng.random() < 0.62,  # noqa: PLR2004 (made up)
             "end_reason": "hung_up" if hung_up else "agent_goodbye",
             "sentiment_score": round(min(1.0, max(-1.0, mood)), 3),
             "errors": errors,

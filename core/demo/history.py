@@ -20,11 +20,11 @@ from core.demo.story import HISTORY, Story, story_of
 from core.demo.turns import requests_of, turns_of
 from core.models.metrics import CallMetrics, ServiceSample
 from core.storage.calls import write_calls
-from core.storage.log_store import COLLECTION
+from core.storage.collections import LOGS
 from core.storage.recording.records import Record
 from core.storage.recording.service_minutes import ServiceMinutes
 from core.storage.recording.write import MAX_BATCH, write
-from core.storage.server.connection import Document
+from core.types import Document
 
 BATCH = 500
 DETAIL_WITHIN = timedelta(hours=24)
@@ -74,7 +74,7 @@ def _write_details(
     for first in range(0, len(records), MAX_BATCH):
         write(database, records[first : first + MAX_BATCH])
     if lines:
-        database[COLLECTION].insert_many(lines, ordered=False)
+        database[LOGS].insert_many(lines, ordered=False)
 
 
 def _log_line(call: CallMetrics, line: Line) -> Document:

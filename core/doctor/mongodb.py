@@ -12,7 +12,8 @@ from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.storage import get_sync_database
 from core.storage.collections import INDEXES
-from core.storage.server.connection import Document, server_time, store_name, unavailable_text
+from core.storage.server.connection import server_time, store_name, unavailable_text
+from core.types import Document
 
 _CLOCKS_DIFFER = timedelta(seconds=5)
 

@@ -18,8 +18,9 @@ from core.settings import get_settings
 from core.storage import rollup_store
 from core.storage.archive.archived_rows import folder, parts
 from core.storage.archive.mover import cutoff
-from core.storage.recording import dirty_windows
-from core.storage.server.connection import Document, server_time
+from core.storage.collections import ALERTS, CALLS, DIRTY_WINDOWS, OUTBOX
+from core.storage.server.connection import server_time
+from core.types import Document
 
 _START = "start the scheduler: python run_scheduler.py"
 _LATE_PERIODS = 3
@@ -34,7 +35,7 @@ def calls(database: Database[Document]) -> Finding:
     newest = newest_call_start(database)
     if newest is None:
         return Finding("calls", State.OFF, "none recorded yet; the README's section Use it shows how")
-    count = database["calls"].estimated_document_count()
+    count = database[CALLS].estimated_document_count()
     local = newest.astimezone(get_settings().tz)
     text = f"about {count:,}, the newest began {local:%Y-%m-%d %H:%M %Z}"
     if newest - utc_now() > _AHEAD:
@@ -51,7 +52,7 @@ def roll_ups(database: Database[Document]) -> Finding:
             return Finding("roll-ups", State.OFF, "there are no calls yet")
         return Finding("roll-ups", State.WARN, "never made: charts read the calls themselves", _START)
     seconds = (server_time(database) - until).total_seconds()
-    waiting = database[dirty_windows.COLLECTION].estimated_document_count()
+    waiting = database[DIRTY_WINDOWS].estimated_document_count()
     text = f"up to date {seconds:,.0f} s ago, {waiting:,} windows marked for recomputation"
     if seconds > _LATE_PERIODS * get_settings().alert_check_interval_seconds:
         return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls themselves", _START)
@@ -68,7 +69,7 @@ def archive(database: Database[Document]) -> Finding:
         remedy = "restore them from a backup, or set DATA_DIR to that of the machine that archives"
         return Finding("archive", State.FAIL, f"{text}; {missing:,} of the files are not there", remedy)
     late = {"recorded_at": {"$lt": Timestamp(cutoff(database) - _ARCHIVE_LATE, 0)}}
-    if database["calls"].find_one(late, {"_id": 1}):
+    if database[CALLS].find_one(late, {"_id": 1}):
         text += f"; calls older than RAW_RETENTION_DAYS ({days}) are still in the database"
         return Finding("archive", State.WARN, text, "move them: python -m core archive")
     return Finding("archive", State.OK, f"{text}; calls stay {days} days in the database")
@@ -89,11 +90,9 @@ def scheduler(database: Database[Document]) -> Finding:
 def outbox(database: Database[Document]) -> Finding:
     """Whether alerts reach people."""
     late = utc_now() - _MESSAGE_LATE
-    waiting = database["outbox"].count_documents(
-        {"state": {"$in": list(WAITING)}, "created_at": {"$lt": late}}
-    )
+    waiting = database[OUTBOX].count_documents({"state": {"$in": list(WAITING)}, "created_at": {"$lt": late}})
     given_up = {"state": OutboxState.DEAD, "done_at": {"$gt": utc_now() - _LOOK_BACK}}
-    dead = list(database["outbox"].find(given_up).sort("done_at", -1))
+    dead = list(database[OUTBOX].find(given_up).sort("done_at", -1))
     text = f"{waiting:,} messages have waited for more than 15 minutes, {len(dead):,} were given up in a week"
     if dead:
         last = f"{dead[0]['channel']}: {dead[0]['reason']}"
@@ -106,7 +105,7 @@ def rules(database: Database[Document]) -> Iterator[Finding]:
     found = rules_in_force(database)
     for line in found.refused:
         yield Finding("alert rules", State.WARN, line, "it is not checked; put it right or delete it")
-    firing = database["alerts"].count_documents({"state": AlertState.FIRING})
+    firing = database[ALERTS].count_documents({"state": AlertState.FIRING})
     off = len(found.rules) - len(found.enabled)
     text = f"{len(found.enabled):,} are checked, {off:,} are disabled; {firing:,} alerts fire now"
     if not found.enabled:

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from core.importing.mapping import LINE, EndTime, Mapping, Scalar, StartTime, Value, fill, problem
+from core.errors import problem
+from core.importing.mapping import LINE, EndTime, Mapping, Scalar, StartTime, Value, fill
 from core.importing.reader import Row
 from core.importing.times import RollingYear, clock_after, parse_clock, parse_day, parse_moment, parse_month
 from core.models.metrics import CallMetrics

@@ -19,7 +19,8 @@ from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import RefusedCallError, WriteCounts, write_calls
 from core.storage.collections import ensure_indexes
-from core.storage.server.connection import Document, get_sync_database, store_name, unavailable_text
+from core.storage.server.connection import get_sync_database, store_name, unavailable_text
+from core.types import Document
 
 BATCH_ROWS = 1_000
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from datetime import time as Time  # noqa: N812 (StartTime has a key of that name)
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -18,10 +17,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.models.metrics import CallMetrics
+from core.models.zone import ZoneName
 
 OWN_TABLES = frozenset({"start_time", "end_time", "cost", "metadata"})
 CALL_FIELDS = tuple(name for name in CallMetrics.model_fields if name not in OWN_TABLES)
@@ -47,14 +46,6 @@ def _time_format(value: str) -> str:
     raise ValueError("is not iso, epoch, epoch_ms, time_of_day or a pattern such as %d.%m.%Y %H:%M")
 
 
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
-        raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
-    return value
-
-
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 OneCharacter = Annotated[str, Field(pattern=r'^[^"\r\n]$')]
@@ -71,7 +62,7 @@ class Source(_Table):
     delimiter: OneCharacter = ","
     quoted: bool = True
     encoding: str = "utf-8"
-    timezone: Annotated[str, AfterValidator(_zone)] | None = None
+    timezone: ZoneName | None = None
 
     @field_validator("encoding")
     @classmethod
@@ -248,10 +239,9 @@ def load_mapping(path: Path) -> Mapping:
 
 def _describe(error: ValidationError) -> str:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        return f"{key} is not a known key"
-    return f"{key}: {problem(first)}"
+        return f"{'.'.join(str(part) for part in first['loc'])} is not a known key"
+    return one_line(error)
 
 
 def placeholders(template: str) -> set[str]:
@@ -262,11 +252,3 @@ def placeholders(template: str) -> set[str]:
 def fill(template: str, value_of: Callable[[str], str]) -> str:
     """The template with every name in braces replaced by its value."""
     return _PLACEHOLDER.sub(lambda match: value_of(match[1]), template)
-
-
-def problem(error: ErrorDetails) -> str:
-    """What is wrong, in lower case and without the value."""
-    if error["type"] == "missing":
-        return "is missing"
-    text = error["msg"].removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]

@@ -18,7 +18,7 @@ def current_context() -> Mapping[str, Any]:
     return current.get()
 
 
-def set_call_context(**fields: Any) -> None:  # noqa: ANN401 - any value can be logged
+def set_call_context(**fields: Any) -> None:  # noqa: ANN401 (any value can be logged)
     """Add fields such as ``call_id`` and ``lead_id`` to every following line of this task or thread."""
     current.set({**current.get(), **plain_fields(fields)})
 
@@ -29,7 +29,7 @@ def clear_call_context() -> None:
 
 
 @contextmanager
-def call_context(**fields: Any) -> Iterator[None]:  # noqa: ANN401 - any value can be logged
+def call_context(**fields: Any) -> Iterator[None]:  # noqa: ANN401 (any value can be logged)
     """Add fields to every line within the block; afterwards the context is as it was before."""
     token = current.set({**current.get(), **plain_fields(fields)})
     try:

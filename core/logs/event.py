@@ -23,7 +23,7 @@ class Origin(NamedTuple):
     function: str
 
 
-class Failure(NamedTuple):
+class ErrorInfo(NamedTuple):
     """An exception: its type, and the traceback, if it has one, with the line texts still to be looked up."""
 
     type: str
@@ -40,7 +40,7 @@ Event = tuple[
     Mapping[Any, Any] | None,  # extras
     CodeType | Origin,  # where it was logged, and
     int,  # the instruction of that code, or the line
-    Failure | None,
+    ErrorInfo | None,
     str | None,  # the stack
 ]
 """A plain tuple, since making anything with a name takes longer than all the rest of a log call."""
@@ -48,6 +48,8 @@ Event = tuple[
 _BARE = vars(logging.makeLogRecord({}))
 TAKEN = frozenset(_BARE) | {"message", "asctime", "taskName"}
 """Attributes of a record: an extra cannot have their names."""
+LINE_FIELDS = frozenset({"timestamp", "level", "component", "message", "source", "exception", "stack"})
+"""Fields of a line that are the product's own; all others are context and extras."""
 
 
 def event_of(record: logging.LogRecord) -> Event:
@@ -66,12 +68,12 @@ def event_of(record: logging.LogRecord) -> Event:
         extras,
         Origin(record.pathname, record.funcName or ""),
         record.lineno,
-        _failure(record.exc_info) if record.exc_info else None,
+        _error_info(record.exc_info) if record.exc_info else None,
         record.stack_info,
     )
 
 
-def formatted(message: object, args: Any) -> str:  # noqa: ANN401 - whatever a caller put there
+def formatted(message: object, args: Any) -> str:  # noqa: ANN401 (whatever a caller put there)
     """The message with its arguments as the stdlib would write it; never raises."""
     try:
         text = str(message)
@@ -80,7 +82,7 @@ def formatted(message: object, args: Any) -> str:  # noqa: ANN401 - whatever a c
         if len(args) == 1 and isinstance(args, tuple) and args[0] and isinstance(args[0], Mapping):
             args = args[0]
         return cut(text % args)
-    except Exception:  # noqa: BLE001 - wrong arguments, or a __str__ that raises
+    except Exception:  # noqa: BLE001 (wrong arguments, or a __str__ that raises)
         text = str.__str__(message) if issubclass(type(message), str) else safe_repr(message)
         return cut(f"{text} {safe_repr(args)}")
 
@@ -89,11 +91,11 @@ def copied(extra: object) -> Mapping[Any, Any]:
     """Extras that no caller can change any more; never raises."""
     try:
         return plain_fields(extra) if isinstance(extra, Mapping) else {"extra": plain(extra)}
-    except Exception:  # noqa: BLE001 - a foreign mapping may raise anything
+    except Exception:  # noqa: BLE001 (a foreign mapping may raise anything)
         return {"extra": safe_repr(extra)}
 
 
-def _failure(exc_info: Any) -> Failure | None:  # noqa: ANN401 - whatever a caller put there
+def _error_info(exc_info: Any) -> ErrorInfo | None:  # noqa: ANN401 (whatever a caller put there)
     try:
         kind, error, trace = exc_info
         if error is None:
@@ -101,6 +103,6 @@ def _failure(exc_info: Any) -> Failure | None:  # noqa: ANN401 - whatever a call
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         name = f"{module}{kind.__qualname__}"
         # Without the source lines, which would be read from disk on the caller's time.
-        return Failure(name, TracebackException(kind, error, trace, lookup_lines=False, compact=True))
-    except Exception:  # noqa: BLE001 - no exception, or one that raises itself
-        return Failure(safe_repr(exc_info), None)
+        return ErrorInfo(name, TracebackException(kind, error, trace, lookup_lines=False, compact=True))
+    except Exception:  # noqa: BLE001 (no exception, or one that raises itself)
+        return ErrorInfo(safe_repr(exc_info), None)

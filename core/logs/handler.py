@@ -23,7 +23,7 @@ class WriterHandler(logging.Handler):
         try:
             if self.filter(record):
                 self._writer.put(record.levelno, event_of(record))
-        except Exception:  # noqa: BLE001 - logging must not break its caller
+        except Exception:  # noqa: BLE001 (logging must not break its caller)
             self._writer.lose(1, UNREADABLE)
         return True
 

@@ -2,12 +2,13 @@
 
 import socket
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
+
+from core.logs.event import LINE_FIELDS
+from core.types import Document
 
 Format = Literal["json", "ecs", "datadog"]
-Document = dict[str, Any]
 _DATADOG_RESERVED = frozenset({"status", "source", "service", "host", "date", "ddsource", "ddtags", "env"})
-_ECS_CORE = frozenset({"timestamp", "level", "component", "message", "source", "exception", "stack"})
 
 
 def as_it_is(document: Document) -> Document:
@@ -37,7 +38,7 @@ def as_ecs(document: Document) -> Document:
     labels = {
         key.replace(".", "_"): value if isinstance(value, str | int | float | bool) else _text(value)
         for key, value in document.items()
-        if key not in _ECS_CORE and value is not None
+        if key not in LINE_FIELDS and value is not None
     }
     return {**shaped, "labels": labels} if labels else shaped
 
@@ -67,7 +68,7 @@ def as_datadog(document: Document) -> Document:
     elif stack := document.get("stack"):
         shaped["error"] = {"stack": stack}
     for key, value in document.items():
-        if key in _ECS_CORE:
+        if key in LINE_FIELDS:
             continue
         shaped[f"field_{key}" if key in _DATADOG_RESERVED or key in shaped else key] = value
     return shaped

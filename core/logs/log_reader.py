@@ -13,6 +13,7 @@ from rich.text import Text
 
 from core.clock import parse_moment, utc_now
 from core.errors import UserError
+from core.logs.event import LINE_FIELDS
 from core.settings import get_settings
 
 Line = dict[str, Any]
@@ -24,7 +25,6 @@ _STYLES = {
     "ERROR": "bold red",
     "CRITICAL": "bold white on red",
 }
-_OWN = frozenset({"timestamp", "level", "component", "message", "source", "exception", "stack"})
 _POLL_SECONDS = 0.2
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -98,7 +98,7 @@ def shown(line: Line) -> Text:
     text.append(_clock(line), "dim").append(f" {level:<8}", _STYLES.get(level, ""))
     text.append(f" {line.get('component', '')} ", "cyan").append(_safe(line.get("message", "")), "bold")
     for key, value in line.items():
-        if key not in _OWN:
+        if key not in LINE_FIELDS:
             text.append(f" {_safe(key)}=", "dim").append(_safe(value))
     if isinstance(source := line.get("source"), dict):
         text.append(f"  {source.get('file')}:{source.get('line')}", "dim")

@@ -24,7 +24,7 @@ _LOGGING_FILE = logging.addLevelName.__code__.co_filename
 """As the stdlib itself recognises its own frames; all code of a module has this one object."""
 _CALL_HANDLERS, _HANDLE = Logger.callHandlers, Logger.handle
 _all_fixed = FIXED.issuperset
-_frame = sys._getframe  # noqa: SLF001 - a documented function
+_frame = sys._getframe  # noqa: SLF001 (a documented function)
 _context = current.get
 _making = threading.Lock()
 
@@ -40,15 +40,15 @@ def component_logger(component: str) -> Logger:
             logging.setLoggerClass(before)
 
 
-def _level_method(level: int) -> Any:  # noqa: ANN401, C901 - has the type of the method it replaces
+def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the method it replaces)
     """The method that logs at a level, as the stdlib's, in one frame where that one takes three."""
     quiet = level < logging.ERROR
 
-    def log(  # noqa: C901, PLR0912 - each function called from here would be a third of its cost
+    def log(  # noqa: C901, PLR0912 (each function called from here would be a third of its cost)
         self: "ComponentLogger",
         msg: object,
         *args: object,
-        exc_info: Any = None,  # noqa: ANN401 - as in the stdlib
+        exc_info: Any = None,  # noqa: ANN401 (as in the stdlib)
         extra: Mapping[str, object] | None = None,
         stack_info: bool = False,
         stacklevel: int = 1,
@@ -78,7 +78,7 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 - has the type of th
             or not self.propagate
             or Logger.callHandlers is not _CALL_HANDLERS
             or Logger.handle is not _HANDLE
-            or logging._logRecordFactory is not LogRecord  # type: ignore[attr-defined]  # noqa: SLF001
+            or logging._logRecordFactory is not LogRecord  # type: ignore[attr-defined]  # noqa: SLF001 (nothing public says it)
             or frame is None
             or (code := frame.f_code).co_filename is _LOGGING_FILE
         ):
@@ -102,7 +102,7 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 - has the type of th
                 queue.append(event)
             else:
                 writer.put(level, event)
-        except Exception:  # noqa: BLE001 - the stack or the memory may be at its end
+        except Exception:  # noqa: BLE001 (the stack or the memory may be at its end)
             writer.lose(1, UNREADABLE)
 
     return log
@@ -125,7 +125,7 @@ class ComponentLogger(Logger):
     error = _level_method(logging.ERROR)
     critical = _level_method(logging.CRITICAL)
 
-    def log(self, level: int, msg: object, *args: object, stacklevel: int = 1, **options: Any) -> None:  # noqa: ANN401
+    def log(self, level: int, msg: object, *args: object, stacklevel: int = 1, **options: Any) -> None:  # noqa: ANN401 (as in the stdlib)
         """Log at a level given as a number, with the stdlib's options."""
         method = _METHODS.get(level)
         if method is None:
@@ -138,15 +138,15 @@ class ComponentLogger(Logger):
         """Have all component loggers write there, past the handler where nobody else listens."""
         cls.writer, cls.handler, cls.alone = writer, handler, [handler]
 
-    def makeRecord(  # noqa: N802 - the stdlib's name
+    def makeRecord(  # noqa: N802 (the stdlib's name)
         self,
         name: str,
         level: int,
         fn: str,
         lno: int,
         msg: object,
-        args: Any,  # noqa: ANN401 - as in the stdlib
-        exc_info: Any,  # noqa: ANN401 - as in the stdlib
+        args: Any,  # noqa: ANN401 (as in the stdlib)
+        exc_info: Any,  # noqa: ANN401 (as in the stdlib)
         func: str | None = None,
         extra: Mapping[str, object] | None = None,
         sinfo: str | None = None,
@@ -154,7 +154,7 @@ class ComponentLogger(Logger):
         """A record with the extras as attributes, ``extra_name`` where ``name`` is the record's own."""
         try:
             record = super().makeRecord(name, level, fn, lno, msg, args, exc_info, func, None, sinfo)
-        except Exception:  # noqa: BLE001 - the stdlib looks into an argument that is alone
+        except Exception:  # noqa: BLE001 (the stdlib looks into an argument that is alone)
             text = formatted(msg, args)
             record = super().makeRecord(name, level, fn, lno, text, (), exc_info, func, None, sinfo)
         if extra is not None:

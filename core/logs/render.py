@@ -11,14 +11,14 @@ from typing import Any
 
 import orjson
 
-from core.logs.event import TAKEN, Event, Failure, Origin, formatted
+from core.logs.event import LINE_FIELDS, TAKEN, ErrorInfo, Event, Origin, formatted
 from core.logs.sanitize import cut, plain, safe_repr
 from core.privacy.keys import Kind
 from core.privacy.masking import SHORT, field, mask_field, mask_short_text, mask_text
 
 _PREFIX = "voice_agent."
 _OPEN = Kind.OPEN  # reading a member of an enumeration takes as long as masking a short text
-_TAKEN = TAKEN | {"timestamp", "level", "component", "message", "source", "exception", "stack"}
+_TAKEN = TAKEN | LINE_FIELDS
 _PERSONAL = 1_000_000  # no smaller number tells of a person
 _MOST_KNOWN = 4_096
 _Fields = tuple[tuple[str, Kind], ...]
@@ -54,7 +54,7 @@ def document_of(event: Event) -> dict[str, Any]:
 
 def forget_contexts() -> None:
     """Mask contexts anew: what is masked has changed."""
-    global _last_context  # noqa: PLW0603 - one writer at a time
+    global _last_context  # noqa: PLW0603 (one writer at a time)
     _last_context = ({}, {})
     _shapes.clear()
 
@@ -69,7 +69,7 @@ def encode(document: dict[str, Any]) -> bytes:
 
 def _masked_context(context: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a context, which never changes: the lines of a call are masked alike."""
-    global _last_context  # noqa: PLW0603 - one writer at a time
+    global _last_context  # noqa: PLW0603 (one writer at a time)
     masked: dict[str, Any] = {}
     _add(masked, context)
     _last_context = (context, masked)
@@ -119,7 +119,7 @@ def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
         document[name] = shown
 
 
-def _shown(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any logged value, and JSON data
+def _shown(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any logged value, and JSON data)
     """A field's value, masked; most are short texts and small numbers of no kind, and go the short way."""
     type_ = type(value)
     if type_ is str and kind is _OPEN:
@@ -149,11 +149,11 @@ def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
     return source
 
 
-def _describe(failure: Failure) -> dict[str, str]:
+def _describe(failure: ErrorInfo) -> dict[str, str]:
     trace = failure.traceback
     try:
         message, text = str(trace or ""), "".join(trace.format()) if trace else ""
-    except Exception:  # noqa: BLE001 - an exception of a foreign library may hold anything
+    except Exception:  # noqa: BLE001 (an exception of a foreign library may hold anything)
         message, text = "[exception that could not be formatted]", ""
     return {
         "type": mask_text(failure.type),
@@ -162,7 +162,7 @@ def _describe(failure: Failure) -> dict[str, str]:
     }
 
 
-def _repaired(value: Any) -> Any:  # noqa: ANN401 - JSON data
+def _repaired(value: Any) -> Any:  # noqa: ANN401 (JSON data)
     """The same data with lone surrogates, which UTF-8 cannot carry, written as escapes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
@@ -174,7 +174,7 @@ def _repaired(value: Any) -> Any:  # noqa: ANN401 - JSON data
 
 
 def _timestamp(created: float) -> str:
-    global _last_milli  # noqa: PLW0603 - one writer at a time
+    global _last_milli  # noqa: PLW0603 (one writer at a time)
     milli = round(created * 1_000_000) // 1_000
     known, text = _last_milli
     if known != milli:
@@ -191,6 +191,6 @@ def _to_the_second(seconds: int) -> str:
 @lru_cache(maxsize=1024)
 def _short_path(path: str) -> str:
     """A source file as its import path sees it: ``core/api/app.py``."""
-    roots = [os.path.abspath(entry) + os.sep for entry in sys.path]  # noqa: PTH100 - no links resolved
+    roots = [os.path.abspath(entry) + os.sep for entry in sys.path]  # noqa: PTH100 (no links resolved)
     inside = [root for root in roots if path.startswith(root)]
     return path[len(max(inside, key=len)) :] if inside else path

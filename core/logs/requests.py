@@ -24,7 +24,7 @@ _recorder: ServiceRecorder | None = None
 
 def attach_metrics(recorder: ServiceRecorder | None) -> None:
     """Have every logged request counted and timed, by a ``MetricsService``; None ends it."""
-    global _recorder  # noqa: PLW0603 - one for the process
+    global _recorder  # noqa: PLW0603 (one for the process)
     _recorder = recorder
 
 
@@ -34,7 +34,7 @@ def log_api_request(
     path: str,
     status: int,
     duration_ms: float,
-    **extra: Any,  # noqa: ANN401 - any value can be logged
+    **extra: Any,  # noqa: ANN401 (any value can be logged)
 ) -> None:
     """Log a request that the agent served: ERROR for a status of 500 and above, WARNING from 400, else INFO.
 
@@ -57,7 +57,7 @@ def log_external_call(
     ok: bool = True,
     *,
     error: Literal["5xx", "exception", "timeout"] | None = None,
-    **extra: Any,  # noqa: ANN401 - any value can be logged
+    **extra: Any,  # noqa: ANN401 (any value can be logged)
 ) -> None:
     """Log a request to a service that the agent uses: INFO where it went well, else WARNING.
 
@@ -88,7 +88,7 @@ def log_call_event(
     logger: logging.Logger,
     event: str,
     level: int = logging.INFO,
-    **extra: Any,  # noqa: ANN401 - any value can be logged
+    **extra: Any,  # noqa: ANN401 (any value can be logged)
 ) -> None:
     """Log what happened to a call (``started``, ``answered``, ``handoff``, ``ended`` …) as its ``event``."""
     if logger.isEnabledFor(level):
@@ -99,7 +99,7 @@ def log_security_event(
     logger: logging.Logger,
     event: str,
     level: int = logging.WARNING,
-    **extra: Any,  # noqa: ANN401 - any value can be logged
+    **extra: Any,  # noqa: ANN401 (any value can be logged)
 ) -> None:
     """Log what somebody watching over access wants to know (``login_failed`` …) as its ``event``."""
     if logger.isEnabledFor(level):

@@ -33,7 +33,7 @@ def safe_repr(value: object) -> str:
     """The repr of anything; never raises."""
     try:
         return cut(repr(value))
-    except Exception:  # noqa: BLE001 - a foreign __repr__ may raise anything
+    except Exception:  # noqa: BLE001 (a foreign __repr__ may raise anything)
         return f"[unprintable {type(value).__name__}]"
 
 
@@ -52,7 +52,7 @@ def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     return copy
 
 
-def plain(value: object) -> Any:  # noqa: ANN401 - JSON data
+def plain(value: object) -> Any:  # noqa: ANN401 (JSON data)
     """A copy of a value as JSON data, bounded in size and depth; never raises."""
     kind = type(value)
     if kind is str and len(value) <= MAX_TEXT:  # type: ignore[arg-type]  # kind is str
@@ -69,13 +69,13 @@ class _Copy:
         self._nodes_left = _MAX_NODES
         self._open: set[int] = set()
 
-    def safely(self, value: object) -> Any:  # noqa: ANN401 - JSON data
+    def safely(self, value: object) -> Any:  # noqa: ANN401 (JSON data)
         try:
             return self.of(value, 0)
-        except Exception:  # noqa: BLE001 - foreign containers may raise anything
+        except Exception:  # noqa: BLE001 (foreign containers may raise anything)
             return safe_repr(value)
 
-    def of(self, value: object, depth: int) -> Any:  # noqa: ANN401 - JSON data
+    def of(self, value: object, depth: int) -> Any:  # noqa: ANN401 (JSON data)
         self._nodes_left -= 1
         if not _is_container(value):
             return _leaf(value)
@@ -89,7 +89,7 @@ class _Copy:
         finally:
             self._open.discard(id(value))
 
-    def _container(self, children: Mapping[Any, Any] | list[Any], depth: int) -> Any:  # noqa: ANN401 - JSON data
+    def _container(self, children: Mapping[Any, Any] | list[Any], depth: int) -> Any:  # noqa: ANN401 (JSON data)
         if isinstance(children, list):
             kept = [self.of(item, depth) for item in children[: max(self._nodes_left, 0)]]
             return kept if len(kept) == len(children) else [*kept, f"[{len(children) - len(kept)} more]"]
@@ -108,7 +108,7 @@ def _is_container(value: object) -> bool:
     return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
-def _children(value: Any, most: int) -> Mapping[Any, Any] | list[Any]:  # noqa: ANN401 - a container
+def _children(value: Any, most: int) -> Mapping[Any, Any] | list[Any]:  # noqa: ANN401 (a container)
     """What a container holds, as a copy that other threads cannot change; of a foreign one so many."""
     if isinstance(value, BaseModel):
         return dict(value)
@@ -126,7 +126,7 @@ def _key(key: object) -> str:
     return cut(str.__str__(key)) if isinstance(key, str) else safe_repr(key)
 
 
-def _leaf(value: object) -> Any:  # noqa: ANN401 - JSON data
+def _leaf(value: object) -> Any:  # noqa: ANN401 (JSON data)
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, str):

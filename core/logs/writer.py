@@ -198,7 +198,7 @@ class LogWriter:
                 lines.append(line)
                 for shipper in self.shippers:
                     shipper.put(line if shape is as_it_is or not shipper.native else encode(document))
-            except Exception:  # noqa: BLE001 - one bad line must not end the thread
+            except Exception:  # noqa: BLE001 (one bad line must not end the thread)
                 self.lose(1, _UNRENDERED)
         arrived = self._send(lines) if lines else not self._sink.failing
         if self._lost and arrived:
@@ -207,7 +207,7 @@ class LogWriter:
     def _send(self, lines: list[bytes]) -> bool:
         try:
             report = self._sink.write(b"".join(lines))
-        except Exception as error:  # noqa: BLE001 - a sink must not end the thread
+        except Exception as error:  # noqa: BLE001 (a sink must not end the thread)
             report = f"dropped {{}} log lines: {type(error).__name__}"
         if report:
             self.lose(len(lines), report)

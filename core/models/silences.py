@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.models.metrics import UtcDatetime
+from core.models.zone import ZoneName
 
 SILENCE_SCHEMA_VERSION = 1
 MATCHERS = ("rule", "severity", "direction", "language", "status", "campaign", "service", "operation")
@@ -27,16 +28,7 @@ class Recurrence(BaseModel):
     weekdays: frozenset[Annotated[int, Field(ge=0, le=6)]] = Field(min_length=1)
     start: time
     end: time
-    zone: str
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
-        return value
+    zone: ZoneName
 
     def covers(self, now: datetime) -> bool:
         """Whether a moment lies in it."""

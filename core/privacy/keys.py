@@ -11,7 +11,7 @@ class Kind(Enum):
     OPEN = "judged by what it looks like"
     KEPT = "kept as it is"
     IDENTIFIER = "a plain number in it is no phone"
-    SECRET = "masked whole"  # noqa: S105 - says what is done with one
+    SECRET = "masked whole"  # noqa: S105 (says what is done with one)
     TOKENS = "masked whole unless it is a count"
     PHONE = "phone"
     EMAIL = "email"

@@ -42,7 +42,7 @@ def configure_masking(
     Raises:
         UserError: a kind is not known (core.privacy.kinds.KINDS), or a pattern is no regular expression.
     """
-    global _active  # noqa: PLW0603 - one for the process, as logging itself
+    global _active  # noqa: PLW0603 (one for the process, as logging itself)
     _active = chosen(_active.off if off is None else off, dict(_active.own) if own is None else own)
     mask_short_text.cache_clear()
     field.cache_clear()
@@ -56,7 +56,7 @@ def mask_text(text: str) -> str:
 def _safely_masked(text: str) -> str:
     try:
         return _mask_text(text)
-    except Exception:  # noqa: BLE001 - better no text than one that was not looked through
+    except Exception:  # noqa: BLE001 (better no text than one that was not looked through)
         return _UNMASKABLE
 
 
@@ -64,7 +64,7 @@ mask_short_text = lru_cache(maxsize=4096)(_safely_masked)
 """``mask_text`` for a text of at most SHORT characters, for where a call more would be felt."""
 
 
-def mask_value(value: Any) -> Any:  # noqa: ANN401 - any logged value
+def mask_value(value: Any) -> Any:  # noqa: ANN401 (any logged value)
     """A copy of a value with what is personal or secret masked, at any depth; never raises.
 
     Fields are judged by their name first, then by their value; ``call_id`` and ``lead_id`` stay.
@@ -72,11 +72,11 @@ def mask_value(value: Any) -> Any:  # noqa: ANN401 - any logged value
     return mask_field(value, _OPEN)
 
 
-def mask_field(value: Any, kind: Kind) -> Any:  # noqa: ANN401 - any logged value
+def mask_field(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any logged value)
     """The same for the value of a field of that kind."""
     try:
         return _mask(value, kind, frozenset())
-    except Exception:  # noqa: BLE001 - better no value than one that was not looked through
+    except Exception:  # noqa: BLE001 (better no value than one that was not looked through)
         return "[value that could not be masked]"
 
 
@@ -112,7 +112,7 @@ def _mask_text(text: str) -> str:
     return text
 
 
-def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 - any logged value
+def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 (any logged value)
     if value is None or value is True or value is False or kind is _KEPT:
         return value
     if kind is _SECRET:
@@ -126,19 +126,19 @@ def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN40
     return value
 
 
-def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 - a container
+def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 (a container)
     if id(value) in around:
         return "[circular]"
     around |= {id(value)}
     if isinstance(value, Mapping):
         return dict(_mask_item(key, item, around) for key, item in value.items())
     items = list(value)
-    if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is _SECRET:  # noqa: PLR2004
+    if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is _SECRET:  # noqa: PLR2004 (a pair)
         return [items[0], _MASKED]  # a pair of name and value, as HTTP headers come
     return [_mask(item, kind, around) for item in items]
 
 
-def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:  # noqa: ANN401 - any item
+def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:  # noqa: ANN401 (any item)
     if isinstance(key, str):
         shown, kind = field(key)
         return shown, _mask(value, kind, around)
@@ -156,7 +156,7 @@ def _mask_named_string(value: str, kind: Kind) -> str:
     return mask_of(kind.value, value)
 
 
-def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 - a number or its mask
+def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 (a number or its mask)
     if kind is _IDENTIFIER or kind is _TOKENS:
         return value
     if kind is _OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:

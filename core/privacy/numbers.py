@@ -43,7 +43,7 @@ _REFERENCE_LENGTH = 32
 _LONGEST_WORD = 12
 
 _DIGIT_VALUES = bytes(max(byte - ord("0"), 0) for byte in range(256))
-_DOUBLED = bytes(sum(divmod(2 * value, 10)) if value < 10 else 0 for value in _DIGIT_VALUES)  # noqa: PLR2004 - a digit
+_DOUBLED = bytes(sum(divmod(2 * value, 10)) if value < 10 else 0 for value in _DIGIT_VALUES)  # noqa: PLR2004 (a digit)
 _VERHOEFF_PRODUCT = tuple(
     tuple(map(int, row))
     for row in (
@@ -217,7 +217,7 @@ def _is_phone(groups: list[str], sizes: list[int], digits: str) -> bool:
 
 def _is_decimal(groups: list[str], written: str) -> bool:
     """Whether dots make it an address or a decimal number; 98765.43210 is a phone."""
-    if written.count(".") == 1 and len(groups) == 2:  # noqa: PLR2004 - whole part and fraction
+    if written.count(".") == 1 and len(groups) == 2:  # noqa: PLR2004 (whole part and fraction)
         return len(groups[0]) != len(groups[1])
     return _ADDRESS.fullmatch(written) is not None
 
@@ -228,7 +228,7 @@ def _is_card(sizes: list[int], digits: str) -> bool:
         return False
     if len(digits) > _COMMON_CARD and first not in "456":
         return False
-    grouped_by_fours = sizes[0] == 4 and min(sizes) > 2  # noqa: PLR2004 - as printed on cards
+    grouped_by_fours = sizes[0] == 4 and min(sizes) > 2  # noqa: PLR2004 (as printed on cards)
     return (len(sizes) == 1 or grouped_by_fours) and is_luhn(digits)
 
 

@@ -11,7 +11,9 @@ from pymongo.errors import PyMongoError
 from core.clock import utc_now
 from core.settings import get_settings
 from core.storage import get_database, get_sync_database
-from core.storage.server.connection import Document, unavailable_text
+from core.storage.collections import HEARTBEATS
+from core.storage.server.connection import unavailable_text
+from core.types import Document
 
 SILENT_AFTER_PERIODS = 2
 _ID = "scheduler"
@@ -41,12 +43,12 @@ async def beat() -> None:
         "pid": os.getpid(),
         "host": platform.node(),
     }
-    await get_database()["heartbeats"].update_one({"_id": _ID}, {"$set": heartbeat}, upsert=True)
+    await get_database()[HEARTBEATS].update_one({"_id": _ID}, {"$set": heartbeat}, upsert=True)
 
 
 def scheduler_heartbeat(database: Database[Document]) -> Heartbeat | None:
     """Return the scheduler's last sign of life; None if it never gave one."""
-    row = database["heartbeats"].find_one({"_id": _ID})
+    row = database[HEARTBEATS].find_one({"_id": _ID})
     return Heartbeat(row["at"], float(row["interval_seconds"])) if row else None
 
 

@@ -24,7 +24,7 @@ OUTBOX_EVERY_SECONDS = 5
 DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
 ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
 PING_TIMEOUT_SECONDS = 5.0
-_logger = get_logger("scheduler")
+logger = get_logger("scheduler")
 
 Lane = Literal["minute", "outbox", "night"]
 """Jobs of a lane run one after the other; neither a night's archive nor a mail server holds up a check."""
@@ -59,13 +59,13 @@ async def roll_up() -> None:
     """Bring roll-ups and the figures of changed days up to date."""
     await asyncio.to_thread(lambda: ensure_indexes(get_sync_database()))
     days = await MetricsService().aggregate_recent()
-    _logger.info("Aggregated", extra={"days": [str(day) for day in days]})
+    logger.info("Aggregated", extra={"days": [str(day) for day in days]})
 
 
 async def check_alerts() -> None:
     """Check the alert rules, send what is due; the sign of life follows only where that succeeded."""
     report = await check_and_send_alerts()
-    _logger.info(
+    logger.info(
         "Alerts checked",
         extra={
             "firing": [result.rule.id for result in report.firing],
@@ -83,7 +83,7 @@ async def outbox() -> None:
     """Send the messages that are due."""
     sent = await deliver_due(get_database())
     if sent:
-        _logger.info("Alerts sent", extra={"messages": sent})
+        logger.info("Alerts sent", extra={"messages": sent})
 
 
 async def _ping() -> None:
@@ -95,14 +95,14 @@ async def _ping() -> None:
         async with httpx2.AsyncClient(timeout=PING_TIMEOUT_SECONDS) as client:
             (await client.get(url.get_secret_value())).raise_for_status()
     except httpx2.HTTPError as error:
-        _logger.warning("SCHEDULER_PING_URL was not reached", extra={"reason": type(error).__name__})
+        logger.warning("SCHEDULER_PING_URL was not reached", extra={"reason": type(error).__name__})
 
 
 async def daily_figures() -> None:
     """Store yesterday's figures, also of a day without calls."""
     yesterday = local_today() - timedelta(days=1)
     figures = await MetricsService().aggregate_daily_metrics(yesterday)
-    _logger.info("Day closed", extra={"day": str(yesterday), "calls": figures.total_calls})
+    logger.info("Day closed", extra={"day": str(yesterday), "calls": figures.total_calls})
 
 
 async def archive() -> None:
@@ -110,4 +110,4 @@ async def archive() -> None:
     from core.aggregation.rollups.refresh import archive_due  # noqa: PLC0415 (pandas takes a while to load)
 
     moved = await asyncio.to_thread(lambda: archive_due(get_sync_database()))
-    _logger.info("Archived", extra={"records": sum(due.rows for due in moved)})
+    logger.info("Archived", extra={"records": sum(due.rows for due in moved)})

@@ -27,15 +27,10 @@ from core.scheduler.jobs import Job, all_jobs
 from core.scheduler.timetable import Every, is_due, missed_slots
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
-from core.storage.server.connection import (
-    DURABLE,
-    Document,
-    close_all,
-    close_connections,
-    store_name,
-    unavailable_text,
-)
+from core.storage.collections import SCHEDULER_JOBS
+from core.storage.server.connection import DURABLE, close_all, close_connections, store_name, unavailable_text
 from core.storage.server.leases import Held, Lease, LeaseKeeper
+from core.types import Document
 
 TICK_SECONDS: Final = 1
 LEASE_SECONDS: Final = 30.0
@@ -44,16 +39,14 @@ RETRY_SECONDS: Final = 30.0
 """A job that failed is tried again after this long, or at its next slot if that comes earlier."""
 MISSED_WORTH_SAYING: Final = timedelta(minutes=15)
 CLOCK_WORTH_SAYING: Final = timedelta(seconds=5)
-JOURNAL: Final = "scheduler_jobs"
-"""Collection with one document a job: the slot that it last succeeded in."""
-_logger = get_logger("scheduler")
+logger = get_logger("scheduler")
 
 
 class Runner:
     """Runs the jobs of one lane in one thread, one after the other."""
 
     def __init__(self, database: Database[Document], jobs: Sequence[Job], keeper: LeaseKeeper) -> None:
-        self._journal = database.get_collection(JOURNAL, write_concern=DURABLE)
+        self._journal = database.get_collection(SCHEDULER_JOBS, write_concern=DURABLE)
         self._jobs = jobs
         self._keeper = keeper
         self._stopping = False
@@ -72,7 +65,7 @@ class Runner:
             self._say_failed("lease", error)
             return False
         if held is None:
-            _logger.info("Another scheduler is at work: nothing to do")
+            logger.info("Another scheduler is at work: nothing to do")
             return True
         succeeded = [self._run(job, held, self._slot(job, held)) for job in self._jobs if not self._stopping]
         return all(succeeded)
@@ -131,9 +124,7 @@ class Runner:
         missed = timedelta(seconds=slots * job.when.seconds) if isinstance(job.when, Every) else timedelta()
         if job.says_missed and missed > MISSED_WORTH_SAYING:
             extra = {"job": job.name, "missed_minutes": round(missed.total_seconds() / 60)}
-            _logger.warning(
-                "No scheduler was at work for a while; only the present is looked at", extra=extra
-            )
+            logger.warning("No scheduler was at work for a while; only the present is looked at", extra=extra)
 
     def _run(self, job: Job, held: Held, slot: int) -> bool:
         """Run one job; whatever it raises is logged, so that the others go on."""
@@ -153,7 +144,7 @@ class Runner:
         try:
             self._journal.update_one(earlier, {"$set": done}, upsert=True)
         except DuplicateKeyError:
-            _logger.warning("Another scheduler took over meanwhile", extra={"job": job.name})
+            logger.warning("Another scheduler took over meanwhile", extra={"job": job.name})
 
     def _failed(self, job: Job, slot: int | None, error: Exception) -> None:
         self._retry_at[job.name] = slot, time.monotonic() + RETRY_SECONDS
@@ -163,11 +154,11 @@ class Runner:
     def _say_failed(job: str, error: Exception) -> None:
         if isinstance(error, ConnectionFailure):
             reason = unavailable_text(error)
-            _logger.error("Job failed, it is tried again", extra={"job": job, "reason": reason})
+            logger.error("Job failed, it is tried again", extra={"job": job, "reason": reason})
         elif isinstance(error, UserError):
-            _logger.error("Job failed", extra={"job": job, "reason": str(error)})
+            logger.error("Job failed", extra={"job": job, "reason": str(error)})
         else:
-            _logger.error("Job failed", extra={"job": job}, exc_info=error)
+            logger.error("Job failed", extra={"job": job}, exc_info=error)
 
 
 async def _call(job: Job) -> None:
@@ -222,13 +213,13 @@ class Scheduler:
         except PyMongoError:
             return leading
         if held is not None and not leading:
-            _logger.info("This scheduler is at work", extra={"term": held.term})
+            logger.info("This scheduler is at work", extra={"term": held.term})
             if abs(held.clock_ahead) > CLOCK_WORTH_SAYING:
                 ahead = round(held.clock_ahead.total_seconds(), 1)
-                _logger.warning("The database's clock is another; slots go by it", extra={"ahead_s": ahead})
+                logger.warning("The database's clock is another; slots go by it", extra={"ahead_s": ahead})
         elif held is None and leading is not False:
             words = "lost the lease: another is at work" if leading else "stands by: another is at work"
-            _logger.info("This scheduler %s", words)
+            logger.info("This scheduler %s", words)
         return held is not None
 
     def _close(self) -> None:
@@ -249,12 +240,12 @@ def run_scheduler(*, once: bool = False) -> int:
     scheduler = Scheduler(all_jobs())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, scheduler.stop)
-    _logger.info("Scheduler started", extra=_described(settings, [rule.id for rule in rules]))
+    logger.info("Scheduler started", extra=_described(settings, [rule.id for rule in rules]))
     try:
         if once:
             return 0 if scheduler.run_once() else 1
         scheduler.run_forever()
-        _logger.info("Scheduler stopped")
+        logger.info("Scheduler stopped")
         return 0
     finally:
         close_all()

@@ -21,16 +21,17 @@ from core.alerting.rules.rule_store import rules_in_force_async
 from core.alerting.state.alert_store import AlertStore, active_alerts_async
 from core.alerting.state.lifecycle import fingerprint
 from core.clock import to_utc, utc_now
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.privacy.masking import mask_text, mask_value
 from core.settings import get_settings
-from core.storage.server.connection import Document, database_for_loop
+from core.storage.server.connection import database_for_loop
+from core.types import Document
 
 __all__ = ["AlertService", "CheckReport", "check_and_send_alerts"]
 
-_logger = get_logger("alerting")
+logger = get_logger("alerting")
 MAX_TYPE_LENGTH = 128
 MAX_DIGITS = 18  # of an integer that MongoDB can keep
 
@@ -97,7 +98,7 @@ class AlertService:
         try:
             delivered = await self._send_through_outbox(alert, channels)
         except (PyMongoError, UserError, BSONError, ValueError, OverflowError) as error:
-            _logger.error(  # noqa: TRY400 (the reason is enough, the traceback is the driver's)
+            logger.error(  # noqa: TRY400 (the reason is enough, the traceback is the driver's)
                 "Alert could not be stored; it is sent all the same",
                 extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
             )
@@ -159,7 +160,7 @@ def _channels_for(alert: Alert) -> dict[str, Channel]:
     """The channels that take alerts as bad as this one."""
     channels = configured_channels(get_settings())
     if not channels:
-        _logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
+        logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
     return {
         name: channel
         for name, channel in channels.items()
@@ -231,7 +232,6 @@ def _custom_alert(
             **dict(values or {}),
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{first['loc'][0]}: {first['msg']}") from None
+        raise UserError(one_line(error)) from None
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(f"metadata cannot be written as JSON: {error}") from None

@@ -10,11 +10,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from core.clock import parse_date
 from core.models.metrics import CallMetrics, DailyMetrics, Direction, ServiceSample, TurnMetrics
-from core.storage.recording.active_calls import BEAT_SECONDS, ActiveCall, alive, ended, started
-from core.storage.recording.recorder import record, signal_active
+from core.storage.recording.active_calls import BEAT_SECONDS, ActiveCall, alive, ended, signal_active, started
+from core.storage.recording.recorder import record
 from core.storage.recording.replay import replay
 from core.storage.recording.service_minutes import writer
-from core.storage.server.connection import Document, blocking
+from core.storage.server.connection import blocking
+from core.types import Document
 
 
 class MetricsService:
@@ -80,7 +81,7 @@ class MetricsService:
         await signal_active(self._db, ended(call_id))
 
     @asynccontextmanager
-    async def active_call(self, call_id: str, **about: Any) -> AsyncIterator[None]:  # noqa: ANN401
+    async def active_call(self, call_id: str, **about: Any) -> AsyncIterator[None]:  # noqa: ANN401 (as call_started's)
         """Count a call as going on while the block runs, its signs of life included.
 
         Args:
@@ -110,7 +111,7 @@ class MetricsService:
             UserError: the text is not a date.
         """
         # An agent that only records is spared pandas: a second at its start, 100 MB.
-        from core.aggregation.daily import rebuild_days  # noqa: PLC0415
+        from core.aggregation.daily import rebuild_days  # noqa: PLC0415 (pandas)
 
         day = parse_date(day) if isinstance(day, str) else day
         (daily,) = await asyncio.to_thread(lambda: rebuild_days(blocking(self._db), day, day))
@@ -118,7 +119,7 @@ class MetricsService:
 
     async def aggregate_recent(self) -> list[date]:
         """Bring roll-ups and daily figures up to date with what was recorded since; the days that changed."""
-        from core.aggregation.daily import refresh_days  # noqa: PLC0415 (see above)
+        from core.aggregation.daily import refresh_days  # noqa: PLC0415 (pandas)
 
         def refresh() -> list[date]:
             replay(blocking(self._db))

@@ -6,8 +6,15 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from core.models.metrics import CallMetrics, Direction, ServiceSample, TurnMetrics
-from core.storage.recording.active_calls import BEAT_SECONDS, ActiveCall, alive, ended, started
-from core.storage.recording.recorder import record_blocking, signal_active_blocking
+from core.storage.recording.active_calls import (
+    BEAT_SECONDS,
+    ActiveCall,
+    alive,
+    ended,
+    signal_active_blocking,
+    started,
+)
+from core.storage.recording.recorder import record_blocking
 from core.storage.recording.service_minutes import writer
 
 

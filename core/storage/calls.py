@@ -9,10 +9,12 @@ from pymongo import DeleteOne
 from pymongo.database import Database
 
 from core.models.metrics import CallMetrics
+from core.storage.collections import CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
-from core.storage.recording.records import CALLS, OWN_FIELDS, Record
+from core.storage.recording.records import CALL_KIND, OWN_FIELDS, Record
 from core.storage.recording.write import Outcome, Refusal, write
-from core.storage.server.connection import DURABLE, Document
+from core.storage.server.connection import DURABLE
+from core.types import Document
 
 DELETED_AT_ONCE = 1_000
 
@@ -32,7 +34,7 @@ class WriteCounts:
 
 def to_document(call: CallMetrics, version: int) -> Document:
     """A call as it is stored."""
-    return Record(CALLS, call, version).to_document()
+    return Record(CALL_KIND, call, version).to_document()
 
 
 def from_document(document: Mapping[str, Any]) -> CallMetrics:
@@ -68,8 +70,8 @@ def delete_calls(database: Database[Document], query: Document) -> int:
     Raises:
         PyMongoError: the database does not answer; what is left is deleted by the next time.
     """
-    calls = database.get_collection("calls", write_concern=DURABLE)
-    turns = database.get_collection("turns", write_concern=DURABLE)
+    calls = database.get_collection(CALLS, write_concern=DURABLE)
+    turns = database.get_collection(TURNS, write_concern=DURABLE)
     deleted = 0
     while found := calls.find(query, {"start_time": 1}).limit(DELETED_AT_ONCE).to_list():
         ids = {"$in": [call["_id"] for call in found]}

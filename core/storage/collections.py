@@ -1,55 +1,83 @@
-"""The indexes of every collection, made where they are missing."""
+"""Every collection: its name, its indexes, how long it keeps what. No name stands anywhere else."""
+
+from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 
-from core.storage.recording.active_calls import FORGET_SECONDS
-from core.storage.recording.processes import COLLECTION as PROCESSES
-from core.storage.recording.processes import FORGET_SECONDS as FORGET_PROCESSES
-from core.storage.server.connection import Document
+from core.types import Document
 
-_RESOLVED_FOR_SECONDS = 30 * 86_400
-OUTBOX_SECONDS = 90 * 24 * 3600
+CALLS: Final = "calls"
+TURNS: Final = "turns"
+SERVICE_MINUTES: Final = "service_minutes"
+ACTIVE_CALLS: Final = "active_calls"
+PROCESSES: Final = "processes"
+LOGS: Final = "logs"
+
+ROLLUPS_15M: Final = "rollups_15m"
+ROLLUPS_DAILY: Final = "rollups_daily"
+ROLLUPS_CAMPAIGNS: Final = "rollups_campaigns"
+"""Days as in ROLLUPS_DAILY, told apart by campaign: several times larger, so kept apart on the disk."""
+ROLLUPS_HOURLY: Final = "rollups_hourly"
+ROLLUP_STATE: Final = "rollup_state"
+DIRTY_WINDOWS: Final = "dirty_windows"
+DAILY_METRICS: Final = "daily_metrics"
+ARCHIVES: Final = "archives"
+RESTORE_MARK: Final = "restore"
+
+ALERTS: Final = "alerts"
+ALERT_EVENTS: Final = "alert_events"
+RULES: Final = "rules"
+RULE_HEALTH: Final = "rule_health"
+SILENCES: Final = "silences"
+NOTIFICATIONS: Final = "notifications"
+OUTBOX: Final = "outbox"
+RATE_LIMITS: Final = "rate_limits"
+
+HEARTBEATS: Final = "heartbeats"
+LEASES: Final = "leases"
+SCHEDULER_JOBS: Final = "scheduler_jobs"
+
+DUPLICATE_KEY: Final = 11_000
+"""MongoDB's error code where an ``_id``, or another unique key, is there already."""
+ACTIVE_CALL_SECONDS: Final = 3_600
+"""Rows are deleted this long after the last sign of life; until then an ended call stays ended."""
+PROCESS_SECONDS: Final = 86_400
+RESOLVED_ALERT_SECONDS: Final = 30 * 86_400
+OUTBOX_SECONDS: Final = 90 * 86_400
 """How long it can be looked up what became of a message."""
+
 INDEXES: dict[str, list[IndexModel]] = {
-    "calls": [
+    CALLS: [
         IndexModel([("start_time", ASCENDING)]),
         IndexModel([("end_time", ASCENDING)]),
         # With the start: which windows new calls fall in is read from the index alone.
         IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
     ],
-    "rollups_15m": [IndexModel([("read_at", ASCENDING)])],
-    "turns": [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
-    "service_minutes": [IndexModel([("minute", ASCENDING)])],
-    "active_calls": [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_SECONDS)],
-    PROCESSES: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=FORGET_PROCESSES)],
-    "archives": [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
-    "alerts": [
+    ROLLUPS_15M: [IndexModel([("read_at", ASCENDING)])],
+    TURNS: [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
+    SERVICE_MINUTES: [IndexModel([("minute", ASCENDING)])],
+    ACTIVE_CALLS: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=ACTIVE_CALL_SECONDS)],
+    PROCESSES: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=PROCESS_SECONDS)],
+    ARCHIVES: [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
+    ALERTS: [
         IndexModel([("state", ASCENDING), ("started_at", DESCENDING)]),
         # The history stays in alert_events.
-        IndexModel([("resolved_at", ASCENDING)], expireAfterSeconds=_RESOLVED_FOR_SECONDS),
+        IndexModel([("resolved_at", ASCENDING)], expireAfterSeconds=RESOLVED_ALERT_SECONDS),
     ],
-    "alert_events": [
+    ALERT_EVENTS: [
         IndexModel([("at", DESCENDING)]),
         IndexModel([("alert_id", ASCENDING), ("at", DESCENDING)]),
         IndexModel([("key", ASCENDING)], unique=True, partialFilterExpression={"key": {"$type": "string"}}),
     ],
-    "outbox": [
+    OUTBOX: [
         IndexModel([("state", ASCENDING), ("created_at", ASCENDING)]),
         IndexModel([("channel", ASCENDING), ("recipient", ASCENDING), ("stream", ASCENDING)]),
         IndexModel([("done_at", ASCENDING)], expireAfterSeconds=OUTBOX_SECONDS),
     ],
-    "silences": [IndexModel([("end", ASCENDING)])],
+    SILENCES: [IndexModel([("end", ASCENDING)])],
 }
-
-SHARD_KEYS: dict[str, Document] = {
-    "calls": {"_id": "hashed"},
-    "turns": {"_id": "hashed"},
-    "service_minutes": {"_id": "hashed"},
-    "logs": {"call_id": "hashed"},
-}
-"""The collections to shard on a cluster. MongoDB keeps ``_id`` unique across shards only as their key."""
 
 
 def ensure_indexes(database: Database[Document]) -> None:

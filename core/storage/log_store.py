@@ -12,15 +12,15 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from core.logs.sinks.shipper import Lose, RefusedError, Shipper
+from core.storage.collections import DUPLICATE_KEY, LOGS
+from core.types import Document
 
-COLLECTION = "logs"
 MOST_LINES = 1_000
 """Lines of one call that are read at most."""
 _LARGEST_LINE = 1_000_000
-_INDEX_OPTIONS_DIFFER, _REPEATED = 85, 11000
+_INDEX_OPTIONS_DIFFER = 85
 _TTL = "timestamp_1"
 _BY_CALL = IndexModel([("call_id", ASCENDING), ("timestamp", ASCENDING)])
-Document = dict[str, Any]
 
 
 def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_LINES) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_L
     Raises:
         PyMongoError: the database does not answer.
     """
-    found = database[COLLECTION].find({"call_id": call_id}, {"_id": False})
+    found = database[LOGS].find({"call_id": call_id}, {"_id": False})
     return list(found.sort([("timestamp", ASCENDING), ("_id", ASCENDING)]).limit(most))
 
 
@@ -68,17 +68,19 @@ class StoredLines(Shipper[list[Document]]):
         if not batch:
             return
         try:
-            logs = database[COLLECTION].with_options(write_concern=WriteConcern(w=1))
+            logs = database[LOGS].with_options(write_concern=WriteConcern(w=1))
             logs.insert_many(batch, ordered=False)
         except BulkWriteError as error:
-            refused = [one for one in error.details.get("writeErrors", []) if one.get("code") != _REPEATED]
+            refused = [
+                one for one in error.details.get("writeErrors", []) if one.get("code") != DUPLICATE_KEY
+            ]
             if refused:
                 self._lose(len(refused), "did not store {} log lines: the database refused them")
         except InvalidDocument:
             raise RefusedError("a line that cannot be stored") from None
 
     def _prepare(self, database: Database[Document]) -> None:
-        logs = database[COLLECTION]
+        logs = database[LOGS]
         logs.create_indexes([_BY_CALL])
         try:
             logs.create_index([("timestamp", ASCENDING)], name=_TTL, expireAfterSeconds=self._seconds)
@@ -86,7 +88,7 @@ class StoredLines(Shipper[list[Document]]):
             if getattr(error, "code", None) != _INDEX_OPTIONS_DIFFER:
                 raise
             change = {"keyPattern": {"timestamp": 1}, "expireAfterSeconds": self._seconds}
-            database.command({"collMod": COLLECTION, "index": change})
+            database.command({"collMod": LOGS, "index": change})
         self._prepared = True
 
 
@@ -99,7 +101,7 @@ def _document(line: bytes) -> Document:
     return storable
 
 
-def _storable(value: Any) -> Any:  # noqa: ANN401 - JSON data
+def _storable(value: Any) -> Any:  # noqa: ANN401 (JSON data)
     """The same with what BSON has no place for as text: integers of more than 64 bits, names with a NUL."""
     if isinstance(value, dict):
         return {key.replace("\0", "\\0"): _storable(item) for key, item in value.items()}

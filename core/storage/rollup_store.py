@@ -13,18 +13,18 @@ from pymongo import ReplaceOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from core.storage.server.connection import DURABLE, Document
+from core.storage.collections import (
+    DUPLICATE_KEY,
+    ROLLUP_STATE,
+)
+from core.storage.server.connection import DURABLE
+from core.types import Document
 
-WINDOWS, STATE = "rollups_15m", "rollup_state"
-DAYS, CAMPAIGNS, HOURS = "rollups_daily", "rollups_campaigns", "rollups_hourly"
-"""Each has a document a day. CAMPAIGNS tells campaigns apart: these are several times larger, and would lie
-between those of DAYS on the disk. The cells of HOURS are those of the day's hours."""
-_DUPLICATE_KEY = 11_000
 _BATCH = 500
 
 
 def day_id(zone: str, day: date) -> str:
-    """The ``_id`` of a day's document in DAYS, CAMPAIGNS and HOURS."""
+    """The ``_id`` of a day's document in ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS and ROLLUPS_HOURLY."""
     return f"{zone}:{day}"
 
 
@@ -52,18 +52,18 @@ def _write(target: Any, batch: Sequence[ReplaceOne[Document]]) -> None:  # noqa:
     try:
         target.bulk_write(batch, ordered=False)
     except BulkWriteError as error:
-        if any(failure["code"] != _DUPLICATE_KEY for failure in error.details["writeErrors"]):
+        if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
             raise
 
 
 def until(database: Database[Document], *keys: str) -> dict[str, datetime]:
     """Of each key that was ever refreshed: up to when, by the server's clock, everything recorded is in."""
-    return {row["_id"]: row["until"] for row in database[STATE].find({"_id": {"$in": list(keys)}})}
+    return {row["_id"]: row["until"] for row in database[ROLLUP_STATE].find({"_id": {"$in": list(keys)}})}
 
 
 def advance(database: Database[Document], key: str, moment: datetime) -> None:
     """All that was recorded before the moment is in; an earlier one than is known changes nothing."""
-    state = database.get_collection(STATE, write_concern=DURABLE)
+    state = database.get_collection(ROLLUP_STATE, write_concern=DURABLE)
     state.update_one({"_id": key}, {"$max": {"until": moment}}, upsert=True)
 
 

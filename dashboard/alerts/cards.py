@@ -156,5 +156,5 @@ def _told(lines: Sequence[HistoryLine], at: datetime) -> None:
             f":material/{icon}: **{formats.plain(line.channel or '')}** {verb} {when} {what} "
             f"{formats.plain(line.message)}"
         )
-    if len(lines) > 12:  # noqa: PLR2004 (see above)
+    if len(lines) > 12:  # noqa: PLR2004 (as many as are read)
         st.caption(f"and {len(lines) - 12} more: see History")

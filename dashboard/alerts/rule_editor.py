@@ -298,7 +298,7 @@ def said(found: Preview, at: datetime) -> str:
     if not n:
         return f"Over the last {PREVIEW_DAYS} days this rule would not have fired ({checks})."
     when = ", ".join(formats.clock(firing.start, zone, at) for firing in found.firings[:5])
-    more = " …" if n > 5 else ""  # noqa: PLR2004 (see above)
+    more = " …" if n > 5 else ""  # noqa: PLR2004 (as many as are read)
     times = "once" if n == 1 else f"**{n} times**"
     return (
         f"Over the last {PREVIEW_DAYS} days this rule would have fired {times}, at {when}{more} ({checks})."

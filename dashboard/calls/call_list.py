@@ -11,7 +11,7 @@ from core.aggregation.definitions import METRICS
 from core.aggregation.search.call_search import ANY, NUMBERS, STAGES, CallFacets
 from core.clock import utc_now
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.types import Document
 from dashboard import filters, formats, placeholders
 from dashboard.charts.time_series import WEEKDAYS
 from dashboard.filters import label

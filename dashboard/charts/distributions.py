@@ -160,7 +160,7 @@ def _make_clickable(figure: go.Figure, n: pd.DataFrame, words: Callable[[int, in
 def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
     """Name the ticks of an axis of seconds in minutes and seconds."""
     top = float(frame["start"].iloc[-1]) + _width(frame)
-    step = next((nice for nice in (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600) if top / nice <= 8), top / 8)  # noqa: PLR2004
+    step = next((nice for nice in (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600) if top / nice <= 8), top / 8)  # noqa: PLR2004 (ticks)
     ticks = np.arange(0, top + 1e-9, step)
     figure.update_xaxes(tickvals=ticks, ticktext=[duration(tick) for tick in ticks], range=[0, top])
 

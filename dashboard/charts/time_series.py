@@ -174,7 +174,7 @@ def stacked_bars(
                 hovertemplate=f"%{{x|{_TIME_FORMATS[bucket]}}}<br>%{{customdata}}<extra></extra>",
             )
     # Under the common label of all parts a click would always mean the first.
-    figure.update_layout(hovermode="closest", barmode="stack", bargap=0.12 if len(frame) < 60 else 0.04)  # noqa: PLR2004
+    figure.update_layout(hovermode="closest", barmode="stack", bargap=0.12 if len(frame) < 60 else 0.04)  # noqa: PLR2004 (bars)
     return figure
 
 

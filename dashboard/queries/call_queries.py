@@ -21,7 +21,8 @@ from core.clock import utc_now
 from core.models.metrics import CallSummary
 from core.storage import get_sync_database
 from core.storage.archive.archived_rows import ArchiveUnreadableError, archived_rows
-from core.storage.server.connection import Document
+from core.storage.collections import CALLS
+from core.types import Document
 from dashboard.filters import Window
 from dashboard.queries.cache import ANSWERS_KEPT
 
@@ -162,7 +163,7 @@ def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, 
         rows = list_calls(database, query, order=order, limit=ROWS, offset=(page - 1) * ROWS)
     except ExecutionTimeout:
         return CallPage([], 0, too_long=True)
-    return CallPage(rows, count, archived=archived_rows(database, "calls", window.start, window.end))
+    return CallPage(rows, count, archived=archived_rows(database, CALLS, window.start, window.end))
 
 
 def all_calls(window: Window, filters: CallFilters, facets: CallFacets, order: str) -> list[Document]:

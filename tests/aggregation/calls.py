@@ -13,7 +13,8 @@ from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
 from core.storage.calls import delete_calls
-from core.storage.server.connection import Document, close_connections
+from core.storage.server.connection import close_connections
+from core.types import Document
 
 LATENCIES = ("asr_latency_ms", "tts_latency_ms", "llm_latency_ms", "e2e_latency_ms")
 

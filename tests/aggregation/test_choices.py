@@ -7,7 +7,7 @@ from core.aggregation.choices import campaigns, languages
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.aggregation.calls import utc
 
 

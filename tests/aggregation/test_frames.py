@@ -20,7 +20,7 @@ from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
 from core.alerting.evaluation.active_hours import Hours
 from core.clock import day_bounds
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.aggregation import oracle
 from tests.aggregation.calls import Calls, utc
 

@@ -22,7 +22,7 @@ def install(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
     source = inspect.getsource(fault.module)
     assert source.count(fault.sound) == 1, f"{fault.sound!r} is there {source.count(fault.sound)} times"
     mutant = ModuleType(fault.module.__name__)
-    exec(compile(source.replace(fault.sound, fault.faulty), fault.module.__name__, "exec"), mutant.__dict__)  # noqa: S102
+    exec(compile(source.replace(fault.sound, fault.faulty), fault.module.__name__, "exec"), mutant.__dict__)  # noqa: S102 (our own source)
     for name, value in vars(mutant).items():
         if isinstance(value, FunctionType) and value.__module__ == fault.module.__name__:
             monkeypatch.setattr(fault.module, name, value)

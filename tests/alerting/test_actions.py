@@ -9,7 +9,7 @@ from core.alerting.actions import acknowledge, close, end_silence, silence
 from core.alerting.board import alert_board, history, sendings, silence_lines
 from core.alerting.state.alert_store import active_alerts
 from core.errors import UserError
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
 HOUR = timedelta(hours=1)

@@ -15,7 +15,7 @@ from core.alerting.state import lifecycle
 from core.alerting.state.alert_store import active_alerts
 from core.models.rules import AlertRule
 from core.models.silences import Recurrence
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
 FIVE = timedelta(minutes=5)

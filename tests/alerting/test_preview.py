@@ -10,7 +10,7 @@ from core.alerting.preview import preview
 from core.models.metrics import CallMetrics
 from core.models.rules import AlertRule
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.alerting.state.test_alert_store import NOON, Recorder, check
 
 STEP = timedelta(minutes=15)

@@ -12,7 +12,7 @@ from core.importing import import_file
 from core.services.alert_service import CheckReport, check_and_send_alerts
 from core.settings import get_settings
 from core.storage import get_database
-from core.storage.server.connection import Document
+from core.types import Document
 
 PROJECT = Path(__file__).resolve().parents[2]
 JANUARY = PROJECT.parent / "shared" / "data" / "technion_calls" / "january1999.txt"

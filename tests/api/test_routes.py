@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 
 ANALYTICS = "/api/v1/analytics"
 

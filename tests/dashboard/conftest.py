@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 from dashboard.queries import cache
 from tests.dashboard.browser import served
 

@@ -17,7 +17,7 @@ from core.models.metrics import TurnMetrics
 from core.settings import get_settings
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.dashboard.browser import opened
 
 pytestmark = pytest.mark.full

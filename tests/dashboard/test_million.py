@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.clock import day_bounds, local_today
 from core.storage.recording.records import Record
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.dashboard.conftest import make_call, text_of
 
 CALLS = 1_000_000

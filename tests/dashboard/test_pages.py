@@ -18,7 +18,7 @@ from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.recording import active_calls
 from core.storage.recording.active_calls import ActiveCall
-from core.storage.server.connection import Document
+from core.types import Document
 from dashboard.filters import BEFORE, EARLIEST, Selection, Window
 from dashboard.panels.boards import fitting_bucket
 from dashboard.queries import call_queries, system_queries

@@ -15,8 +15,9 @@ from core.clock import utc_now
 from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.collections import ensure_indexes
-from core.storage.server.connection import Document, close_all
+from core.storage.server.connection import close_all
 from core.storage.server.embedded import find_mongod
+from core.types import Document
 from tests.dashboard.browser import opened, served
 from tests.dashboard.conftest import make_call
 from tests.ports import free_port

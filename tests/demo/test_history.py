@@ -16,7 +16,7 @@ from core.demo.history import fill_history
 from core.demo.story import HISTORY, Trouble, story_of
 from core.demo.turns import turns_of
 from core.models.metrics import CallMetrics
-from core.storage.server.connection import Document
+from core.types import Document
 
 NOW = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 STORY = story_of(NOW)

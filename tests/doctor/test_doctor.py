@@ -15,7 +15,7 @@ from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.alerting.channels.wire import (
     PASSWORD,
     USER,

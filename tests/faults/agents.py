@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from core.storage.calls import from_document
 from core.storage.recording.spool import spool_status
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.faults.writer import call, forms
 
 ROOT = Path(__file__).resolve().parents[2]

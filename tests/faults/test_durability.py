@@ -21,8 +21,8 @@ from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage.calls import delete_calls
 from core.storage.recording.service_minutes import writer as service_writer
-from core.storage.server.connection import Document
 from core.storage.server.embedded import embedded_uri
+from core.types import Document
 from tests.faults.writer import START, call
 
 CLOSED_PORT = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200"
@@ -55,7 +55,7 @@ class Commands(CommandListener):
     def __init__(self) -> None:
         self.writes: list[tuple[str, str, Any]] = []
 
-    def started(self, event: CommandStartedEvent) -> None:  # noqa: D102
+    def started(self, event: CommandStartedEvent) -> None:  # noqa: D102 (as PyMongo names it)
         if event.command_name in {"insert", "update", "delete", "findAndModify", "bulkWrite"}:
             concern = event.command.get("writeConcern")
             self.writes.append((event.command_name, event.command[event.command_name], concern))

@@ -17,7 +17,7 @@ from core.aggregation.daily import refresh_days
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.call_frames import CallFilters
 from core.storage.recording.replay import replay
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.faults.agents import ROOT, WRITERS, Agents, Process, check
 from tests.faults.writer import START
 from tests.storage.recording.test_recorder import server_of

@@ -20,8 +20,9 @@ from core.storage.calls import write_calls
 from core.storage.collections import ensure_indexes
 from core.storage.recording.replay import replay
 from core.storage.recording.spool import spool_status
-from core.storage.server.connection import Document, close_all, get_sync_database
+from core.storage.server.connection import close_all, get_sync_database
 from core.storage.server.embedded import find_mongod
+from core.types import Document
 from tests.faults.agents import Agents, check
 from tests.ports import free_port
 from tests.storage.archive.test_mover import PERIOD, call, recorded_long_ago

@@ -22,7 +22,8 @@ from core.alerting.channels.configured import configured_channels
 from core.alerting.notify.outbox import enqueue, outbox_rows, rows_of
 from core.models.outbox import WAITING, OutboxState
 from core.settings import get_settings
-from core.storage.server.connection import Document, get_database
+from core.storage.server.connection import get_database
+from core.types import Document
 from tests.alerting.channels.wire import Authority, Proxy, WebServer
 from tests.alerting.notify.test_outbox import news
 from tests.faults.scheduler import LEASE_SECONDS

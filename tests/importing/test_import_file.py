@@ -21,8 +21,8 @@ from rich.console import Console
 from core.errors import UserError
 from core.importing import import_file
 from core.settings import get_settings
-from core.storage.server.connection import Document
 from core.storage.server.embedded import find_mongod
+from core.types import Document
 from tests.importing.helpers import Files
 
 HEADER = "id,started,status,seconds\n"

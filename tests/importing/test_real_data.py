@@ -8,7 +8,7 @@ import pytest
 from pymongo.database import Database
 
 from core.importing import import_file
-from core.storage.server.connection import Document
+from core.types import Document
 
 PROJECT = Path(__file__).resolve().parents[2]
 MAPPINGS = PROJECT / "docs" / "mappings"

@@ -241,7 +241,7 @@ def test_a_line_after_a_long_silence_is_written(held: Held, monkeypatch: pytest.
     writer = LogWriter(held)
     for number in range(3):
         put(writer, event(str(number)))
-        wait_until(lambda: len(held.lines) == number + 1)  # noqa: B023 - called at once
+        wait_until(lambda: len(held.lines) == number + 1)  # noqa: B023 (called at once)
 
 
 def test_an_event_that_cannot_be_rendered_is_counted(held: Held) -> None:

@@ -22,8 +22,8 @@ from core.scheduler.jobs import Job
 from core.scheduler.loop import Scheduler
 from core.scheduler.timetable import Every
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
 from core.storage.server.embedded import find_mongod
+from core.types import Document
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

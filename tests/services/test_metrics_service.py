@@ -21,7 +21,8 @@ from core.storage.recording.active_calls import ALIVE_SECONDS, count_active, lis
 from core.storage.recording.replay import replay
 from core.storage.recording.service_minutes import bucket_of as bucket_without_numpy
 from core.storage.recording.spool import spool_status
-from core.storage.server.connection import Document, close_connections
+from core.storage.server.connection import close_connections
+from core.types import Document
 from tests.storage.recording.test_recorder import server_of
 
 START = datetime(2024, 10, 24, tzinfo=UTC)

@@ -14,11 +14,19 @@ from core.aggregation.rollups.refresh import refresh_rollups
 from core.models.metrics import ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.storage.calls import delete_calls, write_calls
-from core.storage.collections import INDEXES, SHARD_KEYS
-from core.storage.server.connection import Document, close_connections
+from core.storage.collections import CALLS, INDEXES, LOGS, SERVICE_MINUTES, TURNS
+from core.storage.server.connection import close_connections
+from core.types import Document
 from tests.storage.archive.test_mover import START, call, recorded_long_ago
 from tests.test_cli import core
 
+SHARD_KEYS: dict[str, Document] = {
+    CALLS: {"_id": "hashed"},
+    TURNS: {"_id": "hashed"},
+    SERVICE_MINUTES: {"_id": "hashed"},
+    LOGS: {"call_id": "hashed"},
+}
+"""As docs/operations.md recommends. MongoDB keeps ``_id`` unique across shards only as their key."""
 ROOT = Path(__file__).parents[2]
 
 

@@ -11,9 +11,9 @@ from pymongo.database import Database
 from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.rollups.cells import COMPONENTS
-from core.aggregation.rollups.plan import Period
 from core.storage.archive.archived_rows import archived, pc
-from core.storage.server.connection import Document
+from core.storage.collections import CALLS
+from core.types import Document, Period
 
 TimeField = Literal["start_time", "end_time"]
 
@@ -115,7 +115,7 @@ def read_calls(
         return pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items()))
     query: Document = {"$or": starts} if len(starts) > 1 else starts[0]
     query |= filters.query() if filters else {}
-    calls = find_arrow_all(database["calls"], query, schema=Schema(CALL_SCHEMA), projection=_FIELDS)
+    calls = find_arrow_all(database[CALLS], query, schema=Schema(CALL_SCHEMA), projection=_FIELDS)
     return _with_archived(database, calls, periods, filters)
 
 
@@ -123,7 +123,7 @@ def _with_archived(
     database: Database[Document], calls: pa.Table, periods: Sequence[Period], filters: CallFilters | None
 ) -> pa.Table:
     stored = [name for name in CALL_SCHEMA if _FIELDS[name] == 1 and name != "error_types"]
-    old = archived(database, "calls", periods, [*stored, "cost"])
+    old = archived(database, CALLS, periods, [*stored, "cost"])
     if not len(old):
         return calls
     # A run of the archive that was killed leaves calls in both places.
@@ -152,7 +152,7 @@ def load_calls(
 ) -> pd.DataFrame:
     """Calls of [start, end), one row each, times in UTC; ``by`` says which time has to lie there."""
     frame = find_pandas_all(
-        database["calls"],
+        database[CALLS],
         calls_query(start, end, by, filters),
         schema=Schema(_SCHEMA),
         projection=_PROJECTION,

@@ -26,7 +26,7 @@ from core.aggregation.rollups.cells import (
     Ints,
     Tally,
 )
-from core.storage.server.connection import Document
+from core.types import Document
 
 SCHEMA_VERSION = 3
 MOST_BYTES = 15_000_000

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from core.clock import day_bounds
 from core.storage.recording.dirty_windows import WINDOW
+from core.types import Period
 
-Period = tuple[datetime, datetime]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -9,12 +9,19 @@ from core.aggregation.rollups.buckets import SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters, read_calls
 from core.aggregation.rollups.cells import Cells
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
-from core.aggregation.rollups.plan import Period, Plan, plan
+from core.aggregation.rollups.plan import Plan, plan
 from core.aggregation.rollups.refresh import changed_windows, days_key, touched_windows, windows_key
 from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
 from core.storage import rollup_store
+from core.storage.collections import (
+    DIRTY_WINDOWS,
+    ROLLUPS_15M,
+    ROLLUPS_CAMPAIGNS,
+    ROLLUPS_DAILY,
+    ROLLUPS_HOURLY,
+)
 from core.storage.recording import dirty_windows
-from core.storage.server.connection import Document
+from core.types import Document, Period
 
 LATE = timedelta(seconds=5)
 """A call may become visible so long after the server stamped it; a refresh allows for far more."""
@@ -40,12 +47,12 @@ def stored_cells(
     parts = []
     if how.days:
         ids = [rollup_store.day_id(str(zone), day) for day in how.days]
-        daily = rollup_store.CAMPAIGNS if campaigns else rollup_store.DAYS
-        collection = rollup_store.HOURS if bucket == "1h" else daily
+        daily = ROLLUPS_CAMPAIGNS if campaigns else ROLLUPS_DAILY
+        collection = ROLLUPS_HOURLY if bucket == "1h" else daily
         parts.append(_cells(database, collection, {"_id": {"$in": ids}}, "start", fields, filters))
     if how.windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
-        parts.append(_cells(database, rollup_store.WINDOWS, {"$or": periods}, "_id", fields, filters))
+        parts.append(_cells(database, ROLLUPS_15M, {"$or": periods}, "_id", fields, filters))
     if how.calls or not parts:
         parts.append(cells_of(read_calls(database, how.calls, filters), seconds).only(fields))
     return parts if campaigns else [part.without_campaigns() for part in parts]
@@ -60,7 +67,7 @@ def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day:
     near = {"$gte": start - dirty_windows.WINDOW, "$lt": end}
     few = near if end - start < _LONG else None
     stale = touched_windows(database, until[windows_key()] - LATE, few)
-    marked = database[dirty_windows.COLLECTION].find({"_id": near}, {"_id": 1})
+    marked = database[DIRTY_WINDOWS].find({"_id": near}, {"_id": 1})
     stale.update(row["_id"] for row in marked)
     if not by_day or days not in until:
         return plan(period, zone, stale, None)

@@ -25,18 +25,26 @@ from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import rollup_store
 from core.storage.archive.archived_rows import CATALOGUE
 from core.storage.archive.mover import Due, archive, cutoff, due, release
-from core.storage.archive.mover import Progress as ArchiveProgress
+from core.storage.collections import (
+    CALLS,
+    DIRTY_WINDOWS,
+    ROLLUPS_15M,
+    ROLLUPS_CAMPAIGNS,
+    ROLLUPS_DAILY,
+    ROLLUPS_HOURLY,
+)
 from core.storage.recording import dirty_windows
 from core.storage.recording.dirty_windows import WINDOW
-from core.storage.server.connection import Document, server_time
+from core.storage.server.connection import server_time
+from core.types import Document, Progress
 
-Progress = Callable[[int, int], object]
+WindowProgress = Callable[[int, int], object]
 """Told how many windows are done, and of how many."""
 CALLS_AT_ONCE = 200_000
 WINDOWS_AT_ONCE = 192
 _WINDOWS_AT_FIRST = 8
 _DAYS_AT_ONCE = 8
-_DAILY = (rollup_store.CAMPAIGNS, rollup_store.DAYS, rollup_store.HOURS)
+_DAILY = (ROLLUPS_CAMPAIGNS, ROLLUPS_DAILY, ROLLUPS_HOURLY)
 _READERS = 3
 
 _RECORDED_LATE = timedelta(days=1)
@@ -62,7 +70,7 @@ def days_key(zone: str) -> str:
     return f"days:v{SCHEMA_VERSION}:{zone}"
 
 
-def refresh_rollups(database: Database[Document], progress: Progress | None = None) -> Refreshed:
+def refresh_rollups(database: Database[Document], progress: WindowProgress | None = None) -> Refreshed:
     """Bring the roll-ups up to date with what was recorded, replaced and deleted since the last time.
 
     Raises:
@@ -71,7 +79,7 @@ def refresh_rollups(database: Database[Document], progress: Progress | None = No
     now = server_time(database)
     since = rollup_store.until(database, windows_key()).get(windows_key())
     _take_back(database, since, now)
-    rows = list(database[dirty_windows.COLLECTION].find())
+    rows = list(database[DIRTY_WINDOWS].find())
     found = touched_windows(database, since - dirty_windows.OVERLAP if since else None)
     windows = sorted(found.union(row["_id"] for row in rows))
     calls = _recompute(database, windows, now, progress)
@@ -92,12 +100,12 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
         "recorded_at": {"$gte": Timestamp(recorded, 0)},
         "start_time": {"$lt": (since or now) - _RECORDED_LATE},
     }
-    if ids := [row["_id"] for row in database["calls"].find(query, {"_id": 1})]:
-        release(database, "calls", "_id", ids)
+    if ids := [row["_id"] for row in database[CALLS].find(query, {"_id": 1})]:
+        release(database, CALLS, "_id", ids)
 
 
 def rebuild_rollups(
-    database: Database[Document], start: datetime, end: datetime, progress: Progress | None = None
+    database: Database[Document], start: datetime, end: datetime, progress: WindowProgress | None = None
 ) -> Refreshed:
     """Recompute all windows that [start, end) touches, and the local days that they lie in."""
     now = server_time(database)
@@ -118,14 +126,14 @@ def touched_windows(
         match["start_time"] = start_time
     window = {"$dateTrunc": {"date": "$start_time", "unit": "minute", "binSize": WINDOW.seconds // 60}}
     pipeline: list[Document] = [{"$match": match}, {"$group": {"_id": window}}]
-    return {row["_id"].astimezone(UTC) for row in database["calls"].aggregate(pipeline)}
+    return {row["_id"].astimezone(UTC) for row in database[CALLS].aggregate(pipeline)}
 
 
 def _recompute(
     database: Database[Document],
     windows: Sequence[datetime],
     read_at: datetime,
-    progress: Progress | None,
+    progress: WindowProgress | None,
     *,
     only_known: bool = False,
 ) -> int:
@@ -134,7 +142,7 @@ def _recompute(
     known = _known(database, windows) if only_known else set(windows)
     for part, calls in _read(database, windows):
         cells = cells_of(calls).capped()
-        rollup_store.replace_older(database, rollup_store.WINDOWS, _window_rows(cells, part, known), read_at)
+        rollup_store.replace_older(database, ROLLUPS_15M, _window_rows(cells, part, known), read_at)
         done, total = done + len(part), total + len(calls)
         if progress:
             progress(done, len(windows))
@@ -165,7 +173,7 @@ def _read(
 
 def _known(database: Database[Document], windows: Sequence[datetime]) -> set[datetime]:
     period = {"_id": {"$gte": windows[0], "$lte": windows[-1]}}
-    return {row["_id"].astimezone(UTC) for row in database[rollup_store.WINDOWS].find(period, {"_id": 1})}
+    return {row["_id"].astimezone(UTC) for row in database[ROLLUPS_15M].find(period, {"_id": 1})}
 
 
 def _window_rows(cells: Cells, windows: Iterable[datetime], known: set[datetime]) -> Iterator[Document]:
@@ -199,7 +207,7 @@ def changed_windows(
     query: Document = {} if since is None else {"read_at": {"$gt": since}}
     if window:
         query["_id"] = window
-    return {row["_id"].astimezone(UTC) for row in database[rollup_store.WINDOWS].find(query, {"_id": 1})}
+    return {row["_id"].astimezone(UTC) for row in database[ROLLUPS_15M].find(query, {"_id": 1})}
 
 
 def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date]:
@@ -218,7 +226,7 @@ def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) ->
     """A day's documents, one for each collection of _DAILY."""
     start, end = day_bounds(day, tz)
     query = {"_id": {"$gte": start, "$lt": end}, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
-    rows = list(database[rollup_store.WINDOWS].find(query).sort("_id", 1))
+    rows = list(database[ROLLUPS_15M].find(query).sort("_id", 1))
     head = {"_id": rollup_store.day_id(zone, day), "start": start, "zone": zone, "date": str(day)}
     if not rows:
         return [{**head, "schema_version": SCHEMA_VERSION, "calls": 0} for _ in _DAILY]
@@ -241,10 +249,10 @@ def _forget(database: Database[Document], rows: Sequence[Document], now: datetim
     old = Timestamp(now - dirty_windows.OVERLAP, 0)
     done = [row for row in rows if row["marked_at"] < old]
     for row in done:
-        database[dirty_windows.COLLECTION].delete_one({"_id": row["_id"], "marked_at": row["marked_at"]})
+        database[DIRTY_WINDOWS].delete_one({"_id": row["_id"], "marked_at": row["marked_at"]})
 
 
-def archive_due(database: Database[Document], progress: ArchiveProgress = lambda *_: None) -> list[Due]:
+def archive_due(database: Database[Document], progress: Progress = lambda *_: None) -> list[Due]:
     """Move calls and turns recorded more than RAW_RETENTION_DAYS ago to Parquet files below DATA_DIR/archive.
 
     Roll-ups first, then files, then deletion: no figure changes.

@@ -6,7 +6,9 @@ estimate 2 g^i / (g + 1) is off by 1 % at most.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from core.aggregation.rollups.cells import Floats, Ints
 
 RELATIVE_ERROR = 0.01
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
@@ -16,9 +18,6 @@ _LN_GAMMA = np.log(GAMMA)
 _FIRST = int(np.ceil(np.log(LEAST) / _LN_GAMMA)) - 1
 WIDTH = int(np.ceil(np.log(MOST) / _LN_GAMMA)) - _FIRST + 1
 """How many buckets there are; number 0 is that of zero."""
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def bucket_of(values: Floats) -> Ints:

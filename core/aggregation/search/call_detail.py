@@ -11,13 +11,15 @@ from core.aggregation.rollups import sketch
 from core.aggregation.rollups.cells import MEASURES
 from core.aggregation.series import percentile_table
 from core.clock import day_bounds
+from core.errors import one_line
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
 from core.storage.archive.archived_rows import find_archived
 from core.storage.calls import from_document
+from core.storage.collections import CALLS, TURNS
 from core.storage.log_store import call_lines
 from core.storage.recording.records import OWN_FIELDS
-from core.storage.server.connection import Document
+from core.types import Document
 
 MOST_TURNS = 500
 MOST_OTHERS = 50
@@ -55,25 +57,25 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
         PyMongoError: the database does not answer.
         ArchiveUnreadableError: a file of the archive is missing or damaged.
     """
-    stored = database["calls"].find_one({"_id": call_id})
+    stored = database[CALLS].find_one({"_id": call_id})
     archived = stored is None
     if stored is None:
-        found = find_archived(database, "calls", "_id", [call_id])
+        found = find_archived(database, CALLS, "_id", [call_id])
         if not found:
             return None
         stored = found[0]
     try:
         call = from_document(stored)
     except ValidationError as error:
-        raise ValueError(f"what is stored as call {call_id} is no call: {error.errors()[0]['msg']}") from None
+        raise ValueError(f"what is stored as call {call_id} is no call: {one_line(error)}") from None
     turns, others = _turns(database, call_id), _others(database, call)
     return WholeCall(call, turns, others, _standings(database, call), call_lines(database, call_id), archived)
 
 
 def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:
     query = {"call_id": call_id}
-    rows = list(database["turns"].find(query).sort("turn", 1).limit(MOST_TURNS))
-    rows = rows or find_archived(database, "turns", "call_id", [call_id])
+    rows = list(database[TURNS].find(query).sort("turn", 1).limit(MOST_TURNS))
+    rows = rows or find_archived(database, TURNS, "call_id", [call_id])
     turns = []
     for row in sorted(rows, key=lambda row: row["turn"]):
         fields = {name: value for name, value in row.items() if name not in (*OWN_FIELDS, "_id")}
@@ -85,7 +87,7 @@ def _others(database: Database[Document], call: CallMetrics) -> list[Document]:
     if call.lead_id is None:
         return []
     query = {"lead_id": call.lead_id, "_id": {"$ne": call.call_id}}
-    return list(database["calls"].find(query).sort("start_time", -1).limit(MOST_OTHERS))
+    return list(database[CALLS].find(query).sort("start_time", -1).limit(MOST_OTHERS))
 
 
 def _standings(database: Database[Document], call: CallMetrics) -> list[Standing]:

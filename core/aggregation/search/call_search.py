@@ -13,7 +13,8 @@ from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.archive.archived_rows import find_archived
 from core.storage.calls import from_document
-from core.storage.server.connection import Document
+from core.storage.collections import CALLS
+from core.types import Document
 
 STAGES = ("answered", "engaged", "qualified", "handed_off")
 NUMBERS = (*MEASURES, SENTIMENT)
@@ -114,7 +115,7 @@ def count_calls(
 ) -> int:
     """How many calls started in [start, end); counting stops at ``most``, where it is not 0."""
     query = list_query(start, end, filters or CallFilters(), facets or CallFacets())
-    calls = database["calls"]
+    calls = database[CALLS]
     if most:
         return calls.count_documents(query, limit=most, maxTimeMS=LONGEST_QUERY_MS)
     return calls.count_documents(query)
@@ -131,7 +132,7 @@ def find_calls(
 ) -> list[CallMetrics]:
     """Calls that started in [start, end), the newest first."""
     query = calls_query(start, end, "start_time", filters)
-    cursor = database["calls"].find(query).sort([("start_time", -1), ("_id", 1)]).skip(offset).limit(limit)
+    cursor = database[CALLS].find(query).sort([("start_time", -1), ("_id", 1)]).skip(offset).limit(limit)
     return [from_document(document) for document in cursor]
 
 
@@ -148,7 +149,7 @@ def list_calls(
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
     """
-    calls = database["calls"]
+    calls = database[CALLS]
     if order == "cost":
         steps: list[Document] = [
             {"$match": query},
@@ -181,9 +182,9 @@ def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUN
     begins = {"$regex": f"^{re.escape(wanted)}"}
     query = {"$or": [{"_id": begins}, {"lead_id": {"$type": "string"} | begins}]}
     found = list(
-        database["calls"].find(query).sort("start_time", -1).limit(limit).max_time_ms(LONGEST_QUERY_MS)
+        database[CALLS].find(query).sort("start_time", -1).limit(limit).max_time_ms(LONGEST_QUERY_MS)
     )
     if found:
         return found
-    archived = find_archived(database, "calls", "_id", [wanted])
-    return archived or find_archived(database, "calls", "lead_id", [wanted])[:limit]
+    archived = find_archived(database, CALLS, "_id", [wanted])
+    return archived or find_archived(database, CALLS, "lead_id", [wanted])[:limit]

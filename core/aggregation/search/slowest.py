@@ -9,7 +9,8 @@ from pymongo.database import Database
 
 from core.aggregation.cube import Cube
 from core.aggregation.rollups.cells import MOST
-from core.storage.server.connection import Document
+from core.storage.collections import CALLS
+from core.types import Document
 
 _SPAN = timedelta(hours=1)
 """Cells of a cube of hours hold quarter hours or hours: neither reaches further from its start."""
@@ -59,7 +60,7 @@ def slowest_calls(
     ]
     shown = {"start_time": 1, "language": 1, "status": 1, field: 1}
     query = {**filters, field: {"$ne": None}, "$or": within}
-    rows = database["calls"].find(query, shown).sort([(field, -1), ("_id", 1)]).limit(n)
+    rows = database[CALLS].find(query, shown).sort([(field, -1), ("_id", 1)]).limit(n)
     return [
         SlowCall(str(row["_id"]), row["start_time"], row[field], row["language"], row["status"])
         for row in rows

@@ -76,7 +76,7 @@ def _failure(entries: Iterable[tuple[str, str]], secrets: Iterable[str]) -> Fail
 
 def is_final(status: int) -> bool:
     """Whether an HTTP answer will be the same next time: a wrong address, key or payload."""
-    return 300 <= status < 500 and status not in _TRY_LATER  # noqa: PLR2004
+    return 300 <= status < 500 and status not in _TRY_LATER  # noqa: PLR2004 (HTTP classes)
 
 
 def tokens(url: str) -> tuple[str, ...]:

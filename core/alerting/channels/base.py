@@ -17,7 +17,7 @@ from core.models.alerts import Severity
 SEND_TIMEOUT_SECONDS = 60.0
 """Longest that a send is waited for; a mail server has 10 s for each answer, others 5 s."""
 _AT_ONCE = 32
-_logger = get_logger("alerting")
+logger = get_logger("alerting")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class TargetChannel:
         failure = await _within_a_minute(target, message)
         if failure is not None:
             extra = {"channel": self.name, "recipient": recipient.label, "reason": failure.reason}
-            _logger.error("Alert not delivered", extra=extra)
+            logger.error("Alert not delivered", extra=extra)
         return failure
 
 

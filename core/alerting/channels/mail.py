@@ -106,4 +106,4 @@ def _failure(error: OSError | smtplib.SMTPException) -> Failure:
 def _answer(code: int, text: bytes | str) -> Failure:
     # RFC 5321, 4.2.1: 4xx may be another next time, 5xx will not.
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return Failure(f"refused: {code} {' '.join(words.split())}", permanent=code >= 500)  # noqa: PLR2004
+    return Failure(f"refused: {code} {' '.join(words.split())}", permanent=code >= 500)  # noqa: PLR2004 (RFC 5321: 5yz is final)

@@ -7,7 +7,8 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from core.storage.server.connection import Document
+from core.storage.collections import RATE_LIMITS
+from core.types import Document
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ async def take_token(
         {"$set": {"tokens": {"$cond": ["$granted", spent, "$tokens"]}}},
     ]
     try:
-        found = await database["rate_limits"].find_one_and_update(
+        found = await database[RATE_LIMITS].find_one_and_update(
             {"_id": bucket}, steps, upsert=True, return_document=ReturnDocument.AFTER
         )
     except DuplicateKeyError:  # made by somebody else in between

@@ -10,13 +10,14 @@ from pymongo.database import Database
 from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.past_weeks import Past, Period, first_call, load_past
+from core.alerting.evaluation.past_weeks import Past, first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
 from core.alerting.evaluation.thresholds import Evaluation, Labels, RuleWindow, evaluate_all, window
 from core.models.rules import AlertRule
 from core.settings import get_settings
-from core.storage.server.connection import Document, blocking
+from core.storage.server.connection import blocking
+from core.types import Document, Period
 
 
 class Evaluator:

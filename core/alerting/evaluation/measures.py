@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.aggregation.definitions import METRICS, PERCENTILES
+from core.aggregation.rollups.cells import Floats
 from core.alerting.evaluation.active_hours import Hours
 from core.alerting.evaluation.call_columns import CallColumns, moment_of
 from core.models.rules import AlertRule, RuleMetric
 
-Floats = NDArray[np.float64]
 _SHARES = {
     "failure_rate": ("failed_calls", "total_calls"),
     "error_rate": ("error_calls", "total_calls"),

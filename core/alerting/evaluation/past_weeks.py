@@ -12,10 +12,9 @@ from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.series import RATES, percentile_table, rate_counts
 from core.models.rules import AlertRule, RuleMetric
-from core.storage import rollup_store
-from core.storage.server.connection import Document
+from core.storage.collections import CALLS, ROLLUPS_15M
+from core.types import Document, Period
 
-Period = tuple[datetime, datetime]
 Key = tuple[tuple[str, str], ...]
 """Labels of an instance in a form that can be looked up."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,8 +47,8 @@ def load_past(database: Database[Document], rule: AlertRule, periods: Sequence[P
 
 def first_call(database: Database[Document]) -> datetime | None:
     """When the first call began that calls or roll-ups know of."""
-    calls = database["calls"].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
-    windows = database[rollup_store.WINDOWS].find_one({}, {"_id": 1}, sort=[("_id", 1)])
+    calls = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    windows = database[ROLLUPS_15M].find_one({}, {"_id": 1}, sort=[("_id", 1)])
     found = [row[field] for row, field in ((calls, "start_time"), (windows, "_id")) if row]
     return min(found, default=None)
 

@@ -12,7 +12,7 @@ from core.alerting.evaluation.baseline import (
 )
 from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.measures import Measured, measure
-from core.alerting.evaluation.past_weeks import Key, Past, Period
+from core.alerting.evaluation.past_weeks import Key, Past
 from core.alerting.evaluation.thresholds import (
     Evaluation,
     Labels,
@@ -24,6 +24,7 @@ from core.alerting.evaluation.thresholds import (
     worst_of,
 )
 from core.models.rules import AlertRule
+from core.types import Period
 
 
 def recent_period(rule: AlertRule, at: datetime) -> Period:

@@ -8,7 +8,8 @@ from pymongo.errors import DuplicateKeyError
 
 from core.alerting.notify.dedup import NotificationRecord
 from core.models.alerts import Notification, Severity
-from core.storage.server.connection import Document
+from core.storage.collections import NOTIFICATIONS
+from core.types import Document
 
 GROUP = "rules"
 """The alerts of all rules are one group: what one check finds is one message."""
@@ -21,7 +22,7 @@ def record_id(group_key: str, channel: str) -> str:
 
 async def load_records(database: AsyncDatabase[Document], group_key: str) -> dict[str, NotificationRecord]:
     """What each channel was last told about a group, by the channel's name."""
-    rows = database["notifications"].find({"group_key": group_key, "sent_at": {"$ne": None}})
+    rows = database[NOTIFICATIONS].find({"group_key": group_key, "sent_at": {"$ne": None}})
     return {row["channel"]: record_of(row) async for row in rows}
 
 
@@ -53,7 +54,7 @@ async def record_sent(database: AsyncDatabase[Document], notification: Notificat
         "$or": [{"sent_at": None}, {"sent_at": {"$lte": at}}],
     }
     try:
-        await database["notifications"].update_one(earlier, {"$set": fields}, upsert=True)
+        await database[NOTIFICATIONS].update_one(earlier, {"$set": fields}, upsert=True)
     except DuplicateKeyError:
         return False
     return True
@@ -62,4 +63,4 @@ async def record_sent(database: AsyncDatabase[Document], notification: Notificat
 async def is_recorded(database: AsyncDatabase[Document], notification: Notification) -> bool:
     """Whether this very notification was confirmed for another recipient."""
     key = record_id(notification.group_key, notification.channel)
-    return await database["notifications"].find_one({"_id": key, "key": notification.key}) is not None
+    return await database[NOTIFICATIONS].find_one({"_id": key, "key": notification.key}) is not None

@@ -19,7 +19,8 @@ from core.alerting.channels.base import Channel, Failure
 from core.alerting.notify.notification_log import GROUP
 from core.models.alerts import Notification, NotificationEvent, Severity
 from core.models.outbox import WAITING, OutboxRow, OutboxState
-from core.storage.server.connection import Document
+from core.storage.collections import OUTBOX
+from core.types import Document
 
 _READ_AT_ONCE = 2_000
 
@@ -105,9 +106,7 @@ async def enqueue(
 
 
 async def _was_told(database: AsyncDatabase[Document], row: OutboxRow) -> bool:
-    others = database["outbox"].find(
-        _line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}, {"state": 1}
-    )
+    others = database[OUTBOX].find(_line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}, {"state": 1})
     states = {other["state"] async for other in others}
     return not states or OutboxState.SENT in states
 
@@ -130,12 +129,12 @@ async def _insert(database: AsyncDatabase[Document], row: OutboxRow, timing: Sen
         ]
     }
     put = [{"$replaceWith": {"$cond": [anew, fresh, "$$ROOT"]}}]
-    await database["outbox"].update_one({"_id": row.id}, put, upsert=True)
+    await database[OUTBOX].update_one({"_id": row.id}, put, upsert=True)
 
 
 async def _supersede(database: AsyncDatabase[Document], row: OutboxRow) -> None:
     older = _line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}
-    outbox = database["outbox"]
+    outbox = database[OUTBOX]
     over = {"$set": {"state": OutboxState.SUPERSEDED, "done_at": "$$NOW"}}
     await outbox.update_many(older | {"state": OutboxState.QUEUED}, [over])
     await outbox.update_many(older | {"state": OutboxState.SENDING}, {"$set": {"outdated": True}})
@@ -152,7 +151,7 @@ async def waiting_lines(
         {"$set": {"is_due": {"$lte": ["$due_at", "$$NOW"]}}},
     ]
     lines: dict[tuple[str, str], list[tuple[OutboxRow, bool]]] = {}
-    async for document in await database["outbox"].aggregate(stages):
+    async for document in await database[OUTBOX].aggregate(stages):
         row = OutboxRow.model_validate(document)
         lines.setdefault((row.channel, row.recipient), []).append((row, document["is_due"]))
     return lines
@@ -161,7 +160,7 @@ async def waiting_lines(
 async def rows_with(database: AsyncDatabase[Document], ids: Collection[str]) -> list[OutboxRow]:
     """The messages of these ids that wait."""
     query = {"_id": {"$in": list(ids)}, "state": {"$in": list(WAITING)}}
-    return [OutboxRow.model_validate(document) async for document in database["outbox"].find(query)]
+    return [OutboxRow.model_validate(document) async for document in database[OUTBOX].find(query)]
 
 
 async def claim(
@@ -177,7 +176,7 @@ async def claim(
         "claim": uuid4().hex,
     }
     asked = time.monotonic()  # it goes on while a process is stopped
-    found = await database["outbox"].find_one_and_update(
+    found = await database[OUTBOX].find_one_and_update(
         {"_id": row_id} | free, [{"$set": taken}], return_document=ReturnDocument.AFTER
     )
     return OutboxRow.model_validate(found | {"claimed_at": asked}) if found else None
@@ -189,7 +188,7 @@ async def mark_sent(database: AsyncDatabase[Document], rows: Sequence[OutboxRow]
     # Sent is sent, whoever has the row now: it must not go out once more.
     still = {"_id": {"$in": [row.id for row in rows]}, "state": {"$ne": OutboxState.SENT}}
     digest = rows[0].id if len(rows) > 1 else None
-    await database["outbox"].update_many(still, [{"$set": done | {"digest": {"$literal": digest}}}])
+    await database[OUTBOX].update_many(still, [{"$set": done | {"digest": {"$literal": digest}}}])
 
 
 async def mark_failed(
@@ -221,7 +220,7 @@ async def mark_failed(
         },
         {"$set": {"done_at": {"$cond": [{"$eq": ["$state", OutboxState.QUEUED]}, None, "$$NOW"]}}},
     ]
-    found = await database["outbox"].find_one_and_update(
+    found = await database[OUTBOX].find_one_and_update(
         {"_id": row.id, "claim": row.claim}, put, return_document=ReturnDocument.AFTER
     )
     return OutboxRow.model_validate(found) if found else None
@@ -235,21 +234,21 @@ async def drop(database: AsyncDatabase[Document], row: OutboxRow, reason: str) -
         "claim": None,
         "reason": {"$literal": reason},
     }
-    await database["outbox"].update_one({"_id": row.id, "state": {"$in": list(WAITING)}}, [{"$set": over}])
+    await database[OUTBOX].update_one({"_id": row.id, "state": {"$in": list(WAITING)}}, [{"$set": over}])
 
 
 async def hold(database: AsyncDatabase[Document], ids: Collection[str], wait: timedelta) -> None:
     """Let messages wait for the channel's rate limit."""
     waits = {"held": True, "due_at": _later(wait)}
     queued = {"_id": {"$in": list(ids)}, "state": OutboxState.QUEUED}
-    await database["outbox"].update_many(queued, [{"$set": waits}])
+    await database[OUTBOX].update_many(queued, [{"$set": waits}])
 
 
 def outbox_rows(
     database: Database[Document], states: Collection[OutboxState] = tuple(OutboxState), limit: int = 200
 ) -> list[OutboxRow]:
     """The messages in these states, the newest first: for the Alerts page."""
-    found = database["outbox"].find({"state": {"$in": list(states)}}).sort("created_at", -1).limit(limit)
+    found = database[OUTBOX].find({"state": {"$in": list(states)}}).sort("created_at", -1).limit(limit)
     return [OutboxRow.model_validate(document) for document in found]
 
 
@@ -257,7 +256,7 @@ def send_again(database: Database[Document], row_id: str) -> bool:
     """Try a dead message anew, at once; whether there was one."""
     anew = {"state": OutboxState.QUEUED, "attempts": 0, "created_at": "$$NOW", "due_at": "$$NOW"}
     dead = {"_id": row_id, "state": OutboxState.DEAD}
-    return database["outbox"].update_one(dead, [{"$set": anew}]).matched_count > 0
+    return database[OUTBOX].update_one(dead, [{"$set": anew}]).matched_count > 0
 
 
 def _later(span: timedelta) -> Document:

@@ -34,12 +34,12 @@ from core.logging_config import get_logger
 from core.models.alerts import Notification, NotificationEvent
 from core.models.outbox import OutboxRow, OutboxState
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.types import Document
 
 Channels = Mapping[str, Channel]
 MOST_IN_DIGEST = 100
 _LINES_AT_ONCE = 16
-_logger = get_logger("alerting")
+logger = get_logger("alerting")
 _rng = random.SystemRandom()
 
 
@@ -223,7 +223,7 @@ class _Worker:
     async def _tell_elsewhere(self, row: OutboxRow) -> None:
         """Let another channel say what could not be delivered here."""
         extra = {"channel": row.channel, "recipient": row.label, "reason": row.reason}
-        _logger.error("Alert given up", extra=extra)
+        logger.error("Alert given up", extra=extra)
         tried = [*row.failed_channels, row.channel]
         others = [channel for name, channel in self._channels.items() if name not in tried]
         if not others:

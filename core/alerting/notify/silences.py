@@ -10,9 +10,10 @@ from pymongo.database import Database
 
 from core.logging_config import get_logger
 from core.models.silences import SILENCE_SCHEMA_VERSION, Silence
-from core.storage.server.connection import Document
+from core.storage.collections import SILENCES
+from core.types import Document
 
-_logger = get_logger("alerting")
+logger = get_logger("alerting")
 
 
 def _in_force(now: datetime) -> Document:
@@ -21,19 +22,19 @@ def _in_force(now: datetime) -> Document:
 
 async def current_silences(database: AsyncDatabase[Document], now: datetime) -> list[Silence]:
     """The silences that may be in force at a moment."""
-    return _usable(await database["silences"].find(_in_force(now)).to_list())
+    return _usable(await database[SILENCES].find(_in_force(now)).to_list())
 
 
 def all_silences(database: Database[Document]) -> list[Silence]:
     """Every silence, the newest first."""
-    return _usable(database["silences"].find().sort("start", -1))
+    return _usable(database[SILENCES].find().sort("start", -1))
 
 
 def keep_silence(database: Database[Document], silence: Silence) -> None:
     """Store a silence."""
     fields = silence.model_dump(mode="json", exclude={"id", "start", "end"})
     times = {"start": silence.start, "end": silence.end, "version": SILENCE_SCHEMA_VERSION}
-    database["silences"].replace_one({"_id": silence.id}, fields | times, upsert=True)
+    database[SILENCES].replace_one({"_id": silence.id}, fields | times, upsert=True)
 
 
 def _usable(rows: Iterable[Mapping[str, Any]]) -> list[Silence]:
@@ -43,5 +44,5 @@ def _usable(rows: Iterable[Mapping[str, Any]]) -> list[Silence]:
         try:
             silences.append(Silence.model_validate(fields | {"id": row["_id"]}))
         except ValidationError:
-            _logger.exception("Silence cannot be used", extra={"silence": row["_id"]})
+            logger.exception("Silence cannot be used", extra={"silence": row["_id"]})
     return silences

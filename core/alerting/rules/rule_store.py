@@ -12,7 +12,8 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.models.rules import RULE_SCHEMA_VERSION, AlertRule
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.storage.collections import RULES
+from core.types import Document
 
 
 def rules_in_force(database: Database[Document]) -> RuleSet:
@@ -24,7 +25,7 @@ def rules_in_force(database: Database[Document]) -> RuleSet:
     settings = get_settings()
     if settings.alert_rules_file is not None:
         return read_rules(settings.alert_rules_file)
-    return _overlaid(database["rules"].find().sort("_id"))
+    return _overlaid(database[RULES].find().sort("_id"))
 
 
 async def rules_in_force_async(database: AsyncDatabase[Document]) -> RuleSet:
@@ -32,7 +33,7 @@ async def rules_in_force_async(database: AsyncDatabase[Document]) -> RuleSet:
     settings = get_settings()
     if settings.alert_rules_file is not None:
         return read_rules(settings.alert_rules_file)
-    return _overlaid(await database["rules"].find().sort("_id").to_list())
+    return _overlaid(await database[RULES].find().sort("_id").to_list())
 
 
 def _overlaid(rows: Iterable[Mapping[str, Any]]) -> RuleSet:
@@ -59,7 +60,7 @@ def save_rule(database: Database[Document], rule: AlertRule, author: str) -> Non
         "updated_at": utc_now(),
         "author": author,
     }
-    database["rules"].replace_one({"_id": rule.id}, fields, upsert=True)
+    database[RULES].replace_one({"_id": rule.id}, fields, upsert=True)
 
 
 def delete_rule(database: Database[Document], rule_id: str) -> None:
@@ -69,7 +70,7 @@ def delete_rule(database: Database[Document], rule_id: str) -> None:
         UserError: there is none, it is built in, or the rules come from ALERT_RULES_FILE.
     """
     _refuse_with_file()
-    if database["rules"].delete_one({"_id": rule_id}).deleted_count:
+    if database[RULES].delete_one({"_id": rule_id}).deleted_count:
         return
     if rule_id in {rule.id for rule in built_in_rules()}:
         raise UserError(f"rule {rule_id!r} is built in; disable it instead")

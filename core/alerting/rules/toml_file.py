@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.models.rules import AlertRule
 
 
@@ -75,12 +75,7 @@ def parse_rule(table: object) -> AlertRule:
     try:
         return AlertRule.model_validate(table)
     except ValidationError as error:
-        first = error.errors()[0]
-        text = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:
-            raise UserError(text) from None
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{key}: {text[0].lower()}{text[1:]}") from None
+        raise UserError(one_line(error)) from None
 
 
 def as_table(rule: AlertRule) -> dict[str, Any]:

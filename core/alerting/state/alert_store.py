@@ -16,11 +16,11 @@ from pymongo.errors import BulkWriteError
 from core.alerting.state.lifecycle import AlertRecord, Change, to_alert
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, MemberState, Notification
-from core.storage.server.connection import Document
+from core.storage.collections import ALERT_EVENTS, ALERTS, DUPLICATE_KEY
+from core.types import Document
 
 CUSTOM_LASTS = timedelta(hours=4)
 """An alert that the agent sent itself is over after this long."""
-_DUPLICATE = 11000
 _HISTORY_FIELDS = (
     *("alert_type", "name", "severity", "labels", "message", "current_value", "threshold_value", "unit"),
 )
@@ -37,12 +37,12 @@ def worst_first(alerts: Collection[Alert]) -> list[Alert]:
 
 def active_alerts(database: Database[Document], now: datetime | None = None) -> list[Alert]:
     """The alerts that fire, the worst first, then the oldest."""
-    return worst_first([to_alert(row) for row in database["alerts"].find(_active(now or utc_now()))])
+    return worst_first([to_alert(row) for row in database[ALERTS].find(_active(now or utc_now()))])
 
 
 async def active_alerts_async(database: AsyncDatabase[Document], now: datetime | None = None) -> list[Alert]:
     """The same for asyncio code."""
-    cursor = database["alerts"].find(_active(now or utc_now()))
+    cursor = database[ALERTS].find(_active(now or utc_now()))
     return worst_first([to_alert(row) for row in await cursor.to_list()])
 
 
@@ -50,8 +50,8 @@ class AlertStore:
     """Reads and changes the alerts of one database."""
 
     def __init__(self, database: AsyncDatabase[Document]) -> None:
-        self._alerts = database["alerts"]
-        self._events = database["alert_events"]
+        self._alerts = database[ALERTS]
+        self._events = database[ALERT_EVENTS]
 
     async def load(self) -> dict[str, AlertRecord]:
         """The alerts of rules that are pending, fire, or did of late, by fingerprint."""
@@ -168,6 +168,6 @@ def _event(event: str, change: Change, at: datetime) -> Document:
 
 def _only_duplicates(error: BulkWriteError) -> None:
     """Pass over what somebody else has written first; raise anything else."""
-    others = [e for e in error.details.get("writeErrors", ()) if e.get("code") != _DUPLICATE]
+    others = [e for e in error.details.get("writeErrors", ()) if e.get("code") != DUPLICATE_KEY]
     if others or error.details.get("writeConcernErrors"):
         raise error

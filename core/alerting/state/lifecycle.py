@@ -14,7 +14,7 @@ from core.alerting.state.flapping import Flap, follow
 from core.alerting.state.rule_state import Durations, LevelState, LevelStates
 from core.models.alerts import ALERT_SCHEMA_VERSION, Alert, AlertState, Severity
 from core.models.rules import AlertRule
-from core.storage.server.connection import Document
+from core.types import Document
 
 Origin = Literal["rule", "custom"]
 

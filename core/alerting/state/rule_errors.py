@@ -9,7 +9,8 @@ from core.alerting.evaluation.measures import Measured
 from core.alerting.evaluation.thresholds import Breach, Evaluation
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Level
-from core.storage.server.connection import Document
+from core.storage.collections import RULE_HEALTH
+from core.types import Document
 
 ERRORS_IN_A_ROW = 3
 _RULE = AlertRule(
@@ -41,7 +42,7 @@ class RuleErrors:
     @classmethod
     async def load(cls, database: AsyncDatabase[Document], at: datetime) -> "RuleErrors":
         """What earlier checks left."""
-        rows = database["rule_health"].find()
+        rows = database[RULE_HEALTH].find()
         return cls(database, at, {row["_id"]: Counted(row["errors"], row["at"]) async for row in rows})
 
     def follow(self, rule: AlertRule, error: str | None) -> Evaluation:
@@ -66,4 +67,4 @@ class RuleErrors:
         """Keep the counts that changed."""
         for rule_id in self._changed:
             fields = {"$set": vars(self._counted[rule_id])}
-            await self._database["rule_health"].update_one({"_id": rule_id}, fields, upsert=True)
+            await self._database[RULE_HEALTH].update_one({"_id": rule_id}, fields, upsert=True)

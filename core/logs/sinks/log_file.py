@@ -18,7 +18,7 @@ class LogFile(Sink):
     """A file of whole lines, opened at the first one, and again when it is renamed or deleted."""
 
     def __init__(self, path: Path, mode: int = 0o600, rotation: Rotation | None = None) -> None:
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - as it is named now, links kept
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 (as it is named now, links kept)
         super().__init__(f"LOG_FILE {self.path}")
         self.mode = mode
         self._rotation = rotation
@@ -112,4 +112,4 @@ def sink_for(path: Path | None, mode: int = 0o600, rotation: Rotation | None = N
     """The sink of a LOG_FILE; stdout without one."""
     if path is None:
         return StandardOutput()
-    return LogFile(Path(os.path.expanduser(path)), mode, rotation)  # noqa: PTH111 - never raises without a home
+    return LogFile(Path(os.path.expanduser(path)), mode, rotation)  # noqa: PTH111 (never raises without a home)

@@ -104,7 +104,7 @@ class Shipper(ABC, Generic[Batch]):
         pause = _FIRST_PAUSE_SECONDS
         try:
             batch = self.prepare(lines)
-        except Exception as error:  # noqa: BLE001 - whatever is in them, the thread goes on
+        except Exception as error:  # noqa: BLE001 (whatever is in them, the thread goes on)
             self._lose(len(lines), failed + type(error).__name__)
             return
         for attempt in range(1, _TRIES + 1):
@@ -113,7 +113,7 @@ class Shipper(ABC, Generic[Batch]):
             except RefusedError as error:
                 self._lose(len(lines), failed + str(error))
                 return
-            except Exception as error:  # noqa: BLE001 - whatever a client raises, the thread goes on
+            except Exception as error:  # noqa: BLE001 (whatever a client raises, the thread goes on)
                 if attempt == _TRIES or self._closing.is_set():
                     self._lose(len(lines), failed + type(error).__name__)
                     return

@@ -14,12 +14,13 @@ from pymongo.database import Database
 from core.errors import UserError
 from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.storage.collections import ARCHIVES, CALLS, TURNS
+from core.types import Document, Period
 
 # Their functions are made at run time or untyped.
 pc: Any = compute
 pq: Any = parquet
-CATALOGUE = "archives"
+CATALOGUE = ARCHIVES
 _MOMENT = pa.timestamp("ms", tz="UTC")
 _STORING = {
     "recorded_at": _MOMENT,
@@ -33,7 +34,7 @@ _NUMBERS = (
 _COUNTS = ("total_turns", "user_turns", "interruptions", "attempt")
 _TEXTS = ("lead_id", "status", "direction", "language", "qualification", "end_reason", "fault", "campaign")
 SCHEMAS: dict[Archived, pa.Schema] = {
-    "calls": pa.schema(
+    CALLS: pa.schema(
         {
             "_id": pa.string(),
             "start_time": _MOMENT,
@@ -49,7 +50,7 @@ SCHEMAS: dict[Archived, pa.Schema] = {
             **_STORING,
         }
     ),
-    "turns": pa.schema(
+    TURNS: pa.schema(
         {
             "_id": pa.string(),
             "call_id": pa.string(),
@@ -65,7 +66,6 @@ SCHEMAS: dict[Archived, pa.Schema] = {
     ),
 }
 """Every field of a record; ``metadata`` as JSON."""
-Period = tuple[datetime, datetime]
 
 
 class ArchiveUnreadableError(UserError):

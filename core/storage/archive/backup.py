@@ -8,7 +8,7 @@ the database before the archive. A record that is saved twice so is the same rec
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,15 @@ from pymongo.database import Database
 from core.clock import utc_now
 from core.errors import UserError
 from core.files import create_private, private_folder, sync
-from core.storage.server.connection import Document
+from core.storage.collections import HEARTBEATS, LEASES, RESTORE_MARK, ROLLUP_STATE
+from core.types import Document, Progress
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 FOLDERS = ("spool", "archive")
 """Folders of DATA_DIR that hold records, each database's in a folder of its name."""
-OF_PROCESSES = frozenset({"leases", "heartbeats", "rollup_state", "restore"})
+OF_PROCESSES = frozenset({LEASES, HEARTBEATS, ROLLUP_STATE, RESTORE_MARK})
 """Collections that speak of running processes and of how far they got, not of the store's contents."""
-
-Progress = Callable[[str, int, int], object]
-"""Told what is worked on, how much of it is done, and of how much."""
 
 
 class BackupError(UserError):

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -26,16 +26,15 @@ from core.files import create_private, private_folder, sync
 from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
 from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
+from core.storage.collections import CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
-from core.storage.server.connection import DURABLE, Document, server_time
+from core.storage.server.connection import DURABLE, server_time
+from core.types import Document, Progress
 
-COLLECTIONS: tuple[Archived, ...] = ("turns", "calls")
+COLLECTIONS: tuple[Archived, ...] = (TURNS, CALLS)
 ROWS_AT_ONCE = 100_000
 """Records of one file: what memory holds."""
 ZSTD_LEVEL = 9
-
-Progress = Callable[[str, int, int], object]
-"""Told what is worked on, how many records of it are done, and of how many."""
 
 
 class ArchiveBusyError(UserError):
@@ -112,7 +111,7 @@ def _release(database: Database[Document], identity: str, gone: Any) -> int:  # 
         removed = read_part(database, part, ["start_time"], gone)
         if not len(removed):
             return 0
-        if part.collection == "calls":
+        if part.collection == CALLS:
             mark_dirty(database, removed["start_time"].to_pylist())
         kept = read_part(database, part, SCHEMAS[part.collection].names, ~gone)
         if _replace(database, part, kept):

@@ -20,15 +20,16 @@ from core.storage.archive.backup import (
     OF_PROCESSES,
     BackupError,
     Manifest,
-    Progress,
     SavedCollection,
     check,
     read_manifest,
 )
+from core.storage.collections import RESTORE_MARK, ROLLUPS_15M
 from core.storage.recording.dirty_windows import mark_dirty
-from core.storage.server.connection import DURABLE, Document
+from core.storage.server.connection import DURABLE
+from core.types import Document, Progress
 
-MARK = "restore"
+MARK = RESTORE_MARK
 """Collection with one document while a restore is under way; a restore that finds it begins afresh."""
 DOCUMENTS_AT_ONCE = 5_000
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -67,7 +68,7 @@ def restore(
     for collection in manifest.collections:
         _restore_collection(database, folder, collection, progress)
     _restore_files(data_dir, database.name, folder, manifest, progress)
-    if windows := [row["_id"] for row in database["rollups_15m"].find({}, {"_id": 1})]:
+    if windows := [row["_id"] for row in database[ROLLUPS_15M].find({}, {"_id": 1})]:
         mark_dirty(database, windows)
     database.drop_collection(MARK)
     return manifest

@@ -6,24 +6,31 @@ never spooled: what was going on a minute ago says nothing now.
 
 from datetime import datetime
 
+import pymongo
 from pydantic import BaseModel, ConfigDict, Field
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from core.logging_config import get_logger
 from core.models.metrics import Direction, Language
-from core.storage.server.connection import Document
+from core.settings import get_settings
+from core.storage.collections import ACTIVE_CALLS
+from core.storage.recording.breaker import breaker
+from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
+from core.storage.server.connection import open_database
+from core.types import Document
 
-COLLECTION = "active_calls"
 ALIVE_SECONDS = 90
 """Age of the last sign of life from which on a call no longer counts."""
 BEAT_SECONDS = 30
 """How often a call gives a sign of life: it may miss two."""
 MOST_LISTED = 200
-FORGET_SECONDS = 3_600
-"""Rows are deleted so long after the last sign of life; until then an ended call stays ended."""
 _ALIVE: Document = {
     "ended": False,
     "$expr": {"$gt": ["$seen_at", {"$subtract": ["$$NOW", ALIVE_SECONDS * 1_000]}]},
 }
+
+logger = get_logger("database")
 
 
 class ActiveCall(BaseModel):
@@ -63,10 +70,39 @@ def ended(call_id: str) -> Change:
 
 def count_active(database: Database[Document], direction: str | None = None) -> int:
     """How many calls are going on now."""
-    return database[COLLECTION].count_documents(_ALIVE | ({"direction": direction} if direction else {}))
+    return database[ACTIVE_CALLS].count_documents(_ALIVE | ({"direction": direction} if direction else {}))
 
 
 def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[ActiveCall]:
     """The calls that are going on now, the newest first."""
-    rows = database[COLLECTION].find(_ALIVE).sort("started_at", -1).limit(limit)
+    rows = database[ACTIVE_CALLS].find(_ALIVE).sort("started_at", -1).limit(limit)
     return [ActiveCall(call_id=row["_id"], **row) for row in rows]
+
+
+async def signal_active(database: AsyncDatabase[Document] | None, change: Change) -> None:
+    """Note that a call began, goes on or ended; where the database is away it is forgotten."""
+    if breaker.is_open():
+        return
+    try:
+        opened = await within_wait(open_database(database))
+        await within_wait(opened[ACTIVE_CALLS].update_one(*change, upsert=True))
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _not_counted(error)
+
+
+def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Change) -> None:
+    """The same as :func:`signal_active` for code without an event loop."""
+    if breaker.is_open():
+        return
+    wait = get_settings().record_wait_seconds
+    try:
+        opened = open_blocking(database, wait)
+        with pymongo.timeout(wait):
+            opened[ACTIVE_CALLS].update_one(*change, upsert=True)
+    except Exception as error:  # noqa: BLE001 (as in _store)
+        _not_counted(error)
+
+
+def _not_counted(error: Exception) -> None:
+    breaker.failed()
+    logger.warning("Active calls are not counted: the database is away", extra={"reason": reason_of(error)})

@@ -3,6 +3,7 @@
 A replaced or deleted call is gone from its former window, where no time of recording tells of it. So the
 window's row is durable before the change. It goes only with a recomputation that read it, and only once
 it is older than OVERLAP by the server's clock: a change that lands after that reading finds it again.
+A row's ``_id`` is the start of its window, ``marked_at`` the server's Timestamp of the last marking.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -13,10 +14,10 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from core.storage.server.connection import DURABLE, Document
+from core.storage.collections import DIRTY_WINDOWS
+from core.storage.server.connection import DURABLE
+from core.types import Document
 
-COLLECTION = "dirty_windows"
-"""One row a window: ``_id`` is its start, ``marked_at`` the server's Timestamp of the last marking."""
 WINDOW = timedelta(minutes=15)
 OVERLAP = timedelta(seconds=60)
 """How long after its marking a change may still land."""
@@ -48,4 +49,4 @@ def mark_dirty(
     if not starts:
         raise ValueError("no window to mark")
     rows = [UpdateOne({"_id": start}, now, upsert=True) for start in starts]
-    return database.get_collection(COLLECTION, write_concern=DURABLE).bulk_write(rows, ordered=False)
+    return database.get_collection(DIRTY_WINDOWS, write_concern=DURABLE).bulk_write(rows, ordered=False)

@@ -18,17 +18,17 @@ from pymongo.database import Database
 
 from core.logging_config import get_logger, log_backlog
 from core.sigterm import before_sigterm
+from core.storage.collections import PROCESSES
 from core.storage.recording.spool import spool_status
 from core.storage.recording.threads import fork_safe_lock
-from core.storage.server.connection import Document, before_close
+from core.storage.server.connection import before_close
+from core.types import Document
 
-COLLECTION = "processes"
 FIRST_SECONDS = 5.0
 """After the first record: what ends before, as a script does that stores one call, is not worth a row."""
 BEAT_SECONDS = 60.0
 SILENT_AFTER = timedelta(minutes=3)
 """Age of the last sign of life from which on a process is silent: it may miss two."""
-FORGET_SECONDS = 86_400
 _WAIT_SECONDS = 5.0
 _END_SECONDS = 1.0
 _MOST_SHOWN = 200
@@ -61,7 +61,7 @@ class ProcessHealth(BaseModel):
 
 def processes(database: Database[Document]) -> list[ProcessHealth]:
     """The processes of the last day, the one last seen first."""
-    rows = database[COLLECTION].find().sort("seen_at", -1).limit(_MOST_SHOWN)
+    rows = database[PROCESSES].find().sort("seen_at", -1).limit(_MOST_SHOWN)
     return [ProcessHealth.model_validate(row) for row in rows]
 
 
@@ -110,7 +110,7 @@ class Beats:
         for open_ in list(self._databases.values()):
             try:
                 with pymongo.timeout(_END_SECONDS):
-                    open_()[COLLECTION].delete_one({"_id": self._id})
+                    open_()[PROCESSES].delete_one({"_id": self._id})
             except Exception as error:  # noqa: BLE001 (the row goes by itself within a day)
                 logger.debug("Process not signed off", extra={"reason": type(error).__name__})
         self.forget()
@@ -144,7 +144,7 @@ class Beats:
         }
         with pymongo.timeout(_WAIT_SECONDS):
             change = {"$set": said, "$currentDate": {"seen_at": True}}
-            database[COLLECTION].update_one({"_id": self._id}, change, upsert=True)
+            database[PROCESSES].update_one({"_id": self._id}, change, upsert=True)
 
 
 def _component() -> str:

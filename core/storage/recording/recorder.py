@@ -5,71 +5,41 @@ within RECORD_WAIT_SECONDS goes to the spool, and from there to the database onc
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from typing import TypeVar, cast
+from typing import cast
 
 import pymongo
 from pydantic import BaseModel
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.database import Database
 
 from core.logging_config import get_logger
 from core.settings import get_settings
-from core.storage.recording.active_calls import COLLECTION as ACTIVE
-from core.storage.recording.active_calls import Change
+from core.storage.recording.breaker import DatabaseBreaker, breaker
+from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
 from core.storage.recording.processes import Beats
 from core.storage.recording.records import Record
 from core.storage.recording.replay import RETRY_SECONDS, Replayer
 from core.storage.recording.spool import Spool, bury_record, on_disk, spool_records
-from core.storage.recording.threads import Threads
 from core.storage.recording.write import MAX_BATCH, Refusal, Result, durable_collections, write, write_async
-from core.storage.server.connection import OURS, Document, blocking, client_of, open_database, store_key
+from core.storage.server.connection import OURS, blocking, client_of, open_database, store_key
+from core.types import Document
 
 WRITERS = 2
 """Bulk writes under way at once: one is prepared while the database makes the other durable."""
 MIN_SHARE = 32
-"""Records that are not worth dividing among the writers: a bulk write costs as much as twenty of them."""
-REST_SECONDS = 5.0
-"""After the database failed, records go straight to the spool for so long."""
+"""Smallest batch worth splitting between the writers: a bulk write costs about as much as twenty records."""
 
-T = TypeVar("T")
 logger = get_logger("database")
-
-
-class _Health:
-    """What this process knows of the database."""
-
-    rest_until = 0.0
-    next_look = 0.0
-
-    @classmethod
-    def rests(cls) -> bool:
-        return time.monotonic() < cls.rest_until
-
-    @classmethod
-    def failed(cls) -> None:
-        cls.rest_until = time.monotonic() + REST_SECONDS
-
-    @classmethod
-    def answers(cls) -> None:
-        cls.rest_until = 0.0
-
-    @classmethod
-    def forget(cls) -> None:
-        cls.rest_until = cls.next_look = 0.0
-
-
-_openers = Threads("open-database", 4)
-replayer = Replayer(on_success=_Health.answers)
+replayer = Replayer(on_success=breaker.succeeded)
 
 
 class Recorder:
     """The group commits of one event loop: while bulk writes are under way, the next one's records gather."""
 
-    def __init__(self, database: AsyncDatabase[Document]) -> None:
+    def __init__(self, database: AsyncDatabase[Document], breaker: DatabaseBreaker) -> None:
         self._database = database
+        self._breaker = breaker
         self._collections = durable_collections(database)
         self.client = database.client
         self._loop = asyncio.get_running_loop()
@@ -121,14 +91,14 @@ class Recorder:
 
     async def _store(self, records: list[Record]) -> None:
         """Bring records to the database, or to the disk."""
-        if _Health.rests():
+        if self._breaker.is_open():
             await self._spool(records, "the database is away")
             return
         try:
-            results = await _within_wait(write_async(self._collections, records))
+            results = await within_wait(write_async(self._collections, records))
         except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
-            _Health.failed()
-            await self._spool(records, _reason(error))
+            self._breaker.failed()
+            await self._spool(records, reason_of(error))
             return
         if any(isinstance(result, Refusal) for result in results):
             await on_disk(_keep_refused, self._database, records, results)
@@ -177,12 +147,12 @@ def _recorder(database: AsyncDatabase[Document] | None) -> Recorder | None:
 
 async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
     """Make the recorder; None where there is no database now. The embedded server may have to start."""
-    if _Health.rests():
+    if breaker.is_open():
         return None
     try:
-        opened = await _within_wait(open_database(database))
+        opened = await within_wait(open_database(database))
     except Exception as error:  # noqa: BLE001 (as in _store)
-        _Health.failed()
+        breaker.failed()
         logger.warning("The database cannot be opened", extra={"reason": str(error) or type(error).__name__})
         return None
     await on_disk(_prepare_count, _spool_of(opened))
@@ -190,75 +160,24 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
         del _recorders[closed]
     recorders = _recorders.setdefault(asyncio.get_running_loop(), {})
     if (recorder := _recorder(database)) is None:
-        recorder = recorders[store_key(database)] = Recorder(opened)
+        recorder = recorders[store_key(database)] = Recorder(opened, breaker)
     return recorder
-
-
-async def _within_wait(work: Awaitable[T]) -> T:
-    """What comes of it, if that is within RECORD_WAIT_SECONDS.
-
-    The driver has the same deadline: in Python 3.11 a cancellation may get lost on its way through it.
-
-    Raises:
-        TimeoutError, PyMongoError: it took longer.
-    """
-    seconds = get_settings().record_wait_seconds
-    with pymongo.timeout(seconds):
-        async with asyncio.timeout(seconds):
-            return await work
-
-
-async def signal_active(database: AsyncDatabase[Document] | None, change: Change) -> None:
-    """Note that a call began, goes on or ended; where the database is away it is forgotten."""
-    if _Health.rests():
-        return
-    try:
-        opened = await _within_wait(open_database(database))
-        await _within_wait(opened[ACTIVE].update_one(*change, upsert=True))
-    except Exception as error:  # noqa: BLE001 (as in _store)
-        _not_signalled(error)
-
-
-def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Change) -> None:
-    """The same as :func:`signal_active` for code without an event loop."""
-    if _Health.rests():
-        return
-    wait = get_settings().record_wait_seconds
-    try:
-        opened = _opened(database, wait)
-        with pymongo.timeout(wait):
-            opened[ACTIVE].update_one(*change, upsert=True)
-    except Exception as error:  # noqa: BLE001 (as in _store)
-        _not_signalled(error)
-
-
-def _opened(database: AsyncDatabase[Document] | None, wait: float) -> Database[Document]:
-    """The database for code that blocks. The embedded server may have to start, and takes its time."""
-    try:
-        return _openers.submit(blocking, database).result(wait)
-    except RuntimeError:  # the interpreter is ending
-        return blocking(database)
-
-
-def _not_signalled(error: Exception) -> None:
-    _Health.failed()
-    logger.warning("Active calls are not counted: the database is away", extra={"reason": _reason(error)})
 
 
 def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> None:
     """The same as :func:`record` for code without an event loop."""
     records = [Record.now(content) for content in contents]
-    if _Health.rests():
+    if breaker.is_open():
         _spool(database, records, "the database is away")
         return
     wait = get_settings().record_wait_seconds
     try:
-        opened = _opened(database, wait)
+        opened = open_blocking(database, wait)
         with pymongo.timeout(wait):
             results = write(opened, records)
     except Exception as error:  # noqa: BLE001 (as in _store)
-        _Health.failed()
-        _spool(database, records, _reason(error))
+        breaker.failed()
+        _spool(database, records, reason_of(error))
     else:
         _keep_refused(database, records, results)
         _look_for_spooled(database)
@@ -290,19 +209,14 @@ def _spool_of(database: AsyncDatabase[Document] | None) -> Spool:
 
 def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
     """Once a second, now that the database answers: what waits in the spool is replayed beside the caller."""
-    if time.monotonic() >= _Health.next_look:
-        _Health.next_look = time.monotonic() + 1
+    if breaker.look_is_due():
         beats.keep(store_key(database), lambda: blocking(database))
         if _spool_of(database).has_waiting():
             replayer.start(store_key(database)[1], lambda: blocking(database))
-
-
-def _reason(error: Exception) -> str:
-    return "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
 
 
 def _prepare_count(spool: Spool) -> None:
     try:
         spool.prepare_count()
     except OSError as error:
-        logger.error("The spool cannot be written", extra={"reason": error.strerror})  # noqa: TRY400
+        logger.error("The spool cannot be written", extra={"reason": error.strerror})  # noqa: TRY400 (the reason is enough)

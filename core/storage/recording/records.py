@@ -9,8 +9,9 @@ from bson import Timestamp
 from pydantic import BaseModel
 
 from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, TurnMetrics
+from core.storage.collections import CALLS, SERVICE_MINUTES, TURNS
 from core.storage.recording.threads import fork_safe_lock
-from core.storage.server.connection import Document
+from core.types import Document
 
 OWN_FIELDS = ("recorded_at", "schema_version", "version")
 """Fields of a stored document that say something of the storing, not of what is stored."""
@@ -49,10 +50,10 @@ def _service_document(minute: ServiceMinute) -> Document:
     }
 
 
-CALLS = Kind("calls", CallMetrics, _call_document, window_field="start_time")
-TURNS = Kind("turns", TurnMetrics, _turn_document)
-SERVICE_MINUTES = Kind("service_minutes", ServiceMinute, _service_document)
-KINDS = {kind.collection: kind for kind in (CALLS, TURNS, SERVICE_MINUTES)}
+CALL_KIND = Kind(CALLS, CallMetrics, _call_document, window_field="start_time")
+TURN_KIND = Kind(TURNS, TurnMetrics, _turn_document)
+SERVICE_MINUTE_KIND = Kind(SERVICE_MINUTES, ServiceMinute, _service_document)
+KINDS = {kind.collection: kind for kind in (CALL_KIND, TURN_KIND, SERVICE_MINUTE_KIND)}
 _KIND_OF = {kind.model: kind for kind in KINDS.values()}
 
 

@@ -12,7 +12,7 @@ from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool, bury_record, records_in
 from core.storage.recording.threads import fork_safe_lock
 from core.storage.recording.write import MAX_BATCH, Refusal, Result, write
-from core.storage.server.connection import Document
+from core.types import Document
 
 BATCH_SECONDS = 30.0
 """Longest that the database may take for one batch."""

@@ -22,7 +22,8 @@ from core.models.metrics import ServiceMinute, ServiceSample
 from core.storage.recording.recorder import record_blocking
 from core.storage.recording.threads import fork_safe_lock
 from core.storage.recording.write import MAX_BATCH
-from core.storage.server.connection import Document, before_close, store_key
+from core.storage.server.connection import before_close, store_key
+from core.types import Document
 
 logger = get_logger("database")
 FLUSH_SECONDS = 10.0
@@ -166,7 +167,7 @@ class ServiceWriter:
             try:
                 self.flush()
             except Exception as error:  # noqa: BLE001 (what is lost now must not end the thread)
-                logger.error("Service minutes not written", extra={"reason": type(error).__name__})  # noqa: TRY400
+                logger.error("Service minutes not written", extra={"reason": type(error).__name__})  # noqa: TRY400 (the type is enough)
 
 
 writer = ServiceWriter()

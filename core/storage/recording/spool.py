@@ -107,7 +107,7 @@ class Spool:
             except (ValueError, KeyError, TypeError) as error:  # pydantic's too
                 broken = _write(self.dead, [line], _version_of(file))
                 extra = {"file": str(broken), "reason": type(error).__name__}
-                logger.error("Spooled record makes no sense, kept apart", extra=extra)  # noqa: TRY400 (as it says)
+                logger.error("Spooled record makes no sense, kept apart", extra=extra)  # noqa: TRY400 (the message says all)
         return records
 
     @contextlib.contextmanager

@@ -20,14 +20,15 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from core.storage.collections import DUPLICATE_KEY
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
-from core.storage.server.connection import DURABLE, Document
+from core.storage.server.connection import DURABLE
+from core.types import Document
 
 MAX_BATCH = 1_000
 """Records of one bulk write."""
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
-_DUPLICATE_KEY = 11_000
 _TOO_LARGE = 10_334
 _ID_INDEX = {"_id": 1}
 _POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
@@ -164,7 +165,7 @@ class _Writing:
         indexes, present = list(items), {}
         for failure in error.details["writeErrors"]:
             index = indexes[failure["index"]]
-            if failure["code"] == _DUPLICATE_KEY and failure.get("keyPattern", _ID_INDEX) == _ID_INDEX:
+            if failure["code"] == DUPLICATE_KEY and failure.get("keyPattern", _ID_INDEX) == _ID_INDEX:
                 present[index] = items[index]
             else:
                 self._results[index] = _refusal(failure["code"])
@@ -235,7 +236,7 @@ def _unfit(error: Exception) -> Refusal:
 
 def _refusal(code: int | None) -> Refusal:
     reason = "larger than MongoDB's 16 MB" if code == _TOO_LARGE else f"MongoDB error {code}"
-    return Refusal(reason, for_good=code in _POISON or code == _DUPLICATE_KEY)
+    return Refusal(reason, for_good=code in _POISON or code == DUPLICATE_KEY)
 
 
 def _content(document: Document) -> Document:

@@ -21,8 +21,8 @@ from pymongo.write_concern import WriteConcern
 from core.errors import UserError
 from core.settings import get_settings, is_loopback
 from core.storage.server.embedded import embedded_uri, release_embedded
+from core.types import Document
 
-Document = dict[str, Any]
 DURABLE = WriteConcern(w="majority", j=True)
 """How everything is written that must not be lost."""
 SELECT_TIMEOUT_MS = 5_000

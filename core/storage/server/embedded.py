@@ -140,7 +140,7 @@ def answers(socket: Path | None, timeout_ms: int = 500) -> bool:
 def server_pid(socket: Path | None, timeout_ms: int = 500) -> int | None:
     """Process id of the server that answers on the socket, if any does."""
     from pymongo import MongoClient  # noqa: PLC0415 (kept out of the start of processes that have a URI)
-    from pymongo.errors import PyMongoError  # noqa: PLC0415
+    from pymongo.errors import PyMongoError  # noqa: PLC0415 (kept out of the start of processes that have a URI)
 
     if socket is None or not socket.exists():
         return None

@@ -17,9 +17,10 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from core.clock import utc_now
-from core.storage.server.connection import DURABLE, Document
+from core.storage.collections import LEASES
+from core.storage.server.connection import DURABLE
+from core.types import Document
 
-COLLECTION = "leases"
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,7 +39,7 @@ class Lease:
         self.seconds = seconds
         self.holder = f"{platform.node()}:{uuid.uuid4().hex[:12]}"
         self._name = name
-        self._leases = database.get_collection(COLLECTION, write_concern=DURABLE)
+        self._leases = database.get_collection(LEASES, write_concern=DURABLE)
 
     def take(self) -> Held | None:
         """Take or renew it; None where another process holds it.

@@ -26,15 +26,23 @@ from core.clock import day_bounds
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import rollup_store
+from core.storage.collections import (
+    DIRTY_WINDOWS,
+    ROLLUP_STATE,
+    ROLLUPS_15M,
+    ROLLUPS_CAMPAIGNS,
+    ROLLUPS_DAILY,
+    ROLLUPS_HOURLY,
+)
 from core.storage.recording import dirty_windows
 from core.storage.recording.dirty_windows import window_of
-from core.storage.server.connection import Document
 from core.storage.server.embedded import embedded_uri
+from core.types import Document
 from tests.aggregation.calls import Calls, utc
 
 ROOT = Path(__file__).resolve().parents[3]
 START = utc(2024, 2, 27, 20)
-DAILY = (rollup_store.DAYS, rollup_store.CAMPAIGNS, rollup_store.HOURS)
+DAILY = (ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS, ROLLUPS_HOURLY)
 OVERLAP_SECONDS = 1.5
 
 
@@ -62,11 +70,11 @@ def stored(database: Database[Document], collection: str, start: str) -> Cells:
 def assert_rollups_equal_calls(database: Database[Document]) -> None:
     calls = read_calls(database, [(START - timedelta(days=400), START + timedelta(days=400))])
     raw = cells_of(calls)
-    assert by_key(stored(database, rollup_store.WINDOWS, "_id")) == by_key(raw)
+    assert by_key(stored(database, ROLLUPS_15M, "_id")) == by_key(raw)
     tz = get_settings().tz
     days = [day_bounds(moment.astimezone(tz).date(), tz)[0] for moment in calls["start_time"].to_pylist()]
     per_day = Counter(int(start.timestamp()) for start in days)
-    for collection in (rollup_store.DAYS, rollup_store.CAMPAIGNS):
+    for collection in (ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS):
         found = stored(database, collection, "start")
         n = np.bincount(np.unique(found.time, return_inverse=True)[1], found.counts[:, 0])
         assert dict(zip(np.unique(found.time).tolist(), n.tolist(), strict=True)) == dict(per_day), collection
@@ -107,14 +115,14 @@ def test_killed_refreshers_leave_nothing_wrong(database: Database[Document]) -> 
             process.kill()
             process.wait()
     assert kills > 5
-    assert database[rollup_store.STATE].count_documents({}) == 2, "no refresh came to its end"
+    assert database[ROLLUP_STATE].count_documents({}) == 2, "no refresh came to its end"
     time.sleep(2 * OVERLAP_SECONDS)
     refresh_rollups(database)
     assert database["calls"].count_documents({}) == len(calls.stored)
     assert_rollups_equal_calls(database)
     time.sleep(2 * OVERLAP_SECONDS)
     assert refresh_rollups(database).windows == 0, "what is right is not computed again"
-    assert database[dirty_windows.COLLECTION].count_documents({}) == 0
+    assert database[DIRTY_WINDOWS].count_documents({}) == 0
 
 
 def test_an_earlier_reading_never_replaces_a_later_one(database: Database[Document]) -> None:
@@ -122,7 +130,7 @@ def test_an_earlier_reading_never_replaces_a_later_one(database: Database[Docume
     calls = Calls(database, 3, START, 1)
     calls.record_new(20)
     refresh_rollups(database)
-    held_up = {name: list(database[name].find()) for name in (rollup_store.WINDOWS, *DAILY)}
+    held_up = {name: list(database[name].find()) for name in (ROLLUPS_15M, *DAILY)}
     calls.record_new(20)
     calls.change(10)
     refresh_rollups(database)
@@ -149,7 +157,7 @@ def test_a_change_that_lands_after_its_window_was_recomputed_is_found(database: 
     assert_rollups_equal_calls(database)
     time.sleep(2 * OVERLAP_SECONDS)
     refresh_rollups(database)
-    assert database[dirty_windows.COLLECTION].count_documents({}) == 0
+    assert database[DIRTY_WINDOWS].count_documents({}) == 0
 
 
 def test_another_time_zone_gets_its_own_days(
@@ -175,7 +183,7 @@ def test_a_rebuild_mends_what_was_damaged(database: Database[Document]) -> None:
     calls = Calls(database, 11, START, 1)
     calls.record_new(40)
     refresh_rollups(database)
-    database[rollup_store.WINDOWS].update_many({}, {"$set": {"calls": 0}})
+    database[ROLLUPS_15M].update_many({}, {"$set": {"calls": 0}})
     for name in DAILY:
         database[name].delete_many({})
     seen: list[tuple[int, int]] = []
@@ -239,7 +247,7 @@ def test_documents_stay_below_the_servers_limit(
     calls.record(call.model_copy(update={"campaign": f"c{number % 200}"}) for number, call in enumerate(made))
     database["calls"].update_many({}, {"$set": {"recorded_at": Timestamp(1_700_000_000, 1)}})
     refresh_rollups(database)
-    for collection in (rollup_store.WINDOWS, *DAILY):
+    for collection in (ROLLUPS_15M, *DAILY):
         (largest,) = database[collection].aggregate(
             [{"$group": {"_id": None, "bytes": {"$max": {"$bsonSize": "$$ROOT"}}}}]
         )

@@ -18,7 +18,8 @@ from core.alerting.channels import mail
 from core.errors import UserError
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import get_settings
-from core.storage.server.connection import Document, get_database
+from core.storage.server.connection import get_database
+from core.types import Document
 from tests.alerting.channels.wire import (
     WEBHOOK_PATH,
     Mails,
@@ -59,7 +60,7 @@ def test_an_alert_arrives_as_a_readable_mail(database: Database[Document], mails
         "Call failure rate 24 % (12 of 50 calls), limit 10 %",
         "",
         "Since      24 Oct 2024, 17:30 IST",
-        "Period     24 Oct 2024, 17:15–17:30 IST",  # noqa: RUF001
+        "Period     24 Oct 2024, 17:15–17:30 IST",  # noqa: RUF001 (an en dash)
         "Calls      50",
         "Runbook    docs/runbooks/call_failure_rate.md",
         f"Dashboard  {LINK}",

@@ -51,6 +51,6 @@ def test_an_alert_that_is_over_says_since_when_and_until_when() -> None:
 
 def test_periods_are_said_in_local_time_with_the_zone() -> None:
     """Also one that runs over midnight."""
-    assert period(AT, AT.replace(hour=13, minute=0)) == "24 Oct 2024, 18:15–18:30 IST"  # noqa: RUF001
+    assert period(AT, AT.replace(hour=13, minute=0)) == "24 Oct 2024, 18:15–18:30 IST"  # noqa: RUF001 (an en dash)
     over_midnight = period(AT, AT.replace(hour=19))
-    assert over_midnight == "24 Oct 2024, 18:15 – 25 Oct 2024, 01:15 IST"  # noqa: RUF001
+    assert over_midnight == "24 Oct 2024, 18:15 – 25 Oct 2024, 01:15 IST"  # noqa: RUF001 (an en dash)

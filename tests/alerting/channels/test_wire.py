@@ -16,7 +16,8 @@ from core.errors import UserError
 from core.models.outbox import OutboxRow
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import SettingsError, get_settings
-from core.storage.server.connection import Document, get_database
+from core.storage.server.connection import get_database
+from core.types import Document
 from tests.alerting.channels.wire import Mails, WebServer
 from tests.alerting.conftest import MailServers
 from tests.alerting.state.test_alert_store import NOON, record

@@ -18,7 +18,7 @@ from core.models.metrics import CallMetrics
 from core.models.rules import RULE_METRICS, AlertRule
 from core.settings import get_settings
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.alerting.state.test_alert_store import Recorder, check
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -117,7 +117,7 @@ def test_a_drop_of_the_volume_says_what_was_expected(database: Database[Document
     today(database, 50, 12, 12)
     check(AT.astimezone(UTC), email, rules=(VOLUME,))
     (title,) = email.titles
-    assert title == "WARNING: Fewer calls than usual: Calls 12, expected 17–75"  # noqa: RUF001
+    assert title == "WARNING: Fewer calls than usual: Calls 12, expected 17–75"  # noqa: RUF001 (an en dash)
 
 
 @pytest.mark.parametrize("counts", [(50, 50, 50), (12, 50, 50), (50, 50, 12), (50, 40, 60)])

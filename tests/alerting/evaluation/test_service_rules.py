@@ -12,7 +12,8 @@ from core.alerting.state.alert_store import active_alerts
 from core.models.metrics import ServiceSample
 from core.models.rules import AlertRule
 from core.services.metrics_service import MetricsService
-from core.storage.server.connection import Document, close_connections
+from core.storage.server.connection import close_connections
+from core.types import Document
 from tests.alerting.state.test_alert_store import NOON, check
 
 

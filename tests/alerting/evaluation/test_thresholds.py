@@ -22,7 +22,7 @@ from core.models.alerts import Severity
 from core.models.metrics import CallMetrics
 from core.models.rules import RULE_METRICS, AlertRule, Level
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 
 AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
 FAILURES, ERRORS, LATENCY = BUILT_IN_RULES

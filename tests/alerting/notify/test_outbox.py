@@ -21,7 +21,7 @@ from core.alerting.notify.sender import deliver_due
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.models.outbox import OutboxRow, OutboxState
 from core.storage import get_database
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.alerting.state.test_alert_store import FIVE_MINUTES, NOON, Recorder, check, record
 
 FAST = SendTiming(

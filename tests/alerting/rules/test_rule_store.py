@@ -13,7 +13,7 @@ from core.cli import app
 from core.errors import UserError
 from core.models.rules import RULE_METRICS, AlertRule
 from core.settings import get_settings
-from core.storage.server.connection import Document
+from core.types import Document
 
 OWN = AlertRule.model_validate(
     {

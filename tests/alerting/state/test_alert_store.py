@@ -24,7 +24,7 @@ from core.models.metrics import CallMetrics, CallStatus, Direction
 from core.models.rules import AlertRule
 from core.storage import get_database
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 
 NOON = datetime(2024, 10, 24, 12, 0, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)
@@ -42,7 +42,7 @@ class Recorder:
     pages: bool = False
     limit: Limit | None = None
 
-    async def send(self, recipient: Recipient, message: Message) -> Failure | None:  # noqa: ARG002
+    async def send(self, recipient: Recipient, message: Message) -> Failure | None:  # noqa: ARG002 (as Channel has it)
         """Take a message, or fail."""
         await asyncio.sleep(0.05)
         if not self.works:

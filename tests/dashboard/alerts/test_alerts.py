@@ -18,7 +18,7 @@ from core.models.outbox import OutboxState
 from core.services.alert_service import AlertService
 from core.settings import get_settings
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 from dashboard import formats
 from dashboard.alerts.rule_editor import said
 from dashboard.queries import alert_queries

@@ -9,7 +9,7 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.storage.calls import write_calls
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.dashboard.alerts.test_alerts import set_channels
 from tests.dashboard.browser import opened, served
 from tests.dashboard.conftest import make_call

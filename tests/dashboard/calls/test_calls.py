@@ -21,7 +21,7 @@ from core.storage.archive.archived_rows import folder
 from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
-from core.storage.server.connection import Document
+from core.types import Document
 from dashboard.calls.call_list import to_csv
 from tests.dashboard.conftest import forget_failure, make_call, text_of
 

@@ -23,7 +23,7 @@ from core.clock import local_today, period_of_days, utc_now
 from core.models.metrics import ServiceSample
 from core.services.metrics_service import MetricsService
 from core.storage.recording.service_minutes import writer
-from core.storage.server.connection import Document
+from core.types import Document
 from tests.dashboard.browser import drawn, opened, served
 from tests.dashboard.test_drilldown import click, counted, panel
 

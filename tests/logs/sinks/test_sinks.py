@@ -21,7 +21,7 @@ from core.logs.line_formats import FORMATS
 from core.logs.sinks import shipper
 from core.logs.sinks.splunk import SplunkCollector
 from core.storage.log_store import call_lines
-from core.storage.server.connection import Document
+from core.types import Document
 
 ROOT = Path(__file__).resolve().parents[3]
 LINE = b'{"timestamp":"2024-10-24T10:30:45.123Z","level":"INFO","message":"hello"}\n'
@@ -171,7 +171,7 @@ def test_the_queue_of_a_target_that_hangs_is_bounded() -> None:
         def prepare(self, lines: list[bytes]) -> list[bytes]:
             return lines
 
-        def send(self, batch: list[bytes]) -> None:  # noqa: ARG002 - it takes nothing
+        def send(self, batch: list[bytes]) -> None:  # noqa: ARG002 (it takes nothing)
             time.sleep(3600)
 
     stuck = Stuck("a hole", lambda lines, _text: dropped.append(lines))

@@ -19,7 +19,7 @@ from core.storage.archive.backup import BackupError, back_up, read_manifest
 from core.storage.archive.restore import restore
 from core.storage.calls import write_calls
 from core.storage.collections import ensure_indexes
-from core.storage.server.connection import Document
+from core.types import Document
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

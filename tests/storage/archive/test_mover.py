@@ -26,7 +26,7 @@ from core.storage.archive.mover import cutoff, due, release
 from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
-from core.storage.server.connection import Document
+from core.types import Document
 
 START = datetime(2026, 1, 10, 18, 0, tzinfo=UTC)  # half an hour before midnight in India
 PERIOD = START - timedelta(days=1), START + timedelta(days=5)

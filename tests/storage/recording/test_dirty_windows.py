@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pymongo.database import Database
 
 from core.storage.recording.dirty_windows import mark_dirty
-from core.storage.server.connection import Document
+from core.types import Document
 
 
 def test_a_window_marked_again_has_one_row_with_a_new_mark(database: Database[Document]) -> None:

@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from core.health import system_health
 from core.storage.recording.processes import SILENT_AFTER
-from core.storage.server.connection import Document
+from core.types import Document
 
 AGENT = """
 import asyncio, sys, time

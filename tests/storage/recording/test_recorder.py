@@ -16,9 +16,11 @@ from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage.recording import recorder
+from core.storage.recording.breaker import breaker
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool, spool_status
-from core.storage.server.connection import Document, close_connections, get_database
+from core.storage.server.connection import close_connections, get_database
+from core.types import Document
 
 
 def call(call_id: str = "call_1", **fields: object) -> CallMetrics:
@@ -163,7 +165,7 @@ def test_each_of_several_loops_replays(database: Database[Document]) -> None:
     """As an agent without asyncio records: a new loop for each call, closed at once."""
     for number in range(3):
         Spool().put([Record.now(call(f"spooled_{number}"))])
-        recorder._Health.next_look = 0
+        breaker.next_look = 0
         asyncio.run(record(call(f"call_{number}")))
     asyncio.run(MetricsService().aggregate_recent())
     assert len(ids(database)) == 6

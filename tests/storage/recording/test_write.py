@@ -13,7 +13,7 @@ from core.models.metrics import CallMetrics, TurnMetrics
 from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import Outcome, Refusal, write
-from core.storage.server.connection import Document
+from core.types import Document
 
 START = datetime(2024, 10, 24, 10, 7, tzinfo=UTC)
 

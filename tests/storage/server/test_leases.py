@@ -5,8 +5,8 @@ import time
 
 from pymongo.database import Database
 
-from core.storage.server.connection import Document
 from core.storage.server.leases import Lease, LeaseKeeper
+from core.types import Document
 
 
 def term(lease: Lease) -> int | None:

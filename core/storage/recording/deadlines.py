@@ -1,0 +1,44 @@
+"""RECORD_WAIT_SECONDS: how long a caller waits for the database at most."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import pymongo
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from core.settings import get_settings
+from core.storage.recording.threads import Threads
+from core.storage.server.connection import blocking
+from core.types import Document
+
+T = TypeVar("T")
+_openers = Threads("open-database", 4)
+
+
+async def within_wait(work: Awaitable[T]) -> T:
+    """Return what comes of some work, if that is within RECORD_WAIT_SECONDS.
+
+    The driver has the same deadline: in Python 3.11 a cancellation may get lost on its way through it.
+
+    Raises:
+        TimeoutError, PyMongoError: it took longer.
+    """
+    seconds = get_settings().record_wait_seconds
+    with pymongo.timeout(seconds):
+        async with asyncio.timeout(seconds):
+            return await work
+
+
+def open_blocking(database: AsyncDatabase[Document] | None, wait: float) -> Database[Document]:
+    """Return the database for code that blocks, within ``wait`` seconds; its server may have to start."""
+    try:
+        return _openers.submit(blocking, database).result(wait)
+    except RuntimeError:  # the interpreter is ending
+        return blocking(database)
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a record did not reach the database, in words for the log and the spool."""
+    return "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
