@@ -221,7 +221,7 @@ class Embedded:
 
 def _spawn_supervisor(folder: Folder) -> subprocess.Popen[bytes]:
     # Started from the source tree, `core` is importable here but perhaps not from a new process.
-    source = str(Path(__file__).resolve().parents[2])
+    source = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
     return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         [sys.executable, "-m", "core.storage.server.supervisor", str(folder.root.parent)],
