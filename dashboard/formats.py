@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 import pandas as pd
 
-from core.aggregation.definitions import Unit
+from core.models.definitions import Unit
 
 NONE = "\N{EN DASH}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&])")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.aggregation.definitions import LATENCIES
+from core.models.definitions import LATENCIES
 from dashboard.filters import Selection
 from dashboard.panels import board_page, boards, kpi_tiles, latency
 from dashboard.panels.boards import ComparedBoard

@@ -5,10 +5,10 @@ from typing import Literal
 from bson import Timestamp
 from pymongo.database import Database
 
-from core.aggregation.rollups.cells import DIMENSIONS
 from core.aggregation.rollups.codec import SCHEMA_VERSION, values_of_documents
 from core.aggregation.rollups.read import LATE
 from core.aggregation.rollups.refresh import days_key, windows_key
+from core.models.definitions import DIMENSIONS
 from core.settings import get_settings
 from core.storage import rollup_store
 from core.storage.collections import CALLS, ROLLUPS_CAMPAIGNS, ROLLUPS_DAILY

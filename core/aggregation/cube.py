@@ -13,8 +13,6 @@ from core.aggregation.rollups import buckets, sketch
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import (
-    COUNTS,
-    DIMENSIONS,
     EXTREMES,
     MEASURES,
     NOTHING,
@@ -27,6 +25,7 @@ from core.aggregation.rollups.cells import (
 )
 from core.aggregation.rollups.read import stored_cells
 from core.aggregation.rollups.rollup import QUARTER_HOUR
+from core.models.definitions import COUNTS, DIMENSIONS
 from core.settings import get_settings
 from core.types import Document
 
@@ -50,12 +49,19 @@ class Cube:
     @property
     def total(self) -> int:
         """How many calls there are."""
-        return int(self.cells.counts[:, 0].sum())
+        return int(self.counted("total_calls").sum())
 
-    def count(self, name: str) -> Ints:
-        """A column of COUNTS: its value in each cell."""
-        counts: Ints = self.cells.counts[:, COUNTS.index(name)]
-        return counts
+    def counted(self, key: str) -> Ints:
+        """Return a count of the definitions in each cell, by its key: ``completed_calls``."""
+        count = COUNTS[key]
+        column = COUNTS["total_calls"].stored if count.stored is None else count.stored
+        values: Ints = self.cells.counts[:, column or 0]
+        if count.stored is not None:
+            return values
+        for condition in count.where:
+            there = self.is_(condition.field, str(condition.value))
+            values = values * (there if condition.test == "is" else 1 - there)
+        return values
 
     def values(self, dimension: str) -> tuple[list[str], Ints]:
         """The values of a dimension, most calls first, and the number of each cell's; no value is ''.
@@ -67,7 +73,7 @@ class Cube:
             raise ValueError("the cube was loaded without campaigns")
         texts, text = np.unique([word or "" for word in self.cells.words], return_inverse=True)
         values = text.astype(np.int64)[self.cells.codes[:, DIMENSIONS.index(dimension)]]
-        n = np.bincount(values, self.count("calls"), len(texts))
+        n = np.bincount(values, self.counted("total_calls"), len(texts))
         order = np.argsort(-n, kind="stable")[: np.count_nonzero(n)]
         number = np.full(len(texts), -1, np.int64)
         number[order] = np.arange(len(order))

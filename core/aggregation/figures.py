@@ -6,7 +6,8 @@ import numpy as np
 
 from core.aggregation.cube import Cube
 from core.aggregation.rollups.cells import COMPONENTS, MEASURES, SENTIMENT, SUM, Floats, Ints
-from core.aggregation.series import RATES, percentile_table, rate_counts
+from core.aggregation.series import percentile_table
+from core.models.definitions import COST_PER, COUNTS, RATES
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 
 
@@ -27,24 +28,18 @@ def summarise_days(cube: Cube) -> list[CallSummary]:
 
 def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:
     """The figures of each group of cells."""
-    rates = rate_counts(cube, group, size)
-    counts = {str(name): rates[name].to_numpy() for name in rates}
-    more = {
-        "outbound": cube.count("calls") * cube.is_("direction", "outbound"),
-        **{name: cube.count(name) for name in ("engaged", "with_turns", "interruptions", "with_cost")},
-        **{name: cube.count(name) for name in ("negative", "positive")},
-    }
-    for name, n in more.items():
-        counts[name] = np.bincount(group, n, size).astype(np.int64)
+    counts = {key: np.bincount(group, cube.counted(key), size).astype(np.int64) for key in COUNTS}
     spreads = {
-        field: _spreads(cube, field, group, counts["n"]) for field in MEASURES if field in cube.cells.spreads
+        field: _spreads(cube, field, group, counts["total_calls"])
+        for field in MEASURES
+        if field in cube.cells.spreads
     }
     scores = cube.spread(SENTIMENT, group, size)[:, SUM]
     scored = cube.cells.tallies[SENTIMENT].regroup(group)
     counts["scored"] = np.bincount(scored.cell, scored.n, size).astype(np.int64)
     costs = np.column_stack([np.bincount(group, column, size) for column in cube.cells.costs.T])
     names, number = cube.values("language")
-    languages = np.bincount(group * len(names) + number, cube.count("calls"), size * len(names))
+    languages = np.bincount(group * len(names) + number, cube.counted("total_calls"), size * len(names))
     by_language = languages.reshape(size, len(names)).astype(np.int64)
     return [
         _summary(
@@ -70,28 +65,15 @@ def _summary(
     costs: Floats,
     languages: dict[str, int],
 ) -> CallSummary:
-    total = counts["n"]
     return CallSummary(
-        total_calls=total,
-        inbound_calls=total - counts["outbound"],
-        outbound_calls=counts["outbound"],
-        completed_calls=counts["completed"],
-        failed_calls=counts["failed"],
-        no_answer_calls=total - counts["answered"],
-        answered_calls=counts["answered"],
-        qualified_calls=counts["qualified"],
-        handoff_calls=counts["handoffs"],
-        error_calls=counts["errors"],
-        engaged_calls=counts["engaged"],
-        calls_with_turns=counts["with_turns"],
-        interruptions=counts["interruptions"],
-        **{name: rate(counts[part], counts[whole]) for name, (part, whole) in RATES.items()},
+        **{key: counts[key] for key, count in COUNTS.items() if count.shown},
+        **{key: rate(counts[of.part], counts[of.whole]) for key, of in RATES.items()},
         **spreads,
         cost=_cost(counts, costs),
         sentiment=SentimentCounts(
-            negative=counts["negative"],
-            neutral=counts["scored"] - counts["negative"] - counts["positive"],
-            positive=counts["positive"],
+            negative=counts["negative_calls"],
+            neutral=counts["scored"] - counts["negative_calls"] - counts["positive_calls"],
+            positive=counts["positive_calls"],
             mean=rate(scores, counts["scored"]),
         ),
         languages=languages,
@@ -112,8 +94,8 @@ def _spreads(cube: Cube, field: str, group: Ints, totals: Ints) -> list[Percenti
 
 
 def _cost(counts: dict[str, int], costs: Floats) -> CostSummary:
-    n, total = counts["with_cost"], float(costs.sum())
-    coverage = rate(n, counts["n"])
+    n, total = counts["calls_with_cost"], float(costs.sum())
+    coverage = rate(n, counts["total_calls"])
     if not n:
         return CostSummary(coverage=coverage)
     return CostSummary(
@@ -121,7 +103,5 @@ def _cost(counts: dict[str, int], costs: Floats) -> CostSummary:
         coverage=coverage,
         **dict(zip(COMPONENTS, map(float, costs), strict=True)),
         total=total,
-        per_call=rate(total, n),
-        per_qualified_lead=rate(total, counts["qualified"]),
-        per_handoff=rate(total, counts["handoffs"]),
+        **{name: rate(total, counts[key]) for name, key in COST_PER.items()},
     )

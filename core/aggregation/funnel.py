@@ -8,7 +8,7 @@ import pandas as pd
 from core.aggregation.cube import Cube
 from core.aggregation.intervals import wilson
 from core.aggregation.rollups.rollup import ATTEMPT_STAGES, MOST_ATTEMPTS
-from core.aggregation.series import Dimension
+from core.models.definitions import Dimension
 
 FUNNEL = ("dialled", "answered", "engaged", "qualified", "handed_off")
 
@@ -23,12 +23,12 @@ def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
     kept, size = outbound >= 0, len(names)
     answered = 1 - cube.is_("status", "no_answer")
     stages = {
-        "dialled": cube.count("calls"),
-        "answered": cube.count("calls") * answered,
-        "engaged": cube.count("engaged") * answered,
-        "qualified": cube.count("qualified"),
-        "handed_off": cube.count("handoffs"),
-        "with_turns": cube.count("with_turns") * answered,
+        "dialled": cube.counted("total_calls"),
+        "answered": cube.counted("answered_calls"),
+        "engaged": cube.counted("engaged_calls") * answered,
+        "qualified": cube.counted("qualified_calls"),
+        "handed_off": cube.counted("handoff_calls"),
+        "with_turns": cube.counted("calls_with_turns") * answered,
     }
     sums = {name: np.bincount(outbound[kept], n[kept], size).astype(int) for name, n in stages.items()}
     return pd.DataFrame(sums, index=pd.Index(names, name=by))

@@ -3,24 +3,19 @@
 A bucket without calls is zero in a count and a gap (NaN) in a rate or percentile.
 """
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
 from core.aggregation.cube import Cube
-from core.aggregation.definitions import PERCENTILES
 from core.aggregation.rollups import buckets, sketch
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.cells import LEAST, MOST, SUM, Ints
+from core.models.definitions import COUNTS, PERCENTILES, RATES, Dimension, Rate
 
-Dimension = Literal["status", "direction", "language", "campaign"]
 LEAST_FOR_PERCENTILES = 5
 LEAST_FOR_RATES = 10
-RATES_OF = {
-    "n": ["answer_rate", "failure_rate", "error_rate"],
-    "completed": ["qualification_rate", "handoff_rate"],
-}
+_IN_RATES = [key for key in COUNTS if any(key in {rate.part, rate.whole} for rate in RATES.values())]
+"""The counts that rates are made of."""
 HOURS, DAYS = 24, 7
 
 
@@ -29,7 +24,7 @@ def volume(cube: Cube, by: Dimension, bucket: Bucket) -> pd.DataFrame:
     index = cube.index(bucket)
     names, number = cube.values(by)
     if cube.has(bucket):
-        row, column, n = cube.cell_buckets(bucket), number, cube.count("calls")
+        row, column, n = cube.cell_buckets(bucket), number, cube.counted("total_calls")
     else:
         time, cell, n = cube.slots
         row, column = cube.bucket_numbers(time, bucket), number[cell]
@@ -45,36 +40,32 @@ def _table(row: Ints, column: Ints, n: Ints, rows: int, columns: int) -> Ints:
 def rate_counts(cube: Cube, group: Ints, size: int) -> pd.DataFrame:
     """What rates are made of, for each group of cells; -1 leaves a cell out."""
     kept = group >= 0
-    n = cube.count("calls")
-    columns = {
-        "n": n,
-        "completed": n * cube.is_("status", "completed"),
-        "failed": n * cube.is_("status", "failed"),
-        "answered": n * (1 - cube.is_("status", "no_answer")),
-        "errors": cube.count("errors"),
-        "qualified": cube.count("qualified"),
-        "handoffs": cube.count("handoffs"),
+    sums = {
+        COUNTS[key].column: np.bincount(group[kept], cube.counted(key)[kept], size).astype(np.int64)
+        for key in _IN_RATES
     }
-    sums = {name: np.bincount(group[kept], of[kept], size).astype(np.int64) for name, of in columns.items()}
     return pd.DataFrame(sums)
 
 
-RATES = {
-    "answer_rate": ("answered", "n"),
-    "failure_rate": ("failed", "n"),
-    "error_rate": ("errors", "n"),
-    "qualification_rate": ("qualified", "completed"),
-    "handoff_rate": ("handoffs", "completed"),
-}
-"""Each rate as part and whole of ``rate_counts``."""
+def shares(counts: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return every rate, 0 to 1, of the rows of ``rate_counts``; NaN where there is nothing to divide by."""
+    return {key: _part(counts, rate.part) / _whole(counts, rate) for key, rate in RATES.items()}
+
+
+def _part(counts: pd.DataFrame, key: str) -> pd.Series:
+    return counts[COUNTS[key].column]
+
+
+def _whole(counts: pd.DataFrame, rate: Rate) -> pd.Series:
+    return _part(counts, rate.whole).replace(0, np.nan)
 
 
 def rates(cube: Cube, bucket: Bucket) -> pd.DataFrame:
     """Per bucket: n, completed, and the rates from 0 to 1 (see ``definitions.METRICS``)."""
     index = cube.index(bucket)
     counts = rate_counts(cube, cube.cell_buckets(bucket), len(index)).set_index(index)
-    shares = {name: counts[part] / counts[whole].replace(0, np.nan) for name, (part, whole) in RATES.items()}
-    return counts[["n", "completed"]].assign(**shares)
+    wholes = dict.fromkeys(COUNTS[rate.whole].column for rate in RATES.values())
+    return counts[list(wholes)].assign(**shares(counts))
 
 
 def percentile_series(cube: Cube, field: str, bucket: Bucket) -> pd.DataFrame:
@@ -155,8 +146,8 @@ def steady(frame: pd.DataFrame, least: int = LEAST_FOR_PERCENTILES) -> pd.DataFr
 def steady_rates(frame: pd.DataFrame) -> pd.DataFrame:
     """A frame of ``rates`` with gaps where a rate is of too few calls to say anything."""
     result = frame.copy()
-    for of, names in RATES_OF.items():
-        few = frame[of] < LEAST_FOR_RATES
+    for key, rate in RATES.items():
+        few = frame[COUNTS[rate.whole].column] < LEAST_FOR_RATES
         if not few.all():
-            result[names] = frame[names].mask(few)
+            result[key] = frame[key].mask(few)
     return result

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from pymongo.database import Database
 
-from core.aggregation.definitions import PERCENTILES
 from core.aggregation.intervals import wilson
 from core.aggregation.rollups import buckets, sketch
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.cells import Ints, Tally
+from core.models.definitions import PERCENTILES
 from core.models.metrics import ServiceError
 from core.storage.collections import SERVICE_MINUTES
 from core.types import Document

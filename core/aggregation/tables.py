@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from core.aggregation.cube import Cube
-from core.aggregation.definitions import PERCENTILES, SENTIMENT_EDGES
 from core.aggregation.intervals import wilson
 from core.aggregation.rollups import buckets, sketch
 from core.aggregation.rollups.cells import COMPONENTS, SENTIMENT, Ints, Tally
-from core.aggregation.series import RATES, Dimension, percentile_table, rate_counts
+from core.aggregation.rollups.rollup import SENTIMENT_EDGES
+from core.aggregation.series import percentile_table, rate_counts
+from core.models.definitions import COST_PER, COUNTS, PERCENTILES, RATES, Dimension
 
 _NICE_SECONDS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _NICE_MS = tuple(nice * 10**power for power in range(6) for nice in (1, 2, 5))
@@ -33,9 +34,10 @@ def breakdown(cube: Cube, by: Dimension, fields: Sequence[str] = ()) -> pd.DataF
     counts = rate_counts(cube, number, len(names))
     n = {str(name): counts[name].to_numpy() for name in counts}
     columns = n | {"share": n["n"] / (cube.total or np.nan)}
-    for name, (part, whole) in RATES.items():
-        columns[name] = n[part] / np.where(n[whole] > 0, n[whole], np.nan)
-        columns[f"{name}_low"], columns[f"{name}_high"] = wilson(n[part], n[whole])
+    for name, rate in RATES.items():
+        part, whole = n[COUNTS[rate.part].column], n[COUNTS[rate.whole].column]
+        columns[name] = part / np.where(whole > 0, whole, np.nan)
+        columns[f"{name}_low"], columns[f"{name}_high"] = wilson(part, whole)
     for field in fields:
         table = percentile_table(cube, field, number, len(names))
         columns[f"{field}_coverage"] = table["n"].to_numpy() / n["n"]
@@ -65,13 +67,9 @@ def costs(cube: Cube, by: Dimension) -> pd.DataFrame:
         index=pd.Index(names, name=by),
     )
     frame["total"] = frame.sum(axis=1)
-    frame["n"] = np.bincount(number, cube.count("with_cost"), size).astype(int)
-    for name, of in (
-        ("per_call", "with_cost"),
-        ("per_qualified_lead", "qualified"),
-        ("per_handoff", "handoffs"),
-    ):
-        whole = np.bincount(number, cube.count(of), size)
+    frame["n"] = np.bincount(number, cube.counted("calls_with_cost"), size).astype(int)
+    for name, key in COST_PER.items():
+        whole = np.bincount(number, cube.counted(key), size)
         frame[name] = frame["total"] / np.where((whole > 0) & (frame["n"] > 0), whole, np.nan)
     return frame
 

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from core.alerting.evaluation.thresholds import Evaluation
 from core.models.alerts import Severity
-from core.models.rules import AlertRule, Unit
+from core.models.rule_metrics import Unit
+from core.models.rules import AlertRule
 from core.settings import get_settings
 
 _UNITS: dict[Unit, str] = {

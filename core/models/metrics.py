@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date as Date  # noqa: N812 (DailyMetrics has a field of that name)
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import orjson
 from pydantic import (
@@ -14,10 +14,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    create_model,
     model_validator,
 )
 
 from core.clock import FIRST_YEAR, LAST_YEAR, to_utc, utc_now
+from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES
 
 
 def _usable(moment: datetime) -> datetime:
@@ -296,33 +298,53 @@ class CostSummary(BaseModel):
 NOT_MEASURED = Percentiles(n=0, coverage=None)
 
 
-class CallSummary(BaseModel):
-    """The figures of any set of calls. Rates run from 0 to 1 and are null without calls to divide by."""
+_FIGURES: dict[str, Any] = {
+    **{
+        key: (int, Field(default=0, ge=0, description=count.meaning))
+        for key, count in COUNTS.items()
+        if count.shown
+    },
+    **{key: (Rate | None, Field(default=None, description=rate.meaning)) for key, rate in RATES.items()},
+    **{
+        key: (Percentiles, Field(default=NOT_MEASURED, description=one.meaning))
+        for key, one in DISTRIBUTIONS.items()
+    },
+}
+_Figures = create_model("_Figures", **_FIGURES)
 
-    total_calls: int = 0
-    inbound_calls: int = 0
-    outbound_calls: int = 0
-    completed_calls: int = 0
-    failed_calls: int = 0
-    no_answer_calls: int = 0
-    qualified_calls: int = 0
-    handoff_calls: int = 0
-    error_calls: int = 0
-    answered_calls: int = 0
-    engaged_calls: int = Field(default=0, description="Both sides spoke at least once")
-    calls_with_turns: int = Field(default=0, description="Calls that say who spoke how often")
-    interruptions: int = Field(default=0, description="Times leads cut the agent short")
-    qualification_rate: Rate | None = None
-    handoff_rate: Rate | None = None
-    error_rate: Rate | None = None
-    failure_rate: Rate | None = None
-    answer_rate: Rate | None = None
-    duration_seconds: Percentiles = NOT_MEASURED
-    asr_latency_ms: Percentiles = NOT_MEASURED
-    tts_latency_ms: Percentiles = NOT_MEASURED
-    llm_latency_ms: Percentiles = NOT_MEASURED
-    e2e_latency_ms: Percentiles = NOT_MEASURED
-    qualification_seconds: Percentiles = NOT_MEASURED
+
+class CallSummary(_Figures):
+    """The figures of any set of calls. Rates run from 0 to 1 and are null without calls to divide by.
+
+    Counts, rates and distributions are those of ``core.models.definitions``.
+    """
+
+    if TYPE_CHECKING:  # what code asks for by name; the fields themselves come from the definitions
+        total_calls: int = 0
+        inbound_calls: int = 0
+        outbound_calls: int = 0
+        completed_calls: int = 0
+        failed_calls: int = 0
+        no_answer_calls: int = 0
+        answered_calls: int = 0
+        engaged_calls: int = 0
+        calls_with_turns: int = 0
+        interruptions: int = 0
+        error_calls: int = 0
+        qualified_calls: int = 0
+        handoff_calls: int = 0
+        answer_rate: float | None = None
+        failure_rate: float | None = None
+        error_rate: float | None = None
+        qualification_rate: float | None = None
+        handoff_rate: float | None = None
+        duration_seconds: Percentiles = NOT_MEASURED
+        asr_latency_ms: Percentiles = NOT_MEASURED
+        tts_latency_ms: Percentiles = NOT_MEASURED
+        llm_latency_ms: Percentiles = NOT_MEASURED
+        e2e_latency_ms: Percentiles = NOT_MEASURED
+        qualification_seconds: Percentiles = NOT_MEASURED
+
     cost: CostSummary = CostSummary()
     sentiment: SentimentCounts
     languages: dict[str, int] = Field(default_factory=dict, description="Calls by language")
@@ -343,6 +365,3 @@ class LiveMetrics(BaseModel):
     last_call_ended_at: datetime | None
     active_alerts: int
     scheduler_heartbeat_at: datetime | None = Field(description="Last sign of life of the scheduler")
-
-
-LatencyField = Literal["asr_latency_ms", "tts_latency_ms", "duration_seconds"]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -16,94 +15,19 @@ from pydantic import (
 )
 
 from core.models.alerts import Severity
+from core.models.definitions import DIMENSIONS
 from core.models.metrics import CallStatus, Direction, Language
+from core.models.rule_metrics import RULE_METRICS, RuleMetric
 
 RULE_SCHEMA_VERSION = 1
-Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
 Label = Literal["direction", "language", "status", "campaign", "service", "operation"]
-LABELS: tuple[Label, ...] = ("direction", "language", "status", "campaign")
+LABELS: tuple[Label, ...] = DIMENSIONS
 """What calls are told apart by."""
 SERVICE_LABELS: tuple[Label, ...] = ("service", "operation")
 """What requests are told apart by."""
-STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 _LONGEST_MINUTES = 30 * 1440
 _LONGEST_COMPARED_MINUTES = 1440
-
-
-@dataclass(frozen=True)
-class RuleMetric:
-    """What a rule can measure: the ``statistic`` of the worst of ``fields``, in ``unit``."""
-
-    name: str
-    unit: Unit
-    fields: tuple[str, ...]
-    statistic: str = ""
-
-    @property
-    def sampled(self) -> bool:
-        """Whether it is estimated from calls, so that few of them mislead; a count is not."""
-        return self.unit not in {"calls", "min"}
-
-    @property
-    def of_requests(self) -> bool:
-        """Whether it is about requests to services, not about calls."""
-        return self.name.startswith("service_")
-
-
-def _metrics() -> dict[str, RuleMetric]:
-    latencies = {
-        **{name: (f"{name}_latency_ms",) for name in ("asr", "tts", "llm", "e2e")},
-        "speech": ("asr_latency_ms", "tts_latency_ms"),
-    }
-    spans = {"duration": "duration_seconds", "qualification": "qualification_seconds"}
-    rates = {
-        "call_failure_rate": "failure_rate",
-        **{name: name for name in ("error_rate", "answer_rate", "qualification_rate", "handoff_rate")},
-    }
-    counts = (
-        "total",
-        "inbound",
-        "outbound",
-        "completed",
-        "failed",
-        "no_answer",
-        "error",
-        "qualified",
-        "handoff",
-        "answered",
-        "engaged",
-    )
-    return {
-        metric.name: metric
-        for metric in (
-            *(RuleMetric(name, "share", (field,)) for name, field in rates.items()),
-            *(RuleMetric(f"{name}_calls", "calls", (f"{name}_calls",)) for name in counts),
-            *(
-                RuleMetric(f"{name}_latency_{statistic}_ms", "ms", fields, statistic)
-                for name, fields in latencies.items()
-                for statistic in STATISTICS
-            ),
-            *(
-                RuleMetric(f"{name}_{statistic}_seconds", "s", (field,), statistic)
-                for name, field in spans.items()
-                for statistic in STATISTICS
-            ),
-            RuleMetric("sentiment_mean", "score", ("sentiment_score",), "mean"),
-            RuleMetric("interruptions_per_call", "times", ("interruptions",), "mean"),
-            RuleMetric("cost_per_call_rupees", "rupees", ("cost_rupees",), "mean"),
-            RuleMetric("calling_hours_violations", "calls", ("calling_hours_violations",)),
-            RuleMetric("minutes_without_calls", "min", ("minutes_without_calls",)),
-            RuleMetric("service_error_rate", "share", ("service_error_rate",)),
-            *(
-                RuleMetric(f"service_latency_{statistic}_ms", "ms", ("service_latency_ms",), statistic)
-                for statistic in STATISTICS
-            ),
-        )
-    }
-
-
-RULE_METRICS: dict[str, RuleMetric] = _metrics()
 
 
 def _minutes(value: object) -> object:

@@ -17,7 +17,8 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.metrics import CallStatus, Direction
-from core.models.rules import LABELS, RULE_METRICS, AlertRule
+from core.models.rule_metrics import RULE_METRICS
+from core.models.rules import LABELS, AlertRule
 from core.settings import get_settings
 from core.storage import get_sync_database
 from dashboard import formats, placeholders

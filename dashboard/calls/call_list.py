@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
-from core.aggregation.definitions import METRICS
 from core.aggregation.search.call_search import ANY, NUMBERS, STAGES, CallFacets
 from core.clock import utc_now
+from core.models.definitions import METRICS
 from core.settings import get_settings
 from core.types import Document
 from dashboard import filters, formats, placeholders

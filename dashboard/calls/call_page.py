@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.aggregation.definitions import METRICS
 from core.aggregation.search.call_detail import Standing, WholeCall
 from core.clock import utc_now
+from core.models.definitions import COST_PARTS, METRICS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from dashboard import formats, placeholders, theme
@@ -16,7 +16,6 @@ from dashboard.calls import call_list
 from dashboard.calls.call_log import log_lines
 from dashboard.charts.call_timeline import PARTS, timeline, turn_times
 from dashboard.filters import label
-from dashboard.panels.conversion import COMPONENT_WORDS
 from dashboard.panels.panel import Panel, page_table, show, table_behind
 from dashboard.queries import cache, call_queries
 
@@ -188,7 +187,7 @@ def _facts_table(call: CallMetrics) -> pd.DataFrame:
     errors = [("Error", error.type, error.fault, error.at) for error in call.errors]
     end = [("End", call.end_reason, call.fault, call.end_time)]
     costs = [
-        (f"{COMPONENT_WORDS[name]} (\N{INDIAN RUPEE SIGN})", value, None, None)
+        (f"{COST_PARTS[name]} (\N{INDIAN RUPEE SIGN})", value, None, None)
         for name, value in _known_costs(call).items()
     ]
     return pd.DataFrame([*errors, *end, *costs], columns=["What", "Value", "Fault", "At"]).astype(
@@ -217,7 +216,7 @@ def _cost(call: CallMetrics) -> None:
         st.caption("Its cost was not recorded")
         return
     parts: dict[str, Any] = {
-        COMPONENT_WORDS[name]: formats.number(value, "rupees") for name, value in known.items()
+        COST_PARTS[name]: formats.number(value, "rupees") for name, value in known.items()
     }
     parts["In all"] = f"**{formats.number(sum(known.values()), 'rupees')}**"
     page_table(pd.DataFrame([parts]))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
+from core.models.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
 from dashboard.charts.time_series import WEEKDAYS, axis_title, blank
 from dashboard.formats import duration, plain_label
 from dashboard.theme import Palette

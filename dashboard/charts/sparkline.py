@@ -8,7 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from core.aggregation.definitions import Unit
+from core.models.definitions import Unit
 from dashboard import formats
 
 POINTS = 48

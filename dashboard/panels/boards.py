@@ -12,13 +12,12 @@ import streamlit as st
 
 from core.aggregation import funnel, series, tables
 from core.aggregation.cube import Cube
-from core.aggregation.definitions import LATENCIES
 from core.aggregation.rollups.buckets import BUCKETS, SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.search.slowest import SlowCall
-from core.aggregation.series import Dimension
 from core.alerting.evaluation.active_hours import Hours
 from core.clock import utc_now
+from core.models.definitions import LATENCIES, Dimension
 from core.models.metrics import CallSummary
 from core.settings import get_settings
 from dashboard import formats, theme

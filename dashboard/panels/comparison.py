@@ -1,17 +1,15 @@
 """Panels that compare: a period with an earlier one, and the values of a dimension with each other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from core.aggregation.cube import Cube
-from core.aggregation.definitions import METRICS, Unit
 from core.aggregation.intervals import distinguishable
 from core.aggregation.rollups.buckets import Bucket
-from core.aggregation.series import RATES as RATE_PARTS
-from core.aggregation.series import Dimension
+from core.models.definitions import COUNTS, METRICS, Dimension, Unit
+from core.models.definitions import RATES as RATE_PARTS
 from core.models.metrics import CallSummary, Percentiles
 from dashboard import drilldown, formats
 from dashboard.charts import distributions
@@ -44,10 +42,6 @@ _AIMS = {
     "error_rate": CallsTarget(facets={"error": "any"}),
 }
 """The calls that a rate counts."""
-_WHOLES: dict[str, Callable[[CallSummary], int]] = {
-    "n": lambda summary: summary.total_calls,
-    "completed": lambda summary: summary.completed_calls,
-}
 
 
 def read(metric: str, summary: CallSummary, part: str = "") -> Reading:
@@ -57,9 +51,8 @@ def read(metric: str, summary: CallSummary, part: str = "") -> Reading:
     value = getattr(summary, metric)
     if isinstance(value, Percentiles):
         return Reading(getattr(value, part or "p95"), value.n)
-    return Reading(
-        value, _WHOLES[RATE_PARTS[metric][1]](summary) if metric in RATE_PARTS else summary.total_calls
-    )
+    whole = RATE_PARTS[metric].whole if metric in RATE_PARTS else "total_calls"
+    return Reading(value, getattr(summary, whole))
 
 
 def is_clear(metric: str, now: Reading, before: Reading) -> bool:
@@ -136,7 +129,7 @@ def rates_by(view: View, by: Dimension, frame: pd.DataFrame) -> Panel:
             [shown[rate].iloc[at] for rate in RATES],
             [shown[f"{rate}_low"].iloc[at] for rate in RATES],
             [shown[f"{rate}_high"].iloc[at] for rate in RATES],
-            [int(shown[RATE_PARTS[rate][1]].iloc[at]) for rate in RATES],
+            [int(shown[COUNTS[RATE_PARTS[rate].whole].column].iloc[at]) for rate in RATES],
         )
         for at, name in enumerate(labels)
     ]

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from core.aggregation.definitions import METRICS
 from core.aggregation.funnel import stages_of, steps
 from core.aggregation.intervals import SURE_FROM, wilson
-from core.aggregation.rollups.cells import COMPONENTS
-from core.aggregation.series import Dimension, steady_rates
+from core.aggregation.series import steady_rates
+from core.models.definitions import COST_PARTS, METRICS, Dimension
 from core.models.metrics import CallSummary
 from core.settings import get_settings
 from dashboard import drilldown, formats
@@ -28,7 +27,6 @@ STAGES = {
     "qualified": "Qualified",
     "handed_off": "Handed off",
 }
-COMPONENT_WORDS = {"asr": "Recognition", "llm": "Model", "tts": "Synthesis", "telephony": "Telephony"}
 OUTBOUND = {"direction": "outbound"}
 KNOWN_ENOUGH = 0.995
 LEAST_ATTEMPTS = 20
@@ -206,16 +204,14 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
     frame = frame[frame["n"] > 0].iloc[:MOST_PARTS]
     if frame.empty or not cost.n:
         return view.missing(key, title, "cost")
-    per_call = frame[list(COMPONENTS)].div(frame["n"], axis=0)
+    per_call = frame[list(COST_PARTS)].div(frame["n"], axis=0)
     per_call = per_call.loc[:, per_call.sum() > 0]
     per_call.index = pd.Index([value_label(by, str(name)) for name in frame.index])
     dearest = max(per_call, key=lambda name: per_call[name].mean())
     coverage = "" if cost.coverage == 1 else f" ({formats.number(cost.coverage, 'share')} of calls)"
     table = pd.DataFrame({by.capitalize(): per_call.index, "Calls": frame["n"].to_numpy()})
     for name in per_call:
-        table[f"{COMPONENT_WORDS[str(name)]} (\N{INDIAN RUPEE SIGN}/call)"] = (
-            per_call[name].round(3).to_numpy()
-        )
+        table[f"{COST_PARTS[str(name)]} (\N{INDIAN RUPEE SIGN}/call)"] = per_call[name].round(3).to_numpy()
     for name, words in (
         ("per_call", "call"),
         ("per_qualified_lead", "qualified lead"),
@@ -227,9 +223,9 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
         title,
         f"Mean {formats.number(cost.per_call, 'rupees')} a call, "
         f"{formats.number(cost.per_qualified_lead, 'rupees')} a qualified lead{_leads(by, frame)}; dearest: "
-        f"{COMPONENT_WORDS[str(dearest)].lower()} · n {cost.n:,}{coverage}",
+        f"{COST_PARTS[str(dearest)].lower()} · n {cost.n:,}{coverage}",
         distributions.stacked_shares(
-            per_call, view.palette.colours, COMPONENT_WORDS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
+            per_call, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
         ),
         table,
         drilldown=drilldown.rows(

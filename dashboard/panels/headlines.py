@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from core.aggregation.definitions import Reference, Unit
 from core.aggregation.rollups.buckets import Bucket
+from core.models.definitions import Reference, Unit
 from core.models.metrics import CallSummary, Percentiles
 from dashboard import formats
 from dashboard.charts.time_series import WEEKDAYS, bucket_words

@@ -7,8 +7,8 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from core.aggregation.definitions import METRICS
 from core.aggregation.intervals import SURE_FROM, wilson
+from core.models.definitions import METRICS, Good
 from core.models.metrics import CallSummary
 from dashboard import formats
 from dashboard.charts import sparkline
@@ -16,44 +16,47 @@ from dashboard.filters import Selection
 from dashboard.panels.comparison import FEW_CALLS, Reading, is_clear, read
 from dashboard.theme import mode, palette_of
 
-Good = Literal["up", "down", "neither"]
 DeltaColor = Literal["normal", "inverse", "off"]
 _COLOURS: dict[Good, DeltaColor] = {"up": "normal", "down": "inverse", "neither": "off"}
 
 
 @dataclass(frozen=True)
 class Card:
-    """A key figure and which way is good; ``part``: which percentile of a spread, which price of the cost."""
+    """A key figure; ``part``: which percentile of a distribution, which price of the cost."""
 
     metric: str
-    good: Good
     part: str = ""
     label: str = ""
 
+    @property
+    def good(self) -> Good:
+        """Which direction of change is good news."""
+        return METRICS[self.metric].good
+
 
 CARDS = (
-    Card("total_calls", "neither"),
-    Card("answer_rate", "up"),
-    Card("failure_rate", "down"),
-    Card("error_rate", "down"),
-    Card("qualification_rate", "up"),
-    Card("handoff_rate", "up"),
+    Card("total_calls"),
+    Card("answer_rate"),
+    Card("failure_rate"),
+    Card("error_rate"),
+    Card("qualification_rate"),
+    Card("handoff_rate"),
 )
 CONVERSION_CARDS = (
-    Card("qualified_calls", "up"),
-    Card("qualification_rate", "up"),
-    Card("handoff_rate", "up"),
-    Card("answer_rate", "up"),
-    Card("qualification_seconds", "down", "p50", "Median time to qualify"),
-    Card("cost", "down", "per_call", "Cost per call"),
-    Card("cost", "down", "per_qualified_lead", "Cost per qualified lead"),
-    Card("cost", "down", "per_handoff", "Cost per handoff"),
+    Card("qualified_calls"),
+    Card("qualification_rate"),
+    Card("handoff_rate"),
+    Card("answer_rate"),
+    Card("qualification_seconds", "p50", "Median time to qualify"),
+    Card("cost", "per_call", "Cost per call"),
+    Card("cost", "per_qualified_lead", "Cost per qualified lead"),
+    Card("cost", "per_handoff", "Cost per handoff"),
 )
 
 
 def latency_cards(fields: Sequence[str]) -> tuple[Card, ...]:
     """The 95th percentile of each latency."""
-    return tuple(Card(field, "down", "p95") for field in fields)
+    return tuple(Card(field, "p95") for field in fields)
 
 
 def key_figures(

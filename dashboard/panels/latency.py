@@ -6,9 +6,8 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from core.aggregation.definitions import METRICS, PERCENTILES
 from core.aggregation.search.slowest import SlowCall
-from core.aggregation.series import Dimension
+from core.models.definitions import METRICS, PERCENTILES, Dimension
 from core.models.metrics import Percentiles
 from core.settings import get_settings
 from dashboard import drilldown, formats

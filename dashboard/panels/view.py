@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.aggregation.definitions import METRICS, PERCENTILES, REFERENCES
-from core.aggregation.series import Dimension
 from core.alerting.board import Fired
+from core.models.definitions import METRICS, PERCENTILES, REFERENCES, Dimension
 from core.settings import get_settings
 from dashboard import drilldown
 from dashboard.charts import time_series

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from core.aggregation.definitions import METRICS, PERCENTILES, REFERENCES
-from core.aggregation.series import Dimension, steady, steady_rates
+from core.aggregation.series import steady, steady_rates
+from core.models.definitions import METRICS, PERCENTILES, REFERENCES, Dimension
 from core.models.metrics import CallSummary, Percentiles
 from dashboard import drilldown, formats
 from dashboard.charts import distributions, time_series

@@ -10,7 +10,6 @@ from pymongo.errors import ExecutionTimeout
 
 from core.aggregation import choices, series, tables
 from core.aggregation.cube import Cube, load_cube
-from core.aggregation.definitions import LATENCIES
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
@@ -18,6 +17,7 @@ from core.aggregation.search.call_detail import WholeCall, whole_call
 from core.aggregation.search.call_search import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.search.slowest import SlowCall, slowest_calls
 from core.clock import utc_now
+from core.models.definitions import LATENCIES
 from core.models.metrics import CallSummary
 from core.storage import get_sync_database
 from core.storage.archive.archived_rows import ArchiveUnreadableError, archived_rows

@@ -7,10 +7,10 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from core.aggregation.definitions import METRICS, Metric
 from core.aggregation.drift import Drift
 from core.clock import local_today
 from core.health import LATE_AFTER, CollectionSize, SystemHealth
+from core.models.definitions import METRICS, Metric
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 from core.models.outbox import WAITING, OutboxState
 from dashboard import formats

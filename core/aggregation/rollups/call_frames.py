@@ -11,32 +11,31 @@ from pymongo.database import Database
 from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.rollups.cells import COMPONENTS
+from core.models.call_fields import CALL_FIELDS, Kind
+from core.models.definitions import COUNTS
 from core.storage.archive.archived_rows import archived, pc
 from core.storage.collections import CALLS
 from core.types import Document, Period
 
 TimeField = Literal["start_time", "end_time"]
 
+_ERRORS = pa.list_(pa.struct([("type", pa.string()), ("fault", pa.string())]))
+_ARROW: dict[Kind, pa.DataType] = {
+    "moment": pa.timestamp("ms", tz="UTC"),
+    "text": pa.string(),
+    "number": pa.float64(),
+    "count": pa.int64(),
+    "flag": pa.bool_(),
+    "errors": _ERRORS,
+}
+_COUNTED = {name for count in COUNTS.values() if count.shown for name in count.fields}
 _SCHEMA: dict[str, pa.DataType] = {
-    "_id": pa.string(),
-    "start_time": pa.timestamp("ms", tz="UTC"),
-    "end_time": pa.timestamp("ms", tz="UTC"),
-    "duration_seconds": pa.float64(),
-    "status": pa.string(),
-    "direction": pa.string(),
-    "language": pa.string(),
-    "campaign": pa.string(),
-    "asr_latency_ms": pa.float64(),
-    "llm_latency_ms": pa.float64(),
-    "tts_latency_ms": pa.float64(),
-    "e2e_latency_ms": pa.float64(),
-    "qualification_seconds": pa.float64(),
-    "sentiment_score": pa.float64(),
-    "qualification_completed": pa.bool_(),
-    "handoff_triggered": pa.bool_(),
-    "total_turns": pa.float64(),
-    "user_turns": pa.float64(),
-    "interruptions": pa.float64(),
+    # Whole numbers as floats: in pandas those have room for "unknown".
+    **{
+        one.name: pa.float64() if one.kind == "count" else _ARROW[one.kind]
+        for one in CALL_FIELDS
+        if one.checked or one.name in _COUNTED
+    },
     "has_error": pa.bool_(),
     "cost_rupees": pa.float64(),
 }
@@ -47,31 +46,9 @@ _PROJECTION: Document = dict.fromkeys(_SCHEMA, 1) | {
 }
 
 
-_FAULTY = pa.list_(pa.struct([("type", pa.string()), ("fault", pa.string())]))
 CALL_SCHEMA: dict[str, pa.DataType] = {
-    "_id": pa.string(),
-    "start_time": pa.timestamp("ms", tz="UTC"),
-    "direction": pa.string(),
-    "language": pa.string(),
-    "status": pa.string(),
-    "campaign": pa.string(),
-    "attempt": pa.int64(),
-    "duration_seconds": pa.float64(),
-    "asr_latency_ms": pa.float64(),
-    "tts_latency_ms": pa.float64(),
-    "llm_latency_ms": pa.float64(),
-    "e2e_latency_ms": pa.float64(),
-    "qualification_seconds": pa.float64(),
-    "sentiment_score": pa.float64(),
-    "qualification_completed": pa.bool_(),
-    "handoff_triggered": pa.bool_(),
-    "total_turns": pa.int64(),
-    "user_turns": pa.int64(),
-    "interruptions": pa.int64(),
-    "errors": _FAULTY,
+    **{one.name: _ARROW[one.kind] for one in CALL_FIELDS if one.rolled_up and one.kind != "cost"},
     "error_types": pa.list_(pa.string()),
-    "end_reason": pa.string(),
-    "fault": pa.string(),
     **{f"cost_{name}": pa.float64() for name in COMPONENTS},
 }
 """What roll-ups need of a stored call; ``error_types`` is what schema version 1 had for ``errors``."""

@@ -10,26 +10,19 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from core.models.definitions import COST_PARTS, COUNTS, DIMENSIONS, DISTRIBUTIONS
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-DIMENSIONS = ("direction", "language", "status", "campaign")
 MOST_VALUES = {"language": 50, "campaign": 300}
 OTHER = "(other)"
-COUNTS = (
-    *("calls", "errors", "qualified", "handoffs", "engaged", "with_turns"),
-    *("negative", "positive", "interruptions", "with_interruptions", "with_cost"),
+STORED = tuple(
+    sorted((one for one in COUNTS.values() if one.stored is not None), key=lambda one: one.stored or 0)
 )
-"""``qualified`` and ``handoffs`` are of completed calls; ``with_…``: calls that carry the value."""
-COMPONENTS = ("asr", "llm", "tts", "telephony")
-MEASURES = (
-    "duration_seconds",
-    "asr_latency_ms",
-    "tts_latency_ms",
-    "llm_latency_ms",
-    "e2e_latency_ms",
-    "qualification_seconds",
-)
+"""The counts that have a column of their own, in the order of the columns."""
+COMPONENTS = tuple(COST_PARTS)
+MEASURES = tuple(DISTRIBUTIONS)
 """Fields kept as sketches."""
 SENTIMENT = "sentiment_score"
 SPREADS = (*MEASURES, SENTIMENT)

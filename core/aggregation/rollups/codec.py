@@ -2,7 +2,7 @@
 
 A document holds the cells of one span of time, or of several that begin ``offsets`` (uint32) seconds after
 its own start. Columns are little-endian: ``codes`` (uint32, cells x
-DIMENSIONS, pointing into ``words``), ``counts`` (int64, cells x COUNTS), ``costs`` (double, cells x
+DIMENSIONS, pointing into ``words``), ``counts`` (int64, cells x STORED), ``costs`` (double, cells x
 COMPONENTS), ``spreads`` (double, cells x sum, least, most). A tally has the number of its rows for each
 cell (``sizes``, uint32), its keys (uint16; uint32 where they point into ``words``) and how often each
 occurs (``n``, uint32).
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from core.aggregation.rollups.cells import (
     COMPONENTS,
-    COUNTS,
-    DIMENSIONS,
     MOST_VALUES,
     SPREADS,
+    STORED,
     Cells,
     Ints,
     Tally,
 )
+from core.models.definitions import DIMENSIONS
 from core.types import Document
 
 SCHEMA_VERSION = 3
@@ -151,7 +151,7 @@ def cells_of_documents(
     spans = _joined((row["offsets"] for row in rows if "offsets" in row), _CODE).astype(np.int64)
     codes = lookup[codes + np.repeat(bases, sizes)[:, None]] if len(codes) else codes
     kept = _kept(codes, words, wanted)
-    counts = _joined((row["counts"] for row in rows), _COUNT).reshape(-1, len(COUNTS))
+    counts = _joined((row["counts"] for row in rows), _COUNT).reshape(-1, len(STORED))
     return Cells(
         time=(np.repeat(times, sizes) + (spans if len(spans) else 0))[kept],
         codes=codes[kept],

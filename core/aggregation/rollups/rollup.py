@@ -7,16 +7,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import compute
 
-from core.aggregation.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE, SENTIMENT_EDGES
 from core.aggregation.rollups import sketch
 from core.aggregation.rollups.cells import (
     COMPONENTS,
-    COUNTS,
-    DIMENSIONS,
     EXTREMES,
     MEASURES,
     NOTHING,
     SENTIMENT,
+    STORED,
     Cells,
     Floats,
     Ints,
@@ -24,14 +22,16 @@ from core.aggregation.rollups.cells import (
     distinct_rows,
     runs,
 )
+from core.aggregation.rollups.conditions import Bools, amounts
+from core.models.definitions import COST_PARTS, DIMENSIONS
 
 pc: Any = compute  # its functions are made at run time, unknown to type checkers
 QUARTER_HOUR = 900
 MOST_ATTEMPTS = 5
 """Attempts from the fifth on are counted together; 0: the call says nothing of it."""
-MOST_INTERRUPTIONS = 10_000
-"""Of one call; more are a slip and would drown all others."""
-ATTEMPT_STAGES = ("calls", "engaged", "qualified", "handoffs")
+ATTEMPT_STAGES = ("total_calls", "engaged_calls", "qualified_calls", "handoff_calls")
+SENTIMENT_EDGES = np.round(np.arange(-1, 1.025, 0.05), 2)
+"""Bins of the sentiment histogram."""
 
 
 def cells_of(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Cells:
@@ -41,36 +41,64 @@ def cells_of(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Cells:
     codes, words = _codes(calls)
     cell, time, cell_codes = _group(times, codes)
     size = len(time)
-    flags = _flags(calls)
+    columns = ArrowColumns(calls)
+    flags = {count.key: amounts(count, columns) for count in STORED}
     counts = np.column_stack(
-        [np.bincount(cell, flags[name], size).astype(np.int64) for name in COUNTS]
+        [np.bincount(cell, flag, size).astype(np.int64) for flag in flags.values()]
         if size
-        else [np.empty(0, np.int64)] * len(COUNTS)
+        else [np.empty(0, np.int64)] * len(STORED)
     )
     spreads, tallies = {}, {}
     order = np.argsort(cell, kind="stable")  # once: what is in order already is sorted again in no time
     ordered = cell[order]
     for name in (*MEASURES, SENTIMENT):
-        values = _floats(calls[name])[order]
+        values = columns.number(name)[order]
         there = ~np.isnan(values)
         bucket = _sentiment_bin if name == SENTIMENT else sketch.bucket_of
         spreads[name] = _spread(ordered[there], values[there], size)
         tallies[name] = Tally.count(ordered[there], bucket(values[there]))
     tallies["slots"] = Tally.count(cell, np.zeros(len(cell), np.int64))
-    tallies["attempts"] = _attempts(calls, cell, flags)
+    tallies["attempts"] = _attempts(columns, cell, flags)
     tallies["errors"] = _errors(calls, cell)
     tallies["ends"] = _pairs(cell, calls["end_reason"], calls["fault"])
-    return Cells(time, cell_codes, words, counts, _costs(calls, cell, size), spreads, tallies)
+    return Cells(time, cell_codes, words, counts, _costs(columns, cell, size), spreads, tallies)
 
 
-def _floats(column: pa.ChunkedArray) -> Floats:
-    values: Floats = column.cast(pa.float64()).to_numpy()  # NaN where null
-    return values
+class ArrowColumns:
+    """A table of calls as :class:`core.aggregation.rollups.conditions.Columns`; each is made once."""
 
+    def __init__(self, calls: pa.Table) -> None:
+        self._calls = calls
+        self._numbers: dict[str, Floats] = {}
 
-def _true(column: pa.ChunkedArray) -> NDArray[np.bool_]:
-    values: NDArray[np.bool_] = pc.fill_null(column, fill_value=False).to_numpy()
-    return values
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def matches(self, field: str, value: str) -> Bools:
+        """Which calls have this text in a field."""
+        found: Bools = pc.fill_null(pc.equal(self._calls[field], value), fill_value=False).to_numpy()
+        return found
+
+    def true(self, field: str) -> Bools:
+        """Where a flag is set; unknown is not."""
+        if field == "has_error":
+            return np.asarray(_error_counts(self._calls) > 0)
+        found: Bools = pc.fill_null(self._calls[field], fill_value=False).to_numpy()
+        return found
+
+    def number(self, field: str) -> Floats:
+        """A number of each call; NaN where it is unknown."""
+        if field not in self._numbers:
+            self._numbers[field] = self._cost() if field == "cost" else self._float(field)
+        return self._numbers[field]
+
+    def _float(self, field: str) -> Floats:
+        values: Floats = self._calls[field].cast(pa.float64()).to_numpy()  # NaN where null
+        return values
+
+    def _cost(self) -> Floats:
+        parts = np.stack([self.number(f"cost_{part}") for part in COST_PARTS])
+        return np.where(np.isnan(parts).all(axis=0), np.nan, np.nansum(parts, axis=0))
 
 
 def _encode(column: pa.ChunkedArray | pa.Array) -> tuple[Ints, list[str | None]]:
@@ -95,26 +123,6 @@ def _group(times: Ints, codes: Ints) -> tuple[Ints, Ints, Ints]:
     return cell, times[first], codes[first]
 
 
-def _flags(calls: pa.Table) -> dict[str, NDArray[np.generic]]:
-    completed = pc.equal(calls["status"], "completed").to_numpy()
-    turns, user_turns = _floats(calls["total_turns"]), _floats(calls["user_turns"])
-    interruptions, score = _floats(calls["interruptions"]), _floats(calls[SENTIMENT])
-    costs = [~np.isnan(_floats(calls[f"cost_{name}"])) for name in COMPONENTS]
-    return {
-        "calls": np.ones(len(calls)),
-        "errors": _error_counts(calls) > 0,
-        "qualified": completed & _true(calls["qualification_completed"]),
-        "handoffs": completed & _true(calls["handoff_triggered"]),
-        "engaged": (user_turns >= 1) & (turns > user_turns),
-        "with_turns": ~np.isnan(turns + user_turns),
-        "negative": score < NEGATIVE_BELOW,
-        "positive": score > POSITIVE_ABOVE,
-        "interruptions": np.nan_to_num(interruptions).clip(0, MOST_INTERRUPTIONS),
-        "with_interruptions": ~np.isnan(interruptions),
-        "with_cost": np.any(costs, axis=0),
-    }
-
-
 def _spread(cell: Ints, values: Floats, size: int) -> Floats:
     result = np.tile(NOTHING, (size, 1))
     order, firsts, there = runs(cell)
@@ -130,8 +138,8 @@ def _sentiment_bin(scores: Floats) -> Ints:
     return found.clip(0, len(SENTIMENT_EDGES) - 2).astype(np.int64)
 
 
-def _attempts(calls: pa.Table, cell: Ints, flags: dict[str, NDArray[np.generic]]) -> Tally:
-    attempt = np.nan_to_num(_floats(calls["attempt"])).clip(0, MOST_ATTEMPTS).astype(np.int64)
+def _attempts(columns: "ArrowColumns", cell: Ints, flags: dict[str, NDArray[np.generic]]) -> Tally:
+    attempt = np.nan_to_num(columns.number("attempt")).clip(0, MOST_ATTEMPTS).astype(np.int64)
     masks = [flags[stage].astype(bool) for stage in ATTEMPT_STAGES]
     return Tally.count(
         np.concatenate([cell[mask] for mask in masks]),
@@ -169,6 +177,6 @@ def _pairs(cell: Ints, first: pa.ChunkedArray, second: pa.ChunkedArray) -> Tally
     return Tally.count(cell[there], (left * width + right)[there], words=words)
 
 
-def _costs(calls: pa.Table, cell: Ints, size: int) -> Floats:
-    columns = [np.bincount(cell, np.nan_to_num(_floats(calls[f"cost_{name}"])), size) for name in COMPONENTS]
-    return np.column_stack(columns).astype(np.float64)
+def _costs(columns: "ArrowColumns", cell: Ints, size: int) -> Floats:
+    sums = [np.bincount(cell, np.nan_to_num(columns.number(f"cost_{part}")), size) for part in COMPONENTS]
+    return np.column_stack(sums).astype(np.float64)

@@ -9,6 +9,8 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.aggregation.rollups.cells import MEASURES, SENTIMENT
+from core.aggregation.rollups.conditions import query
+from core.models.definitions import COST_PARTS, COUNTS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.archive.archived_rows import find_archived
@@ -16,7 +18,6 @@ from core.storage.calls import from_document
 from core.storage.collections import CALLS
 from core.types import Document
 
-STAGES = ("answered", "engaged", "qualified", "handed_off")
 NUMBERS = (*MEASURES, SENTIMENT)
 """Fields that a range of values can be asked of, and an order by."""
 ANY = "any"
@@ -24,13 +25,15 @@ UNKNOWN = "unknown"
 """As a fault: whose it was is not known."""
 MOST_FOUND = 200
 LONGEST_QUERY_MS = 10_000
-_STAGE_QUERIES: dict[str, Document] = {
-    "answered": {"status": {"$ne": "no_answer"}},
-    "engaged": {"user_turns": {"$gte": 1}, "$expr": {"$gt": ["$total_turns", "$user_turns"]}},
-    "qualified": {"status": "completed", "qualification_completed": True},
-    "handed_off": {"status": "completed", "handoff_triggered": True},
+_STAGE_COUNTS = {
+    "answered": "answered_calls",
+    "engaged": "engaged_calls",
+    "qualified": "qualified_calls",
+    "handed_off": "handoff_calls",
 }
-_COST: Document = {"$sum": [{"$ifNull": [f"$cost.{name}", 0]} for name in ("asr", "llm", "tts", "telephony")]}
+STAGES = tuple(_STAGE_COUNTS)
+"""Stages of the funnel that a list can be narrowed to."""
+_COST: Document = {"$sum": [{"$ifNull": [f"$cost.{part}", 0]} for part in COST_PARTS]}
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ class CallFacets:
     def query(self) -> Document:
         """The facets as a MongoDB query."""
         parts: list[Document] = []
-        if self.stage in _STAGE_QUERIES:
-            parts.append(_STAGE_QUERIES[self.stage])
+        if self.stage in _STAGE_COUNTS:
+            parts.append(query(COUNTS[_STAGE_COUNTS[self.stage]].where))
         if self.error is not None:
             parts.append(_error_query(self.error, self.fault))
         elif self.fault is not None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from statistics import median
 
-from core.models.rules import AlertRule, Unit
+from core.models.rule_metrics import Unit
+from core.models.rules import AlertRule
 
 WEEKS = 8
 LEAST_WEEKS = 4

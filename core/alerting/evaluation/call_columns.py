@@ -10,7 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.aggregation.rollups.call_frames import TimeField
-from core.models.rules import LABELS, RULE_METRICS
+from core.aggregation.rollups.cells import Floats
+from core.aggregation.rollups.conditions import Bools, mask
+from core.models.definitions import COUNTS
+from core.models.rule_metrics import RULE_METRICS
+from core.models.rules import LABELS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -88,24 +92,38 @@ class CallColumns:
         yield from sorted(found, key=lambda group: list(group[0].values()))
 
 
+@dataclass(frozen=True)
+class _FrameColumns:
+    """A frame of ``load_calls`` as :class:`core.aggregation.rollups.conditions.Columns`."""
+
+    frame: pd.DataFrame
+    calls: CallColumns
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def matches(self, field: str, value: str) -> Bools:
+        """Which calls have this text in a field."""
+        return self.calls.is_(field, value) if field in self.calls.words else _same(self.frame[field], value)
+
+    def true(self, field: str) -> Bools:
+        """Where a flag is set."""
+        return self.frame[field].to_numpy(dtype=bool)
+
+    def number(self, field: str) -> Floats:
+        """A number of each call; NaN where it is unknown."""
+        known = self.calls.columns.get(field)
+        return _numbers(self.frame[field]) if known is None else known
+
+
+def _same(texts: "pd.Series[Any]", value: str) -> Bools:
+    return texts.eq(value).fillna(value=False).to_numpy(dtype=bool)
+
+
 def _flags(calls: CallColumns, frame: pd.DataFrame) -> dict[str, Column]:
-    """Which calls each count counts."""
-    completed = calls.is_("status", "completed")
-    no_answer = calls.is_("status", "no_answer")
-    turns, user_turns = (_numbers(frame[name]) for name in ("total_turns", "user_turns"))
-    return {
-        "total_calls": np.ones(len(calls), bool),
-        "inbound_calls": calls.is_("direction", "inbound"),
-        "outbound_calls": calls.is_("direction", "outbound"),
-        "completed_calls": completed,
-        "failed_calls": calls.is_("status", "failed"),
-        "no_answer_calls": no_answer,
-        "answered_calls": ~no_answer,
-        "engaged_calls": (user_turns >= 1) & (turns > user_turns),
-        "error_calls": frame["has_error"].to_numpy(dtype=bool),
-        "qualified_calls": completed & frame["qualification_completed"].to_numpy(dtype=bool),
-        "handoff_calls": completed & frame["handoff_triggered"].to_numpy(dtype=bool),
-    }
+    """Which calls each count counts, by its key."""
+    columns = _FrameColumns(frame, calls)
+    return {key: mask(count.where, columns) for key, count in COUNTS.items() if count.shown}
 
 
 def _numbers(values: "pd.Series[Any]") -> NDArray[np.float64]:

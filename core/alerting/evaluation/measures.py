@@ -5,19 +5,13 @@ from datetime import datetime
 
 import numpy as np
 
-from core.aggregation.definitions import METRICS, PERCENTILES
 from core.aggregation.rollups.cells import Floats
 from core.alerting.evaluation.active_hours import Hours
 from core.alerting.evaluation.call_columns import CallColumns, moment_of
-from core.models.rules import AlertRule, RuleMetric
+from core.models.definitions import METRICS, PERCENTILES, RATES
+from core.models.rule_metrics import RuleMetric
+from core.models.rules import AlertRule
 
-_SHARES = {
-    "failure_rate": ("failed_calls", "total_calls"),
-    "error_rate": ("error_calls", "total_calls"),
-    "answer_rate": ("answered_calls", "total_calls"),
-    "qualification_rate": ("qualified_calls", "completed_calls"),
-    "handoff_rate": ("handoff_calls", "completed_calls"),
-}
 _LABELS = {
     "cost_rupees": "Cost per call",
     "service_latency_ms": "Service latency",
@@ -92,7 +86,8 @@ def statistic(values: Floats, name: str) -> float:
 
 
 def _share(rule: AlertRule, metric: RuleMetric, calls: CallColumns) -> list[Measured]:
-    part, whole = (_count(calls, flag) for flag in _SHARES[metric.fields[0]])
+    rate = RATES[metric.fields[0]]
+    part, whole = (_count(calls, key) for key in (rate.part, rate.whole))
     return [Measured(rule.name, part / whole, whole, part)] if whole else []
 
 

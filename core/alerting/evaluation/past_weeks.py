@@ -10,23 +10,16 @@ from pymongo.database import Database
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
-from core.aggregation.series import RATES, percentile_table, rate_counts
-from core.models.rules import AlertRule, RuleMetric
+from core.aggregation.series import percentile_table
+from core.models.definitions import RATES
+from core.models.rule_metrics import RuleMetric
+from core.models.rules import AlertRule
 from core.storage.collections import CALLS, ROLLUPS_15M
 from core.types import Document, Period
 
 Key = tuple[tuple[str, str], ...]
 """Labels of an instance in a form that can be looked up."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COUNTED = {
-    "total_calls": "n",
-    "completed_calls": "completed",
-    "failed_calls": "failed",
-    "error_calls": "errors",
-    "qualified_calls": "qualified",
-    "handoff_calls": "handoffs",
-    "answered_calls": "answered",
-}
 
 
 def load_past(database: Database[Document], rule: AlertRule, periods: Sequence[Period]) -> "Past":
@@ -103,14 +96,18 @@ def _measured(rule: AlertRule, cube: Cube, group: Ints, size: int) -> Floats:
         pick = np.fmax if rule.operator == "above" else np.fmin
         worst: Floats = pick.reduce(found)
         return worst
-    counts = rate_counts(cube, group, size)
     if metric.unit == "share":
-        part, whole = RATES[metric.fields[0]]
-        return _enough(counts[part] / counts[whole], counts[whole], rule)
+        rate = RATES[metric.fields[0]]
+        part, whole = (_counted(cube, key, group, size) for key in (rate.part, rate.whole))
+        return _enough(part / whole, whole, rule)
     if metric.sampled:
         total, n = _total_and_samples(metric, cube, group, size)
         return _enough(total / n, n, rule)
-    return _count(metric, cube, group, counts)
+    return np.bincount(group, cube.counted(metric.name), size).astype(np.float64)
+
+
+def _counted(cube: Cube, key: str, group: Ints, size: int) -> "pd.Series[float]":
+    return pd.Series(np.bincount(group, cube.counted(key), size))
 
 
 def _total_and_samples(
@@ -122,24 +119,10 @@ def _total_and_samples(
         total: Floats = cube.spread(SENTIMENT, group, size)[:, SUM]
         return pd.Series(total), pd.Series(np.bincount(scored.cell, scored.n, size))
     if metric.unit == "times":
-        parts, carrying = cube.count("interruptions"), cube.count("with_interruptions")
+        parts, carrying = cube.counted("interruptions"), cube.counted("calls_with_interruptions")
     else:
-        parts, carrying = cube.cells.costs.sum(axis=1), cube.count("with_cost")
+        parts, carrying = cube.cells.costs.sum(axis=1), cube.counted("calls_with_cost")
     return pd.Series(np.bincount(group, parts, size)), pd.Series(np.bincount(group, carrying, size))
-
-
-def _count(metric: RuleMetric, cube: Cube, group: Ints, counts: pd.DataFrame) -> Floats:
-    if metric.name in _COUNTED:
-        found = counts[_COUNTED[metric.name]]
-    elif metric.name == "no_answer_calls":
-        found = counts["n"] - counts["answered"]
-    else:
-        by = {name: cube.is_("direction", name) for name in ("inbound", "outbound")}
-        n = {name: cube.count("calls") * flags for name, flags in by.items()} | {
-            "engaged": cube.count("engaged")
-        }
-        found = pd.Series(np.bincount(group, n[metric.name.removesuffix("_calls")], len(counts)))
-    return found.to_numpy(dtype=float)
 
 
 def _enough(values: pd.Series, samples: pd.Series, rule: AlertRule) -> Floats:

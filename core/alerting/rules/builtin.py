@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from core.aggregation.definitions import LATENCY_LIMIT_MS
 from core.models.alerts import Severity
+from core.models.definitions import LATENCY_LIMIT_MS
 from core.models.rules import AlertRule, Level
 
 Profile = Literal["strict", "quiet"]

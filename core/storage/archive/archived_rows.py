@@ -13,6 +13,8 @@ from pymongo.database import Database
 
 from core.errors import UserError
 from core.models.archives import Archived, ArchivePart
+from core.models.call_fields import CALL_FIELDS, Kind
+from core.models.definitions import COST_PARTS
 from core.settings import get_settings
 from core.storage.collections import ARCHIVES, CALLS, TURNS
 from core.types import Document, Period
@@ -27,29 +29,18 @@ _STORING = {
     "version": pa.int64(),
     "schema_version": pa.int32(),
 }
-_NUMBERS = (
-    *("duration_seconds", "asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms"),
-    *("qualification_seconds", "sentiment_score"),
-)
-_COUNTS = ("total_turns", "user_turns", "interruptions", "attempt")
-_TEXTS = ("lead_id", "status", "direction", "language", "qualification", "end_reason", "fault", "campaign")
+_ARROW: dict[Kind, pa.DataType] = {
+    "moment": _MOMENT,
+    "text": pa.string(),
+    "number": pa.float64(),
+    "count": pa.int64(),
+    "flag": pa.bool_(),
+    "errors": pa.list_(pa.struct({"type": pa.string(), "fault": pa.string(), "at": _MOMENT})),
+    "cost": pa.struct(dict.fromkeys(COST_PARTS, pa.float64())),
+    "json": pa.string(),
+}
 SCHEMAS: dict[Archived, pa.Schema] = {
-    CALLS: pa.schema(
-        {
-            "_id": pa.string(),
-            "start_time": _MOMENT,
-            "end_time": _MOMENT,
-            **dict.fromkeys(_TEXTS, pa.string()),
-            **dict.fromkeys(_NUMBERS, pa.float64()),
-            **dict.fromkeys(_COUNTS, pa.int64()),
-            "qualification_completed": pa.bool_(),
-            "handoff_triggered": pa.bool_(),
-            "errors": pa.list_(pa.struct({"type": pa.string(), "fault": pa.string(), "at": _MOMENT})),
-            "cost": pa.struct(dict.fromkeys(("asr", "llm", "tts", "telephony"), pa.float64())),
-            "metadata": pa.string(),
-            **_STORING,
-        }
-    ),
+    CALLS: pa.schema({one.name: _ARROW[one.kind] for one in CALL_FIELDS} | _STORING),
     TURNS: pa.schema(
         {
             "_id": pa.string(),

@@ -17,7 +17,7 @@ from pymongo.database import Database
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups import codec
 from core.aggregation.rollups.call_frames import read_calls
-from core.aggregation.rollups.cells import COUNTS, Cells
+from core.aggregation.rollups.cells import STORED, Cells
 from core.aggregation.rollups.codec import cells_of_documents
 from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
 from core.aggregation.rollups.rollup import cells_of
@@ -52,7 +52,7 @@ def by_key(cells: Cells) -> Counter[tuple[object, ...]]:
     words = np.array([*cells.words, None], dtype=object)[cells.codes] if len(cells) else cells.codes
     keys = [(int(at), *names) for at, names in zip(cells.time, words.tolist(), strict=True)]
     for key, counts, costs in zip(keys, cells.counts, cells.costs, strict=True):
-        for name, n in zip(COUNTS, counts, strict=True):
+        for name, n in zip((one.key for one in STORED), counts, strict=True):
             result[(*key, name)] += int(n)
         result[(*key, "cost")] += round(float(costs.sum()) * 1_000)
     for name, tally in cells.tallies.items():

@@ -15,7 +15,8 @@ from core.alerting.evaluation.past_weeks import load_past
 from core.alerting.evaluation.seasonal import Windows
 from core.alerting.preview import preview
 from core.models.metrics import CallMetrics
-from core.models.rules import RULE_METRICS, AlertRule
+from core.models.rule_metrics import RULE_METRICS
+from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.types import Document

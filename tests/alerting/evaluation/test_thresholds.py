@@ -20,7 +20,8 @@ from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.wording import quantity, sentence
 from core.models.alerts import Severity
 from core.models.metrics import CallMetrics
-from core.models.rules import RULE_METRICS, AlertRule, Level
+from core.models.rule_metrics import RULE_METRICS
+from core.models.rules import AlertRule, Level
 from core.storage.calls import write_calls
 from core.types import Document
 

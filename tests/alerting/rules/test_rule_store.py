@@ -11,7 +11,8 @@ from core.alerting.rules.rule_store import delete_rule, rules_in_force, save_rul
 from core.alerting.rules.toml_file import read_rules, to_toml
 from core.cli import app
 from core.errors import UserError
-from core.models.rules import RULE_METRICS, AlertRule
+from core.models.rule_metrics import RULE_METRICS
+from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.types import Document
 

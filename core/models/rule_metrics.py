@@ -1,0 +1,70 @@
+"""What alert rules can measure, made from the definitions of the metrics."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES, STATISTICS, Distribution
+
+Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
+_NAMES = {"failure_rate": "call_failure_rate"}
+"""Rates that rules have another name for."""
+_SPEECH = ("asr_latency_ms", "tts_latency_ms")
+
+
+@dataclass(frozen=True)
+class RuleMetric:
+    """What a rule can measure: the ``statistic`` of the worst of ``fields``, in ``unit``."""
+
+    name: str
+    unit: Unit
+    fields: tuple[str, ...]
+    statistic: str = ""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether it is estimated from calls, so that few of them mislead; a count is not."""
+        return self.unit not in {"calls", "min"}
+
+    @property
+    def of_requests(self) -> bool:
+        """Whether it is about requests to services, not about calls."""
+        return self.name.startswith("service_")
+
+
+def _of_distribution(metric: Distribution) -> tuple[RuleMetric, ...]:
+    """One for each statistic: ``asr_latency_ms`` gives ``asr_latency_p95_ms`` and others."""
+    stem, _, ending = metric.key.rpartition("_")
+    unit: Unit = "ms" if metric.unit == "ms" else "s"
+    return tuple(
+        RuleMetric(f"{stem}_{statistic}_{ending}", unit, (metric.key,), statistic) for statistic in STATISTICS
+    )
+
+
+RULE_METRICS: dict[str, RuleMetric] = {
+    metric.name: metric
+    for metric in (
+        *(RuleMetric(_NAMES.get(key, key), "share", (key,)) for key in RATES),
+        *(
+            RuleMetric(key, "calls", (key,))
+            for key, count in COUNTS.items()
+            if count.shown and count.unit == "calls"
+        ),
+        *(made for metric in DISTRIBUTIONS.values() for made in _of_distribution(metric)),
+        *(
+            RuleMetric(
+                f"speech_latency_{statistic}_ms", "ms", ("asr_latency_ms", "tts_latency_ms"), statistic
+            )
+            for statistic in STATISTICS
+        ),
+        RuleMetric("sentiment_mean", "score", ("sentiment_score",), "mean"),
+        RuleMetric("interruptions_per_call", "times", ("interruptions",), "mean"),
+        RuleMetric("cost_per_call_rupees", "rupees", ("cost_rupees",), "mean"),
+        RuleMetric("calling_hours_violations", "calls", ("calling_hours_violations",)),
+        RuleMetric("minutes_without_calls", "min", ("minutes_without_calls",)),
+        RuleMetric("service_error_rate", "share", ("service_error_rate",)),
+        *(
+            RuleMetric(f"service_latency_{statistic}_ms", "ms", ("service_latency_ms",), statistic)
+            for statistic in STATISTICS
+        ),
+    )
+}
