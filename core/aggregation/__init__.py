@@ -1,1 +1,1 @@
-"""From stored calls to figures: one definition of every metric."""
+"""From stored calls to figures: one definition of every metric. ``frames`` is the public door."""
