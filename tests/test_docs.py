@@ -33,6 +33,17 @@ def test_every_module_of_the_map_exists() -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_every_file_of_the_busy_folders_is_on_the_map() -> None:
+    """Whoever looks for a file by what it holds finds it there."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = dict(re.findall(r"^`([\w/]+)/`\n\n((?:\|.*\n)+)", text, re.MULTILINE))
+    assert len(rows) > 10
+    for folder, table in rows.items():
+        named = set(re.findall(r"^\| `(\w+\.py)` \|", table, re.MULTILINE))
+        there = {file.name for file in (ROOT / folder).glob("*.py")} - {"__init__.py"}
+        assert named == there, folder
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())

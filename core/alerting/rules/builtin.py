@@ -1,4 +1,4 @@
-"""The rules in force: those of ALERT_RULES_FILE, or the built-in ones with what was stored over them."""
+"""The built-in alert rules, and their quiet profile."""
 
 from typing import Literal
 
