@@ -1,6 +1,6 @@
-"""Names for types that many modules share."""
+"""Names for types that many modules share, and the one walk through nested ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,3 +10,12 @@ Period = tuple[datetime, datetime]
 """A half-open period [start, end), in UTC."""
 Progress = Callable[[str, int, int], object]
 """Called with what is worked on, how much of it is done, and of how much."""
+
+
+def dotted(nested: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the values of nested mappings, each with its dotted name: ``outer.inner``."""
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from dotted(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import tomllib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType
@@ -24,18 +24,11 @@ from core.errors import UserError
 from core.ports import check_free
 from core.settings import get_settings, is_loopback
 from core.storage.server.connection import close_all
+from core.types import dotted
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "streamlit_config" / "config.toml"
 PREFIX = "STREAMLIT_"
-
-
-def _flat(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -65,7 +58,7 @@ def configuration() -> dict[str, Any]:
         UserError: the address is not of this machine alone, or a variable cannot be used.
     """
     settings = get_settings()
-    options = dict(_flat(tomllib.loads(CONFIG.read_text())))
+    options = dict(dotted(tomllib.loads(CONFIG.read_text())))
     options |= {"server.address": settings.dashboard_host, "server.port": settings.dashboard_port}
     options |= _from_environment(os.environ)
     address = str(options["server.address"])

@@ -1,6 +1,5 @@
 """Proof that readers see what the calls say: a day's figures from roll-ups against those from its calls."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import isclose
@@ -13,7 +12,7 @@ from core.aggregation.rollups.call_frames import read_calls
 from core.aggregation.rollups.rollup import cells_of
 from core.clock import day_bounds
 from core.settings import get_settings
-from core.types import Document
+from core.types import Document, dotted
 
 _ROUNDING = 1e-9
 
@@ -42,10 +41,10 @@ def drift(database: Database[Document], day: date) -> Drift:
     zone = get_settings().tz
     start, end = day_bounds(day, zone)
     raw = Cube(start, end, zone, "1D", cells_of(read_calls(database, [(start, end)])))
-    computed = dict(_flat(summarise(raw).model_dump()))
+    computed = dict(dotted(summarise(raw).model_dump()))
     # Figures with and without campaigns are kept apart, and either can be wrong alone.
     shown = {
-        words: dict(_flat(summarise(load_cube(database, start, end, campaigns=campaigns)).model_dump()))
+        words: dict(dotted(summarise(load_cube(database, start, end, campaigns=campaigns)).model_dump()))
         for words, campaigns in (("", False), (" by campaign", True))
     }
     different = tuple(
@@ -55,14 +54,6 @@ def drift(database: Database[Document], day: date) -> Drift:
         if not _same(figures.get(name), computed.get(name))
     )
     return Drift(day, raw.total, sum(map(len, shown.values())), different)
-
-
-def _flat(figures: Mapping[str, object], path: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in figures.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{name}.")
-        else:
-            yield f"{path}{name}", value
 
 
 def _same(one: object, other: object) -> bool:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from core.errors import UserError
 from core.importing.mapping import LINE, Source
+from core.types import dotted
 
 if TYPE_CHECKING:
     import _csv
@@ -177,7 +178,7 @@ def _json_row(number: int, raw: str) -> Row:
         record = json.loads(raw, parse_int=str, parse_float=str, parse_constant=str)
         if not isinstance(record, dict):
             return Row(number, None, "is not a JSON object", raw)
-        cells = dict(_flat(record))
+        cells = _cells(record)
     except json.JSONDecodeError as error:
         return Row(number, None, f"is not valid JSON: {error.msg}", raw)
     except RecursionError:
@@ -187,15 +188,12 @@ def _json_row(number: int, raw: str) -> Row:
     return Row(number, None, "holds half a character", raw) if half else Row(number, cells, raw=raw)
 
 
-def _flat(record: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _cells(record: dict[str, Any]) -> dict[str, str]:
     """Nested objects as ``outer.inner``, lists as their items joined by commas."""
-    for key, value in record.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list):
-            yield prefix + key, ",".join(_text(item) for item in value)
-        else:
-            yield prefix + key, _text(value)
+    return {
+        name: ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
+        for name, value in dotted(record)
+    }
 
 
 def _text(value: object) -> str:

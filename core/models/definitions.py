@@ -338,7 +338,6 @@ TABLE: tuple[Metric, ...] = (
     ),
 )
 
-
 COUNTS: dict[str, Count] = {metric.key: metric for metric in TABLE if isinstance(metric, Count)}
 RATES: dict[str, Rate] = {metric.key: metric for metric in TABLE if isinstance(metric, Rate)}
 DISTRIBUTIONS: dict[str, Distribution] = {

@@ -40,6 +40,14 @@ def _minutes(value: object) -> object:
     return value
 
 
+def span(minutes: int) -> str:
+    """Return minutes as people write them: ``15m``, ``2h`` or ``1d``."""
+    for unit, size in sorted(_UNIT_MINUTES.items(), key=lambda pair: -pair[1]):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
 Minutes = Annotated[int, BeforeValidator(_minutes)]
 
 

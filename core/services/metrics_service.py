@@ -10,7 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from core.clock import parse_date
 from core.models.metrics import CallMetrics, DailyMetrics, Direction, ServiceSample, TurnMetrics
-from core.storage.recording.active_calls import BEAT_SECONDS, ActiveCall, alive, ended, signal_active, started
+from core.storage.recording.active_calls import BEAT_SECONDS, alive, ended, signal_active, started
 from core.storage.recording.recorder import record
 from core.storage.recording.replay import replay
 from core.storage.recording.service_minutes import writer
@@ -69,8 +69,7 @@ class MetricsService:
     ) -> None:
         """Count a call as going on, until ``call_ended`` or until 90 s pass without a ``call_heartbeat``."""
         about = {"lead_id": lead_id, "direction": direction, "language": language, "campaign": campaign}
-        call = ActiveCall.model_validate({"call_id": call_id, **about})
-        await signal_active(self._db, started(call))
+        await signal_active(self._db, started(call_id, **about))
 
     async def call_heartbeat(self, call_id: str) -> None:
         """Say that a call is still going on; every 30 s is good."""

@@ -8,7 +8,6 @@ from typing import Any, Self
 from core.models.metrics import CallMetrics, Direction, ServiceSample, TurnMetrics
 from core.storage.recording.active_calls import (
     BEAT_SECONDS,
-    ActiveCall,
     alive,
     ended,
     signal_active_blocking,
@@ -53,8 +52,7 @@ class SyncMetricsService:
     ) -> None:
         """Count a call as going on, until ``call_ended`` or until 90 s pass without a ``call_heartbeat``."""
         about = {"lead_id": lead_id, "direction": direction, "language": language, "campaign": campaign}
-        call = ActiveCall.model_validate({"call_id": call_id, **about})
-        signal_active_blocking(None, started(call))
+        signal_active_blocking(None, started(call_id, **about))
 
     def call_heartbeat(self, call_id: str) -> None:
         """Say that a call is still going on; every 30 s is good."""

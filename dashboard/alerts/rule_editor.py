@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.metrics import CallStatus, Direction
 from core.models.rule_metrics import RULE_METRICS
-from core.models.rules import LABELS, AlertRule
+from core.models.rules import LABELS, AlertRule, span
 from core.settings import get_settings
 from core.storage import get_sync_database
 from dashboard import formats, placeholders
@@ -79,10 +79,10 @@ def _table(known: Mapping[str, AlertRule]) -> pd.DataFrame:
 
 def condition(rule: AlertRule) -> str:
     """When a rule fires, in words."""
-    waits = f" for {_span(rule.for_minutes)}" if rule.for_minutes else ""
+    waits = f" for {span(rule.for_minutes)}" if rule.for_minutes else ""
     usual = " (deviations from that hour's usual)" if rule.baseline != "none" else ""
     return (
-        f"{rule.metric} {rule.operator} its level{usual} over {_span(rule.window_minutes)}{waits}, "
+        f"{rule.metric} {rule.operator} its level{usual} over {span(rule.window_minutes)}{waits}, "
         f"from {rule.min_samples} calls on"
     )
 
@@ -91,13 +91,6 @@ def _level(rule: AlertRule, threshold: float) -> str:
     if rule.baseline != "none":
         return f"{threshold:g} deviations"
     return quantity(_shown(rule, threshold), wording.unit(rule))
-
-
-def _span(minutes: int) -> str:
-    for size, unit in ((1440, "d"), (60, "h")):
-        if minutes and minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
 
 
 def _shown(rule: AlertRule, value: float) -> float:
@@ -157,9 +150,9 @@ def _fields(rule: AlertRule | None) -> dict[str, Any]:
         ),
         strict=True,
     ):
-        options = list(dict.fromkeys([*_SPANS, _span(minutes)]))
+        options = list(dict.fromkeys([*_SPANS, span(minutes)]))
         options = options[1:] if name == "window" else options
-        table[name] = column.selectbox(words, options, options.index(_span(minutes)), key=f"{key}-{name}")
+        table[name] = column.selectbox(words, options, options.index(span(minutes)), key=f"{key}-{name}")
     table |= _scope(like, key)
     table["enabled"] = st.toggle("Enabled", like.enabled, key=f"{key}-enabled")
     kept = ("baseline", "active_hours", "channels", "inhibits", "runbook") if rule else ()

@@ -17,7 +17,6 @@ from core.models.alerts import Alert, AlertState, Severity
 from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.recording import active_calls
-from core.storage.recording.active_calls import ActiveCall
 from core.types import Document
 from dashboard.filters import BEFORE, EARLIEST, Selection, Window
 from dashboard.panels.boards import fitting_bucket
@@ -136,9 +135,7 @@ def test_a_time_in_a_table_makes_no_emoji_of_foreign_words() -> None:
 
 def test_calls_in_progress_are_counted_on_overview(calls_of_today: Database[Document], start: Start) -> None:
     for number in range(3):
-        calls_of_today["active_calls"].update_one(
-            *active_calls.started(ActiveCall(call_id=f"live_{number}")), True
-        )
+        calls_of_today["active_calls"].update_one(*active_calls.started(f"live_{number}"), True)
     calls_of_today["active_calls"].update_one(*active_calls.ended("live_0"), True)
     (popover,) = [part for part in start().get("popover") if part.proto.popover.label.endswith("progress")]
     assert popover.proto.popover.label == "2 calls in progress"

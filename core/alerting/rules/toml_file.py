@@ -10,7 +10,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from core.errors import UserError, one_line
-from core.models.rules import AlertRule
+from core.models.rules import AlertRule, span
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,12 @@ def as_table(rule: AlertRule) -> dict[str, Any]:
     """A rule as its keys, without what is as it would be anyway."""
     fields = rule.model_dump(mode="json", exclude_defaults=True)
     spans = {"window_minutes": "window", "for_minutes": "for", "keep_firing_minutes": "keep_firing_for"}
-    table = {spans.get(key, key): _span(value) if key in spans else value for key, value in fields.items()}
+    table = {spans.get(key, key): span(value) if key in spans else value for key, value in fields.items()}
     table["levels"] = {
         severity: level["threshold"] if level.get("clear") is None else level
         for severity, level in fields["levels"].items()
     }
     return table
-
-
-def _span(minutes: int) -> str:
-    for size, unit in ((1440, "d"), (60, "h")):
-        if minutes and minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
 
 
 def to_toml(rules: Iterable[AlertRule]) -> str:

@@ -51,8 +51,13 @@ Change = tuple[Document, Document]
 """Which row, and what becomes of it; to be upserted."""
 
 
-def started(call: ActiveCall) -> Change:
-    """Count a call from now on."""
+def started(call_id: str, **about: object) -> Change:
+    """Count a call from now on; ``about`` are fields of :class:`ActiveCall`.
+
+    Raises:
+        ValidationError: a field cannot be used.
+    """
+    call = ActiveCall.model_validate({"call_id": call_id, **about})
     fields = call.model_dump(exclude_none=True, exclude={"call_id", "started_at", "seen_at"})
     now = {"seen_at": True, "started_at": True}
     return {"_id": call.call_id}, {"$set": {"ended": False, **fields}, "$currentDate": now}
