@@ -123,7 +123,8 @@ def _same(texts: "pd.Series[Any]", value: str) -> Bools:
 def _flags(calls: CallColumns, frame: pd.DataFrame) -> dict[str, Column]:
     """Which calls each count counts, by its key."""
     columns = _FrameColumns(frame, calls)
-    return {key: mask(count.where, columns) for key, count in COUNTS.items() if count.shown}
+    counted = {key: count for key, count in COUNTS.items() if count.shown and count.total_of is None}
+    return {key: mask(count.where, columns) for key, count in counted.items()}
 
 
 def _numbers(values: "pd.Series[Any]") -> NDArray[np.float64]:
