@@ -10,6 +10,8 @@ from typing import Literal
 import streamlit as st
 
 Mode = Literal["light", "dark"]
+HEAT_SCALE = "Cividis"
+"""Of heat maps: Plotly's name of a scale that colour-blind people read alike."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from core.models.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
 from dashboard.charts.time_series import WEEKDAYS, axis_title, blank
 from dashboard.formats import duration, plain_label
-from dashboard.theme import Palette
+from dashboard.theme import HEAT_SCALE, Palette
 
 
 def histogram(
@@ -102,7 +102,7 @@ def heat_map(
     }
     figure.add_heatmap(
         z=frame.where(n >= least).to_numpy().astype(float).round(2),
-        colorscale="Cividis",
+        colorscale=HEAT_SCALE,
         colorbar={
             "thickness": 10,
             "outlinewidth": 0,
