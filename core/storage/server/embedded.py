@@ -15,19 +15,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import quote
 
-from core.errors import UserError
+from core.storage.server.folder import EmbeddedServerError, Folder, lock, server_pid, socket_uri
 
 START_TIMEOUT_SECONDS = 60.0
 _held: dict[Path, "Embedded"] = {}
 _guard = threading.Lock()
-
-
-class EmbeddedServerError(UserError):
-    """The embedded server cannot run here; the text names the ways out."""
-
-
 _WAYS_OUT = (
     "install MongoDB so that `mongod` is on PATH, or set MONGODB_URI to a server of your own, for example "
     "MONGODB_URI=mongodb://localhost:27017 after `docker run -d -p 127.0.0.1:27017:27017 mongo`"
@@ -51,108 +44,6 @@ def find_mongod() -> Path:
         if candidate.is_file():
             return candidate
     raise EmbeddedServerError(f"no mongod can be had on this machine: {_WAYS_OUT}")
-
-
-class Folder:
-    """The files of one embedded server, all below DATA_DIR."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self.root = data_dir.expanduser().resolve() / "mongodb"
-        self.db = self.root / "db"
-        self.log = self.root / "mongod.log"
-        self.error = self.root / "error"
-        self.users_lock = self.root / "users.lock"
-        self.supervisor_lock = self.root / "supervisor.lock"
-        self._socket_record = self.root / "socket"
-
-    def create(self) -> None:
-        """Make the folders, for the owner only.
-
-        Raises:
-            EmbeddedServerError: DATA_DIR cannot be written.
-        """
-        try:
-            self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.root.mkdir(mode=0o700, exist_ok=True)
-            self.db.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise self.unusable(error) from None
-
-    def unusable(self, error: OSError) -> EmbeddedServerError:
-        """What to tell where DATA_DIR cannot be written."""
-        return EmbeddedServerError(
-            f"DATA_DIR {self.root.parent} cannot be used ({error.strerror}); set DATA_DIR to a folder you own"
-        )
-
-    @property
-    def socket(self) -> Path | None:
-        """Where the running server listens, as its supervisor wrote it down."""
-        try:
-            return Path(os.fsdecode(self._socket_record.read_bytes()))
-        except FileNotFoundError:
-            return None
-
-    def record_socket(self, socket: Path) -> None:
-        """Write down where the server listens, in one step for whoever reads it meanwhile."""
-        draft = self._socket_record.with_suffix(".new")
-        draft.write_bytes(os.fsencode(socket))
-        draft.replace(self._socket_record)
-
-    @property
-    def owner_pid(self) -> int | None:
-        """Process id of the server that has the database files locked, if one lives."""
-        file = self.db / "mongod.lock"  # mongod flocks it and writes its pid in
-        if not file.exists():
-            return None
-        descriptor = lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        if descriptor is not None:
-            os.close(descriptor)
-            return None
-        text = file.read_text().strip()
-        return int(text) if text.isdigit() else None
-
-    def forget_socket(self) -> None:
-        """Take the record back."""
-        self._socket_record.unlink(missing_ok=True)
-
-
-def lock(path: Path, operation: int) -> int | None:
-    """Open ``path`` and flock it; the descriptor that holds the lock, or None where it is taken."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, operation)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def socket_uri(socket: Path) -> str:
-    """The MongoDB URI of a unix socket."""
-    return f"mongodb://{quote(os.fsencode(socket), safe='')}/?directConnection=true"
-
-
-def answers(socket: Path | None, timeout_ms: int = 500) -> bool:
-    """Whether a server answers on the socket."""
-    return server_pid(socket, timeout_ms) is not None
-
-
-def server_pid(socket: Path | None, timeout_ms: int = 500) -> int | None:
-    """Process id of the server that answers on the socket, if any does."""
-    from pymongo import MongoClient  # noqa: PLC0415 (kept out of the start of processes that have a URI)
-    from pymongo.errors import PyMongoError  # noqa: PLC0415 (kept out of the start of processes that have a URI)
-
-    if socket is None or not socket.exists():
-        return None
-    client: MongoClient[dict[str, object]] = MongoClient(
-        socket_uri(socket), serverSelectionTimeoutMS=timeout_ms, socketTimeoutMS=5_000
-    )
-    try:
-        return int(str(client.admin.command("serverStatus", repl=0, metrics=0)["pid"]))
-    except PyMongoError:
-        return None
-    finally:
-        client.close()
 
 
 class Embedded:
@@ -181,7 +72,7 @@ class Embedded:
         spawned: subprocess.Popen[bytes] | None = None
         while time.monotonic() < deadline:
             socket = self._folder.socket
-            if socket is not None and answers(socket):
+            if socket is not None and server_pid(self._folder, socket) is not None:
                 return socket_uri(socket)
             if spawned is None:
                 self._folder.error.unlink(missing_ok=True)

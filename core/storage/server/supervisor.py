@@ -6,7 +6,6 @@
 import contextlib
 import fcntl
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +14,13 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from core.storage.server.embedded import EmbeddedServerError, Folder, answers, find_mongod, lock, server_pid
+from core.storage.server.embedded import find_mongod
+from core.storage.server.folder import MAX_SOCKET_PATH_BYTES, EmbeddedServerError, Folder, lock, server_pid
 
 POLL_SECONDS = 0.25
 ORPHAN_SECONDS = 10.0
 END_SECONDS = 60.0
 DB_PATH_IN_USE = 100  # mongod's exit code
-MAX_SOCKET_PATH_BYTES = 107  # of sockaddr_un, less its closing zero
 MAX_LOG_BYTES = 20 * 1024 * 1024
 CACHE_GB = "0.5"
 EVICTION = (
@@ -92,7 +91,7 @@ class Supervisor:
         """The server that a killed supervisor left behind, once it answers; one that never does is ended."""
         deadline = time.monotonic() + ORPHAN_SECONDS
         while True:
-            if (pid := server_pid(self._folder.socket, timeout_ms=2_000)) is not None:
+            if (pid := server_pid(self._folder, self._folder.socket, timeout_ms=2_000)) is not None:
                 return pid
             orphan = self._folder.owner_pid
             if orphan is None or self._abandoned():
@@ -119,10 +118,10 @@ class Supervisor:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         # Crash recovery may take long: wait as long as it lives and somebody waits for it.
-        while not answers(socket):
+        while server_pid(self._folder, socket) is None:
             if self._child.poll() is not None:
-                if self._child.returncode == DB_PATH_IN_USE and self._folder.owner_pid is not None:
-                    return  # the next round adopts the one that was faster
+                if self._child.returncode == DB_PATH_IN_USE and not self._folder.held_by_another:
+                    return  # the next round adopts the one that was faster, or starts afresh
                 raise EmbeddedServerError(self._why_it_ended())
             if self._abandoned():
                 return
@@ -139,6 +138,11 @@ class Supervisor:
                 "(Debian: apt-get install libcurl4 libssl3), or set MONGODB_URI to a server of your own"
             )
         code = self._child.returncode if self._child else "?"
+        if code == DB_PATH_IN_USE:
+            return (
+                f"the database files in {self._folder.db} are in use by the server of another folder: "
+                "are they hard links to its files? Copy them instead"
+            )
         return (
             f"the embedded MongoDB ended at its start (exit code {code}); {self._folder.log} says why. "
             "Free or change DATA_DIR, or set MONGODB_URI to a server of your own"
@@ -146,20 +150,15 @@ class Supervisor:
 
     def _choose_socket(self) -> Path:
         """Inside DATA_DIR where the path is short enough, else in a new private folder."""
-        inside = self._folder.root / "mongod.sock"
-        # mongod splits its addresses at commas, clients take what follows a colon for a port, and what
-        # is not ASCII is another name in another locale.
-        plain = str(inside).isascii() and not set(",:") & set(str(inside))
-        if plain and len(os.fsencode(inside)) <= MAX_SOCKET_PATH_BYTES:
+        if (inside := self._folder.inside) is not None:
             return inside
-        earlier = self._folder.socket
-        if earlier is not None and earlier.parent.name.startswith("voice-agent-"):
-            shutil.rmtree(earlier.parent, ignore_errors=True)
+        self._folder.remove_socket()
         for parent in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 (mkdtemp is private)
             if parent and Path(parent).is_dir():
                 with contextlib.suppress(OSError):
                     socket = Path(tempfile.mkdtemp(prefix="voice-agent-", dir=parent)) / "mongod.sock"
                     if len(os.fsencode(socket)) <= MAX_SOCKET_PATH_BYTES:
+                        self._folder.claim(socket)
                         return socket
                     socket.parent.rmdir()
         raise EmbeddedServerError(
@@ -178,12 +177,7 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     os.kill(pid, signal.SIGKILL)  # its journal has everything that was acknowledged
                 time.sleep(0.02)
-        socket = self._folder.socket
-        if socket is not None:
-            socket.unlink(missing_ok=True)
-            if socket.parent.name.startswith("voice-agent-"):
-                shutil.rmtree(socket.parent, ignore_errors=True)
-            self._folder.forget_socket()
+        self._folder.remove_socket()
 
 
 def main() -> int:

@@ -1,0 +1,189 @@
+"""The files of an embedded server below DATA_DIR, and whether a server that answers has these files.
+
+A folder is copied with all that is in it, the record of the socket and lock files with process ids too. So
+neither is believed as it stands: before a server is used, adopted or ended, it is asked which files it has.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+from contextvars import Context
+from pathlib import Path
+from urllib.parse import quote
+
+from core.errors import UserError
+
+MAX_SOCKET_PATH_BYTES = 107  # of sockaddr_un, less its closing zero
+_OWNER = "folder"
+"""Name of the file, beside a socket outside DATA_DIR, that says whose it is."""
+
+
+class EmbeddedServerError(UserError):
+    """The embedded server cannot run here; the text names the ways out."""
+
+
+class Folder:
+    """The files of one embedded server, all below DATA_DIR."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir.expanduser().resolve() / "mongodb"
+        self.db = self.root / "db"
+        self.log = self.root / "mongod.log"
+        self.error = self.root / "error"
+        self.users_lock = self.root / "users.lock"
+        self.supervisor_lock = self.root / "supervisor.lock"
+        self._socket_record = self.root / "socket"
+
+    def create(self) -> None:
+        """Make the folders, for the owner only.
+
+        Raises:
+            EmbeddedServerError: DATA_DIR cannot be written.
+        """
+        try:
+            self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, exist_ok=True)
+            self.db.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise self.unusable(error) from None
+
+    def unusable(self, error: OSError) -> EmbeddedServerError:
+        """What to tell where DATA_DIR cannot be written."""
+        return EmbeddedServerError(
+            f"DATA_DIR {self.root.parent} cannot be used ({error.strerror}); set DATA_DIR to a folder you own"
+        )
+
+    @property
+    def inside(self) -> Path | None:
+        """The socket inside DATA_DIR; None where the path is no good for one."""
+        socket = self.root / "mongod.sock"
+        # mongod splits its addresses at commas, clients take what follows a colon for a port, and what
+        # is not ASCII is another name in another locale.
+        plain = str(socket).isascii() and not set(",:") & set(str(socket))
+        return socket if plain and len(os.fsencode(socket)) <= MAX_SOCKET_PATH_BYTES else None
+
+    @property
+    def socket(self) -> Path | None:
+        """Where the running server listens, as its supervisor wrote it down for this very folder."""
+        try:
+            socket = Path(os.fsdecode(self._socket_record.read_bytes()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return socket if socket.parent == self.root or self._claimed(socket) else None
+
+    def record_socket(self, socket: Path) -> None:
+        """Write down where the server listens, in one step for whoever reads it meanwhile."""
+        draft = self._socket_record.with_suffix(".new")
+        draft.write_bytes(os.fsencode(socket))
+        draft.replace(self._socket_record)
+
+    def claim(self, socket: Path) -> None:
+        """Write down beside a socket outside DATA_DIR that it is this folder's."""
+        (socket.parent / _OWNER).write_bytes(os.fsencode(self.root))
+
+    def _claimed(self, socket: Path) -> bool:
+        try:
+            return (socket.parent / _OWNER).read_bytes() == os.fsencode(self.root)
+        except OSError:
+            return False
+
+    def remove_socket(self) -> None:
+        """Take the socket and its record away; a copy of another folder's record alone."""
+        if (socket := self.socket) is not None:
+            with contextlib.suppress(OSError):
+                socket.unlink(missing_ok=True)
+            if socket.parent != self.root:
+                shutil.rmtree(socket.parent, ignore_errors=True)
+        self._socket_record.unlink(missing_ok=True)
+
+    @property
+    def owner_pid(self) -> int | None:
+        """Process id of the server that has the database files locked, if it was started on them."""
+        pid = self._holder_pid()
+        return pid if pid is not None and self._is_served_by(pid) else None
+
+    @property
+    def held_by_another(self) -> bool:
+        """Whether a server that was started on other files has these locked: they are hard links to its."""
+        pid = self._holder_pid()
+        return pid is not None and not self._is_served_by(pid)
+
+    def _holder_pid(self) -> int | None:
+        file = self.db / "mongod.lock"  # mongod flocks it and writes its pid in
+        if not file.exists():
+            return None
+        descriptor = lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if descriptor is not None:
+            os.close(descriptor)
+            return None
+        text = file.read_text().strip()
+        return int(text) if text.isdigit() else None
+
+    def _is_served_by(self, pid: int) -> bool:
+        return any(_same(Path(part), self.db) for part in _arguments(pid) if part.startswith("/"))
+
+
+def _arguments(pid: int) -> list[str]:
+    """The command line of a process."""
+    try:
+        return [os.fsdecode(part) for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
+    except OSError:
+        if Path("/proc/self").exists():
+            return []
+    asked = subprocess.run(  # noqa: S603 (a number of our own making)
+        ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    _, _, after = asked.stdout.strip().partition("--dbpath ")
+    return [after.partition(" --")[0]]
+
+
+def lock(path: Path, operation: int) -> int | None:
+    """Open ``path`` and flock it; the descriptor that holds the lock, or None where it is taken."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def socket_uri(socket: Path) -> str:
+    """The MongoDB URI of a unix socket."""
+    return f"mongodb://{quote(os.fsencode(socket), safe='')}/?directConnection=true"
+
+
+def server_pid(folder: Folder, socket: Path | None, timeout_ms: int = 500) -> int | None:
+    """Process id of the server that answers on the socket, if one does and its files are the folder's."""
+    if socket is None or not socket.exists():
+        return None
+    # A caller's deadline is his: it must not make a server look dead that is well.
+    pid, path = Context().run(_ask, socket, timeout_ms)
+    return pid if path is not None and _same(path, folder.db) else None
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _ask(socket: Path, timeout_ms: int) -> tuple[int | None, Path | None]:
+    """Process id and database files of the server that answers on a socket."""
+    from pymongo import MongoClient  # noqa: PLC0415 (kept out of the start of processes that have a URI)
+    from pymongo.errors import PyMongoError  # noqa: PLC0415 (kept out of the start of processes that have a URI)
+
+    client: MongoClient[dict[str, object]] = MongoClient(
+        socket_uri(socket), serverSelectionTimeoutMS=timeout_ms, socketTimeoutMS=5_000
+    )
+    try:
+        status = client.admin.command("serverStatus", repl=0, metrics=0)
+        options = client.admin.command("getCmdLineOpts")
+        return int(str(status["pid"])), Path(str(options["parsed"]["storage"]["dbPath"]))
+    except (PyMongoError, KeyError, TypeError):
+        return None, None
+    finally:
+        client.close()
