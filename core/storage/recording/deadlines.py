@@ -1,6 +1,7 @@
 """RECORD_WAIT_SECONDS: how long a caller waits for the database at most."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -9,8 +10,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from core.settings import get_settings
-from core.storage.recording.threads import Threads
-from core.storage.server.connection import blocking
+from core.storage.server.connection import OURS, blocking, store_key, wait_for_server
+from core.storage.threads import Threads
 from core.types import Document
 
 T = TypeVar("T")
@@ -32,9 +33,17 @@ async def within_wait(work: Awaitable[T]) -> T:
 
 
 def open_blocking(database: AsyncDatabase[Document] | None, wait: float) -> Database[Document]:
-    """Return the database for code that blocks, within ``wait`` seconds; its server may have to start."""
+    """Return the database for code that blocks, within ``wait`` seconds; its server may have to start.
+
+    Raises:
+        TimeoutError: it takes longer; the start goes on.
+    """
+    deadline = time.monotonic() + wait
+    if store_key(database)[0] == OURS:
+        # Not by a thread of the pool: the interpreter's end waits for those.
+        wait_for_server(wait)
     try:
-        return _openers.submit(blocking, database).result(wait)
+        return _openers.submit(blocking, database).result(max(0.0, deadline - time.monotonic()))
     except RuntimeError:  # the interpreter is ending
         return blocking(database)
 

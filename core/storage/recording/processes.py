@@ -20,8 +20,8 @@ from core.logging_config import get_logger, log_backlog
 from core.sigterm import before_sigterm
 from core.storage.collections import PROCESSES
 from core.storage.recording.spool import spool_status
-from core.storage.recording.threads import fork_safe_lock
 from core.storage.server.connection import before_close
+from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 FIRST_SECONDS = 5.0

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, TurnMetrics
 from core.storage.collections import CALLS, SERVICE_MINUTES, TURNS
-from core.storage.recording.threads import fork_safe_lock
+from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 OWN_FIELDS = ("recorded_at", "schema_version", "version")

@@ -10,8 +10,8 @@ from pymongo.database import Database
 from core.logging_config import get_logger
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool, bury_record, records_in
-from core.storage.recording.threads import fork_safe_lock
 from core.storage.recording.write import MAX_BATCH, Refusal, Result, write
+from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 BATCH_SECONDS = 30.0

@@ -20,9 +20,9 @@ from core.clock import utc_now
 from core.logging_config import get_logger
 from core.models.metrics import ServiceMinute, ServiceSample
 from core.storage.recording.recorder import record_blocking
-from core.storage.recording.threads import fork_safe_lock
 from core.storage.recording.write import MAX_BATCH
 from core.storage.server.connection import before_close, store_key
+from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 logger = get_logger("database")

@@ -23,7 +23,7 @@ from core.files import create_private, private_folder, sync
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.recording.records import KINDS, Record
-from core.storage.recording.threads import Threads
+from core.storage.threads import Threads
 
 logger = get_logger("database")
 T = TypeVar("T")

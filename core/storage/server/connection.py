@@ -5,6 +5,7 @@ import atexit
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -19,13 +20,18 @@ from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
 from core.errors import UserError
+from core.logging_config import get_logger
 from core.settings import get_settings, is_loopback
-from core.storage.server.embedded import embedded_uri, release_embedded
+from core.storage.server.embedded import Embedded, embedded_uri, release_embedded, start_embedded
+from core.storage.server.folder import Folder, socket_uri
 from core.types import Document
 
+logger = get_logger("database")
 DURABLE = WriteConcern(w="majority", j=True)
 """How everything is written that must not be lost."""
 SELECT_TIMEOUT_MS = 5_000
+_START_TIMEOUT_MS = 30_000
+"""How long what is asked of a server that is still starting waits for it."""
 
 
 class StoreUnavailableError(UserError):
@@ -64,6 +70,34 @@ def _uri() -> str:
     uri = settings.mongodb_uri.get_secret_value()
     _check_uri(uri)
     return uri
+
+
+def _uri_at_once() -> tuple[str, bool]:
+    """The same, and whether its server may still be starting: nothing on an event loop waits for that."""
+    settings = get_settings()
+    if settings.mongodb_uri is None:
+        share, inside = start_embedded(settings.data_dir), Folder(settings.data_dir).inside
+        if not share.done() and inside is not None:
+            share.add_done_callback(_say_why_not_started)
+            return socket_uri(inside), True
+    return _uri(), False
+
+
+def _say_why_not_started(share: Future[Embedded]) -> None:
+    if (error := share.exception()) is not None:
+        logger.error("The embedded database did not start", extra={"reason": str(error)})
+
+
+def wait_for_server(seconds: float) -> None:
+    """Wait until the embedded server has started, if the store is one; the start goes on in any case.
+
+    Raises:
+        TimeoutError: it takes longer.
+        EmbeddedServerError: it cannot run here.
+    """
+    settings = get_settings()
+    if settings.mongodb_uri is None:
+        start_embedded(settings.data_dir).result(seconds)
 
 
 def store_name() -> str:
@@ -108,16 +142,26 @@ def _usable_uri() -> Iterator[None]:
 
 def _new_async_client() -> AsyncMongoClient[Document]:
     with _usable_uri():
-        uri = _uri()
-        client: AsyncMongoClient[Document] = AsyncMongoClient(uri, **_options(uri))
+        uri, starting = _uri_at_once() if _is_on_loop() else (_uri(), False)
+        options = _options(uri) | ({"serverSelectionTimeoutMS": _START_TIMEOUT_MS} if starting else {})
+        client: AsyncMongoClient[Document] = AsyncMongoClient(uri, **options)
     _ours[id(client)] = client
     return client
+
+
+def _is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def get_database() -> AsyncDatabase[Document]:
     """The configured database for asyncio code; a plain call, good again in a second ``asyncio.run``.
 
-    Starts the embedded server when MONGODB_URI is unset.
+    Starts the embedded server when MONGODB_URI is unset. On an event loop it does not wait for that: what
+    is asked of the database does.
 
     Raises:
         UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
@@ -164,7 +208,9 @@ def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase
 async def open_database(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:
     """The same as :func:`database_for_loop`, without holding up the loop while the embedded server starts."""
     if database is None and asyncio.get_running_loop() not in _by_loop:
-        await asyncio.to_thread(_uri)
+        settings = get_settings()
+        if settings.mongodb_uri is None:
+            await asyncio.wrap_future(start_embedded(settings.data_dir))
     return database_for_loop(database)
 
 

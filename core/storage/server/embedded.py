@@ -2,7 +2,7 @@
 
 Who uses the server holds a shared lock on ``users.lock`` for as long as it lives; the kernel drops it
 even after kill -9. A small supervisor process (:mod:`core.storage.server.supervisor`) owns ``mongod`` and
-stops it once it can take that lock for itself. A thread in each user waits on the supervisor's own lock and
+stops it once it can take that lock for itself. A thread in each user looks at the supervisor's own lock and
 replaces a supervisor that died.
 """
 
@@ -14,13 +14,17 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 from core.storage.server.folder import EmbeddedServerError, Folder, lock, server_pid, socket_uri
+from core.storage.threads import fork_safe_lock
 
 START_TIMEOUT_SECONDS = 60.0
-_held: dict[Path, "Embedded"] = {}
-_guard = threading.Lock()
+WATCH_SECONDS = 0.5
+_held: "dict[Path, Future[Embedded]]" = {}
+_guard = fork_safe_lock()
+"""Never held while a server starts."""
 _WAYS_OUT = (
     "install MongoDB so that `mongod` is on PATH, or set MONGODB_URI to a server of your own, for example "
     "MONGODB_URI=mongodb://localhost:27017 after `docker run -d -p 127.0.0.1:27017:27017 mongo`"
@@ -51,24 +55,28 @@ class Embedded:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        folder.create()
-        self._share: int | None = self._take_share()
         self._released = threading.Event()
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        self._share: int | None = self._take_share(deadline)
         try:
-            self.uri = self._start()
+            self.uri = self._start(deadline)
         except BaseException:
             self.release()
             raise
         threading.Thread(target=self._replace_dead_supervisor, name="embedded-mongod", daemon=True).start()
 
-    def _take_share(self) -> int | None:
+    def _take_share(self, deadline: float) -> int:
+        """Hold the users' lock; a server that is ending keeps it until it has ended."""
         try:
-            return lock(self._folder.users_lock, fcntl.LOCK_SH)
+            while (share := lock(self._folder.users_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)) is None:
+                if time.monotonic() > deadline:
+                    raise self._silent()
+                time.sleep(0.02)
         except OSError as error:
             raise self._folder.unusable(error) from None
+        return share
 
-    def _start(self) -> str:
-        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    def _start(self, deadline: float) -> str:
         spawned: subprocess.Popen[bytes] | None = None
         while time.monotonic() < deadline:
             socket = self._folder.socket
@@ -83,19 +91,24 @@ class Embedded:
                     raise EmbeddedServerError(self._folder.error.read_text(encoding="utf-8"))
                 spawned = None
             time.sleep(0.05)
-        raise EmbeddedServerError(
+        raise self._silent()
+
+    def _silent(self) -> EmbeddedServerError:
+        return EmbeddedServerError(
             f"the embedded MongoDB is silent after {START_TIMEOUT_SECONDS:.0f} s; see {self._folder.log}"
         )
 
     def _replace_dead_supervisor(self) -> None:
-        """Wait, without polling, until the supervisor's lock is free; then see that there is a new one."""
-        while not self._released.is_set():
-            descriptor = lock(self._folder.supervisor_lock, fcntl.LOCK_SH)
-            if descriptor is not None:
-                os.close(descriptor)
-            if self._released.is_set():
-                return
+        """See that there is a supervisor as long as this process has its share.
+
+        It looks, and does not wait for the lock: under gevent that would hold up every other greenlet.
+        """
+        while not self._released.wait(WATCH_SECONDS):
             try:
+                descriptor = lock(self._folder.supervisor_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                if descriptor is None:
+                    continue
+                os.close(descriptor)
                 _spawn_supervisor(self._folder).wait(timeout=1)
             except subprocess.TimeoutExpired:
                 pass  # the new one is at work
@@ -125,30 +138,68 @@ def _spawn_supervisor(folder: Folder) -> subprocess.Popen[bytes]:
     )
 
 
+def start_embedded(data_dir: Path) -> Future[Embedded]:
+    """Have this process take its share in the embedded server of ``data_dir``, on a thread of its own.
+
+    Returns at once: a start may take long, and whoever waits for it has a deadline of his own. A start that
+    failed is tried again by the next call.
+
+    Raises:
+        EmbeddedServerError: there is no mongod, or DATA_DIR cannot be used.
+    """
+    folder = Folder(data_dir)
+    with _guard:
+        share = _held.get(folder.root)
+        if share is None or (share.done() and share.exception() is not None):
+            find_mongod()
+            folder.create()
+            share = _held[folder.root] = Future()
+            share.set_running_or_notify_cancel()  # who waits for it and gives up leaves it to the others
+            threading.Thread(target=_begin, args=(folder, share), name="embedded-start", daemon=True).start()
+        return share
+
+
+def _begin(folder: Folder, share: Future[Embedded]) -> None:
+    try:
+        share.set_result(Embedded(folder))
+    except BaseException as error:  # noqa: BLE001 (for those who wait)
+        share.set_exception(error)
+
+
+def _forget_starts() -> None:
+    """In a forked child: the threads that start a server are its parent's."""
+    for root in [root for root, share in _held.items() if not share.done()]:
+        del _held[root]
+
+
+os.register_at_fork(after_in_child=_forget_starts)
+
+
 def embedded_uri(data_dir: Path) -> str:
-    """URI of the embedded server of ``data_dir``; the first call in a process takes a share in it.
+    """URI of the embedded server of ``data_dir``, once it answers.
 
     Raises:
         EmbeddedServerError: the server cannot run here.
     """
-    folder = Folder(data_dir)
-    with _guard:
-        if folder.root not in _held:
-            _held[folder.root] = Embedded(folder)
-        return _held[folder.root].uri
+    return start_embedded(data_dir).result().uri
 
 
 def release_embedded(*, wait_seconds: float = 0) -> None:
     """Give up every share of this process, and wait for servers without other users to end."""
     with _guard:
         roots = list(_held)
-        for embedded in _held.values():
-            embedded.release()
+        for share in _held.values():
+            share.add_done_callback(_release)
         _held.clear()
     deadline = time.monotonic() + wait_seconds
     for root in roots:
         while time.monotonic() < deadline and not _is_idle(Folder(root.parent)):
             time.sleep(0.05)
+
+
+def _release(share: Future[Embedded]) -> None:
+    if share.exception() is None:
+        share.result().release()
 
 
 def _is_idle(folder: Folder) -> bool:
