@@ -141,7 +141,7 @@ def _recompute(
     done, total = 0, 0
     known = _known(database, windows) if only_known else set(windows)
     for part, calls in _read(database, windows):
-        cells = cells_of(calls).capped()
+        cells = cells_of(calls).capped_spans()
         rollup_store.replace_older(database, ROLLUPS_15M, _window_rows(cells, part, known), read_at)
         done, total = done + len(part), total + len(calls)
         if progress:

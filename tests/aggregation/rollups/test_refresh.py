@@ -15,6 +15,7 @@ from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
 from core.aggregation.cube import load_cube
+from core.aggregation.drift import drift
 from core.aggregation.rollups import codec
 from core.aggregation.rollups.call_frames import read_calls
 from core.aggregation.rollups.cells import STORED, Cells
@@ -234,6 +235,53 @@ def test_a_campaign_for_every_call_makes_no_document_too_large(database: Databas
     assert by_campaign["diwali"] == 6_000
     assert by_campaign["(other)"] > 50_000
     assert len(by_campaign) < 1_000
+
+
+def test_the_campaigns_of_a_day_are_told_apart_whatever_other_days_are_refreshed_with_it(
+    database: Database[Document],
+) -> None:
+    """The cap is a day's own: many days with few campaigns each, in one refresh, keep all of them."""
+    days = 150
+    calls = Calls(database, 19, START, 1)
+    made = (calls.make(f"call_{number}") for number in range(3 * days))
+    moments = (START - timedelta(days=number // 3, seconds=number % 3) for number in range(3 * days))
+    moved = [
+        call.model_copy(update={"start_time": moment}) for call, moment in zip(made, moments, strict=True)
+    ]
+    calls.record(call.model_copy(update={"campaign": f"c{number}"}) for number, call in enumerate(moved))
+    database["calls"].update_many({}, {"$set": {"recorded_at": Timestamp(1_700_000_000, 1)}})
+    refresh_rollups(database)
+    for number in (0, 3 * (days // 2), 3 * (days - 1)):
+        day = moved[number].start_time.astimezone(get_settings().tz).date()
+        by_campaign = breakdown(load_cube(database, *day_bounds(day)), "campaign")["n"]
+        assert by_campaign.to_dict() == {f"c{number + offset}": 1 for offset in range(3)}
+        assert drift(database, day).differences == ()
+
+
+def test_a_days_largest_campaigns_are_the_same_in_whatever_order_calls_are_read(
+    database: Database[Document],
+) -> None:
+    """Beyond the 300 those of equally many calls are chosen by name, and a wrong choice is drift."""
+    calls = Calls(database, 21, START.replace(hour=6), 0.3)
+    made = [calls.make(f"call_{number}") for number in range(400)]
+    calls.record(call.model_copy(update={"campaign": f"c{number:03}"}) for number, call in enumerate(made))
+    database["calls"].update_many({}, {"$set": {"recorded_at": Timestamp(1_700_000_000, 1)}})
+    refresh_rollups(database)
+    day = START.date()
+    by_campaign = breakdown(load_cube(database, *day_bounds(day)), "campaign")["n"].to_dict()
+    assert by_campaign == {f"c{number:03}": 1 for number in range(300)} | {"(other)": 100}
+    assert drift(database, day).differences == ()
+    database[ROLLUPS_CAMPAIGNS].update_many(
+        {}, [{"$set": {"words": {"$map": {"input": "$words", "in": _swapped()}}}}]
+    )
+    assert {found.figure for found in drift(database, day).differences} == {
+        "campaign c007 by campaign",
+        "campaign c399 by campaign",
+    }
+
+
+def _swapped() -> Document:
+    return {"$cond": [{"$eq": ["$$this", "c007"]}, "c399", "$$this"]}
 
 
 def test_documents_stay_below_the_servers_limit(

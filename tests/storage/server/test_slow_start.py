@@ -50,10 +50,10 @@ async def main():
     ticker.cancel()
 
 asyncio.run(main())
-print(max(gaps), get_sync_database()["calls"].count_documents({}), spool_status().waiting)
+print("said", max(gaps), get_sync_database()["calls"].count_documents({}), spool_status().waiting)
 """
-ASYNC = 'asyncio.run(MetricsService().record_call_metrics(call("c1")))\nprint(spool_status().waiting)'
-SYNC = 'SyncMetricsService().record_call_metrics(call("c1"))\nprint(spool_status().waiting)'
+ASYNC = 'asyncio.run(MetricsService().record_call_metrics(call("c1")))\nprint("said", spool_status().waiting)'
+SYNC = 'SyncMetricsService().record_call_metrics(call("c1"))\nprint("said", spool_status().waiting)'
 NO_WAITING_FOR_LOCKS = """
 real, waited_for = fcntl.flock, []
 
@@ -65,7 +65,7 @@ def flock(descriptor, operation):
 fcntl.flock = flock
 SyncMetricsService().record_call_metrics(call("c1"))
 time.sleep(1)
-print(len(waited_for), get_sync_database()["calls"].count_documents({}))
+print("said", len(waited_for), get_sync_database()["calls"].count_documents({}))
 """
 Run = Callable[..., tuple[list[str], float]]
 
@@ -93,7 +93,8 @@ def run(tmp_path: Path) -> Run:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()[-1].split(), time.monotonic() - started
+        said = next(line for line in done.stdout.splitlines() if line.startswith("said "))
+        return said.split()[1:], time.monotonic() - started
 
     return begin
 
@@ -121,7 +122,7 @@ service.record_call_metrics(call("c1"))
 time.sleep(6)
 service.record_call_metrics(call("c2"))
 recorder.replayer.wait(20)
-print(get_sync_database()["calls"].count_documents({}), spool_status().waiting)
+print("said", get_sync_database()["calls"].count_documents({}), spool_status().waiting)
 """
     (stored, spooled), seconds = run(script, slow=False, RECORD_WAIT_SECONDS="0.05")
     assert (stored, spooled) == ("2", "0")
