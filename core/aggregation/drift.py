@@ -10,7 +10,7 @@ from pymongo.database import Database
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.call_frames import read_calls
-from core.aggregation.rollups.rollup import cells_of
+from core.aggregation.rollups.set_apart import cells_of_sound
 from core.clock import day_bounds
 from core.models.definitions import DIMENSIONS
 from core.settings import get_settings
@@ -42,7 +42,7 @@ def drift(database: Database[Document], day: date) -> Drift:
     """Compute a local day's figures from its calls and hold them against those that are shown."""
     zone = get_settings().tz
     start, end = day_bounds(day, zone)
-    raw = Cube(start, end, zone, "1D", cells_of(read_calls(database, [(start, end)])))
+    raw = Cube(start, end, zone, "1D", cells_of_sound(read_calls(database, [(start, end)])).cells)
     whole, told_apart = (load_cube(database, start, end, campaigns=campaigns) for campaigns in (False, True))
     # Figures with and without campaigns are kept apart, and either can be wrong alone.
     pairs = {

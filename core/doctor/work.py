@@ -24,6 +24,7 @@ from core.types import Document
 
 _START = "start the scheduler: python run_scheduler.py"
 _LATE_PERIODS = 3
+_NAMED = 10
 _ARCHIVE_LATE = timedelta(days=2)
 _AHEAD = timedelta(hours=1)
 _MESSAGE_LATE = timedelta(minutes=15)
@@ -51,6 +52,9 @@ def roll_ups(database: Database[Document]) -> Finding:
         if newest_call_start(database) is None:
             return Finding("roll-ups", State.OFF, "there are no calls yet")
         return Finding("roll-ups", State.WARN, "never made: charts read the calls themselves", _START)
+    if apart := rollup_store.set_apart(database):
+        text = f"{len(apart):,} calls cannot be rolled up and are in no figure: {', '.join(apart[:_NAMED])}"
+        return Finding("roll-ups", State.WARN, text, "record them again, put right, or delete them")
     seconds = (server_time(database) - until).total_seconds()
     waiting = database[DIRTY_WINDOWS].estimated_document_count()
     text = f"up to date {seconds:,.0f} s ago, {waiting:,} windows marked for recomputation"

@@ -71,7 +71,10 @@ Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
 Rupees = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(le=2**63 - 1)]  # the greatest integer MongoDB keeps
+Count = Annotated[int, Field(le=1_000_000)]
+"""Of a call's turns and the like: more than one a second for a whole week is no count but a slip."""
+Total = Annotated[int, Field(le=2**53)]
+"""Of many requests; the greatest that is exact as a double too."""
 SCHEMA_VERSION = 2
 """2: errors with type and fault, where 1 had ``error_types``; documents of 1 are still read."""
 MAX_CALL_SECONDS = 7 * 86_400
@@ -244,15 +247,15 @@ class ServiceMinute(BaseModel):
 
     minute: UtcDatetime = Field(description="Its first moment")
     process: str = Field(min_length=1, max_length=256, description="Host, process id, and a part of its own")
-    number: Count = Field(ge=0, description="Tells the documents of a process apart")
+    number: Total = Field(ge=0, description="Tells the documents of a process apart")
     service: str = Field(min_length=1, max_length=128)
     operation: str = Field(min_length=1, max_length=256)
-    count: Count = Field(ge=1)
-    errors: dict[ServiceError, Count] = Field(default_factory=dict, description="Failed requests by kind")
+    count: Total = Field(ge=1)
+    errors: dict[ServiceError, Total] = Field(default_factory=dict, description="Failed requests by kind")
     total_ms: float = Field(ge=0, description="Sum of the durations")
     min_ms: float = Field(ge=0)
     max_ms: float = Field(ge=0)
-    buckets: dict[int, Count] = Field(
+    buckets: dict[int, Total] = Field(
         default_factory=dict,
         description="Requests by the sketch bucket their time falls in",
     )

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
 from pymongo import DeleteOne
 from pymongo.database import Database
 
+from core.logging_config import get_logger
 from core.models.metrics import CallMetrics
 from core.storage.collections import CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
@@ -16,6 +18,7 @@ from core.storage.recording.write import Outcome, Refusal, write
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
+logger = get_logger("database")
 DELETED_AT_ONCE = 1_000
 
 
@@ -38,9 +41,22 @@ def to_document(call: CallMetrics, version: int) -> Document:
 
 
 def from_document(document: Mapping[str, Any]) -> CallMetrics:
-    """The call that a stored document holds."""
+    """The call that a stored document holds; a value that is none, as another version let pass, is left out.
+
+    Raises:
+        ValidationError: what every call needs is not there, or makes no sense.
+    """
     fields = {key: value for key, value in document.items() if key not in (*OWN_FIELDS, "_id")}
-    return CallMetrics(call_id=document["_id"], **fields)
+    try:
+        return CallMetrics(call_id=document["_id"], **fields)
+    except ValidationError as error:
+        wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        logger.warning(
+            "Stored call has values that are none",
+            extra={"call_id": document["_id"], "fields": sorted(wrong)},
+        )
+        fields = {key: value for key, value in fields.items() if key not in wrong}
+        return CallMetrics(call_id=document["_id"], **fields)
 
 
 def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> WriteCounts:

@@ -55,7 +55,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
     ],
-    ROLLUPS_15M: [IndexModel([("read_at", ASCENDING)])],
+    ROLLUPS_15M: [
+        IndexModel([("read_at", ASCENDING)]),
+        # Windows with calls that could not be rolled up, which are few.
+        IndexModel([("set_apart", ASCENDING)], sparse=True),
+    ],
     TURNS: [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
     SERVICE_MINUTES: [IndexModel([("minute", ASCENDING)])],
     ACTIVE_CALLS: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=ACTIVE_CALL_SECONDS)],

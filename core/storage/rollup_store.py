@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError
 from core.storage.collections import (
     DUPLICATE_KEY,
     ROLLUP_STATE,
+    ROLLUPS_15M,
 )
 from core.storage.server.connection import DURABLE
 from core.types import Document
@@ -65,6 +66,12 @@ def advance(database: Database[Document], key: str, moment: datetime) -> None:
     """All that was recorded before the moment is in; an earlier one than is known changes nothing."""
     state = database.get_collection(ROLLUP_STATE, write_concern=DURABLE)
     state.update_one({"_id": key}, {"$max": {"until": moment}}, upsert=True)
+
+
+def set_apart(database: Database[Document]) -> list[str]:
+    """Ids of the calls that could not be rolled up, those of the latest windows first."""
+    rows = database[ROLLUPS_15M].find({"set_apart": {"$exists": True}}, {"set_apart": 1}).sort("_id", -1)
+    return [call_id for row in rows for call_id in row["set_apart"]]
 
 
 def ranges(windows: Sequence[datetime], width: timedelta) -> list[tuple[datetime, datetime]]:

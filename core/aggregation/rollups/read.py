@@ -11,7 +11,8 @@ from core.aggregation.rollups.cells import Cells
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
 from core.aggregation.rollups.plan import Plan, plan
 from core.aggregation.rollups.refresh import changed_windows, days_key, touched_windows, windows_key
-from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
+from core.aggregation.rollups.rollup import QUARTER_HOUR
+from core.aggregation.rollups.set_apart import cells_of_sound
 from core.storage import rollup_store
 from core.storage.collections import (
     DIRTY_WINDOWS,
@@ -54,7 +55,8 @@ def stored_cells(
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
         parts.append(_cells(database, ROLLUPS_15M, {"$or": periods}, "_id", fields, filters))
     if how.calls or not parts:
-        parts.append(cells_of(read_calls(database, how.calls, filters), seconds).only(fields))
+        calls = read_calls(database, how.calls, filters)
+        parts.append(cells_of_sound(calls, seconds).cells.only(fields))
     return parts if campaigns else [part.without_campaigns() for part in parts]
 
 

@@ -19,8 +19,10 @@ from core.aggregation.rollups.buckets import local_hours
 from core.aggregation.rollups.call_frames import read_calls
 from core.aggregation.rollups.cells import Cells, Ints
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, document, documents
-from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
+from core.aggregation.rollups.rollup import QUARTER_HOUR
+from core.aggregation.rollups.set_apart import Apart, cells_of_sound
 from core.clock import day_bounds
+from core.logging_config import get_logger
 from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import rollup_store
 from core.storage.archive.archived_rows import CATALOGUE
@@ -34,18 +36,21 @@ from core.storage.collections import (
     ROLLUPS_HOURLY,
 )
 from core.storage.recording import dirty_windows
-from core.storage.recording.dirty_windows import WINDOW
+from core.storage.recording.dirty_windows import WINDOW, window_of
 from core.storage.server.connection import server_time
 from core.types import Document, Progress
 
 WindowProgress = Callable[[int, int], object]
 """Told how many windows are done, and of how many."""
+logger = get_logger("database")
 CALLS_AT_ONCE = 200_000
 WINDOWS_AT_ONCE = 192
 _WINDOWS_AT_FIRST = 8
 _DAYS_AT_ONCE = 8
 _DAILY = (ROLLUPS_CAMPAIGNS, ROLLUPS_DAILY, ROLLUPS_HOURLY)
 _READERS = 3
+MOST_NAMED = 100
+"""Calls that are named of a window where they cannot be rolled up."""
 
 _RECORDED_LATE = timedelta(days=1)
 """Calls recorded so long after their start are looked for in the archive: they may be corrections."""
@@ -124,9 +129,12 @@ def touched_windows(
     match: Document = {} if since is None else {"recorded_at": {"$gte": Timestamp(since, 0)}}
     if start_time:
         match["start_time"] = start_time
-    window = {"$dateTrunc": {"date": "$start_time", "unit": "minute", "binSize": WINDOW.seconds // 60}}
+    truncated = {"$dateTrunc": {"date": "$start_time", "unit": "minute", "binSize": WINDOW.seconds // 60}}
+    # What another tool wrote may have a text there, which must not stop the others.
+    window = {"$cond": [{"$eq": [{"$type": "$start_time"}, "date"]}, truncated, None]}
     pipeline: list[Document] = [{"$match": match}, {"$group": {"_id": window}}]
-    return {row["_id"].astimezone(UTC) for row in database[CALLS].aggregate(pipeline)}
+    found = (row["_id"] for row in database[CALLS].aggregate(pipeline))
+    return {window.astimezone(UTC) for window in found if window is not None}
 
 
 def _recompute(
@@ -141,8 +149,10 @@ def _recompute(
     done, total = 0, 0
     known = _known(database, windows) if only_known else set(windows)
     for part, calls in _read(database, windows):
-        cells = cells_of(calls).capped_spans()
-        rollup_store.replace_older(database, ROLLUPS_15M, _window_rows(cells, part, known), read_at)
+        cells, apart = cells_of_sound(calls)
+        _name(apart)
+        rows = _window_rows(cells.capped_spans(), part, known, apart)
+        rollup_store.replace_older(database, ROLLUPS_15M, rows, read_at)
         done, total = done + len(part), total + len(calls)
         if progress:
             progress(done, len(windows))
@@ -176,13 +186,25 @@ def _known(database: Database[Document], windows: Sequence[datetime]) -> set[dat
     return {row["_id"].astimezone(UTC) for row in database[ROLLUPS_15M].find(period, {"_id": 1})}
 
 
-def _window_rows(cells: Cells, windows: Iterable[datetime], known: set[datetime]) -> Iterator[Document]:
+def _name(apart: Sequence[Apart]) -> None:
+    for call in apart:
+        extra = {"call_id": call.call_id, "reason": call.reason}
+        logger.error("Call cannot be rolled up, set apart: record it again, put right", extra=extra)
+
+
+def _window_rows(
+    cells: Cells, windows: Iterable[datetime], known: set[datetime], apart: Sequence[Apart]
+) -> Iterator[Document]:
     filled = {datetime.fromtimestamp(seconds, UTC): row for seconds, row in documents(cells)}
+    bad: dict[datetime, list[str]] = {}
+    for call in apart:
+        bad.setdefault(window_of(datetime.fromtimestamp(call.seconds, UTC)), []).append(call.call_id)
     for window in windows:
+        named = {"set_apart": bad[window][:MOST_NAMED]} if window in bad else {}
         if window in filled:
-            yield {"_id": window, **filled[window]}
-        elif window in known:
-            yield {"_id": window, "schema_version": SCHEMA_VERSION, "calls": 0}
+            yield {"_id": window, **filled[window], **named}
+        elif window in known or named:
+            yield {"_id": window, "schema_version": SCHEMA_VERSION, "calls": 0, **named}
 
 
 def _merge_changed_days(database: Database[Document]) -> list[date]:

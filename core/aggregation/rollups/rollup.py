@@ -93,7 +93,8 @@ class ArrowColumns:
         return self._numbers[field]
 
     def _float(self, field: str) -> Floats:
-        values: Floats = self._calls[field].cast(pa.float64()).to_numpy()  # NaN where null
+        # Not safely: that refuses whole numbers above 2^53, where a double is the nearest one.
+        values: Floats = self._calls[field].cast(pa.float64(), safe=False).to_numpy()  # NaN where null
         return values
 
     def _cost(self) -> Floats:

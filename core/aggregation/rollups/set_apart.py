@@ -1,0 +1,53 @@
+"""Calls that no cell can be made of: named and counted, while all others go on."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from core.aggregation.rollups.cells import Cells, concatenate
+from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
+
+
+class Apart(NamedTuple):
+    """A call that is in no figure, where it would lie, and what kind of trouble it makes."""
+
+    call_id: str
+    seconds: int
+    """Its start, since 1970."""
+    reason: str
+
+
+class Sorted(NamedTuple):
+    """The cells of the calls that make some, and the calls that do not."""
+
+    cells: Cells
+    apart: list[Apart]
+
+
+def cells_of_sound(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Sorted:
+    """The same as :func:`core.aggregation.rollups.rollup.cells_of`, whatever one of the calls holds."""
+    try:
+        return Sorted(cells_of(calls, seconds), [])
+    except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError):
+        parts, apart = [], []
+        for part in _halves(calls, seconds):
+            parts.append(part.cells)
+            apart += part.apart
+        cells = concatenate(parts)
+        return Sorted(cells.merged(cells.time), apart)
+
+
+def _halves(calls: pa.Table, seconds: int) -> Iterator[Sorted]:
+    """The calls in parts, down to the one that makes trouble."""
+    if len(calls) > 1:
+        middle = len(calls) // 2
+        yield cells_of_sound(calls.slice(0, middle), seconds)
+        yield cells_of_sound(calls.slice(middle), seconds)
+        return
+    nothing = cells_of(calls.slice(0, 0), seconds)
+    try:
+        yield Sorted(cells_of(calls, seconds), [])
+    except Exception as error:  # noqa: BLE001 (whatever it is, this is the call)
+        start = calls["start_time"].cast(pa.int64())[0].as_py() or 0
+        yield Sorted(nothing, [Apart(str(calls["_id"][0].as_py()), start // 1000, type(error).__name__)])

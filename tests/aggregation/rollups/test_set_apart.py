@@ -1,0 +1,145 @@
+"""No single call stops the roll-ups, the figures or a list."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from bson import Timestamp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from pymongo.database import Database
+
+from core.aggregation.cube import load_cube
+from core.aggregation.rollups import set_apart
+from core.aggregation.rollups.call_frames import CALL_SCHEMA
+from core.aggregation.rollups.cells import Cells
+from core.aggregation.rollups.refresh import refresh_rollups
+from core.aggregation.rollups.rollup import cells_of
+from core.aggregation.rollups.set_apart import cells_of_sound
+from core.doctor import work
+from core.models.metrics import CallMetrics
+from core.storage.calls import from_document, write_calls
+from core.storage.collections import CALLS, ROLLUPS_15M
+from core.types import Document
+from tests.aggregation.calls import Calls, utc
+
+START = utc(2024, 11, 5, 4)
+COUNTS = ("total_turns", "user_turns", "interruptions", "attempt")
+WHOLE = st.one_of(st.none(), st.integers(0, 2**70), st.sampled_from([2**53 + 1, 2**63 - 1, 2**63]))
+NUMBERS = st.one_of(st.none(), st.floats(0, 1e12), st.sampled_from([5e-324, 3_600_000.0, 604_800.0]))
+FIELDS = st.fixed_dictionaries(
+    dict.fromkeys(COUNTS, WHOLE)
+    | dict.fromkeys(
+        ("duration_seconds", "asr_latency_ms", "e2e_latency_ms", "qualification_seconds"), NUMBERS
+    )
+    | {
+        "sentiment_score": st.one_of(st.none(), st.floats(-1, 1)),
+        "cost": st.dictionaries(st.sampled_from(["asr", "llm"]), NUMBERS),
+    }
+)
+
+
+@contextmanager
+def fussy() -> Iterator[None]:
+    """Roll-ups that fail over a call without a status."""
+
+    def cells_of_those_with_status(calls: pa.Table, seconds: int = 900) -> Cells:
+        if calls["status"].null_count:
+            raise TypeError
+        return cells_of(calls, seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(set_apart, "cells_of", cells_of_those_with_status)
+        yield
+
+
+def row(call_id: str, **fields: Any) -> Document:
+    """A call as the roll-ups read it."""
+    usual = {"_id": call_id, "start_time": START, "direction": "outbound", "language": "hindi"}
+    return {**usual, "status": "completed", **fields}
+
+
+def table(*rows: Document) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=pa.schema(CALL_SCHEMA.items()))
+
+
+@settings(max_examples=150, deadline=None)
+@given(FIELDS)
+def test_what_the_model_takes_can_be_rolled_up(fields: dict[str, Any]) -> None:
+    """And what cannot be is refused when the call is made."""
+    needed = {"call_id": "c", "start_time": START, "status": "completed", "direction": "outbound"}
+    try:
+        call = CallMetrics.model_validate(needed | fields)
+    except ValidationError:
+        return
+    plain = call.model_dump(exclude={"call_id", "metadata", "cost"})
+    costs = {f"cost_{name}": value for name, value in (call.cost.model_dump() if call.cost else {}).items()}
+    assert cells_of(table(row("a"), row("c", **plain, **costs))).counts[:, 0].sum() == 2
+
+
+@given(st.dictionaries(st.sampled_from(COUNTS), st.integers(-(2**63), 2**63 - 1), min_size=1))
+@settings(max_examples=50, deadline=None)
+def test_a_count_of_an_earlier_version_stops_nothing_however_great(counts: dict[str, int]) -> None:
+    """Then the model took whatever MongoDB keeps."""
+    assert cells_of(table(row("a"), row("b", **counts))).counts[:, 0].sum() == 2
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40))
+@settings(max_examples=50, deadline=None)
+def test_exactly_the_calls_that_make_no_cell_are_set_apart(sound: list[bool]) -> None:
+    """Wherever they stand among the others."""
+    rows = [
+        row(str(number), **({} if good else {"status": None}), language=f"l{number % 3}")
+        for number, good in enumerate(sound)
+    ]
+    with fussy():
+        cells, apart = cells_of_sound(table(*rows))
+    assert [call.call_id for call in apart] == [str(number) for number, good in enumerate(sound) if not good]
+    assert cells.counts[:, 0].sum() == sum(sound)
+    keys = list(zip(cells.time.tolist(), map(tuple, cells.codes.tolist()), strict=True))
+    assert len(keys) == len(set(keys))
+
+
+def test_a_stored_call_that_makes_no_cell_is_named_and_the_others_are_rolled_up(
+    database: Database[Document], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the log and by doctor, until it is recorded again, put right."""
+    calls = Calls(database, 3, START, 0.2)
+    calls.record_new(30)
+    bad = calls.make("bad")
+    write_calls(database, [bad])
+    database[CALLS].update_one({"_id": "bad"}, {"$unset": {"status": 1}})
+    with caplog.at_level(logging.ERROR), fussy():
+        refresh_rollups(database)
+        assert load_cube(database, START - timedelta(days=1), START + timedelta(days=2)).total == 30
+    assert [record.__dict__.get("call_id") for record in caplog.records] in ([], ["bad"])
+    assert "bad" in work.roll_ups(database).text
+    write_calls(database, [bad.model_copy(update={"status": "failed"})])
+    refresh_rollups(database)
+    assert load_cube(database, START - timedelta(days=1), START + timedelta(days=2)).total == 31
+    assert "up to date" in work.roll_ups(database).text
+    assert database[ROLLUPS_15M].count_documents({"set_apart": {"$exists": True}}) == 0
+
+
+def test_a_start_that_is_no_time_stops_no_refresh(database: Database[Document]) -> None:
+    """As another tool may write it."""
+    calls = Calls(database, 4, START, 0.2)
+    calls.record_new(5)
+    stamp = {"recorded_at": Timestamp(1_700_000_000, 1)}
+    database[CALLS].insert_many(
+        [{"_id": "text", "start_time": "2024-11-05", **stamp}, {"_id": "none", **stamp}]
+    )
+    refresh_rollups(database)
+    assert load_cube(database, START - timedelta(days=1), START + timedelta(days=2)).total == 5
+
+
+def test_a_stored_call_with_a_count_that_is_none_any_more_is_still_shown() -> None:
+    """Without the count."""
+    document = {"_id": "old", **{key: value for key, value in row("old").items() if key != "_id"}}
+    call = from_document(document | {"interruptions": 2**63 - 1, "total_turns": 4})
+    assert (call.call_id, call.interruptions, call.total_turns) == ("old", None, 4)
