@@ -47,6 +47,10 @@ def calls(database: Database[Document]) -> Finding:
 
 def roll_ups(database: Database[Document]) -> Finding:
     """Whether roll-ups keep up."""
+    if (ahead := rollup_store.ahead(database, windows_key())) is not None:
+        hours = ahead.total_seconds() / 3_600
+        text = f"refreshed {hours:,.1f} h in the future: the database's clock was ahead then"
+        return Finding("roll-ups", State.WARN, text, f"the next refresh puts it right; {_START}")
     until = rollup_store.until(database, windows_key()).get(windows_key())
     if until is None:
         if newest_call_start(database) is None:

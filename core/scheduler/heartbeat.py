@@ -27,8 +27,11 @@ class Heartbeat:
     interval_seconds: float
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether more than two of its periods have passed without a sign."""
-        return now - self.at > timedelta(seconds=SILENT_AFTER_PERIODS * self.interval_seconds)
+        """Whether more than two of its periods have passed without a sign.
+
+        One in the future was given while a clock was ahead, and says nothing.
+        """
+        return abs(now - self.at) > timedelta(seconds=SILENT_AFTER_PERIODS * self.interval_seconds)
 
 
 async def beat() -> None:

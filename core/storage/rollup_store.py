@@ -6,7 +6,7 @@ was recorded is in them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from pymongo import ReplaceOne
@@ -18,10 +18,17 @@ from core.storage.collections import (
     ROLLUP_STATE,
     ROLLUPS_15M,
 )
-from core.storage.server.connection import DURABLE
+from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
 _BATCH = 500
+AHEAD = timedelta(minutes=1)
+"""A stamp of the server's own that lies further in its future was made while its clock was ahead."""
+KEEP_EVERY = timedelta(hours=1)
+MOST_KEPT = 200
+"""Marks that are kept: those of a week."""
+INTERRUPTED = timedelta(minutes=10)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def day_id(zone: str, day: date) -> str:
@@ -34,13 +41,16 @@ def replace_older(
 ) -> None:
     """Store documents durably unless what is there was computed from a later reading.
 
+    One that was read in the server's future was stored while its clock was ahead, and is replaced.
+
     Raises:
         PyMongoError: the database does not answer or refuses.
     """
     target = database.get_collection(collection, write_concern=DURABLE)
     batch: list[ReplaceOne[Document]] = []
+    future = server_time(database) + AHEAD
     for row in rows:
-        older = {"_id": row["_id"], "read_at": {"$lte": read_at}}
+        older = {"_id": row["_id"], "$or": [{"read_at": {"$lte": read_at}}, {"read_at": {"$gt": future}}]}
         batch.append(ReplaceOne(older, {**row, "read_at": read_at}, upsert=True))
         if len(batch) == _BATCH:
             _write(target, batch)
@@ -58,14 +68,67 @@ def _write(target: Any, batch: Sequence[ReplaceOne[Document]]) -> None:  # noqa:
 
 
 def until(database: Database[Document], *keys: str) -> dict[str, datetime]:
-    """Of each key that was ever refreshed: up to when, by the server's clock, everything recorded is in."""
-    return {row["_id"]: row["until"] for row in database[ROLLUP_STATE].find({"_id": {"$in": list(keys)}})}
+    """Of each key that was ever refreshed: up to when, by the server's clock, everything recorded is in.
+
+    A mark in the future was made while that clock was ahead: then the latest one that can be right counts.
+    """
+    return {row["_id"]: row["past"] for row in _states(database, keys) if row["past"] is not None}
+
+
+def resume_from(database: Database[Document], key: str) -> datetime | None:
+    """From when on a refresh has to look at what was recorded; None for all of it.
+
+    Where the last one was long ago, its mark may have been made in what was the future then: from the mark
+    before it.
+    """
+    for row in _states(database, [key]):
+        mark: datetime | None = row["past"]
+        earlier = [kept for kept in row["earlier"] if mark is not None and kept < mark]
+        late = mark is not None and row["now"] - mark > INTERRUPTED
+        return earlier[-1] if late and earlier else mark
+    return None
+
+
+def ahead(database: Database[Document], key: str) -> timedelta | None:
+    """How far a key's mark lies in the future by the server's clock; None where it does not."""
+    for row in _states(database, [key]):
+        if (away := row["until"] - row["now"]) > AHEAD:
+            return timedelta(seconds=away.total_seconds())
+    return None
+
+
+def _states(database: Database[Document], keys: Sequence[str]) -> list[Document]:
+    latest = {"$add": ["$$NOW", _milliseconds(AHEAD)]}
+    kept = {"$ifNull": ["$earlier", []]}
+    marks = {"$concatArrays": [["$until"], kept]}
+    past = {"$max": {"$filter": {"input": marks, "cond": {"$lte": ["$$this", latest]}}}}
+    fields = {"until": 1, "now": "$$NOW", "past": past, "earlier": {"$slice": [kept, -2]}}
+    match = {"$match": {"_id": {"$in": list(keys)}}}
+    return list(database[ROLLUP_STATE].aggregate([match, {"$project": fields}]))
 
 
 def advance(database: Database[Document], key: str, moment: datetime) -> None:
-    """All that was recorded before the moment is in; an earlier one than is known changes nothing."""
+    """All that was recorded before the moment is in; an earlier one than is known changes nothing.
+
+    Unless what is known lies in the future. Some earlier marks are kept, for when the clock turns out to
+    have been ahead.
+    """
     state = database.get_collection(ROLLUP_STATE, write_concern=DURABLE)
-    state.update_one({"_id": key}, {"$max": {"until": moment}}, upsert=True)
+    known, kept = {"$ifNull": ["$until", _NEVER]}, {"$ifNull": ["$earlier", []]}
+    wrong: Document = {"$gt": [known, {"$add": ["$$NOW", _milliseconds(AHEAD)]}]}
+    last_kept = {"$ifNull": [{"$last": kept}, _NEVER]}
+    old_enough: Document = {"$gte": [moment, {"$add": [last_kept, _milliseconds(KEEP_EVERY)]}]}
+    sane = {"$filter": {"input": kept, "cond": {"$lte": ["$$this", moment]}}}
+    earlier = {"$cond": [old_enough, {"$concatArrays": [sane, [moment]]}, sane]}
+    change = {
+        "until": {"$cond": [wrong, moment, {"$max": [known, moment]}]},
+        "earlier": {"$slice": [earlier, -MOST_KEPT]},
+    }
+    state.update_one({"_id": key}, [{"$set": change}], upsert=True)
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
 
 
 def set_apart(database: Database[Document]) -> list[str]:

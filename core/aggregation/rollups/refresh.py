@@ -82,7 +82,7 @@ def refresh_rollups(database: Database[Document], progress: WindowProgress | Non
         PyMongoError: the database does not answer; the next refresh does what is left.
     """
     now = server_time(database)
-    since = rollup_store.until(database, windows_key()).get(windows_key())
+    since = rollup_store.resume_from(database, windows_key())
     _take_back(database, since, now)
     rows = list(database[DIRTY_WINDOWS].find())
     found = touched_windows(database, since - dirty_windows.OVERLAP if since else None)

@@ -27,7 +27,8 @@ BEAT_SECONDS = 30
 MOST_LISTED = 200
 _ALIVE: Document = {
     "ended": False,
-    "$expr": {"$gt": ["$seen_at", {"$subtract": ["$$NOW", ALIVE_SECONDS * 1_000]}]},
+    # Neither long ago nor in a future that the server's clock was ahead into.
+    "$expr": {"$lt": [{"$abs": {"$subtract": ["$seen_at", "$$NOW"]}}, ALIVE_SECONDS * 1_000]},
 }
 
 logger = get_logger("database")

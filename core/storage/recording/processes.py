@@ -55,8 +55,8 @@ class ProcessHealth(BaseModel):
     seen_at: datetime
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether it missed its signs of life."""
-        return now - self.seen_at > SILENT_AFTER
+        """Whether it missed its signs of life; one in the future was given while the clock was ahead."""
+        return abs(now - self.seen_at) > SILENT_AFTER
 
 
 def processes(database: Database[Document]) -> list[ProcessHealth]:

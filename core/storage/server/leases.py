@@ -50,10 +50,14 @@ class Lease:
         mine: Document = {"$eq": ["$holder", self.holder]}
         open_: Document = {"$or": [mine, {"$lte": [{"$ifNull": ["$until", _NEVER]}, "$$NOW"]}]}
         next_term: Document = {"$add": [{"$ifNull": ["$term", 0]}, {"$cond": [mine, 0, 1]}]}
-        until: Document = {"$add": ["$$NOW", round(self.seconds * 1000)]}
+        mine_ms = round(self.seconds * 1000)
+        until: Document = {"$add": ["$$NOW", mine_ms]}
+        # Taken while the clock was ahead it would last for as long as that was: no lease outlasts its length.
+        at_most: Document = {"$min": ["$until", {"$add": ["$$NOW", {"$ifNull": ["$ms", mine_ms]}]}]}
         change: Document = {
             "term": {"$cond": [open_, next_term, "$term"]},
-            "until": {"$cond": [open_, until, "$until"]},
+            "until": {"$cond": [open_, until, at_most]},
+            "ms": {"$cond": [open_, mine_ms, "$ms"]},
             "holder": {"$cond": [open_, self.holder, "$holder"]},
             "seen_at": "$$NOW",
         }

@@ -52,3 +52,19 @@ def test_a_keeper_renews_it_and_gives_it_up_at_the_end(database: Database[Docume
     assert abs(held.clock_ahead.total_seconds()) < 0.5
     keeper.stop()
     assert term(other) == 2
+
+
+def test_a_lease_taken_while_the_clock_was_ahead_lasts_no_longer_than_any_other(
+    database: Database[Document],
+) -> None:
+    """Its holder was killed, and the clock set back: the next one waits for its length, not for hours."""
+    first, second = Lease(database, "job", 0.8), Lease(database, "job", 60)
+    assert term(first) == 1
+    ahead = {"$add": ["$until", 40 * 3_600_000]}
+    database["leases"].update_one({"_id": "job"}, [{"$set": {"until": ahead}}])
+    assert term(second) is None
+    assert term(first) == 1, "who still holds it renews it"
+    database["leases"].update_one({"_id": "job"}, [{"$set": {"until": ahead}}])
+    assert term(second) is None
+    time.sleep(1)
+    assert term(second) == 2
