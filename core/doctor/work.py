@@ -19,12 +19,14 @@ from core.storage import rollup_store
 from core.storage.archive.archived_rows import folder, parts
 from core.storage.archive.mover import cutoff
 from core.storage.collections import ALERTS, CALLS, DIRTY_WINDOWS, OUTBOX
+from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import server_time
 from core.types import Document
 
 _START = "start the scheduler: python run_scheduler.py"
 _LATE_PERIODS = 3
 _NAMED = 10
+_LOOK_MS = 10_000
 _ARCHIVE_LATE = timedelta(days=2)
 _AHEAD = timedelta(hours=1)
 _MESSAGE_LATE = timedelta(minutes=15)
@@ -39,10 +41,23 @@ def calls(database: Database[Document]) -> Finding:
     count = database[CALLS].estimated_document_count()
     local = newest.astimezone(get_settings().tz)
     text = f"about {count:,}, the newest began {local:%Y-%m-%d %H:%M %Z}"
+    if ahead := _versions_ahead(database):
+        text = f"{text}; the clock of a machine that recorded some was ahead: {', '.join(ahead)}"
+        remedy = "set its clock; a call that is recorded or imported again replaces such a form all the same"
+        return Finding("calls", State.WARN, text, remedy)
     if newest - utc_now() > _AHEAD:
         remedy = f"is TIMEZONE={get_settings().timezone} that of times recorded without a zone?"
         return Finding("calls", State.WARN, f"{text}, which is yet to come", remedy)
     return Finding("calls", State.OK, text)
+
+
+def _versions_ahead(database: Database[Document]) -> list[str]:
+    """Some calls of the last week whose version, the time they were handed over, is yet to come."""
+    now = server_time(database)
+    latest = int((now + CLOCKS_DIFFER).timestamp() * 1_000_000)
+    query = {"recorded_at": {"$gte": Timestamp(now - _LOOK_BACK, 0)}, "version": {"$gt": latest}}
+    found = database[CALLS].find(query, {"_id": 1}).limit(_NAMED).max_time_ms(_LOOK_MS)
+    return [row["_id"] for row in found]
 
 
 def roll_ups(database: Database[Document]) -> Finding:

@@ -29,6 +29,8 @@ BATCH_ROWS = 1_000
 class ImportReport:
     """What became of the rows; ``unchanged`` of the ``replaced`` were stored exactly so already.
 
+    Of ``outdated`` ones somebody stored a later form meanwhile.
+
     ``repaired`` calls were stored without an end time that lay before their start. In a dry run
     ``valid`` rows would have been written, and none was.
     """
@@ -36,6 +38,7 @@ class ImportReport:
     inserted: int = 0
     replaced: int = 0
     unchanged: int = 0
+    outdated: int = 0
     valid: int = 0
     rejected: int = 0
     repaired: int = 0
@@ -50,8 +53,9 @@ class ImportReport:
             if self.dry_run
             else f"imported {self.inserted:,} · replaced {self.replaced:,} ({self.unchanged:,} unchanged)"
         )
+        outdated = f" · not stored {self.outdated:,}: a later form is there" if self.outdated else ""
         where = f" (see {self.rejects_file})" if self.rejects_file else ""
-        return f"{done} · rejected {self.rejected:,}{where} · repaired {self.repaired:,}"
+        return f"{done}{outdated} · rejected {self.rejected:,}{where} · repaired {self.repaired:,}"
 
 
 def import_file(
@@ -180,4 +184,5 @@ class _Tally:
             done.inserted + counts.inserted,
             done.replaced + counts.replaced,
             done.unchanged + counts.unchanged,
+            done.outdated + counts.outdated,
         )

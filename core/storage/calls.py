@@ -28,11 +28,15 @@ class RefusedCallError(Exception):
 
 @dataclass(frozen=True)
 class WriteCounts:
-    """What a write did: ``unchanged`` of the ``replaced`` calls were stored exactly so already."""
+    """What a write did: ``unchanged`` of the ``replaced`` calls were stored exactly so already.
+
+    ``outdated`` ones are not stored: somebody stored a later form meanwhile.
+    """
 
     inserted: int = 0
     replaced: int = 0
     unchanged: int = 0
+    outdated: int = 0
 
 
 def to_document(call: CallMetrics, version: int) -> Document:
@@ -70,14 +74,18 @@ def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> W
         PyMongoError: the database does not answer.
     """
     latest = {call.call_id: Record.now(call) for call in calls}
-    results = write(database, list(latest.values()))
+    results = write(database, list(latest.values()), fresh=True)
     for call_id, result in zip(latest, results, strict=True):
         if isinstance(result, Refusal):
             raise RefusedCallError(f"{call_id}: {result.reason}")
     counts = Counter(results)
     repeats = len(calls) - len(latest)
-    unchanged = counts[Outcome.UNCHANGED] + counts[Outcome.OUTDATED]
-    return WriteCounts(counts[Outcome.INSERTED], counts[Outcome.REPLACED] + unchanged + repeats, unchanged)
+    return WriteCounts(
+        inserted=counts[Outcome.INSERTED],
+        replaced=counts[Outcome.REPLACED] + counts[Outcome.UNCHANGED] + repeats,
+        unchanged=counts[Outcome.UNCHANGED],
+        outdated=counts[Outcome.OUTDATED],
+    )
 
 
 def delete_calls(database: Database[Document], query: Document) -> int:

@@ -174,7 +174,7 @@ def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence
     try:
         opened = open_blocking(database, wait)
         with pymongo.timeout(wait):
-            results = write(opened, records)
+            results = write(opened, records, fresh=True)
     except Exception as error:  # noqa: BLE001 (as in _store)
         breaker.failed()
         _spool(database, records, reason_of(error))

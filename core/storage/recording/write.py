@@ -20,16 +20,20 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
+from core.logging_config import get_logger
 from core.storage.collections import DUPLICATE_KEY
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
+from core.storage.recording.versions import Judge
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
+logger = get_logger("database")
 MAX_BATCH = 1_000
 """Records of one bulk write."""
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _TOO_LARGE = 10_334
+_MOST_NAMED = 10
 _ID_INDEX = {"_id": 1}
 _POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
 """Error codes of a document that the server will never take: bad value, field name, size, key, validation."""
@@ -67,13 +71,19 @@ def durable_collections(database: Database[Document] | AsyncDatabase[Document]) 
     }
 
 
-def write(database: Database[Document], records: Sequence[Record]) -> list[Result]:
+def write(database: Database[Document], records: Sequence[Record], *, fresh: bool = False) -> list[Result]:
     """Store records durably; for each what became of it.
+
+    Args:
+        database: where to.
+        records: what to store.
+        fresh: whether they are handed over now, and not replayed. Then one that comes after what is stored,
+            by the server's clock, replaces it, even where this machine's clock is behind.
 
     Raises:
         PyMongoError: the database does not answer, or not durably. Some records may be stored.
     """
-    steps = _write(durable_collections(database), records)
+    steps = _write(durable_collections(database), records, fresh=fresh)
     try:
         step = next(steps)
         while True:
@@ -88,8 +98,8 @@ def write(database: Database[Document], records: Sequence[Record]) -> list[Resul
 
 
 async def write_async(collections: Collections, records: Sequence[Record]) -> list[Result]:
-    """The same as :func:`write` for asyncio code."""
-    steps = _write(collections, records)
+    """The same as :func:`write` for asyncio code, of records that are handed over now."""
+    steps = _write(collections, records, fresh=True)
     try:
         step = next(steps)
         while True:
@@ -107,7 +117,7 @@ def _in_order(results: Mapping[int, Result]) -> list[Result]:
     return [results[index] for index in range(len(results))]
 
 
-def _write(collections: Collections, records: Sequence[Record]) -> Steps:
+def _write(collections: Collections, records: Sequence[Record], *, fresh: bool) -> Steps:
     results: dict[int, Result] = {}
     by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
     for index, record in enumerate(records):
@@ -116,16 +126,20 @@ def _write(collections: Collections, records: Sequence[Record]) -> Steps:
         except (ValueError, TypeError, RecursionError) as error:
             results[index] = _unfit(error)
     for name, documents in by_kind.items():
-        results |= yield from _Writing(collections[name], KINDS[name]).run(documents)
+        results |= yield from _Writing(collections[name], KINDS[name], fresh=fresh).run(documents)
+    if outdated := [records[index].id for index, result in results.items() if result is Outcome.OUTDATED]:
+        extra = {"records": len(outdated), "ids": outdated[:_MOST_NAMED]}
+        logger.warning("Not stored: a later form of it is there", extra=extra)
     return results
 
 
 class _Writing:
     """Writes documents of one kind; each is known by its record's index."""
 
-    def __init__(self, collection: Any, kind: Kind) -> None:  # noqa: ANN401 (of either sort of client)
+    def __init__(self, collection: Any, kind: Kind, *, fresh: bool) -> None:  # noqa: ANN401 (of either sort of client)
         self._collection = collection
         self._kind = kind
+        self._fresh = fresh
         self._results: dict[int, Result] = {}
 
     def run(self, new: dict[int, Document]) -> Steps:
@@ -182,6 +196,11 @@ class _Writing:
         items = {index: item for index, item in items.items() if index not in deleted}
         if not items:
             return {}, deleted
+        if any(stored[item["_id"]].get("version", 0) > item["version"] for item in items.values()):
+            hello = yield lambda: self._collection.database.client.admin.command("hello")
+            judge = Judge(hello["localTime"], fresh=self._fresh)
+            for item in items.values():
+                judge.settle(item, stored[item["_id"]])
         plan = {index: self._plan(index, item, stored[item["_id"]]) for index, item in items.items()}
         windows = {moment for operation in plan.values() for moment in operation.windows}
         started = time.monotonic()

@@ -1,10 +1,13 @@
 """The one way of writing: what is stored in the end, whoever wrote when."""
 
+import logging
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import Timestamp
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.results import BulkWriteResult
@@ -124,3 +127,50 @@ def test_an_index_that_a_user_made_stops_no_other_call(database: Database[Docume
     results = write(database, [Record.now(call(key, lead_id="lead_1")) for key in ("a", "b")])
     assert results[0] == Outcome.INSERTED
     assert results[1] == Refusal("MongoDB error 11000", for_good=True)
+
+
+HOUR = 3_600_000_000
+"""In microseconds, as versions are."""
+
+
+@pytest.mark.parametrize("behind", [HOUR // 12, HOUR, 24 * 365 * HOUR], ids=["5 min", "1 h", "1 year"])
+def test_a_correction_from_a_machine_whose_clock_is_behind_is_stored(
+    database: Database[Document], behind: int
+) -> None:
+    """What is handed over after something was stored is later than that, whatever the clocks say."""
+    write(database, [Record.now(call("c7", status="no_answer"))], fresh=True)
+    time.sleep(0.01)
+    offset = time.time_ns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: offset() - behind * 1_000)
+        correction = Record.now(call("c7"))._replace(version=time.time_ns() // 1_000)
+        assert write(database, [correction], fresh=True) == [Outcome.REPLACED]
+    assert database["calls"].find_one({}, {"_id": 0, "status": 1}) == {"status": "completed"}
+
+
+@pytest.mark.parametrize(
+    "ahead", [HOUR // 12, HOUR, 100 * 24 * 365 * HOUR], ids=["5 min", "1 h", "100 years"]
+)
+def test_a_call_from_a_machine_whose_clock_was_ahead_can_be_corrected(
+    database: Database[Document], ahead: int
+) -> None:
+    """Recorded, imported, and from the spool; the machine itself goes on correcting, too."""
+    wrong = Record.now(call("c7", status="failed"))
+    write(database, [wrong._replace(version=wrong.version + ahead)])
+    assert write_calls(database, [call("c7", status="no_answer")]).replaced == 1
+    assert database["calls"].find_one({}, {"_id": 0, "status": 1}) == {"status": "no_answer"}
+    database["calls"].update_one({}, {"$set": {"recorded_at": Timestamp(1_700_000_000, 1)}})
+    assert write(database, [Record.now(call("c7"))]) == [Outcome.REPLACED]
+    assert database["calls"].find_one({}, {"_id": 0, "status": 1}) == {"status": "completed"}
+
+
+def test_an_older_form_that_is_replayed_is_counted_and_named(
+    database: Database[Document], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is not unchanged: what it says is stored nowhere."""
+    spooled = Record.now(call("c7", status="failed"))
+    write(database, [Record.now(call("c7"))])
+    with caplog.at_level(logging.WARNING):
+        assert write(database, [spooled]) == [Outcome.OUTDATED]
+    assert [record.__dict__.get("ids") for record in caplog.records] in ([], [["c7"]])
+    assert database["calls"].find_one({}, {"_id": 0, "status": 1}) == {"status": "completed"}

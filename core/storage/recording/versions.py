@@ -1,0 +1,45 @@
+"""Which of two forms of a record is the later one, where the clocks of their machines disagree."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from core.types import Document
+
+CLOCKS_DIFFER = timedelta(seconds=60)
+"""A version so far ahead of the database server's clock is no time at which anything was handed over."""
+_ABOUT_NOW = timedelta(seconds=1)
+_APART = timedelta(seconds=2)
+
+
+class Judge:
+    """Orders records by the database server's clock; versions decide only where they can be right."""
+
+    def __init__(self, now: datetime, *, fresh: bool) -> None:
+        self._now = now if now.tzinfo else now.replace(tzinfo=UTC)
+        self._fresh = fresh
+
+    def settle(self, item: Document, stored: Document) -> None:
+        """Give a record that is later than the stored one, though its version is not, a version above it."""
+        theirs = stored.get("version", 0)
+        if theirs > item["version"] and "recorded_at" in stored and self._is_later(item["version"], stored):
+            item["version"] = theirs + 1
+
+    def _is_later(self, version: int, stored: Document) -> bool:
+        theirs: int = stored["version"]
+        stored_at: datetime = stored["recorded_at"].as_datetime()  # cut to whole seconds
+        if not self._fresh:
+            # What is replayed counts by its version.
+            return theirs > _version_of(self._now + CLOCKS_DIFFER) and version > _version_of(
+                stored_at + _APART
+            )
+        waited = max(0, time.time_ns() // 1_000 - version)
+        handed_over = self._now - timedelta(microseconds=waited)
+        if theirs <= _version_of(self._now + _ABOUT_NOW):
+            return _version_of(handed_over) > theirs
+        far_apart = theirs - version > _APART // timedelta(microseconds=1)
+        return handed_over >= (stored_at if far_apart else stored_at + timedelta(seconds=1))
+
+
+def _version_of(moment: datetime) -> int:
+    """Microseconds since 1970."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
