@@ -1,5 +1,6 @@
 """One row of a file → one call."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Cells
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -14,6 +15,11 @@ from core.importing.reader import Row
 from core.importing.times import RollingYear, clock_after, parse_clock, parse_day, parse_moment, parse_month
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
+
+NUMBERS = (
+    *("duration_seconds", "asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms"),
+    *("qualification_seconds", "sentiment_score", "total_turns", "user_turns", "interruptions", "attempt"),
+)
 
 
 class RowRejectedError(Exception):
@@ -50,14 +56,27 @@ class Converter:
         self._drop(cells)
         end, repaired = self._end(cells, start)
         fields = {"start_time": start, "end_time": end, **_values(self._mapping.fields, cells)}
+        _check_numbers(fields, NUMBERS)
+        costs = _values(self._mapping.cost, cells)
+        _check_numbers(costs, costs.keys(), "cost.")
         tables = {
-            "cost": _present(_values(self._mapping.cost, cells)),
+            "cost": _present(costs),
             "metadata": _present(_values(self._mapping.metadata, cells)),
         }
         try:
             return Converted(CallMetrics.model_validate(_present(fields) | tables), repaired)
         except ValidationError as error:
-            raise RowRejectedError(_describe(error)) from None
+            raise RowRejectedError(self._describe(error)) from None
+
+    def _describe(self, error: ValidationError) -> str:
+        """The first problem: the field, what is wrong, and the cell with its column."""
+        first = error.errors()[0]
+        loc = [str(part) for part in first["loc"]]
+        name = ".".join(loc[:2]) if loc[:1] == ["cost"] else loc[0] if loc else ""
+        spec = self._mapping.cost.get(loc[1]) if name.startswith("cost.") else self._mapping.fields.get(name)
+        where = f" (column {spec.column})" if spec and spec.column and name.startswith("cost.") else ""
+        given = f", not {first['input']!r}{where}" if isinstance(first["input"], str) else ""
+        return f"{name}: {problem(first)}{given}" if name else problem(first)
 
     def _drop(self, cells: Cells[str, str]) -> None:
         for rule in self._mapping.drop:
@@ -141,6 +160,14 @@ def _value(spec: Value, cells: Cells[str, str]) -> object:
     return None if text in spec.null else _treated(spec, spec.column, text)
 
 
+def _check_numbers(values: Cells[str, object], names: Iterable[str], prefix: str = "") -> None:
+    """Refuse what Python takes for a number and nobody else: ``2_5`` is no 25."""
+    for name in names:
+        text = values.get(name)
+        if isinstance(text, str) and ("_" in text or not text.isascii()):
+            raise RowRejectedError(f"{prefix}{name}: {text!r} is not a number in digits")
+
+
 def _treated(spec: Value, column: str, text: str) -> object:
     if spec.values is not None:
         mapped = _mapped(spec.values, column, text)
@@ -166,10 +193,3 @@ def _needed(cells: Cells[str, str], name: str) -> str:
     if not text:
         raise ValueError(f"column {name} is empty")
     return text
-
-
-def _describe(error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    given = f", not {first['input']!r}" if isinstance(first["input"], str) else ""
-    return f"{name}: {problem(first)}{given}" if name else problem(first)

@@ -1,5 +1,6 @@
 """The mapping file: TOML that says which column of a file becomes which field of a call."""
 
+import codecs
 import re
 import tomllib
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from pydantic import (
 )
 
 from core.errors import UserError, one_line
+from core.importing.times import check_pattern
 from core.models.metrics import CallMetrics
 from core.models.zone import ZoneName
 
@@ -41,9 +43,17 @@ def _as_list(value: object) -> object:
 
 
 def _time_format(value: str) -> str:
-    if value in {"iso", "epoch", "epoch_ms", "time_of_day"} or "%" in value:
+    if value in {"iso", "epoch", "epoch_ms", "time_of_day"}:
+        return value
+    if "%" in value:
+        check_pattern(value)
         return value
     raise ValueError("is not iso, epoch, epoch_ms, time_of_day or a pattern such as %d.%m.%Y %H:%M")
+
+
+def _date_format(value: str) -> str:
+    check_pattern(value, date_only=True)
+    return value
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
@@ -63,6 +73,17 @@ class Source(_Table):
     quoted: bool = True
     encoding: str = "utf-8"
     timezone: ZoneName | None = None
+    columns: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    skip_lines: int = Field(default=0, ge=0, le=1_000)
+    records: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _fits_format(self) -> Self:
+        if self.format == "jsonl" and (self.columns or self.skip_lines):
+            raise ValueError(f"{'columns' if self.columns else 'skip_lines'} goes with format csv only")
+        if self.format == "csv" and self.records:
+            raise ValueError("records goes with format jsonl only")
+        return self
 
     @field_validator("encoding")
     @classmethod
@@ -76,7 +97,7 @@ class Source(_Table):
     @property
     def codec(self) -> str:
         """The encoding to read with: UTF-8 may begin with a byte order mark."""
-        return "utf-8-sig" if self.encoding.lower() in {"utf-8", "utf8"} else self.encoding
+        return "utf-8-sig" if codecs.lookup(self.encoding).name == "utf-8" else self.encoding
 
 
 class Value(_Table):
@@ -114,7 +135,7 @@ class StartTime(_Table):
     column: str | None = None
     format: TimeFormat = "iso"
     date: str | None = None
-    date_format: str = "%Y-%m-%d"
+    date_format: Annotated[str, AfterValidator(_date_format)] = "%Y-%m-%d"
     day: str | None = None
     month: str | None = None
     year: str | None = None

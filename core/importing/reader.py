@@ -3,19 +3,27 @@
 import csv
 import io
 import json
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from core.errors import UserError
+from core.importing.json_rows import calls_in, documents, is_lines
 from core.importing.mapping import LINE, Source
 from core.types import dotted
 
 if TYPE_CHECKING:
     import _csv
 
+_DELIMITER_LINE = re.compile(r"sep=.?", re.ASCII)
+"""What Excel wants before the header, and what is left of it by the delimiter that it names."""
+MAX_COLUMNS = 10_000
+MOST_LISTED = 100
 MAX_LINE = 1_000_000
 """Characters; a longer line means that this is not the kind of file the mapping says."""
 
@@ -50,6 +58,8 @@ class _Lines:
             raise UserError(f"{self._path} is not {self._encoding} text; set source.encoding") from None
         if not line:
             raise StopIteration
+        if self.number == 0:
+            line = line.removeprefix("\ufeff")  # where the encoding does not take the mark off itself
         self.number += 1
         if len(line) == MAX_LINE:
             raise UserError(f"{self._path} has no end to line {self.number}; is source.format right?")
@@ -75,7 +85,8 @@ def read_rows(text: IO[str], source: Source, path: Path) -> Iterator[Row]:
         UserError: the file is not such text at all.
     """
     lines = _Lines(text, path, source.encoding)
-    rows = _csv_rows(lines, source, path) if source.format == "csv" else _json_rows(lines)
+    csv_ = source.format == "csv"
+    rows = _csv_rows(lines, source, path) if csv_ else _json_rows(lines, source, path)
     for row in rows:
         yield (row if _is_text(row.raw) else _refused(row, f"is not {source.encoding} text"))
 
@@ -88,10 +99,13 @@ def check_columns(path: Path, source: Source, wanted: set[str]) -> None:
     """
     missing = wanted - {LINE}
     present: dict[str, None] = {}
+    twice: list[str] = []
     with path.open("rb") as binary, open_text(binary, source) as text:
         if source.format == "csv":
             reader = csv_reader(_Lines(text, path, source.encoding), source)
-            present = dict.fromkeys(_header(reader, path, source.encoding))
+            header = _header(reader, path, source)
+            present = dict.fromkeys(header)
+            twice = sorted(name for name, n in Counter(header).items() if n > 1 and name in wanted)
         else:
             for row in read_rows(text, source, path):
                 present |= dict.fromkeys(row.cells or ())
@@ -99,15 +113,30 @@ def check_columns(path: Path, source: Source, wanted: set[str]) -> None:
                     return
             if not present:
                 return  # nothing to go by: an empty file, or each row is going to be refused
+    if twice:
+        raise UserError(f"{path} has the column {twice[0]!r} twice; rename one")
     missing -= present.keys()
     if missing:
-        raise UserError(f"{path} has no column {min(missing)!r}; its columns are: {', '.join(present)}")
+        raise UserError(f"{path} has no column {min(missing)!r}; its columns are: {_listed(present)}")
+
+
+def _listed(columns: Iterable[str]) -> str:
+    """Names of columns for a message: what cannot be seen is spelt out, and a long list cut."""
+    shown = ["".join(map(_visible, name)) for name in islice(columns, MOST_LISTED + 1)]
+    return ", ".join([*shown[:MOST_LISTED], *(["…"] if len(shown) > MOST_LISTED else [])])
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
     """The rows of CSV text, as lists of cells."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
-    return csv.reader(lines, delimiter=source.delimiter, quoting=quoting, strict=True)
+    # A space before a quote is none of the cell's, which is trimmed anyway.
+    return csv.reader(
+        lines, delimiter=source.delimiter, quoting=quoting, strict=True, skipinitialspace=source.quoted
+    )
 
 
 def _refused(row: Row, reason: str) -> Row:
@@ -126,7 +155,7 @@ def _is_text(raw: str) -> bool:
 
 def _csv_rows(lines: _Lines, source: Source, path: Path) -> Iterator[Row]:
     reader = csv_reader(lines, source)
-    header = _header(reader, path, source.encoding)
+    header = _header(reader, path, source)
     lines.take()
     while True:
         first = lines.number + 1
@@ -151,36 +180,80 @@ def _quoting_problem(error: csv.Error, first: int, last: int) -> str:
     return f"is not valid CSV: {error}{where}"
 
 
-def _header(reader: Iterator[list[str]], path: Path, encoding: str) -> list[str]:
+def _header(reader: "_csv.Reader", path: Path, source: Source) -> list[str]:
+    """The names of the columns; the reader is at the first row of calls then."""
     try:
-        header = [" ".join(name.split()) for name in next(reader)]
+        for _ in range(source.skip_lines):
+            next(reader)
+        if source.columns:
+            return list(source.columns)
+        cells = next(reader)
+        if _DELIMITER_LINE.fullmatch(source.delimiter.join(cells)):
+            cells = next(reader)
+        header = [" ".join(name.split()) for name in cells]
     except StopIteration:
         raise UserError(f"{path} is empty; its first line must name the columns") from None
     except csv.Error as error:
         raise UserError(f"{path}: the first line is not valid CSV: {error}") from None
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in "".join(header)):
-        raise UserError(f"{path} is not {encoding} text; name a CSV file, or set source.encoding")
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise UserError(f"{path} has the column {twice[0]!r} twice; rename one")
+        raise UserError(f"{path} is not {source.encoding} text; name a CSV file, or set source.encoding")
+    if len(header) > MAX_COLUMNS:
+        raise UserError(
+            f"{path} has {len(header):,} columns, more than {MAX_COLUMNS:,}; is source.delimiter right?"
+        )
     return header
 
 
-def _json_rows(lines: _Lines) -> Iterator[Row]:
+def _json_rows(lines: _Lines, source: Source, path: Path) -> Iterator[Row]:
+    head, filled = [], []
     for line in lines:
-        raw = lines.take()
+        head.append(line)
         if line.strip():
-            yield _json_row(lines.number, raw)
+            filled.append((lines.number, line))
+        if len(filled) == 2:  # noqa: PLR2004 (as many as tell the layout)
+            break
+    lines.take()
+    if is_lines(*(line for _, line in filled)):
+        for number, line in chain(filled, _filled(lines)):
+            yield from _json_line(number, line, source)
+    else:
+        for number, value in documents(chain(head, lines), path):
+            lines.row.clear()
+            yield from _json_values(number, value, json.dumps(value), source)
 
 
-def _json_row(number: int, raw: str) -> Row:
+def _filled(lines: _Lines) -> Iterator[tuple[int, str]]:
+    for line in lines:
+        lines.row.clear()
+        if line.strip():
+            yield lines.number, line
+
+
+def _json_line(number: int, raw: str, source: Source) -> Iterator[Row]:
     try:
         record = json.loads(raw, parse_int=str, parse_float=str, parse_constant=str)
-        if not isinstance(record, dict):
-            return Row(number, None, "is not a JSON object", raw)
-        cells = _cells(record)
     except json.JSONDecodeError as error:
-        return Row(number, None, f"is not valid JSON: {error.msg}", raw)
+        yield Row(number, None, f"is not valid JSON: {error.msg}", raw)
+    except RecursionError:
+        yield Row(number, None, "is nested too deeply", raw)
+    else:
+        yield from _json_values(number, record, raw, source)
+
+
+def _json_values(number: int, value: object, raw: str, source: Source) -> Iterator[Row]:
+    """The call that a value is, or the calls in it."""
+    if (calls := calls_in(value, source.records)) is None:
+        yield _json_row(number, value, raw)
+        return
+    for call in calls:
+        yield _json_row(number, call, json.dumps(call))
+
+
+def _json_row(number: int, record: object, raw: str) -> Row:
+    if not isinstance(record, dict):
+        return Row(number, None, "is not a JSON object", raw)
+    try:
+        cells = _cells(record)
     except RecursionError:
         return Row(number, None, "is nested too deeply", raw)
     # An escape such as \ud800 is no text, though the line that holds it is.

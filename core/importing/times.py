@@ -7,6 +7,12 @@ from functools import lru_cache
 HALF_DAY = timedelta(hours=12)
 DAY = timedelta(days=1)
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(\.\d{1,6})?)?", re.ASCII)
+_EPOCH = re.compile(r"-?\d+(?:\.\d*)?", re.ASCII)
+_FIRST_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
+"""Before it lie null values, the day numbers of spreadsheets, and seconds that are taken for milliseconds."""
+_DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
+_UTC_NAMES = ("UTC", "GMT", "Z")
+_SAMPLE = datetime(2024, 11, 25, 21, 30, 15, tzinfo=UTC)
 _MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
@@ -22,25 +28,83 @@ def parse_moment(text: str, form: str, zone: tzinfo) -> datetime:
     """
     try:
         if form.startswith("epoch"):
-            seconds = float(text) / (1000 if form == "epoch_ms" else 1)
-            return datetime.fromtimestamp(seconds, UTC)
-        moment = datetime.fromisoformat(text) if form == "iso" else datetime.strptime(text, form)  # noqa: DTZ007 (zoned below)
-    except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is not a time in the form {form}") from None
+            return _of_epoch(text, 1000 if form == "epoch_ms" else 1)
+        moment = datetime.fromisoformat(text) if form == "iso" else _of_pattern(text, form)
+    except (ValueError, OverflowError, OSError) as error:
+        reason = f" ({error})" if isinstance(error, NoMomentError) else ""
+        raise ValueError(f"{text!r} is not a time in the form {form}{reason}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+class NoMomentError(ValueError):
+    """A number that is no time at which anybody phoned; the text says what it may be."""
+
+
+def _of_epoch(text: str, divisor: int) -> datetime:
+    if not _EPOCH.fullmatch(text):
+        raise ValueError(text)
+    moment = datetime.fromtimestamp(float(text) / divisor, UTC)
+    if moment < _FIRST_EPOCH:
+        raise NoMomentError("before 1980: no value, a spreadsheet's day, or another unit?")
+    return moment
+
+
+def _of_pattern(text: str, form: str) -> datetime:
+    """A moment by a strptime pattern; the name of a zone may be one of UTC's.
+
+    ``strptime`` itself takes the names of this machine's zone too, and returns a time without one.
+    """
+    if "Z" not in _directives(form):
+        return datetime.strptime(text, form)  # noqa: DTZ007 (the caller puts the zone in)
+    for name in _UTC_NAMES:
+        named = _DIRECTIVE.sub(lambda found, name=name: name if found[1] == "Z" else found[0], form)  # type: ignore[misc]
+        try:
+            return datetime.strptime(text, named).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    raise ValueError(text)
+
+
+def _directives(form: str) -> list[str]:
+    return [found[1] for found in _DIRECTIVE.finditer(form)]
+
+
+def check_pattern(form: str, *, date_only: bool = False) -> None:
+    """See that every part of a strptime pattern has an effect, and that it says which day it is.
+
+    Raises:
+        ValueError: saying which part has none, or what lacks.
+    """
+    parts = set(_directives(form))
+    if date_only and parts & {"z", "Z"}:
+        raise ValueError("has a zone, which a date has not")
+    if "p" in parts and "I" not in parts:
+        raise ValueError("has %p without %I: the half of the day goes with hours to 12")
+    if "I" in parts and "p" not in parts:
+        raise ValueError("has %I without %p: is it morning or evening?")
+    try:
+        known = form.replace("%Z", "UTC")
+        read = datetime.strptime(_SAMPLE.strftime(known), known)  # noqa: DTZ007 (only its day counts)
+    except ValueError:
+        raise ValueError("is not a pattern that Python's strptime reads") from None
+    if read.date() != _SAMPLE.date():
+        raise ValueError("does not say year, month and day")
 
 
 @lru_cache(maxsize=1024)
 def parse_day(text: str, form: str) -> date:
-    """A date in a strptime pattern.
+    """A date in a strptime pattern, which may have a time of day that is always midnight.
 
     Raises:
         ValueError: the text is not such a date.
     """
     try:
-        return datetime.strptime(text, form).date()  # noqa: DTZ007 (a date has no zone)
+        moment = datetime.strptime(text, form)  # noqa: DTZ007 (a date has no zone)
     except ValueError:
         raise ValueError(f"{text!r} is not a date in the form {form}") from None
+    if moment.time() != time():
+        raise ValueError(f"{text!r} has a time of day as well; name the column as the whole start")
+    return moment.date()
 
 
 @lru_cache(maxsize=4096)

@@ -1,11 +1,13 @@
 # ruff: noqa: E501 (tables read best with one case a line)
 """Every form a mapping can take, and every way a row can be no call."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from core.models.metrics import CallMetrics
+from core.settings import get_settings
 from tests.importing.helpers import Files
 
 FIELDS = """
@@ -202,5 +204,71 @@ def test_each_form_says_what_it_cannot_read(files: Files, mapping: str, reason: 
 def test_a_number_too_great_for_a_count_is_rejected(files: Files) -> None:
     text = f"t,turns\n2024-10-24,{2**63 - 1}\n2024-10-24,{10**30}\n"
     results = files.put(text, f'start_time = "t"{FIELDS}total_turns = "turns"').convert()
-    too_great = f"total_turns: input should be less than or equal to 1000000"
+    too_great = "total_turns: input should be less than or equal to 1000000"
     assert results == [f"2: {too_great}, not '{2**63 - 1}'", f"3: {too_great}, not '{10**30}'"]
+
+
+ZONED = '{{ column = "t", format = "{}" }}'
+
+
+@pytest.mark.parametrize("name", ["UTC", "GMT", "Z", "utc"])
+def test_the_name_of_utc_in_a_time_counts(files: Files, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It is not the time of TIMEZONE that stands there."""
+    monkeypatch.setenv("TIMEZONE", "Asia/Kolkata")
+    get_settings.cache_clear()
+    mapping = f"start_time = {ZONED.format('%Y-%m-%d %H:%M:%S %Z')}{FIELDS}"
+    (call,) = files.put(f"t\n2024-11-05 09:30:00 {name}\n", mapping).calls()
+    assert call.start_time == datetime(2024, 11, 5, 9, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["IST", "CET", "EST", ""])
+def test_the_name_of_another_zone_is_refused_whatever_zone_the_machine_is_in(
+    files: Files, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """IST is that of India, of Israel and of Ireland."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        mapping = f"start_time = {ZONED.format('%Y-%m-%d %H:%M:%S %Z')}{FIELDS}"
+        (reason,) = files.put(f"t\n2024-11-05 09:30:00 {name}\n", mapping).convert()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "is not a time in the form" in str(reason)
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        *[
+            ("epoch", text)
+            for text in ("0", "-1", "45601.25", "1730779", "1_730_779_200", "1e9", "nan", "inf")
+        ],
+        *[("epoch_ms", text) for text in ("0", "1730779200", "45601")],
+    ],
+)
+def test_a_number_that_is_no_time_of_a_call_is_rejected(files: Files, form: str, text: str) -> None:
+    """A null value, a day of a spreadsheet, seconds where milliseconds are meant."""
+    (reason,) = files.put(f"t\n{text}\n", f"start_time = {ZONED.format(form)}{FIELDS}").convert()
+    assert str(reason).startswith(f"2: start_time: '{text}' is not a time in the form {form}")
+
+
+def test_a_number_that_only_python_reads_is_none(files: Files) -> None:
+    """And a cost that is none is named with its column."""
+    text = "t,n,c\n2024-10-24,2_5,1\n2024-10-24,٢٥,1\n2024-10-24,25,free\n2024-10-24,25,1_0\n"
+    mapping = f'start_time = "t"{FIELDS}total_turns = "n"\n[cost]\nasr = "c"'
+    underscore, arabic, free, cost = map(str, files.put(text, mapping).convert())
+    assert underscore == "2: total_turns: '2_5' is not a number in digits"
+    assert arabic == "3: total_turns: '٢٥' is not a number in digits"
+    assert free.startswith("4: cost.asr: input should be a valid number")
+    assert free.endswith("not 'free' (column c)")
+    assert cost == "5: cost.asr: '1_0' is not a number in digits"
+
+
+def test_a_date_with_a_time_of_day_beside_a_column_with_the_time_is_rejected(files: Files) -> None:
+    """Midnight is none, as exports write a date."""
+    mapping = 'start_time = { date = "d", date_format = "%Y-%m-%d %H:%M:%S", time = "t" }' + FIELDS
+    text = "d,t\n2024-11-05 00:00:00,09:30\n2024-11-05 14:00:00,09:30\n"
+    good, bad = files.put(text, mapping).convert()
+    assert not isinstance(good, str)
+    assert "has a time of day as well" in str(bad)

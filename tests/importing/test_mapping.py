@@ -59,3 +59,29 @@ def test_text_that_is_no_toml_is_refused_with_its_place(files: Files) -> None:
 def test_an_absent_mapping_is_named(files: Files) -> None:
     with pytest.raises(UserError, match=r"the mapping .*map\.toml cannot be read: No such file or directory"):
         load_mapping(files.mapping)
+
+
+@pytest.mark.parametrize(
+    ("key", "pattern", "complaint"),
+    [
+        ("format", "%Y-%m-%d %I:%M", "has %I without %p"),
+        ("format", "%Y-%m-%d %H:%M %p", "has %p without %I"),
+        ("format", "%d.%m. %H:%M", "does not say year, month and day"),
+        ("format", "%Y week %W %H:%M", "does not say year, month and day"),
+        ("format", "%H:%M:%S", "does not say year, month and day"),
+        ("format", "%Y-%m-%d %Q", "is not a pattern that Python's strptime reads"),
+        ("date_format", "%d.%m.", "does not say year, month and day"),
+        ("date_format", "%Y-%m-%d %z", "has a zone, which a date has not"),
+        ("date_format", "%Y-%m-%d %Z", "has a zone, which a date has not"),
+    ],
+)
+def test_a_time_format_of_which_a_part_would_have_no_effect_is_refused(
+    files: Files, key: str, pattern: str, complaint: str
+) -> None:
+    """Before a row is read: a time that is hours off would be imported without a word."""
+    table = {"format": f'column = "a", format = "{pattern}"'}.get(
+        key, f'date = "a", time = "b", {key} = "{pattern}"'
+    )
+    files.put("", f"start_time = {{ {table} }}{REST}")
+    with pytest.raises(UserError, match=complaint):
+        load_mapping(files.mapping)

@@ -143,3 +143,135 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(
     with pytest.raises(UserError) as caught:
         files.put(data, mapping).convert()
     assert str(caught.value) == complaint.format(data=files.data)
+
+
+@pytest.mark.parametrize(
+    "name", ["UTF_8", "u8", "utf8", "UTF-8", "utf_8_sig", "utf-16-le", "utf-16-be", "utf-32-le"]
+)
+def test_a_byte_order_mark_does_no_harm_by_whatever_name_the_encoding_goes(files: Files, name: str) -> None:
+    """Python has several for each."""
+    text = "\ufeffid,started,status,seconds\n" + ",".join(ROW)
+    encoded = text.encode("utf-8" if name == "utf_8_sig" else name)
+    assert [call.call_id for call in files.put(encoded, f'source.encoding = "{name}"\n{SIMPLE}').calls()] == [
+        "c1"
+    ]
+
+
+def test_what_cannot_be_seen_in_a_columns_name_is_spelt_out(files: Files) -> None:
+    """Else the message names the very column that it says is missing."""
+    with pytest.raises(
+        UserError, match=r"no column 'id'; its columns are: \\u200bid, started, status, seconds"
+    ):
+        files.put("\u200bid,started,status,seconds\n" + ",".join(ROW)).convert()
+
+
+def test_a_header_of_many_columns_is_refused_at_once(files: Files) -> None:
+    """In a line that a terminal holds."""
+    header = ",".join(f"c{number}" for number in range(60_000))
+    with pytest.raises(UserError, match="has 60,000 columns, more than 10,000"):
+        files.put(f"{header}\n").convert()
+    with pytest.raises(UserError) as caught:
+        files.put(",".join(f"c{number}" for number in range(9_000)) + "\n").convert()
+    assert len(str(caught.value)) < 1_000
+
+
+def test_a_name_that_several_columns_have_does_no_harm_where_nobody_asks_for_it(files: Files) -> None:
+    """Neither does an empty one."""
+    text = "id,started,status,seconds,note,note,,\n" + ",".join((*ROW, "a", "b", "c", "d"))
+    assert [call.call_id for call in files.put(text).calls()] == ["c1"]
+    with pytest.raises(UserError, match="has the column 'note' twice; rename one"):
+        files.put(text, f'{SIMPLE}lead_id = "note"').convert()
+
+
+CALL = {"id": "j1", "started": "2024-10-24", "status": "completed", "seconds": 60}
+OTHER = {**CALL, "id": "j2", "seconds": 61.5, "note": "a \u2028 b"}
+
+
+@pytest.mark.parametrize("indent", [None, 2, "\t"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [CALL, OTHER],
+        {"calls": [CALL, OTHER]},
+        {"data": [CALL, OTHER], "next": None, "total": 2},
+        {"total": 2, "results": [CALL, OTHER]},
+        {"page": {"of": {"calls": [CALL, OTHER]}}},
+    ],
+    ids=["list", "calls", "data", "results", "deeper"],
+)
+def test_json_is_read_however_it_is_laid_out(files: Files, indent: str | int | None, shape: object) -> None:
+    """A list, a list within an object, in one line or in many."""
+    records = 'records = "page.of.calls"\n' if isinstance(shape, dict) and "page" in shape else ""
+    mapping = f'[source]\nformat = "jsonl"\n{records}\n' + _tables(SIMPLE)
+    calls = files.put(json.dumps(shape, indent=indent), mapping).calls()
+    assert [(call.call_id, call.duration_seconds) for call in calls] == [("j1", 60), ("j2", 61.5)]
+
+
+def _tables(mapping: str) -> str:
+    """The mapping after a table of another name."""
+    return mapping.replace('start_time = "started"', '[start_time]\ncolumn = "started"')
+
+
+def test_a_call_on_several_lines_is_read_with_others_after_it(files: Files) -> None:
+    """As one file holds one call, or some tools write one after the other."""
+    text = json.dumps(CALL, indent=2) + "\n" + json.dumps(OTHER, indent=2) + "\n"
+    calls = files.put(text, "source.format = 'jsonl'" + SIMPLE).calls()
+    assert [call.call_id for call in calls] == ["j1", "j2"]
+    text = json.dumps({**CALL, "messages": [{"role": "user"}]}, indent=2)
+    assert [call.call_id for call in files.put(text, "source.format = 'jsonl'" + SIMPLE).calls()] == ["j1"]
+
+
+def test_json_that_ends_too_early_is_one_refusal(files: Files) -> None:
+    """Not one a line."""
+    text = json.dumps([CALL, OTHER], indent=2)[:-40]
+    with pytest.raises(UserError, match=r"is not valid JSON: .* \(line \d+\)"):
+        files.put(text, "source.format = 'jsonl'" + SIMPLE).convert()
+
+
+def test_a_file_without_a_header_gets_names_for_its_columns(files: Files) -> None:
+    """As an Asterisk writes its records."""
+    row = (
+        '"","911140001234","400","default","""Desk"" <911140001234>","PJSIP/trunk-a1","PJSIP/400-a2","Dial",'
+        '"PJSIP/400","2024-11-05 09:30:00","2024-11-05 09:30:04","2024-11-05 09:31:44",104,100,"ANSWERED",'
+        '"DOCUMENTATION","1730779200.41",""\n'
+    )
+    names = (
+        *("accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata"),
+        *(
+            "start",
+            "answer",
+            "end",
+            "duration",
+            "billsec",
+            "disposition",
+            "amaflags",
+            "uniqueid",
+            "userfield",
+        ),
+    )
+    mapping = f"""
+source.columns = {json.dumps(names)}
+start_time = "start"
+[fields]
+call_id = "uniqueid"
+status = {{ column = "disposition", values = {{ ANSWERED = "completed", "*" = "no_answer" }} }}
+direction = {{ constant = "outbound" }}
+duration_seconds = "duration"
+"""
+    first, second = files.put(row + row.replace(".41", ".42"), mapping).calls()
+    assert (first.call_id, second.call_id, first.duration_seconds) == ("1730779200.41", "1730779200.42", 104)
+
+
+@pytest.mark.parametrize("before", ["sep=,\n", "Export of calls, 5 Nov\n\n"])
+def test_lines_before_the_header_are_skipped(files: Files, before: str) -> None:
+    """The one that Excel wants without a word, others by their number."""
+    text = f"{before}id,started,status,seconds\n" + ",".join(ROW)
+    skip = "" if before.startswith("sep") else "source.skip_lines = 1\n"
+    assert [call.call_id for call in files.put(text, skip + SIMPLE).calls()] == ["c1"]
+
+
+def test_a_space_before_a_quote_is_no_mistake(files: Files) -> None:
+    """As people write lists."""
+    text = 'id, started, status, seconds, note\nc1, 2024-10-24, completed, 60, "a, b"\n'
+    (call,) = files.put(text, f'{SIMPLE}lead_id = "note"').calls()
+    assert call.lead_id == "a, b"
