@@ -6,7 +6,8 @@ within RECORD_WAIT_SECONDS goes to the spool, and from there to the database onc
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
+from pathlib import Path
 from typing import cast
 
 import pymongo
@@ -20,7 +21,7 @@ from core.storage.recording.deadlines import open_blocking, reason_of, within_wa
 from core.storage.recording.processes import Beats
 from core.storage.recording.records import Record
 from core.storage.recording.replay import RETRY_SECONDS, Replayer
-from core.storage.recording.spool import Spool, bury_record, on_disk, spool_records
+from core.storage.recording.spool import Spool, begin_on_disk, bury_record, on_disk, spool_records
 from core.storage.recording.write import MAX_BATCH, Refusal, Result, durable_collections, write, write_async
 from core.storage.server.connection import OURS, blocking, client_of, open_database, store_key
 from core.types import Document
@@ -60,8 +61,25 @@ class Recorder:
         stored = self._loop.create_future()
         self._waiting.append((record_, stored))
         if len(self._writers) < WRITERS:
-            self._writers.add(asyncio.create_task(self._drain()))
+            writer = asyncio.create_task(self._drain())
+            self._writers.add(writer)
+            writer.add_done_callback(self._ended)
         return stored
+
+    def _ended(self, writer: asyncio.Task[None]) -> None:
+        """See that nothing is left where the loop ends before its writers do, perhaps before they began."""
+        self._writers.discard(writer)
+        if writer.cancelled() and not self._writers:
+            self._keep(self._waiting)
+            self._waiting.clear()
+
+    def _keep(self, batch: Iterable[tuple[Record, asyncio.Future[None]]]) -> None:
+        """Leave records to the disk, without waiting for it: the loop that wrote them is ending."""
+        batch = list(batch)
+        if batch:
+            begin_on_disk(_spool, self._database, [record_ for record_, _ in batch], "the event loop ended")
+        for _, stored in batch:
+            stored.cancel()
 
     async def _drain(self) -> None:
         try:
@@ -80,8 +98,7 @@ class Recorder:
             try:
                 await self._store([record_ for record_, _ in batch])
             except BaseException:
-                for _, stored in batch:
-                    stored.cancel()
+                self._keep(batch)
                 raise
             finally:
                 self._under_way -= size
@@ -129,7 +146,11 @@ def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awai
 
 
 async def _record_first(database: AsyncDatabase[Document] | None, record_: Record) -> None:
-    recorder = await _open(database)
+    try:
+        recorder = await _open(database)
+    except asyncio.CancelledError:
+        begin_on_disk(_spool, database, [record_], "its caller was cancelled")
+        raise
     if recorder is None:
         await on_disk(_spool, database, [record_], "the database cannot be opened")
     else:
@@ -167,6 +188,7 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
 def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> None:
     """The same as :func:`record` for code without an event loop."""
     records = [Record.now(content) for content in contents]
+    _prepare_count(_spool_of(database))
     if breaker.is_open():
         _spool(database, records, "the database is away")
         return
@@ -215,7 +237,13 @@ def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
             replayer.start(store_key(database)[1], lambda: blocking(database))
 
 
+_prepared: set[Path] = set()
+
+
 def _prepare_count(spool: Spool) -> None:
+    if spool.folder in _prepared:
+        return
+    _prepared.add(spool.folder)
     try:
         spool.prepare_count()
     except OSError as error:

@@ -11,6 +11,7 @@ import fcntl
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 # Its own: the default one may be full of the agent's work just when the disk has to be written.
 _disk = Threads("spool", 2)
+_lost_here: Counter[Path] = Counter()
 STALE_DRAFT_SECONDS = 3_600.0
 _COUNT_DIGITS = 20
 
@@ -138,19 +140,26 @@ class Spool:
                 file.write(b"0" * _COUNT_DIGITS)
 
     def count_lost(self, records: int) -> None:
-        """Add to the count of what is lost; in place, since a full disk still lets that through."""
-        with contextlib.suppress(OSError), self._lost.open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            count = int(file.read() or 0) + records
-            file.seek(0)
-            file.write(str(count).zfill(_COUNT_DIGITS))
+        """Add to the count of what is lost; in place, since a full disk still lets that through.
+
+        What the disk does not even take that of is counted in this process alone.
+        """
+        try:
+            with self._lost.open("r+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                count = int(file.read() or 0) + records
+                file.seek(0)
+                file.write(str(count).zfill(_COUNT_DIGITS))
+        except OSError:
+            _lost_here[self.folder] += records
 
     def lost(self) -> int:
-        """Records lost since DATA_DIR was made."""
+        """Records lost since DATA_DIR was made, and such as only this process knows of."""
         try:
-            return int(self._lost.read_text() or 0)
+            counted = int(self._lost.read_text() or 0)
         except (OSError, ValueError):
-            return 0
+            counted = 0
+        return counted + _lost_here[self.folder]
 
     def _remove_stale_drafts(self) -> None:
         """Drafts of processes that were killed: nobody was told that they are safe."""
@@ -167,6 +176,14 @@ async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     except RuntimeError:  # the interpreter is ending
         return work(*args, **kwargs)
     return await asyncio.wrap_future(done)
+
+
+def begin_on_disk(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Have a thing done with files that nobody waits for but the end of the process."""
+    try:
+        _disk.submit(work, *args, **kwargs)
+    except RuntimeError:  # the interpreter is ending
+        work(*args, **kwargs)
 
 
 def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> None:
@@ -225,7 +242,7 @@ def _json_files(folder: Path) -> Iterator[Path]:
             for entry in entries:
                 if entry.name.endswith(".json") and entry.is_file():
                     yield Path(entry.path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
 
 

@@ -88,7 +88,7 @@ class Embedded:
             elif spawned.poll() is not None:
                 # Ours found another supervisor at work, or failed and said why.
                 if spawned.returncode and self._folder.error.exists():
-                    raise EmbeddedServerError(self._folder.error.read_text(encoding="utf-8"))
+                    raise EmbeddedServerError(self._folder.why_it_ended())
                 spawned = None
             time.sleep(0.05)
         raise self._silent()

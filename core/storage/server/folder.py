@@ -16,6 +16,8 @@ from urllib.parse import quote
 from core.errors import UserError
 
 MAX_SOCKET_PATH_BYTES = 107  # of sockaddr_un, less its closing zero
+NEEDED_BYTES = 300_000_000
+"""What the server wants from the first record on."""
 _OWNER = "folder"
 """Name of the file, beside a socket outside DATA_DIR, that says whose it is."""
 
@@ -53,6 +55,18 @@ class Folder:
         """What to tell where DATA_DIR cannot be written."""
         return EmbeddedServerError(
             f"DATA_DIR {self.root.parent} cannot be used ({error.strerror}); set DATA_DIR to a folder you own"
+        )
+
+    def why_it_ended(self) -> str:
+        """What its supervisor wrote down; a full disk takes not even that."""
+        if said := self.error.read_text(encoding="utf-8"):
+            return said
+        free = shutil.disk_usage(self.root).free
+        full = (
+            f"only {free / 1e6:,.0f} MB are free there" if free < NEEDED_BYTES else f"{self.log} may say why"
+        )
+        return (
+            f"the embedded MongoDB ended at its start in {self.root}: {full}; make room, or change DATA_DIR"
         )
 
     @property

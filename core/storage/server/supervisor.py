@@ -53,7 +53,8 @@ class Supervisor:
                     self._start_or_adopt()
                 time.sleep(POLL_SECONDS)
         except (EmbeddedServerError, OSError) as error:
-            self._folder.error.write_text(str(error), encoding="utf-8", errors="backslashreplace")
+            with contextlib.suppress(OSError):  # a full disk takes not even the reason
+                self._folder.error.write_text(str(error), encoding="utf-8", errors="backslashreplace")
             return 1
         finally:
             self._end_server()

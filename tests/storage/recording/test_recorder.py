@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import shutil
 import signal
 import stat
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +17,7 @@ from pymongo.database import Database
 
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
+from core.services.sync_metrics_service import SyncMetricsService
 from core.settings import get_settings
 from core.storage.recording import recorder
 from core.storage.recording.breaker import breaker
@@ -169,3 +173,54 @@ def test_each_of_several_loops_replays(database: Database[Document]) -> None:
         asyncio.run(record(call(f"call_{number}")))
     asyncio.run(MetricsService().aggregate_recent())
     assert len(ids(database)) == 6
+
+
+LEFT = """
+import asyncio, sys
+from datetime import UTC, datetime
+from core.models.metrics import CallMetrics
+from core.services.metrics_service import MetricsService
+
+def call(name):
+    return CallMetrics(call_id=name, start_time=datetime(2024, 10, 24, tzinfo=UTC), duration_seconds=60,
+                       status="completed", direction="outbound")
+
+async def main(first, pause):
+    service = MetricsService()
+    if first:
+        await service.record_call_metrics(call("first"))
+    tasks = [asyncio.create_task(service.record_call_metrics(call(f"task_{number}"))) for number in range(20)]
+    await asyncio.sleep(pause)
+
+asyncio.run(main(sys.argv[1] == "first", float(sys.argv[2])))
+"""
+
+
+@pytest.mark.parametrize("first", ["first", "none"])
+@pytest.mark.parametrize("pause", ["0", "0.001", "0.01"])
+def test_what_tasks_were_recording_when_the_loop_ended_is_not_lost(
+    database: Database[Document], first: str, pause: str
+) -> None:
+    """Nobody awaited them: what they had handed over goes to the spool at the latest."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT, first, pause], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    asyncio.run(MetricsService().aggregate_recent())
+    assert {f"task_{number}" for number in range(20)} <= ids(database)
+
+
+def test_a_plain_caller_counts_what_is_lost_as_well(database: Database[Document]) -> None:
+    """Where neither database nor disk takes it, and the disk not even the count."""
+    spool = Spool()
+    SyncMetricsService().record_call_metrics(call("stored"))
+    assert (spool.folder / "lost").exists(), "the place for the count is taken while there is room"
+    shutil.rmtree(spool.folder)
+    spool.folder.write_text("in the way")
+    try:
+        breaker.failed()
+        SyncMetricsService().record_call_metrics(call("lost"))
+        assert spool_status().lost == 1
+    finally:
+        spool.folder.unlink()
+        breaker.succeeded()
