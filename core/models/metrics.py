@@ -78,6 +78,8 @@ Total = Annotated[int, Field(le=2**53)]
 SCHEMA_VERSION = 2
 """2: errors with type and fault, where 1 had ``error_types``; documents of 1 are still read."""
 MAX_CALL_SECONDS = 7 * 86_400
+ROUNDING_SECONDS, ROUNDING_SHARE = 2.0, 0.02
+"""How far a duration may be from what start and end say: it may be measured by another clock."""
 MAX_METADATA_DEPTH = 50
 
 
@@ -194,6 +196,11 @@ class CallMetrics(BaseModel):
             raise ValueError("end_time is more than 7 days after start_time")
         if self.duration_seconds is None:
             self.duration_seconds = seconds
+        elif abs(self.duration_seconds - seconds) > max(ROUNDING_SECONDS, seconds * ROUNDING_SHARE):
+            raise ValueError(
+                f"duration_seconds is {self.duration_seconds:,g}, but start_time and end_time are "
+                f"{seconds:,g} s apart; leave it out, or is it in another unit?"
+            )
         return self
 
 

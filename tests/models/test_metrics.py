@@ -74,3 +74,21 @@ def test_an_error_may_be_named_by_its_type_alone_and_a_call_stored_by_version_1_
         ("llm_5xx", "provider"),
     ]
     assert call(error_types=["asr_timeout"]).errors == call(errors=["asr_timeout"]).errors
+
+
+@pytest.mark.parametrize(
+    ("seconds", "duration"), [(42, 42_000), (42, 0.7), (3_600, 1), (100, 60), (0, 5), (60, 0), (7, 9.5)]
+)
+def test_a_duration_that_contradicts_start_and_end_is_refused(seconds: float, duration: float) -> None:
+    """Milliseconds, minutes, or hours taken for seconds would be in every figure."""
+    with pytest.raises(ValidationError, match="duration_seconds is .* s apart"):
+        call(end_time=START + timedelta(seconds=seconds), duration_seconds=duration)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "duration"), [(42.4, 42), (42.4, 43), (3_600, 3_590), (0, 0.4), (1, 2.9)]
+)
+def test_a_duration_that_was_rounded_or_measured_apart_is_taken(seconds: float, duration: float) -> None:
+    """Another clock than that of start and end may have measured it."""
+    made = call(end_time=START + timedelta(seconds=seconds), duration_seconds=duration)
+    assert made.duration_seconds == duration
