@@ -24,6 +24,29 @@ def to_utc(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond - finer) if finer else moment
 
 
+def note_naive() -> None:
+    """Remember that a time without a zone was taken in TIMEZONE."""
+    global _naive  # noqa: PLW0603 (once in a process)
+    _naive = True
+
+
+def took_naive() -> bool:
+    """Whether a time without a zone was taken in TIMEZONE."""
+    return _naive
+
+
+def zones_in_doubt() -> tuple[str, str] | None:
+    """The zone that times without one are taken in, and the machine's; None where both show the same."""
+    now = utc_now()
+    zone, machine = now.astimezone(get_settings().tz), now.astimezone()
+    if zone.utcoffset() == machine.utcoffset():
+        return None
+    return f"{get_settings().timezone} {zone:%z}", f"{machine:%Z %z}"
+
+
+_naive = False
+
+
 def local_today() -> date:
     """Today's date in TIMEZONE."""
     return datetime.now(get_settings().tz).date()

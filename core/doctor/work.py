@@ -1,7 +1,7 @@
 """The work: whether calls come in, roll-ups keep up, old calls leave, and alerts are checked."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bson import Timestamp
 from pymongo.database import Database
@@ -27,6 +27,8 @@ _START = "start the scheduler: python run_scheduler.py"
 _LATE_PERIODS = 3
 _NAMED = 10
 _LOOK_MS = 10_000
+_SAMPLE, _FEW = 200, 3
+_A_DAY = timedelta(days=1)
 _ARCHIVE_LATE = timedelta(days=2)
 _AHEAD = timedelta(hours=1)
 _MESSAGE_LATE = timedelta(minutes=15)
@@ -45,10 +47,33 @@ def calls(database: Database[Document]) -> Finding:
         text = f"{text}; the clock of a machine that recorded some was ahead: {', '.join(ahead)}"
         remedy = "set its clock; a call that is recorded or imported again replaces such a form all the same"
         return Finding("calls", State.WARN, text, remedy)
+    remedy = f"is TIMEZONE={get_settings().timezone} that of times recorded without a zone?"
+    if (late := _always_late(database)) is not None:
+        hours = late.total_seconds() / 3_600
+        text = f"{text}; the last ones were recorded {hours:,.1f} h after they ended, all of them"
+        return Finding("calls", State.WARN, text, f"{remedy} {_machine_zone()}")
     if newest - utc_now() > _AHEAD:
-        remedy = f"is TIMEZONE={get_settings().timezone} that of times recorded without a zone?"
         return Finding("calls", State.WARN, f"{text}, which is yet to come", remedy)
     return Finding("calls", State.OK, text)
+
+
+def _machine_zone() -> str:
+    return f"this machine's clock shows UTC{utc_now().astimezone():%z}"
+
+
+def _always_late(database: Database[Document]) -> timedelta | None:
+    """How long after their end the last calls of a day were recorded, if all of them equally late.
+
+    So do calls whose times are another zone's. What waited in a spool, or was imported, differs.
+    """
+    since = {"recorded_at": {"$gte": Timestamp(server_time(database) - _A_DAY, 0)}}
+    fields = {"recorded_at": 1, "start_time": 1, "end_time": 1}
+    rows = database[CALLS].find(since, fields).sort("recorded_at", -1).limit(_SAMPLE)
+    ends = ((row["recorded_at"].as_datetime(), row.get("end_time") or row["start_time"]) for row in rows)
+    delays: list[timedelta] = sorted(recorded - end for recorded, end in ends if isinstance(end, datetime))
+    if len(delays) < _FEW or delays[0] < _AHEAD or delays[-1] - delays[0] > _AHEAD:
+        return None
+    return delays[len(delays) // 2]
 
 
 def _versions_ahead(database: Database[Document]) -> list[str]:

@@ -18,11 +18,13 @@ from pydantic import (
     model_validator,
 )
 
-from core.clock import FIRST_YEAR, LAST_YEAR, to_utc, utc_now
+from core.clock import FIRST_YEAR, LAST_YEAR, note_naive, to_utc, utc_now
 from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES
 
 
 def _usable(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        note_naive()
     try:
         utc = to_utc(moment)
     except OverflowError:

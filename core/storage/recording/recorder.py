@@ -5,6 +5,7 @@ within RECORD_WAIT_SECONDS goes to the spool, and from there to the database onc
 """
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import pymongo
 from pydantic import BaseModel
 from pymongo.asynchronous.database import AsyncDatabase
 
+from core.clock import took_naive, zones_in_doubt
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.recording.breaker import DatabaseBreaker, breaker
@@ -142,6 +144,8 @@ def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awai
     """
     record_ = Record.now(content)
     recorder = _recorder(database)
+    if recorder is None:
+        _say_if_zones_differ()
     return recorder.put(record_) if recorder else _record_first(database, record_)
 
 
@@ -176,7 +180,7 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
         breaker.failed()
         logger.warning("The database cannot be opened", extra={"reason": str(error) or type(error).__name__})
         return None
-    await on_disk(_prepare_count, _spool_of(opened))
+    await on_disk(_prepare_count, opened)
     for closed in [loop for loop in _recorders if loop.is_closed()]:
         del _recorders[closed]
     recorders = _recorders.setdefault(asyncio.get_running_loop(), {})
@@ -188,7 +192,8 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
 def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> None:
     """The same as :func:`record` for code without an event loop."""
     records = [Record.now(content) for content in contents]
-    _prepare_count(_spool_of(database))
+    _say_if_zones_differ()
+    _prepare_count(database)
     if breaker.is_open():
         _spool(database, records, "the database is away")
         return
@@ -237,14 +242,32 @@ def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
             replayer.start(store_key(database)[1], lambda: blocking(database))
 
 
-_prepared: set[Path] = set()
+_said = threading.Event()
 
 
-def _prepare_count(spool: Spool) -> None:
-    if spool.folder in _prepared:
+def _say_if_zones_differ() -> None:
+    """Say once that times without a zone are not taken as this machine's clock shows them."""
+    if _said.is_set() or not took_naive():
         return
-    _prepared.add(spool.folder)
+    _said.set()
+    if (zones := zones_in_doubt()) is None:
+        return
+    logger.warning(
+        "Times without a zone are taken in TIMEZONE, and this machine's clock shows another: "
+        "pass times with a zone, or set TIMEZONE or TZ",
+        extra={"timezone": zones[0], "machine": zones[1]},
+    )
+
+
+_prepared: set[tuple[Path, str]] = set()
+
+
+def _prepare_count(database: AsyncDatabase[Document] | None) -> None:
+    spool = get_settings().data_dir, store_key(database)[1]
+    if spool in _prepared:
+        return
+    _prepared.add(spool)
     try:
-        spool.prepare_count()
+        _spool_of(database).prepare_count()
     except OSError as error:
         logger.error("The spool cannot be written", extra={"reason": error.strerror})  # noqa: TRY400 (the reason is enough)

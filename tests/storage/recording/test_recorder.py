@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import stat
@@ -224,3 +225,32 @@ def test_a_plain_caller_counts_what_is_lost_as_well(database: Database[Document]
     finally:
         spool.folder.unlink()
         breaker.succeeded()
+
+
+ZONES = """
+from datetime import UTC, datetime
+from core.models.metrics import CallMetrics
+from core.services.sync_metrics_service import SyncMetricsService
+
+service = SyncMetricsService()
+for start in (datetime(2024, 10, 24, 10, {zone}), datetime(2024, 10, 24, 11, {zone})):
+    call = CallMetrics(call_id="c", start_time=start, status="completed", direction="outbound")
+    service.record_call_metrics(call)
+"""
+
+
+@pytest.mark.parametrize(
+    ("zone", "machine", "words"), [("", "UTC", 1), ("", "Asia/Kolkata", 0), ("tzinfo=UTC", "UTC", 0)]
+)
+def test_a_machine_in_another_zone_than_its_times_are_taken_in_is_told_so_once(
+    database: Database[Document], zone: str, machine: str, words: int
+) -> None:
+    """As a container is, where calls with times of datetime.now() would lie hours in the past."""
+    done = subprocess.run(
+        [sys.executable, "-c", ZONES.format(zone=zone)],
+        env={**os.environ, "TZ": machine, "TIMEZONE": "Asia/Kolkata"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout + done.stderr).count("Times without a zone are taken in TIMEZONE") == words
