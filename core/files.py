@@ -1,6 +1,8 @@
 """Files with data are for their owner alone, and on the disk before anything relies on them."""
 
+import errno
 import os
+import stat
 from io import BufferedWriter
 from pathlib import Path
 
@@ -15,6 +17,29 @@ def private_folder(folder: Path) -> Path:
         if not parent.is_dir():
             parent.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def refuse_foreign(path: Path, *, shared: bool = False) -> None:
+    """See that a file or folder with data is this user's, and that nobody else can write to it.
+
+    Args:
+        path: what is looked at; where it is not there nothing is wrong with it.
+        shared: whether it may be root's, as a folder that an administrator made for us is.
+
+    Raises:
+        PermissionError: it is another user's, or others may write to it; ``strerror`` says which.
+    """
+    try:
+        found = path.stat(follow_symlinks=False)
+        if stat.S_ISLNK(found.st_mode):
+            found = path.stat()
+    except FileNotFoundError:
+        return
+    if found.st_uid != os.geteuid() and not (shared and found.st_uid == 0):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+    others = found.st_mode & (stat.S_IWOTH if shared else stat.S_IWOTH | stat.S_IWGRP)
+    if others and found.st_uid == os.geteuid() and not found.st_mode & stat.S_ISVTX:
+        raise PermissionError(errno.EPERM, "other users may write to it: chmod go-w", str(path))
 
 
 def create_private(file: Path) -> BufferedWriter:

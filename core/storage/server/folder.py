@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core.errors import UserError
+from core.files import refuse_foreign
 
 MAX_SOCKET_PATH_BYTES = 107  # of sockaddr_un, less its closing zero
 NEEDED_BYTES = 300_000_000
@@ -41,10 +42,15 @@ class Folder:
     def create(self) -> None:
         """Make the folders, for the owner only.
 
+        What another user made, or can write to, is not used: its server would be his.
+
         Raises:
-            EmbeddedServerError: DATA_DIR cannot be written.
+            EmbeddedServerError: DATA_DIR cannot be written, or is not this user's alone.
         """
         try:
+            refuse_foreign(self.root.parent, shared=True)
+            for path in (self.root, self.db, self._socket_record, self.users_lock, self.supervisor_lock):
+                refuse_foreign(path)
             self.root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.root.mkdir(mode=0o700, exist_ok=True)
             self.db.mkdir(mode=0o700, exist_ok=True)
@@ -53,8 +59,11 @@ class Folder:
 
     def unusable(self, error: OSError) -> EmbeddedServerError:
         """What to tell where DATA_DIR cannot be written."""
+        # Of a part of it that is not ours alone the part is named.
+        which = f"{error.filename}: " if isinstance(error, PermissionError) and error.filename else ""
         return EmbeddedServerError(
-            f"DATA_DIR {self.root.parent} cannot be used ({error.strerror}); set DATA_DIR to a folder you own"
+            f"DATA_DIR {self.root.parent} cannot be used ({which}{error.strerror}); "
+            "set DATA_DIR to a folder you own"
         )
 
     def why_it_ended(self) -> str:
@@ -82,8 +91,9 @@ class Folder:
     def socket(self) -> Path | None:
         """Where the running server listens, as its supervisor wrote it down for this very folder."""
         try:
+            refuse_foreign(self._socket_record)
             socket = Path(os.fsdecode(self._socket_record.read_bytes()))
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return None
         return socket if socket.parent == self.root or self._claimed(socket) else None
 
@@ -99,6 +109,7 @@ class Folder:
 
     def _claimed(self, socket: Path) -> bool:
         try:
+            refuse_foreign(socket.parent)
             return (socket.parent / _OWNER).read_bytes() == os.fsencode(self.root)
         except OSError:
             return False

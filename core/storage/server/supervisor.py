@@ -110,7 +110,7 @@ class Supervisor:
             self._folder.log.replace(self._folder.log.with_suffix(".log.1"))
         command = [
             *(str(find_mongod()), "--dbpath", str(self._folder.db), "--bind_ip", str(socket)),
-            *("--nounixsocket", "--filePermissions", "0700", "--quiet"),
+            *("--nounixsocket", "--filePermissions", "0700", "--quiet", "--noscripting"),
             *("--logpath", str(self._folder.log), "--logappend"),
             *("--wiredTigerCacheSizeGB", CACHE_GB, "--wiredTigerEngineConfigString", EVICTION),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
