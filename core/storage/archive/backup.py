@@ -23,7 +23,9 @@ from core.files import create_private, private_folder, sync
 from core.storage.collections import HEARTBEATS, LEASES, RESTORE_MARK, ROLLUP_STATE
 from core.types import Document, Progress
 
-FORMAT = 1
+FORMAT = 2
+WITHOUT_CHECKSUM = 1
+"""The format before manifests had a checksum of their own; it is still read."""
 MANIFEST = "manifest.json"
 FOLDERS = ("spool", "archive")
 """Folders of DATA_DIR that hold records, each database's in a folder of its name."""
@@ -61,6 +63,11 @@ class Manifest(BaseModel):
     database: str
     collections: list[SavedCollection] = Field(default_factory=list)
     files: list[SavedFile] = Field(default_factory=list)
+    sha256: str | None = Field(default=None, description="Of all the rest of the manifest")
+
+    def digest(self) -> str:
+        """The checksum of all but the checksum."""
+        return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
 
     @property
     def documents(self) -> int:
@@ -85,6 +92,7 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
         manifest.files += _save_folder(data_dir / "spool" / database.name, draft / "spool", progress)
         manifest.collections += _save_database(database, draft, progress)
         manifest.files += _save_folder(data_dir / "archive" / database.name, draft / "archive", progress)
+        manifest.sha256 = manifest.digest()
         _write_durably(draft / MANIFEST, manifest.model_dump_json(indent=2).encode())
         if folder.exists():
             folder.rmdir()
@@ -99,7 +107,7 @@ def read_manifest(folder: Path) -> Manifest:
     """What a backup holds.
 
     Raises:
-        BackupError: the folder holds no backup, or one of another form.
+        BackupError: the folder holds no backup, one of another form, or one whose manifest was changed.
     """
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
@@ -107,8 +115,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise BackupError(f"{folder} holds no whole backup: {MANIFEST} cannot be read there") from None
     except ValidationError:
         raise BackupError(f"{folder / MANIFEST} is damaged; take another backup") from None
-    if manifest.format != FORMAT:
+    if manifest.format not in (WITHOUT_CHECKSUM, FORMAT):
         raise BackupError(f"{folder} has format {manifest.format}, this version reads {FORMAT}")
+    checked = manifest.format == FORMAT or manifest.sha256 is not None
+    if checked and manifest.sha256 != manifest.digest():
+        raise BackupError(f"{folder / MANIFEST} is not as it was written (checksum); nothing was restored")
     return manifest
 
 

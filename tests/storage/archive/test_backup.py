@@ -1,12 +1,13 @@
 """Saving and bringing back a whole store, also while it is written to, killed and tampered with."""
 
+import json
 import os
 import random
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -206,3 +207,43 @@ def test_what_was_acknowledged_before_a_backup_is_in_it_while_others_write_on(
     assert {f"call_{number}" for number in range(30_000)} <= restored
     assert restored <= {call["_id"] for call in database["calls"].find({}, {"_id": 1})}
     assert read_manifest(tmp_path / "backup").database == get_settings().mongodb_database
+
+
+def _without_calls(manifest: Document) -> None:
+    manifest["collections"] = [one for one in manifest["collections"] if one["name"] != "calls"]
+
+
+def _without_files(manifest: Document) -> None:
+    manifest["files"] = []
+
+
+def _without_indexes(manifest: Document) -> None:
+    manifest["collections"][0]["indexes"] = []
+
+
+def _of_another_database(manifest: Document) -> None:
+    manifest["database"] = "another"
+
+
+def _of_an_earlier_format(manifest: Document) -> None:
+    _without_calls(manifest)
+    manifest["format"] = 1
+
+
+@pytest.mark.parametrize(
+    "change", [_without_calls, _without_files, _without_indexes, _of_another_database, _of_an_earlier_format]
+)
+def test_a_manifest_that_was_changed_is_refused(
+    database: Database[Document], data_dir: Path, tmp_path: Path, change: Callable[[Document], None]
+) -> None:
+    """Before anything is: what it leaves out would be missing without a word."""
+    write_calls(database, calls(20))
+    back_up(database, data_dir, tmp_path / "saved", silent)
+    file = tmp_path / "saved" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    change(manifest)
+    file.write_text(json.dumps(manifest))
+    before = contents(database)
+    with pytest.raises(BackupError, match=r"manifest\.json is not as it was written"):
+        restore(database, data_dir, tmp_path / "saved", silent, replace=True)
+    assert contents(database) == before
