@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from core.errors import UserError
 from core.importing.convert import Converted, Converter, RowRejectedError
 from core.importing.mapping import Mapping, load_mapping
-from core.importing.reader import Row, check_columns, open_text, read_rows
+from core.importing.reader import Row, check_columns, open_binary, open_text, read_rows
 from core.importing.rejects import Rejects
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
@@ -81,14 +81,14 @@ def import_file(
     _check_file(path, mapping)
     database = None if dry_run else _prepared_store()
     with (
-        path.open("rb") as binary,
+        open_binary(path) as binary,
         open_text(binary, mapping.source) as text,
         Rejects(rejects) as rejected,
         _progress(console) as progress,
     ):
         task = progress.add_task(path.name, total=path.stat().st_size)
         tally = _Tally(Converter(mapping), rejected, database)
-        rows = read_rows(text, mapping.source, path)
+        rows = read_rows(text, mapping.source, path, mapping.columns())
         while batch := list(islice(rows, BATCH_ROWS)):
             tally.add(batch)
             progress.update(task, completed=binary.tell())

@@ -4,6 +4,7 @@ import codecs
 import re
 import tomllib
 from collections.abc import Callable, Iterator
+from datetime import date as Date  # noqa: N812 (StartTime has a key of that name)
 from datetime import time as Time  # noqa: N812 (StartTime has a key of that name)
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -20,6 +21,7 @@ from pydantic import (
 )
 
 from core.errors import UserError, one_line
+from core.importing.amounts import Decimal, Unit
 from core.importing.times import check_pattern
 from core.models.metrics import CallMetrics
 from core.models.zone import ZoneName
@@ -110,16 +112,29 @@ class Value(_Table):
     equals: Texts = ()
     values: dict[str, Scalar] | None = None
     split: str | None = Field(default=None, min_length=1)
+    unit: Unit | None = None
+    decimal: Decimal = "."
+    absolute: bool = False
+    ignore_case: bool = False
+    contains: bool = False
+    cut: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if sum(origin is not None for origin in (self.column, self.template, self.constant)) != 1:
             raise ValueError("needs exactly one of column, template, constant")
         treated = [name for name in ("null", "equals", "values", "split") if getattr(self, name)]
-        if treated and self.column is None:
-            raise ValueError(f"{treated[0]} goes with column only")
+        further = [
+            name for name in ("unit", "absolute", "ignore_case", "contains", "cut") if getattr(self, name)
+        ]
+        if (treated or further) and self.column is None:
+            raise ValueError(f"{[*treated, *further][0]} goes with column only")
         if len(set(treated) - {"null"}) > 1:
             raise ValueError("takes only one of equals, values, split")
+        if self.contains and self.values is None:
+            raise ValueError("contains goes with values only")
+        if self.ignore_case and self.values is None and not self.equals:
+            raise ValueError("ignore_case goes with equals or values only")
         return self
 
     def columns(self) -> set[str]:
@@ -140,13 +155,15 @@ class StartTime(_Table):
     month: str | None = None
     year: str | None = None
     first_year: int | None = Field(default=None, ge=1970, le=9998)
+    on: Date | None = None
     time: str | None = None
     at: Time | None = None
+    zone: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         split = self.day is not None or self.month is not None
-        if sum((self.column is not None, self.date is not None, split)) != 1:
+        if sum((self.column is not None, self.date is not None, self.on is not None, split)) != 1:
             raise ValueError("needs exactly one of column, date, or day and month")
         if split and (self.day is None or self.month is None):
             raise ValueError("needs both day and month")
@@ -160,7 +177,7 @@ class StartTime(_Table):
 
     def columns(self) -> set[str]:
         """The columns it reads."""
-        names = (self.column, self.date, self.day, self.month, self.year, self.time)
+        names = (self.column, self.date, self.day, self.month, self.year, self.time, self.zone)
         return {name for name in names if name is not None}
 
 
@@ -171,18 +188,23 @@ class EndTime(_Table):
     latest: Texts = ()
     format: TimeFormat = "iso"
     zero_is_never: Texts = ()
+    zone: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if (self.column is None) == (not self.latest):
             raise ValueError("needs exactly one of column, latest")
-        stray = sorted(set(self.zero_is_never) - self.columns())
+        stray = sorted(set(self.zero_is_never) - self.moments())
         if stray:
             raise ValueError(f"zero_is_never names {stray[0]}, which is not among its columns")
         return self
 
     def columns(self) -> set[str]:
         """The columns it reads."""
+        return self.moments() | ({self.zone} if self.zone else set())
+
+    def moments(self) -> set[str]:
+        """The columns with times."""
         return {*self.latest} if self.column is None else {self.column}
 
 
@@ -214,10 +236,20 @@ class Mapping(_Table):
     )
     drop: tuple[Drop, ...] = ()
 
+    @field_validator("cost", "metadata")
+    @classmethod
+    def _no_spans(cls, value: dict[str, Value]) -> dict[str, Value]:
+        for name, spec in value.items():
+            if spec.unit:
+                raise ValueError(f"{name} is no span of time and takes no unit")
+        return value
+
     @field_validator("fields")
     @classmethod
     def _known_fields(cls, value: dict[str, Value]) -> dict[str, Value]:
-        for name in value:
+        for name, spec in value.items():
+            if spec.unit and not name.endswith(("_seconds", "_ms")):
+                raise ValueError(f"{name} is no span of time and takes no unit")
             if name in OWN_TABLES:
                 raise ValueError(f"{name} is a table of its own, [{name}], not a key of [fields]")
             if name not in CALL_FIELDS:

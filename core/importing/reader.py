@@ -1,12 +1,16 @@
 """Rows of a CSV, TSV or JSONL file, one at a time, with their line numbers."""
 
 import csv
+import gzip
 import io
 import json
 import re
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -24,8 +28,23 @@ _DELIMITER_LINE = re.compile(r"sep=.?", re.ASCII)
 """What Excel wants before the header, and what is left of it by the delimiter that it names."""
 MAX_COLUMNS = 10_000
 MOST_LISTED = 100
+MOST_ITEMS = 20
+"""Items of a list that can be named by their place."""
 MAX_LINE = 1_000_000
 """Characters; a longer line means that this is not the kind of file the mapping says."""
+
+
+PACKED = {
+    b"PK\x03\x04": "a zip archive or a workbook (.xlsx): unpack it, or save the sheet as CSV",
+    b"PAR1": "a Parquet file: write it as CSV or JSON first",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it first",
+    b"BZh": "compressed with bzip2: unpack it first",
+    b"\xfd7zXZ": "compressed with xz: unpack it first",
+    b"\xd0\xcf\x11\xe0": "a workbook of old (.xls): save the sheet as CSV",
+    b"SQLite": "an SQLite database: write a table as CSV first",
+}
+"""How files begin that are no text, and what they are."""
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -73,13 +92,41 @@ class _Lines:
         return taken
 
 
+@contextmanager
+def open_binary(path: Path) -> Iterator[IO[bytes]]:
+    """A file's bytes, unpacked where gzip packed it.
+
+    Raises:
+        UserError: it is of another form that is no text; it names the form and what to do.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        begin = file.read(8)
+        for magic, form in PACKED.items():
+            if begin.startswith(magic):
+                raise UserError(f"{path} is {form}")
+        file.seek(0)
+        if not begin.startswith(_GZIP):
+            yield file
+            return
+        with gzip.open(file) as unpacked:
+            try:
+                yield unpacked  # type: ignore[misc]
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                raise UserError(f"{path} is damaged: it cannot be unpacked to its end") from None
+
+
 def open_text(binary: IO[bytes], source: Source) -> IO[str]:
     """The file as text; bytes that are none become surrogates, so that only their row is lost."""
     return io.TextIOWrapper(binary, encoding=source.codec, errors="surrogateescape", newline="")
 
 
-def read_rows(text: IO[str], source: Source, path: Path) -> Iterator[Row]:
+def read_rows(
+    text: IO[str], source: Source, path: Path, wanted: AbstractSet[str] | None = None
+) -> Iterator[Row]:
     """Every row in file order; blank lines are skipped.
+
+    A row with bytes that are no text is refused, unless they are in no column of ``wanted``.
 
     Raises:
         UserError: the file is not such text at all.
@@ -88,7 +135,7 @@ def read_rows(text: IO[str], source: Source, path: Path) -> Iterator[Row]:
     csv_ = source.format == "csv"
     rows = _csv_rows(lines, source, path) if csv_ else _json_rows(lines, source, path)
     for row in rows:
-        yield (row if _is_text(row.raw) else _refused(row, f"is not {source.encoding} text"))
+        yield row if _is_text(row.raw) else _as_far_as_text(row, f"is not {source.encoding} text", wanted)
 
 
 def check_columns(path: Path, source: Source, wanted: set[str]) -> None:
@@ -100,7 +147,7 @@ def check_columns(path: Path, source: Source, wanted: set[str]) -> None:
     missing = wanted - {LINE}
     present: dict[str, None] = {}
     twice: list[str] = []
-    with path.open("rb") as binary, open_text(binary, source) as text:
+    with open_binary(path) as binary, open_text(binary, source) as text:
         if source.format == "csv":
             reader = csv_reader(_Lines(text, path, source.encoding), source)
             header = _header(reader, path, source)
@@ -139,8 +186,15 @@ def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
     )
 
 
-def _refused(row: Row, reason: str) -> Row:
-    return Row(row.line, None, reason, row.raw.encode(errors="backslashreplace").decode())
+def _as_far_as_text(row: Row, reason: str, wanted: AbstractSet[str] | None) -> Row:
+    """The row without cells that are no text where nobody asks for them; else refused."""
+    raw = row.raw.encode(errors="backslashreplace").decode()
+    if row.cells is None or wanted is None:
+        return Row(row.line, None, row.problem or reason, raw)
+    cells = {name: cell for name, cell in row.cells.items() if _is_text(cell)}
+    if any(name in wanted for name in row.cells.keys() - cells.keys()):
+        return Row(row.line, None, reason, raw)
+    return Row(row.line, cells, raw=raw)
 
 
 def _is_text(raw: str) -> bool:
@@ -180,6 +234,11 @@ def _quoting_problem(error: csv.Error, first: int, last: int) -> str:
     return f"is not valid CSV: {error}{where}"
 
 
+def _next_filled(reader: "_csv.Reader") -> list[str]:
+    """The next row that is not blank."""
+    return next(cells for cells in reader if cells)
+
+
 def _header(reader: "_csv.Reader", path: Path, source: Source) -> list[str]:
     """The names of the columns; the reader is at the first row of calls then."""
     try:
@@ -187,9 +246,9 @@ def _header(reader: "_csv.Reader", path: Path, source: Source) -> list[str]:
             next(reader)
         if source.columns:
             return list(source.columns)
-        cells = next(reader)
+        cells = _next_filled(reader)
         if _DELIMITER_LINE.fullmatch(source.delimiter.join(cells)):
-            cells = next(reader)
+            cells = _next_filled(reader)
         header = [" ".join(name.split()) for name in cells]
     except StopIteration:
         raise UserError(f"{path} is empty; its first line must name the columns") from None
@@ -262,11 +321,20 @@ def _json_row(number: int, record: object, raw: str) -> Row:
 
 
 def _cells(record: dict[str, Any]) -> dict[str, str]:
-    """Nested objects as ``outer.inner``, lists as their items joined by commas."""
-    return {
-        name: ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
-        for name, value in dotted(record)
-    }
+    """Nested objects as ``outer.inner``, lists as their items joined by commas, and by place."""
+    cells: dict[str, str] = {}
+    for name, value in dotted(record):
+        if not isinstance(value, list):
+            cells[name] = _text(value)
+            continue
+        cells[name] = ",".join(map(_text, value))
+        cells[f"{name}.length"] = str(len(value))
+        for place, item in enumerate(value[:MOST_ITEMS]):
+            if isinstance(item, dict):
+                cells |= {f"{name}[{place}].{inner}": _text(one) for inner, one in dotted(item)}
+            else:
+                cells[f"{name}[{place}]"] = _text(item)
+    return cells
 
 
 def _text(value: object) -> str:

@@ -6,7 +6,28 @@ from functools import lru_cache
 
 HALF_DAY = timedelta(hours=12)
 DAY = timedelta(days=1)
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d)(\.\d{1,6})?)?", re.ASCII)
+_CLOCK = re.compile(
+    r"(\d{1,2}):(\d\d)(?::(\d\d)(\.\d{1,6})?)? ?(?P<half>[ap]\.?m\.?)?", re.ASCII | re.IGNORECASE
+)
+_DIGITS = re.compile(r"(\d\d)(\d\d)(\d\d)(\.\d{1,6})?(?P<half>)", re.ASCII)
+_FRACTION = re.compile(r"0?\.\d{1,20}", re.ASCII)
+_HALF_HOURS = 12
+NO_MOMENT = frozenset(
+    {
+        "",
+        "-",
+        "0",
+        "null",
+        "none",
+        "nil",
+        "n/a",
+        "na",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
+        "0000-00-00t00:00:00",
+    }
+)
+"""What stands in files, in small letters, where there is no start or end."""
 _EPOCH = re.compile(r"-?\d+(?:\.\d*)?", re.ASCII)
 _FIRST_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 """Before it lie null values, the day numbers of spreadsheets, and seconds that are taken for milliseconds."""
@@ -109,18 +130,33 @@ def parse_day(text: str, form: str) -> date:
 
 @lru_cache(maxsize=4096)
 def parse_clock(text: str) -> time:
-    """A time of day, ``H:MM`` or ``H:MM:SS`` with or without a fraction.
+    """A time of day: ``9:05``, ``09:05:30.250``, ``9:05 PM``, ``090530``, or a fraction of a day below 1.
 
     Raises:
         ValueError: the text is not such a time.
     """
-    match = _CLOCK.fullmatch(text)
+    match = _CLOCK.fullmatch(text) or _DIGITS.fullmatch(text)
     try:
         if match is None:
-            raise ValueError(text)
-        return time(int(match[1]), int(match[2]), int(match[3] or 0), round(float(match[4] or 0) * 1_000_000))
+            return _part_of_a_day(text)
+        hour, half = int(match[1]), (match["half"] or "").lower()[:1]
+        if half:
+            if not 1 <= hour <= _HALF_HOURS:
+                raise ValueError(text)
+            hour = hour % _HALF_HOURS + (_HALF_HOURS if half == "p" else 0)
+        return time(hour, int(match[2]), int(match[3] or 0), round(float(match[4] or 0) * 1_000_000))
     except ValueError:
         raise ValueError(f"{text!r} is not a time of day such as 9:05 or 09:05:30") from None
+
+
+def _part_of_a_day(text: str) -> time:
+    """A spreadsheet's time of day, to the second."""
+    if not _FRACTION.fullmatch(text):
+        raise ValueError(text)
+    seconds = round(float(text) * 86_400)
+    if seconds >= 86_400:  # noqa: PLR2004 (of a day)
+        raise ValueError(text)
+    return time(seconds // 3_600, seconds // 60 % 60, seconds % 60)
 
 
 def parse_month(text: str) -> int:

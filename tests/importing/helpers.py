@@ -7,7 +7,7 @@ from typing import Any
 from core.importing import ImportReport, import_file
 from core.importing.convert import Converter, RowRejectedError
 from core.importing.mapping import load_mapping
-from core.importing.reader import check_columns, open_text, read_rows
+from core.importing.reader import check_columns, open_binary, open_text, read_rows
 from core.models.metrics import CallMetrics
 
 SIMPLE = """
@@ -40,8 +40,8 @@ class Files:
         check_columns(self.data, mapping.source, mapping.columns())
         converter = Converter(mapping)
         results: list[CallMetrics | str] = []
-        with self.data.open("rb") as binary, open_text(binary, mapping.source) as text:
-            for row in read_rows(text, mapping.source, self.data):
+        with open_binary(self.data) as binary, open_text(binary, mapping.source) as text:
+            for row in read_rows(text, mapping.source, self.data, mapping.columns()):
                 try:
                     results.append(converter.convert(row).call)
                 except RowRejectedError as error:

@@ -240,11 +240,8 @@ def test_the_name_of_another_zone_is_refused_whatever_zone_the_machine_is_in(
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        *[
-            ("epoch", text)
-            for text in ("0", "-1", "45601.25", "1730779", "1_730_779_200", "1e9", "nan", "inf")
-        ],
-        *[("epoch_ms", text) for text in ("0", "1730779200", "45601")],
+        *[("epoch", text) for text in ("-1", "45601.25", "1730779", "1_730_779_200", "1e9", "nan", "inf")],
+        *[("epoch_ms", text) for text in ("00", "1730779200", "45601")],
     ],
 )
 def test_a_number_that_is_no_time_of_a_call_is_rejected(files: Files, form: str, text: str) -> None:
@@ -258,11 +255,11 @@ def test_a_number_that_only_python_reads_is_none(files: Files) -> None:
     text = "t,n,c\n2024-10-24,2_5,1\n2024-10-24,٢٥,1\n2024-10-24,25,free\n2024-10-24,25,1_0\n"
     mapping = f'start_time = "t"{FIELDS}total_turns = "n"\n[cost]\nasr = "c"'
     underscore, arabic, free, cost = map(str, files.put(text, mapping).convert())
-    assert underscore == "2: total_turns: '2_5' is not a number in digits"
-    assert arabic == "3: total_turns: '٢٥' is not a number in digits"
+    assert underscore == "2: total_turns: '2_5' is not a number"
+    assert arabic == "3: total_turns: '٢٥' is not a number"
     assert free.startswith("4: cost.asr: input should be a valid number")
     assert free.endswith("not 'free' (column c)")
-    assert cost == "5: cost.asr: '1_0' is not a number in digits"
+    assert cost == "5: cost.asr: '1_0' is not a number of rupees"
 
 
 def test_a_date_with_a_time_of_day_beside_a_column_with_the_time_is_rejected(files: Files) -> None:

@@ -85,3 +85,20 @@ def test_a_time_format_of_which_a_part_would_have_no_effect_is_refused(
     files.put("", f"start_time = {{ {table} }}{REST}")
     with pytest.raises(UserError, match=complaint):
         load_mapping(files.mapping)
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("lead_id = { column = 'a', unit = 'minutes' }", "lead_id is no span of time and takes no unit"),
+        ("lead_id = { constant = 'a', cut = 3 }", "cut goes with column only"),
+        ("lead_id = { column = 'a', contains = true }", "contains goes with values only"),
+        ("lead_id = { column = 'a', ignore_case = true }", "ignore_case goes with equals or values only"),
+        ("[cost]\nasr = { column = 'a', unit = 'seconds' }", "asr is no span of time and takes no unit"),
+    ],
+)
+def test_a_key_that_would_have_no_effect_is_refused(files: Files, value: str, complaint: str) -> None:
+    """Whoever wrote it believes that it does something."""
+    files.put("", SIMPLE + value)
+    with pytest.raises(UserError, match=complaint):
+        load_mapping(files.mapping)

@@ -1,0 +1,199 @@
+# ruff: noqa: E501 (tables read best with one case a line)
+"""Forms that are common in the files of telephone systems and voice agents."""
+
+import gzip
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import UserError
+from core.importing.amounts import parse_duration, parse_number
+from tests.importing.helpers import SIMPLE, Files
+
+FIELDS = """
+[fields]
+call_id = { template = "row-{line}" }
+status = { constant = "completed" }
+direction = { constant = "inbound" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1:40", 100), ("00:01:40", 100), ("01:01:40", 3_700), ("100:00", 6_000), ("0:00:01.5", 1.5),
+        ("PT1M40S", 100), ("PT100S", 100), ("PT1H", 3_600), ("P1DT1S", 86_401), ("PT0.25S", 0.25),
+        ("100 s", 100), ("100s", 100), ("1m 40s", 100), ("1 min 40 sec", 100), ("1 Minute, 40 Seconds", 100),
+        ("1h2m", 3_720), ("250 ms", 0.25), ("100", 100), ("1.5", 1.5),
+    ],
+)  # fmt: skip
+def test_a_duration_is_read_in_whatever_form_it_has(files: Files, text: str, seconds: float) -> None:
+    """Of a latency, too, whose field has milliseconds."""
+    assert parse_duration(text, "seconds") == seconds
+    mapping = f'start_time = "t"{FIELDS}duration_seconds = "d"\ntts_latency_ms = "d"'
+    (call,) = files.put(f't,d\n2024-11-05,"{text}"\n', mapping.replace('tts_latency_ms = "d"', "")).calls()
+    assert call.duration_seconds == pytest.approx(seconds)
+    if not text.replace(".", "").isdigit() and seconds < 3_600:
+        (call,) = files.put(f't,d\n2024-11-05,"{text}"\n', mapping).calls()
+        assert call.tts_latency_ms == pytest.approx(seconds * 1_000)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "1:4", "1:40:5", "P", "PT", "1 parsec", "s", "1 s x", "1:40 s", "٣ s"]
+)
+def test_a_text_that_is_no_duration_is_none(text: str) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(ValueError, match="is not a number"):
+        parse_duration(text, "seconds")
+
+
+@given(st.text(max_size=400) | st.text("0123456789:PTHMS. msinec,", max_size=400))
+def test_no_text_upsets_the_reading_of_amounts(text: str) -> None:
+    """It is an amount, or refused."""
+    with suppress(ValueError):
+        assert parse_duration(text, "seconds") >= 0 or text.startswith("-")
+    with suppress(ValueError):
+        assert isinstance(parse_number(text, ",", rupees=True), float)
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"), [("minutes", "1.5"), ("milliseconds", "90000"), ("hours", "0.025"), ("seconds", "90")]
+)
+def test_a_mere_number_is_in_the_unit_that_the_mapping_says(files: Files, unit: str, text: str) -> None:
+    """Seconds, unless it says otherwise."""
+    mapping = f'start_time = "t"{FIELDS}duration_seconds = {{ column = "d", unit = "{unit}" }}'
+    (call,) = files.put(f"t,d\n2024-11-05,{text}\n", mapping).calls()
+    assert call.duration_seconds == 90
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "rupees"),
+    [
+        ('"c"', "1,250.50", 1250.5), ('"c"', "₹2.75", 2.75), ('"c"', "Rs. 2.75", 2.75), ('"c"', "1,00,000.5", 100_000.5),
+        ('{ column = "c", decimal = "," }', "2,75", 2.75), ('{ column = "c", decimal = "," }', "1.250,50", 1250.5),
+        ('{ column = "c", absolute = true }', "-0.014", 0.014),
+    ],
+)  # fmt: skip
+def test_a_price_is_read_as_it_is_written(files: Files, value: str, text: str, rupees: float) -> None:
+    """With groups of digits, a decimal comma, a sign of rupees or a minus."""
+    (call,) = files.put(
+        f't,c\n2024-11-05,"{text}"\n', f'start_time = "t"{FIELDS}[cost]\ntelephony = {value}'
+    ).calls()
+    assert call.cost is not None
+    assert call.cost.telephony == rupees
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("2,75", "cost.asr: '2,75' is not a number of rupees; is that a decimal comma? set decimal"),
+        (
+            "$2.75",
+            "cost.asr: input should be a valid number, unable to parse string as a number, not '$2.75' (column c)",
+        ),
+        ("€2.75", "cost.asr: '€2.75' is not a number of rupees"),
+        ("1,2,3", "cost.asr: '1,2,3' is not a number of rupees"),
+    ],
+)
+def test_a_price_that_may_mean_two_things_is_rejected(files: Files, text: str, reason: str) -> None:
+    """Another currency among them."""
+    mapping = f'start_time = "t"{FIELDS}[cost]\nasr = "c"'
+    assert files.put(f't,c\n2024-11-05,"{text}"\n', mapping).convert() == [f"2: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [
+        ("02:05:00 PM", (14, 5, 0)), ("2:05 pm", (14, 5, 0)), ("12:00 AM", (0, 0, 0)), ("12:30 p.m.", (12, 30, 0)),
+        ("140500", (14, 5, 0)), ("0.5", (12, 0, 0)), ("0.586805555556", (14, 5, 0)), ("14:05:00", (14, 5, 0)),
+    ],
+)  # fmt: skip
+def test_a_time_of_day_is_read_beside_a_day_that_all_rows_have(
+    files: Files, text: str, clock: tuple[int, int, int]
+) -> None:
+    """The file is that of one day."""
+    mapping = f'source.timezone = "UTC"\nstart_time = {{ on = 2024-11-05, time = "t" }}{FIELDS}'
+    (call,) = files.put(f"t\n{text}\n", mapping).calls()
+    assert call.start_time == datetime(2024, 11, 5, *clock, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["13:05 PM", "0:05 AM", "24:00", "14050", "1.5", "0.9999999", "25:00:00"])
+def test_a_time_of_day_that_is_none_is_rejected(files: Files, text: str) -> None:
+    """With the form that it should have."""
+    (reason,) = files.put(f"t\n{text}\n", f'start_time = {{ on = 2024-11-05, time = "t" }}{FIELDS}').convert()
+    assert "is not a time of day" in str(reason)
+
+
+@pytest.mark.parametrize("word", ["NULL", "null", "-", "0", "0000-00-00 00:00:00", "None", "N/A", ""])
+def test_a_word_for_none_is_no_end_and_no_start(files: Files, word: str) -> None:
+    """A call without an end is one that never came so far; without a start it is none."""
+    mapping = f'start_time = "s"\nend_time = "e"{FIELDS}'
+    good, bad = files.put(f"s,e\n2024-11-05,{word}\n{word},2024-11-05\n", mapping).convert()
+    assert not isinstance(good, str)
+    assert good.end_time is None
+    assert bad == "3: start_time: is missing"
+
+
+def test_a_column_with_the_zone_counts(files: Files) -> None:
+    """Where it is empty, the file's does."""
+    mapping = f'source.timezone = "UTC"\nstart_time = {{ column = "t", zone = "z" }}{FIELDS}'
+    text = "t,z\n2024-11-05 09:30:00,Asia/Dubai\n2024-11-05 09:30:00,\n2024-11-05 09:30:00,Mars/Base\n"
+    dubai, utc, mars = files.put(text, mapping).convert()
+    assert not isinstance(dubai, str)
+    assert not isinstance(utc, str)
+    assert (dubai.start_time.hour, utc.start_time.hour) == (5, 9)
+    assert "'Mars/Base' is not an IANA time zone" in str(mars)
+
+
+def test_a_value_goes_by_a_part_of_the_cell_and_a_long_text_is_cut(files: Files) -> None:
+    """Capital letters or not."""
+    mapping = """start_time = "t"
+[fields]
+call_id = { template = "row-{line}" }
+status = { column = "s", ignore_case = true, values = { Completed = "completed", "*" = "failed" } }
+direction = { constant = "inbound" }
+end_reason = { column = "r", contains = true, values = { "called back" = "callback", "*" = "other" } }
+qualification = { column = "r", cut = 64 }
+"""
+    reason = "The customer agreed to be Called Back on Monday and asked for the rate in writing"
+    (call,) = files.put(f"t,s,r\n2024-11-05,COMPLETED,{reason}\n", mapping).calls()
+    assert (call.status, call.end_reason, call.qualification) == ("completed", "callback", reason[:64])
+
+
+def test_bytes_that_are_no_text_cost_nothing_where_nobody_asks_for_them(files: Files) -> None:
+    """Else their row."""
+    text = b"id,started,status,seconds,name\nb1,2024-11-05T09:30:00,completed,1,Ren\xe9\n"
+    assert [call.call_id for call in files.put(text).calls()] == ["b1"]
+    assert files.put(text, f'{SIMPLE}lead_id = "name"').convert() == ["2: is not utf-8 text"]
+
+
+def test_an_item_of_a_list_and_how_many_there_are_can_be_named(files: Files) -> None:
+    """As voice agents have costs and messages."""
+    call_ = {
+        "id": "j1",
+        "started": "2024-11-05",
+        "status": "completed",
+        "seconds": 1,
+        "costs": [{"cost": 0.8}, {"cost": 2}],
+    }
+    text = json.dumps({**call_, "messages": [{"role": "user"}, {"role": "bot"}, {"role": "user"}]})
+    mapping = f'source.format = \'jsonl\'{SIMPLE}total_turns = "messages.length"\n[cost]\nllm = "costs[0].cost"\ntts = "costs[1].cost"'
+    (call,) = files.put(text, mapping).calls()
+    assert call.cost is not None
+    assert (call.total_turns, call.cost.llm, call.cost.tts) == (3, 0.8, 2)
+
+
+def test_a_packed_file_is_read_and_what_is_no_text_is_named(files: Files) -> None:
+    """With what to do."""
+    text = b"id,started,status,seconds\nc1,2024-11-05,completed,1\n"
+    packed = gzip.compress(text * 1)
+    assert [call.call_id for call in files.put(packed).calls()] == ["c1"]
+    with pytest.raises(UserError, match="damaged: it cannot be unpacked to its end"):
+        files.put(packed[:-12]).convert()
+    for begin, form in ((b"PK\x03\x04", "xlsx"), (b"PAR1", "Parquet"), (b"BZh91AY", "bzip2")):
+        with pytest.raises(UserError, match=form):
+            files.put(begin + b"\0" * 100).convert()
