@@ -26,6 +26,7 @@ from core.logging_config import get_logger
 from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import rollup_store
 from core.storage.archive.archived_rows import CATALOGUE
+from core.storage.archive.known_ids import perhaps_archived
 from core.storage.archive.mover import Due, archive, cutoff, due, release
 from core.storage.collections import (
     CALLS,
@@ -53,7 +54,9 @@ MOST_NAMED = 100
 """Calls that are named of a window where they cannot be rolled up."""
 
 _RECORDED_LATE = timedelta(days=1)
-"""Calls recorded so long after their start are looked for in the archive: they may be corrections."""
+"""Calls recorded so long after their start may be corrections of archived ones, and are looked for there.
+
+Of the others, which are many, only those are whose ids the archive seems to know."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,16 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
     # What was recorded earlier may be in both places because it is being archived.
     youngest = now - timedelta(days=LEAST_RETENTION_DAYS - 1)
     recorded = max(youngest, since - dirty_windows.OVERLAP) if since else youngest
-    query = {
-        "recorded_at": {"$gte": Timestamp(recorded, 0)},
-        "start_time": {"$lt": (since or now) - _RECORDED_LATE},
-    }
-    if ids := [row["_id"] for row in database[CALLS].find(query, {"_id": 1})]:
+    late = (since or now) - _RECORDED_LATE
+
+    def recorded_of(starts: Document) -> list[str]:
+        query = {"recorded_at": {"$gte": Timestamp(recorded, 0)}, "start_time": starts}
+        return [row["_id"] for row in database[CALLS].find(query, {"_id": 1})]
+
+    ids = recorded_of({"$lt": late})
+    if since is not None:
+        ids += perhaps_archived(database, recorded_of({"$gte": late}))
+    if ids:
         release(database, CALLS, "_id", ids)
 
 

@@ -283,3 +283,20 @@ def test_releases_at_the_same_time_each_hold(filled: Database[Document]) -> None
     assert find_archived(filled, "calls", "lead_id", leads) == []
     assert len(archived(filled, "calls", [PERIOD])) == 1_000 - 20 * 12
     assert len(list(folder(filled).rglob("*.parquet"))) == filled["archives"].count_documents({})
+
+
+@pytest.mark.parametrize("hours", [0.1, 3, 23, 30])
+def test_an_archived_call_that_moves_to_the_present_counts_once(
+    filled: Database[Document], hours: float
+) -> None:
+    """On the day that it starts on now, whatever is refreshed and archived after it."""
+    archive_due(filled)
+    now = datetime.now(UTC)
+    moved = call(7, start_time=now - timedelta(hours=hours))
+    write_calls(filled, [moved, call(5_000, start_time=now - timedelta(hours=1))])
+    wide = START - timedelta(days=1), now + timedelta(hours=1)
+    for _ in range(2):
+        refresh_rollups(filled)
+        assert summarise(load_cube(filled, *PERIOD)).total_calls == 999
+        assert summarise(load_cube(filled, *wide)).total_calls == 1_001
+    assert len(find_archived(filled, "calls", "_id", ["call_7"])) == 0
