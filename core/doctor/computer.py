@@ -18,6 +18,45 @@ from core.storage.recording.spool import spool_status
 
 _LIKENESS = 0.85
 """How like one of ours (difflib's ratio, 0 to 1) another name is to be taken for a slip."""
+_SHORT = 3
+_SYNONYMS = {
+    "HOST": "SERVER",
+    "HOSTNAME": "SERVER",
+    "USER": "USERNAME",
+    "LOGIN": "USERNAME",
+    "PASS": "PASSWORD",
+    "PASSWD": "PASSWORD",
+    "PWD": "PASSWORD",
+    "URL": "URI",
+    "ADDRESS": "URI",
+    "MONGO": "MONGODB",
+    "DB": "DATABASE",
+    "MAIL": "EMAIL",
+    "RECIPIENT": "TO",
+    "SENDER": "FROM",
+    "FOLDER": "DIR",
+    "DIRECTORY": "DIR",
+    "PATH": "DIR",
+    "TZ": "TIMEZONE",
+    "DAY": "DAYS",
+}
+"""Words of names, without the plural, and what our own names say for them."""
+_DISPENSABLE = frozenset({"ALERT", "URI", "RAW"})
+NO_EFFECT = {
+    "DASHBOARD_USERS": (
+        "the dashboard has no users of its own, and whoever reaches it sees all calls",
+        "put it behind a proxy that asks who comes, and take the variable out",
+    ),
+    "ENCRYPTION_KEYS": (
+        "the store is not encrypted by us",
+        "encrypt the disk, or the server of MONGODB_URI, and take the variable out",
+    ),
+    **dict.fromkeys(
+        ("STATSD_HOST", "STATSD_PORT"),
+        ("nothing is sent to StatsD", "let Prometheus read /metrics of the API, and take the variable out"),
+    ),
+}
+"""Variables that promise what is not there, with what to do instead."""
 _SCARCE_BYTES, _FULL_BYTES = 2_000_000_000, 300_000_000
 """The embedded database wants some 300 MB from the first call on."""
 _SPOOL_IS_OLD = timedelta(minutes=5)
@@ -31,10 +70,31 @@ def configuration() -> Iterator[Finding]:
     found = ", ".join(sorted(names & given)) or "nothing is set, the defaults hold"
     yield Finding("configuration", State.OK, f"{found} (.env is {'read' if written else 'empty or absent'})")
     for name in sorted(given - names):
-        if meant := get_close_matches(name, names - given, n=1, cutoff=_LIKENESS):
-            yield Finding(
-                "configuration", State.WARN, f"{name} is none of our variables", f"did you mean {meant[0]}?"
-            )
+        if name.upper() in NO_EFFECT:
+            text, remedy = NO_EFFECT[name.upper()]
+            yield Finding("configuration", State.WARN, f"{name} has no effect: {text}", remedy)
+        elif meant := _meant(name, names - given):
+            text = f"{name} is none of our variables"
+            yield Finding("configuration", State.WARN, text, f"did you mean {meant}?")
+
+
+def _meant(name: str, ours: set[str]) -> str | None:
+    """The variable that another name stands for: in other words, or misspelt."""
+    words = _words(name)
+    for one in sorted(ours):
+        lacks = _words(one) - words
+        if len(words) > 1 and words <= _words(one) and lacks <= _DISPENSABLE:
+            return one
+    return next(iter(get_close_matches(name.upper(), ours, n=1, cutoff=_LIKENESS)), None)
+
+
+def _words(name: str) -> frozenset[str]:
+    """The words of a name, each in the form that our own names have."""
+    words = (
+        word if word.endswith("SS") or len(word) <= _SHORT else word.removesuffix("S")
+        for word in name.upper().split("_")
+    )
+    return frozenset(_SYNONYMS.get(word, word) for word in words if word)
 
 
 def data_folder(settings: Settings) -> Finding:
