@@ -24,6 +24,7 @@ from core.files import create_private, private_folder, refuse_foreign, sync
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.recording.records import KINDS, Record
+from core.storage.server.embedded import located
 from core.storage.threads import Threads
 
 logger = get_logger("database")
@@ -68,7 +69,7 @@ class Spool:
 
     def __init__(self, database_name: str | None = None) -> None:
         settings = get_settings()
-        self.folder = settings.data_dir / "spool" / (database_name or settings.mongodb_database)
+        self.folder = located(settings.data_dir) / "spool" / (database_name or settings.mongodb_database)
         self.dead = self.folder / "dead"
         self._lost = self.folder / "lost"
 

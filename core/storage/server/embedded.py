@@ -18,7 +18,7 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
-from core.storage.server.folder import EmbeddedServerError, Folder, lock, server_pid, socket_uri
+from core.storage.server.folder import EmbeddedServerError, Folder, is_in_place, lock, server_pid, socket_uri
 from core.storage.threads import fork_safe_lock
 
 START_TIMEOUT_SECONDS = 60.0
@@ -91,7 +91,7 @@ class Embedded:
 
     def _start(self, deadline: float) -> str:
         spawned: subprocess.Popen[bytes] | None = None
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.was_moved():
             socket = self._folder.socket
             if socket is not None and server_pid(self._folder, socket) is not None:
                 return socket_uri(socket)
@@ -117,6 +117,9 @@ class Embedded:
         It looks, and does not wait for the lock: under gevent that would hold up every other greenlet.
         """
         while not self._released.wait(WATCH_SECONDS):
+            if self.was_moved():
+                self._say_moved()
+                return
             try:
                 descriptor = lock(self._folder.supervisor_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 if descriptor is None:
@@ -127,6 +130,30 @@ class Embedded:
                 pass  # the new one is at work
             except OSError:
                 time.sleep(1)
+
+    def was_moved(self) -> bool:
+        """Whether DATA_DIR is no longer where it was: its supervisor ends the server then."""
+        share = self._share
+        return share is not None and not is_in_place(share, self._folder.users_lock)
+
+    def place(self) -> Path | None:
+        """Where DATA_DIR was moved to, as far as the system says; None where it was deleted."""
+        if self._share is None:
+            return None
+        try:
+            found = Path(f"/proc/self/fd/{self._share}").readlink()
+        except OSError:
+            return None
+        return found.parent.parent if is_in_place(self._share, found) else None
+
+    def _say_moved(self) -> None:
+        from core.logging_config import get_logger  # noqa: PLC0415 (the supervisor has no use for it)
+
+        get_logger("database").error(
+            "DATA_DIR was moved or deleted while it was in use: its database has stopped. "
+            "End what uses it, and start it again with DATA_DIR set to where it is now",
+            extra={"was": str(self._folder.root.parent), "is": str(self.place() or "gone")},
+        )
 
     def release(self) -> None:
         """Give this process's share back; the last one to do so ends the server."""
@@ -193,6 +220,16 @@ def start_embedded(data_dir: Path) -> Future[Embedded]:
             share.set_running_or_notify_cancel()  # who waits for it and gives up leaves it to the others
             threading.Thread(target=_begin, args=(folder, share), name="embedded-start", daemon=True).start()
         return share
+
+
+def located(data_dir: Path) -> Path:
+    """Where a DATA_DIR is now: one that was moved while in use is not begun anew at the old place."""
+    for root, share in list(_held.items()):
+        if share.done() and share.exception() is None and share.result().was_moved():
+            moved = share.result().place()
+            if moved is not None and root == Folder(data_dir).root:
+                return moved
+    return data_dir
 
 
 def _begin(folder: Folder, share: Future[Embedded]) -> None:

@@ -164,6 +164,16 @@ def _arguments(pid: int) -> list[str]:
     return [after.partition(" --")[0]]
 
 
+def is_in_place(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one at its path, and its folder was not moved away."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # a disk that does not answer just now has not moved
+        return True
+
+
 def lock(path: Path, operation: int) -> int | None:
     """Open ``path`` and flock it; the descriptor that holds the lock, or None where it is taken."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

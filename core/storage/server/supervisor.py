@@ -15,7 +15,14 @@ from pathlib import Path
 from types import FrameType
 
 from core.storage.server.embedded import find_mongod
-from core.storage.server.folder import MAX_SOCKET_PATH_BYTES, EmbeddedServerError, Folder, lock, server_pid
+from core.storage.server.folder import (
+    MAX_SOCKET_PATH_BYTES,
+    EmbeddedServerError,
+    Folder,
+    is_in_place,
+    lock,
+    server_pid,
+)
 
 POLL_SECONDS = 0.25
 ORPHAN_SECONDS = 10.0
@@ -39,13 +46,15 @@ class Supervisor:
         self._child: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._stopping = False
+        self._lock: int | None = None
         self._last: int | None = None
 
     def run(self) -> int:
         """Keep the server running while it has users; the exit code of the process."""
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if lock(self._folder.supervisor_lock, fcntl.LOCK_EX | fcntl.LOCK_NB) is None:
+        self._lock = lock(self._folder.supervisor_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if self._lock is None:
             return 0  # another supervisor is at work
         try:
             while not self._abandoned():
@@ -53,6 +62,8 @@ class Supervisor:
                     self._start_or_adopt()
                 time.sleep(POLL_SECONDS)
         except (EmbeddedServerError, OSError) as error:
+            if self._was_moved():
+                return 1
             with contextlib.suppress(OSError):  # a full disk takes not even the reason
                 self._folder.error.write_text(str(error), encoding="utf-8", errors="backslashreplace")
             return 1
@@ -65,9 +76,13 @@ class Supervisor:
 
         The users' lock is then held until we have ended, so that a newcomer waits and starts afresh.
         """
-        if self._last is None:
+        if self._last is None and not self._was_moved():
             self._last = lock(self._folder.users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return self._stopping or self._last is not None
+        return self._stopping or self._last is not None or self._was_moved()
+
+    def _was_moved(self) -> bool:
+        """Whether the folder is elsewhere by now: whatever is at its path is not ours to touch."""
+        return self._lock is not None and not is_in_place(self._lock, self._folder.supervisor_lock)
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -167,7 +182,7 @@ class Supervisor:
         )
 
     def _end_server(self) -> None:
-        if self._child is None and self._pid is None:
+        if self._child is None and self._pid is None and not self._was_moved():
             self._pid = self._folder.owner_pid  # its supervisor was killed, and then its last user
         pid = self._child.pid if self._child is not None else self._pid
         if pid is not None and self._alive():
@@ -178,7 +193,8 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     os.kill(pid, signal.SIGKILL)  # its journal has everything that was acknowledged
                 time.sleep(0.02)
-        self._folder.remove_socket()
+        if not self._was_moved():
+            self._folder.remove_socket()
 
 
 def main() -> int:

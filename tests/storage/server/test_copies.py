@@ -85,3 +85,61 @@ def test_a_record_of_another_folders_socket_is_not_believed(
     done = work_in(other)
     assert done.stdout.startswith("0 "), done.stderr
     assert count(user) == "1"
+
+
+MOVED = """
+import os, sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from core.models.metrics import CallMetrics
+from core.services.sync_metrics_service import SyncMetricsService
+from core.settings import get_settings
+from core.storage.recording import recorder
+
+live, moved = Path(sys.argv[1]), Path(sys.argv[2])
+service = SyncMetricsService()
+
+def record(number):
+    start = datetime(2024, 10, 24, tzinfo=UTC)
+    call = CallMetrics(call_id=f"c{number}", start_time=start, status="completed", direction="outbound")
+    service.record_call_metrics(call)
+
+record(0)
+os.rename(live, moved)
+for number in range(1, 6):
+    record(number)
+    time.sleep(0.4)
+"""
+COUNT = """
+from core.storage import get_sync_database
+from core.storage.recording.replay import replay
+database = get_sync_database()
+replay(database)
+print(database["calls"].count_documents({}))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux says where a folder was moved to")
+def test_a_data_dir_that_is_moved_while_in_use_is_said_in_a_line_and_loses_no_call(tmp_path: Path) -> None:
+    """Nothing is begun anew at the old place, and the new one has all calls once it is used again."""
+    live, moved = tmp_path / "live", tmp_path / "moved"
+    environment = os.environ | {"DATA_DIR": str(live), "RECORD_WAIT_SECONDS": "20"}
+    command = [sys.executable, "-c", MOVED, str(live), str(moved)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert output.count("DATA_DIR was moved or deleted while it was in use") == 1
+    assert "Traceback" not in output
+    assert not live.exists()
+    again = subprocess.run(
+        [sys.executable, "-c", COUNT],
+        cwd=ROOT,
+        env=os.environ | {"DATA_DIR": str(moved)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert again.stdout.splitlines()[-1:] == ["6"], again.stdout + again.stderr
