@@ -88,6 +88,17 @@ def parse_date(text: str) -> date:
     return day
 
 
+def date_of(value: object) -> date:
+    """A calendar day from a date, a moment (the day that it is on in TIMEZONE), or ``YYYY-MM-DD``.
+
+    Raises:
+        UserError: it is none of them.
+    """
+    if isinstance(value, datetime):
+        return to_utc(value).astimezone(get_settings().tz).date()
+    return value if isinstance(value, date) else parse_date(value if isinstance(value, str) else repr(value))
+
+
 def parse_moment(text: str) -> datetime:
     """A moment in UTC from ISO 8601; without an offset it is taken in TIMEZONE.
 

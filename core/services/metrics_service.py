@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from core.clock import parse_date
+from core.clock import date_of
 from core.models.metrics import CallMetrics, DailyMetrics, Direction, ServiceSample, TurnMetrics
 from core.storage.recording.active_calls import BEAT_SECONDS, alive, ended, signal_active, started
 from core.storage.recording.recorder import record
@@ -104,15 +104,15 @@ class MetricsService:
         """Compute and store the figures of one local day (TIMEZONE).
 
         Args:
-            day: a date, or text as ``2024-10-24``.
+            day: a date, or text as ``2024-10-24``; of a moment, the day that it is on in TIMEZONE.
 
         Raises:
-            UserError: the text is not a date.
+            UserError: it is no date.
         """
         # An agent that only records is spared pandas: a second at its start, 100 MB.
         from core.aggregation.daily import rebuild_days  # noqa: PLC0415 (pandas)
 
-        day = parse_date(day) if isinstance(day, str) else day
+        day = date_of(day)
         (daily,) = await asyncio.to_thread(lambda: rebuild_days(blocking(self._db), day, day))
         return daily
 

@@ -9,11 +9,14 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from pymongo.database import Database
 
 from core.aggregation.rollups.sketch import bucket_of
+from core.errors import UserError
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.services.sync_metrics_service import SyncMetricsService
@@ -182,3 +185,16 @@ def test_a_call_is_active_until_it_ends_or_gives_no_sign_of_life(database: Datab
     database["active_calls"].update_one({"_id": "long"}, {"$set": {"started_at": hours}})
     assert [(one.call_id, one.campaign) for one in list_active(database)] == [("long", "festive")]
     assert count_active(database) == 1
+
+
+@pytest.mark.parametrize("day", [None, 20241105, 1.5, "5 Nov 2024", ["2024-11-05"]])
+def test_what_is_no_day_is_refused_with_the_remedy(day: Any) -> None:
+    """Whatever it is."""
+    with pytest.raises(UserError, match="is not a date; write YYYY-MM-DD, for example 2024-10-24"):
+        asyncio.run(MetricsService().aggregate_daily_metrics(day))
+
+
+def test_a_moment_stands_for_its_day_in_timezone(database: Database[Document]) -> None:
+    """Late in the evening of UTC it is the next day in India."""
+    moment = datetime(2024, 11, 5, 20, tzinfo=UTC)
+    assert str(asyncio.run(MetricsService().aggregate_daily_metrics(moment)).date) == "2024-11-06"
