@@ -1,6 +1,7 @@
 """Starts the scheduler process: ``python run_scheduler.py [--once | --health]``; see docs/operations.md."""
 
 import argparse
+import signal
 import sys
 
 from core.errors import UserError
@@ -19,6 +20,8 @@ def main() -> int:
         "--health", action="store_true", help="say whether a scheduler is alive; exit code 1 if none is"
     )
     arguments = parser.parse_args()
+    # Until the scheduler has handlers of its own: what is told to stop while it loads has stopped well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         from core.settings import get_settings  # noqa: PLC0415 (wrong settings are said before all else)
 

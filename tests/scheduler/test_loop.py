@@ -331,3 +331,16 @@ def test_it_outlives_a_database_that_is_away(
         client.close()
         server.kill()
         server.wait()
+
+
+TOLD_EARLY = f"""
+import os, runpy, signal
+import core.settings
+core.settings.get_settings = lambda: os.kill(os.getpid(), signal.SIGTERM)
+runpy.run_path({str(SCRIPT)!r}, run_name="__main__")
+"""
+
+
+def test_sigterm_while_it_loads_ends_it_well(start: Callable[..., Process]) -> None:
+    """A service manager that stops it in its first second sees no failure."""
+    assert start("-c", TOLD_EARLY, PYTHONPATH=str(ROOT)).wait(30) == 0
