@@ -19,7 +19,7 @@ from core import logging_config
 from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
-from core.storage import processes
+from core.storage.recording import processes
 processes.FIRST_SECONDS, processes.BEAT_SECONDS = 0.1, 0.1
 call = {"call_id": "1", "status": "completed", "direction": "inbound", "language": "hindi"}
 call = CallMetrics(start_time=utc_now(), duration_seconds=1, **call)
