@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from core.errors import UserError
 from core.importing.convert import Converted, Converter, RowRejectedError
+from core.importing.legs import Legs
 from core.importing.mapping import Mapping, load_mapping
 from core.importing.reader import Row, check_columns, open_binary, open_text, read_rows
 from core.importing.rejects import Rejects
@@ -29,7 +30,7 @@ BATCH_ROWS = 1_000
 class ImportReport:
     """What became of the rows; ``unchanged`` of the ``replaced`` were stored exactly so already.
 
-    Of ``outdated`` ones somebody stored a later form meanwhile.
+    Of ``outdated`` ones somebody stored a later form meanwhile; ``joined`` rows are further legs of a call.
 
     ``repaired`` calls were stored without an end time that lay before their start. In a dry run
     ``valid`` rows would have been written, and none was.
@@ -42,6 +43,7 @@ class ImportReport:
     valid: int = 0
     rejected: int = 0
     repaired: int = 0
+    joined: int = 0
     rejects_file: Path | None = None
     dry_run: bool = False
 
@@ -53,9 +55,10 @@ class ImportReport:
             if self.dry_run
             else f"imported {self.inserted:,} · replaced {self.replaced:,} ({self.unchanged:,} unchanged)"
         )
+        joined = f" · joined {self.joined:,}" if self.joined else ""
         outdated = f" · not stored {self.outdated:,}: a later form is there" if self.outdated else ""
         where = f" (see {self.rejects_file})" if self.rejects_file else ""
-        return f"{done}{outdated} · rejected {self.rejected:,}{where} · repaired {self.repaired:,}"
+        return f"{done}{joined}{outdated} · rejected {self.rejected:,}{where} · repaired {self.repaired:,}"
 
 
 def import_file(
@@ -87,11 +90,12 @@ def import_file(
         _progress(console) as progress,
     ):
         task = progress.add_task(path.name, total=path.stat().st_size)
-        tally = _Tally(Converter(mapping), rejected, database)
+        tally = _Tally(Converter(mapping), rejected, database, Legs() if mapping.source.legs else None)
         rows = read_rows(text, mapping.source, path, mapping.columns())
         while batch := list(islice(rows, BATCH_ROWS)):
             tally.add(batch)
             progress.update(task, completed=binary.tell())
+        tally.finish()
     return tally.report()
 
 
@@ -136,8 +140,11 @@ def _store_problem(error: PyMongoError) -> str:
 class _Tally:
     """Converts and stores rows, batch by batch, and counts what became of them."""
 
-    def __init__(self, converter: Converter, rejects: Rejects, database: Database[Document] | None) -> None:
+    def __init__(
+        self, converter: Converter, rejects: Rejects, database: Database[Document] | None, legs: Legs | None
+    ) -> None:
         self._converter = converter
+        self._legs = legs
         self._rejects = rejects
         self._database = database
         self._written = WriteCounts()
@@ -147,9 +154,16 @@ class _Tally:
     def add(self, rows: Sequence[Row]) -> None:
         """Store one batch."""
         converted = [done for row in rows if (done := self._convert(row)) is not None]
-        self._write([done.call for done in converted])
+        calls = [done.call for done in converted]
+        self._write(self._legs.add(calls) if self._legs else calls)
         self._valid += len(converted)
         self._repaired += sum(done.repaired for done in converted)
+
+    def finish(self) -> None:
+        """Store the calls that might have had further legs."""
+        left = self._legs.rest() if self._legs else []
+        for first in range(0, len(left), BATCH_ROWS):
+            self._write(left[first : first + BATCH_ROWS])
 
     def report(self) -> ImportReport:
         """What became of the rows so far."""
@@ -158,6 +172,7 @@ class _Tally:
             valid=self._valid,
             rejected=self._rejects.count,
             repaired=self._repaired,
+            joined=self._legs.joined if self._legs else 0,
             rejects_file=self._rejects.path if self._rejects.count else None,
             dry_run=self._database is None,
         )

@@ -78,6 +78,7 @@ class Source(_Table):
     columns: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     skip_lines: int = Field(default=0, ge=0, le=1_000)
     records: str | None = Field(default=None, min_length=1)
+    legs: bool = False
 
     @model_validator(mode="after")
     def _fits_format(self) -> Self:

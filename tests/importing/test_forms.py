@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymongo.database import Database
 
 from core.errors import UserError
 from core.importing.amounts import parse_duration, parse_number
+from core.storage.calls import from_document
+from core.types import Document
 from tests.importing.helpers import SIMPLE, Files
 
 FIELDS = """
@@ -197,3 +200,33 @@ def test_a_packed_file_is_read_and_what_is_no_text_is_named(files: Files) -> Non
     for begin, form in ((b"PK\x03\x04", "xlsx"), (b"PAR1", "Parquet"), (b"BZh91AY", "bzip2")):
         with pytest.raises(UserError, match=form):
             files.put(begin + b"\0" * 100).convert()
+
+
+def test_the_legs_of_a_call_become_one_call(files: Files, database: Database[Document]) -> None:
+    """From the first start to the last end, with the better status, in whatever order they come."""
+    text = """id,started,ended,status,turns,price,reason
+l1,2024-11-05T09:30:20Z,2024-11-05T09:30:50Z,no_answer,1,0.5,timeout
+l2,2024-11-05T10:00:00Z,,completed,3,,
+l1,2024-11-05T09:30:00Z,2024-11-05T09:30:20Z,completed,4,1,hung_up
+l1,2024-11-05T09:30:50Z,2024-11-05T09:31:10Z,failed,,,
+"""
+    mapping = """source.legs = true
+start_time = "started"
+end_time = "ended"
+[fields]
+call_id = "id"
+status = "status"
+direction = { constant = "outbound" }
+total_turns = "turns"
+end_reason = "reason"
+[cost]
+telephony = "price"
+"""
+    report = files.put(text, mapping).run()
+    assert (report.inserted, report.joined, report.rejected) == (2, 2, 0)
+    assert "· joined 2 ·" in report.summary
+    call = from_document(database["calls"].find_one({"_id": "l1"}) or {})
+    assert (call.status, call.duration_seconds, call.total_turns) == ("completed", 70, 5)
+    assert (call.end_reason, call.cost and call.cost.telephony) == ("hung_up", 1.5)
+    assert call.start_time == datetime(2024, 11, 5, 9, 30, tzinfo=UTC)
+    assert files.run().unchanged == 2

@@ -1,0 +1,78 @@
+"""Calls whose legs stand in several rows: the rows of one call_id become one call."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from core.models.metrics import MAX_CALL_SECONDS, CallCost, CallMetrics, CallStatus
+
+MOST_OPEN = 50_000
+"""Calls that may still get a leg: one that comes later replaces its call, as without legs."""
+_BEST_FIRST = (CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER)
+_SUMS = ("total_turns", "user_turns", "interruptions")
+_FLAGS = ("qualification_completed", "handoff_triggered")
+_MOST = 1_000_000
+_MOST_ERRORS = 1_000
+
+
+class Legs:
+    """Joins the calls of one file, in the order of their first legs."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, CallMetrics] = {}
+        self.joined = 0
+        """Rows that became part of an earlier row's call."""
+
+    def add(self, calls: Iterable[CallMetrics]) -> list[CallMetrics]:
+        """Take calls in; those that no further leg is waited for."""
+        for call in calls:
+            if (known := self._open.get(call.call_id)) is not None:
+                self.joined += 1
+            self._open[call.call_id] = join(known, call) if known else call
+        over = max(0, len(self._open) - MOST_OPEN)
+        return [self._open.pop(call_id) for call_id in list(self._open)[:over]]
+
+    def rest(self) -> list[CallMetrics]:
+        """All that are left, at the end of the file."""
+        left = list(self._open.values())
+        self._open = {}
+        return left
+
+
+def join(one: CallMetrics, other: CallMetrics) -> CallMetrics:
+    """One call of two legs: from the first start to the last end, as good as the better of them.
+
+    Counts, costs and errors add up. Of the rest the earlier leg's counts, where it has any.
+    """
+    first, second = sorted((one, other), key=lambda leg: leg.start_time)
+    fields: dict[str, Any] = {
+        name: getattr(first, name) if getattr(first, name) is not None else getattr(second, name)
+        for name in CallMetrics.model_fields
+    }
+    if first.language == "unknown":
+        fields["language"] = second.language
+    fields["status"] = min(
+        (first.status, second.status), key=lambda status: _BEST_FIRST.index(CallStatus(status))
+    )
+    fields |= {name: getattr(first, name) or getattr(second, name) for name in _FLAGS}
+    fields |= {name: _sum(getattr(first, name), getattr(second, name)) for name in _SUMS}
+    fields["errors"] = [*first.errors, *second.errors][:_MOST_ERRORS]
+    fields["metadata"] = second.metadata | first.metadata
+    fields["cost"] = _costs(first.cost, second.cost)
+    ends = [leg.end_time for leg in (first, second) if leg.end_time is not None]
+    latest = first.start_time + timedelta(seconds=MAX_CALL_SECONDS)
+    fields["end_time"] = min(max(ends), latest) if ends else None
+    if fields["end_time"] is not None:
+        fields["duration_seconds"] = (fields["end_time"] - first.start_time).total_seconds()
+    return first.model_copy(update=fields)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else min((one or 0) + (other or 0), _MOST)
+
+
+def _costs(one: CallCost | None, other: CallCost | None) -> CallCost | None:
+    if one is None or other is None:
+        return one or other
+    parts = ((name, getattr(one, name), getattr(other, name)) for name in CallCost.model_fields)
+    return CallCost(**{name: (a or 0) + (b or 0) for name, a, b in parts if a is not None or b is not None})
