@@ -109,18 +109,24 @@ class MetricsService:
         Raises:
             UserError: it is no date.
         """
-        # An agent that only records is spared pandas: a second at its start, 100 MB.
-        from core.aggregation.daily import rebuild_days  # noqa: PLC0415 (pandas)
-
         day = date_of(day)
-        (daily,) = await asyncio.to_thread(lambda: rebuild_days(blocking(self._db), day, day))
-        return daily
+
+        def rebuild() -> DailyMetrics:
+            # An agent that only records is spared pandas: a second at its start, 100 MB. Others load it here,
+            # beside the loop.
+            from core.aggregation.daily import rebuild_days  # noqa: PLC0415 (pandas)
+
+            (daily,) = rebuild_days(blocking(self._db), day, day)
+            return daily
+
+        return await asyncio.to_thread(rebuild)
 
     async def aggregate_recent(self) -> list[date]:
         """Bring roll-ups and daily figures up to date with what was recorded since; the days that changed."""
-        from core.aggregation.daily import refresh_days  # noqa: PLC0415 (pandas)
 
         def refresh() -> list[date]:
+            from core.aggregation.daily import refresh_days  # noqa: PLC0415 (pandas)
+
             replay(blocking(self._db))
             return refresh_days(blocking(self._db))
 
