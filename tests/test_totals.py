@@ -12,6 +12,7 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters
 from core.api.app import create_app
+from core.api.security import this_machine
 from core.clock import day_bounds, days_of, utc_now
 from core.importing import import_file
 from core.models.metrics import DailyMetrics
@@ -78,7 +79,8 @@ def agree(database: Database[Document], first: date, last: date) -> Counter[date
     zone = get_settings().timezone
     kept = {row["date"]: figures(row) for row in database["daily_metrics"].find({"timezone": zone})}
     assert [kept[str(day)] for day in days] == direct
-    with TestClient(create_app(), base_url="http://localhost") as client:
+    server = create_app(this_machine)
+    with TestClient(server, base_url="http://127.0.0.1", client=("127.0.0.1", 50_000)) as client:
         answer = client.get(
             "/api/v1/analytics/metrics/range", params={"start_date": str(first), "end_date": str(last)}
         ).json()

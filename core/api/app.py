@@ -1,5 +1,7 @@
 """The FastAPI application and the process that serves it."""
 
+from collections.abc import Awaitable, Callable
+
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -8,7 +10,7 @@ from pymongo.errors import PyMongoError
 from core import __version__
 from core.api.responses import Health, Readiness
 from core.api.routes import router
-from core.api.security import Handler, is_foreign, refuse_open_door
+from core.api.security import Handler, Keyless, nobody, refuse_open_door, this_machine
 from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import RequestLogMiddleware, get_logger
@@ -20,15 +22,18 @@ from core.storage.collections import ensure_indexes
 from core.storage.server.connection import check_reachable, store_name, unavailable_text
 
 logger = get_logger("api")
+_CLOSED = "without API_KEYS only programs on this machine may ask, of python -m core api; set API_KEYS"
 
 
-async def _guard(request: Request, call_next: Handler) -> Response:
-    """Turn other sites' pages away."""
-    if is_foreign(request):
-        return JSONResponse(
-            {"detail": "only programs on this machine may ask; set API_KEYS to open the API"}, 403
-        )
-    return await call_next(request)
+def _guard(keyless: Keyless) -> Callable[[Request, Handler], Awaitable[Response]]:
+    """Turn everybody away where there are no keys, but those who need none."""
+
+    async def guard(request: Request, call_next: Handler) -> Response:
+        if not get_settings().api_keys and not keyless(request):
+            return JSONResponse({"detail": _CLOSED}, 403)
+        return await call_next(request)
+
+    return guard
 
 
 def _store_failed(_request: Request, error: Exception) -> JSONResponse:
@@ -57,8 +62,13 @@ def _readiness(response: Response) -> Readiness:
     )
 
 
-def create_app() -> FastAPI:
-    """The application, for any ASGI server."""
+def create_app(keyless: Keyless = nobody) -> FastAPI:
+    """The application, for any ASGI server.
+
+    Args:
+        keyless: who may ask where API_KEYS is empty; nobody, for only the server knows where it listens, and
+            who stands in front of it.
+    """
     app = FastAPI(
         title="Voice agent monitoring",
         version=__version__,
@@ -66,7 +76,7 @@ def create_app() -> FastAPI:
         docs_url=None,  # the pages load scripts from another host; /openapi.json is all here
         redoc_url=None,
     )
-    app.middleware("http")(_guard)
+    app.middleware("http")(_guard(keyless))
     app.add_middleware(RequestLogMiddleware)
     app.add_exception_handler(PyMongoError, _store_failed)
     app.add_exception_handler(UserError, _store_failed)
@@ -88,7 +98,7 @@ def serve() -> None:
     check_reachable()
     ensure_indexes(get_sync_database())
     uvicorn.run(
-        create_app(),
+        create_app(this_machine),
         host=settings.api_host,
         port=settings.api_port,
         access_log=False,

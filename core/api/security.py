@@ -11,6 +11,10 @@ from core.errors import UserError
 from core.settings import Settings, get_settings, is_loopback
 
 Handler = Callable[[Request], Awaitable[Response]]
+Keyless = Callable[[Request], bool]
+"""Whether a request may go without a key where none is configured."""
+_OWN_PAGES = {"same-origin", "none"}
+"""Sec-Fetch-Site of a page of ours, and of an address that somebody typed."""
 
 
 def refuse_open_door(settings: Settings) -> None:
@@ -45,16 +49,37 @@ def require_key(
         )
 
 
+def nobody(_request: Request) -> bool:
+    """No request at all: how the application is served is not known."""
+    return False
+
+
+def this_machine(request: Request) -> bool:
+    """Whether a program of this machine asks a server that listens on the loopback address alone.
+
+    Where a proxy passes on what it got from elsewhere, its X-Forwarded-For is the client by now.
+    """
+    ends = request.client, request.scope.get("server")
+    return all(end is not None and is_loopback(end[0]) for end in ends) and not is_foreign(request)
+
+
 def is_foreign(request: Request) -> bool:
     """Whether another site's page in a browser on this machine sends the request.
 
-    Without keys the loopback address alone guards the API: a rebound DNS name shows in Host, a form or
-    script of another site in Sec-Fetch-Site.
+    A rebound DNS name shows in Host, a form or script of another site in Sec-Fetch-Site, and in Origin where
+    the browser is too old, or too small, to send that.
     """
-    if get_settings().api_keys:
-        return False
-    try:
-        host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
-    except ValueError:
+    host = _host_of(f"//{request.headers.get('host', '')}")
+    if host is None or not is_loopback(host):
         return True
-    return not is_loopback(host) or request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}
+    if (site := request.headers.get("sec-fetch-site")) is not None:
+        return site not in _OWN_PAGES
+    origin = request.headers.get("origin")
+    return origin is not None and origin.lower() != f"http://{request.headers['host']}".lower()
+
+
+def _host_of(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None

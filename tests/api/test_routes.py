@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from pymongo.database import Database
 
 from core.api.app import create_app
-from core.api.security import refuse_open_door
+from core.api.security import refuse_open_door, this_machine
 from core.errors import UserError
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
@@ -23,8 +23,15 @@ ANALYTICS = "/api/v1/analytics"
 
 @pytest.fixture
 def client(database: Database[Document]) -> Iterator[TestClient]:
-    with TestClient(create_app(), base_url="http://127.0.0.1") as client:
+    with from_this_machine() as client:
         yield client
+
+
+def from_this_machine(
+    server: str = "http://127.0.0.1", client: tuple[str, int] = ("127.0.0.1", 50_000)
+) -> TestClient:
+    """A client of the application as it is served on the loopback address without keys."""
+    return TestClient(create_app(this_machine), base_url=server, client=client)
 
 
 def call(number: int, start: datetime, **fields: object) -> CallMetrics:
@@ -175,12 +182,57 @@ def test_keys_are_asked_for_and_compared_whole(
         {"Host": "evil.example"},
         {"Host": "["},
         {"Host": "127.0.0.1:8000", "Sec-Fetch-Site": "cross-site"},
+        {"Host": "127.0.0.1:8000", "Sec-Fetch-Site": "same-site"},
+        {"Host": "127.0.0.1:8000", "Sec-Fetch-Site": "anything"},
+        {"Host": "127.0.0.1:8000", "Origin": "http://shop.example"},
+        {"Host": "127.0.0.1:8000", "Origin": "http://127.0.0.1:5050"},
+        {"Host": "127.0.0.1:8000", "Origin": "null"},
+        {"Host": "127.0.0.1:8000", "Origin": ""},
     ],
 )
 def test_without_keys_a_page_of_another_site_is_turned_away(
     client: TestClient, headers: dict[str, str]
 ) -> None:
     assert client.post(f"{ANALYTICS}/metrics/aggregate/2024-10-24", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "127.0.0.1:8000", "Origin": "http://127.0.0.1:8000"},
+        {"Host": "localhost:8000", "Sec-Fetch-Site": "none", "Origin": "null"},
+        {"Host": "localhost:8000", "Sec-Fetch-Site": "same-origin"},
+    ],
+)
+def test_without_keys_our_own_pages_and_a_typed_address_pass(
+    client: TestClient, headers: dict[str, str]
+) -> None:
+    """A browser that shows the API itself is no other site."""
+    assert client.get("/healthz", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", f"{ANALYTICS}/alerts", "/nothing"])
+@pytest.mark.parametrize("peer", [("203.0.113.24", 5), ("127.0.0.1", 5), ("::1", 5)])
+def test_behind_another_server_nobody_passes_without_keys(path: str, peer: tuple[str, int]) -> None:
+    """The application does not know where a server that is not ours listens, nor who stands before it."""
+    answer = TestClient(create_app(), base_url="http://localhost", client=peer).get(path)
+    assert answer.status_code == 403
+    assert "set API_KEYS" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("server", "peer"),
+    [
+        ("http://127.0.0.1", ("203.0.113.24", 5)),
+        ("http://127.0.0.1", ("2001:db8::1", 5)),
+        ("http://192.0.2.7", ("127.0.0.1", 5)),
+        ("http://127.0.0.1", ("proxy", 5)),
+    ],
+)
+def test_a_proxy_on_this_machine_lets_nobody_from_elsewhere_in(server: str, peer: tuple[str, int]) -> None:
+    """Both ends of the connection have to be this machine, whatever Host says."""
+    with from_this_machine(server, peer) as client:
+        assert client.get("/healthz", headers={"Host": "localhost"}).status_code == 403
 
 
 def test_beyond_this_machine_it_wants_keys(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +246,7 @@ def test_beyond_this_machine_it_wants_keys(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_store_that_is_away_is_503_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URI", "mongodb://user:geheim@127.0.0.1:1")
     get_settings.cache_clear()
-    with TestClient(create_app(), base_url="http://localhost") as client:
+    with from_this_machine() as client:
         answer = client.get(f"{ANALYTICS}/metrics/daily/2024-10-24")
         assert answer.status_code == 503
         assert "MongoDB at 127.0.0.1:1 does not answer" in answer.json()["detail"]
