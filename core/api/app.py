@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pymongo.errors import PyMongoError
 
 from core import __version__
+from core.api.peers import is_own_user
 from core.api.responses import Health, Readiness
 from core.api.routes import router
 from core.api.security import Handler, Keyless, nobody, refuse_open_door, this_machine
@@ -22,7 +23,9 @@ from core.storage.collections import ensure_indexes
 from core.storage.server.connection import check_reachable, store_name, unavailable_text
 
 logger = get_logger("api")
-_CLOSED = "without API_KEYS only programs on this machine may ask, of python -m core api; set API_KEYS"
+_CLOSED = (
+    "without API_KEYS only programs of this machine and user may ask, of python -m core api; set API_KEYS"
+)
 
 
 def _guard(keyless: Keyless) -> Callable[[Request, Handler], Awaitable[Response]]:
@@ -98,7 +101,7 @@ def serve() -> None:
     check_reachable()
     ensure_indexes(get_sync_database())
     uvicorn.run(
-        create_app(this_machine),
+        create_app(lambda request: this_machine(request) and is_own_user(request)),
         host=settings.api_host,
         port=settings.api_port,
         access_log=False,

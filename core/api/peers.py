@@ -1,0 +1,62 @@
+"""Whose program it is that asks over the loopback address: the kernel knows."""
+
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+
+from starlette.requests import Request
+
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+"""A line for each connection: its number, both ends, its state …, its owner."""
+_ESTABLISHED = "01"
+"""The owner of a connection that its program has given up is told no longer: it reads as root's."""
+_ROOT = 0
+
+
+def is_own_user(request: Request) -> bool:
+    """Whether a program of the user that serves asks, or one of root's.
+
+    True where the kernel does not tell: on macOS every user of the machine may ask.
+    """
+    if sys.platform != "linux":
+        return True
+    client, server = request.client, request.scope.get("server")
+    if client is None or server is None:
+        return False
+    try:
+        return any(owner in {_ROOT, os.getuid()} for owner in _owners(client, server))
+    except (OSError, ValueError):
+        return False
+
+
+def _owners(near: tuple[str, int], far: tuple[str, int]) -> Iterator[int]:
+    """Users that own the connection with these ends."""
+    spellings = [f"{one} {other}" for one, other in zip(_spelt(*near), _spelt(*far), strict=False)]
+    for table in _TABLES:
+        if not table.exists():
+            continue  # a kernel without IPv6
+        with table.open() as lines:
+            for line in lines:
+                if any(ends in line for ends in spellings):
+                    _, _, _, state, _, _, _, owner, *_ = line.split()
+                    if state == _ESTABLISHED:
+                        yield int(owner)
+
+
+def _spelt(host: str, port: int) -> list[str]:
+    """An address as the kernel's tables write it: words of 32 bits in the machine's own order.
+
+    One of IPv4 also as a socket of IPv6 has it.
+    """
+    address: IPv4Address | IPv6Address = ip_address(host)
+    forms = [address.packed]
+    if isinstance(address, IPv4Address):
+        forms.append(ip_address(f"::ffff:{address}").packed)
+    return [f"{_words(form)}:{port:04X}" for form in forms]
+
+
+def _words(packed: bytes) -> str:
+    return "".join(f"{word:08X}" for word in struct.unpack(f"={len(packed) // 4}I", packed))
