@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from pymongo.errors import PyMongoError
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from core import __version__
+from core.api.gate import Gate
 from core.api.peers import is_own_user
 from core.api.responses import Health, Readiness
 from core.api.routes import router
@@ -40,12 +41,16 @@ def _guard(keyless: Keyless) -> Callable[[Request, Handler], Awaitable[Response]
 
 
 def _store_failed(_request: Request, error: Exception) -> JSONResponse:
-    text = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
+    text = str(error)
+    if isinstance(error, ExecutionTimeout):
+        text = "the database needs too long for this; ask for fewer days"
+    elif isinstance(error, PyMongoError):
+        text = unavailable_text(error)
     return JSONResponse({"detail": text}, 503, {"Retry-After": "5"})
 
 
-def _health() -> Health:
-    """Whether this process serves."""
+async def _health() -> Health:
+    """Whether this process serves; takes no thread, so that it is told at once under any load."""
     return Health(version=__version__)
 
 
@@ -79,6 +84,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         docs_url=None,  # the pages load scripts from another host; /openapi.json is all here
         redoc_url=None,
     )
+    app.add_middleware(Gate)
     app.middleware("http")(_guard(keyless))
     app.add_middleware(RequestLogMiddleware)
     app.add_exception_handler(PyMongoError, _store_failed)

@@ -1,7 +1,6 @@
 """The REST API over a real store, through its ASGI application."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,27 +10,15 @@ from fastapi.testclient import TestClient
 from pymongo.database import Database
 
 from core.api.app import create_app
-from core.api.security import refuse_open_door, this_machine
+from core.api.security import refuse_open_door
 from core.errors import UserError
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.types import Document
+from tests.api.conftest import from_this_machine
 
 ANALYTICS = "/api/v1/analytics"
-
-
-@pytest.fixture
-def client(database: Database[Document]) -> Iterator[TestClient]:
-    with from_this_machine() as client:
-        yield client
-
-
-def from_this_machine(
-    server: str = "http://127.0.0.1", client: tuple[str, int] = ("127.0.0.1", 50_000)
-) -> TestClient:
-    """A client of the application as it is served on the loopback address without keys."""
-    return TestClient(create_app(this_machine), base_url=server, client=client)
 
 
 def call(number: int, start: datetime, **fields: object) -> CallMetrics:

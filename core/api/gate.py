@@ -1,0 +1,91 @@
+"""How many requests are at work at once, and how long each may ask the database."""
+
+import asyncio
+
+import pymongo
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+AT_WORK = 4
+"""Requests that compute at the same time; more share the same processor and end later, all of them."""
+LOOKS = 2
+"""Questions whether the store answers; apart, so that readers do not starve them."""
+PATIENCE_SECONDS = 2.0
+RETRY_SECONDS = 2
+LONGEST_SECONDS = 10.0
+LONGEST_CHANGE_SECONDS = 120.0
+"""To read all calls of a day anew."""
+_BUSY = "too many requests are at work; try again in a moment"
+_READS = {"GET", "HEAD"}
+
+
+class Gate:
+    """Lets so many requests at a time through to the application; the others wait, then are told 503.
+
+    A client that gives up while it waits leaves the queue. What a request asks of the database ends after
+    ``LONGEST_SECONDS``, also where nobody waits for the answer any longer.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, at_work: int = AT_WORK, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        self._app = app
+        self._patience_seconds = patience_seconds
+        self._places = asyncio.Semaphore(at_work)
+        self._looks = asyncio.Semaphore(LOOKS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or say that there is too much to do."""
+        if scope["type"] != "http" or scope["path"] == "/healthz":
+            await self._app(scope, receive, send)
+            return
+        first = await receive()
+        later = asyncio.ensure_future(receive())
+        places = self._looks if scope["path"] == "/readyz" else self._places
+        try:
+            if not await self._enter(places, later):
+                busy = JSONResponse({"detail": _BUSY}, 503, {"Retry-After": str(RETRY_SECONDS)})
+                await busy(scope, receive, send)
+                return
+            try:
+                longest = LONGEST_SECONDS if scope["method"] in _READS else LONGEST_CHANGE_SECONDS
+                with pymongo.timeout(longest):
+                    await self._app(scope, _again(first, later), send)
+            finally:
+                places.release()
+        finally:
+            later.cancel()
+
+    async def _enter(self, places: asyncio.Semaphore, gone: "asyncio.Future[Message]") -> bool:
+        """Take a place; False where none comes free in time, or the client has gone."""
+        place = asyncio.ensure_future(places.acquire())
+        try:
+            await asyncio.wait(
+                {place, gone}, timeout=self._patience_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            has_gone = gone.done() and gone.result()["type"] == "http.disconnect"
+            if place.done() and not has_gone:
+                return True
+        except BaseException:
+            _give_back(place, places)
+            raise
+        _give_back(place, places)
+        return False
+
+
+def _give_back(place: "asyncio.Future[bool]", places: asyncio.Semaphore) -> None:
+    """Leave the queue, or the place that was had meanwhile."""
+    if place.done():
+        places.release()
+    else:
+        place.cancel()
+
+
+def _again(first: Message, later: "asyncio.Future[Message]") -> Receive:
+    """What was received already, and what comes."""
+    unread = [first]
+
+    async def receive() -> Message:
+        return unread.pop() if unread else await asyncio.shield(later)
+
+    return receive
