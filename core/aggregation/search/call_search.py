@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.database import Database
@@ -25,6 +25,8 @@ UNKNOWN = "unknown"
 """As a fault: whose it was is not known."""
 MOST_FOUND = 200
 LONGEST_QUERY_MS = 10_000
+_TICK = timedelta(milliseconds=1)
+"""The database keeps times in these."""
 _STAGE_COUNTS = {
     "answered": "answered_calls",
     "engaged": "engaged_calls",
@@ -116,12 +118,14 @@ def count_calls(
     facets: CallFacets | None = None,
     most: int = 0,
 ) -> int:
-    """How many calls started in [start, end); counting stops at ``most``, where it is not 0."""
+    """How many calls started in [start, end); counting stops at ``most``, where it is not 0.
+
+    Raises:
+        PyMongoError: the database does not answer, or needs more than 10 s.
+    """
     query = list_query(start, end, filters or CallFilters(), facets or CallFacets())
-    calls = database[CALLS]
-    if most:
-        return calls.count_documents(query, limit=most, maxTimeMS=LONGEST_QUERY_MS)
-    return calls.count_documents(query)
+    stop: dict[str, Any] = {"limit": most} if most else {}
+    return database[CALLS].count_documents(query, maxTimeMS=LONGEST_QUERY_MS, **stop)
 
 
 def find_calls(
@@ -133,10 +137,30 @@ def find_calls(
     limit: int = 100,
     offset: int = 0,
 ) -> list[CallMetrics]:
-    """Calls that started in [start, end), the newest first."""
-    query = calls_query(start, end, "start_time", filters)
-    cursor = database[CALLS].find(query).sort([("start_time", -1), ("_id", 1)]).skip(offset).limit(limit)
-    return [from_document(document) for document in cursor]
+    """Calls that started in [start, end), the newest first, equal starts by their id.
+
+    The index has the starts in order. Only calls that start at the same moment as the first or the last of
+    the page are sorted, so that no page repeats or skips one of another.
+
+    Raises:
+        PyMongoError: the database does not answer, or needs more than 10 s for a step.
+    """
+    calls, query = database[CALLS], calls_query(start, end, "start_time", filters)
+    by_start = calls.find(query, {"start_time": 1}).sort("start_time", -1).skip(offset).limit(limit)
+    starts = [row["start_time"] for row in by_start.max_time_ms(LONGEST_QUERY_MS)]
+    if not starts:
+        return []
+    first, last = starts[0], starts[-1]
+    newer = count_calls(database, first + _TICK, end, filters=filters) if offset else 0
+    skipped, page = max(0, offset - newer), list[Document]()
+    if last < first:
+        upper = query | {"start_time": {"$gt": last, "$lte": first}}
+        cursor = calls.find(upper).sort([("start_time", -1), ("_id", 1)]).skip(skipped).limit(limit)
+        page, skipped = list(cursor.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS)), 0
+    if len(page) < limit:
+        rest = calls.find(query | {"start_time": last}).sort("_id", 1).skip(skipped).limit(limit - len(page))
+        page += rest.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS)
+    return [from_document(document) for document in page]
 
 
 def list_calls(

@@ -1,0 +1,68 @@
+"""Pages of calls: in order, whole, and read without sorting the period."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymongo.database import Database
+
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.search.call_search import find_calls
+from core.storage.calls import write_calls
+from core.types import Document
+from tests.api.test_routes import ANALYTICS, call
+
+MIDNIGHT = datetime(2024, 10, 23, 18, 30, tzinfo=UTC)
+PERIOD = (MIDNIGHT, MIDNIGHT + timedelta(days=1))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seconds=st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 90]), max_size=25),
+    page=st.integers(1, 9),
+    filters=st.sampled_from([CallFilters(), CallFilters(language="hindi")]),
+)
+def test_pages_put_together_are_the_whole_list_once(
+    database: Database[Document], seconds: list[int], page: int, filters: CallFilters
+) -> None:
+    """Whatever starts at the same moment, no call is skipped or repeated from page to page."""
+    database["calls"].delete_many({})
+    calls = [
+        call(number, MIDNIGHT + timedelta(seconds=after), language=("hindi", "english")[number % 3 == 0])
+        for number, after in enumerate(seconds)
+    ]
+    write_calls(database, calls)
+    there = [one for one in calls if filters.language in {None, one.language}]
+    whole = sorted(there, key=lambda one: (MIDNIGHT - one.start_time, one.call_id))
+    paged = [
+        one.call_id
+        for offset in range(0, len(whole) + page, page)
+        for one in find_calls(database, *PERIOD, filters=filters, limit=page, offset=offset)
+    ]
+    assert paged == [one.call_id for one in whole]
+
+
+def test_the_first_page_reads_no_more_calls_than_it_shows(
+    client: TestClient, database: Database[Document]
+) -> None:
+    """A page costs what it shows, however many calls the period has."""
+    write_calls(database, [call(number, MIDNIGHT + timedelta(seconds=number)) for number in range(500)])
+    database.command("profile", 2)
+    try:
+        asked = {"start_date": "2024-10-24", "end_date": "2024-10-24", "limit": "20", "language": "hindi"}
+        page = client.get(f"{ANALYTICS}/calls", params=asked).json()
+    finally:
+        database.command("profile", 0)
+    assert (page["total"], len(page["calls"])) == (500, 20)
+    finds = list(database["system.profile"].find({"op": "query", "ns": f"{database.name}.calls"}))
+    assert finds
+    assert sum(row["docsExamined"] for row in finds) <= 3 * 20
+    assert all(row["command"]["maxTimeMS"] <= 10_000 for row in finds)
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_a_page_beyond_the_last_is_empty(database: Database[Document], offset: int) -> None:
+    """Asking on past the end is no error."""
+    assert find_calls(database, *PERIOD, offset=offset) == []
