@@ -3,7 +3,10 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Path, Query
+from fastapi import Depends, HTTPException, Path, Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 
 from core.aggregation.rollups.call_frames import CallFilters
@@ -44,7 +47,41 @@ def call_filters(
     campaign: Annotated[str | None, Query(max_length=128)] = None,
 ) -> CallFilters:
     """The calls to count; what is left out lets all pass."""
-    return CallFilters(direction, language.lower() if language else None, status, campaign)
+    return CallFilters(direction, language.strip().lower() if language else None, status, campaign)
+
+
+def only_known(request: Request) -> None:
+    """Refuse parameters that the path does not take, that come twice, or say nothing.
+
+    An answer that looks filtered and is not would mislead.
+
+    Raises:
+        RequestValidationError: it names each of them.
+    """
+    route = request.scope["route"]
+    known = _names(route.dependant) if isinstance(route, APIRoute) else []
+    given = request.query_params.multi_items()
+    problems = []
+    for name in dict(given):
+        values = [value for other, value in given if other == name]
+        if name not in known:
+            expected = f"use {', '.join(known)}" if known else "there are none"
+            problems.append(_problem(name, f"is no parameter of this path; {expected}"))
+        elif len(values) > 1:
+            problems.append(_problem(name, "is given more than once"))
+        elif not values[0].strip():
+            problems.append(_problem(name, "is empty; leave it out, or give it a value"))
+    if problems:
+        raise RequestValidationError(problems)
+
+
+def _names(dependant: Dependant) -> list[str]:
+    own = [str(field.alias) for field in dependant.query_params]
+    return own + [name for other in dependant.dependencies for name in _names(other)]
+
+
+def _problem(name: str, text: str) -> dict[str, object]:
+    return {"type": "parameter", "loc": ("query", name), "msg": text}
 
 
 DayRange = Annotated[tuple[date, date], Depends(day_range)]

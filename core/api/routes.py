@@ -11,7 +11,7 @@ from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
 from core.aggregation.search.call_search import count_calls, find_calls
 from core.alerting.state.alert_store import active_alerts
-from core.api.parameters import DayRange, Filters, PathDay
+from core.api.parameters import DayRange, Filters, PathDay, only_known
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
 from core.api.security import require_key
 from core.clock import period_of_days, utc_now
@@ -21,7 +21,11 @@ from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_sync_database
 
-router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], dependencies=[Depends(require_key)])
+router = APIRouter(
+    prefix="/api/v1/analytics",
+    tags=["analytics"],
+    dependencies=[Depends(require_key), Depends(only_known)],
+)
 
 
 @router.get("/metrics")
