@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 from core.clock import utc_now
 from core.doctor.result import Finding, State
+from core.logs.sinks.log_file import foreign, is_shared
 from core.ports import address, answers, is_taken
 from core.settings import Settings
 from core.storage.recording.spool import spool_status
@@ -59,6 +60,7 @@ NO_EFFECT = {
 """Variables that promise what is not there, with what to do instead."""
 _SCARCE_BYTES, _FULL_BYTES = 2_000_000_000, 300_000_000
 """The embedded database wants some 300 MB from the first call on."""
+_OWN_FOLDER = "set LOG_FILE to one in a folder of your own"
 _SPOOL_IS_OLD = timedelta(minutes=5)
 
 
@@ -123,6 +125,11 @@ def log_file(settings: Settings) -> Finding:
     there = next(path for path in (file, *file.parents) if path.exists())
     if there.is_dir() is (there == file) or not os.access(there, os.W_OK):
         return Finding("log", State.FAIL, f"LOG_FILE {file} cannot be written", "name another")
+    if (there == file or file.is_symlink()) and (reason := foreign(file.parent, file.lstat())):
+        return Finding("log", State.FAIL, f"LOG_FILE {file} is not written: {reason}", _OWN_FOLDER)
+    if (there.is_dir() and is_shared(there)) or (there == file and is_shared(file.parent)):
+        text = f"{level}, to {file}, in a folder that others can write"
+        return Finding("log", State.WARN, text, _OWN_FOLDER)
     return Finding("log", State.OK, f"{level}, to {file}")
 
 

@@ -1,5 +1,6 @@
 """LOG_FILE: appended to by many processes at once, rotated by whichever of them comes first."""
 
+import errno
 import os
 import stat
 import time
@@ -12,6 +13,7 @@ from core.logs.sinks.sink import PartlyWrittenError, Sink, StandardOutput, write
 
 _TORN_SECONDS = 0.05
 """A line that has no end for so long is no longer being written."""
+_ROOT = 0
 
 
 class LogFile(Sink):
@@ -68,13 +70,45 @@ def _open_to_append(path: Path, mode: int) -> int:
     private_folder(path.parent)
     descriptor = _create(path, mode)
     if descriptor is None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
+        # Before as well: to open somebody's pipe would wait for him.
+        _refuse_others(path, path.lstat())
+        no_link = os.O_NOFOLLOW if is_shared(path.parent) else 0
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | no_link, mode)
         try:
+            _refuse_others(path, os.fstat(descriptor))
             _end_torn_line(path, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
     return descriptor
+
+
+def is_shared(folder: Path) -> bool:
+    """Whether users but this one and root may put files into a folder; its group is trusted."""
+    status = folder.stat()
+    return bool(status.st_mode & stat.S_IWOTH) or status.st_uid not in {os.geteuid(), _ROOT}
+
+
+def _refuse_others(path: Path, status: os.stat_result) -> None:
+    """Refuse what somebody else has put into a shared folder under the log's name."""
+    if reason := foreign(path.parent, status):
+        raise PermissionError(errno.EPERM, reason, str(path))
+
+
+def foreign(folder: Path, status: os.stat_result) -> str | None:
+    """Why a file of a shared folder is not taken for our log; None where it is ours, or the folder is."""
+    if not is_shared(folder):
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        return "it is a link in a folder that others can write"
+    whole = folder.stat()
+    # Who owns the folder does with its files as he likes; in one that all may write he is one of them.
+    owners = {os.geteuid(), _ROOT} | (set() if whole.st_mode & stat.S_IWOTH else {whole.st_uid})
+    if status.st_uid not in owners:
+        return "it is another user's file in a folder that others can write"
+    if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+        return "it has a second name, in a folder that others can write"
+    return None
 
 
 def _create(path: Path, mode: int) -> int | None:

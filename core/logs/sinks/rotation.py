@@ -10,6 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 _RETRY_SECONDS = 60.0
+_GUARD_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+"""In a folder that others can write it may be their link."""
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Rotation:
         Where that fails, stderr says so, lines go on into the same file, and it is tried again in a minute.
         """
         try:
-            guard = os.open(_guard_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            guard = os.open(_guard_of(path), _GUARD_FLAGS, 0o600)
             try:
                 fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 self._shift(path, descriptor)
@@ -63,7 +65,7 @@ class Rotation:
             newer = path.with_name(f"{path.name}.{number - 1}") if number > 1 else path
             with suppress(FileNotFoundError):
                 newer.replace(older)
-        os.utime(_guard_of(path))
+        os.utime(_guard_of(path), follow_symlinks=False)
 
     def _period(self, moment: float) -> int:
         """Which span of so many hours a moment falls in, counted in local time."""
@@ -81,8 +83,8 @@ def _began(path: Path) -> float:
         return _guard_of(path).stat().st_mtime
     except OSError:
         with suppress(OSError):
-            os.close(os.open(_guard_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(_guard_of(path), _GUARD_FLAGS, 0o600))
             status = path.stat()
             began = min(status.st_ctime, status.st_mtime)
-            os.utime(_guard_of(path), (began, began))
+            os.utime(_guard_of(path), (began, began), follow_symlinks=False)
         return time.time()
