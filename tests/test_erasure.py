@@ -1,28 +1,46 @@
 """All of a lead goes, wherever it lies, and nothing of anybody else."""
 
+import asyncio
+import gzip
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
-from bson import Timestamp
+from bson import Timestamp, encode
+from bson.raw_bson import RawBSONDocument
+from hypothesis import given
+from hypothesis import strategies as st
 from pymongo.database import Database
 
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
-from core.models.metrics import TurnMetrics
+from core.clock import utc_now
+from core.erasure import erase_lead, find_traces
+from core.erasure.mentions import Names
+from core.erasure.traces import TREATMENTS
+from core.models.metrics import ServiceMinute, TurnMetrics
+from core.services.alert_service import AlertService
 from core.settings import get_settings
+from core.storage import collections
 from core.storage.archive.archived_rows import archived
 from core.storage.archive.mover import COLLECTIONS
 from core.storage.calls import write_calls
+from core.storage.receipts import Receipts
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool
 from core.storage.recording.write import write
+from core.storage.server.connection import close_connections
 from core.types import Document
+from tests.importing.helpers import SIMPLE, Files
+from tests.ports import free_port
 from tests.storage.archive.test_mover import PERIOD, START, call, recorded_long_ago
 from tests.test_cli import core
 
@@ -89,6 +107,170 @@ def test_nothing_of_the_lead_is_left_and_the_others_are(database: Database[Docum
     assert load_cube(database, *PERIOD).total == CALLS - OF_LEAD - 1
     again = core("erase-lead", LEAD, "--yes")
     assert (again.returncode, "erased 0 records" in again.stdout) == (0, True)
+
+
+def texts(database: Database[Document]) -> str:
+    """All that is stored, as text."""
+    return "\n".join(str(row) for name in database.list_collection_names() for row in database[name].find())
+
+
+def send(alert_type: str, message: str, **metadata: object) -> None:
+    """Send an alert as the agent does, with a channel that never answers."""
+
+    async def sending() -> None:
+        await AlertService().send_alert(alert_type, "critical", message, metadata=metadata)
+        await close_connections()
+
+    asyncio.run(sending())
+
+
+def test_alerts_that_named_the_lead_go_with_their_history_and_messages(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what a later alert of the same type has written over."""
+    monkeypatch.setenv("ALERT_APPRISE_URLS", f"m=jsons://127.0.0.1:{free_port()}/")
+    get_settings.cache_clear()
+    write_calls(database, [call(7, lead_id="lead_meera"), call(8, lead_id="lead_meera_2")])
+    send("crm_push", "Meera Pillai waits", lead="lead_meera", name="Meera Pillai")
+    send("slow_call", "Somebody waits for long", about={"calls": ["call_7"], "name": "Meera Pillai"})
+    send("crm_push", "Ravi Iyer waits", lead="lead_meera_2", name="Ravi Iyer")
+    assert texts(database).count("Meera Pillai") >= 5
+    looked = find_traces(database, "lead_meera")
+    assert (looked.alerts, looked.alert_events >= 2, looked.messages) == (1, True, 2)
+    done = core("erase-lead", "lead_meera", "--yes")
+    assert (done.returncode, "outbox" in done.stdout) == (0, False), done.stderr
+    left = texts(database)
+    assert "Meera" not in left
+    assert "'lead_meera'" not in left
+    assert left.count("Ravi Iyer") >= 3
+    assert find_traces(database, "lead_meera").records == 0
+
+
+def test_further_names_are_looked_for_as_whole_words(database: Database[Document]) -> None:
+    """A number in a path and a name without an id are found where they are asked for."""
+    send("crm_push", "Meera Pillai, 45071, waits")
+    send("crm_pull", "Meera Pillaiyar waits")
+    times = {"total_ms": 1, "min_ms": 1, "max_ms": 1}
+    about = {"process": "w", "number": 1, "service": "crm", "operation": "GET /leads/45071", "count": 1}
+    minute = ServiceMinute.model_validate({"minute": START, **about, **times})
+    write(database, [Record.now(minute)])
+    database["logs"].insert_many([{"message": "Meera Pillai called"}, {"message": "145071"}])
+    assert core("erase-lead", "lead_m", "--yes").returncode == 0
+    assert "Meera Pillai," in texts(database)
+    assert core("erase-lead", "lead_m", "--yes", "--also", "ab").returncode == 2
+    done = core("erase-lead", "lead_m", "--yes", "--also", "Meera Pillai", "--also", "45071")
+    assert (done.returncode, "service minutes" in done.stdout) == (0, True), done.stderr
+    left = texts(database)
+    assert ("Meera Pillai waits" in left, "/leads/45071" in left, "Pillai called" in left) == (False,) * 3
+    assert ("Meera Pillaiyar" in left, "145071" in left) == (True, True)
+
+
+def test_an_alert_of_a_rule_goes_on_without_the_words_about_the_lead(database: Database[Document]) -> None:
+    """What somebody wrote about the lead goes, the alert does not."""
+    note = {"author": "asha", "comment": "lead_7 told me, so did call_7", "at": START, "until": START}
+    fields = {"origin": "rule", "state": "firing", "revision": 3, "message": "12 % failed"}
+    database["alerts"].insert_one({"_id": "a1", "acknowledged": note, **fields})
+    database["silences"].insert_one({"_id": "s1", "comment": "because of lead_7"})
+    write_calls(database, [call(7, lead_id=LEAD)])
+    found = erase_lead(database, LEAD)
+    assert (found.alerts, found.said) == (1, {"silences": 1})
+    alert = database["alerts"].find_one({"_id": "a1"})
+    assert alert is not None
+    assert alert["acknowledged"]["comment"] == "(erased) told me, so did (erased)"
+    assert (alert["acknowledged"]["author"], alert["message"]) == ("asha", "12 % failed")
+
+
+def test_what_cannot_be_rewritten_is_said_wherever_it_lies(database: Database[Document]) -> None:
+    """Packed logs, drafts of a killed process and spools of other databases are named."""
+    data_dir = get_settings().data_dir
+    packed = data_dir / "logs" / "agent.log.2.gz"
+    draft, other = Spool().folder / "1.new", Spool(f"{database.name}_b").folder / "1-1-a.json"
+    for file in (packed, draft, other):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        line = b'{"lead_id": "lead_7"}\n{"lead_id": "lead_77"}\n'
+        file.write_bytes(gzip.compress(line) if file == packed else line)
+    try:
+        assert find_traces(database, LEAD).files == {file.absolute(): 1 for file in (packed, draft, other)}
+    finally:
+        for file in (packed, draft, other):
+            file.unlink()
+
+
+def test_turns_of_a_call_that_the_database_never_took_go_too(database: Database[Document]) -> None:
+    """The call lies apart in the spool alone, and says whose the turns are."""
+    letter = Spool().bury(Record.now(call(9, lead_id=LEAD)), "error 2")
+    write(database, [Record.now(TurnMetrics(call_id="call_9", turn=1, start_time=START))])
+    try:
+        found = erase_lead(database, LEAD)
+        assert (found.turns, found.refused, letter.exists()) == (1, 1, False)
+    finally:
+        letter.unlink(missing_ok=True)
+    assert database["turns"].count_documents({}) == 0
+
+
+def test_what_was_erased_does_not_come_back(database: Database[Document], tmp_path: Path) -> None:
+    """Neither by the same import nor by a backup; calls that began since are the lead's own again."""
+    mapping = SIMPLE + 'lead_id = "lead"\n'
+    rows = "id,lead,started,status,seconds\nm1,lead_m,2024-10-24 10:00:00,completed,9\n"
+    files = Files(tmp_path).put(f"{rows}o1,lead_o,2024-10-24 10:00:00,completed,9\n", mapping)
+    folder = Receipts().folder
+    assert files.run().inserted == 2
+    assert core("backup", str(tmp_path / "saved")).returncode == 0
+    assert core("erase-lead", "lead_m", "--yes").returncode == 0
+    (receipt,) = folder.glob("*.json")
+    assert "lead_m" not in receipt.read_text() + receipt.name
+    assert orjson.loads(receipt.read_bytes())["erased"]["calls"] == 1
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (folder, *folder.iterdir()))
+    again = files.run()
+    assert (again.replaced, again.inserted, again.rejected) == (1, 0, 1)
+    assert "lead_m" not in files.rejects.read_text()
+    restored = core("restore", str(tmp_path / "saved"), "--replace")
+    assert restored.returncode == 0, restored.stderr
+    assert "1 leads had been erased since" in restored.stdout
+    assert database["calls"].distinct("lead_id") == ["lead_o"]
+    soon = utc_now().astimezone(get_settings().tz) + timedelta(minutes=1)
+    later = f"m2,lead_m,{soon:%Y-%m-%d %H:%M:%S},completed,9\n"
+    assert Files(tmp_path).put(rows.splitlines(keepends=True)[0] + later, mapping).run().inserted == 1
+
+
+def test_every_collection_has_been_thought_of() -> None:
+    """One that is added without a word about erasure is no longer overlooked."""
+    named = {value for name, value in vars(collections).items() if name.isupper() and isinstance(value, str)}
+    assert set(TREATMENTS) == named
+
+
+@pytest.mark.parametrize("lead", ["7", "42", "1024", "abc"])
+def test_an_id_that_could_be_any_number_is_found_where_ids_stand_alone(lead: str) -> None:
+    """``7 % of calls failed`` is not about lead 7."""
+    names = Names([lead])
+    about = [{"lead": lead}, {"metadata": {"lead_id": lead}}, {"a": [{"Lead": lead}]}, {"calls": [lead]}]
+    others = [{"message": f"{lead} % of calls failed"}, {"hour": lead}, {"current_value": 42}, {"n": 1_024}]
+    for document, expected in [*((one, True) for one in about), *((one, False) for one in others)]:
+        assert names.within_document(document) is expected
+        assert names.within_document(RawBSONDocument(encode(document))) is expected
+    assert names.within(f'{{"lead_id":"{lead}","n":1}}'.encode())
+    assert not names.within(f'{{"message":"{lead} ms","n":{lead}}}'.encode())
+
+
+def test_an_id_with_odd_letters_is_found_in_json_too() -> None:
+    """Quotes and backslashes are spelt otherwise there."""
+    for lead in ('le"ad', "le\\ad", "ली८ड", "lead\t1"):
+        assert Names([lead]).within(orjson.dumps({"lead_id": lead}))
+        assert Names([lead]).within_document(RawBSONDocument(encode({"x": f"of {lead}"})))
+
+
+@given(
+    st.text(st.sampled_from("lead_7 x-.é"), min_size=1, max_size=8),
+    st.text(st.sampled_from("lead_7 x-.é"), max_size=24),
+)
+def test_names_are_found_as_whole_words_only(name: str, text: str) -> None:
+    """``lead_7`` is not ``lead_77``, and what is found is what is replaced."""
+    names = Names([], [name])
+    word = r"[\w-]"
+    expected = re.search(f"(?<!{word}){re.escape(name)}(?!{word})", text) is not None
+    assert names.within(text.encode()) is expected
+    assert names.within_document(RawBSONDocument(encode({"": [{"n": text}]}))) is expected
+    assert (names.without(text) != text) is expected
 
 
 def _progress(database: Database[Document]) -> list[object]:

@@ -56,6 +56,7 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Delete what the store holds first")] = False,
 ) -> None:
     """Bring a backup back into an empty store. Stop agents and scheduler first."""
+    from core.erasure import erase_again  # noqa: PLC0415 (only this command needs it)
     from core.storage.archive.restore import restore as bring_back  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
@@ -63,23 +64,31 @@ def restore(
     with progress_bar() as progress:
         manifest = bring_back(get_sync_database(), data_dir, folder, progress, replace=replace)
     typer.echo(f"Restored {manifest.documents:,} documents and {len(manifest.files):,} files")
+    if leads := erase_again(get_sync_database()):
+        typer.echo(f"{leads:,} leads had been erased since that backup, and are erased again")
 
 
 @app.command("erase-lead")
 def erase_lead(
     lead_id: Annotated[str, typer.Argument(help="Whose data to erase", show_default=False)],
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="A name or number of the lead, looked for in texts as well; may be repeated"),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Erase; without it only say what there is")] = False,
 ) -> None:
-    """Erase the calls, turns and log lines of a lead from database, archive and spool, for good."""
+    """Erase what is stored of a lead in database, archive and spool, alerts about it too, for good."""
     from core import erasure  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
     erase = erasure.erase_lead if yes else erasure.find_traces
     with Console(stderr=True).status("Erasing" if yes else "Looking"):
-        found = erase(get_sync_database(), lead_id)
+        found = erase(get_sync_database(), lead_id, also or ())
     for name, value in vars(found).items():
-        if name != "files":
+        if isinstance(value, int):
             typer.echo(f"{name.replace('_', ' '):<16} {value:>10,}")
+    for name, count in found.said.items():
+        typer.echo(f"{count:,} {name} name the lead; people wrote them, change them on the Alerts page")
     for file, lines in found.files.items():
         typer.echo(f"{file} names the lead in {lines:,} lines; it is not rewritten")
     if not yes and found.records:

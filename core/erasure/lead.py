@@ -1,23 +1,40 @@
-"""Erasing all that is stored of a lead: calls, turns and log lines, in database, archive and spool.
+"""Erasing all that is stored of a lead: calls, turns, log lines and alerts, in database, archive and spool.
 
 The calls go last: they say which turns and log lines are the lead's, so that an erasure that was killed is
 finished by the next. Figures are computed anew without them.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
 from pymongo.database import Database
 
+from core.erasure.mentions import (
+    SHORTEST_TEXT,
+    Names,
+    alert_queries,
+    erase_alerts,
+    files_naming,
+    naming,
+)
+from core.erasure.traces import TREATMENTS, Traces, Treatment
 from core.errors import UserError
 from core.logging_config import get_logger
-from core.settings import get_settings
-from core.storage.archive.archived_rows import CATALOGUE, find_archived
+from core.storage.archive.archived_rows import CATALOGUE, find_archived, parts, read_part
 from core.storage.archive.mover import alone, release, sweep
 from core.storage.calls import delete_calls
-from core.storage.collections import ACTIVE_CALLS, CALLS, LOGS, TURNS
+from core.storage.collections import (
+    ACTIVE_CALLS,
+    ALERT_EVENTS,
+    ALERTS,
+    CALLS,
+    LOGS,
+    OUTBOX,
+    SERVICE_MINUTES,
+    TURNS,
+)
+from core.storage.receipts import Receipts
 from core.storage.recording.replay import replay
 from core.storage.recording.spool import Spool
 from core.storage.server.connection import DURABLE
@@ -26,55 +43,52 @@ from core.types import Document
 logger = get_logger("security")
 
 
-@dataclass(frozen=True)
-class Traces:
-    """What there is of a lead, or was until it was erased."""
-
-    calls: int = 0
-    archived_calls: int = 0
-    turns: int = 0
-    archived_turns: int = 0
-    log_lines: int = 0
-    """Of the ``logs`` collection."""
-    active_calls: int = 0
-    refused: int = 0
-    """Records that the database never took, kept apart in the spool."""
-    files: dict[Path, int] = field(default_factory=dict)
-    """Files that are not rewritten, and in how many of their lines the lead is named."""
-
-    @property
-    def records(self) -> int:
-        """How many there are in all, the lines of files apart."""
-        stored = self.calls + self.archived_calls + self.turns + self.archived_turns
-        return stored + self.log_lines + self.active_calls + self.refused
-
-
-def find_traces(database: Database[Document], lead_id: str) -> Traces:
+def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] = ()) -> Traces:
     """What is stored of a lead; changes nothing but that spooled records go to the database first.
 
+    Args:
+        database: the store.
+        lead_id: whose.
+        also: further texts that the lead is known by, such as a name or a number; records of calls are
+            found by the id alone, all others by these too.
+
     Raises:
-        UserError: records of this machine wait for the database, or an archived file cannot be read.
+        UserError: records of this machine wait for the database, an archived file cannot be read, or a text
+            is too short to be looked for.
         PyMongoError: the database does not answer.
     """
+    _check(lead_id, also)
     _empty_spool(database)
     ids = _calls_of(database, lead_id)
-    of_calls, of_lead = {"call_id": {"$in": ids}}, _log_lines(lead_id, ids)
+    names = Names([lead_id, *ids], also)
+    alerts = {name: database[name].count_documents(q) for name, q in alert_queries(database, names).items()}
+    said = {name: len(naming(database, name, names)) for name in _treated(Treatment.SAID)}
     return Traces(
         calls=database[CALLS].count_documents({"lead_id": lead_id}),
         archived_calls=len(find_archived(database, CALLS, "lead_id", [lead_id])),
-        turns=database[TURNS].count_documents(of_calls),
+        turns=database[TURNS].count_documents({"call_id": {"$in": ids}}),
         archived_turns=len(find_archived(database, TURNS, "call_id", ids)),
-        log_lines=database[LOGS].count_documents(of_lead),
+        log_lines=database[LOGS].count_documents(_log_lines(database, names, lead_id, ids)),
         active_calls=database[ACTIVE_CALLS].count_documents(_active(lead_id, ids)),
-        refused=len(list(_refused(lead_id, ids))),
-        files=dict(_mentions(lead_id)),
+        refused=len(list(_refused(names))),
+        alerts=alerts[ALERTS],
+        alert_events=alerts[ALERT_EVENTS],
+        messages=alerts[OUTBOX],
+        service_minutes=len(naming(database, SERVICE_MINUTES, names)),
+        files=dict(files_naming(names)),
+        said={name: count for name, count in said.items() if count},
     )
 
 
-def erase_lead(database: Database[Document], lead_id: str) -> Traces:
+def erase_lead(database: Database[Document], lead_id: str, also: Sequence[str] = ()) -> Traces:
     """Erase what is stored of a lead; what there was.
 
     Killed at any point, it is finished by the next run.
+
+    Args:
+        database: the store.
+        lead_id: whose.
+        also: as for :func:`find_traces`.
 
     Raises:
         UserError: as for :func:`find_traces`, or another process archives just now.
@@ -82,21 +96,60 @@ def erase_lead(database: Database[Document], lead_id: str) -> Traces:
     """
     with alone(database):
         sweep(database)
-        found = find_traces(database, lead_id)
+        found = find_traces(database, lead_id, also)
         ids = _calls_of(database, lead_id)
+        names = Names([lead_id, *ids], also)
+        erase_alerts(database, names)
         for name, query in (
             (TURNS, {"call_id": {"$in": ids}}),
-            (LOGS, _log_lines(lead_id, ids)),
+            (LOGS, _log_lines(database, names, lead_id, ids)),
             (ACTIVE_CALLS, _active(lead_id, ids)),
+            (SERVICE_MINUTES, {"_id": {"$in": naming(database, SERVICE_MINUTES, names)}}),
         ):
             database.get_collection(name, write_concern=DURABLE).delete_many(query)
         release(database, TURNS, "call_id", ids)
-        for file in _refused(lead_id, ids):
+        for file in _refused(names):
             file.unlink()
         release(database, CALLS, "lead_id", [lead_id])
         delete_calls(database, {"lead_id": lead_id})
+    Receipts().keep(lead_id, found.counts, found.left)
     logger.info("Lead erased", extra={"records": found.records})
     return found
+
+
+def erase_again(database: Database[Document]) -> int:
+    """Erase the leads that a restored backup brought back, with all that is theirs; how many they were.
+
+    A lead counts as come back where a call of it began before its erasure.
+
+    Raises:
+        UserError: as for :func:`erase_lead`.
+        PyMongoError: the database does not answer; the next run goes on.
+    """
+    receipts = Receipts()
+    if not receipts.any:
+        return 0
+    rows = list(database[CALLS].find({"lead_id": {"$type": "string"}}, {"lead_id": 1, "start_time": 1}))
+    for part in parts(database, {"collection": CALLS}):
+        rows += read_part(database, part, ["lead_id", "start_time"]).to_pylist()
+    back = {row["lead_id"] for row in rows if receipts.covers(row["lead_id"], row["start_time"])}
+    for lead_id in sorted(back):
+        erase_lead(database, lead_id)
+    return len(back)
+
+
+def _check(lead_id: str, also: Sequence[str]) -> None:
+    if not lead_id.strip():
+        raise UserError("the lead's id is empty; name the lead whose data to erase")
+    for text in also:
+        if len(text.strip()) < SHORTEST_TEXT:
+            raise UserError(
+                f"{text!r} is too short to be told from other words; {SHORTEST_TEXT} letters at least"
+            )
+
+
+def _treated(treatment: Treatment) -> list[str]:
+    return [name for name, how in TREATMENTS.items() if how is treatment]
 
 
 def _empty_spool(database: Database[Document]) -> None:
@@ -106,37 +159,35 @@ def _empty_spool(database: Database[Document]) -> None:
 
 
 def _calls_of(database: Database[Document], lead_id: str) -> list[str]:
-    stored = [row["_id"] for row in database[CALLS].find({"lead_id": lead_id}, {"_id": 1})]
-    if database[CATALOGUE].find_one({}, {"_id": 1}) is None:
-        return stored
-    return stored + [row["_id"] for row in find_archived(database, CALLS, "lead_id", [lead_id])]
+    """Ids of the lead's calls: in the database, the archive, and among what the database never took."""
+    ids = [row["_id"] for row in database[CALLS].find({"lead_id": lead_id}, {"_id": 1})]
+    if database[CATALOGUE].find_one({}, {"_id": 1}) is not None:
+        ids += [row["_id"] for row in find_archived(database, CALLS, "lead_id", [lead_id])]
+    ids += [row["call_id"] for _, row in _letters() if row.get("lead_id") == lead_id and "call_id" in row]
+    return list(dict.fromkeys(ids))
 
 
-def _log_lines(lead_id: str, ids: Sequence[str]) -> Document:
-    return {"$or": [{"lead_id": lead_id}, {"call_id": {"$in": list(ids)}}]}
+def _log_lines(database: Database[Document], names: Names, lead_id: str, ids: Sequence[str]) -> Document:
+    own = [{"lead_id": lead_id}, {"call_id": {"$in": list(ids)}}]
+    return {"$or": [*own, {"_id": {"$in": naming(database, LOGS, names)}}]}
 
 
 def _active(lead_id: str, ids: Sequence[str]) -> Document:
     return {"$or": [{"lead_id": lead_id}, {"_id": {"$in": list(ids)}}]}
 
 
-def _refused(lead_id: str, ids: Sequence[str]) -> Iterator[Path]:
-    """Files of the dead-letter folder, each of them one record, that name the lead or a call of it."""
-    names = [orjson.dumps(name) for name in (lead_id, *ids)]
+def _letters() -> Iterator[tuple[Path, Document]]:
+    """Files of the dead-letter folder, each of them one record, with that where it can be read."""
     for file in sorted(Spool().dead.glob("*.json")):
-        content = file.read_bytes()
-        if any(name in content for name in names):
+        try:
+            record = orjson.loads(file.read_bytes())["record"]
+        except (ValueError, KeyError, TypeError):
+            record = {}
+        yield file, record if isinstance(record, dict) else {}
+
+
+def _refused(names: Names) -> Iterator[Path]:
+    """Files of records that name the lead, calls last: they say whose the turns are."""
+    for file, _ in sorted(_letters(), key=lambda letter: ("lead_id" in letter[1], letter[0])):
+        if names.within(file.read_bytes()):
             yield file
-
-
-def _mentions(lead_id: str) -> Iterator[tuple[Path, int]]:
-    """Logs and rejected rows of imports: other processes write to them, or people look after them."""
-    settings = get_settings()
-    folders = [settings.data_dir / name for name in ("logs", "imports")]
-    files = [path for folder in folders for path in folder.rglob("*")]
-    if settings.log_file:
-        files += settings.log_file.parent.glob(f"{settings.log_file.name}*")
-    for file in sorted({path.absolute() for path in files if path.is_file()}):
-        with file.open("rb") as lines:
-            if count := sum(lead_id.encode() in line for line in lines):
-                yield file, count

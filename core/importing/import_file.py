@@ -20,6 +20,7 @@ from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import RefusedCallError, WriteCounts, write_calls
 from core.storage.collections import ensure_indexes
+from core.storage.receipts import Receipts
 from core.storage.server.connection import get_sync_database, store_name, unavailable_text
 from core.types import Document
 
@@ -147,6 +148,7 @@ class _Tally:
         self._legs = legs
         self._rejects = rejects
         self._database = database
+        self._receipts = Receipts()
         self._written = WriteCounts()
         self._valid = 0
         self._repaired = 0
@@ -179,10 +181,15 @@ class _Tally:
 
     def _convert(self, row: Row) -> Converted | None:
         try:
-            return self._converter.convert(row)
+            done = self._converter.convert(row)
         except RowRejectedError as error:
             self._rejects.add(row, str(error))
             return None
+        if self._receipts.covers(done.call.lead_id, done.call.start_time):
+            # The row itself would keep what was to go.
+            self._rejects.add(Row(row.line, None), "the lead was erased since")
+            return None
+        return done
 
     def _write(self, calls: Sequence[CallMetrics]) -> None:
         if self._database is None or not calls:

@@ -1,0 +1,189 @@
+"""Where texts name a lead: records of the database, files beside it."""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bson import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo.database import Database
+
+from core.settings import get_settings
+from core.storage.collections import ALERT_EVENTS, ALERTS, OUTBOX, SERVICE_MINUTES
+from core.storage.recording.spool import Spool
+from core.storage.server.connection import DURABLE
+from core.types import Document
+
+_ERASED = "(erased)"
+SHORTEST_TEXT = 4
+"""Letters of a text that is looked for: a shorter one is part of what is said of everybody."""
+_TELLING_DIGITS = 8
+"""Digits of a number that is nobody's milliseconds."""
+_OF_IDS = re.compile(r"lead|call", re.IGNORECASE)
+"""Keys of fields that hold ids."""
+
+
+class Names:
+    """What a lead is called: its id, those of its calls, and further texts; found as whole words only.
+
+    An id that could be any number or word (``7``, ``1024``) is looked for where an id is expected alone.
+    """
+
+    def __init__(self, ids: Iterable[str], also: Iterable[str] = ()) -> None:
+        names = dict.fromkeys(ids)
+        self._plain_ids = {name for name in names if not _is_telling(name)}
+        self.texts = tuple(dict.fromkeys([*(name for name in names if _is_telling(name)), *also]))
+        self._numbers = any(text.isdecimal() for text in self.texts)
+        # What is not ASCII counts as part of a word: half a letter is no end of a name.
+        self._words = _any_of(self.texts, rb"(?<![\w\x80-\xff-])(?:%b)(?![\w\x80-\xff-])")
+        self._fields = _any_of(self._plain_ids, rb'"(?:lead|call)_id": ?"(?:%b)"')
+
+    def within(self, content: bytes) -> bool:
+        """Whether a text has one of them."""
+        return any(one is not None and one.search(content) for one in (self._words, self._fields))
+
+    def within_document(self, document: Mapping[str, Any]) -> bool:
+        """Whether a key, a text or a number of a document has one of them, however deep."""
+        # Most documents are passed over unread; in their binary form numbers do not look like themselves.
+        readable = isinstance(document, RawBSONDocument) and not self._numbers and not self._plain_ids
+        if readable and not self.within(document.raw):
+            return False
+        return any(self._is(key, text) for key, text in _texts(document))
+
+    def _is(self, key: str, text: str) -> bool:
+        if text in self._plain_ids and _OF_IDS.search(key):
+            return True
+        return any(self.within(one.encode(errors="replace")) for one in (key, text))
+
+    def without(self, text: str) -> str:
+        """The text with each of them replaced."""
+        if self._words is None:
+            return text
+        return self._words.sub(_ERASED.encode(), text.encode(errors="replace")).decode(errors="replace")
+
+
+def _is_telling(name: str) -> bool:
+    """Whether an id found in a text means the lead, and not a quantity or a word."""
+    return len(name) >= SHORTEST_TEXT and not (name.isdecimal() and len(name) < _TELLING_DIGITS)
+
+
+def _any_of(texts: Iterable[str], around: bytes) -> re.Pattern[bytes] | None:
+    """A pattern for each of the texts, as they are and as JSON has them; None without any."""
+    spelt = {form for text in texts for form in (text.encode(errors="replace"), _json(text))}
+    longest_first = sorted(map(re.escape, spelt), key=len, reverse=True)
+    return re.compile(around % b"|".join(longest_first)) if spelt else None
+
+
+def _json(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False)[1:-1].encode(errors="replace")
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 (nested data)
+    """Each text and number of nested data, with the key that it stands under."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield name, ""
+            yield from _texts(item, name)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, key)
+    elif isinstance(value, str | int):
+        yield key, str(value)
+
+
+def naming(database: Database[Document], collection: str, names: Names) -> list[Any]:
+    """Ids of the documents whose keys or values name the lead, wherever in them."""
+    query: Document = {}
+    if collection == SERVICE_MINUTES and not names.texts:
+        return []
+    if collection == SERVICE_MINUTES:  # one a minute for years, and only its names are text
+        one = {"$regex": "|".join(re.escape(text) for text in names.texts)}
+        query = {"$or": [{"operation": one}, {"service": one}]}
+    options = CodecOptions(document_class=RawBSONDocument)
+    documents = database.get_collection(collection, codec_options=options).find(query)
+    return [document["_id"] for document in documents if names.within_document(document)]
+
+
+def alert_queries(database: Database[Document], names: Names) -> dict[str, Document]:
+    """The documents about alerts that name the lead, by collection.
+
+    The history has no metadata: there the texts of alerts that named the lead in theirs are looked for.
+    """
+    found = {name: naming(database, name, names) for name in (ALERTS, ALERT_EVENTS, OUTBOX)}
+    told = [
+        {"alert_id": alert.get("id", alert.get("_id")), "message": alert.get("message")}
+        for name in (ALERTS, OUTBOX)
+        for document in database[name].find({"_id": {"$in": found[name]}})
+        for alert in ([document] if name == ALERTS else document["notification"]["alerts"])
+        if names.within_document(alert)
+    ]
+    also = [{"_id": one["alert_id"], "message": one["message"]} for one in told]
+    return {
+        ALERT_EVENTS: {"$or": [{"_id": {"$in": found[ALERT_EVENTS]}}, *told]},
+        OUTBOX: {"_id": {"$in": found[OUTBOX]}},
+        ALERTS: {"$or": [{"_id": {"$in": found[ALERTS]}}, *also]},
+    }
+
+
+def erase_alerts(database: Database[Document], names: Names) -> None:
+    """Erase what :func:`alert_queries` finds; the alert itself last, since it leads to the others.
+
+    One of a rule goes on firing: only the words that name the lead go, as in somebody's comment.
+    """
+    for name, query in alert_queries(database, names).items():
+        collection = database.get_collection(name, write_concern=DURABLE)
+        if name == ALERTS:
+            for alert in collection.find(query | {"origin": "rule"}):
+                if changes := _redacted(alert, names):
+                    known = {"_id": alert["_id"], "revision": alert.get("revision")}
+                    collection.update_one(known, {"$set": changes})
+        collection.delete_many(query | ({"origin": {"$ne": "rule"}} if name == ALERTS else {}))
+
+
+def _redacted(document: Document, names: Names) -> Document:
+    """The fields of a document that named the lead, without that."""
+    clean = {key: _clean(value, names) for key, value in document.items()}
+    return {key: value for key, value in clean.items() if value != document[key]}
+
+
+def _clean(value: Any, names: Names) -> Any:  # noqa: ANN401 (nested data)
+    if isinstance(value, dict):
+        return {key: _clean(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item, names) for item in value]
+    if not isinstance(value, str | int):
+        return value
+    clean = names.without(str(value))
+    return value if clean == str(value) else clean
+
+
+def files_naming(names: Names) -> Iterator[tuple[Path, int]]:
+    """Files that name the lead and are not rewritten, with how many of their lines do.
+
+    Logs and rejected rows of imports: other processes write to them, or people look after them. Drafts of
+    the spool may yet become records; the spools of other databases are those databases' business.
+    """
+    settings = get_settings()
+    folders = [settings.data_dir / name for name in ("logs", "imports")]
+    files = [path for folder in folders for path in folder.rglob("*")]
+    own = Spool().folder
+    files += own.rglob("*.new")
+    files += [path for path in own.parent.rglob("*") if own not in path.parents]
+    if settings.log_file:
+        files += settings.log_file.parent.glob(f"{settings.log_file.name}*")
+    for file in sorted({path.absolute() for path in files if path.is_file()}):
+        if count := sum(map(names.within, _lines(file))):
+            yield file, count
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """Lines of a file, unpacked where it is packed; one that is damaged ends where the damage is."""
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
+            yield from lines
+    except (FileNotFoundError, EOFError, zlib.error, gzip.BadGzipFile):
+        return

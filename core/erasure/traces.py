@@ -1,0 +1,90 @@
+"""What there is of a lead, and how each place that can hold something of one is treated."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from core.storage import collections as names
+
+
+class Treatment(StrEnum):
+    """What an erasure does about a collection."""
+
+    OWN = "own"  # records of the lead, found by its id and those of its calls
+    TEXT = "text"  # records whose text may name the lead: erased where it does
+    SAID = "said"  # written by people, and needed: named where it does, for them to change
+    FIGURES = "figures"  # sums over calls: computed anew without the lead's
+    NOTHING = "nothing"  # holds nothing that came with a call
+
+
+TREATMENTS: Final[dict[str, Treatment]] = {
+    names.CALLS: Treatment.OWN,
+    names.TURNS: Treatment.OWN,
+    names.ACTIVE_CALLS: Treatment.OWN,
+    names.LOGS: Treatment.TEXT,
+    names.ALERTS: Treatment.TEXT,
+    names.ALERT_EVENTS: Treatment.TEXT,
+    names.OUTBOX: Treatment.TEXT,
+    names.SERVICE_MINUTES: Treatment.TEXT,
+    names.RULES: Treatment.SAID,
+    names.SILENCES: Treatment.SAID,
+    names.ROLLUPS_15M: Treatment.FIGURES,
+    names.ROLLUPS_DAILY: Treatment.FIGURES,
+    names.ROLLUPS_CAMPAIGNS: Treatment.FIGURES,
+    names.ROLLUPS_HOURLY: Treatment.FIGURES,
+    names.DAILY_METRICS: Treatment.FIGURES,
+    names.ROLLUP_STATE: Treatment.NOTHING,
+    names.DIRTY_WINDOWS: Treatment.NOTHING,
+    names.ARCHIVES: Treatment.NOTHING,
+    names.RESTORE_MARK: Treatment.NOTHING,
+    names.PROCESSES: Treatment.NOTHING,
+    names.RULE_HEALTH: Treatment.NOTHING,
+    names.NOTIFICATIONS: Treatment.NOTHING,
+    names.RATE_LIMITS: Treatment.NOTHING,
+    names.HEARTBEATS: Treatment.NOTHING,
+    names.LEASES: Treatment.NOTHING,
+    names.SCHEDULER_JOBS: Treatment.NOTHING,
+}
+"""Every collection: one that is added has to be thought of here."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What there is of a lead, or was until it was erased."""
+
+    calls: int = 0
+    archived_calls: int = 0
+    turns: int = 0
+    archived_turns: int = 0
+    log_lines: int = 0
+    """Of the ``logs`` collection."""
+    active_calls: int = 0
+    refused: int = 0
+    """Records that the database never took, kept apart in the spool."""
+    alerts: int = 0
+    alert_events: int = 0
+    """Lines of the alerts' history."""
+    messages: int = 0
+    """Of the outbox."""
+    service_minutes: int = 0
+    """Minutes of requests whose operation names the lead."""
+    files: dict[Path, int] = field(default_factory=dict)
+    """Files that are not rewritten, and in how many of their lines the lead is named."""
+    said: dict[str, int] = field(default_factory=dict)
+    """Collections that people look after, and how many of their documents name the lead."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each kind, what is only named apart."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, int)}
+
+    @property
+    def records(self) -> int:
+        """How many there are in all."""
+        return sum(self.counts.values())
+
+    @property
+    def left(self) -> dict[str, int]:
+        """What an erasure leaves to people: files by their number alone, since a name may be telling."""
+        return {"files": len(self.files), **self.said}
