@@ -33,7 +33,12 @@ class CallPage(BaseModel):
     start_date: date
     end_date: date
     timezone: str
-    total: int = Field(description="Calls in the range, on all pages")
+    total: int = Field(description="Calls in the range, on all pages; archived ones apart")
+    archived: int = Field(
+        default=0,
+        description="Calls of these days in the archive, whatever the filters: figures count them, no page "
+        "has them",
+    )
     limit: int
     offset: int
     calls: list[CallMetrics]

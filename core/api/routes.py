@@ -20,6 +20,8 @@ from core.scheduler.heartbeat import scheduler_heartbeat
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_sync_database
+from core.storage.archive.archived_rows import archived_rows
+from core.storage.collections import CALLS
 
 router = APIRouter(
     prefix="/api/v1/analytics",
@@ -74,7 +76,7 @@ def calls(
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> CallPage:
-    """The calls of a range of days, the newest first."""
+    """The calls of a range of days, the newest first; ``archived`` says how many more are not listed."""
     first, last = days
     period = period_of_days(first, last)
     database = get_sync_database()
@@ -83,6 +85,7 @@ def calls(
         end_date=last,
         timezone=get_settings().timezone,
         total=count_calls(database, *period, filters=filters),
+        archived=archived_rows(database, CALLS, *period),
         limit=limit,
         offset=offset,
         calls=find_calls(database, *period, filters=filters, limit=limit, offset=offset),

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.aggregation.search.call_search import find_calls
 from core.storage.calls import write_calls
 from core.types import Document
 from tests.api.test_routes import ANALYTICS, call
+from tests.storage.archive.test_mover import recorded_long_ago
 
 MIDNIGHT = datetime(2024, 10, 23, 18, 30, tzinfo=UTC)
 PERIOD = (MIDNIGHT, MIDNIGHT + timedelta(days=1))
@@ -66,3 +68,18 @@ def test_the_first_page_reads_no_more_calls_than_it_shows(
 def test_a_page_beyond_the_last_is_empty(database: Database[Document], offset: int) -> None:
     """Asking on past the end is no error."""
     assert find_calls(database, *PERIOD, offset=offset) == []
+
+
+def test_a_list_says_how_many_calls_are_archived(client: TestClient, database: Database[Document]) -> None:
+    """Figures count them: a list without a word would contradict."""
+    first = datetime(2024, 10, 24, tzinfo=UTC)
+    recorded_long_ago(database, [call(1, first), call(2, first)])
+    write_calls(database, [call(3, first), call(4, first + timedelta(days=1))])
+    refresh_rollups(database)
+    archive_due(database)
+    for last, total, archived in (("2024-10-24", 1, 2), ("2024-10-25", 2, 2)):
+        span = {"start_date": "2024-10-24", "end_date": last}
+        page = client.get(f"{ANALYTICS}/calls", params=span).json()
+        counted = client.get(f"{ANALYTICS}/metrics/range", params=span).json()["total"]["total_calls"]
+        assert (page["total"], page["archived"]) == (total, archived)
+        assert page["total"] + page["archived"] == counted
