@@ -187,7 +187,10 @@ class Settings(BaseSettings):
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on")
     api_port: Port = Field(default=8000, description="Port of the API")
     api_keys: SecretCommaList = Field(
-        default=(), description="Keys that clients of the API must present, comma separated"
+        default=(), description="Keys that clients of the API must present to read, comma separated"
+    )
+    api_write_keys: SecretCommaList = Field(
+        default=(), description="Keys of the API that may change as well as read, comma separated"
     )
     dashboard_host: str = Field(
         default="127.0.0.1", description="Address the dashboard listens on (loopback)"

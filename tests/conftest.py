@@ -27,6 +27,7 @@ _CONFIGURATION = (
         "SLACK_WEBHOOK_URL",
         "ALERT_RULES_FILE",
         "API_KEYS",
+        "API_WRITE_KEYS",
     ),
 )
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

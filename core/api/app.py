@@ -1,18 +1,29 @@
 """The FastAPI application and the process that serves it."""
 
-from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse
-from pymongo.errors import ExecutionTimeout, PyMongoError
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from pymongo.errors import PyMongoError
 
 from core import __version__
 from core.api.gate import Gate
+from core.api.guesses import Guesses
 from core.api.peers import is_own_user
+from core.api.problems import add_handlers, describe
 from core.api.responses import Health, Readiness
 from core.api.routes import router
-from core.api.security import Handler, Keyless, nobody, refuse_open_door, this_machine
+from core.api.security import (
+    Door,
+    Keyless,
+    carries_key,
+    nobody,
+    refuse_open_door,
+    refuse_weak_keys,
+    require_key,
+    this_machine,
+)
 from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import RequestLogMiddleware, get_logger
@@ -21,32 +32,9 @@ from core.scheduler.heartbeat import scheduler_heartbeat
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.collections import ensure_indexes
-from core.storage.server.connection import check_reachable, store_name, unavailable_text
+from core.storage.server.connection import check_reachable, store_name
 
 logger = get_logger("api")
-_CLOSED = (
-    "without API_KEYS only programs of this machine and user may ask, of python -m core api; set API_KEYS"
-)
-
-
-def _guard(keyless: Keyless) -> Callable[[Request, Handler], Awaitable[Response]]:
-    """Turn everybody away where there are no keys, but those who need none."""
-
-    async def guard(request: Request, call_next: Handler) -> Response:
-        if not get_settings().api_keys and not keyless(request):
-            return JSONResponse({"detail": _CLOSED}, 403)
-        return await call_next(request)
-
-    return guard
-
-
-def _store_failed(_request: Request, error: Exception) -> JSONResponse:
-    text = str(error)
-    if isinstance(error, ExecutionTimeout):
-        text = "the database needs too long for this; ask for fewer days"
-    elif isinstance(error, PyMongoError):
-        text = unavailable_text(error)
-    return JSONResponse({"detail": text}, 503, {"Retry-After": "5"})
 
 
 async def _health() -> Health:
@@ -54,17 +42,18 @@ async def _health() -> Health:
     return Health(version=__version__)
 
 
-def _readiness(response: Response) -> Readiness:
-    """Whether the store answers; 503 where it does not."""
+def _readiness(request: Request, response: Response) -> Readiness:
+    """Whether the store answers; 503 where it does not. Which store it is is told holders of a key alone."""
+    store = store_name() if carries_key(request) else store_name().partition(" in ")[0].partition(" at ")[0]
     try:
         check_reachable()
         heartbeat = scheduler_heartbeat(get_sync_database())
     except (UserError, PyMongoError):
         response.status_code = 503
-        return Readiness(status="store unavailable", store=store_name(), scheduler_silent=True)
+        return Readiness(status="store unavailable", store=store, scheduler_silent=True)
     return Readiness(
         status="ok",
-        store=store_name(),
+        store=store,
         scheduler_heartbeat_at=heartbeat.at if heartbeat else None,
         scheduler_silent=heartbeat is None or heartbeat.is_silent(utc_now()),
     )
@@ -76,23 +65,39 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     Args:
         keyless: who may ask where API_KEYS is empty; nobody, for only the server knows where it listens, and
             who stands in front of it.
+
+    Raises:
+        UserError: a key of the settings can be guessed.
     """
+    refuse_weak_keys(get_settings())
     app = FastAPI(
         title="Voice agent monitoring",
         version=__version__,
         description="Figures, calls and alerts of an AI voice agent. Rates run from 0 to 1.",
         docs_url=None,  # the pages load scripts from another host; /openapi.json is all here
         redoc_url=None,
+        openapi_url=None,  # it asks for a key too, below
     )
+    app.state.guesses = Guesses()
+    # The last is the first that a request meets.
     app.add_middleware(Gate)
-    app.middleware("http")(_guard(keyless))
+    app.add_middleware(Door, keyless=keyless)
     app.add_middleware(RequestLogMiddleware)
-    app.add_exception_handler(PyMongoError, _store_failed)
-    app.add_exception_handler(UserError, _store_failed)
+    add_handlers(app)
     app.add_api_route("/healthz", _health, tags=["health"])
     app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
     app.include_router(router)
+    document = describe(get_openapi(**_about(app)))
+    app.add_api_route(
+        "/openapi.json", lambda: document, dependencies=[Depends(require_key)], include_in_schema=False
+    )
     return app
+
+
+def _about(app: FastAPI) -> dict[str, Any]:
+    servers = [{"url": "/", "description": "Where this document comes from"}]
+    about = {"title": app.title, "version": app.version, "description": app.description}
+    return about | {"routes": app.routes, "servers": servers}
 
 
 def serve() -> None:

@@ -1,10 +1,13 @@
-"""How many requests are at work at once, and how long each may ask the database."""
+"""How many requests are at work at once, how long each may ask the database; none brings a body."""
 
 import asyncio
+from contextlib import suppress
 
 import pymongo
-from starlette.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.api.problems import ProblemResponse
 
 AT_WORK = 4
 """Requests that compute at the same time; more share the same processor and end later, all of them."""
@@ -16,6 +19,7 @@ LONGEST_SECONDS = 10.0
 LONGEST_CHANGE_SECONDS = 120.0
 """To read all calls of a day anew."""
 _BUSY = "too many requests are at work; try again in a moment"
+_BODY = "no request takes a body; send it without"
 _READS = {"GET", "HEAD"}
 
 
@@ -39,12 +43,15 @@ class Gate:
         if scope["type"] != "http" or scope["path"] == "/healthz":
             await self._app(scope, receive, send)
             return
-        first = await receive()
+        first = await self._begin(scope, receive)
+        if first is None or first.get("body"):
+            await ProblemResponse(400, _BODY)(scope, receive, send)
+            return
         later = asyncio.ensure_future(receive())
         places = self._looks if scope["path"] == "/readyz" else self._places
         try:
             if not await self._enter(places, later):
-                busy = JSONResponse({"detail": _BUSY}, 503, {"Retry-After": str(RETRY_SECONDS)})
+                busy = ProblemResponse(503, _BUSY, headers={"Retry-After": str(RETRY_SECONDS)})
                 await busy(scope, receive, send)
                 return
             try:
@@ -55,6 +62,18 @@ class Gate:
                 places.release()
         finally:
             later.cancel()
+
+    async def _begin(self, scope: Scope, receive: Receive) -> Message | None:
+        """The end of an empty body, a part of one, or None where one is announced or does not come."""
+        headers = Headers(scope=scope)
+        if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
+            return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_seconds):
+                while (message := await receive()).get("more_body") and not message.get("body"):
+                    pass
+                return message
+        return None
 
     async def _enter(self, places: asyncio.Semaphore, gone: "asyncio.Future[Message]") -> bool:
         """Take a place; False where none comes free in time, or the client has gone."""

@@ -8,11 +8,16 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
+from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import local_today, parse_date
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction
+from core.settings import get_settings
+from core.storage import get_sync_database
+from core.storage.collections import ARCHIVES, CALLS
+from core.types import Document
 
 MAX_DAYS = 1_100
 
@@ -24,9 +29,13 @@ def _strict_date(value: object) -> object:
         raise ValueError(str(error)) from None
 
 
+_DATE = {"format": "date", "pattern": r"^(19[7-9]\d|2[01]\d\d|2200)-\d\d-\d\d$"}
+"""Years 1970 to 2200, as the reading of dates has them."""
 Day = Annotated[date, BeforeValidator(_strict_date)]
-PathDay = Annotated[Day, Path(description="Day in TIMEZONE, YYYY-MM-DD", examples=["2024-10-24"])]
-FirstDay = Annotated[Day, Query(description="First day in TIMEZONE, YYYY-MM-DD")]
+PathDay = Annotated[
+    Day, Path(description="Day in TIMEZONE, YYYY-MM-DD", examples=["2024-10-24"], json_schema_extra=_DATE)
+]
+FirstDay = Annotated[Day, Query(description="First day in TIMEZONE, YYYY-MM-DD", json_schema_extra=_DATE)]
 LastDay = Annotated[Day | None, Query(description="Last day in TIMEZONE, included; today when left out")]
 
 
@@ -38,6 +47,25 @@ def day_range(start_date: FirstDay, end_date: LastDay = None) -> tuple[date, dat
     if (last - start_date).days >= MAX_DAYS:
         raise HTTPException(422, f"at most {MAX_DAYS} days at once; ask for a shorter range")
     return start_date, last
+
+
+def day_with_calls(day: PathDay) -> date:
+    """A day that can have calls: from the first one's to today."""
+    if day > local_today():
+        raise HTTPException(422, f"{day} is yet to come")
+    first = first_day(get_sync_database())
+    if first is None or day < first:
+        since = f"the first is of {first}" if first else "there are none"
+        raise HTTPException(422, f"no calls are stored of {day}; {since}")
+    return day
+
+
+def first_day(database: Database[Document]) -> date | None:
+    """The local day of the earliest call, stored or archived; None without any."""
+    stored = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    archived = database[ARCHIVES].find_one({"collection": CALLS}, {"first": 1}, sort=[("first", 1)])
+    starts = [row[name] for row, name in ((stored, "start_time"), (archived, "first")) if row]
+    return min(starts).astimezone(get_settings().tz).date() if starts else None
 
 
 def call_filters(
@@ -85,4 +113,5 @@ def _problem(name: str, text: str) -> dict[str, object]:
 
 
 DayRange = Annotated[tuple[date, date], Depends(day_range)]
+DayWithCalls = Annotated[date, Depends(day_with_calls)]
 Filters = Annotated[CallFilters, Depends(call_filters)]

@@ -11,9 +11,9 @@ from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
 from core.aggregation.search.call_search import count_calls, find_calls
 from core.alerting.state.alert_store import active_alerts
-from core.api.parameters import DayRange, Filters, PathDay, only_known
+from core.api.parameters import DayRange, DayWithCalls, Filters, PathDay, only_known
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
-from core.api.security import require_key
+from core.api.security import require_key, require_writing_key
 from core.clock import period_of_days, utc_now
 from core.models.metrics import DailyMetrics, LiveMetrics
 from core.scheduler.heartbeat import scheduler_heartbeat
@@ -92,8 +92,8 @@ def calls(
     )
 
 
-@router.post("/metrics/aggregate/{day}")
-async def aggregate(day: PathDay) -> DailyMetrics:
+@router.post("/metrics/aggregate/{day}", dependencies=[Depends(require_writing_key)])
+async def aggregate(day: DayWithCalls) -> DailyMetrics:
     """Compute one local day anew and store it in ``daily_metrics``."""
     return await MetricsService().aggregate_daily_metrics(day)
 

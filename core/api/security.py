@@ -1,52 +1,168 @@
 """Who may ask: holders of a key, and on the loopback address this machine's own programs."""
 
+import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, cast
 from urllib.parse import urlsplit
 
-from fastapi import Header, HTTPException, Request, Response, status
+from fastapi import Depends, HTTPException, Request, Security, status
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.api.problems import ProblemResponse
 from core.errors import UserError
+from core.logging_config import get_logger, log_security_event
 from core.settings import Settings, get_settings, is_loopback
 
-Handler = Callable[[Request], Awaitable[Response]]
+if TYPE_CHECKING:
+    from core.api.guesses import Guesses
+
+logger = get_logger("security")
+SHORTEST_KEY = 22
+"""Characters of a random key of 128 bits in base64."""
+_CLOSED = (
+    "without API_KEYS only programs of this machine and user may ask, of python -m core api; set API_KEYS"
+)
+_X_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="One of API_KEYS")
+_BEARER = HTTPBearer(auto_error=False, description="One of API_KEYS")
 Keyless = Callable[[Request], bool]
 """Whether a request may go without a key where none is configured."""
 _OWN_PAGES = {"same-origin", "none"}
 """Sec-Fetch-Site of a page of ours, and of an address that somebody typed."""
 
 
+@dataclass(frozen=True)
+class Key:
+    """A key of the settings; ``id`` may be shown: it tells keys apart, and says nothing of the key."""
+
+    id: str
+    secret: bytes = field(repr=False)
+    writes: bool = False
+
+
+def keys_of(settings: Settings) -> list[Key]:
+    """The keys that are configured; one that is in both lists may write."""
+    writing = {key.get_secret_value() for key in settings.api_write_keys}
+    reading = {key.get_secret_value() for key in settings.api_keys} - writing
+    return [_key(text, writes=text in writing) for text in sorted(writing | reading)]
+
+
+def _key(text: str, *, writes: bool) -> Key:
+    secret = text.encode()
+    return Key(hashlib.sha256(secret).hexdigest()[:8], secret, writes)
+
+
 def refuse_open_door(settings: Settings) -> None:
-    """Refuse to listen beyond this machine without keys.
+    """Refuse to listen beyond this machine without keys, and anywhere with keys that can be guessed.
 
     Raises:
-        UserError: API_HOST is not a loopback address and API_KEYS is empty.
+        UserError: API_HOST is not a loopback address and API_KEYS is empty, or a key is weak.
     """
-    if not is_loopback(settings.api_host) and not settings.api_keys:
+    refuse_weak_keys(settings)
+    if not is_loopback(settings.api_host) and not keys_of(settings):
         raise UserError(
             f"API_HOST={settings.api_host} opens the API to the network but API_KEYS is empty; "
             "set API_KEYS=<a long random key>, or API_HOST=127.0.0.1"
         )
 
 
-def require_key(
-    x_api_key: Annotated[str | None, Header(description="One of API_KEYS")] = None,
-    authorization: Annotated[str | None, Header(description="Bearer and one of API_KEYS")] = None,
-) -> None:
-    """Let a request pass that carries one of API_KEYS; where none is configured, every request."""
-    keys = get_settings().api_keys
+def refuse_weak_keys(settings: Settings) -> None:
+    """Refuse keys that can be guessed, or that no header can carry.
+
+    Raises:
+        UserError: a key is shorter than 22 characters, or has others than printable ASCII.
+    """
+    for key in keys_of(settings):
+        text = key.secret.decode()
+        if len(text) < SHORTEST_KEY or not text.isascii() or not text.isprintable():
+            raise UserError(
+                f"each key of API_KEYS and API_WRITE_KEYS needs {SHORTEST_KEY} ASCII characters or more; "
+                "python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one"
+            )
+
+
+async def require_key(
+    request: Request,
+    x_api_key: Annotated[str | None, Security(_X_API_KEY)] = None,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+) -> Key | None:
+    """Let a request pass that carries one of the keys; where none is configured, every request.
+
+    Raises:
+        HTTPException: 401 without a right key, 429 after many wrong ones.
+    """
+    keys = keys_of(get_settings())
     if not keys:
-        return
-    scheme, _, bearer = (authorization or "").partition(" ")
-    given = (x_api_key or (bearer.strip() if scheme.lower() == "bearer" else "")).encode()
-    # Every key is compared, so that the time taken says nothing.
-    if not any([hmac.compare_digest(given, key.get_secret_value().encode()) for key in keys]):  # noqa: C419 (every key is compared: the time tells nothing)
+        return None
+    guesses = cast("Guesses", request.app.state.guesses)
+    client = request.client.host if request.client else ""
+    if wait := guesses.wait_seconds(client):
+        _tell("api_key_guessing", request)
+        raise HTTPException(
+            status.HTTP_429_TOO_MANY_REQUESTS, "too many wrong keys", {"Retry-After": str(wait)}
+        )
+    given = [text for text in (x_api_key, bearer.credentials if bearer else None) if text]
+    key = find_key(keys, given)
+    if key is None:
+        if given:
+            guesses.add(client)
+        _tell("api_key_refused" if given else "api_key_missing", request)
         raise HTTPException(
             status.HTTP_401_UNAUTHORIZED,
             "send one of API_KEYS as X-API-Key, or as Authorization: Bearer",
-            headers={"WWW-Authenticate": "Bearer"},
+            {"WWW-Authenticate": "Bearer"},
         )
+    _tell("api_access", request, logging.INFO, key_id=key.id)
+    return key
+
+
+def find_key(keys: Sequence[Key], given: Sequence[str]) -> Key | None:
+    """The configured key among those that a request carries."""
+    # Every key is compared with every one, so that the time taken says nothing.
+    right = [key for key in keys for text in given if hmac.compare_digest(text.encode(), key.secret)]
+    return right[0] if right else None
+
+
+def require_writing_key(key: Annotated[Key | None, Depends(require_key)]) -> None:
+    """Let a change pass only with a key that may write; where none is configured, every request.
+
+    Raises:
+        HTTPException: 403 for a key that only reads.
+    """
+    if key is not None and not key.writes:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only reads; API_WRITE_KEYS may change")
+
+
+def _tell(event: str, request: Request, level: int = logging.WARNING, **about: str) -> None:
+    """Log who asked for what."""
+    client = request.client.host if request.client else None
+    asked = {"method": request.method, "path": request.url.path, "query": request.url.query}
+    log_security_event(logger, event, level, client=client, **asked, **about)
+
+
+def carries_key(request: Request) -> bool:
+    """Whether a request carries a right key, or none is configured."""
+    keys = keys_of(get_settings())
+    _, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return not keys or find_key(keys, [request.headers.get("x-api-key", ""), bearer.strip()]) is not None
+
+
+class Door:
+    """Turns everybody away where there are no keys, but those who need none."""
+
+    def __init__(self, app: ASGIApp, keyless: "Keyless") -> None:
+        self._app = app
+        self._keyless = keyless
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] == "http" and not keys_of(get_settings()) and not self._keyless(Request(scope)):
+            await ProblemResponse(status.HTTP_403_FORBIDDEN, _CLOSED)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 def nobody(_request: Request) -> bool:

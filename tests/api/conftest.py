@@ -1,5 +1,9 @@
 """The application as it is served on the loopback address without keys."""
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +12,9 @@ from pymongo.database import Database
 
 from core.api.app import create_app
 from core.api.security import this_machine
+from core.ports import answers
 from core.types import Document
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -22,3 +28,20 @@ def from_this_machine(
 ) -> TestClient:
     """A client of the application as it is served on the loopback address without keys."""
     return TestClient(create_app(this_machine), base_url=server, client=client)
+
+
+@pytest.fixture
+def served(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of an API on the loopback address without keys."""
+    port = free_port()
+    monkeypatch.setenv("API_PORT", str(port))
+    running = subprocess.Popen([sys.executable, "-m", "core", "api"], stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while not answers(f"{address}/healthz"):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    yield address
+    running.send_signal(signal.SIGTERM)
+    running.wait(20)

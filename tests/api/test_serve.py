@@ -1,18 +1,10 @@
 """The API as a process of its own: who on this machine is let in, and under load."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 
 import pytest
-from pymongo.database import Database
-
-from core.ports import answers
-from core.types import Document
-from tests.ports import free_port
 
 ASK = """
 import encodings.idna, os, socket, sys
@@ -23,23 +15,6 @@ with socket.create_connection(("127.0.0.1", int(port)), 10) as asked:
     print(asked.recv(12)[-3:].decode())
 """
 NOBODY = 65_534
-
-
-@pytest.fixture
-def served(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of an API on the loopback address without keys."""
-    port = free_port()
-    monkeypatch.setenv("API_PORT", str(port))
-    running = subprocess.Popen([sys.executable, "-m", "core", "api"], stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while not answers(f"{address}/healthz"):
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    yield address
-    running.send_signal(signal.SIGTERM)
-    running.wait(20)
 
 
 @pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user")

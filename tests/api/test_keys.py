@@ -1,0 +1,128 @@
+"""Keys: who may ask, who may change, and what is noted of both."""
+
+import secrets
+from collections.abc import Iterator
+
+import orjson
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+from pymongo.database import Database
+
+from core.api.app import create_app
+from core.api.guesses import MOST_CLIENTS, MOST_WRONG, WINDOW_SECONDS, Guesses
+from core.api.security import keys_of, refuse_open_door
+from core.errors import UserError
+from core.logging_config import flush
+from core.settings import get_settings
+from core.types import Document
+from tests.api.test_routes import ANALYTICS
+
+FIRST, SECOND, WRITING = (secrets.token_urlsafe(32) for _ in range(3))
+AGGREGATE = f"{ANALYTICS}/metrics/aggregate/2024-10-24"
+
+
+@pytest.fixture
+def keyed(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """The API with two keys that read and one that writes."""
+    monkeypatch.setenv("API_KEYS", f"{FIRST},{SECOND}")
+    monkeypatch.setenv("API_WRITE_KEYS", WRITING)
+    get_settings.cache_clear()
+    with TestClient(create_app()) as client:
+        yield client
+
+
+def test_keys_are_asked_for_and_compared_whole(keyed: TestClient) -> None:
+    """A part of a key, or another, opens nothing; any header with a right one does."""
+    assert keyed.get("/healthz").status_code == 200
+    refused = keyed.get(f"{ANALYTICS}/alerts")
+    assert refused.status_code == 401
+    assert "X-API-Key" in refused.json()["detail"]
+    wrong = ({"X-API-Key": FIRST[:-1]}, {"Authorization": "Bearer nope"}, {"X-API-Key": ""})
+    for headers in (*wrong, {"Authorization": f"Basic {FIRST}"}, {"X-API-Key": "schl\xfcssel"}):
+        encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+        assert keyed.get(f"{ANALYTICS}/alerts", headers=encoded).status_code == 401
+    right = ({"X-API-Key": SECOND}, {"Authorization": f"bearer {FIRST}"}, {"X-API-Key": WRITING})
+    for headers in (*right, {"X-API-Key": "wrong", "Authorization": f"Bearer {FIRST}"}):
+        assert keyed.get(f"{ANALYTICS}/alerts", headers=headers).status_code == 200
+
+
+def test_a_key_that_reads_changes_nothing(keyed: TestClient, database: Database[Document]) -> None:
+    """Computing a day anew stores it: that takes a key of API_WRITE_KEYS."""
+    assert keyed.post(AGGREGATE, headers={"X-API-Key": FIRST}).status_code == 403
+    assert keyed.post(AGGREGATE).status_code == 401
+    assert database["daily_metrics"].count_documents({}) == 0
+    assert keyed.post(AGGREGATE, headers={"X-API-Key": WRITING}).status_code != 403
+
+
+@pytest.mark.parametrize("name", ["API_KEYS", "API_WRITE_KEYS"])
+@pytest.mark.parametrize("key", ["a", "geheim", "k" * 21, "schlüssel-der-lang-genug-ist", "k" * 30 + "\t1"])
+def test_a_key_that_can_be_guessed_or_not_be_sent_is_refused_at_start(
+    name: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server does not start, and says how to make a key, not which."""
+    monkeypatch.setenv("API_HOST", "0.0.0.0")  # noqa: S104 (that it is refused is the point)
+    monkeypatch.setenv(name, f"{FIRST},{key}")
+    get_settings.cache_clear()
+    for start in (create_app, lambda: refuse_open_door(get_settings())):
+        with pytest.raises(UserError, match="22 ASCII") as refused:
+            start()
+        assert key not in str(refused.value) or len(key) == 1
+
+
+def test_guesses_are_slowed(keyed: TestClient) -> None:
+    """After ten wrong keys an address waits a minute, with a right one too: else guessing went on."""
+    assert keyed.get(f"{ANALYTICS}/alerts", headers={"X-API-Key": SECOND}).status_code == 200
+    guesses = [secrets.token_urlsafe(32) for _ in range(MOST_WRONG)]
+    answers = [keyed.get(f"{ANALYTICS}/alerts", headers={"X-API-Key": key}) for key in [*guesses, SECOND]]
+    assert [answer.status_code for answer in answers] == [401] * MOST_WRONG + [429]
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= WINDOW_SECONDS
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), max_size=60))
+def test_only_who_guesses_waits_and_never_for_longer_than_a_minute(tries: list[tuple[str, int]]) -> None:
+    """Ten wrong keys of one address within a minute of the first, whatever the others do."""
+    now = 0.0
+    guesses = Guesses(lambda: now)
+    mine: dict[str, list[float]] = {}
+    for client, after in tries:
+        now += after
+        times = mine.setdefault(client, [])
+        if times and now - times[0] >= WINDOW_SECONDS:
+            times.clear()
+        assert (guesses.wait_seconds(client) > 0) is (len(times) >= MOST_WRONG)
+        guesses.add(client)
+        times.append(now)
+    now += WINDOW_SECONDS
+    assert not any(guesses.wait_seconds(client) for client in mine)
+
+
+def test_a_network_of_ipv6_is_one_client_and_memory_is_bounded() -> None:
+    """Nobody escapes by taking another of their own addresses, or fills the memory with them."""
+    guesses = Guesses(lambda: 0.0)
+    for number in range(MOST_WRONG):
+        guesses.add(f"2001:db8:0:7::{number:x}")
+    assert guesses.wait_seconds("2001:db8:0:7:ffff::1") > 0
+    assert guesses.wait_seconds("2001:db8:0:8::1") == 0
+    for number in range(MOST_CLIENTS + 5):
+        guesses.add(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert len(guesses._wrong) == MOST_CLIENTS
+
+
+def test_an_id_tells_keys_apart_and_shows_nothing_of_them(
+    keyed: TestClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is logged leads to the key that was used, for whoever has the settings."""
+    capfd.readouterr()
+    query = {"start_date": "2024-10-24", "campaign": "festive"}
+    for headers in ({"X-API-Key": SECOND}, {"X-API-Key": "wrong-key-of-somebody"}, {}):
+        keyed.get(f"{ANALYTICS}/calls", params=query, headers=headers)
+    flush()
+    written = capfd.readouterr().out
+    lines = [orjson.loads(line) for line in written.splitlines() if '"category":"security"' in line]
+    assert [line["event"] for line in lines] == ["api_access", "api_key_refused", "api_key_missing"]
+    ids = {key.secret.decode(): key.id for key in keys_of(get_settings())}
+    assert lines[0]["key_id"] == ids[SECOND]
+    assert all(line["client"] == "testclient" and "festive" in line["query"] for line in lines)
+    assert not any(secret in written for secret in (SECOND, SECOND[:8], "wrong-key", FIRST))
