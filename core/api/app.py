@@ -6,10 +6,12 @@ import uvicorn
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from pymongo.errors import PyMongoError
+from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
 from core.api.gate import Gate
 from core.api.guesses import Guesses
+from core.api.manners import Manners, Methods, PromptProtocol, Validators
 from core.api.peers import is_own_user
 from core.api.problems import add_handlers, describe
 from core.api.responses import Health, Readiness
@@ -35,6 +37,9 @@ from core.storage.collections import ensure_indexes
 from core.storage.server.connection import check_reachable, store_name
 
 logger = get_logger("api")
+_PACKED_BYTES = 1_000
+_PACKING = 3
+"""Of zlib's levels: a year of figures takes the event loop some milliseconds."""
 
 
 async def _health() -> Health:
@@ -80,9 +85,13 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     )
     app.state.guesses = Guesses()
     # The last is the first that a request meets.
+    app.add_middleware(Validators)
+    app.add_middleware(Methods)
     app.add_middleware(Gate)
     app.add_middleware(Door, keyless=keyless)
+    app.add_middleware(GZipMiddleware, minimum_size=_PACKED_BYTES, compresslevel=_PACKING)
     app.add_middleware(RequestLogMiddleware)
+    app.add_middleware(Manners)
     add_handlers(app)
     app.add_api_route("/healthz", _health, tags=["health"])
     app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
@@ -115,6 +124,7 @@ def serve() -> None:
         create_app(lambda request: this_machine(request) and is_own_user(request)),
         host=settings.api_host,
         port=settings.api_port,
+        http=PromptProtocol,
         access_log=False,
         log_level="warning",
         server_header=False,
