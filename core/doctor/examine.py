@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from core.doctor import channels, computer, mongodb, work
+from core.doctor import channels, computer, exposure, mongodb, work
 from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.settings import get_settings
@@ -15,6 +15,7 @@ def examine() -> Iterator[Finding]:
     """Look at everything once; changes nothing and sends nothing."""
     settings = get_settings()
     yield from computer.configuration()
+    yield from _safely("protection", lambda: exposure.exposure(settings))
     yield computer.data_folder(settings)
     yield computer.log_file(settings)
     reached = mongodb.server()
