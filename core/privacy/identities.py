@@ -20,7 +20,7 @@ _UPI_HANDLES = (
 _UPI = re.compile(rf"(?<![\w.])[\w.-]{{2,64}}@(?:{_UPI_HANDLES})(?![\w.-]*\w)", re.IGNORECASE)
 _NAMED_UPI = re.compile(
     r"(?<!\w)((?:upi|vpa|bhim|gpay|phonepe|pay|paid|paying|pays|send|sent|collect|यूपीआई)"
-    r"(?:[ _-]?(?:id|address))?[\"']?\s*(?:is|hai|to|from|money to|at|है|:|=)?\s*[\"']?)"
+    r"(?:[ _-]?(?:id|address))?[\"']?(?:\s*+(?:is|hai|to|from|money to|at|है|:|=))?\s*+[\"']?)"
     r"[\w.-]{2,64}@[A-Za-z][A-Za-z0-9]{1,20}(?![\w.-]*\w)",
     re.IGNORECASE,
 )
@@ -35,9 +35,10 @@ _GSTIN = re.compile(
     re.IGNORECASE,
 )
 _PAPER_MARK = re.compile(r"[A-Za-z][ -]?\d{4}[ -]?[A-Za-z]")
+# Blanks are never counted in two ways (possessive gaps): a text of blanks costs its length, not its square.
 _ACCOUNT = re.compile(
-    r"(?<![A-Za-z])((?:(?:a/?c|acc(?:oun)?t|khata)\b|खाता)\.?\s*(?:no|number|num|#|संख्या|नंबर)?\.?\s*(?:is|hai|है)?\s*"
-    r"[:=#-]?\s*)(\d[\d -]{6,20}\d)",
+    r"(?<![A-Za-z0-9])((?:(?:a/?c|acc(?:oun)?t?|khata)\b|खाता)"
+    r"(?:\s*+(?:number|num|no|is|hai|ka|संख्या|नंबर|है|[.:=#-])){0,5}\s*+)(\d[\d -]{6,20}\d)",
     re.IGNORECASE,
 )
 _IFSC = re.compile(r"[A-Za-z]{4}0[A-Za-z0-9]{6}")
