@@ -25,6 +25,8 @@ _Fields = tuple[tuple[str, Kind], ...]
 _last_context: tuple[Mapping[str, Any], dict[str, Any]] = ({}, {})
 _last_milli: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
 _origins: dict[tuple[int, int], tuple[object, dict[str, Any]]] = {}
+_search_path = tuple(sys.path)
+"""As it was at first: an ending interpreter has none any more."""
 _shapes: dict[tuple[Any, ...], _Fields | None] = {}
 
 
@@ -185,12 +187,14 @@ def _timestamp(created: float) -> str:
 
 @lru_cache(maxsize=4)
 def _to_the_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    # strftime would import, which an ending interpreter refuses.
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[: len("2024-10-24T15:30:00")]
 
 
 @lru_cache(maxsize=1024)
 def _short_path(path: str) -> str:
     """A source file as its import path sees it: ``core/api/app.py``."""
-    roots = [os.path.abspath(entry) + os.sep for entry in sys.path]  # noqa: PTH100 (no links resolved)
+    entries = sys.path or _search_path
+    roots = [os.path.abspath(entry) + os.sep for entry in entries]  # noqa: PTH100 (no links resolved)
     inside = [root for root in roots if path.startswith(root)]
     return path[len(max(inside, key=len)) :] if inside else path

@@ -96,13 +96,13 @@ class LogWriter:
             self._stir()
 
     def _stir(self) -> None:
-        """Have the thread look at the queue now; start it where there is none."""
-        if self._thread is None:
+        """Have the thread look at the queue now; start it where there is none and still can be one."""
+        if self._thread is None and not self._inline:
             self._start()
-        if self._hurry.empty():
-            self._hurry.put(None)
         if self._inline:
             self._drain()
+        elif self._hurry.empty():
+            self._hurry.put(None)
 
     def lose(self, lines: int, report: str) -> None:
         """Count lines that did not arrive; ``report``, with the count at ``{}``, is logged later."""
@@ -128,7 +128,9 @@ class LogWriter:
     def close(self) -> None:
         """Write what waits; lines logged even later are written by their callers."""
         if self.flush():
-            self.calm, self._inline = False, True
+            # In this order: the thread looks at the one after it has set the other.
+            self._inline = True
+            self.calm = False
         for shipper in self.shippers:
             shipper.close(_CLOSING_SECONDS)
         if self._inline:
@@ -155,7 +157,9 @@ class LogWriter:
         while True:
             # Looking up every 20 ms spares callers the wake-up of a sleeping thread, which costs more
             # than the rest of a log call; only a process that has long been silent pays it once.
-            self.calm = idle_turns <= _TURNS_UNTIL_ASLEEP and not self._inline
+            self.calm = idle_turns <= _TURNS_UNTIL_ASLEEP
+            if self._inline:
+                self.calm = False
             asleep = not self.calm and not self.queue and not self._lost
             with suppress(Empty):
                 self._hurry.get(timeout=None if asleep else GATHER_SECONDS)
@@ -217,7 +221,13 @@ class LogWriter:
         with self._counting:
             lost, self._lost = self._lost, Counter()
         shape = FORMATS[self.format]
-        self._send([encode(shape(document_of(_loss(count, report)))) for report, count in lost.items()])
+        try:
+            lines = [encode(shape(document_of(_loss(count, report)))) for report, count in lost.items()]
+        except Exception:  # noqa: BLE001 (an ending interpreter lacks what it takes; the count is kept)
+            with self._counting:
+                self._lost += lost
+            return
+        self._send(lines)
 
 
 def _loss(lines: int, report: str) -> Event:

@@ -67,6 +67,9 @@ class Shipper(ABC, Generic[Batch]):
         if len(self._waiting) >= CAPACITY:
             self._lose(1, f"did not send {{}} log lines to {self.name}: too many were waiting")
             return
+        if self._closing.is_set():  # nothing may be started any more
+            self._lose(1, f"did not send {{}} log lines to {self.name}: the process ended")
+            return
         self._waiting.append(line)
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._run, name=f"log-shipper {self.name}", daemon=True)
