@@ -3,6 +3,9 @@
 import re
 from enum import Enum
 from functools import lru_cache
+from itertools import pairwise
+
+from core.privacy.vendors import VENDORS
 
 
 class Kind(Enum):
@@ -12,7 +15,8 @@ class Kind(Enum):
     KEPT = "kept as it is"
     IDENTIFIER = "a plain number in it is no phone"
     SECRET = "masked whole"  # noqa: S105 (says what is done with one)
-    TOKENS = "masked whole unless it is a count"
+    TOKENS = "masked whole unless it is a count or a measure"
+    KEY = "masked whole where it looks made by chance"
     PHONE = "phone"
     EMAIL = "email"
     PAN = "pan"
@@ -22,19 +26,45 @@ class Kind(Enum):
     UPI = "upi"
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _KEPT = {"callid", "leadid"}
 _SECRET_ANYWHERE = re.compile(
-    r"passw(?:or)?d|passphrase|passcode|secret(?!ar)|apikey|authkey|sessionkey|accesskey|privatekey|encryptionkey|signingkey"
-    r"|authori[sz]ation|credential|cookie|bearer|webhookurl"
+    r"passw(?:or)?d|passphrase|passcode|secret(?!ar)|authori[sz]ation|credential|cookie|bearer|webhookurl"
+    r"|(?:api|auth|session|access|account|private|encryption|signing|subscription|license|master|consumer)key"
 )
-_SECRET_LAST = frozenset(
-    {
-        *("token", "otp", "mpin", "tpin", "upin", "pin", "cvv", "cvv2", "cvc", "pwd", "pass", "auth"),
-        *("jwt", "csrf", "signature", "sig", "dsn"),
-    }
-)
+_CODES = frozenset({"otp", "otps", "mpin", "tpin", "upin", "cvv", "cvc", "pwd", "totp", "csrf", "jwt", "dsn"})
+"""What is never a number to count with."""
+_SECRET_LAST = _CODES | {"token", "pin", "pins", "pass", "auth", "signature", "sig", "jwts"}
 _SECRET_END = re.compile(
     r"(?:token|pwd)$|(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$"
+)
+_GIVEN = _names(
+    "entered given typed input received provided submitted said heard spoken value raw plain text "
+    "string digits old new current actual expected"
+)
+"""After the name of a secret: the value is the secret itself."""
+_ABOUT = _names(
+    "sent status state type kind channel provider method mode result reason error valid verified "
+    "verification expired required enabled requested flow id name step event service format "
+    "language missing present matched ok"
+)
+"""After the name of a code: the value tells of it, and is not the code."""
+_MEASURES = _names(
+    "ms us ns seconds secs sec minutes mins hours days count total size bytes length len attempts "
+    "tries retries rate ratio share percent pct age ttl latency duration cost usage budget limit "
+    "max min avg mean median expiry in at on ts timestamp time epoch left remaining used"
+)
+_MEASURED = _MEASURES | {"first", "last", "per", "ttft", "num", "number", "throughput", "p", "speed"}
+"""Words before a name such as ``token`` that make a measure of it: ``time_to_first_token``."""
+_IDENTIFYING_KEYS = _names(
+    "primary foreign partition sort cache idempotency routing object row dedup dedupe group "
+    "public index map lookup hash range message storage bucket file order unique event topic "
+    "shard metric label host item record s3 blob translation error lead call campaign customer "
+    "contact request job task queue redis lock join natural business composite config setting "
+    "json dict data field column state widget ui dtmf pressed minor recording audio"
 )
 _PERSONAL = (
     (
@@ -44,6 +74,7 @@ _PERSONAL = (
         Kind.PHONE,
     ),
     (re.compile(r"(?:caller|callee|customer|from|to|dialed|dialled)(?:number|no|phone)$"), Kind.PHONE),
+    (re.compile(r"(?:caller|callee|called|calling|dialed|dialled)(?:party)?ids?$|^(?:cli|ani)$"), Kind.PHONE),
     (re.compile(r"e?mail(?:address|id)?s?$"), Kind.EMAIL),
     (re.compile(r"^pan$|(?:pan|pancard)(?:number|num|no)$|pancard$"), Kind.PAN),
     (re.compile(r"aadhaa?r(?:number|num|no|card)?$"), Kind.AADHAAR),
@@ -59,6 +90,11 @@ _NUMBER_LAST = frozenset(
         *("invoice", "ticket", "trace", "span", "thread", "pod", "node", "container", "build", "lineno"),
     }
 )
+_NUMBERED = _names(
+    "phone phones mobile msisdn whatsapp wa telephone tel caller callee cell cli ani dnis did dialed dialled "
+    "aadhaar aadhar adhar card"
+)
+"""Words after which a number is looked at, whatever the last word of the name says: ``phone_ref``."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
@@ -66,16 +102,69 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 def kind_of(key: str) -> Kind:
     """How the value of a field of this name is treated; any case, snake, kebab and camel alike."""
     words = [word.lower() for word in _WORDS.findall(key)]
+    if "".join(words) in _KEPT:
+        return Kind.KEPT
+    while len(words) > 1 and words[-1].isdigit():
+        words.pop()  # cvv2, phone_1
     if not words:
         return Kind.OPEN
     joined = "".join(words)
-    if joined in _KEPT:
-        return Kind.KEPT
-    if words[-1] in _SECRET_LAST or _SECRET_ANYWHERE.search(joined) or _SECRET_END.search(joined):
-        return Kind.SECRET
+    if _is_secret(words, joined):
+        return Kind.TOKENS if _is_measure(words) else Kind.SECRET
     if words[-1] == "tokens":
         return Kind.TOKENS
     for pattern, kind in _PERSONAL:
         if pattern.search(joined):
             return kind
-    return Kind.IDENTIFIER if words[-1] in _NUMBER_LAST else Kind.OPEN
+    return _kind_of_number(words)
+
+
+def _kind_of_number(words: list[str]) -> Kind:
+    """What the name of neither a secret nor anything personal says of numbers in it."""
+    if words[-1] == "key" and len(words) > 1 and _IDENTIFYING_KEYS.isdisjoint(words):
+        return Kind.KEY
+    if words[-1] in _NUMBER_LAST and _NUMBERED.isdisjoint(words):
+        return Kind.IDENTIFIER
+    return Kind.OPEN
+
+
+def looks_made_by_chance(text: str) -> bool:
+    """Whether a text is long and mixed enough for a key that a service has made."""
+    return (
+        len(text) >= _SHORTEST_KEY
+        and not any(char.isspace() for char in text)
+        and any(char.isdigit() for char in text)
+        and any(char.isalpha() for char in text)
+    )
+
+
+_SHORTEST_KEY = 16
+_MEASURE = re.compile(r"-?\d{1,12}(?:\.\d{1,20})?\s?(?:ms|s|us|%)?")
+
+
+def is_measure(text: str) -> bool:
+    """Whether a text is a number, perhaps with its unit."""
+    return _MEASURE.fullmatch(text) is not None
+
+
+def _is_secret(words: list[str], joined: str) -> bool:
+    last, before = words[-1], words[:-1]
+    if last in _SECRET_LAST or _SECRET_ANYWHERE.search(joined) or _SECRET_END.search(joined):
+        return True
+    if not _CODES.isdisjoint(words):
+        return last not in _ABOUT and last not in _MEASURES
+    if last in _GIVEN:
+        return not _SECRET_LAST.isdisjoint(before)
+    return last in {"key", "keys"} and _names_vendor(before)
+
+
+def _names_vendor(words: list[str]) -> bool:
+    pairs = [first + second for first, second in pairwise(words)]
+    return not VENDORS.isdisjoint(words + pairs) and _IDENTIFYING_KEYS.isdisjoint(words)
+
+
+def _is_measure(words: list[str]) -> bool:
+    """Whether the name is of a measure of something secret: ``token_age_days``, ``time_to_first_token``."""
+    if words[-1] in _MEASURES:
+        return True
+    return words[-1] not in _CODES | {"pin", "pins"} and not _MEASURED.isdisjoint(words[:-1])

@@ -10,14 +10,15 @@ from typing import Any
 
 from core.privacy.credentials import mask_credentials
 from core.privacy.identities import mask_accounts, mask_addresses, mask_papers
-from core.privacy.keys import Kind, kind_of
+from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
 from core.privacy.numbers import mask_number, mask_numbers, mask_of
 
 # Reading a member of an enumeration takes as long as masking a short text.
 _OPEN, _KEPT, _SECRET = Kind.OPEN, Kind.KEPT, Kind.SECRET
-_TOKENS, _IDENTIFIER = Kind.TOKENS, Kind.IDENTIFIER
+_TOKENS, _IDENTIFIER, _KEY = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY
 _MASKED = "[masked]"
+_MASK = re.compile(r"\[[a-z_]{3,12}(?: …\d{4})?\]")
 _UNMASKABLE = "[text that could not be masked]"
 SHORT = 64
 """Characters of a text that is likely to come again: statuses, languages and most messages."""
@@ -88,7 +89,7 @@ def field(key: str) -> tuple[str, Kind]:
 
 
 def _is_off(kind: Kind) -> bool:
-    return kind in {_SECRET, _TOKENS} and "secret" in _active.off
+    return kind in {_SECRET, _TOKENS, _KEY} and "secret" in _active.off
 
 
 def _mask_text(text: str) -> str:
@@ -147,9 +148,13 @@ def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:
 
 
 def _mask_named_string(value: str, kind: Kind) -> str:
+    if value[:1] == "[" and _MASK.fullmatch(value):
+        return value
     if kind is _TOKENS:
+        return value if is_measure(value) else _MASKED
+    if kind is _KEY and looks_made_by_chance(value):
         return _MASKED
-    if kind is _IDENTIFIER:
+    if kind is _IDENTIFIER or kind is _KEY:
         return value if value.isdecimal() else mask_text(value)
     if not any(char.isalnum() for char in value):
         return value
@@ -157,7 +162,7 @@ def _mask_named_string(value: str, kind: Kind) -> str:
 
 
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 (a number or its mask)
-    if kind is _IDENTIFIER or kind is _TOKENS:
+    if kind is _IDENTIFIER or kind is _TOKENS or kind is _KEY:
         return value
     if kind is _OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
         return value

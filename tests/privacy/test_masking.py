@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.privacy import keys
 from core.privacy.masking import mask_text, mask_value
 from core.privacy.numbers import is_luhn, is_verhoeff
+from core.privacy.vendors import VENDORS
 
 AADHAAR = "234123412346"
 
@@ -128,6 +130,69 @@ def test_left_alone(text: str) -> None:
 )  # fmt: skip
 def test_fields_are_judged_by_name_then_by_value(fields: dict[str, Any], expected: list[Any]) -> None:
     assert list(mask_value(fields).values()) == expected
+
+
+NAMES_OF_SECRETS = sorted(keys._SECRET_LAST | keys._CODES | {"cvv2", "password", "api_key", "client_secret"})
+
+
+@pytest.mark.parametrize("name", NAMES_OF_SECRETS)
+@pytest.mark.parametrize("form", ["{}", "user_{}", "{}2", "new-{}", "{}_entered", "X-{}", "{}_value"])
+def test_every_name_that_is_listed_masks_its_value_wherever_it_stands(name: str, form: str) -> None:
+    """As text and as a number, with a number of its own behind it, and with what was done to it."""
+    field = form.format(name)
+    assert mask_value({field: "730164", field.upper(): 730164}) == {
+        field: "[masked]",
+        field.upper(): "[masked]",
+    }
+
+
+@pytest.mark.parametrize("vendor", sorted(VENDORS))
+def test_the_key_of_each_listed_service_is_masked(vendor: str) -> None:
+    """Under ``<vendor>_key`` in any spelling, whatever it looks like."""
+    assert (
+        list(mask_value({f"{vendor}_key": "k-1", f"{vendor.upper()}-KEY": "k-1"}).values())
+        == ["[masked]"] * 2
+    )
+
+
+def test_a_key_of_an_unknown_service_is_masked_and_one_of_a_table_is_not() -> None:
+    """By what it looks like; keys that join tables or find things in caches stay."""
+    made = "9f3kq7zz81mmx2c4"
+    assert mask_value({"newservice_key": made})["newservice_key"] == "[masked]"
+    kept = {"primary_key": made, "cache_key": made, "newservice_key": "language", "routing_key": "calls.9"}
+    assert mask_value(kept) == kept
+
+
+MEASURES = {
+    "time_to_first_token": 0.31, "first_token_ms": 310.5, "tokens_per_second": 31.5, "cost_per_token": 0.0001,
+    "max_token": 4096, "total_tokens": 512, "token_count": 7, "otp_length": 6, "pin_attempts": 3,
+    "password_min_length": 8, "auth_latency_ms": 35.25, "authorization_ms": 12.5, "secret_age_days": 40,
+    "otp_sent_at": "2026-11-20", "otp_status": "verified", "pass_rate": 0.93, "cookie_count": 4,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_measure_of_something_secret_stays_a_number(name: str) -> None:
+    """Times, counts, rates and lengths of tokens, codes and passwords."""
+    assert mask_value({name: MEASURES[name]}) == {name: MEASURES[name]}
+
+
+@pytest.mark.parametrize(
+    "name", ["caller_id", "callerId", "callee_ids", "cli", "phone_ref", "wa_id", "MOBILE-KEY"]
+)
+@pytest.mark.parametrize("value", [9840117362, 9840117362.0, "9840117362", "+919840117362"])
+def test_a_number_is_a_phone_where_any_word_of_its_name_says_so(name: str, value: object) -> None:
+    """In a list as well; the last word alone, as ``id``, says too little."""
+    assert mask_value({name: value, "more": {name: [value]}}) == {
+        name: "[phone …7362]",
+        "more": {name: ["[phone …7362]"]},
+    }
+
+
+def test_masking_a_masked_field_again_changes_nothing() -> None:
+    """As for a handler of somebody's own, which gets masked records."""
+    once = mask_value({"phone": "9840117362", "pan": "x", "note": "9840117362"})
+    assert mask_value(once) == once
 
 
 def test_a_phone_as_a_field_name_is_masked() -> None:
