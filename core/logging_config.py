@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import UserError
 from core.logs.asgi import RequestLogMiddleware
 from core.logs.context import call_context, clear_call_context, set_call_context
-from core.logs.handler import WriterHandler
+from core.logs.handler import LibraryHandler, WriterHandler
 from core.logs.logger import NAMESPACE, ComponentLogger, component_logger
 from core.logs.render import forget_contexts
 from core.logs.requests import (
@@ -56,7 +56,8 @@ __all__ = [
 
 _writer = LogWriter(sink_for(None))
 _handler = WriterHandler(_writer)
-ComponentLogger.write_to(_writer, _handler)
+_library_handler = LibraryHandler(_writer, NAMESPACE)
+ComponentLogger.write_to(_writer, _handler, _library_handler)
 _setup = threading.RLock()
 _configured = False
 atexit.register(_writer.close)
@@ -172,11 +173,11 @@ def _apply_sinks(settings: Settings) -> None:
 
 
 def _attach(*, libraries: bool) -> None:
-    """Put the handler on our namespace, or on the root logger, to which ours propagate too."""
-    ours, root = logging.getLogger(NAMESPACE), logging.getLogger()
-    if libraries or _handler in root.handlers:
-        ours.removeHandler(_handler)
-        root.addHandler(_handler)
+    """Put the handler on our namespace, and on request another for all the rest on the root logger.
+
+    Apart, since anybody may give the root logger other handlers.
+    """
+    logging.getLogger(NAMESPACE).addHandler(_handler)
+    if libraries:
+        logging.getLogger().addHandler(_library_handler)
         logging.captureWarnings(True)
-    else:
-        ours.addHandler(_handler)

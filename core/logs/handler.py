@@ -3,6 +3,7 @@
 import logging
 
 from core.logs.event import event_of
+from core.logs.outward import as_logged
 from core.logs.sinks.shipper import is_shipping
 from core.logs.writer import LogWriter
 
@@ -21,12 +22,29 @@ class WriterHandler(logging.Handler):
         if is_shipping():
             return False  # what the client of a shipper logs would be sent by it, and be logged again
         try:
-            if self.filter(record):
+            record = as_logged(record)
+            if self.takes(record) and self.filter(record):
                 self._writer.put(record.levelno, event_of(record))
         except Exception:  # noqa: BLE001 (logging must not break its caller)
             self._writer.lose(1, UNREADABLE)
         return True
 
+    def takes(self, _record: logging.LogRecord) -> bool:
+        """Whether a record is for this handler."""
+        return True
+
     def flush(self) -> None:
         """Wait until everything logged so far is written, at most 5 s."""
         self._writer.flush()
+
+
+class LibraryHandler(WriterHandler):
+    """The same for the root logger: all records but those of a namespace, which has a handler of its own."""
+
+    def __init__(self, writer: LogWriter, namespace: str) -> None:
+        super().__init__(writer)
+        self._namespace, self._below = namespace, f"{namespace}."
+
+    def takes(self, record: logging.LogRecord) -> bool:
+        """Whether another library logged it."""
+        return record.name != self._namespace and not record.name.startswith(self._below)

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from core.logs.context import current
 from core.logs.event import FIXED, TAKEN, copied, formatted
-from core.logs.handler import UNREADABLE, WriterHandler
+from core.logs.handler import UNREADABLE, LibraryHandler, WriterHandler
+from core.logs.outward import masked
 from core.logs.sanitize import safe_repr
 from core.logs.writer import HURRY_AT, LogWriter
 
@@ -54,7 +55,7 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
         stacklevel: int = 1,
     ) -> None:
         try:
-            if self.disabled or not self._cache[level]:  # type: ignore[attr-defined]
+            if self.silenced or not self._cache[level]:  # type: ignore[attr-defined]
                 return
         except KeyError:
             if not self.isEnabledFor(level):
@@ -68,8 +69,8 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
         if (
             exc_info
             or stack_info
-            or (_OURS.handlers or _ROOT.handlers) != self.alone
-            or (_OURS.handlers and _OURS.propagate and _ROOT.handlers)
+            or _OURS.handlers != self.alone
+            or (_ROOT.handlers and _ROOT.handlers != self.beside and _OURS.propagate)
             or self.handlers
             or self.filters
             or handler.filters
@@ -118,6 +119,8 @@ class ComponentLogger(Logger):
     writer: ClassVar[LogWriter]
     handler: ClassVar[WriterHandler]
     alone: ClassVar[list[logging.Handler]]
+    beside: ClassVar[list[logging.Handler]]
+    silenced = False
 
     debug = _level_method(logging.DEBUG)
     info = _level_method(logging.INFO)
@@ -133,10 +136,43 @@ class ComponentLogger(Logger):
         else:
             method(self, msg, *args, stacklevel=stacklevel + 1, **options)
 
+    @property
+    def disabled(self) -> bool:
+        """Whether nothing is logged.
+
+        ``dictConfig`` and ``fileConfig`` set it on all loggers that they do not name; on ours that has no
+        effect, since nothing would ever tell.
+        """
+        return self.silenced
+
+    @disabled.setter
+    def disabled(self, silenced: bool) -> None:
+        if not silenced or _frame(1).f_globals.get("__name__") != "logging.config":
+            self.silenced = bool(silenced)
+
     @classmethod
-    def write_to(cls, writer: LogWriter, handler: WriterHandler) -> None:
+    def write_to(cls, writer: LogWriter, handler: WriterHandler, beside: LibraryHandler) -> None:
         """Have all component loggers write there, past the handler where nobody else listens."""
-        cls.writer, cls.handler, cls.alone = writer, handler, [handler]
+        cls.writer, cls.handler, cls.alone, cls.beside = writer, handler, [handler], [beside]
+
+    def callHandlers(self, record: LogRecord) -> None:  # noqa: N802 (the stdlib's name)
+        """Hand the record to our handler, and a masked copy to whoever else listens."""
+        if self._only_we_listen():
+            super().callHandlers(record)
+            return
+        with masked(record) as copy:
+            super().callHandlers(copy)
+
+    def _only_we_listen(self) -> bool:
+        if Logger.callHandlers is not _CALL_HANDLERS:
+            return False
+        found: list[logging.Handler] = []
+        logger: Logger | None = self
+        while logger is not None:
+            found += logger.handlers
+            logger = logger.parent if logger.propagate else None
+        ours = [*self.alone, *self.beside]
+        return bool(found) and all(handler in ours for handler in found)
 
     def makeRecord(  # noqa: N802 (the stdlib's name)
         self,

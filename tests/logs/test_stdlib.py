@@ -142,3 +142,95 @@ def test_what_python_warns_of_is_a_line_on_request() -> None:
     lines = run("import warnings\nsetup_logging(libraries=True)\nwarnings.warn('old, ring 9876543210')")
     assert [(line["component"], line["level"]) for line in lines] == [("py.warnings", "WARNING")]
     assert "9876543210" not in lines[0]["message"].split("\n")[0]
+
+
+RESETS = (
+    "logging.basicConfig(force=True, level='INFO', stream=io.StringIO())",
+    "logging.getLogger().handlers = []",
+    "logging.config.dictConfig({'version': 1, 'root': {'handlers': []}})",
+    "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': True})",
+    "logging.config.fileConfig(io.StringIO(INI))",
+    "logging.config.dictConfig({'version': 1, 'loggers': {'other': {'level': 'INFO'}}})",
+)
+INI = """
+import io, logging.config
+logging.raiseExceptions = False
+INI = "[loggers]\\nkeys=root\\n[handlers]\\nkeys=\\n[formatters]\\nkeys=\\n[logger_root]\\nhandlers=\\n"
+speech = get_logger("speech.deep")
+"""
+
+
+@pytest.mark.parametrize("libraries", [False, True])
+@pytest.mark.parametrize("reset", RESETS)
+def test_whoever_configures_logging_anew_does_not_silence_ours(reset: str, libraries: bool) -> None:
+    """Each line comes once, whether the logger was there before or not."""
+    code = f"setup_logging(libraries={libraries})\nlog.info('before'){INI}"
+    lines = run(
+        f"{code}{reset}\nlog.info('after')\nspeech.error('too')\nget_logger('new').info('9876543210')"
+    )
+    assert [line["message"] for line in lines] == ["before", "after", "too", "[phone …3210]"]
+
+
+def test_a_logger_that_its_program_disables_stays_so() -> None:
+    """By its attribute, or by a configuration that names it."""
+    lines = run(
+        "import logging.config\nlog.disabled = True\nlogging.config.dictConfig({'version': 1})\n"
+        "log.error('no')\nlog.disabled = False\nlog.error('yes')"
+    )
+    assert [line["message"] for line in lines] == ["yes"]
+
+
+FOREIGN = """
+import io
+out = io.StringIO()
+class Own(logging.Handler):
+    def emit(self, record):
+        own = logging.Formatter()
+        parts = [own.format(record), str(record.args), str(record.__dict__), str(record.stack_info)]
+        if record.exc_info:
+            parts += [str(record.exc_info[1]), repr(record.exc_info[1]), str(record.exc_info[1].__cause__)]
+        out.write("\\n".join(parts) + "\\n")
+number = int("9" + "840117362")
+class OddError(Exception):
+    def __new__(cls, lead): return super().__new__(cls, lead)
+"""
+WAYS_OUT = (
+    "logging.getLogger().addHandler(Own())",
+    "logging.getLogger('voice_agent').addHandler(Own())",
+    "log.addHandler(Own())",
+    "f = logging.Logger.callHandlers; logging.Logger.callHandlers = lambda s, r: (Own().emit(r), f(s, r))[1]",
+)
+SAID = """
+log.info("lead %s answered", number, extra={"phone": number, "by": {str(number): [number]}, "n": 3})
+log.info(f"lead {number}")
+log.info("pass%s=%s", "word", "Mango-4471")
+log.warning(ValueError(number), stack_info=True)
+for kind in (ValueError, KeyError, OSError, OddError):
+    try:
+        try: raise RuntimeError(f"cause {number}")
+        except RuntimeError as error: raise kind(f"lead {number}") from error
+    except Exception: log.exception("failed")
+assert str(number) not in out.getvalue() and "Mango" not in out.getvalue(), out.getvalue()
+assert out.getvalue().count("[phone …7362]") > 20
+assert "lead [phone …7362] answered" in out.getvalue() and "KeyError" in out.getvalue()
+"""
+
+
+@pytest.mark.parametrize("way_out", WAYS_OUT)
+def test_handlers_of_others_get_the_record_masked(way_out: str) -> None:
+    """In its message, arguments, extras and exception, while our line stays what it is."""
+    lines = run(f"{FOREIGN}{way_out}{SAID}")
+    assert [line["exception"]["type"].rpartition(".")[2] for line in lines[-4:]] == [
+        "ValueError", "KeyError", "OSError", "OddError",
+    ]  # fmt: skip
+    assert lines[0]["n"] == 3
+
+
+def test_a_handler_of_others_gets_clean_arguments_as_they_are() -> None:
+    """Tools that group events by their template, and formatters that count on a type, go on working."""
+    lines = run(
+        "from datetime import date\nlogging.getLogger().addHandler(Seen())\nday = date(2026, 11, 20)\n"
+        "log.info('%s of %d', 'one', 5, extra={'day': day})\n"
+        "assert (seen[0].msg, seen[0].args, seen[0].day) == ('%s of %d', ('one', 5), day)"
+    )
+    assert lines[0]["day"] == "2026-11-20"

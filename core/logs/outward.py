@@ -1,0 +1,118 @@
+"""Records as handlers of others get them: masked, since a handler is a way out of the process."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from core.logs.event import FIXED, TAKEN, formatted
+from core.logs.sanitize import cut, plain, safe_repr
+from core.privacy.masking import field, mask_field, mask_text, mask_value
+
+_logged: dict[int, logging.LogRecord] = {}
+"""By the id of each masked record that is being handled: the one that was logged."""
+_UNMASKABLE = "[record that could not be masked]"
+_MOST_CAUSES = 16
+
+
+def as_logged(record: logging.LogRecord) -> logging.LogRecord:
+    """The record that was logged, where this is its masked copy; our own handler masks by itself."""
+    return _logged.get(id(record), record)
+
+
+@contextmanager
+def masked(record: logging.LogRecord) -> Iterator[logging.LogRecord]:
+    """A masked copy of a record for as long as it is handled."""
+    # A value of a foreign type is turned into text once: it may log itself, or say something else next time.
+    args = record.args or ()
+    if type(record.msg) is not str or not isinstance(args, tuple) or not FIXED.issuperset(map(type, args)):
+        record = _copy_of(record, msg=formatted(record.msg, record.args), args=())
+    copy = _masked_copy(record)
+    _logged[id(copy)] = record
+    try:
+        yield copy
+    finally:
+        del _logged[id(copy)]
+
+
+def _masked_copy(record: logging.LogRecord) -> logging.LogRecord:
+    copy = _copy_of(record)
+    try:
+        _mask_message(copy)
+        _mask_fields(copy)
+        copy.name, copy.funcName = mask_text(copy.name), mask_text(copy.funcName or "")
+        if copy.stack_info:
+            copy.stack_info = mask_text(cut(copy.stack_info))
+        if copy.exc_info:
+            _mask_exception(copy)
+    except Exception:  # noqa: BLE001 (better a record that says little than one that was not looked through)
+        kept = {name: record.__dict__.get(name) for name in ("levelno", "levelname", "created")}
+        return _copy_of(logging.makeLogRecord(kept), name="voice_agent", msg=_UNMASKABLE)
+    return copy
+
+
+def _copy_of(record: logging.LogRecord, **changes: object) -> logging.LogRecord:
+    copy = logging.makeLogRecord({})
+    copy.__dict__.update(record.__dict__, **changes)
+    return copy
+
+
+def _mask_message(record: logging.LogRecord) -> None:
+    """Mask the message and its arguments; the template stays where it says the same with them."""
+    said = mask_text(formatted(record.msg, record.args))
+    arguments = tuple(map(mask_value, record.args or ()))
+    if formatted(record.msg, arguments) == said:
+        record.args = arguments
+    else:
+        record.msg, record.args = said, ()
+
+
+def _mask_fields(record: logging.LogRecord) -> None:
+    fields = record.__dict__
+    for key in [key for key in fields if key not in TAKEN]:
+        value = fields.pop(key)
+        name, kind = field(key)
+        copy = plain(value)
+        shown = mask_field(copy, kind)
+        while name in fields:
+            name = f"extra_{name}"
+        fields[name] = value if shown == copy else shown
+
+
+def _mask_exception(record: logging.LogRecord) -> None:
+    """Mask the text of a traceback, and the exception itself for who formats it anew."""
+    try:
+        info: Any = record.exc_info  # whatever a caller put there
+        kind, error, trace = info
+        if error is None:
+            return
+        text = logging.Formatter().formatException((kind, error, trace))
+        record.exc_text = mask_text(cut(text))
+        if record.exc_text != text:
+            record.exc_info = (kind, _stand_in(error, {}), trace)
+    except Exception:  # noqa: BLE001 (no exception, or one that raises itself)
+        record.exc_info, record.exc_text = None, "[exception that could not be formatted]"
+
+
+def _stand_in(error: BaseException, made: dict[int, BaseException]) -> BaseException:
+    """An exception of the same name and ancestry that says the same, masked, as do its causes."""
+    if id(error) in made or len(made) >= _MOST_CAUSES:
+        return made.get(id(error)) or Exception("[more causes]")
+    try:
+        text = mask_text(cut(str(error)))
+    except Exception:  # noqa: BLE001 (a foreign exception may raise anything)
+        text = safe_repr(type(error))
+    kind = type(error)
+    said = {"__str__": lambda _self: text, "__repr__": lambda _self: f"{kind.__name__}({text!r})"}
+    names = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, **said}
+    try:
+        likeness: Any = type(kind.__name__, (kind,), names)
+        copy: BaseException = likeness.__new__(likeness)
+    except Exception:  # noqa: BLE001 (a group, or a class that cannot be made or inherited from)
+        copy = type(kind.__name__, (Exception,), names)()
+    made[id(error)] = copy
+    copy.__traceback__ = error.__traceback__
+    copy.__context__ = _stand_in(error.__context__, made) if error.__context__ else None
+    copy.__cause__ = _stand_in(error.__cause__, made) if error.__cause__ else None
+    copy.__suppress_context__ = error.__suppress_context__
+    return copy
