@@ -65,7 +65,7 @@ MASKED = {
     '{"otp": 123456, "ok": true}': '{"otp": [masked], "ok": true}',
     "your OTP is 482913.": "your OTP is [masked].",
     "redis://:pw@cache:6379/0": "redis://[credentials]@cache:6379/0",
-    "Cookie: sessionid=abc; csrftoken=def": "Cookie: [masked]; csrftoken=[masked]",
+    "Cookie: sessionid=abc; csrftoken=def": "Cookie: [masked]",
     "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG": "aws_secret_access_key = [masked]",
     "GET /x?access_token=abc&page=2": "GET /x?access_token=[masked]&page=2",
 }

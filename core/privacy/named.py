@@ -1,0 +1,167 @@
+"""What a text names as a secret: by a sign, in markup, on a command line, in a header, in a sentence."""
+
+import re
+
+from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
+
+_NAME = (
+    r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|sig(?:nature)?|dsn|otp|[mtu]?pin|cv[vc]2?"
+    r"|credential|cookie|bearer|sid"
+)
+_NAME_MARK = re.compile(
+    r"pass|pwd|secret|token|key|auth|jwt|csrf|sig|dsn|otp|o\.t\.p|o t p|pin|cv[vc]|credential|cookie"
+    r"|bearer|sid|ओटीपी|ओ टी पी|पिन|पासवर्ड"
+)
+_FIRST_WORD = (
+    r"(?:api|secret|access|private|auth|app|account|client|bot|session|security|encryption|signing|master|service"
+    r"|license|subscription|refresh|user|admin|database|db|(?:[A-Za-z0-9]{2,16}[ ])?api) "
+)
+_SCHEME = r"(?:bearer|basic|digest|token|splunk|apikey|negotiate|aws4-hmac-sha256)"
+_QUOTE = r"(?:\\{0,4}[\"'`]|&(?:quot|apos|#0?3[49]);)"
+_TYPE = r"(?:(?:Optional\[)?(?:str|[Ss]tring|SecretStr|bytes|Any|Text)\]?(?: ?\| ?None)?\s*+=(?!=)\s*+)"
+# An end that is none of the value's own: a quote that closes what is around it.
+_ENCLOSING = r"\\{0,4}[\"'`](?=[\s,;:)\]}>&]|\Z)"
+_TAIL = rf"(?:(?!{_ENCLOSING})[^\s&]|&(?![\w.%\[\]-]{{1,40}}=))"
+# Each way to write a value is taken to its very end: half a secret is as good as the whole.
+_VALUE = (
+    r"(?:-?\d[\d.]*|true|false|null|none|nil)(?=[)\]}]*+(?:,?(?:[\s\"'\\]|\Z)|,?\Z))"  # a number, as in JSON
+    r"|(?:[A-Za-z_][\w.]{0,30}\(|[bBrRuUfF]{1,2})?(?:"  # SecretStr('…'), b'…'
+    r"\"\"(?=[^\"\s,;:)\]}])[^\"\n]*+\"\""
+    r"|\"(?:[^\"\\]|\\.|\"\")*+\"|'(?:[^'\\]|\\.|'')*+'|`[^`\n]*+`"
+    r"|(?P<escaped>\\{1,4}[\"'])(?:(?!(?P=escaped)).)*+(?P=escaped)"
+    r"|&(?:quot|apos|#0?3[49]);(?:(?!&(?:quot|apos|#0?3[49]);).)*+&(?:quot|apos|#0?3[49]);"
+    r"|[\"'](?=\S)[^\n]*+"  # never closed
+    r")"
+    r"|\[[a-z_]{2,14}(?: …\d{4})?\](?!\w)"  # masked already
+    rf"|[\[({{<][^\])}}>\n]*+[\])}}>]*+(?:(?![,;])(?:{_TAIL}))*+"
+    rf"|(?:{_SCHEME}\s++)?+(?:{_TAIL})++"
+)
+_NAMED = re.compile(
+    rf"(?<![\w-])(?P<key>(?:{_FIRST_WORD})?[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})"
+    rf"(?P<is>(?:{_QUOTE}|[\]?])*+\s*+(?:[!<>~+?|.*^-]?[=:]{{1,3}}[>~]?|->|→|%3[AaDd])\s*+{_TYPE}?+"
+    r"|\s*+\(\s*+(?=b?[\"'])|[ \t]++(?=[\"'`][^\s\"'`]))"
+    rf"(?P<value>{_VALUE})",
+    re.IGNORECASE,
+)
+_IN_HEADER = re.compile(
+    r"(?<![\w-])(?P<around>\\?[\"'])?(?P<key>(?:set-)?cookie2?|(?:proxy-)?authori[sz]ation)(?P<is>\s*+:\s*+)"
+    r"(?P<value>(?(around)(?:(?!(?P=around))[^\r\n])++|[^\r\n]++))",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(rf"\b(authori[sz]ation\s+{_SCHEME}\s+)(?!\[)[^\s\"',;]+", re.IGNORECASE)
+_ELEMENT = re.compile(
+    rf"(?P<is>(?:<|&lt;)(?:[\w.-]{{1,30}}:)?(?P<key>[\w.-]{{0,40}}?(?:{_NAME})[\w.-]{{0,20}})"
+    r"(?:\s[^<>&]{0,200})?(?:>|&gt;))(?P<value>\s*+<!\[CDATA\[(?:(?!\]\]>).)*+\]\]>|(?:(?!&lt;)[^<])++)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ON_COMMAND_LINE = re.compile(
+    rf"(?<![\w-])(?P<is>--?(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})[\"']?,?\s++[\"']?)"
+    r"(?P<value>[^\s\"',-][^\s\"']*+)",
+    re.IGNORECASE,
+)
+_USER_ON_COMMAND_LINE = re.compile(r"(?<!\S)(-u|--(?:proxy-)?user)([ =][\"']?)[^\s:\"']{1,64}:[^\s\"']+")
+_PAIR = re.compile(
+    r"(?P<is>\b(?:name|key|field|header)[\"']?\s*+[:=]\s*+[\"']"
+    rf"(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})[\"']\s*+,?\s*+[\"']?value[\"']?\s*+[:=]\s*+"
+    rf"|[(\[]\s*+b?[\"'](?P<name>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})[\"']\s*+,\s*+b?)"
+    r"(?P<value>\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+')",
+    re.IGNORECASE,
+)
+_NO_SECRET = frozenset({"true", "false", "none", "null", "nil", "required", "missing", "invalid", "expired"})
+
+_CODE = (
+    r"(?:otp|o\.t\.p\.?|o t p|one[ -]time[ -]pass(?:word|code)|cvv2?|cvc|[mtu]?pin(?!\s*code)|passcode"
+    r"|(?:verification|security|login|confirmation) code|password|ओटीपी|ओ टी पी|पिन(?!\s*कोड)|पासवर्ड)"
+)
+_FILLER = r"(?:(?:is|was|are|number|no|code|hai|h|ka|ki|for|your|है|था|:|=|-|#|\()\.?\s*+){0,3}"
+_CODE_AFTER = re.compile(
+    rf"(?<![\w-])({_CODE}s?\s*+{_FILLER})(?!\[)\d(?:[ -]?\d){{2,7}}(?!\d|[.:/]\d)", re.IGNORECASE
+)
+_LETTER = r"(?:[^\W\d_]|[\u0900-\u0963])"
+_OF_ANOTHER_NUMBER = (
+    r"(?:took|in|after|within|timeout|waited|delay|status|port|https?|errors?|attempts?|retry|retries|version"
+    r"|line|page|on|at|calls?|leads?|orders?|id|amount|rs|inr|emi|agent|ext(?:ension)?|user|room|batch|row|code|size"
+    r"|length|till|until|by|pincode|resend|count|total|queue|pid|se pehle)"
+)
+_WORD = rf"(?!{_OF_ANOTHER_NUMBER}(?!{_LETTER})){_LETTER}{{1,14}}+"
+_CODE_NEAR = re.compile(
+    rf"(?<![\w-])({_CODE}s?(?!{_LETTER})(?:[\s:=#(,\"'-]*+{_WORD}){{0,6}}[\s:=#(,\"'-]*+)"
+    r"(?!\[|\d{4}-\d\d-)\d(?:[ -]?\d){3,7}"
+    r"(?!\d|[.:/]\d|\s?(?:ms|s|secs?|seconds?|minutes?|mins?|hours?|days?|times?|bytes|%)(?![a-z]))",
+    re.IGNORECASE,
+)
+_IS = r"(?:is|was|as|hai|h|है|था|-|:|\()"
+_OF_WHOM = r"(?:(?:the|an?|your|ur|my|aapka|aapki|apka|apki|mera|meri|आपका|मेरा)\s+)"
+_LINKING = (
+    r"(?:the|an?|your|ur|my|is|as|aap(?:ka|ki|ke)|mer[aie]|login|log|in|ke|ki|ka|liye|for|to|se|hai|wala|verification"
+    r"|transaction|loan|account|kyc|signup|registration|secret|code|sahi|naya|आपका|मेरा|के|लिए|का|की|है)"
+)
+_CODE_BEFORE = re.compile(
+    rf"(?<![\w.:/-])\d(?:[ -]?\d){{3,7}}(?=\s*+(?:{_IS}\s*+{_OF_WHOM}?(?:\w{{2,14}}\s+){{0,2}}|{_OF_WHOM}?"
+    rf"|(?:{_LINKING}\s+){{1,6}}){_CODE}(?!\w))",
+    re.IGNORECASE,
+)
+_NOT_SAID = (
+    r"(?:required|requested|invalid|expired|incorrect|correct|wrong|missing|too|not|set|empty|weak|valid|the|an?|"
+    r"reset|changed|being|now|only|never|also|same|hashed|encrypted)"
+)
+_SAID = re.compile(
+    rf"\b(pass(?:word|code|phrase)\s+(?:is|was|hai)\s+)(?!{_NOT_SAID}\b|\[)[^\s\"',;]{{4,}}", re.IGNORECASE
+)
+_ANY_DIGIT = re.compile(r"\d")
+
+
+def mask_named(text: str, *, may_name: bool) -> str:
+    """The text with what is named as a secret masked: ``token=…``, ``OTP is 123456``, ``123456 is your OTP``.
+
+    ``may_name`` tells that the text has a digit, a colon or an equals sign.
+    """
+    quoted = '"' in text or "'" in text
+    marked = "--" in text or "</" in text or "&lt;/" in text or " -u " in text
+    if (may_name or quoted or marked) and _may_have_name(text.casefold()):
+        text = _mask_codes(text) if _ANY_DIGIT.search(text) else text
+        text = _ELEMENT.sub(_masked_value, text) if marked else text
+        text = _IN_HEADER.sub(_masked_value, text) if ":" in text else text
+        text = _PAIR.sub(_masked_value, text) if quoted else text
+        text = _NAMED.sub(_masked_value, text) if may_name or quoted else text
+        text = _ON_COMMAND_LINE.sub(_masked_value, text) if marked or quoted else text
+    if marked:
+        text = _USER_ON_COMMAND_LINE.sub(r"\1\2[masked]", text)
+    if "assw" in text or "assc" in text or "assp" in text:
+        text = _SAID.sub(r"\1[masked]", text)
+    if "uthori" in text:
+        text = _HEADER.sub(r"\1[masked]", text)
+    return text
+
+
+def _may_have_name(low: str) -> bool:
+    return _NAME_MARK.search(low) is not None or " code" in low
+
+
+def _mask_codes(text: str) -> str:
+    text = _CODE_AFTER.sub(r"\1[masked]", text)
+    text = _CODE_NEAR.sub(r"\1[masked]", text)
+    return _CODE_BEFORE.sub("[masked]", text)
+
+
+def _masked_value(match: re.Match[str]) -> str:
+    found, whole = match.groupdict(), match.group()
+    key, value = found["key"] or found.get("name") or "", match["value"]
+    kind = kind_of(key)
+    bare = value.strip("\"'`\\.,;()[]{}<> ")
+    if kind is Kind.KEY and not looks_made_by_chance(bare):
+        return whole
+    if kind not in {Kind.SECRET, Kind.TOKENS, Kind.KEY} or bare.casefold() in _NO_SECRET or not bare:
+        return whole
+    if kind is Kind.TOKENS and is_measure(bare):
+        return whole
+    quote = _quote_of(value)
+    return f"{whole[: match.start('value') - match.start()]}{quote}[masked]{quote}"
+
+
+def _quote_of(value: str) -> str:
+    """The quotes around a value, which stay, so that what is JSON stays JSON."""
+    for quote in ('\\"', "\\'", '""', '"', "'"):
+        if len(value) > len(quote) and value.startswith(quote) and value.endswith(quote):
+            return quote
+    return ""

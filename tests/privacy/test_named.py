@@ -1,0 +1,157 @@
+# ruff: noqa: E501 (texts as they come)
+"""Secrets that a text names, in whatever notation: nothing of their values may be left."""
+
+import json
+import string
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from core.privacy.credentials import _CLOUD_KEY, _CLOUD_KEY_MARK
+from core.privacy.masking import mask_text
+
+NAMES = (
+    "password",
+    "API Key",
+    "secret key",
+    "access_key",
+    "db-password",
+    "clientSecret",
+    "X-Auth-Token",
+    "api key",
+)
+NOTATIONS = (
+    "{0} == '{1}'", '{0} === "{1}"', "{0} != {1}", "{0} := '{1}'", "{0} -> {1}", "{0} => '{1}'", "{0}: {1}", "{0} = {1}",
+    '{0}: str = "{1}"', "{0}=b'{1}'", "{0} = SecretStr('{1}')", 'd["{0}"] = "{1}"', "[{0}] => {1}", "`{0}` = `{1}`",
+    '{{"{0}":"{1}","ok":true}}', "{{'{0}': '{1}'}}", '{{\\"{0}\\": \\"{1}\\"}}', '{{""{0}"":""{1}""}}',
+    '{0}: ["{1}", "{1}"]', "({0}={1})", "{0}='{1}", "{0}=&quot;{1}&quot;", "({0}: {1}), next", "{0}\t=\t{1}",
+    '("{0}", "{1}")', "[(b'{0}', b'{1}')]", '{{"name": "{0}", "value": "{1}"}}', "<add key=\"{0}\" value='{1}'/>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_named_secret_is_masked_in_every_notation(notation: str, name: str) -> None:
+    """As source code, configuration and dumps write a name and its value; what stands behind stays."""
+    if " " in name and '"name"' not in notation and notation.startswith(('("', "[(b", "<add")):
+        name = name.replace(" ", "_")
+    text = notation.format(name.replace(" ", "_") if '"name"' in notation else name, "Mango-4471")
+    masked = mask_text(f"settings {text}\nlead waits")
+    assert "Mango" not in masked, masked
+    assert "4471" not in masked, masked
+    assert masked.endswith("\nlead waits")
+    assert mask_text(masked) == masked
+
+
+def test_json_stays_json_when_its_secrets_are_masked() -> None:
+    """Also where a secret stands in a text of it."""
+    document = {
+        "url": "/x?token=abcMango1",
+        "password": "a\"b'c",
+        "status": 200,
+        "sub": json.dumps({"api_key": "k 1"}),
+    }
+    masked = json.loads(mask_text(json.dumps(document)))
+    assert (masked["status"], masked["password"], masked["url"]) == (200, "[masked]", "/x?token=[masked]")
+    assert "k 1" not in masked["sub"]
+
+
+_inner = st.text(
+    st.sampled_from(string.ascii_letters + string.digits + ")]},;&.!?#$%^*(+=|~/<>{["),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(_inner.map(lambda inner: f"m{inner}go71"))
+@example("man)go71")
+@example("man]go71")
+@example("man},;&go71")
+def test_no_tail_of_an_unquoted_password_is_left(password: str) -> None:
+    """Up to the next blank, whatever signs are in it; only a further field of a query ends it sooner."""
+    if "&" in password and "=" in password.partition("&")[2]:
+        return
+    assert mask_text(f"password={password} next") == "password=[masked] next"
+
+
+HEADERS = ("Cookie", "Set-Cookie", "authorization", "Proxy-Authorization")
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize(
+    "value", ["lang=hi; sid=q8w7e6r5", 'Digest username="neha", response="q8w7e6r5"', "a,b c; q8w7e6r5"]
+)
+def test_a_header_that_lets_somebody_in_is_masked_to_the_end_of_its_line(name: str, value: str) -> None:
+    """And no further: the other headers stay."""
+    assert (
+        mask_text(f"Host: shop\r\n{name}: {value}\r\nAccept: */*")
+        == f"Host: shop\r\n{name}: [masked]\r\nAccept: */*"
+    )
+    assert mask_text(f"curl -H '{name}: {value}' http://x/y") == f"curl -H '{name}: [masked]' http://x/y"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<password>Mango-4471</password>", "<password>[masked]</password>"),
+        ("<ns:ApiKey a='1'>Mango 4471</ns:ApiKey><n>3</n>", "<ns:ApiKey a='1'>[masked]</ns:ApiKey><n>3</n>"),
+        ("<secret><![CDATA[Ma]]></secret>", "<secret>[masked]</secret>"),
+        ("&lt;otp&gt;730164&lt;/otp&gt;", "&lt;otp&gt;[masked]&lt;/otp&gt;"),
+        ("<credentials><password>Mango</password></credentials>", "<credentials><password>[masked]</password></credentials>"),
+        ("sync --password Mango-4471 --dry-run", "sync --password [masked] --dry-run"),
+        ("['sync', '--api-key', 'Mango-4471']", "['sync', '--api-key', '[masked]']"),
+        ("--password --dry-run", "--password --dry-run"),
+        ("curl -u neha:Mango-4471 x", "curl -u [masked] x"),
+        ("AccountName=x;AccountKey=abcM+/==;EndpointSuffix=core", "AccountName=x;AccountKey=[masked]"),
+        ("time_to_first_token=0.31 s, otp_length: 6", "time_to_first_token=0.31 s, otp_length: 6"),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_sign_joins_to_its_name_is_masked(text: str, expected: str) -> None:
+    """In markup and on a command line."""
+    assert mask_text(text) == expected
+
+
+CODES = (
+    "OTP for login is {}", "otp batata hoon {}", "otp aaya hai {}", "otp ({})", "your verification code, ma'am, is {}",
+    "o t p hai mera {}", "aapka jo otp abhi phone pe aaya {}", "{} aapke login ke liye otp hai", "ओटीपी जो आया है वह {}",
+    "use {} for your account login otp", "cvv jo likha hai {}", "the otp I got just now: {}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", CODES)
+@pytest.mark.parametrize("code", ["7301", "730164", "73 01 64"])
+def test_a_code_within_some_words_of_its_name_is_masked(sentence: str, code: str) -> None:
+    """In English, Hinglish and Hindi."""
+    assert code not in mask_text(sentence.format(code))
+
+
+SPARED = (
+    "otp verification took 2345 ms", "OTP expired after 1200 seconds", "otp sent on 2026-11-20 10:30", "pinned to version 3000",
+    "otp for call 48213 was wrong", "password changed at 1030", "otp timeout 30000", "पिन कोड 560001", "otp attempts 1200",
+    "monkey == 'x'", "the key 'language' is missing", "turkey: [1, 2]", "<keys><n>3</n></keys>", "primary key: a1b2c3",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SPARED)
+def test_what_only_stands_near_the_name_of_a_secret_is_left(text: str) -> None:
+    """Times, counts, versions, words that begin or end like one."""
+    assert mask_text(text) == text
+
+
+KEYS = (
+    "gsk_" + "aB3" * 17 + "d", "sk_" + "0a1b" * 12, "hf_" + "aBcDe" * 7, "sk-ant-api03-" + "aB3-" * 8, "pplx-" + "0a" * 24,
+    "xai-" + "aB3d" * 20, "r8_" + "aB3d" * 9, "csk-" + "a1b2" * 12, "nvapi-" + "aB3_" * 16, "tgp_v1_" + "aB3-" * 10,
+    "SK" + "0a" * 16, "key_" + "0a1b" * 7, "key-" + "0a" * 16, "712345678:AA" + "aB3-" * 8 + "x", "xkeysib-" + "0a" * 32 + "-aB3daB3daB3daB3d",
+    "dop_v1_" + "0a" * 32, "dapi" + "0a" * 16, "pcsk_" + "aB3d" * 10, "re_aB3dE6gH_" + "aB3d" * 6, "EAA" + "aB3d" * 20,
+    "pat-na1-01234567-89ab-cdef-0123-456789abcdef", "whsec_" + "aB3d" * 8, "lin_api_" + "aB3d" * 10, "glsa_" + "aB3d" * 9,
+    "github_pat_" + "aB3_" * 10, "ya29." + "aB3-" * 8, "AIza" + "aB3-x" * 7, "xapp-1-" + "A1-" * 9, "pypi-" + "aB3d" * 12,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_keys_of_the_services_an_agent_uses_are_known_by_their_shape(key: str) -> None:
+    """Alone in a text, and the mark that is looked for first is in each."""
+    assert mask_text(f"refused {key}, again") == "refused [key], again"
+    assert _CLOUD_KEY.fullmatch(key)
+    assert _CLOUD_KEY_MARK.search(key)
