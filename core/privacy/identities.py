@@ -24,6 +24,12 @@ _NAMED_UPI = re.compile(
     r"[\w.-]{2,64}@[A-Za-z][A-Za-z0-9]{1,20}(?![\w.-]*\w)",
     re.IGNORECASE,
 )
+_UPI_LINK = re.compile(r"([?&;]pa=)(?!\[)[^&\s\"'<>]{3,128}", re.IGNORECASE)
+_NAMED_PAN = re.compile(
+    r"(?<![A-Za-z-])(pan(?:\s*+(?:card|number|no|num|is|hai|है|[.:=#\"'(-])){0,5}+\s*+)"
+    r"[A-Za-z]{5}[ -]?\d{4}[ -]?[A-Za-z](?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
 _PAN = re.compile(
     r"(?<![A-Za-z0-9])(?:[A-Za-z]{3}[ABCFGHLJPTabcfghljpt][A-Za-z]\d{4}[A-Za-z]"
     r"|[A-Z]{3}[ABCFGHLJPT][A-Z][ -]?\d{4}[ -]?[A-Z]"
@@ -57,6 +63,8 @@ def mask_addresses(text: str, off: frozenset[str]) -> str:
     if "upi" not in off and "@" in text:
         text = _UPI.sub("[upi]", text)
         text = _NAMED_UPI.sub(r"\1[upi]", text)
+    if "upi" not in off and "pa=" in text:
+        text = _UPI_LINK.sub(r"\1[upi]", text)
     return text
 
 
@@ -64,7 +72,7 @@ def mask_papers(text: str, off: frozenset[str]) -> str:
     """The text with PAN and GSTIN masked."""
     if _PAPER_MARK.search(text):
         text = text if "gstin" in off else _GSTIN.sub("[gstin]", text)
-        text = text if "pan" in off else _PAN.sub("[pan]", text)
+        text = text if "pan" in off else _NAMED_PAN.sub(r"\1[pan]", _PAN.sub("[pan]", text))
     return text
 
 

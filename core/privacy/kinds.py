@@ -7,10 +7,10 @@ from typing import NamedTuple
 from core.errors import UserError
 
 KINDS = (
-    *("phone", "aadhaar", "card", "account", "pan", "gstin", "email", "upi"),
+    *("phone", "aadhaar", "card", "account", "pan", "gstin", "email", "upi", "spoken"),
     *("secret", "token", "jwt", "key", "private_key", "url"),
 )
-"""phone … upi identify a person; the others let somebody in. ``secret`` is what is named so."""
+"""phone … spoken identify a person; the others let somebody in. ``secret`` is what is named so."""
 
 
 class Active(NamedTuple):

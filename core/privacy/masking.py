@@ -12,7 +12,9 @@ from core.privacy.credentials import mask_credentials
 from core.privacy.identities import mask_accounts, mask_addresses, mask_papers
 from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
+from core.privacy.named_numbers import mask_named_numbers
 from core.privacy.numbers import mask_number, mask_numbers, mask_of
+from core.privacy.spoken import mask_spoken
 
 # Reading a member of an enumeration takes as long as masking a short text.
 _OPEN, _KEPT, _SECRET = Kind.OPEN, Kind.KEPT, Kind.SECRET
@@ -99,6 +101,7 @@ def _mask_text(text: str) -> str:
     # What is left of most texts is next to nothing, and says at once how little there is to look for.
     telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else _ANYTHING
     text = mask_credentials(text, off, may_name=len(telling) > 1 or telling in _NAMING)
+    text = mask_spoken(text, off)
     if not telling:
         return text
     if b"@" in telling or b"%" in telling:
@@ -107,7 +110,7 @@ def _mask_text(text: str) -> str:
     if len(digits) >= _FEWEST_IN_PAN:
         text = mask_papers(text, off)
     if len(digits) >= _FEWEST_IN_PHONE:
-        text = mask_numbers(text, off)
+        text = mask_named_numbers(mask_numbers(text, off), off)
     if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
         text = mask_accounts(text)
     return text

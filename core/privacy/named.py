@@ -75,7 +75,7 @@ _CODE = (
 )
 _FILLER = r"(?:(?:is|was|are|number|no|code|hai|h|ka|ki|for|your|है|था|:|=|-|#|\()\.?\s*+){0,3}"
 _CODE_AFTER = re.compile(
-    rf"(?<![\w-])({_CODE}s?\s*+{_FILLER})(?!\[)\d(?:[ -]?\d){{2,7}}(?!\d|[.:/]\d)", re.IGNORECASE
+    rf"(?<![\w-])({_CODE}s?\s*+{_FILLER})(?!\[)\d(?:(?:[ -]|, ?)?\d){{2,7}}(?!\d|[.:/]\d)", re.IGNORECASE
 )
 _LETTER = r"(?:[^\W\d_]|[\u0900-\u0963])"
 _OF_ANOTHER_NUMBER = (
@@ -86,7 +86,7 @@ _OF_ANOTHER_NUMBER = (
 _WORD = rf"(?!{_OF_ANOTHER_NUMBER}(?!{_LETTER})){_LETTER}{{1,14}}+"
 _CODE_NEAR = re.compile(
     rf"(?<![\w-])({_CODE}s?(?!{_LETTER})(?:[\s:=#(,\"'-]*+{_WORD}){{0,6}}[\s:=#(,\"'-]*+)"
-    r"(?!\[|\d{4}-\d\d-)\d(?:[ -]?\d){3,7}"
+    r"(?!\[|\d{4}-\d\d-)\d(?:(?:[ -]|, ?)?\d){3,7}"
     r"(?!\d|[.:/]\d|\s?(?:ms|s|secs?|seconds?|minutes?|mins?|hours?|days?|times?|bytes|%)(?![a-z]))",
     re.IGNORECASE,
 )

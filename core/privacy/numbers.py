@@ -10,15 +10,25 @@ from typing import NamedTuple
 
 _FEWEST_DIGITS, _MOST_DIGITS = 10, 19  # a phone's, a card's
 _MOST_ABROAD = 15  # of a phone, after +
+_SOLID = 7  # digits without a gap that are the last of a phone
 _AADHAAR_DIGITS = 12
 _OLDEST_CARD, _COMMON_CARD = 13, 16
+_PLANS = (
+    "1:11 7:11 20:12 27:11 31:11 33:11 34:11 39:13 41:11 44:12 45:10 46:12 47:10 48:11 49:13 60:12 61:11"
+    " 62:14 63:12 64:12 65:10 66:11 81:12 82:12 84:12 86:13 90:12 91:12 92:12 93:11 94:11 95:12 98:12 353:12"
+    " 852:11 880:13 886:12 960:10 965:11 966:12 968:11 971:12 973:11 974:11 975:11 977:13"
+)
+_MOST_OF_COUNTRY = {code: int(most) for code, most in (plan.split(":") for plan in _PLANS.split())}
+"""By country code: its digits and those of a number there, at most; elsewhere _MOST_ABROAD."""
 _MOST_GROUPS = 13
 _MOST_IN_LANDLINE = 3
 
-_SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060\u00ad]"
-_SEPARATORS = b" \t./()[]-"
-_RUN = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
-_ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-]{{0,3}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
+SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060\u00ad,;\u2026\u00b7|*_~]"
+"""What may stand between the groups of one number: a pause in speech is written as a comma."""
+_PAUSES = frozenset(",;\u2026\u00b7|*_~")
+_SEPARATORS = b" \t./()[]-,;|*_~"
+_RUN = re.compile(rf"\d(?:{SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
+_ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-,;|*_~]{{0,3}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
 _MAY_BE_ONE = re.compile(rb"[06-9]\d{%d}|\d{%d}" % (_FEWEST_DIGITS - 1, _AADHAAR_DIGITS))
 _PLUS = re.compile(r"\+[ (]?\Z")
 _PHONE_WORD = re.compile(
@@ -32,12 +42,34 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _UUID_LENGTH, _DASHES_IN_UUID = 36, 4
 _POD_NAME = re.compile(r"[a-z0-9]-\Z")
 _POD_END = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}(?![\w-])")
+_FIGURES = re.compile(
+    r"(?:latenc\w+|durations?|timings?|times?|sizes?|counts?|values?|scores?|samples?|p\d\d|ms)\W{0,3}\Z",
+    re.IGNORECASE,
+)
+_UNIT_OF_TIME = re.compile(r" ?(?:ms|us|ns|s|secs?|seconds?|minutes?|calls?|rows|jobs)\b")
+_OF_A_PERSON = re.compile(
+    r"(?:caller|callee|called|phone|mobile|whatsapp|msisdn|\bwa|\bcli|\bani)[ _-]?(?:id|ref)", re.IGNORECASE
+)
 _REFERENCE = re.compile(
-    r"(?<![A-Za-z])(?:id|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size|length|offset|seq|duration|elapsed|bytes)"
+    r"(?<![A-Za-z])(?:id|span|trace|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size|length|offset|seq|duration|elapsed|bytes)"
     r"(?:[ _]?(?:no|number|id)|_(?:ns|us|ms|bytes))?\.?[\"']?\s?[=:#]?\s?[\"']?\Z",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r" ?(?:[kMG]i?B|bytes|rows|ns)\b")
+_EXTENSION = re.compile(r" ?(?:x|extn?\.?) ?\d", re.IGNORECASE)
+_LANDLINE = re.compile(
+    r"0(?:(?:11|20|22|33|40|44|79|80)[2-7]\d{7}|[1-8]\d{2}[2-7]\d{6}|[1-8]\d{3}[2-7]\d{5})"
+)
+_SPOKEN_SIZES = frozenset(
+    {(5, 5), (2, 5, 5), (3, 3, 4), (4, 3, 3), (4, 4, 2), (2, 4, 4), (4, 4, 4), (4, 4, 4, 4)}
+)
+_CARD_SIZES = frozenset({(4, 6, 5), (4, 6, 4)})
+_CLOCK = r"(?:[01]\d|2[0-3])[0-5]\d"
+_DAY_OF_MONTH, _MONTH, _YEAR = r"(?:0[1-9]|[12]\d|3[01])", r"(?:0[1-9]|1[0-2])", r"(?:19[89]\d|20[0-4]\d)"
+_DATE_AND_TIME = re.compile(
+    rf"{_YEAR}{_MONTH}{_DAY_OF_MONTH}{_CLOCK}(?:[0-5]\d\d{{0,3}})?"
+    rf"|{_DAY_OF_MONTH}{_MONTH}{_YEAR}{_CLOCK}(?:[0-5]\d)?|(?:2\d|3[0-5]){_MONTH}{_DAY_OF_MONTH}{_CLOCK}[0-5]\d"
+)
 _STD_CODE = re.compile(r"0[1-8]\d{1,3}")
 _REFERENCE_LENGTH = 32
 _LONGEST_WORD = 12
@@ -143,11 +175,19 @@ def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
         for found in _GROUP.finditer(text, run.start(), run.end())
     ]
     following = text[run.end() : run.end() + 1]
-    if following.isascii() and following.isalpha():
+    if following.isascii() and following.isalpha() and not _ends_before_letters(text, run, groups):
         groups.pop()
     if groups and _continues_word(text, run.start()):
         del groups[0]
     return groups
+
+
+def _ends_before_letters(text: str, run: re.Match[str], groups: list[_Group]) -> bool:
+    """Whether the last digits are a number's in spite of letters behind: after a plus, with an extension."""
+    if _EXTENSION.match(text, run.end()):
+        return True
+    first = max(len(groups) - _MOST_GROUPS, 0)
+    return any(_plus_before(text, group.begin) is not None for group in groups[first:])
 
 
 def _continues_word(text: str, begin: int) -> bool:
@@ -169,27 +209,63 @@ def _plus_before(text: str, begin: int) -> int | None:
 def _longest(text: str, groups: list[_Group], first: int, *, abroad: bool) -> tuple[int, str | None]:
     """The last group of the longest sequence from ``first`` that is a number of some kind."""
     begin = groups[first].begin
-    if first == 1 and text[groups[0].end : begin] == ".":
-        return first, None  # the fraction of a decimal number
-    for last in reversed(_possible_ends(groups, first)):
+    if _is_fraction(text, groups, first):
+        return first, None
+    for last in reversed(_possible_ends(groups, first, abroad=abroad)):
         digits = [group.digits for group in groups[first : last + 1]]
-        kind = _kind(digits, text[begin : groups[last].end], abroad=abroad)
-        if kind:
+        written = text[begin : groups[last].end]
+        kind = _kind(digits, written, abroad=abroad)
+        if kind and (abroad or _PAUSES.isdisjoint(written) or _is_said(text, groups, first, last)):
             return last, kind
     return first, None
 
 
-def _possible_ends(groups: list[_Group], first: int) -> list[int]:
-    """The groups at which 10 to 19 digits are complete."""
+def _is_fraction(text: str, groups: list[_Group], first: int) -> bool:
+    """Whether a group stands behind the point of a decimal number."""
+    if first == 0 or text[groups[first - 1].end : groups[first].begin] != ".":
+        return False
+    return first == 1 or text[groups[first - 2].end : groups[first - 1].begin] != "."
+
+
+def _is_said(text: str, groups: list[_Group], first: int, last: int) -> bool:
+    """Whether groups with pauses between them are one number, and not an amount or a list of figures."""
+    begin, end = groups[first].begin, groups[last].end
+    sizes = tuple(len(group.digits) for group in groups[first : last + 1])
+    if sizes not in _SPOKEN_SIZES and set(sizes) != {1}:
+        return False
+    before = text[max(begin - _REFERENCE_LENGTH, 0) : begin]
+    if (
+        before.rstrip()[-1:] in {"[", "=", ",", ";"}
+        or _FIGURES.search(before)
+        or _UNIT_OF_TIME.match(text, end)
+    ):
+        return False
+    if last + 1 < len(groups) and not _PAUSES.isdisjoint(text[end : groups[last + 1].begin]):
+        return False
+    written = text[begin:end]
+    return sizes in {(5, 5), (4, 4, 4), (4, 4, 4, 4)} or written.count(",") == written.count(", ")
+
+
+def _possible_ends(groups: list[_Group], first: int, *, abroad: bool = False) -> list[int]:
+    """The groups at which 10 to 19 digits are complete; after a plus, as many as its country has."""
     count = 0
-    ends = []
+    ends: list[int] = []
+    most = _most_abroad(groups, first) if abroad else _MOST_DIGITS
     for last in range(first, min(first + _MOST_GROUPS, len(groups))):
-        count += len(groups[last].digits)
-        if count > _MOST_DIGITS:
+        size = len(groups[last].digits)
+        count += size
+        if count > most and (not abroad or ends or count > _MOST_DIGITS):
             break
         if count >= _FEWEST_DIGITS:
             ends.append(last)
+            if abroad and (size >= _SOLID or count >= most):
+                break
     return ends
+
+
+def _most_abroad(groups: list[_Group], first: int) -> int:
+    code = "".join(group.digits for group in groups[first : first + 3])
+    return next((_MOST_OF_COUNTRY[code[:n]] for n in (1, 2, 3) if code[:n] in _MOST_OF_COUNTRY), _MOST_ABROAD)
 
 
 def _kind(groups: list[str], written: str, *, abroad: bool = False) -> str | None:
@@ -197,8 +273,12 @@ def _kind(groups: list[str], written: str, *, abroad: bool = False) -> str | Non
     if abroad and len(digits) <= _MOST_ABROAD:
         return "phone"
     sizes = [len(group) for group in groups]
-    if _is_phone(groups, sizes, digits) and not _is_decimal(groups, written):
+    if _is_decimal(groups, written):
+        return None
+    if _is_phone(groups, sizes, digits):
         return "phone"
+    if len(groups) == 1 and _DATE_AND_TIME.fullmatch(digits):
+        return None
     if sizes in ([_AADHAAR_DIGITS], [4, 4, 4]) and digits[0] > "1" and is_verhoeff(digits):
         return "aadhaar"
     return "card" if _is_card(sizes, digits) else None
@@ -208,6 +288,8 @@ def _is_phone(groups: list[str], sizes: list[int], digits: str) -> bool:
     """An Indian mobile number, ten digits from 6 to 9, perhaps after 0, 91 or 0091; or 022-2456 7890."""
     prefix = digits[:-10]
     if prefix == "0" and 1 < len(groups) <= _MOST_IN_LANDLINE and _STD_CODE.fullmatch(groups[0]):
+        return True
+    if len(groups) == 1 and _LANDLINE.fullmatch(digits):
         return True
     if digits[-10] not in "6789" or prefix not in {"", "0", "91", "091", "0091", "910"}:
         return False
@@ -228,15 +310,16 @@ def _is_card(sizes: list[int], digits: str) -> bool:
         return False
     if len(digits) > _COMMON_CARD and first not in "456":
         return False
-    grouped_by_fours = sizes[0] == 4 and min(sizes) > 2  # noqa: PLR2004 (as printed on cards)
-    return (len(sizes) == 1 or grouped_by_fours) and is_luhn(digits)
+    # As printed on cards.
+    by_fours = set(sizes[:-1]) == {4} and 1 < sizes[-1] <= 4  # noqa: PLR2004 (as printed on cards)
+    return (len(sizes) == 1 or by_fours or tuple(sizes) in _CARD_SIZES) and is_luhn(digits)
 
 
 def _is_reference(text: str, begin: int, end: int) -> bool:
     """Whether digits are part of a UUID or a pod's name, or are named as an id, an order, a UTR."""
     before = text[max(begin - _REFERENCE_LENGTH, 0) : begin]
     if text[begin:end].isdecimal() and (_REFERENCE.search(before) or _UNIT.match(text, end)):
-        return True
+        return _OF_A_PERSON.search(before) is None
     if before.endswith("-") and _POD_NAME.search(before) and _POD_END.match(text, end):
         return True
     if text.count("-", max(begin - _UUID_LENGTH, 0), end + _UUID_LENGTH) < _DASHES_IN_UUID:

@@ -1,0 +1,125 @@
+"""What is spoken, as speech recognition writes it: digits as words, and mail addresses in words."""
+
+import re
+
+from core.privacy.numbers import mask_of
+
+_ENGLISH = "zero one two three four five six seven eight nine"
+_HINDI = "shunya ek do teen char paanch chhe saat aath nau"
+_DEVANAGARI = "शून्य एक दो तीन चार पाँच छह सात आठ नौ"
+_TRANSLITERATED = "जीरो वन टू थ्री फोर फाइव सिक्स सेवन एट नाइन"
+_OTHER_SPELLINGS = {
+    **dict.fromkeys(("oh", "o", "sunya", "shoonya", "jeero", "शुन्य", "ज़ीरो", "ओ"), "0"),
+    **dict.fromkeys(("dui", "दोन"), "2"),
+    **dict.fromkeys(("tin",), "3"),
+    **dict.fromkeys(("chaar", "chār", "फ़ोर"), "4"),
+    **dict.fromkeys(("panch", "paach", "पांच", "पाच", "फ़ाइव"), "5"),
+    **dict.fromkeys(("che", "chhah", "chah", "chhai", "cheh", "छः", "छे", "छै", "छ", "सहा"), "6"),
+    **dict.fromkeys(("sat",), "7"),
+    **dict.fromkeys(("ath",), "8"),
+    **dict.fromkeys(("niner", "nao", "नऊ"), "9"),
+}
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_DIGITS = {
+    word: str(value)
+    for words, least in (
+        *((_ENGLISH, 0), (_HINDI, 0), (_DEVANAGARI, 0), (_TRANSLITERATED, 0), (_TEENS, 10), (_TENS, 2)),
+    )
+    for value, word in enumerate(words.split(), least)
+} | _OTHER_SPELLINGS
+_TIMES = {"double": 2, "triple": 3, "डबल": 2, "ट्रिपल": 3}
+_FEWEST_DIGITS, _FEWEST_WORDS = 9, 5
+_SHORTEST, _FEWEST_GAPS = 18, 4  # characters, and blanks, of so many words
+_LETTER = r"[^\W_]|[\u0900-\u0963]"
+_WORD = "|".join(sorted((*_DIGITS, *_TIMES), key=len, reverse=True))
+_TOKEN = rf"(?:(?:{_WORD})(?!{_LETTER})|[0-9]{{1,6}}(?![0-9A-Za-z]))"
+_BETWEEN = r"[\s,.;:…/\-\u2010-\u2015]{1,4}+(?:(?:and|aur|then|phir|और|फिर)\s++)?+"
+_RUN = re.compile(
+    rf"(?<![\w\u0900-\u0963]){_TOKEN}(?:{_BETWEEN}{_TOKEN}){{{_FEWEST_WORDS - 1},}}+", re.IGNORECASE
+)
+_PIECE = re.compile(r"[^\s,.;:…/\-\u2010-\u2015]+")
+_GAPS = bytes(byte if chr(byte).isalpha() else ord(" ") for byte in range(128)) + bytes(128)
+_ASCII_WORDS = frozenset(word.encode() for word in (*_DIGITS, *_TIMES) if word.isascii())
+
+_DOT = r"(?:\s{1,3}(?:dot|डॉट|point)\s{1,3}|\s?[(\[]\s?dot\s?[)\]]\s?)"
+_LABEL = r"(?:[a-z0-9\u0900-\u0963-]{2,40}|(?:[a-z0-9]\s){1,20}[a-z0-9])"
+_TOP = r"(?:com|in|co|org|net|edu|gov|info|io|ai|biz|me|app|dev|uk|us|कॉम|इन)"
+_AT = (
+    r"(?:\s?[(\[{]\s?at\s?[)\]}]\s?|\s?@\s?"
+    r"|\s{1,3}(?:at(?:\s{1,3}the\s{1,3}rate(?:\s{1,3}of)?)?|एट(?:\s{1,3}द)?(?:\s{1,3}रेट)?)\s{1,3})"
+)
+_AT_DOMAIN = re.compile(
+    rf"(?P<at>{_AT})(?P<domain>{_LABEL}(?:(?:\.|{_DOT}){_LABEL}){{0,2}}?(?:\.|{_DOT}){_TOP}(?:(?:\.|{_DOT})in)?)"
+    rf"(?![\w\u0900-\u0963])",
+    re.IGNORECASE,
+)
+_LOCAL = re.compile(
+    r"(?:(?<![\w.+%-])(?:[a-z0-9]\s){2,30}[a-z0-9]"
+    r"|[\w.+%\u0900-\u0963-]{1,40}(?:\s+(?:dot|underscore|dash|hyphen|plus|डॉट)\s+[\w.+%\u0900-\u0963-]{1,40}){0,4})\Z",
+    re.IGNORECASE,
+)
+_LONGEST_LOCAL, _LONGEST_BEFORE = 96, 160
+_PROVIDER = re.compile(
+    r"(?:g\s?mail|googlemail|yahoo|hotmail|outlook|live|rediff(?:mail)?|icloud|proton(?:mail)?|aol|zoho(?:mail)?)\b",
+    re.IGNORECASE,
+)
+_MAIL_WORD = re.compile(r"(?:mail|\bid|ईमेल|मेल)\W{1,4}(?:\w{1,12}\W{1,3}){0,3}\Z", re.IGNORECASE)
+_IN_A_NAME = re.compile(r"[._+\d]")
+
+
+def mask_spoken(text: str, off: frozenset[str]) -> str:
+    """The text with long runs of spoken digits, and mail addresses in words, masked."""
+    if "spoken" not in off and _may_hold_digits(text):
+        text = _RUN.sub(_masked_digits, text)
+    if "email" not in off and (
+        " at " in text or "at)" in text or "at]" in text or " dot " in text or "एट" in text
+    ):
+        text = _mask_mail(text)
+    return text
+
+
+def _may_hold_digits(text: str) -> bool:
+    """Whether a text has the words for it; most have not, and are spared a closer look."""
+    if len(text) < _SHORTEST or (text.count(" ") < _FEWEST_GAPS and "," not in text and "-" not in text):
+        return False
+    if not text.isascii():
+        return True
+    return not _ASCII_WORDS.isdisjoint(text.lower().encode().translate(_GAPS).split())
+
+
+def _masked_digits(match: re.Match[str]) -> str:
+    digits, times, words = "", 1, 0
+    for piece in _PIECE.findall(match.group()):
+        word = piece.lower()
+        words += not word.isdecimal()
+        if word in _TIMES:
+            times = _TIMES[word]
+            continue
+        digits += (word if word.isdecimal() else _DIGITS.get(word, "")) * times
+        times = 1
+    if len(digits) < _FEWEST_DIGITS or words < _FEWEST_WORDS:
+        return match.group()
+    return f"[spoken …{digits[-4:]}]" if len(digits) > _FEWEST_DIGITS else mask_of("spoken", "")
+
+
+def _mask_mail(text: str) -> str:
+    parts: list[str] = []
+    done = 0
+    for found in _AT_DOMAIN.finditer(text):
+        local = _LOCAL.search(text[max(found.start() - _LONGEST_LOCAL, done) : found.start()])
+        if local is None or not _is_address(text, local, found):
+            continue
+        begin = found.start() - len(local.group())
+        parts += [text[done:begin], "[email]"]
+        done = found.end()
+    return "".join([*parts, text[done:]]) if parts else text
+
+
+def _is_address(text: str, local: re.Match[str], found: re.Match[str]) -> bool:
+    """Whether "… at …" is an address and not a place: "listening at api.example.com" is none."""
+    at, domain = found["at"].strip().lower(), found["domain"]
+    if at != "at" or re.search(_DOT, domain) or _PROVIDER.match(domain) or _IN_A_NAME.search(local.group()):
+        return True
+    begin = found.start() - len(local.group())
+    return _MAIL_WORD.search(text[max(begin - _LONGEST_BEFORE, 0) : begin]) is not None
