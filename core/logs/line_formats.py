@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from core.logs.event import LINE_FIELDS
+from core.privacy.free_names import free_name
 from core.types import Document
 
 Format = Literal["json", "ecs", "datadog"]
@@ -35,11 +36,12 @@ def as_ecs(document: Document) -> Document:
         shaped["error.stack_trace"] = error["traceback"]
     elif stack := document.get("stack"):
         shaped["error.stack_trace"] = stack
-    labels = {
-        key.replace(".", "_"): value if isinstance(value, str | int | float | bool) else _text(value)
-        for key, value in document.items()
-        if key not in LINE_FIELDS and value is not None
-    }
+    labels: Document = {}
+    counts: dict[str, int] = {}
+    for key, value in document.items():
+        if key not in LINE_FIELDS and value is not None:
+            name = free_name(key.replace(".", "_"), labels, counts)
+            labels[name] = value if isinstance(value, str | int | float | bool) else _text(value)
     return {**shaped, "labels": labels} if labels else shaped
 
 
@@ -67,10 +69,11 @@ def as_datadog(document: Document) -> Document:
         shaped["error"] = {"kind": error["type"], "message": error["message"], "stack": error["traceback"]}
     elif stack := document.get("stack"):
         shaped["error"] = {"stack": stack}
+    counts: dict[str, int] = {}
     for key, value in document.items():
-        if key in LINE_FIELDS:
-            continue
-        shaped[f"field_{key}" if key in _DATADOG_RESERVED or key in shaped else key] = value
+        if key not in LINE_FIELDS:
+            name = f"field_{key}" if key in _DATADOG_RESERVED or key in shaped else key
+            shaped[free_name(name, shaped, counts)] = value
     return shaped
 
 

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from core.logs.event import FIXED, TAKEN, formatted
-from core.logs.sanitize import cut, plain, safe_repr
+from core.logs.sanitize import cut, cut_middle, plain, safe_repr
+from core.privacy.free_names import extra_name
 from core.privacy.masking import field, mask_field, mask_text, mask_value
 
 _logged: dict[int, logging.LogRecord] = {}
@@ -42,7 +43,7 @@ def _masked_copy(record: logging.LogRecord) -> logging.LogRecord:
         _mask_fields(copy)
         copy.name, copy.funcName = mask_text(copy.name), mask_text(copy.funcName or "")
         if copy.stack_info:
-            copy.stack_info = mask_text(cut(copy.stack_info))
+            copy.stack_info = mask_text(cut_middle(copy.stack_info))
         if copy.exc_info:
             _mask_exception(copy)
     except Exception:  # noqa: BLE001 (better a record that says little than one that was not looked through)
@@ -69,14 +70,13 @@ def _mask_message(record: logging.LogRecord) -> None:
 
 def _mask_fields(record: logging.LogRecord) -> None:
     fields = record.__dict__
+    counts: dict[str, int] = {}
     for key in [key for key in fields if key not in TAKEN]:
         value = fields.pop(key)
         name, kind = field(key)
         copy = plain(value)
         shown = mask_field(copy, kind)
-        while name in fields:
-            name = f"extra_{name}"
-        fields[name] = value if shown == copy else shown
+        fields[extra_name(name, fields, counts)] = value if shown == copy else shown
 
 
 def _mask_exception(record: logging.LogRecord) -> None:
@@ -87,7 +87,7 @@ def _mask_exception(record: logging.LogRecord) -> None:
         if error is None:
             return
         text = logging.Formatter().formatException((kind, error, trace))
-        record.exc_text = mask_text(cut(text))
+        record.exc_text = mask_text(cut_middle(text))
         if record.exc_text != text:
             record.exc_info = (kind, _stand_in(error, {}), trace)
     except Exception:  # noqa: BLE001 (no exception, or one that raises itself)

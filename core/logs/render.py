@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import CodeType
@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from core.logs.event import LINE_FIELDS, TAKEN, ErrorInfo, Event, Origin, formatted
-from core.logs.sanitize import cut, plain, safe_repr
+from core.logs.sanitize import cut, cut_middle, plain, safe_repr
+from core.privacy.free_names import extra_name
 from core.privacy.keys import Kind
 from core.privacy.masking import SHORT, field, mask_field, mask_short_text, mask_text
 
@@ -27,6 +28,7 @@ _last_milli: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
 _origins: dict[tuple[int, int], tuple[object, dict[str, Any]]] = {}
 _search_path = tuple(sys.path)
 """As it was at first: an ending interpreter has none any more."""
+_components: dict[str, str] = {}
 _shapes: dict[tuple[Any, ...], _Fields | None] = {}
 
 
@@ -38,7 +40,7 @@ def document_of(event: Event) -> dict[str, Any]:
     document: dict[str, Any] = {
         "timestamp": _timestamp(created),
         "level": logging.getLevelName(level),
-        "component": name.removeprefix(_PREFIX),
+        "component": _components.get(name) or _component(name),
         "message": mask_short_text(message) if len(message) <= SHORT else mask_text(cut(message)),
     }
     if context:
@@ -50,15 +52,16 @@ def document_of(event: Event) -> dict[str, Any]:
     if failure:
         document["exception"] = _describe(failure)
     if stack:
-        document["stack"] = mask_text(cut(stack))
+        document["stack"] = mask_text(cut_middle(stack))
     return document
 
 
 def forget_contexts() -> None:
-    """Mask contexts anew: what is masked has changed."""
+    """Mask contexts and names anew: what is masked has changed."""
     global _last_context  # noqa: PLW0603 (one writer at a time)
     _last_context = ({}, {})
-    _shapes.clear()
+    for known in (_shapes, _components, _origins):
+        known.clear()
 
 
 def encode(document: dict[str, Any]) -> bytes:
@@ -67,6 +70,14 @@ def encode(document: dict[str, Any]) -> bytes:
         return orjson.dumps(document, default=safe_repr, option=orjson.OPT_APPEND_NEWLINE)
     except (TypeError, ValueError):
         return orjson.dumps(_repaired(document), default=safe_repr, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _component(name: str) -> str:
+    """A logger's name, masked: some have one for each lead."""
+    if len(_components) >= _MOST_KNOWN:
+        _components.clear()
+    masked = _components[name] = mask_text(cut(name.removeprefix(_PREFIX)))
+    return masked
 
 
 def _masked_context(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,15 +121,26 @@ def _fields(document: dict[str, Any], extras: Mapping[Any, Any]) -> _Fields | No
 
 def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
     """Add fields, masked; one whose name is taken comes under ``extra_…``, unless it says the same."""
+    counts: dict[str, int] = {}
+    around, taken = frozenset(document), _TakenNames(document)
     for key, value in fields.items():
         name, kind = field(key) if type(key) is str else field(safe_repr(key))
         shown = _shown(value, kind)
         if name in document or name in _TAKEN:
-            if name in document and document[name] == shown and name not in _TAKEN:
+            if name in around and document[name] == shown and name not in _TAKEN:
                 continue
-            while name in document or name in _TAKEN:
-                name = f"extra_{name}"
+            name = extra_name(name, taken, counts)
         document[name] = shown
+
+
+class _TakenNames(Container[str]):
+    """The names of a line so far, and those of its own fields."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._document or name in _TAKEN
 
 
 def _shown(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any logged value, and JSON data)
@@ -138,12 +160,12 @@ def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
     if known is not None and known[0] is code:
         return known[1]
     if isinstance(code, Origin):
-        return {"file": _short_path(code.path), "line": at, "function": code.function}
+        return {"file": mask_text(_short_path(code.path)), "line": at, "function": mask_text(code.function)}
     lines = list(code.co_positions())
     source = {
-        "file": _short_path(code.co_filename),
+        "file": mask_text(_short_path(code.co_filename)),
         "line": lines[at // 2][0] if 0 <= at // 2 < len(lines) else code.co_firstlineno,
-        "function": code.co_name,
+        "function": mask_text(code.co_name),
     }
     if len(_origins) >= _MOST_KNOWN:
         _origins.clear()
@@ -160,7 +182,7 @@ def _describe(failure: ErrorInfo) -> dict[str, str]:
     return {
         "type": mask_text(failure.type),
         "message": mask_text(cut(message)),
-        "traceback": mask_text(cut(text)),
+        "traceback": mask_text(cut_middle(text)),
     }
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from itertools import islice
 from numbers import Integral, Real
@@ -11,6 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
+
+from core.privacy.free_names import free_name
 
 MAX_TEXT = 32_768
 """Characters of one logged text; the rest is cut off and counted."""
@@ -27,6 +29,15 @@ def cut(text: str) -> str:
     if len(text) <= MAX_TEXT + _NOTE:  # so that what was cut is not cut again
         return text
     return f"{text[:MAX_TEXT]}… [{len(text) - MAX_TEXT} more characters]"
+
+
+def cut_middle(text: str) -> str:
+    """The text without its middle, where it is longer: a traceback tells most at both its ends."""
+    if len(text) <= MAX_TEXT + _NOTE:
+        return text
+    end = MAX_TEXT // 2
+    left_out = len(text) - 2 * end
+    return f"{text[:end]}\n… [{left_out} characters left out] …\n{text[-end:]}"
 
 
 def safe_repr(value: object) -> str:
@@ -94,11 +105,13 @@ class _Copy:
             kept = [self.of(item, depth) for item in children[: max(self._nodes_left, 0)]]
             return kept if len(kept) == len(children) else [*kept, f"[{len(children) - len(kept)} more]"]
         copy: dict[str, Any] = {}
+        counts: dict[str, int] = {}
         for count, (key, item) in enumerate(children.items()):
             if self._nodes_left <= 0:
                 copy["…"] = f"[{len(children) - count} more]"
                 break
-            copy[key if type(key) is str else _key(key)] = self.of(item, depth)
+            name = key if type(key) is str else _key(key)
+            copy[free_name(name, copy, counts)] = self.of(item, depth)
         return copy
 
 
@@ -123,7 +136,10 @@ def _children(value: Any, most: int) -> Mapping[Any, Any] | list[Any]:  # noqa: 
 
 
 def _key(key: object) -> str:
-    return cut(str.__str__(key)) if isinstance(key, str) else safe_repr(key)
+    if isinstance(key, str):
+        return cut(str.__str__(key))
+    leaf = _leaf(key) if isinstance(key, Integral | Real | date | time | UUID) else key
+    return leaf if isinstance(leaf, str) else safe_repr(leaf)
 
 
 def _leaf(value: object) -> Any:  # noqa: ANN401 (JSON data)
@@ -131,10 +147,24 @@ def _leaf(value: object) -> Any:  # noqa: ANN401 (JSON data)
         return plain(value.value)
     if isinstance(value, str):
         return cut(str.__str__(value))
-    return value if isinstance(value, _READY) else _foreign(value)
+    try:
+        return value if type(value) in _READY else _foreign(value)
+    except Exception:  # noqa: BLE001 (one odd value must not cost its neighbours)
+        return safe_repr(value)
 
 
-def _foreign(value: object) -> int | float | str:
+def _foreign(value: Any) -> Any:  # noqa: ANN401, PLR0911 (any value, and JSON data)
+    """What is not written as it is: first subclasses of what is, which the encoder would refuse."""
+    if type(value).__module__ == "numpy" and not hasattr(value, "__len__"):
+        own = value.item()
+        if type(own) is not type(value):
+            return plain(own)
+    if isinstance(value, datetime | date | time):
+        return _without_subclass(value)
+    if isinstance(value, UUID):
+        return UUID.__str__(value)
+    if isinstance(value, timedelta):
+        return timedelta.__str__(value)
     if isinstance(value, Integral):
         number = int(value)
         return number if _SMALLEST <= number <= _LARGEST else safe_repr(number)
@@ -145,3 +175,23 @@ def _foreign(value: object) -> int | float | str:
     if isinstance(value, PurePath) or type(value).__module__ in {"decimal", "ipaddress", "datetime"}:
         return str(value)
     return safe_repr(value)
+
+
+def _without_subclass(value: datetime | date | time) -> object:
+    """A plain date or time, as of a pandas Timestamp; None for one that is no time (NaT)."""
+    if value != value:  # noqa: PLR0124 (only what is no time is unlike itself)
+        return None
+    if isinstance(value, datetime):
+        parts = (
+            value.year,
+            value.month,
+            value.day,
+            value.hour,
+            value.minute,
+            value.second,
+            value.microsecond,
+        )
+        return datetime(*parts, tzinfo=value.tzinfo, fold=value.fold)
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day)
+    return time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold)

@@ -121,11 +121,11 @@ def kind_of(key: str) -> Kind:
 
 def _kind_of_number(words: list[str]) -> Kind:
     """What the name of neither a secret nor anything personal says of numbers in it."""
+    if not _NUMBERED.isdisjoint(words):
+        return Kind.OPEN
     if words[-1] == "key" and len(words) > 1 and _IDENTIFYING_KEYS.isdisjoint(words):
         return Kind.KEY
-    if words[-1] in _NUMBER_LAST and _NUMBERED.isdisjoint(words):
-        return Kind.IDENTIFIER
-    return Kind.OPEN
+    return Kind.IDENTIFIER if words[-1] in _NUMBER_LAST else Kind.OPEN
 
 
 def looks_made_by_chance(text: str) -> bool:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from core.privacy.credentials import mask_credentials
+from core.privacy.free_names import free_name
 from core.privacy.identities import mask_accounts, mask_addresses, mask_papers
 from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
@@ -135,11 +136,21 @@ def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # n
         return "[circular]"
     around |= {id(value)}
     if isinstance(value, Mapping):
-        return dict(_mask_item(key, item, around) for key, item in value.items())
+        return _mask_mapping(value, around)
     items = list(value)
     if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is _SECRET:  # noqa: PLR2004 (a pair)
         return [items[0], _MASKED]  # a pair of name and value, as HTTP headers come
     return [_mask(item, kind, around) for item in items]
+
+
+def _mask_mapping(value: Mapping[Any, Any], around: frozenset[int]) -> dict[Any, Any]:
+    """A mapping, masked; names that are the same when they are masked are numbered, so that none is lost."""
+    masked: dict[Any, Any] = {}
+    counts: dict[str, int] = {}
+    for key, item in value.items():
+        name, shown = _mask_item(key, item, around)
+        masked[free_name(name, masked, counts) if isinstance(name, str) else name] = shown
+    return masked
 
 
 def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:  # noqa: ANN401 (any item)

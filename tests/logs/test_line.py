@@ -3,18 +3,24 @@
 import itertools
 import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from core import logging_config
 from core.logging_config import call_context, get_logger, log_api_request, set_call_context
 from core.logs import context
 from core.logs.event import event_of
+from core.logs.line_formats import as_datadog, as_ecs, as_it_is
 from core.logs.logger import ComponentLogger
 from core.logs.render import document_of, encode
 
@@ -222,3 +228,104 @@ def test_contexts_nest_and_restore() -> None:
             assert dict(context.current_context()) == {"call_id": "b", "lead_id": "l", "turn": 1}
         assert dict(context.current_context()) == {"call_id": "b", "lead_id": "l"}
     assert dict(context.current_context()) == {"call_id": "a"}
+
+
+class OwnFloat(float):
+    """A number as libraries hand them out."""
+
+
+class OwnMoment(datetime):
+    """A time as test tools and pandas hand them out."""
+
+
+class OwnId(UUID):
+    """An id of somebody's own class."""
+
+
+@pytest.mark.parametrize(
+    ("value", "logged"),
+    [
+        (OwnFloat(212.75), 212.75),
+        (OwnFloat("nan"), None),
+        (np.float64(212.75), 212.75),
+        (np.float32(0.5), 0.5),
+        (np.float64("nan"), None),
+        (np.int64(7), 7),
+        (np.bool_(True), True),
+        (np.str_("x"), "x"),
+        (np.datetime64("2024-01-02T03:04:05"), "2024-01-02T03:04:05"),
+        (np.timedelta64(5, "s"), "0:00:05"),
+        (OwnMoment(2024, 1, 2, 3, tzinfo=UTC), "2024-01-02T03:00:00+00:00"),
+        (pd.Timestamp("2024-01-02T03:04:05Z"), "2024-01-02T03:04:05+00:00"),
+        (pd.NaT, None),
+        (OwnId(int=5), "00000000-0000-0000-0000-000000000005"),
+    ],
+)
+def test_a_subclass_is_written_as_what_it_is_a_subclass_of(value: Any, logged: Any) -> None:
+    """Alone and within others: a field that is sometimes a text is refused by what reads the lines."""
+    line = line_of("hello", extra={"value": value, "more": [value, {"deep": value}]})
+    assert (line["value"], line["more"]) == (logged, [logged, {"deep": logged}])
+
+
+def test_a_number_is_a_name_as_it_is_written() -> None:
+    """And a number of its own when it is one already."""
+    by: dict[Any, Any] = {np.float64(1.5): 1, 1: "a", "1": "b", np.int64(7): 3}
+    line = line_of("hello", extra={"by": by})
+    assert line["by"] == {"1.5": 1, "1": "a", "1_2": "b", "7": 3}
+
+
+@pytest.mark.parametrize("shape", [as_it_is, as_ecs, as_datadog])
+def test_no_field_is_lost_when_names_become_the_same(shape: Any) -> None:
+    """Masked, as text, or with another sign for the tool that reads them."""
+    leads = {f"neha{number}@shop.example": number for number in range(50)}
+    by: dict[Any, Any] = {**leads, 1: 60, "1": 61}
+    extra: dict[str, Any] = {"by": by, **leads, "sip.code": 62, "sip_code": 63}
+    extra |= {"status": 64, "field_status": 65}
+    record = ComponentLogger("voice_agent.api").makeRecord("n", 20, "f", 1, "m", (), None, None, extra)
+    line = encode(shape(document_of(event_of(record)))).decode()
+    missing = [number for number in [*range(50), *range(60, 66)] if not re.search(rf"[:\s]{number}\b", line)]
+    assert missing == []
+    assert line.count("[email]") == 100
+
+
+@pytest.mark.timeout(30)
+def test_thousands_of_fields_of_one_name_cost_what_others_cost() -> None:
+    """Masked, they all have the same one."""
+    line = line_of("hello", extra={f"neha{number}@shop.example": number for number in range(3000)})
+    assert len([name for name in line if "[email]" in name]) == 3000
+
+
+def test_names_are_masked_as_everything_else_is() -> None:
+    """A logger, a function or a file may be named after a lead."""
+    record = logging.makeLogRecord(
+        {
+            "name": "crm.lead-9840117362",
+            "funcName": "call_neha@shop.example",
+            "pathname": "/x/+919840117362.py",
+        }
+    )
+    line = encode(document_of(event_of(record))).decode()
+    assert "9840117362" not in line
+    assert "neha" not in line
+    assert '"component":"crm.lead-[phone …7362]"' in line
+
+
+def test_a_long_traceback_keeps_the_frame_that_raised() -> None:
+    """And its beginning; what is left out in the middle is counted."""
+
+    def even(left: int) -> None:
+        odd(left - 1)
+
+    def odd(left: int) -> None:
+        if left < 0:
+            raise ValueError("at the very end")
+        even(left - 1)
+
+    try:
+        even(900)
+    except ValueError:
+        text = line_of("failed", exc_info=True)["exception"]["traceback"]
+    assert text.startswith("Traceback (most recent call last):")
+    assert text.rstrip().endswith("ValueError: at the very end")
+    assert "characters left out" in text
+    assert len(text) < 34_000

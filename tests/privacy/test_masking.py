@@ -196,7 +196,10 @@ def test_masking_a_masked_field_again_changes_nothing() -> None:
 
 
 def test_a_phone_as_a_field_name_is_masked() -> None:
-    assert mask_value({"9876543210": "busy", 9876543210: "busy"}) == {"[phone …3210]": "busy"}
+    assert mask_value({"9876543210": "busy", 9876543210: "busy"}) == {
+        "[phone …3210]": "busy",
+        "[phone …3210]_2": "busy",
+    }
 
 
 def test_a_value_that_contains_itself_is_masked_once() -> None:

@@ -1,0 +1,28 @@
+"""Names for fields whose own name is taken, so that nothing is lost where two become the same."""
+
+from collections.abc import Container
+
+_MOST_PREFIXES = 3
+
+
+def free_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
+    """The name, or ``name_2``, ``name_3`` … where it is taken.
+
+    ``counts`` is kept from one field to the next: thousands of the same name cost no more than others.
+    """
+    if name not in taken:
+        return name
+    number = counts.get(name, 1) + 1
+    while (free := f"{name}_{number}") in taken:
+        number += 1
+    counts[name] = number
+    return free
+
+
+def extra_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
+    """The same with ``extra_`` before it first, as for a field that is named like one of a line's own."""
+    for _ in range(_MOST_PREFIXES):
+        if name not in taken:
+            return name
+        name = f"extra_{name}"
+    return free_name(name, taken, counts)
