@@ -1,4 +1,4 @@
-"""SIGTERM: what has to be done before the process ends of it."""
+"""SIGTERM and SIGHUP: what has to be done before the process ends of one."""
 
 import os
 import signal
@@ -7,20 +7,22 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _acts: list[Callable[[], object]] = []
 
 
 def before_sigterm(act: Callable[[], object]) -> None:
-    """Do something before SIGTERM ends the process as it would have, the last thing asked for first.
+    """Do something before SIGTERM, or SIGHUP of a closed terminal, ends the process as it would have.
 
-    Nothing is done where somebody else handles it. Only the main thread may see to it; what other threads
-    ask for is done once that has.
+    The last thing asked for is done first; nothing where somebody else handles the signal, or ``nohup``
+    ignores it. Only the main thread may see to it; what other threads ask for is done once that has.
     """
     _acts.append(act)
     if threading.current_thread() is not threading.main_thread():
         return
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _end)
+    for number in _ENDING:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _end)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

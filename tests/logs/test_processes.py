@@ -122,10 +122,16 @@ for t in threads: t.join()
 
 
 @pytest.mark.parametrize(
-    ("end", "code"), [("os.kill(os.getpid(), 15)", -15), ("raise SystemError", 1), ("sys.exit(3)", 3)]
+    ("end", "code"),
+    [
+        ("os.kill(os.getpid(), 15)", -15),
+        ("os.kill(os.getpid(), signal.SIGHUP)", -1),
+        ("raise SystemError", 1),
+        ("sys.exit(3)", 3),
+    ],
 )
 def test_whatever_ends_a_process_in_order_loses_nothing(tmp_path: Path, end: str, code: int) -> None:
-    """SIGTERM still ends it as a signal does."""
+    """SIGTERM, and SIGHUP of a closed terminal, still end it as signals do."""
     file = tmp_path / "agent.log"
     process = subprocess.run(
         [sys.executable, "-c", f"{PREAMBLE}for n in range(1000): log.info('n')\n{end}"],
@@ -149,6 +155,16 @@ def test_somebody_elses_handler_of_sigterm_stays_in_place() -> None:
     )
     assert done.returncode == 7
     assert b'"n"' in done.stdout
+
+
+def test_a_process_that_ignores_a_closed_terminal_goes_on(tmp_path: Path) -> None:
+    """As nohup starts it."""
+    code = f"import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n{PREAMBLE}log.info('n')\n"
+    code += "os.kill(os.getpid(), signal.SIGHUP)\nlog.info('on')"
+    file = tmp_path / "agent.log"
+    env = {**os.environ, "LOG_FILE": str(file)}
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, timeout=30, check=True)
+    assert [line["message"] for line in lines_in(file)] == ["n", "on"]
 
 
 def test_a_killed_process_loses_at_most_the_last_moment(tmp_path: Path) -> None:
