@@ -1,5 +1,6 @@
 """An ASGI middleware that logs and measures each request of the agent's own API."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
@@ -20,6 +21,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class RequestLogMiddleware:
     """Logs method, path, status and milliseconds of each HTTP request, once its response is out.
 
+    That is at the last part of its body: background tasks neither count nor delay the line.
+
     ``app.add_middleware(RequestLogMiddleware)`` in Starlette and FastAPI, or around any ASGI application. A
     request that raises counts as 500, and raises on. The call context of one request does not reach another.
     """
@@ -33,24 +36,52 @@ class RequestLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-        async def watch(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
         with call_context():
-            started = time.perf_counter()
+            request = _Request(self._logger, scope, send)
             try:
-                await self._app(scope, receive, watch)
+                await self._app(scope, receive, request.send)
             except Exception:
-                status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+                request.status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
                 raise
             except BaseException:
-                status = _CLIENT_WENT_AWAY
+                request.status = _CLIENT_WENT_AWAY
                 raise
             finally:
-                milliseconds = round((time.perf_counter() - started) * 1000, 1)
-                log_api_request(self._logger, scope["method"], scope.get("path", ""), status, milliseconds)
+                request.log()
+
+
+class _Request:
+    """One request on its way: its status and its clock, which stops with the last part of the response."""
+
+    def __init__(self, logger: logging.Logger, scope: Scope, send: Send) -> None:
+        self._logger, self._scope, self._send = logger, scope, send
+        self._started = time.perf_counter()
+        self._logged = self._has_trailers = False
+        self.status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    async def send(self, message: Message) -> None:
+        """Send on a part of the response; what the application does afterwards is no part of the request."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._has_trailers = bool(message.get("trailers"))
+        await self._send(message)
+        if self._is_last(message):
+            self.log()
+
+    def log(self) -> None:
+        """Log the request, once."""
+        if self._logged:
+            return
+        self._logged = True
+        milliseconds = round((time.perf_counter() - self._started) * 1000, 1)
+        scope = self._scope
+        log_api_request(self._logger, scope["method"], scope.get("path", ""), self.status, milliseconds)
+
+    def _is_last(self, message: Message) -> bool:
+        kind = message["type"]
+        if kind == "http.response.trailers":
+            return not message.get("more_trailers", False)
+        whole = kind == "http.response.pathsend" or (
+            kind == "http.response.body" and not message.get("more_body", False)
+        )
+        return whole and not self._has_trailers

@@ -1,13 +1,16 @@
 """Which call the running code serves: kept per task and thread, added to every line."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import ContextVar, Token
+from functools import wraps
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from core.logs.sanitize import plain_fields
 
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 # The mapping is replaced, never changed: a queued line may still refer to it.
 current: ContextVar[Mapping[str, Any]] = ContextVar("call_context", default=_NOTHING)
@@ -28,13 +31,55 @@ def clear_call_context() -> None:
     current.set(_NOTHING)
 
 
-@contextmanager
-def call_context(**fields: Any) -> Iterator[None]:  # noqa: ANN401 (any value can be logged)
-    """Add fields to every line within the block; afterwards the context is as it was before."""
-    token = current.set({**current.get(), **plain_fields(fields)})
-    try:
-        yield
-    finally:
+class call_context:  # noqa: N801 (used as the functions of contextlib are)
+    """Add fields to every line within the block; afterwards the context is as it was before.
+
+    Also decorates a function, plain or ``async``: its lines have the fields.
+
+    Raises:
+        TypeError: what is decorated is a generator or a class, whose code runs when the block has ended.
+    """
+
+    def __init__(self, **fields: Any) -> None:  # noqa: ANN401 (any value can be logged)
+        self._fields = fields
+        self._tokens: list[Token[Mapping[str, Any]]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(current.set({**current.get(), **plain_fields(self._fields)}))
+
+    def __exit__(self, *_: object) -> None:
         # A generator may be closed by another task, which never had this block's fields.
         with suppress(ValueError):
-            current.reset(token)
+            current.reset(self._tokens.pop())
+
+    def __call__(self, function: Decorated) -> Decorated:
+        """Have every call of a function within such a block of its own."""
+        fields = self._fields
+        if inspect.isclass(function) or _is_generator(function):
+            name = getattr(function, "__qualname__", function)
+            raise TypeError(f"call_context cannot decorate {name}, whose code runs later; use `with` in it")
+        if _is_async(function):
+
+            @wraps(function)
+            async def waiting(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (as what it wraps)
+                with call_context(**fields):
+                    return await function(*args, **kwargs)
+
+            return cast("Decorated", waiting)
+
+        @wraps(function)
+        def calling(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (as what it wraps)
+            with call_context(**fields):
+                return function(*args, **kwargs)
+
+        return cast("Decorated", calling)
+
+
+def _is_generator(function: object) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 (an object with an async __call__)
+    )

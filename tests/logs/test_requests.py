@@ -1,20 +1,24 @@
 """Helpers that log what is served, called and happens, and the figures they feed."""
 
 import asyncio
+import inspect
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.background import BackgroundTask
+from starlette.responses import PlainTextResponse, StreamingResponse
 
 from core.clock import utc_now
 from core.logging_config import (
     RequestLogMiddleware,
     attach_metrics,
+    call_context,
     get_logger,
     log_api_request,
     log_call_event,
@@ -22,6 +26,7 @@ from core.logging_config import (
     log_security_event,
     set_call_context,
 )
+from core.logs.context import current_context
 from core.logs.event import event_of
 from core.logs.render import document_of
 from core.models.metrics import ServiceSample
@@ -130,3 +135,70 @@ def test_the_middleware_logs_each_request_and_keeps_contexts_apart(
     assert [one.operation for one in taken] == ["GET /calls/{id}", "GET /nowhere", "GET /broken"]
     assert utc_now() - taken[0].at < timedelta(minutes=1)
     assert json.dumps(ours)
+
+
+@pytest.mark.parametrize("path", ["/plain", "/streamed"])
+def test_what_runs_in_the_background_is_no_part_of_a_request(
+    path: str, taken: Taken, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line is there, with the response's own time, while the background task still runs."""
+    caplog.set_level(logging.INFO, logger="voice_agent.api")
+    seen: list[int] = []
+
+    async def calls_the_lead() -> None:
+        await asyncio.sleep(0.5)
+        seen.append(len([line for line in lines(caplog) if "status_code" in line]))
+        raise LookupError
+
+    async def parts() -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.sleep(0.1)
+        yield "b"
+
+    app = FastAPI()
+    app.add_middleware(RequestLogMiddleware)
+    app.add_api_route("/plain", lambda: PlainTextResponse("ok", background=BackgroundTask(calls_the_lead)))
+    app.add_api_route(
+        "/streamed", lambda: StreamingResponse(parts(), 202, background=BackgroundTask(calls_the_lead))
+    )
+    TestClient(app, raise_server_exceptions=False).get(path)
+    (line,) = [line for line in lines(caplog) if "status_code" in line]
+    assert seen == [1]
+    assert (line["status_code"] < 300, len(taken)) == (True, 1)
+    assert (100 if path == "/streamed" else 0) <= line["duration_ms"] < 500
+
+
+def test_the_call_context_decorates_functions_plain_and_async() -> None:
+    """Each call has a block of its own, also when several run at once."""
+
+    @call_context(call_id="c-71")
+    async def waits(turn: int) -> dict[str, object]:
+        set_call_context(turn=turn)
+        await asyncio.sleep(0.01)
+        return dict(current_context())
+
+    @call_context(call_id="c-72")
+    def works() -> dict[str, object]:
+        return dict(current_context())
+
+    async def both() -> list[dict[str, object]]:
+        return list(await asyncio.gather(waits(1), waits(2)))
+
+    assert asyncio.run(both()) == [{"call_id": "c-71", "turn": 1}, {"call_id": "c-71", "turn": 2}]
+    assert works() == {"call_id": "c-72"}
+    assert dict(current_context()) == {}
+    assert inspect.iscoroutinefunction(waits)
+
+
+def test_what_the_call_context_cannot_decorate_is_refused() -> None:
+    """The code of a generator runs when the block has long ended."""
+
+    def generates() -> Iterator[int]:
+        yield 1
+
+    async def streams() -> AsyncIterator[int]:
+        yield 1
+
+    for odd in (generates, streams, LookupError):
+        with pytest.raises(TypeError, match="call_context"):
+            call_context(call_id="c-71")(odd)
