@@ -28,7 +28,7 @@ def logs(
     call: Annotated[str | None, typer.Option(help="Only the lines of this call_id")] = None,
     level: Annotated[str | None, typer.Option(help="Only this level and above, for example WARNING")] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only from this time on: 2024-10-24T15:30, or 15m, 2h, 3d ago")
+        str | None, typer.Option(help="Only from this time on: 2024-10-24T15:30, or 15m, 2h, 3d, 1w ago")
     ] = None,
     component: Annotated[str | None, typer.Option(help="Only this component")] = None,
     follow: Annotated[
@@ -36,14 +36,20 @@ def logs(
     ] = False,
 ) -> None:
     """Show the lines of a LOG_FILE, coloured in a terminal."""
-    from core.logs.log_reader import Wanted, parse_level, parse_since, read_lines, shown  # noqa: PLC0415 (only this command needs it)
+    from core.logs.log_reader import Tally, Wanted, parse_level, parse_since, read_lines, shown  # noqa: PLC0415 (only this command needs it)
 
     wanted = Wanted(
         call, parse_level(level) if level else None, parse_since(since) if since else None, component
     )
-    console = Console(highlight=False, soft_wrap=True)
-    for line in read_lines(file, wanted, follow=follow):
+    console, tally = Console(highlight=False, soft_wrap=True), Tally()
+    for line in read_lines(file, wanted, follow=follow, tally=tally):
         console.print(shown(line))
+    if tally.odd:
+        typer.echo(f"{tally.odd} lines were no JSON and are left out", err=True)
+    if not tally.wanted:
+        typer.echo(
+            f"nothing matches: none of {tally.unwanted} lines" if tally.unwanted else "no lines", err=True
+        )
 
 
 @app.command()

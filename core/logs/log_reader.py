@@ -1,10 +1,14 @@
 """Reading the lines of a LOG_FILE: filtered, followed, as text for a terminal."""
 
+import gzip
+import io
+import logging
 import os
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from rich.text import Text
 from core.clock import parse_moment, utc_now
 from core.errors import UserError
 from core.logs.event import LINE_FIELDS
+from core.logs.levels import level_number
 from core.settings import get_settings
 
 Line = dict[str, Any]
@@ -26,7 +31,9 @@ _STYLES = {
     "CRITICAL": "bold white on red",
 }
 _POLL_SECONDS = 0.2
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_GZIP_MARK = b"\x1f\x8b"
+_LONGEST_LINE = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Wanted:
 
 
 def parse_since(text: str) -> datetime:
-    """A moment, or how long ago: ``2024-10-24T15:30``, ``15m``, ``2h``, ``3d``.
+    """A moment, or how long ago: ``2024-10-24T15:30``, ``15m``, ``2h``, ``3d``, ``1w``.
 
     Raises:
         UserError: it is neither.
@@ -64,72 +71,112 @@ def parse_since(text: str) -> datetime:
 
 
 def parse_level(text: str) -> str:
-    """The name of a level, in any case.
+    """The name of a level, in any case, as LOG_LEVEL takes it: ``warn`` and ``30`` are WARNING.
 
     Raises:
         UserError: there is none of that name.
     """
-    if text.upper() not in LEVELS:
+    number = level_number(text)
+    if number is None:
         raise UserError(f"{text} is no level; use one of {', '.join(LEVELS)}")
-    return text.upper()
+    return next((name for name in LEVELS if getattr(logging, name) >= number), LEVELS[-1])
 
 
-def read_lines(path: Path, wanted: Wanted, *, follow: bool = False) -> Iterator[Line]:
+@dataclass
+class Tally:
+    """What became of the lines of a file."""
+
+    wanted: int = 0
+    unwanted: int = 0
+    odd: int = 0
+
+
+def read_lines(
+    path: Path, wanted: Wanted, *, follow: bool = False, tally: Tally | None = None
+) -> Iterator[Line]:
     """The wanted lines of a file, oldest first; those that are no JSON object (cut by a kill) are left out.
 
     Args:
-        path: the file.
+        path: the file, also one that logrotate has compressed with gzip.
         wanted: which lines.
-        follow: wait for more at its end, for ever, also after it is rotated.
+        follow: wait for the file, and for more at its end, for ever, also after it is rotated.
+        tally: counts how many lines there were.
 
     Raises:
         UserError: the file cannot be read.
     """
+    tally = Tally() if tally is None else tally
     for raw in _raw_lines(path, follow=follow):
         line = _parsed(raw)
-        if line is not None and wanted.takes(line):
+        if line is None:
+            tally.odd += bool(raw.strip())
+        elif wanted.takes(line):
+            tally.wanted += 1
             yield line
+        else:
+            tally.unwanted += 1
 
 
 def shown(line: Line) -> Text:
     """A line for people: local time, level, component, message, fields; a traceback below."""
-    level = str(line.get("level", "?"))
+    level = _in_line(line.get("level", "?"))
     text = Text()
     text.append(_clock(line), "dim").append(f" {level:<8}", _STYLES.get(level, ""))
-    text.append(f" {line.get('component', '')} ", "cyan").append(_safe(line.get("message", "")), "bold")
+    text.append(f" {_in_line(line.get('component', ''))} ", "cyan").append(
+        _in_line(line.get("message", "")), "bold"
+    )
     for key, value in line.items():
         if key not in LINE_FIELDS:
-            text.append(f" {_safe(key)}=", "dim").append(_safe(value))
+            text.append(f" {_in_line(key)}=", "dim").append(_in_line(value))
     if isinstance(source := line.get("source"), dict):
-        text.append(f"  {source.get('file')}:{source.get('line')}", "dim")
+        text.append(f"  {_in_line(source.get('file'))}:{_in_line(source.get('line'))}", "dim")
     if isinstance(error := line.get("exception"), dict):
-        text.append("\n").append(_safe(error.get("traceback", "")).rstrip(), "red")
+        text.append("\n").append(_below(error.get("traceback", "")), "red")
     if isinstance(stack := line.get("stack"), str):
-        text.append("\n").append(_safe(stack), "dim")
+        text.append("\n").append(_below(stack), "dim")
     return text
 
 
 def _raw_lines(path: Path, *, follow: bool) -> Iterator[bytes]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from None
-    rest = b""
     while True:
-        with file:
+        with _opened(path, follow=follow) as file:
+            if file.peek(2)[:2] == _GZIP_MARK:
+                yield from _unpacked(path, file)
+                return
+            rest = b""
             while True:
-                for piece in file:
+                for piece in iter(lambda: file.readline(_LONGEST_LINE), b""):
                     rest += piece
-                    if rest.endswith(b"\n"):
+                    if rest.endswith(b"\n") or len(rest) >= _LONGEST_LINE:
                         yield rest
                         rest = b""
                 if not follow:
+                    if rest:
+                        yield rest
                     return
                 time.sleep(_POLL_SECONDS)
                 if _is_another(path, file.fileno()) and not file.peek(1):
                     break
-        rest = b""
-        file = path.open("rb")
+
+
+def _opened(path: Path, *, follow: bool) -> io.BufferedReader:
+    while True:
+        try:
+            return path.open("rb")
+        except FileNotFoundError as error:
+            if not follow:
+                raise UserError(f"{path} cannot be read: {error.strerror}") from None
+            time.sleep(_POLL_SECONDS)
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _unpacked(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
+    with gzip.open(file) as lines:
+        try:
+            yield from iter(lambda: lines.readline(_LONGEST_LINE), b"")
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(f"{path} cannot be unpacked to its end: {error}") from None
 
 
 def _is_another(path: Path, descriptor: int) -> bool:
@@ -156,18 +203,39 @@ def _rank(level: object) -> int:
 
 
 def _moment(line: Line) -> datetime:
+    """When a line was written; without a zone it is taken in TIMEZONE, and without a time as now."""
     try:
-        return datetime.fromisoformat(line["timestamp"])
-    except (KeyError, ValueError, TypeError):
+        moment = datetime.fromisoformat(line["timestamp"])
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=get_settings().tz)
+        return moment.astimezone(UTC)
+    except (KeyError, ValueError, TypeError, OverflowError):
         return utc_now()
 
 
 def _clock(line: Line) -> str:
-    local = _moment(line).astimezone(get_settings().tz)
+    try:
+        local = _moment(line).astimezone(get_settings().tz)
+    except OverflowError:  # in the first or last hours that there are
+        local = _moment(line)
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}"
+
+
+def _in_line(value: object) -> str:
+    """Text without control characters or line ends: a message must not look like a line of its own."""
+    return _safe(value).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _below(value: object) -> str:
+    """A text of several lines, indented, so that none of them looks like a line of the log."""
+    rows = _safe(value).rstrip().split("\n")
+    return "\n".join(row if row[:1].isspace() else f"  {row}" for row in rows)
 
 
 def _safe(value: object) -> str:
     """Text without control characters: a line must not steer the terminal that shows it."""
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-    return "".join(char if char.isprintable() or char in "\n\t" else f"\\x{ord(char):02x}" for char in text)
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
