@@ -13,11 +13,11 @@ class UserError(Exception):
 
 
 def problem(error: ErrorDetails) -> str:
-    """Return what is wrong with one value, in lower case and without the value."""
+    """Return what is wrong with one value, without the value; the name of a variable keeps its capitals."""
     if error["type"] == "missing":
         return "is missing"
     text = error["msg"].removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def one_line(error: ValidationError) -> str:

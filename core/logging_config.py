@@ -31,7 +31,7 @@ from core.logs.sinks.log_file import sink_for
 from core.logs.sinks.rotation import Rotation
 from core.logs.writer import Backlog, LogWriter
 from core.privacy.masking import configure_masking
-from core.settings import Settings, SettingsError, load_settings
+from core.settings import Settings, SettingsError, level_number, load_settings, load_what_is_good
 from core.sigterm import before_sigterm
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ _library_handler = LibraryHandler(_writer, NAMESPACE)
 ComponentLogger.write_to(_writer, _handler, _library_handler)
 _setup = threading.RLock()
 _configured = False
+_SECONDS_TO_SEND = 1.0
 atexit.register(_writer.close)
 
 
@@ -67,7 +68,7 @@ def get_logger(component: str) -> logging.Logger:
     """The logger of a component: api, telephony, speech, business, database, security or another.
 
     Sets logging up from the environment if nobody has yet; a malformed setting is then logged, and
-    the defaults (INFO, stdout) are used.
+    costs itself only.
     """
     _set_up_implicitly()
     return component_logger(component)
@@ -101,9 +102,7 @@ def setup_logging(
             settings = load_settings()
             level = settings.log_level if level is None else level
             mask_off = settings.log_mask_off if mask_off is None else mask_off
-            _apply_file(settings.log_file if file is None else Path(file), settings)
-            _apply_sinks(settings)
-            before_sigterm(_writer.close)
+            _begin(settings, settings.log_file if file is None else Path(file))
         elif file is not None:
             _apply_file(Path(file), load_settings())
         if mask_off is not None or mask_also is not None:
@@ -125,21 +124,37 @@ def log_backlog() -> Backlog:
     return _writer.backlog
 
 
+def _begin(settings: Settings, file: Path | None) -> None:
+    """Set up what is set up once in a process, or anew when a setting was bad before."""
+    _apply_file(file, settings)
+    _apply_sinks(settings)
+    before_sigterm(_writer.close)
+
+
 def _set_up_implicitly() -> None:
+    """Set up from the environment; a bad setting costs itself only, and a line that names it.
+
+    Who then calls ``setup_logging`` is told of it as well.
+    """
+    global _configured  # noqa: PLW0603 (one configuration per process, as in logging itself)
     if _configured or _handler in logging.getLogger(NAMESPACE).handlers:
         return
-    try:
-        setup_logging()
-    except UserError as error:
-        # Whoever reads the settings themselves gets the error; a line is all that a log call may cost.
-        _apply_level(logging.INFO)
+    with _setup:
+        settings, problems = load_what_is_good()
+        _begin(settings, settings.log_file)
+        try:
+            configure_masking(off=settings.log_mask_off)
+        except UserError as error:
+            problems.append(SettingsError(f"LOG_MASK_OFF: {error}"))
+        _apply_level(settings.log_level)
         _attach(libraries=False)
-        component_logger("logging").warning("%s; logging with the defaults", error)
+        _configured = not problems
+    for problem in problems:
+        component_logger("logging").warning("%s; going on without it", problem)
 
 
 def _apply_level(level: str | int) -> None:
-    known = logging.getLevelNamesMapping()
-    number = known.get(level.upper()) if isinstance(level, str) else level
+    number = level_number(level)
     if number is None:
         raise SettingsError(f"level is {level!r}; use one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
     logging.getLogger(NAMESPACE).setLevel(number)
@@ -169,7 +184,9 @@ def _apply_sinks(settings: Settings) -> None:
 
         token = settings.splunk_hec_token.get_secret_value()
         shippers.append(SplunkCollector(settings.splunk_hec_url, token, _writer.lose))
-    _writer.shippers = tuple(shippers)
+    before, _writer.shippers = _writer.shippers, tuple(shippers)
+    for shipper in before:
+        shipper.close(_SECONDS_TO_SEND)
 
 
 def _attach(*, libraries: bool) -> None:

@@ -5,12 +5,16 @@ wins). A malformed value raises :class:`SettingsError`, one line that names the 
 """
 
 import ipaddress
+import logging
+import os
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import (
     BeforeValidator,
     Field,
@@ -25,8 +29,8 @@ from core.errors import UserError, problem
 from core.models.channels import ExtraChannel, extra_channels
 from core.models.zone import ZoneName
 
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LEAST_RETENTION_DAYS = 30
+_MOST_DIGITS_OF_LEVEL = 3
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -40,6 +44,30 @@ def _comma_list(value: object) -> object:
     return value
 
 
+def level_number(level: str | int) -> int | None:
+    """The number of a log level given by its name, in any case, or by its number; None where there is none."""
+    if isinstance(level, int):
+        return level
+    text = level.strip()
+    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS_OF_LEVEL:
+        return int(text)
+    return logging.getLevelNamesMapping().get(text.upper())
+
+
+def _level(value: object) -> object:
+    """What ``logging`` takes: a name in any case, also WARN, or a number."""
+    number = level_number(value) if isinstance(value, str | int) else None
+    if number is None:
+        raise ValueError("must be DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
+    return logging.getLevelName(number) if number in _NAMED_LEVELS else str(number)
+
+
+def _in_lower_case(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+LogLevel = Annotated[str, BeforeValidator(_level)]
+_NAMED_LEVELS = frozenset(logging.getLevelNamesMapping().values())
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
 
@@ -131,7 +159,7 @@ class Settings(BaseSettings):
     log_rotate_keep: int = Field(
         default=5, ge=1, le=1000, description="How many old log files are kept: LOG_FILE.1 is the newest"
     )
-    log_format: Literal["json", "ecs", "datadog"] = Field(
+    log_format: Annotated[Literal["json", "ecs", "datadog"], BeforeValidator(_in_lower_case)] = Field(
         default="json", description="Names of a line's fields: our own, Elastic's or Datadog's"
     )
     log_mask_off: CommaList = Field(
@@ -215,11 +243,6 @@ class Settings(BaseSettings):
     def _home(cls, value: Path) -> Path:
         return value.expanduser()
 
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper_case_level(cls, value: object) -> object:
-        return value.upper() if isinstance(value, str) else value
-
     @field_validator("mongodb_uri")
     @classmethod
     def _mongodb_scheme(cls, value: SecretStr | None) -> SecretStr | None:
@@ -294,6 +317,60 @@ def load_settings() -> Settings:
         raise SettingsError("the file .env is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
         raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
+
+
+def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
+    """The environment without what cannot be used of it, and what that was.
+
+    For whoever has to go on, as logging does: a bad setting costs itself only.
+    """
+    problems: list[SettingsError] = []
+    given, file = _readable_file(problems)
+    for _ in range(len(Settings.model_fields)):
+        try:
+            return Settings(_env_file=file, **given), problems
+        except ValidationError as error:
+            problems.append(SettingsError(_describe(error)))
+            first = error.errors()[0]
+            names = [str(first["loc"][0])] if first["loc"] else [*_BELONGING_TOGETHER]
+            given |= {
+                name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names
+            }
+    return Settings.model_construct(), problems
+
+
+_BELONGING_TOGETHER = ("splunk_hec_url", "smtp_server")
+"""What is nothing without another setting; both are left out when one of them lacks its own."""
+
+
+def _readable_file(problems: list[SettingsError]) -> tuple[dict[str, Any], str | None]:
+    """What a ``.env`` that is no UTF-8 text says in its good lines, or else the file itself."""
+    path = Path(".env")
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return {}, None
+    except OSError as error:
+        problems.append(SettingsError(f"the file .env cannot be read: {error.strerror}"))
+        return {}, None
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        problems.append(SettingsError("the file .env is not UTF-8 text; save it as UTF-8"))
+    else:
+        return {}, str(path)
+    good = b"\n".join(line for line in raw.splitlines() if _is_utf8(line)).decode()
+    said = {name.lower(): value for name, value in dotenv_values(stream=StringIO(good)).items() if value}
+    set_already = {name.lower() for name in os.environ}
+    return {name: said[name] for name in said.keys() & Settings.model_fields.keys() - set_already}, None
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=1)

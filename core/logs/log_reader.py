@@ -18,8 +18,7 @@ from rich.text import Text
 from core.clock import parse_moment, utc_now
 from core.errors import UserError
 from core.logs.event import LINE_FIELDS
-from core.logs.levels import level_number
-from core.settings import get_settings
+from core.settings import get_settings, level_number
 
 Line = dict[str, Any]
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

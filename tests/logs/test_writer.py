@@ -193,6 +193,54 @@ def test_a_malformed_setting_does_not_stop_the_agent_but_is_said() -> None:
     assert "SettingsError: LOG_LEVEL" in run("setup_logging()", None, check=False, LOG_LEVEL="LOUD").stderr
 
 
+BAD_SETTINGS = {
+    "SMTP_PORT": "smtp", "TIMEZONE": "Asia/Puna", "LOG_LEVEL": "LOUD", "LOG_FORMAT": "xml", "API_PORT": "0",
+    "LOG_ROTATE_MB": "-1", "ALERT_APPRISE_URLS": "nonsense", "SPLUNK_HEC_URL": "https://splunk.example",
+    "LOG_MASK_OFF": "fone",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_SETTINGS)
+def test_a_bad_setting_costs_itself_only_and_is_named(name: str, tmp_path: Path) -> None:
+    """Whatever it is of: the file, the names of fields and what is masked stay as they are set."""
+    good = {"LOG_FORMAT": " ECS", "LOG_MASK_OFF": "email", "LOG_LEVEL": "warn"}
+    file = tmp_path / "agent.log"
+    env: dict[str, Any] = {**good, name: BAD_SETTINGS[name]}
+    run("log.warning('neha@shop.example')", file, **env)
+    said, line = lines_in(file)
+    assert name in said["message"]
+    assert "message" in line
+    assert ("log.level" in line) == (name != "LOG_FORMAT")
+    assert ("neha" in line["message"]) == (name != "LOG_MASK_OFF")
+
+
+def test_a_file_of_settings_with_a_bad_byte_costs_that_line_only(tmp_path: Path) -> None:
+    """Even its comments may be of another age."""
+    file = tmp_path / "agent.log"
+    (tmp_path / ".env").write_bytes(f"# caf\xe9\nALERT_EMAIL_FROM=\xe9\nLOG_FILE={file}\n".encode("latin-1"))
+    code = "from core.logging_config import *\nget_logger('api').info('on')"
+    env = {name: value for name, value in os.environ.items() if name != "LOG_FILE"}
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**env, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+        check=True,
+    )
+    assert [line["message"] for line in lines_in(file)][1:] == ["on"]
+    assert "UTF-8" in lines_in(file)[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("level", "least"), [("WARN", 30), ("20", 20), (" debug ", 10), ("Fatal", 50), ("15", 15)]
+)
+def test_the_level_is_what_logging_takes(level: str, least: int) -> None:
+    """In any case, by another name, by its number, with blanks around it."""
+    code = "for number in (10, 15, 20, 30, 40, 50): log.log(number, str(number))"
+    lines = [json.loads(line) for line in run(code, None, LOG_LEVEL=level).stdout.splitlines()]
+    assert [line["message"] for line in lines] == [str(n) for n in (10, 15, 20, 30, 40, 50) if n >= least]
+
+
 @pytest.fixture
 def held() -> Iterator[Held]:
     sink = Held()
