@@ -5,6 +5,7 @@ from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
 
+from core.privacy.transcripts import NAME_OF_TRANSCRIPT
 from core.privacy.vendors import VENDORS
 
 
@@ -24,6 +25,7 @@ class Kind(Enum):
     ACCOUNT = "account"
     CARD = "card"
     UPI = "upi"
+    TRANSCRIPT = "transcript"
 
 
 def _names(text: str) -> frozenset[str]:
@@ -81,6 +83,7 @@ _PERSONAL = (
     (re.compile(r"(?:account|acct|acc|ac)(?:number|num|no)$"), Kind.ACCOUNT),
     (re.compile(r"card(?:number|num|no)$"), Kind.CARD),
     (re.compile(r"^upi$|upi(?:id|address)$|vpa$"), Kind.UPI),
+    (NAME_OF_TRANSCRIPT, Kind.TRANSCRIPT),
 )
 _NUMBER_LAST = frozenset(
     {

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from core.errors import UserError
 
 KINDS = (
-    *("phone", "aadhaar", "card", "account", "pan", "gstin", "email", "upi", "spoken"),
+    *("phone", "aadhaar", "card", "account", "pan", "gstin", "email", "upi", "spoken", "transcript"),
     *("secret", "token", "jwt", "key", "private_key", "url"),
 )
-"""phone … spoken identify a person; the others let somebody in. ``secret`` is what is named so."""
+"""phone … transcript identify a person; the others let somebody in. ``secret`` is what is named so."""
 
 
 class Active(NamedTuple):

@@ -16,12 +16,13 @@ from core.privacy.kinds import Active, chosen
 from core.privacy.named_numbers import mask_named_numbers
 from core.privacy.numbers import mask_number, mask_numbers, mask_of
 from core.privacy.spoken import mask_spoken
+from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 
 # Reading a member of an enumeration takes as long as masking a short text.
 _OPEN, _KEPT, _SECRET = Kind.OPEN, Kind.KEPT, Kind.SECRET
 _TOKENS, _IDENTIFIER, _KEY = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY
 _MASKED = "[masked]"
-_MASK = re.compile(r"\[[a-z_]{3,12}(?: …\d{4})?\]")
+_MASK = re.compile(r"\[(?:[a-z_]{3,12}(?: …\d{4})?|transcript of \d+ characters)\]")
 _UNMASKABLE = "[text that could not be masked]"
 SHORT = 64
 """Characters of a text that is likely to come again: statuses, languages and most messages."""
@@ -102,6 +103,8 @@ def _mask_text(text: str) -> str:
     # What is left of most texts is next to nothing, and says at once how little there is to look for.
     telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else _ANYTHING
     text = mask_credentials(text, off, may_name=len(telling) > 1 or telling in _NAMING)
+    if len(telling) and "transcript" not in off:
+        text = mask_transcripts(text)
     text = mask_spoken(text, off)
     if not telling:
         return text
@@ -172,11 +175,11 @@ def _mask_named_string(value: str, kind: Kind) -> str:
         return value if value.isdecimal() else mask_text(value)
     if not any(char.isalnum() for char in value):
         return value
-    return mask_of(kind.value, value)
+    return mask_of_transcript(value) if kind is Kind.TRANSCRIPT else mask_of(kind.value, value)
 
 
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 (a number or its mask)
-    if kind is _IDENTIFIER or kind is _TOKENS or kind is _KEY:
+    if kind in {_IDENTIFIER, _TOKENS, _KEY, Kind.TRANSCRIPT}:
         return value
     if kind is _OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
         return value

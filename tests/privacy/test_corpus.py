@@ -71,7 +71,7 @@ def test_numbers_abroad_are_masked_with_their_plus(region: str, mobile: bool) ->
 SAMPLES = {
     "phone": "9876543210", "aadhaar": "234123412346", "card": "4111 1111 1111 1111", "pan": "ABCPE1234F",
     "account": "a/c 123456789", "gstin": "27AAPFU0939F1ZV", "email": "a@example.com", "upi": "ravi@jio",
-    "spoken": "nine eight seven six five four three two one oh",
+    "transcript": "transcript: haan ji", "spoken": "nine eight seven six five four three two one oh",
     "secret": "password=hunter2", "token": "sent bearer abcdefgh", "jwt": "eyJhbGciOi.eyJzdWIi.abc",
     "key": "AKIAIOSFODNN7EXAMPLE", "private_key": "-----BEGIN PRIVATE KEY-----\nMIIE", "url": "redis://:pw@cache/0",
 }  # fmt: skip

@@ -276,3 +276,35 @@ def test_a_phone_as_a_float_is_masked_and_other_floats_stay() -> None:
         "phone": "[phone …3210]",
     }
     assert mask_value({"seconds": 2.0, "share": float("inf")}) == {"seconds": 2.0, "share": float("inf")}
+
+
+@pytest.mark.parametrize("name", ["transcript", "user_transcript", "utterances", "asr_text", "callerSaid"])
+def test_what_somebody_said_is_not_logged_unless_it_is_asked_for(name: str) -> None:
+    """No pattern finds all that is personal in it: its length is left, and figures about it are."""
+    fields = {
+        name: "haan ji, main Meera",
+        "turns": {name: ["ji"]},
+        "transcript_ms": 120,
+        "transcripts_stored": "yes",
+    }
+    assert mask_value(fields) == {
+        name: "[transcript of 19 characters]",
+        "turns": {name: ["[transcript of 2 characters]"]},
+        "transcript_ms": 120,
+        "transcripts_stored": "yes",
+    }
+    assert mask_value(mask_value(fields)) == mask_value(fields)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("transcript: haan ji, main Meera\nnext", "transcript: [transcript of 19 characters]\nnext"),
+        ('{"transcript": "main Meera", "n": 3}', '{"transcript": "[transcript of 10 characters]", "n": 3}'),
+        ("transcript stored after 3 s", "transcript stored after 3 s"),
+    ],
+)
+def test_a_transcript_in_a_text_is_masked_to_its_end(text: str, expected: str) -> None:
+    """The end of its line, or of its quotes."""
+    assert mask_text(text) == expected
+    assert mask_text(expected) == expected
