@@ -45,7 +45,7 @@ def _comma_list(value: object) -> object:
 
 
 def level_number(level: str | int) -> int | None:
-    """The number of a log level given by its name, in any case, or by its number; None where there is none."""
+    """The number of a log level given by name, in any case, or by number; None where there is none."""
     if isinstance(level, int):
         return level
     text = level.strip()

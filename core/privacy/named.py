@@ -25,20 +25,21 @@ _TAIL = rf"(?:(?!{_ENCLOSING})[^\s&]|&(?![\w.%\[\]-]{{1,40}}=))"
 # Each way to write a value is taken to its very end: half a secret is as good as the whole.
 _VALUE = (
     r"(?:-?\d[\d.]*|true|false|null|none|nil)(?=[)\]}]*+(?:,?(?:[\s\"'\\]|\Z)|,?\Z))"  # a number, as in JSON
-    r"|(?:[A-Za-z_][\w.]{0,30}\(|[bBrRuUfF]{1,2})?(?:"  # SecretStr('…'), b'…'
+    r"|[|>][+-]?[ \t]*+(?:\n[ \t]++[^\n]*+)++"  # a block of YAML
+    r"|(?:!!?\w{1,20} )?(?:[A-Za-z_][\w.]{0,30}\(|[bBrRuUfF]{1,2}|\$)?(?:"  # SecretStr('…'), b'…'
     r"\"\"(?=[^\"\s,;:)\]}])[^\"\n]*+\"\""
-    r"|\"(?:[^\"\\]|\\.|\"\")*+\"|'(?:[^'\\]|\\.|'')*+'|`[^`\n]*+`"
+    r"|(?:\"(?:[^\"\\]|\\.|\"\")*+\"|'(?:[^'\\]|\\.|'')*+')(?:\s*+\+\s*+(?:\"[^\"\n]*+\"|'[^'\n]*+'))*+|`[^`\n]*+`"
     r"|(?P<escaped>\\{1,4}[\"'])(?:(?!(?P=escaped)).)*+(?P=escaped)"
     r"|&(?:quot|apos|#0?3[49]);(?:(?!&(?:quot|apos|#0?3[49]);).)*+&(?:quot|apos|#0?3[49]);"
     r"|[\"'](?=\S)[^\n]*+"  # never closed
     r")"
     r"|\[[a-z_]{2,14}(?: …\d{4})?\](?!\w)"  # masked already
     rf"|[\[({{<][^\])}}>\n]*+[\])}}>]*+(?:(?![,;])(?:{_TAIL}))*+"
-    rf"|(?:{_SCHEME}\s++)?+(?:{_TAIL})++"
+    rf"|(?:!!?\w{{1,20}} |{_SCHEME}\s++)?+(?:{_TAIL})++"
 )
 _NAMED = re.compile(
     rf"(?<![\w-])(?P<key>(?:{_FIRST_WORD})?[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})"
-    rf"(?P<is>(?:{_QUOTE}|[\]?])*+\s*+(?:[!<>~+?|.*^-]?[=:]{{1,3}}[>~]?|->|→|%3[AaDd])\s*+{_TYPE}?+"
+    rf"(?P<is>(?:{_QUOTE}|[\]?])*+\s*+(?:[!<>~+?|.*^-]?[=:]{{1,3}}[>~]?|->|<-|→|%3[AaDd])\s*+{_TYPE}?+"
     r"|\s*+\(\s*+(?=b?[\"'])|[ \t]++(?=[\"'`][^\s\"'`]))"
     rf"(?P<value>{_VALUE})",
     re.IGNORECASE,
@@ -85,7 +86,7 @@ _OF_ANOTHER_NUMBER = (
 )
 _WORD = rf"(?!{_OF_ANOTHER_NUMBER}(?!{_LETTER})){_LETTER}{{1,14}}+"
 _CODE_NEAR = re.compile(
-    rf"(?<![\w-])({_CODE}s?(?!{_LETTER})(?:[\s:=#(,\"'-]*+{_WORD}){{0,6}}[\s:=#(,\"'-]*+)"
+    rf"(?<![\w-])({_CODE}s?(?!{_LETTER})(?:[\s:=#(,?।\"'-]*+{_WORD}){{0,6}}[\s:=#(,?।\"'-]*+)(?<![A-Za-z]-)"
     r"(?!\[|\d{4}-\d\d-)\d(?:(?:[ -]|, ?)?\d){3,7}"
     r"(?!\d|[.:/]\d|\s?(?:ms|s|secs?|seconds?|minutes?|mins?|hours?|days?|times?|bytes|%)(?![a-z]))",
     re.IGNORECASE,
@@ -106,8 +107,11 @@ _NOT_SAID = (
     r"reset|changed|being|now|only|never|also|same|hashed|encrypted)"
 )
 _SAID = re.compile(
-    rf"\b(pass(?:word|code|phrase)\s+(?:is|was|hai)\s+)(?!{_NOT_SAID}\b|\[)[^\s\"',;]{{4,}}", re.IGNORECASE
+    rf"\b(pass(?:word|code|phrase)\s+(?:is|was|hai)\s+)(?!{_NOT_SAID}\b|\[)"
+    r"(?:\"[^\"\n]++\"|'[^'\n]++'|[^\s\"',;]{4,})",
+    re.IGNORECASE,
 )
+_IDENTIFIED_BY = re.compile(r"\b(identified\s++by\s++)(?:\"[^\"\n]++\"|'[^'\n]++')", re.IGNORECASE)
 _ANY_DIGIT = re.compile(r"\d")
 
 
@@ -117,7 +121,9 @@ def mask_named(text: str, *, may_name: bool) -> str:
     ``may_name`` tells that the text has a digit, a colon or an equals sign.
     """
     quoted = '"' in text or "'" in text
-    marked = "--" in text or "</" in text or "&lt;/" in text or " -u " in text
+    marked = " -" in text or "--" in text or "</" in text or "&lt;/" in text
+    if "assw" in text or "assc" in text or "assp" in text:
+        text = _SAID.sub(r"\1[masked]", text)
     if (may_name or quoted or marked) and _may_have_name(text.casefold()):
         text = _mask_codes(text) if _ANY_DIGIT.search(text) else text
         text = _ELEMENT.sub(_masked_value, text) if marked else text
@@ -127,8 +133,8 @@ def mask_named(text: str, *, may_name: bool) -> str:
         text = _ON_COMMAND_LINE.sub(_masked_value, text) if marked or quoted else text
     if marked:
         text = _USER_ON_COMMAND_LINE.sub(r"\1\2[masked]", text)
-    if "assw" in text or "assc" in text or "assp" in text:
-        text = _SAID.sub(r"\1[masked]", text)
+    if quoted and ("dentified" in text or "DENTIFIED" in text):
+        text = _IDENTIFIED_BY.sub(r"\1[masked]", text)
     if "uthori" in text:
         text = _HEADER.sub(r"\1[masked]", text)
     return text

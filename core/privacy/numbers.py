@@ -27,8 +27,8 @@ SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060\u
 """What may stand between the groups of one number: a pause in speech is written as a comma."""
 _PAUSES = frozenset(",;\u2026\u00b7|*_~")
 _SEPARATORS = b" \t./()[]-,;|*_~"
-_RUN = re.compile(rf"\d(?:{SEPARATOR}{{0,3}}\d){{{_FEWEST_DIGITS - 1},}}")
-_ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-,;|*_~]{{0,3}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
+_RUN = re.compile(rf"\d(?:{SEPARATOR}{{0,4}}\d){{{_FEWEST_DIGITS - 1},}}")
+_ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-,;|*_~]{{0,4}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
 _MAY_BE_ONE = re.compile(rb"[06-9]\d{%d}|\d{%d}" % (_FEWEST_DIGITS - 1, _AADHAAR_DIGITS))
 _PLUS = re.compile(r"\+[ (]?\Z")
 _PHONE_WORD = re.compile(

@@ -17,7 +17,7 @@ _OTHER_SPELLINGS = {
     **dict.fromkeys(("che", "chhah", "chah", "chhai", "cheh", "छः", "छे", "छै", "छ", "सहा"), "6"),
     **dict.fromkeys(("sat",), "7"),
     **dict.fromkeys(("ath",), "8"),
-    **dict.fromkeys(("niner", "nao", "नऊ"), "9"),
+    **dict.fromkeys(("niner", "nao", "naw", "nav", "नऊ"), "9"),
 }
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
@@ -30,13 +30,19 @@ _DIGITS = {
 } | _OTHER_SPELLINGS
 _TIMES = {"double": 2, "triple": 3, "डबल": 2, "ट्रिपल": 3}
 _FEWEST_DIGITS, _FEWEST_WORDS = 9, 5
+_FEWEST_IN_CODE, _MOST_IN_CODE = 4, 8
 _SHORTEST, _FEWEST_GAPS = 18, 4  # characters, and blanks, of so many words
 _LETTER = r"[^\W_]|[\u0900-\u0963]"
 _WORD = "|".join(sorted((*_DIGITS, *_TIMES), key=len, reverse=True))
 _TOKEN = rf"(?:(?:{_WORD})(?!{_LETTER})|[0-9]{{1,6}}(?![0-9A-Za-z]))"
 _BETWEEN = r"[\s,.;:…/\-\u2010-\u2015]{1,4}+(?:(?:and|aur|then|phir|और|फिर)\s++)?+"
 _RUN = re.compile(
-    rf"(?<![\w\u0900-\u0963]){_TOKEN}(?:{_BETWEEN}{_TOKEN}){{{_FEWEST_WORDS - 1},}}+", re.IGNORECASE
+    rf"(?<![\w\u0900-\u0963]){_TOKEN}(?:{_BETWEEN}{_TOKEN}){{{_FEWEST_IN_CODE - 1},}}+", re.IGNORECASE
+)
+_NAME_OF_CODE = re.compile(
+    r"(?<![^\W_])(?:otp|o t p|[mtu]?pin|cvv|passcode|password|ओटीपी|ओ टी पी|पिन)"
+    r"(?:[\s:,'\"(=-]++[^\s:,'\"(=-]{1,14}+){0,6}+[\s:,'\"(=-]*+\Z",
+    re.IGNORECASE,
 )
 _PIECE = re.compile(r"[^\s,.;:…/\-\u2010-\u2015]+")
 _GAPS = bytes(byte if chr(byte).isalpha() else ord(" ") for byte in range(128)) + bytes(128)
@@ -99,7 +105,9 @@ def _masked_digits(match: re.Match[str]) -> str:
         digits += (word if word.isdecimal() else _DIGITS.get(word, "")) * times
         times = 1
     if len(digits) < _FEWEST_DIGITS or words < _FEWEST_WORDS:
-        return match.group()
+        before = match.string[max(match.start() - _LONGEST_BEFORE, 0) : match.start()]
+        is_code = _FEWEST_IN_CODE <= len(digits) <= _MOST_IN_CODE and _NAME_OF_CODE.search(before)
+        return "[masked]" if is_code else match.group()
     return f"[spoken …{digits[-4:]}]" if len(digits) > _FEWEST_DIGITS else mask_of("spoken", "")
 
 

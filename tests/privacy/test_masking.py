@@ -168,6 +168,7 @@ MEASURES = {
     "max_token": 4096, "total_tokens": 512, "token_count": 7, "otp_length": 6, "pin_attempts": 3,
     "password_min_length": 8, "auth_latency_ms": 35.25, "authorization_ms": 12.5, "secret_age_days": 40,
     "otp_sent_at": "2026-11-20", "otp_status": "verified", "pass_rate": 0.93, "cookie_count": 4,
+    "password_strength": 0.8,
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ NAMES = (
     "api key",
 )
 NOTATIONS = (
+    "{0} <- '{1}'", "{0} = $'{1}'", "{0}: !!str {1}", "{0}: |\n  {1}", '{0} = "Mango" + "{1}"', "{0} = ('{1}')",
     "{0} == '{1}'", '{0} === "{1}"', "{0} != {1}", "{0} := '{1}'", "{0} -> {1}", "{0} => '{1}'", "{0}: {1}", "{0} = {1}",
     '{0}: str = "{1}"', "{0}=b'{1}'", "{0} = SecretStr('{1}')", 'd["{0}"] = "{1}"', "[{0}] => {1}", "`{0}` = `{1}`",
     '{{"{0}":"{1}","ok":true}}', "{{'{0}': '{1}'}}", '{{\\"{0}\\": \\"{1}\\"}}', '{{""{0}"":""{1}""}}',
@@ -101,6 +102,10 @@ def test_a_header_that_lets_somebody_in_is_masked_to_the_end_of_its_line(name: s
         ("<credentials><password>Mango</password></credentials>", "<credentials><password>[masked]</password></credentials>"),
         ("sync --password Mango-4471 --dry-run", "sync --password [masked] --dry-run"),
         ("['sync', '--api-key', 'Mango-4471']", "['sync', '--api-key', '[masked]']"),
+        ("run -password Mango-4471", "run -password [masked]"),
+        ("CREATE USER a IDENTIFIED BY 'Mango 4471';", "CREATE USER a IDENTIFIED BY [masked];"),
+        ('my password is "Mango 4471" ok', "my password is [masked] ok"),
+        ("otp seven three zero one six four", "otp [masked]"),
         ("--password --dry-run", "--password --dry-run"),
         ("curl -u neha:Mango-4471 x", "curl -u [masked] x"),
         ("AccountName=x;AccountKey=abcM+/==;EndpointSuffix=core", "AccountName=x;AccountKey=[masked]"),
@@ -115,7 +120,7 @@ def test_a_value_that_no_sign_joins_to_its_name_is_masked(text: str, expected: s
 CODES = (
     "OTP for login is {}", "otp batata hoon {}", "otp aaya hai {}", "otp ({})", "your verification code, ma'am, is {}",
     "o t p hai mera {}", "aapka jo otp abhi phone pe aaya {}", "{} aapke login ke liye otp hai", "ओटीपी जो आया है वह {}",
-    "use {} for your account login otp", "cvv jo likha hai {}", "the otp I got just now: {}",
+    "otp kya hai? {}", "use {} for your account login otp", "cvv jo likha hai {}", "the otp I got just now: {}",
 )  # fmt: skip
 
 
