@@ -26,8 +26,7 @@ _CLOUD_KEY = re.compile(
     r"|(?:ntn|secret)_[A-Za-z0-9]{40,}"
     r"|lin_api_[A-Za-z0-9]{30,}|shp(?:at|ss|ca|pa)_[0-9a-f]{32}|1000\.[0-9a-f]{32}\.[0-9a-f]{32})"
 )
-# No key is shorter than this; most texts have no such word.
-_LONG_WORD = re.compile(r"(?<!\S)\S{16}")
+_SHORTEST_KEY = 16
 # Any text with a key matches this one as well, at a third of the cost.
 _CLOUD_KEY_MARK = re.compile(
     r"A(?:[KS]IA|Iza|C[0-9a-f])|ya29\.|_(?:live|test|pat|org|v1|api|secret)_|[a-z](?:at|lpat|lx|ai|sk|api|it|app|ypi)-|sk-|SG\.|hvs\."
@@ -59,8 +58,13 @@ def _mask_shapes(text: str, off: frozenset[str]) -> str:
     """What is recognised by its own shape: JWTs, keys of cloud services, bearer tokens."""
     if "eyJ" in text and "jwt" not in off:
         text = _JWT.sub("[jwt]", text)
-    if "key" not in off and _LONG_WORD.search(text) and _CLOUD_KEY_MARK.search(text):
+    if "key" not in off and _has_long_word(text) and _CLOUD_KEY_MARK.search(text):
         text = _CLOUD_KEY.sub("[key]", text)
     if ("earer" in text or "EARER" in text) and "token" not in off:
         text = _BEARER.sub(r"\1[token]", text)
     return text
+
+
+def _has_long_word(text: str) -> bool:
+    """Whether a text has a word as long as a key; most have none."""
+    return len(text) >= _SHORTEST_KEY and max(map(len, text.split()), default=0) >= _SHORTEST_KEY

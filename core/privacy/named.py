@@ -14,7 +14,7 @@ _NAME_MARK = re.compile(
 )
 _FIRST_WORD = (
     r"(?:api|secret|access|private|auth|app|account|client|bot|session|security|encryption|signing|master|service"
-    r"|license|subscription|refresh|user|admin|database|db|(?:[A-Za-z0-9]{2,16}[ ])?api) "
+    r"|license|subscription|refresh|user|admin|database|db) "
 )
 _SCHEME = r"(?:bearer|basic|digest|token|splunk|apikey|negotiate|aws4-hmac-sha256)"
 _QUOTE = r"(?:\\{0,4}[\"'`]|&(?:quot|apos|#0?3[49]);)"
