@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit.web.server.starlette import starlette_server
 
 from core.errors import UserError
@@ -25,6 +26,7 @@ from core.ports import check_free
 from core.settings import get_settings, is_loopback
 from core.storage.server.connection import close_all
 from core.types import dotted
+from dashboard.guard import OwnPagesOnly
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "streamlit_config" / "config.toml"
@@ -118,7 +120,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     send_at_once()
     try:
-        st.App(ROOT / "dashboard" / "app.py", lifespan=_warm).run(config=options)
+        app = st.App(ROOT / "dashboard" / "app.py", lifespan=_warm, middleware=[Middleware(OwnPagesOnly)])
+        app.run(config=options)
     except KeyboardInterrupt:
         return 0
     finally:

@@ -12,7 +12,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.settings import is_loopback  # noqa: E402 (the path first)
-from dashboard import filters, theme  # noqa: E402 (the path first)
+from dashboard import filters, guard, theme  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
 
@@ -57,6 +57,10 @@ def main() -> None:
     address = st.get_option("server.address")
     if not (address and is_loopback(address)):
         st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
+        st.stop()
+    if guard.refuses_headers(st.context.headers.to_dict()):
+        # `streamlit run` has no middleware: another site's page gets nothing but this.
+        st.error("This address is not the dashboard's own. Set DASHBOARD_PUBLIC_URL to the one people open.")
         st.stop()
     page = st.navigation(PAGES)
     with st.container(

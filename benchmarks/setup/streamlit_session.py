@@ -18,7 +18,7 @@ class Session:
         self._query = query
         self._socket: ClientConnection = connect(
             f"ws://127.0.0.1:{port}/_stcore/stream",
-            origin=f"http://localhost:{port}",  # type: ignore[arg-type]  # its type is a NewType of str
+            origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]  # its type is a NewType of str
             subprotocols=["streamlit"],  # type: ignore[list-item]  # as above
             max_size=None,
         )

@@ -1,0 +1,96 @@
+"""Who may ask the dashboard: pages that it served itself, under an address that is its own."""
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.settings import get_settings, is_loopback
+
+_SECURE = {"https", "wss"}
+_PORTS = {"http": 80, "https": 443}
+_EMBEDDED = {"iframe", "frame", "embed", "object"}
+_REFUSED = b"This address is not the dashboard's own: see DASHBOARD_PUBLIC_URL in docs/configuration.md\n"
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port, as a browser tells pages apart."""
+
+
+def _origin(url: str) -> Origin | None:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in _PORTS or not host or parts.username is not None:
+        return None
+    return parts.scheme, host, port or _PORTS[parts.scheme]
+
+
+def refuses(scheme: str, hosts: Iterable[str], origins: Iterable[str], *, origin_needed: bool) -> bool:
+    """Whether a request is another site's, or was sent to a name that is not ours.
+
+    A site can bind its own name to the loopback address: that shows in Host. A page of another site, or of
+    another program on this machine, shows in Origin.
+
+    Args:
+        scheme: of the request: http, https, ws or wss.
+        hosts: all Host headers; there must be one.
+        origins: all Origin headers.
+        origin_needed: whether a request without an Origin is refused: a browser sends it with a websocket.
+    """
+    hosts, origins = list(hosts), list(origins)
+    public = _origin(get_settings().dashboard_public_url or "")
+    here = _origin(f"{'https' if scheme in _SECURE else 'http'}://{hosts[0]}") if len(hosts) == 1 else None
+    if here is None or not (is_loopback(here[1]) or (public and here[1] == public[1])):
+        return True
+    if not origins:
+        return origin_needed
+    return len(origins) > 1 or _origin(origins[0]) not in {here, public} - {None}
+
+
+def refuses_headers(headers: Mapping[str, str]) -> bool:
+    """The same of a websocket whose headers alone are known; one without any is no browser's."""
+    names = {name.lower(): value for name, value in headers.items()}
+    if not names:
+        return False
+    given = [names[name] for name in ("origin",) if name in names]
+    return refuses("ws", [names.get("host", "")], given, origin_needed=True)
+
+
+class OwnPagesOnly:
+    """Middleware that answers 403 to foreign pages and to foreign names of this machine."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request pass, or refuse it before Streamlit sees it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        is_socket = scope["type"] == "websocket"
+
+        def given(name: bytes) -> list[str]:
+            return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
+
+        foreign_frame = (
+            not _EMBEDDED.isdisjoint(given(b"sec-fetch-dest"))
+            and not {"cross-site", "same-site"}.isdisjoint(given(b"sec-fetch-site"))
+        )  # fmt: skip
+        if foreign_frame or refuses(
+            scope.get("scheme", "http"), given(b"host"), given(b"origin"), origin_needed=is_socket
+        ):
+            await _refuse(send, is_socket=is_socket)
+            return
+        await self._app(scope, receive, send)
+
+
+async def _refuse(send: Send, *, is_socket: bool) -> None:
+    if is_socket:
+        # Before it is accepted, the server answers the handshake with 403.
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(_REFUSED))]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": _REFUSED})

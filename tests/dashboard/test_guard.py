@@ -1,0 +1,96 @@
+"""Pages of other sites, and other names of this machine, get nothing from the dashboard."""
+
+from http.client import HTTPConnection
+from pathlib import Path
+from socket import create_connection
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from core.settings import get_settings
+from dashboard.guard import refuses
+from tests.dashboard.browser import served
+
+OTHERS = (
+    "http://calls.example:{port}",
+    "http://localhost:{other}",
+    "http://127.0.0.1:{other}",
+    "http://0.0.0.0:1",
+    "https://localhost:{port}",
+    "http://localhost:{port}@calls.example",
+    "null",
+    "",
+)
+
+
+def _status(port: int, path: str, **headers: str) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(
+        "GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def _opens(port: int, host: str, origin: str | None) -> bool:
+    try:
+        # The client writes Host from the address: only the address of the socket is ours.
+        with connect(
+            f"ws://{host}/_stcore/stream",
+            sock=create_connection(("127.0.0.1", port)),
+            origin=origin,  # type: ignore[arg-type] # any text
+            subprotocols=["streamlit"],  # type: ignore[list-item] # any text
+            proxy=None,
+        ):
+            return True
+    except InvalidStatus as refused:
+        return refused.response.status_code != 403
+
+
+def test_no_other_site_reads_or_operates_the_dashboard(tmp_path: Path) -> None:
+    """A rebound name is refused on page and websocket, another page on the websocket."""
+    with served(tmp_path) as address:
+        port = urlsplit(address).port or 0
+        for own in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"):
+            assert _status(port, "/", Host=own) == 200
+            assert _opens(port, own, f"http://{own}"), own
+            assert not _opens(port, own, None), "a browser names its page"
+            for other in OTHERS:
+                assert not _opens(port, own, other.format(port=port, other=port + 1)), other
+        for rebound in (f"calls.example:{port}", f"localhost.calls.example:{port}", "203.0.113.7"):
+            for path in ("/", "/alerts", "/_stcore/health", "/_stcore/host-config", "/static/js/none.js"):
+                assert _status(port, path, Host=rebound) == 403, (path, rebound)
+            assert not _opens(port, rebound, f"http://{rebound}")
+        frame = {"Sec_Fetch_Dest": "iframe", "Sec_Fetch_Site": "same-site", "Host": f"localhost:{port}"}
+        assert _status(port, "/alerts", **frame) == 403
+        assert _status(port, "/", Host=f"localhost:{port}", Sec_Fetch_Site="cross-site") == 200, "a link"
+
+
+def test_the_public_address_is_let_in_and_no_neighbour_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind a proxy, Host may be the public name or this machine's; Origin is the public one."""
+    monkeypatch.setenv("DASHBOARD_PUBLIC_URL", "https://calls.example/board")
+    get_settings.cache_clear()
+    for host in ("calls.example", "127.0.0.1:3000"):
+        assert not refuses("ws", [host], ["https://calls.example"], origin_needed=True)
+        for origin in (
+            "http://calls.example.evil.example",
+            "https://shop.calls.example",
+            "https://calls.example:8",
+        ):
+            assert refuses("ws", [host], [origin], origin_needed=True)
+    assert refuses("ws", ["shop.example"], ["https://calls.example"], origin_needed=True)
+    assert refuses("http", ["calls.example", "calls.example"], [], origin_needed=False), "two names"
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_strange_headers_are_refused_and_never_an_error(host: str, origin: str) -> None:
+    """Whatever text stands in Host and Origin, it is judged; none of these is ours."""
+    if not host.strip().startswith(("localhost", "127.", "[")):
+        assert refuses("ws", [host], [origin], origin_needed=True)
