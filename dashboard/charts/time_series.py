@@ -300,29 +300,40 @@ def compared(figure: go.Figure, totals: pd.Series, words: str, palette: Palette)
     )
 
 
-def annotate(figure: go.Figure, mark: Mark, palette: Palette) -> None:
-    """A thin line where something happened; the triangle on top says what when pointed at."""
-    colour = palette.severities[mark.severity]
-    figure.add_shape(
-        type="line",
-        yref="paper",
-        x0=mark.at,
-        x1=mark.at,
-        y0=0,
-        y1=1,
-        layer="below",
-        line={"color": colour, "width": 1, "dash": "dot"},
-    )
-    figure.add_annotation(
-        x=mark.at,
-        yref="paper",
-        y=1,
-        yanchor="top",
-        showarrow=False,
-        text="\N{BLACK DOWN-POINTING TRIANGLE}",
-        hovertext=mark.words,
-        font={"size": 11, "color": colour},
-        captureevents=True,
+def annotate(figure: go.Figure, marks: Sequence[Mark], palette: Palette) -> None:
+    """Thin lines where something happened; the triangle on top says what when pointed at."""
+    if not marks:
+        return
+    lines = [
+        {
+            "type": "line",
+            "yref": "paper",
+            "x0": mark.at,
+            "x1": mark.at,
+            "y0": 0,
+            "y1": 1,
+            "layer": "below",
+            "line": {"color": palette.severities[mark.severity], "width": 1, "dash": "dot"},
+        }
+        for mark in marks
+    ]
+    triangles = [
+        {
+            "x": mark.at,
+            "yref": "paper",
+            "y": 1,
+            "yanchor": "top",
+            "showarrow": False,
+            "text": "\N{BLACK DOWN-POINTING TRIANGLE}",
+            "hovertext": mark.words,
+            "font": {"size": 11, "color": palette.severities[mark.severity]},
+            "captureevents": True,
+        }
+        for mark in marks
+    ]
+    # All at once: added one by one, each is checked together with all before it.
+    figure.update_layout(
+        shapes=[*figure.layout.shapes, *lines], annotations=[*figure.layout.annotations, *triangles]
     )
 
 

@@ -1,8 +1,8 @@
 """What all panels of a page share: period, selection, colours, marks of alerts, words for values."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -14,8 +14,9 @@ from dashboard import drilldown
 from dashboard.charts import time_series
 from dashboard.charts.time_series import Limit, Line, Mark
 from dashboard.filters import Selection, Window, label
+from dashboard.formats import plain_label
 from dashboard.panels.panel import Panel
-from dashboard.theme import Palette
+from dashboard.theme import SEVERITY_BADGES, Palette
 
 RATES = ("answer_rate", "qualification_rate", "handoff_rate", "failure_rate", "error_rate")
 DIMENSION_WORDS: dict[Dimension, str] = {
@@ -27,6 +28,7 @@ DIMENSION_WORDS: dict[Dimension, str] = {
 MOST_PARTS = 6
 NO_VALUE = "none given"
 OTHERS = "others"
+MOST_MARKS, MOST_IN_A_MARK = 48, 5
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,17 @@ class View:
 
     def annotate(self, figure: go.Figure) -> go.Figure:
         """A chart over time with marks where alerts began to fire."""
-        zone = get_settings().tz
-        for fired in self.fired:
-            at = fired.at.astimezone(zone)
-            words = f"{at:%a %-d %b %H:%M}: {html.escape(fired.name)} began to fire ({fired.severity})"
-            time_series.annotate(figure, Mark(at.replace(tzinfo=None), words, fired.severity), self.palette)
+        time_series.annotate(figure, self._marks, self.palette)
         return figure
+
+    @cached_property
+    def _marks(self) -> list[Mark]:
+        """One mark for the alerts that began close to each other: nobody could point at each of them."""
+        width = (self.window.end - self.window.start) / MOST_MARKS
+        groups: dict[int, list[Fired]] = {}
+        for fired in self.fired:
+            groups.setdefault((fired.at - self.window.start) // width, []).append(fired)
+        return [_mark(group) for group in groups.values()]
 
     def limits(self, field: str, shown: Sequence[str]) -> list[Limit]:
         """The reference lines of a latency for the percentiles that are drawn."""
@@ -74,6 +81,18 @@ class View:
     def lines(self, columns: Sequence[str], wide: str = "") -> list[Line]:
         """Columns with their names and colours."""
         return [Line(name, _name(name), self.palette.colours[name], wide=name == wide) for name in columns]
+
+
+def _mark(group: Sequence[Fired]) -> Mark:
+    zone, worst = get_settings().tz, min(group, key=lambda fired: list(SEVERITY_BADGES).index(fired.severity))
+    words = [
+        f"{fired.at.astimezone(zone):%a %-d %b %H:%M}: {plain_label(fired.name)} began to fire "
+        f"({fired.severity})"
+        for fired in group[:MOST_IN_A_MARK]
+    ]
+    if len(group) > MOST_IN_A_MARK:
+        words.append(f"and {len(group) - MOST_IN_A_MARK} more")
+    return Mark(group[0].at.astimezone(zone).replace(tzinfo=None), "<br>".join(words), worst.severity)
 
 
 def _name(column: str) -> str:
