@@ -10,7 +10,14 @@ import pandas as pd
 from core.models.definitions import Unit
 
 NONE = "\N{EN DASH}"
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
+_JOINER = "\N{WORD JOINER}"
+_AFTER_PARSING = re.compile(
+    r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=:)(?=[\w+/-]*:)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE
+)
+"""Where bare addresses become links, words between colons icons, and strokes arrows, escaped or not."""
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks of direction: they would turn the rest of a line round."""
 
 
 def number(value: float | None, unit: Unit) -> str:
@@ -90,12 +97,21 @@ def ago(since: timedelta) -> str:
 
 def plain_label(text: str) -> str:
     """Foreign text for a chart: Plotly takes some HTML for markup."""
-    return html.escape(text, quote=False)
+    return html.escape(_TURNING.sub("", text), quote=False)
 
 
 def plain(text: str) -> str:
-    """Foreign text for a Markdown element: shown as it is, nothing in it takes effect."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    """Foreign text for a Markdown element: shown as it is, nothing in it takes effect.
+
+    An unseen joiner stands in what Streamlit would make active after the Markdown is parsed.
+    """
+    text = _AFTER_PARSING.sub(_JOINER, " ".join(_TURNING.sub("", text).split()))
+    return _MARKDOWN.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text)
+
+
+def as_typed(text: str) -> str:
+    """Text that was perhaps copied from a page: without what ``plain`` puts into it."""
+    return text.replace(_JOINER, "").strip()
 
 
 def to_csv(table: pd.DataFrame) -> str:

@@ -56,7 +56,9 @@ def _channel(name: str, channel: Channel) -> None:
                 + ("all severities" if taken is None else ", ".join(sorted(taken))),
                 width="stretch",
             )
-            pressed = st.button(f"Test {name}", icon=":material/send:", key=f"test-channel-{name}")
+            pressed = st.button(
+                f"Test {formats.plain(name)}", icon=":material/send:", key=f"test-channel-{name}"
+            )
         if pressed:
             _test(name)
         _answer(name)

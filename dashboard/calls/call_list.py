@@ -107,7 +107,7 @@ def draw() -> None:
     """Search, facets and the list."""
     _controls()
     auto_refresh.watch()
-    wanted = st.query_params.get("q", "").strip()
+    wanted = formats.as_typed(st.query_params.get("q", ""))
     with placeholders.guarded(speak=True), placeholders.loading("calls", LIST_HEIGHT):
         if wanted:
             _found(wanted)
@@ -126,7 +126,7 @@ def _controls() -> None:
             width=300,
             max_chars=256,
             key="search",
-            on_change=lambda: change(q=st.session_state["search"].strip() or None),
+            on_change=lambda: change(q=formats.as_typed(st.session_state["search"]) or None),
         )
         if not st.query_params.get("q"):
             _choice("stage", _STAGES, "Any stage")

@@ -238,5 +238,7 @@ def _leads(by: Dimension, frame: pd.DataFrame) -> str:
     """Where a qualified lead costs least and most: `` (from Hindi ₹9.10 to English ₹14.20)``."""
     known = frame["per_qualified_lead"].dropna().sort_values()
     ends = known.iloc[[0, -1]] if len(known) > 1 else known.iloc[:0]
-    words = [f"{value_label(by, str(name))} {formats.rupees(value)}" for name, value in ends.items()]
+    words = [
+        f"{formats.plain(value_label(by, str(name)))} {formats.rupees(value)}" for name, value in ends.items()
+    ]
     return f" (from {' to '.join(words)})" if words else ""
