@@ -51,9 +51,10 @@ def main() -> None:
         "Voice agent monitoring",
         str(ROOT / "dashboard" / "static" / "icon.png"),
         layout="wide",
-        initial_sidebar_state=220,
+        initial_sidebar_state="auto",
     )
     theme.apply_style()
+    theme.watch_charts()
     address = st.get_option("server.address")
     if not (address and is_loopback(address)):
         st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
@@ -67,14 +68,23 @@ def main() -> None:
         key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         st.title(page.title, anchor=False, width="content")
-        st.toggle("Pause", key="pause", help="Stop the page from renewing itself")
+        with st.container(key="redraw"):
+            st.button("Draw anew", key="redraw-button")
+        st.toggle(
+            "Pause",
+            key="pause",
+            help="Stop the page from renewing itself; so does a chart that you zoom or hide a line of",
+        )
     filters.bar(
         _known("language", call_queries.languages),
         _known("campaign", call_queries.campaigns),
         comparing=page not in ALONE,
     )
     if (target := st.session_state.pop(GO_TO, None)) is not None:
-        st.switch_page(OVERVIEW if target.page == "overview" else CALLS, query_params=dict(target.facets))
+        if target.page == "overview":
+            st.switch_page(OVERVIEW, query_params=dict(target.facets))
+        theme.follow(target.link)
+        st.stop()
     page.run()
 
 

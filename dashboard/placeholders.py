@@ -22,9 +22,13 @@ await service.record_call_metrics(CallMetrics(...))"""
 
 
 def loading(part: str, height: int) -> AbstractContextManager[object]:
-    """A skeleton of the part's height while it is drawn for the first time; later the old part stays."""
+    """A skeleton of the part's height while it is drawn for the first time; later the old part stays.
+
+    Later, too, something stands in its place: else all that follows would move up and be made anew.
+    """
     drawn: set[str] = st.session_state.setdefault("drawn", set())
     if part in drawn:
+        st.empty()
         return nullcontext()
     drawn.add(part)
     return st.skeleton(height)
@@ -43,11 +47,12 @@ def guarded(*, speak: bool) -> Iterator[None]:
 
 
 def stale(since: datetime | None) -> None:
-    """Say that figures are out of date because the database is away."""
+    """Say that figures are out of date because the database is away; what follows stays in its place."""
+    place = st.empty()
     if since:
         st.session_state["waiting"] = "database"
         at = formats.clock(since, get_settings().tz, utc_now())
-        st.warning(
+        place.warning(
             f"The database is away: these are the figures of {at}. They renew themselves once it is back.",
             icon=":material/history:",
         )

@@ -3,11 +3,17 @@
 The hues are Okabe and Ito's, told apart by colour-blind people too; severities also carry an icon and a word.
 """
 
+import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import streamlit as st
+
+_STATIC = Path(__file__).parent / "static"
+_SCRIPT = (_STATIC / "charts.js").read_text()
 
 Mode = Literal["light", "dark"]
 HEAT_SCALE = "Cividis"
@@ -115,82 +121,8 @@ SEVERITY_BADGES = {
     "info": ("blue", ":material/info:", "Info"),
 }
 
-_STYLE = """
-<style>
-[data-testid="stMainBlockContainer"] { max-width: 1600px; padding-left: 2.5rem; padding-right: 2.5rem; }
-@media (max-width: 640px) {
-  [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 1rem; }
-}
-.st-key-kpis, .st-key-tiles { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 0.75rem; }
-@media (max-width: 1000px) {
-  .st-key-kpis, .st-key-tiles { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-}
-.st-key-kpis > *, .st-key-tiles > * { width: auto !important; min-width: 0; height: 100%; }
-[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
-.st-key-filters > :has(> .st-key-times-unseen), .st-key-times-unseen { display: none !important; }
-.st-key-filters > :has(> .st-key-times-shown) { flex: 0 1 388px; max-width: 100%; }
-.st-key-times-shown > * { width: 190px !important; flex: 0 1 auto !important; }
-[data-stale="true"] { opacity: 1 !important; }
-[data-testid="stMarkdownContainer"]:has(> table) { max-width: none; margin-bottom: 0; overflow-x: auto; }
-[data-testid="stMarkdownContainer"] table { width: 100%; margin: 0; font-size: 0.875rem; }
-[data-testid="stMarkdownContainer"] table :is(td, th) {
-  border-width: 0 0 1px; padding: 0.25rem 0.375rem; font-size: inherit; vertical-align: middle;
-}
-[data-testid="stMarkdownContainer"] table th { font-weight: 400; opacity: 0.75; }
-[data-testid="stMarkdownContainer"] table tr:last-child td { border-bottom: none; }
-@media (min-width: 641px) {
-  [data-testid="stMarkdownContainer"] table :is(td, th) { white-space: nowrap; }
-  [data-testid="stMarkdownContainer"] table td:last-child { white-space: normal; }
-  .st-key-active-alerts td, .st-key-chart-definitions td { white-space: normal; }
-}
-[class*="st-key-plot-"] { width: round(down, 100%, 1px) !important; }
-[class*="st-key-chart-"] h2 { padding: 0; margin: 0; font-size: 1rem; }
-[class*="st-key-chart-"] [data-testid="stMarkdownContainer"]:has(h2) { margin: 0; }
-[class*="st-key-chart-"] [data-testid="stPopover"] { flex-shrink: 0; }
-@media (min-width: 641px) {
-  [class*="st-key-chart-"] [data-testid="stCaptionContainer"] { min-height: 2.9em; }
-}
-[class*="st-key-kpi-"]:has(.spark) { position: relative; }
-[class*="st-key-kpi-"]:has(.spark) [data-testid="stMetric"] { padding-bottom: 68px; }
-[class*="st-key-kpi-"] > :has(.spark) { position: absolute; bottom: 8px; left: 1px; right: 1px; width: auto; }
-.spark { display: block; width: 100%; height: 56px; }
-@media (max-width: 1200px) {
-  .st-key-kpis div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; }
-}
-@media (max-width: 640px) {
-  .st-key-filters > * { flex: 1 1 150px; max-width: none; }
-  .st-key-filters > :first-child, .st-key-call-controls > :first-child { flex-basis: 100%; }
-  .st-key-call-controls > * { flex: 1 1 150px; width: auto !important; max-width: none; }
-  .st-key-period button, .st-key-level button { padding-left: 0.55rem; padding-right: 0.55rem; }
-  [data-testid="stMarkdownContainer"] table :is(td, th) {
-    overflow-wrap: anywhere; padding: 0.3rem 0.25rem; font-size: 0.8rem;
-  }
-  [data-testid="stMarkdownContainer"] table { table-layout: fixed; }
-  .st-key-chart-definitions th:nth-child(1) { width: 23%; }
-  .st-key-chart-definitions th:nth-child(2) { width: 28%; }
-  .st-key-chart-definitions th:nth-child(4) { width: 13%; }
-  .st-key-chart-definitions th:nth-child(5) { width: 18%; }
-  .st-key-chart-definitions table :is(td, th) { font-size: 0.72rem; }
-  .st-key-chart-changes th:nth-child(1), .st-key-chart-standings th:nth-child(2) { width: 25%; }
-  .st-key-chart-services th:nth-child(2) { width: 30%; }
-  .st-key-chart-services :is(td, th):nth-child(n + 6) { display: none; }
-  .st-key-chart-rules :is(td, th):nth-child(5) { display: none; }
-  .st-key-chart-rules th:nth-child(2) { width: 39%; }
-  .st-key-chart-rules th:nth-child(3) { width: 25%; }
-  .st-key-active-alerts thead { display: none; }
-  .st-key-active-alerts tr { display: flex; flex-wrap: wrap; padding: 0.25rem 0; }
-  .st-key-active-alerts td { border: none; padding: 0.15rem 0.4rem; }
-  .st-key-active-alerts td:nth-child(2) { flex-basis: 100%; order: -1; }
-  .st-key-active-alerts td:nth-child(3)::after { content: " against"; color: inherit; }
-}
-</style>
-"""
-_DARK_STYLE = """
-<style>
-/* White on the light primary colour could not be read. */
-[data-testid^="stBaseButton-primary"]:not(:disabled) *, [data-tag] * { color: #14181C; }
-</style>
-"""
+_STYLE = (_STATIC / "style.css").read_text()
+_DARK_STYLE = (_STATIC / "dark.css").read_text()
 
 
 def mode() -> Mode:
@@ -205,7 +137,18 @@ def palette_of(name: Mode) -> Palette:
 
 def apply_style() -> None:
     """Put the rules of style on the page."""
-    st.html(_STYLE + (_DARK_STYLE if mode() == "dark" else ""))
+    st.html(f"<style>{_STYLE}{_DARK_STYLE if mode() == 'dark' else ''}</style>")
+
+
+def watch_charts() -> None:
+    """Put the script on the page that pauses it for zoomed charts, lets swipes scroll, follows the theme."""
+    st.html(f"<script>{_SCRIPT}</script>", unsafe_allow_javascript=True)
+
+
+def follow(link: str) -> None:
+    """Let the browser go to one of our pages as if the link was clicked, so that Back leads here again."""
+    address = json.dumps(link).replace("<", "\\u003c")
+    st.html(f"<script>window.followLink({address}, {time.time_ns()})</script>", unsafe_allow_javascript=True)
 
 
 def severity_badge(severity: str) -> str:

@@ -12,10 +12,12 @@ from dashboard.queries import cache, system_queries
 
 
 def button(count: int, now: datetime, zone: tzinfo) -> None:
-    """How many there are; the calls themselves when it is pressed."""
-    words = f"{count:,} call{'' if count == 1 else 's'} in progress"
+    """The calls that are going on, when it is pressed.
+
+    Its label is always the same: with another one it would be another button, and shut.
+    """
     with st.popover(
-        words, icon=":material/graphic_eq:", type="tertiary", width="content", key="live", on_change="rerun"
+        "List them", icon=":material/list:", type="tertiary", width="content", key="live", on_change="rerun"
     ) as opened:
         if not opened.open:
             return

@@ -14,6 +14,7 @@ from dashboard.theme import severity_badge
 
 def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
     """The alerts that fire, in the order given, each with the way to its calls; nothing where none does."""
+    place = st.container(key="active-alerts", gap="xxsmall")  # always there: what follows keeps its place
     if not alerts:
         return
     rows = [
@@ -27,7 +28,7 @@ def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
         }
         for alert in alerts
     ]
-    with st.container(key="active-alerts", gap="xxsmall"):
+    with place:
         page_table(pd.DataFrame(rows))
         csv_button("active_alerts", lambda: formats.to_csv(_alerts_as_data(alerts, zone)))
 

@@ -1,37 +1,74 @@
 """One line on Overview: active alerts, calls in progress, the newest call, the scheduler, the time."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta, tzinfo
 
 import streamlit as st
 
 from core.aggregation.activity import LIVE_MINUTES
+from core.alerting.board import MOST_MARKS
 from core.models.alerts import Alert
 from core.scheduler.heartbeat import Heartbeat
 from dashboard import formats
 from dashboard.calls import active_calls
+from dashboard.filters import Selection
 from dashboard.queries.system_queries import Pulse
 from dashboard.theme import SEVERITY_BADGES
 
 
-def signs_of_life(pulse: Pulse, now: datetime, zone: tzinfo) -> None:
-    """One line: alerts, calls in progress, newest call, scheduler, and the time with its zone."""
+def signs_of_life(pulse: Pulse, fired: int, selection: Selection, now: datetime, zone: tzinfo) -> None:
+    """One line: alerts, calls in progress, newest call, scheduler, and the time with its zone.
+
+    The same few elements whatever there is to say: a new one would shut the list of calls that stands open.
+
+    Args:
+        pulse: what is going on now.
+        fired: how many alerts fired in the chosen period.
+        selection: names that period.
+        now: the time to show.
+        zone: that it is shown in.
+    """
     with st.container(key="signs", horizontal=True, vertical_alignment="center", gap="small"):
-        _alert_badges(pulse.alerts)
-        active_calls.button(pulse.active_calls, now, zone)
-        if pulse.ended_recently is not None:
-            st.badge(
-                f"{pulse.ended_recently:,} calls ended in {LIVE_MINUTES} min",
-                icon=":material/call_end:",
-                color="gray",
-            )
-        if pulse.newest_call:
-            st.badge(_newest(pulse.newest_call, now, zone), icon=":material/call:", color="gray")
-        _scheduler_badge(pulse.heartbeat, now)
-        st.badge(
-            f"{now.astimezone(zone):%-d %b %Y, %H:%M:%S} {formats.zone_name(now, zone)}",
-            icon=":material/schedule:",
-            color="gray",
+        st.markdown(
+            " ".join([*_alert_badges(pulse.alerts), *_fired_badge(fired, selection)]), width="content"
         )
+        st.markdown(_badge("gray", "graphic_eq", _in_progress(pulse.active_calls)), width="content")
+        active_calls.button(pulse.active_calls, now, zone)
+        st.markdown(" ".join(_others(pulse, now, zone)), width="content")
+
+
+def _badge(colour: str, icon: str, words: str) -> str:
+    return f":{colour}-badge[:material/{icon}: {formats.plain(words)}]"
+
+
+def _in_progress(count: int) -> str:
+    return f"{count:,} call{'' if count == 1 else 's'} in progress"
+
+
+def _alert_badges(alerts: list[Alert]) -> Iterator[str]:
+    if not alerts:
+        yield _badge("green", "check_circle", "No active alerts")
+    for severity, (colour, icon, _) in SEVERITY_BADGES.items():
+        count = sum(alert.severity == severity for alert in alerts)
+        if count:
+            yield f":{colour}-badge[{icon} {count} {severity}]"
+
+
+def _fired_badge(fired: int, selection: Selection) -> Iterator[str]:
+    """What a calm present says nothing of: the alerts of the period that is looked at."""
+    if fired:
+        count = f"{fired:,}{' or more' if fired >= MOST_MARKS else ''} alert{'' if fired == 1 else 's'}"
+        yield _badge("orange", "history", f"{count} fired {selection.words}")
+
+
+def _others(pulse: Pulse, now: datetime, zone: tzinfo) -> Iterator[str]:
+    if pulse.ended_recently is not None:
+        yield _badge("gray", "call_end", f"{pulse.ended_recently:,} calls ended in {LIVE_MINUTES} min")
+    if pulse.newest_call:
+        yield _badge("gray", "call", _newest(pulse.newest_call, now, zone))
+    yield _scheduler(pulse.heartbeat, now)
+    clock = f"{now.astimezone(zone):%-d %b %Y, %H:%M:%S} {formats.zone_name(now, zone)}"
+    yield _badge("gray", "schedule", clock)
 
 
 def _newest(at: datetime, now: datetime, zone: tzinfo) -> str:
@@ -40,22 +77,9 @@ def _newest(at: datetime, now: datetime, zone: tzinfo) -> str:
     return f"Newest call {formats.day(at.astimezone(zone).date())}"
 
 
-def _alert_badges(alerts: list[Alert]) -> None:
-    if not alerts:
-        st.badge("No active alerts", icon=":material/check_circle:", color="green")
-    for severity, (colour, icon, _) in SEVERITY_BADGES.items():
-        count = sum(alert.severity == severity for alert in alerts)
-        if count:
-            st.badge(f"{count} {severity}", icon=icon, color=colour)  # type: ignore[arg-type] # a name of the table
-
-
-def _scheduler_badge(heartbeat: Heartbeat | None, now: datetime) -> None:
+def _scheduler(heartbeat: Heartbeat | None, now: datetime) -> str:
     if heartbeat is None:
-        st.badge("Scheduler never ran: no alerts are checked", icon=":material/warning:", color="orange")
-    elif heartbeat.is_silent(now):
-        words = f"Scheduler silent: last sign {formats.ago(now - heartbeat.at)}"
-        st.badge(words, icon=":material/warning:", color="orange")
-    else:
-        st.badge(
-            f"Scheduler alive, {formats.ago(now - heartbeat.at)}", icon=":material/favorite:", color="gray"
-        )
+        return _badge("orange", "warning", "Scheduler never ran: no alerts are checked")
+    if heartbeat.is_silent(now):
+        return _badge("orange", "warning", f"Scheduler silent: last sign {formats.ago(now - heartbeat.at)}")
+    return _badge("gray", "favorite", f"Scheduler alive, {formats.ago(now - heartbeat.at)}")

@@ -1,15 +1,18 @@
 """Parts of a page that renew themselves."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import streamlit as st
 
+from core.clock import utc_now
 from dashboard import filters
 from dashboard.panels import boards
 from dashboard.queries import cache, system_queries
 
 FIGURES_EVERY = 5
 CHARTS_EVERY = 60
+_MOMENT = "moment"
 
 
 def renew(part: Callable[[], None], every: int) -> None:
@@ -20,6 +23,14 @@ def renew(part: Callable[[], None], every: int) -> None:
         part()
 
     st.fragment(drawn, run_every=None if st.session_state.get("pause") else every)()
+
+
+def moment() -> datetime:
+    """As of when the page's figures and charts are: now, or while it is paused when it was last drawn."""
+    if not (st.session_state.get("pause") and _MOMENT in st.session_state):
+        st.session_state[_MOMENT] = utc_now()
+    at: datetime = st.session_state[_MOMENT]
+    return at
 
 
 def watch() -> None:

@@ -1,12 +1,11 @@
 """What the pages of charts have in common: the board of a view, or why there is none."""
 
 from collections.abc import Callable
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import TypeVar
 
 import streamlit as st
 
-from core.clock import utc_now
 from core.settings import get_settings
 from dashboard import filters, formats, placeholders, theme
 from dashboard.filters import Selection, Window
@@ -35,14 +34,14 @@ def show(
 
     def part() -> None:
         choices = tuple(choice() for choice in chosen)
-        selection, zone, now = filters.selected(), get_settings().tz, utc_now()
+        selection, zone, now = filters.selected(), get_settings().tz, auto_refresh.moment()
         window = selection.window(now, zone, auto_refresh.CHARTS_EVERY)
         with placeholders.guarded(speak=True), placeholders.loading(name, PAGE_HEIGHT):
             answer = cache.ask((selection, *choices), make, window, selection, *choices, theme.mode())
             placeholders.stale(answer.stale_since)
             board = answer.value
             if board.panels:
-                _caption(board, window, zone, now)
+                st.caption(caption(board, window, zone))
                 draw(board, selection)
                 return
             newest = cache.ask("pulse", system_queries.pulse).value.newest_call
@@ -55,6 +54,8 @@ def show(
     auto_refresh.renew(part, auto_refresh.CHARTS_EVERY)
 
 
-def _caption(board: Board, window: Window, zone: tzinfo, now: datetime) -> None:
+def caption(board: Board, window: Window, zone: tzinfo) -> str:
+    """What all figures and charts of a page are of, and the one moment they are as of."""
     total = formats.number(board.summary.total_calls, "calls")
-    st.caption(f"{total} calls · {placeholders.span(window, zone)} {formats.zone_name(now, zone)}")
+    span = f"{placeholders.span(window, zone)} {formats.zone_name(window.end, zone)}"
+    return f"{total} calls · {span} · as of {board.at.astimezone(zone):%H:%M:%S}"

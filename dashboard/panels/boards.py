@@ -3,9 +3,10 @@
 They are kept as resources: shared, not copied, and never changed after they are made.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pandas as pd
 import streamlit as st
@@ -26,6 +27,7 @@ from dashboard.panels import comparison, conversion, latency, service_requests, 
 from dashboard.panels.panel import Panel
 from dashboard.panels.view import View
 from dashboard.queries import alert_queries, call_queries, system_queries
+from dashboard.queries.call_queries import Figures
 
 BOARDS_KEPT = 48
 OVERVIEW_LATENCIES = 2
@@ -41,6 +43,15 @@ class Board:
 
     summary: CallSummary
     panels: tuple[Panel, ...] = ()
+    at: datetime = field(default_factory=utc_now, kw_only=True)
+    """When its calls were read."""
+
+
+@dataclass(frozen=True)
+class FiguresBoard(Board):
+    """A board beside its key figures, those of the compared period, and their course."""
+
+    figures: Figures = field(kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,26 @@ class ComparedBoard(Board):
 def measured(summary: CallSummary) -> list[str]:
     """Return the latencies that calls of the period carry; all where none is."""
     return [field for field in LATENCIES if getattr(summary, field).n] or list(LATENCIES)
+
+
+def most_telling(now: CallSummary, before: CallSummary, alerting: Collection[str]) -> list[str]:
+    """Return the two latencies to draw: the worst of those that an alert is about, then what changed most.
+
+    Args:
+        now: figures of the period.
+        before: figures of the compared one.
+        alerting: the fields that the rules that fire are about.
+    """
+
+    def changed(name: str) -> float:
+        value, was = getattr(now, name).p95, getattr(before, name).p95
+        return abs(math.log(value / was)) if value and was else 0.0
+
+    # Sorting is stable: where nothing tells them apart the usual order holds.
+    ordered = sorted(measured(now), key=changed, reverse=True)
+    first = next((name for name in ordered if name in alerting), ordered[0])
+    chosen = [first, *(name for name in ordered if name != first)][:OVERVIEW_LATENCIES]
+    return [name for name in LATENCIES if name in chosen]
 
 
 def _course(window: Window, filters: CallFilters) -> Cube:
@@ -82,16 +113,17 @@ def _view(window: Window, selection: Selection, mode: theme.Mode) -> View:
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
-def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Board:
-    """Volume by outcome, and the percentiles of the latencies that matter most."""
-    summary = call_queries.summary(window, selection.filters)
+def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> FiguresBoard:
+    """Key figures, volume by outcome, and the percentiles of the latencies that matter most."""
+    figures = call_queries.figures(window, selection.filters)
+    summary = figures.now
     if not summary.total_calls:
-        return Board(summary)
+        return FiguresBoard(summary, figures=figures)
     # Load
     cube = _course(window, selection.filters)
     by_outcome = series.volume(cube, "status", window.bucket)
     earlier = _earlier(window, selection.filters, cube)
-    fields = measured(summary)[:OVERVIEW_LATENCIES]
+    fields = most_telling(figures.now, figures.before, alert_queries.alerting_fields())
     courses = {name: series.percentile_series(cube, name, window.bucket) for name in fields}
     # Panels
     view = _view(window, selection, mode)
@@ -101,7 +133,7 @@ def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Bo
         for name, course in courses.items()
     )
     # Board
-    return Board(summary, (outcomes, *latencies))
+    return FiguresBoard(summary, (outcomes, *latencies), figures=figures)
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)

@@ -60,9 +60,21 @@ def preview_rule(rule: AlertRule, days: int) -> Preview:
     return preview(get_sync_database(), rule, days)
 
 
+def alerting_fields() -> frozenset[str]:
+    """The fields of calls that the rules that fire now are about."""
+    fields = {rule.id: rule.measure.fields for rule in rules().rules}
+    return frozenset(field for alert in pulse().alerts for field in fields.get(alert.alert_type, ()))
+
+
 def fired_between(start: datetime, end: datetime) -> tuple[Fired, ...]:
     """The alerts that began to fire in [start, end); kept with the board they are drawn on."""
     return board.fired_between(get_sync_database(), start, end)
+
+
+@st.cache_data(ttl=30, max_entries=ANSWERS_KEPT, show_spinner=False)
+def count_fired(start: datetime, end: datetime) -> int:
+    """How many alerts began to fire in [start, end); of very many the most that is counted."""
+    return len(fired_between(start, end))
 
 
 def forget_alerts() -> None:

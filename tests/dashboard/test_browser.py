@@ -99,3 +99,14 @@ def test_the_table_behind_a_chart_downloads(address: str, browser: Browser) -> N
             page.get_by_role("button", name="Download CSV").click()
         lines = Path(download.value.path()).read_text().splitlines()
     assert lines == ["Language,Calls,Share (%)", "Hinglish,90,75.0", "Hindi,30,25.0"]
+
+
+def test_a_table_leaves_as_a_file_only_by_our_own_button(address: str, browser: Browser) -> None:
+    """Streamlit's toolbar would download formulas as they are, and lies over the button."""
+    with opened(browser, f"{address}/analytics") as page:
+        page.locator(".st-key-chart-languages").get_by_role("button", name="Table").click()
+        grid = page.get_by_test_id("stDataFrame")
+        grid.hover()
+        page.wait_for_timeout(500)
+        assert not page.get_by_test_id("stElementToolbar").filter(visible=True).count()
+        assert page.get_by_role("button", name="Download CSV").is_visible()

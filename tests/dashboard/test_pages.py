@@ -137,15 +137,17 @@ def test_calls_in_progress_are_counted_on_overview(calls_of_today: Database[Docu
     for number in range(3):
         calls_of_today["active_calls"].update_one(*active_calls.started(f"live_{number}"), True)
     calls_of_today["active_calls"].update_one(*active_calls.ended("live_0"), True)
-    (popover,) = [part for part in start().get("popover") if part.proto.popover.label.endswith("progress")]
-    assert popover.proto.popover.label == "2 calls in progress"
+    app = start()
+    # With the number in its label the list would shut with each call that begins or ends.
+    assert [part for part in app.get("popover") if part.proto.popover.label == "List them"]
+    assert "2 calls in progress" in text_of(app)
 
 
 def test_a_silent_scheduler_is_told(calls_of_today: Database[Document], start: Start) -> None:
     calls_of_today["heartbeats"].insert_one(
         {"_id": "scheduler", "at": utc_now() - timedelta(minutes=11), "interval_seconds": 300}
     )
-    assert "Scheduler silent: last sign 11 min ago" in text_of(start())
+    assert "Scheduler silent: last sign 11 min ago" in text_of(start()).replace("\\", "")
 
 
 def test_a_database_that_is_away_is_told_and_comes_back(
