@@ -20,6 +20,9 @@ from dashboard.charts.time_series import WEEKDAYS
 Point = Mapping[str, Any]
 """What Plotly tells of a point: x, y, point_index, curve_number."""
 GO_TO = "go_to"
+SPAN = ("since", "until")
+SCOPED = {name: f"of_{name}" for name in filters.FILTERS}
+"""The list's own span of time and filters: those of the reader stay as they are on all pages."""
 _FACETS_OF_ALERT = {
     "error_rate": {"error": "any"},
     "speech_latency": {"order": "asr_latency_ms"},
@@ -39,11 +42,16 @@ class CallsTarget:
 
     @property
     def link(self) -> str:
-        """Its address, relative to that of Overview and its neighbours."""
-        times = {"from": self.start, "to": self.end} if self.start and self.end else {}
-        link = {name: moment.isoformat(timespec="minutes") for name, moment in times.items()}
-        period = {"period": filters.CUSTOM} if link else {}
-        return f"{self.page}?{urlencode({**period, **link, **self.filters, **self.facets})}"
+        """Its address, relative to that of Overview and its neighbours, with the reader's own filters."""
+        kept = {name: value for name, value in st.query_params.items() if name in filters.GLOBAL}
+        return f"{self.page}?{urlencode({**kept, **self.parameters})}"
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What the list's link says beside the reader's filters."""
+        times = (self.start, self.end) if self.start and self.end else ()
+        span = {name: at.isoformat(timespec="minutes") for name, at in zip(SPAN, times, strict=False)}
+        return {**span, **{SCOPED[name]: value for name, value in self.filters.items()}, **self.facets}
 
 
 Drilldown = Callable[[Point], CallsTarget | None]
@@ -169,8 +177,11 @@ def follow(drilldown: Drilldown, key: str) -> None:
 
 
 def go(target: CallsTarget) -> None:
-    """A callback's action: show these calls, or the page that is named."""
+    """A callback's action: show these calls, or the page that is named at that time."""
     st.session_state[GO_TO] = target
+    if target.page == "calls":
+        filters.change({})
+        return
     if target.start is not None and target.end is not None:
         filters.show_period(target.start, target.end)
     filters.change(target.filters)

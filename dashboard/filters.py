@@ -21,6 +21,8 @@ DEFAULT_PERIOD = "24h"
 EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 (local time, as the reader types it)
 NEW_CUSTOM_DAYS = 7
 FILTERS = tuple(field.name for field in fields_of(CallFilters))
+GLOBAL = ("period", "from", "to", *FILTERS, "compare")
+"""What stands in the link of every page."""
 WEEKDAYS, BEFORE = "vs same weekdays", "vs period before"
 COMPARISONS = (WEEKDAYS, BEFORE)
 """Whole weeks earlier, as few as fit; or the equally long period that ends where this one begins."""
@@ -156,6 +158,11 @@ def _moment(text: str | None, *, is_end: bool) -> datetime | None:
     except (ValueError, OverflowError, UserError):
         return None
     return moment.replace(second=0, microsecond=0) if EARLIEST <= moment <= _latest() else None
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """The local time that a link names; None where it names none."""
+    return _moment(text, is_end=False)
 
 
 def _as_text(moment: datetime) -> str:

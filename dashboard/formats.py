@@ -95,9 +95,14 @@ def ago(since: timedelta) -> str:
     return f"{seconds} s ago"
 
 
+def straight(text: str) -> str:
+    """Foreign text without marks of direction."""
+    return _TURNING.sub("", text)
+
+
 def plain_label(text: str) -> str:
     """Foreign text for a chart: Plotly takes some HTML for markup."""
-    return html.escape(_TURNING.sub("", text), quote=False)
+    return html.escape(straight(text), quote=False)
 
 
 def plain(text: str) -> str:
@@ -105,7 +110,7 @@ def plain(text: str) -> str:
 
     An unseen joiner stands in what Streamlit would make active after the Markdown is parsed.
     """
-    text = _AFTER_PARSING.sub(_JOINER, " ".join(_TURNING.sub("", text).split()))
+    text = _AFTER_PARSING.sub(_JOINER, " ".join(straight(text).split()))
     return _MARKDOWN.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text)
 
 

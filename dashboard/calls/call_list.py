@@ -1,19 +1,20 @@
 """The list of calls: search, facets, order, pages of rows, CSV."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
-from core.aggregation.search.call_search import ANY, NUMBERS, STAGES, CallFacets
+from core.aggregation.search.call_search import ANY
 from core.clock import utc_now
-from core.models.definitions import METRICS
 from core.settings import get_settings
 from core.types import Document
 from dashboard import filters, formats, placeholders
-from dashboard.charts.time_series import WEEKDAYS
+from dashboard.calls import call_table
+from dashboard.calls.call_table import error_types, rupees
+from dashboard.calls.facets import OWN, change, chips, facets, narrowed, whole
 from dashboard.filters import label
 from dashboard.panels import auto_refresh
 from dashboard.panels.panel import csv_button
@@ -29,46 +30,10 @@ ORDERS = {
     "asr_latency_ms": "Slowest ASR",
     "tts_latency_ms": "Slowest TTS",
     "duration_seconds": "Longest",
-    "cost": "Dearest",
-    "sentiment_score": "Unhappiest",
+    "cost": "Most expensive",
+    "sentiment_score": "Lowest sentiment",
 }
 _STAGES = {"answered": "Answered", "engaged": "Engaged", "qualified": "Qualified", "handed_off": "Handed off"}
-_OUTCOME_COLOURS = {"Completed": "#0072B2", "Failed": "#B34700", "No answer": "#7A838E"}
-_RANGE = ("field", "low", "high")
-_OWN = (
-    "stage",
-    "error",
-    "attempt",
-    "end_reason",
-    "fault",
-    "weekday",
-    "hour",
-    *_RANGE,
-    "order",
-    "page",
-    "q",
-    "call_id",
-)
-
-
-def facets() -> CallFacets:
-    """The facets of the link; what cannot be used lets all pass."""
-    link = st.query_params
-    field = link.get("field")
-    low, high = _number(link.get("low")), _number(link.get("high"))
-    known = field in NUMBERS and (low is not None or high is not None)
-    return CallFacets(
-        stage=stage if (stage := link.get("stage")) in STAGES else None,
-        error=link.get("error") or None,
-        end_reason=link.get("end_reason") or None,
-        fault=link.get("fault") or None,
-        attempt=_whole(link.get("attempt"), 1, 1_000_000),
-        weekday=_whole(link.get("weekday"), 0, 6),
-        hour=_whole(link.get("hour"), 0, 23),
-        field=field if known else None,
-        low=low if known else None,
-        high=high if known else None,
-    )
 
 
 def order() -> str:
@@ -77,30 +42,8 @@ def order() -> str:
     return wanted if wanted in ORDERS else "start_time"
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if abs(value) < float("inf") else None
-
-
-def _whole(text: str | None, least: int, most: int) -> int | None:
-    value = _number(text)
-    return int(value) if value is not None and value == int(value) and least <= value <= most else None
-
-
 def _page() -> int:
-    return _whole(st.query_params.get("page"), 1, MOST_PAGES) or 1
-
-
-def change(**values: str | None) -> None:
-    """A callback's action: set these of the page's own parameters, or drop them; the list begins anew."""
-    for name, value in ({"page": None} | values).items():
-        if value is None:
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = value
+    return whole(st.query_params.get("page"), 1, MOST_PAGES) or 1
 
 
 def draw() -> None:
@@ -133,7 +76,7 @@ def _controls() -> None:
             _choice("error", _error_words(), "With or without errors")
             _choice("end_reason", {name: label("", name) for name in _known("end_reasons")}, "Any end")
             _choice("order", ORDERS, "", now=order())
-    _chips()
+    chips()
 
 
 def _known(name: str) -> Sequence[str]:
@@ -167,42 +110,6 @@ def _choice(name: str, options: Mapping[str, str], everything: str, now: str | N
     )
 
 
-def _chips() -> None:
-    """What narrows the list beyond the boxes above; a click takes it away."""
-    chosen = facets()
-    chips: dict[str, tuple[str, ...]] = {}
-    if chosen.weekday is not None:
-        chips[f"on {WEEKDAYS[chosen.weekday]}"] = ("weekday",)
-    if chosen.hour is not None:
-        chips[f"{chosen.hour:02d}:00 to {chosen.hour:02d}:59"] = ("hour",)
-    if chosen.fault is not None:
-        chips[f"fault: {formats.plain(chosen.fault)}"] = ("fault",)
-    if chosen.attempt is not None:
-        chips[f"attempt {chosen.attempt}"] = ("attempt",)
-    if chosen.field is not None:
-        chips[_range_words(chosen)] = _RANGE
-    if not chips:
-        return
-    with st.container(key="chips", horizontal=True, gap="xsmall"):
-        for words, names in chips.items():
-            st.button(
-                words,
-                icon=":material/close:",
-                key=f"chip-{names[0]}",
-                help="Show the others too",
-                on_click=change,
-                kwargs=dict.fromkeys(names),
-            )
-
-
-def _range_words(chosen: CallFacets) -> str:
-    metric = METRICS[chosen.field or ""]
-    ends = [formats.number(end, metric.unit) for end in (chosen.low, chosen.high) if end is not None]
-    if len(ends) == 2:  # noqa: PLR2004 (both ends)
-        return f"{metric.label} {ends[0]} to {ends[1]}"
-    return f"{metric.label} {'from' if chosen.low is not None else 'below'} {ends[0]}"
-
-
 def _found(wanted: str) -> None:
     answer = cache.ask(("search", wanted), call_queries.search, wanted)
     placeholders.stale(answer.stale_since)
@@ -218,11 +125,11 @@ def _found(wanted: str) -> None:
     st.caption(
         f"{len(rows):,} calls of any time whose call_id or lead_id begins with {formats.plain(wanted)}"
     )
-    _table(rows)
+    call_table.draw(rows, get_settings().tz, "start_time")
 
 
 def _listed() -> None:
-    selection, zone, chosen = filters.selected(), get_settings().tz, facets()
+    selection, zone, chosen = narrowed(filters.selected()), get_settings().tz, facets()
     window = selection.window(utc_now(), zone, auto_refresh.CHARTS_EVERY)
     ordered, page = order(), _page()
     key = (selection, chosen, ordered, page)
@@ -253,7 +160,7 @@ def _listed() -> None:
     with st.container(key="list-head", horizontal=True, vertical_alignment="center"):
         st.caption(
             f"{total} calls · {placeholders.span(window, zone)} {formats.zone_name(window.end, zone)} "
-            f"· rows {first:,} to {first + len(found.rows) - 1:,} · a call opens with a click on its row",
+            f"· rows {first:,} to {first + len(found.rows) - 1:,} · a click on a row opens the call",
             width="stretch",
         )
         _pages(page, found.count)
@@ -262,7 +169,7 @@ def _listed() -> None:
             lambda: to_csv(call_queries.all_calls(window, selection.filters, chosen, ordered), zone),
             f"All calls of the list, {call_queries.MOST_IN_CSV:,} at most",
         )
-    _table(found.rows)
+    call_table.draw(found.rows, zone, ordered)
 
 
 def _in_the_archive(count: int) -> None:
@@ -277,18 +184,18 @@ def _in_the_archive(count: int) -> None:
 def _none_passes(words: str) -> None:
     with st.container(border=True, key="empty-facets"):
         st.markdown(f"## No such calls {words}")
-        st.markdown("There is none with these facets and filters.")
+        st.markdown("No call has all of these.")
         st.button(
-            "Take the facets away",
+            "Clear these filters",
             on_click=change,
-            kwargs=dict.fromkeys(_OWN),
+            kwargs=dict.fromkeys(OWN),
             icon=":material/filter_alt_off:",
         )
 
 
 def _pages(page: int, count: int) -> None:
     last = min(-(-count // ROWS), MOST_PAGES)
-    for words, icon, to in (("Before", "chevron_left", page - 1), ("Next", "chevron_right", page + 1)):
+    for words, icon, to in (("Previous", "chevron_left", page - 1), ("Next", "chevron_right", page + 1)):
         st.button(
             words,
             icon=f":material/{icon}:",
@@ -300,33 +207,6 @@ def _pages(page: int, count: int) -> None:
         )
 
 
-def _table(rows: Sequence[Document]) -> None:
-    st.dataframe(
-        table_of(rows, get_settings().tz),
-        hide_index=True,
-        placeholder="",
-        height=min(38 + 35 * len(rows), LIST_HEIGHT),
-        key="calls-table",
-        on_select=lambda: _open([str(row["_id"]) for row in rows]),
-        selection_mode="single-cell",
-        column_config={
-            "Started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),
-            "Outcome": st.column_config.MultiselectColumn(
-                options=list(_OUTCOME_COLOURS), color=list(_OUTCOME_COLOURS.values())
-            ),
-            "Cost (\N{INDIAN RUPEE SIGN})": st.column_config.NumberColumn(format="%.2f"),
-            "Sentiment": st.column_config.NumberColumn(format="%+.2f"),
-        },
-        alt="Calls; a click on a row opens the call",
-    )
-
-
-def _open(ids: Sequence[str]) -> None:
-    cells = st.session_state["calls-table"]["selection"]["cells"]
-    if cells:
-        st.query_params["call_id"] = ids[cells[0][0]]
-
-
 def table_of(rows: Sequence[Document], zone: ZoneInfo) -> pd.DataFrame:
     """Stored calls as people read them; times on the wall clock of the zone."""
     return pd.DataFrame(
@@ -335,7 +215,7 @@ def table_of(rows: Sequence[Document], zone: ZoneInfo) -> pd.DataFrame:
                 "Started": row["start_time"].astimezone(zone).replace(tzinfo=None),
                 "Call": str(row["_id"]),
                 "Lead": row.get("lead_id"),
-                "Outcome": [label("status", str(row.get("status") or ""))],
+                "Outcome": label("status", str(row.get("status") or "")),
                 "Ended by": row.get("end_reason"),
                 "Direction": label("direction", str(row.get("direction") or "")),
                 "Language": label("language", str(row.get("language") or "")),
@@ -357,18 +237,6 @@ def table_of(rows: Sequence[Document], zone: ZoneInfo) -> pd.DataFrame:
     )
 
 
-def error_types(row: Mapping[str, Any]) -> list[str]:
-    """The types of a stored call's errors, in the form of any schema version."""
-    new = [str(error.get("type")) for error in row.get("errors") or ()]
-    return new + [str(kind) for kind in row.get("error_types") or ()]
-
-
-def rupees(row: Mapping[str, Any]) -> float | None:
-    """What a stored call cost in all; None where nothing is known of it."""
-    parts = [value for value in (row.get("cost") or {}).values() if value is not None]
-    return round(sum(parts), 2) if parts else None
-
-
 def _rounded(value: float | None) -> int | None:
     return None if value is None else round(value)
 
@@ -379,7 +247,6 @@ def to_csv(rows: Sequence[Document], zone: ZoneInfo) -> str:
     if rows:
         starts = [row["start_time"].astimezone(zone).isoformat(timespec="seconds") for row in rows]
         table["Started"] = starts
-        table["Outcome"] = table["Outcome"].str[0]
         table["Duration"] = [row.get("duration_seconds") for row in rows]
         table["Qualified"] = [bool(row.get("qualification_completed")) for row in rows]
         table["Handed off"] = [bool(row.get("handoff_triggered")) for row in rows]

@@ -12,7 +12,7 @@ from core.models.definitions import COST_PARTS, METRICS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from dashboard import formats, placeholders, theme
-from dashboard.calls import call_list
+from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
 from dashboard.charts.call_timeline import PARTS, timeline, turn_times
 from dashboard.filters import label
@@ -33,7 +33,7 @@ def draw(call_id: str) -> None:
     st.button(
         "All calls",
         icon=":material/arrow_back:",
-        on_click=call_list.change,
+        on_click=facets.change,
         kwargs={"call_id": None},
         type="tertiary",
     )
@@ -242,6 +242,6 @@ def _others(whole: WholeCall) -> None:
                 key=f"other-{row['_id']}",
                 type="tertiary",
                 icon=":material/call:",
-                on_click=call_list.change,
+                on_click=facets.change,
                 kwargs={"call_id": str(row["_id"])},
             )

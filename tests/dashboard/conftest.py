@@ -1,5 +1,6 @@
 """Calls to look at, and the app without a browser."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,6 +114,12 @@ def text_of(app: AppTest) -> str:
     kinds = ("markdown", "caption", "subheader", "error", "warning", "code", "metric")
     parts = [getattr(element, "value", "") for kind in kinds for element in app.get(kind)]
     return "\n".join(str(part) for part in parts)
+
+
+def calls_listed(app: AppTest) -> list[str]:
+    """The ids of the calls that the list shows, in its order."""
+    pages = "".join(element.proto.body for element in app.get("html"))
+    return re.findall(r'<td class="call"><a [^>]*>([^<]*)</a>', pages)
 
 
 def forget_failure() -> None:

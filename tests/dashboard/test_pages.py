@@ -115,7 +115,7 @@ def test_alerts_show_as_text_whatever_they_hold(calls_of_today: Database[Documen
     assert shown["Severity"] == ":red-badge[:material/error: Critical]"
     assert r"\*\*again\*\*" in shown["Alert"]
     assert "](http" not in shown["Alert"]
-    assert shown["Alert"].startswith("[**CRM sync**](calls?period=custom&from=")
+    assert shown["Alert"].startswith("[**CRM sync**](calls?since=")
     assert (shown["Value"], shown["Threshold"]) == ("12.5 %", "10.0 %")
 
 

@@ -23,7 +23,7 @@ from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
 from dashboard.calls.call_list import to_csv
-from tests.dashboard.conftest import forget_failure, make_call, text_of
+from tests.dashboard.conftest import calls_listed, forget_failure, make_call, text_of
 
 Start = Callable[..., AppTest]
 MARKUP = "<b>x</b> **bold** [a](http://evil.example) :red[red] $x$"
@@ -122,8 +122,7 @@ def test_the_list_says_what_it_shows_and_csv_has_it(some_calls: Database[Documen
     app = start("calls", period="custom", from_="2026-11-24T12:00", to="2026-11-24T13:00", error="any")
     assert not app.exception
     assert "2 calls · 24 Nov 2026 12:00 to 24 Nov 2026 13:00 IST" in text_of(app)
-    table = app.dataframe[0].value
-    assert sorted(table["Call"]) == ["call_2", "call_3"]
+    assert sorted(calls_listed(app)) == ["call_2", "call_3"]
     rows = list(some_calls["calls"].find({"_id": "call_4"}))
     (row,) = pd.read_csv(StringIO(to_csv(rows, get_settings().tz))).to_dict("records")
     assert row["Started"] == "2026-11-24T12:10:00+05:30"
@@ -206,7 +205,7 @@ def test_an_archived_call_opens_whole_and_says_where_it_is_from(
     assert "lead lead\\_1" in said
     assert "the lead waited 900 ms in the mean" in said
     found = start("calls", q="call_1")
-    assert list(found.dataframe[0].value["Call"]) == ["call_1"]
+    assert calls_listed(found) == ["call_1"]
     day = (utc_now() - timedelta(days=365)).date()
     listed = start("calls", period="custom", from_=day.isoformat(), to=(day + timedelta(days=1)).isoformat())
     assert "In the archive, and not in this list: 1 of these days" in "".join(

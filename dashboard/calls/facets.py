@@ -1,0 +1,141 @@
+"""What narrows the list of calls beyond the filters of all pages: parameters of the page's own link."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import datetime
+
+import streamlit as st
+
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.search.call_search import NUMBERS, STAGES, CallFacets
+from core.models.definitions import METRICS
+from dashboard import filters, formats
+from dashboard.charts.time_series import WEEKDAYS
+from dashboard.drilldown import SCOPED, SPAN
+from dashboard.filters import Selection
+
+_RANGE = ("field", "low", "high")
+OWN = (
+    *SPAN,
+    *SCOPED.values(),
+    "stage",
+    "error",
+    "attempt",
+    "end_reason",
+    "fault",
+    "weekday",
+    "hour",
+    *_RANGE,
+    "order",
+    "page",
+    "q",
+    "call_id",
+)
+
+
+def facets() -> CallFacets:
+    """The facets of the link; what cannot be used lets all pass."""
+    link = st.query_params
+    field = link.get("field")
+    low, high = _number(link.get("low")), _number(link.get("high"))
+    known = field in NUMBERS and (low is not None or high is not None)
+    return CallFacets(
+        stage=stage if (stage := link.get("stage")) in STAGES else None,
+        error=link.get("error") or None,
+        end_reason=link.get("end_reason") or None,
+        fault=link.get("fault") or None,
+        attempt=whole(link.get("attempt"), 1, 1_000_000),
+        weekday=whole(link.get("weekday"), 0, 6),
+        hour=whole(link.get("hour"), 0, 23),
+        field=field if known else None,
+        low=low if known else None,
+        high=high if known else None,
+    )
+
+
+def narrowed(selection: Selection) -> Selection:
+    """What the list shows: the reader's period and filters, but where a chart or alert led here its own."""
+    link = st.query_params
+    known = {field.name for field in fields(CallFilters)}
+    own = {name: link[key] for name, key in SCOPED.items() if name in known and link.get(key)}
+    chosen = replace(selection, filters=replace(selection.filters, **own))
+    span = _span()
+    return replace(chosen, period=filters.CUSTOM, start=span[0], end=span[1]) if span else chosen
+
+
+def _span() -> tuple[datetime, datetime] | None:
+    start, end = (filters.moment_of(st.query_params.get(key)) for key in SPAN)
+    return (start, end) if start and end and start < end else None
+
+
+def _scope_chips() -> Iterator[tuple[str, tuple[str, ...]]]:
+    span = _span()
+    if span:
+        first, last = span
+        same = first.date() == last.date()
+        yield f"{first:%a %-d %b %H:%M} to {last:{'%H:%M' if same else '%a %-d %b %H:%M'}}", SPAN
+    for name, key in SCOPED.items():
+        if value := st.query_params.get(key):
+            yield (
+                formats.plain(f"{name if name != 'status' else 'outcome'}: {filters.label(name, value)}"),
+                (key,),
+            )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def whole(text: str | None, least: int, most: int) -> int | None:
+    """A whole number of a link; None where the text is none from ``least`` to ``most``."""
+    value = _number(text)
+    return int(value) if value is not None and value == int(value) and least <= value <= most else None
+
+
+def change(**values: str | None) -> None:
+    """A callback's action: set these of the page's own parameters, or drop them; the list begins anew."""
+    for name, value in ({"page": None} | values).items():
+        if value is None:
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = value
+
+
+def chips() -> None:
+    """What narrows the list beyond the boxes above; a click takes it away."""
+    chosen = facets()
+    found = dict(_scope_chips())
+    if chosen.weekday is not None:
+        found[f"on {WEEKDAYS[chosen.weekday]}"] = ("weekday",)
+    if chosen.hour is not None:
+        found[f"{chosen.hour:02d}:00 to {chosen.hour:02d}:59"] = ("hour",)
+    if chosen.fault is not None:
+        found[f"fault: {formats.plain(chosen.fault)}"] = ("fault",)
+    if chosen.attempt is not None:
+        found[f"attempt {chosen.attempt}"] = ("attempt",)
+    if chosen.field is not None:
+        found[_range_words(chosen)] = _RANGE
+    if not found:
+        return
+    with st.container(key="chips", horizontal=True, gap="xsmall"):
+        for words, names in found.items():
+            st.button(
+                words,
+                icon=":material/close:",
+                key=f"chip-{names[0]}",
+                help="Show the others too; a span of time gives way to the period above",
+                on_click=change,
+                kwargs=dict.fromkeys(names),
+            )
+
+
+def _range_words(chosen: CallFacets) -> str:
+    metric = METRICS[chosen.field or ""]
+    ends = [formats.number(end, metric.unit) for end in (chosen.low, chosen.high) if end is not None]
+    if len(ends) == 2:  # noqa: PLR2004 (both ends)
+        return f"{metric.label} {ends[0]} to {ends[1]}"
+    return f"{metric.label} {'from' if chosen.low is not None else 'below'} {ends[0]}"
