@@ -1,11 +1,13 @@
 """What happens now: when the newest call began and ended, how many ended in the last minutes."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import cast
 
 from pymongo.database import Database
 
-from core.clock import utc_now
-from core.storage.collections import CALLS
+from core.clock import day_bounds, utc_now
+from core.settings import get_settings
+from core.storage.collections import CALLS, ROLLUPS_DAILY
 from core.types import Document
 
 LIVE_MINUTES = 15
@@ -15,6 +17,20 @@ def newest_call_start(database: Database[Document]) -> datetime | None:
     """When the newest call began, in UTC; None where no call is stored."""
     row = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", -1)])
     return row["start_time"] if row else None
+
+
+def first_call_start(database: Database[Document]) -> datetime | None:
+    """When the first call began that figures are made of, in UTC; of an archived one the day's begin."""
+    row = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    zone = get_settings().timezone
+    of_zone = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}}
+    rolled = database[ROLLUPS_DAILY].find_one(of_zone, {"_id": 1}, sort=[("_id", 1)])
+    if rolled is None:
+        return row["start_time"] if row else None
+    day = date.fromisoformat(str(rolled["_id"]).rsplit(":", 1)[1])
+    if row and row["start_time"].astimezone(get_settings().tz).date() <= day:
+        return cast("datetime", row["start_time"])
+    return day_bounds(day, get_settings().tz)[0]
 
 
 def last_call_ended_at(database: Database[Document]) -> datetime | None:

@@ -1,6 +1,6 @@
 """Charts without a time axis: histograms, shares, hours of the week, rates with intervals, the funnel."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -86,12 +86,15 @@ def heat_map(
     unit: str = "calls",
     counts: pd.DataFrame | None = None,
     least: int = 1,
+    closed: Collection[int] = (),
 ) -> go.Figure:
     """Values by weekday (rows) and hour of the day (columns).
 
-    ``counts`` are the calls behind each value; cells of fewer than ``least`` are greyed.
+    ``counts`` are the calls behind each value; cells of fewer than ``least`` are greyed, and crossed out in
+    red those of the ``closed`` hours, in which nobody may be called.
     """
     n = frame if counts is None else counts
+    shut = pd.DataFrame({hour: int(hour) in closed for hour in frame.columns}, index=frame.index)
     figure = blank(palette, rows=[f"{day} " for day in WEEKDAYS])
     shared = {
         "x": [f"{hour:02d}" for hour in frame.columns],
@@ -101,7 +104,7 @@ def heat_map(
         "hoverinfo": "skip",
     }
     figure.add_heatmap(
-        z=frame.where(n >= least).to_numpy().astype(float).round(2),
+        z=frame.where((n >= least) & ~shut).to_numpy().astype(float).round(2),
         colorscale=HEAT_SCALE,
         colorbar={
             "thickness": 10,
@@ -114,7 +117,7 @@ def heat_map(
         **shared,
     )
     if counts is not None:
-        few = (n > 0) & (n < least)
+        few = (n > 0) & ((n < least) | shut)
         figure.add_heatmap(
             z=few.where(few).to_numpy().astype(float),
             colorscale=[[0, palette.grid], [1, palette.grid]],
@@ -126,8 +129,12 @@ def heat_map(
     def words(row: int, column: int) -> str:
         enough = several[row, column] >= least
         said = f"{values[row, column]:,.{digits}f} {unit}" if enough else "too few calls"
-        return said if counts is None else f"{said} \N{MIDDLE DOT} n {several[row, column]:,}"
+        said = said if counts is None else f"{said} \N{MIDDLE DOT} n {several[row, column]:,}"
+        return (
+            f"{said} \N{MIDDLE DOT} outside calling hours" if int(frame.columns[column]) in closed else said
+        )
 
+    _cross_out(figure, n.where(shut, 0), palette)
     _make_clickable(figure, n, words)
     figure.update_yaxes(
         autorange="reversed", showgrid=False, rangemode="normal", dtick=1, ticks="", ticksuffix=" "
@@ -140,6 +147,23 @@ def heat_map(
     )
     figure.update_layout(margin={"t": 8, "b": 48})
     return figure
+
+
+def _cross_out(figure: go.Figure, n: pd.DataFrame, palette: Palette) -> None:
+    """Red crosses on the cells that have calls."""
+    rows, columns = (part.tolist() for part in np.nonzero(n.to_numpy()))
+    figure.add_scatter(
+        x=[f"{n.columns[column]:02d}" for column in columns],
+        y=[WEEKDAYS[row] for row in rows],
+        mode="markers",
+        marker={
+            "symbol": "x-thin",
+            "size": 9,
+            "line": {"width": 1.6, "color": palette.severities["critical"]},
+        },
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def _make_clickable(figure: go.Figure, n: pd.DataFrame, words: Callable[[int, int], str]) -> None:

@@ -10,8 +10,8 @@ from core.settings import get_settings
 from dashboard import filters, formats, placeholders, theme
 from dashboard.filters import Selection, Window
 from dashboard.panels import auto_refresh
-from dashboard.panels.boards import Board
-from dashboard.queries import cache, system_queries
+from dashboard.panels.boards import Board, ComparedBoard, FiguresBoard
+from dashboard.queries import cache, call_queries, system_queries
 
 AnyBoard = TypeVar("AnyBoard", bound=Board)
 PAGE_HEIGHT = 1600
@@ -58,4 +58,7 @@ def caption(board: Board, window: Window, zone: tzinfo) -> str:
     """What all figures and charts of a page are of, and the one moment they are as of."""
     total = formats.number(board.summary.total_calls, "calls")
     span = f"{placeholders.span(window, zone)} {formats.zone_name(window.end, zone)}"
-    return f"{total} calls · {span} · as of {board.at.astimezone(zone):%H:%M:%S}"
+    partly = call_queries.partly_covered(window) if isinstance(board, ComparedBoard | FiguresBoard) else ""
+    return f"{total} calls · {span} · as of {board.at.astimezone(zone):%H:%M:%S}" + (
+        f" · not compared: {partly}" if partly else ""
+    )

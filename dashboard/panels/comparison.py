@@ -16,13 +16,12 @@ from dashboard.charts import distributions
 from dashboard.charts.distributions import Dots
 from dashboard.drilldown import CallsTarget
 from dashboard.panels import headlines
+from dashboard.panels.chance import Interval, of_amount, of_percentile
 from dashboard.panels.panel import Panel
 from dashboard.panels.view import DIMENSION_WORDS, MOST_PARTS, RATES, View, value_label
 
 FEW_CALLS = 10
 """A period with fewer calls says too little to compare with."""
-CLEAR_CHANGE = 0.05
-"""Percentiles have no simple interval: a change of more than this share counts as clear."""
 _SPREADS = ("duration_seconds", "e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms")
 
 
@@ -32,6 +31,7 @@ class Reading:
 
     value: float | None
     n: int
+    interval: Interval | None = None
 
 
 _AIMS = {
@@ -47,21 +47,29 @@ _AIMS = {
 def read(metric: str, summary: CallSummary, part: str = "") -> Reading:
     """A metric's value in a summary; of a spread p95 and of the cost that per call, unless told."""
     if metric == "cost":
-        return Reading(getattr(summary.cost, part or "per_call"), summary.cost.n)
+        price, n = getattr(summary.cost, part or "per_call"), _bought(summary, part)
+        return Reading(price, n, None if price is None else of_amount(price, n))
     value = getattr(summary, metric)
     if isinstance(value, Percentiles):
-        return Reading(getattr(value, part or "p95"), value.n)
+        return Reading(getattr(value, part or "p95"), value.n, of_percentile(value, part or "p95"))
     whole = RATE_PARTS[metric].whole if metric in RATE_PARTS else "total_calls"
-    return Reading(value, getattr(summary, whole))
+    counted = of_amount(value, value) if METRICS[metric].unit == "calls" and value else None
+    return Reading(value, getattr(summary, whole), counted)
+
+
+def _bought(summary: CallSummary, part: str) -> int:
+    """How many calls, leads or handoffs a price is for."""
+    wholes = {"per_qualified_lead": summary.qualified_calls, "per_handoff": summary.handoff_calls}
+    return min(wholes.get(part, summary.cost.n), summary.cost.n)
 
 
 def is_clear(metric: str, now: Reading, before: Reading) -> bool:
-    """Whether a change is more than chance: rates at 95 % (see ``intervals``), others above 5 %."""
+    """Whether a change is more than chance, at 95 %: rates as ``intervals`` says, others as ``chance``."""
     if now.value is None or before.value is None or min(now.n, before.n) < FEW_CALLS:
         return False
     if METRICS[metric].unit == "share":
         return distinguishable(round(now.value * now.n), now.n, round(before.value * before.n), before.n)
-    return before.value > 0 and abs(now.value / before.value - 1) > CLEAR_CHANGE
+    return bool(now.interval and before.interval and now.interval.differs_from(before.interval))
 
 
 def aligned(cube: Cube, before: Cube, bucket: Bucket) -> pd.Series:
@@ -90,7 +98,7 @@ def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
     return Panel(
         key,
         title,
-        f"{said} · rates: two-proportion interval at 95 %, others: over 5 % "
+        f"{said} · intervals of 95 % apart from each other "
         f"· n {now.total_calls:,} against {before.total_calls:,}",
         table=pd.DataFrame(rows),
         page=pd.DataFrame(rows),

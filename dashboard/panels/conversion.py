@@ -1,6 +1,7 @@
 """The panels of Conversion: where the funnel leaks, when to call, and what a lead costs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from core.aggregation.funnel import stages_of, steps
 from core.aggregation.intervals import SURE_FROM, wilson
 from core.aggregation.series import steady_rates
+from core.alerting.evaluation.active_hours import Hours
 from core.models.definitions import COST_PARTS, METRICS, Dimension
 from core.models.metrics import CallSummary
 from core.settings import get_settings
@@ -171,12 +173,16 @@ def best_time(
     if not total:
         return view.missing(key, title, "outbound call")
     rates = 100 * answered / dialled.where(dialled > 0)
-    figure = distributions.heat_map(rates, view.palette, unit="%", counts=dialled, least=LEAST_ATTEMPTS)
+    closed = closed_hours()
+    figure = distributions.heat_map(
+        rates, view.palette, unit="%", counts=dialled, least=LEAST_ATTEMPTS, closed=closed
+    )
     table = hours_table({"Dialled": dialled, "Answered": answered, "Answer rate (%)": rates.round(1)})
     return Panel(
         key,
         title,
-        f"{_best(dialled, answered)} · {outside:,} outside calling hours ({get_settings().calling_hours}) · "
+        f"{_best(dialled, answered, closed)} · red crosses: outside calling hours "
+        f"({get_settings().calling_hours}), {outside:,} calls · "
         f"grey: under {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
         figure,
         table[table["Dialled"] > 0],
@@ -184,14 +190,27 @@ def best_time(
     )
 
 
-def _best(dialled: pd.DataFrame, answered: pd.DataFrame) -> str:
-    """The hour whose interval's lower end is the highest: good and sure of it."""
+def closed_hours() -> frozenset[int]:
+    """The hours of the day that lie, in part or whole, outside CALLING_HOURS: nobody may be called then."""
+    zone = get_settings().tz
+    allowed = Hours.parse(get_settings().calling_hours, zone)
+    day = datetime(2000, 1, 1, tzinfo=zone)
+    return frozenset(
+        hour
+        for hour in range(24)
+        if not all(allowed.cover(day.replace(hour=hour, minute=minute)) for minute in range(60))
+    )
+
+
+def _best(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[int]) -> str:
+    """The allowed hour whose interval's lower end is the highest: good and sure of it."""
     n = dialled.to_numpy()
     low, _ = wilson(answered.to_numpy(), n)
-    low = np.where(n >= LEAST_ATTEMPTS, low, -1.0)
+    allowed = np.array([int(hour) not in closed for hour in dialled.columns])
+    low = np.where((n >= LEAST_ATTEMPTS) & allowed, low, -1.0)
     day, hour = divmod(int(low.argmax()), n.shape[1])
     if low[day, hour] < 0:
-        return f"No hour has {LEAST_ATTEMPTS} attempts yet"
+        return f"No hour that may be called has {LEAST_ATTEMPTS} attempts yet"
     rate = answered.iloc[day, hour] / n[day, hour]
     return (
         f"Best: {WEEKDAYS[day]} {hour:02d}:00, {formats.number(rate, 'share')} of {n[day, hour]:,} answered"

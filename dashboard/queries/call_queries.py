@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from pymongo.errors import ExecutionTimeout
 
-from core.aggregation import choices, series, tables
+from core.aggregation import activity, choices, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.buckets import Bucket
@@ -35,6 +35,8 @@ ROWS = 50
 MOST_COUNTED = 100_000
 """Calls of a list are counted up to here."""
 MOST_IN_CSV = 100_000
+ENOUGH_COVERED = 0.9
+"""A compared period with data of a smaller share of it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,30 @@ def figures(window: Window, filters: CallFilters) -> Figures:
 
 
 def summaries(window: Window, filters: CallFilters) -> tuple[CallSummary, CallSummary]:
-    """The figures of a period and of the compared one."""
-    return summary(window, filters), _summary(window.before, window.before_end, filters, BEFORE_BUCKET)
+    """The figures of a period and of the compared one; nothing of one that data only partly covers."""
+    first, last = window.before, window.before_end
+    if partly_covered(window):
+        first, last = first - timedelta(days=2), first - timedelta(days=1)  # before the first call
+    return summary(window, filters), _summary(first, last, filters, BEFORE_BUCKET)
+
+
+def partly_covered(window: Window) -> str:
+    """How much of the compared period there is data of, in words; "" where of all of it, or of nothing."""
+    first, length = first_call(), window.before_end - window.before
+    if first is None or not window.before < first < window.before_end:
+        return ""
+    covered = window.before_end - first
+    if covered >= ENOUGH_COVERED * length:
+        return ""
+    days = length >= timedelta(days=2)
+    unit, word = (timedelta(days=1), "days") if days else (timedelta(hours=1), "hours")
+    return f"the compared period has data of {covered / unit:.0f} of {length / unit:.0f} {word}"
+
+
+@st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
+def first_call() -> datetime | None:
+    """When the first call began that there are figures of."""
+    return activity.first_call_start(get_sync_database())
 
 
 def summary(window: Window, filters: CallFilters) -> CallSummary:
