@@ -14,29 +14,37 @@ from dashboard import formats
 POINTS = 48
 FEWEST = 3
 WIDTH, HEIGHT, EDGE = 240, 56, 3
+LEAST_SHARE = 0.05
+"""A card of smaller shares is drawn as if they went up to here."""
 
 
 def values(course: pd.DataFrame, metric: str) -> list[float]:
-    """A metric's course in few points; none where there is no course to see."""
+    """A metric's course in few points, NaN where nothing was measured; none where there is no course to see.
+
+    The same place means the same time on all cards.
+    """
     column = "n" if metric == "total_calls" else metric
     if column not in course:
         return []
-    present = course[column].dropna().to_numpy(float)
-    if len(present) < FEWEST:
+    whole = course[column].to_numpy(float)
+    there = ~np.isnan(whole)
+    if there.sum() < FEWEST:
         return []
-    size = math.ceil(len(present) / POINTS)
-    firsts = np.arange(0, len(present), size)
-    sums = np.add.reduceat(present, firsts)
-    counted = metric == "total_calls"
-    grouped = sums if counted else sums / np.diff([*firsts, len(present)])
+    firsts = np.arange(0, len(whole), math.ceil(len(whole) / POINTS))
+    sums = np.add.reduceat(np.where(there, whole, 0.0), firsts)
+    counts = np.add.reduceat(there.astype(int), firsts)
+    grouped = sums if metric == "total_calls" else sums / np.where(counts, counts, np.nan)
     return [float(value) for value in grouped]
 
 
 def image(course: Sequence[float], unit: Unit, colour: str, *, bars: bool) -> str:
     """The course as an image that says in words from where to where it goes."""
-    low, high, last = (formats.number(value, unit) for value in (min(course), max(course), course[-1]))
+    known = [value for value in course if not math.isnan(value)]
+    low, high, last = (formats.number(value, unit) for value in (min(known), max(known), known[-1]))
     words = html.escape(f"Course: {low} to {high}, last {last}", quote=True)
-    shape = _bars(course, colour) if bars else _line(course, colour)
+    # From nothing up, and a share of one per cent is no mountain.
+    least, most = (0.0, max(*known, LEAST_SHARE)) if unit == "share" else (min(known), max(known))
+    shape = _bars(course, colour) if bars else _line(course, colour, least, most)
     drawing = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'preserveAspectRatio="none">{shape}</svg>'
@@ -44,16 +52,21 @@ def image(course: Sequence[float], unit: Unit, colour: str, *, bars: bool) -> st
     return f'<img class="spark" alt="{words}" title="{words}" src="data:image/svg+xml,{quote(drawing)}">'
 
 
-def _line(course: Sequence[float], colour: str) -> str:
-    low, span = min(course), (max(course) - min(course)) or 1.0
-    step = WIDTH / (len(course) - 1)
-    points = " ".join(
-        f"{number * step:.1f},{HEIGHT - EDGE - (value - low) / span * (HEIGHT - 2 * EDGE):.1f}"
-        for number, value in enumerate(course)
-    )
-    return (
-        f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" '
-        'stroke-linejoin="round" vector-effect="non-scaling-stroke"/>'
+def _line(course: Sequence[float], colour: str, least: float, most: float) -> str:
+    """A line from value to value; a gap stays a gap, a value between two gaps is a dot."""
+    span, step = (most - least) or 1.0, WIDTH / max(len(course) - 1, 1)
+    runs: list[list[str]] = [[]]
+    for number, value in enumerate(course):
+        if math.isnan(value):
+            runs.append([])
+            continue
+        height = HEIGHT - EDGE - (value - least) / span * (HEIGHT - 2 * EDGE)
+        runs[-1].append(f"{number * step:.1f},{height:.1f}")
+    drawn = (run * 2 if len(run) == 1 else run for run in runs if run)
+    return "".join(
+        f'<polyline points="{" ".join(run)}" fill="none" stroke="{colour}" stroke-width="2" '
+        'stroke-linejoin="round" stroke-linecap="round" vector-effect="non-scaling-stroke"/>'
+        for run in drawn
     )
 
 
