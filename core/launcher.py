@@ -156,7 +156,7 @@ def _banner(settings: Settings, *, demo: bool) -> str:
     ]
     if demo:
         lines.append(
-            "\n  Simulated calls arrive every few seconds. Speech recognition is slow just now,"
+            "\n  Simulated calls arrive every half a minute. Speech recognition is slow just now,"
             "\n  and an alert says so. All of it stays in a database of its own."
         )
     return "\n".join([*lines, "\n  Ctrl-C stops everything.\n"])

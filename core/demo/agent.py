@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.clock import utc_now
-from core.demo.calls import LIVE_CALLS_AN_HOUR, SimulatedAgent
+from core.demo.calls import SimulatedAgent, live_calls_an_hour
 from core.demo.lines import lines_of
 from core.demo.story import story_of
 from core.demo.turns import requests_of, turns_of
@@ -34,7 +34,7 @@ class LiveAgent:
         for _ in range(CALLS_AT_START):
             self._begin(utc_now() - timedelta(seconds=self._rng.uniform(0, 60)))
         while True:
-            await asyncio.sleep(self._rng.expovariate(LIVE_CALLS_AN_HOUR / 3600))
+            await asyncio.sleep(self._rng.expovariate(live_calls_an_hour(utc_now()) / 3600))
             self._begin(utc_now())
 
     def _begin(self, start: datetime) -> None:

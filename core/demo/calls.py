@@ -30,7 +30,8 @@ ASR_UNSEEN = 0.5
 """Recognition runs while the lead speaks: half of it is waited for."""
 RUPEES_A_MINUTE = {"asr": 0.42, "tts": 0.55, "telephony": 0.62}
 RUPEES_A_TURN = {"llm": 0.11}
-LIVE_CALLS_AN_HOUR = 450
+LEAST_LIVE_CALLS_AN_HOUR = 120
+"""By night, too, something happens before the eyes of who opens the demo: leads phone in."""
 BUSY_CALLS_AN_HOUR = 190
 MOST_ATTEMPTS = 3
 OPEN, CLOSED = 9, 21
@@ -72,7 +73,7 @@ class SimulatedAgent:
     def _next_start(self, at: datetime) -> datetime:
         live_from = self.story.now
         live = self.story.is_live(at)
-        rate = LIVE_CALLS_AN_HOUR if live else _calls_an_hour(at)
+        rate = live_calls_an_hour(at) if live else _calls_an_hour(at)
         # In steps: a pause drawn at night must not reach into the morning.
         step = timedelta(hours=min(self.rng.expovariate(rate), 0.25))
         return at + step if live else min(at + step, max(at + timedelta(seconds=1), live_from))
@@ -80,7 +81,7 @@ class SimulatedAgent:
     def next_call(self, at: datetime) -> CallMetrics:
         """The call of that moment: a lead that is due again, a new one, or one that phones in."""
         hour = _local_hour(at)
-        may_dial = OPEN <= hour < CLOSED or self.story.is_live(at)
+        may_dial = OPEN <= hour < CLOSED
         if self._again and self._again[0][0] <= at and may_dial:
             _, lead, attempt = heapq.heappop(self._again)
             return self.call(at, lead, attempt)
@@ -224,6 +225,11 @@ def _cost(seconds: float, turns: int, dearer: dict[str, float]) -> dict[str, flo
 
 def _local_hour(at: datetime) -> int:
     return to_utc(at).astimezone(get_settings().tz).hour
+
+
+def live_calls_an_hour(at: datetime) -> float:
+    """How many calls begin while somebody looks on: as many as at that hour of the past, but never so few."""
+    return max(_calls_an_hour(at), LEAST_LIVE_CALLS_AN_HOUR)
 
 
 def _calls_an_hour(at: datetime) -> float:

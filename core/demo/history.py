@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
+from bson import Timestamp
+from pymongo import UpdateMany
 from pymongo.database import Database
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -20,7 +22,7 @@ from core.demo.story import HISTORY, Story, story_of
 from core.demo.turns import requests_of, turns_of
 from core.models.metrics import CallMetrics, ServiceSample
 from core.storage.calls import write_calls
-from core.storage.collections import LOGS
+from core.storage.collections import CALLS, LOGS
 from core.storage.recording.records import Record
 from core.storage.recording.service_minutes import ServiceMinutes
 from core.storage.recording.write import MAX_BATCH, write
@@ -53,7 +55,26 @@ def fill_history(database: Database[Document], console: Console, seed: int | Non
         keep_rule(database)
         progress.update(task, description="Checking the alert rules over them")
         replay_checks(story, start)
+        _date_back(database, start, now)
     return written
+
+
+def _date_back(database: Database[Document], start: datetime, end: datetime) -> None:
+    """Let the calls seem to be recorded within the hour they began in: else all of the past came late.
+
+    Only now, when all of them are rolled up: by the real stamps the roll-ups know what is new.
+    """
+    hour = timedelta(hours=1)
+    first = start.replace(minute=0, second=0, microsecond=0)
+    rows = [
+        UpdateMany(
+            {"start_time": {"$gte": first + hour * number, "$lt": first + hour * (number + 1)}},
+            {"$set": {"recorded_at": Timestamp(first + hour * (number + 1), 1)}},
+        )
+        for number in range(int((end - first) / hour))
+    ]
+    if rows:
+        database[CALLS].bulk_write(rows, ordered=False)
 
 
 def _write_details(

@@ -65,7 +65,7 @@ class Story:
         return factors
 
     def is_live(self, at: datetime) -> bool:
-        """From here on the demo is busy, whatever the hour in India."""
+        """From here on calls come in at any hour in India."""
         return at >= self.now - LIVE_TROUBLE_BEGAN
 
     def _is_live_trouble(self, at: datetime) -> bool:

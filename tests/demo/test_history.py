@@ -11,10 +11,11 @@ from pymongo.database import Database
 from rich.console import Console
 
 from core.alerting.board import alert_board, sendings
-from core.demo.calls import SimulatedAgent
+from core.demo.calls import BUSY_CALLS_AN_HOUR, SimulatedAgent, live_calls_an_hour
 from core.demo.history import fill_history
 from core.demo.story import HISTORY, Trouble, story_of
 from core.demo.turns import turns_of
+from core.health import late_calls
 from core.models.metrics import CallMetrics
 from core.types import Document
 
@@ -104,6 +105,20 @@ def test_a_fortnight_has_one_alert_that_fires_and_others_that_are_over(database:
     board = alert_board(database, datetime.now(UTC))
     assert [alert.alert_type for alert in board.active] == ["speech_latency"]
     assert {"call_failure_rate", "error_rate"} <= {alert.alert_type for alert in board.resolved}
-    assert {line.channel for line in sendings(database, board.active[0].id)} == {"slack", "email"}
+    assert {line.channel for line in sendings(database, board.active[0].id)} == {
+        "slack (simulated)",
+        "email (simulated)",
+    }
     assert database["turns"].count_documents({}) > 5_000
+    late = late_calls(database)
+    assert late.late <= 0.02 * late.recorded, "the past came in time"
     assert fill_history(database, Console(quiet=True), seed=1) < 100
+
+
+def test_by_night_the_live_demo_has_leads_who_phone_in_and_dials_nobody() -> None:
+    """A demo that is opened at night shows no calls outside the hours that leads may be called in."""
+    night = datetime(2026, 11, 25, 20, 0, tzinfo=UTC)
+    agent = SimulatedAgent(random.Random(1), story_of(night))  # noqa: S311 (no secret)
+    assert {agent.next_call(night + timedelta(minutes=n)).direction for n in range(60)} == {"inbound"}
+    noon = night + timedelta(hours=10)
+    assert live_calls_an_hour(night) < live_calls_an_hour(noon) <= 1.01 * BUSY_CALLS_AN_HOUR
