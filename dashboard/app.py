@@ -13,6 +13,7 @@ if str(ROOT) not in sys.path:
 
 from core.settings import is_loopback  # noqa: E402 (the path first)
 from dashboard import filters, guard, theme  # noqa: E402 (the path first)
+from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
 
@@ -63,6 +64,7 @@ def main() -> None:
         # `streamlit run` has no middleware: another site's page gets nothing but this.
         st.error("This address is not the dashboard's own. Set DASHBOARD_PUBLIC_URL to the one people open.")
         st.stop()
+    rule_editor.keep_drafts()
     page = st.navigation(PAGES)
     with st.container(
         key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"

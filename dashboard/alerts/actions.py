@@ -50,7 +50,10 @@ def answer() -> None:
         if said is not None:
             good, text = said
             show = st.success if good else st.error
-            show(formats.plain(text), icon=":material/check_circle:" if good else ":material/error:")
+            icon = ":material/check_circle:" if good else ":material/error:"
+            show(formats.plain(text), icon=icon)
+            # The top of a long page is out of sight for who pressed a button far down.
+            st.toast(formats.plain(text), icon=icon, duration="long")
 
 
 def who(key: str) -> None:

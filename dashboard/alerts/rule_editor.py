@@ -31,6 +31,7 @@ PREVIEW_DAYS = 7
 MOST_FIRINGS = 20
 NEW = "new rule"
 _EDITED = "rule"
+_DRAFTS = "rule_drafts"
 _UNIT_WORDS = {"share": "%", "calls": "calls", "ms": "ms", "s": "s", "score": "-1 to 1", "min": "min"}
 _SPANS = ("0m", "5m", "10m", "15m", "30m", "1h", "2h", "6h", "1d", "7d")
 _ANY = "any"
@@ -104,8 +105,11 @@ def _editor(rule: AlertRule | None) -> None:
         with fields:
             table = _fields(rule)
             edited, problem = _parsed(table)
-            if problem:
+            if problem and rule is None and not (table["id"] and table["levels"]):
+                st.caption("A new rule needs an id and at least one threshold; its preview follows.")
+            elif problem:
                 st.error(formats.plain(problem), icon=":material/error:")
+            _keep_draft(rule, table, edited)
             if file is not None:
                 st.caption(
                     f"The rules come from ALERT_RULES_FILE {formats.plain(str(file))}: change them there."
@@ -113,11 +117,37 @@ def _editor(rule: AlertRule | None) -> None:
             else:
                 _buttons(edited, rule)
         with preview:
-            st.markdown("## What it would have done")
+            st.markdown("## Preview")
             if edited is not None:
                 _preview(edited)
             else:
-                st.caption("Mend what is wrong, and the preview comes back.")
+                st.caption("The preview shows once the rule is complete.")
+
+
+def _keep_draft(rule: AlertRule | None, table: Mapping[str, Any], edited: AlertRule | None) -> None:
+    """Remember that the boxes of a rule hold what is not saved, and say so."""
+    begun = bool(table["id"] or table["levels"]) if rule is None else edited != rule
+    drafts: set[str] = st.session_state.setdefault(_DRAFTS, set())
+    if not begun:
+        drafts.discard(rule.id if rule else "")
+        return
+    drafts.add(rule.id if rule else "")
+    st.caption(":material/edit: Not saved yet; it stays here while you look at other pages.")
+
+
+def keep_drafts() -> None:
+    """Let unsaved rules outlive the pages that do not show them: else their boxes are forgotten."""
+    begun = tuple(f"edit-{rule_id}-" for rule_id in st.session_state.get(_DRAFTS, ()))
+    for key in [str(key) for key in st.session_state]:
+        if begun and key.startswith(begun):
+            st.session_state[key] = st.session_state[key]
+
+
+def _forget_draft(rule_id: str) -> None:
+    st.session_state.get(_DRAFTS, set()).difference_update({rule_id, ""})
+    for key in [str(key) for key in st.session_state]:
+        if key.startswith((f"edit-{rule_id}-", "edit--")):
+            del st.session_state[key]
 
 
 def _fields(rule: AlertRule | None) -> dict[str, Any]:
@@ -137,7 +167,7 @@ def _fields(rule: AlertRule | None) -> dict[str, Any]:
     metrics = list(RULE_METRICS)
     table["metric"] = left.selectbox("Metric", metrics, metrics.index(like.metric), key=f"{key}-metric")
     table["operator"] = right.selectbox(
-        "Bad when", ("above", "below"), 0 if like.operator == "above" else 1, key=f"{key}-operator"
+        "Alert when", ("above", "below"), 0 if like.operator == "above" else 1, key=f"{key}-operator"
     )
     table["levels"] = _levels(like, table["metric"], key, new=rule is None)
     spans = st.columns(3)
@@ -145,8 +175,8 @@ def _fields(rule: AlertRule | None) -> dict[str, Any]:
         spans,
         (
             ("window", "Over the last", like.window_minutes),
-            ("for", "Bad for", like.for_minutes),
-            ("keep_firing_for", "Good for, to end", like.keep_firing_minutes),
+            ("for", "Pending for", like.for_minutes),
+            ("keep_firing_for", "Resolve after", like.keep_firing_minutes),
         ),
         strict=True,
     ):
@@ -201,9 +231,7 @@ def _scope(like: AlertRule, key: str) -> dict[str, Any]:
     table["group_by"] = left.multiselect(
         "One alert for each", LABELS, list(like.group_by), key=f"{key}-group"
     )
-    table["min_samples"] = right.number_input(
-        "From so many calls on", 1, value=like.min_samples, key=f"{key}-min"
-    )
+    table["min_samples"] = right.number_input("Minimum calls", 1, value=like.min_samples, key=f"{key}-min")
     if RULE_METRICS[st.session_state[f"{key}-metric"]].unit == "share":
         sure = st.toggle(
             "Only where the 95 % interval lies beyond the level", like.guard == "wilson", key=f"{key}-guard"
@@ -238,7 +266,7 @@ def _buttons(edited: AlertRule | None, stored: AlertRule | None) -> None:
         if stored is not None:
             built_in = stored.id in {rule.id for rule in built_in_rules()}
             st.button(
-                "Back to the built-in one" if built_in else "Delete",
+                "Restore the built-in rule" if built_in else "Delete",
                 icon=":material/undo:" if built_in else ":material/delete:",
                 disabled=built_in and stored in built_in_rules(get_settings().alert_profile),
                 key="delete-rule",
@@ -255,12 +283,17 @@ def _save(rule: AlertRule) -> None:
             raise UserError("Give your name: the rule says who changed it")
         st.session_state[actions.WHO] = name
         save_rule(get_sync_database(), rule, name)
+        _forget_draft(rule.id)
 
     actions.attempt(save, f"{rule.name} is saved; the next check uses it")
 
 
 def _delete(rule_id: str) -> None:
-    actions.attempt(lambda: delete_rule(get_sync_database(), rule_id), f"{rule_id} is as built in, or gone")
+    def delete() -> None:
+        delete_rule(get_sync_database(), rule_id)
+        _forget_draft(rule_id)
+
+    actions.attempt(delete, f"{rule_id} is back to the built-in rule, or deleted")
 
 
 def _preview(rule: AlertRule) -> None:
