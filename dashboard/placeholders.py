@@ -42,7 +42,9 @@ def guarded(*, speak: bool) -> Iterator[None]:
     except StoreAwayError as error:
         st.session_state["waiting"] = "database"
         if speak:
-            st.error(f"**The database is away.** {formats.plain(str(error))}", icon=":material/cloud_off:")
+            st.error(
+                f"**The database is not reachable.** {formats.plain(str(error))}", icon=":material/cloud_off:"
+            )
             st.caption("This page tries again every few seconds and comes back by itself.")
 
 
@@ -53,7 +55,8 @@ def stale(since: datetime | None) -> None:
         st.session_state["waiting"] = "database"
         at = formats.clock(since, get_settings().tz, utc_now())
         place.warning(
-            f"The database is away: these are the figures of {at}. They renew themselves once it is back.",
+            f"The database is not reachable: these are the figures of {at}. "
+            "They renew themselves once it is back.",
             icon=":material/history:",
         )
 

@@ -30,10 +30,10 @@ def draw(board: ComparedBoard, _: Selection) -> None:
 
 with st.container(key="choices", horizontal=True, gap="small"):
     by = st.segmented_control(
-        "By", list(BY_WORD), default="Outcome", required=True, key="by", bind="query-params"
+        "Group by", list(BY_WORD), default="Outcome", required=True, key="by", bind="query-params"
     )
     bucket = st.segmented_control(
-        "A bar for each", list(BUCKETS), default="auto", required=True, key="bucket", bind="query-params"
+        "Interval", list(BUCKETS), default="auto", required=True, key="bucket", bind="query-params"
     )
 board_page.show(
     "analytics",

@@ -91,7 +91,7 @@ def silences() -> None:
         answer = cache.ask("silences", alert_queries.silences)
         placeholders.stale(answer.stale_since)
         if not answer.value:
-            st.caption("There is no silence.")
+            st.caption("No silences")
         for line in answer.value:
             _silence(line)
 

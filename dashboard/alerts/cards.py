@@ -29,10 +29,10 @@ def now() -> None:
 
 
 def _board(board: AlertBoard) -> None:
-    _section("Firing", board.active, "Nothing fires.", "firing")
+    _section("Firing", board.active, "No alerts firing", "firing")
     _section("Pending", board.pending, "", "pending")
     _section("Silenced or held back", board.silenced, "", "silenced")
-    _section("Over in the last 7 days", board.resolved, "", "resolved")
+    _section("Resolved in the last 7 days", board.resolved, "", "resolved")
 
 
 def _section(title: str, alerts: Sequence[Alert], nothing: str, key: str) -> None:
@@ -63,8 +63,8 @@ def _card(alert: Alert) -> None:
         _state_line(alert)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             for words, key, icon, target in (
-                ("Calls behind it", "calls", "call", drilldown.calls_of_alert),
-                ("Charts of that time", "charts", "dashboard", drilldown.time_of_alert),
+                ("View calls", "calls", "call", drilldown.calls_of_alert),
+                ("View charts", "charts", "dashboard", drilldown.time_of_alert),
             ):
                 st.button(
                     words,
@@ -76,7 +76,9 @@ def _card(alert: Alert) -> None:
                 )
             if alert.state == AlertState.FIRING:
                 _firing_buttons(alert)
-            with st.popover("Who was told", icon=":material/forum:", type="tertiary", key=f"told-{alert.id}"):
+            with st.popover(
+                "Notifications", icon=":material/forum:", type="tertiary", key=f"told-{alert.id}"
+            ):
                 _told(cache.ask(("told", alert.id), alert_queries.sendings, alert.id).value, at)
 
 
@@ -114,7 +116,7 @@ def _times(alert: Alert, at: datetime) -> str:
     if alert.state == AlertState.RESOLVED and alert.resolved_at:
         lasted = formats.span(alert.resolved_at - alert.started_at)
         return f"{since} to {formats.clock(alert.resolved_at, zone, at)} · lasted {lasted}"
-    word = "bad since" if alert.state == AlertState.PENDING else "since"
+    word = "pending since" if alert.state == AlertState.PENDING else "since"
     return f"{word} {since} · {formats.ago(at - alert.started_at)}"
 
 
@@ -133,7 +135,7 @@ def _state_line(alert: Alert) -> None:
         badges.append((":material/sync_problem:", "comes and goes", "orange"))
     for channel, delivered in sorted(alert.channels.items()):
         badges.append(
-            (":material/send:", f"told {channel}", "gray")
+            (":material/send:", f"sent by {channel}", "gray")
             if delivered
             else (":material/error:", f"not delivered to {channel}", "red")
         )
@@ -145,12 +147,12 @@ def _state_line(alert: Alert) -> None:
 
 def _told(lines: Sequence[HistoryLine], at: datetime) -> None:
     if not lines:
-        st.caption("Nobody: no channel was set up, or it was muted.")
+        st.caption("Nobody was notified: no channel was set up, or it was muted.")
         return
     for line in lines[:12]:
         icon = EVENT_ICONS.get(line.event, "info")
         when = formats.clock(line.at, get_settings().tz, at)
-        verb = "told" if line.event == "sent" else "could not be told"
+        verb = "sent" if line.event == "sent" else "not sent"
         what = severity_badge(line.severity)
         st.markdown(
             f":material/{icon}: **{formats.plain(line.channel or '')}** {verb} {when} {what} "

@@ -40,9 +40,9 @@ def channels() -> None:
 
 def _no_channel() -> None:
     with st.container(border=True, key="no-channel"):
-        st.markdown("## No channel is set up: nobody is told")
+        st.markdown("## No channel is set up: nobody is notified")
         st.markdown(
-            "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for mail, `SLACK_WEBHOOK_URL` for Slack; start anew."
+            "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for mail, `SLACK_WEBHOOK_URL` for Slack, then restart."
         )
         st.caption("docs/alerting.md has the pagers and the other services.")
 
@@ -91,7 +91,7 @@ def _given_up(rows: Sequence[OutboxRow]) -> None:
     shown = rows[:MOST_GIVEN_UP]
     with st.container(key="given-up", gap="small"):
         more = f"the newest {len(shown)}" if len(rows) > len(shown) else str(len(shown))
-        st.markdown(f"## Given up · {more}" if rows else "## Given up")
+        st.markdown(f"## Failed deliveries · {more}" if rows else "## Failed deliveries")
         if not rows:
             st.markdown(":green-badge[:material/check_circle: Every message was delivered or still waits.]")
         for row in shown:
@@ -105,7 +105,7 @@ def _message(row: OutboxRow) -> None:
     with st.container(border=True, key=f"dead-{row.id}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(
-                f":red-badge[:material/error: Given up] **{formats.plain(names)}** · {told.event} · "
+                f":red-badge[:material/error: Failed] **{formats.plain(names)}** · {told.event} · "
                 f"to {formats.plain(row.channel)}"
                 + (f", {formats.plain(row.label)}" if row.label != row.channel else ""),
                 width="stretch",

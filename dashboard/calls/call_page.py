@@ -109,7 +109,7 @@ def _turns_panel(whole: WholeCall) -> Panel:
     if measured:
         slowest = max(turns, key=lambda turn: turn.e2e_ms or 0)
         said += (
-            f" · the lead waited {sum(measured) / len(measured):,.0f} ms in the mean, longest in turn "
+            f" · the lead waited {sum(measured) / len(measured):,.0f} ms on average, longest in turn "
             f"{slowest.turn}: {slowest.e2e_ms:,.0f} ms"
         )
     interrupted = sum(turn.interrupted for turn in turns)
@@ -136,7 +136,7 @@ def _turns_panel(whole: WholeCall) -> Panel:
 
 def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:
     day = formats.day(call.start_time.astimezone(get_settings().tz).date())
-    key, title = "standings", "Beside the calls of its day"
+    key, title = "standings", "Compared with that day"
     if not standings:
         show(Panel(key, title, "No duration or latency was recorded of it"))
         return

@@ -36,10 +36,8 @@ def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket, references: S
             formats.number(ms, "ms") for ms in (getattr(spread, reference.percentile), reference.value)
         )
         over = int((frame[reference.percentile] > reference.value).sum())
-        of = f" of {int(frame[reference.percentile].notna().sum())}" if not parts else ""
-        times = f" {word}s" if word.isalpha() else f" times {word}"
-        where = f"{over}{of}{times if of else ''} over {limit}"
-        parts.append(f"{reference.percentile} {value} ({where})")
+        of, times = int(frame[reference.percentile].notna().sum()), "s" if word.isalpha() else " intervals"
+        parts.append(f"{reference.percentile} {value}, over {limit} in {over} of {of} {word}{times}")
     return " · ".join([*parts, coverage(spread)])
 
 

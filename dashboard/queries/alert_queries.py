@@ -26,7 +26,7 @@ def alert_board() -> AlertBoard:
 
 @st.cache_data(ttl=5, max_entries=ANSWERS_KEPT, show_spinner=False)
 def sendings(alert_id: str) -> list[HistoryLine]:
-    """Who was told of an alert."""
+    """Notifications of an alert."""
     return board.sendings(get_sync_database(), alert_id)
 
 

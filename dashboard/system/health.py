@@ -114,7 +114,7 @@ def _lost(health: SystemHealth, _: datetime) -> Tile:
         "Records that neither database nor disk took; beside them those that the database will never take, "
         "kept in DATA_DIR/spool/dead with the reason."
     )
-    words = f"{spool.dead:,} kept apart" if spool.dead else "none kept apart"
+    words = f"{spool.dead:,} set aside" if spool.dead else "none set aside"
     color: Color = "red" if spool.lost else "orange" if spool.dead else "green"
     return Tile("lost", "Lost records", f"{spool.lost:,}", words, color, means)
 

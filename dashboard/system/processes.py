@@ -25,14 +25,14 @@ def panel(health: SystemHealth, zone: tzinfo) -> Panel:
     return Panel(
         KEY,
         TITLE,
-        f"Processes: {len(found)} · {words} · {dropped:,} log lines dropped · each tells once a minute",
+        f"Processes: {len(found)} · {words} · {dropped:,} log lines dropped · each reports once a minute",
         table=pd.DataFrame([one.model_dump() for one in found]),
         page=pd.DataFrame(rows),
     )
 
 
 def _row(one: ProcessHealth, now: datetime, zone: tzinfo) -> dict[str, str]:
-    apart = f" · {one.dead:,} kept apart" if one.dead else ""
+    apart = f" · {one.dead:,} set aside" if one.dead else ""
     lost = f" · {one.lost:,} lost" if one.lost else ""
     return {
         "Process": f"{formats.plain(one.component)} on {formats.plain(one.host)}, {one.pid}",

@@ -193,14 +193,14 @@ def test_an_alert_leads_to_its_calls_and_the_link_of_its_message_to_its_period(
         expect(page.locator("h1")).to_have_text("Overview")
     with opened(browser, f"{address}/alerts") as page:
         card = page.locator(".st-key-alert-burning")
-        card.get_by_role("button", name="Calls behind it").click()
+        card.get_by_role("button", name="View calls").click()
         expect(page.locator("h1")).to_have_text("Calls")
         expect(page).to_have_url(re.compile("error=any"))
         page.wait_for_timeout(1_500)
         assert link(page) == shown
     with opened(browser, f"{address}/alerts") as page:
         card = page.locator(".st-key-alert-burning")
-        card.get_by_role("button", name="Charts of that time").click()
+        card.get_by_role("button", name="View charts").click()
         expect(page.locator("h1")).to_have_text("Overview")
         page.wait_for_timeout(1_500)
         times = {"from": shown["since"], "to": shown["until"]}

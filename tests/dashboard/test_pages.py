@@ -157,7 +157,7 @@ def test_a_database_that_is_away_is_told_and_comes_back(
     get_settings.cache_clear()
     app = start()
     assert not app.exception
-    assert "The database is away" in text_of(app)
+    assert "The database is not reachable" in text_of(app)
     assert "MongoDB at 127.0.0.1:1" in text_of(app).replace("\\", "")
     monkeypatch.delenv("MONGODB_URI")
     get_settings.cache_clear()
@@ -174,7 +174,7 @@ def test_figures_seen_before_stay_while_the_database_is_away(
     call_queries.forget_figures()
     system_queries.pulse.clear()
     app.run()
-    assert "The database is away: these are the figures of" in text_of(app)
+    assert "The database is not reachable: these are the figures of" in text_of(app)
     assert kpis(app)["Calls"] == "120"
     forget_failure()
 
@@ -200,7 +200,7 @@ def test_a_link_edited_by_hand_still_shows_the_page(
         bucket="-1",
     )
     assert not app.exception
-    assert app.get("plotly_chart") or app.metric or "Nothing fires" in text_of(app)
+    assert app.get("plotly_chart") or app.metric or "No alerts firing" in text_of(app)
     assert "script" not in text_of(app)
 
 
@@ -213,7 +213,7 @@ def test_every_page_opens_while_the_database_is_down(
     forget_failure()
     app = start(page)
     assert not app.exception
-    assert text_of(app).count("The database is away") == 1
+    assert text_of(app).count("The database is not reachable") == 1
     forget_failure()
 
 
@@ -282,7 +282,7 @@ def test_system_shows_the_processes_and_since_when_one_is_silent(
     assert "Processes: 2 · 1 silent" in text_of(app)
     ((alive, silent),) = [rows for rows in tables_of(app) if "Last sign" in rows[0]]
     assert alive["Process"] == "agent on vm\\-1, 7"
-    assert (alive["Record queue"], alive["Spool"]) == ("3", "20 · 1 kept apart")
+    assert (alive["Record queue"], alive["Spool"]) == ("3", "20 · 1 set aside")
     assert (alive["Log queue"], alive["Log drops"]) == ("4", "1,234")
     assert "silent since" in silent["Last sign"]
     assert "<b>" not in silent["Process"]

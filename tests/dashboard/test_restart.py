@@ -87,14 +87,14 @@ def test_a_page_outlives_its_database(server: Server, tmp_path: Path, browser: B
         expect(calls).to_have_text("50")
         page.evaluate("window.neverReloaded = true")
         server.kill()
-        expect(page.get_by_text("The database is away: these are the figures of")).to_be_visible(
+        expect(page.get_by_text("The database is not reachable: these are the figures of")).to_be_visible(
             timeout=30_000
         )
         expect(calls).to_have_text("50")
         server.start()
         record(server, 50, 80)
         expect(calls).to_have_text("80", timeout=40_000)
-        expect(page.get_by_text("The database is away")).to_have_count(0)
+        expect(page.get_by_text("The database is not reachable")).to_have_count(0)
         expect(page.locator(".st-key-chart-volume-status .main-svg").first).to_be_visible()
         assert page.evaluate("window.neverReloaded")
 
@@ -103,7 +103,7 @@ def test_a_page_opened_before_its_database_starts_by_itself(
     server: Server, tmp_path: Path, browser: Browser
 ) -> None:
     with served(tmp_path) as address, opened(browser, f"{address}/latency") as page:
-        expect(page.get_by_text("The database is away.")).to_be_visible()
+        expect(page.get_by_text("The database is not reachable.")).to_be_visible()
         server.start()
         record(server, 0, 50)
         expect(page.locator(".st-key-chart-asr-latency-ms .main-svg").first).to_be_visible(timeout=40_000)

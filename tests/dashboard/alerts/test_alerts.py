@@ -63,7 +63,9 @@ def test_alerts_stand_in_their_sections_with_who_was_told(alerts: Database[Docum
     app = start("alerts")
     assert not app.exception
     said_ = text_of(app)
-    places = [said_.index(title) for title in ("Firing · 1", "Pending · 1", "Silenced", "Over in the last")]
+    places = [
+        said_.index(title) for title in ("Firing · 1", "Pending · 1", "Silenced", "Resolved in the last")
+    ]
     assert places == sorted(places)
     names = [said_.index(f"**{name}**") for name in ("burning", "waiting", "muted", "gone")]
     assert all(place < name for place, name in zip(places, names, strict=True))
@@ -207,7 +209,7 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason_and_sent_again(
     alert_queries.forget_alerts()
     app = start("alerts", view="Channels")
     said_ = text_of(app)
-    assert "Given up · 1" in said_
+    assert "Failed deliveries · 1" in said_
     assert "to hook" in said_
     assert formats.plain(MARKUP) in said_
     row = database["outbox"].find_one({"channel": "hook"})
@@ -215,7 +217,7 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason_and_sent_again(
     app.button(key=f"again-{row['_id']}").click().run()
     assert "in the outbox again" in "".join(element.value for element in app.success)
     assert database["outbox"].count_documents({"channel": "hook", "state": OutboxState.QUEUED}) == 1
-    assert "Given up · " not in text_of(app)
+    assert "Failed deliveries · " not in text_of(app)
 
 
 def test_markup_in_an_alert_stays_text(database: Database[Document], start: Start) -> None:

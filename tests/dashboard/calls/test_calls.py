@@ -177,7 +177,7 @@ def test_the_database_down_at_start_is_a_clear_state(
     for page, link in links:
         app = start(page, **link)
         assert not app.exception, page
-        assert "The database is away" in text_of(app), (page, link)
+        assert "The database is not reachable" in text_of(app), (page, link)
     forget_failure()
 
 
@@ -203,7 +203,7 @@ def test_an_archived_call_opens_whole_and_says_where_it_is_from(
     said = text_of(app)
     assert "From the archive" in said
     assert "lead lead\\_1" in said
-    assert "the lead waited 900 ms in the mean" in said
+    assert "the lead waited 900 ms on average" in said
     found = start("calls", q="call_1")
     assert calls_listed(found) == ["call_1"]
     day = (utc_now() - timedelta(days=365)).date()
@@ -223,4 +223,4 @@ def test_an_archived_call_whose_file_is_elsewhere_is_said_to_be_and_the_database
     assert not app.exception
     (error,) = [element.value for element in app.error]
     assert "not on this machine" in error
-    assert "The database is away" not in error
+    assert "The database is not reachable" not in error
