@@ -11,7 +11,7 @@ from core.clock import utc_now
 from core.models.alerts import Alert, AlertState
 from core.settings import get_settings
 from dashboard import drilldown, formats, placeholders
-from dashboard.alerts import actions
+from dashboard.alerts import actions, episodes
 from dashboard.drilldown import go
 from dashboard.queries import alert_queries, cache
 from dashboard.theme import SEVERITY_BADGES, severity_badge
@@ -25,14 +25,15 @@ def now() -> None:
     with placeholders.guarded(speak=True), placeholders.loading("alerts", NOW_HEIGHT):
         answer = cache.ask("alerts", alert_queries.alert_board)
         placeholders.stale(answer.stale_since)
-        _board(answer.value)
+        lines = cache.ask("episodes", alert_queries.recent_history).value
+        _board(answer.value, episodes.over(lines, answer.value.resolved, utc_now()))
 
 
-def _board(board: AlertBoard) -> None:
+def _board(board: AlertBoard, resolved: Sequence[Alert]) -> None:
     _section("Firing", board.active, "No alerts firing", "firing")
     _section("Pending", board.pending, "", "pending")
     _section("Silenced or held back", board.silenced, "", "silenced")
-    _section("Resolved in the last 7 days", board.resolved, "", "resolved")
+    _section("Resolved in the last 7 days", resolved, "", "resolved")
 
 
 def _section(title: str, alerts: Sequence[Alert], nothing: str, key: str) -> None:
@@ -79,7 +80,9 @@ def _card(alert: Alert) -> None:
             with st.popover(
                 "Notifications", icon=":material/forum:", type="tertiary", key=f"told-{alert.id}"
             ):
-                _told(cache.ask(("told", alert.id), alert_queries.sendings, alert.id).value, at)
+                alert_id = episodes.id_of(alert)
+                lines = cache.ask(("told", alert_id), alert_queries.sendings, alert_id).value
+                _told(episodes.told_of(alert, lines), alert, at)
 
 
 def _firing_buttons(alert: Alert) -> None:
@@ -145,7 +148,7 @@ def _state_line(alert: Alert) -> None:
         )
 
 
-def _told(lines: Sequence[HistoryLine], at: datetime) -> None:
+def _told(lines: Sequence[HistoryLine], alert: Alert, at: datetime) -> None:
     if not lines:
         st.caption("Nobody was notified: no channel was set up, or it was muted.")
         return
@@ -153,7 +156,8 @@ def _told(lines: Sequence[HistoryLine], at: datetime) -> None:
         icon = EVENT_ICONS.get(line.event, "info")
         when = formats.clock(line.at, get_settings().tz, at)
         verb = "sent" if line.event == "sent" else "not sent"
-        what = severity_badge(line.severity)
+        over = alert.resolved_at is not None and line.at >= alert.resolved_at
+        what = ":green-badge[:material/check_circle: Resolved]" if over else severity_badge(line.severity)
         st.markdown(
             f":material/{icon}: **{formats.plain(line.channel or '')}** {verb} {when} {what} "
             f"{formats.plain(line.message)}"

@@ -1,6 +1,6 @@
 """Cached reads of alerts: the board, history, silences, undelivered messages, rules and their preview."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import streamlit as st
 
@@ -16,6 +16,9 @@ from core.models.rules import AlertRule
 from core.storage import get_sync_database
 from dashboard.queries.cache import ANSWERS_KEPT
 from dashboard.queries.system_queries import pulse
+
+MOST_RECENT = 2_000
+"""Lines of history that past episodes are read from."""
 
 
 @st.cache_data(ttl=3, show_spinner=False)
@@ -34,6 +37,14 @@ def sendings(alert_id: str) -> list[HistoryLine]:
 def alert_history(start: datetime, end: datetime) -> list[HistoryLine]:
     """What happened to the alerts in a period."""
     return board.history(get_sync_database(), start, end)
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def recent_history() -> list[HistoryLine]:
+    """What happened to the alerts in the last 8 days: what ended within 7 began a little earlier."""
+    now = utc_now()
+    start = now - board.RESOLVED_WITHIN - timedelta(days=1)
+    return board.history(get_sync_database(), start, now, limit=MOST_RECENT)
 
 
 @st.cache_data(ttl=5, show_spinner=False)
@@ -79,5 +90,5 @@ def count_fired(start: datetime, end: datetime) -> int:
 
 def forget_alerts() -> None:
     """Ask for the alerts and rules afresh: somebody changed them."""
-    for question in (pulse, alert_board, sendings, alert_history, silences, given_up, rules):
+    for question in (pulse, alert_board, sendings, alert_history, recent_history, silences, given_up, rules):
         question.clear()

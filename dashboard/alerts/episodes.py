@@ -1,0 +1,61 @@
+"""The times that alerts fired and were over again, also those of an alert that fires anew since."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from core.alerting.board import RESOLVED_WITHIN, HistoryLine
+from core.models.alerts import Alert, AlertState, Severity
+
+_UNTIL = " until "
+_AFTERWARDS = timedelta(minutes=15)
+"""So long after its end messages still speak of an episode."""
+
+
+def over(lines: Sequence[HistoryLine], resolved: Sequence[Alert], now: datetime) -> list[Alert]:
+    """The episodes that ended within the last 7 days, the newest first.
+
+    Args:
+        lines: what happened to the alerts, the newest first.
+        resolved: the alerts that are over now; of their last episode they know more than the history.
+        now: the end of the 7 days.
+    """
+    last = {alert.id: alert.resolved_at or alert.updated_at for alert in resolved}
+    began: dict[str, HistoryLine] = {}
+    found = list(resolved)
+    for line in reversed(lines):
+        if line.event == "firing":
+            began[line.alert_id] = line
+        elif line.event == "resolved":
+            start = began.pop(line.alert_id, None)
+            ended = last.get(line.alert_id)
+            known = ended is not None and abs(ended - line.at) < _AFTERWARDS
+            if start is not None and not known and line.at >= now - RESOLVED_WITHIN:
+                found.append(_episode(start, line))
+    return sorted(found, key=lambda alert: alert.resolved_at or alert.updated_at, reverse=True)
+
+
+def _episode(start: HistoryLine, end: HistoryLine) -> Alert:
+    return Alert(
+        id=f"{start.alert_id}{_UNTIL}{end.at:%Y%m%dT%H%M%S}",
+        alert_type=start.alert_type,
+        name=start.name,
+        severity=Severity(start.severity),
+        state=AlertState.RESOLVED,
+        labels=dict(start.labels),
+        message=start.message,
+        started_at=start.at,
+        updated_at=end.at,
+        resolved_at=end.at,
+    )
+
+
+def id_of(alert: Alert) -> str:
+    """The id of the alert that an episode is of."""
+    return alert.id.rsplit(_UNTIL, 1)[0] if alert.state == AlertState.RESOLVED else alert.id
+
+
+def told_of(alert: Alert, lines: Sequence[HistoryLine]) -> list[HistoryLine]:
+    """The messages of this time that it fired, and of no earlier or later one."""
+    over = alert.resolved_at if alert.state == AlertState.RESOLVED else None
+    since = [line for line in lines if line.at >= alert.started_at]
+    return [line for line in since if line.at <= over + _AFTERWARDS] if over else since
