@@ -20,6 +20,31 @@ HEAT_SCALE = "Cividis"
 """Of heat maps: Plotly's name of a scale that colour-blind people read alike."""
 
 
+READABLE = 4.5
+"""WCAG's least contrast of words of this size."""
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast of two colours, 1 to 21."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = (value / 255 for value in _parts(colour))
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]  # noqa: PLR2004 (WCAG)
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _parts(colour: str) -> list[int]:
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    pairs = zip(_parts(colour), _parts(other), strict=True)
+    return "#" + "".join(f"{round(one + (two - one) * share):02X}" for one, two in pairs)
+
+
 @dataclass(frozen=True)
 class Palette:
     """The colours of charts on a light or a dark ground."""
@@ -40,6 +65,14 @@ class Palette:
         """The colours of a change by what it means."""
         return {"good": self.colours["positive"], "bad": self.colours["negative"], "neutral": self.neutral}
 
+    def readable(self, colour: str) -> str:
+        """The colour for words: as near to it as 4.5 : 1 against the ground allows, by way of the text's."""
+        for share in range(11):
+            mixed = _mixed(colour, self.text, share / 10)
+            if contrast(mixed, self.surface) >= READABLE:
+                return mixed
+        return self.text
+
     def of(self, names: Sequence[str]) -> dict[str, str]:
         """A colour for each value, the same whatever else is shown with it as long as the names are."""
         ordered = sorted(names)
@@ -52,14 +85,14 @@ _LIGHT = Palette(
     muted="#565E68",
     grid="#E4E7EB",
     surface="#FFFFFF",
-    neutral="#9AA3AE",
+    neutral="#8A949F",
     accent="#0072B2",
     colours={
         "completed": "#0072B2",
         "failed": "#D55E00",
-        "no_answer": "#B4BCC6",
+        "no_answer": "#8A949F",
         "outbound": "#0072B2",
-        "inbound": "#E69F00",
+        "inbound": "#C58500",
         "answer_rate": "#0072B2",
         "failure_rate": "#D55E00",
         "error_rate": "#A8527F",
@@ -70,12 +103,12 @@ _LIGHT = Palette(
         "p95": "#D55E00",
         "p99": "#A8527F",
         "negative": "#D55E00",
-        "neutral": "#B4BCC6",
+        "neutral": "#8A949F",
         "positive": "#009E73",
         "asr": "#0072B2",
         "llm": "#D55E00",
         "tts": "#009E73",
-        "telephony": "#9AA3AE",
+        "telephony": "#8A949F",
     },
     severities={"critical": "#A8210F", "warning": "#B35900", "info": "#00588A"},
     cycle=("#0072B2", "#D55E00", "#009E73", "#A8527F", "#B87A00", "#4A9CCB", "#565E68"),
@@ -135,9 +168,11 @@ def palette_of(name: Mode) -> Palette:
     return _PALETTES[name]
 
 
-def apply_style() -> None:
-    """Put the rules of style on the page."""
-    st.html(f"<style>{_STYLE}{_DARK_STYLE if mode() == 'dark' else ''}</style>")
+def apply_style(unused: Sequence[str] = ()) -> None:
+    """Put the rules of style on the page; ``unused``: keys of boxes that do nothing on it."""
+    keys = ", ".join(f".st-key-filters > :has(> .st-key-{key}), .st-key-{key}" for key in unused)
+    hidden = f"{keys} {{ display: none !important; }}" if keys else ""
+    st.html(f"<style>{_STYLE}{_DARK_STYLE if mode() == 'dark' else ''}{hidden}</style>")
 
 
 def watch_charts() -> None:

@@ -124,7 +124,7 @@ def _turns_panel(whole: WholeCall) -> Panel:
             "Language": [turn.language for turn in turns],
         }
     )
-    caption = f"{said} · parts overlap, so end to end is not their sum"
+    caption = f"{said} · left of zero: while the lead still spoke"
     return Panel(
         "turns",
         "Turn by turn: what the lead waited for",

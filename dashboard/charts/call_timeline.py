@@ -13,8 +13,8 @@ from dashboard.theme import Palette
 ROW_PIXELS = 30
 LEAST_PIXELS = 240
 PARTS = {
-    "end_of_turn_delay_ms": ("End of turn", "neutral"),
     "asr_ms": ("Recognition", "asr"),
+    "end_of_turn_delay_ms": ("End of turn", "neutral"),
     "llm_ttft_ms": ("Model", "llm"),
     "tts_ttfb_ms": ("Synthesis", "tts"),
 }
@@ -29,22 +29,36 @@ def turn_times(turns: Sequence[TurnMetrics]) -> list[str]:
     ]
 
 
+def _begin(turn: TurnMetrics) -> float:
+    """Where the first part begins, so that the last one ends with the wait; 0 is the lead's last word."""
+    lengths = sum(getattr(turn, field) or 0.0 for field in PARTS)
+    return 0.0 if turn.e2e_ms is None else min(turn.e2e_ms - lengths, 0.0)
+
+
 def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
-    """A row for each turn: its parts as bars, what the lead waited as a line."""
+    """A row for each turn: its parts one after the other up to what the lead waited, which is a line.
+
+    What begins left of zero ran while the lead still spoke: the parts take longer than the wait.
+    """
     rows = [
         f"{turn.turn} \N{MIDDLE DOT} {at}{' cut short' if turn.interrupted else ''}  "
         for turn, at in zip(turns, turn_times(turns), strict=True)
     ]
     figure = blank(palette, legend=True, rows=rows)
+    begins = [_begin(turn) for turn in turns]
     for field, (words, colour) in PARTS.items():
+        lengths = [getattr(turn, field) or 0.0 for turn in turns]
         figure.add_bar(
             y=rows,
-            x=[getattr(turn, field) for turn in turns],
+            x=lengths,
+            base=begins,
             orientation="h",
             name=words,
             marker={"color": palette.colours[colour], "line": {"width": 0}},
-            hovertemplate=f"{words}: %{{x:,.0f}} ms<extra></extra>",
+            customdata=lengths,
+            hovertemplate=f"{words}: %{{customdata:,.0f}} ms<extra></extra>",
         )
+        begins = [begin + length for begin, length in zip(begins, lengths, strict=True)]
     figure.add_scatter(
         y=rows,
         x=[turn.e2e_ms for turn in turns],
@@ -59,10 +73,16 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
         hovertemplate="End to end: %{x:,.0f} ms<extra></extra>",
     )
     height = max(LEAST_PIXELS, 150 + ROW_PIXELS * len(rows))
-    figure.update_layout(barmode="stack", bargap=0.3, height=height, hovermode="closest", margin_t=64)
+    figure.update_layout(barmode="overlay", bargap=0.3, height=height, hovermode="closest", margin_t=64)
     figure.update_layout(legend_entrywidth=90, legend_itemwidth=30)
     figure.update_xaxes(
-        showgrid=True, rangemode="tozero", exponentformat="none", ticksuffix=" ms", nticks=4, tickangle=0
+        showgrid=True,
+        zeroline=True,
+        zerolinecolor=palette.muted,
+        exponentformat="none",
+        ticksuffix=" ms",
+        nticks=4,
+        tickangle=0,
     )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, rangemode="normal", dtick=1)
     return figure

@@ -221,7 +221,10 @@ def lines(
     figure.update_yaxes(range=[0, top])
     for limit in limits:
         _add_limit(figure, limit, palette)
-    ends = [(float(frame[part.column].dropna().iloc[-1]) * scale, part.label, part.colour) for part in shown]
+    ends = [
+        (float(frame[part.column].dropna().iloc[-1]) * scale, part.label, palette.readable(part.colour))
+        for part in shown
+    ]
     _label_ends(figure, [*ends, *((limit.value, limit.words, palette.muted) for limit in limits)], top)
     return figure
 
