@@ -46,6 +46,15 @@ def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
     return known or given
 
 
+def _unused(page: st.Page) -> tuple[str, ...]:
+    """The filters that do nothing on a page, or on what it shows just now."""
+    link = st.query_params
+    if page == ALERTS:
+        history = st.session_state.get("view", link.get("view")) == "History"
+        return filters.FILTERS if history else ("filters",)
+    return ("filters",) if page == CALLS and (link.get("call_id") or link.get("q")) else ()
+
+
 def main() -> None:
     """Draw the frame and run the chosen page."""
     st.set_page_config(
@@ -54,7 +63,6 @@ def main() -> None:
         layout="wide",
         initial_sidebar_state="auto",
     )
-    theme.apply_style()
     theme.watch_charts()
     address = st.get_option("server.address")
     if not (address and is_loopback(address)):
@@ -66,6 +74,7 @@ def main() -> None:
         st.stop()
     rule_editor.keep_drafts()
     page = st.navigation(PAGES)
+    theme.apply_style(_unused(page))
     with st.container(
         key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):

@@ -136,6 +136,7 @@ def _accept_plain_values(known: dict[str, list[str]]) -> None:
     values = {name: list(labels) for name, labels in _LABELS.items()} | known
     plain = {name: st.query_params[name] for name in values if name in st.query_params}
     changed = {name: label(name, value) for name, value in plain.items() if value in values[name]}
+    _say_unknown({name: value for name, value in plain.items() if value not in values[name]}, values)
     for name in ("from", "to"):
         given = st.query_params.get(name)
         moment = _moment(given, is_end=name == "to") if given else None
@@ -145,6 +146,16 @@ def _accept_plain_values(known: dict[str, list[str]]) -> None:
     if changed:
         st.query_params.update(changed)
         st.rerun()
+
+
+def _say_unknown(given: Mapping[str, str], values: Mapping[str, list[str]]) -> None:
+    """Say which values of a link are none, and that all calls are shown: the boxes drop them silently."""
+    for name, value in given.items():
+        if values[name] and value not in {label(name, known) for known in values[name]}:
+            words = "outcome" if name == "status" else name
+            st.toast(
+                f"No {words} {formats.plain(value)}: showing all", icon=":material/info:", duration="long"
+            )
 
 
 def _moment(text: str | None, *, is_end: bool) -> datetime | None:

@@ -309,3 +309,24 @@ def test_conversion_says_what_a_call_and_a_qualified_lead_cost_in_each_language(
     said = text_of(app)
     assert "Cost per call by language" in said
     assert "Mean ₹2.50 a call, ₹8.33 a qualified lead (from Hindi ₹5.00 to English ₹15.00)" in said
+
+
+def test_a_filter_that_does_nothing_is_not_shown(calls_of_today: Database[Document], start: Start) -> None:
+    """One call and the alerts as they stand have no filters; the history of alerts has its period."""
+
+    def hidden(app: AppTest) -> str:
+        return "".join(element.proto.body for element in app.get("html"))
+
+    assert ".st-key-filters { display: none !important; }" in hidden(start("alerts"))
+    assert ".st-key-language { display: none !important; }" not in hidden(start("analytics"))
+    history = hidden(start("alerts", view="History"))
+    assert ".st-key-filters { display: none !important; }" not in history
+    assert ".st-key-language" in history
+    assert ".st-key-filters { display: none !important; }" in hidden(start("calls", call_id="call_1"))
+
+
+def test_an_unknown_value_in_a_link_is_told(calls_of_today: Database[Document], start: Start) -> None:
+    """A link to a language that no call has shows all of them, and says so."""
+    app = start("overview", language="klingon")
+    assert not app.exception
+    assert "No language klingon: showing all" in "".join(element.value for element in app.toast)
