@@ -17,6 +17,7 @@ from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
 
+PRODUCT = "Voice agent monitoring"
 OVERVIEW = st.Page(
     ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True
 )
@@ -58,7 +59,7 @@ def _unused(page: st.Page) -> tuple[str, ...]:
 def main() -> None:
     """Draw the frame and run the chosen page."""
     st.set_page_config(
-        "Voice agent monitoring",
+        PRODUCT,
         str(ROOT / "dashboard" / "static" / "icon.png"),
         layout="wide",
         initial_sidebar_state="auto",
@@ -74,6 +75,8 @@ def main() -> None:
         st.stop()
     rule_editor.keep_drafts()
     page = st.navigation(PAGES)
+    call_id = st.query_params.get("call_id") if page == CALLS else None
+    st.set_page_config(f"{call_id or page.title} \N{MIDDLE DOT} {PRODUCT}")
     theme.apply_style(_unused(page))
     with st.container(
         key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"

@@ -7,6 +7,7 @@ from core.models.metrics import CallSummary
 from dashboard import drilldown, formats
 from dashboard.charts import distributions, time_series
 from dashboard.charts.time_series import Line
+from dashboard.filters import label
 from dashboard.panels.panel import Panel, timed
 from dashboard.panels.view import MOST_PARTS, View
 
@@ -104,11 +105,13 @@ def ends(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     key, title, total = "ends", "How calls ended, by reason and fault", summary.total_calls
     if frame.empty:
         return view.missing(key, title, "reason of a call's end")
-    said, names = int(frame["n"].sum()), _named(frame, "end_reason")
+    said = int(frame["n"].sum())
+    spoken = frame.assign(end_reason=[label("", name) if name else "" for name in frame["end_reason"]])
+    names = _named(spoken, "end_reason")
     return Panel(
         key,
         title,
-        f"Most often {formats.plain(frame['end_reason'].iloc[0] or 'no reason given')} "
+        f"Most often {formats.plain(spoken['end_reason'].iloc[0] or 'no reason given')} "
         f"· {said:,} of {total:,} calls say why they ended",
         distributions.counted(names, frame["n"].tolist(), total, view.palette, view.palette.accent),
         _table(frame, "end_reason", total),

@@ -110,3 +110,11 @@ def test_a_table_leaves_as_a_file_only_by_our_own_button(address: str, browser: 
         page.wait_for_timeout(500)
         assert not page.get_by_test_id("stElementToolbar").filter(visible=True).count()
         assert page.get_by_role("button", name="Download CSV").is_visible()
+
+
+def test_the_tab_names_the_page_and_the_call(address: str, browser: Browser) -> None:
+    """Several pages open side by side can be told apart by their tabs, and the menu names the product."""
+    for path, title in {"/": "Overview", "/latency": "Latency", "/calls?call_id=call_1": "call_1"}.items():
+        with opened(browser, f"{address}{path}") as page:
+            page.wait_for_function("title => document.title.startsWith(title)", arg=title)
+            assert "Voice agent monitoring" in page.title()
