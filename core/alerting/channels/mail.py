@@ -1,7 +1,9 @@
 """Sending a mail: plain text and HTML, encrypted unless that is waived, with what the server answered."""
 
+import contextlib
 import smtplib
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -16,6 +18,7 @@ IMPLICIT_TLS_PORT = 465
 SUBMISSION_PORT = 587
 TIMEOUT_SECONDS = 10.0
 """For each answer of the server."""
+FAREWELL_SECONDS = 2.0
 Mode = Literal["ssl", "starttls", "plain"]
 
 
@@ -27,13 +30,26 @@ def mode_of(settings: Settings) -> Mode:
     return "plain" if plain else "starttls"
 
 
-def connect(server: str, port: int, mode: Mode) -> smtplib.SMTP:
+@contextlib.contextmanager
+def connect(server: str, port: int, mode: Mode) -> Iterator[smtplib.SMTP]:
     """A connection, encrypted as ``mode`` says; the server's certificate is verified.
+
+    What the server answers when it is left is nobody's concern: a mail that it took stays taken.
 
     Raises:
         OSError: there is no such server, or it cannot prove to be it.
         SMTPException: it does not talk as it should, or has no STARTTLS.
     """
+    connection = _opened(server, port, mode)
+    try:
+        yield connection
+    finally:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            _take_leave(connection)
+        connection.close()
+
+
+def _opened(server: str, port: int, mode: Mode) -> smtplib.SMTP:
     context = ssl.create_default_context()
     if mode == "ssl":
         return smtplib.SMTP_SSL(server, port, timeout=TIMEOUT_SECONDS, context=context)
@@ -45,6 +61,14 @@ def connect(server: str, port: int, mode: Mode) -> smtplib.SMTP:
         connection.close()
         raise
     return connection
+
+
+def _take_leave(connection: smtplib.SMTP) -> None:
+    """Say QUIT and wait a moment for an answer, whatever it is (RFC 5321, 4.1.1.10)."""
+    connection.putcmd("quit")
+    if connection.sock is not None:
+        connection.sock.settimeout(FAREWELL_SECONDS)
+        connection.sock.recv(512)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from pymongo.database import Database
 from core.alerting.channels import mail
 from core.alerting.channels.configured import configured_channels
 from core.alerting.notify.sender import deliver_due
+from core.doctor.channels import channels
+from core.doctor.result import State
 from core.errors import UserError
 from core.models.outbox import OutboxRow
 from core.services.alert_service import AlertService, check_and_send_alerts
@@ -120,6 +122,20 @@ def test_a_slow_mail_server_gets_the_mail_once(database: Database[Document], mai
     mails.delay = 8
     assert asyncio.run(AlertService().send_alert("x", "warning", "It grows"))["email"] is True
     assert sorted(mail["To"] for mail in mails.received) == ["lead@example.com", "ops@example.com"]
+
+
+@pytest.mark.parametrize("farewell", ["299 see you", "421 too busy", b"\x16\x03\xff\x00rubbish", b""])
+def test_a_mail_that_was_taken_stays_taken_whatever_the_server_says_afterwards(
+    database: Database[Document], mails: Mails, farewell: str | bytes
+) -> None:
+    """The answer to the text is the delivery: nothing is sent again, and the doctor finds no fault."""
+    mails.farewell = farewell
+    assert asyncio.run(AlertService().send_alert("x", "critical", "It grows"))["email"] is True
+    assert {row["state"] for row in database["outbox"].find()} == {"sent"}
+    asyncio.run(_deliver())
+    assert len(mails.received) == 2
+    (finding,) = channels(get_settings())
+    assert finding.state == State.OK
 
 
 @pytest.mark.parametrize(

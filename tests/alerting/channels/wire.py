@@ -67,6 +67,11 @@ class Mails:
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
         self.delay = 0.0
+        self.farewell: str | bytes = "221 Bye"
+
+    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str | bytes:  # noqa: N802 (aiosmtpd's name)
+        """Say what is said to whoever leaves."""
+        return self.farewell
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
