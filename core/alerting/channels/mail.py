@@ -9,8 +9,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import localtime
 from typing import Literal
+from uuid import uuid4
 
 from core.alerting.channels.base import Failure, hide
+from core.alerting.channels.mail_headers import AddressHeader, TextHeader
 from core.alerting.channels.message import Message
 from core.settings import Settings
 
@@ -98,14 +100,17 @@ class Mailer:
 
     def _mail(self, message: Message) -> EmailMessage:
         mail = EmailMessage(policy=SMTP)
-        mail["Subject"] = " ".join(message.title.split())
-        mail["From"], mail["To"], mail["Date"] = self.sender, self.address, localtime()
+        mail["Subject"] = TextHeader("Subject", message.title)
+        mail["From"] = AddressHeader("From", self.sender)
+        mail["To"], mail["Date"] = AddressHeader("To", self.address), localtime()
         mail["Auto-Submitted"] = "auto-generated"
+        # The same message once more has the same id: mail programs show it once. Without one many refuse it.
+        mail["Message-ID"] = f"<{message.reference or uuid4().hex}.{self.identity}@voice-agent.invalid>"
         if message.reference:
-            # The same message once more has the same id: mail programs show it once.
-            mail["Message-ID"] = f"<{message.reference}.{self.identity}@voice-agent.invalid>"
             mail["X-Alert-Reference"] = message.reference
-        if message.incident:  # what an alert began, went on and ended with is one thread
+        if (
+            message.reference and message.incident
+        ):  # what an alert began, went on and ended with is one thread
             mail["References"] = f"<{message.incident.key}@voice-agent.invalid>"
         mail.set_content(message.text)
         if message.html:

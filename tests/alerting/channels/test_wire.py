@@ -124,6 +124,18 @@ def test_a_slow_mail_server_gets_the_mail_once(database: Database[Document], mai
     assert sorted(mail["To"] for mail in mails.received) == ["lead@example.com", "ops@example.com"]
 
 
+def test_every_mail_has_an_id_and_refers_to_none_that_was_never_sent(
+    database: Database[Document], mails: Mails
+) -> None:
+    """Mail servers refuse what lacks one, so that the mail that proves the set-up would not arrive."""
+    asyncio.run(AlertService().send_test_alert())
+    assert [mail["References"] for mail in mails.received] == [None, None]
+    asyncio.run(AlertService().send_alert("x", "critical", "It grows"))
+    ids = [mail["Message-ID"] for mail in mails.received]
+    assert all(ids)
+    assert len(set(ids)) == 4
+
+
 @pytest.mark.parametrize("farewell", ["299 see you", "421 too busy", b"\x16\x03\xff\x00rubbish", b""])
 def test_a_mail_that_was_taken_stays_taken_whatever_the_server_says_afterwards(
     database: Database[Document], mails: Mails, farewell: str | bytes
