@@ -7,7 +7,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
-from core.alerting.channels.mail import connect, mode_of
+from core.alerting.channels.mail import connect, log_in, mode_of
 from core.doctor.result import Finding, State
 from core.settings import Settings
 
@@ -38,16 +38,16 @@ def _mail(settings: Settings, server: str) -> Finding:
     try:
         with connect(server, settings.smtp_port, mode_of(settings)) as mail:
             if settings.smtp_username and settings.smtp_password:
-                mail.login(settings.smtp_username, settings.smtp_password.get_secret_value())
+                log_in(mail, settings.smtp_username, settings.smtp_password.get_secret_value())
     except smtplib.SMTPAuthenticationError:
         remedy = "check SMTP_USERNAME and SMTP_PASSWORD"
         return Finding("email", State.FAIL, f"{where} refuses the log-in", remedy)
     except smtplib.SMTPNotSupportedError:
-        return Finding("email", State.FAIL, f"{where} takes no TLS or no log-in", "check SMTP_PORT")
+        return Finding("email", State.FAIL, f"{where} takes no TLS or no such log-in", "check SMTP_PORT")
     except ssl.SSLCertVerificationError as error:
         text = f"the certificate of {where} is not trusted ({error.verify_message})"
         return Finding("email", State.FAIL, text, "check SMTP_SERVER")
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, smtplib.SMTPException, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         remedy = "check SMTP_SERVER, SMTP_PORT and the firewall"
         return Finding("email", State.FAIL, f"{where} cannot be reached ({reason})", remedy)

@@ -1,5 +1,6 @@
 """Sending a mail: plain text and HTML, encrypted unless that is waived, with what the server answered."""
 
+import base64
 import contextlib
 import smtplib
 import ssl
@@ -21,6 +22,7 @@ SUBMISSION_PORT = 587
 TIMEOUT_SECONDS = 10.0
 """For each answer of the server."""
 FAREWELL_SECONDS = 2.0
+_AUTHENTICATED = 235
 Mode = Literal["ssl", "starttls", "plain"]
 
 
@@ -65,6 +67,28 @@ def _opened(server: str, port: int, mode: Mode) -> smtplib.SMTP:
     return connection
 
 
+def log_in(connection: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in; with letters outside ASCII by PLAIN, the one method that says they are UTF-8 (RFC 4616).
+
+    Raises:
+        OSError: the connection broke.
+        SMTPException: the server refuses the log-in, or offers no method for it.
+    """
+    if user.isascii() and password.isascii():
+        connection.login(user, password)
+        return
+    connection.ehlo_or_helo_if_needed()
+    if "PLAIN" not in connection.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPNotSupportedError(
+            "no log-in by PLAIN, which letters outside ASCII in SMTP_USERNAME or SMTP_PASSWORD need; "
+            "choose a password of ASCII letters"
+        )
+    said = base64.b64encode(f"\0{user}\0{password}".encode(errors="replace")).decode()
+    code, text = connection.docmd("AUTH", f"PLAIN {said}")
+    if code != _AUTHENTICATED:
+        raise smtplib.SMTPAuthenticationError(code, text)
+
+
 def _take_leave(connection: smtplib.SMTP) -> None:
     """Say QUIT and wait a moment for an answer, whatever it is (RFC 5321, 4.1.1.10)."""
     connection.putcmd("quit")
@@ -91,9 +115,9 @@ class Mailer:
         try:
             with connect(self.server, self.port, self.mode) as connection:
                 if self.user:
-                    connection.login(self.user, self.password)
+                    log_in(connection, self.user, self.password)
                 connection.send_message(self._mail(message), to_addrs=[self.address])
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, smtplib.SMTPException, UnicodeError) as error:
             failure = _failure(error)
             return Failure(hide(failure.reason, (self.password, self.address)), failure.permanent)
         return None
@@ -118,7 +142,10 @@ class Mailer:
         return mail
 
 
-def _failure(error: OSError | smtplib.SMTPException) -> Failure:
+def _failure(error: OSError | smtplib.SMTPException | UnicodeError) -> Failure:
+    if isinstance(error, UnicodeError):
+        words = "has letters that the server, or its name, cannot take; check the mail settings"
+        return Failure(f"{type(error).__name__}: {words}", permanent=True)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
         return _answer(code, text)

@@ -20,7 +20,7 @@ from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import SettingsError, get_settings
 from core.storage.server.connection import get_database
 from core.types import Document
-from tests.alerting.channels.wire import Mails, WebServer
+from tests.alerting.channels.wire import UMLAUT_PASSWORD, Mails, WebServer
 from tests.alerting.conftest import MailServers
 from tests.alerting.state.test_alert_store import NOON, record
 
@@ -122,6 +122,24 @@ def test_a_slow_mail_server_gets_the_mail_once(database: Database[Document], mai
     mails.delay = 8
     assert asyncio.run(AlertService().send_alert("x", "warning", "It grows"))["email"] is True
     assert sorted(mail["To"] for mail in mails.received) == ["lead@example.com", "ops@example.com"]
+
+
+def test_a_password_with_letters_outside_ascii_is_sent_as_utf_8(
+    database: Database[Document], mails: Mails, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right one logs in, for the doctor as well; a wrong one is refused for good, and is not shown."""
+    monkeypatch.setenv("SMTP_PASSWORD", UMLAUT_PASSWORD)
+    get_settings.cache_clear()
+    assert asyncio.run(AlertService().send_test_alert())["email"] is True
+    (finding,) = channels(get_settings())
+    assert finding.state == State.OK
+    monkeypatch.setenv("SMTP_PASSWORD", "Söhne-43")
+    get_settings.cache_clear()
+    asyncio.run(AlertService().send_alert("x", "critical", "It grows"))
+    rows = list(database["outbox"].find())
+    assert {row["state"] for row in rows} == {"dead"}
+    assert "Söhne" not in str(rows)
+    assert len(mails.received) == 2
 
 
 def test_every_mail_has_an_id_and_refers_to_none_that_was_never_sent(

@@ -35,6 +35,7 @@ HOSTS = (
     "webhook.example.com",
 )
 USER, PASSWORD = "alerts@example.com", "p@ss:w/rd %?#&"
+UMLAUT_PASSWORD = "Kölsch-पास-42"
 WEBHOOK_PATH = "/services/T0SECRETAA/B0SECRETBB/c0secretCCcc0secretCCcc"
 
 
@@ -92,10 +93,8 @@ class Mails:
 
 
 def _authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
-    right = isinstance(data, LoginPassword) and (data.login, data.password) == (
-        USER.encode(),
-        PASSWORD.encode(),
-    )
+    known = {(USER.encode(), PASSWORD.encode()), (USER.encode(), UMLAUT_PASSWORD.encode())}
+    right = isinstance(data, LoginPassword) and (data.login, data.password) in known
     return AuthResult(success=right, handled=False)
 
 
