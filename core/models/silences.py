@@ -1,6 +1,5 @@
 """Silences: which alerts say nothing, when, and who wanted it so."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Annotated, Self
@@ -13,7 +12,8 @@ from core.models.zone import ZoneName
 
 SILENCE_SCHEMA_VERSION = 1
 MATCHERS = ("rule", "severity", "direction", "language", "status", "campaign", "service", "operation")
-Values = Annotated[list[str], Field(min_length=1, max_length=100)]
+Value = Annotated[str, Field(max_length=512)]
+Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
 
 
 class Recurrence(BaseModel):
@@ -89,5 +89,17 @@ class Silence(BaseModel):
 
 
 def _like(pattern: str, text: str) -> bool:
-    parts = (re.escape(part) for part in pattern.split("*"))
-    return re.fullmatch(".*".join(parts), text, re.DOTALL) is not None
+    """Whether a text is as a pattern says; each piece is searched for once, from left to right."""
+    first, *pieces = pattern.split("*")
+    if not pieces:
+        return first == text
+    last = pieces.pop()
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for piece in pieces:
+        found = text.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
