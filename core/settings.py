@@ -7,6 +7,8 @@ wins). A malformed value raises :class:`SettingsError`, one line that names the 
 import ipaddress
 import logging
 import os
+import re
+from email.utils import parseaddr
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
@@ -16,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -72,6 +75,28 @@ CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
 
 
+def _addresses(value: object) -> object:
+    """Mail addresses separated by commas, or by semicolons as some address books have them."""
+    return _comma_list(value.replace(";", ",")) if isinstance(value, str) else value
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is one mail address, with words before it or without: ``Duty <duty@example.com>``."""
+    _, address = parseaddr(text)
+    named = not re.search(r"[\s<>]", text) or text.endswith(f"<{address}>")
+    return named and re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address) is not None
+
+
+def _all_addresses(value: tuple[str, ...]) -> tuple[str, ...]:
+    for number, address in enumerate(value, start=1):
+        if not is_mail_address(address):
+            raise ValueError(f"must be mail addresses separated by commas; number {number} is none")
+    return value
+
+
+AddressList = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_addresses), AfterValidator(_all_addresses)
+]
 ExtraChannels = Annotated[tuple[ExtraChannel, ...], NoDecode, BeforeValidator(extra_channels)]
 
 
@@ -181,7 +206,9 @@ class Settings(BaseSettings):
     smtp_username: str | None = Field(default=None, description="User name at the mail server")
     smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server")
     alert_email_from: str | None = Field(default=None, description="Sender of alert mails")
-    alert_email_to: CommaList = Field(default=(), description="Recipients of alert mails, comma separated")
+    alert_email_to: AddressList = Field(
+        default=(), description="Recipients of alert mails, separated by commas or semicolons"
+    )
     slack_webhook_url: SecretStr | None = Field(default=None, description="Slack incoming webhook for alerts")
     alert_apprise_urls: ExtraChannels = Field(
         default=(),
@@ -248,6 +275,13 @@ class Settings(BaseSettings):
     def _mongodb_scheme(cls, value: SecretStr | None) -> SecretStr | None:
         if value and urlsplit(value.get_secret_value()).scheme not in {"mongodb", "mongodb+srv"}:
             raise ValueError("must begin with mongodb:// or mongodb+srv://")
+        return value
+
+    @field_validator("alert_email_from")
+    @classmethod
+    def _one_address(cls, value: str | None) -> str | None:
+        if value and not is_mail_address(value):
+            raise ValueError("must be one mail address, for example Voice agent <alerts@example.com>")
         return value
 
     @field_validator("slack_webhook_url")

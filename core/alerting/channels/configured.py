@@ -10,7 +10,7 @@ from core.alerting.channels.rate_limit import Limit
 from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.channels import ExtraChannel
-from core.settings import Settings
+from core.settings import Settings, is_mail_address
 
 EMAIL = "email"
 SLACK = "slack"
@@ -89,6 +89,8 @@ def _extra(settings: Settings, extra: ExtraChannel) -> Channel:
 def _extra_mail(settings: Settings, extra: ExtraChannel, address: str) -> Channel:
     if not settings.smtp_server:
         raise UserError(f"ALERT_APPRISE_URLS: {extra.name} is an address for SMTP_SERVER, which is not set")
+    if not is_mail_address(address):
+        raise UserError(f"ALERT_APPRISE_URLS: {extra.name} needs one mail address: email://duty@example.com")
     target = _mail(settings, address, extra.name)
     if not address.lower().endswith(_VICTOROPS_MAIL):
         return TargetChannel(extra.name, [target], extra.severities, limit=EMAIL_LIMIT)

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -55,6 +56,41 @@ def try_channel(name: str) -> str | None:
     outcome = asyncio.run(AlertService().try_channels())
     (reason,) = outcome[name].values()
     return reason
+
+
+@pytest.mark.parametrize(
+    "given", ["duty@x.org;lead@x.org", "duty@x.org, lead@x.org", "Duty <duty@x.org>; lead@x.org,"]
+)
+def test_addresses_may_be_parted_by_semicolons(
+    mails: Mails, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """As address books give them: everybody gets a mail of their own."""
+    monkeypatch.setenv("ALERT_EMAIL_TO", given)
+    get_settings.cache_clear()
+    outcome = asyncio.run(AlertService().try_channels("email"))
+    assert len(outcome["email"]) == len(mails.received) == 2
+    assert sorted(parseaddr(mail["To"])[1] for mail in mails.received) == ["duty@x.org", "lead@x.org"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALERT_EMAIL_TO", "duty@x.org lead@x.org"),
+        ("ALERT_EMAIL_TO", "duty@x.org,lead"),
+        ("ALERT_EMAIL_TO", "duty@x.org,@x.org"),
+        ("ALERT_EMAIL_TO", "duty@@x.org"),
+        ("ALERT_EMAIL_FROM", "Voice agent"),
+        ("ALERT_EMAIL_FROM", "a@x.org, b@x.org"),
+    ],
+)
+def test_what_is_no_address_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """By the name of the variable: somebody there would never get a mail."""
+    monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    with pytest.raises(SettingsError, match=name):
+        get_settings()
 
 
 @pytest.mark.parametrize("mode", ["starttls", "ssl"])
