@@ -8,6 +8,7 @@ from typing import Literal
 
 import httpx2
 
+from core.alerting.channels.post import keep_quiet
 from core.alerting.notify.sender import deliver_due
 from core.clock import local_today
 from core.logging_config import get_logger
@@ -73,6 +74,7 @@ async def check_alerts() -> None:
             "sent": sum(sending.delivered is True for sending in report.sendings),
             "not_sent": sum(sending.delivered is False for sending in report.sendings),
             "errors": report.errors,
+            "notes": report.notes,
         },
     )
     await beat()
@@ -91,10 +93,11 @@ async def _ping() -> None:
     url = get_settings().scheduler_ping_url
     if url is None:
         return
+    keep_quiet()
     try:
         async with httpx2.AsyncClient(timeout=PING_TIMEOUT_SECONDS) as client:
             (await client.get(url.get_secret_value())).raise_for_status()
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         logger.warning("SCHEDULER_PING_URL was not reached", extra={"reason": type(error).__name__})
 
 

@@ -1,15 +1,23 @@
 """Sending through Apprise, to Slack and whatever else it reaches by a URL."""
 
+import builtins
 import logging
+import os
 import re
+import smtplib
+import socket
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
-from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+import requests.exceptions
+import urllib3.exceptions
+from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType
 
-from core.alerting.channels.base import Failure, hide
+from core.alerting.channels.base import Failure
+from core.alerting.channels.cutting import cut
 from core.alerting.channels.message import Message, Tone
+from core.alerting.channels.post import is_final
 from core.errors import UserError
 
 _NOTIFY_TYPES = {
@@ -19,9 +27,18 @@ _NOTIFY_TYPES = {
     Tone.RESOLVED: NotifyType.SUCCESS,
 }
 _ASSET = AppriseAsset(app_id="Voice agent monitoring", app_desc="Alerts of the voice agent")
-_HTTP_STATUS = re.compile(r"error=(\d{3})")
-_TRY_LATER = {408, 429}
-_SHORTEST_SECRET = 8
+_HTTP_STATUS = re.compile(r"error=(\d{3})\b")
+_SMTP_STATUS = re.compile(r"Socket Exception: \((\d{3}), ")
+_ERRNO = re.compile(r"\[Errno (\d{1,3})\]")
+_WORD = re.compile(r"[A-Za-z]+")
+_KINDS = frozenset(
+    name
+    for module in (builtins, smtplib, ssl, socket, requests.exceptions, urllib3.exceptions)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+)
+"""Names of errors: what may be shown of a text that is not ours."""
+_PLAIN_MODES = {"insecure", "none"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +46,6 @@ class AppriseSender:
     """Sends messages to a URL, which may depend on the message and is never shown."""
 
     url: Callable[[Message], str] = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
-    body: Callable[[Message], str] = lambda message: message.text
 
     def __call__(self, message: Message) -> Failure | None:
         """Send a message; why it was not taken."""
@@ -45,7 +60,7 @@ class AppriseSender:
         sender = Apprise(asset=_ASSET)
         sender.add(plugin)
         result = sender.notify(
-            body=self.body(message),
+            body=_fitting(message, plugin),
             title=message.title,
             notify_type=_NOTIFY_TYPES[message.tone],
             body_format=NotifyFormat.TEXT,
@@ -53,7 +68,13 @@ class AppriseSender:
         )
         if bool(result):
             return None
-        return _failure(((entry.level, entry.message) for entry in result.logs()), self.secrets)
+        return _failure(entry.message for entry in result.logs())
+
+
+def _fitting(message: Message, plugin: NotifyBase) -> str:
+    """The text in the length that the service takes; where it has no title, that comes out of it."""
+    title = len(message.title) + len("\r\n") if plugin.title_maxlen <= 0 else 0
+    return cut(message.text, max(plugin.body_maxlen - title, 1)) if plugin.body_maxlen > 0 else message.text
 
 
 def _keep_quiet() -> None:
@@ -64,26 +85,21 @@ def _keep_quiet() -> None:
             logger.setLevel(logging.INFO)
 
 
-def _failure(entries: Iterable[tuple[str, str]], secrets: Iterable[str]) -> Failure:
-    """The most telling line of what the plugin logged, without secrets, and whether it is final."""
-    lines = list(entries)
-    exceptions = [text.partition(": ")[2] for _, text in lines if text.startswith("Socket Exception: ")]
-    warnings = [text for level, text in lines if level in {"WARNING", "ERROR"}]
-    reason = (exceptions or warnings or ["no reason was given"])[-1]
-    answered = _HTTP_STATUS.search(reason)
-    return Failure(hide(reason, secrets), answered is not None and is_final(int(answered[1])))
+def _failure(lines: Iterable[str]) -> Failure:
+    """What the plugin's log says of the reason, in words of our own, and whether it is final.
 
-
-def is_final(status: int) -> bool:
-    """Whether an HTTP answer will be the same next time: a wrong address, key or payload."""
-    return 300 <= status < 500 and status not in _TRY_LATER  # noqa: PLR2004 (HTTP classes)
-
-
-def tokens(url: str) -> tuple[str, ...]:
-    """Every part of a URL that might be a secret, the longest first."""
-    parts = re.split(r"[/@:?&=]+", url.partition("://")[2])
-    found = {form for part in parts for form in (part, unquote(part)) if len(form) >= _SHORTEST_SECRET}
-    return tuple(sorted(found, key=len, reverse=True))
+    Its own words may hold the address, in any spelling: only kinds and numbers of errors are taken from them.
+    """
+    text = "\n".join(lines)
+    if answered := _HTTP_STATUS.search(text):
+        return Failure(f"refused: error={answered[1]}", is_final(int(answered[1])))
+    if answered := _SMTP_STATUS.search(text):
+        return Failure(f"refused: {answered[1]}", permanent=answered[1].startswith("5"))
+    kinds = [kind for kind in _WORD.findall(text) if kind in _KINDS]
+    codes = [int(code) for code in _ERRNO.findall(text)]
+    reasons = [*kinds[-1:], *(os.strerror(code) for code in codes[-1:])]
+    reasons += ["the certificate is not trusted"] if "CERTIFICATE_VERIFY_FAILED" in text else []
+    return Failure(": ".join(reasons) or "not taken; the service gave no reason")
 
 
 def check_url(name: str, url: str, *, allow_insecure: bool) -> None:
@@ -98,10 +114,18 @@ def check_url(name: str, url: str, *, allow_insecure: bool) -> None:
     if plugin is None:
         where = f"its form is in Apprise's documentation of {scheme}://"
         raise UserError(f"ALERT_APPRISE_URLS: the URL of {name} cannot be used; {where}")
-    plain = plugin.protocol if isinstance(plugin.protocol, (tuple, list)) else (plugin.protocol,)
+    plain_schemes = plugin.protocol if isinstance(plugin.protocol, (tuple, list)) else (plugin.protocol,)
     unverified = not getattr(plugin, "verify_certificate", True)
-    if (scheme in plain or unverified) and not allow_insecure:
+    # What will be done counts, not the first word: a mode of the URL can take back what its scheme promises.
+    plain = scheme in plain_schemes or str(getattr(plugin, "secure_mode", "")) in _PLAIN_MODES
+    plain = plain or str(getattr(plugin, "notify_url", "")).startswith("http://")
+    if (plain or unverified) and not allow_insecure:
         raise UserError(
-            f"ALERT_APPRISE_URLS: {name} would be sent to without verified encryption; use {scheme}s:// "
-            "without verify=no, or set ALERT_ALLOW_INSECURE=1 for a relay of your own"
+            f"ALERT_APPRISE_URLS: {name} would be sent to without verified encryption; "
+            f"use {_secure(scheme)}:// without verify=no or an insecure mode, "
+            "or set ALERT_ALLOW_INSECURE=1 for a relay of your own"
         )
+
+
+def _secure(scheme: str) -> str:
+    return scheme if scheme.endswith("s") else f"{scheme}s"

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 from typing import Protocol
@@ -26,6 +27,8 @@ class Failure:
 
     reason: str
     permanent: bool = False
+    wait: timedelta | None = None
+    """Before it has passed the other side does not want to be asked again."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The channels that are set up: email, Slack, and those of ALERT_APPRISE_URLS."""
 
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from core.alerting.channels.apprise_sender import AppriseSender, check_url, tokens
+from core.alerting.channels.apprise_sender import AppriseSender, check_url
 from core.alerting.channels.base import Channel, Recipient, Target, TargetChannel, identity
 from core.alerting.channels.mail import Mailer, mode_of
 from core.alerting.channels.pagers import PAGERS, PagerSender, VictorOpsMailer
 from core.alerting.channels.rate_limit import Limit
+from core.alerting.channels.slack import SlackSender
 from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.channels import ExtraChannel
@@ -19,7 +20,6 @@ EMAIL_LIMIT = Limit(burst=30, per_second=30 / 3600)
 SLACK_LIMIT = Limit(burst=5, per_second=1)
 PAGER_LIMIT = Limit(burst=60, per_second=1)
 _VICTOROPS_MAIL = "@alert.victorops.com"
-_SLACK_OPTIONS = {"cto": 3, "rto": 5, "redirect": "no", "image": "no", "footer": "no"}
 _CRITICAL = frozenset({Severity.CRITICAL})
 
 
@@ -42,6 +42,12 @@ def configured_channels(settings: Settings) -> dict[str, Channel]:
     return channels | {extra.name: _extra(settings, extra) for extra in settings.alert_apprise_urls}
 
 
+def nameable_channels(settings: Settings) -> dict[str, frozenset[Severity] | None]:
+    """The channels that a rule may name, and what each takes; mail and Slack also while not set up."""
+    set_up = {name: channel.severities for name, channel in configured_channels(settings).items()}
+    return dict.fromkeys(CHANNEL_NAMES) | set_up
+
+
 def _mail(settings: Settings, address: str, label: str) -> Target:
     server, user = settings.smtp_server or "", settings.smtp_username or ""
     recipient = Recipient(identity(server, str(settings.smtp_port), user, address), label)
@@ -60,9 +66,8 @@ def _mail(settings: Settings, address: str, label: str) -> Target:
 
 def _slack(name: str, webhook: str, severities: frozenset[Severity] | None = None) -> Channel:
     parts = urlsplit(webhook)
-    url = f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(_SLACK_OPTIONS)}"
     path = [part for part in parts.path.split("/") if part]
-    sender = AppriseSender(lambda _: url, tuple(path[1:]), lambda message: message.brief)
+    sender = SlackSender(f"{parts.scheme}://{parts.netloc}{parts.path}")
     # The last part is the secret one.
     target = Target(Recipient(identity(*path[:-1]), "Slack"), sender)
     return TargetChannel(name, [target], severities, limit=SLACK_LIMIT)
@@ -82,7 +87,7 @@ def _extra(settings: Settings, extra: ExtraChannel) -> Channel:
         severities = extra.severities or (_CRITICAL if scheme == "pagerduty" else None)
         target = Target(recipient, PagerSender(url))
         return TargetChannel(extra.name, [target], severities, pages=True, limit=PAGER_LIMIT)
-    target = Target(recipient, AppriseSender(lambda _: url, tokens(url)))
+    target = Target(recipient, AppriseSender(lambda _: url))
     return TargetChannel(extra.name, [target], extra.severities, limit=SLACK_LIMIT)
 
 

@@ -29,7 +29,7 @@ class Tone(StrEnum):
     RESOLVED = "resolved"
 
 
-_COLOURS = {Tone.INFO: "#5b7083", Tone.WARNING: "#b26a00", Tone.CRITICAL: "#b3261e", Tone.RESOLVED: "#1b7f4d"}
+COLOURS = {Tone.INFO: "#5b7083", Tone.WARNING: "#b26a00", Tone.CRITICAL: "#b3261e", Tone.RESOLVED: "#1b7f4d"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Message:
     html: str = ""
     reference: str = ""
     incident: Incident | None = None
+    link: str = ""
+    """Where the dashboard shows what it is about."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def digest_message(messages: Sequence[Message]) -> Message:
 
 
 def dashboard_link(alert: Alert) -> str:
-    """Where the dashboard shows the calls that an alert is about."""
+    """Where the dashboard shows the calls that an alert is about, or the rule that cannot be evaluated."""
+    if "rule" in alert.labels:
+        return f"{get_settings().dashboard_url}/alerts?{urlencode({'rule': alert.labels['rule']})}"
     zone = get_settings().tz
     start = (alert.started_at - LOOK_BACK).astimezone(zone)
     end = max(alert.updated_at, alert.resolved_at or alert.updated_at).astimezone(zone)
@@ -122,7 +126,8 @@ def dashboard_link(alert: Alert) -> str:
 def _section(alert: Alert) -> _Section:
     resolved = alert.state == AlertState.RESOLVED
     word = "FLAPPING" if alert.flapping else "RESOLVED" if resolved else alert.severity.upper()
-    named = alert.message if alert.message.startswith(alert.name) else f"{alert.name}: {alert.message}"
+    says_itself = "rule" in alert.labels or alert.message.startswith(alert.name)
+    named = alert.message if says_itself else f"{alert.name}: {alert.message}"
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
         facts["Until"] = moment(alert.resolved_at)
@@ -158,7 +163,8 @@ def _compose(
     text = "\n\n".join(_text(section, with_title=not single) for section in sections)
     brief = "\n\n".join(_brief(section, with_title=not single) for section in sections)
     html = "".join(map(_html, sections))
-    return Message(title, text, brief, sections[0].tone, html, reference[:8], incident)
+    link = next((section.facts["Dashboard"] for section in sections if "Dashboard" in section.facts), "")
+    return Message(title, text, brief, sections[0].tone, html, reference[:8], incident, link)
 
 
 def _text(section: _Section, *, with_title: bool) -> str:
@@ -179,7 +185,7 @@ def _html(section: _Section) -> str:
     facts = "<br>".join(f"<b>{escape(key)}:</b> {_linked(value)}" for key, value in section.facts.items())
     head = f'<h3 style="margin:0 0 8px">{escape(section.title)}</h3>' if section.title else ""
     text = "" if section.text in section.title else f"<p>{'<br>'.join(escape(section.text).splitlines())}</p>"
-    border = f"border-left:4px solid {_COLOURS[section.tone]}"
+    border = f"border-left:4px solid {COLOURS[section.tone]}"
     style = f"font-family:sans-serif;{border};padding:4px 16px;margin:0 0 16px"
     return f'<div style="{style}">{head}{text}<p>{facts}</p></div>'
 

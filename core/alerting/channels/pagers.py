@@ -3,20 +3,25 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-import httpx2
+from apprise import Apprise
+from apprise.plugins.pagerduty import PAGERDUTY_API_LOOKUP, NotifyPagerDuty
 
-from core.alerting.channels.apprise_sender import AppriseSender, is_final, tokens
-from core.alerting.channels.base import Failure, hide
+from core.alerting.channels.apprise_sender import AppriseSender
+from core.alerting.channels.base import Failure
+from core.alerting.channels.cutting import cut
 from core.alerting.channels.message import Incident, Message
+from core.alerting.channels.post import post
 from core.models.alerts import Severity
 
 _OPTIONS = {"cto": "3", "rto": "5", "redirect": "no"}
 _OPSGENIE_HOSTS = {"us": "api.opsgenie.com", "eu": "api.eu.opsgenie.com"}
 _PRIORITIES = {Severity.CRITICAL: "p1", Severity.WARNING: "p3", Severity.INFO: "p5"}
-_TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
 _LONGEST_NOTE = 25_000
+_LONGEST_SUMMARY = 1_024
+_NAME = "Voice agent monitoring"
 
 
 def _with(url: str, options: Mapping[str, str]) -> str:
@@ -24,12 +29,6 @@ def _with(url: str, options: Mapping[str, str]) -> str:
     base, _, query = url.partition("?")
     kept = [part for part in query.split("&") if part and unquote(part.partition("=")[0]) not in options]
     return f"{base}?{'&'.join([*kept, urlencode(options, quote_via=quote)])}"
-
-
-def _pagerduty(url: str, incident: Incident) -> str:
-    # Without a key of its own a resolve would open a second incident.
-    options = {"action": "map", "dedup": incident.key, "severity": str(incident.severity)}
-    return _with(url, options | {"image": "no", "click": incident.link})
 
 
 def _opsgenie(url: str, incident: Incident) -> str:
@@ -49,7 +48,7 @@ def _webhook(url: str, incident: Incident) -> str:
 
 
 PAGERS: Mapping[str, Callable[[str, Incident], str]] = {
-    "pagerduty": _pagerduty,
+    "pagerduty": lambda url, _: url,
     "opsgenie": _opsgenie,
     "victorops": _victorops,
     "splunk": _victorops,
@@ -71,7 +70,9 @@ class PagerSender:
         incident = message.incident
         if scheme == "opsgenie" and incident is not None and incident.over:
             return close_opsgenie(self.url, incident, message.text)
-        return AppriseSender(self._of, tokens(self.url))(message)
+        if scheme == "pagerduty" and incident is not None:
+            return send_to_pagerduty(self.url, incident, message)
+        return AppriseSender(self._of)(message)
 
     def _of(self, message: Message) -> str:
         scheme = self.url.partition("://")[0]
@@ -88,18 +89,43 @@ def close_opsgenie(url: str, incident: Incident, note: str) -> Failure | None:
     key = unquote(parts.netloc.rpartition("@")[2])
     region = "eu" if re.search(r"(?:^|&)region=eu", parts.query) else "us"
     address = f"https://{_OPSGENIE_HOSTS[region]}/v2/alerts/{quote(incident.key)}/close"
-    try:
-        answer = httpx2.post(
-            address,
-            params={"identifierType": "alias"},
-            json={"source": "Voice agent monitoring", "note": note[:_LONGEST_NOTE]},
-            headers={"Authorization": f"GenieKey {key}"},
-            timeout=_TIMEOUT,
-        )
-    except httpx2.HTTPError as error:
-        return Failure(hide(f"{type(error).__name__}: {error}", tokens(url)))
-    status = answer.status_code
-    return None if answer.is_success else Failure(f"not closed: error={status}", is_final(status))
+    failure = post(
+        address,
+        {"source": _NAME, "note": cut(note, _LONGEST_NOTE)},
+        params={"identifierType": "alias"},
+        headers={"Authorization": f"GenieKey {key}"},
+    )
+    return None if failure is None else replace(failure, reason=f"not closed: {failure.reason}")
+
+
+def send_to_pagerduty(url: str, incident: Incident, message: Message) -> Failure | None:
+    """Open an incident, go on with it, or close it, by its key (PagerDuty's Events API v2).
+
+    The summary is as long as PagerDuty takes it, the whole text stands in the details.
+    """
+    channel = Apprise.instantiate(url)
+    if not isinstance(channel, NotifyPagerDuty):
+        return Failure("the address cannot be used; check the channel's settings", permanent=True)
+    event: dict[str, Any] = {"routing_key": channel.integration_key, "dedup_key": incident.key}
+    if incident.over:
+        return post(PAGERDUTY_API_LOOKUP[channel.region_name], event | {"event_action": "resolve"})
+    payload = {
+        "summary": cut(message.title, _LONGEST_SUMMARY),
+        "severity": channel.severity or str(incident.severity),
+        "source": channel.source,
+        "component": channel.component,
+        "group": channel.group,
+        "class": channel.class_id,
+        "custom_details": {**channel.details, "text": cut(message.text, _LONGEST_NOTE)},
+    }
+    event |= {
+        "event_action": "trigger",
+        "client": _NAME,
+        "payload": {name: value for name, value in payload.items() if value},
+    }
+    if message.link:
+        event |= {"client_url": message.link, "links": [{"href": message.link, "text": "Dashboard"}]}
+    return post(PAGERDUTY_API_LOOKUP[channel.region_name], event)
 
 
 @dataclass(frozen=True)

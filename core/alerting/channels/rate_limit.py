@@ -24,14 +24,22 @@ async def take_token(
 ) -> timedelta | None:
     """Take leave to send one message: None, or how long to wait.
 
-    What is urgent need not wait; it goes on account, up to a whole burst.
+    What is urgent need not wait; it goes on account, up to a whole burst. Where the other side wants to be
+    left alone for a while nothing is sent.
     """
     elapsed = {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$at", "$$NOW"]}]}, 1000]}
     filled = {"$add": [{"$ifNull": ["$tokens", limit.burst]}, {"$multiply": [elapsed, limit.per_second]}]}
     spent = {"$max": [-limit.burst, {"$subtract": ["$tokens", 1]}]}
     steps: list[Document] = [
         {"$set": {"tokens": {"$min": [limit.burst, filled]}, "at": "$$NOW"}},
-        {"$set": {"granted": {"$or": [urgent, {"$gte": ["$tokens", 1]}]}}},
+        {"$set": {"closed_ms": {"$subtract": [{"$ifNull": ["$closed_until", "$at"]}, "$at"]}}},
+        {
+            "$set": {
+                "granted": {
+                    "$and": [{"$lte": ["$closed_ms", 0]}, {"$or": [urgent, {"$gte": ["$tokens", 1]}]}]
+                }
+            }
+        },
         {"$set": {"tokens": {"$cond": ["$granted", spent, "$tokens"]}}},
     ]
     try:
@@ -42,4 +50,11 @@ async def take_token(
         return await take_token(database, bucket, limit, urgent=urgent)
     if found is None or found["granted"]:
         return None
-    return timedelta(seconds=(1 - found["tokens"]) / limit.per_second)
+    refilled = timedelta(seconds=(1 - found["tokens"]) / limit.per_second)
+    return max(refilled, timedelta(milliseconds=found["closed_ms"]))
+
+
+async def leave_alone(database: AsyncDatabase[Document], bucket: str, wait: timedelta) -> None:
+    """Send a recipient nothing for so long, not even what is urgent."""
+    until = {"$add": ["$$NOW", round(wait.total_seconds() * 1000)]}
+    await database[RATE_LIMITS].update_one({"_id": bucket}, [{"$set": {"closed_until": until}}], upsert=True)

@@ -213,7 +213,7 @@ async def mark_failed(
         {
             "$set": {
                 "state": state,
-                "due_at": _later(timing.delay(row.attempts, rng)),
+                "due_at": _later(max(timing.delay(row.attempts, rng), failure.wait or timedelta())),
                 "claim": None,
                 "reason": {"$literal": failure.reason},
             }
@@ -224,6 +224,12 @@ async def mark_failed(
         {"_id": row.id, "claim": row.claim}, put, return_document=ReturnDocument.AFTER
     )
     return OutboxRow.model_validate(found) if found else None
+
+
+async def given_up(database: AsyncDatabase[Document], row: OutboxRow) -> frozenset[str]:
+    """The recipients of a message's channel that it could not be delivered to."""
+    same = {"channel": row.channel, "notification.key": row.notification.key, "state": OutboxState.DEAD}
+    return frozenset([other["recipient"] async for other in database[OUTBOX].find(same, {"recipient": 1})])
 
 
 async def drop(database: AsyncDatabase[Document], row: OutboxRow, reason: str) -> None:
@@ -238,8 +244,8 @@ async def drop(database: AsyncDatabase[Document], row: OutboxRow, reason: str) -
 
 
 async def hold(database: AsyncDatabase[Document], ids: Collection[str], wait: timedelta) -> None:
-    """Let messages wait for the channel's rate limit."""
-    waits = {"held": True, "due_at": _later(wait)}
+    """Let messages wait for the channel's rate limit; what is urgent never ends up in a digest."""
+    waits = {"held": {"$not": ["$urgent"]}, "due_at": _later(wait)}
     queued = {"_id": {"$in": list(ids)}, "state": OutboxState.QUEUED}
     await database[OUTBOX].update_many(queued, [{"$set": waits}])
 

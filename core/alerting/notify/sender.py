@@ -14,7 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from core.alerting.channels.base import Channel, Failure, Recipient
 from core.alerting.channels.configured import configured_channels
 from core.alerting.channels.message import Message, digest_message, notification_message
-from core.alerting.channels.rate_limit import take_token
+from core.alerting.channels.rate_limit import leave_alone, take_token
 from core.alerting.notify.notification_log import GROUP, is_recorded, record_sent
 from core.alerting.notify.outbox import (
     TIMING,
@@ -22,6 +22,7 @@ from core.alerting.notify.outbox import (
     claim,
     drop,
     enqueue,
+    given_up,
     hold,
     mark_failed,
     mark_sent,
@@ -152,8 +153,7 @@ class _Worker:
         channel = self._channels.get(first.channel)
         if channel is None or channel.limit is None:
             return False
-        bucket = f"{first.channel}|{first.recipient}"
-        wait = await take_token(self._database, bucket, channel.limit, urgent=first.urgent)
+        wait = await take_token(self._database, _bucket(first), channel.limit, urgent=first.urgent)
         if wait is None:
             return False
         await hold(self._database, [row.id for row in (*batch, *line)], wait)
@@ -182,6 +182,8 @@ class _Worker:
         if failure is None:
             await self._sent(rows)
         else:
+            if failure.wait is not None:
+                await leave_alone(self._database, _bucket(first), failure.wait)
             for row in rows:
                 await self._failed(row, failure)
         return failure
@@ -221,14 +223,16 @@ class _Worker:
         await AlertStore(self._database).record_sending(notification, notification.at, delivered=delivered)
 
     async def _tell_elsewhere(self, row: OutboxRow) -> None:
-        """Let another channel say what could not be delivered here."""
+        """Let another channel, or the channel's other recipients, say what could not be delivered here."""
         extra = {"channel": row.channel, "recipient": row.label, "reason": row.reason}
         logger.error("Alert given up", extra=extra)
         tried = [*row.failed_channels, row.channel]
         others = [channel for name, channel in self._channels.items() if name not in tried]
-        if not others:
+        other = min(others, key=lambda channel: channel.pages, default=None)  # people rather than pagers
+        if other is None and row.channel not in row.failed_channels:
+            other = self._channels.get(row.channel)
+        if other is None:
             return
-        other = min(others, key=lambda channel: channel.pages)  # people rather than pagers
         moved = {
             "key": f"{row.notification.key}>{other.name}",
             "group_key": f"undelivered:{row.channel}",
@@ -236,8 +240,16 @@ class _Worker:
         }
         told = row.notification.model_copy(update=moved)
         reason = {"failed_channels": tried, "failed_reason": f"{row.channel} ({row.label}): {row.reason}"}
-        replacements = [one.model_copy(update=reason) for one in rows_of(told, other)]
+        gone = await given_up(self._database, row) if other.name == row.channel else frozenset()
+        replacements = [
+            one.model_copy(update=reason) for one in rows_of(told, other) if one.recipient not in gone
+        ]
         await enqueue(self._database, replacements, self._timing)
+
+
+def _bucket(row: OutboxRow) -> str:
+    """Name of the rate limit of a message's recipient."""
+    return f"{row.channel}|{row.recipient}"
 
 
 def _batches(

@@ -1,6 +1,7 @@
 """What goes over the wire to mail servers, Slack and pagers, and what their answers mean."""
 
 import asyncio
+import logging
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -8,10 +9,15 @@ from email.utils import parseaddr
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pymongo.database import Database
 
 from core.alerting.channels import mail
 from core.alerting.channels.configured import configured_channels
+from core.alerting.channels.cutting import cut, length
+from core.alerting.channels.message import Message, Tone
+from core.alerting.channels.slack import payload
 from core.alerting.notify.sender import deliver_due
 from core.doctor.channels import channels
 from core.doctor.result import State
@@ -19,11 +25,12 @@ from core.errors import UserError
 from core.models.outbox import OutboxRow
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import SettingsError, get_settings
-from core.storage.server.connection import get_database
+from core.storage.server.connection import get_database, server_time
 from core.types import Document
 from tests.alerting.channels.wire import UMLAUT_PASSWORD, Mails, WebServer
 from tests.alerting.conftest import MailServers
 from tests.alerting.state.test_alert_store import NOON, record
+from tests.ports import free_port
 
 PAGERDUTY = "pagerduty://R0UTINGKEY0123456789@apikey-0123456789"
 FIVE_MINUTES = timedelta(minutes=5)
@@ -173,7 +180,7 @@ def test_a_password_with_letters_outside_ascii_is_sent_as_utf_8(
     get_settings.cache_clear()
     asyncio.run(AlertService().send_alert("x", "critical", "It grows"))
     rows = list(database["outbox"].find())
-    assert {row["state"] for row in rows} == {"dead"}
+    assert {row["state"] for row in rows if not row["failed_reason"]} == {"dead"}
     assert "Söhne" not in str(rows)
     assert len(mails.received) == 2
 
@@ -232,6 +239,78 @@ def test_what_slack_answers_decides_whether_to_try_again(
     assert asyncio.run(_deliver()) == 1
     assert len(slack.posts) == 2
     assert one_row(database).state == "sent"
+
+
+@pytest.mark.parametrize(
+    ("said", "least"), [("45", 40), ("999999999999", 3_500), ("Fri, 31 Dec 2199 23:59:59 GMT", 3_500)]
+)
+def test_slack_is_left_alone_for_as_long_as_it_asks(
+    database: Database[Document], slack: WebServer, said: str, least: float
+) -> None:
+    """Neither the same message nor another, however urgent; an hour at most, and then nothing is lost."""
+    slack.status, slack.retry_after = 429, said
+    asyncio.run(AlertService().send_alert("x", "warning", "It grows"))
+    assert one_row(database).state == "queued"
+    asyncio.run(AlertService().send_alert("y", "critical", "It grows"))
+    asyncio.run(_deliver())
+    assert len(slack.posts) == 1
+    now = server_time(database)
+    assert all(least < (row["due_at"] - now).total_seconds() <= 3_600 for row in database["outbox"].find())
+    slack.status, slack.retry_after = 200, None
+    database["rate_limits"].update_many({}, [{"$set": {"closed_until": "$$NOW"}}])
+    database["outbox"].update_many({}, [{"$set": {"due_at": "$$NOW"}}])
+    assert asyncio.run(_deliver()) == 2
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-1", "0", "Fri, 31 Dec 1999 23:59:59 GMT"])
+def test_a_wait_that_makes_no_sense_is_none(
+    database: Database[Document], slack: WebServer, said: str
+) -> None:
+    """The message keeps to the usual times."""
+    slack.status, slack.retry_after = 429, said
+    asyncio.run(AlertService().send_alert("x", "warning", "It grows"))
+    due = one_row(database).due_at
+    assert due is not None
+    assert (due - server_time(database)).total_seconds() < 16
+
+
+def test_slack_has_words_for_the_notice_on_a_phone_and_a_title_that_leads_somewhere(
+    database: Database[Document], slack: WebServer
+) -> None:
+    """A payload without text shows as an empty notice, and a screen reader says nothing."""
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    ((_, payload),) = slack.posts
+    (attachment,) = payload["attachments"]
+    title = "CRITICAL: Call failure rate 24 % (12 of 50 calls), limit 10 %"
+    assert (payload["text"], attachment["fallback"], attachment["title"]) == (title, title, title)
+    assert attachment["title_link"].startswith("http://localhost:3000/?period=custom&from=2024-10-24T17:15")
+
+
+@given(st.text(max_size=4_000), st.text(max_size=20_000) | st.sampled_from(["&" * 9_000, "दी " * 9_000]))
+@settings(max_examples=40, deadline=None)
+def test_no_text_is_longer_than_slack_and_pagerduty_take(title: str, text: str) -> None:
+    """Counted as they count it; what is cut is said."""
+    posted = payload(Message(title, text, text, Tone.CRITICAL))
+    (attachment,) = posted["attachments"]
+    assert len(attachment["text"]) <= 8_000
+    assert length(cut(text, 1_024)) <= 1_024
+    if length(text) > 8_000:
+        assert attachment["text"].endswith("(cut)")
+        assert cut(text, 1_024).endswith("(cut)")
+
+
+@pytest.mark.parametrize("text", ["word " * 260, "दिवाली " * 300, "😀" * 1_500])
+def test_a_page_with_a_long_text_arrives(
+    database: Database[Document], web: WebServer, extra: Any, text: str
+) -> None:
+    """PagerDuty refuses longer summaries for good: the whole text stands in the details."""
+    extra(f"pager={PAGERDUTY}")
+    asyncio.run(AlertService().send_alert("crm_push", "critical", text, metadata={"campaign": "द" * 83}))
+    ((_, payload),) = web.posts
+    assert length(payload["payload"]["summary"]) <= 1_024
+    assert payload["payload"]["custom_details"]["text"].startswith(text.strip())
+    assert payload["links"][0]["href"].startswith("http://localhost:3000/")
 
 
 async def _deliver() -> int:
@@ -351,6 +430,15 @@ def test_a_test_alert_tries_every_channel_and_says_why_one_failed(
         ("a=nonsense://geheim", "the URL of a cannot be used"),
         ("a=json://webhook.example.com/geheim", "without verified encryption; use jsons://"),
         ("a=jsons://webhook.example.com/geheim?verify=no", "without verified encryption"),
+        (
+            "a=mailtos://u:geheim71@x.org?mode=insecure&smtp=127.0.0.1&to=a@x.org",
+            "without verified encryption",
+        ),
+        (
+            "a=mailto://u:geheim71@x.org?mode=insecure&to=a@x.org",
+            "without verified encryption; use mailtos://",
+        ),
+        ("a=kavenegar://geheim71/919812345678", "without verified encryption"),
         ("a=email://x@example.com", "an address for SMTP_SERVER, which is not set"),
     ],
 )
@@ -361,3 +449,24 @@ def test_a_channel_that_cannot_be_used_is_one_line(extra: Any, urls: str, said: 
         configured_channels(get_settings())
     assert said in str(caught.value)
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden"),
+    [
+        ("jsons://hookuser:mango71@127.0.0.1:PORT/LONGHOOKPATH/ab12", ("mango71", "HOOKPATH", "ab12")),
+        ("jsons://127.0.0.1:PORT/caf%c3%a9/my%20key", ("caf", "key")),
+        ("ntfys://:tk_Zq7@127.0.0.1:PORT/t0pic", ("Zq7", "t0pic")),
+        ("mailtos://u:kiwi9@localhost:PORT?smtp=localhost&to=a@x.org&from=b@x.org", ("kiwi9",)),
+    ],
+)
+def test_why_a_channel_failed_is_said_without_a_word_of_its_address(
+    extra: Any, caplog: pytest.LogCaptureFixture, url: str, hidden: tuple[str, ...]
+) -> None:
+    """However short a part, and however it is spelt; what is said still names the kind of fault."""
+    extra(f"hook={url.replace('PORT', str(free_port()))}")
+    with caplog.at_level(logging.DEBUG):
+        reason = str(try_channel("hook"))
+    said = reason + "".join(str(line.__dict__) for line in caplog.records)
+    assert "Connection refused" in reason
+    assert [word for word in hidden if word in said] == []

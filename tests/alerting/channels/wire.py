@@ -133,6 +133,7 @@ class WebServer(ThreadingHTTPServer):
         self.taken: list[tuple[float, str, dict[str, Any]]] = []
         """When, by the monotonic clock, and what was about to be answered with 200."""
         self.status = 200
+        self.retry_after: str | None = None
         # The handshake is the handler's: a client that is stopped in the middle of it holds up nobody else.
         context = authority.context(*HOSTS)
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -163,6 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if 300 <= status < 400:
             self.send_header("Location", "https://webhook.example.com/elsewhere")
+        if self.server.retry_after is not None:
+            self.send_header("Retry-After", self.server.retry_after)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)

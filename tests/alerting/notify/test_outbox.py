@@ -274,6 +274,37 @@ def test_what_can_never_arrive_is_told_elsewhere_at_once(database: Database[Docu
     assert slack.titles == ["WARNING: a"]
 
 
+def test_where_there_is_no_other_channel_the_other_recipients_are_told_who_was_not_reached(
+    database: Database[Document],
+) -> None:
+    """Once; where none of them can be reached either, nobody goes round in circles."""
+    email = Tap("email", people=("duty", "lead"))
+    refused = {"lead"}
+
+    async def send(recipient: Recipient, message: Message) -> Failure | None:
+        email.attempts += 1
+        if recipient.id in refused:
+            return Failure("refused: 550 no such user", permanent=True)
+        email.got.append((recipient.id, message))
+        return None
+
+    email.send = send  # type: ignore[method-assign]  # it depends on who is told
+
+    async def run() -> None:
+        await put(get_database(), email, news("a", "email"))
+        await work(get_database(), email, seconds=0.2)
+        told = [(who, message.title) for who, message in email.got]
+        assert told == [("duty", "WARNING: a"), ("duty", "Not delivered elsewhere: WARNING: a")]
+        assert "email (lead): refused: 550" in email.got[-1][1].text
+        refused.add("duty")
+        await put(get_database(), email, news("b", "email"))
+        await work(get_database(), email, seconds=0.2)
+
+    asyncio.run(run())
+    assert len(email.got) == 2
+    assert email.attempts < 9
+
+
 async def _work_once(channel: Tap) -> None:
     await work(get_database(), channel)
 

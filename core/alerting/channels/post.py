@@ -1,0 +1,82 @@
+"""Posting JSON to a service: what came of it, in words that hold nothing of the address."""
+
+import logging
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+from core.alerting.channels.base import Failure
+
+_TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
+_TRY_LATER = {408, 429}
+_LONGEST_WAIT = timedelta(hours=1)
+"""A service that asks for more is asked again after this long."""
+
+
+def post(
+    url: str,
+    payload: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> Failure | None:
+    """Post to a service; why it was not taken. A redirect is not followed."""
+    keep_quiet()
+    try:
+        answer = httpx2.post(url, json=dict(payload), headers=headers, params=params, timeout=_TIMEOUT)
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+        return Failure(reason_of(error))
+    if answer.is_success:
+        return None
+    status = answer.status_code
+    wait = asked_to_wait(answer.headers.get("Retry-After", ""))
+    return Failure(f"refused: error={status}", is_final(status), wait)
+
+
+def keep_quiet() -> None:
+    """The HTTP client logs whole addresses at INFO, and some of them are secrets."""
+    for name in ("httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def is_final(status: int) -> bool:
+    """Whether an HTTP answer will be the same next time: a wrong address, key or payload."""
+    return 300 <= status < 500 and status not in _TRY_LATER  # noqa: PLR2004 (HTTP classes)
+
+
+def asked_to_wait(retry_after: str) -> timedelta | None:
+    """How long a Retry-After (RFC 9110, 10.2.3) asks to wait, an hour at most; None: not at all."""
+    text = retry_after.strip()
+    try:
+        if text.isascii() and text.isdigit():
+            wait = timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT.total_seconds()))
+        else:
+            until = parsedate_to_datetime(text)
+            wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(wait, _LONGEST_WAIT) if wait > timedelta() else None
+
+
+def reason_of(error: BaseException) -> str:
+    """What went wrong, by the kinds of error and the system's own words; their texts may hold the address."""
+    chain = list(_chain(error))
+    for cause in reversed(chain):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"{type(error).__name__}: the certificate is not trusted: {cause.verify_message}"
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
+            name = "name cannot be resolved: " if isinstance(cause, socket.gaierror) else ""
+            return f"{type(error).__name__}: {name}{cause.strerror}"
+    return type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
