@@ -251,6 +251,11 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Address the dashboard listens on (loopback)"
     )
     dashboard_port: Port = Field(default=3000, description="Port of the dashboard")
+    installation_name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
+        description="Name of this installation in alerts, such as staging; else one is made for pagers' keys",
+    )
     dashboard_public_url: str | None = Field(
         default=None, description="Address people open the dashboard at; used for links in alerts"
     )

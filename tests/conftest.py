@@ -28,6 +28,7 @@ _CONFIGURATION = (
         "ALERT_RULES_FILE",
         "API_KEYS",
         "API_WRITE_KEYS",
+        "INSTALLATION_NAME",
     ),
 )
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -58,6 +58,8 @@ class Alert(BaseModel):
     samples: int | None = Field(default=None, description="Calls the value was computed from")
     started_at: datetime = Field(description="Since when it fires; since when it is bad while pending")
     updated_at: datetime
+    looks_from: datetime | None = Field(default=None, description="Start of the window of the figures")
+    outcome: str | None = Field(default=None, description="Status of the calls in question: failed")
     resolved_at: datetime | None = None
     acknowledged: Acknowledgement | None = None
     silenced_by: list[str] = Field(default_factory=list, description="Ids of the silences that mute it")
@@ -97,5 +99,6 @@ class Notification(BaseModel):
     at: datetime
     alerts: list[Alert] = Field(description="What the message is about: the news first, then what goes on")
     news: int = Field(description="How many of ``alerts`` are news")
+    installation: str = Field(default="", description="Which installation speaks; part of a pager's key")
     members: dict[str, MemberState]
     severities: dict[str, Severity]

@@ -16,6 +16,7 @@ class TextHeader(str):
     """The value of a header that is nothing but text; its words have single blanks between them."""
 
     __slots__ = ("name",)
+    name: str
 
     def __new__(cls, name: str, text: str) -> Self:
         """Make it from the header's name and what it is to say."""

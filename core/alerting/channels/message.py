@@ -1,35 +1,43 @@
 """What people read: the words of an alert, for mail and for chat."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from html import escape
-from textwrap import shorten
 from urllib.parse import urlencode
 
+from core.alerting.channels.cutting import cut
+from core.alerting.channels.layout import (
+    LONGEST_BRIEF,
+    LONGEST_HTML,
+    LONGEST_PLAIN,
+    MOST_AT_LENGTH,
+    Section,
+    fitted,
+    in_bytes,
+    lay_out,
+)
+from core.alerting.channels.tones import COLOURS, Tone
 from core.alerting.wording import moment, quantity
-from core.models.alerts import Alert, AlertState, Notification, Severity
+from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.settings import get_settings
 
+__all__ = [
+    "COLOURS",
+    "Incident",
+    "Message",
+    "Tone",
+    "alert_message",
+    "digest_message",
+    "notification_message",
+]
+
 TITLE_WIDTH = 160
+_LONGEST_LOOKED_AT = 2_000
 LOOK_BACK = timedelta(minutes=15)
-"""The link shows this much of what was before."""
-MOST_AT_LENGTH = 10
-"""A digest of more messages has their titles alone."""
+"""The link shows this much of what was before an alert that has no window of its own."""
 FILTERS = ("direction", "language", "status", "campaign")
-
-
-class Tone(StrEnum):
-    """How a message looks in the channels that have colours."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-    RESOLVED = "resolved"
-
-
-COLOURS = {Tone.INFO: "#5b7083", Tone.WARNING: "#b26a00", Tone.CRITICAL: "#b3261e", Tone.RESOLVED: "#1b7f4d"}
+_BAD_FIRST = [Tone.RESOLVED, Tone.INFO, Tone.WARNING, Tone.CRITICAL]
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Incident:
     severity: Severity
     over: bool
     link: str
+    source: str = ""
+    """The installation that speaks."""
 
 
 @dataclass(frozen=True)
@@ -61,54 +71,63 @@ class Message:
     """Where the dashboard shows what it is about."""
 
 
-@dataclass(frozen=True)
-class _Section:
-    """What is said about one alert."""
-
-    title: str
-    text: str
-    facts: Mapping[str, str]
-    tone: Tone
-
-
 def alert_message(alert: Alert) -> Message:
     """The message for an alert that fires, still fires, or is over."""
     section = _section(alert)
-    return _compose(section.title, [section], incident=_incident(alert))
+    incident = _incident(alert, get_settings().installation_name or "")
+    return _compose(section.title, [section], incident=incident)
 
 
 def notification_message(notification: Notification, undelivered: str | None = None) -> Message:
-    """The message for a group of alerts: one as it is, several one below the other under a common title.
+    """The message for a group of alerts, the worst of what is new first; the title of several counts them.
 
     ``undelivered`` says where it should have gone and why that failed.
     """
-    sections = [_section(alert) for alert in notification.alerts]
+    news = {alert.id for alert in notification.alerts[: notification.news]}
+    alerts = sorted(
+        notification.alerts,
+        key=lambda a: (_is_over(a), a.id not in news, -a.severity.rank, a.started_at, a.name, a.id),
+    )
+    again = notification.event == NotificationEvent.REPEAT
+    sections = [
+        _section(alert, at=notification.at, again=again and alert.id in news)
+        if alert.id in news or not (again or _is_held(alert, notification.at))
+        else _line(alert, notification.at)
+        for alert in alerts
+    ]
     title = sections[0].title
-    if len(sections) > 1:
-        title = _short(f"{title} (and {len(sections) - 1} more)")
+    if len(alerts) > 1:
+        title = _short(
+            f"{'Still ' * again}{_counted(alerts)}: {_named(alerts[0])} (and {len(alerts) - 1} more)"
+        )
     if undelivered:
         title = _short(f"Not delivered elsewhere: {title}")
         text = f"This could not be delivered where it should have gone: {undelivered}."
-        sections = [_Section("", text, {}, sections[0].tone), *sections]
-    single = notification.alerts[0] if len(notification.alerts) == 1 else None
-    return _compose(title, sections, notification.key, _incident(single) if single else None)
+        sections = [Section("", text, {}, sections[0].tone), *sections]
+    single = alerts[0] if len(alerts) == 1 else None
+    incident = _incident(single, notification.installation) if single else None
+    return _compose(title, sections, notification.key, incident)
 
 
 def digest_message(messages: Sequence[Message]) -> Message:
     """One message for several that had to wait for the channel's rate limit."""
-    worst = max((message.tone for message in messages), key=list(Tone).index)
+    worst = max((message.tone for message in messages), key=_BAD_FIRST.index)
     title = f"{len(messages)} alert messages that had to wait"
-    section = _Section("", "More came at once than this channel takes; here they are together.", {}, worst)
-    head = _compose(title, [section])
-    if len(messages) > MOST_AT_LENGTH:
-        titles = [message.title for message in messages]
-        text = "\n".join([head.text, "", *titles])
-        html = head.html + "<br>".join(escape(title) for title in titles)
-        return Message(title, text, text, worst, html, messages[0].reference)
-    text = "\n\n".join([head.text, *(f"{message.title}\n\n{message.text}" for message in messages)])
-    brief = "\n\n".join([head.brief, *(f"{message.title}\n{message.brief}" for message in messages)])
-    html = head.html + "".join(message.html for message in messages)
-    return Message(title, text, brief, worst, html, messages[0].reference)
+    section = Section("", "More came at once than this channel takes; here they are together.", {}, worst)
+    head = lay_out([section])
+    titles = [message.title for message in messages]
+    few = len(messages) <= MOST_AT_LENGTH
+    link = f"{get_settings().dashboard_url}/alerts"
+
+    texts = [f"{m.title}\n\n{m.text}" for m in messages] if few else titles
+    briefs = [f"{m.title}\n{m.brief}" for m in messages] if few else titles
+    lines = [f"{escape(title)}<br>" for title in titles]
+    htmls = [message.html for message in messages] if few else lines
+    apart = "\n\n" if few else "\n"
+    text = fitted([head.text, *texts], [head.text, *titles], LONGEST_PLAIN, link, apart, in_bytes)
+    brief = fitted([head.brief, *briefs], [head.brief, *titles], LONGEST_BRIEF, link, apart)
+    html = fitted([head.html, *htmls], [head.html, *lines], LONGEST_HTML, escape(link), "", in_bytes)
+    return Message(title, text, brief, worst, html, messages[0].reference, link=link)
 
 
 def dashboard_link(alert: Alert) -> str:
@@ -116,21 +135,27 @@ def dashboard_link(alert: Alert) -> str:
     if "rule" in alert.labels:
         return f"{get_settings().dashboard_url}/alerts?{urlencode({'rule': alert.labels['rule']})}"
     zone = get_settings().tz
-    start = (alert.started_at - LOOK_BACK).astimezone(zone)
-    end = max(alert.updated_at, alert.resolved_at or alert.updated_at).astimezone(zone)
-    chosen = {"period": "custom", "from": f"{start:%Y-%m-%dT%H:%M}", "to": f"{end:%Y-%m-%dT%H:%M}"}
-    chosen |= {name: alert.labels[name] for name in FILTERS if alert.labels.get(name)}
+    end = max(alert.updated_at, alert.resolved_at or alert.updated_at)
+    window = alert.updated_at - alert.looks_from if alert.looks_from else LOOK_BACK
+    start = min(alert.started_at, alert.updated_at) - max(window, timedelta())
+    local = {"from": start.astimezone(zone), "to": end.astimezone(zone)}
+    chosen = {"period": "custom"} | {name: f"{at:%Y-%m-%dT%H:%M}" for name, at in local.items()}
+    labels = {"status": alert.outcome} if alert.outcome else {}
+    labels |= alert.labels
+    chosen |= {name: labels[name] for name in FILTERS if labels.get(name)}
     return f"{get_settings().dashboard_url}/?{urlencode(chosen, safe=':')}"
 
 
-def _section(alert: Alert) -> _Section:
+def _section(alert: Alert, *, at: datetime | None = None, again: bool = False) -> Section:
     resolved = alert.state == AlertState.RESOLVED
+    lasted = _span(
+        (alert.resolved_at if resolved and alert.resolved_at else at or alert.updated_at) - alert.started_at
+    )
     word = "FLAPPING" if alert.flapping else "RESOLVED" if resolved else alert.severity.upper()
-    says_itself = "rule" in alert.labels or alert.message.startswith(alert.name)
-    named = alert.message if says_itself else f"{alert.name}: {alert.message}"
+    word = f"Still {word} after {lasted}" if again else word
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
-        facts["Until"] = moment(alert.resolved_at)
+        facts["Until"] = f"{moment(alert.resolved_at)}, after {lasted}"
         if alert.worst_value is not None:
             facts["At worst"] = quantity(alert.worst_value, alert.unit)
     if alert.samples is None and alert.current_value is not None:
@@ -140,11 +165,46 @@ def _section(alert: Alert) -> _Section:
     facts |= {str(key): str(value) for key, value in alert.metadata.items()}
     facts["Dashboard"] = dashboard_link(alert)
     tone = Tone.RESOLVED if _is_over(alert) else Tone(alert.severity)
-    return _Section(_short(f"{word}: {named}"), alert.message, facts, tone)
+    return Section(_short(f"{word}: {_named(alert)}"), alert.message, facts, tone)
 
 
-def _incident(alert: Alert) -> Incident:
-    return Incident(alert.id, alert.name, alert.severity, _is_over(alert), dashboard_link(alert))
+def _line(alert: Alert, at: datetime) -> Section:
+    """What goes on and is no news, in one line: who looks after it."""
+    held = alert.acknowledged
+    who = f" (acknowledged by {held.author})" if held is not None and at < held.until else " (goes on)"
+    title = f"{alert.severity.upper()}: {_named(alert)}"
+    return Section(f"{_short(title)}{cut(who, TITLE_WIDTH)}", "", {}, Tone(alert.severity), line=True)
+
+
+def _is_held(alert: Alert, at: datetime) -> bool:
+    return alert.acknowledged is not None and at < alert.acknowledged.until
+
+
+def _named(alert: Alert) -> str:
+    says_itself = "rule" in alert.labels or alert.message.startswith(alert.name)
+    return alert.message if says_itself else f"{alert.name}: {alert.message}"
+
+
+def _counted(alerts: Sequence[Alert]) -> str:
+    """How many there are of each state, the worst first: ``2 critical firing, 1 resolved``."""
+    firing = [alert.severity for alert in alerts if not _is_over(alert)]
+    parts = [f"{firing.count(severity)} {severity}" for severity in reversed(Severity) if severity in firing]
+    over = len(alerts) - len(firing)
+    said = [f"{', '.join(parts)} firing"] if parts else []
+    return ", ".join([*said, *([f"{over} resolved"] if over else [])])
+
+
+def _span(lasted: timedelta) -> str:
+    """A time in words: ``4 h 50 min``."""
+    minutes = max(round(lasted.total_seconds() / 60), 0)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} d"] * (days > 0) + [f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0)
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+def _incident(alert: Alert, installation: str) -> Incident:
+    key = f"{installation}.{alert.id}" if installation else alert.id
+    return Incident(key, alert.name, alert.severity, _is_over(alert), dashboard_link(alert), installation)
 
 
 def _is_over(alert: Alert) -> bool:
@@ -153,43 +213,17 @@ def _is_over(alert: Alert) -> bool:
 
 
 def _short(title: str) -> str:
-    return shorten(title, width=TITLE_WIDTH, placeholder=" …")
+    return cut(" ".join(cut(title, _LONGEST_LOOKED_AT).split()), TITLE_WIDTH, " …")
 
 
 def _compose(
-    title: str, sections: Sequence[_Section], reference: str = "", incident: Incident | None = None
+    title: str, sections: Sequence[Section], reference: str = "", incident: Incident | None = None
 ) -> Message:
-    single = len(sections) == 1
-    text = "\n\n".join(_text(section, with_title=not single) for section in sections)
-    brief = "\n\n".join(_brief(section, with_title=not single) for section in sections)
-    html = "".join(map(_html, sections))
+    made = lay_out(sections)
     link = next((section.facts["Dashboard"] for section in sections if "Dashboard" in section.facts), "")
-    return Message(title, text, brief, sections[0].tone, html, reference[:8], incident, link)
-
-
-def _text(section: _Section, *, with_title: bool) -> str:
-    width = max(map(len, section.facts), default=0) + 2
-    head = [section.title, ""] if with_title and section.title else []
-    facts = [f"{key:<{width}}{value}" for key, value in section.facts.items()]
-    return "\n".join([*head, section.text, *([""] if facts else []), *facts])
-
-
-def _brief(section: _Section, *, with_title: bool) -> str:
-    # Chat shows the title right above the text: nothing is said twice, and nothing is cut off unsaid.
-    head = [section.title] if with_title and section.title else []
-    text = [] if section.text in section.title else [section.text]
-    return "\n".join([*head, *text, *(f"{key}: {value}" for key, value in section.facts.items())])
-
-
-def _html(section: _Section) -> str:
-    facts = "<br>".join(f"<b>{escape(key)}:</b> {_linked(value)}" for key, value in section.facts.items())
-    head = f'<h3 style="margin:0 0 8px">{escape(section.title)}</h3>' if section.title else ""
-    text = "" if section.text in section.title else f"<p>{'<br>'.join(escape(section.text).splitlines())}</p>"
-    border = f"border-left:4px solid {COLOURS[section.tone]}"
-    style = f"font-family:sans-serif;{border};padding:4px 16px;margin:0 0 16px"
-    return f'<div style="{style}">{head}{text}<p>{facts}</p></div>'
-
-
-def _linked(value: str) -> str:
-    shown = escape(value)
-    return f'<a href="{shown}">{shown}</a>' if value.startswith(("http://", "https://")) else shown
+    if len([section for section in sections if section.title]) > 1:
+        link = f"{get_settings().dashboard_url}/alerts"
+    worst = max((section.tone for section in sections), key=_BAD_FIRST.index)
+    if (name := get_settings().installation_name) is not None:
+        title = f"[{name}] {title}"
+    return Message(title, made.text, made.brief, worst, made.html, reference[:8], incident, link)

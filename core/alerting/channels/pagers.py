@@ -112,8 +112,8 @@ def send_to_pagerduty(url: str, incident: Incident, message: Message) -> Failure
     payload = {
         "summary": cut(message.title, _LONGEST_SUMMARY),
         "severity": channel.severity or str(incident.severity),
-        "source": channel.source,
-        "component": channel.component,
+        "source": _chosen(channel.source) or incident.source or _NAME,
+        "component": _chosen(channel.component),
         "group": channel.group,
         "class": channel.class_id,
         "custom_details": {**channel.details, "text": cut(message.text, _LONGEST_NOTE)},
@@ -126,6 +126,11 @@ def send_to_pagerduty(url: str, incident: Incident, message: Message) -> Failure
     if message.link:
         event |= {"client_url": message.link, "links": [{"href": message.link, "text": "Dashboard"}]}
     return post(PAGERDUTY_API_LOOKUP[channel.region_name], event)
+
+
+def _chosen(part: str) -> str | None:
+    """A part of the URL, unless it is what the plugin puts where there is none."""
+    return None if part == NotifyPagerDuty.template_tokens["source"]["default"] else part
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,19 @@ async def take_token(
     What is urgent need not wait; it goes on account, up to a whole burst. Where the other side wants to be
     left alone for a while nothing is sent.
     """
-    elapsed = {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$at", "$$NOW"]}]}, 1000]}
+    # Where the server's clock was set back no time has passed, and nobody is left alone for over an hour.
+    elapsed = {"$max": [0, {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$at", "$$NOW"]}]}, 1000]}]}
     filled = {"$add": [{"$ifNull": ["$tokens", limit.burst]}, {"$multiply": [elapsed, limit.per_second]}]}
     spent = {"$max": [-limit.burst, {"$subtract": ["$tokens", 1]}]}
     steps: list[Document] = [
         {"$set": {"tokens": {"$min": [limit.burst, filled]}, "at": "$$NOW"}},
-        {"$set": {"closed_ms": {"$subtract": [{"$ifNull": ["$closed_until", "$at"]}, "$at"]}}},
+        {
+            "$set": {
+                "closed_ms": {
+                    "$min": [3_600_000, {"$subtract": [{"$ifNull": ["$closed_until", "$at"]}, "$at"]}]
+                }
+            }
+        },
         {
             "$set": {
                 "granted": {

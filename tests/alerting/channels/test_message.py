@@ -1,10 +1,19 @@
 """The words of an alert."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from core.alerting.channels.message import Tone, alert_message
+import pytest
+
+from core.alerting.channels.message import (
+    Message,
+    Tone,
+    alert_message,
+    digest_message,
+    notification_message,
+)
 from core.alerting.wording import period
-from core.models.alerts import Alert, AlertState, Severity
+from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 
 AT = datetime(2024, 10, 24, 12, 45, tzinfo=UTC)
 LINK = "http://localhost:3000/?period=custom&from=2024-10-24T18:00&to=2024-10-24T18:15"
@@ -54,3 +63,82 @@ def test_periods_are_said_in_local_time_with_the_zone() -> None:
     assert period(AT, AT.replace(hour=13, minute=0)) == "24 Oct 2024, 18:15–18:30 IST"  # noqa: RUF001 (an en dash)
     over_midnight = period(AT, AT.replace(hour=19))
     assert over_midnight == "24 Oct 2024, 18:15 – 25 Oct 2024, 01:15 IST"  # noqa: RUF001 (an en dash)
+
+
+def fires(name: str, severity: Severity = Severity.CRITICAL, **changes: object) -> Alert:
+    fields = alert(f"{name} 24 % (12 of 50 calls), limit 10 %").model_dump()
+    own = {"id": name, "name": name, "severity": severity, "samples": 50}
+    return Alert.model_validate(fields | own | changes)
+
+
+def told(alerts: list[Alert], event: NotificationEvent = NotificationEvent.FIRING) -> Message:
+    """The message about these alerts, all of them news, four hours after they began."""
+    return notification_message(
+        Notification(
+            key="key",
+            group_key="rules",
+            channel="slack",
+            event=event,
+            severity=Severity.CRITICAL,
+            at=AT + timedelta(hours=4),
+            alerts=alerts,
+            news=len(alerts),
+            members={one.id: "firing" for one in alerts},
+            severities={},
+        )
+    )
+
+
+def test_what_ended_is_not_the_headline_while_the_worst_goes_on() -> None:
+    """The title counts them, the worst comes first and gives the colour, whatever the order they come in."""
+    over = fires("English", state=AlertState.RESOLVED, resolved_at=AT)
+    group = [over, fires("Hindi"), fires("Tamil", Severity.WARNING), fires("Hinglish")]
+    for _ in range(4):
+        group = [*group[1:], group[0]]
+        message = told(group)
+        assert message.title.startswith("2 critical, 1 warning firing, 1 resolved: Hindi 24 %")
+        assert message.tone is Tone.CRITICAL
+        assert message.text.index("Hinglish") < message.text.index("Tamil") < message.text.index("English")
+
+
+@pytest.mark.parametrize("name", ["Campaign", "दिवाली पर्सनल लोन" * 8])
+def test_a_message_about_many_alerts_is_as_long_as_its_channels_take(name: str) -> None:
+    """Ten at length, then titles, then how many more there are, and where."""
+    group = [fires(f"{name} {number}", labels={"campaign": name}) for number in range(300)]
+    message = told(group)
+    assert len(message.brief) <= 8_000
+    assert len(message.text.encode()) + len(message.html.encode()) < 70_000
+    assert message.brief.count("Since: ") <= 10
+    assert message.brief.splitlines()[-1].startswith("and ")
+    assert message.brief.endswith("more: http://localhost:3000/alerts")
+    digest = digest_message([message] * 200)
+    assert len(digest.brief) <= 8_000
+    assert len(digest.html.encode()) < 70_000
+
+
+def test_a_text_without_end_is_cut_and_says_so() -> None:
+    """Whatever the agent sends."""
+    facts = {f"fact {number}": "x" * 5_000 for number in range(500)}
+    message = alert_message(alert("word " * 100_000).model_copy(update={"metadata": facts}))
+    assert len(message.brief) <= 8_000
+    assert len(message.text) + len(message.html) < 70_000
+    assert "(cut)" in message.text
+
+
+def test_a_reminder_does_not_look_like_a_new_alert() -> None:
+    """It says for how long; an end does so in its facts."""
+    repeat = NotificationEvent.REPEAT
+    assert told([fires("Hindi")], repeat).title.startswith("Still CRITICAL after 4 h: Hindi")
+    assert told([fires("Hindi"), fires("Tamil")], repeat).title.startswith("Still 2 critical firing: ")
+    over = fires("Hindi", state=AlertState.RESOLVED, resolved_at=AT + timedelta(minutes=290))
+    assert "Until: 24 Oct 2024, 23:05 IST, after 4 h 50 min" in told([over]).brief
+
+
+@pytest.mark.parametrize("window", [timedelta(minutes=15), timedelta(hours=3), timedelta(days=1)])
+def test_the_link_shows_the_calls_of_the_window_that_went_wrong(window: timedelta) -> None:
+    """From its start to now, with the outcome as a filter; while it goes on, from before it began."""
+    later = AT + timedelta(hours=30)
+    for updated in (AT, later):
+        link = told([fires("Hindi", updated_at=updated, looks_from=updated - window, outcome="failed")]).link
+        start, end = (at.astimezone(ZoneInfo("Asia/Kolkata")) for at in (AT - window, updated))
+        assert f"from={start:%Y-%m-%dT%H:%M}&to={end:%Y-%m-%dT%H:%M}&status=failed" in link
