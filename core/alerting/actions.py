@@ -12,11 +12,12 @@ from pymongo.database import Database
 from core.alerting.notify.silences import keep_silence
 from core.alerting.state.alert_store import history_row
 from core.alerting.state.lifecycle import to_alert
-from core.clock import utc_now
+from core.clock import to_utc
 from core.errors import UserError, one_line
 from core.models.alerts import Acknowledgement, Alert, AlertState
 from core.models.silences import Recurrence, Silence
 from core.storage.collections import ALERT_EVENTS, ALERTS, SILENCES
+from core.storage.server.connection import server_time
 from core.types import Document
 
 ACKNOWLEDGED_FOR = timedelta(hours=4)
@@ -37,7 +38,7 @@ def acknowledge(
     Raises:
         UserError: there is no such alert that fires, or the author is missing.
     """
-    at = now or utc_now()
+    at = now or to_utc(server_time(database))
     held = _checked(Acknowledgement, author=author.strip(), at=at, until=at + lasts, comment=comment.strip())
     return _change(database, alert_id, {"acknowledged": held.model_dump()}, "acknowledged", author, at)
 
@@ -50,7 +51,7 @@ def withdraw_acknowledgement(
     Raises:
         UserError: there is no such alert that fires.
     """
-    at = now or utc_now()
+    at = now or to_utc(server_time(database))
     return _change(database, alert_id, {"acknowledged": None}, "acknowledgement withdrawn", author, at)
 
 
@@ -60,9 +61,10 @@ def close(database: Database[Document], alert_id: str, author: str, *, now: date
     Raises:
         UserError: there is no such alert that fires.
     """
-    at = now or utc_now()
+    at = now or to_utc(server_time(database))
     over = {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at, "acknowledged": None}
-    return _change(database, alert_id, over | {"holds": {}}, "resolved", author, at)
+    # The next check tells it to whoever heard of the alert.
+    return _change(database, alert_id, over | {"holds": {}, "end_untold": True}, "resolved", author, at)
 
 
 def silence(
@@ -100,7 +102,7 @@ def end_silence(database: Database[Document], silence_id: str, *, now: datetime 
     Raises:
         UserError: there is no such silence, or it is over.
     """
-    at = now or utc_now()
+    at = now or to_utc(server_time(database))
     not_over = {"_id": silence_id, "$or": [{"end": None}, {"end": {"$gt": at}}]}
     if database[SILENCES].delete_one(not_over | {"start": {"$gte": at}}).deleted_count:
         return

@@ -1,7 +1,9 @@
 """One check of every rule: evaluate, move the alerts on, say what each channel is to be told."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure
@@ -9,13 +11,18 @@ from pymongo.errors import ConnectionFailure
 from core.alerting.channels.base import Channel
 from core.alerting.evaluation.evaluator import Evaluator
 from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.installation import installation_name
+from core.alerting.notify.custom_alerts import tell_ends
 from core.alerting.notify.muting import mute
-from core.alerting.notify.notification_log import GROUP, load_records
+from core.alerting.notify.notification_log import GROUP, bring_back, load_records
 from core.alerting.notify.routing import Routes, route
 from core.alerting.notify.sender import dispatch
 from core.alerting.notify.silences import current_silences
 from core.alerting.report import CheckReport, RuleResult, Sending
+from core.alerting.rules.soundness import missing_channels, slips, tells_everybody
+from core.alerting.rules.toml_file import UNNAMED
 from core.alerting.state.alert_store import AlertStore
+from core.alerting.state.clock_faults import AHEAD, after_outage, brought_back, is_ahead, unattended
 from core.alerting.state.lifecycle import AlertRecord, Change, advance, resolve, rule_fingerprint, rule_of
 from core.alerting.state.rule_errors import RuleErrors
 from core.alerting.wording import moment
@@ -23,6 +30,7 @@ from core.errors import UserError
 from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState
 from core.models.rules import AlertRule
+from core.settings import get_settings
 from core.types import Document
 
 logger = get_logger("alerting")
@@ -36,54 +44,78 @@ async def check_alerts(
     channels: Mapping[str, Channel],
     dry_run: bool = False,
     refused: Sequence[str] = (),
+    broken: Mapping[str, str] = MappingProxyType({}),
+    present: bool = False,
 ) -> CheckReport:
     """Check the rules as of ``at`` (UTC) and send what is due.
 
-    One rule that cannot be evaluated does not stop the others.
+    One rule that cannot be evaluated does not stop the others. ``broken`` are rules that were refused, by id,
+    and why: their alerts stay as they are, or go on by the form that is among ``rules``. ``present`` says
+    that ``at`` is now, so that what is stored as of a later time comes from a wrong clock.
 
     Raises:
         PyMongoError: the store is away.
     """
-    check = _Check(database, at, dry_run=dry_run)
+    check = _Check(database, at, dry_run=dry_run, present=present, channels=channels, broken=broken)
     report = check.report
     report.channels, report.refused = tuple(channels), tuple(refused)
-    report.notes += _unknown_channels(rules, channels)
-    alerts = await check.advance_all(rules)
     routes: Routes = {name: channel.severities for name, channel in channels.items()}
+    if channels:
+        report.notes += [slip for rule in rules for slip in slips(rule, routes)]
+    alerts = await check.advance_all(rules)
     confirmed = await load_records(database, GROUP)
-    due = list(route(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at))
+    name = await installation_name(database)
+    due = list(route(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at, name))
     if dry_run:
         report.sendings = [Sending(message, None) for message in due]
         return report
     delivered = await dispatch(database, due, channels)
-    report.sendings = [Sending(*pair) for pair in zip(due, delivered, strict=True) if pair[1] is not None]
+    tried = [*zip(due, delivered, strict=True), *await tell_ends(database, channels)]
+    report.sendings = [Sending(*pair) for pair in tried if pair[1] is not None]
     return report
 
 
 class _Check:
     """One check as of one moment: what it loads, and what it found so far."""
 
-    def __init__(self, database: AsyncDatabase[Document], at: datetime, *, dry_run: bool) -> None:
+    def __init__(
+        self,
+        database: AsyncDatabase[Document],
+        at: datetime,
+        *,
+        dry_run: bool,
+        present: bool,
+        channels: Collection[str],
+        broken: Mapping[str, str],
+    ) -> None:
         self._database = database
+        self._channels = channels
+        self._broken = broken
         self._store = AlertStore(database)
         self._at = at
         self._dry_run = dry_run
+        self._present = present
+        self._gap = timedelta()
         self.bad: set[str] = set()
         """The alerts that were seen bad just now: only they are repeated."""
         self.report = CheckReport(at, dry_run)
 
     async def advance_all(self, rules: Sequence[AlertRule]) -> dict[str, AlertRecord]:
         """Evaluate every rule, move its alerts on and write that down; all alerts as they stand then."""
-        known = await self._store.load()
+        known = await self._known()
         evaluator = Evaluator(self._database, self._at)
         rule_errors = await RuleErrors.load(self._database, self._at)
         changes = []
         for rule in rules:
             result = await self._evaluate(rule, evaluator, known)
             self.report.results.append(result)
-            evaluations = [*result.evaluations, rule_errors.follow(rule, result.error)]
-            changes += [self._advance(known, evaluation) for evaluation in evaluations]
-        changes += self._removed(known, {rule.id: rule for rule in rules})
+            error = rule_errors.follow(rule.id, rule.name, result.error or self._broken.get(rule.id))
+            changes += [self._advance(known, evaluation) for evaluation in (*result.evaluations, error)]
+        judged = {rule.id for rule in rules}
+        refused = list(rule_errors.follow_refused(self._broken, judged))
+        changes += [self._advance(known, evaluation) for evaluation in refused]
+        followed = {evaluation.labels["rule"] for evaluation in refused}
+        changes += self._removed(known, {rule.id: rule for rule in rules}, followed)
         silences = await current_silences(self._database, self._at)
         changes = mute(changes, known, rules, silences, self._at)
         self.report.changes = changes
@@ -91,8 +123,26 @@ class _Check:
         if not self._dry_run:
             after |= await self._store.save(changes, self._at)
             await rule_errors.save()
+            await self._store.checked(self._at, present=self._present)
             await self._store.expire(self._at)
         return {name: record for name, record in after.items() if record is not None}
+
+    async def _known(self) -> dict[str, AlertRecord]:
+        """The alerts as they were left; what a clock that was ahead left is brought back, for good."""
+        interval = timedelta(seconds=get_settings().alert_check_interval_seconds)
+        self._gap = unattended(await self._store.last_check(), self._at, interval)
+        known = await self._store.load()
+        ahead = [record for record in known.values() if self._present and is_ahead(record, self._at)]
+        back = [Change(record, brought_back(record, self._at)) for record in ahead]
+        if self._present and not self._dry_run:
+            told = await bring_back(self._database, GROUP, self._at, AHEAD)
+            if ahead or told:
+                names = sorted({record.alert.name for record in ahead})
+                extra = {"alerts": names, "notifications": told}
+                logger.warning("Alerts were of a time that is yet to come: some clock was wrong", extra=extra)
+            await self._store.save(back, self._at)
+            return await self._store.load() if back else known
+        return known | {change.alert_id: change.after for change in back if change.after}
 
     async def _evaluate(
         self, rule: AlertRule, evaluator: Evaluator, known: Mapping[str, AlertRecord]
@@ -118,16 +168,32 @@ class _Check:
             later = f"{before.alert.name}: its alert is as of {moment(before.alert.updated_at)}, later"
             self.report.notes.append(f"{later}; it is left alone")
             return Change(before, before)
+        if before is not None and self._gap:
+            before = after_outage(before, evaluation.rule, self._gap, self._at)
         if any(breach.uncleared for breach in evaluation.breaches.values()):
             self.bad.add(name)
+        missing = missing_channels(evaluation.rule, self._channels)
+        if missing and self._channels and tells_everybody(evaluation.rule, self._channels):
+            verb = "is" if len(missing) == 1 else "are"
+            note = f"{', '.join(missing)} {verb} not set up, so every channel is told"
+            evaluation = replace(evaluation, notes={"Channel": note})
         return advance(before, evaluation, self._at)
 
-    def _removed(self, known: Mapping[str, AlertRecord], rules: Mapping[str, AlertRule]) -> list[Change]:
-        """End the alerts whose rule is no longer checked, or looks at other labels now."""
+    def _removed(
+        self, known: Mapping[str, AlertRecord], rules: Mapping[str, AlertRule], followed: Collection[str]
+    ) -> list[Change]:
+        """End the alerts whose rule is no longer checked, or looks at other labels now.
+
+        Not those of a rule that was refused: nobody knows that they are over.
+        """
         gone = [
             record
             for record in known.values()
-            if record.holds and not _belongs(record.alert, rules) and record.alert.updated_at <= self._at
+            if record.holds
+            and rule_of(record.alert) not in followed
+            and not _belongs(record.alert, rules)
+            and not (UNNAMED in self._broken and rule_of(record.alert) not in rules)
+            and record.alert.updated_at <= self._at
         ]
         return [
             resolve(record, self._at, reason=_gone(record.alert, rules))
@@ -135,12 +201,6 @@ class _Check:
             else Change(record, None, ("cancelled",))
             for record in gone
         ]
-
-
-def _unknown_channels(rules: Sequence[AlertRule], channels: Collection[str]) -> Iterator[str]:
-    for rule in rules:
-        if unknown := sorted(set(rule.channels) - set(channels)):
-            yield f"rule {rule.id!r} names the channel {unknown[0]!r}, which is not set up"
 
 
 def _belongs(alert: Alert, rules: Mapping[str, AlertRule]) -> bool:

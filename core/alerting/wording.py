@@ -4,6 +4,7 @@ from datetime import datetime
 
 from core.alerting.evaluation.thresholds import Evaluation
 from core.models.alerts import Severity
+from core.models.metrics import CallStatus
 from core.models.rule_metrics import Unit
 from core.models.rules import AlertRule
 from core.settings import get_settings
@@ -17,6 +18,12 @@ _UNITS: dict[Unit, str] = {
     "min": "min",
     "times": "",
     "rupees": "rupees",
+}
+_OUTCOMES = {
+    "call_failure_rate": CallStatus.FAILED,
+    "failed_calls": CallStatus.FAILED,
+    "no_answer_calls": CallStatus.NO_ANSWER,
+    "completed_calls": CallStatus.COMPLETED,
 }
 _RUNBOOKS = {
     "call_failure_rate": "docs/runbooks/call_failure_rate.md",
@@ -66,6 +73,11 @@ def runbook(rule: AlertRule) -> str | None:
     return "docs/runbooks/speech_latency.md" if slow else _RUNBOOKS.get(rule.metric)
 
 
+def outcome(rule: AlertRule) -> str | None:
+    """How the calls ended that a rule is about, where it is about one of the ends."""
+    return _OUTCOMES.get(rule.metric)
+
+
 def unit(rule: AlertRule) -> str:
     """Unit of the values that people see."""
     return _UNITS[rule.measure.unit]
@@ -90,12 +102,14 @@ def limit(evaluation: Evaluation, severity: Severity | None) -> float | None:
 def sentence(evaluation: Evaluation, severity: Severity | None = None) -> str:
     """The finding in one sentence, without a full stop; ``severity`` says which level it is held against."""
     rule, measured = evaluation.rule, evaluation.measured
+    if evaluation.saying is not None:
+        return evaluation.saying.words
     if measured is None:
-        return f"{rule.name}{_only(evaluation)}: {_too_little(evaluation)}"
+        return f"{rule.name}{only(evaluation)}: {_too_little(evaluation)}"
     bound = limit(evaluation, severity or evaluation.severity)
     apart = None if bound is None else shown(rule, bound)
     value = quantity(shown(rule, measured.value), unit(rule), apart_from=apart)
-    said = f"{measured.label} {value}{_of(evaluation)}{_only(evaluation)}"
+    said = f"{measured.label} {value}{_of(evaluation)}{only(evaluation)}"
     if evaluation.usual is not None:
         return f"{said}, expected {expected(evaluation)}"
     return said if apart is None else f"{said}, limit {quantity(apart, unit(rule))}"
@@ -126,7 +140,12 @@ def _of(evaluation: Evaluation) -> str:
     return f" ({of} {'requests' if evaluation.rule.measure.of_requests else 'calls'})"
 
 
-def _only(evaluation: Evaluation) -> str:
+def no_more(rule: AlertRule) -> str:
+    """Name of the fact that a figure is older than its window."""
+    return f"No {'requests' if rule.measure.of_requests else 'calls'} since"
+
+
+def only(evaluation: Evaluation) -> str:
     """The labels of an instance; a rule's own filters go without saying."""
     own = evaluation.rule.filters
     labels = {key: value for key, value in evaluation.labels.items() if key not in own}
@@ -135,6 +154,8 @@ def _only(evaluation: Evaluation) -> str:
 
 def facts_of(evaluation: Evaluation) -> dict[str, str]:
     """What a message says besides the finding; kept with the alert for whoever shows it later."""
+    if evaluation.saying is not None:
+        return {**evaluation.saying.facts, **evaluation.notes}
     what = "Requests" if evaluation.rule.measure.of_requests else "Calls"
     facts = {"Period": period(evaluation.start, evaluation.end), what: f"{evaluation.samples:,}"}
     if evaluation.labels:
@@ -143,4 +164,4 @@ def facts_of(evaluation: Evaluation) -> dict[str, str]:
         facts["Expected"] = f"{expected(evaluation)}, from {evaluation.usual.weeks} weeks at this hour"
     if where := runbook(evaluation.rule):
         facts["Runbook"] = where
-    return facts
+    return {**facts, **evaluation.notes}

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from core.errors import UserError
+from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
 
 app = typer.Typer(help="List, export, import and try out alert rules.", no_args_is_help=True)
@@ -65,19 +66,26 @@ def import_rules(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every rule, store nothing")] = False,
 ) -> None:
     """Store the rules of a TOML file, over those with the same ids. Exit code 1 where one is refused."""
-    from core.alerting.rules.rule_store import save_rule  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.channels.configured import nameable_channels  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.rules.builtin import built_in_rules  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.rules.rule_store import rules_in_force, save_rule  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.rules.soundness import slips  # noqa: PLC0415 (only this command needs it)
     from core.alerting.rules.toml_file import read_rules  # noqa: PLC0415 (only this command needs it)
 
     found = read_rules(file, source="the file")
+    known = {rule.id for rule in (*found.rules, *built_in_rules())}
     if not dry_run:
         check_reachable()
-        for rule in found.rules:
-            save_rule(get_sync_database(), rule, author="import")
-    typer.echo(
-        f"{len(found.rules)} rules {'are good' if dry_run else 'stored'}, {len(found.refused)} refused"
-    )
-    _say_refused(found.refused)
-    raise typer.Exit(1 if found.refused else 0)
+        known |= {rule.id for rule in rules_in_force(get_sync_database()).rules}
+    told = nameable_channels(get_settings())
+    wrong = {rule.id: slip for rule in found.rules if (slip := next(slips(rule, told, known), None))}
+    good = [rule for rule in found.rules if rule.id not in wrong]
+    for rule in () if dry_run else good:
+        save_rule(get_sync_database(), rule, author="import")
+    refused = (*found.refused, *(f"the file {file}: {slip}" for slip in wrong.values()))
+    typer.echo(f"{len(good)} rules {'are good' if dry_run else 'stored'}, {len(refused)} refused")
+    _say_refused(refused)
+    raise typer.Exit(1 if refused else 0)
 
 
 @app.command("preview")

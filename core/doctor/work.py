@@ -8,7 +8,10 @@ from pymongo.database import Database
 
 from core.aggregation.activity import newest_call_start
 from core.aggregation.rollups.refresh import windows_key
+from core.alerting.channels.configured import configured_channels
 from core.alerting.rules.rule_store import rules_in_force
+from core.alerting.rules.soundness import slips
+from core.alerting.rules.toml_file import UNNAMED
 from core.clock import utc_now
 from core.doctor.result import Finding, State
 from core.models.alerts import AlertState
@@ -18,7 +21,7 @@ from core.settings import get_settings
 from core.storage import rollup_store
 from core.storage.archive.archived_rows import folder, parts
 from core.storage.archive.mover import cutoff
-from core.storage.collections import ALERTS, CALLS, DIRTY_WINDOWS, OUTBOX
+from core.storage.collections import ALERTS, CALLS, DIRTY_WINDOWS, OUTBOX, RULE_HEALTH
 from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import server_time
 from core.types import Document
@@ -130,7 +133,7 @@ def scheduler(database: Database[Document]) -> Finding:
         return Finding("scheduler", State.WARN, "has never run: no alert is checked", _START)
     local = heartbeat.at.astimezone(get_settings().tz)
     text = f"last sign of life {local:%Y-%m-%d %H:%M:%S %Z}"
-    if heartbeat.is_silent(utc_now()):
+    if heartbeat.is_silent(server_time(database)):
         return Finding("scheduler", State.FAIL, f"silent, {text}: no alert is checked", _START)
     return Finding("scheduler", State.OK, text)
 
@@ -151,8 +154,16 @@ def outbox(database: Database[Document]) -> Finding:
 def rules(database: Database[Document]) -> Iterator[Finding]:
     """Whether the alert rules can be used, and how many alerts there are."""
     found = rules_in_force(database)
-    for line in found.refused:
-        yield Finding("alert rules", State.WARN, line, "it is not checked; put it right or delete it")
+    in_force = {rule.id for rule in found.rules}
+    for rule_id, line in found.broken.items():
+        kept = rule_id in in_force or rule_id == UNNAMED
+        what = "its last good form is checked" if kept else "it is not checked"
+        since = _refused_since(database, rule_id)
+        yield Finding("alert rules", State.WARN, f"{line}{since}", f"{what}; put it right or delete it")
+    takes = {name: channel.severities for name, channel in configured_channels(get_settings()).items()}
+    for rule in found.enabled if takes else ():
+        for slip in slips(rule, takes, in_force):
+            yield Finding("alert rules", State.WARN, slip, "put it right: it does not tell whom it should")
     firing = database[ALERTS].count_documents({"state": AlertState.FIRING})
     off = len(found.rules) - len(found.enabled)
     text = f"{len(found.enabled):,} are checked, {off:,} are disabled; {firing:,} alerts fire now"
@@ -160,3 +171,9 @@ def rules(database: Database[Document]) -> Iterator[Finding]:
         yield Finding("alert rules", State.WARN, text, "enable one: nobody will be alerted")
     else:
         yield Finding("alert rules", State.OK, text)
+
+
+def _refused_since(database: Database[Document], rule_id: str) -> str:
+    row = database[RULE_HEALTH].find_one({"_id": rule_id, "errors": {"$gt": 0}})
+    since = row.get("since") if row else None
+    return f"; since {since.astimezone(get_settings().tz):%Y-%m-%d %H:%M %Z}" if since else ""

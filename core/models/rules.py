@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeGuard
 
 from pydantic import (
     AliasChoices,
@@ -25,6 +25,7 @@ LABELS: tuple[Label, ...] = DIMENSIONS
 """What calls are told apart by."""
 SERVICE_LABELS: tuple[Label, ...] = ("service", "operation")
 """What requests are told apart by."""
+_ID = r"^[a-z0-9_-]{1,64}$"
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 _LONGEST_MINUTES = 30 * 1440
 _LONGEST_COMPARED_MINUTES = 1440
@@ -46,6 +47,11 @@ def span(minutes: int) -> str:
         if minutes and minutes % size == 0:
             return f"{minutes // size}{unit}"
     return f"{minutes}m"
+
+
+def is_rule_id(value: object) -> TypeGuard[str]:
+    """Whether a value can be the id of a rule."""
+    return isinstance(value, str) and re.fullmatch(_ID, value) is not None
 
 
 Minutes = Annotated[int, BeforeValidator(_minutes)]
@@ -80,7 +86,7 @@ class AlertRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    id: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
+    id: str = Field(pattern=_ID)
     name: str = Field(min_length=1, max_length=128)
     enabled: bool = True
     metric: str
@@ -107,6 +113,12 @@ class AlertRule(BaseModel):
         description="How long it has to be good before it is over",
     )
     min_samples: int = Field(default=5, ge=1, description="Fewer calls than this say nothing")
+    ends_without_calls: int = Field(
+        default=8,
+        ge=0,
+        le=1_000,
+        description="Windows without calls after which an alert by label is over; 0: it waits for calls",
+    )
     guard: Literal["none", "wilson"] = Field(
         default="none", description="wilson: the 95 % interval of a rate has to lie beyond the threshold"
     )

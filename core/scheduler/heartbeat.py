@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from core.clock import utc_now
 from core.settings import get_settings
 from core.storage import get_database, get_sync_database
 from core.storage.collections import HEARTBEATS
-from core.storage.server.connection import unavailable_text
+from core.storage.server.connection import server_time, unavailable_text
 from core.types import Document
 
 SILENT_AFTER_PERIODS = 2
@@ -41,12 +40,12 @@ async def beat() -> None:
         PyMongoError: the database does not answer.
     """
     heartbeat = {
-        "at": utc_now(),
+        "at": "$$NOW",
         "interval_seconds": get_settings().alert_check_interval_seconds,
         "pid": os.getpid(),
-        "host": platform.node(),
+        "host": {"$literal": platform.node()},
     }
-    await get_database()[HEARTBEATS].update_one({"_id": _ID}, {"$set": heartbeat}, upsert=True)
+    await get_database()[HEARTBEATS].update_one({"_id": _ID}, [{"$set": heartbeat}], upsert=True)
 
 
 def scheduler_heartbeat(database: Database[Document]) -> Heartbeat | None:
@@ -59,10 +58,11 @@ def health(now: datetime | None = None) -> tuple[bool, str]:
     """Return whether a scheduler gave a sign of life lately, and one line that says so."""
     try:
         heartbeat = scheduler_heartbeat(get_sync_database())
+        now = now or server_time(get_sync_database())
     except PyMongoError as error:
         return False, unavailable_text(error)
     if heartbeat is None:
         return False, "no scheduler has checked the alerts yet"
-    seconds = round(((now or utc_now()) - heartbeat.at).total_seconds())
-    silent = heartbeat.is_silent(now or utc_now())
+    seconds = round((now - heartbeat.at).total_seconds())
+    silent = heartbeat.is_silent(now)
     return not silent, f"{'silent' if silent else 'alive'}: the alerts were last checked {seconds} s ago"

@@ -19,6 +19,7 @@ from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from core.alerting.channels.configured import configured_channels
 from core.alerting.rules.builtin import built_in_rules
+from core.alerting.rules.rule_store import rules_in_force
 from core.alerting.rules.toml_file import read_rules
 from core.clock import utc_now
 from core.errors import UserError
@@ -235,12 +236,11 @@ def run_scheduler(*, once: bool = False) -> int:
         UserError: the configuration cannot be used.
     """
     settings = get_settings()
-    file = settings.alert_rules_file
-    rules = read_rules(file).rules if file else built_in_rules(settings.alert_profile)
+    rules = _rules()
     scheduler = Scheduler(all_jobs())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, scheduler.stop)
-    logger.info("Scheduler started", extra=_described(settings, [rule.id for rule in rules]))
+    logger.info("Scheduler started", extra=_described(settings, rules))
     try:
         if once:
             return 0 if scheduler.run_once() else 1
@@ -250,6 +250,23 @@ def run_scheduler(*, once: bool = False) -> int:
     finally:
         close_all()
         flush()
+
+
+def _rules() -> list[str]:
+    """The ids of the rules that are known without the database; a file that can never be used is refused."""
+    settings = get_settings()
+    if settings.alert_rules_file is None:
+        return [rule.id for rule in built_in_rules(settings.alert_profile)]
+    try:
+        return [rule.id for rule in read_rules(settings.alert_rules_file).rules]
+    except UserError as error:
+        try:
+            kept = [rule.id for rule in rules_in_force(get_sync_database()).rules]
+        except PyMongoError:
+            kept = []  # whether there are any is known once the database is back
+        extra = {"reason": str(error), "rules": kept}
+        logger.error("The rules file cannot be used; the last good rules stay in force", extra=extra)  # noqa: TRY400 (the reason is enough)
+        return kept
 
 
 def _described(settings: Settings, rules: list[str]) -> dict[str, object]:

@@ -15,18 +15,20 @@ from core.alerting.channels.base import Channel, send_directly
 from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
 from core.alerting.channels.message import alert_message
 from core.alerting.check import check_alerts
+from core.alerting.installation import installation_name
+from core.alerting.notify.custom_alerts import beginning, tell_ends
 from core.alerting.notify.sender import dispatch
 from core.alerting.report import CheckReport
-from core.alerting.rules.rule_store import rules_in_force_async
+from core.alerting.rules.rule_store import keep_good, rules_in_force_async
 from core.alerting.state.alert_store import AlertStore, active_alerts_async
 from core.alerting.state.lifecycle import fingerprint
 from core.clock import to_utc, utc_now
 from core.errors import UserError, one_line
 from core.logging_config import get_logger
-from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
+from core.models.alerts import Alert, AlertState, Severity
 from core.privacy.masking import mask_text, mask_value
 from core.settings import get_settings
-from core.storage.server.connection import database_for_loop
+from core.storage.server.connection import database_for_loop, server_time_async
 from core.types import Document
 
 __all__ = ["AlertService", "CheckReport", "check_and_send_alerts"]
@@ -47,19 +49,24 @@ async def check_and_send_alerts(
         dry_run: only say what would be sent; send and store nothing.
 
     Raises:
-        UserError: ALERT_RULES_FILE cannot be used.
+        UserError: ALERT_RULES_FILE cannot be used, and never could.
         PyMongoError: the store is away.
     """
     settings = get_settings()
-    if at and not dry_run and to_utc(at) > utc_now():
-        raise UserError("the time to check lies in the future; add --dry-run to try rules out")
     database = database_for_loop(db)
+    now = await server_time_async(database)
+    if at and not dry_run and to_utc(at) > now:
+        raise UserError("the time to check lies in the future; add --dry-run to try rules out")
     rules = await rules_in_force_async(database)
+    if not dry_run:
+        await keep_good(database, rules)
     return await check_alerts(
         database,
-        to_utc(at) if at else to_utc(utc_now()),
+        to_utc(at) if at else to_utc(now),
+        present=at is None,
         rules=rules.enabled,
         refused=rules.refused,
+        broken=rules.broken,
         channels=configured_channels(settings),
         dry_run=dry_run,
     )
@@ -106,6 +113,27 @@ class AlertService:
             delivered = {name: None in reasons.values() for name, reasons in outcome.items()}
         return _answer(delivered)
 
+    async def resolve_alert(self, alert_type: str) -> dict[str, bool]:
+        """Say that an alert that was sent is over; for each channel whether that arrived.
+
+        The channels that got the alert are told. All False where no such alert is active.
+
+        Raises:
+            UserError: ALERT_APPRISE_URLS cannot be used.
+        """
+        channels = configured_channels(get_settings())
+        database = database_for_loop(self._db)
+        name = fingerprint("custom", _text(alert_type))
+        try:
+            if not await AlertStore(database).resolve_custom(name, to_utc(await server_time_async(database))):
+                return _answer({})
+            told = await tell_ends(database, channels, only=[name])
+        except PyMongoError as error:
+            extra = {"alert_type": alert_type, "reason": type(error).__name__}
+            logger.error("Alert could not be resolved", extra=extra)  # noqa: TRY400 (the reason is enough)
+            return _answer({})
+        return _answer({notification.channel: arrived is True for notification, arrived in told})
+
     async def send_test_alert(self) -> dict[str, bool]:
         """Send a test message to every channel; whether every recipient got it. Nothing is stored.
 
@@ -151,8 +179,11 @@ class AlertService:
 
     async def _send_through_outbox(self, alert: Alert, channels: Mapping[str, Channel]) -> dict[str, bool]:
         database = database_for_loop(self._db)
+        now = to_utc(await server_time_async(database))
+        alert = alert.model_copy(update={"started_at": now, "updated_at": now})
         await AlertStore(database).keep_custom(alert)
-        delivered = await dispatch(database, [_notification(alert, name) for name in channels], channels)
+        own = await installation_name(database)
+        delivered = await dispatch(database, [beginning(alert, name, own) for name in channels], channels)
         return {name: arrived is True for name, arrived in zip(channels, delivered, strict=True)}
 
 
@@ -166,21 +197,6 @@ def _channels_for(alert: Alert) -> dict[str, Channel]:
         for name, channel in channels.items()
         if channel.severities is None or alert.severity in channel.severities
     }
-
-
-def _notification(alert: Alert, channel: str) -> Notification:
-    return Notification(
-        key=uuid4().hex[:24],
-        group_key=f"custom:{alert.id}",
-        channel=channel,
-        event=NotificationEvent.FIRING,
-        severity=alert.severity,
-        at=alert.updated_at,
-        alerts=[alert],
-        news=1,
-        members={alert.id: "firing"},
-        severities={alert.id: alert.severity},
-    )
 
 
 def _answer(results: Mapping[str, bool]) -> dict[str, bool]:

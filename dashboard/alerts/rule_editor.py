@@ -8,9 +8,11 @@ import pandas as pd
 import streamlit as st
 
 from core.alerting import wording
+from core.alerting.channels.configured import nameable_channels
 from core.alerting.preview import Preview
 from core.alerting.rules.builtin import built_in_rules
-from core.alerting.rules.rule_store import delete_rule, save_rule
+from core.alerting.rules.rule_store import delete_rule, rules_in_force, save_rule
+from core.alerting.rules.soundness import refuse_slips
 from core.alerting.rules.toml_file import parse_rule
 from core.alerting.wording import quantity
 from core.clock import utc_now
@@ -282,6 +284,8 @@ def _save(rule: AlertRule) -> None:
         if not name:
             raise UserError("Give your name: the rule says who changed it")
         st.session_state[actions.WHO] = name
+        known = {known.id for known in rules_in_force(get_sync_database()).rules} | {rule.id}
+        refuse_slips([rule], nameable_channels(get_settings()), known)
         save_rule(get_sync_database(), rule, name)
         _forget_draft(rule.id)
 

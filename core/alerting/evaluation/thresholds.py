@@ -37,6 +37,14 @@ class Breach:
 
 
 @dataclass(frozen=True)
+class Saying:
+    """Words and facts of a finding that is not about calls."""
+
+    words: str
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What a rule sees in the calls of its window [start, end) that carry ``labels``."""
 
@@ -48,6 +56,9 @@ class Evaluation:
     breaches: Mapping[Severity, Breach] = field(default_factory=dict)
     labels: Labels = field(default_factory=dict)
     usual: Usual | None = None
+    saying: Saying | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Further facts for whoever is told."""
 
     @property
     def verdict(self) -> Verdict:

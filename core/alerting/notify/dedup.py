@@ -170,7 +170,8 @@ def _decision(
         **dict.fromkeys(sorted(resolved), "resolved"),
         **dict.fromkeys(sorted(muted), "muted"),
     }
-    news = firing if event == NotificationEvent.REPEAT else fresh | resolved
+    reminded = frozenset(name for name in firing if by_id[name].remind)
+    news = reminded if event == NotificationEvent.REPEAT else fresh | resolved
     return Decision(
         _told_as(event, confirmed, by_id, fresh),
         tuple(sorted(news, key=lambda name: (name in resolved, -by_id[name].severity.rank, name))),

@@ -1,12 +1,12 @@
 """The ``notifications`` collection: what each channel was last told about a group of alerts."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from core.alerting.notify.dedup import NotificationRecord
+from core.alerting.notify.dedup import GROUP_INTERVAL, NotificationRecord
 from core.models.alerts import Notification, Severity
 from core.storage.collections import NOTIFICATIONS
 from core.types import Document
@@ -24,6 +24,18 @@ async def load_records(database: AsyncDatabase[Document], group_key: str) -> dic
     """What each channel was last told about a group, by the channel's name."""
     rows = database[NOTIFICATIONS].find({"group_key": group_key, "sent_at": {"$ne": None}})
     return {row["channel"]: record_of(row) async for row in rows}
+
+
+async def bring_back(
+    database: AsyncDatabase[Document], group_key: str, now: datetime, tolerance: timedelta
+) -> int:
+    """Let what was told at a time that is yet to come count as told just now; how many channels that was.
+
+    An interval ago: what is to be told next does not have to wait.
+    """
+    ahead = {"group_key": group_key, "sent_at": {"$gt": now + tolerance}}
+    result = await database[NOTIFICATIONS].update_many(ahead, {"$set": {"sent_at": now - GROUP_INTERVAL}})
+    return result.modified_count
 
 
 def record_of(row: Mapping[str, object]) -> NotificationRecord:

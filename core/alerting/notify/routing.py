@@ -7,6 +7,7 @@ from datetime import datetime
 
 from core.alerting.notify.dedup import Decision, Member, NotificationRecord, next_message
 from core.alerting.notify.notification_log import GROUP
+from core.alerting.rules.soundness import tells_everybody
 from core.alerting.state.lifecycle import AlertRecord, rule_of
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.models.rules import AlertRule
@@ -22,19 +23,22 @@ def route(
     routes: Routes,
     confirmed: Mapping[str, NotificationRecord],
     at: datetime,
+    installation: str = "",
 ) -> Iterator[Notification]:
     """What each channel is to be told about the alerts as they stand."""
     alerts = {name: record.alert for name, record in records.items()}
-    for channel in routes:
+    for channel, taken in routes.items():
         told = confirmed.get(channel)
         members = [
-            _member(record, record.alert.id in bad, at)
+            # A channel that takes what is worse hears that it ended, and no reminder of what has eased.
+            _member(record, record.alert.id in bad and (taken is None or record.alert.severity in taken), at)
             for record in records.values()
             if _goes_to(record.alert, channel, rules, routes, told) and record.alert.updated_at <= at
         ]
         decision = next_message(told, members, at)
         if decision is not None:
-            yield notification(decision, channel, alerts, told, at)
+            made = notification(decision, channel, alerts, told, at)
+            yield made.model_copy(update={"installation": installation})
 
 
 def _goes_to(
@@ -44,11 +48,14 @@ def _goes_to(
     routes: Routes,
     told: NotificationRecord | None,
 ) -> bool:
-    """Whether a channel hears of an alert; one that was told that it fires hears of its end."""
+    """Whether a channel hears of an alert; one that was told that it fires hears of its end.
+
+    Every channel hears of one whose rule names only channels that are not set up: better than none.
+    """
     if told is not None and told.knows(alert.id):
         return True
     rule, taken = rules.get(rule_of(alert)), routes[channel]
-    chosen = rule is None or not rule.channels or channel in rule.channels
+    chosen = rule is None or tells_everybody(rule, routes) or channel in rule.channels
     return chosen and (taken is None or alert.severity in taken)
 
 

@@ -195,7 +195,8 @@ class _Worker:
 
     async def _as_it_stands(self, row: OutboxRow, channel: Channel) -> OutboxRow | None:
         """A message that comes late says what has ended meanwhile; a pager is not woken for it at all."""
-        late = row.attempts > 1 and row.notification.group_key == GROUP
+        group = row.notification.group_key
+        late = row.attempts > 1 and (group == GROUP or group.startswith("custom:"))
         if not late or row.notification.event == NotificationEvent.RESOLVED:
             return row
         present = await AlertStore(self._database).present(row.notification)

@@ -1,50 +1,97 @@
 """The ``rules`` collection: what was added to the built-in rules, or changed; and which are in force."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from core.alerting.rules.builtin import built_in_rules
-from core.alerting.rules.toml_file import RuleSet, parse_rule, read_rules
+from core.alerting.rules.toml_file import UNNAMED, RuleSet, parse_rule, read_rules
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.rules import RULE_SCHEMA_VERSION, AlertRule
 from core.settings import get_settings
-from core.storage.collections import RULES
+from core.storage.collections import GOOD_RULES, RULES
 from core.types import Document
 
 
 def rules_in_force(database: Database[Document]) -> RuleSet:
     """The rules that a check looks at, disabled ones among them.
 
+    What is refused stays in force in its last good form, which ``keep_good`` wrote down.
+
     Raises:
-        UserError: ALERT_RULES_FILE cannot be used.
+        UserError: ALERT_RULES_FILE cannot be used, and never could.
     """
-    settings = get_settings()
-    if settings.alert_rules_file is not None:
-        return read_rules(settings.alert_rules_file)
-    return _overlaid(database[RULES].find().sort("_id"))
+    path = get_settings().alert_rules_file
+    found = _of_file(path) if path else _overlaid(database[RULES].find().sort("_id"))
+    if not found.broken:
+        return found
+    return _completed(found, database[GOOD_RULES].find_one({"_id": _source()}))
 
 
 async def rules_in_force_async(database: AsyncDatabase[Document]) -> RuleSet:
     """The same for asyncio code."""
-    settings = get_settings()
-    if settings.alert_rules_file is not None:
-        return read_rules(settings.alert_rules_file)
-    return _overlaid(await database[RULES].find().sort("_id").to_list())
+    path = get_settings().alert_rules_file
+    found = _of_file(path) if path else _overlaid(await database[RULES].find().sort("_id").to_list())
+    if not found.broken:
+        return found
+    return _completed(found, await database[GOOD_RULES].find_one({"_id": _source()}))
+
+
+async def keep_good(database: AsyncDatabase[Document], found: RuleSet) -> None:
+    """Write down the rules in force, for a time when some of them are refused."""
+    forms = [rule.model_dump(mode="json") for rule in found.rules]
+    kept = await database[GOOD_RULES].find_one({"_id": _source()})
+    if kept is None or kept.get("rules") != forms:
+        fields = {"rules": forms, "version": RULE_SCHEMA_VERSION}
+        await database[GOOD_RULES].replace_one({"_id": _source()}, fields, upsert=True)
+
+
+def _source() -> str:
+    return "file" if get_settings().alert_rules_file is not None else "stored"
+
+
+def _of_file(path: Path) -> RuleSet:
+    try:
+        return read_rules(path)
+    except UserError as error:
+        return RuleSet((), (str(error),), {UNNAMED: str(error)})
+
+
+def _completed(found: RuleSet, kept: Mapping[str, Any] | None) -> RuleSet:
+    """The rules with the last good form of each that was refused."""
+    good = list(_readable((kept or {}).get("rules") or ()))
+    if not found.rules and not good:
+        raise UserError(found.refused[0])
+    rules = {rule.id: rule for rule in found.rules}
+    for rule in good:
+        unnamed = UNNAMED in found.broken and rule.id not in rules
+        stored = rule.id in found.broken and (_source() == "stored" or rule.id not in rules)
+        if unnamed or stored:
+            rules[rule.id] = rule
+    return replace(found, rules=tuple(rules.values()))
+
+
+def _readable(forms: Iterable[object]) -> Iterator[AlertRule]:
+    for form in forms:
+        with contextlib.suppress(UserError):  # of an older version
+            yield parse_rule(form)
 
 
 def _overlaid(rows: Iterable[Mapping[str, Any]]) -> RuleSet:
     rules = {rule.id: rule for rule in built_in_rules(get_settings().alert_profile)}
-    refused = []
+    broken = {}
     for row in rows:
         try:
             rules[str(row["_id"])] = parse_rule(row.get("rule"))
         except UserError as error:
-            refused.append(f"stored rule {row['_id']!r}: {error}")
-    return RuleSet(tuple(rules.values()), tuple(refused))
+            broken[str(row["_id"])] = f"stored rule {row['_id']!r}: {error}"
+    return RuleSet(tuple(rules.values()), tuple(broken.values()), broken)
 
 
 def save_rule(database: Database[Document], rule: AlertRule, author: str) -> None:

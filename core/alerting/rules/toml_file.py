@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,10 @@ import tomli_w
 from pydantic import ValidationError
 
 from core.errors import UserError, one_line
-from core.models.rules import AlertRule, span
+from core.models.rules import AlertRule, is_rule_id, span
+
+UNNAMED = "rules file"
+"""Stands for a whole file that cannot be used, and for a refused rule that does not say which it is."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,8 @@ class RuleSet:
 
     rules: tuple[AlertRule, ...]
     refused: tuple[str, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """The ids of what was refused, or UNNAMED, and why: what of it was in force stays in force."""
 
     @property
     def enabled(self) -> tuple[AlertRule, ...]:
@@ -34,7 +39,8 @@ def read_rules(path: Path, source: str = "ALERT_RULES_FILE") -> RuleSet:
     """
     where = f"{source} {path}"
     rules: dict[str, AlertRule] = {}
-    refused = []
+    refused: list[str] = []
+    broken: dict[str, str] = {}
     for number, table in enumerate(_tables(path, where), start=1):
         try:
             rule = parse_rule(table)
@@ -45,7 +51,8 @@ def read_rules(path: Path, source: str = "ALERT_RULES_FILE") -> RuleSet:
             name = table.get("id") if isinstance(table, Mapping) else None
             called = f" {name!r}" if isinstance(name, str) else ""
             refused.append(f"{where}: rule {number}{called}: {error}")
-    return RuleSet(tuple(rules.values()), tuple(refused))
+            broken.setdefault(name if is_rule_id(name) else UNNAMED, refused[-1])
+    return RuleSet(tuple(rules.values()), tuple(refused), broken)
 
 
 def _tables(path: Path, where: str) -> list[Any]:

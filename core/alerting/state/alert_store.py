@@ -16,9 +16,10 @@ from pymongo.errors import BulkWriteError
 from core.alerting.state.lifecycle import AlertRecord, Change, to_alert
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, MemberState, Notification
-from core.storage.collections import ALERT_EVENTS, ALERTS, DUPLICATE_KEY
+from core.storage.collections import ALERT_EVENTS, ALERTS, CHECKS, DUPLICATE_KEY
 from core.types import Document
 
+_CHECKED = "alerts"
 CUSTOM_LASTS = timedelta(hours=4)
 """An alert that the agent sent itself is over after this long."""
 _HISTORY_FIELDS = (
@@ -52,10 +53,21 @@ class AlertStore:
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._alerts = database[ALERTS]
         self._events = database[ALERT_EVENTS]
+        self._checks = database[CHECKS]
 
     async def load(self) -> dict[str, AlertRecord]:
         """The alerts of rules that are pending, fire, or did of late, by fingerprint."""
         return {row["_id"]: AlertRecord.of(row) async for row in self._alerts.find({"origin": "rule"})}
+
+    async def last_check(self) -> datetime | None:
+        """When the rules were last checked, by the clock of that check."""
+        row = await self._checks.find_one({"_id": _CHECKED})
+        return row["at"] if row else None
+
+    async def checked(self, at: datetime, *, present: bool) -> None:
+        """Keep that the rules were checked; a replay of the past takes nothing back."""
+        change = "$set" if present else "$max"
+        await self._checks.update_one({"_id": _CHECKED}, {change: {"at": at}}, upsert=True)
 
     async def save(self, changes: Sequence[Change], at: datetime) -> dict[str, AlertRecord | None]:
         """Write what a check changed; how the alerts stand that somebody else changed first."""
@@ -89,11 +101,31 @@ class AlertStore:
 
     async def expire(self, at: datetime) -> None:
         """End the alerts that the agent sent itself and has not sent again for four hours."""
-        overdue = {"state": AlertState.FIRING, "expires_at": {"$lte": at}}
-        ended = {"$set": {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at}}
-        after = ReturnDocument.AFTER
-        while row := await self._alerts.find_one_and_update(overdue, ended, return_document=after):
+        while await self._end_custom({"expires_at": {"$lte": at}}, at):
+            pass
+
+    async def resolve_custom(self, alert_id: str, at: datetime) -> bool:
+        """End an alert that the agent sent itself; whether it fired."""
+        return await self._end_custom({"_id": alert_id, "origin": "custom"}, at)
+
+    async def _end_custom(self, which: Document, at: datetime) -> bool:
+        over = {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at, "end_untold": True}
+        row = await self._alerts.find_one_and_update(
+            which | {"state": AlertState.FIRING}, {"$set": over}, return_document=ReturnDocument.AFTER
+        )
+        if row is not None:
             await self.record("resolved", row, at)
+        return row is not None
+
+    async def untold_ends(self) -> list[Alert]:
+        """The alerts that the agent sent itself, that are over, and whose end has yet to be told."""
+        untold = {"end_untold": True, "origin": "custom", "state": AlertState.RESOLVED}
+        return [to_alert(row) for row in await self._alerts.find(untold).to_list()]
+
+    async def end_told(self, alert: Alert) -> None:
+        """Keep that the end of an alert is on its way."""
+        same = {"_id": alert.id, "resolved_at": alert.resolved_at}
+        await self._alerts.update_one(same, {"$unset": {"end_untold": ""}})
 
     async def keep_custom(self, alert: Alert) -> None:
         """Store an alert that the agent sent itself; it is active for four hours from now."""
@@ -103,7 +135,7 @@ class AlertStore:
         }
         still = await self._alerts.find_one({"_id": alert.id} | _active(alert.updated_at))
         if still is not None:
-            document["started_at"] = still["started_at"]
+            document |= {"started_at": still["started_at"], "channels": still.get("channels", {})}
         await self._alerts.replace_one({"_id": alert.id}, document, upsert=True)
         await self.record("firing", document | {"_id": alert.id}, alert.updated_at)
 

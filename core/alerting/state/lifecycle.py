@@ -29,6 +29,8 @@ class AlertRecord:
     last_data: datetime | None = None
     last_muted_at: datetime | None = None
     revision: int = 0
+    last_calls: datetime | None = None
+    """When calls were last seen that were too few to judge, since ``last_data``."""
 
     def document(self) -> Document:
         """As it is stored, without ``_id`` and ``revision``."""
@@ -39,6 +41,7 @@ class AlertRecord:
             "transitions": list(self.flap.transitions),
             "flapping_since": self.flap.since,
             "last_data": self.last_data,
+            "last_calls": self.last_calls,
             "last_muted_at": self.last_muted_at,
         }
 
@@ -55,6 +58,7 @@ class AlertRecord:
             document.get("last_data"),
             document.get("last_muted_at"),
             document.get("revision", 0),
+            document.get("last_calls"),
         )
 
 
@@ -107,9 +111,9 @@ def advance(before: AlertRecord | None, evaluation: Evaluation, now: datetime) -
     if evaluation.measured is None:
         last_data = (before.last_data if before else None) or now
         after = rule_state.without_data(holds, last_data, timing(rule), now)
-        if before is None or after == holds:
+        if before is None:
             return Change(before, before)
-        return Change(before, replace(before, holds=after)) if after else _end(before, None, now)
+        return _without_data(before, evaluation, after, now) if after else _end(before, None, now)
     after = rule_state.step_all(holds, evaluation.breaches, timing(rule), now)
     if not after:
         return _end(before, evaluation, now)
@@ -117,6 +121,22 @@ def advance(before: AlertRecord | None, evaluation: Evaluation, now: datetime) -
     if severity is None:
         return _pending(before, evaluation, after, now)
     return _firing(before, evaluation, after, severity, now)
+
+
+def _without_data(before: AlertRecord, evaluation: Evaluation, holds: LevelStates, now: datetime) -> Change:
+    """An alert after a check that could not judge it; one by label is over once no calls come for long."""
+    rule, alert = evaluation.rule, before.alert
+    if evaluation.samples:
+        return Change(before, replace(before, holds=holds, last_calls=now))
+    seen = before.last_calls or before.last_data or alert.updated_at
+    window = timedelta(minutes=rule.window_minutes)
+    if alert.state != AlertState.FIRING or now - seen < window:
+        return Change(before, replace(before, holds=holds))
+    if rule.group_by and rule.ends_without_calls and now - seen >= rule.ends_without_calls * window:
+        what = "requests" if rule.measure.of_requests else "calls"
+        return resolve(before, now, reason=f"{alert.name}{wording.only(evaluation)}: no more {what}")
+    noted = alert.metadata | {wording.no_more(rule): wording.moment(seen)}
+    return Change(before, replace(before, holds=holds, alert=alert.model_copy(update={"metadata": noted})))
 
 
 def _firing(
@@ -160,7 +180,7 @@ def resolve(
     fields: dict[str, Any] = {"message": reason} if reason else {}
     if evaluation is not None:
         alert = _alert(evaluation, AlertState.RESOLVED, old.severity, old.started_at, now)
-        fields = alert.model_dump(include={"current_value", "message", "samples", "metadata"})
+        fields = alert.model_dump(include={"current_value", "message", "samples", "looks_from", "metadata"})
     over = {"state": AlertState.RESOLVED, "resolved_at": now, "updated_at": now, "acknowledged": None}
     return _moved(before, old.model_copy(update=fields | over), {}, now, "resolved", moved=True)
 
@@ -235,5 +255,7 @@ def _alert(
         samples=evaluation.samples,
         started_at=started_at,
         updated_at=now,
+        looks_from=min(evaluation.start, now),
+        outcome=wording.outcome(rule),
         metadata=dict(wording.facts_of(evaluation)),
     )

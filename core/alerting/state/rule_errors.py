@@ -1,12 +1,15 @@
-"""Rules that cannot be evaluated: three times in a row raise an alert of their own."""
+"""Rules that cannot be evaluated, or are refused: three checks in a row raise an alert of its own."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.alerting.evaluation.measures import Measured
-from core.alerting.evaluation.thresholds import Breach, Evaluation
+from core.alerting.evaluation.thresholds import Breach, Evaluation, Saying
+from core.alerting.rules.toml_file import UNNAMED
+from core.alerting.wording import moment
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Level
 from core.storage.collections import RULE_HEALTH
@@ -20,14 +23,19 @@ _RULE = AlertRule(
     levels={Severity.WARNING: Level(threshold=ERRORS_IN_A_ROW - 1)},
     runbook="docs/runbooks/rule_error.md",
 )
+_NAMES = {UNNAMED: "The rules file"}
 
 
 @dataclass(frozen=True)
 class Counted:
-    """Errors in a row, as of a check."""
+    """Errors in a row as of a check, since when, and the last of them."""
 
     errors: int
     at: datetime
+    since: datetime | None = None
+    error: str = ""
+    times: int = 0
+    """How many there were in the row that is over, while ``errors`` is 0."""
 
 
 class RuleErrors:
@@ -42,29 +50,77 @@ class RuleErrors:
     @classmethod
     async def load(cls, database: AsyncDatabase[Document], at: datetime) -> "RuleErrors":
         """What earlier checks left."""
-        rows = database[RULE_HEALTH].find()
-        return cls(database, at, {row["_id"]: Counted(row["errors"], row["at"]) async for row in rows})
+        fields = Counted.__dataclass_fields__
+        return cls(
+            database,
+            at,
+            {
+                row["_id"]: Counted(**{key: value for key, value in row.items() if key in fields})
+                async for row in database[RULE_HEALTH].find()
+            },
+        )
 
-    def follow(self, rule: AlertRule, error: str | None) -> Evaluation:
+    def follow(self, rule_id: str, name: str, error: str | None) -> Evaluation:
         """Count a rule's error, or forget the earlier ones; what that says about the rule."""
-        count = self._count(rule.id, failed=error is not None)
-        measured = Measured(f"{rule.name} cannot be evaluated ({error}), times", count, count)
+        counted = self._count(rule_id, error)
+        count = counted.errors
+        measured = Measured("Checks in a row", count, count)
         breach = Breach(count >= ERRORS_IN_A_ROW, count > 0)
-        labels = {"rule": rule.id}
-        return Evaluation(_RULE, self._at, self._at, measured, count, {Severity.WARNING: breach}, labels)
+        return Evaluation(
+            _RULE,
+            self._at,
+            self._at,
+            measured,
+            count,
+            {Severity.WARNING: breach},
+            {"rule": rule_id},
+            saying=_saying(_NAMES.get(rule_id, name), counted),
+        )
 
-    def _count(self, rule_id: str, *, failed: bool) -> int:
+    def follow_refused(self, broken: Mapping[str, str], judged: set[str]) -> Iterator[Evaluation]:
+        """The same for what was refused and has no form in force, and for the file as a whole."""
+        for rule_id, reason in broken.items():
+            if rule_id not in judged:
+                yield self.follow(rule_id, rule_id, reason)
+        if UNNAMED in self._counted and UNNAMED not in broken:
+            yield self.follow(UNNAMED, UNNAMED, None)
+
+    def _count(self, rule_id: str, error: str | None) -> Counted:
         before = self._counted.get(rule_id)
-        if before is not None and before.at >= self._at:  # another scheduler has counted this check
-            return before.errors
-        errors = (before.errors if before else 0) + 1 if failed else 0
-        if errors or (before and before.errors):
-            self._counted[rule_id] = Counted(errors, self._at)
-            self._changed.add(rule_id)
-        return errors
+        if before is not None and before.at == self._at:  # another scheduler has counted this check
+            return before
+        if error is not None:
+            goes_on = before is not None and before.errors > 0
+            since = before.since if before and goes_on else self._at
+            counted = Counted((before.errors if before else 0) + 1, self._at, since, error)
+        elif before is not None and before.errors:
+            counted = replace(before, errors=0, at=self._at, times=before.errors)
+        else:
+            return before or Counted(0, self._at)
+        self._counted[rule_id] = counted
+        self._changed.add(rule_id)
+        return counted
 
     async def save(self) -> None:
         """Keep the counts that changed."""
         for rule_id in self._changed:
             fields = {"$set": vars(self._counted[rule_id])}
             await self._database[RULE_HEALTH].update_one({"_id": rule_id}, fields, upsert=True)
+
+
+def _saying(name: str, counted: Counted) -> Saying:
+    facts = {"Last error": counted.error} if counted.error else {}
+    if counted.since is not None:
+        facts["Failing since"] = moment(counted.since)
+    if counted.errors:
+        facts["Checks in a row"] = str(counted.errors)
+        words = f"{name} cannot be evaluated ({counted.error}), {counted.errors} checks in a row"
+    else:
+        facts["Checks in a row"] = str(counted.times)
+        words = (
+            f"Rule '{name}' is evaluated again"
+            if name not in _NAMES.values()
+            else f"{name} can be used again"
+        )
+    facts["Runbook"] = _RULE.runbook or ""
+    return Saying(words, facts)

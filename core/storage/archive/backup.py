@@ -20,7 +20,7 @@ from pymongo.database import Database
 from core.clock import utc_now
 from core.errors import UserError
 from core.files import create_private, private_folder, sync
-from core.storage.collections import HEARTBEATS, LEASES, RESTORE_MARK, ROLLUP_STATE
+from core.storage.collections import HEARTBEATS, INSTALLATION, LEASES, RESTORE_MARK, ROLLUP_STATE
 from core.types import Document, Progress
 
 FORMAT = 2
@@ -29,7 +29,7 @@ WITHOUT_CHECKSUM = 1
 MANIFEST = "manifest.json"
 FOLDERS = ("spool", "archive")
 """Folders of DATA_DIR that hold records, each database's in a folder of its name."""
-OF_PROCESSES = frozenset({LEASES, HEARTBEATS, ROLLUP_STATE, RESTORE_MARK})
+OF_PROCESSES = frozenset({LEASES, HEARTBEATS, INSTALLATION, ROLLUP_STATE, RESTORE_MARK})
 """Collections that speak of running processes and of how far they got, not of the store's contents."""
 
 

@@ -250,6 +250,12 @@ def server_time(database: Database[Document]) -> datetime:
     return now.replace(tzinfo=UTC) if now.tzinfo is None else now
 
 
+async def server_time_async(database: AsyncDatabase[Document]) -> datetime:
+    """The same for asyncio code."""
+    now: datetime = (await database.client.admin.command("hello"))["localTime"]
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now
+
+
 def check_reachable() -> None:
     """Ask the store for a sign of life.
 

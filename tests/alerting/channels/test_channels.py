@@ -29,7 +29,7 @@ from tests.alerting.state.test_alert_store import NOON, record
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
-LINK = "http://localhost:3000/?period=custom&from=2024-10-24T17:15&to=2024-10-24T17:30"
+LINK = "http://localhost:3000/?period=custom&from=2024-10-24T17:15&to=2024-10-24T17:30&status=failed"
 
 
 def text_of(mail: EmailMessage) -> str:

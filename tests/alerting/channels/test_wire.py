@@ -47,6 +47,12 @@ def extra(monkeypatch: pytest.MonkeyPatch) -> Any:
     return set_urls
 
 
+def key_of(database: Database[Document], alert: Document) -> str:
+    """An alert's key at a pager: the installation, and the alert's fingerprint."""
+    (installation,) = database["installation"].find()
+    return f"{installation['name']}.{alert['_id']}"
+
+
 def check(at: datetime) -> None:
     """One check, with the channels of the settings."""
     asyncio.run(check_and_send_alerts(get_database(), at=at))
@@ -333,7 +339,7 @@ def test_pagerduty_opens_and_closes_one_incident(
     assert opened["payload"]["summary"].startswith("CRITICAL: Call failure rate 24 % (12 of 50 calls)")
     assert opened["links"][0]["href"].startswith("http://localhost:3000/?period=custom&from=2024-10-24T17:15")
     (alert,) = database["alerts"].find()
-    assert opened["dedup_key"] == closed["dedup_key"] == alert["_id"]
+    assert opened["dedup_key"] == closed["dedup_key"] == key_of(database, alert)
     asyncio.run(AlertService().send_alert("x", "warning", "Not for the pager"))
     assert len(web.received) == 2
 
@@ -371,9 +377,8 @@ def test_other_pagers_close_what_they_opened(
     record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
     check(NOON + 4 * FIVE_MINUTES)
     (alert,) = database["alerts"].find()
-    first, last = [
-        (path.replace(alert["_id"], "KEY"), _keyed(payload, alert["_id"])) for path, payload in web.posts
-    ]
+    key = key_of(database, alert)
+    first, last = [(path.replace(key, "KEY"), _keyed(payload, key)) for path, payload in web.posts]
     assert opens(*first), first
     assert closes(*last), last
 
@@ -394,7 +399,36 @@ def test_victorops_by_mail_has_one_subject_but_for_the_word(
     check(NOON + 4 * FIVE_MINUTES)
     (alert,) = database["alerts"].find()
     subjects = [mail["Subject"] for mail in mails.received if "victorops" in mail["To"]]
-    assert subjects == [f"{word}: Call failure rate [{alert['_id']}]" for word in ("CRITICAL", "RESOLVED")]
+    key = key_of(database, alert)
+    assert subjects == [f"{word}: Call failure rate [{key}]" for word in ("CRITICAL", "RESOLVED")]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_two_installations_that_share_a_pager_leave_each_others_incidents_alone(
+    database: Database[Document],
+    web: WebServer,
+    mails: Mails,
+    extra: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    named: bool,
+) -> None:
+    """The same rules over two stores: two incidents; a name that was given says who speaks."""
+    extra(f"pager={PAGERDUTY}")
+    keys = []
+    for name in ("production", "staging"):
+        if named:
+            monkeypatch.setenv("INSTALLATION_NAME", name)
+            get_settings.cache_clear()
+        record(database, NOON, total=50, failed=12)
+        check(NOON)
+        event = web.received[-1][2]
+        keys.append(event["dedup_key"])
+        assert event["payload"]["source"] == (name if named else keys[-1].partition(".")[0])
+        assert mails.received[-1]["Subject"].startswith(f"[{name}] CRITICAL: " if named else "CRITICAL: ")
+        for collection in database.list_collection_names():
+            database[collection].delete_many({})
+    assert len(set(keys)) == 2
+    assert len({key.rpartition(".")[2] for key in keys}) == 1
 
 
 def test_a_test_alert_tries_every_channel_and_says_why_one_failed(

@@ -1,0 +1,59 @@
+"""Notifications about the agent's own alerts: the beginning, and the end for whoever heard of it."""
+
+from collections.abc import Collection
+from hashlib import sha256
+from uuid import uuid4
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from core.alerting.installation import installation_name
+from core.alerting.notify.sender import Channels, dispatch
+from core.alerting.state.alert_store import AlertStore
+from core.models.alerts import Alert, Notification, NotificationEvent
+from core.types import Document
+
+
+def beginning(alert: Alert, channel: str, installation: str) -> Notification:
+    """That an alert of the agent fires: a message of its own each time."""
+    return _notification(alert, channel, NotificationEvent.FIRING, uuid4().hex[:24], installation)
+
+
+def ending(alert: Alert, channel: str, installation: str) -> Notification:
+    """That it is over: the same message from whoever tells it."""
+    key = sha256(f"{alert.id}|{alert.resolved_at}|{channel}".encode()).hexdigest()[:24]
+    return _notification(alert, channel, NotificationEvent.RESOLVED, key, installation)
+
+
+async def tell_ends(
+    database: AsyncDatabase[Document], channels: Channels, only: Collection[str] = ()
+) -> list[tuple[Notification, bool | None]]:
+    """Tell the ends that have yet to be told to the channels that got the beginning; what became of each."""
+    store = AlertStore(database)
+    told: list[tuple[Notification, bool | None]] = []
+    for alert in await store.untold_ends():
+        if only and alert.id not in only:
+            continue
+        name = await installation_name(database)
+        ends = [ending(alert, channel, name) for channel in channels if alert.channels.get(channel)]
+        told += zip(ends, await dispatch(database, ends, channels), strict=True)
+        await store.end_told(alert)
+    return told
+
+
+def _notification(
+    alert: Alert, channel: str, event: NotificationEvent, key: str, installation: str
+) -> Notification:
+    over = event == NotificationEvent.RESOLVED
+    return Notification(
+        key=key,
+        group_key=f"custom:{alert.id}",
+        channel=channel,
+        event=event,
+        severity=alert.severity,
+        at=alert.updated_at,
+        alerts=[alert],
+        news=1,
+        installation=installation,
+        members={alert.id: "resolved" if over else "firing"},
+        severities={} if over else {alert.id: alert.severity},
+    )

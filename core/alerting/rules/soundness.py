@@ -1,0 +1,65 @@
+"""Rules that can be read, and yet would tell nobody: what is wrong with them, in one line each."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from core.errors import UserError
+from core.models.alerts import Severity
+from core.models.rules import AlertRule
+
+Takes = Mapping[str, Collection[Severity] | None]
+"""The channels by name, and the severities each takes; None takes all."""
+
+
+def missing_channels(rule: AlertRule, channels: Collection[str]) -> list[str]:
+    """The channels that a rule names and that are not set up."""
+    return [name for name in rule.channels if name not in channels]
+
+
+def tells_everybody(rule: AlertRule, channels: Collection[str]) -> bool:
+    """Whether every channel hears of a rule: it names none, or only such as are not set up."""
+    return not set(rule.channels) & set(channels)
+
+
+def slips(rule: AlertRule, channels: Takes, rule_ids: Collection[str] | None = None) -> Iterator[str]:
+    """Why a rule cannot do what its author meant; ``rule_ids`` are all there are, None: unknown."""
+    for name in missing_channels(rule, channels):
+        yield f"rule {rule.id!r} names the channel {name!r}, which is not set up"
+    for other in rule.inhibits:
+        if rule_ids is not None and other not in rule_ids:
+            yield f"rule {rule.id!r} inhibits {other!r}, which is no rule"
+    yield from never_passed(rule)
+    named = [channels[name] for name in rule.channels or channels if name in channels]
+    if named and all(taken is not None and not set(taken) & set(rule.levels) for taken in named):
+        yield f"rule {rule.id!r} has no level that any of its channels takes"
+
+
+def never_passed(rule: AlertRule) -> Iterator[str]:
+    """The thresholds that no value can lie beyond."""
+    if rule.baseline != "none":
+        return
+    low, high = _range(rule)
+    for severity, level in rule.levels.items():
+        bound = high if rule.operator == "above" else low
+        beyond = bound is not None and (
+            level.threshold >= bound if rule.operator == "above" else level.threshold <= bound
+        )
+        if beyond:
+            yield (
+                f"rule {rule.id!r}: levels: {severity}: nothing is ever {rule.operator} "
+                f"{level.threshold:g}; choose another threshold"
+            )
+
+
+def _range(rule: AlertRule) -> tuple[float, float | None]:
+    return {"share": (0.0, 1.0), "score": (-1.0, 1.0)}.get(rule.measure.unit, (0.0, None))
+
+
+def refuse_slips(rules: Iterable[AlertRule], channels: Takes, rule_ids: Collection[str]) -> None:
+    """Refuse rules that would fire for nobody, before they are stored.
+
+    Raises:
+        UserError: one of them would; one line that names it and the slip.
+    """
+    for rule in rules:
+        if (slip := next(slips(rule, channels, rule_ids), None)) is not None:
+            raise UserError(slip)

@@ -1,0 +1,77 @@
+"""State that a wrong clock left, and time in which nobody looked. Pure functions of time."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from core.alerting.state.lifecycle import AlertRecord, timing
+from core.alerting.state.rule_state import LevelState
+from core.models.rules import AlertRule
+
+AHEAD = timedelta(minutes=1)
+"""Two checks at once differ by less; what is further ahead comes from a clock that was wrong."""
+UNATTENDED = timedelta(minutes=15)
+"""Checks that lie further apart than this, and than three intervals, leave time in which nobody looked."""
+TOLERANCE = timedelta(hours=1)
+"""After a longer outage what was pending begins anew, as Prometheus has it."""
+GRACE = timedelta(minutes=10)
+"""After an outage nothing that has to last fires earlier."""
+
+
+def is_ahead(record: AlertRecord, now: datetime) -> bool:
+    """Whether a record is of a time that is yet to come."""
+    return record.alert.updated_at > now + AHEAD
+
+
+def brought_back(record: AlertRecord, now: datetime) -> AlertRecord:
+    """A record with every time that is yet to come set to the present."""
+
+    def past(moment: datetime | None) -> datetime | None:
+        return None if moment is None else min(moment, now)
+
+    alert, held = record.alert, record.alert.acknowledged
+    if held is not None:
+        lasts = held.until - held.at
+        held = held.model_copy(update={"at": min(held.at, now), "until": min(held.until, now + lasts)})
+    times = {
+        "started_at": min(alert.started_at, now),
+        "updated_at": min(alert.updated_at, now),
+        "resolved_at": past(alert.resolved_at),
+        "acknowledged": held,
+    }
+    holds = {
+        severity: LevelState(min(hold.active_at, now), past(hold.fired_at), past(hold.good_since))
+        for severity, hold in record.holds.items()
+    }
+    transitions = tuple(at for at in record.flap.transitions if at <= now)
+    return replace(
+        record,
+        alert=alert.model_copy(update=times),
+        holds=holds,
+        flap=replace(record.flap, transitions=transitions, since=past(record.flap.since)),
+        last_data=past(record.last_data),
+        last_calls=past(record.last_calls),
+        last_muted_at=past(record.last_muted_at),
+    )
+
+
+def unattended(last_check: datetime | None, now: datetime, interval: timedelta) -> timedelta:
+    """How long nobody looked before this check; nothing where checks came as they should."""
+    gap = now - last_check if last_check is not None else timedelta()
+    return gap if gap > max(UNATTENDED, 3 * interval) else timedelta()
+
+
+def after_outage(record: AlertRecord, rule: AlertRule, gap: timedelta, now: datetime) -> AlertRecord:
+    """A record in which the time that nobody looked counts neither as bad nor as good."""
+    hold = timing(rule).hold
+    return replace(
+        record, holds={severity: _resumed(state, hold, gap, now) for severity, state in record.holds.items()}
+    )
+
+
+def _resumed(state: LevelState, hold: timedelta, gap: timedelta, now: datetime) -> LevelState:
+    if state.fires:
+        good = state.good_since
+        return state if good is None else replace(state, good_since=now if gap > TOLERANCE else good + gap)
+    active = now if gap > TOLERANCE else min(state.active_at + gap, now)
+    earliest = now + min(hold, GRACE) - hold
+    return replace(state, active_at=max(active, earliest))

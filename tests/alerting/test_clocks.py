@@ -1,0 +1,130 @@
+"""Clocks that are wrong, and times in which nobody looks: nothing is hidden, nothing fires for them."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from pymongo.database import Database
+
+from core.alerting.check import check_alerts
+from core.alerting.report import CheckReport
+from core.alerting.rules.builtin import BUILT_IN_RULES
+from core.alerting.state.alert_store import active_alerts
+from core.models.rules import AlertRule
+from core.services.alert_service import check_and_send_alerts
+from core.storage import get_database
+from core.storage.server.connection import server_time
+from core.types import Document
+from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+SLOW = AlertRule.model_validate(
+    {"id": "slow", "name": "Calls fail", "metric": "call_failure_rate", "threshold": 0.2, "for": "15m"}
+)
+
+
+def now(at: datetime, email: Recorder) -> CheckReport:
+    """A check of the present, which is ``at``."""
+
+    async def inside() -> CheckReport:
+        channels = {"email": email}
+        return await check_alerts(get_database(), at, rules=BUILT_IN_RULES, channels=channels, present=True)
+
+    return asyncio.run(inside())
+
+
+@pytest.mark.parametrize("ahead", [3 * HOUR, timedelta(days=365), 4 * MINUTE])
+def test_one_check_by_a_clock_that_is_ahead_silences_nothing(
+    database: Database[Document], caplog: pytest.LogCaptureFixture, ahead: timedelta
+) -> None:
+    """What it left is brought back and logged: the end is told, and so is every incident after it."""
+    email = Recorder()
+    record(database, NOON + ahead, total=30, failed=12)
+    now(NOON + ahead, email)
+    for minutes, failed in ((20, 0), (40, 12), (60, 0)):
+        record(database, NOON + minutes * MINUTE, total=30, failed=failed)
+        now(NOON + minutes * MINUTE, email)
+    assert [title.split(":")[0] for title in email.titles] == ["CRITICAL", "RESOLVED"] * 2
+    if ahead > 20 * MINUTE:
+        assert any("some clock was wrong" in line.getMessage() for line in caplog.records)
+    assert all(row["sent_at"] <= NOON + HOUR for row in database["notifications"].find())
+
+
+def test_checks_go_by_the_clock_of_the_database(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the scheduler's slots do; the clock of the machine that checks does not count."""
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, _zone: object = None) -> datetime:  # type: ignore[override]  # always with a zone
+            return server_time(database) + 9 * HOUR
+
+    monkeypatch.setattr("core.clock.datetime", Wrong)
+    report = asyncio.run(check_and_send_alerts(get_database()))
+    assert abs(report.at - server_time(database)) < MINUTE
+
+
+@pytest.mark.parametrize(
+    ("minutes", "fires"),
+    [
+        ((0, 5, 10, 15), True),
+        ((0, 140), False),  # an outage of over an hour: the wait begins anew
+        ((0, 140, 145, 150, 155), True),
+        ((0, 40), False),  # a shorter one does not count
+        ((0, 5, 45, 50), False),
+        ((0, 5, 45, 50, 55), True),
+        ((0, 5, 10, 14, 54), False),  # nothing fires right after it
+    ],
+)
+def test_time_in_which_nobody_looked_does_not_count(
+    database: Database[Document], minutes: tuple[int, ...], fires: bool
+) -> None:
+    """A rule that waits a quarter of an hour wants to have seen it."""
+    email = Recorder()
+    for minute in minutes:
+        record(database, NOON + minute * MINUTE, total=40, failed=20)
+        check(NOON + minute * MINUTE, email, rules=(SLOW,))
+    assert bool(active_alerts(database)) is fires
+
+
+GROUPED = AlertRule.model_validate(
+    {
+        "id": "grouped",
+        "name": "Calls fail",
+        "metric": "call_failure_rate",
+        "threshold": 0.2,
+        "group_by": ["direction"],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "ends"),
+    [
+        ({}, 120),
+        ({"ends_without_calls": 4}, 60),
+        ({"ends_without_calls": 0}, None),
+        ({"window_minutes": 30}, 240),
+        ({"group_by": (), "direction": "outbound"}, None),
+    ],
+)
+def test_an_alert_by_label_ends_once_its_calls_no_longer_come(
+    database: Database[Document], changes: dict[str, object], ends: int | None
+) -> None:
+    """After eight windows, and that is told; one without labels waits, and says since when."""
+    email = Recorder()
+    rule = AlertRule.model_validate(GROUPED.model_dump() | changes)
+    record(database, NOON, total=20, failed=10)
+    check(NOON, email, rules=(rule,))
+    ended = []
+    for minute in range(40, 260, 10):
+        report = check(NOON + minute * MINUTE, email, rules=(rule,))
+        ended += [minute] * len(report.resolved)
+        if minute == 50:
+            (alert,) = active_alerts(database)
+            assert alert.metadata["No calls since"] == "24 Oct 2024, 17:30 IST"
+    assert ended == ([ends] if ends else [])
+    if ends:
+        assert email.titles[-1].startswith("RESOLVED: Calls fail [direction outbound]: no more calls")
