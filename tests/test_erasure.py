@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -243,8 +244,18 @@ def test_every_collection_has_been_thought_of() -> None:
 def test_an_id_that_could_be_any_number_is_found_where_ids_stand_alone(lead: str) -> None:
     """``7 % of calls failed`` is not about lead 7."""
     names = Names([lead])
-    about = [{"lead": lead}, {"metadata": {"lead_id": lead}}, {"a": [{"Lead": lead}]}, {"calls": [lead]}]
-    others = [{"message": f"{lead} % of calls failed"}, {"hour": lead}, {"current_value": 42}, {"n": 1_024}]
+    about: list[dict[str, Any]] = [
+        {"lead": lead},
+        {"metadata": {"lead_id": lead}},
+        {"a": [{"Lead": lead}]},
+        {"calls": [lead]},
+    ]
+    others: list[dict[str, Any]] = [
+        {"message": f"{lead} % of calls failed"},
+        {"hour": lead},
+        {"current_value": 42},
+        {"n": 1_024},
+    ]
     for document, expected in [*((one, True) for one in about), *((one, False) for one in others)]:
         assert names.within_document(document) is expected
         assert names.within_document(RawBSONDocument(encode(document))) is expected

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pymongo
 from starlette.datastructures import Headers
@@ -77,11 +78,10 @@ class Gate:
 
     async def _enter(self, places: asyncio.Semaphore, gone: "asyncio.Future[Message]") -> bool:
         """Take a place; False where none comes free in time, or the client has gone."""
-        place = asyncio.ensure_future(places.acquire())
+        place: asyncio.Future[bool] = asyncio.ensure_future(places.acquire())
+        either: set[asyncio.Future[Any]] = {place, gone}
         try:
-            await asyncio.wait(
-                {place, gone}, timeout=self._patience_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(either, timeout=self._patience_seconds, return_when=asyncio.FIRST_COMPLETED)
             has_gone = gone.done() and gone.result()["type"] == "http.disconnect"
             if place.done() and not has_gone:
                 return True

@@ -87,7 +87,7 @@ class Methods:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app(scope | {"method": "GET"}, receive, bare)
+        await self._app({**scope, "method": "GET"}, receive, bare)
 
 
 def _methods(scope: Scope) -> list[str]:

@@ -49,8 +49,8 @@ class Names:
     def within_document(self, document: Mapping[str, Any]) -> bool:
         """Whether a key, a text or a number of a document has one of them, however deep."""
         # Most documents are passed over unread; in their binary form numbers do not look like themselves.
-        readable = isinstance(document, RawBSONDocument) and not self._numbers and not self._plain_ids
-        if readable and not self.within(document.raw):
+        readable = not self._numbers and not self._plain_ids
+        if readable and isinstance(document, RawBSONDocument) and not self.within(bytes(document.raw)):
             return False
         return any(self._is(key, text) for key, text in _texts(document))
 

@@ -41,7 +41,7 @@ def test_keys_are_asked_for_and_compared_whole(keyed: TestClient) -> None:
     assert "X-API-Key" in refused.json()["detail"]
     wrong = ({"X-API-Key": FIRST[:-1]}, {"Authorization": "Bearer nope"}, {"X-API-Key": ""})
     for headers in (*wrong, {"Authorization": f"Basic {FIRST}"}, {"X-API-Key": "schl\xfcssel"}):
-        encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+        encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
         assert keyed.get(f"{ANALYTICS}/alerts", headers=encoded).status_code == 401
     right = ({"X-API-Key": SECOND}, {"Authorization": f"bearer {FIRST}"}, {"X-API-Key": WRITING})
     for headers in (*right, {"X-API-Key": "wrong", "Authorization": f"Bearer {FIRST}"}):
