@@ -9,7 +9,8 @@ import atexit
 import logging
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ _library_handler = LibraryHandler(_writer, NAMESPACE)
 ComponentLogger.write_to(_writer, _handler, _library_handler)
 _setup = threading.RLock()
 _configured = False
+_set_up_by: int | None = None
 _SECONDS_TO_SEND = 1.0
 atexit.register(_writer.close)
 
@@ -97,7 +99,7 @@ def setup_logging(
         UserError: a kind or a pattern cannot be used.
     """
     global _configured  # noqa: PLW0603 (one configuration per process, as in logging itself)
-    with _setup:
+    with _setting_up():
         if not _configured:
             settings = load_settings()
             level = settings.log_level if level is None else level
@@ -119,6 +121,22 @@ def flush(timeout: float = 5.0) -> bool:
     return _writer.flush(timeout)
 
 
+@contextmanager
+def _setting_up() -> Iterator[None]:
+    """Set up in one thread at a time; what it imports meanwhile may ask for loggers, and just gets them."""
+    global _set_up_by  # noqa: PLW0603 (one configuration per process, as in logging itself)
+    with _setup:
+        before, _set_up_by = _set_up_by, threading.get_ident()
+        try:
+            yield
+        finally:
+            _set_up_by = before
+
+
+def _by_this_thread() -> bool:
+    return _set_up_by == threading.get_ident()
+
+
 def log_backlog() -> Backlog:
     """How many lines wait in this process, and how many it dropped."""
     return _writer.backlog
@@ -137,9 +155,9 @@ def _set_up_implicitly() -> None:
     Who then calls ``setup_logging`` is told of it as well.
     """
     global _configured  # noqa: PLW0603 (one configuration per process, as in logging itself)
-    if _configured or _handler in logging.getLogger(NAMESPACE).handlers:
+    if _configured or _handler in logging.getLogger(NAMESPACE).handlers or _by_this_thread():
         return
-    with _setup:
+    with _setting_up():
         settings, problems = load_what_is_good()
         _begin(settings, settings.log_file)
         try:

@@ -26,7 +26,6 @@ from core.storage.server.embedded import Embedded, embedded_uri, release_embedde
 from core.storage.server.folder import Folder, socket_uri
 from core.types import Document
 
-logger = get_logger("database")
 DURABLE = WriteConcern(w="majority", j=True)
 """How everything is written that must not be lost."""
 SELECT_TIMEOUT_MS = 5_000
@@ -85,7 +84,7 @@ def _uri_at_once() -> tuple[str, bool]:
 
 def _say_why_not_started(share: Future[Embedded]) -> None:
     if (error := share.exception()) is not None:
-        logger.error("The embedded database did not start", extra={"reason": str(error)})
+        get_logger("database").error("The embedded database did not start", extra={"reason": str(error)})
 
 
 def wait_for_server(seconds: float) -> None:

@@ -69,9 +69,9 @@ def test_alerts_stand_in_their_sections_with_who_was_told(alerts: Database[Docum
     assert places == sorted(places)
     names = [said_.index(f"**{name}**") for name in ("burning", "waiting", "muted", "gone")]
     assert all(place < name for place, name in zip(places, names, strict=True))
-    assert "told slack" in said_
+    assert "sent by slack" in said_
     assert "not delivered to email" in said_
-    assert "**email** could not be told" in said_
+    assert "**email** not sent" in said_
 
 
 def test_acknowledging_is_kept_with_its_author(alerts: Database[Document], start: Start) -> None:
