@@ -144,7 +144,9 @@ def test_every_alert_arrives_and_once_unless_a_process_stands_still_between_send
         finally:
             nodes.end()
     (rule_alert,) = database["alerts"].find({"alert_type": "call_failure_rate"})
-    expected = {(f"/{hook}", name) for hook in range(HOOKS) for name in [*sent, rule_alert["_id"]]}
+    (installation,) = database["installation"].find()
+    incident = f"{installation['name']}.{rule_alert['_id']}"
+    expected = {(f"/{hook}", name) for hook in range(HOOKS) for name in [*sent, incident]}
     arrived: dict[tuple[str, str], list[float]] = {}
     for at, path, payload in server.taken:
         arrived.setdefault((path, payload["alias"]), []).append(at)
