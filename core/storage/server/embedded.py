@@ -112,24 +112,34 @@ class Embedded:
         )
 
     def _replace_dead_supervisor(self) -> None:
-        """See that there is a supervisor as long as this process has its share.
-
-        It looks, and does not wait for the lock: under gevent that would hold up every other greenlet.
-        """
-        while not self._released.wait(WATCH_SECONDS):
+        """See that there is a supervisor as long as this process has its share."""
+        while not self._released.is_set():
             if self.was_moved():
                 self._say_moved()
                 return
             try:
-                descriptor = lock(self._folder.supervisor_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                if descriptor is None:
-                    continue
-                os.close(descriptor)
-                _spawn_supervisor(self._folder).wait(timeout=1)
+                if self._supervisor_is_gone():
+                    _spawn_supervisor(self._folder).wait(timeout=1)
             except subprocess.TimeoutExpired:
                 pass  # the new one is at work
             except OSError:
                 time.sleep(1)
+
+    def _supervisor_is_gone(self) -> bool:
+        """Wait until the supervisor's lock is free: one that dies is replaced before its users can end too.
+
+        Under gevent a wait for the lock would hold up every other greenlet: it is looked at now and then.
+        """
+        how = fcntl.LOCK_SH
+        if _threads_are_greenlets():
+            if self._released.wait(WATCH_SECONDS):
+                return False
+            how |= fcntl.LOCK_NB
+        descriptor = lock(self._folder.supervisor_lock, how)
+        if descriptor is None:
+            return False
+        os.close(descriptor)
+        return not self._released.is_set() and not self.was_moved()
 
     def was_moved(self) -> bool:
         """Whether DATA_DIR is no longer where it was: its supervisor ends the server then."""
@@ -178,6 +188,11 @@ _NEEDED = frozenset(
     }
 )
 _NEEDED_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON")
+
+
+def _threads_are_greenlets() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def _is_needed(name: str) -> bool:
