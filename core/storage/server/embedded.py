@@ -6,6 +6,7 @@ stops it once it can take that lock for itself. A thread in each user looks at t
 replaces a supervisor that died.
 """
 
+import contextlib
 import fcntl
 import importlib.util
 import os
@@ -22,7 +23,7 @@ from core.storage.server.folder import EmbeddedServerError, Folder, is_in_place,
 from core.storage.threads import fork_safe_lock
 
 START_TIMEOUT_SECONDS = 60.0
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.05
 _held: "dict[Path, Future[Embedded]]" = {}
 _guard = fork_safe_lock()
 """Never held while a server starts."""
@@ -102,6 +103,9 @@ class Embedded:
                 # Ours found another supervisor at work, or failed and said why.
                 if spawned.returncode and self._folder.error.exists():
                     raise EmbeddedServerError(self._folder.why_it_ended())
+                # Linked lock files are one: the supervisor that is at work is the other folder's.
+                if socket is None and self._folder.held_by_another:
+                    raise EmbeddedServerError(self._folder.why_not_ours)
                 spawned = None
             time.sleep(0.05)
         raise self._silent()
@@ -112,34 +116,28 @@ class Embedded:
         )
 
     def _replace_dead_supervisor(self) -> None:
-        """See that there is a supervisor as long as this process has its share."""
+        """See that there is a supervisor as long as this process has its share.
+
+        It looks, often, and does not wait for the lock: under gevent that would hold up every other greenlet.
+        One that dies is replaced before its users can end too, else nobody would end the server.
+        """
         while not self._released.is_set():
             if self.was_moved():
                 self._say_moved()
                 return
             try:
-                if self._supervisor_is_gone():
-                    _spawn_supervisor(self._folder).wait(timeout=1)
-            except subprocess.TimeoutExpired:
-                pass  # the new one is at work
+                self._replace_if_dead()
             except OSError:
                 time.sleep(1)
+            self._released.wait(WATCH_SECONDS)
 
-    def _supervisor_is_gone(self) -> bool:
-        """Wait until the supervisor's lock is free: one that dies is replaced before its users can end too.
-
-        Under gevent a wait for the lock would hold up every other greenlet: it is looked at now and then.
-        """
-        how = fcntl.LOCK_SH
-        if _threads_are_greenlets():
-            if self._released.wait(WATCH_SECONDS):
-                return False
-            how |= fcntl.LOCK_NB
-        descriptor = lock(self._folder.supervisor_lock, how)
+    def _replace_if_dead(self) -> None:
+        descriptor = lock(self._folder.supervisor_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         if descriptor is None:
-            return False
+            return
         os.close(descriptor)
-        return not self._released.is_set() and not self.was_moved()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # the new one is at work
+            _spawn_supervisor(self._folder).wait(timeout=1)
 
     def was_moved(self) -> bool:
         """Whether DATA_DIR is no longer where it was: its supervisor ends the server then."""
@@ -188,11 +186,6 @@ _NEEDED = frozenset(
     }
 )
 _NEEDED_PREFIXES = ("LC_", "LD_", "DYLD_", "PYTHON")
-
-
-def _threads_are_greenlets() -> bool:
-    monkey = sys.modules.get("gevent.monkey")
-    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def _is_needed(name: str) -> bool:

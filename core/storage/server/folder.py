@@ -135,6 +135,14 @@ class Folder:
         pid = self._holder_pid()
         return pid is not None and not self._is_served_by(pid)
 
+    @property
+    def why_not_ours(self) -> str:
+        """What to tell where the database files are served for another folder."""
+        return (
+            f"the database files in {self.db} are in use by the server of another folder: "
+            "are they hard links to its files? Copy them instead"
+        )
+
     def _holder_pid(self) -> int | None:
         file = self.db / "mongod.lock"  # mongod flocks it and writes its pid in
         if not file.exists():

@@ -155,10 +155,7 @@ class Supervisor:
             )
         code = self._child.returncode if self._child else "?"
         if code == DB_PATH_IN_USE:
-            return (
-                f"the database files in {self._folder.db} are in use by the server of another folder: "
-                "are they hard links to its files? Copy them instead"
-            )
+            return self._folder.why_not_ours
         return (
             f"the embedded MongoDB ended at its start (exit code {code}); {self._folder.log} says why. "
             "Free or change DATA_DIR, or set MONGODB_URI to a server of your own"
