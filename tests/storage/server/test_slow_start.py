@@ -93,7 +93,8 @@ def run(tmp_path: Path) -> Run:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        said = next(line for line in done.stdout.splitlines() if line.startswith("said "))
+        said = next((line for line in done.stdout.splitlines() if line.startswith("said ")), None)
+        assert said, repr(done.stdout)
         return said.split()[1:], time.monotonic() - started
 
     return begin
