@@ -74,12 +74,11 @@ def alert_board(database: Database[Document], now: datetime) -> AlertBoard:
         if row.get("expires_at") is None or row["state"] == AlertState.RESOLVED or row["expires_at"] > now
     ]
     firing = [alert for alert in alerts if alert.state == AlertState.FIRING]
-    muted = [alert for alert in firing if alert.silenced_by or alert.inhibited_by]
     resolved = [alert for alert in alerts if alert.state == AlertState.RESOLVED]
     return AlertBoard(
-        active=worst_first([alert for alert in firing if alert not in muted]),
+        active=worst_first([alert for alert in firing if not alert.muted]),
         pending=worst_first([alert for alert in alerts if alert.state == AlertState.PENDING]),
-        silenced=worst_first(muted),
+        silenced=worst_first([alert for alert in firing if alert.muted]),
         resolved=sorted(resolved, key=lambda alert: alert.resolved_at or alert.updated_at, reverse=True),
     )
 

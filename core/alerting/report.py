@@ -112,5 +112,5 @@ class CheckReport:
                 yield f"resolved: {alert.name}"
             elif alert.state == AlertState.PENDING:
                 yield f"pending since {moment(alert.started_at)}: {alert.message}"
-            elif alert.silenced_by or alert.inhibited_by:
+            elif alert.muted:
                 yield f"{'silenced' if alert.silenced_by else 'inhibited'}: {alert.message}"

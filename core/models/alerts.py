@@ -68,6 +68,11 @@ class Alert(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     channels: dict[str, bool] = Field(default_factory=dict, description="Channel → delivered")
 
+    @property
+    def muted(self) -> bool:
+        """Whether a silence or a worse alert keeps it from being sent."""
+        return bool(self.silenced_by or self.inhibited_by)
+
 
 class NotificationEvent(StrEnum):
     """Why something is sent."""

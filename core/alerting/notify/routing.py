@@ -66,7 +66,7 @@ def _member(record: AlertRecord, bad: bool, at: datetime) -> Member:
         alert.id,
         alert.state == AlertState.FIRING,
         alert.severity,
-        muted=bool(alert.silenced_by or alert.inhibited_by) and alert.state == AlertState.FIRING,
+        muted=alert.muted and alert.state == AlertState.FIRING,
         last_muted_at=record.last_muted_at,
         flapping_since=flapping_since,
         remind=bad and not held and flapping_since is None,
