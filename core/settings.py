@@ -157,6 +157,23 @@ class Settings(BaseSettings):
         description="Longest that recording a call waits for the database before it is spooled, seconds",
     )
 
+    prices_file: Path | None = Field(
+        default=None,
+        description="TOML file with the prices of models and voices, and rates of currencies; docs/prices.md",
+    )
+    join_within_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=600,
+        description="Take a carrier's call for the one of the same lead that began so close to it; 0: never",
+    )
+    lost_after_minutes: int = Field(
+        default=15,
+        ge=2,
+        le=55,
+        description="Minutes without a sign of life after which a call that began counts as lost",
+    )
+
     raw_retention_days: int = Field(
         default=90,
         ge=LEAST_RETENTION_DAYS,

@@ -34,10 +34,12 @@ def _unordered(call: CallMetrics, turns: Sequence[TurnMetrics]) -> Iterator[Line
         said = {"turn": turn.turn, "llm_ttft_ms": turn.llm_ttft_ms, "e2e_ms": turn.e2e_ms}
         slow = (turn.e2e_ms or 0) > SLOW_TURN_MS
         message, level = ("Slow answer", logging.WARNING) if slow else ("Turn answered", logging.DEBUG)
-        yield Line(turn.start_time, "speech", level, message, said)
+        yield Line(turn.start_time or call.start_time, "speech", level, message, said)
         if turn.interrupted:
             cut = {"turn": turn.turn}
-            yield Line(turn.start_time, "speech", logging.INFO, "Lead cut the agent short", cut)
+            yield Line(
+                turn.start_time or call.start_time, "speech", logging.INFO, "Lead cut the agent short", cut
+            )
     end = call.end_time or call.start_time
     for error in call.errors:
         what = {"error_type": error.type, "fault": error.fault}

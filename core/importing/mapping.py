@@ -23,11 +23,13 @@ from pydantic import (
 from core.errors import UserError, one_line
 from core.importing.amounts import Decimal, Unit
 from core.importing.times import check_pattern
+from core.models.definitions import COST_PARTS
 from core.models.metrics import CallMetrics
 from core.models.zone import ZoneName
 
 OWN_TABLES = frozenset({"start_time", "end_time", "cost", "metadata"})
-CALL_FIELDS = tuple(name for name in CallMetrics.model_fields if name not in OWN_TABLES)
+_NESTED = frozenset({"silences", "usage", "telephony", "links", "compliance"})
+CALL_FIELDS = tuple(name for name in CallMetrics.model_fields if name not in OWN_TABLES | _NESTED)
 REQUIRED_FIELDS = ("call_id", "status", "direction")
 LINE = "line"
 """The placeholder that stands for the line number, unless the file has a column of that name."""
@@ -229,7 +231,7 @@ class Mapping(_Table):
     start_time: StartOrColumn
     end_time: EndOrColumn | None = None
     fields: dict[str, ValueOrColumn]
-    cost: dict[Annotated[str, Field(pattern=r"^(asr|llm|tts|telephony)$")], ValueOrColumn] = Field(
+    cost: dict[Annotated[str, Field(pattern=rf"^({'|'.join(COST_PARTS)})$")], ValueOrColumn] = Field(
         default_factory=dict
     )
     metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ValueOrColumn] = Field(

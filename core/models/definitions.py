@@ -191,6 +191,25 @@ TABLE: tuple[Metric, ...] = (
         column="errors",
         stored=1,
     ),
+    Count(
+        "lost_calls",
+        "Lost calls",
+        "calls",
+        "Calls that began and gave no further sign of life: nobody said how they ended",
+        good="down",
+        where=(Condition("end_reason", "is", "lost"),),
+        column="lost",
+        stored=11,
+    ),
+    Count(
+        "unknown_endings",
+        "Unknown endings",
+        "calls",
+        "Calls that ended for a reason that is not among the known ones",
+        where=(Condition("end_reason", "is", "unknown"),),
+        column="unknown_endings",
+        stored=12,
+    ),
     Rate(
         "answer_rate",
         "Answer rate",
@@ -216,6 +235,23 @@ TABLE: tuple[Metric, ...] = (
         "Calls with at least one error ÷ total",
         good="down",
         part="error_calls",
+        whole="total_calls",
+    ),
+    Rate(
+        "lost_rate",
+        "Lost call rate",
+        "share",
+        "Lost ÷ total",
+        good="down",
+        part="lost_calls",
+        whole="total_calls",
+    ),
+    Rate(
+        "unknown_ending_rate",
+        "Unknown ending rate",
+        "share",
+        "Calls with an unknown ending ÷ total",
+        part="unknown_endings",
         whole="total_calls",
     ),
     Count(
@@ -261,7 +297,13 @@ TABLE: tuple[Metric, ...] = (
     Distribution(
         "qualification_seconds", "Time to qualify", "s", "From the answer to qualified", _MEASURED, "down"
     ),
-    Distribution("duration_seconds", "Call duration", "s", "From start to end of a call", _MEASURED),
+    Distribution(
+        "duration_seconds",
+        "Call duration",
+        "s",
+        "From the answer to the end of a call; from its start where the answer is not known",
+        _MEASURED,
+    ),
     Distribution(
         "e2e_latency_ms",
         "End-to-end latency",
@@ -283,7 +325,12 @@ TABLE: tuple[Metric, ...] = (
         "sentiment_score", "Sentiment", "score", "-1 to 1; negative < -0.25, positive > 0.25", _MEASURED, "up"
     ),
     Metric(
-        "cost", "Cost", "rupees", "Recognition, model, synthesis and telephony", "calls with a cost", "down"
+        "cost",
+        "Cost",
+        "rupees",
+        "Recognition, model, synthesis, telephony, platform and the rest",
+        "calls with a cost",
+        "down",
     ),
     Count(
         "calls_with_turns",
@@ -357,6 +404,8 @@ COST_PARTS: dict[str, str] = {
     "llm": "Model",
     "tts": "Synthesis",
     "telephony": "Telephony",
+    "platform": "Platform",
+    "other": "Other",
 }
 """The parts that a call's cost is made of, in rupees, with their labels."""
 COST_PER: dict[str, str] = {

@@ -1,88 +1,94 @@
-"""Calls and the figures made from them."""
+"""Calls, their turns, and requests to services, as they are recorded."""
 
-from collections.abc import Mapping
-from datetime import date as Date  # noqa: N812 (DailyMetrics has a field of that name)
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Self
 
-import orjson
 from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    create_model,
     model_validator,
 )
 
-from core.clock import FIRST_YEAR, LAST_YEAR, note_naive, to_utc, utc_now
-from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES
+from core.clock import to_utc, utc_now
+from core.models.calls.endings import ENDINGS, ending_of
+from core.models.calls.languages import NAMES, fold
+from core.models.calls.parts import (
+    CallCost,
+    CallError,
+    Compliance,
+    Fault,
+    HangupBy,
+    Links,
+    ModelUsage,
+    Silence,
+    Telephony,
+    WaitPart,
+)
+from core.models.figures import (
+    NOT_MEASURED,
+    CallSummary,
+    CostSummary,
+    DailyMetrics,
+    LiveMetrics,
+    Percentiles,
+    SentimentCounts,
+)
+from core.models.values import (
+    Count,
+    Language,
+    Metadata,
+    Milliseconds,
+    Seconds,
+    Total,
+    UtcDatetime,
+)
 
-
-def _usable(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        note_naive()
-    try:
-        utc = to_utc(moment)
-    except OverflowError:
-        utc = None
-    if utc is None or not FIRST_YEAR <= utc.year <= LAST_YEAR:
-        raise ValueError(f"is outside the years {FIRST_YEAR} to {LAST_YEAR}")
-    return utc
-
-
-def _plain_language(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-def _plain_metadata(value: object) -> object:
-    """Metadata as JSON can say it, so that it can be stored, served and spooled."""
-    if not isinstance(value, Mapping) or not value:
-        return value
-    try:
-        text = orjson.dumps(dict(value), default=_as_json, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"cannot be written as JSON: {error}") from None
-    if _depth(plain := orjson.loads(text)) > MAX_METADATA_DEPTH:
-        raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} levels deep")
-    return plain
-
-
-def _as_json(value: object) -> object:
-    if isinstance(value, set | frozenset):
-        return list(value)
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-def _depth(value: object) -> int:
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if children is None else 1 + max(map(_depth, children), default=0)
+__all__ = [
+    "NOT_MEASURED",
+    "CallCost",
+    "CallError",
+    "CallMetrics",
+    "CallStatus",
+    "CallSummary",
+    "Compliance",
+    "CostSummary",
+    "DailyMetrics",
+    "Direction",
+    "Fault",
+    "HangupBy",
+    "Language",
+    "Links",
+    "LiveMetrics",
+    "ModelUsage",
+    "Percentiles",
+    "SentimentCounts",
+    "ServiceError",
+    "ServiceMinute",
+    "ServiceSample",
+    "Silence",
+    "Telephony",
+    "TurnMetrics",
+    "UtcDatetime",
+    "WaitPart",
+]
 
 
 def _none_if_unknown(cost: "CallCost | None") -> "CallCost | None":
     return cost if cost and any(value is not None for _, value in cost) else None
 
 
-UtcDatetime = Annotated[datetime, AfterValidator(_usable)]
-Language = Annotated[str, BeforeValidator(_plain_language), Field(min_length=1, max_length=32)]
-Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
-Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
-Rupees = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(le=1_000_000)]
-"""Of a call's turns and the like: more than one a second for a whole week is no count but a slip."""
-Total = Annotated[int, Field(le=2**53)]
-"""Of many requests; the greatest that is exact as a double too."""
-SCHEMA_VERSION = 2
-"""2: errors with type and fault, where 1 had ``error_types``; documents of 1 are still read."""
+SCHEMA_VERSION = 3
+"""1 had ``error_types``, 2 errors with type and fault, 3 has facts of several sources; all are still read."""
 MAX_CALL_SECONDS = 7 * 86_400
 ROUNDING_SECONDS, ROUNDING_SHARE = 2.0, 0.02
 """How far a duration may be from what start and end say: it may be measured by another clock."""
-MAX_METADATA_DEPTH = 50
+
+
+PARTS_ROUNDING_MS = 1.0
 
 
 class CallStatus(StrEnum):
@@ -100,59 +106,49 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
-class Fault(StrEnum):
-    """Whose fault it was."""
-
-    CUSTOMER = "customer"
-    AGENT = "agent"
-    PROVIDER = "provider"
-    CARRIER = "carrier"
-
-
-class CallError(BaseModel):
-    """Something that went wrong in a call, counted by its type. A plain text is taken for the type."""
-
-    model_config = ConfigDict(extra="forbid", use_enum_values=True)
-
-    type: str = Field(min_length=1, max_length=64, description="Short and the same each time: asr_timeout")
-    fault: Fault | None = None
-    at: UtcDatetime | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_type(cls, value: object) -> object:
-        return {"type": value} if isinstance(value, str) else value
+def keep_raw(fields: object) -> object:
+    """Return a call's fields with ending and language folded, and the source's own words beside them."""
+    if not isinstance(fields, dict):
+        return fields
+    ending, language = fields.get("end_reason"), fields.get("language")
+    changed = {}
+    if isinstance(ending, str) and ending not in ENDINGS:
+        changed = {"end_reason": ending_of(ending), "end_reason_raw": ending[:200]}
+    if isinstance(language, str) and NAMES.get(language) != language:
+        folded, raw = fold(language), language.strip()
+        if raw and folded != raw.lower():
+            changed["language_raw"] = raw[:64]
+    return fields | changed if changed else fields
 
 
-class CallCost(BaseModel):
-    """What a call cost, in rupees, by component; a component that is not known is left out."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    asr: Rupees | None = None
-    llm: Rupees | None = None
-    tts: Rupees | None = None
-    telephony: Rupees | None = None
+def _agree(told: float, seconds: float) -> bool:
+    return abs(told - seconds) <= max(ROUNDING_SECONDS, seconds * ROUNDING_SHARE)
 
 
 class CallMetrics(BaseModel):
     """One call, recorded when it is over.
 
     Times without a zone are taken in TIMEZONE and kept in UTC. Of ``end_time`` and
-    ``duration_seconds`` either may be left out: it follows from the other. Latencies are in
-    milliseconds, the mean of the call's turns.
+    ``duration_seconds`` either may be left out: it follows from the other. The duration runs from
+    ``answered_at`` where that is known, else from ``start_time``. Latencies are in milliseconds, the mean
+    of the call's turns. A spelling of a language or an ending that is folded to the common one is kept in
+    ``language_raw`` and ``end_reason_raw``.
     """
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
     call_id: str = Field(min_length=1, max_length=256)
     lead_id: str | None = Field(default=None, max_length=256)
-    start_time: UtcDatetime
+    start_time: UtcDatetime = Field(description="When it was dialled, or came in")
+    answered_at: UtcDatetime | None = None
     end_time: UtcDatetime | None = None
     duration_seconds: Seconds | None = None
+    ring_seconds: Seconds | None = Field(default=None, description="How long it rang before the answer")
+    talk_seconds: Seconds | None = Field(default=None, description="What the carrier counts as conversation")
     status: CallStatus
     direction: Direction
     language: Language = "unknown"
+    language_raw: str | None = Field(default=None, max_length=64, description="As it was given: hi-IN")
     asr_latency_ms: Milliseconds | None = None
     llm_latency_ms: Milliseconds | None = None
     tts_latency_ms: Milliseconds | None = None
@@ -164,6 +160,10 @@ class CallMetrics(BaseModel):
         default=None, ge=0, description="Turns of total_turns that the lead spoke"
     )
     interruptions: Count | None = Field(default=None, ge=0, description="Times the lead cut the agent short")
+    agent_interruptions: Count | None = Field(
+        default=None, ge=0, description="Times the agent cut the lead short"
+    )
+    silences: list[Silence] | None = Field(default=None, max_length=1_000)
     qualification_completed: bool = False
     qualification: str | None = Field(
         default=None, max_length=64, description="What the lead qualified for: public_secured"
@@ -176,34 +176,83 @@ class CallMetrics(BaseModel):
     errors: list[CallError] = Field(
         default_factory=list, max_length=1_000, validation_alias=AliasChoices("errors", "error_types")
     )
-    end_reason: str | None = Field(default=None, max_length=64, description="busy, voicemail, hung_up …")
+    end_reason: str | None = Field(
+        default=None, max_length=64, description="One of core.models.calls.endings: busy, voicemail …"
+    )
+    end_reason_raw: str | None = Field(
+        default=None, max_length=200, description="As it was given, where that is another word"
+    )
+    hangup_by: HangupBy | None = None
     fault: Fault | None = Field(default=None, description="Whose fault it is that the call ended so")
     cost: Annotated[CallCost | None, AfterValidator(_none_if_unknown)] = Field(
         default=None, description="By component; null where nothing is known"
     )
+    usage: list[ModelUsage] | None = Field(
+        default=None, max_length=100, description="By model; a part of the cost that is not given follows"
+    )
     attempt: Count | None = Field(default=None, ge=1)
     campaign: str | None = Field(default=None, max_length=128)
+    purpose: str | None = Field(default=None, max_length=64, description="sales, service, recovery …")
+    agent: str | None = Field(default=None, max_length=128, description="Which agent took the call")
+    agent_version: str | None = Field(default=None, max_length=64)
+    provider_call_id: str | None = Field(
+        default=None, max_length=256, description="The carrier's or platform's id of the call"
+    )
+    telephony: Telephony | None = None
+    links: Links | None = None
+    compliance: Compliance | None = None
     metadata: Metadata = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_raw(cls, fields: object) -> object:
+        return keep_raw(fields)
+
+    @model_validator(mode="after")
+    def _fault_of_ending(self) -> Self:
+        if self.end_reason is not None and self.fault is None:
+            fault = ENDINGS[self.end_reason].fault
+            self.fault = None if fault is None else Fault(fault)
+        return self
 
     @model_validator(mode="after")
     def _end_follows_start(self) -> Self:
+        begin = self._answer_follows_start()
         if self.end_time is None:
             if self.duration_seconds is not None:
-                self.end_time = to_utc(self.start_time + timedelta(seconds=self.duration_seconds))
+                self.end_time = to_utc(begin + timedelta(seconds=self.duration_seconds))
             return self
-        seconds = (self.end_time - self.start_time).total_seconds()
-        if seconds < 0:
+        whole = (self.end_time - self.start_time).total_seconds()
+        seconds = (self.end_time - begin).total_seconds()
+        if whole < 0:
             raise ValueError("end_time is before start_time")
-        if seconds > MAX_CALL_SECONDS:
+        if seconds < 0:
+            raise ValueError("answered_at is after end_time")
+        if whole > MAX_CALL_SECONDS:
             raise ValueError("end_time is more than 7 days after start_time")
         if self.duration_seconds is None:
             self.duration_seconds = seconds
-        elif abs(self.duration_seconds - seconds) > max(ROUNDING_SECONDS, seconds * ROUNDING_SHARE):
+        elif _agree(self.duration_seconds, seconds):
+            return self
+        elif _agree(self.duration_seconds, whole):  # measured from the start, though the answer is known
+            self.duration_seconds = seconds
+        else:
             raise ValueError(
                 f"duration_seconds is {self.duration_seconds:,g}, but start_time and end_time are "
                 f"{seconds:,g} s apart; leave it out, or is it in another unit?"
             )
         return self
+
+    def _answer_follows_start(self) -> datetime:
+        """The moment that the duration runs from."""
+        if self.answered_at is None:
+            return self.start_time
+        ringing = (self.answered_at - self.start_time).total_seconds()
+        if ringing < 0:
+            raise ValueError("answered_at is before start_time")
+        if self.ring_seconds is None:
+            self.ring_seconds = ringing
+        return self.answered_at
 
 
 class TurnMetrics(BaseModel):
@@ -213,8 +262,11 @@ class TurnMetrics(BaseModel):
 
     call_id: str = Field(min_length=1, max_length=256)
     turn: Count = Field(ge=1, description="1 is the first of the call")
-    start_time: UtcDatetime
-    language: Language = "unknown"
+    start_time: UtcDatetime | None = Field(
+        default=None, description="When the lead began to speak; some platforms do not tell"
+    )
+    language: Language = Field(default="unknown", description="That the lead spoke")
+    reply_language: Language | None = Field(default=None, description="That the agent answered in")
     end_of_turn_delay_ms: Milliseconds | None = Field(
         default=None, description="From the lead's last word to the decision that the turn is over"
     )
@@ -225,6 +277,26 @@ class TurnMetrics(BaseModel):
         default=None, description="From the lead's last word to the agent's first sound; measured, not a sum"
     )
     interrupted: bool = Field(default=False, description="The lead cut the agent short")
+    parts: list[WaitPart] | None = Field(
+        default=None, max_length=32, description="What e2e_ms is made of, in the order of time"
+    )
+    parts_add_up: bool | None = Field(
+        default=None, description="Whether the parts make up e2e_ms, within 1 ms; null without either"
+    )
+    source: str | None = Field(default=None, max_length=32, description="Who reported it, if not the agent")
+
+    @property
+    def switched_language(self) -> bool:
+        """Whether the agent answered in another language than the lead spoke."""
+        return self.reply_language not in {None, "unknown", self.language} and self.language != "unknown"
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if self.parts and self.e2e_ms is not None:
+            self.parts_add_up = abs(sum(part.ms for part in self.parts) - self.e2e_ms) <= PARTS_ROUNDING_MS
+        else:
+            self.parts_add_up = None
+        return self
 
 
 class ServiceError(StrEnum):
@@ -268,112 +340,3 @@ class ServiceMinute(BaseModel):
         default_factory=dict,
         description="Requests by the sketch bucket their time falls in",
     )
-
-
-class Percentiles(BaseModel):
-    """Distribution of one measure over the calls that have it."""
-
-    n: int = Field(ge=0, description="Calls that carry the value")
-    coverage: Rate | None = Field(description="Share of all calls that carry the value")
-    mean: float | None = None
-    p50: float | None = None
-    p90: float | None = None
-    p95: float | None = None
-    p99: float | None = None
-    max: float | None = None
-
-
-class SentimentCounts(BaseModel):
-    """Calls by sentiment: negative below -0.25, positive above 0.25, else neutral."""
-
-    negative: int = 0
-    neutral: int = 0
-    positive: int = 0
-    mean: float | None = Field(default=None, description="Mean score, -1 to 1")
-
-
-class CostSummary(BaseModel):
-    """What calls cost, in rupees; only calls with a known cost count as ``n``."""
-
-    n: int = Field(default=0, ge=0, description="Calls that carry a cost")
-    coverage: Rate | None = Field(default=None, description="Share of all calls that carry a cost")
-    asr: float = 0.0
-    llm: float = 0.0
-    tts: float = 0.0
-    telephony: float = 0.0
-    total: float = 0.0
-    per_call: float | None = Field(default=None, description="Total ÷ n")
-    per_qualified_lead: float | None = Field(default=None, description="Total ÷ qualified calls")
-    per_handoff: float | None = Field(default=None, description="Total ÷ handoffs")
-
-
-NOT_MEASURED = Percentiles(n=0, coverage=None)
-
-
-_FIGURES: dict[str, Any] = {
-    **{
-        key: (int, Field(default=0, ge=0, description=count.meaning))
-        for key, count in COUNTS.items()
-        if count.shown
-    },
-    **{key: (Rate | None, Field(default=None, description=rate.meaning)) for key, rate in RATES.items()},
-    **{
-        key: (Percentiles, Field(default=NOT_MEASURED, description=one.meaning))
-        for key, one in DISTRIBUTIONS.items()
-    },
-}
-_Figures = create_model("_Figures", **_FIGURES)
-
-
-class CallSummary(_Figures):
-    """The figures of any set of calls. Rates run from 0 to 1 and are null without calls to divide by.
-
-    Counts, rates and distributions are those of ``core.models.definitions``.
-    """
-
-    if TYPE_CHECKING:  # what code asks for by name; the fields themselves come from the definitions
-        total_calls: int = 0
-        inbound_calls: int = 0
-        outbound_calls: int = 0
-        completed_calls: int = 0
-        failed_calls: int = 0
-        no_answer_calls: int = 0
-        answered_calls: int = 0
-        engaged_calls: int = 0
-        calls_with_turns: int = 0
-        interruptions: int = 0
-        error_calls: int = 0
-        qualified_calls: int = 0
-        handoff_calls: int = 0
-        answer_rate: float | None = None
-        failure_rate: float | None = None
-        error_rate: float | None = None
-        qualification_rate: float | None = None
-        handoff_rate: float | None = None
-        duration_seconds: Percentiles = NOT_MEASURED
-        asr_latency_ms: Percentiles = NOT_MEASURED
-        tts_latency_ms: Percentiles = NOT_MEASURED
-        llm_latency_ms: Percentiles = NOT_MEASURED
-        e2e_latency_ms: Percentiles = NOT_MEASURED
-        qualification_seconds: Percentiles = NOT_MEASURED
-
-    cost: CostSummary = CostSummary()
-    sentiment: SentimentCounts
-    languages: dict[str, int] = Field(default_factory=dict, description="Calls by language")
-
-
-class DailyMetrics(CallSummary):
-    """The figures of one local day: the calls whose start_time falls in it."""
-
-    date: Date
-    timezone: str
-    computed_at: datetime
-
-
-class LiveMetrics(BaseModel):
-    """What is going on now."""
-
-    calls_last_15_minutes: int = Field(description="Calls that ended in the last 15 minutes")
-    last_call_ended_at: datetime | None
-    active_alerts: int
-    scheduler_heartbeat_at: datetime | None = Field(description="Last sign of life of the scheduler")

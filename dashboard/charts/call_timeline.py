@@ -22,10 +22,13 @@ PARTS = {
 
 
 def turn_times(turns: Sequence[TurnMetrics]) -> list[str]:
-    """When in the call each turn began: ``0:42``."""
-    begin = turns[0].start_time if turns else None
+    """When in the call each turn began: ``0:42``; its number where the platform told no time."""
+    begin = next((turn.start_time for turn in turns if turn.start_time), None)
     return [
-        formats.duration(max((turn.start_time - begin) / timedelta(seconds=1), 0)) for turn in turns if begin
+        formats.duration(max((turn.start_time - begin) / timedelta(seconds=1), 0))
+        if turn.start_time and begin
+        else f"#{turn.turn}"
+        for turn in turns
     ]
 
 

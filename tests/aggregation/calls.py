@@ -45,7 +45,7 @@ class Calls:
             "interruptions": self._perhaps([0, 3]),
             "qualification_seconds": self._perhaps([float(random.gamma(3, 20))]),
             "sentiment_score": self._perhaps([-0.25, 0.25, 1.0, round(float(random.uniform(-1, 1)), 2)]),
-            "end_reason": self._perhaps(["busy", "hung_up"]),
+            "end_reason": self._perhaps(["busy", "lost", "unknown"]),
             "fault": self._perhaps(["carrier", "agent"]),
         }
         for field in LATENCIES:

@@ -61,7 +61,7 @@ def share(part: float, whole: float) -> float:
 
 
 def rates(calls: pd.DataFrame) -> dict[str, float]:
-    """The five rates and what they are of."""
+    """The rates and what they are of."""
     completed = calls[calls["status"] == "completed"]
     n = len(calls)
     return {
@@ -70,6 +70,8 @@ def rates(calls: pd.DataFrame) -> dict[str, float]:
         "answer_rate": share((calls["status"] != "no_answer").sum(), n),
         "failure_rate": share((calls["status"] == "failed").sum(), n),
         "error_rate": share(calls["has_error"].sum(), n),
+        "lost_rate": share((calls["end_reason"] == "lost").sum(), n),
+        "unknown_ending_rate": share((calls["end_reason"] == "unknown").sum(), n),
         "qualification_rate": share(completed["qualification_completed"].sum(), len(completed)),
         "handoff_rate": share(completed["handoff_triggered"].sum(), len(completed)),
     }

@@ -159,12 +159,12 @@ def test_a_value_goes_by_a_part_of_the_cell_and_a_long_text_is_cut(files: Files)
 call_id = { template = "row-{line}" }
 status = { column = "s", ignore_case = true, values = { Completed = "completed", "*" = "failed" } }
 direction = { constant = "inbound" }
-end_reason = { column = "r", contains = true, values = { "called back" = "callback", "*" = "other" } }
+end_reason = { column = "r", contains = true, values = { "called back" = "transferred", "*" = "silence" } }
 qualification = { column = "r", cut = 64 }
 """
     reason = "The customer agreed to be Called Back on Monday and asked for the rate in writing"
     (call,) = files.put(f"t,s,r\n2024-11-05,COMPLETED,{reason}\n", mapping).calls()
-    assert (call.status, call.end_reason, call.qualification) == ("completed", "callback", reason[:64])
+    assert (call.status, call.end_reason, call.qualification) == ("completed", "transferred", reason[:64])
 
 
 def test_bytes_that_are_no_text_cost_nothing_where_nobody_asks_for_them(files: Files) -> None:
@@ -227,6 +227,6 @@ telephony = "price"
     assert "· joined 2 ·" in report.summary
     call = from_document(database["calls"].find_one({"_id": "l1"}) or {})
     assert (call.status, call.duration_seconds, call.total_turns) == ("completed", 70, 5)
-    assert (call.end_reason, call.cost and call.cost.telephony) == ("hung_up", 1.5)
+    assert (call.end_reason, call.cost and call.cost.telephony) == ("customer_hung_up", 1.5)
     assert call.start_time == datetime(2024, 11, 5, 9, 30, tzinfo=UTC)
     assert files.run().unchanged == 2

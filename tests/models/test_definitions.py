@@ -48,6 +48,8 @@ PLAIN: dict[str, Callable[[CallMetrics], float]] = {
     "positive_calls": lambda call: call.sentiment_score is not None and call.sentiment_score > 0.25,
     "calls_with_interruptions": lambda call: call.interruptions is not None,
     "calls_with_cost": lambda call: call.cost is not None,
+    "lost_calls": lambda call: call.end_reason == "lost",
+    "unknown_endings": lambda call: call.end_reason == "unknown",
 }
 """The counts once more, in plain Python."""
 
@@ -70,7 +72,8 @@ calls: st.SearchStrategy[dict[str, object]] = st.builds(
     qualification_completed=st.booleans(),
     handoff_triggered=st.booleans(),
     errors=st.lists(st.sampled_from(["asr_timeout", "tts_5xx"]), max_size=2),
-    cost=st.sampled_from([None, {}, {"asr": 0.0}, {"llm": 1.5, "tts": 0.2}]),
+    cost=st.sampled_from([None, {}, {"asr": 0.0}, {"llm": 1.5, "tts": 0.2}, {"platform": 0.4}]),
+    end_reason=st.sampled_from([None, "busy", "lost", "no such word"]),
 )
 
 
@@ -108,7 +111,7 @@ def test_every_field_of_a_call_is_in_the_table_of_fields() -> None:
     """Frames, roll-ups and archive know each field that a call can have."""
     stored = {"call_id" if one.name == "_id" else one.name for one in CALL_FIELDS}
     assert stored == CallMetrics.model_fields.keys()
-    assert tuple(CallCost.model_fields) == tuple(COST_PARTS)
+    assert tuple(CallCost.model_fields) == (*COST_PARTS, "currency", "rate", "original")
     assert CostSummary.model_fields.keys() > COST_PARTS.keys()
 
 
@@ -133,7 +136,7 @@ from core.models.definitions import Condition, Count, Rate
 
 definitions.COUNTS["transferred_calls"] = Count(
     "transferred_calls", "Transferred", "calls", "Calls that were transferred",
-    where=(Condition("end_reason", "is", "transferred"),), column="transferred", stored=11,
+    where=(Condition("end_reason", "is", "transferred"),), column="transferred", stored=13,
 )
 definitions.RATES["transfer_rate"] = Rate(
     "transfer_rate", "Transfer rate", "share", "Transferred ÷ answered", "answered calls", "up",

@@ -10,6 +10,7 @@ from pymongo.database import Database
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.aggregation.rollups.cells import MEASURES, SENTIMENT
 from core.aggregation.rollups.conditions import query
+from core.models.calls.endings import words_for
 from core.models.definitions import COST_PARTS, COUNTS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
@@ -66,8 +67,10 @@ class CallFacets:
             parts.append(_error_query(self.error, self.fault))
         elif self.fault is not None:
             parts.append(_fault_query(self.fault))
-        exact = {"end_reason": self.end_reason, "attempt": self.attempt}
-        parts += [{name: value} for name, value in exact.items() if value is not None]
+        if self.end_reason is not None:
+            parts.append({"end_reason": {"$in": words_for(self.end_reason)}})
+        if self.attempt is not None:
+            parts.append({"attempt": self.attempt})
         if self.weekday is not None or self.hour is not None:
             parts.append({"$expr": {"$and": self._local()}})
         if self.field in NUMBERS and (self.low is not None or self.high is not None):

@@ -36,11 +36,22 @@ _ARROW: dict[Kind, pa.DataType] = {
     "count": pa.int64(),
     "flag": pa.bool_(),
     "errors": pa.list_(pa.struct({"type": pa.string(), "fault": pa.string(), "at": _MOMENT})),
-    "cost": pa.struct(dict.fromkeys(COST_PARTS, pa.float64())),
+    "cost": pa.struct(
+        {
+            **dict.fromkeys(COST_PARTS, pa.float64()),
+            "currency": pa.string(),
+            "rate": pa.float64(),
+            "original": pa.struct(dict.fromkeys(COST_PARTS, pa.float64())),
+        }
+    ),
     "json": pa.string(),
 }
 SCHEMAS: dict[Archived, pa.Schema] = {
-    CALLS: pa.schema({one.name: _ARROW[one.kind] for one in CALL_FIELDS} | _STORING),
+    CALLS: pa.schema(
+        {one.name: _ARROW[one.kind] for one in CALL_FIELDS}
+        | _STORING
+        | {"state": pa.string(), "sources": pa.string(), "unjoined": pa.bool_()}
+    ),
     TURNS: pa.schema(
         {
             "_id": pa.string(),
@@ -48,15 +59,20 @@ SCHEMAS: dict[Archived, pa.Schema] = {
             "turn": pa.int64(),
             "start_time": _MOMENT,
             "language": pa.string(),
+            "reply_language": pa.string(),
             **dict.fromkeys(
                 ("end_of_turn_delay_ms", "asr_ms", "llm_ttft_ms", "tts_ttfb_ms", "e2e_ms"), pa.float64()
             ),
             "interrupted": pa.bool_(),
+            "parts": pa.string(),
+            "parts_add_up": pa.bool_(),
+            "source": pa.string(),
             **_STORING,
         }
     ),
 }
-"""Every field of a record; ``metadata`` as JSON."""
+"""Every field of a record, those of _AS_JSON as text."""
+_AS_JSON = frozenset({"sources", "parts", *(one.name for one in CALL_FIELDS if one.kind == "json")})
 
 
 class ArchiveUnreadableError(UserError):
@@ -152,8 +168,8 @@ def read_part(
 def to_row(document: Mapping[str, Any]) -> Document:
     """A stored record as a row of SCHEMAS."""
     row = {**document, "recorded_at": document["recorded_at"].as_datetime()}
-    if "metadata" in row:
-        row["metadata"] = orjson.dumps(row["metadata"]).decode()
+    for name in _AS_JSON & row.keys():
+        row[name] = orjson.dumps(row[name]).decode()
     for old in row.pop("error_types", ()):  # schema version 1
         row.setdefault("errors", []).append({"type": old})
     return row
@@ -163,8 +179,8 @@ def to_stored(row: Mapping[str, Any]) -> Document:
     """A row of SCHEMAS as the record it was: what it lacked is left out."""
     document: Document = _without_nulls(row)
     document["recorded_at"] = Timestamp(row["recorded_at"], 0)
-    if "metadata" in document:
-        document["metadata"] = orjson.loads(document["metadata"])
+    for name in _AS_JSON & document.keys():
+        document[name] = orjson.loads(document[name])
     return document
 
 

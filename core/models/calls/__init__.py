@@ -1,0 +1,1 @@
+"""What a call is made of, how calls end, and what sources report of them."""

@@ -1,0 +1,165 @@
+"""What a call's usage of models and voices cost: PRICES_FILE, a table of prices and rates of currencies.
+
+A price that is not in the table is unknown, never 0: then that part of the cost stays unknown too.
+"""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import UserError, one_line
+from core.logging_config import get_logger
+from core.models.calls.parts import HOME_CURRENCY, CallCost, ModelUsage
+from core.models.metrics import CallMetrics
+from core.settings import get_settings
+
+logger = get_logger("metrics")
+_MILLION, _MINUTE = 1_000_000, 60
+Amount = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+PART_OF: Mapping[str, Literal["asr", "llm", "tts"]] = {
+    "llm": "llm",
+    "realtime": "llm",
+    "asr": "asr",
+    "tts": "tts",
+}
+"""Which part of a call's cost a kind of usage is."""
+
+
+class Price(BaseModel):
+    """What one model or voice costs. A model that ends in ``*`` stands for all that begin so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: str = Field(min_length=1, max_length=128)
+    model: str = Field(default="*", min_length=1, max_length=128)
+    currency: str = Field(default=HOME_CURRENCY, pattern=r"^[A-Z]{3}$")
+    input_per_million: Amount | None = Field(default=None, description="For a million tokens")
+    cached_per_million: Amount | None = Field(default=None, description="Else as input_per_million")
+    output_per_million: Amount | None = None
+    characters_per_million: Amount | None = None
+    audio_per_minute: Amount | None = None
+
+    def amount(self, usage: ModelUsage) -> float | None:
+        """Return what a usage costs in ``currency``; None where it used something that has no price here."""
+        cached = min(usage.cached_tokens or 0, usage.input_tokens or 0)
+        cached_price = self.input_per_million if self.cached_per_million is None else self.cached_per_million
+        parts = (
+            ((usage.input_tokens or 0) - cached, self.input_per_million, _MILLION),
+            (cached, cached_price, _MILLION),
+            (usage.output_tokens or 0, self.output_per_million, _MILLION),
+            (usage.characters or 0, self.characters_per_million, _MILLION),
+            (usage.audio_seconds or 0, self.audio_per_minute, _MINUTE),
+        )
+        used = [(units, price, per) for units, price, per in parts if units]
+        priced = [units * price / per for units, price, per in used if price is not None]
+        # Voices are billed by characters or by time, and report both: one price is enough.
+        enough = len(priced) == len(used) or (usage.kind in {"tts", "asr"} and priced)
+        return sum(priced) if used and enough else None
+
+
+class PriceTable(BaseModel):
+    """A whole PRICES_FILE: ``[rates]`` in rupees for one of a currency, and ``[[price]]`` entries."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rates: dict[Annotated[str, Field(pattern=r"^[A-Z]{3}$")], Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict
+    )
+    price: tuple[Price, ...] = ()
+
+    def rate(self, currency: str) -> float | None:
+        """Return rupees for one of a currency; None where that is not known."""
+        return 1.0 if currency == HOME_CURRENCY else self.rates.get(currency)
+
+    def rupees(self, usage: ModelUsage) -> float | None:
+        """Return what a usage cost in rupees; None where price or rate is not known."""
+        price = self._price_of(usage)
+        amount = price.amount(usage) if price else None
+        rate = self.rate(price.currency) if price else None
+        return None if amount is None or rate is None else amount * rate
+
+    def _price_of(self, usage: ModelUsage) -> Price | None:
+        provider, model = (usage.provider or "").lower(), (usage.model or "").lower()
+        fitting = [
+            price
+            for price in self.price
+            if price.provider.lower() == provider
+            and (
+                price.model.lower() == model
+                or (price.model.endswith("*") and model.startswith(price.model[:-1].lower()))
+            )
+        ]
+        return max(fitting, key=lambda price: (not price.model.endswith("*"), len(price.model)), default=None)
+
+
+def price_table() -> PriceTable:
+    """Return the prices of PRICES_FILE, read again when the file changes; an empty table without one.
+
+    Raises:
+        UserError: the file is absent, not TOML, or has a key or value that cannot be used.
+    """
+    path = get_settings().prices_file
+    if path is None:
+        return PriceTable()
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise UserError(f"PRICES_FILE={path} cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed: int) -> PriceTable:
+    try:
+        return PriceTable.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise UserError(f"PRICES_FILE={path}: {one_line(error)}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"PRICES_FILE={path} is not valid TOML: {error}") from None
+
+
+def cost_of(usage: Iterable[ModelUsage], table: PriceTable) -> tuple[dict[str, float], list[str]]:
+    """Return the rupees by part of the cost, and the models without a price; their part is not in it."""
+    amounts: defaultdict[str, float] = defaultdict(float)
+    unpriced: list[ModelUsage] = []
+    for one in usage:
+        rupees = table.rupees(one)
+        if rupees is None:
+            unpriced.append(one)
+        else:
+            amounts[PART_OF[one.kind]] += rupees
+    unknown = {PART_OF[one.kind] for one in unpriced}
+    names = [f"{one.provider or 'unknown'}/{one.model or 'unknown'}" for one in unpriced]
+    return {part: round(sum_, 6) for part, sum_ in amounts.items() if part not in unknown}, names
+
+
+def priced(call: CallMetrics) -> CallMetrics:
+    """Return a call with the parts of its cost that follow from its usage; what it says itself stays.
+
+    A table that cannot be read leaves the call as it is, and is said in the log.
+    """
+    if not call.usage and not (call.cost and call.cost.currency):
+        return call
+    try:
+        table = price_table()
+        amounts, unpriced = cost_of(call.usage or (), table)
+    except UserError as error:
+        logger.warning("Usage is not priced", extra={"reason": str(error)})
+        return call
+    if unpriced:
+        logger.info("Usage without a price", extra={"call_id": call.call_id, "models": sorted(set(unpriced))})
+    cost = in_rupees(call.cost, table) if call.cost else CallCost()
+    more = {part: amount for part, amount in amounts.items() if getattr(cost, part) is None}
+    return call.model_copy(update={"cost": cost.model_copy(update=more)}) if more or call.cost else call
+
+
+def in_rupees(cost: CallCost, table: PriceTable) -> CallCost:
+    """Return a cost that was given in another currency in rupees too, where the table has its rate."""
+    rate = table.rate(cost.currency) if cost.currency else None
+    if cost.original is None or cost.rate is not None or rate is None:
+        return cost
+    return CallCost.model_validate({**cost.original, "currency": cost.currency, "rate": rate})
