@@ -19,9 +19,9 @@ FLOORS = (
     ("core.privacy",),
     ("core.logs", "core.logging_config"),
     ("core.storage",),
-    ("core.aggregation",),
+    ("core.aggregation", "core.pricing"),
     ("core.alerting",),
-    ("core.services", "core.scheduler", "core.importing", "core.erasure", "core.health"),
+    ("core.services", "core.scheduler", "core.importing", "core.adapters", "core.erasure", "core.health"),
     ("core.api", "core.doctor", "core.demo", "dashboard"),
     ("pages", "core.launcher", "core.cli"),
 )

@@ -9,8 +9,11 @@ from typing import Any, Self
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.clock import date_of
+from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, DailyMetrics, Direction, ServiceSample, TurnMetrics
+from core.pricing import priced
 from core.storage.recording.active_calls import BEAT_SECONDS, alive, ended, signal_active, started
+from core.storage.recording.joining import join_calls, mark_lost
 from core.storage.recording.recorder import record
 from core.storage.recording.replay import replay
 from core.storage.recording.service_minutes import writer
@@ -44,7 +47,15 @@ class MetricsService:
         What the database does not take within RECORD_WAIT_SECONDS is on this machine's disk when this
         returns, and is stored once the database is back.
         """
-        await record(self._db, call)
+        await record(self._db, priced(call))
+
+    async def record_call_report(self, report: CallReport) -> None:
+        """Add what another source knows of a call: a carrier's callback, a platform's analysis, a price.
+
+        It fills in what it knows, by the precedence in docs/merging.md, and blanks nothing that another
+        source said. Reports may come in any order, before or after the call itself, and more than once.
+        """
+        await record(self._db, report)
 
     async def record_turn(self, turn: TurnMetrics) -> None:
         """Store one exchange of a call, as durable as a call. The same turn of the call again replaces it."""
@@ -127,7 +138,10 @@ class MetricsService:
         def refresh() -> list[date]:
             from core.aggregation.daily import refresh_days  # noqa: PLC0415 (pandas)
 
-            replay(blocking(self._db))
-            return refresh_days(blocking(self._db))
+            database = blocking(self._db)
+            replay(database)
+            mark_lost(database)
+            join_calls(database)
+            return refresh_days(database)
 
         return await asyncio.to_thread(refresh)

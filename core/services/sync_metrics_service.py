@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
+from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, Direction, ServiceSample, TurnMetrics
+from core.pricing import priced
 from core.storage.recording.active_calls import (
     BEAT_SECONDS,
     alive,
@@ -31,7 +33,11 @@ class SyncMetricsService:
 
     def record_call_metrics(self, call: CallMetrics) -> None:
         """Store one call; returns when it is durable, in the database or in the spool."""
-        record_blocking(None, [call])
+        record_blocking(None, [priced(call)])
+
+    def record_call_report(self, report: CallReport) -> None:
+        """Add what another source knows of a call, as its async namesake does."""
+        record_blocking(None, [report])
 
     def record_turn(self, turn: TurnMetrics) -> None:
         """Store one exchange of a call, as durable as a call."""

@@ -57,6 +57,13 @@ INDEXES: dict[str, list[IndexModel]] = {
         # With the start: which windows new calls fall in is read from the index alone.
         IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
+        IndexModel(
+            [("provider_call_id", ASCENDING)],
+            partialFilterExpression={"provider_call_id": {"$type": "string"}},
+        ),
+        # Few: calls that wait for another source, or for their end.
+        IndexModel([("unjoined", ASCENDING)], sparse=True),
+        IndexModel([("recorded_at", ASCENDING)], name="open", partialFilterExpression={"state": "open"}),
     ],
     ROLLUPS_15M: [
         IndexModel([("read_at", ASCENDING)]),

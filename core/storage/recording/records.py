@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 from bson import Timestamp
 from pydantic import BaseModel
 
+from core.models.calls.reports import CallReport
 from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, TurnMetrics
 from core.storage.collections import CALLS, SERVICE_MINUTES, TURNS
+from core.storage.recording import merging
 from core.storage.threads import fork_safe_lock
 from core.types import Document
 
-OWN_FIELDS = ("recorded_at", "schema_version", "version")
+OWN_FIELDS = ("recorded_at", "schema_version", "version", "sources", "state", "unjoined")
 """Fields of a stored document that say something of the storing, not of what is stored."""
 _SERVER_TIME = Timestamp(0, 0)
 """The server puts its own clock in where a document has an empty timestamp."""
@@ -23,6 +25,7 @@ _SERVER_TIME = Timestamp(0, 0)
 class Kind:
     """One sort of record: its collection, and how its model becomes a document with its ``_id``."""
 
+    name: str
     collection: str
     model: type[BaseModel]
     document: Callable[[Any], Document]
@@ -50,10 +53,11 @@ def _service_document(minute: ServiceMinute) -> Document:
     }
 
 
-CALL_KIND = Kind(CALLS, CallMetrics, _call_document, window_field="start_time")
-TURN_KIND = Kind(TURNS, TurnMetrics, _turn_document)
-SERVICE_MINUTE_KIND = Kind(SERVICE_MINUTES, ServiceMinute, _service_document)
-KINDS = {kind.collection: kind for kind in (CALL_KIND, TURN_KIND, SERVICE_MINUTE_KIND)}
+CALL_KIND = Kind(CALLS, CALLS, CallMetrics, _call_document, window_field="start_time")
+REPORT_KIND = Kind("call_reports", CALLS, CallReport, merging.document_of, window_field="start_time")
+TURN_KIND = Kind(TURNS, TURNS, TurnMetrics, _turn_document)
+SERVICE_MINUTE_KIND = Kind(SERVICE_MINUTES, SERVICE_MINUTES, ServiceMinute, _service_document)
+KINDS = {kind.name: kind for kind in (CALL_KIND, REPORT_KIND, TURN_KIND, SERVICE_MINUTE_KIND)}
 _KIND_OF = {kind.model: kind for kind in KINDS.values()}
 
 

@@ -228,12 +228,12 @@ def _lose(spool: Spool, record: Record, error: Exception) -> None:
 
 
 def _named(record: Record, reason: str | None) -> dict[str, object]:
-    return {"kind": record.kind.collection, "id": record.id, "reason": reason}
+    return {"kind": record.kind.name, "id": record.id, "reason": reason}
 
 
 def _line(record: Record, reason: str | None = None) -> bytes:
     content = orjson.Fragment(record.content.model_dump_json(fallback=repr, exclude_none=True))
-    line = {"kind": record.kind.collection, "version": record.version, "record": content}
+    line = {"kind": record.kind.name, "version": record.version, "record": content}
     return orjson.dumps(line if reason is None else {"reason": reason, **line})
 
 

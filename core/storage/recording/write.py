@@ -23,6 +23,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from core.logging_config import get_logger
 from core.storage.collections import DUPLICATE_KEY
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
+from core.storage.recording.merging import agent_version, is_merged, merge
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
 from core.storage.recording.versions import Judge
 from core.storage.server.connection import DURABLE
@@ -67,7 +68,8 @@ Steps = Generator[Step, Any, dict[int, Result]]
 def durable_collections(database: Database[Document] | AsyncDatabase[Document]) -> Collections:
     """Where records are written to; worth keeping, for the driver takes some time to make them."""
     return {
-        name: database.get_collection(name, write_concern=DURABLE, codec_options=_CODEC) for name in KINDS
+        name: database.get_collection(kind.collection, write_concern=DURABLE, codec_options=_CODEC)
+        for name, kind in KINDS.items()
     }
 
 
@@ -122,7 +124,7 @@ def _write(collections: Collections, records: Sequence[Record], *, fresh: bool) 
     by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
     for index, record in enumerate(records):
         try:
-            by_kind[record.kind.collection][index] = record.to_document()
+            by_kind[record.kind.name][index] = record.to_document()
         except (ValueError, TypeError, RecursionError) as error:
             results[index] = _unfit(error)
     for name, documents in by_kind.items():
@@ -196,11 +198,13 @@ class _Writing:
         items = {index: item for index, item in items.items() if index not in deleted}
         if not items:
             return {}, deleted
-        if any(stored[item["_id"]].get("version", 0) > item["version"] for item in items.values()):
+        whole = [item for item in items.values() if not is_merged(item)]
+        if any(agent_version(stored[item["_id"]]) > item["version"] for item in whole):
             hello = yield lambda: self._collection.database.client.admin.command("hello")
             judge = Judge(hello["localTime"], fresh=self._fresh)
-            for item in items.values():
-                judge.settle(item, stored[item["_id"]])
+            for item in whole:
+                there = stored[item["_id"]]
+                judge.settle(item, there | {"version": agent_version(there)})
         plan = {index: self._plan(index, item, stored[item["_id"]]) for index, item in items.items()}
         windows = {moment for operation in plan.values() for moment in operation.windows}
         started = time.monotonic()
@@ -212,8 +216,15 @@ class _Writing:
         return ({} if settled else items), deleted
 
     def _plan(self, index: int, item: Document, stored: Document) -> "_Operation":
+        if is_merged(item) or is_merged(stored):
+            return self._merged(item, stored)
         ours, theirs = item["version"], stored.get("version", 0)
         unless_changed = {"_id": item["_id"], "version": stored.get("version")}
+        agents_own = "source" not in item
+        if "source" in stored and agents_own:
+            theirs = 0  # what a platform said of a turn gives way to what its agent measured
+        elif "source" not in stored and not agents_own:
+            return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
         if theirs >= ours:
             outcome = self._results[index] if theirs == ours else Outcome.OUTDATED
             # Changes nothing, but is answered only once what was read is durable.
@@ -224,6 +235,25 @@ class _Writing:
         if field := self._kind.window_field:
             moments = stored.get(field), item.get(field)
         replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, item)
+        return _Operation(Outcome.REPLACED, replacement, tuple(filter(None, moments)))
+
+    def _merged(self, item: Document, stored: Document) -> "_Operation":
+        """Fill in what the item's source knows."""
+        unless_changed = {"_id": item["_id"], "version": stored.get("version")}
+        if not is_merged(item) and agent_version(stored) > item["version"]:
+            outdated = {"$set": {"version": stored["version"]}}
+            return _Operation(Outcome.OUTDATED, UpdateOne(unless_changed, outdated))
+        call = merge(stored, item)
+        if all(stored.get(name) == value for name, value in call.items()) and not stored.keys() - (
+            call.keys() | set(OWN_FIELDS)
+        ):
+            same = {"$set": {"version": stored.get("version", 0)}}
+            return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, same))
+        # Above the stored one, so that whoever read that one too has to read again.
+        call["version"] = max(stored.get("version", 0) + 1, item["version"])
+        call |= {name: item[name] for name in ("recorded_at", "schema_version")}
+        moments = stored.get("start_time"), call.get("start_time")
+        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, call)
         return _Operation(Outcome.REPLACED, replacement, tuple(filter(None, moments)))
 
     def _change(

@@ -1,0 +1,167 @@
+"""Calls that a source knows by its own id, joined to the call they turn out to be; calls that were lost.
+
+A carrier's callback says which of *its* calls it is about. Where a call with that ``provider_call_id`` is
+stored, the report is recorded for it; else it makes a call of its own, marked ``unjoined``, which
+:func:`join_calls` folds into the other once there is one. Whatever is interrupted in between is taken up by
+the next run: a report recorded twice changes nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from pymongo.database import Database
+
+from core.logging_config import get_logger
+from core.models.calls.reports import CallFacts, CallReport, Role
+from core.models.metrics import TurnMetrics
+from core.settings import get_settings
+from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
+from core.storage.recording.dirty_windows import mark_dirty
+from core.storage.recording.merging import merge
+from core.storage.recording.records import OWN_FIELDS, Record
+from core.storage.recording.write import write
+from core.storage.server.connection import DURABLE, server_time
+from core.types import Document
+
+JOINED_AT_ONCE = 1_000
+GIVEN_UP_AFTER = timedelta(days=7)
+"""How long a call of a source alone is held against those that came later."""
+_TRIES = 20
+
+logger = get_logger("database")
+
+
+def known_as(database: Database[Document], provider_call_id: str) -> str | None:
+    """Return the call_id of the call that carries this provider_call_id; None where there is none yet.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    query = {"provider_call_id": provider_call_id, "_id": {"$ne": provider_call_id}}
+    found = database[CALLS].find_one(query, {"_id": 1})
+    return None if found is None else str(found["_id"])
+
+
+def join_calls(database: Database[Document]) -> int:
+    """Fold calls that a source reported by its own id into the calls they are; how many there were.
+
+    Two calls are one where ``provider_call_id`` says so; with JOIN_WITHIN_SECONDS above 0 also where the same
+    lead has exactly one other call that began so close to it.
+
+    Raises:
+        PyMongoError: the database does not answer; the rest is joined by the next run.
+    """
+    oldest = server_time(database) - GIVEN_UP_AFTER
+    query = {"unjoined": True, "$or": [{"start_time": {"$gte": oldest}}, {"start_time": None}]}
+    waiting = database[CALLS].find(query, {"start_time": 1, "lead_id": 1}).limit(JOINED_AT_ONCE).to_list()
+    return sum(
+        _fold(database, str(alone["_id"]), whole)
+        for alone in waiting
+        if (whole := known_as(database, str(alone["_id"])) or _close_by(database, alone))
+    )
+
+
+def _close_by(database: Database[Document], alone: Document) -> str | None:
+    within = get_settings().join_within_seconds
+    if not within or "lead_id" not in alone or "start_time" not in alone:
+        return None
+    around = timedelta(seconds=within)
+    start = alone["start_time"]
+    query = {
+        "lead_id": alone["lead_id"],
+        "start_time": {"$gte": start - around, "$lte": start + around},
+        "unjoined": None,
+    }
+    found = database[CALLS].find(query, {"_id": 1}).limit(2).to_list()
+    return str(found[0]["_id"]) if len(found) == 1 else None
+
+
+def _fold(database: Database[Document], alone: str, whole: str) -> bool:
+    """Move what is known of one call to another, then delete it; False where others kept changing them."""
+    calls = database.get_collection(CALLS, write_concern=DURABLE)
+    for _ in range(_TRIES):
+        source, target = calls.find_one({"_id": alone}), calls.find_one({"_id": whole})
+        if source is None or target is None:
+            return False
+        call = merge(target, {**source, "_id": whole, "unjoined": False})
+        call["version"] = max(target["version"], source["version"]) + 1
+        call["schema_version"] = target["schema_version"]
+        call["recorded_at"] = target["recorded_at"]
+        moments = (source.get("start_time"), target.get("start_time"), call.get("start_time"))
+        mark_dirty(database, [moment for moment in moments if moment])
+        if not calls.replace_one({"_id": whole, "version": target["version"]}, call).matched_count:
+            continue
+        _move_turns(database, alone, whole)
+        if calls.delete_one({"_id": alone, "version": source["version"]}).deleted_count:
+            return True
+    return False
+
+
+def _move_turns(database: Database[Document], alone: str, whole: str) -> None:
+    turns = database.get_collection(TURNS, write_concern=DURABLE)
+    found = turns.find({"call_id": alone}).to_list()
+    moved = [
+        {name: value for name, value in row.items() if name not in (*OWN_FIELDS, "_id")} for row in found
+    ]
+    records = [Record.now(TurnMetrics.model_validate({**turn, "call_id": whole})) for turn in moved]
+    if records:
+        write(database, records, fresh=True)
+        turns.delete_many({"_id": {"$in": [row["_id"] for row in found]}})
+
+
+def mark_lost(database: Database[Document]) -> int:
+    """Close calls that began, and of which nothing was heard for LOST_AFTER_MINUTES; how many there were.
+
+    They count as failed, with the ending ``lost``. What another source says of such a call later overrides
+    that, however late it comes.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    before = server_time(database) - timedelta(minutes=get_settings().lost_after_minutes)
+    reports = [*_silent_agents(database, before), *_never_ended(database, before)]
+    if reports:
+        write(database, [Record.now(report) for report in reports], fresh=True)
+        logger.warning(
+            "Calls lost: they began, and nobody said how they ended",
+            extra={"calls": len(reports), "ids": [report.call_id for report in reports[:10]]},
+        )
+    return len(reports)
+
+
+def _silent_agents(database: Database[Document], before: object) -> Sequence[CallReport]:
+    """Calls whose agent gave signs of life and stopped, without recording the call."""
+    query = {"ended": False, "seen_at": {"$lt": before}, "started_at": {"$ne": None}}
+    rows = {str(row["_id"]): row for row in database[ACTIVE_CALLS].find(query).limit(JOINED_AT_ONCE)}
+    stored = {str(row["_id"]) for row in database[CALLS].find({"_id": {"$in": list(rows)}}, {"_id": 1})}
+    return [
+        _lost(call_id, row["seen_at"], start=row["started_at"], end=row["seen_at"], about=row)
+        for call_id, row in rows.items()
+        if call_id not in stored
+    ]
+
+
+def _never_ended(database: Database[Document], before: object) -> Sequence[CallReport]:
+    """Calls that some source began to report, and nobody ended."""
+    since = {"state": "open"}
+    reports = []
+    for row in database[CALLS].find(since).sort("recorded_at", 1).limit(JOINED_AT_ONCE):
+        recorded_at = row["recorded_at"].as_datetime()
+        if recorded_at >= before:
+            break
+        starts = [
+            one["facts"]["start_time"] for one in row["sources"].values() if "start_time" in one["facts"]
+        ]
+        reports.append(_lost(str(row["_id"]), recorded_at, start=min(starts, default=recorded_at), about=row))
+    return reports
+
+
+def _lost(call_id: str, at: object, *, about: Document, **times: object) -> CallReport:
+    given = {"start_time": times["start"], "end_time": times.get("end")}
+    known = {name: about.get(name) for name in ("direction", "language", "campaign", "lead_id")}
+    facts = {"status": "failed", "end_reason": "lost", "direction": "outbound"} | given
+    facts |= {name: value for name, value in known.items() if value is not None}
+    return CallReport.model_validate(
+        {"call_id": call_id, "source": "monitor", "role": Role.MONITOR, "at": at}
+        | {"facts": CallFacts.model_validate({k: v for k, v in facts.items() if v is not None})}
+    )

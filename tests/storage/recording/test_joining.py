@@ -1,0 +1,126 @@
+"""A carrier knows a call by its own id, and some calls are never heard of again."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pymongo.database import Database
+
+from core.models.calls.reports import CallReport
+from core.models.metrics import CallMetrics, TurnMetrics
+from core.settings import get_settings
+from core.storage.calls import from_document
+from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
+from core.storage.recording.active_calls import started
+from core.storage.recording.joining import join_calls, known_as, mark_lost
+from core.storage.recording.records import Record
+from core.storage.recording.write import write
+from core.storage.server.connection import server_time
+from core.types import Document
+from tests.storage.recording.test_merging import agents, report
+
+LONG_AGO = timedelta(hours=1)
+
+
+def record(database: Database[Document], *records: CallMetrics | CallReport | TurnMetrics) -> None:
+    write(database, [Record.now(one) for one in records], fresh=True)
+
+
+def carriers(call_id: str, now: datetime, **facts: object) -> CallReport:
+    known = {"provider_call_id": call_id, "start_time": now, "status": "completed", "talk_seconds": 41}
+    return report("plivo", "carrier", 50, call_id, known_call=False, **(known | facts))
+
+
+def test_a_carriers_call_joins_the_agents(database: Database[Document]) -> None:
+    """The callback comes first, under the carrier's id; one call is left once the agent names that id."""
+    now = server_time(database)
+    turn = TurnMetrics(call_id="pl-1", turn=1, e2e_ms=900, source="plivo")
+    record(database, carriers("pl-1", now), turn)
+    assert join_calls(database) == 0
+    record(database, agents(start_time=now, provider_call_id="pl-1"))
+    assert known_as(database, "pl-1") == "c1"
+    assert join_calls(database) == 1
+    (call,) = database[CALLS].find()
+    assert from_document(call).talk_seconds == 41
+    assert "unjoined" not in call
+    assert [row["call_id"] for row in database[TURNS].find()] == ["c1"]
+    assert join_calls(database) == 0
+
+
+def test_a_call_that_only_the_carrier_knows_counts_by_itself(database: Database[Document]) -> None:
+    """Without an agent's record the carrier's is the call."""
+    record(database, carriers("pl-2", server_time(database)))
+    join_calls(database)
+    assert database[CALLS].count_documents({"start_time": {"$exists": True}}) == 1
+
+
+def test_calls_close_to_each_other_join_only_when_asked_to(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With JOIN_WITHIN_SECONDS the same lead's call that began seconds apart is the same call."""
+    now = server_time(database)
+    near = carriers("pl-3", now + timedelta(seconds=8), lead_id="lead_1", provider_call_id="pl-3")
+    record(database, near, agents(start_time=now, lead_id="lead_1"))
+    assert join_calls(database) == 0
+    monkeypatch.setenv("JOIN_WITHIN_SECONDS", "15")
+    get_settings.cache_clear()
+    assert join_calls(database) == 1
+    assert database[CALLS].count_documents({}) == 1
+
+
+def test_two_calls_that_fit_are_not_guessed_between(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lead that was called twice within the tolerance keeps three calls rather than one wrong one."""
+    monkeypatch.setenv("JOIN_WITHIN_SECONDS", "60")
+    get_settings.cache_clear()
+    now = server_time(database)
+    both = [
+        agents(name, start_time=now + timedelta(seconds=gap), lead_id="lead_1")
+        for name, gap in (("a", 0), ("b", 20))
+    ]
+    record(database, carriers("pl-4", now, lead_id="lead_1"), *both)
+    assert join_calls(database) == 0
+
+
+def test_a_call_whose_process_died_is_lost_and_counted(database: Database[Document]) -> None:
+    """It began, gave signs of life, and its agent never recorded it."""
+    which, change = started("gone", direction="outbound", campaign="home")
+    database[ACTIVE_CALLS].update_one(which, change, upsert=True)
+    assert mark_lost(database) == 0  # it may be alive
+    silent = server_time(database) - LONG_AGO
+    database[ACTIVE_CALLS].update_one(which, {"$set": {"seen_at": silent, "started_at": silent}})
+    assert mark_lost(database) == 1
+    assert mark_lost(database) == 0
+    document = database[CALLS].find_one({"_id": "gone"})
+    assert document is not None
+    assert (document["state"], document["end_reason"], document["status"]) == ("lost", "lost", "failed")
+    assert document["campaign"] == "home"
+
+
+def test_a_lost_call_that_is_heard_of_is_found(database: Database[Document]) -> None:
+    """The record comes from a spool hours later: it overrides what the monitor assumed."""
+    record(database, report("monitor", "monitor", start_time=server_time(database), status="failed"))
+    record(database, agents())
+    call = database[CALLS].find_one({"_id": "c1"})
+    assert call is not None
+    assert (call["state"], call["status"], call["start_time"].replace(tzinfo=UTC)) == (
+        "final",
+        "completed",
+        agents().start_time,
+    )
+
+
+def test_a_call_that_a_source_began_and_nobody_ended_is_lost(database: Database[Document]) -> None:
+    """A platform said that it rings, and no more."""
+    began = server_time(database) - LONG_AGO
+    record(database, report("vapi", "platform", 10, "ringing", start_time=began))
+    assert mark_lost(database) == 0
+    earlier = database.client.get_database(database.name)[CALLS]
+    document = earlier.find_one({"_id": "ringing"})
+    assert document is not None
+    old = type(document["recorded_at"])(int(began.timestamp()), 1)
+    earlier.update_one({"_id": "ringing"}, {"$set": {"recorded_at": old}})
+    assert mark_lost(database) == 1
+    found = earlier.find_one({"_id": "ringing"})
+    assert found is not None
+    assert found["state"] == "lost"

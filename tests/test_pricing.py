@@ -1,0 +1,107 @@
+"""What a call's usage costs, by a table of prices."""
+
+from pathlib import Path
+
+import pytest
+
+from core.errors import UserError
+from core.models.calls.parts import CallCost, ModelUsage
+from core.pricing import cost_of, in_rupees, price_table, priced
+from core.settings import get_settings
+from tests.storage.recording.test_merging import agents
+
+TABLE = """
+[rates]
+USD = 84.0
+
+[[price]]
+provider = "openai"
+model = "gpt-4o-mini*"
+currency = "USD"
+input_per_million = 0.15
+cached_per_million = 0.075
+output_per_million = 0.60
+
+[[price]]
+provider = "sarvam"
+model = "bulbul"
+characters_per_million = 1500
+
+[[price]]
+provider = "deepgram"
+currency = "USD"
+audio_per_minute = 0.0059
+"""
+LLM = ModelUsage(
+    kind="llm",
+    provider="OpenAI",
+    model="gpt-4o-mini-2024-07-18",
+    input_tokens=100_000,
+    cached_tokens=40_000,
+    output_tokens=10_000,
+)
+
+
+@pytest.fixture
+def prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "prices.toml"
+    file.write_text(TABLE)
+    monkeypatch.setenv("PRICES_FILE", str(file))
+    get_settings.cache_clear()
+    return file
+
+
+def test_usage_becomes_cost(prices: Path) -> None:
+    """Tokens, cached ones apart, characters and time, each by its own price."""
+    usage = [
+        LLM,
+        ModelUsage(kind="tts", provider="sarvam", model="bulbul", characters=2_000),
+        ModelUsage(kind="asr", provider="deepgram", model="nova-3", audio_seconds=120),
+    ]
+    cost = priced(agents(usage=usage)).cost
+    assert cost is not None
+    assert cost.llm == pytest.approx((60_000 * 0.15 + 40_000 * 0.075 + 10_000 * 0.6) / 1e6 * 84)
+    assert cost.tts == pytest.approx(3.0)
+    assert cost.asr == pytest.approx(2 * 0.0059 * 84)
+
+
+def test_what_has_no_price_is_unknown_and_not_free(prices: Path) -> None:
+    """One model without a price makes its whole part unknown; the others are known."""
+    usage = [LLM, ModelUsage(kind="llm", provider="openai", model="o9", input_tokens=5), LLM]
+    amounts, unpriced = cost_of(usage, price_table())
+    assert amounts == {}
+    assert unpriced == ["openai/o9"]
+    assert priced(agents(usage=usage)).cost is None
+
+
+def test_what_the_agent_says_itself_stays(prices: Path) -> None:
+    """A cost that is given is not reckoned again."""
+    cost = priced(agents(usage=[LLM], cost={"llm": 7.0})).cost
+    assert cost is not None
+    assert cost.llm == 7.0
+
+
+def test_foreign_money_keeps_its_amount_and_its_rate(prices: Path) -> None:
+    """Dollars are kept beside the rupees, with the rate that was used."""
+    cost = in_rupees(CallCost(llm=0.02, currency="USD"), price_table())
+    assert cost.model_dump(exclude_none=True) == {
+        "llm": 1.68,
+        "currency": "USD",
+        "rate": 84.0,
+        "original": {"llm": 0.02},
+    }
+    assert in_rupees(cost, price_table()) == cost
+
+
+def test_money_without_a_rate_is_kept_and_counts_nowhere() -> None:
+    """No rate, no rupees; the amounts are not lost."""
+    cost = in_rupees(CallCost(llm=0.02, currency="EUR"), price_table())
+    assert (cost.llm, cost.original) == (None, {"llm": 0.02})
+
+
+def test_a_table_with_a_slip_is_refused_by_name_and_costs_no_call(prices: Path) -> None:
+    """The variable and the key are named; the call is recorded without a price."""
+    prices.write_text('[[price]]\nprovider = "openai"\ninput_per_milion = 1\n')
+    with pytest.raises(UserError, match=r"PRICES_FILE=.*input_per_milion"):
+        price_table()
+    assert priced(agents(usage=[LLM])).cost is None
