@@ -22,6 +22,7 @@ _DEEPEST = 20
 """Levels down to which unknown fields are named one by one; below, the whole is."""
 _FEWEST_DIGITS, _OF_NUMBER = 7, 10
 """Of what is withheld: shorter ones stand in other values by chance; the last ten are without the country."""
+_NAMED_BY_NUMBER = "(a field named by a phone number)"
 _NOTHING: frozenset[object] = frozenset({"", "null", "none", "n/a", "nil", "undefined"})
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "y"}), frozenset({"false", "no", "0", "n"})
 _CLOCK = re.compile(r"(\d{1,4}):(\d{2}):(\d{2})(\.\d{1,6})?")
@@ -99,7 +100,9 @@ class Payload:
         """Return a text that somebody may have written by hand: what is personal in it is masked."""
         self.known(path)
         value = self._value(path)
-        text = mask_text(value.strip())[:LONGEST_REASON] if isinstance(value, str) else ""
+        text = (
+            mask_text(value.strip()[: 5 * LONGEST_REASON])[:LONGEST_REASON] if isinstance(value, str) else ""
+        )
         if self._is_withheld(text):
             self._refuse(path, "holds a phone number")
             return None
@@ -239,7 +242,7 @@ class Payload:
         """Return the paths that nobody asked for, in order, MOST_UNKNOWN at most."""
         found: set[str] = set()
         for path in _leaves(self._notes.content, "", "", _DEEPEST, self._notes.read):
-            found.add(path[:LONGEST_NAME])
+            found.add(_NAMED_BY_NUMBER if self._is_withheld(path) else path[:LONGEST_NAME])
             if len(found) == MOST_UNKNOWN:
                 break
         return tuple(sorted(found))
