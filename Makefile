@@ -6,6 +6,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(SUPPORTED)' 2>/dev/null && { echo $$name; break; }; done)
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 INSTALL := $(BIN)/python -m pip install --quiet --constraint requirements.lock
 
 help: ## Show this list
@@ -18,10 +19,10 @@ run: .venv/run ## Everything running on your own calls
 	@$(BIN)/python -m core run
 
 test: .venv/dev ## The quick tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-full: .venv/dev ## The slow proofs: faults, real data, the whole product in a browser
-	$(BIN)/python -m pytest -m full --timeout 900
+	$(PYTEST) -m full --timeout 900
 
 bench: .venv/dev ## Measure the hot paths beside their rivals
 	$(BIN)/python -m benchmarks

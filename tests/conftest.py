@@ -1,10 +1,13 @@
-"""A real embedded MongoDB for the tests, one for the whole run, a fresh database for each test."""
+"""A real embedded MongoDB for the tests, one for each worker, a fresh database for each test."""
 
+import os
 import shutil
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from pymongo.database import Database
@@ -15,6 +18,7 @@ from core.storage.recording import recorder
 from core.storage.recording.breaker import breaker
 from core.storage.server.connection import close_all, get_sync_database
 from core.types import Document
+from tests.turns import turn
 
 _CONFIGURATION = (
     *("MONGODB_URI", "TIMEZONE", "LOG_LEVEL", "LOG_FILE", "SMTP_SERVER", "SMTP_PORT", "SMTP_USERNAME"),
@@ -31,6 +35,7 @@ _CONFIGURATION = (
         "INSTALLATION_NAME",
     ),
 )
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -39,6 +44,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--oracle-seeds", type=int, default=1, help="random sets that the oracles are asked about"
     )
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers ``-n auto`` starts: one more than there are cores, as tests wait a lot."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that run alone come last, so that the others need not wait in between."""
+    items.sort(key=_runs_alone)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Under several workers a test waits for its turn, which counts for no timeout."""
+    if not hasattr(item.config, "workerinput") or item.config.cache is None:
+        return (yield)
+    with turn(item.config.cache.mkdir("turns"), alone=_runs_alone(item)):
+        return (yield)
+
+
+def _runs_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -50,9 +78,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """DATA_DIR of a scratch embedded server that ends with the test run."""
-    yield tmp_path_factory.mktemp("store")
-    close_all(wait_seconds=10)
+    """DATA_DIR of a scratch embedded server that ends with the test run.
+
+    In memory where there is room: on a disk a fresh database with its forty files takes most of a second.
+    """
+    is_roomy = (
+        _MEMORY.is_dir()
+        and min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available) > _ROOM_BYTES
+    )
+    place = _MEMORY if is_roomy else tmp_path_factory.getbasetemp()
+    with tempfile.TemporaryDirectory(prefix="store-", dir=place, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+        close_all(wait_seconds=10)
 
 
 @pytest.fixture(autouse=True)

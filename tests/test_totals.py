@@ -27,7 +27,10 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 TECHNION = DATA / "technion_calls" / "january1999.txt"
 CAMPAIGNS = DATA / "uci_bank_marketing" / "bank-full.csv"
-pytestmark = [pytest.mark.full, pytest.mark.skipif(not DATA.exists(), reason="the real calls are not here")]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(not DATA.exists(), reason=f"the real calls are missing: put them into {DATA}"),
+]
 
 
 def counted(database: Database[Document], day: date) -> tuple[int, int, int, int]:

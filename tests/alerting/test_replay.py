@@ -29,7 +29,7 @@ window = "1d"
 
 pytestmark = [
     pytest.mark.full,
-    pytest.mark.skipif(not JANUARY.exists(), reason="the Technion calls are not here"),
+    pytest.mark.skipif(not JANUARY.exists(), reason=f"the Technion calls are missing: put them at {JANUARY}"),
 ]
 
 

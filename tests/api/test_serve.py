@@ -17,7 +17,9 @@ with socket.create_connection(("127.0.0.1", int(port)), 10) as asked:
 NOBODY = 65_534
 
 
-@pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user")
+@pytest.mark.skipif(
+    os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user: run it as root"
+)
 def test_another_user_of_the_machine_is_turned_away(served: str) -> None:
     """What the files keep from other users the port does not give away."""
     for path in ("/healthz", "/api/v1/analytics/calls?start_date=2026-11-20"):

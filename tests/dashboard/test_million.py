@@ -44,6 +44,7 @@ def a_million(start: datetime) -> list[Document]:
     ]
 
 
+@pytest.mark.alone
 @pytest.mark.full
 def test_a_day_of_a_million_calls_is_shown(
     database: Database[Document], start: Callable[..., AppTest]

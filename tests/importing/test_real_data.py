@@ -47,7 +47,7 @@ def technion_rows() -> pd.DataFrame:
     )
 
 
-@pytest.mark.skipif(not TECHNION.exists(), reason="the Technion calls are not here")
+@pytest.mark.skipif(not TECHNION.exists(), reason=f"the Technion calls are missing: put them at {TECHNION}")
 def test_technion_calls_agree_with_the_raw_file(database: Database[Document]) -> None:
     mapping = MAPPINGS / "technion.toml"
     report = import_file(TECHNION, mapping)
@@ -70,7 +70,7 @@ def test_technion_calls_agree_with_the_raw_file(database: Database[Document]) ->
     assert (again.inserted, again.replaced, again.unchanged) == (0, 31_359, 31_359)
 
 
-@pytest.mark.skipif(not UCI.exists(), reason="the UCI calls are not here")
+@pytest.mark.skipif(not UCI.exists(), reason=f"the UCI calls are missing: put them at {UCI}")
 def test_uci_calls_agree_with_the_raw_file(database: Database[Document]) -> None:
     mapping = MAPPINGS / "uci_bank_marketing.toml"
     report = import_file(UCI, mapping)

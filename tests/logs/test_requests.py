@@ -137,6 +137,7 @@ def test_the_middleware_logs_each_request_and_keeps_contexts_apart(
     assert json.dumps(ours)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("path", ["/plain", "/streamed"])
 def test_what_runs_in_the_background_is_no_part_of_a_request(
     path: str, taken: Taken, caplog: pytest.LogCaptureFixture

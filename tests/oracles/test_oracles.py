@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.oracles.alertmanager import Timing, running
 from tests.oracles.promtool import Case, Rule, Standing, check
 
@@ -20,6 +22,7 @@ def test_promtool_agrees_with_the_documented_states_and_denies_a_wrong_one(tmp_p
     assert 'alertstate="pending"' in check([Case(rule, VALUES, wrong)], tmp_path).complaints
 
 
+@pytest.mark.alone
 def test_alertmanager_groups_tells_a_new_member_and_the_end_once(tmp_path: Path) -> None:
     slow, failing = ({"alertname": name, "group": "g"} for name in ("slow", "failing"))
     with running(tmp_path, Timing(group_wait=0.2, group_interval=0.5, repeat_interval=60)) as manager:

@@ -126,6 +126,7 @@ def test_a_forked_child_records_too(database: Database[Document]) -> None:
     assert {row["_id"] for row in database["calls"].find()} == expected
 
 
+@pytest.mark.alone
 def test_a_frozen_database_delays_neither_requests_nor_calls_without_a_loop(
     database: Database[Document], store: Path
 ) -> None:

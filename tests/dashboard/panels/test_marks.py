@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import plotly.graph_objects as go
+import pytest
 
 from core.aggregation.rollups.call_frames import CallFilters
 from core.alerting.board import Fired
@@ -32,6 +33,7 @@ def _seconds(count: int) -> float:
     return time.perf_counter() - began
 
 
+@pytest.mark.alone
 def test_many_alerts_cost_a_chart_no_more_than_a_few() -> None:
     """Ten times the alerts take about as long: what is drawn is bounded, and drawn at once."""
     few = min(_seconds(MOST_MARKS) for _ in range(3))

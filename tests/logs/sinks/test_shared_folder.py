@@ -32,7 +32,7 @@ def second_name(name: Path, target: Path) -> None:
 
 def strangers_file(name: Path, _target: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root can give a file away")
+        pytest.skip("only root can give a file away: run it as root")
     name.touch()
     name.chmod(0o666)
     os.chown(name, NOBODY, -1)
@@ -40,7 +40,7 @@ def strangers_file(name: Path, _target: Path) -> None:
 
 def strangers_pipe(name: Path, _target: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root can give a file away")
+        pytest.skip("only root can give a file away: run it as root")
     os.mkfifo(name, 0o666)
     os.chown(name, NOBODY, -1)
 

@@ -70,6 +70,7 @@ def test_many_callers_at_once_are_all_stored_and_a_repeat_replaces(database: Dat
     assert stored["language"] == "english"
 
 
+@pytest.mark.alone
 def test_a_frozen_database_delays_a_call_by_the_configured_time_and_gets_it_later(
     database: Database[Document], store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

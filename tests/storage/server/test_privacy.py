@@ -19,7 +19,7 @@ from tests.storage.server.test_embedded import User, said, servers, start, super
 
 __all__ = ["start"]
 NOBODY = 65_534
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away: run it as root")
 
 
 def theirs(path: Path) -> None:
