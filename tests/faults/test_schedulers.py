@@ -128,6 +128,7 @@ class Nodes:
             process.wait()
 
 
+@pytest.mark.alone
 @pytest.mark.full
 @pytest.mark.timeout(500)
 def test_every_alert_arrives_and_once_unless_a_process_stands_still_between_sending_and_marking(

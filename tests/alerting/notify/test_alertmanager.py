@@ -18,6 +18,7 @@ from tests.alerting.notify.timelines import (
 )
 from tests.oracles.alertmanager import running
 
+pytestmark = pytest.mark.alone
 GROUPS = 150
 ATTEMPTS = 3
 Heard = list[tuple[Group, Notifications]]

@@ -24,6 +24,7 @@ from core.storage import get_database
 from core.types import Document
 from tests.alerting.state.test_alert_store import FIVE_MINUTES, NOON, Recorder, check, record
 
+pytestmark = pytest.mark.alone
 FAST = SendTiming(
     first_delay=timedelta(milliseconds=15),
     longest_delay=timedelta(milliseconds=900),
