@@ -1,0 +1,22 @@
+"""What an agent's own code says of a call where its framework lets it: lead, campaign, outcome."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.models.calls.reports import lenient_facts
+
+TOLD_BY_AGENT = frozenset(
+    {
+        *("lead_id", "direction", "campaign", "purpose", "agent", "agent_version", "attempt", "language"),
+        *("qualification_completed", "qualification", "qualification_seconds", "handoff_triggered"),
+        *("sentiment_score", "compliance", "links", "cost", "provider_call_id", "telephony", "status"),
+        "end_reason",
+    }
+)
+"""Fields of a call that no framework knows; whatever else is attached is none of ours, and left alone."""
+
+
+def told(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of TOLD_BY_AGENT that can be used."""
+    facts, _ = lenient_facts({name: about[name] for name in TOLD_BY_AGENT & about.keys()})
+    return facts.model_dump(exclude_none=True)

@@ -1,0 +1,85 @@
+"""Recording that never waits: a pipeline of audio goes on whatever the store is up to."""
+
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import pytest
+from pymongo.database import Database
+
+from core.models.metrics import CallMetrics, TurnMetrics
+from core.services import background_metrics_service
+from core.services.background_metrics_service import BackgroundMetricsService
+from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
+from core.storage.recording.active_calls import count_active
+from core.storage.recording.spool import spool_status
+from core.types import Document
+
+START = datetime(2024, 10, 24, 15, 30, tzinfo=UTC)
+ENDS_AT_ONCE = """
+from datetime import UTC, datetime
+from core.models.metrics import CallMetrics
+from core.services.background_metrics_service import BackgroundMetricsService
+start = datetime(2024, 10, 24, tzinfo=UTC)
+service = BackgroundMetricsService()
+call = CallMetrics(call_id="c", start_time=start, status="completed", direction="inbound")
+service.record_call_metrics(call)
+"""
+
+
+def call(call_id: str) -> CallMetrics:
+    return CallMetrics(call_id=call_id, start_time=START, status="completed", direction="inbound")
+
+
+def test_what_is_handed_over_is_recorded_in_its_order(database: Database[Document]) -> None:
+    service = BackgroundMetricsService()
+    service.call_started("c", lead_id="lead_7")
+    for e2e_ms in (500, 700):
+        service.record_turn(TurnMetrics(call_id="c", turn=1, e2e_ms=e2e_ms))
+    assert service.flush()
+    assert count_active(database) == 1
+    service.record_call_metrics(call("c"))
+    service.call_ended("c")
+    assert service.flush()
+    assert [row["e2e_ms"] for row in database[TURNS].find()] == [700]
+    assert database[CALLS].count_documents({}) == 1
+    assert count_active(database) == 0
+
+
+def test_calls_that_go_on_give_signs_of_life(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_metrics_service, "BEAT_SECONDS", 0.05)
+    service = BackgroundMetricsService()
+    service.call_started("c")
+    assert service.flush()
+    first = database[ACTIVE_CALLS].find_one({"_id": "c"})
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        now = database[ACTIVE_CALLS].find_one({"_id": "c"})
+        if first and now and now["seen_at"] > first["seen_at"]:
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail("no sign of life")
+    service.call_ended("c")
+    assert service.flush()
+
+
+def test_handing_over_takes_no_time_while_the_store_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is on the disk then, once the first attempt has failed."""
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1")
+    monkeypatch.setenv("RECORD_WAIT_SECONDS", "0.3")
+    service = BackgroundMetricsService()
+    began = time.perf_counter()
+    for number in range(100):
+        service.record_call_metrics(call(f"call_{number}"))
+    assert time.perf_counter() - began < 0.1
+    assert service.flush()
+    assert spool_status().waiting == 100
+
+
+def test_a_process_that_ends_at_once_records_before(database: Database[Document]) -> None:
+    subprocess.run([sys.executable, "-c", ENDS_AT_ONCE], check=True, timeout=60)
+    assert [row["_id"] for row in database[CALLS].find()] == ["c"]
