@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAIRS, CALLS, TURNS_OF_CALL = 8, 6, 2
+PAIRS, CALLS, TURNS_OF_CALL = 6, 3, 2
 METER = """
 import asyncio, json, os, runpy, sys, time
 from loguru import logger

@@ -29,10 +29,10 @@ from core.services.background_metrics_service import BackgroundMetricsService
 from core.services.metrics_service import MetricsService
 
 logger = get_logger("metrics")
-MOST_ERRORS = 1_000
+ERRORS_AT_MOST = 1_000
 _LEFT = {"USER_UNAVAILABLE": "no_answer", "USER_REJECTED": "declined", "SIP_TRUNK_FAILURE": "carrier_failed"}
 """Why a participant left, where that says more than how the session was closed."""
-_CLOSED: dict[str, tuple[str, str]] = {
+CLOSED: dict[str, tuple[str, str]] = {
     "participant_disconnected": ("customer_hung_up", "customer"),
     "user_initiated": ("agent_goodbye", "agent"),
     "task_completed": ("agent_goodbye", "agent"),
@@ -156,7 +156,7 @@ def read_report(
         "tts_latency_ms": _mean(turn.tts_ttfb_ms for turn in turns),
         "e2e_latency_ms": _mean(turn.e2e_ms for turn in turns),
         "usage": list(_usage(report.get("usage") or ())) or None,
-        "errors": errors[:MOST_ERRORS],
+        "errors": errors[:ERRORS_AT_MOST],
         "agent": report.get("agent_name") or None,
         "provider_call_id": line.attributes.get("sip.callID"),
         "metadata": {
@@ -291,7 +291,7 @@ def _ending(report: Mapping[str, Any], line: Line, *, spoken: bool) -> dict[str,
         lost = {"status": "failed", "end_reason": "platform_error"}
         return lost if spoken else {"status": "no_answer", "end_reason": "no_answer"}
     reason = str(getattr(closes[-1]["reason"], "value", closes[-1]["reason"]))
-    ending, by = _CLOSED.get(reason, ("unknown", None))
+    ending, by = CLOSED.get(reason, ("unknown", None))
     status = ENDINGS[ending].status
     if ending == "cancelled" and spoken:
         status = "completed"

@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
+from core.api import otlp
 from core.api.gate import Gate
 from core.api.guesses import Guesses
 from core.api.manners import Manners, Methods, PromptProtocol, Validators
@@ -84,6 +85,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         openapi_url=None,  # it asks for a key too, below
     )
     app.state.guesses = Guesses()
+    app.state.spans = otlp.Gathering()
     # The last is the first that a request meets.
     app.add_middleware(Validators)
     app.add_middleware(Methods)
@@ -96,6 +98,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     app.add_api_route("/healthz", _health, tags=["health"])
     app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
     app.include_router(router)
+    app.include_router(otlp.router)
     document = describe(get_openapi(**_about(app)))
     app.add_api_route(
         "/openapi.json", lambda: document, dependencies=[Depends(require_key)], include_in_schema=False

@@ -1,0 +1,63 @@
+"""Spans of a conversation gathered over requests: a turn's parts are exported before the turn itself."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from core.adapters.otlp.spans import Span
+
+MOST_SPANS = 100_000
+"""Kept at once, some 100 MB; the conversations that were silent longest give way."""
+_CONVERSATION = ("conversation.id", "gen_ai.conversation.id", "lk.job_id", "lk.room_sid")
+"""Attributes that name a conversation, the best first."""
+
+
+class Conversations:
+    """The conversations that spans came of lately, in this process's memory."""
+
+    def __init__(self, most_spans: int = MOST_SPANS) -> None:
+        self._most_spans = most_spans
+        self._held: OrderedDict[str, dict[str, Span]] = OrderedDict()
+        self._named: dict[str, str] = {}
+        self._spans = 0
+
+    @property
+    def held(self) -> int:
+        """Return how many spans are kept."""
+        return self._spans
+
+    def add(self, spans: Iterable[Span]) -> dict[str, list[Span]]:
+        """Take spans; return all that is known of each conversation that they are of, by its id.
+
+        A span that names no conversation belongs to that of its trace, which a later span may name.
+        """
+        touched: set[str] = set()
+        for span in spans:
+            named = span.text(*_CONVERSATION)
+            if named and span.trace not in self._named:
+                self._named[span.trace] = named
+                self._join(f"trace {span.trace}", named)
+            key = named or self._named.get(span.trace) or f"trace {span.trace}"
+            held = self._held.setdefault(key, {})
+            self._spans += span.id not in held
+            held[span.id] = span
+            self._held.move_to_end(key)
+            touched.add(key)
+        self._give_way()
+        return {
+            key: list(self._held[key].values())
+            for key in sorted(touched & self._held.keys())
+            if not key.startswith("trace ")
+        }
+
+    def _join(self, nameless: str, named: str) -> None:
+        """What was held of a trace is of the conversation that it turns out to be."""
+        known, more = self._held.setdefault(named, {}), self._held.pop(nameless, {})
+        self._spans -= len(known.keys() & more.keys())
+        known.update(more)
+
+    def _give_way(self) -> None:
+        while self._spans > self._most_spans and len(self._held) > 1:
+            _, spans = self._held.popitem(last=False)
+            self._spans -= len(spans)
+            for span in spans.values():
+                self._named.pop(span.trace, None)

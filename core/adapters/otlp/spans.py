@@ -1,0 +1,187 @@
+"""Spans out of an OTLP request, in JSON or protobuf; what is said in a call is dropped here."""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from core.clock import FIRST_YEAR, LAST_YEAR
+
+MOST_ATTRIBUTES = 200
+MOST_TEXT = 4_096
+"""Of an attribute; a longer one is dropped: none that is read is so long."""
+_SAID = (
+    ".pii.",
+    "gen_ai.input",
+    "gen_ai.output",
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "gen_ai.system_instructions",
+)
+_SAID_WHOLE = frozenset(
+    {"text", "text_output", "transcript", "input", "output", "messages", "tools", "user_id"}
+)
+"""Attributes that hold what was said, or who said it."""
+_FAILED = {2, "STATUS_CODE_ERROR"}
+Attributes = Mapping[str, str | float | int | bool]
+
+
+class UnreadableSpansError(ValueError):
+    """A request that is no OTLP; the text says why."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is kept of a span. Times are in seconds since 1970, ids as they came."""
+
+    trace: str
+    id: str
+    parent: str
+    name: str
+    start: float
+    end: float
+    attributes: Attributes = field(default_factory=dict)
+    failed: bool = False
+
+    def number(self, *names: str) -> float | None:
+        """Return the first of these attributes that is a number at least 0."""
+        for name in names:
+            value = self.attributes.get(name)
+            if (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and math.isfinite(value)
+                and value >= 0
+            ):
+                return value
+        return None
+
+    def text(self, *names: str) -> str | None:
+        """Return the first of these attributes that is a text with something in it."""
+        found = (self.attributes.get(name) for name in names)
+        return next((value[:256] for value in found if isinstance(value, str) and value), None)
+
+
+def moment(at: float) -> datetime:
+    """Return seconds since 1970 as a moment in UTC."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+def read_json(body: bytes) -> tuple[list[Span], int]:
+    """Return the spans of a request in JSON, and how many more cannot be used.
+
+    Raises:
+        UnreadableSpansError: it is no OTLP.
+    """
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise UnreadableSpansError("the body is no JSON") from None
+    groups = content.get("resourceSpans") if isinstance(content, dict) else None
+    if not isinstance(groups, list):
+        raise UnreadableSpansError("the body has no resourceSpans")
+    return _usable(_json_spans(groups))
+
+
+def read_protobuf(body: bytes) -> tuple[list[Span], int]:
+    """Return the spans of a request in protobuf, and how many more cannot be used.
+
+    Raises:
+        ImportError: the extra ``otlp`` is not installed.
+        UnreadableSpansError: it is no OTLP.
+    """
+    from google.protobuf.message import DecodeError  # noqa: PLC0415 (an extra)
+    from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: PLC0415 (an extra)
+
+    request = trace_service_pb2.ExportTraceServiceRequest()
+    try:
+        request.ParseFromString(body)
+    except DecodeError:
+        raise UnreadableSpansError("the body is no ExportTraceServiceRequest") from None
+    return _usable(
+        _protobuf_span(span)
+        for group in request.resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+    )
+
+
+def _usable(spans: Iterable[Span | None]) -> tuple[list[Span], int]:
+    found = list(spans)
+    good = [span for span in found if span is not None and span.trace and span.id and _in_time(span)]
+    return good, len(found) - len(good)
+
+
+def _in_time(span: Span) -> bool:
+    try:
+        years = moment(span.start).year, moment(span.end).year
+    except (ValueError, OverflowError, OSError):
+        return False
+    return span.end >= span.start and years[0] > FIRST_YEAR and years[1] <= LAST_YEAR
+
+
+def _json_spans(groups: Iterable[Any]) -> Iterator[Span | None]:
+    for group in groups:
+        for scope in _list(group, "scopeSpans"):
+            for span in _list(scope, "spans"):
+                try:
+                    yield _json_span(span)
+                except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+                    yield None
+
+
+def _list(value: Any, name: str) -> list[Any]:  # noqa: ANN401 (foreign data)
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _json_span(span: Mapping[str, Any]) -> Span:
+    return Span(
+        trace=str(span["traceId"]),
+        id=str(span["spanId"]),
+        parent=str(span.get("parentSpanId") or ""),
+        name=str(span.get("name", ""))[:128],
+        start=int(span["startTimeUnixNano"]) / 1e9,
+        end=int(span["endTimeUnixNano"]) / 1e9,
+        attributes=_kept(
+            (one["key"], _json_value(one.get("value") or {})) for one in _list(span, "attributes")
+        ),
+        failed=(span.get("status") or {}).get("code") in _FAILED,
+    )
+
+
+def _json_value(value: Mapping[str, Any]) -> object:
+    if "intValue" in value:
+        return int(value["intValue"])
+    return next((value[kind] for kind in ("stringValue", "doubleValue", "boolValue") if kind in value), None)
+
+
+def _protobuf_span(span: Any) -> Span:  # noqa: ANN401 (an extra's)
+    values = (
+        (one.key, getattr(one.value, one.value.WhichOneof("value") or "", None)) for one in span.attributes
+    )
+    return Span(
+        trace=span.trace_id.hex(),
+        id=span.span_id.hex(),
+        parent=span.parent_span_id.hex(),
+        name=span.name[:128],
+        start=span.start_time_unix_nano / 1e9,
+        end=span.end_time_unix_nano / 1e9,
+        attributes=_kept(values),
+        failed=span.status.code in _FAILED,
+    )
+
+
+def _kept(attributes: Iterable[tuple[str, object]]) -> Attributes:
+    """The plain attributes, but those that hold what was said."""
+    kept: dict[str, str | float | int | bool] = {}
+    for name, value in attributes:
+        said = name in _SAID_WHOLE or any(part in name for part in _SAID)
+        plain = isinstance(value, str | int | float) and not (
+            isinstance(value, str) and len(value) > MOST_TEXT
+        )
+        if plain and not said and len(kept) < MOST_ATTRIBUTES:
+            kept[name] = value  # type: ignore[assignment]
+    return kept
