@@ -100,6 +100,15 @@ AddressList = Annotated[
 ExtraChannels = Annotated[tuple[ExtraChannel, ...], NoDecode, BeforeValidator(extra_channels)]
 
 
+def _web_address(value: str | None) -> str | None:
+    if value and urlsplit(value).scheme not in {"http", "https"}:
+        raise ValueError("must begin with http:// or https://")
+    return value
+
+
+WebAddress = Annotated[str | None, AfterValidator(_web_address)]
+
+
 def _octal(value: object) -> object:
     try:
         return int(value, 8) if isinstance(value, str) else value
@@ -264,6 +273,15 @@ class Settings(BaseSettings):
     api_write_keys: SecretCommaList = Field(
         default=(), description="Keys of the API that may change as well as read, comma separated"
     )
+    api_ingest_keys: SecretCommaList = Field(
+        default=(), description="Keys of the API that may only send calls, comma separated"
+    )
+    api_public_url: WebAddress = Field(
+        default=None, description="Address that platforms post webhooks to, where a proxy is in front"
+    )
+    hook_secrets: SecretCommaList = Field(
+        default=(), description="Who may post webhooks: source=secret, comma separated"
+    )
     dashboard_host: str = Field(
         default="127.0.0.1", description="Address the dashboard listens on (loopback)"
     )
@@ -273,7 +291,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
         description="Name of this installation in alerts, such as staging; else one is made for pagers' keys",
     )
-    dashboard_public_url: str | None = Field(
+    dashboard_public_url: WebAddress = Field(
         default=None, description="Address people open the dashboard at; used for links in alerts"
     )
 
@@ -329,13 +347,6 @@ class Settings(BaseSettings):
         if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
             return value.rstrip("/")
         raise ValueError("must begin with https:// (or http:// on this machine)")
-
-    @field_validator("dashboard_public_url")
-    @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        if value and urlsplit(value).scheme not in {"http", "https"}:
-            raise ValueError("must begin with http:// or https://")
-        return value
 
     @model_validator(mode="after")
     def _splunk_is_complete(self) -> Self:

@@ -32,6 +32,9 @@ _CONFIGURATION = (
         "ALERT_RULES_FILE",
         "API_KEYS",
         "API_WRITE_KEYS",
+        "API_INGEST_KEYS",
+        "API_PUBLIC_URL",
+        "HOOK_SECRETS",
         "INSTALLATION_NAME",
     ),
 )

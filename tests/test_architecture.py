@@ -21,7 +21,10 @@ FLOORS = (
     ("core.storage",),
     ("core.aggregation", "core.pricing"),
     ("core.alerting",),
-    ("core.services", "core.scheduler", "core.importing", "core.adapters", "core.erasure", "core.health"),
+    (
+        *("core.services", "core.scheduler", "core.importing", "core.adapters", "core.hooks"),
+        *("core.erasure", "core.health"),
+    ),
     ("core.api", "core.doctor", "core.demo", "dashboard"),
     ("pages", "core.launcher", "core.cli"),
 )

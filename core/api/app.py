@@ -9,9 +9,14 @@ from pymongo.errors import PyMongoError
 from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
-from core.api import otlp
+from core.adapters.otlp.gathering import Conversations
 from core.api.gate import Gate
 from core.api.guesses import Guesses
+from core.api.intake import hooks, otlp
+from core.api.intake import routes as intake
+from core.api.intake.bodies import MOST_HELD, Bodies
+from core.api.intake.document import describe_bodies
+from core.api.intake.presented import HiddenSecrets
 from core.api.manners import Manners, Methods, PromptProtocol, Validators
 from core.api.peers import is_own_user
 from core.api.problems import add_handlers, describe
@@ -29,6 +34,7 @@ from core.api.security import (
 )
 from core.clock import utc_now
 from core.errors import UserError
+from core.hooks.secrets import hook_secrets
 from core.logging_config import RequestLogMiddleware, get_logger
 from core.ports import check_free
 from core.scheduler.heartbeat import scheduler_heartbeat
@@ -73,9 +79,10 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
             who stands in front of it.
 
     Raises:
-        UserError: a key of the settings can be guessed.
+        UserError: a key or a secret of the settings can be guessed, or is of no source.
     """
     refuse_weak_keys(get_settings())
+    hook_secrets(get_settings())
     app = FastAPI(
         title="Voice agent monitoring",
         version=__version__,
@@ -84,8 +91,9 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         redoc_url=None,
         openapi_url=None,  # it asks for a key too, below
     )
-    app.state.guesses = Guesses()
-    app.state.spans = otlp.Gathering()
+    app.state.guesses, app.state.hook_guesses = Guesses(), Guesses()
+    app.state.bodies, app.state.unsigned_bodies = Bodies(), Bodies(MOST_HELD // 2)
+    app.state.conversations = Conversations()
     # The last is the first that a request meets.
     app.add_middleware(Validators)
     app.add_middleware(Methods)
@@ -94,12 +102,14 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=_PACKED_BYTES, compresslevel=_PACKING)
     app.add_middleware(RequestLogMiddleware)
     app.add_middleware(Manners)
+    app.add_middleware(HiddenSecrets)
     add_handlers(app)
+    app.add_exception_handler(intake.NothingUsableError, intake.nothing_usable)
     app.add_api_route("/healthz", _health, tags=["health"])
     app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
-    app.include_router(router)
-    app.include_router(otlp.router)
-    document = describe(get_openapi(**_about(app)))
+    for one in (router, intake.router, hooks.router, otlp.router):
+        app.include_router(one)
+    document = describe_bodies(describe(get_openapi(**_about(app))))
     app.add_api_route(
         "/openapi.json", lambda: document, dependencies=[Depends(require_key)], include_in_schema=False
     )

@@ -1,4 +1,4 @@
-"""How many requests are at work at once, how long each may ask the database; only spans bring a body."""
+"""How many requests are at work at once, how long each may ask the database; questions bring no body."""
 
 import asyncio
 from contextlib import suppress
@@ -8,6 +8,7 @@ import pymongo
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.api.intake.bodies import takes_body
 from core.api.problems import ProblemResponse
 
 AT_WORK = 4
@@ -19,8 +20,6 @@ RETRY_SECONDS = 2
 LONGEST_SECONDS = 10.0
 LONGEST_CHANGE_SECONDS = 120.0
 """To read all calls of a day anew."""
-TRACES = "/v1/traces"
-"""Where spans come in; it has bounds of its own."""
 _BUSY = "too many requests are at work; try again in a moment"
 _BODY = "this request takes no body; send it without"
 _READS = {"GET", "HEAD"}
@@ -30,7 +29,8 @@ class Gate:
     """Lets so many requests at a time through to the application; the others wait, then are told 503.
 
     A client that gives up while it waits leaves the queue. What a request asks of the database ends after
-    ``LONGEST_SECONDS``, also where nobody waits for the answer any longer.
+    ``LONGEST_SECONDS``, also where nobody waits for the answer any longer. What brings calls passes: it waits
+    RECORD_WAIT_SECONDS for the database at most, and what it holds is bounded.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say that there is too much to do."""
-        if scope["type"] != "http" or scope["path"] == "/healthz" or _brings_spans(scope):
+        if scope["type"] != "http" or scope["path"] == "/healthz" or takes_body(scope):
             await self._app(scope, receive, send)
             return
         first = await self._begin(scope, receive)
@@ -92,10 +92,6 @@ class Gate:
             raise
         _give_back(place, places)
         return False
-
-
-def _brings_spans(scope: Scope) -> bool:
-    return bool(scope["path"] == TRACES and scope["method"] == "POST")
 
 
 def _give_back(place: "asyncio.Future[bool]", places: asyncio.Semaphore) -> None:

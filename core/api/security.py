@@ -1,4 +1,4 @@
-"""Who may ask: holders of a key, and on the loopback address this machine's own programs."""
+"""Who may ask, change and send: holders of a key, and on the loopback address this machine's own programs."""
 
 import hashlib
 import hmac
@@ -12,6 +12,7 @@ from fastapi import Depends, HTTPException, Request, Security, status
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.api.intake.bodies import HOOKS
 from core.api.problems import ProblemResponse
 from core.errors import UserError
 from core.logging_config import get_logger, log_security_event
@@ -41,18 +42,23 @@ class Key:
     id: str
     secret: bytes = field(repr=False)
     writes: bool = False
+    reads: bool = True
+    sends: bool = False
 
 
 def keys_of(settings: Settings) -> list[Key]:
-    """The keys that are configured; one that is in both lists may write."""
+    """The keys that are configured; one that is in several lists may do what each allows."""
     writing = {key.get_secret_value() for key in settings.api_write_keys}
-    reading = {key.get_secret_value() for key in settings.api_keys} - writing
-    return [_key(text, writes=text in writing) for text in sorted(writing | reading)]
+    reading = {key.get_secret_value() for key in settings.api_keys} | writing
+    sending = {key.get_secret_value() for key in settings.api_ingest_keys} | writing
+    return [
+        Key(_id(text), text.encode(), writes=text in writing, reads=text in reading, sends=text in sending)
+        for text in sorted(reading | sending)
+    ]
 
 
-def _key(text: str, *, writes: bool) -> Key:
-    secret = text.encode()
-    return Key(hashlib.sha256(secret).hexdigest()[:8], secret, writes)
+def _id(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def refuse_open_door(settings: Settings) -> None:
@@ -79,12 +85,13 @@ def refuse_weak_keys(settings: Settings) -> None:
         text = key.secret.decode()
         if len(text) < SHORTEST_KEY or not text.isascii() or not text.isprintable():
             raise UserError(
-                f"each key of API_KEYS and API_WRITE_KEYS needs {SHORTEST_KEY} ASCII characters or more; "
+                "each key of API_KEYS, API_WRITE_KEYS and API_INGEST_KEYS needs "
+                f"{SHORTEST_KEY} ASCII characters or more; "
                 "python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one"
             )
 
 
-async def require_key(
+async def known_key(
     request: Request,
     x_api_key: Annotated[str | None, Security(_X_API_KEY)] = None,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
@@ -100,7 +107,7 @@ async def require_key(
     guesses = cast("Guesses", request.app.state.guesses)
     client = request.client.host if request.client else ""
     if wait := guesses.wait_seconds(client):
-        _tell("api_key_guessing", request)
+        tell("api_key_guessing", request)
         raise HTTPException(
             status.HTTP_429_TOO_MANY_REQUESTS, "too many wrong keys", {"Retry-After": str(wait)}
         )
@@ -109,13 +116,13 @@ async def require_key(
     if key is None:
         if given:
             guesses.add(client)
-        _tell("api_key_refused" if given else "api_key_missing", request)
+        tell("api_key_refused" if given else "api_key_missing", request)
         raise HTTPException(
             status.HTTP_401_UNAUTHORIZED,
             "send one of API_KEYS as X-API-Key, or as Authorization: Bearer",
             {"WWW-Authenticate": "Bearer"},
         )
-    _tell("api_access", request, logging.INFO, key_id=key.id)
+    tell("api_access", request, logging.INFO, key_id=key.id)
     return key
 
 
@@ -126,32 +133,53 @@ def find_key(keys: Sequence[Key], given: Sequence[str]) -> Key | None:
     return right[0] if right else None
 
 
-def require_writing_key(key: Annotated[Key | None, Depends(require_key)]) -> None:
-    """Let a change pass only with a key that may write; where none is configured, every request.
+def require_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
+    """Let a question pass only with a key that may read; where none is configured, every request.
+
+    Raises:
+        HTTPException: 403 for a key that only sends.
+    """
+    if key is not None and not key.reads:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only sends; API_KEYS may read")
+
+
+def require_sending_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
+    """Let calls pass only with a key that may send; where none is configured, every request.
 
     Raises:
         HTTPException: 403 for a key that only reads.
     """
+    if key is not None and not key.sends:
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only reads; API_INGEST_KEYS may send")
+
+
+def require_writing_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
+    """Let a change pass only with a key that may write; where none is configured, every request.
+
+    Raises:
+        HTTPException: 403 for a key that may not.
+    """
     if key is not None and not key.writes:
-        raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only reads; API_WRITE_KEYS may change")
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "this key changes nothing; API_WRITE_KEYS may")
 
 
-def _tell(event: str, request: Request, level: int = logging.WARNING, **about: str) -> None:
-    """Log who asked for what."""
+def tell(event: str, request: Request, level: int = logging.WARNING, **about: str) -> None:
+    """Log who asked for what, as an event of security."""
     client = request.client.host if request.client else None
     asked = {"method": request.method, "path": request.url.path, "query": request.url.query}
     log_security_event(logger, event, level, client=client, **asked, **about)
 
 
 def carries_key(request: Request) -> bool:
-    """Whether a request carries a right key, or none is configured."""
+    """Whether a request carries a key that may read, or none is configured."""
     keys = keys_of(get_settings())
+    reading = [key for key in keys if key.reads]
     _, _, bearer = request.headers.get("authorization", "").partition(" ")
-    return not keys or find_key(keys, [request.headers.get("x-api-key", ""), bearer.strip()]) is not None
+    return not keys or find_key(reading, [request.headers.get("x-api-key", ""), bearer.strip()]) is not None
 
 
 class Door:
-    """Turns everybody away where there are no keys, but those who need none."""
+    """Turns everybody away where there are no keys, but those who need none; webhooks have secrets."""
 
     def __init__(self, app: ASGIApp, keyless: "Keyless") -> None:
         self._app = app
@@ -159,7 +187,8 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
-        if scope["type"] == "http" and not keys_of(get_settings()) and not self._keyless(Request(scope)):
+        asks = scope["type"] == "http" and not scope["path"].startswith(HOOKS)
+        if asks and not keys_of(get_settings()) and not self._keyless(Request(scope)):
             await ProblemResponse(status.HTTP_403_FORBIDDEN, _CLOSED)(scope, receive, send)
             return
         await self._app(scope, receive, send)

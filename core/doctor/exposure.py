@@ -18,7 +18,7 @@ _WAIVED = {
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 _WITH_SECRETS = (
     *("MONGODB_URI", "SMTP_PASSWORD", "SLACK_WEBHOOK_URL", "ALERT_APPRISE_URLS", "SPLUNK_HEC_TOKEN"),
-    *("SCHEDULER_PING_URL", "API_KEYS", "API_WRITE_KEYS"),
+    *("SCHEDULER_PING_URL", "API_KEYS", "API_WRITE_KEYS", "API_INGEST_KEYS", "HOOK_SECRETS"),
 )
 
 
@@ -56,7 +56,7 @@ def _logs(settings: Settings) -> Iterator[Finding]:
 
 
 def _api(settings: Settings) -> Iterator[Finding]:
-    keys = settings.api_keys or settings.api_write_keys
+    keys = settings.api_keys or settings.api_write_keys or settings.api_ingest_keys
     if is_loopback(settings.api_host) and not keys and platform.system() != "Linux":
         text = "without API_KEYS every user of this machine may ask the API for all calls"
         yield Finding("protection", State.WARN, text, "set API_KEYS where others have accounts")

@@ -29,6 +29,7 @@ from core.storage.collections import (
     ALERT_EVENTS,
     ALERTS,
     CALLS,
+    HOOK_DELIVERIES,
     LOGS,
     OUTBOX,
     SERVICE_MINUTES,
@@ -75,6 +76,7 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
         alert_events=alerts[ALERT_EVENTS],
         messages=alerts[OUTBOX],
         service_minutes=len(naming(database, SERVICE_MINUTES, names)),
+        deliveries=len(naming(database, HOOK_DELIVERIES, names)),
         files=dict(files_naming(names)),
         said={name: count for name, count in said.items() if count},
     )
@@ -105,6 +107,7 @@ def erase_lead(database: Database[Document], lead_id: str, also: Sequence[str] =
             (LOGS, _log_lines(database, names, lead_id, ids)),
             (ACTIVE_CALLS, _active(lead_id, ids)),
             (SERVICE_MINUTES, {"_id": {"$in": naming(database, SERVICE_MINUTES, names)}}),
+            (HOOK_DELIVERIES, {"_id": {"$in": naming(database, HOOK_DELIVERIES, names)}}),
         ):
             database.get_collection(name, write_concern=DURABLE).delete_many(query)
         release(database, TURNS, "call_id", ids)

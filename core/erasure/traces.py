@@ -27,6 +27,7 @@ TREATMENTS: Final[dict[str, Treatment]] = {
     names.ALERT_EVENTS: Treatment.TEXT,
     names.OUTBOX: Treatment.TEXT,
     names.SERVICE_MINUTES: Treatment.TEXT,
+    names.HOOK_DELIVERIES: Treatment.TEXT,
     names.RULES: Treatment.SAID,
     names.GOOD_RULES: Treatment.SAID,
     names.SILENCES: Treatment.SAID,
@@ -72,6 +73,8 @@ class Traces:
     """Of the outbox."""
     service_minutes: int = 0
     """Minutes of requests whose operation names the lead."""
+    deliveries: int = 0
+    """Of webhooks, whose masked content names the lead or a call of it."""
     files: dict[Path, int] = field(default_factory=dict)
     """Files that are not rewritten, and in how many of their lines the lead is named."""
     said: dict[str, int] = field(default_factory=dict)

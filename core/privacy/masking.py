@@ -69,6 +69,11 @@ mask_short_text = lru_cache(maxsize=4096)(_safely_masked)
 """``mask_text`` for a text of at most SHORT characters, for where a call more would be felt."""
 
 
+def has_mask(text: str) -> bool:
+    """Whether something in a text was masked."""
+    return _MASK.search(text) is not None
+
+
 def mask_value(value: Any) -> Any:  # noqa: ANN401 (any logged value)
     """A copy of a value with what is personal or secret masked, at any depth; never raises.
 

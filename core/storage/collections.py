@@ -12,6 +12,7 @@ TURNS: Final = "turns"
 SERVICE_MINUTES: Final = "service_minutes"
 ACTIVE_CALLS: Final = "active_calls"
 PROCESSES: Final = "processes"
+HOOK_DELIVERIES: Final = "hook_deliveries"
 LOGS: Final = "logs"
 
 ROLLUPS_15M: Final = "rollups_15m"
@@ -46,6 +47,8 @@ DUPLICATE_KEY: Final = 11_000
 ACTIVE_CALL_SECONDS: Final = 3_600
 """Rows are deleted this long after the last sign of life; until then an ended call stays ended."""
 PROCESS_SECONDS: Final = 86_400
+HOOK_DELIVERY_SECONDS: Final = 7 * 86_400
+"""How long a delivery of a webhook can be looked up, and replayed."""
 RESOLVED_ALERT_SECONDS: Final = 30 * 86_400
 OUTBOX_SECONDS: Final = 90 * 86_400
 """How long it can be looked up what became of a message."""
@@ -74,6 +77,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     SERVICE_MINUTES: [IndexModel([("minute", ASCENDING)])],
     ACTIVE_CALLS: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=ACTIVE_CALL_SECONDS)],
     PROCESSES: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=PROCESS_SECONDS)],
+    HOOK_DELIVERIES: [
+        IndexModel([("received_at", ASCENDING)], expireAfterSeconds=HOOK_DELIVERY_SECONDS),
+        IndexModel([("source", ASCENDING), ("received_at", DESCENDING)]),
+    ],
     ARCHIVES: [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
     ALERTS: [
         IndexModel([("state", ASCENDING), ("started_at", DESCENDING)]),

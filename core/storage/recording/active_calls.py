@@ -8,13 +8,15 @@ from datetime import datetime
 
 import pymongo
 from pydantic import BaseModel, ConfigDict, Field
+from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from core.logging_config import get_logger
 from core.models.metrics import Direction, Language
 from core.settings import get_settings
-from core.storage.collections import ACTIVE_CALLS
+from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY
 from core.storage.recording.breaker import breaker
 from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
 from core.storage.server.connection import open_database
@@ -64,6 +66,16 @@ def started(call_id: str, **about: object) -> Change:
     return {"_id": call.call_id}, {"$set": {"ended": False, **fields}, "$currentDate": now}
 
 
+def began(call_id: str, **about: object) -> Change:
+    """The same as :func:`started`, for who tells it late: a call that has ended stays so.
+
+    Raises:
+        ValidationError: a field cannot be used.
+    """
+    row, change = started(call_id, **about)
+    return row | {"ended": {"$ne": True}}, change
+
+
 def alive(call_id: str) -> Change:
     """A sign of life; one that comes late does not bring an ended call back."""
     return {"_id": call_id}, {"$currentDate": {"seen_at": True}, "$setOnInsert": {"ended": False}}
@@ -85,15 +97,26 @@ def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[
     return [ActiveCall(call_id=row["_id"], **row) for row in rows]
 
 
-async def signal_active(database: AsyncDatabase[Document] | None, change: Change) -> None:
-    """Note that a call began, goes on or ended; where the database is away it is forgotten."""
+async def signal_active(database: AsyncDatabase[Document] | None, *changes: Change) -> bool:
+    """Note that calls began, go on or ended; False where the database is away, which forgets it."""
     if breaker.is_open():
-        return
+        return False
+    updates = [UpdateOne(*change, upsert=True) for change in changes]
     try:
         opened = await within_wait(open_database(database))
-        await within_wait(opened[ACTIVE_CALLS].update_one(*change, upsert=True))
+        await within_wait(opened[ACTIVE_CALLS].bulk_write(updates))
+    except BulkWriteError as error:
+        # The row of `began` is there, and ended. Bulk writes are ordered: the rest is still to be done.
+        failed = error.details["writeErrors"][0]
+        if failed["code"] != DUPLICATE_KEY:
+            _not_counted(error)
+            return False
+        rest = changes[failed["index"] + 1 :]
+        return await signal_active(database, *rest) if rest else True
     except Exception as error:  # noqa: BLE001 (as in _store)
         _not_counted(error)
+        return False
+    return True
 
 
 def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Change) -> None:

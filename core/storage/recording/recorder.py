@@ -21,7 +21,7 @@ from core.settings import get_settings
 from core.storage.recording.breaker import DatabaseBreaker, breaker
 from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
 from core.storage.recording.processes import Beats
-from core.storage.recording.records import Record
+from core.storage.recording.records import Fate, Record
 from core.storage.recording.replay import RETRY_SECONDS, Replayer
 from core.storage.recording.spool import Spool, begin_on_disk, bury_record, on_disk, spool_records
 from core.storage.recording.write import MAX_BATCH, Refusal, Result, durable_collections, write, write_async
@@ -46,7 +46,7 @@ class Recorder:
         self._collections = durable_collections(database)
         self.client = database.client
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Record, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[Record, asyncio.Future[Fate]]] = deque()
         self._writers: set[asyncio.Task[None]] = set()
         self._under_way = 0
 
@@ -55,8 +55,8 @@ class Recorder:
         """Records that are not stored yet."""
         return len(self._waiting) + self._under_way
 
-    def put(self, record_: Record) -> asyncio.Future[None]:
-        """Have a record stored; done when it is durable in the database, or in the spool.
+    def put(self, record_: Record) -> asyncio.Future[Fate]:
+        """Have a record stored; done, and said where, when it is durable in the database, or in the spool.
 
         A caller that is cancelled meanwhile takes nothing back: what was recorded did happen.
         """
@@ -75,7 +75,7 @@ class Recorder:
             self._keep(self._waiting)
             self._waiting.clear()
 
-    def _keep(self, batch: Iterable[tuple[Record, asyncio.Future[None]]]) -> None:
+    def _keep(self, batch: Iterable[tuple[Record, asyncio.Future[Fate]]]) -> None:
         """Leave records to the disk, without waiting for it: the loop that wrote them is ending."""
         batch = list(batch)
         if batch:
@@ -98,33 +98,33 @@ class Recorder:
             batch = [self._waiting.popleft() for _ in range(size)]
             self._under_way += size
             try:
-                await self._store([record_ for record_, _ in batch])
+                fates = await self._store([record_ for record_, _ in batch])
             except BaseException:
                 self._keep(batch)
                 raise
             finally:
                 self._under_way -= size
-            for _, stored in batch:
+            for (_, stored), fate in zip(batch, fates, strict=True):
                 if not stored.done():
-                    stored.set_result(None)
+                    stored.set_result(fate)
 
-    async def _store(self, records: list[Record]) -> None:
+    async def _store(self, records: list[Record]) -> list[Fate]:
         """Bring records to the database, or to the disk."""
         if self._breaker.is_open():
-            await self._spool(records, "the database is away")
-            return
+            return await self._spool(records, "the database is away")
         try:
             results = await within_wait(write_async(self._collections, records))
         except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
             self._breaker.failed()
-            await self._spool(records, reason_of(error))
-            return
+            return await self._spool(records, reason_of(error))
+        fates = [Fate.STORED] * len(records)
         if any(isinstance(result, Refusal) for result in results):
-            await on_disk(_keep_refused, self._database, records, results)
+            fates = await on_disk(_keep_refused, self._database, records, results)
         _look_for_spooled(self._database)
+        return fates
 
-    async def _spool(self, records: list[Record], reason: str) -> None:
-        await on_disk(_spool, self._database, records, reason)
+    async def _spool(self, records: list[Record], reason: str) -> list[Fate]:
+        return await on_disk(_spool, self._database, records, reason)
 
 
 _recorders: dict[asyncio.AbstractEventLoop, dict[tuple[int, str], Recorder]] = {}
@@ -137,8 +137,8 @@ def _records_waiting() -> int:
 beats = Beats(_records_waiting)
 
 
-def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awaitable[None]:
-    """Store a record, or spool it; to be awaited, which takes RECORD_WAIT_SECONDS at most.
+def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awaitable[Fate]:
+    """Store a record, or spool it; to be awaited, which takes RECORD_WAIT_SECONDS at most; where it is.
 
     Raises nothing of the database's.
     """
@@ -149,16 +149,16 @@ def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awai
     return recorder.put(record_) if recorder else _record_first(database, record_)
 
 
-async def _record_first(database: AsyncDatabase[Document] | None, record_: Record) -> None:
+async def _record_first(database: AsyncDatabase[Document] | None, record_: Record) -> Fate:
     try:
         recorder = await _open(database)
     except asyncio.CancelledError:
         begin_on_disk(_spool, database, [record_], "its caller was cancelled")
         raise
     if recorder is None:
-        await on_disk(_spool, database, [record_], "the database cannot be opened")
-    else:
-        await recorder.put(record_)
+        (fate,) = await on_disk(_spool, database, [record_], "the database cannot be opened")
+        return fate
+    return await recorder.put(record_)
 
 
 def _recorder(database: AsyncDatabase[Document] | None) -> Recorder | None:
@@ -189,14 +189,13 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
     return recorder
 
 
-def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> None:
+def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> list[Fate]:
     """The same as :func:`record` for code without an event loop."""
     records = [Record.now(content) for content in contents]
     _say_if_zones_differ()
     _prepare_count(database)
     if breaker.is_open():
-        _spool(database, records, "the database is away")
-        return
+        return _spool(database, records, "the database is away")
     wait = get_settings().record_wait_seconds
     try:
         opened = open_blocking(database, wait)
@@ -204,30 +203,33 @@ def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence
             results = write(opened, records, fresh=True)
     except Exception as error:  # noqa: BLE001 (as in _store)
         breaker.failed()
-        _spool(database, records, reason_of(error))
-    else:
-        _keep_refused(database, records, results)
-        _look_for_spooled(database)
+        return _spool(database, records, reason_of(error))
+    fates = _keep_refused(database, records, results)
+    _look_for_spooled(database)
+    return fates
 
 
 def _keep_refused(
     database: AsyncDatabase[Document] | None, records: Sequence[Record], results: Sequence[Result]
-) -> None:
-    later, reason = [], ""
-    for record_, result in zip(records, results, strict=True):
+) -> list[Fate]:
+    fates, later, reason = [Fate.STORED] * len(records), {}, ""
+    for index, (record_, result) in enumerate(zip(records, results, strict=True)):
         if isinstance(result, Refusal):
             if result.for_good:
-                bury_record(_spool_of(database), record_, result.reason)
+                fates[index] = bury_record(_spool_of(database), record_, result.reason)
             else:
-                later.append(record_)
+                later[index] = record_
                 reason = result.reason
     if later:
-        _spool(database, later, reason)
+        for index, fate in zip(later, _spool(database, list(later.values()), reason), strict=True):
+            fates[index] = fate
+    return fates
 
 
-def _spool(database: AsyncDatabase[Document] | None, records: Sequence[Record], reason: str) -> None:
-    spool_records(_spool_of(database), records, reason)
+def _spool(database: AsyncDatabase[Document] | None, records: Sequence[Record], reason: str) -> list[Fate]:
+    fate = spool_records(_spool_of(database), records, reason)
     replayer.start(store_key(database)[1], lambda: blocking(database), delay=RETRY_SECONDS)
+    return [fate] * len(records)
 
 
 def _spool_of(database: AsyncDatabase[Document] | None) -> Spool:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bson import Timestamp
@@ -10,7 +11,8 @@ from pydantic import BaseModel
 
 from core.models.calls.reports import CallReport
 from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, TurnMetrics
-from core.storage.collections import CALLS, SERVICE_MINUTES, TURNS
+from core.storage.collections import CALLS, HOOK_DELIVERIES, SERVICE_MINUTES, TURNS
+from core.storage.hook_deliveries import HookDelivery
 from core.storage.recording import merging
 from core.storage.threads import fork_safe_lock
 from core.types import Document
@@ -19,6 +21,15 @@ OWN_FIELDS = ("recorded_at", "schema_version", "version", "sources", "state", "u
 """Fields of a stored document that say something of the storing, not of what is stored."""
 _SERVER_TIME = Timestamp(0, 0)
 """The server puts its own clock in where a document has an empty timestamp."""
+
+
+class Fate(StrEnum):
+    """Where a record is once nobody waits for it any longer."""
+
+    STORED = "stored"
+    SPOOLED = "spooled"  # on this machine's disk, on its way
+    REFUSED = "refused"  # on this machine's disk for good: the database never takes it
+    LOST = "lost"  # neither database nor disk took it
 
 
 @dataclass(frozen=True)
@@ -53,11 +64,19 @@ def _service_document(minute: ServiceMinute) -> Document:
     }
 
 
+def _delivery_document(delivery: HookDelivery) -> Document:
+    document: Document = delivery.model_dump(exclude_none=True)
+    document["_id"] = document.pop("id")
+    return document
+
+
 CALL_KIND = Kind(CALLS, CALLS, CallMetrics, _call_document, window_field="start_time")
 REPORT_KIND = Kind("call_reports", CALLS, CallReport, merging.document_of, window_field="start_time")
 TURN_KIND = Kind(TURNS, TURNS, TurnMetrics, _turn_document)
 SERVICE_MINUTE_KIND = Kind(SERVICE_MINUTES, SERVICE_MINUTES, ServiceMinute, _service_document)
-KINDS = {kind.name: kind for kind in (CALL_KIND, REPORT_KIND, TURN_KIND, SERVICE_MINUTE_KIND)}
+DELIVERY_KIND = Kind(HOOK_DELIVERIES, HOOK_DELIVERIES, HookDelivery, _delivery_document)
+_ALL = (CALL_KIND, REPORT_KIND, TURN_KIND, SERVICE_MINUTE_KIND, DELIVERY_KIND)
+KINDS = {kind.name: kind for kind in _ALL}
 _KIND_OF = {kind.model: kind for kind in KINDS.values()}
 
 

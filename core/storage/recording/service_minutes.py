@@ -20,6 +20,7 @@ from core.clock import utc_now
 from core.logging_config import get_logger
 from core.models.metrics import ServiceMinute, ServiceSample
 from core.storage.recording.recorder import record_blocking
+from core.storage.recording.records import Fate
 from core.storage.recording.write import MAX_BATCH
 from core.storage.server.connection import before_close, store_key
 from core.storage.threads import fork_safe_lock
@@ -146,13 +147,16 @@ class ServiceWriter:
             self._open(key, database)
         self._minutes[key][1].add(sample)
 
-    def flush(self) -> None:
-        """Write what changed; what the database does not take goes to the spool."""
+    def flush(self) -> bool:
+        """Write what changed, to the spool where the database does not take it; whether all is durable."""
+        durable = True
         with self._flushing:  # one at a time: what was taken later is written later
             for database, minutes in list(self._minutes.values()):
                 changed = minutes.take()
                 for start in range(0, len(changed), MAX_BATCH):
-                    record_blocking(database, changed[start : start + MAX_BATCH])
+                    fates = record_blocking(database, changed[start : start + MAX_BATCH])
+                    durable = durable and Fate.LOST not in fates
+        return durable
 
     def _open(self, key: tuple[int, str], database: AsyncDatabase[Document] | None) -> None:
         with self._guard:

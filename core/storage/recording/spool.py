@@ -23,7 +23,7 @@ import orjson
 from core.files import create_private, private_folder, refuse_foreign, sync
 from core.logging_config import get_logger
 from core.settings import get_settings
-from core.storage.recording.records import KINDS, Record
+from core.storage.recording.records import KINDS, Fate, Record
 from core.storage.server.embedded import located
 from core.storage.threads import Threads
 
@@ -198,27 +198,29 @@ def begin_on_disk(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) 
         work(*args, **kwargs)
 
 
-def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> None:
+def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> Fate:
     """Keep records on the disk; what it does not take is counted and said."""
     try:
         spool.put(records)
     except Exception as error:  # noqa: BLE001 (whatever it is, nobody else will say it)
         for record in records:
             _lose(spool, record, error)
-    else:
-        extra = {"records": len(records), "reason": reason}
-        logger.warning("Spooled: the database did not take it", extra=extra)
+        return Fate.LOST
+    extra = {"records": len(records), "reason": reason}
+    logger.warning("Spooled: the database did not take it", extra=extra)
+    return Fate.SPOOLED
 
 
-def bury_record(spool: Spool, record: Record, reason: str) -> None:
+def bury_record(spool: Spool, record: Record, reason: str) -> Fate:
     """Keep a record apart that the database will never take; where the disk does not, say so."""
     try:
         file = spool.bury(record, reason)
     except Exception as error:  # noqa: BLE001 (as above)
         _lose(spool, record, error)
-    else:
-        extra = _named(record, reason) | {"file": str(file)}
-        logger.error("Refused by the database, kept apart", extra=extra)
+        return Fate.LOST
+    extra = _named(record, reason) | {"file": str(file)}
+    logger.error("Refused by the database, kept apart", extra=extra)
+    return Fate.REFUSED
 
 
 def _lose(spool: Spool, record: Record, error: Exception) -> None:

@@ -1,0 +1,126 @@
+"""Bodies of requests, read within bounds: of one, of all that are held at once, and of the time it takes."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
+
+MOST_BYTES = 10_000_000
+"""Of one body."""
+MOST_HELD = 32_000_000
+"""Of all bodies that are held at once."""
+LEAST_HELD = 16_384
+"""What a body counts as at least: what is made of it takes memory too."""
+BODY_SECONDS = 30.0
+"""How long a body may take to arrive."""
+HOOKS = "/hooks/"
+TRACES = "/v1/traces"
+INTAKE = frozenset(f"/api/v1/{name}" for name in ("calls", "turns", "service-calls", "active-calls"))
+
+
+def takes_body(scope: Scope) -> bool:
+    """Whether a request is one that brings a body."""
+    path: str = scope["path"]
+    return scope["method"] == "POST" and (path in INTAKE or path == TRACES or path.startswith(HOOKS))
+
+
+class Bodies:
+    """The bodies that a process holds just now."""
+
+    def __init__(self, most_held: int = MOST_HELD) -> None:
+        self._most_held = most_held
+        self._held = 0
+
+    @asynccontextmanager
+    async def read(self, request: Request, *, packed: bool = False) -> AsyncIterator[bytes]:
+        """Hold the body of a request; nothing is read beyond what one may be long, packed or not.
+
+        Args:
+            request: whose body.
+            packed: whether it may come packed by gzip.
+
+        Raises:
+            HTTPException: 413 where it is too long, 408 where it takes too long, 503 where too much is held
+                already, 400 where it does not come whole, 415 where it is packed otherwise.
+        """
+        packing = request.headers.get("content-encoding", "identity").lower()
+        if packing not in ({"identity", "gzip"} if packed else {"identity"}):
+            raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body unpacked")
+        announced = request.headers.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > MOST_BYTES:
+            raise _too_large()
+        share = _Share(self)
+        try:
+            body = await share.read(request)
+            yield _unpacked(body) if packing == "gzip" else body
+        finally:
+            self._held -= share.claimed
+
+    def claim(self, size: int) -> None:
+        """Hold so many bytes more.
+
+        Raises:
+            HTTPException: 503 where too much is held already.
+        """
+        if self._held + size > self._most_held:
+            detail = "too much is being received; try again in a moment"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "2"})
+        self._held += size
+
+
+class _Share:
+    """What one request holds."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self.claimed = 0
+
+    async def read(self, request: Request) -> bytes:
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._whole(request)
+        except TimeoutError:
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "the body did not come in time") from None
+        except ClientDisconnect:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "the body did not come whole") from None
+
+    async def _whole(self, request: Request) -> bytes:
+        self._claim(LEAST_HELD)
+        parts: list[bytes] = []
+        size = 0
+        async for part in request.stream():
+            size += len(part)
+            if size > MOST_BYTES:
+                raise _too_large()
+            if size > self.claimed:
+                self._claim(max(size - self.claimed, LEAST_HELD))
+            parts.append(part)
+        return b"".join(parts)
+
+    def _claim(self, size: int) -> None:
+        self._bodies.claim(size)
+        self.claimed += size
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        content = unpacking.decompress(body, MOST_BYTES + 1)
+    except zlib.error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body is not packed by gzip") from None
+    if len(content) > MOST_BYTES:
+        raise _too_large()
+    if not unpacking.eof:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body did not come whole")
+    return content
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {MOST_BYTES // 1_000_000} MB"
+    )

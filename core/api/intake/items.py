@@ -1,0 +1,95 @@
+"""The items of a request: one object, or an array of them; each is good, or refused with the reason."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+from fastapi import HTTPException
+from pydantic import BaseModel, Field, ValidationError
+
+from core.api.problems import Problem
+from core.errors import problem
+from core.hooks.payloads import UnreadableError, UnsuitableError, read_json
+from core.privacy.masking import mask_text
+
+MOST_ITEMS = 1_000
+_MOST_MISTAKES = 10
+"""Of one item that are named."""
+T = TypeVar("T")
+
+
+class Refused(BaseModel):
+    """Why an item is not taken, or a field of it."""
+
+    index: int = Field(description="Which of the array, from 0; 0 for a single object")
+    field: str = Field(description="By dotted path; empty where it is the item as a whole")
+    reason: str
+
+
+class Accepted(BaseModel):
+    """What was taken: it is durable, in the database or on this machine's disk."""
+
+    accepted: int
+    refused: list[Refused] = Field(default_factory=list, description="Items that were not; the others were")
+
+
+class Unusable(Problem):
+    """Why nothing of a request is taken."""
+
+    refused: list[Refused] = Field(default_factory=list)
+
+
+class Items(Generic[T]):
+    """The good items of a request by index, and what is wrong with the others."""
+
+    def __init__(self) -> None:
+        self.good: dict[int, T] = {}
+        self.refused: list[Refused] = []
+
+    def refuse(self, index: int, reason: str, field: str = "") -> None:
+        """Take an item for a refused one."""
+        self.good.pop(index, None)
+        self.refused.append(Refused(index=index, field=field, reason=reason))
+
+
+def read_items(body: bytes, content_type: str, validate: Callable[[dict[str, Any]], T]) -> Items[T]:
+    """Return the items of a body, each as ``validate`` makes it.
+
+    Raises:
+        HTTPException: 400 where it is no JSON, 415 where it is something else, 422 where it is neither an
+            object nor an array of at most 1,000, or too deep.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
+    items: Items[T] = Items()
+    for index, one in enumerate(_objects(body)):
+        if not isinstance(one, dict):
+            items.refuse(index, "is no JSON object")
+            continue
+        try:
+            items.good[index] = validate(one)
+        except ValidationError as error:
+            for mistake in error.errors(include_url=False, include_context=False)[:_MOST_MISTAKES]:
+                path = ".".join(str(part) for part in mistake["loc"])
+                items.refuse(index, problem(mistake), mask_text(path[:200]))
+        except RecursionError:
+            items.refuse(index, "is nested too deep")
+    return items
+
+
+def _objects(body: bytes) -> Sequence[Any]:
+    try:
+        content = read_json(body)
+    except UnreadableError as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
+    except UnsuitableError as error:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
+    if isinstance(content, dict):
+        return [content]
+    if not isinstance(content, list):
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is neither an object nor an array")
+    if len(content) > MOST_ITEMS:
+        detail = f"the array has {len(content):,} items; send at most {MOST_ITEMS:,} at once"
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    return content

@@ -1,0 +1,58 @@
+"""The secret of a webhook taken out of its address, before anything can log or answer it."""
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.api.intake.bodies import HOOKS
+
+SECRET_HEADER = "x-hook-secret"  # noqa: S105 (a name)
+_PARAMETER = "secret"
+_STATE = "presented"
+
+
+@dataclass(frozen=True)
+class Presented:
+    """What a request shows of what it knows; ``address`` is its path and query as they came."""
+
+    secrets: tuple[str, ...] = field(repr=False)
+    address: str = field(repr=False)
+
+
+class HiddenSecrets:
+    """Takes the secret of ``/hooks/{source}/{secret}`` and of ``?secret=`` out of the request's address.
+
+    All that follows, the log of requests too, sees ``/hooks/{source}`` alone.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["path"].startswith(HOOKS):
+            scope = _hidden(scope)
+        await self._app(scope, receive, send)
+
+
+def _hidden(scope: Scope) -> Scope:
+    raw = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    source, _, in_path = scope["path"].removeprefix(HOOKS).partition("/")
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    in_query = [value for name, value in pairs if name.lower() == _PARAMETER]
+    rest = urlencode([(name, value) for name, value in pairs if name.lower() != _PARAMETER]).encode()
+    in_header = Headers(scope=scope).get(SECRET_HEADER, "")
+    address = raw.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+    given = tuple(filter(None, (in_path, in_header, *in_query)))
+    path = HOOKS + unquote(source)
+    state = {**scope.get("state", {}), _STATE: Presented(given, address)}
+    return {**scope, "path": path, "raw_path": path.encode(), "query_string": rest, "state": state}
+
+
+def presented(scope: Scope) -> Presented:
+    """Return what a request showed."""
+    found: Presented = scope["state"][_STATE]
+    return found

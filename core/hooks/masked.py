@@ -1,0 +1,57 @@
+"""The content of a delivery as it may be kept: without secrets, without what identifies a person."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import orjson
+
+from core.privacy.masking import mask_value
+from core.privacy.numbers import mask_of
+
+LARGEST_KEPT = 256_000
+"""Bytes of a body that is kept; transcripts are masked before they count."""
+_NUMBERS = frozenset(
+    {
+        *("from", "to", "callfrom", "callto", "dialwhomnumber", "callerid", "callerno", "did", "number"),
+        *("customernumber", "agentnumber", "destination", "phone", "mobile", "msisdn", "userphonenumber"),
+    }
+)
+"""Fields that carry a number dialled, in whatever form it is written; case and strokes apart."""
+_FEWEST_DIGITS = 6
+
+
+def masked_body(
+    payload: Mapping[str, Any], secrets: Collection[str], ids: Collection[str] = ()
+) -> str | None:
+    """Return the content as JSON, masked; None where it is too large to be kept.
+
+    Args:
+        payload: what came.
+        secrets: keys whose values are left out, at any depth, in any case.
+        ids: values that stay as they are, though they look like a number of a person: ids of calls.
+    """
+    hidden = frozenset(key.lower() for key in secrets)
+    plain = _without(payload, hidden)
+    text = orjson.dumps(_kept(plain, mask_value(plain), frozenset(ids)), default=str)
+    return text.decode() if len(text) <= LARGEST_KEPT else None
+
+
+def _without(value: Any, secrets: frozenset[str]) -> Any:  # noqa: ANN401 (foreign data)
+    if isinstance(value, Mapping):
+        return {key: _without(item, secrets) for key, item in value.items() if key.lower() not in secrets}
+    return [_without(item, secrets) for item in value] if isinstance(value, list) else value
+
+
+def _kept(plain: Any, masked: Any, ids: frozenset[str], name: str = "") -> Any:  # noqa: ANN401 (foreign data)
+    """The masked form, with ids as they were and numbers dialled masked by the name of their field."""
+    if isinstance(plain, Mapping) and isinstance(masked, Mapping):
+        pairs = zip(plain.items(), masked.items(), strict=True)
+        return {shown: _kept(item, other, ids, key) for (key, item), (shown, other) in pairs}
+    if isinstance(plain, list) and isinstance(masked, list):
+        return [_kept(item, other, ids, name) for item, other in zip(plain, masked, strict=True)]
+    if str(plain) in ids:
+        return plain
+    letters = "".join(filter(str.isalnum, name)).lower()
+    if letters in _NUMBERS and masked == plain and sum(map(str.isdigit, str(plain))) >= _FEWEST_DIGITS:
+        return mask_of("phone", str(plain))
+    return masked

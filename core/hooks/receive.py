@@ -1,0 +1,200 @@
+"""A delivery on its way: read by its source's adapter, recorded, and noted with what became of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from core.adapters.delivery import Delivery, RefusedDeliveryError, Source
+from core.clock import utc_now
+from core.hooks.masked import masked_body
+from core.logging_config import get_logger
+from core.models.reports import CallReport
+from core.privacy.masking import has_mask, mask_text
+from core.services.reports import fact, prepared
+from core.storage.hook_deliveries import HookDelivery, HookOutcome
+from core.storage.recording.active_calls import began, ended, signal_active
+from core.storage.recording.recorder import record
+from core.storage.recording.records import Fate
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+AHEAD, BEHIND = timedelta(minutes=5), timedelta(hours=1)
+"""How far a source's clock may seem off before it is said; a delivery may well come late."""
+_LONGEST_REASON = 500
+_SPOOLED = "the database is away; it goes there by itself"
+_LOST = "neither the database nor the disk took it"
+_APART = "the database will never take it; it is kept apart, in DATA_DIR/spool"
+
+logger = get_logger("hooks")
+
+
+@dataclass
+class _Said:
+    """What an adapter made of a payload, or why it made nothing."""
+
+    delivery: Delivery
+    reports: Sequence[CallReport] = ()
+    refusal: str | None = None
+    fates: Sequence[Fate] = field(default_factory=list)
+
+
+async def receive(source: Source, payload: Mapping[str, Any], size: int) -> HookDelivery:
+    """Record what a payload says; return the note of what became of it, which is kept as well.
+
+    Nothing is raised for reasons of the payload, the adapter or the store. An outcome of ``stored`` or
+    ``spooled`` is durable; with ``refused`` and :func:`should_come_again` nothing of it may be.
+    """
+    now = utc_now()
+    said = await take(source, payload, now)
+    reports = said.delivery.reports
+    ids = {id_ for report in reports for id_ in (report.call_id, fact(report, "provider_call_id")) if id_}
+    note = noted(said, source, now).model_copy(
+        update={"size": size, "body": masked_body(payload, source.secrets, ids)}
+    )
+    await record(None, note)
+    _tell(note)
+    return note
+
+
+def should_come_again(note: HookDelivery) -> bool:
+    """Whether the sender should send it once more: nobody could keep it."""
+    return note.reason == _LOST
+
+
+async def refuse(source: str, reason: str, size: int) -> HookDelivery:
+    """Note a body that could not even be read."""
+    note = HookDelivery(
+        received_at=utc_now(), source=source, outcome=HookOutcome.REFUSED, reason=_short(reason), size=size
+    )
+    await record(None, note)
+    _tell(note)
+    return note
+
+
+async def take(source: Source, payload: Mapping[str, Any], now: datetime, *, masks: bool = False) -> _Said:
+    """Read a payload and record what it says.
+
+    Args:
+        source: whose.
+        payload: what came.
+        now: when it came.
+        masks: whether it was masked: then no value with a mask in it is recorded.
+    """
+    started = utc_now()
+    try:
+        delivery = source.read(payload)
+    except RefusedDeliveryError as error:
+        return _Said(Delivery(event=""), refusal=str(error))
+    except Exception as error:
+        logger.exception("A webhook's adapter failed", extra={"source": source.name})
+        return _Said(
+            Delivery(event=""), refusal=f"the adapter failed ({type(error).__name__}); replay it later"
+        )
+    reports: list[CallReport] = [
+        report if report.at < started else report.model_copy(update={"at": now})
+        for report in delivery.reports
+    ]
+    turns = list(delivery.turns)
+    if masks:
+        reports, turns, refusal = _unmasked(reports, turns)
+        if refusal:
+            return _Said(delivery, refusal=refusal)
+    reports = await prepared(reports)
+    whole = {old.call_id: new.call_id for old, new in zip(delivery.reports, reports, strict=True)}
+    turns = [turn.model_copy(update={"call_id": whole.get(turn.call_id, turn.call_id)}) for turn in turns]
+    records: list[BaseModel] = [*reports, *turns]
+    fates = await asyncio.gather(*(record(None, one) for one in records))
+    await _signal(delivery, reports)
+    return _Said(delivery, reports, fates=fates)
+
+
+def _unmasked(reports: list[CallReport], turns: list[Any]) -> tuple[list[CallReport], list[Any], str | None]:
+    """The reports without facts that are masked, and why there are none where the call's id is."""
+    if any(has_mask(report.call_id) for report in reports):
+        return [], [], "its id was masked: it can only be sent again"
+    kept = [report.model_copy(update={"facts": _without_masks(report.facts)}) for report in reports]
+    return kept, turns, None
+
+
+def _without_masks(facts: Any) -> Any:  # noqa: ANN401 (CallFacts, a model made of another)
+    given = facts.model_dump(exclude_none=True)
+    masked = {name: None for name, value in given.items() if has_mask(str(value))}
+    return facts.model_copy(update=masked)
+
+
+async def _signal(delivery: Delivery, reports: Sequence[CallReport]) -> None:
+    if delivery.live is None or not reports:
+        return
+    first = reports[0]
+    if delivery.live == "ended":
+        await signal_active(None, ended(first.call_id))
+        return
+    about = {name: fact(first, name) for name in ("lead_id", "direction", "language", "campaign")}
+    await signal_active(None, began(first.call_id, **{name: value for name, value in about.items() if value}))
+
+
+def noted(said: _Said, source: Source, now: datetime) -> HookDelivery:
+    """Return the note of what became of a delivery."""
+    delivery, outcome, reason = said.delivery, HookOutcome.STORED, said.refusal
+    if said.refusal is not None:
+        outcome = HookOutcome.REFUSED
+    elif not said.fates:
+        outcome, reason = HookOutcome.IGNORED, None
+    elif Fate.LOST in said.fates:
+        outcome, reason = HookOutcome.REFUSED, _LOST
+    elif Fate.REFUSED in said.fates:
+        outcome, reason = HookOutcome.REFUSED, _APART
+    elif Fate.SPOOLED in said.fates:
+        outcome, reason = HookOutcome.SPOOLED, _SPOOLED
+    endings = [ending for report in said.reports if (ending := fact(report, "end_reason"))]
+    return HookDelivery(
+        received_at=now,
+        source=source.name,
+        event=mask_text(delivery.event)[:128],
+        outcome=outcome,
+        reason=_short(reason) if reason else None,
+        remark=_remark(said.reports, now),
+        call_id=next((report.call_id for report in said.reports), None),
+        ending=endings[-1] if endings else None,
+        unknown=tuple(mask_text(name) for name in delivery.unknown),
+        left_out=tuple(_short(f"{name} {why}") for name, why in delivery.refused.items()),
+    )
+
+
+def _remark(reports: Sequence[CallReport], now: datetime) -> str | None:
+    """Whether the times of a delivery are far from the clock here."""
+    told = (fact(report, name) for report in reports for name in ("start_time", "answered_at", "end_time"))
+    moments = [moment for moment in told if moment]
+    if not moments:
+        return None
+    off = max(moments) - now
+    if off > AHEAD:
+        return f"its times are {_span(off)} ahead of the clock here: is a zone or a clock wrong?"
+    if off < -BEHIND:
+        return (
+            f"its times are {_span(-off)} behind the clock here: it came late, or a zone or a clock is wrong"
+        )
+    return None
+
+
+def _span(length: timedelta) -> str:
+    hours = length.total_seconds() / 3_600
+    return f"{hours / 24:,.1f} days" if hours >= 36 else f"{hours:,.1f} h"  # noqa: PLR2004 (a day and a half)
+
+
+def _short(text: str) -> str:
+    return mask_text(text)[:_LONGEST_REASON]
+
+
+def _tell(note: HookDelivery) -> None:
+    extra = {
+        name: getattr(note, name) for name in ("source", "event", "outcome", "call_id", "reason", "remark")
+    }
+    said = {f"hook_{name}" if name == "source" else name: value for name, value in extra.items() if value}
+    if note.outcome == HookOutcome.REFUSED or note.remark:
+        logger.warning("Webhook %s", note.outcome, extra=said)
+    else:
+        logger.info("Webhook %s", note.outcome, extra=said)

@@ -1,0 +1,60 @@
+"""Deliveries that were kept, read anew: once an adapter knows more, or a price is known."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pymongo.database import Database
+
+from core.adapters.sources import SOURCES
+from core.clock import utc_now
+from core.hooks.receive import noted, take
+from core.storage.collections import HOOK_DELIVERIES
+from core.storage.hook_deliveries import HookDelivery, HookOutcome, kept_deliveries, replayed
+from core.types import Document
+
+Progress = Callable[[str, int, int], None]
+NOT_KEPT = "not kept"
+"""Of deliveries without content: it was none, or too large."""
+
+
+def wanted(source: str | None, since: datetime | None, *, refused: bool) -> Document:
+    """Return the query for deliveries of a source, since a moment, refused ones alone; None lets all pass."""
+    query: Document = {}
+    if source:
+        query["source"] = source
+    if since:
+        query["received_at"] = {"$gte": since}
+    if refused:
+        query["outcome"] = HookOutcome.REFUSED
+    return query
+
+
+async def replay_deliveries(
+    database: Database[Document], query: Document, progress: Progress
+) -> Counter[str]:
+    """Read the deliveries of a query anew and record what they say; how many became what.
+
+    A value that was masked is not recorded. The same again changes nothing.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    total = database[HOOK_DELIVERIES].count_documents(query)
+    became: Counter[str] = Counter()
+    for done, note in enumerate(kept_deliveries(database, query), start=1):
+        became[await _replay(database, note)] += 1
+        progress("Replaying", done, total)
+    return became
+
+
+async def _replay(database: Database[Document], note: HookDelivery) -> str:
+    source = SOURCES.get(note.source)
+    if note.body is None or source is None:
+        return NOT_KEPT
+    payload: dict[str, Any] = orjson.loads(note.body)
+    again = noted(await take(source, payload, note.received_at, masks=True), source, note.received_at)
+    replayed(database, again.model_copy(update={"id": note.id}), utc_now())
+    return str(again.outcome)

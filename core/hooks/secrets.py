@@ -1,0 +1,38 @@
+"""HOOK_SECRETS: which sources may post, and what each has to know."""
+
+from collections import defaultdict
+
+from pydantic import SecretStr
+
+from core.adapters.sources import SOURCES
+from core.errors import UserError
+from core.settings import Settings
+
+SHORTEST_SECRET = 22
+"""Characters of a random secret of 128 bits in base64."""
+Secrets = dict[str, tuple[SecretStr, ...]]
+
+
+def hook_secrets(settings: Settings) -> Secrets:
+    """Return the secrets of each source that is on; a source may have several while one replaces another.
+
+    Raises:
+        UserError: an entry is not ``source=secret``, names no source, or its secret can be guessed.
+    """
+    found: defaultdict[str, list[SecretStr]] = defaultdict(list)
+    for number, entry in enumerate(settings.hook_secrets, start=1):
+        name, equals, secret = entry.get_secret_value().partition("=")
+        name, secret = name.strip().lower(), secret.strip()
+        if not equals:
+            raise UserError(f"HOOK_SECRETS must be source=secret, comma separated; number {number} is not")
+        if name not in SOURCES:
+            raise UserError(
+                f"HOOK_SECRETS number {number} is of no source; there are {', '.join(sorted(SOURCES))}"
+            )
+        if len(secret) < SHORTEST_SECRET or not secret.isascii() or not secret.isprintable():
+            raise UserError(
+                f"the secret of {name} in HOOK_SECRETS needs {SHORTEST_SECRET} ASCII characters or more; "
+                "python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one"
+            )
+        found[name].append(SecretStr(secret))
+    return {name: tuple(secrets) for name, secrets in found.items()}

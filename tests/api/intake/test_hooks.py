@@ -1,0 +1,236 @@
+"""Webhooks: who is heard, what is recorded, what is kept, and what never shows."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from fastapi.testclient import TestClient
+from pymongo.database import Database
+
+from core.api.app import create_app
+from core.api.guesses import MOST_WRONG
+from core.api.intake.presented import presented
+from core.clock import utc_now
+from core.errors import UserError
+from core.logging_config import flush
+from core.settings import get_settings
+from core.storage.hook_deliveries import HookDelivery, recent_deliveries
+from core.storage.recording.active_calls import list_active
+from core.storage.recording.joining import join_calls
+from core.types import Document
+from tests.api.intake.conftest import SECRET, SIGNING, call, form_of, post, send, signed
+
+START = datetime(2026, 11, 20, 10, tzinfo=UTC)
+ENDED = {"id": "p-1", "event": "ended", "start": "2026-11-20T10:00:00Z", "status": "completed"}
+
+
+def last(database: Database[Document]) -> HookDelivery:
+    """The latest note."""
+    return recent_deliveries(database, most=1)[0]
+
+
+def now_ended(**fields: object) -> dict[str, object]:
+    """A call that has just ended."""
+    now = utc_now()
+    times = {"start": (now - timedelta(minutes=2)).isoformat(), "end": now.isoformat()}
+    return {"id": "p-1", "event": "ended", "status": "completed", **times, **fields}
+
+
+def test_the_secret_may_stand_in_path_header_or_query(
+    keyed: TestClient, database: Database[Document]
+) -> None:
+    ways = (
+        {"path": f"/hooks/example/{SECRET}"},
+        {"path": "/hooks/example", "headers": {"X-Hook-Secret": SECRET}},
+        {"path": f"/hooks/example?secret={SECRET}"},
+        {"path": f"/hooks/example/{SECRET}/"[:-1]},
+    )
+    for number, way in enumerate(ways):
+        answer = post(keyed, now_ended(id=f"p-{number}"), **way)
+        assert (answer.status_code, answer.json()["outcome"]) == (200, "stored")
+    assert database["calls"].count_documents({}) == len(ways)
+
+
+def test_without_the_right_secret_nobody_is_heard(keyed: TestClient, database: Database[Document]) -> None:
+    """Nor is anything kept of what they sent; keys of the API do not help."""
+    wrong = ("/hooks/example", f"/hooks/example/{SECRET[:-1]}", "/hooks/example?secret=", "/hooks/example/x")
+    for path in wrong:
+        assert post(keyed, now_ended(), path).status_code == 401
+    assert post(keyed, now_ended(), "/hooks/nobody/x").status_code == 404
+    assert post(keyed, now_ended(), "/hooks/twilio").status_code == 404
+    assert database["calls"].count_documents({}) == database["hook_deliveries"].count_documents({}) == 0
+
+
+def test_guesses_are_slowed_and_lock_no_agent_out(keyed: TestClient) -> None:
+    """Ten wrong secrets: the address waits, with its right one too, and the API's own keys go on."""
+    for number in range(MOST_WRONG):
+        assert post(keyed, {}, f"/hooks/example/{number}").status_code == 401
+    answer = post(keyed, now_ended())
+    assert (answer.status_code, int(answer.headers["Retry-After"]) > 0) == (429, True)
+    assert send(keyed, "calls", call()).status_code == 202
+
+
+def test_a_signature_is_verified_over_the_public_address(
+    keyed: TestClient, database: Database[Document]
+) -> None:
+    """Of the form as it was sent; with another secret, another form or another address it is refused."""
+    form = {"CallUUID": "u-1", "Event": "Hangup", "CallStatus": "completed", "Direction": "outbound"}
+    path = "/hooks/plivo"
+    right = signed(form, path)
+    assert keyed.post(path, content=form_of(form), headers=right).status_code == 200
+    assert keyed.post(f"{path}?a=1", content=form_of(form), headers=right).status_code == 401
+    assert (
+        keyed.post(f"{path}?a=1", content=form_of(form), headers=signed(form, f"{path}?a=1")).status_code
+        == 200
+    )
+    assert keyed.post(path, content=form_of({**form, "To": "1"}), headers=right).status_code == 401
+    assert keyed.post(path, content=form_of(form), headers=signed(form, path, "k" * 30)).status_code == 401
+    assert keyed.post(f"{path}/{SIGNING}", content=form_of(form)).status_code == 401
+    assert database["calls"].distinct("_id") == ["u-1"]
+
+
+def test_secrets_and_numbers_show_nowhere(
+    keyed: TestClient, database: Database[Document], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Not in the log, in answers, in what is kept, in reprs."""
+    inside = {
+        "ApiKey": "vendor-secret-1",
+        "deep": {"list": [{"apikey": "vendor-secret-2"}]},
+        "token": "vendor-secret-3",
+    }
+    answers = [
+        post(keyed, now_ended(phone="+919876543210", **inside)),
+        post(keyed, {"event": "ended", "To": "08041234567"}),
+        post(keyed, {}, f"/hooks/example?secret={SECRET[:-1]}x&also=1"),
+        post(keyed, {}, f"/hooks/example/{SECRET[:-1]}x"),
+        post(keyed, {}, f"/hooks/other/{SECRET}"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 422, 401, 401, 404]
+    flush()
+    written = capfd.readouterr()
+    kept = orjson.dumps(list(database["hook_deliveries"].find({}, {"recorded_at": 0})), default=str).decode()
+    for text in (written.out, written.err, kept, *(answer.text for answer in answers)):
+        assert SECRET[:-1] not in text
+        assert "vendor-secret" not in text
+    assert "9876543210" not in kept
+    assert "08041234567" not in kept
+    assert "/hooks/example" in written.out
+    assert SECRET not in repr(get_settings())
+    scope = {"state": {"presented": keyed}}
+    assert presented(scope) is keyed
+
+
+def test_what_it_says_is_recorded_once_in_any_order(keyed: TestClient, database: Database[Document]) -> None:
+    """Ended before started, twice; what the last word is does not depend on it, and nothing goes on."""
+    begun = now_ended(event="started", ending=None, status=None, end=None)
+    over = now_ended(ending="busy")
+    for one in (over, begun, over, begun):
+        assert post(keyed, one).status_code == 200
+    (stored,) = database["calls"].find()
+    assert (stored["_id"], stored["end_reason"], stored["status"]) == ("p-1", "busy", "completed")
+    assert list_active(database) == []
+    assert post(keyed, {**begun, "id": "p-2"}).status_code == 200
+    assert [one.call_id for one in list_active(database)] == ["p-2"]
+    assert database["hook_deliveries"].count_documents({"outcome": "stored"}) == 5
+
+
+def test_a_call_known_by_another_id_is_found(keyed: TestClient, database: Database[Document]) -> None:
+    """The agent's own record first, or the carrier's: one call in the end."""
+    assert send(keyed, "calls", call("ours", provider_call_id="p-1")).status_code == 202
+    assert post(keyed, now_ended(own_id=True, ending="busy")).status_code == 200
+    assert last(database).call_id == "ours"
+    assert post(keyed, now_ended(id="p-2", own_id=True, ending="busy")).status_code == 200
+    assert send(keyed, "calls", call("later", provider_call_id="p-2")).status_code == 202
+    assert join_calls(database) == 1
+    ends = {row["_id"]: row["end_reason"] for row in database["calls"].find()}
+    assert ends == {"ours": "busy", "later": "busy"}
+
+
+def test_foreign_money_gets_the_rate(
+    keyed: TestClient, database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of PRICES_FILE; without one the rupees stay unknown, and never are dollars."""
+    assert post(keyed, now_ended(id="p-0", usd=0.1)).status_code == 200
+    prices = tmp_path / "prices.toml"
+    prices.write_text("[rates]\nUSD = 88.0\n")
+    monkeypatch.setenv("PRICES_FILE", str(prices))
+    get_settings.cache_clear()
+    assert post(keyed, now_ended(usd=0.1)).status_code == 200
+    costs = {row["_id"]: row["cost"].get("platform") for row in database["calls"].find()}
+    assert costs == {"p-0": None, "p-1": pytest.approx(8.8)}
+
+
+def test_what_is_odd_is_said_and_does_no_harm(keyed: TestClient, database: Database[Document]) -> None:
+    """A field that nobody reads, a clock a day off, a value that cannot be used."""
+    assert post(keyed, now_ended(new_field=1, usd="many")).status_code == 200
+    note = last(database)
+    assert (note.unknown, note.left_out, note.remark) == (("new_field",), ("usd is no number",), None)
+    for days, word in ((1, "ahead"), (-1, "behind")):
+        at = (utc_now() + timedelta(days=days)).isoformat()
+        assert post(keyed, {**ENDED, "id": f"off {word}", "start": at}).status_code == 200
+        note = last(database)
+        assert (note.outcome, note.call_id) == ("stored", f"off {word}")
+        assert f"24.0 h {word}" in str(note.remark)
+    assert database["calls"].count_documents({}) == 3
+
+
+def test_what_is_none_of_our_business_is_answered_200(
+    keyed: TestClient, database: Database[Document]
+) -> None:
+    assert post(keyed, {"event": "ping"}).json()["outcome"] == "ignored"
+    assert last(database).outcome == "ignored"
+
+
+def test_what_cannot_be_used_is_refused_and_says_why(keyed: TestClient, database: Database[Document]) -> None:
+    """Garbage, a body without an id, and one that the adapter stumbles over; each is noted."""
+    for content, status, says in (
+        (b"not json", 400, "no JSON"),
+        (b"[1]", 422, "no JSON object"),
+        (b"[" * 10_000 + b"]" * 10_000, 422, "nested"),
+        (b'{"event": "ended", "id": [1]}', 422, "id is missing"),
+        (b'{"event": "crash"}', 422, "the adapter failed (KeyError)"),
+        (b" " * 10_000_001, 413, "10 MB"),
+    ):
+        answer = keyed.post(f"/hooks/example/{SECRET}", content=content)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        assert says in answer.json()["detail"]
+        if status != 413:
+            note = last(database)
+            assert (note.outcome, says in str(note.reason)) == ("refused", True)
+    assert database["hook_deliveries"].count_documents({"outcome": "refused"}) == 5
+
+
+def test_forms_are_read_in_each_way_that_carriers_send_them(
+    keyed: TestClient, database: Database[Document]
+) -> None:
+    """A form, one of parts, and one whose field ``data`` is JSON."""
+    fields = {name: str(value) for name, value in now_ended(id="f-1").items()}
+    path = f"/hooks/example/{SECRET}"
+    assert keyed.post(path, data=fields).status_code == 200
+    parts = {name: (None, value) for name, value in {**fields, "id": "f-2"}.items()}
+    assert keyed.post(path, files=parts).status_code == 200
+    assert keyed.post(path, data={"data": orjson.dumps(now_ended(id="f-3")).decode()}).status_code == 200
+    plain = {"Content-Type": "text/plain"}
+    assert keyed.post(path, content=orjson.dumps(now_ended(id="f-4")), headers=plain).status_code == 200
+    assert sorted(database["calls"].distinct("_id")) == ["f-1", "f-2", "f-3", "f-4"]
+    for content, kind in (
+        (b"a=1&" * 1_001, "x-www-form-urlencoded"),
+        (b"--b\r\n" * 1_001, "form-data; boundary=b"),
+    ):
+        family = "multipart" if "boundary" in kind else "application"
+        answer = keyed.post(path, content=content, headers={"Content-Type": f"{family}/{kind}"})
+        assert (answer.status_code, "1,000 fields" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize("value", ["plivo", "plivo=short", "plivo=" + "ü" * 30, "nobody=" + "k" * 30])
+def test_a_secret_that_can_be_guessed_or_is_of_no_source_is_refused_at_start(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server does not start, and does not say the secret."""
+    monkeypatch.setenv("HOOK_SECRETS", value)
+    get_settings.cache_clear()
+    with pytest.raises(UserError, match="HOOK_SECRETS") as refused:
+        create_app()
+    assert "k" * 30 not in str(refused.value)
+    assert "short" not in str(refused.value)
