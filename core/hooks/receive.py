@@ -47,7 +47,7 @@ async def receive(source: Source, payload: Mapping[str, Any], size: int) -> Hook
     Nothing is raised for reasons of the payload, the adapter or the store. An outcome of ``stored`` or
     ``spooled`` is durable; with ``refused`` and :func:`should_come_again` nothing of it may be.
     """
-    now = utc_now()
+    now = _to_the_millisecond(utc_now())
     said = await take(source, payload, now)
     reports = said.delivery.reports
     ids = {id_ for report in reports for id_ in (report.call_id, fact(report, "provider_call_id")) if id_}
@@ -57,6 +57,11 @@ async def receive(source: Source, payload: Mapping[str, Any], size: int) -> Hook
     await record(None, note)
     _tell(note)
     return note
+
+
+def _to_the_millisecond(moment: datetime) -> datetime:
+    """As the database gives it back: what is replayed has the same time."""
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
 
 
 def should_come_again(note: HookDelivery) -> bool:
@@ -83,7 +88,7 @@ async def take(source: Source, payload: Mapping[str, Any], now: datetime, *, mas
         now: when it came.
         masks: whether it was masked: then no value with a mask in it is recorded.
     """
-    started = utc_now()
+    started = _to_the_millisecond(utc_now())
     try:
         delivery = source.read(payload)
     except RefusedDeliveryError as error:

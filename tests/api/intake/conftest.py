@@ -13,12 +13,11 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pymongo.database import Database
 
-from core.adapters.delivery import Delivery, RefusedDeliveryError, Source
-from core.adapters.payload import Payload
+from core.adapters.sources import SOURCES as REAL
 from core.api.app import create_app
-from core.models.reports import CallFacts, CallReport, Role
 from core.settings import get_settings
 from core.types import Document
+from tests.hooks.example import EXAMPLE
 
 READING, SENDING, WRITING = (secrets.token_urlsafe(32) for _ in range(3))
 SECRET = secrets.token_urlsafe(32)
@@ -30,42 +29,6 @@ def call(call_id: str = "call_1", **fields: Any) -> dict[str, Any]:
     """A call as JSON has it."""
     usual = {"start_time": "2026-11-20T10:00:00Z", "duration_seconds": 60, "status": "completed"}
     return {"call_id": call_id, "direction": "outbound", **usual, **fields}
-
-
-def read_example(content: Mapping[str, Any]) -> Delivery:
-    """A platform of these tests: ``id``, ``event``, ``times``; its own ids, and a field that nobody reads."""
-    payload = Payload(content)
-    call_id = payload.text("id")
-    event = payload.text("event") or ""
-    if event == "ping":
-        return Delivery(event)
-    if event == "crash":
-        raise KeyError("a field that the adapter thought was there")
-    if call_id is None:
-        raise RefusedDeliveryError("id is missing: it says which call this is about")
-    facts = {
-        "start_time": payload.moment("start"),
-        "end_time": payload.moment("end"),
-        "status": payload.text("status"),
-        "end_reason": payload.text("ending"),
-        "lead_id": payload.text("phone"),
-        "provider_call_id": call_id if payload.flag("own_id") else None,
-        "cost": {"platform": payload.number("usd"), "currency": "USD"} if payload.get("usd") else None,
-    }
-    report = CallReport(
-        call_id=call_id,
-        source="example",
-        role=Role.PLATFORM,
-        stage=50 if event == "ended" else 10,
-        known_call=not payload.flag("own_id"),
-        facts=CallFacts.model_validate({name: value for name, value in facts.items() if value is not None}),
-    )
-    live = "ended" if event == "ended" else "started"
-    payload.known("token", "deep")
-    return Delivery(event, (report,), live=live, unknown=payload.unknown(), refused=payload.refused)
-
-
-EXAMPLE = Source("example", "Example", Role.PLATFORM, read_example, secrets=frozenset({"ApiKey"}))
 
 
 @pytest.fixture
@@ -87,14 +50,7 @@ def keyed(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iter
         yield client
 
 
-def sources() -> dict[str, Source]:
-    """The sources that there are, and that of these tests."""
-    from core.adapters.sources import SOURCES as REAL
-
-    return {**REAL, "example": EXAMPLE}
-
-
-SOURCES = sources()
+SOURCES = {**REAL, "example": EXAMPLE}
 
 
 def send(client: TestClient, path: str, content: object, **headers: str) -> Response:

@@ -1,6 +1,6 @@
 """Webhooks: who is heard, what is recorded, what is kept, and what never shows."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -20,21 +20,14 @@ from core.storage.recording.active_calls import list_active
 from core.storage.recording.joining import join_calls
 from core.types import Document
 from tests.api.intake.conftest import SECRET, SIGNING, call, form_of, post, send, signed
+from tests.hooks.example import now_ended
 
-START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 ENDED = {"id": "p-1", "event": "ended", "start": "2026-11-20T10:00:00Z", "status": "completed"}
 
 
 def last(database: Database[Document]) -> HookDelivery:
     """The latest note."""
     return recent_deliveries(database, most=1)[0]
-
-
-def now_ended(**fields: object) -> dict[str, object]:
-    """A call that has just ended."""
-    now = utc_now()
-    times = {"start": (now - timedelta(minutes=2)).isoformat(), "end": now.isoformat()}
-    return {"id": "p-1", "event": "ended", "status": "completed", **times, **fields}
 
 
 def test_the_secret_may_stand_in_path_header_or_query(

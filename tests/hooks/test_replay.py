@@ -1,0 +1,132 @@
+"""Deliveries read anew: with what an adapter learned since, and nothing that was masked."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+import pytest
+from pymongo.database import Database
+
+from core.adapters.delivery import Delivery, Source
+from core.clock import utc_now
+from core.hooks import replay
+from core.hooks.masked import LARGEST_KEPT, masked_body
+from core.hooks.receive import receive
+from core.storage.hook_deliveries import recent_deliveries, source_activity
+from core.storage.server.connection import close_connections
+from core.types import Document
+from tests.hooks.example import EXAMPLE, now_ended
+
+T = TypeVar("T")
+BROKEN = Source("example", "Example", EXAMPLE.role, lambda _: Delivery(str(1 / 0)))
+"""The example with a slip in its adapter."""
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Do a thing in an event loop of its own."""
+
+    async def whole() -> T:
+        try:
+            return await work
+        finally:
+            await close_connections()
+
+    return asyncio.run(whole())
+
+
+def deliver(*payloads: Mapping[str, object], source: Source = EXAMPLE) -> None:
+    """Receive payloads one after the other."""
+
+    async def all_of_them() -> None:
+        for payload in payloads:
+            await receive(source, payload, 100)
+
+    run(all_of_them())
+
+
+def again(database: Database[Document], *, refused: bool = False) -> dict[str, int]:
+    """Replay what is kept."""
+    query = replay.wanted(None, None, refused=refused)
+    return dict(run(replay.replay_deliveries(database, query, lambda *_: None)))
+
+
+def as_stored(database: Database[Document]) -> list[Document]:
+    """The calls, without what says something of the storing."""
+    return list(database["calls"].find({}, {"recorded_at": 0, "version": 0}).sort("_id", 1))
+
+
+@pytest.fixture(autouse=True)
+def example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the example among the sources."""
+    monkeypatch.setattr(replay, "SOURCES", {"example": EXAMPLE})
+
+
+def test_replaying_changes_nothing_that_was_good(database: Database[Document]) -> None:
+    """Not the lead that is masked in what is kept either."""
+    deliver(now_ended(phone="+919876543210", ending="busy", usd=1), now_ended(id="p-2", own_id=True))
+    before = as_stored(database)
+    assert [row.get("lead_id") for row in before] == ["+919876543210", None]
+    for _ in range(2):
+        assert again(database) == {"stored": 2}
+    assert as_stored(database) == before
+    assert all(note.replayed_at for note in recent_deliveries(database))
+
+
+def test_what_was_refused_is_recorded_once_the_adapter_is_put_right(database: Database[Document]) -> None:
+    """The note says so afterwards; what has no call's id stays refused."""
+    deliver(now_ended(), {"event": "ended"}, source=BROKEN)
+    deliver(now_ended(id="fine"))
+    assert database["calls"].distinct("_id") == ["fine"]
+    assert again(database, refused=True) == {"stored": 1, "refused": 1}
+    assert sorted(database["calls"].distinct("_id")) == ["fine", "p-1"]
+    outcomes = {note.call_id: note.outcome for note in recent_deliveries(database)}
+    assert outcomes == {"fine": "stored", "p-1": "stored", None: "refused"}
+    assert again(database, refused=True) == {"refused": 1}
+
+
+def test_a_call_whose_id_was_masked_is_not_made_up(database: Database[Document]) -> None:
+    """Such as an id that is a phone number, of a delivery that could not be read at first."""
+    deliver({**now_ended(), "id": "+919876543210"}, source=BROKEN)
+    assert again(database) == {"refused": 1}
+    assert "sent again" in str(recent_deliveries(database)[0].reason)
+    assert database["calls"].count_documents({}) == 0
+
+
+def test_a_body_that_is_too_large_to_be_kept_is_recorded_all_the_same(database: Database[Document]) -> None:
+    deliver(now_ended(deep=["x" * 1_000] * 300))
+    assert database["calls"].count_documents({}) == 1
+    assert again(database) == {"not kept": 1}
+    assert masked_body({"a": "x" * LARGEST_KEPT}, ()) is None
+
+
+def test_the_activity_of_a_source_is_counted(database: Database[Document]) -> None:
+    """By outcome, endings that nobody knows, and fields that nobody reads."""
+    now = utc_now()
+    deliver(now_ended(ending="busy"), now_ended(ending="gone with the wind", new=1), {"event": "ping"})
+    one = source_activity(database, now)["example"]
+    assert (one.outcomes, one.total) == ({"stored": 2, "ignored": 1}, 3)
+    assert (one.unknown_share, one.unknown) == (0.5, {"new": 1})
+    assert one.last_at is not None
+    assert source_activity(database, utc_now())["example"].total == 0
+
+
+def test_the_command_lists_and_replays(database: Database[Document]) -> None:
+    """For people at a terminal; a source that is not there is said."""
+
+    def core(*args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "core", "hooks", *args]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert "no such delivery" in core("list").stdout
+    call = {"CallUUID": "u-1", "Event": "Hangup", "CallStatus": "completed", "Direction": "outbound"}
+    plivo = Source("plivo", "Plivo", EXAMPLE.role, lambda _: Delivery(str(1 / 0)))
+    deliver(call, source=plivo)
+    listed = core("list", "--refused").stdout
+    assert ("plivo" in listed, "the adapter" in " ".join(listed.split())) == (True, True)
+    done = core("replay", "--source", "plivo", "--refused")
+    assert (done.returncode, "replayed 1 deliveries" in done.stdout) == (0, True), done.stderr
+    assert database["calls"].distinct("_id") == ["u-1"]
+    wrong = core("replay", "--source", "nobody")
+    assert (wrong.returncode, "is no source" in wrong.stderr) == (2, True)
