@@ -10,6 +10,7 @@ import pytest
 from pymongo.database import Database
 
 from core.adapters.delivery import Delivery, Source
+from core.adapters.sources import SOURCES
 from core.clock import utc_now
 from core.hooks import replay
 from core.hooks.masked import LARGEST_KEPT, masked_body
@@ -60,7 +61,7 @@ def as_stored(database: Database[Document]) -> list[Document]:
 @pytest.fixture(autouse=True)
 def example(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the example among the sources."""
-    monkeypatch.setattr(replay, "SOURCES", {"example": EXAMPLE})
+    monkeypatch.setitem(SOURCES, "example", EXAMPLE)
 
 
 def test_replaying_changes_nothing_that_was_good(database: Database[Document]) -> None:

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pymongo.database import Database
 
-from core.adapters.sources import SOURCES as REAL
+from core.adapters.sources import SOURCES
 from core.api.app import create_app
 from core.settings import get_settings
 from core.types import Document
@@ -34,9 +34,7 @@ def call(call_id: str = "call_1", **fields: Any) -> dict[str, Any]:
 @pytest.fixture
 def keyed(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """The API with a key of each sort, an unsigned source and a signed one."""
-    monkeypatch.setattr("core.hooks.secrets.SOURCES", SOURCES)
-    monkeypatch.setattr("core.api.intake.hooks.SOURCES", SOURCES)
-    monkeypatch.setattr("core.hooks.replay.SOURCES", SOURCES)
+    monkeypatch.setitem(SOURCES, "example", EXAMPLE)
     for name, value in (
         ("API_KEYS", READING),
         ("API_INGEST_KEYS", SENDING),
@@ -48,9 +46,6 @@ def keyed(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iter
     get_settings.cache_clear()
     with TestClient(create_app()) as client:
         yield client
-
-
-SOURCES = {**REAL, "example": EXAMPLE}
 
 
 def send(client: TestClient, path: str, content: object, **headers: str) -> Response:
