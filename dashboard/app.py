@@ -24,7 +24,8 @@ OVERVIEW = st.Page(
 CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call:")
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
 SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:")
-ALONE = [SYSTEM, ALERTS, CALLS]
+SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
+ALONE = [SYSTEM, SOURCES, ALERTS, CALLS]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
@@ -32,6 +33,7 @@ PAGES = [
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
     SYSTEM,
+    SOURCES,
     ALERTS,
     CALLS,
 ]
@@ -50,6 +52,8 @@ def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
 def _unused(page: st.Page) -> tuple[str, ...]:
     """The filters that do nothing on a page, or on what it shows just now."""
     link = st.query_params
+    if page == SOURCES:
+        return ("filters",)
     if page == ALERTS:
         history = st.session_state.get("view", link.get("view")) == "History"
         return filters.FILTERS if history else ("filters",)

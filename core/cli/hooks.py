@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from core.adapters.sources import SOURCES
 from core.cli.store import progress_bar
 from core.clock import parse_moment
 from core.errors import UserError
@@ -68,7 +67,8 @@ def replay(source: Name = None, since: Since = None, refused: Refused = False) -
 
 def _query(source: str | None, since: str | None, *, refused: bool) -> Document:
     from core.hooks.replay import wanted  # noqa: PLC0415 (only these commands need it)
+    from core.hooks.secrets import sources  # noqa: PLC0415 (as above)
 
-    if source is not None and source not in SOURCES:
-        raise UserError(f"{source!r} is no source; there are {', '.join(sorted(SOURCES))}")
+    if source is not None and source not in sources():
+        raise UserError(f"{source!r} is no source; there are {', '.join(sorted(sources()))}")
     return wanted(source, parse_moment(since) if since else None, refused=refused)

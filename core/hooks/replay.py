@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from pymongo.database import Database
 
-from core.adapters.sources import SOURCES
 from core.clock import utc_now
 from core.hooks.receive import noted, take
+from core.hooks.secrets import sources
 from core.storage.collections import HOOK_DELIVERIES
 from core.storage.hook_deliveries import HookDelivery, HookOutcome, kept_deliveries, replayed
 from core.types import Document
@@ -51,7 +51,7 @@ async def replay_deliveries(
 
 
 async def _replay(database: Database[Document], note: HookDelivery) -> str:
-    source = SOURCES.get(note.source)
+    source = sources().get(note.source)
     if note.body is None or source is None:
         return NOT_KEPT
     payload: dict[str, Any] = orjson.loads(note.body)

@@ -1,9 +1,11 @@
-"""HOOK_SECRETS: which sources may post, and what each has to know."""
+"""Which sources there are, which of them may post (HOOK_SECRETS), and what each has to know."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from core.adapters.delivery import Source
 from core.adapters.sources import SOURCES
 from core.errors import UserError
 from core.settings import Settings
@@ -11,6 +13,16 @@ from core.settings import Settings
 SHORTEST_SECRET = 22
 """Characters of a random secret of 128 bits in base64."""
 Secrets = dict[str, tuple[SecretStr, ...]]
+
+
+def sources() -> Mapping[str, Source]:
+    """Return every source that there is an adapter for, by name."""
+    return SOURCES
+
+
+def title_of(name: str) -> str:
+    """Return what people call a source; its name where it is none any longer."""
+    return SOURCES[name].title if name in SOURCES else name
 
 
 def hook_secrets(settings: Settings) -> Secrets:

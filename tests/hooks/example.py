@@ -1,10 +1,12 @@
 """A platform of the tests, with all that an adapter can meet."""
 
+import hashlib
+import hmac
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from core.adapters.delivery import Delivery, RefusedDeliveryError, Source
+from core.adapters.delivery import Delivery, RefusedDeliveryError, Request, Source
 from core.adapters.payload import Payload
 from core.clock import utc_now
 from core.models.reports import CallFacts, CallReport, Role
@@ -43,6 +45,19 @@ def read_example(content: Mapping[str, Any]) -> Delivery:
     return Delivery(event, (report,), live=live, unknown=payload.unknown(), refused=payload.refused)
 
 
+def signature(url: str, form: Mapping[str, str], secret: str) -> str:
+    """How the signing one of the examples signs: address and form."""
+    text = url + "".join(f"{name}{value}" for name, value in sorted(form.items()))
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def is_signed(request: Request, secret: str) -> bool:
+    """Whether a request is signed so; one without a signature is a fault that an adapter may have."""
+    return hmac.compare_digest(request.headers["x-signature"], signature(request.url, request.form, secret))
+
+
+SIGNER = Source("signer", "Signer", Role.CARRIER, read_example, signed=is_signed)
+IDLE = Source("idle", "Idle", Role.CARRIER, read_example)
 EXAMPLE = Source("example", "Example", Role.PLATFORM, read_example, secrets=frozenset({"ApiKey"}))
 
 

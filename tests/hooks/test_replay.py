@@ -10,9 +10,8 @@ import pytest
 from pymongo.database import Database
 
 from core.adapters.delivery import Delivery, Source
-from core.adapters.sources import SOURCES
 from core.clock import utc_now
-from core.hooks import replay
+from core.hooks import replay, secrets
 from core.hooks.masked import LARGEST_KEPT, masked_body
 from core.hooks.receive import receive
 from core.storage.hook_deliveries import recent_deliveries, source_activity
@@ -61,7 +60,7 @@ def as_stored(database: Database[Document]) -> list[Document]:
 @pytest.fixture(autouse=True)
 def example(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the example among the sources."""
-    monkeypatch.setitem(SOURCES, "example", EXAMPLE)
+    monkeypatch.setattr(secrets, "SOURCES", {"example": EXAMPLE})
 
 
 def test_replaying_changes_nothing_that_was_good(database: Database[Document]) -> None:
@@ -122,6 +121,7 @@ def test_the_command_lists_and_replays(database: Database[Document]) -> None:
 
     assert "no such delivery" in core("list").stdout
     call = {"CallUUID": "u-1", "Event": "Hangup", "CallStatus": "completed", "Direction": "outbound"}
+    call |= {"StartTime": "2026-11-20 10:00:00", "EndTime": "2026-11-20 10:01:00"}
     plivo = Source("plivo", "Plivo", EXAMPLE.role, lambda _: Delivery(str(1 / 0)))
     deliver(call, source=plivo)
     listed = core("list", "--refused").stdout

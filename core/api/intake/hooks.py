@@ -11,13 +11,12 @@ from pydantic import SecretStr
 
 from core.adapters.delivery import Request as Posted
 from core.adapters.delivery import Source
-from core.adapters.sources import SOURCES
 from core.api.guesses import Guesses
 from core.api.intake.presented import presented
 from core.api.security import tell
 from core.hooks.payloads import Content, UnreadableError, UnsuitableError, read_content
 from core.hooks.receive import receive, refuse, should_come_again
-from core.hooks.secrets import hook_secrets
+from core.hooks.secrets import hook_secrets, sources
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.hook_deliveries import HookDelivery, HookOutcome
@@ -65,10 +64,11 @@ async def hook(source: str, request: Request) -> Response:
 
 def _source(name: str, request: Request) -> tuple[Source, Sequence[SecretStr]]:
     secrets = hook_secrets(get_settings())
-    if name not in SOURCES or name not in secrets:
-        tell("hook_unknown_source" if name not in SOURCES else "hook_source_off", request)
+    known = sources().get(name)
+    if known is None or name not in secrets:
+        tell("hook_unknown_source" if known is None else "hook_source_off", request)
         raise HTTPException(HTTPStatus.NOT_FOUND, "no such source is on; HOOK_SECRETS says which are")
-    return SOURCES[name], secrets[name]
+    return known, secrets[name]
 
 
 async def _take(request: Request, source: Source, secrets: Sequence[SecretStr], body: bytes) -> Response:

@@ -1,8 +1,5 @@
 """The API with keys and one source that is on."""
 
-import base64
-import hashlib
-import hmac
 import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,11 +10,11 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pymongo.database import Database
 
-from core.adapters.sources import SOURCES
 from core.api.app import create_app
+from core.hooks import secrets as hook_secrets
 from core.settings import get_settings
 from core.types import Document
-from tests.hooks.example import EXAMPLE
+from tests.hooks.example import EXAMPLE, IDLE, SIGNER, signature
 
 READING, SENDING, WRITING = (secrets.token_urlsafe(32) for _ in range(3))
 SECRET = secrets.token_urlsafe(32)
@@ -33,13 +30,13 @@ def call(call_id: str = "call_1", **fields: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def keyed(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """The API with a key of each sort, an unsigned source and a signed one."""
-    monkeypatch.setitem(SOURCES, "example", EXAMPLE)
+    """The API with a key of each sort, an unsigned source and one that signs."""
+    monkeypatch.setattr(hook_secrets, "SOURCES", {"example": EXAMPLE, "signer": SIGNER, "idle": IDLE})
     for name, value in (
         ("API_KEYS", READING),
         ("API_INGEST_KEYS", SENDING),
         ("API_WRITE_KEYS", WRITING),
-        ("HOOK_SECRETS", f"example={SECRET},plivo={SIGNING}"),
+        ("HOOK_SECRETS", f"example={SECRET},signer={SIGNING}"),
         ("API_PUBLIC_URL", PUBLIC),
     ):
         monkeypatch.setenv(name, value)
@@ -61,17 +58,9 @@ def post(
 
 
 def signed(form: Mapping[str, str], path: str, secret: str = SIGNING) -> dict[str, str]:
-    """The headers that Plivo signs a form with."""
-    nonce = "12345"
-    text = (
-        PUBLIC + path + "." + "".join(f"{name}{value}" for name, value in sorted(form.items())) + "." + nonce
-    )
-    made = hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()
-    return {
-        "X-Plivo-Signature-V3": base64.b64encode(made).decode(),
-        "X-Plivo-Signature-V3-Nonce": nonce,
-        "Content-Type": "application/x-www-form-urlencoded",
-    }
+    """The headers that a form is signed with."""
+    made = signature(PUBLIC + path, form, secret)
+    return {"X-Signature": made, "Content-Type": "application/x-www-form-urlencoded"}
 
 
 def form_of(fields: Mapping[str, str]) -> bytes:

@@ -51,7 +51,7 @@ def test_without_the_right_secret_nobody_is_heard(keyed: TestClient, database: D
     for path in wrong:
         assert post(keyed, now_ended(), path).status_code == 401
     assert post(keyed, now_ended(), "/hooks/nobody/x").status_code == 404
-    assert post(keyed, now_ended(), "/hooks/twilio").status_code == 404
+    assert post(keyed, now_ended(), "/hooks/idle").status_code == 404
     assert database["calls"].count_documents({}) == database["hook_deliveries"].count_documents({}) == 0
 
 
@@ -68,8 +68,8 @@ def test_a_signature_is_verified_over_the_public_address(
     keyed: TestClient, database: Database[Document]
 ) -> None:
     """Of the form as it was sent; with another secret, another form or another address it is refused."""
-    form = {"CallUUID": "u-1", "Event": "Hangup", "CallStatus": "completed", "Direction": "outbound"}
-    path = "/hooks/plivo"
+    form = {"id": "u-1", "event": "ended", "status": "completed"}
+    path = "/hooks/signer"
     right = signed(form, path)
     assert keyed.post(path, content=form_of(form), headers=right).status_code == 200
     assert keyed.post(f"{path}?a=1", content=form_of(form), headers=right).status_code == 401

@@ -1,0 +1,1 @@
+"""The Sources page: who posts webhooks, and what becomes of them."""

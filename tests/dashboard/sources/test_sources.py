@@ -1,0 +1,90 @@
+"""Sources: who posts webhooks, and what became of them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
+
+from core.clock import utc_now
+from core.hooks import secrets as hook_secrets
+from core.settings import get_settings
+from core.storage.hook_deliveries import HookDelivery
+from core.storage.recording.records import Record
+from core.storage.recording.write import write
+from core.types import Document
+from tests.dashboard.conftest import tables_of, text_of
+from tests.hooks.example import EXAMPLE
+
+WORDS = ["stored", "stored", "ignored", "refused", "spooled"]
+Start = Callable[..., AppTest]
+
+
+def note(minutes: float, **fields: object) -> HookDelivery:
+    """What was noted of a delivery so many minutes ago."""
+    usual = {"source": "example", "outcome": "stored", "received_at": utc_now() - timedelta(minutes=minutes)}
+    return HookDelivery.model_validate({**usual, **fields})
+
+
+@pytest.fixture
+def deliveries(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Database[Document]:
+    """A source with good and bad deliveries, one that is on and silent, and one that is off by now."""
+    monkeypatch.setattr(hook_secrets, "SOURCES", {**hook_secrets.SOURCES, "example": EXAMPLE})
+    monkeypatch.setenv("HOOK_SECRETS", f"example={'k' * 30},plivo={'p' * 30}")
+    get_settings.cache_clear()
+    odd = "its times are 24.0 h ahead of the clock here: is a zone or a clock wrong?"
+    notes = [
+        note(1, event="ended", call_id="p|1:smile:", ending="busy", unknown=("new.field",), remark=odd),
+        note(2, event="ended", call_id="p-2", ending="unknown", unknown=("new.field",)),
+        note(3, outcome="ignored", event="ping"),
+        note(4, outcome="refused", reason="id is missing: it says which call this is about"),
+        note(5, outcome="spooled", event="ended", call_id="p-3", left_out=("usd is no number",)),
+        note(3_000, source="gone", event="old"),
+    ]
+    write(database, [Record.now(one) for one in notes])
+    return database
+
+
+def test_each_source_shows_what_became_of_a_day(deliveries: Database[Document], start: Start) -> None:
+    """Silent ones, unknown endings and fields that nobody reads stand out."""
+    app = start("sources")
+    assert not app.exception
+    sources, fields, latest = tables_of(app)
+    rows = {row["Source"]: row for row in sources}
+    assert set(rows) == {"Example", "Plivo", "gone (off)"}
+    one = rows["Example"]
+    became = one["In 24 h"].replace(":red[:material/error:] ", "")
+    assert became == "2 stored · 1 spooled · 1 ignored · 1 refused"
+    assert one["Last delivery"].startswith("1 min") or one["Last delivery"].endswith("s ago")
+    assert "50.0 %" in one["Unknown endings"]
+    assert "none within 7 days" in rows["Plivo"]["Last delivery"]
+    assert rows["gone (off)"]["Last delivery"] == "2 days ago"
+    assert fields == [{"Source": "Example", "Field": "new.field", "Deliveries": "2"}]
+    assert "1 silent for a day" in text_of(app)
+    assert len(latest) == 6
+    assert [row["Became"].split()[-1] for row in latest[:5]] == WORDS
+    why = [row["Why, or what is odd"] for row in latest]
+    assert "24.0 h ahead" in why[0]
+    assert "id is missing" in why[3]
+    assert "usd is no number" in why[4]
+    assert "calls?call_id=p-2" in latest[1]["Call"]
+
+
+def test_without_any_source_the_page_says_how_to_set_one_up(
+    database: Database[Document], start: Start
+) -> None:
+    said = text_of(start("sources"))
+    for words in ("HOOK_SECRETS=", "/hooks/", "token_urlsafe", "Plivo"):
+        assert words in said
+
+
+def test_secrets_that_cannot_be_used_are_said(
+    database: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the way out, without the secret."""
+    monkeypatch.setenv("HOOK_SECRETS", "plivo=short-secret")
+    get_settings.cache_clear()
+    said = text_of(start("sources"))
+    assert "needs 22 ASCII" in said.replace("\N{WORD JOINER}", "")
+    assert "short-secret" not in said
