@@ -10,7 +10,7 @@ from core.adapters.delivery import Delivery, RefusedDeliveryError, Source
 from core.clock import utc_now
 from core.hooks.masked import masked_body
 from core.logging_config import get_logger
-from core.models.reports import CallReport
+from core.models.calls.reports import CallReport
 from core.privacy.masking import has_mask, mask_text
 from core.services.reports import fact, prepared
 from core.storage.hook_deliveries import HookDelivery, HookOutcome

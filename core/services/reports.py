@@ -9,7 +9,7 @@ from pymongo.errors import PyMongoError
 
 from core.errors import UserError
 from core.logging_config import get_logger
-from core.models.reports import CallReport
+from core.models.calls.reports import CallReport
 from core.pricing import in_rupees, price_table
 from core.settings import get_settings
 from core.storage import get_sync_database

@@ -9,7 +9,7 @@ from typing import Any
 from core.adapters.delivery import Delivery, RefusedDeliveryError, Request, Source
 from core.adapters.payload import Payload
 from core.clock import utc_now
-from core.models.reports import CallFacts, CallReport, Role
+from core.models.calls.reports import CallFacts, CallReport, Role
 
 
 def read_example(content: Mapping[str, Any]) -> Delivery:

@@ -8,8 +8,8 @@ from pydantic.json_schema import models_json_schema
 from core.api.intake.items import MOST_ITEMS, Unusable
 from core.api.intake.routes import ActiveCallSign
 from core.api.problems import PROBLEM
+from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
-from core.models.reports import CallReport
 
 _TAKEN: dict[str, tuple[type[BaseModel], ...]] = {
     "/api/v1/calls": (CallMetrics, CallReport),

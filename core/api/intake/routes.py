@@ -13,8 +13,8 @@ from core.api.intake.items import Accepted, Items, Unusable, read_items
 from core.api.parameters import only_known
 from core.api.problems import PROBLEM
 from core.api.security import require_sending_key
+from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, Direction, Language, ServiceSample, TurnMetrics
-from core.models.reports import CallReport
 from core.pricing import priced
 from core.services.reports import prepared
 from core.storage.recording.active_calls import Change, alive, ended, signal_active, started
