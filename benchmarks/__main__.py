@@ -8,6 +8,7 @@ BENCHMARKS = (
     "log_flood",
     "masking",
     "record_call",
+    "ingest",
     "dashboard_queries",
     "rollups",
     "archive",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from core.doctor import channels, computer, exposure, mongodb, work
+from core.doctor import channels, computer, exposure, mongodb, sources, work
 from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.settings import get_settings
@@ -26,6 +26,7 @@ def examine() -> Iterator[Finding]:
         yield from _safely("clock", lambda: [mongodb.clock(database)])
         yield from _safely("indexes", lambda: [mongodb.indexes(database)])
         yield from _safely("calls", lambda: [work.calls(database)])
+        yield from _safely("webhooks", lambda: sources.webhooks(database, settings))
         yield from _safely("roll-ups", lambda: [work.roll_ups(database)])
         yield from _safely("archive", lambda: [work.archive(database)])
         yield from _safely("scheduler", lambda: [work.scheduler(database)])

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from core.adapters import sources as adapters
 from core.adapters.delivery import Source
-from core.adapters.sources import SOURCES
 from core.errors import UserError
 from core.settings import Settings
 
@@ -17,12 +17,12 @@ Secrets = dict[str, tuple[SecretStr, ...]]
 
 def sources() -> Mapping[str, Source]:
     """Return every source that there is an adapter for, by name."""
-    return SOURCES
+    return adapters.SOURCES
 
 
 def title_of(name: str) -> str:
     """Return what people call a source; its name where it is none any longer."""
-    return SOURCES[name].title if name in SOURCES else name
+    return sources()[name].title if name in sources() else name
 
 
 def hook_secrets(settings: Settings) -> Secrets:
@@ -37,9 +37,9 @@ def hook_secrets(settings: Settings) -> Secrets:
         name, secret = name.strip().lower(), secret.strip()
         if not equals:
             raise UserError(f"HOOK_SECRETS must be source=secret, comma separated; number {number} is not")
-        if name not in SOURCES:
+        if name not in sources():
             raise UserError(
-                f"HOOK_SECRETS number {number} is of no source; there are {', '.join(sorted(SOURCES))}"
+                f"HOOK_SECRETS number {number} is of no source; there are {', '.join(sorted(sources()))}"
             )
         if len(secret) < SHORTEST_SECRET or not secret.isascii() or not secret.isprintable():
             raise UserError(

@@ -30,13 +30,14 @@ class Sources:
 @st.cache_data(ttl=4, show_spinner=False)
 def sources() -> Sources:
     """The sources with their last deliveries, at most 4 s old."""
-    trouble, on = None, ()
+    trouble: str | None = None
+    on: list[str] = []
     try:
-        on = tuple(sorted(hook_secrets(get_settings())))
+        on = sorted(hook_secrets(get_settings()))
     except UserError as error:
         trouble = str(error)
     latest = recent_deliveries(get_sync_database(), most=MOST_LISTED)
-    return Sources(on, trouble, _activity(), latest)
+    return Sources(tuple(on), trouble, _activity(), latest)
 
 
 @st.cache_data(ttl=15, refresh_mode="background", show_spinner=False)

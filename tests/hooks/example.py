@@ -40,9 +40,14 @@ def read_example(content: Mapping[str, Any]) -> Delivery:
         known_call=not payload.flag("own_id"),
         facts=CallFacts.model_validate({name: value for name, value in facts.items() if value is not None}),
     )
-    live = "ended" if event == "ended" else "started"
     payload.known("token", "deep")
-    return Delivery(event, (report,), live=live, unknown=payload.unknown(), refused=payload.refused)
+    return Delivery(
+        event,
+        (report,),
+        live="ended" if event == "ended" else "started",
+        unknown=payload.unknown(),
+        refused=payload.refused,
+    )
 
 
 def signature(url: str, form: Mapping[str, str], secret: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 import pytest
 from pymongo.database import Database
 
+from core.adapters import sources
 from core.adapters.delivery import Delivery, Source
 from core.clock import utc_now
-from core.hooks import replay, secrets
+from core.hooks import replay
 from core.hooks.masked import LARGEST_KEPT, masked_body
 from core.hooks.receive import receive
 from core.storage.hook_deliveries import recent_deliveries, source_activity
@@ -60,7 +61,7 @@ def as_stored(database: Database[Document]) -> list[Document]:
 @pytest.fixture(autouse=True)
 def example(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the example among the sources."""
-    monkeypatch.setattr(secrets, "SOURCES", {"example": EXAMPLE})
+    monkeypatch.setattr(sources, "SOURCES", {"example": EXAMPLE})
 
 
 def test_replaying_changes_nothing_that_was_good(database: Database[Document]) -> None:

@@ -10,10 +10,11 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 from pymongo.database import Database
 
+from core.adapters import sources
 from core.api.app import create_app
-from core.hooks import secrets as hook_secrets
 from core.settings import get_settings
 from core.types import Document
+from tests.api.intake.receiver import Receiver
 from tests.hooks.example import EXAMPLE, IDLE, SIGNER, signature
 
 READING, SENDING, WRITING = (secrets.token_urlsafe(32) for _ in range(3))
@@ -31,7 +32,7 @@ def call(call_id: str = "call_1", **fields: Any) -> dict[str, Any]:
 @pytest.fixture
 def keyed(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """The API with a key of each sort, an unsigned source and one that signs."""
-    monkeypatch.setattr(hook_secrets, "SOURCES", {"example": EXAMPLE, "signer": SIGNER, "idle": IDLE})
+    monkeypatch.setattr(sources, "SOURCES", {"example": EXAMPLE, "signer": SIGNER, "idle": IDLE})
     for name, value in (
         ("API_KEYS", READING),
         ("API_INGEST_KEYS", SENDING),
@@ -66,3 +67,12 @@ def signed(form: Mapping[str, str], path: str, secret: str = SIGNING) -> dict[st
 def form_of(fields: Mapping[str, str]) -> bytes:
     """A form as it is posted."""
     return urlencode(fields).encode()
+
+
+@pytest.fixture
+def receiver(database: Database[Document]) -> Iterator[Receiver]:
+    """An API with a key that may send, and two sources that are on."""
+    secrets_ = f"example={SECRET},bolna={SECRET}"
+    running = Receiver(HOOK_SECRETS=secrets_, API_INGEST_KEYS=SENDING)
+    yield running
+    running.end()

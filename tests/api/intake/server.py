@@ -1,9 +1,9 @@
 """The API as it is served, with the example among the sources: ``python -m tests.api.intake.server``."""
 
+from core.adapters import sources
 from core.api.app import serve
-from core.hooks import secrets
 from tests.hooks.example import EXAMPLE
 
 if __name__ == "__main__":
-    secrets.SOURCES = {"example": EXAMPLE}
+    sources.SOURCES = {"bolna": EXAMPLE, **sources.SOURCES, "example": EXAMPLE}
     serve()

@@ -2,74 +2,24 @@
 
 import http.client
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from pymongo.database import Database
 
-from core.ports import answers
 from core.storage.recording.spool import Spool
 from core.types import Document
 from tests.api.intake.conftest import SECRET
-from tests.ports import free_port
+from tests.api.intake.receiver import Receiver
 
-ROOT = Path(__file__).resolve().parents[3]
 SENDERS = 16
 PATH = f"/hooks/example/{SECRET}"
 HUNDRED_MB = 100_000_000
 MOST_GROWTH = 150_000_000
 """Bytes that the receiver may take more, whatever it is sent."""
-
-
-class Receiver:
-    """An API that can be killed, and comes back at the same address."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self._environment = os.environ | {"API_PORT": str(self.port), "HOOK_SECRETS": f"example={SECRET}"}
-        self._start()
-
-    def _start(self) -> None:
-        command = [sys.executable, "-m", "tests.api.intake.server"]
-        self.running = subprocess.Popen(
-            command, cwd=ROOT, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + 60
-        while not answers(f"http://127.0.0.1:{self.port}/healthz"):
-            assert self.running.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        """Kill -9, and start again."""
-        self.end(signal.SIGKILL)
-        self._start()
-
-    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the process, and wait for it."""
-        self.running.send_signal(how)
-        self.running.wait(20)
-
-    def peak_bytes(self) -> int:
-        """The most memory that it had at once."""
-        status = Path(f"/proc/{self.running.pid}/status").read_text()
-        return 1_024 * int(status.partition("VmHWM:")[2].split()[0])
-
-
-@pytest.fixture
-def receiver(database: Database[Document]) -> Iterator[Receiver]:
-    running = Receiver()
-    yield running
-    running.end()
 
 
 def deliver(port: int, number: int) -> int:
@@ -93,6 +43,7 @@ def deliver(port: int, number: int) -> int:
     raise AssertionError(f"delivery {number} was never taken")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("deliveries", "kills"), [(400, 1), pytest.param(10_000, 5, marks=pytest.mark.full)], ids=["some", "many"]
 )

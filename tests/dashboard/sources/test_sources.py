@@ -7,8 +7,8 @@ import pytest
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
+from core.adapters import sources
 from core.clock import utc_now
-from core.hooks import secrets as hook_secrets
 from core.settings import get_settings
 from core.storage.hook_deliveries import HookDelivery
 from core.storage.recording.records import Record
@@ -30,7 +30,7 @@ def note(minutes: float, **fields: object) -> HookDelivery:
 @pytest.fixture
 def deliveries(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Database[Document]:
     """A source with good and bad deliveries, one that is on and silent, and one that is off by now."""
-    monkeypatch.setattr(hook_secrets, "SOURCES", {**hook_secrets.SOURCES, "example": EXAMPLE})
+    monkeypatch.setattr(sources, "SOURCES", {**sources.SOURCES, "example": EXAMPLE})
     monkeypatch.setenv("HOOK_SECRETS", f"example={'k' * 30},plivo={'p' * 30}")
     get_settings.cache_clear()
     odd = "its times are 24.0 h ahead of the clock here: is a zone or a clock wrong?"
@@ -50,8 +50,8 @@ def test_each_source_shows_what_became_of_a_day(deliveries: Database[Document], 
     """Silent ones, unknown endings and fields that nobody reads stand out."""
     app = start("sources")
     assert not app.exception
-    sources, fields, latest = tables_of(app)
-    rows = {row["Source"]: row for row in sources}
+    listed, fields, latest = tables_of(app)
+    rows = {row["Source"]: row for row in listed}
     assert set(rows) == {"Example", "Plivo", "gone (off)"}
     one = rows["Example"]
     became = one["In 24 h"].replace(":red[:material/error:] ", "")

@@ -1,0 +1,43 @@
+"""What comes in without the agent: which platforms and carriers may post, and which of them are silent."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from pymongo.database import Database
+
+from core.clock import utc_now
+from core.doctor.result import Finding, State
+from core.hooks.secrets import hook_secrets, title_of
+from core.settings import Settings
+from core.storage.hook_deliveries import HookOutcome, SourceActivity, source_activity
+from core.types import Document
+
+_A_DAY = timedelta(days=1)
+
+
+def webhooks(database: Database[Document], settings: Settings) -> Iterator[Finding]:
+    """Whether each source that is on was heard within a day, and whether its deliveries could be used.
+
+    Raises:
+        UserError: HOOK_SECRETS cannot be used.
+    """
+    on = sorted(hook_secrets(settings))
+    if not on:
+        yield Finding("webhooks", State.OFF, "no source is on; docs/webhooks.md says how to set one up")
+        return
+    now = utc_now()
+    activity = source_activity(database, now - _A_DAY)
+    for name in on:
+        yield _source(name, activity.get(name, SourceActivity(source=name)), now)
+
+
+def _source(name: str, activity: SourceActivity, now: datetime) -> Finding:
+    title, refused = title_of(name), activity.outcomes.get(HookOutcome.REFUSED, 0)
+    if activity.last_at is None or now - activity.last_at > _A_DAY:
+        remedy = f"has {title} the address /hooks/{name} of this API, and is it reachable from there?"
+        return Finding("webhooks", State.WARN, f"{title} may post, and delivered nothing for a day", remedy)
+    text = f"{title}: {activity.total:,} deliveries in 24 h"
+    if refused:
+        remedy = f"python -m core hooks list --source {name} --refused says why"
+        return Finding("webhooks", State.WARN, f"{text}, {refused:,} of them refused", remedy)
+    return Finding("webhooks", State.OK, text)
