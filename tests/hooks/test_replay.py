@@ -12,6 +12,7 @@ from pymongo.database import Database
 from core.adapters import sources
 from core.adapters.delivery import Delivery, Source
 from core.clock import utc_now
+from core.erasure import erase_lead
 from core.hooks import replay
 from core.hooks.masked import LARGEST_KEPT, masked_body
 from core.hooks.receive import receive
@@ -132,3 +133,11 @@ def test_the_command_lists_and_replays(database: Database[Document]) -> None:
     assert database["calls"].distinct("_id") == ["u-1"]
     wrong = core("replay", "--source", "nobody")
     assert (wrong.returncode, "is no source" in wrong.stderr) == (2, True)
+
+
+def test_deliveries_go_when_their_lead_is_erased(database: Database[Document]) -> None:
+    """Also such as name the lead's call alone; others stay."""
+    deliver(now_ended(id="call-of-7", phone="lead_seven"), now_ended(id="call-of-8", phone="lead_eight"))
+    assert database["calls"].distinct("lead_id") == ["lead_eight", "lead_seven"]
+    assert erase_lead(database, "lead_seven").deliveries == 1
+    assert [note.call_id for note in recent_deliveries(database)] == ["call-of-8"]
