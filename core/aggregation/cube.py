@@ -25,6 +25,7 @@ from core.aggregation.rollups.cells import (
 )
 from core.aggregation.rollups.read import stored_cells
 from core.aggregation.rollups.rollup import QUARTER_HOUR
+from core.clock import utc_now
 from core.models.definitions import COUNTS, DIMENSIONS
 from core.settings import get_settings
 from core.types import Document
@@ -34,7 +35,7 @@ from core.types import Document
 class Cube:
     """The calls of the half-open period [start, end); ``finest``: the smallest bucket it can be cut into.
 
-    ``campaigns``: whether they are told apart.
+    ``campaigns``: whether they are told apart. ``read_at``: when they had been read.
     Numbers of calls go down to the hour and quarter hour also where ``finest`` is a day.
     """
 
@@ -44,6 +45,7 @@ class Cube:
     finest: Bucket
     cells: Cells
     campaigns: bool = True
+    read_at: datetime = field(default_factory=utc_now, compare=False)
     _cell_buckets: dict[Bucket, Ints] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -52,7 +52,7 @@ def series(start: Moment, end: Moment, bucket: Bucket = "1D", **filters: Unpack[
     Args:
         start: begin of the period.
         end: its end, exclusive.
-        bucket: "1min", "5min", "15min", "1h", "1D", "1W" (from Monday) or "1MS" (months).
+        bucket: "1min", "5min", "15min", "1h", "3h", "1D", "1W" (from Monday) or "1MS" (months).
         **filters: which calls.
 
     Returns:

@@ -37,7 +37,10 @@ def bucket(moment: datetime, size: str, zone: ZoneInfo) -> pd.Timestamp:
         return local - pd.Timedelta(
             minutes=local.minute, seconds=local.second, microseconds=local.microsecond
         )
-    naive = local.tz_localize(None).to_period(FREQUENCY[size]).start_time
+    if size == "3h":
+        naive = local.tz_localize(None).floor("3h")
+    else:
+        naive = local.tz_localize(None).to_period(FREQUENCY[size]).start_time
     return pd.Timestamp(naive).tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
 
 

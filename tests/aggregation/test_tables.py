@@ -138,7 +138,7 @@ def compare(calls: Calls, database: Database[Document], zone: ZoneInfo, *, quick
     short = (calls.start + offset, calls.start + offset + timedelta(hours=1, minutes=1))
     periods: list[tuple[tuple[datetime, datetime], list[Bucket]]] = [
         (whole, ["1D", "1W", "1MS"]),
-        (ragged, ["15min", "1h", "1D"]),
+        (ragged, ["15min", "1h", "3h", "1D"]),
         (short, ["1min", "5min"]),
     ]
     for number, (period, sizes) in enumerate(periods[: 2 if quick else 3]):
@@ -150,7 +150,7 @@ def compare(calls: Calls, database: Database[Document], zone: ZoneInfo, *, quick
                 same_frames(cube, raw, zone, bucket)
                 if len(raw) > 20:
                     same_tables(cube, raw, zone)
-                if bucket in {"1h", "1D"} and filters in FILTERS[:2]:
+                if bucket in {"1h", "3h", "1D"} and filters in FILTERS[:2]:
                     small = load_cube(database, *period, chosen, bucket=bucket, campaigns=False)
                     same_frames(small, raw, zone, bucket)
 

@@ -9,9 +9,11 @@ import pandas as pd
 
 from core.aggregation.rollups.cells import Ints
 
-Bucket = Literal["1min", "5min", "15min", "1h", "1D", "1W", "1MS"]
-BUCKETS: tuple[Bucket, ...] = ("1min", "5min", "15min", "1h", "1D", "1W", "1MS")
-SECONDS: dict[Bucket, int] = {"1min": 60, "5min": 300, "15min": 900, "1h": 3600}
+Bucket = Literal["1min", "5min", "15min", "1h", "3h", "1D", "1W", "1MS"]
+BUCKETS: tuple[Bucket, ...] = ("1min", "5min", "15min", "1h", "3h", "1D", "1W", "1MS")
+SECONDS: dict[Bucket, int] = {"1min": 60, "5min": 300, "15min": 900, "1h": 3600, "3h": 10_800}
+HOURLY: frozenset[Bucket] = frozenset({"1h", "3h"})
+"""Read from cells of an hour."""
 _LIMITS: tuple[tuple[float, Bucket], ...] = (
     (0.5, "1min"),
     (2, "5min"),
@@ -41,9 +43,10 @@ def floor(times: pd.DatetimeIndex, bucket: Bucket, zone: tzinfo) -> pd.DatetimeI
     if bucket == "1h":
         # Local hours begin at :30 UTC in India; quarter hours are common to all zones.
         return quarter_hours - pd.to_timedelta(quarter_hours.minute, unit="min")
-    days = times.tz_convert(zone).tz_localize(None).to_period(_PERIOD[bucket]).start_time
-    # A day that begins with an hour repeated begins with its first; one whose midnight is skipped, after.
-    return days.tz_localize(zone, ambiguous=np.ones(len(days), bool), nonexistent="shift_forward")
+    clock = times.tz_convert(zone).tz_localize(None)
+    starts = clock.floor("3h") if bucket == "3h" else clock.to_period(_PERIOD[bucket]).start_time
+    # What begins with an hour repeated begins with its first; what begins with an hour skipped, after it.
+    return starts.tz_localize(zone, ambiguous=np.ones(len(starts), bool), nonexistent="shift_forward")
 
 
 @lru_cache(maxsize=64)
@@ -51,8 +54,8 @@ def buckets(start: datetime, end: datetime, bucket: Bucket, zone: tzinfo) -> pd.
     """Every bucket that [start, end) touches, in local time."""
     if end <= start:
         return pd.DatetimeIndex([], tz=zone, name="bucket")
-    # Shorter than any bucket, the 23 hours of a day in spring among them.
-    step = {"1min": "1min", "5min": "5min", "15min": "15min", "1h": "15min"}.get(bucket, "6h")
+    # Shorter than any bucket, those among them that lose an hour in spring.
+    step = {"1min": "1min", "5min": "5min", "15min": "15min", "1h": "15min", "3h": "1h"}.get(bucket, "6h")
     moments = pd.date_range(start, end, freq=step, inclusive="left", unit="us").tz_convert("UTC")
     last = pd.DatetimeIndex([end - timedelta(microseconds=1)]).tz_convert("UTC")
     both = pd.DatetimeIndex(moments.append(last))

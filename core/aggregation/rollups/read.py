@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from pymongo.database import Database
 
-from core.aggregation.rollups.buckets import SECONDS, Bucket
+from core.aggregation.rollups.buckets import HOURLY, SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters, read_calls
 from core.aggregation.rollups.cells import Cells
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
@@ -43,13 +43,13 @@ def stored_cells(
 ) -> list[Cells]:
     """The cells of a half-open period, in parts: as long spans as ``bucket`` allows."""
     seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
-    by_day = bucket not in SECONDS or (bucket == "1h" and not campaigns)
+    by_day = bucket not in SECONDS or (bucket in HOURLY and not campaigns)
     how = _plan(database, period, zone, by_day=by_day) if seconds == QUARTER_HOUR else Plan(calls=[period])
     parts = []
     if how.days:
         ids = [rollup_store.day_id(str(zone), day) for day in how.days]
         daily = ROLLUPS_CAMPAIGNS if campaigns else ROLLUPS_DAILY
-        collection = ROLLUPS_HOURLY if bucket == "1h" else daily
+        collection = ROLLUPS_HOURLY if bucket in HOURLY else daily
         parts.append(_cells(database, collection, {"_id": {"$in": ids}}, "start", fields, filters))
     if how.windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]

@@ -1,0 +1,71 @@
+"""Percentiles of turns: what leads waited for each time, which the mean of a call's turns hides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from pymongo.database import Database
+from pymongoarrow.api import Schema, find_arrow_all
+
+from core.aggregation.rollups.call_frames import CallFilters, calls_query
+from core.models.definitions import PERCENTILES
+from core.models.metrics import Percentiles
+from core.storage.collections import CALLS, TURNS
+from core.types import Document
+
+NEWEST_CALLS = 1_000
+"""Turns of so many calls are read, however many are stored."""
+LONGEST_QUERY_MS = 2_000
+FIELDS = {
+    "e2e_latency_ms": "e2e_ms",
+    "llm_latency_ms": "llm_ttft_ms",
+    "asr_latency_ms": "asr_ms",
+    "tts_latency_ms": "tts_ttfb_ms",
+}
+"""The field of a turn behind each latency of a call."""
+
+
+@dataclass(frozen=True)
+class TurnLatencies:
+    """Percentiles over turns by the latency of calls that they are behind, in milliseconds.
+
+    They are of the ``calls`` newest calls that have turns, the oldest of which began at ``since`` (UTC).
+    """
+
+    spreads: Mapping[str, Percentiles]
+    calls: int
+    since: datetime | None
+
+
+def turn_latencies(
+    database: Database[Document], start: datetime, end: datetime, filters: CallFilters | None = None
+) -> TurnLatencies:
+    """The turns of the newest calls that started in [start, end), at most ``NEWEST_CALLS``.
+
+    Raises:
+        ExecutionTimeout: the database needs more than 2 s to find the calls.
+        PyMongoError: the database does not answer.
+    """
+    query = calls_query(start, end, "start_time", filters)
+    newest = database[CALLS].find(query, {"start_time": 1}).sort("start_time", -1).limit(NEWEST_CALLS)
+    starts = {row["_id"]: row["start_time"] for row in newest.max_time_ms(LONGEST_QUERY_MS)}
+    schema = Schema({"call_id": str, **dict.fromkeys(FIELDS.values(), float)})
+    turns = find_arrow_all(database[TURNS], {"call_id": {"$in": list(starts)}}, schema=schema).to_pandas()
+    spreads = {name: _spread(turns[field].to_numpy(float)) for name, field in FIELDS.items()}
+    there = [starts[call_id] for call_id in turns["call_id"].unique()]
+    return TurnLatencies(spreads, len(there), min(there, default=None))
+
+
+def _spread(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Percentiles:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return Percentiles(n=0, coverage=None)
+    points = np.percentile(known, [100 * share for share in PERCENTILES.values()])
+    return Percentiles(
+        n=len(known),
+        coverage=len(known) / len(values),
+        mean=known.mean(),
+        max=known.max(),
+        **dict(zip(PERCENTILES, points.tolist(), strict=True)),
+    )
