@@ -67,6 +67,12 @@ def span(window: Window, zone: tzinfo) -> str:
     return f"{start:%-d %b %Y %H:%M} to {end:%-d %b %Y %H:%M}"
 
 
+def as_of(window: Window, at: datetime, zone: tzinfo) -> str:
+    """A period, its zone, and when what is shown of it was read."""
+    zone_words = formats.zone_name(window.end, zone)
+    return f"{span(window, zone)} {zone_words} \N{MIDDLE DOT} as of {at.astimezone(zone):%H:%M:%S}"
+
+
 def no_calls_at_all() -> None:
     """An empty store: the three ways to fill it."""
     st.session_state["waiting"] = "calls"

@@ -6,7 +6,7 @@ from core.models.definitions import LATENCIES
 from dashboard.filters import Selection
 from dashboard.panels import board_page, boards, kpi_tiles, latency
 from dashboard.panels.boards import ComparedBoard
-from dashboard.panels.panel import grid
+from dashboard.panels.panel import grid, show
 
 STAGES = list(latency.STAGES)
 
@@ -18,13 +18,15 @@ def chosen() -> str:
 
 
 def draw(board: ComparedBoard, selection: Selection) -> None:
-    """Key figures, the course of every stage, then one stage looked at closely."""
+    """Key figures, the course of every stage, single turns, then one stage looked at closely."""
     kpi_tiles.key_figures(kpi_tiles.latency_cards(LATENCIES), board.summary, board.before, selection)
-    grid(board.panels[: len(LATENCIES)])
+    courses, per_turn = len(LATENCIES), board.panels[len(LATENCIES)]
+    grid(board.panels[:courses])
+    show(per_turn)
     st.segmented_control(
         "Look closely at", STAGES, default=STAGES[0], required=True, key="stage", bind="query-params"
     )
-    grid(board.panels[len(LATENCIES) :])
+    grid(board.panels[courses + 1 :])
     latency.slowest(board.slowest, latency.STAGES[chosen()])
 
 

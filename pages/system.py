@@ -5,7 +5,7 @@ import streamlit as st
 from core.clock import utc_now
 from core.settings import get_settings
 from dashboard import filters, placeholders, theme
-from dashboard.panels import auto_refresh, boards
+from dashboard.panels import auto_refresh, board_page, boards
 from dashboard.panels.panel import grid, show
 from dashboard.queries import cache, system_queries
 from dashboard.system import health, processes
@@ -24,10 +24,11 @@ def tiles() -> None:
 def charts() -> None:
     """Services, errors, what the figures mean, and what the database holds."""
     selection, zone = filters.selected(), get_settings().tz
-    window = selection.window(utc_now(), zone, auto_refresh.CHARTS_EVERY)
+    window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
     with placeholders.guarded(speak=False), placeholders.loading("system", CHARTS_HEIGHT):
         trust = cache.ask("trust", system_queries.trust).value
         board = cache.ask(selection, boards.system_board, window, selection, theme.mode()).value
+        st.caption(board_page.caption(board, window, zone))
         show(board.panels[0])
         grid(board.panels[1:])
         show(processes.panel(trust.health, zone))

@@ -56,7 +56,7 @@ def on_dashboard(day: date) -> tuple[int, int, int, int]:
     """What the cards of Overview show for one day, chosen as a custom period."""
     selection = Selection("custom", *day_span(day, day), CallFilters())
     window = selection.window(utc_now(), get_settings().tz)
-    return figures(call_queries.figures(window, selection.filters).now.model_dump())
+    return figures(call_queries.summary(call_queries.course(window, selection.filters)).model_dump())
 
 
 async def aggregated(days: list[date]) -> list[DailyMetrics]:

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from core.models.metrics import TurnMetrics
 from dashboard import formats
+from dashboard.charts.distributions import rows_axis
 from dashboard.charts.time_series import blank
 from dashboard.theme import Palette
 
@@ -87,5 +88,5 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
         nticks=4,
         tickangle=0,
     )
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, rangemode="normal", dtick=1)
+    rows_axis(figure, palette)
     return figure

@@ -37,6 +37,19 @@ def _width(frame: pd.DataFrame) -> float:
     return float(frame["end"].iloc[0] - frame["start"].iloc[0]) if len(frame) else 1.0
 
 
+def rows_axis(figure: go.Figure, palette: Palette, ticksuffix: str = "") -> None:
+    """A vertical axis of names, the first on top, none left out."""
+    figure.update_yaxes(
+        autorange="reversed",
+        type="category",
+        rangemode="normal",
+        dtick=1,
+        showgrid=False,
+        ticksuffix=ticksuffix,
+        tickfont={"size": 13, "color": palette.text},
+    )
+
+
 def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figure:
     """A dotted vertical line with its meaning, on a histogram."""
     figure.add_vline(at, line={"color": palette.text, "width": 1.4, "dash": "dot"})
@@ -280,13 +293,7 @@ def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go
         hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} % of those dialled<extra></extra>",
     )
     figure.update_xaxes(range=[0, 100], showgrid=False, showticklabels=False)
-    figure.update_yaxes(
-        autorange="reversed",
-        showgrid=False,
-        ticksuffix="  ",
-        rangemode="normal",
-        tickfont={"size": 13, "color": palette.text},
-    )
+    rows_axis(figure, palette, ticksuffix="  ")
     figure.update_layout(bargap=0.22, margin={"t": 8, "b": 8})
     return figure
 
@@ -319,7 +326,7 @@ def stacked_shares(
         )
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(range=[0, float(totals.max()) * 1.2], showgrid=True, tickprefix=unit, nticks=5)
-    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"size": 13, "color": palette.text})
+    rows_axis(figure, palette)
     return figure
 
 
@@ -351,13 +358,7 @@ def percentile_dots(
                 line={"color": palette.grid, "width": 4},
             )
     figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=5, tickangle=0)
-    figure.update_yaxes(
-        autorange="reversed",
-        showgrid=False,
-        type="category",
-        rangemode="normal",
-        tickfont={"size": 13, "color": palette.text},
-    )
+    rows_axis(figure, palette)
     return figure
 
 
@@ -382,14 +383,7 @@ def counted(
     )
     # A phone has room for the words of the longest bar too.
     figure.update_xaxes(range=[0, max(shares) * 2.2], showgrid=False, showticklabels=False)
-    figure.update_yaxes(
-        autorange="reversed",
-        showgrid=False,
-        rangemode="normal",
-        type="category",
-        dtick=1,
-        tickfont={"color": palette.text},
-    )
+    rows_axis(figure, palette)
     figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin={"t": 8, "b": 8})
     return figure
 

@@ -27,9 +27,22 @@ _TIME_FORMATS: dict[Bucket, str] = {
     "5min": "%a %-d %b %Y, from %H:%M, 5 min",
     "15min": "%a %-d %b %Y, from %H:%M, 15 min",
     "1h": "%a %-d %b %Y, from %H:%M, 1 h",
+    "3h": "%a %-d %b %Y, from %H:%M, 3 h",
     "1D": "%a %-d %b %Y",
     "1W": "Week from %-d %b %Y",
     "1MS": "%B %Y",
+}
+
+
+_BUCKET_WORDS: dict[Bucket, str] = {
+    "1min": "minute",
+    "5min": "5 min",
+    "15min": "15 min",
+    "1h": "hour",
+    "3h": "3 h",
+    "1D": "day",
+    "1W": "week",
+    "1MS": "month",
 }
 
 
@@ -192,8 +205,7 @@ def _all_parts(frame: pd.DataFrame, parts: Sequence[Line]) -> list[str]:
 
 def bucket_words(bucket: Bucket) -> str:
     """A bucket for an axis: ``hour``, ``15 min``."""
-    words = {"1min": "minute", "5min": "5 min", "15min": "15 min", "1h": "hour", "1D": "day"}
-    return words.get(bucket, "week" if bucket == "1W" else "month")
+    return _BUCKET_WORDS[bucket]
 
 
 def lines(
@@ -288,6 +300,27 @@ def band(figure: go.Figure, low: pd.Series, high: pd.Series, colour: str, scale:
             showlegend=False,
         )
         figure.data = (figure.data[-1], *figure.data[:-1])
+
+
+def shade(figure: go.Figure, spans: Sequence[tuple[datetime, datetime]], palette: Palette) -> None:
+    """A pale ground behind spans of local time without a zone."""
+    grounds = [
+        {
+            "type": "rect",
+            "yref": "paper",
+            "x0": start,
+            "x1": end,
+            "y0": 0,
+            "y1": 1,
+            "layer": "below",
+            "fillcolor": palette.grid,
+            "opacity": 0.45,
+            "line": {"width": 0},
+        }
+        for start, end in spans
+    ]
+    # Behind those that are there: an update of a list changes its members one by one.
+    figure.update_layout(shapes=[*figure.layout.shapes, *grounds])
 
 
 def compared(figure: go.Figure, totals: pd.Series, words: str, palette: Palette) -> None:

@@ -56,9 +56,12 @@ def show(
 
 def caption(board: Board, window: Window, zone: tzinfo) -> str:
     """What all figures and charts of a page are of, and the one moment they are as of."""
-    total = formats.number(board.summary.total_calls, "calls")
-    span = f"{placeholders.span(window, zone)} {formats.zone_name(window.end, zone)}"
-    partly = call_queries.partly_covered(window) if isinstance(board, ComparedBoard | FiguresBoard) else ""
-    return f"{total} calls · {span} · as of {board.at.astimezone(zone):%H:%M:%S}" + (
-        f" · not compared: {partly}" if partly else ""
-    )
+    said = [
+        f"{formats.number(board.summary.total_calls, 'calls')} calls",
+        placeholders.as_of(window, board.at, zone),
+    ]
+    if isinstance(board, ComparedBoard | FiguresBoard) and (partly := call_queries.partly_covered(window)):
+        said.append(f"not compared: {partly}")
+    if board.shaded:
+        said.append(f"shaded: outside calling hours, {get_settings().calling_hours}")
+    return " \N{MIDDLE DOT} ".join(said)

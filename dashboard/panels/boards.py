@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.aggregation import funnel, series, tables
 from core.aggregation.cube import Cube
-from core.aggregation.rollups.buckets import BUCKETS, SECONDS, Bucket
+from core.aggregation.rollups.buckets import SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.search.slowest import SlowCall
 from core.alerting.evaluation.active_hours import Hours
@@ -43,8 +43,10 @@ class Board:
 
     summary: CallSummary
     panels: tuple[Panel, ...] = ()
-    at: datetime = field(default_factory=utc_now, kw_only=True)
+    at: datetime = field(kw_only=True)
     """When its calls were read."""
+    shaded: bool = field(default=False, kw_only=True)
+    """Whether its charts over time show when nobody may be called."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,6 @@ def most_telling(now: CallSummary, before: CallSummary, alerting: Collection[str
     return [name for name in LATENCIES if name in chosen]
 
 
-def _course(window: Window, filters: CallFilters) -> Cube:
-    """Return the calls of the period in the buckets of its charts."""
-    return call_queries.cube(window.start, window.end, filters, window.bucket)
-
-
 def _earlier(window: Window, filters: CallFilters, cube: Cube) -> pd.Series:
     """Return the calls of the compared period in the buckets of this one."""
     before = call_queries.cube(window.before, window.before_end, filters, call_queries.BEFORE_BUCKET)
@@ -115,12 +112,12 @@ def _view(window: Window, selection: Selection, mode: theme.Mode) -> View:
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> FiguresBoard:
     """Key figures, volume by outcome, and the percentiles of the latencies that matter most."""
-    figures = call_queries.figures(window, selection.filters)
+    cube = call_queries.course(window, selection.filters)
+    figures = call_queries.figures(cube, window, selection.filters)
     summary = figures.now
     if not summary.total_calls:
-        return FiguresBoard(summary, figures=figures)
+        return FiguresBoard(summary, figures=figures, at=cube.read_at)
     # Load
-    cube = _course(window, selection.filters)
     by_outcome = series.volume(cube, "status", window.bucket)
     earlier = _earlier(window, selection.filters, cube)
     fields = most_telling(figures.now, figures.before, alert_queries.alerting_fields())
@@ -133,7 +130,8 @@ def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Fi
         for name, course in courses.items()
     )
     # Board
-    return FiguresBoard(summary, (outcomes, *latencies), figures=figures)
+    shaded = bool(view.nights)
+    return FiguresBoard(summary, (outcomes, *latencies), figures=figures, at=cube.read_at, shaded=shaded)
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
@@ -141,16 +139,15 @@ def analytics_board(
     window: Window, selection: Selection, by: Dimension, wanted: Bucket | None, mode: theme.Mode
 ) -> ComparedBoard:
     """Volume, rates, durations and what changed, by a dimension."""
-    window = replace(window, bucket=fitting_bucket(window, wanted))
-    summary, before = call_queries.summaries(window, selection.filters)
+    bucket, fields = fitting_bucket(window, wanted), ("duration_seconds",)
+    window = replace(window, bucket=bucket)
+    reads = [lambda: call_queries.load(window, selection.filters, bucket, fields, campaigns=True)]
+    cubes = call_queries.together(window, selection.filters, *(reads if by == "campaign" else ()))
+    course, cube = cubes[0], cubes[-1]
+    summary, before = call_queries.summary(course), call_queries.before(window, selection.filters)
     if not summary.total_calls:
-        return ComparedBoard(summary, before=before)
-    if by == "campaign":
-        fields = ("duration_seconds",)
-        cube = call_queries.load(window, selection.filters, window.bucket, fields, campaigns=True)
-    else:
-        cube = _course(window, selection.filters)
-    bucket, zone_words = window.bucket, formats.zone_name(window.end, get_settings().tz)
+        return ComparedBoard(summary, before=before, at=course.read_at)
+    zone_words = formats.zone_name(window.end, get_settings().tz)
     split: Dimension = "direction" if by == "status" else by  # rates are made of outcomes
     durations = series.percentile_series(cube, "duration_seconds", bucket)
     earlier = _earlier(window, selection.filters, cube)
@@ -166,17 +163,20 @@ def analytics_board(
         service_requests.ends(view, tables.ends(cube), summary),
         volume.hours(view, series.by_hour_of_week(cube), summary, zone_words),
     )
-    return ComparedBoard(summary, panels, before=before)
+    return ComparedBoard(summary, panels, before=before, at=course.read_at, shaded=bool(view.nights))
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> ComparedBoard:
     """The funnel and its leaks, conversion over time, sentiment, the best time to call, costs."""
-    summary, before = call_queries.summaries(window, selection.filters)
+    course, cube = call_queries.together(
+        window,
+        selection.filters,
+        lambda: call_queries.load(window, selection.filters, "1D", campaigns=True),
+    )
+    summary, before = call_queries.summary(course), call_queries.before(window, selection.filters)
     if not summary.total_calls:
-        return ComparedBoard(summary, before=before)
-    course = _course(window, selection.filters)
-    cube = call_queries.load(window, selection.filters, "1D", campaigns=True)
+        return ComparedBoard(summary, before=before, at=course.read_at)
     zone = get_settings().tz
     allowed = Hours.parse(get_settings().calling_hours, zone)
     _, outside = tables.outside_hours(cube, allowed.cover)
@@ -191,21 +191,22 @@ def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> 
         volume.sentiment(view, tables.sentiment_histogram(cube), summary),
         *(conversion.costs(view, name, tables.costs(cube, name), summary) for name in BY),
     )
-    return ComparedBoard(summary, panels, before=before)
+    return ComparedBoard(summary, panels, before=before, at=course.read_at, shaded=bool(view.nights))
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def latency_board(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> ComparedBoard:
     """All stages' percentiles, and one stage looked at closely."""
-    summary, before = call_queries.summaries(window, selection.filters)
-    if not summary.total_calls:
-        return ComparedBoard(summary, before=before)
     name = latency.STAGES[stage]
-    cube = _course(window, selection.filters)
     # Hours of long periods are many cells, and campaigns more: both are read of the one field alone.
-    coarse = BUCKETS.index(window.bucket) > BUCKETS.index("1h")
-    hourly = call_queries.load(window, selection.filters, "1h", (name,)) if coarse else cube
-    whole = call_queries.load(window, selection.filters, "1D", (name,), campaigns=True)
+    reads = [lambda: call_queries.load(window, selection.filters, "1D", (name,), campaigns=True)]
+    if window.bucket not in SECONDS:
+        reads.append(lambda: call_queries.load(window, selection.filters, "1h", (name,)))
+    cubes = call_queries.together(window, selection.filters, *reads)
+    cube, whole, hourly = cubes[0], cubes[1], cubes[2] if cubes[2:] else cubes[0]
+    summary, before = call_queries.summary(cube), call_queries.before(window, selection.filters)
+    if not summary.total_calls:
+        return ComparedBoard(summary, before=before, at=cube.read_at)
     values, counts = series.percentile_by_hour_of_week(hourly, name)
     view, zone_words = _view(window, selection, mode), formats.zone_name(window.end, get_settings().tz)
     panels = (
@@ -215,23 +216,27 @@ def latency_board(window: Window, selection: Selection, stage: str, mode: theme.
             )
             for each in LATENCIES
         ),
+        latency.per_turn(view, call_queries.turns(window, selection.filters), summary),
         latency.distribution(view, name, tables.histogram(cube, name), getattr(summary, name)),
         latency.hours(view, name, values, counts, zone_words),
         *(latency.by_dimension(view, name, by, tables.breakdown(whole, by, (name,))) for by in BY),
     )
     slowest = call_queries.slowest(hourly, name, selection.filters)
-    return ComparedBoard(summary, panels, before=before, slowest=slowest)
+    return ComparedBoard(
+        summary, panels, before=before, slowest=slowest, at=cube.read_at, shaded=bool(view.nights)
+    )
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Services, errors by type and fault; the summary says how many calls carry each value."""
     zone = get_settings().tz
-    cube = _course(window, selection.filters)
-    summary = call_queries.summary(window, selection.filters)
+    cube = call_queries.course(window, selection.filters)
+    summary = call_queries.summary(cube)
     first = max(window.start, window.end - SERVICES_WITHIN)
     requests = system_queries.requests(first, window.end)
     since = f"since {formats.clock(first, zone, window.end)}"
+    since += ", whatever the filters" if selection.filters.query() else ""
     view = _view(window, selection, mode)
     panels = (
         service_requests.operations(view, requests, since),
@@ -240,7 +245,7 @@ def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Boar
         service_requests.errors(view, tables.errors(cube), summary),
         service_requests.ends(view, tables.ends(cube), summary),
     )
-    return Board(summary, panels)
+    return Board(summary, panels, at=cube.read_at, shaded=bool(view.nights))
 
 
 def forget() -> None:

@@ -36,8 +36,9 @@ def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket, references: S
             formats.number(ms, "ms") for ms in (getattr(spread, reference.percentile), reference.value)
         )
         over = int((frame[reference.percentile] > reference.value).sum())
-        of, times = int(frame[reference.percentile].notna().sum()), "s" if word.isalpha() else " intervals"
-        parts.append(f"{reference.percentile} {value}, over {limit} in {over} of {of} {word}{times}")
+        times = f"{word}s" if word.isalpha() else f"spans of {word}"
+        of = f"{over} of {int(frame[reference.percentile].notna().sum())} {times}"
+        parts.append(f"{reference.percentile} {value}, over {limit} in {of}")
     return " · ".join([*parts, coverage(spread)])
 
 

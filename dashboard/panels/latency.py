@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from core.aggregation.search.slowest import SlowCall
+from core.aggregation.search.turn_latencies import TurnLatencies
 from core.models.definitions import METRICS, PERCENTILES, Dimension
-from core.models.metrics import Percentiles
+from core.models.metrics import CallSummary, Percentiles
 from core.settings import get_settings
 from dashboard import drilldown, formats
 from dashboard.charts import distributions
@@ -99,6 +100,41 @@ def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> 
         distributions.percentile_dots(names, values, view.palette.colours, view.palette),
         table,
         drilldown=drilldown.rows({str(v): value_label(by, str(v)) for v in there.index}, by, order=field),
+    )
+
+
+def per_turn(view: View, turns: TurnLatencies | None, summary: CallSummary) -> Panel:
+    """Percentiles of single turns beside those of the means of calls; None: it took too long to find them."""
+    key, title = "per-turn", "Per turn: every single wait"
+    if turns is None:
+        return Panel(key, title, "The database takes too long to find the turns: choose a shorter period")
+    if turns.since is None:
+        return view.missing(key, title, "turn")
+    zone = get_settings().tz
+    rows = [
+        {"Stage": METRICS[name].label, "Turns": spread.n}
+        | {f"{part} per turn": getattr(spread, part) for part in ("p50", "p95", "p99")}
+        | {"Longest turn": spread.max, "p95 of call means": getattr(summary, name).p95}
+        for name, spread in turns.spreads.items()
+        if spread.n
+    ]
+    table = pd.DataFrame(rows)
+    return Panel(
+        key,
+        title,
+        "One long pause among nine good turns shows here; all else on this page is of the mean of a call's "
+        f"turns \N{MIDDLE DOT} of the newest {turns.calls:,} calls with turns, since "
+        f"{formats.clock(turns.since, zone, view.window.end)}",
+        table=table.round(),
+        page=pd.DataFrame(
+            {
+                name: [
+                    value if name == "Stage" else formats.number(value, "calls" if name == "Turns" else "ms")
+                    for value in table[name]
+                ]
+                for name in table
+            }
+        ),
     )
 
 

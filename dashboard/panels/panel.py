@@ -15,6 +15,7 @@ import streamlit as st
 from dashboard import formats
 from dashboard.charts.time_series import HEIGHT, WEEKDAYS
 from dashboard.drilldown import Drilldown, follow
+from dashboard.panels.point_links import link_list
 
 _TOOLS = {
     "displaylogo": False,
@@ -82,6 +83,12 @@ class Panel:
         if self.figure is not None:
             object.__setattr__(self, "figure", Finished(self.figure, clickable=self.drilldown is not None))
 
+    def links(self) -> str:
+        """The calls behind each point as a list of links in HTML; "" where there are none."""
+        if self.figure is None or self.drilldown is None:
+            return ""
+        return link_list(self.figure.to_dict(), self.drilldown)
+
 
 def show(panel: Panel) -> None:
     """Draw a panel; its height is the same with and without data."""
@@ -89,7 +96,7 @@ def show(panel: Panel) -> None:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.markdown(f"## {panel.title}", width="stretch")
             if panel.table is not None:
-                table_behind(panel.key, panel.table)
+                table_behind(panel.key, panel.table, panel.links)
         if panel.page is not None:
             st.caption(panel.caption)
             page_table(panel.page)
@@ -124,8 +131,8 @@ def page_table(rows: pd.DataFrame) -> None:
     st.markdown(_IN_TIMES.sub(r"\:", text))
 
 
-def table_behind(key: str, table: pd.DataFrame) -> None:
-    """A button that opens a table, with its CSV."""
+def table_behind(key: str, table: pd.DataFrame, links: Callable[[], str] = str) -> None:
+    """A button that opens a table, with its CSV and the ``links`` (HTML) to the calls behind it."""
     # Made and sent only while it is open: a page has ten of them.
     with st.popover(
         "Table",
@@ -139,6 +146,9 @@ def table_behind(key: str, table: pd.DataFrame) -> None:
             return
         st.dataframe(table, width="content", height=320, hide_index=True)
         csv_button(key, lambda: formats.to_csv(table))
+        if points := links():
+            st.caption("The calls behind each point")
+            st.html(points)
 
 
 def csv_button(key: str, csv: Callable[[], str], tip: str | None = None) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.aggregation.rollups.buckets import SECONDS
 from core.alerting.board import Fired
+from core.alerting.evaluation.active_hours import Hours
 from core.models.definitions import METRICS, PERCENTILES, REFERENCES, Dimension
 from core.settings import get_settings
 from dashboard import drilldown
@@ -42,9 +45,21 @@ class View:
     fired: tuple[Fired, ...] = ()
 
     def annotate(self, figure: go.Figure) -> go.Figure:
-        """A chart over time with marks where alerts began to fire."""
+        """A chart over time with the nights behind it, and marks where alerts began to fire."""
+        time_series.shade(figure, self.nights, self.palette)
         time_series.annotate(figure, self._marks, self.palette)
         return figure
+
+    @cached_property
+    def nights(self) -> list[tuple[datetime, datetime]]:
+        """When nobody may be called, in local time without a zone; none behind bars of days."""
+        if self.window.bucket not in SECONDS:
+            return []
+        settings = get_settings()
+        closed = Hours.parse(settings.calling_hours, settings.tz).closed_between(
+            self.window.start, self.window.end
+        )
+        return [(start.replace(tzinfo=None), end.replace(tzinfo=None)) for start, end in closed]
 
     @cached_property
     def _marks(self) -> list[Mark]:

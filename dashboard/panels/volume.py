@@ -61,16 +61,18 @@ def latency(
     field: str,
     frame: pd.DataFrame,
     spread: Percentiles,
-    shown: Sequence[str] = tuple(PERCENTILES),
+    shown: Sequence[str] = ("p50", "p95", "p99"),
 ) -> Panel:
-    """Latency percentiles over time, with the limit that alerts use or the published targets."""
+    """Latency percentiles over time as a band, with the limit that alerts use or the published targets."""
     key, name, bucket = field.replace("_", "-"), METRICS[field].label, view.window.bucket
     title = f"{name} percentiles"
     if not spread.n:
         return view.missing(key, title, name)
     lines = view.lines(shown, wide="p95")
     limits = view.limits(field, shown)
-    figure = time_series.lines(steady(frame), lines, bucket, view.palette, unit="ms", limits=limits)
+    course = steady(frame)
+    figure = time_series.lines(course, lines, bucket, view.palette, unit="ms", limits=limits)
+    time_series.band(figure, course["p50"], course["p95"], view.palette.colours["p50"], scale=1)
     return Panel(
         key,
         title,
@@ -114,7 +116,7 @@ def duration_course(view: View, frame: pd.DataFrame, spread: Percentiles) -> Pan
         key,
         title,
         f"Mean {formats.number(spread.mean, 's')} min · {headlines.coverage(spread)}",
-        time_series.lines(steady(frame), lines, view.window.bucket, view.palette, unit="s"),
+        view.annotate(time_series.lines(steady(frame), lines, view.window.bucket, view.palette, unit="s")),
         timed(frame[frame["n"] > 0], _percentile_labels("s")),
         drilldown=view.drilldown(frame.index, order="duration_seconds"),
     )

@@ -1,7 +1,7 @@
 """Cached reads of calls: figures and cubes of a period, pages of the list, one call, what filters offer."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -11,11 +11,12 @@ from pymongo.errors import ExecutionTimeout
 from core.aggregation import activity, choices, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
-from core.aggregation.rollups.buckets import Bucket
+from core.aggregation.rollups.buckets import HOURLY, Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.search.call_detail import WholeCall, whole_call
 from core.aggregation.search.call_search import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.search.slowest import SlowCall, slowest_calls
+from core.aggregation.search.turn_latencies import TurnLatencies, turn_latencies
 from core.clock import utc_now
 from core.models.definitions import LATENCIES
 from core.models.metrics import CallSummary
@@ -27,6 +28,8 @@ from dashboard.filters import Window
 from dashboard.queries.cache import ANSWERS_KEPT
 
 CUBES_KEPT = 24
+MOST_READS = 3
+"""So often cubes are read until they hold the same calls: on a busy store calls come in with each reading."""
 BEFORE_BUCKET: Bucket = "1D"
 """Of a compared period nothing is drawn that needs a finer one."""
 FACETS_OF = timedelta(days=90)
@@ -82,28 +85,49 @@ def load(
     )
 
 
+def course(window: Window, filters: CallFilters) -> Cube:
+    """The calls of a period in the buckets of its charts, or in finer ones that take no longer to read."""
+    return cube(*_key(window, filters))
+
+
+def _key(window: Window, filters: CallFilters) -> tuple[datetime, datetime, CallFilters, Bucket]:
+    return window.start, window.end, filters, "1h" if window.bucket in HOURLY else window.bucket
+
+
+def together(window: Window, filters: CallFilters, *reads: Callable[[], Cube]) -> list[Cube]:
+    """The course of a period and cubes read otherwise, all of the same calls.
+
+    The course may have been read for another page some seconds ago: where calls came in since, it is read
+    anew, so that no figure has two values on one page.
+    """
+    for attempt in range(MOST_READS):
+        cubes = [course(window, filters), *(read() for read in reads)]
+        if len({one.total for one in cubes}) == 1 or attempt == MOST_READS - 1:
+            break
+        cube.clear(*_key(window, filters))  # of this one entry
+    return cubes
+
+
 def slowest(cube: Cube, name: str, filters: CallFilters) -> Sequence[SlowCall]:
     """Return the calls of a cube with the highest value of a field; not cached, its board is."""
     return slowest_calls(get_sync_database(), cube, name, filters.query())
 
 
-@st.cache_data(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
-def figures(window: Window, filters: CallFilters) -> Figures:
-    """The key figures of a period beside the one before."""
+def figures(calls: Cube, window: Window, filters: CallFilters) -> Figures:
+    """The key figures of a period beside those of the compared one; not cached, their board is."""
     bucket = window.bucket
-    calls = cube(window.start, window.end, filters, bucket)
     rows = series.steady_rates(series.rates(calls, bucket))
-    for field in LATENCIES:
-        rows[field] = series.steady(series.percentile_series(calls, field, bucket))["p95"]
-    return Figures(*summaries(window, filters), rows)
+    for name in LATENCIES:
+        rows[name] = series.steady(series.percentile_series(calls, name, bucket))["p95"]
+    return Figures(summary(calls), before(window, filters), rows)
 
 
-def summaries(window: Window, filters: CallFilters) -> tuple[CallSummary, CallSummary]:
-    """The figures of a period and of the compared one; nothing of one that data only partly covers."""
+def before(window: Window, filters: CallFilters) -> CallSummary:
+    """The figures of the compared period; nothing of one that data only partly covers."""
     first, last = window.before, window.before_end
     if partly_covered(window):
         first, last = first - timedelta(days=2), first - timedelta(days=1)  # before the first call
-    return summary(window, filters), _summary(first, last, filters, BEFORE_BUCKET)
+    return summary(cube(first, last, filters, BEFORE_BUCKET))
 
 
 def partly_covered(window: Window) -> str:
@@ -119,20 +143,28 @@ def partly_covered(window: Window) -> str:
     return f"the compared period has data of {covered / unit:.0f} of {length / unit:.0f} {word}"
 
 
+def turns(window: Window, filters: CallFilters) -> TurnLatencies | None:
+    """Percentiles of single turns; None where the database gave up. Not cached, its board is."""
+    try:
+        return turn_latencies(get_sync_database(), window.start, window.end, filters)
+    except ExecutionTimeout:
+        return None
+
+
 @st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
 def first_call() -> datetime | None:
     """When the first call began that there are figures of."""
     return activity.first_call_start(get_sync_database())
 
 
-def summary(window: Window, filters: CallFilters) -> CallSummary:
-    """The figures of a period."""
-    return _summary(window.start, window.end, filters, window.bucket)
+def _identity(calls: Cube) -> tuple[object, ...]:
+    return calls.read_at, calls.start, calls.end, calls.finest, calls.total
 
 
-@st.cache_data(ttl=120, max_entries=4 * ANSWERS_KEPT, show_spinner=False)
-def _summary(start: datetime, end: datetime, filters: CallFilters, bucket: Bucket) -> CallSummary:
-    return summarise(cube(start, end, filters, bucket))
+@st.cache_data(ttl=120, max_entries=4 * ANSWERS_KEPT, show_spinner=False, hash_funcs={Cube: _identity})
+def summary(calls: Cube) -> CallSummary:
+    """The figures of a whole cube."""
+    return summarise(calls)
 
 
 @st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
@@ -173,6 +205,8 @@ class CallPage:
     too_long: bool = False
     archived: int = 0
     """Calls of the days that the period touches which are in the archive, and so not in the list."""
+    at: datetime = field(default_factory=utc_now)
+    """When they were read."""
 
 
 @st.cache_data(ttl=30, max_entries=ANSWERS_KEPT, show_spinner=False)
@@ -217,5 +251,4 @@ def one_call(call_id: str) -> WholeCall | None:
 
 def forget_figures() -> None:
     """Ask for the calls of every period afresh."""
-    for question in (cube, _summary, figures):
-        question.clear()
+    cube.clear()

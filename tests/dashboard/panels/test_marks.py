@@ -1,6 +1,7 @@
 """Marks of alerts on the charts over time."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import plotly.graph_objects as go
@@ -43,7 +44,8 @@ def test_many_alerts_cost_a_chart_no_more_than_a_few() -> None:
 def test_alerts_close_to_each_other_share_a_mark_that_names_them() -> None:
     """The mark has the worst severity and the names, and says how many more there are."""
     figure = _view(10 * MOST_MARKS).annotate(go.Figure())
-    assert len(figure.layout.annotations) == len(figure.layout.shapes) == MOST_MARKS
+    lines = [shape for shape in figure.layout.shapes if shape.type == "line"]
+    assert len(figure.layout.annotations) == len(lines) == MOST_MARKS
     words = figure.layout.annotations[0].hovertext
     assert words.count("began to fire") == 5
     assert words.endswith("and 5 more")
@@ -56,3 +58,17 @@ def test_a_single_alert_stands_where_it_began() -> None:
     figure = _view(1).annotate(go.Figure())
     (mark,) = figure.layout.annotations
     assert mark.x.isoformat() == "2026-11-24T05:30:00"
+
+
+def test_the_night_is_shaded_behind_charts_of_hours_and_not_of_days() -> None:
+    """Five calls of a night are no rate to worry about; a bar of a day has its night within."""
+    figure = _view(1).annotate(go.Figure({"layout": {"shapes": [{"type": "line", "y0": 2_000}]}}))
+    assert figure.layout.shapes[0].y0 == 2_000, "a limit that was drawn before"
+    grounds = [(str(shape.x0), str(shape.x1)) for shape in figure.layout.shapes if shape.type == "rect"]
+    assert grounds == [
+        ("2026-11-24 05:30:00", "2026-11-24 09:00:00"),
+        ("2026-11-24 21:00:00", "2026-11-25 05:30:00"),
+    ]
+    days = replace(WINDOW, bucket="1D")
+    by_day = View(days, SELECTION, palette_of("light"), is_filling=False).annotate(go.Figure())
+    assert not by_day.layout.shapes

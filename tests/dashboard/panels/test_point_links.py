@@ -1,0 +1,74 @@
+"""The links behind a chart lead where clicks on it do."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pandas as pd
+
+from core.aggregation.rollups.call_frames import CallFilters
+from core.models.metrics import CallSummary, SentimentCounts
+from dashboard.charts.time_series import WEEKDAYS
+from dashboard.filters import Selection, Window
+from dashboard.panels import volume
+from dashboard.panels.point_links import MOST_PLACES
+from dashboard.panels.view import View
+from dashboard.theme import palette_of
+
+START = datetime(2026, 11, 24, tzinfo=UTC)
+WINDOW = Window(START, START + timedelta(hours=3), START, START, "1h")
+VIEW = View(WINDOW, Selection("24h", START, START, CallFilters()), palette_of("light"), is_filling=False)
+LINK = re.compile(r'<a href="([^"]*)">([^<]*)</a>')
+
+
+def _links(text: str) -> list[tuple[str, dict[str, str]]]:
+    """The words of each link and what it asks the list of calls for."""
+    return [
+        (
+            unescape(words),
+            {name: value for name, (value,) in parse_qs(urlsplit(unescape(href)).query).items()},
+        )
+        for href, words in LINK.findall(text)
+    ]
+
+
+def _by_language(hours: int = 3, names: tuple[str, ...] = ("hindi", "english")) -> pd.DataFrame:
+    index = pd.date_range("2026-11-24", periods=hours, freq="h", tz="UTC")
+    return pd.DataFrame({name: range(number, hours + number) for number, name in enumerate(names)}, index)
+
+
+def test_each_part_of_a_bar_is_a_link_the_newest_first() -> None:
+    """Its hour and language; a part without calls is none."""
+    found = _links(volume.volume(VIEW, "language", _by_language()).links())
+    assert [words for words, _ in found] == ["Hindi 2", "English 3", "Hindi 1", "English 2", "English 1"]
+    asked = {"since": "2026-11-24T02:00", "until": "2026-11-24T03:00", "of_language": "hindi"}
+    assert {name: found[0][1][name] for name in asked} == asked
+
+
+def test_foreign_names_are_shown_as_they_are() -> None:
+    """A language or campaign of somebody else's making is text, in the list as in the chart."""
+    text = volume.volume(VIEW, "language", _by_language(names=("<b>x</b>",))).links()
+    assert "<b>" not in text
+    assert _links(text)[0][0].startswith("<b>x</b>")
+
+
+def test_a_cell_of_the_week_and_a_row_are_links_too() -> None:
+    """Weekday and hour, or the language of a bar."""
+    week = pd.DataFrame(0, index=range(7), columns=range(24))
+    week.loc[2, 9] = 5
+    summary = CallSummary.model_construct(
+        total_calls=5, languages={"hindi": 4, "english": 1}, sentiment=SentimentCounts()
+    )
+    ((words, asked),) = _links(volume.hours(VIEW, week, summary, "UTC").links())
+    assert (words, asked["weekday"], asked["hour"]) == ("5 calls", "2", "9")
+    assert f"{WEEKDAYS[2]} 09:00" in volume.hours(VIEW, week, summary, "UTC").links()
+    rows = dict(_links(volume.languages(VIEW, summary).links()))
+    assert rows["80.0 % · 4"] == {"of_language": "hindi"}
+
+
+def test_a_long_period_says_that_older_points_are_left_to_the_chart() -> None:
+    """A list of thousands is no way through a page."""
+    text = volume.volume(VIEW, "language", _by_language(MOST_PLACES + 7)).links()
+    assert text.count("<li>") == MOST_PLACES + 1
+    assert "and 7 more" in text
