@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -25,7 +26,10 @@ CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
 SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
-ALONE = [SYSTEM, SOURCES, ALERTS, CALLS]
+NOT_FOUND = st.Page(
+    ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
+)
+ALONE = [SYSTEM, SOURCES, ALERTS, CALLS, NOT_FOUND]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
@@ -36,7 +40,18 @@ PAGES = [
     SOURCES,
     ALERTS,
     CALLS,
+    NOT_FOUND,
 ]
+
+
+def _leads_nowhere() -> bool:
+    """Whether the link that was opened names no page; Streamlit shows the first one in its place."""
+    if "opened" in st.session_state:
+        return False
+    st.session_state["opened"] = True
+    path = urlsplit(st.context.url or "").path.strip("/")
+    base = str(st.get_option("server.baseUrlPath")).strip("/")
+    return path.removeprefix(base).strip("/") not in {page.url_path for page in PAGES}
 
 
 def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
@@ -52,12 +67,11 @@ def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
 def _unused(page: st.Page) -> tuple[str, ...]:
     """The filters that do nothing on a page, or on what it shows just now."""
     link = st.query_params
-    if page == SOURCES:
-        return ("filters",)
     if page == ALERTS:
         history = st.session_state.get("view", link.get("view")) == "History"
-        return filters.FILTERS if history else ("filters",)
-    return ("filters",) if page == CALLS and (link.get("call_id") or link.get("q")) else ()
+        return (*filters.FILTERS, filters.SWITCH) if history else ("filters",)
+    alone = page in {SOURCES, NOT_FOUND} or (page == CALLS and (link.get("call_id") or link.get("q")))
+    return ("filters",) if alone else ()
 
 
 def main() -> None:
@@ -79,9 +93,12 @@ def main() -> None:
         st.stop()
     rule_editor.keep_drafts()
     page = st.navigation(PAGES)
+    if _leads_nowhere():
+        st.switch_page(NOT_FOUND)
     call_id = st.query_params.get("call_id") if page == CALLS else None
     st.set_page_config(f"{call_id or page.title} \N{MIDDLE DOT} {PRODUCT}")
-    theme.apply_style(_unused(page))
+    theme.apply_style()
+    theme.hide(_unused(page))
     with st.container(
         key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):

@@ -14,7 +14,7 @@ from core.clock import local_today, to_utc
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction
 from core.settings import get_settings
-from dashboard import formats
+from dashboard import formats, theme
 
 CUSTOM = "custom"
 DEFAULT_PERIOD = "24h"
@@ -23,6 +23,8 @@ NEW_CUSTOM_DAYS = 7
 FILTERS = tuple(field.name for field in fields_of(CallFilters))
 GLOBAL = ("period", "from", "to", *FILTERS, "compare")
 """What stands in the link of every page."""
+SWITCH = "more-filters"
+"""Unfolds the filters that are not set."""
 WEEKDAYS, BEFORE = "vs same weekdays", "vs period before"
 COMPARISONS = (WEEKDAYS, BEFORE)
 """Whole weeks earlier, as few as fit; or the equally long period that ends where this one begins."""
@@ -125,10 +127,10 @@ def _round_up(moment: datetime, seconds: int) -> datetime:
 
 
 def label(name: str, value: str) -> str:
-    """A value of direction, status, language or campaign as people read it."""
+    """A value of direction, status, language or campaign, or a code of calls, as people read it."""
     if name == "campaign":
         return value
-    return _LABELS.get(name, {}).get(value) or value.replace("_", " ").capitalize()
+    return _LABELS.get(name, {}).get(value) or formats.words(value)
 
 
 def _accept_plain_values(known: dict[str, list[str]]) -> None:
@@ -268,6 +270,7 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
         ):
             _time_input("From", "from")
             _time_input("To", "to")
+        _switch()
         _choice("direction", list(_LABELS["direction"]), "All directions")
         _choice("language", languages, "All languages")
         if campaigns:
@@ -275,6 +278,15 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
         _choice("status", list(_LABELS["status"]), "All outcomes")
         if comparing:
             _compare_choice()
+    chosen = selected()
+    folded = [name for name in FILTERS if getattr(chosen.filters, name) is None]
+    theme.hide([*folded, *(["compare"] if chosen.compare == WEEKDAYS else [])], unless=SWITCH)
+
+
+@st.fragment
+def _switch() -> None:
+    """Folds what is not set; what is set stays, with an x that takes it away."""
+    st.toggle("Filters", key=SWITCH, help="Show the filters that are not set, too")
 
 
 def _compare_choice() -> None:

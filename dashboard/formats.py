@@ -11,6 +11,7 @@ from core.models.definitions import Unit
 
 NONE = "\N{EN DASH}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
+_SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http"})
 _JOINER = "\N{WORD JOINER}"
 _AFTER_PARSING = re.compile(
     r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=:)(?=[\w+/-]*:)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE
@@ -58,6 +59,13 @@ def change(now: float, before: float, unit: Unit) -> str:
     if unit == "rupees":
         return f"{'-' if now < before else '+'}{rupees(abs(now - before))}"
     return f"{now - before:+,.0f} {unit}"
+
+
+def words(code: str) -> str:
+    """A stored code in plain words: ``hung_up`` as Hung up, ``llm_timeout`` as LLM timeout."""
+    parts = [part.upper() if part.lower() in _SHORT else part for part in code.split("_")]
+    text = " ".join(parts)
+    return text[:1].upper() + text[1:]
 
 
 def is_still(text: str) -> bool:

@@ -5,7 +5,7 @@ The hues are Okabe and Ito's, told apart by colour-blind people too; severities 
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -155,6 +155,7 @@ SEVERITY_BADGES = {
 }
 
 _STYLE = (_STATIC / "style.css").read_text()
+_ROWS = ":is(.st-key-filters, .st-key-call-controls)"
 _DARK_STYLE = (_STATIC / "dark.css").read_text()
 
 
@@ -168,11 +169,19 @@ def palette_of(name: Mode) -> Palette:
     return _PALETTES[name]
 
 
-def apply_style(unused: Sequence[str] = ()) -> None:
-    """Put the rules of style on the page; ``unused``: keys of boxes that do nothing on it."""
-    keys = ", ".join(f".st-key-filters > :has(> .st-key-{key}), .st-key-{key}" for key in unused)
-    hidden = f"{keys} {{ display: none !important; }}" if keys else ""
-    st.html(f"<style>{_STYLE}{_DARK_STYLE if mode() == 'dark' else ''}{hidden}</style>")
+def apply_style() -> None:
+    """Put the rules of style on the page."""
+    st.html(f"<style>{_STYLE}{_DARK_STYLE if mode() == 'dark' else ''}</style>")
+
+
+def hide(keys: Iterable[str], unless: str = "") -> None:
+    """Take boxes off the page by their keys; those of ``unless`` a switch, by its key, is on.
+
+    They stay in the browser: only the value of a widget that it has goes into the URL.
+    """
+    shut = f".stApp:not(:has(.st-key-{unless} input:checked)) " if unless else ""
+    rules = ", ".join(f"{shut}{_ROWS} > :has(> .st-key-{key}), {shut}.st-key-{key}" for key in keys)
+    st.html(f"<style>{rules or '.none'} {{ display: none !important; }}</style>")
 
 
 def watch_charts() -> None:

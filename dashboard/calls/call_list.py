@@ -11,7 +11,7 @@ from core.aggregation.search.call_search import ANY
 from core.clock import utc_now
 from core.settings import get_settings
 from core.types import Document
-from dashboard import filters, formats, placeholders
+from dashboard import filters, formats, placeholders, theme
 from dashboard.calls import call_table
 from dashboard.calls.call_table import error_types, rupees
 from dashboard.calls.facets import OWN, change, chips, facets, narrowed, whole
@@ -59,10 +59,10 @@ def draw() -> None:
 
 
 def _controls() -> None:
+    st.session_state["search"] = st.query_params.get("q", "")
     with st.container(key="call-controls", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.text_input(
             "Search by call or lead id",
-            value=st.query_params.get("q", ""),
             placeholder="call_id or lead_id, or its beginning",
             icon=":material/search:",
             label_visibility="collapsed",
@@ -76,6 +76,8 @@ def _controls() -> None:
             _choice("error", _error_words(), "With or without errors")
             _choice("end_reason", {name: label("", name) for name in _known("end_reasons")}, "Any end")
             _choice("order", ORDERS, "", now=order())
+    unset = [name for name in ("stage", "error", "end_reason") if not st.query_params.get(name)]
+    theme.hide([f"choose-{name}" for name in unset], unless=filters.SWITCH)
     chips()
 
 
@@ -87,7 +89,7 @@ def _known(name: str) -> Sequence[str]:
 
 
 def _error_words() -> dict[str, str]:
-    return {ANY: "With an error"} | {kind: kind for kind in _known("error_types")}
+    return {ANY: "With an error"} | {kind: label("", kind) for kind in _known("error_types")}
 
 
 def _choice(name: str, options: Mapping[str, str], everything: str, now: str | None = None) -> None:
@@ -159,7 +161,7 @@ def _listed() -> None:
     first = (page - 1) * ROWS + 1
     with st.container(key="list-head", horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{total} calls · {placeholders.span(window, zone)} {formats.zone_name(window.end, zone)} "
+            f"{total} calls · {placeholders.as_of(window, found.at, zone)} "
             f"· rows {first:,} to {first + len(found.rows) - 1:,} · a click on a row opens the call",
             width="stretch",
         )

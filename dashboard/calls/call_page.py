@@ -169,8 +169,8 @@ def _facts(call: CallMetrics) -> None:
         if call.errors:
             rows = [
                 {
-                    "Error": f":red-badge[:material/error: {formats.plain(error.type)}]",
-                    "Fault": formats.plain(error.fault or formats.NONE),
+                    "Error": f":red-badge[:material/error: {formats.plain(label('', error.type))}]",
+                    "Fault": formats.plain(label("", error.fault) if error.fault else formats.NONE),
                     "At": f"{error.at.astimezone(zone):%H:%M:%S}" if error.at else formats.NONE,
                 }
                 for error in call.errors
@@ -199,7 +199,7 @@ def _end_words(call: CallMetrics) -> Iterator[str]:
     if call.end_reason:
         yield f"Ended by **{formats.plain(label('', call.end_reason))}**"
     if call.fault:
-        yield f"fault: **{formats.plain(call.fault)}**"
+        yield f"fault: **{formats.plain(label('', call.fault))}**"
     if call.sentiment_score is not None:
         yield f"sentiment **{formats.number(call.sentiment_score, 'score')}**"
     if call.qualification_seconds is not None:
@@ -235,7 +235,7 @@ def _others(whole: WholeCall) -> None:
                 label("direction", str(row.get("direction") or "")),
                 f"attempt {row['attempt']}" if row.get("attempt") else "",
                 label("status", str(row.get("status") or "")),
-                formats.plain(str(row.get("end_reason") or "")),
+                formats.plain(label("", str(row.get("end_reason") or ""))),
             ]
             st.button(
                 " · ".join(filter(None, words)),

@@ -77,7 +77,7 @@ def _cells(row: Document, zone: ZoneInfo) -> dict[str, str]:
         "Language": _text(label("language", str(row.get("language") or "")))
         + _small(label("direction", str(row.get("direction") or ""))),
         "Campaign": _text(row.get("campaign")) + _small(_attempt(row)),
-        "Errors": _text(", ".join(error_types(row))),
+        "Errors": _text(", ".join(label("", kind) for kind in error_types(row))),
         "Duration": "" if seconds is None else formats.duration(seconds),
         "E2E": _ms(row.get("e2e_latency_ms")),
         "LLM": _ms(row.get("llm_latency_ms")),

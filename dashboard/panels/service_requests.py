@@ -93,7 +93,7 @@ def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         key,
         title,
         f"{formats.number(summary.error_rate, 'share')} of calls had an error, {summary.error_calls:,} of "
-        f"{total:,} · most often {formats.plain(frame['type'].iloc[0])}",
+        f"{total:,} · most often {formats.plain(label('', frame['type'].iloc[0]))}",
         distributions.counted(_named(frame, "type"), frame["n"].tolist(), total, view.palette, colour),
         _table(frame, "type", total),
         drilldown=drilldown.faults(frame, "type", "error"),
@@ -105,14 +105,11 @@ def ends(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     key, title, total = "ends", "How calls ended, by reason and fault", summary.total_calls
     if frame.empty:
         return view.missing(key, title, "reason of a call's end")
-    said = int(frame["n"].sum())
-    spoken = frame.assign(end_reason=[label("", name) if name else "" for name in frame["end_reason"]])
-    names = _named(spoken, "end_reason")
+    names, said = _named(frame, "end_reason"), int(frame["n"].sum())
     return Panel(
         key,
         title,
-        f"Most often {formats.plain(spoken['end_reason'].iloc[0] or 'no reason given')} "
-        f"· {said:,} of {total:,} calls say why they ended",
+        f"Most often {formats.plain(names[0])} · {said:,} of {total:,} calls say why they ended",
         distributions.counted(names, frame["n"].tolist(), total, view.palette, view.palette.accent),
         _table(frame, "end_reason", total),
         drilldown=drilldown.faults(frame, "end_reason", "end_reason"),
@@ -120,8 +117,13 @@ def ends(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
 
 
 def _named(frame: pd.DataFrame, column: str) -> list[str]:
-    pairs = zip(frame[column], frame["fault"], strict=True)
-    return [f"{name or 'none given'} · {fault}" if fault else name for name, fault in pairs]
+    codes, faults = frame[column].tolist(), frame["fault"].tolist()
+    names = [label("", code) if code else "none given" for code in codes]
+    return [
+        # Once is enough: "Provider error", not "Provider error · provider".
+        name if not fault or (fault in name.lower() and codes.count(code) == 1) else f"{name} · {fault}"
+        for name, code, fault in zip(names, codes, faults, strict=True)
+    ]
 
 
 def _table(frame: pd.DataFrame, column: str, total: int) -> pd.DataFrame:

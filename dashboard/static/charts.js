@@ -42,13 +42,26 @@
 
   // A plain click on a link to one of our pages changes the page as the menu does, without loading all anew.
   document.addEventListener("click", event => {
-    const link = event.target.closest?.("[data-testid=stMain] a[href]");
+    const link = event.target.closest?.(":is([data-testid=stMain], [data-testid=stPopoverBody]) a[href]");
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const address = new URL(link.href);
     if (address.origin !== location.origin || address.hash || link.download) return;
     event.preventDefault();
     window.followLink(link.href);
   }, true);
+
+  // What the reader chooses is one step of the history, however often the address is written for it.
+  const replace = history.replaceState.bind(history), push = history.pushState.bind(history);
+  let choices = 0, steps = 0;
+  for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, () => { choices++; }, true);
+  window.addEventListener("popstate", () => { steps = choices; }, true);
+  const written = (state, title, address) => {
+    const there = new URL(address ?? location.href, location.href);
+    const isSame = there.href === location.href, isNew = there.pathname !== location.pathname || choices > steps;
+    if (!isSame && isNew) { push(state, title, address); steps = choices; } else replace(state, title, address);
+  };
+  history.replaceState = written;
+  history.pushState = written;
 
   let last;
   window.followLink = (address, once) => {
@@ -57,7 +70,8 @@
     // The other page goes on by itself, but not before it is there: two runs at once lose one.
     if (pausedForZoom) setTimeout(pauseOrGoOn, 3000);
     leaving = performance.now();
-    history.pushState({}, "", new URL(address, location.href));
+    push({}, "", new URL(address, location.href));
+    steps = choices;
     window.dispatchEvent(new PopStateEvent("popstate", { state: {} }));
   };
 
