@@ -11,7 +11,7 @@ from core.models.definitions import Unit
 
 NONE = "\N{EN DASH}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
-_SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http"})
+_SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http", "e2e"})
 _JOINER = "\N{WORD JOINER}"
 _AFTER_PARSING = re.compile(
     r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=:)(?=[\w+/-]*:)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE

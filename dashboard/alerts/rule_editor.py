@@ -1,5 +1,6 @@
 """The rules: a list, and an editor that shows at once how often a rule would have fired."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -85,9 +86,14 @@ def condition(rule: AlertRule) -> str:
     waits = f" for {span(rule.for_minutes)}" if rule.for_minutes else ""
     usual = " (deviations from that hour's usual)" if rule.baseline != "none" else ""
     return (
-        f"{rule.metric} {rule.operator} its level{usual} over {span(rule.window_minutes)}{waits}, "
-        f"from {rule.min_samples} calls on"
+        f"{metric_words(rule.metric)} {rule.operator} its level{usual} over {span(rule.window_minutes)}"
+        f"{waits}, from {rule.min_samples} calls on"
     )
+
+
+def metric_words(name: str) -> str:
+    """What a rule measures, without the unit, which its levels have: ``LLM latency p95``."""
+    return formats.words(re.sub("_(ms|seconds|rupees)$", "", name))
 
 
 def _level(rule: AlertRule, threshold: float) -> str:
@@ -167,7 +173,9 @@ def _fields(rule: AlertRule | None) -> dict[str, Any]:
     if rule:
         left.text_input("Id", rule.id, disabled=True, key=f"{key}-id")
     metrics = list(RULE_METRICS)
-    table["metric"] = left.selectbox("Metric", metrics, metrics.index(like.metric), key=f"{key}-metric")
+    table["metric"] = left.selectbox(
+        "Metric", metrics, metrics.index(like.metric), format_func=metric_words, key=f"{key}-metric"
+    )
     table["operator"] = right.selectbox(
         "Alert when", ("above", "below"), 0 if like.operator == "above" else 1, key=f"{key}-operator"
     )

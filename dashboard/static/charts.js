@@ -52,8 +52,10 @@
 
   // What the reader chooses is one step of the history, however often the address is written for it.
   const replace = history.replaceState.bind(history), push = history.pushState.bind(history);
-  let choices = 0, steps = 0;
-  for (const kind of ["pointerdown", "keydown"]) window.addEventListener(kind, () => { choices++; }, true);
+  let choices = 0, steps = 0, byKey = false;
+  for (const kind of ["pointerdown", "keydown"]) {
+    window.addEventListener(kind, () => { choices++; byKey = kind === "keydown"; }, true);
+  }
   window.addEventListener("popstate", () => { steps = choices; }, true);
   const written = (state, title, address) => {
     const there = new URL(address ?? location.href, location.href);
@@ -99,7 +101,16 @@
     ground = now || ground;
   };
 
+  // A popover lies at the end of the page: the Tab key would not find the links in it.
+  const enterList = () => {
+    const list = document.querySelector("[data-testid=stPopoverBody] ul.points:not([data-entered])");
+    if (!list) return;
+    list.dataset.entered = "";
+    if (byKey) list.querySelector("a")?.focus();
+  };
+
   new MutationObserver(() => {
+    enterList();
     if (looked) return;
     looked = true;
     setTimeout(() => {

@@ -129,10 +129,9 @@ def test_the_keyboard_alone_leads_from_a_chart_to_its_calls(address: str, browse
         page.keyboard.press("Enter")
         points = page.get_by_role("list", name="Calls behind each point")
         expect(points).to_be_visible()
-        for _ in range(12):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.matches('ul.points a')"):
-                break
+        expect(points.get_by_role("link").first).to_be_focused()
+        page.keyboard.press("Tab")
+        expect(points.get_by_role("link").nth(1)).to_be_focused()
         words = page.evaluate("document.activeElement.innerText")
         page.keyboard.press("Enter")
         assert counted(page) == int(words.split(" · ")[1])

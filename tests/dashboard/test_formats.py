@@ -1,0 +1,30 @@
+"""Figures and codes as people read them."""
+
+import pytest
+
+from core.models.rule_metrics import RULE_METRICS
+from dashboard import formats
+from dashboard.alerts.rule_editor import metric_words
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("agent_goodbye", "Agent goodbye"),
+        ("llm_timeout", "LLM timeout"),
+        ("llm_5xx", "LLM 5xx"),
+        ("hung_up", "Hung up"),
+        ("", ""),
+    ],
+)
+def test_a_stored_code_is_shown_in_words(code: str, words: str) -> None:
+    """Nobody but a programmer reads underscores."""
+    assert formats.words(code) == words
+
+
+def test_what_rules_measure_is_shown_in_words_that_tell_them_apart() -> None:
+    """The unit stands beside the level; no two metrics have the same words."""
+    words = [metric_words(name) for name in RULE_METRICS]
+    assert {"LLM latency p95", "Call failure rate", "Cost per call", "E2E latency p99"} <= set(words)
+    assert len(set(words)) == len(words)
+    assert not any("_" in text for text in words)
