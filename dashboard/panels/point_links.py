@@ -32,7 +32,7 @@ def link_list(figure: Mapping[str, Any], drilldown: Drilldown) -> str:
             target = drilldown({"x": x, "y": y, "point_index": at, "curve_number": curve})
             if target is None:
                 continue
-            words = _value(trace, at, x, y) or "calls"
+            words = _value(trace, at, x, y)
             link = f'<a href="{html.escape(target.link)}">{_text(words)}</a>'
             place = _place(figure["layout"], trace, at, x, y)
             places.setdefault(place, []).append(link)
@@ -79,6 +79,8 @@ def _value(trace: Trace, at: int, x: Any, y: Any) -> str:  # noqa: ANN401 (of an
     """What the link says: the name of its curve, and the figure where it is one of calls."""
     name = trace.get("name") or ""
     if trace["type"] != "bar":
+        if _is_time(x):
+            return "calls"  # all lines lead to the same
         rates = "error_x" in trace
         return f"{name} {x:.1f} %" if rates else name or str(_of(trace, "customdata", at))
     if trace.get("orientation") == "h":
