@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from core.adapters.otlp.conversation import read_conversation
-from core.adapters.otlp.gathering import Conversations
 from core.adapters.otlp.spans import Span, UnreadableSpansError, read_json, read_protobuf
 from core.api.intake.bodies import TRACES, Bodies
 from core.api.security import require_sending_key
 from core.logging_config import get_logger
 from core.services.metrics_service import MetricsService
+
+if TYPE_CHECKING:
+    from core.adapters.otlp.gathering import Conversations
 
 logger = get_logger("api")
 PROTOBUF, JSON = "application/x-protobuf", "application/json"

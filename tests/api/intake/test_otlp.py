@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from pymongo.database import Database
 
-from core.api.otlp import MOST_BYTES
+from core.api.intake.bodies import MOST_BYTES
 from core.settings import get_settings
 from core.storage.collections import CALLS, TURNS
 from core.types import Document
