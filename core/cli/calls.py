@@ -20,7 +20,14 @@ app = typer.Typer()
 
 @app.command("import")
 def import_calls(
-    file: Annotated[Path, typer.Argument(help="CSV, TSV or JSONL file of calls", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help='CSV, JSON, Parquet or .xlsx, also packed; or "calls-*.csv"',
+            show_default=False,
+        ),
+    ],
     mapping: Annotated[
         Path, typer.Option(help="TOML file that says what the columns mean", show_default=False)
     ],
@@ -29,11 +36,13 @@ def import_calls(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, store nothing")] = False,
 ) -> None:
-    """Back-fill calls from a file; the same file again changes nothing. Exit code 1 where no row is good."""
+    """Back-fill calls from files; the same files again change nothing. Exit code 1 where no row is good."""
     from core.importing import import_file  # noqa: PLC0415 (only this command needs it)
 
-    report = import_file(file, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
+    report = import_file(files, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
     typer.echo(report.summary)
+    for line in report.columns:
+        typer.echo(line)
     usable = report.valid if dry_run else report.inserted + report.replaced
     raise typer.Exit(1 if report.rejected and not usable else 0)
 

@@ -1,5 +1,6 @@
 """Back-filling calls from files: a declarative mapping says which column is which field."""
 
-from core.importing.import_file import ImportReport, import_file
+from core.importing.import_file import import_file
+from core.importing.tally import ImportReport
 
 __all__ = ["ImportReport", "import_file"]

@@ -1,10 +1,13 @@
 """Durations and numbers as files have them: ``1:40``, ``PT1M40S``, ``100 s``, ``1,250.50``, ``₹2.75``."""
 
 import re
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Literal
 
 Unit = Literal["milliseconds", "seconds", "minutes", "hours"]
 Decimal = Literal[".", ","]
+Combination = Literal["sum", "mean", "min", "max"]
 SECONDS: dict[Unit, float] = {"milliseconds": 0.001, "seconds": 1, "minutes": 60, "hours": 3_600}
 _LONGEST = 64
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d\d)(\.\d{1,6})?", re.ASCII)
@@ -19,6 +22,7 @@ _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
 }
 _RUPEES = re.compile(r"₹|Rs\.?|INR", re.IGNORECASE)
+_CURRENCY = re.compile(r"[$€£¥]|USD|EUR|GBP|AED|SGD", re.IGNORECASE)
 _PLAIN = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 # Thousands in threes, or lakhs and crores in twos; the last group has three digits.
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3}){0,12},\d{3}(?:\.\d{0,40})?", re.ASCII)
@@ -54,13 +58,17 @@ def _worded(text: str) -> float | None:
     return total if text else None
 
 
-def parse_number(text: str, decimal: Decimal = ".", *, rupees: bool = False) -> float:
+def parse_number(text: str, decimal: Decimal = ".", *, rupees: bool = False, foreign: bool = False) -> float:
     """A number with or without groups of digits; of ``rupees``, with or without their sign.
+
+    Of a ``foreign`` currency it may have the sign as well.
 
     Raises:
         ValueError: the text is no such number; it says what it may be.
     """
     plain = _RUPEES.sub("", text, count=1).strip() if rupees else text
+    if foreign:
+        plain = _CURRENCY.sub("", plain, count=1).strip()
     if decimal == ",":
         plain = plain.replace(".", "\0").replace(",", ".").replace("\0", ",")
     plain = plain.replace("\u00a0", "").replace("\u202f", "") if len(plain) <= _LONGEST else plain
@@ -68,5 +76,16 @@ def parse_number(text: str, decimal: Decimal = ".", *, rupees: bool = False) -> 
         return float(plain)
     if _GROUPED.fullmatch(plain):
         return float(plain.replace(",", ""))
+    if rupees and not foreign and _CURRENCY.search(plain):
+        raise ValueError(f"{text!r} is in another currency; set scale, the rupees to one of it")
     hint = "; is that a decimal comma? set decimal" if decimal == "." and plain.count(",") == 1 else ""
     raise ValueError(f"{text!r} is not a number{' of rupees' if rupees else ''}{hint}")
+
+
+def combine(numbers: Sequence[float], how: Combination) -> float:
+    """One number of several: their sum, mean, least or greatest."""
+    if how == "mean":
+        return fmean(numbers)
+    if how == "sum":
+        return float(sum(numbers))
+    return min(numbers) if how == "min" else max(numbers)

@@ -3,16 +3,16 @@
 import re
 from collections.abc import Mapping as Cells
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from core.errors import problem
-from core.importing.amounts import SECONDS, Unit, parse_duration, parse_number
-from core.importing.mapping import LINE, EndTime, Mapping, Scalar, StartTime, Value, fill
-from core.importing.reader import Row
+from core.importing.amounts import SECONDS, combine, parse_duration, parse_number
+from core.importing.fields import KINDS, Kind, unit_of
+from core.importing.mapping import FILE, LINE, EndTime, Mapping, StartTime
+from core.importing.reading.rows import Row
 from core.importing.times import (
     NO_MOMENT,
     RollingYear,
@@ -21,16 +21,12 @@ from core.importing.times import (
     parse_day,
     parse_moment,
     parse_month,
+    parse_zone,
 )
+from core.importing.values import Value, fill, treated
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 
-SPANS: dict[str, Unit] = {
-    **dict.fromkeys(("duration_seconds", "qualification_seconds"), "seconds"),
-    **dict.fromkeys(("asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms"), "milliseconds"),
-}
-"""Fields that are spans of time, with the unit that the call has them in."""
-NUMBERS = ("sentiment_score", "total_turns", "user_turns", "interruptions", "attempt")
 _IN_DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 
 
@@ -49,9 +45,10 @@ class Converted:
 class Converter:
     """Converts the rows of one file, in file order (a rolling year depends on it)."""
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, file: str = "") -> None:
         self._mapping = mapping
-        self._zone = ZoneInfo(mapping.source.timezone or get_settings().timezone)
+        self._file = file
+        self._zone = parse_zone(mapping.source.timezone or get_settings().timezone)
         first_year = mapping.start_time.first_year
         self._rolling = RollingYear(first_year) if first_year is not None else None
 
@@ -63,20 +60,50 @@ class Converter:
         """
         if row.cells is None:
             raise RowRejectedError(row.problem)
-        cells = {LINE: str(row.line), **row.cells}
+        cells = {LINE: str(row.line), FILE: self._file, **row.cells}
         start = self._start(cells)  # before the drop rules: a rolling year has to see every row's month
         self._drop(cells)
         end, repaired = self._end(cells, start)
-        fields = {"start_time": start, "end_time": end, **_values(self._mapping.fields, cells)}
-        costs = _values(self._mapping.cost, cells, "cost.")
+        mapping = self._mapping
+        fields = {
+            "start_time": start,
+            "end_time": end,
+            **{name: self._value(name, spec, KINDS[name], cells) for name, spec in mapping.fields.items()},
+        }
         tables = {
-            "cost": _present(costs),
-            "metadata": _present(_values(self._mapping.metadata, cells)),
+            "cost": _present(
+                {
+                    name: self._value(f"cost.{name}", spec, "cost", cells)
+                    for name, spec in mapping.cost.items()
+                }
+            ),
+            "metadata": _present(
+                {name: self._value(name, spec, "text", cells) for name, spec in mapping.metadata.items()}
+            ),
         }
         try:
             return Converted(CallMetrics.model_validate(_present(fields) | tables), repaired)
         except ValidationError as error:
             raise RowRejectedError(self._describe(error)) from None
+
+    def _value(self, name: str, spec: Value, kind: Kind, cells: Cells[str, str]) -> object:
+        """What a field gets; None for nothing."""
+        try:
+            if spec.template is not None:
+                return fill(spec.template, lambda column: _needed(cells, column))
+            if spec.column is None:
+                return spec.constant
+            text = _cell(cells, spec.column)
+            if text in spec.null:
+                return None
+            value = treated(spec, text)
+            if kind == "moment" and isinstance(value, str):
+                zone = self._zone_of(spec, cells)
+                return None if _is_none(value) else parse_moment(value, spec.format or "iso", zone)
+            return _amount(name, spec, kind, value)
+        except (ValueError, OverflowError) as error:
+            where = f" (column {spec.column})" if kind == "cost" and spec.values is None else ""
+            raise RowRejectedError(f"{name}: {error}{where}") from None
 
     def _describe(self, error: ValidationError) -> str:
         """The first problem: the field, what is wrong, and the cell with its column."""
@@ -99,21 +126,18 @@ class Converter:
         try:
             if spec.column is not None:
                 text = _moment_cell(cells, spec.column)
+                if not text and spec.fallback:
+                    text = _moment_cell(cells, spec.fallback)
                 return parse_moment(text, spec.format, self._zone_of(spec, cells)) if text else None
             clock = spec.at if spec.time is None else parse_clock(_cell(cells, spec.time))
             return datetime.combine(self._day(spec, cells), clock or time(), self._zone_of(spec, cells))
         except (ValueError, OverflowError) as error:
             raise RowRejectedError(f"start_time: {error}") from None
 
-    def _zone_of(self, spec: StartTime | EndTime, cells: Cells[str, str]) -> ZoneInfo:
+    def _zone_of(self, spec: StartTime | EndTime | Value, cells: Cells[str, str]) -> tzinfo:
         """The zone that a column names, else that of the file."""
         name = _cell(cells, spec.zone) if spec.zone else ""
-        if not name:
-            return self._zone
-        try:
-            return ZoneInfo(name)
-        except (KeyError, ValueError, OSError):  # an unknown zone is a KeyError
-            raise ValueError(f"{name!r} is not an IANA time zone such as Asia/Kolkata") from None
+        return parse_zone(name) if name else self._zone
 
     def _day(self, spec: StartTime, cells: Cells[str, str]) -> date:
         if spec.on is not None:
@@ -155,96 +179,64 @@ def _latest_clock(spec: EndTime, given: Cells[str, str], start: datetime) -> tup
 
 
 def _cell(cells: Cells[str, str], column: str) -> str:
-    # A key that this row of a JSONL file lacks is empty; that a column exists at all is checked before.
+    # A key that this row of a JSON file lacks is empty; that a column exists at all is checked before.
     return cells.get(column, "").strip()
+
+
+def _is_none(text: str) -> bool:
+    """Whether a cell with a time has one of the words for none."""
+    return text.lower() in NO_MOMENT
 
 
 def _moment_cell(cells: Cells[str, str], column: str) -> str:
     """A cell with a time; empty where it has one of the words for none."""
     text = _cell(cells, column)
-    return "" if text.lower() in NO_MOMENT else text
+    return "" if _is_none(text) else text
 
 
 def _present(fields: Cells[str, object]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _values(specs: Cells[str, Value], cells: Cells[str, str], prefix: str = "") -> dict[str, object]:
-    values = {}
-    for name, spec in specs.items():
-        try:
-            value = _value(spec, cells)
-            values[name] = _amount(prefix + name, spec, value) if isinstance(value, str) else value
-        except ValueError as error:
-            raise RowRejectedError(f"{prefix}{name}: {error}") from None
-    return values
-
-
-def _amount(name: str, spec: Value, text: str) -> object:
+def _amount(name: str, spec: Value, kind: Kind, value: object) -> object:
     """What a text says where the field is a number; what is in digits, or is none, stays as it is."""
-    own, rupees = SPANS.get(name), name.startswith("cost.")
-    if own is None and not rupees and name not in NUMBERS:
-        return text
-    unit = spec.unit or own
-    if _IN_DIGITS.fullmatch(text) and unit == own and spec.decimal == "." and not spec.absolute:
-        return text
+    if kind not in {"span", "number", "cost"}:
+        return value
+    if isinstance(value, list):
+        numbers = [_number(name, spec, kind, text) for text in value]
+        return _plain(combine(numbers, spec.combine), spec) if numbers and spec.combine else None
+    if not isinstance(value, str) or _as_it_stands(name, spec, value):
+        return value
     try:
-        if unit is not None and own is not None:
-            number = parse_duration(text, unit, spec.decimal) / SECONDS[own]
-        else:
-            number = parse_number(text, spec.decimal, rupees=rupees)
+        return _plain(_number(name, spec, kind, value), spec)
     except ValueError:
-        if "_" in text or "," in text or not text.isascii():  # what Python may take for another number
+        # What Python may take for another number, or what means one in another unit.
+        if kind == "cost" or "_" in value or "," in value or not value.isascii():
             raise
-        return text
+        return value
+
+
+def _as_it_stands(name: str, spec: Value, text: str) -> bool:
+    return bool(
+        _IN_DIGITS.fullmatch(text)
+        and (spec.unit is None or spec.unit == unit_of(name))
+        and spec.scale is None
+        and spec.decimal == "."
+        and not spec.absolute
+    )
+
+
+def _number(name: str, spec: Value, kind: Kind, text: str) -> float:
+    own = unit_of(name)
+    if kind == "span" and own is not None:
+        return parse_duration(text, spec.unit or own, spec.decimal) / SECONDS[own]
+    foreign = spec.scale is not None
+    return parse_number(text, spec.decimal, rupees=kind == "cost", foreign=foreign) * (spec.scale or 1)
+
+
+def _plain(number: float, spec: Value) -> float:
     number = abs(number) if spec.absolute else number
     return int(number) if number.is_integer() else round(number, 9)
-
-
-def _value(spec: Value, cells: Cells[str, str]) -> object:
-    """What a field gets; None for nothing."""
-    if spec.template is not None:
-        return fill(spec.template, lambda name: _needed(cells, name))
-    if spec.column is None:
-        return spec.constant
-    text = _cell(cells, spec.column)
-    if text in spec.null:
-        return None
-    value = _treated(spec, spec.column, text)
-    return value[: spec.cut] if spec.cut is not None and isinstance(value, str) else value
-
-
-def _treated(spec: Value, column: str, text: str) -> object:
-    if spec.values is not None:
-        mapped = _mapped(spec, spec.values, column, text)
-        return None if mapped == "" else mapped
-    if not text:
-        return None
-    if spec.equals:
-        return text in spec.equals or (spec.ignore_case and text.casefold() in map(str.casefold, spec.equals))
-    if spec.split is not None:
-        return [part.strip() for part in text.split(spec.split) if part.strip()]
-    return text
-
-
-def _mapped(spec: Value, values: Cells[str, Scalar], column: str, text: str) -> Scalar:
-    mapped = values.get(text)
-    if mapped is None and text and (spec.ignore_case or spec.contains):
-        mapped = _loosely(spec, values, text.casefold())
-    if mapped is None:
-        mapped = values.get("*") if text else ""
-    if mapped is None:
-        raise ValueError(f"{column} {text!r} is not one of {', '.join(values)}")
-    return mapped
-
-
-def _loosely(spec: Value, values: Cells[str, Scalar], text: str) -> Scalar | None:
-    """The value of the first key that the text is, or contains, capital letters or not."""
-    for key, value in values.items():
-        wanted = key.casefold()
-        if key not in {"*", ""} and (wanted in text if spec.contains else wanted == text):
-            return value
-    return None
 
 
 def _needed(cells: Cells[str, str], name: str) -> str:

@@ -1,58 +1,26 @@
 """The mapping file: TOML that says which column of a file becomes which field of a call."""
 
 import codecs
-import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date as Date  # noqa: N812 (StartTime has a key of that name)
 from datetime import time as Time  # noqa: N812 (StartTime has a key of that name)
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from core.errors import UserError, one_line
-from core.importing.amounts import Decimal, Unit
+from core.importing.fields import COSTS, KINDS, OWN_TABLES, REQUIRED_FIELDS, Kind
 from core.importing.times import check_pattern
-from core.models.definitions import COST_PARTS
-from core.models.metrics import CallMetrics
-from core.models.zone import ZoneName
+from core.importing.values import Table, Texts, TimeFormat, Value, ZoneOrOffset
 
-OWN_TABLES = frozenset({"start_time", "end_time", "cost", "metadata"})
-_NESTED = frozenset({"silences", "usage", "telephony", "links", "compliance"})
-CALL_FIELDS = tuple(name for name in CallMetrics.model_fields if name not in OWN_TABLES | _NESTED)
-REQUIRED_FIELDS = ("call_id", "status", "direction")
-LINE = "line"
-"""The placeholder that stands for the line number, unless the file has a column of that name."""
-
-Scalar = str | int | float | bool
-_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+LINE, FILE = "line", "file"
+"""Placeholders for the line number and the name of the file, unless the file has a column so named."""
 
 
 def _shorthand(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str | int | float) else value
-
-
-def _time_format(value: str) -> str:
-    if value in {"iso", "epoch", "epoch_ms", "time_of_day"}:
-        return value
-    if "%" in value:
-        check_pattern(value)
-        return value
-    raise ValueError("is not iso, epoch, epoch_ms, time_of_day or a pattern such as %d.%m.%Y %H:%M")
 
 
 def _date_format(value: str) -> str:
@@ -60,34 +28,41 @@ def _date_format(value: str) -> str:
     return value
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-TimeFormat = Annotated[str, AfterValidator(_time_format)]
+Delimiter = Annotated[str, Field(pattern=r'^[^"\r\n]{1,3}$')]
 OneCharacter = Annotated[str, Field(pattern=r'^[^"\r\n]$')]
+Name = Annotated[str, Field(min_length=1)]
+GRIDS, RECORDS = ("csv", "xlsx"), ("json", "jsonl", "parquet")
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+class Source(Table):
+    """What the file is like; without a format the file itself says it."""
 
-
-class Source(_Table):
-    """What the file is like."""
-
-    format: Literal["csv", "jsonl"] = "csv"
-    delimiter: OneCharacter = ","
+    format: Literal["csv", "json", "jsonl", "xlsx", "parquet"] | None = None
+    delimiter: Delimiter = ","
     quoted: bool = True
+    escape: OneCharacter | None = None
     encoding: str = "utf-8"
-    timezone: ZoneName | None = None
-    columns: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    timezone: ZoneOrOffset | None = None
+    columns: tuple[Name, ...] = ()
     skip_lines: int = Field(default=0, ge=0, le=1_000)
-    records: str | None = Field(default=None, min_length=1)
+    sheet: Name | None = None
+    records: Name | None = None
+    loose_names: bool = False
+    optional: bool = False
     legs: bool = False
 
     @model_validator(mode="after")
     def _fits_format(self) -> Self:
-        if self.format == "jsonl" and (self.columns or self.skip_lines):
-            raise ValueError(f"{'columns' if self.columns else 'skip_lines'} goes with format csv only")
-        if self.format == "csv" and self.records:
-            raise ValueError("records goes with format jsonl only")
+        for name, formats in (
+            ("columns", GRIDS),
+            ("skip_lines", GRIDS),
+            ("sheet", ("xlsx",)),
+            ("escape", ("csv",)),
+            ("loose_names", GRIDS),
+            ("records", ("json", "jsonl")),
+        ):
+            if getattr(self, name) and self.format not in {None, *formats}:
+                raise ValueError(f"{name} goes with format {' or '.join(formats)} only")
         return self
 
     @field_validator("encoding")
@@ -105,52 +80,11 @@ class Source(_Table):
         return "utf-8-sig" if codecs.lookup(self.encoding).name == "utf-8" else self.encoding
 
 
-class Value(_Table):
-    """Where a field's value comes from: a column, a template of columns, or a constant."""
-
-    column: str | None = None
-    template: str | None = None
-    constant: Scalar | None = None
-    null: Texts = ()
-    equals: Texts = ()
-    values: dict[str, Scalar] | None = None
-    split: str | None = Field(default=None, min_length=1)
-    unit: Unit | None = None
-    decimal: Decimal = "."
-    absolute: bool = False
-    ignore_case: bool = False
-    contains: bool = False
-    cut: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Self:
-        if sum(origin is not None for origin in (self.column, self.template, self.constant)) != 1:
-            raise ValueError("needs exactly one of column, template, constant")
-        treated = [name for name in ("null", "equals", "values", "split") if getattr(self, name)]
-        further = [
-            name for name in ("unit", "absolute", "ignore_case", "contains", "cut") if getattr(self, name)
-        ]
-        if (treated or further) and self.column is None:
-            raise ValueError(f"{[*treated, *further][0]} goes with column only")
-        if len(set(treated) - {"null"}) > 1:
-            raise ValueError("takes only one of equals, values, split")
-        if self.contains and self.values is None:
-            raise ValueError("contains goes with values only")
-        if self.ignore_case and self.values is None and not self.equals:
-            raise ValueError("ignore_case goes with equals or values only")
-        return self
-
-    def columns(self) -> set[str]:
-        """The columns it reads."""
-        if self.template is not None:
-            return placeholders(self.template)
-        return {self.column} if self.column is not None else set()
-
-
-class StartTime(_Table):
+class StartTime(Table):
     """When the call began: one column, or a date and a time of day."""
 
     column: str | None = None
+    fallback: str | None = None
     format: TimeFormat = "iso"
     date: str | None = None
     date_format: Annotated[str, AfterValidator(_date_format)] = "%Y-%m-%d"
@@ -174,17 +108,20 @@ class StartTime(_Table):
             raise ValueError("day and month go with exactly one of year, first_year")
         if (self.column is None) != ((self.time is not None) != (self.at is not None)):
             raise ValueError("a date goes with exactly one of time, at; a column with neither")
+        if self.fallback is not None and self.column is None:
+            raise ValueError("fallback goes with column only")
         if self.format == "time_of_day":
             raise ValueError("format time_of_day is for end_time; here name date and time")
         return self
 
     def columns(self) -> set[str]:
         """The columns it reads."""
-        names = (self.column, self.date, self.day, self.month, self.year, self.time, self.zone)
+        days = (self.date, self.day, self.month, self.year)
+        names = (self.column, self.fallback, *days, self.time, self.zone)
         return {name for name in names if name is not None}
 
 
-class EndTime(_Table):
+class EndTime(Table):
     """When the call ended: one column, or the latest of several."""
 
     column: str | None = None
@@ -211,7 +148,7 @@ class EndTime(_Table):
         return {*self.latest} if self.column is None else {self.column}
 
 
-class Drop(_Table):
+class Drop(Table):
     """Rows that are no calls: rejected, with the reason given."""
 
     column: str
@@ -222,16 +159,33 @@ class Drop(_Table):
 ValueOrColumn = Annotated[Value, BeforeValidator(_shorthand)]
 StartOrColumn = Annotated[StartTime, BeforeValidator(_shorthand)]
 EndOrColumn = Annotated[EndTime, BeforeValidator(_shorthand)]
+_NEEDS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
+    ("unit", ("span",), "is no span of time and takes no unit"),
+    ("scale", ("number", "cost"), "is no amount and takes no scale"),
+    ("combine", ("number", "span", "cost"), "is no number and takes no combine"),
+    ("format", ("moment",), "is no time and takes no format"),
+    ("zone", ("moment",), "is no time and takes no zone"),
+)
+"""Keys that have an effect on fields of some kinds only, and what is said of others."""
 
 
-class Mapping(_Table):
+def _check_kind(name: str, spec: Value, kind: Kind) -> None:
+    for key, kinds, complaint in _NEEDS:
+        if getattr(spec, key) is not None and kind not in kinds:
+            hint = "; use unit" if key == "scale" and kind == "span" else ""
+            raise ValueError(f"{name} {complaint}{hint}")
+    if spec.format == "time_of_day":
+        raise ValueError(f"{name}: format time_of_day is for end_time")
+
+
+class Mapping(Table):
     """A whole mapping file."""
 
     source: Source = Source()
     start_time: StartOrColumn
     end_time: EndOrColumn | None = None
     fields: dict[str, ValueOrColumn]
-    cost: dict[Annotated[str, Field(pattern=rf"^({'|'.join(COST_PARTS)})$")], ValueOrColumn] = Field(
+    cost: dict[Annotated[str, Field(pattern=rf"^({'|'.join(COSTS)})$")], ValueOrColumn] = Field(
         default_factory=dict
     )
     metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ValueOrColumn] = Field(
@@ -239,34 +193,46 @@ class Mapping(_Table):
     )
     drop: tuple[Drop, ...] = ()
 
-    @field_validator("cost", "metadata")
+    @field_validator("cost")
     @classmethod
-    def _no_spans(cls, value: dict[str, Value]) -> dict[str, Value]:
+    def _costs(cls, value: dict[str, Value]) -> dict[str, Value]:
         for name, spec in value.items():
-            if spec.unit:
-                raise ValueError(f"{name} is no span of time and takes no unit")
+            _check_kind(name, spec, "cost")
+        return value
+
+    @field_validator("metadata")
+    @classmethod
+    def _texts(cls, value: dict[str, Value]) -> dict[str, Value]:
+        for name, spec in value.items():
+            _check_kind(name, spec, "text")
         return value
 
     @field_validator("fields")
     @classmethod
     def _known_fields(cls, value: dict[str, Value]) -> dict[str, Value]:
         for name, spec in value.items():
-            if spec.unit and not name.endswith(("_seconds", "_ms")):
-                raise ValueError(f"{name} is no span of time and takes no unit")
             if name in OWN_TABLES:
                 raise ValueError(f"{name} is a table of its own, [{name}], not a key of [fields]")
-            if name not in CALL_FIELDS:
-                raise ValueError(f"{name} is not a field of a call; the fields are {', '.join(CALL_FIELDS)}")
+            if name not in KINDS:
+                raise ValueError(f"{name} is not a field of a call; the fields are {', '.join(KINDS)}")
+            _check_kind(name, spec, KINDS[name])
         missing = [name for name in REQUIRED_FIELDS if name not in value]
         if missing:
             raise ValueError(f"{missing[0]} is missing; every call needs {', '.join(REQUIRED_FIELDS)}")
         return value
 
     def columns(self) -> set[str]:
-        """Every column the mapping reads, the line number's placeholder among them."""
+        """Every column the mapping reads, placeholders for line and file among them."""
         return {name for part in self._parts() for name in part.columns()} | {
             rule.column for rule in self.drop
         }
+
+    def needed(self) -> set[str]:
+        """The columns without which a file is another one: all, or those of what each call has."""
+        if not self.source.optional:
+            return self.columns()
+        start = self.start_time.columns() - {self.start_time.fallback}
+        return start.union(*(self.fields[name].columns() for name in REQUIRED_FIELDS))
 
     def _parts(self) -> Iterator[Value | StartTime | EndTime]:
         yield self.start_time
@@ -284,13 +250,25 @@ def load_mapping(path: Path) -> Mapping:
         UserError: it is absent, not TOML, or has a key or value that cannot be used.
     """
     try:
-        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        raise UserError(f"{path}: {_describe(error)}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return parse_mapping(path.read_text(encoding="utf-8"), path)
+    except UnicodeDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
     except OSError as error:
         raise UserError(f"the mapping {path} cannot be read: {error.strerror}") from None
+
+
+def parse_mapping(text: str, label: object) -> Mapping:
+    """Read the text of a mapping; ``label`` names it in messages.
+
+    Raises:
+        UserError: it is not TOML, or has a key or value that cannot be used.
+    """
+    try:
+        return Mapping.model_validate(tomllib.loads(text))
+    except ValidationError as error:
+        raise UserError(f"{label}: {_describe(error)}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UserError(f"{label} is not valid TOML: {error}") from None
 
 
 def _describe(error: ValidationError) -> str:
@@ -298,13 +276,3 @@ def _describe(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"{'.'.join(str(part) for part in first['loc'])} is not a known key"
     return one_line(error)
-
-
-def placeholders(template: str) -> set[str]:
-    """The names in braces."""
-    return set(_PLACEHOLDER.findall(template))
-
-
-def fill(template: str, value_of: Callable[[str], str]) -> str:
-    """The template with every name in braces replaced by its value."""
-    return _PLACEHOLDER.sub(lambda match: value_of(match[1]), template)

@@ -8,7 +8,7 @@ from typing import Self
 
 from core.errors import UserError
 from core.files import private_folder
-from core.importing.reader import Row
+from core.importing.reading.rows import Row
 
 
 class Rejects:
@@ -32,9 +32,14 @@ class Rejects:
         except OSError as error:
             raise self._unwritable(error) from None
 
-    def add(self, row: Row, reason: str) -> None:
-        """Note one row."""
-        record = {"line": row.line, "reason": reason, "row": row.raw if row.cells is None else row.cells}
+    def add(self, row: Row, reason: str, file: str | None = None) -> None:
+        """Note one row; ``file`` says of which file, where there are several."""
+        where = {} if file is None else {"file": file}
+        record = where | {
+            "line": row.line,
+            "reason": reason,
+            "row": row.raw if row.cells is None else row.cells,
+        }
         try:
             self._file.write(json.dumps(record) + "\n")
         except OSError as error:

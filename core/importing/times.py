@@ -1,8 +1,9 @@
 """Moments out of columns: patterns, dates split over columns, times of day, years that roll."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 HALF_DAY = timedelta(hours=12)
 DAY = timedelta(days=1)
@@ -28,7 +29,16 @@ NO_MOMENT = frozenset(
     }
 )
 """What stands in files, in small letters, where there is no start or end."""
+EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
+"""How many of each make a second."""
+FORMS = ("iso", *EPOCHS, "excel", "time_of_day")
+"""Forms of a time that have a name; any other is a strptime pattern."""
 _EPOCH = re.compile(r"-?\d+(?:\.\d*)?", re.ASCII)
+_SERIAL = re.compile(r"\d{5}(?:\.\d{1,20})?", re.ASCII)
+_FIRST_SERIAL = datetime(1899, 12, 30)  # noqa: DTZ001 (a spreadsheet knows no zone)
+_ISO_ZONE = re.compile(r" ?(UTC|GMT|Z)$| ([+-]\d\d:?\d\d)$", re.ASCII)
+_OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2}):?([0-5]\d)?", re.ASCII)
+_WIDEST_OFFSET = 14
 _FIRST_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 """Before it lie null values, the day numbers of spreadsheets, and seconds that are taken for milliseconds."""
 _DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
@@ -48,13 +58,55 @@ def parse_moment(text: str, form: str, zone: tzinfo) -> datetime:
         ValueError: the text is not such a moment.
     """
     try:
-        if form.startswith("epoch"):
-            return _of_epoch(text, 1000 if form == "epoch_ms" else 1)
-        moment = datetime.fromisoformat(text) if form == "iso" else _of_pattern(text, form)
+        moment = _of_form(text, form)
     except (ValueError, OverflowError, OSError) as error:
         reason = f" ({error})" if isinstance(error, NoMomentError) else ""
         raise ValueError(f"{text!r} is not a time in the form {form}{reason}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _of_form(text: str, form: str) -> datetime:
+    if form in EPOCHS:
+        return _of_epoch(text, EPOCHS[form])
+    if form == "excel":
+        return _of_serial(text)
+    return _of_iso(text) if form == "iso" else _of_pattern(text, form)
+
+
+def _of_iso(text: str) -> datetime:
+    """ISO 8601, also with ``UTC`` behind it, or a space before the offset."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.fromisoformat(_ISO_ZONE.sub(lambda end: end[2] or "+00:00", text))
+
+
+def _of_serial(text: str) -> datetime:
+    """A spreadsheet's day with its part of a day, to the second."""
+    if not _SERIAL.fullmatch(text):
+        raise ValueError(text)
+    return _FIRST_SERIAL + timedelta(seconds=round(float(text) * 86_400))
+
+
+@lru_cache(maxsize=1024)
+def parse_zone(name: str) -> tzinfo:
+    """A zone by its IANA name, or an offset from UTC: ``Asia/Kolkata``, ``+05:30``, ``UTC+5:30``, ``Z``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if name in _UTC_NAMES:
+        return UTC
+    if offset := _OFFSET.fullmatch(name):
+        span = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+        if span <= timedelta(hours=_WIDEST_OFFSET):
+            return timezone(span if offset[1] == "+" else -span)
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # an unknown zone is a KeyError
+        raise ValueError(
+            f"{name!r} is not an IANA time zone such as Asia/Kolkata, nor an offset such as +05:30"
+        ) from None
 
 
 class NoMomentError(ValueError):
@@ -66,7 +118,7 @@ def _of_epoch(text: str, divisor: int) -> datetime:
         raise ValueError(text)
     moment = datetime.fromtimestamp(float(text) / divisor, UTC)
     if moment < _FIRST_EPOCH:
-        raise NoMomentError("before 1980: no value, a spreadsheet's day, or another unit?")
+        raise NoMomentError("before 1980: no value, a spreadsheet's day (format excel), or another unit?")
     return moment
 
 

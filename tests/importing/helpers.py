@@ -7,7 +7,8 @@ from typing import Any
 from core.importing import ImportReport, import_file
 from core.importing.convert import Converter, RowRejectedError
 from core.importing.mapping import load_mapping
-from core.importing.reader import check_columns, open_binary, open_text, read_rows
+from core.importing.reading.files import find_parts
+from core.importing.reading.table import check_columns, open_table
 from core.models.metrics import CallMetrics
 
 SIMPLE = """
@@ -37,15 +38,17 @@ class Files:
     def convert(self) -> list[CallMetrics | str]:
         """Each row's call, or the reason why it is none; nothing is stored."""
         mapping = load_mapping(self.mapping)
-        check_columns(self.data, mapping.source, mapping.columns())
-        converter = Converter(mapping)
+        parts = find_parts([self.data])
+        check_columns(parts, mapping.source, mapping.columns(), mapping.needed())
         results: list[CallMetrics | str] = []
-        with open_binary(self.data) as binary, open_text(binary, mapping.source) as text:
-            for row in read_rows(text, mapping.source, self.data, mapping.columns()):
-                try:
-                    results.append(converter.convert(row).call)
-                except RowRejectedError as error:
-                    results.append(f"{row.line}: {error}")
+        for part in parts:
+            converter = Converter(mapping, part.name)
+            with open_table(part, mapping.source, mapping.columns(), mapping.needed()) as table:
+                for row in table:
+                    try:
+                        results.append(converter.convert(row).call)
+                    except RowRejectedError as error:
+                        results.append(f"{row.line}: {error}")
         return results
 
     def calls(self) -> list[CallMetrics]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.importing.mapping import Drop, EndTime, Mapping, Source, StartTime, Value, load_mapping
+from core.importing.mapping import Drop, EndTime, Mapping, Source, StartTime, load_mapping
+from core.importing.values import Value
 from tests.importing.helpers import Files
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

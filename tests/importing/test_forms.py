@@ -3,6 +3,8 @@
 
 import gzip
 import json
+import re
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,6 +15,7 @@ from pymongo.database import Database
 
 from core.errors import UserError
 from core.importing.amounts import parse_duration, parse_number
+from core.importing.values import like
 from core.storage.calls import from_document
 from core.types import Document
 from tests.importing.helpers import SIMPLE, Files
@@ -93,13 +96,16 @@ def test_a_price_is_read_as_it_is_written(files: Files, value: str, text: str, r
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("2,75", "cost.asr: '2,75' is not a number of rupees; is that a decimal comma? set decimal"),
+        (
+            "2,75",
+            "cost.asr: '2,75' is not a number of rupees; is that a decimal comma? set decimal (column c)",
+        ),
         (
             "$2.75",
-            "cost.asr: input should be a valid number, unable to parse string as a number, not '$2.75' (column c)",
+            "cost.asr: '$2.75' is in another currency; set scale, the rupees to one of it (column c)",
         ),
-        ("€2.75", "cost.asr: '€2.75' is not a number of rupees"),
-        ("1,2,3", "cost.asr: '1,2,3' is not a number of rupees"),
+        ("€2.75", "cost.asr: '€2.75' is in another currency; set scale, the rupees to one of it (column c)"),
+        ("1,2,3", "cost.asr: '1,2,3' is not a number of rupees (column c)"),
     ],
 )
 def test_a_price_that_may_mean_two_things_is_rejected(files: Files, text: str, reason: str) -> None:
@@ -230,3 +236,110 @@ telephony = "price"
     assert (call.end_reason, call.cost and call.cost.telephony) == ("customer_hung_up", 1.5)
     assert call.start_time == datetime(2024, 11, 5, 9, 30, tzinfo=UTC)
     assert files.run().unchanged == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "stamp"),
+    [
+        ("1730799000", "epoch", "09:30:00"), ("1730799000123", "epoch_ms", "09:30:00.123000"),
+        ("1730799000123456", "epoch_us", "09:30:00.123000"), ("45601.3958333333", "excel", "09:30:00"),
+        ("2024-11-05 09:30:00 UTC", "iso", "09:30:00"), ("2024-11-05 15:00:00 +0530", "iso", "09:30:00"),
+        ("2024-11-05 15:00:00+05:30", "iso", "09:30:00"), ("2024-11-05T09:30:00Z", "iso", "09:30:00"),
+        ("Tue, 05 Nov 2024 09:30:00 +0000", "%a, %d %b %Y %H:%M:%S %z", "09:30:00"),
+        ("11/05/2024 09:30:00 AM", "%m/%d/%Y %I:%M:%S %p", "09:30:00"),
+    ],
+)  # fmt: skip
+def test_a_moment_is_read_in_the_form_that_the_mapping_says(
+    files: Files, text: str, form: str, stamp: str
+) -> None:
+    """Of epochs, days of spreadsheets, and clocks with twelve hours too."""
+    mapping = f'source.timezone = "UTC"\nstart_time = {{ column = "t", format = "{form}" }}{FIELDS}'
+    (call,) = files.put(f't\n"{text}"\n', mapping).calls()
+    assert call.start_time == datetime.fromisoformat(f"2024-11-05T{stamp}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"),
+    [("+05:30", 4), ("UTC+5:30", 4), ("GMT-0400", 13), ("-4", 13), ("Z", 9), ("UTC", 9), ("Asia/Kolkata", 4)],
+)
+def test_a_zone_may_be_an_offset_from_utc(files: Files, zone: str, hour: int) -> None:
+    """In a column, or for the whole file."""
+    text = f"t,z\n2024-11-05 09:30:00,{zone}\n"
+    for mapping in (
+        f'start_time = {{ column = "t", zone = "z" }}{FIELDS}',
+        f'source.timezone = "{zone}"\nstart_time = "t"{FIELDS}',
+    ):
+        (call,) = files.put(text, mapping).calls()
+        assert call.start_time.hour == hour
+    (wrong,) = files.put(
+        "t,z\n2024-11-05 09:30:00,+25:00\n", f'start_time = {{ column = "t", zone = "z" }}{FIELDS}'
+    ).convert()
+    assert "nor an offset such as +05:30" in str(wrong)
+
+
+def test_another_column_has_the_start_where_the_first_is_empty(files: Files) -> None:
+    """As of calls that nobody answered."""
+    mapping = f'source.timezone = "UTC"\nstart_time = {{ column = "started", fallback = "created" }}{FIELDS}'
+    first, second, third = files.put(
+        "started,created\n2024-11-05,2024-11-04\nnull,2024-11-04\n,\n", mapping
+    ).convert()
+    assert not isinstance(first, str)
+    assert not isinstance(second, str)
+    assert (first.start_time.day, second.start_time.day, third) == (5, 4, "4: start_time: is missing")
+
+
+@pytest.mark.parametrize(
+    ("match", "cell", "value"),
+    [
+        ("prefix", "Error-providerfault-x", "p"), ("prefix", "an error", "o"), ("glob", "x-vapifault-y", "v"),
+        ("glob", "call.start.error-2", "s"), ("glob", "call.start", "o"), ("contains", "a Timeout b", "t"),
+        ("glob", "busy", "b"), ("prefix", "", None),
+    ],
+)  # fmt: skip
+def test_a_value_goes_by_the_beginning_or_the_likeness_of_the_cell(
+    files: Files, match: str, cell: str, value: str | None
+) -> None:
+    """The first key that fits counts."""
+    keys = {
+        "prefix": '"error-" = "p"',
+        "glob": '"*-vapifault-*" = "v", "call.*.error*" = "s", busy = "b"',
+        "contains": 'timeout = "t"',
+    }
+    mapping = f'start_time = "t"{FIELDS}qualification = {{ column = "r", {match} = true, values = {{ {keys[match]}, "*" = "o" }} }}'
+    (call,) = files.put(f"t,r\n2024-11-05,{cell}\n", mapping).calls()
+    assert call.qualification == value
+
+
+@given(st.text("ab*", max_size=12), st.text("ab", max_size=12))
+def test_a_likeness_is_that_of_a_regular_expression(pattern: str, text: str) -> None:
+    """Whatever the stars."""
+    expression = ".*".join(map(re.escape, pattern.split("*")))
+    assert like(pattern, text) == (re.fullmatch(expression, text) is not None)
+
+
+def test_no_likeness_takes_long() -> None:
+    """Each piece is searched for once, however many stars there are."""
+    begun = time.perf_counter()
+    assert not like("*".join("a" * 30) + "b", "a" * 100_000)
+    assert time.perf_counter() - begun < 1
+
+
+def test_a_price_in_another_currency_or_in_paise_is_scaled(files: Files) -> None:
+    """By what the mapping says."""
+    mapping = f"""start_time = "t"{FIELDS}[cost]
+telephony = {{ column = "c", scale = 85, absolute = true }}
+llm = {{ column = "p", scale = 0.01 }}"""
+    calls = files.put('t,c,p\n2024-11-05,-$0.02,250\n2024-11-05,USD 1,"1,000"\n', mapping).calls()
+    assert [(call.cost.telephony, call.cost.llm) for call in calls if call.cost] == [(1.7, 2.5), (85, 10)]
+
+
+def test_a_list_in_a_cell_is_combined(files: Files) -> None:
+    """Whatever parts its items."""
+    mapping = f'start_time = "t"{FIELDS}e2e_latency_ms = {{ column = "l", split = ";", combine = "mean", unit = "seconds" }}'
+    first, second, third = files.put(
+        "t,l\n2024-11-05,1;2;3\n2024-11-05,\n2024-11-05,1;x\n", mapping
+    ).convert()
+    assert not isinstance(first, str)
+    assert not isinstance(second, str)
+    assert (first.e2e_latency_ms, second.e2e_latency_ms) == (2_000, None)
+    assert third == "4: e2e_latency_ms: 'x' is not a number"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from core.errors import UserError
-from core.importing.reader import MAX_LINE
+from core.importing.reading.lines import MAX_LINE
 from tests.importing.helpers import SIMPLE, Files
 
 ROW = ("c1", "2024-10-24T10:00:00+00:00", "completed", "60")
@@ -108,7 +108,7 @@ def test_lines_that_are_no_json_object_are_rejected(files: Files) -> None:
     ("data", "mapping", "complaint"),
     [
         ("", SIMPLE, "{data} is empty; its first line must name the columns"),
-        ("id,id\n", SIMPLE, "{data} has the column 'id' twice; rename one"),
+        ("id,id\n", SIMPLE, '{data} has the column \'id\' twice; name it by its place: "#1" or "#2"'),
         (
             "id,started,Status,seconds\n",
             SIMPLE,
@@ -179,7 +179,7 @@ def test_a_name_that_several_columns_have_does_no_harm_where_nobody_asks_for_it(
     """Neither does an empty one."""
     text = "id,started,status,seconds,note,note,,\n" + ",".join((*ROW, "a", "b", "c", "d"))
     assert [call.call_id for call in files.put(text).calls()] == ["c1"]
-    with pytest.raises(UserError, match="has the column 'note' twice; rename one"):
+    with pytest.raises(UserError, match="has the column 'note' twice; name it by its place"):
         files.put(text, f'{SIMPLE}lead_id = "note"').convert()
 
 

@@ -1,0 +1,70 @@
+"""The fields of a call that a mapping can fill, and what they hold: made from the model."""
+
+import types
+import typing
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel
+
+from core.importing.amounts import Unit
+from core.models.definitions import COST_PARTS
+from core.models.metrics import CallError, CallMetrics
+
+Kind = Literal["text", "moment", "span", "number", "cost", "flag", "list"]
+OWN_TABLES = frozenset({"start_time", "end_time", "cost", "metadata"})
+REQUIRED_FIELDS = ("call_id", "status", "direction")
+COSTS = tuple(COST_PARTS)
+_UNITS: dict[str, Unit] = {"_ms": "milliseconds", "_seconds": "seconds"}
+
+
+def _types(annotation: object) -> Iterator[type]:
+    """The plain types that an annotation allows."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        yield from _types(typing.get_args(annotation)[0])
+    elif origin in {typing.Union, types.UnionType}:
+        for part in typing.get_args(annotation):
+            yield from _types(part)
+    elif isinstance(origin or annotation, type):
+        yield typing.cast("type", origin or annotation)
+
+
+def _items(annotation: object) -> Iterator[type]:
+    """The types of the items of a list that an annotation allows."""
+    for part in (annotation, *typing.get_args(annotation)):
+        if typing.get_origin(part) is list:
+            yield from _types(typing.get_args(part)[0])
+
+
+def _kind(name: str, annotation: object) -> Kind | None:
+    """What a field holds; None where no single cell can say it."""
+    allowed = set(_types(annotation))
+    inner = set(_items(annotation)) - {CallError}
+    if any(issubclass(one, BaseModel | dict) for one in allowed | inner):
+        return None
+    if datetime in allowed:
+        return "moment"
+    if allowed & {list, tuple}:
+        return "list"
+    if bool in allowed:
+        return "flag"
+    if allowed & {int, float}:
+        return "span" if unit_of(name) else "number"
+    return "text"
+
+
+def unit_of(name: str) -> Unit | None:
+    """The unit in which a call has a span of time; None where the field is none."""
+    return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
+
+
+def _kinds() -> dict[str, Kind]:
+    fields: dict[str, Any] = CallMetrics.model_fields
+    found = {name: _kind(name, field.annotation) for name, field in fields.items() if name not in OWN_TABLES}
+    return {name: kind for name, kind in found.items() if kind is not None}
+
+
+KINDS = _kinds()
+"""Every field that ``[fields]`` takes, in the order of the model, with what it holds."""

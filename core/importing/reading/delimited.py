@@ -1,0 +1,85 @@
+"""The cells of CSV and its likes."""
+
+import csv
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from core.importing.mapping import Source
+from core.importing.reading.grid import Line
+from core.importing.reading.lines import Lines
+
+if TYPE_CHECKING:
+    import _csv
+
+_SEPARATOR = "\x1f"
+"""Stands for a delimiter of several characters, of which Python's reader knows none."""
+
+
+def csv_lines(lines: Lines, source: Source) -> Iterator[Line]:
+    """Every row; a blank line is one without cells."""
+    reader = csv_reader(lines, source)
+    long = source.delimiter if len(source.delimiter) > 1 else None
+    while True:
+        first = lines.number + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _mended(error, first, lines.number, lines.take(), source)
+            continue
+        raw = lines.take()
+        if long:
+            cells = [cell.replace(_SEPARATOR, long) for cell in cells]
+        yield Line(first, cells, raw=raw)
+
+
+def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
+    """The rows of CSV text, as lists of cells."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
+    delimiter = source.delimiter
+    if len(delimiter) > 1:
+        lines = (line.replace(source.delimiter, _SEPARATOR) for line in lines)
+        delimiter = _SEPARATOR
+    # A space before a quote is none of the cell's, which is trimmed anyway.
+    return csv.reader(
+        lines,
+        delimiter=delimiter,
+        quoting=quoting,
+        escapechar=source.escape,
+        strict=True,
+        skipinitialspace=source.quoted,
+    )
+
+
+def _mended(error: csv.Error, first: int, last: int, raw: str, source: Source) -> Line:
+    """A row with quotes inside its quoted cells, where it is plain which end a cell; else what is wrong."""
+    if last > first:
+        where = f" (lines {first} to {last}: is a quote left open?)"
+        return Line(first, None, f"is not valid CSV: {error}{where}", raw)
+    if '\\"' in raw and source.escape is None:
+        return Line(first, None, r"is not valid CSV: a quote behind a backslash; set escape = '\'", raw)
+    problem = f"is not valid CSV: {error}"
+    return Line(first, loose_cells(raw.rstrip("\r\n"), source.delimiter), problem, raw)
+
+
+def loose_cells(text: str, delimiter: str) -> list[str] | None:
+    """The cells of a row in which a quote ends a cell only before a delimiter, or at the end.
+
+    None where a quote is left open.
+    """
+    cells, at = [], 0
+    while True:
+        while delimiter != " " and text.startswith(" ", at):
+            at += 1
+        quoted = text.startswith('"', at)
+        end = text.find(f'"{delimiter}', at + 1) if quoted else text.find(delimiter, at)
+        if end < 0:
+            break
+        cells.append(text[at + 1 : end].replace('""', '"') if quoted else text[at:end])
+        at = end + len(delimiter) + quoted
+    if not quoted:
+        return [*cells, text[at:]]
+    if len(text) < at + 2 or not text.endswith('"'):
+        return None
+    return [*cells, text[at + 1 : -1].replace('""', '"')]

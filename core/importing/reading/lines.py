@@ -1,0 +1,67 @@
+"""The lines of a text, bounded in length and counted."""
+
+import io
+from typing import IO
+
+from core.errors import UserError
+from core.importing.mapping import Source
+
+MAX_LINE = 1_000_000
+"""Characters of a line of CSV; a longer one means that this is not the kind of file the mapping says."""
+MAX_ROW = 4_000_000
+"""Characters of a row, whose cells may go over many lines."""
+
+
+def open_text(binary: IO[bytes], source: Source) -> IO[str]:
+    """The file as text; bytes that are none become surrogates, so that only their row is lost."""
+    return io.TextIOWrapper(binary, encoding=source.codec, errors="surrogateescape", newline="")
+
+
+class Lines:
+    """The lines of a text, with a count and the lines of the row that is being read."""
+
+    def __init__(self, text: IO[str], label: str, encoding: str) -> None:
+        self.text = text
+        self.label = label
+        self.encoding = encoding
+        self.number = 0
+        self.longest = MAX_LINE
+        self._row: list[str] = []
+        self._size = 0
+
+    def __iter__(self) -> "Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self.read(self.longest)
+        if not line:
+            raise StopIteration
+        if len(line) == self.longest and not line.endswith("\n"):
+            raise UserError(f"{self.label} has no end to line {self.number}; is source.format right?")
+        return line
+
+    def read(self, most: int) -> str:
+        """The next line, or the beginning of one that is longer than ``most``; empty at the end."""
+        try:
+            line = self.text.readline(most)
+        except UnicodeError:
+            raise UserError(f"{self.label} is not {self.encoding} text; set source.encoding") from None
+        if not line:
+            return line
+        if self.number == 0:
+            line = line.removeprefix("\ufeff")  # where the encoding does not take the mark off itself
+        self.number += 1
+        self._row.append(line)
+        self._size += len(line)
+        if self._size > MAX_ROW and self._size > self.longest:
+            raise UserError(
+                f"{self.label} has a row of more than {MAX_ROW:,} characters, to line {self.number}"
+            )
+        return line
+
+    def take(self) -> str:
+        """The lines read since the last call."""
+        taken = self._row[0] if len(self._row) == 1 else "".join(self._row)
+        self._row.clear()
+        self._size = 0
+        return taken
