@@ -1,8 +1,11 @@
 """Bad input on the command line: one clear line, exit code 2, nothing half-written."""
 
+import os
+import pty
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,8 +29,6 @@ duration_seconds = {{ column = "seconds" }}
 
 def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``python -m core`` as a user would."""
-    import os
-
     return subprocess.run(
         [sys.executable, "-m", "core", *arguments],
         cwd=ROOT,
@@ -116,6 +117,57 @@ def test_import_counts_rows_and_keeps_the_bad_ones(database: Database[Document],
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(f"{expected} · rejected 3")
     assert database["calls"].count_documents({}) == 1
+
+
+CALLS = """Call ID,Start Time,Status,Duration,Mobile
+a,2024-10-24 10:00:00,completed,60,98765
+b,2024-10-24 11:00:00,no-answer,0,98766
+"""
+
+
+def test_an_import_without_a_mapping_proposes_one_and_goes_no_further(
+    database: Database[Document], tmp_path: Path
+) -> None:
+    """Where nobody can be asked; a mapping that is there is never written over."""
+    file, mapping = tmp_path / "calls.csv", tmp_path / "calls.toml"
+    file.write_text(CALLS)
+    done = core("import", str(file), COLUMNS="200")
+    assert done.returncode == 2
+    assert '"call_id":"a"' in done.stdout
+    assert "not used: Mobile (personal data?)" in done.stdout
+    assert done.stderr.endswith(f"then: python -m core import {file} --mapping {mapping}\n")
+    assert database["calls"].count_documents({}) == 0
+    again = core("import", str(file))
+    assert (again.returncode, again.stdout) == (2, "")
+    assert f"{mapping} is there already: import with --mapping {mapping}" in again.stderr
+    done = core("import", str(file), "--mapping", str(mapping))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == ["columns not used: Mobile"]
+    assert database["calls"].count_documents({}) == 2
+
+
+@pytest.mark.parametrize(("answer", "calls"), [("y", 2), ("n", 0)])
+def test_a_terminal_is_asked_before_a_proposed_mapping_is_used(
+    database: Database[Document], tmp_path: Path, answer: str, calls: int
+) -> None:
+    (tmp_path / "calls.csv").write_text(CALLS)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "core", "import", str(tmp_path / "calls.csv")]
+    command += ["--mapping", str(tmp_path / "map.toml")]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+    os.close(theirs)
+    os.write(ours, f"{answer}\n".encode())
+    seen = b""
+    with suppress(OSError):  # the terminal is gone with the process
+        while piece := os.read(ours, 4096):
+            seen += piece
+    os.close(ours)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert b"Import with it? [y/N]" in seen
+    assert (b"imported 2" in seen) == (calls == 2)
+    assert (tmp_path / "map.toml").exists()
+    assert database["calls"].count_documents({}) == calls
 
 
 def test_aggregate_prints_the_day(database: Database[Document]) -> None:

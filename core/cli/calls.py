@@ -1,7 +1,6 @@
-"""Commands about calls: back-fill them from a file, compute the figures of days."""
+"""Commands about calls: compute the figures of days."""
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,35 +15,6 @@ from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
 
 app = typer.Typer()
-
-
-@app.command("import")
-def import_calls(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...",
-            help='CSV, JSON, Parquet or .xlsx, also packed; or "calls-*.csv"',
-            show_default=False,
-        ),
-    ],
-    mapping: Annotated[
-        Path, typer.Option(help="TOML file that says what the columns mean", show_default=False)
-    ],
-    rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows go [default: below DATA_DIR/imports]")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, store nothing")] = False,
-) -> None:
-    """Back-fill calls from files; the same files again change nothing. Exit code 1 where no row is good."""
-    from core.importing import import_file  # noqa: PLC0415 (only this command needs it)
-
-    report = import_file(files, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
-    typer.echo(report.summary)
-    for line in report.columns:
-        typer.echo(line)
-    usable = report.valid if dry_run else report.inserted + report.replaced
-    raise typer.Exit(1 if report.rejected and not usable else 0)
 
 
 @app.command()

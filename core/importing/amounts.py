@@ -77,7 +77,7 @@ def parse_number(text: str, decimal: Decimal = ".", *, rupees: bool = False, for
     if _GROUPED.fullmatch(plain):
         return float(plain.replace(",", ""))
     if rupees and not foreign and _CURRENCY.search(plain):
-        raise ValueError(f"{text!r} is in another currency; set scale, the rupees to one of it")
+        raise ValueError(f"{text!r} is in another currency; set cost.currency")
     hint = "; is that a decimal comma? set decimal" if decimal == "." and plain.count(",") == 1 else ""
     raise ValueError(f"{text!r} is not a number{' of rupees' if rupees else ''}{hint}")
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from core.errors import problem
 from core.importing.amounts import SECONDS, combine, parse_duration, parse_number
-from core.importing.fields import KINDS, Kind, unit_of
+from core.importing.fields import KINDS, TABLES, Kind, unit_of
 from core.importing.mapping import FILE, LINE, EndTime, Mapping, StartTime
 from core.importing.reading.rows import Row
 from core.importing.times import (
@@ -25,6 +25,7 @@ from core.importing.times import (
 )
 from core.importing.values import Value, fill, treated
 from core.models.metrics import CallMetrics
+from core.pricing import priced
 from core.settings import get_settings
 
 _IN_DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
@@ -32,6 +33,10 @@ _IN_DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 
 class RowRejectedError(Exception):
     """The row is no call; the text says why in one line."""
+
+
+class RowDroppedError(RowRejectedError):
+    """The mapping says that such rows are no calls."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Converter:
     def __init__(self, mapping: Mapping, file: str = "") -> None:
         self._mapping = mapping
         self._file = file
+        self._foreign = "currency" in mapping.tables.get("cost", {})
         self._zone = parse_zone(mapping.source.timezone or get_settings().timezone)
         first_year = mapping.start_time.first_year
         self._rolling = RollingYear(first_year) if first_year is not None else None
@@ -70,48 +76,54 @@ class Converter:
             "end_time": end,
             **{name: self._value(name, spec, KINDS[name], cells) for name, spec in mapping.fields.items()},
         }
-        tables = {
-            "cost": _present(
-                {
-                    name: self._value(f"cost.{name}", spec, "cost", cells)
-                    for name, spec in mapping.cost.items()
-                }
-            ),
-            "metadata": _present(
-                {name: self._value(name, spec, "text", cells) for name, spec in mapping.metadata.items()}
-            ),
-        }
+        tables = {name: self._table(name, parts, cells) for name, parts in mapping.tables.items()}
+        metadata = {name: self._value(name, spec, "text", cells) for name, spec in mapping.metadata.items()}
         try:
-            return Converted(CallMetrics.model_validate(_present(fields) | tables), repaired)
+            whole = _present(fields) | _present(tables) | {"metadata": _present(metadata)}
+            return Converted(priced(CallMetrics.model_validate(whole)), repaired)
         except ValidationError as error:
             raise RowRejectedError(self._describe(error)) from None
+
+    def _table(self, table: str, parts: Cells[str, Value], cells: Cells[str, str]) -> dict[str, Any] | None:
+        """What a part of the call gets; None where nothing is known of it."""
+        kinds = TABLES[table]
+        values = _present(
+            {name: self._value(f"{table}.{name}", spec, kinds[name], cells) for name, spec in parts.items()}
+        )
+        if "cost" in kinds.values() and not any(kinds[name] == "cost" for name in values):
+            return None  # a currency without an amount
+        return values or None
 
     def _value(self, name: str, spec: Value, kind: Kind, cells: Cells[str, str]) -> object:
         """What a field gets; None for nothing."""
         try:
-            if spec.template is not None:
-                return fill(spec.template, lambda column: _needed(cells, column))
-            if spec.column is None:
+            if spec.constant is not None:
                 return spec.constant
-            text = _cell(cells, spec.column)
+            if spec.template is not None:
+                text = fill(spec.template, lambda column: _needed(cells, column))
+            else:
+                text = _cell(cells, spec.column or "")
             if text in spec.null:
                 return None
             value = treated(spec, text)
             if kind == "moment" and isinstance(value, str):
                 zone = self._zone_of(spec, cells)
                 return None if _is_none(value) else parse_moment(value, spec.format or "iso", zone)
-            return _amount(name, spec, kind, value)
+            return _amount(name, spec, kind, value, foreign=self._foreign)
         except (ValueError, OverflowError) as error:
-            where = f" (column {spec.column})" if kind == "cost" and spec.values is None else ""
+            where = (
+                f" (column {spec.column})" if kind == "cost" and spec.column and spec.values is None else ""
+            )
             raise RowRejectedError(f"{name}: {error}{where}") from None
 
     def _describe(self, error: ValidationError) -> str:
         """The first problem: the field, what is wrong, and the cell with its column."""
         first = error.errors()[0]
         loc = [str(part) for part in first["loc"]]
-        name = ".".join(loc[:2]) if loc[:1] == ["cost"] else loc[0] if loc else ""
-        spec = self._mapping.cost.get(loc[1]) if name.startswith("cost.") else self._mapping.fields.get(name)
-        where = f" (column {spec.column})" if spec and spec.column and name.startswith("cost.") else ""
+        table = self._mapping.tables.get(loc[0] if loc else "", {})
+        name = ".".join(loc[:2]) if table else "".join(loc[:1])
+        spec = table.get(loc[1]) if table and len(loc) > 1 else self._mapping.fields.get(name)
+        where = f" (column {spec.column})" if spec and spec.column and table else ""
         given = f", not {first['input']!r}{where}" if isinstance(first["input"], str) else ""
         return f"{name}: {problem(first)}{given}" if name else problem(first)
 
@@ -119,7 +131,7 @@ class Converter:
         for rule in self._mapping.drop:
             text = _cell(cells, rule.column)
             if text in rule.equals:
-                raise RowRejectedError(f"{rule.column} is {text}: {rule.reason}")
+                raise RowDroppedError(f"{rule.column} is {text}: {rule.reason}")
 
     def _start(self, cells: Cells[str, str]) -> datetime | None:
         spec = self._mapping.start_time
@@ -198,17 +210,17 @@ def _present(fields: Cells[str, object]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _amount(name: str, spec: Value, kind: Kind, value: object) -> object:
+def _amount(name: str, spec: Value, kind: Kind, value: object, *, foreign: bool) -> object:
     """What a text says where the field is a number; what is in digits, or is none, stays as it is."""
     if kind not in {"span", "number", "cost"}:
         return value
     if isinstance(value, list):
-        numbers = [_number(name, spec, kind, text) for text in value]
+        numbers = [_number(name, spec, kind, text, foreign=foreign) for text in value]
         return _plain(combine(numbers, spec.combine), spec) if numbers and spec.combine else None
     if not isinstance(value, str) or _as_it_stands(name, spec, value):
         return value
     try:
-        return _plain(_number(name, spec, kind, value), spec)
+        return _plain(_number(name, spec, kind, value, foreign=foreign), spec)
     except ValueError:
         # What Python may take for another number, or what means one in another unit.
         if kind == "cost" or "_" in value or "," in value or not value.isascii():
@@ -226,11 +238,11 @@ def _as_it_stands(name: str, spec: Value, text: str) -> bool:
     )
 
 
-def _number(name: str, spec: Value, kind: Kind, text: str) -> float:
+def _number(name: str, spec: Value, kind: Kind, text: str, *, foreign: bool) -> float:
     own = unit_of(name)
     if kind == "span" and own is not None:
         return parse_duration(text, spec.unit or own, spec.decimal) / SECONDS[own]
-    foreign = spec.scale is not None
+    foreign = foreign or spec.scale is not None
     return parse_number(text, spec.decimal, rupees=kind == "cost", foreign=foreign) * (spec.scale or 1)
 
 

@@ -4,7 +4,7 @@ import types
 import typing
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
@@ -13,9 +13,7 @@ from core.models.definitions import COST_PARTS
 from core.models.metrics import CallError, CallMetrics
 
 Kind = Literal["text", "moment", "span", "number", "cost", "flag", "list"]
-OWN_TABLES = frozenset({"start_time", "end_time", "cost", "metadata"})
 REQUIRED_FIELDS = ("call_id", "status", "direction")
-COSTS = tuple(COST_PARTS)
 _UNITS: dict[str, Unit] = {"_ms": "milliseconds", "_seconds": "seconds"}
 
 
@@ -60,11 +58,27 @@ def unit_of(name: str) -> Unit | None:
     return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
 
 
-def _kinds() -> dict[str, Kind]:
-    fields: dict[str, Any] = CallMetrics.model_fields
-    found = {name: _kind(name, field.annotation) for name, field in fields.items() if name not in OWN_TABLES}
+def _kinds(model: type[BaseModel]) -> dict[str, Kind]:
+    """The fields of a model that a cell can say."""
+    found = {name: _kind(name, field.annotation) for name, field in model.model_fields.items()}
     return {name: kind for name, kind in found.items() if kind is not None}
 
 
-KINDS = _kinds()
+def _tables() -> dict[str, dict[str, Kind]]:
+    """The parts of a call that are objects, with their fields."""
+    tables: dict[str, dict[str, Kind]] = {}
+    for name, field in CallMetrics.model_fields.items():
+        for model in set(_types(field.annotation)):
+            if issubclass(model, BaseModel):
+                amounts = COST_PARTS if name == "cost" else ()
+                tables[name] = {
+                    part: "cost" if part in amounts else kind for part, kind in _kinds(model).items()
+                }
+    return tables
+
+
+TABLES = _tables()
+"""Every table beside ``[fields]`` that fills a part of a call, by its name, with what its fields hold."""
+OWN_TABLES = frozenset({"start_time", "end_time", "metadata", *TABLES})
+KINDS = {name: kind for name, kind in _kinds(CallMetrics).items() if name not in OWN_TABLES}
 """Every field that ``[fields]`` takes, in the order of the model, with what it holds."""

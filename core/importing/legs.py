@@ -4,12 +4,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from core.models.definitions import COST_PARTS
 from core.models.metrics import MAX_CALL_SECONDS, CallCost, CallMetrics, CallStatus
 
 MOST_OPEN = 50_000
 """Calls that may still get a leg: one that comes later replaces its call, as without legs."""
 _BEST_FIRST = (CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER)
-_SUMS = ("total_turns", "user_turns", "interruptions")
+_SUMS = ("total_turns", "user_turns", "interruptions", "agent_interruptions", "talk_seconds")
+_ENDING = ("end_reason", "end_reason_raw", "fault", "hangup_by")
+"""Of the better leg alone: how the other ended is not how the call did."""
 _FLAGS = ("qualification_completed", "handoff_triggered")
 _MOST = 1_000_000
 _MOST_ERRORS = 1_000
@@ -51,9 +54,10 @@ def join(one: CallMetrics, other: CallMetrics) -> CallMetrics:
     }
     if first.language == "unknown":
         fields["language"] = second.language
-    fields["status"] = min(
-        (first.status, second.status), key=lambda status: _BEST_FIRST.index(CallStatus(status))
-    )
+    best = min((first, second), key=lambda leg: _BEST_FIRST.index(CallStatus(leg.status)))
+    fields["status"] = best.status
+    if first.status != second.status:
+        fields |= {name: getattr(best, name) for name in _ENDING}
     fields |= {name: getattr(first, name) or getattr(second, name) for name in _FLAGS}
     fields |= {name: _sum(getattr(first, name), getattr(second, name)) for name in _SUMS}
     fields["errors"] = [*first.errors, *second.errors][:_MOST_ERRORS]
@@ -63,16 +67,23 @@ def join(one: CallMetrics, other: CallMetrics) -> CallMetrics:
     latest = first.start_time + timedelta(seconds=MAX_CALL_SECONDS)
     fields["end_time"] = min(max(ends), latest) if ends else None
     if fields["end_time"] is not None:
-        fields["duration_seconds"] = (fields["end_time"] - first.start_time).total_seconds()
+        begin = fields["answered_at"] or first.start_time
+        fields["duration_seconds"] = (fields["end_time"] - begin).total_seconds()
     return first.model_copy(update=fields)
 
 
-def _sum(one: int | None, other: int | None) -> int | None:
+def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None and other is None else min((one or 0) + (other or 0), _MOST)
 
 
 def _costs(one: CallCost | None, other: CallCost | None) -> CallCost | None:
+    """The sum; of legs in two currencies, that of the rupees."""
     if one is None or other is None:
         return one or other
-    parts = ((name, getattr(one, name), getattr(other, name)) for name in CallCost.model_fields)
-    return CallCost(**{name: (a or 0) + (b or 0) for name, a, b in parts if a is not None or b is not None})
+    cost = {part: _sum(getattr(one, part), getattr(other, part)) for part in COST_PARTS}
+    if one.currency is None or one.currency != other.currency:
+        return CallCost.model_validate(cost)
+    given, more = one.original or {}, other.original or {}
+    original = {part: _sum(given.get(part), more.get(part)) for part in {**given, **more}}
+    same = {"currency": one.currency, "rate": one.rate or other.rate, "original": original}
+    return CallCost.model_validate(cost | same)

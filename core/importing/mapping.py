@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from core.errors import UserError, one_line
-from core.importing.fields import COSTS, KINDS, OWN_TABLES, REQUIRED_FIELDS, Kind
+from core.importing.fields import KINDS, OWN_TABLES, REQUIRED_FIELDS, TABLES, Kind
 from core.importing.times import check_pattern
 from core.importing.values import Table, Texts, TimeFormat, Value, ZoneOrOffset
 
@@ -185,19 +185,31 @@ class Mapping(Table):
     start_time: StartOrColumn
     end_time: EndOrColumn | None = None
     fields: dict[str, ValueOrColumn]
-    cost: dict[Annotated[str, Field(pattern=rf"^({'|'.join(COSTS)})$")], ValueOrColumn] = Field(
-        default_factory=dict
-    )
+    tables: dict[str, dict[str, ValueOrColumn]] = Field(default_factory=dict)
+    """``[cost]`` and the other parts of a call that are objects; a mapping has each by its own name."""
     metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ValueOrColumn] = Field(
         default_factory=dict
     )
     drop: tuple[Drop, ...] = ()
 
-    @field_validator("cost")
+    @model_validator(mode="before")
     @classmethod
-    def _costs(cls, value: dict[str, Value]) -> dict[str, Value]:
-        for name, spec in value.items():
-            _check_kind(name, spec, "cost")
+    def _gathered(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        if "tables" in value:
+            raise ValueError("tables is not a known key")
+        tables = {name: value[name] for name in TABLES if name in value}
+        return {name: one for name, one in value.items() if name not in TABLES} | {"tables": tables}
+
+    @field_validator("tables")
+    @classmethod
+    def _known_parts(cls, value: dict[str, dict[str, Value]]) -> dict[str, dict[str, Value]]:
+        for table, parts in value.items():
+            for name, spec in parts.items():
+                if name not in TABLES[table]:
+                    raise ValueError(f"{table} has no {name}; it has {', '.join(TABLES[table])}")
+                _check_kind(f"{table}.{name}", spec, TABLES[table][name])
         return value
 
     @field_validator("metadata")
@@ -239,7 +251,8 @@ class Mapping(Table):
         if self.end_time is not None:
             yield self.end_time
         yield from self.fields.values()
-        yield from self.cost.values()
+        for parts in self.tables.values():
+            yield from parts.values()
         yield from self.metadata.values()
 
 
@@ -274,5 +287,5 @@ def parse_mapping(text: str, label: object) -> Mapping:
 def _describe(error: ValidationError) -> str:
     first = error.errors()[0]
     if first["type"] == "extra_forbidden":
-        return f"{'.'.join(str(part) for part in first['loc'])} is not a known key"
-    return one_line(error)
+        return f"{'.'.join(str(part) for part in first['loc'] if part != 'tables')} is not a known key"
+    return one_line(error).removeprefix("tables.").removeprefix("tables: ")

@@ -89,7 +89,7 @@ class Value(Table):
             raise ValueError("needs exactly one of column, template, constant")
         treated = [name for name in ("null", *_TREATMENTS) if getattr(self, name)]
         further = [name for name in _FURTHER if getattr(self, name)]
-        if (treated or further) and self.column is None:
+        if (treated or further) and self.constant is not None:
             raise ValueError(f"{[*treated, *further][0]} goes with column only")
         if len(set(treated) - {"null"}) > 1 and set(treated) - {"null"} != {"split", "combine"}:
             raise ValueError("takes only one of equals, values, split")
@@ -104,9 +104,8 @@ class Value(Table):
 
     def columns(self) -> set[str]:
         """The columns it reads."""
-        if self.template is not None:
-            return placeholders(self.template)
-        return {name for name in (self.column, self.zone) if name is not None}
+        named = placeholders(self.template) if self.template is not None else set()
+        return named | {name for name in (self.column, self.zone) if name is not None}
 
 
 def placeholders(template: str) -> set[str]:
@@ -149,7 +148,7 @@ def _mapped(spec: Value, values: Mapping[str, Scalar], text: str) -> Scalar:
     if mapped is None:
         mapped = values.get("*") if text else ""
     if mapped is None:
-        raise ValueError(f"{spec.column} {text!r} is not one of {', '.join(values)}")
+        raise ValueError(f"{spec.column or spec.template} {text!r} is not one of {', '.join(values)}")
     return mapped
 
 

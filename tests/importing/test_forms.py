@@ -102,9 +102,9 @@ def test_a_price_is_read_as_it_is_written(files: Files, value: str, text: str, r
         ),
         (
             "$2.75",
-            "cost.asr: '$2.75' is in another currency; set scale, the rupees to one of it (column c)",
+            "cost.asr: '$2.75' is in another currency; set cost.currency (column c)",
         ),
-        ("€2.75", "cost.asr: '€2.75' is in another currency; set scale, the rupees to one of it (column c)"),
+        ("€2.75", "cost.asr: '€2.75' is in another currency; set cost.currency (column c)"),
         ("1,2,3", "cost.asr: '1,2,3' is not a number of rupees (column c)"),
     ],
 )

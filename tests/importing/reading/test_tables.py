@@ -35,7 +35,7 @@ def saved(*rows: Sequence[Any], sheet: str = "Calls") -> bytes:
 
 def test_a_workbook_is_read_with_its_times_and_spans_of_time(files: Files) -> None:
     """Empty rows and cells at the end do no harm; a number that is whole is written so."""
-    rows = [
+    rows: list[Any] = [
         [*HEADER, "talk", "note"],
         ["c1", START, "completed", timedelta(minutes=1, seconds=40)],
         [],
@@ -133,7 +133,7 @@ def written(table: pa.Table) -> bytes:
 def test_a_parquet_file_is_read_with_its_types(files: Files) -> None:
     """Nested ones as in JSON; of the rest only what is asked for."""
     india = timezone(timedelta(hours=5, minutes=30))
-    rows = [
+    rows: list[Any] = [
         {
             "id": "c1",
             "started": START.replace(tzinfo=india),

@@ -1,0 +1,125 @@
+"""The command that back-fills calls from files, and proposes a mapping where there is none."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.importing.proposing import Proposal
+
+app = typer.Typer()
+MOST_SHOWN = 60
+"""Characters of a cell that are shown."""
+
+
+@app.command("import")
+def import_calls(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help='CSV, JSON, Parquet or .xlsx, also packed; or "calls-*.csv"',
+            show_default=False,
+        ),
+    ],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML file that says what the columns mean; without one it is proposed", show_default=False
+        ),
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where rejected rows go [default: below DATA_DIR/imports]")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, store nothing")] = False,
+) -> None:
+    """Back-fill calls from files; the same files again change nothing. Exit code 1 where no row is good.
+
+    Without a mapping one is proposed, written beside the file and, in a terminal, used if you say so.
+    """
+    from core.importing import import_file  # noqa: PLC0415 (only this command needs it)
+
+    if mapping is None or not mapping.exists():
+        mapping = _proposed(files, mapping)
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            names = " ".join(map(str, files))
+            command = f"python -m core import {names} --mapping {mapping}"
+            raise UserError(f"nothing is imported yet: look {mapping} over, then: {command}")
+        if not typer.confirm("Import with it?"):
+            raise typer.Exit
+    report = import_file(files, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
+    typer.echo(report.summary)
+    for line in report.columns:
+        typer.echo(line)
+    usable = report.valid if dry_run else report.inserted + report.replaced
+    raise typer.Exit(1 if report.rejected and not usable else 0)
+
+
+def _proposed(files: list[Path], target: Path | None) -> Path:
+    """Propose a mapping for the first file, show it and write it; where it was written."""
+    from core.importing.proposing import propose  # noqa: PLC0415 (only this command needs it)
+    from core.importing.reading.files import find_parts  # noqa: PLC0415 (only this command needs it)
+
+    part = find_parts(files)[0]
+    path = target or part.path.with_name(f"{part.name if part.member is None else part.path.stem}.toml")
+    if path.exists():
+        raise UserError(
+            f"{path} is there already: import with --mapping {path}, or name another to be written"
+        )
+    try:
+        proposal = propose(part)
+    except UserError as error:
+        if target is None:
+            raise
+        raise UserError(f"{target} does not exist, and no mapping can be proposed: {error}") from None
+    _show(proposal, part.label)
+    _write(path, proposal.text)
+    typer.echo(f"wrote {path}")
+    if not proposal.can_be_used:
+        raise UserError(f"{path} cannot be used as it is: {proposal.problem}")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        # Readable by its owner alone, as it may have words from the cells; and never over another file.
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError as error:
+        raise UserError(f"the mapping {path} cannot be written: {error.strerror}") from None
+
+
+def _show(proposal: "Proposal", label: str) -> None:
+    console = Console(highlight=False)
+    made = f"made for {proposal.ready.name}" if proposal.ready else "guessed"
+    table = Table(title=escape(f"{label}: what its columns seem to mean ({made})"), title_justify="left")
+    for heading in ("field", "column", "for example", "why"):
+        table.add_column(heading, overflow="fold")
+    for guess in proposal.guesses:
+        style = "yellow" if guess.doubtful else None
+        cells = (guess.field, guess.column or "-", guess.cell[:MOST_SHOWN], guess.reason)
+        table.add_row(*(escape(_printable(cell)) for cell in cells), style=style)
+    console.print(table)
+    if proposal.unused:
+        named = (f"{column} ({remark})" if remark else column for column, remark in proposal.unused)
+        console.print(escape(_printable(f"not used: {', '.join(named)}")), soft_wrap=True)
+    console.print(f"{proposal.valid:,} of the first {proposal.rows:,} rows are calls by it")
+    if proposal.problem:
+        console.print(escape(_printable(f"the first that is none: {proposal.problem}")), soft_wrap=True)
+    if proposal.first is not None:
+        stored = proposal.first.model_dump_json(exclude_defaults=True)
+        console.print(escape(f"the first, as it would be stored: {stored}"), soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,55 @@
+"""A mapping as TOML, with the reason behind each line."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import time
+from typing import Any
+
+from core.importing.proposing.guess import Guess
+
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_TABLES = ("start_time", "end_time")
+
+
+def draft(file: str, source: Mapping[str, Any], guesses: Sequence[Guess], zone: str) -> str:
+    """The text of a mapping."""
+    lines = [
+        f"# A mapping proposed for {_comment(file)}: look it over. docs/importing.md has every key.",
+        "",
+        "[source]",
+        *(f"{key} = {toml(value)}" for key, value in source.items()),
+        f"timezone = {toml(zone)}  # whose clock the times show, where they do not say it",
+    ]
+    for table in _TABLES:
+        for guess in guesses:
+            if guess.field == table:
+                lines += ["", f"[{table}]  # {_comment(guess.reason)}"]
+                lines += [f"{key} = {toml(value)}" for key, value in guess.value.items()]
+    lines += ["", "[fields]"]
+    lines += [
+        f"{guess.field} = {toml(guess.value)}  # {_comment(guess.reason)}"
+        for guess in guesses
+        if guess.field not in _TABLES
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def toml(value: object) -> str:
+    """A value as TOML has it in one line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return value.isoformat() if isinstance(value, time) else str(value)
+
+
+def _key(key: str) -> str:
+    return key if key and set(key) <= _BARE else toml(key)
+
+
+def _comment(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text)

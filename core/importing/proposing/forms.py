@@ -1,0 +1,112 @@
+"""Which form the cells of a column have: times, times of day, spans of time."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+from statistics import median
+
+from core.importing.times import NO_MOMENT, parse_clock, parse_moment
+from core.models.metrics import ROUNDING_SECONDS, ROUNDING_SHARE
+
+_DAYS = (
+    "%d/%m/%Y",
+    "%d-%m-%Y",
+    "%d.%m.%Y",
+    "%m/%d/%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%d/%m/%y",
+    "%Y%m%d",
+)
+_CLOCKS = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
+_WHOLE = (
+    *(f"{day}{between}{clock}" for day in _DAYS for between in (" ", ", ") for clock in _CLOCKS),
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%H:%M:%S %Z %Y-%m-%d",
+    "%Y-%m-%d %I:%M:%S %p",
+    "%Y-%m-%d %I:%M %p",
+    "%Y%m%d%H%M%S",
+)
+_DIGITS = re.compile(r"\d{9,17}(?:\.\d+)?", re.ASCII)
+_EPOCHS = (("epoch_us", 1e14), ("epoch_ms", 1e11), ("epoch", 1e8))
+
+
+def form_of_times(cells: Sequence[str]) -> str | None:
+    """The form in which every cell is a time, the best known first; None where there is none such."""
+    given = [cell for cell in cells if cell.lower() not in NO_MOMENT]
+    if not given:
+        return None
+    if all(_DIGITS.fullmatch(cell) for cell in given):
+        size = min(float(cell) for cell in given)
+        forms: Sequence[str] = [name for name, least in _EPOCHS if size >= least][:1]
+    else:
+        forms = ("iso", *_WHOLE)
+    return next((form for form in forms if _all_are(given, form)), None)
+
+
+def form_of_days(cells: Sequence[str]) -> str | None:
+    """The pattern by which every cell is a date without a time of day; None where there is none such."""
+    given = [cell for cell in cells if cell.lower() not in NO_MOMENT]
+    return next((form for form in ("%Y-%m-%d", *_DAYS) if given and _all_are(given, form)), None)
+
+
+def is_ambiguous(cells: Sequence[str], form: str) -> bool:
+    """Whether day and month could be the other way round."""
+    other = form.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
+    return other != form and form.startswith(("%d", "%m")) and "%m" in form and _all_are(cells, other)
+
+
+def _all_are(cells: Sequence[str], form: str) -> bool:
+    try:
+        return all(parse_moment(cell, form, UTC) for cell in cells)
+    except ValueError:
+        return False
+
+
+def are_times_of_day(cells: Sequence[str]) -> bool:
+    """Whether every cell is a time of day."""
+    try:
+        return bool(cells) and all(isinstance(parse_clock(cell), time) for cell in cells)
+    except ValueError:
+        return False
+
+
+def unit_by_ends(spans: Sequence[float], lengths: Sequence[float]) -> str | None:
+    """The unit in which spans of time are the lengths in seconds; None where they are something else."""
+    pairs = [(span, length) for span, length in zip(spans, lengths, strict=True) if span > 0 and length > 0]
+    if not pairs:
+        return "seconds"
+    for unit, factor in (("seconds", 1.0), ("milliseconds", 0.001), ("minutes", 60.0)):
+        if all(abs(span * factor - length) <= _rounding(length) for span, length in pairs):
+            return unit
+    return None
+
+
+def _rounding(length: float) -> float:
+    return max(ROUNDING_SECONDS, length * ROUNDING_SHARE)
+
+
+def unit_by_size(name: str, spans: Sequence[float]) -> tuple[str, str]:
+    """The unit that a column's name or its numbers suggest, and why."""
+    lower = name.lower()
+    if lower.endswith(("ms", "msec", "millis", "milliseconds")):
+        return "milliseconds", "by its name"
+    if "min" in lower:
+        return "minutes", "by its name"
+    if spans and median(spans) > 20_000:  # noqa: PLR2004 (half of the calls would last for hours)
+        return "milliseconds", "in seconds most calls would last for hours"
+    return "seconds", "no other unit is named"
+
+
+def moments(cells: Sequence[str], form: str) -> list[datetime | None]:
+    """Each cell as a time; None where it is none."""
+    found: list[datetime | None] = []
+    for cell in cells:
+        try:
+            found.append(parse_moment(cell, form, UTC) if cell.lower() not in NO_MOMENT else None)
+        except ValueError:
+            found.append(None)
+    return found

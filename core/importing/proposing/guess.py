@@ -1,0 +1,283 @@
+"""Guesses: which column is which field of a call, and why."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import time
+from typing import Any
+
+from core.importing.amounts import parse_duration, parse_number
+from core.importing.fields import KINDS, Kind, unit_of
+from core.importing.proposing.forms import (
+    are_times_of_day,
+    form_of_days,
+    form_of_times,
+    is_ambiguous,
+    moments,
+    unit_by_ends,
+    unit_by_size,
+)
+from core.importing.proposing.names import DIRECTIONS, HANGUPS, NAMES, PERSONAL, PRICES, STATUSES
+from core.importing.proposing.sample import Sample
+from core.importing.reading.grid import plain_name as plain
+
+MOST_VALUES = 30
+"""Different cells of a column with a status; one with more is something else."""
+_BY_THEMSELVES = frozenset({"call_id", "status", "direction", "duration_seconds", "hangup_by"})
+LONGEST = {"campaign": 128, "agent": 128}
+_ASIDE = re.compile(r"\([^()]*\)")
+_UNITS = (
+    "milliseconds",
+    "msec",
+    "ms",
+    "seconds",
+    "secs",
+    "sec",
+    "minutes",
+    "mins",
+    "min",
+    "hhmmss",
+    "utc",
+    "ist",
+)
+"""What stands behind the name of a column, and is none of it."""
+_FLAGS = frozenset({"true", "false", "yes", "no", "y", "n", "1", "0", "on", "off"})
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What fills a field: ``value`` as the mapping has it, the column with one of its cells, and why."""
+
+    field: str
+    value: Any
+    reason: str
+    column: str = ""
+    cell: str = ""
+    doubtful: bool = False
+    """Whether a person should look at it: it is there for want of something better."""
+
+
+class Guesser:
+    """Guesses what the columns of a sample mean."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self._names = {column: _names_of(column) for column in sample.columns}
+        self.guesses: list[Guess] = []
+
+    def all(self) -> list[Guess]:
+        """A guess for every field that can be told, in the order of a mapping."""
+        self._start()
+        self._end()
+        self._call_id()
+        self._chosen("status", STATUSES, "completed")
+        self._chosen("direction", DIRECTIONS, "outbound")
+        self._chosen("hangup_by", HANGUPS, None)
+        self._duration()
+        for field, kind in KINDS.items():
+            if field in _BY_THEMSELVES or field not in NAMES:
+                continue
+            self._plain_field(field, kind)
+        return self.guesses
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """The columns that no guess reads, each with a word on it."""
+        used = {guess.column for guess in self.guesses} | {
+            value
+            for guess in self.guesses
+            if isinstance(guess.value, dict)
+            for value in guess.value.values()
+            if isinstance(value, str)
+        }
+        return [(column, _remark(column)) for column in self._sample.columns if column not in used]
+
+    def _columns(self, field: str) -> list[str]:
+        """The columns that may be a field, the best named first; none that is empty throughout."""
+        named = [
+            (NAMES[field].index(name), place, column)
+            for place, (column, names) in enumerate(self._names.items())
+            for name in names
+            if name in NAMES[field]
+        ]
+        return [column for _, _, column in sorted(named) if self._sample.cells(column)]
+
+    def _add(
+        self, field: str, value: object, reason: str, column: str = "", *, doubtful: bool = False
+    ) -> None:
+        cell = next(iter(self._sample.cells(column)), "") if column else ""
+        self.guesses.append(Guess(field, value, reason, column, cell, doubtful))
+
+    def _start(self) -> None:
+        for column in self._columns("start_time"):
+            cells = self._sample.cells(column)
+            if (day := form_of_days(cells)) is not None and not any(":" in cell for cell in cells):
+                self._day_and_time(column, day)
+                return
+            if (form := form_of_times(cells)) is not None:
+                value = {"column": column} | ({} if form == "iso" else {"format": form})
+                reason = f"named so, and its cells are times in the form {form}"
+                doubt = _day_first(cells, form)
+                self._add("start_time", value, reason + doubt, column, doubtful=bool(doubt))
+                return
+
+    def _day_and_time(self, column: str, day: str) -> None:
+        pattern = {} if day == "%Y-%m-%d" else {"date_format": day}
+        doubt = _day_first(self._sample.cells(column), day)
+        for other in self._columns("time_of_day"):
+            if other != column and are_times_of_day(self._sample.cells(other)):
+                value = {"date": column, **pattern, "time": other}
+                reason = f"a day, and a time of day in {other}{doubt}"
+                self._add("start_time", value, reason, column, doubtful=bool(doubt))
+                return
+        noon: dict[str, Any] = {"date": column, **pattern, "at": time(12)}
+        self._add(
+            "start_time", noon, f"a day without a time: noon for want of one{doubt}", column, doubtful=True
+        )
+
+    def _end(self) -> None:
+        start = self._of("start_time")
+        for column in self._columns("end_time"):
+            form = form_of_times(self._sample.cells(column))
+            if form is not None and start is not None and column != start.column:
+                value = {"column": column} | ({} if form == "iso" else {"format": form})
+                self._add("end_time", value, f"named so, and its cells are times in the form {form}", column)
+                return
+
+    def _call_id(self) -> None:
+        for column in self._columns("call_id"):
+            cells = self._sample.cells(column)
+            if len(cells) == len(self._sample.rows):
+                once = len(set(cells)) == len(cells)
+                reason = (
+                    "named so, and each row has its own" if once else "named so; some rows share one: legs?"
+                )
+                self._add("call_id", column, reason, column, doubtful=not once)
+                return
+        self._add(
+            "call_id",
+            {"template": "{file}-{line}"},
+            "no column is one: right only while no row is put in or taken out",
+            doubtful=True,
+        )
+
+    def _chosen(self, field: str, words: dict[str, str], otherwise: str | None) -> None:
+        """A field with few values: from a column of which most cells are known words, else a constant."""
+        for column in self._columns(field):
+            cells = dict.fromkeys(self._sample.cells(column))
+            known = {cell: words[plain(cell)] for cell in cells if plain(cell) in words}
+            if not known or len(cells) > MOST_VALUES or len(known) * 2 < len(cells):
+                continue
+            if all(cell == value for cell, value in known.items()) and len(known) == len(cells):
+                self._add(field, column, "named so, and its cells are the words of this project", column)
+                return
+            value = {"column": column, "ignore_case": True, "values": known}
+            rest = [cell for cell in cells if cell not in known]
+            reason = "named so, by the words in its cells"
+            if rest:
+                reason += f"; add what is meant by {', '.join(map(repr, rest[:5]))}: such rows are rejected"
+            self._add(field, value, reason, column, doubtful=bool(rest))
+            return
+        if otherwise is not None:
+            reason = f"no column says it: is every call {otherwise}?"
+            self._add(field, {"constant": otherwise}, reason, doubtful=True)
+
+    def _duration(self) -> None:
+        start, end = self._of("start_time"), self._of("end_time")
+        for column in self._columns("duration_seconds"):
+            cells = self._sample.all_cells(column)
+            spans = [_span(cell) for cell in cells]
+            if not any(span is not None for span in spans):
+                continue
+            if start is not None and end is not None and "column" in start.value:
+                unit, reason = (
+                    unit_by_ends(*self._spans_and_lengths(spans, start, end)),
+                    "as start and end say",
+                )
+                if unit is None:
+                    continue
+            else:
+                unit, reason = unit_by_size(column, [span for span in spans if span is not None])
+            value = column if unit == "seconds" else {"column": column, "unit": unit}
+            self._add("duration_seconds", value, f"named so; {unit}: {reason}", column)
+            return
+
+    def _spans_and_lengths(
+        self, spans: Sequence[float | None], start: Guess, end: Guess
+    ) -> tuple[list[float], list[float]]:
+        starts = moments(self._sample.all_cells(start.column), start.value.get("format", "iso"))
+        ends = moments(self._sample.all_cells(end.column), end.value.get("format", "iso"))
+        told = [
+            (span, (last - first).total_seconds())
+            for span, first, last in zip(spans, starts, ends, strict=True)
+            if span is not None and first is not None and last is not None and first.tzinfo == last.tzinfo
+        ]
+        return [span for span, _ in told], [length for _, length in told]
+
+    def _plain_field(self, field: str, kind: Kind) -> None:
+        for column in self._columns(field):
+            cells = self._sample.cells(column)
+            if not _are(kind, field, cells):
+                continue
+            longest = LONGEST.get(field)
+            value: Any = column
+            form = form_of_times(cells) if kind == "moment" else None
+            if form not in {None, "iso"}:
+                value = {"column": column, "format": form}
+            elif longest and max(map(len, cells)) > longest:
+                value = {"column": column, "cut": longest}
+            self._add(field, value, "named so", column)
+            return
+
+    def _of(self, field: str) -> Guess | None:
+        return next((guess for guess in self.guesses if guess.field == field), None)
+
+
+def _names_of(column: str) -> set[str]:
+    """What a column may be called: with what it lies in or without, with its unit or without."""
+    last = column.rsplit(".", maxsplit=1)[-1]
+    names = {plain(column), plain(last), plain(_ASIDE.sub("", last))}
+    return names | {name.removesuffix(unit) for name in names for unit in _UNITS if name.endswith(unit)}
+
+
+def _day_first(cells: Sequence[str], form: str) -> str:
+    return "; day or month first? taken so" if is_ambiguous(cells, form) else ""
+
+
+def _span(cell: str) -> float | None:
+    try:
+        return parse_duration(cell, "seconds")
+    except ValueError:
+        return None
+
+
+def _are(kind: Kind, field: str, cells: Sequence[str]) -> bool:
+    """Whether cells can be what a field holds."""
+    if kind == "moment":
+        return form_of_times(cells) is not None
+    if kind == "flag":
+        return all(cell.lower() in _FLAGS for cell in cells)
+    if kind == "span":
+        return _are_spans(cells, field)
+    return kind != "number" or _are_numbers(cells)
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    try:
+        return all(isinstance(parse_number(cell), float) for cell in cells)
+    except ValueError:
+        return False
+
+
+def _are_spans(cells: Sequence[str], field: str) -> bool:
+    unit = unit_of(field) or "seconds"
+    try:
+        return all(parse_duration(cell, unit) >= 0 for cell in cells)
+    except ValueError:
+        return False
+
+
+def _remark(column: str) -> str:
+    name = plain(column)
+    if name in PRICES or plain(column.rsplit(".", maxsplit=1)[-1]) in PRICES:
+        return "a price: of what, in which currency? see [cost]"
+    return "personal data?" if any(part in name for part in PERSONAL) else ""

@@ -1,0 +1,135 @@
+"""The beginning of a file: what it is like, its columns, and some of its rows."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from core.errors import UserError
+from core.importing.mapping import Source
+from core.importing.proposing.forms import form_of_times
+from core.importing.reading.delimited import csv_reader
+from core.importing.reading.files import Part, open_part
+from core.importing.reading.rows import Row
+from core.importing.reading.table import open_table
+
+LOOKED_AT = 1 << 16
+"""Bytes that show what a file is like."""
+MOST_ROWS = 200
+_DELIMITERS = (",", ";", "\t", "|", "||", "::", "~")
+_SEPARATOR_LINE = re.compile(r"sep=.{0,3}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[\d.,:/ -]*\d[\d.,:/ -]*", re.ASCII)
+_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of the beginning, and the ``[source]`` with which they were read."""
+
+    part: Part
+    source: dict[str, Any]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def cells(self, column: str) -> list[str]:
+        """The cells of a column that are not empty."""
+        return [cell for cell in self.all_cells(column) if cell]
+
+    def all_cells(self, column: str) -> list[str]:
+        """The cells of a column, one a row."""
+        return [(row.cells or {}).get(column, "").strip() for row in self.rows]
+
+
+def take_sample(part: Part) -> Sample:
+    """Look at the beginning of a file.
+
+    Raises:
+        UserError: it cannot be read, or no columns can be told apart.
+    """
+    try:
+        source = _detected(part)
+        with open_table(part, Source(**source)) as table:
+            rows = [row for row in islice(table, MOST_ROWS) if row.cells is not None]
+            columns = [name for name in table.columns if not name.endswith(".length")]
+    except OSError as error:
+        raise UserError(f"{part.label} cannot be read: {error.strerror}") from None
+    if not rows:
+        raise UserError(f"{part.label} has no rows from which a mapping could be proposed")
+    return Sample(part, source, tuple(columns), tuple(rows))
+
+
+def _detected(part: Part) -> dict[str, Any]:
+    """What ``[source]`` has to say of a file, where that is not the default."""
+    with open_part(part) as opened:
+        if opened.form != "text":
+            return {}
+        head = opened.binary.read(LOOKED_AT)
+    encoding = _encoding(head)
+    source: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
+    text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+    if text.lstrip()[:1] in {"{", "["}:
+        return source
+    lines = text.splitlines(keepends=True)
+    whole = lines[:-1] if len(head) == LOOKED_AT and len(lines) > 1 else lines
+    return source | _layout(whole[:200], part)
+
+
+def _encoding(head: bytes) -> str:
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    try:
+        head.decode()
+    except UnicodeDecodeError as error:
+        if error.start < len(head) - 4 or error.reason != "unexpected end of data":
+            return "cp1252"
+    return "utf-8"
+
+
+def _layout(lines: Sequence[str], part: Part) -> dict[str, Any]:
+    """Delimiter, lines before the header, and names where there is no header."""
+    escape = {"escape": "\\"} if any('\\"' in line for line in lines) else {}
+    read = {mark: list(_rows(lines, mark, escape)) for mark in _DELIMITERS}
+    usual = {mark: Counter(len(row) for row in rows if row).most_common(1) for mark, rows in read.items()}
+    scores = {
+        mark: (count * width, len(mark))
+        for mark, found in usual.items()
+        for width, count in found
+        if width > 1
+    }
+    if not scores:
+        raise UserError(f"no columns can be told apart in {part.label}; is it a table of calls?")
+    delimiter = max(scores, key=lambda mark: scores[mark])
+    if all(line.count("|") == 2 * line.count("||") for line in lines) and "||" in scores:
+        delimiter = "||"
+    rows, width = read[delimiter], usual[delimiter][0][0]
+    first = next(place for place, row in enumerate(rows) if len(row) == width)
+    found: dict[str, Any] = {} if delimiter == "," else {"delimiter": delimiter}
+    found |= escape
+    if first and not _SEPARATOR_LINE.fullmatch(lines[0].strip()):
+        found["skip_lines"] = first
+    if not _is_header(rows[first]):
+        found["columns"] = [f"column {place}" for place in range(1, width + 1)]
+    return found
+
+
+def _rows(lines: Sequence[str], delimiter: str, escape: dict[str, str]) -> Iterator[list[str]]:
+    reader = csv_reader(iter(lines), Source(delimiter=delimiter, **escape))
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+
+
+def _is_header(cells: Sequence[str]) -> bool:
+    """Whether a row names columns: no cell of it is a number or a time, and hardly one is empty."""
+    named = [cell.strip() for cell in cells if cell.strip()]
+    if len(named) * 2 < len(cells):
+        return False
+    return not any(_NUMBER.fullmatch(cell) or form_of_times([cell]) for cell in named)
