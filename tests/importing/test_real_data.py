@@ -54,7 +54,7 @@ def test_technion_calls_agree_with_the_raw_file(database: Database[Document]) ->
     assert (report.inserted, report.replaced, report.rejected, report.repaired) == (31_359, 0, 240, 32)
     calls, raw = database["calls"], technion_rows()
     assert calls.count_documents({"status": "completed", "handoff_triggered": True}) == 27_060
-    assert calls.count_documents({"status": "failed", "end_reason": "hung_up"}) == 4_299
+    assert calls.count_documents({"status": "failed", "end_reason": "customer_hung_up"}) == 4_299
     assert calls.count_documents({"language": "english"}) == (raw["type"] == "PE").sum()
     assert calls.count_documents({"lead_id": None}) == (raw["customer_id"] == "0").sum()
     assert not calls.count_documents({"metadata.server": {"$exists": True}})
