@@ -1,4 +1,3 @@
-
 """Every field of a call that a cell can say can be mapped, in the form that its kind has."""
 
 from datetime import UTC, datetime
