@@ -117,6 +117,8 @@ def database(
     breaker.rest_until = breaker.next_look = 0.0  # what another test knew of the database
     fresh = get_sync_database()
     ensure_indexes(fresh)
+    # Alerts of the past are over for long: the server must not clear them away in the middle of a test.
+    fresh.client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
     yield fresh
     recorder.beats.forget()
     fresh.client.drop_database(fresh.name)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiosmtpd.controller import Controller
 
 MailServers = Callable[[str], Mails]
+SetUrls = Callable[[str], None]
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +85,14 @@ def slack(web: WebServer, monkeypatch: pytest.MonkeyPatch) -> WebServer:
     monkeypatch.setenv("SLACK_WEBHOOK_URL", f"https://hooks.slack.com{WEBHOOK_PATH}")
     get_settings.cache_clear()
     return web
+
+
+@pytest.fixture
+def extra(monkeypatch: pytest.MonkeyPatch) -> SetUrls:
+    """Sets ALERT_APPRISE_URLS."""
+
+    def set_urls(urls: str) -> None:
+        monkeypatch.setenv("ALERT_APPRISE_URLS", urls)
+        get_settings.cache_clear()
+
+    return set_urls

@@ -15,8 +15,8 @@ import urllib3.exceptions
 from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, NotifyType
 
 from core.alerting.channels.base import Failure
-from core.alerting.channels.cutting import cut
-from core.alerting.channels.message import Message, Tone
+from core.alerting.channels.layout import Tone, cut
+from core.alerting.channels.message import Message
 from core.alerting.channels.post import is_final
 from core.errors import UserError
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from html import escape
 
-from core.alerting.channels.cutting import cut, length
-from core.alerting.channels.tones import COLOURS, Tone
 from core.settings import get_settings
 
 MOST_AT_LENGTH = 10
@@ -18,6 +17,35 @@ _LONGEST_TEXT = 4_000
 _LONGEST_FACT = 500
 _MOST_FACTS = 30
 _ROOM_FOR_THE_REST = 300
+_CUT = " … (cut)"
+
+
+class Tone(StrEnum):
+    """How good or bad the news is; the later, the worse, but for what is over."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    RESOLVED = "resolved"
+
+
+COLOURS = {Tone.INFO: "#5b7083", Tone.WARNING: "#b26a00", Tone.CRITICAL: "#b3261e", Tone.RESOLVED: "#1b7f4d"}
+
+
+def length(text: str) -> int:
+    """Length in UTF-16 units, the most that any service counts a text as, but for those that count bytes."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def cut(text: str, most: int, mark: str = _CUT) -> str:
+    """A text of at most so many UTF-16 units; one that is longer ends with a mark."""
+    if length(text) <= most:
+        return text
+    left = max(most - length(mark), 0)
+    kept = text[:left]
+    if length(kept) > left:
+        kept = kept.encode("utf-16-le", "surrogatepass")[: 2 * left].decode("utf-16-le", "ignore")
+    return (kept.rstrip() + mark)[:most]
 
 
 @dataclass(frozen=True)

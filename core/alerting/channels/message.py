@@ -6,31 +6,21 @@ from datetime import datetime, timedelta
 from html import escape
 from urllib.parse import urlencode
 
-from core.alerting.channels.cutting import cut
 from core.alerting.channels.layout import (
     LONGEST_BRIEF,
     LONGEST_HTML,
     LONGEST_PLAIN,
     MOST_AT_LENGTH,
     Section,
+    Tone,
+    cut,
     fitted,
     in_bytes,
     lay_out,
 )
-from core.alerting.channels.tones import COLOURS, Tone
 from core.alerting.wording import moment, quantity
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.settings import get_settings
-
-__all__ = [
-    "COLOURS",
-    "Incident",
-    "Message",
-    "Tone",
-    "alert_message",
-    "digest_message",
-    "notification_message",
-]
 
 TITLE_WIDTH = 160
 _LONGEST_LOOKED_AT = 2_000
@@ -152,7 +142,8 @@ def _section(alert: Alert, *, at: datetime | None = None, again: bool = False) -
         (alert.resolved_at if resolved and alert.resolved_at else at or alert.updated_at) - alert.started_at
     )
     word = "FLAPPING" if alert.flapping else "RESOLVED" if resolved else alert.severity.upper()
-    word = f"Still {word} after {lasted}" if again else word
+    if again or word == "RESOLVED":
+        word = f"{'Still ' * again}{word} after {lasted}"
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
         facts["Until"] = f"{moment(alert.resolved_at)}, after {lasted}"

@@ -11,7 +11,7 @@ from apprise.plugins.pagerduty import PAGERDUTY_API_LOOKUP, NotifyPagerDuty
 
 from core.alerting.channels.apprise_sender import AppriseSender
 from core.alerting.channels.base import Failure
-from core.alerting.channels.cutting import cut
+from core.alerting.channels.layout import cut
 from core.alerting.channels.message import Incident, Message
 from core.alerting.channels.post import post
 from core.models.alerts import Severity

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.alerting.channels.base import Failure
-from core.alerting.channels.cutting import cut
-from core.alerting.channels.message import COLOURS, Message
+from core.alerting.channels.layout import COLOURS, cut
+from core.alerting.channels.message import Message
 from core.alerting.channels.post import post
 
 LONGEST_TEXT = 8_000

@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +22,13 @@ import certifi
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from pymongo.database import Database
 
+from core.alerting.notify.sender import deliver_due
+from core.models.outbox import OutboxRow
+from core.services.alert_service import CheckReport, check_and_send_alerts
+from core.storage.server.connection import get_database
+from core.types import Document
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ HOSTS = (
 USER, PASSWORD = "alerts@example.com", "p@ss:w/rd %?#&"
 UMLAUT_PASSWORD = "Kölsch-पास-42"
 WEBHOOK_PATH = "/services/T0SECRETAA/B0SECRETBB/c0secretCCcc0secretCCcc"
+PAGERDUTY = "pagerduty://R0UTINGKEY0123456789@apikey-0123456789"
 
 
 @dataclass
@@ -209,3 +217,25 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
     except OSError:
         pass
+
+
+def key_of(database: Database[Document], alert: Document) -> str:
+    """An alert's key at a pager: the installation, and the alert's fingerprint."""
+    (installation,) = database["installation"].find()
+    return f"{installation['name']}.{alert['_id']}"
+
+
+def check(at: datetime) -> CheckReport:
+    """One check, with the channels of the settings."""
+    return asyncio.run(check_and_send_alerts(get_database(), at=at))
+
+
+def one_row(database: Database[Document]) -> OutboxRow:
+    """The only message of the outbox."""
+    (document,) = database["outbox"].find()
+    return OutboxRow.model_validate(document)
+
+
+async def deliver() -> int:
+    """What the scheduler does every few seconds: send what is due; how many were sent."""
+    return await deliver_due(get_database())

@@ -1,0 +1,139 @@
+"""What goes over the wire to pagers: each alert an incident that is opened, repeated and closed."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pymongo.database import Database
+
+from core.alerting.channels.layout import length
+from core.services.alert_service import AlertService
+from core.settings import get_settings
+from core.types import Document
+from tests.alerting.channels.wire import PAGERDUTY, Mails, WebServer, check, key_of
+from tests.alerting.conftest import SetUrls
+from tests.alerting.state.test_alert_store import NOON, record
+
+FIVE_MINUTES = timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("text", ["word " * 260, "दिवाली " * 300, "😀" * 1_500])
+def test_a_page_with_a_long_text_arrives(
+    database: Database[Document], web: WebServer, extra: SetUrls, text: str
+) -> None:
+    """PagerDuty refuses longer summaries for good: the whole text stands in the details."""
+    extra(f"pager={PAGERDUTY}")
+    asyncio.run(AlertService().send_alert("crm_push", "critical", text, metadata={"campaign": "द" * 83}))
+    ((_, payload),) = web.posts
+    assert length(payload["payload"]["summary"]) <= 1_024
+    assert payload["payload"]["custom_details"]["text"].startswith(text.strip())
+    assert payload["links"][0]["href"].startswith("http://localhost:3000/")
+
+
+def test_pagerduty_opens_and_closes_one_incident(
+    database: Database[Document], web: WebServer, extra: SetUrls
+) -> None:
+    """Critical alerts alone, each with the key of its fingerprint; a second check sends nothing."""
+    extra(f"pager={PAGERDUTY}")
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    check(NOON + FIVE_MINUTES)
+    record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
+    check(NOON + 4 * FIVE_MINUTES)
+    (opened, closed) = [payload for host, _, payload in web.received if host == "events.pagerduty.com"]
+    assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
+    assert opened["payload"]["severity"] == "critical"
+    assert opened["payload"]["summary"].startswith("CRITICAL: Call failure rate 24 % (12 of 50 calls)")
+    assert opened["links"][0]["href"].startswith("http://localhost:3000/?period=custom&from=2024-10-24T17:15")
+    (alert,) = database["alerts"].find()
+    assert opened["dedup_key"] == closed["dedup_key"] == key_of(database, alert)
+    asyncio.run(AlertService().send_alert("x", "warning", "Not for the pager"))
+    assert len(web.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "opens", "closes"),
+    [
+        (
+            "victorops://routing@12345678-aaaa-bbbb-cccc-123456789012",
+            lambda _, json: (json["entity_id"], json["message_type"]) == ("KEY", "CRITICAL"),
+            lambda _, json: (json["entity_id"], json["message_type"]) == ("KEY", "RECOVERY"),
+        ),
+        (
+            "opsgenie://0123abcd-0123-abcd-0123-0123456789ab",
+            lambda path, json: (path, json["alias"], json["priority"]) == ("/v2/alerts", "KEY", "P1"),
+            lambda path, _: path == "/v2/alerts/KEY/close?identifierType=alias",
+        ),
+        (
+            "jsons://webhook.example.com/integrations?apiKey=s3cretS3cret",
+            lambda _, json: (
+                (json["alias"], json["event"], json["severity"]) == ("KEY", "trigger", "critical")
+            ),
+            lambda _, json: (json["alias"], json["event"]) == ("KEY", "resolve"),
+        ),
+    ],
+    ids=["victorops", "opsgenie", "webhook"],
+)
+def test_other_pagers_close_what_they_opened(
+    database: Database[Document], web: WebServer, extra: SetUrls, url: str, opens: Any, closes: Any
+) -> None:
+    """Each in its own words."""
+    extra(f"pager[critical]={url}")
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
+    check(NOON + 4 * FIVE_MINUTES)
+    (alert,) = database["alerts"].find()
+    key = key_of(database, alert)
+    first, last = [(path.replace(key, "KEY"), _keyed(payload, key)) for path, payload in web.posts]
+    assert opens(*first), first
+    assert closes(*last), last
+
+
+def _keyed(payload: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: "KEY" if value == key else value for name, value in payload.items()}
+
+
+def test_victorops_by_mail_has_one_subject_but_for_the_word(
+    database: Database[Document], mails: Mails, monkeypatch: pytest.MonkeyPatch, extra: SetUrls
+) -> None:
+    """Its email integration tells incidents apart by the rest of the subject."""
+    monkeypatch.setenv("ALERT_EMAIL_TO", "ops@example.com")
+    extra("victorops[critical]=email://k3y+team@alert.victorops.com")
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    record(database, NOON + 4 * FIVE_MINUTES, total=50, failed=0)
+    check(NOON + 4 * FIVE_MINUTES)
+    (alert,) = database["alerts"].find()
+    subjects = [mail["Subject"] for mail in mails.received if "victorops" in mail["To"]]
+    key = key_of(database, alert)
+    assert subjects == [f"{word}: Call failure rate [{key}]" for word in ("CRITICAL", "RESOLVED")]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_two_installations_that_share_a_pager_leave_each_others_incidents_alone(
+    database: Database[Document],
+    web: WebServer,
+    mails: Mails,
+    extra: SetUrls,
+    monkeypatch: pytest.MonkeyPatch,
+    named: bool,
+) -> None:
+    """The same rules over two stores: two incidents; a name that was given says who speaks."""
+    extra(f"pager={PAGERDUTY}")
+    keys = []
+    for name in ("production", "staging"):
+        if named:
+            monkeypatch.setenv("INSTALLATION_NAME", name)
+            get_settings.cache_clear()
+        record(database, NOON, total=50, failed=12)
+        check(NOON)
+        event = web.received[-1][2]
+        keys.append(event["dedup_key"])
+        assert event["payload"]["source"] == (name if named else keys[-1].partition(".")[0])
+        assert mails.received[-1]["Subject"].startswith(f"[{name}] CRITICAL: " if named else "CRITICAL: ")
+        for collection in database.list_collection_names():
+            database[collection].delete_many({})
+    assert len(set(keys)) == 2
+    assert len({key.rpartition(".")[2] for key in keys}) == 1
