@@ -1,6 +1,6 @@
 """What the Alerts page shows: alerts by where they stand, their history, and who was told what."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,8 @@ from core.types import Document
 
 RESOLVED_WITHIN = timedelta(days=7)
 MOST_MARKS = 200
-_SENDINGS = ("sent", "not sent")
+SENDINGS = ("sent", "not sent")
+"""The lines of the history that say who was told, and who could not be."""
 
 
 @dataclass(frozen=True)
@@ -85,23 +86,27 @@ def alert_board(database: Database[Document], now: datetime) -> AlertBoard:
 
 def history(
     database: Database[Document],
-    start: datetime,
-    end: datetime,
+    start: datetime | None = None,
+    end: datetime | None = None,
     *,
     alert_id: str | None = None,
+    events: Collection[str] = (),
     limit: int = 500,
 ) -> list[HistoryLine]:
-    """What happened to the alerts, or to one, in [start, end), the newest first."""
-    query: Document = {"at": {"$gte": start, "$lt": end}}
-    if alert_id is not None:
-        query["alert_id"] = alert_id
-    rows = database[ALERT_EVENTS].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
-    return [_line(row) for row in rows]
+    """What happened to the alerts, or to one, the newest first.
 
-
-def sendings(database: Database[Document], alert_id: str, limit: int = 200) -> list[HistoryLine]:
-    """Who was told of an alert and who could not be, the newest first."""
-    query = {"alert_id": alert_id, "event": {"$in": _SENDINGS}}
+    Args:
+        database: the store.
+        start: the earliest moment, in UTC; None: the first there is.
+        end: the moment that is no longer in it; None: the newest there is.
+        alert_id: the one alert; None: all.
+        events: kinds of lines, SENDINGS for example; none: all.
+        limit: the most lines.
+    """
+    bounds = {"$gte": start, "$lt": end}
+    query: Document = {"at": within} if (within := {k: at for k, at in bounds.items() if at}) else {}
+    query |= {"alert_id": alert_id} if alert_id is not None else {}
+    query |= {"event": {"$in": list(events)}} if events else {}
     rows = database[ALERT_EVENTS].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
     return [_line(row) for row in rows]
 

@@ -16,7 +16,7 @@ from core.alerting.notify.custom_alerts import tell_ends
 from core.alerting.notify.muting import mute
 from core.alerting.notify.notification_log import GROUP, bring_back, load_records
 from core.alerting.notify.routing import Routes, route
-from core.alerting.notify.sender import dispatch
+from core.alerting.notify.sender import Delivery, dispatch
 from core.alerting.notify.silences import current_silences
 from core.alerting.report import CheckReport, RuleResult, Sending
 from core.alerting.rules.soundness import missing_channels, slips, tells_everybody
@@ -71,7 +71,7 @@ async def check_alerts(
         return report
     delivered = await dispatch(database, due, channels)
     tried = [*zip(due, delivered, strict=True), *await tell_ends(database, channels)]
-    report.sendings = [Sending(*pair) for pair in tried if pair[1] is not None]
+    report.sendings = [Sending(*pair) for pair in tried if pair[1] != Delivery.ELSEWHERE]
     return report
 
 

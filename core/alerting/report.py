@@ -6,12 +6,20 @@ from datetime import datetime
 
 from core.alerting.channels.message import notification_message
 from core.alerting.evaluation.thresholds import Evaluation, Verdict
+from core.alerting.notify.sender import Delivery
 from core.alerting.state.lifecycle import Change
 from core.alerting.wording import moment, sentence
 from core.models.alerts import Alert, AlertState, Notification
 from core.models.rules import AlertRule
 
 _WORDS = {Verdict.BREACH: "FIRES", Verdict.OK: "ok", Verdict.TOO_FEW: "silent"}
+_OUTCOMES = {
+    None: "would be sent",
+    Delivery.SENT: "sent",
+    Delivery.FAILED: "NOT SENT",
+    Delivery.WAITS: "waits to be sent",
+    Delivery.ELSEWHERE: "in the hands of another sender",
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,7 @@ class Sending:
     """One message to one channel; ``delivered`` is None in a dry run."""
 
     notification: Notification
-    delivered: bool | None
+    delivered: Delivery | None
 
     @property
     def channel(self) -> str:
@@ -56,8 +64,9 @@ class Sending:
     @property
     def line(self) -> str:
         """The sending in one line."""
-        outcome = {None: "would be sent", True: "sent", False: "NOT SENT"}[self.delivered]
-        return f"{outcome} to {self.channel}: {notification_message(self.notification).title}"
+        return (
+            f"{_OUTCOMES[self.delivered]} to {self.channel}: {notification_message(self.notification).title}"
+        )
 
 
 @dataclass
@@ -112,5 +121,5 @@ class CheckReport:
                 yield f"resolved: {alert.name}"
             elif alert.state == AlertState.PENDING:
                 yield f"pending since {moment(alert.started_at)}: {alert.message}"
-            elif alert.muted:
+            elif alert.state == AlertState.FIRING and alert.muted:
                 yield f"{'silenced' if alert.silenced_by else 'inhibited'}: {alert.message}"

@@ -1,11 +1,16 @@
-"""The ways to tell people: whether mail server and Slack answer, and take the log-in. Sends nothing."""
+"""The ways to tell people: whether mail server and Slack answer, and take the log-in and the recipients.
+
+Sends nothing.
+"""
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from email.utils import parseaddr
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from core.alerting.channels.base import hide
 from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
 from core.alerting.channels.mail import connect, log_in, mode_of
 from core.doctor.result import Finding, State
@@ -14,6 +19,7 @@ from core.settings import Settings
 _TIMEOUT_SECONDS = 10.0
 _SLACK = "https://hooks.slack.com/"
 _TRY = "python -m core test-alert sends a message"
+_REFUSED, _REFUSED_FOR_GOOD = 400, 500
 
 
 def channels(settings: Settings) -> Iterator[Finding]:
@@ -39,9 +45,13 @@ def _mail(settings: Settings, server: str) -> Finding:
         with connect(server, settings.smtp_port, mode_of(settings)) as mail:
             if settings.smtp_username and settings.smtp_password:
                 log_in(mail, settings.smtp_username, settings.smtp_password.get_secret_value())
+            answers = _recipients(mail, settings)
     except smtplib.SMTPAuthenticationError:
         remedy = "check SMTP_USERNAME and SMTP_PASSWORD"
         return Finding("email", State.FAIL, f"{where} refuses the log-in", remedy)
+    except smtplib.SMTPSenderRefused as error:
+        text = f"{where} refuses the sender ({_said(error.smtp_code, error.smtp_error, settings)})"
+        return Finding("email", State.FAIL, text, "check ALERT_EMAIL_FROM")
     except smtplib.SMTPNotSupportedError:
         return Finding("email", State.FAIL, f"{where} takes no TLS or no such log-in", "check SMTP_PORT")
     except ssl.SSLCertVerificationError as error:
@@ -51,9 +61,40 @@ def _mail(settings: Settings, server: str) -> Finding:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         remedy = "check SMTP_SERVER, SMTP_PORT and the firewall"
         return Finding("email", State.FAIL, f"{where} cannot be reached ({reason})", remedy)
-    recipients = f"{len(settings.alert_email_to)} recipient(s)"
+    return _answered(f"{where} answers over TLS", answers, settings)
+
+
+def _recipients(mail: smtplib.SMTP, settings: Settings) -> dict[int, tuple[int, bytes]]:
+    """What the server says to each recipient by its number; no mail follows."""
+    mail.ehlo_or_helo_if_needed()
+    sender = settings.alert_email_from or ""
+    code, said = mail.mail(sender)
+    if code >= _REFUSED:
+        raise smtplib.SMTPSenderRefused(code, said, sender)
+    answers = {number: mail.rcpt(address) for number, address in enumerate(settings.alert_email_to, start=1)}
+    mail.rset()
+    return answers
+
+
+def _answered(text: str, answers: Mapping[int, tuple[int, bytes]], settings: Settings) -> Finding:
+    """A mail server that answers, and what became of each recipient."""
     logged_in = "the log-in is taken" if settings.smtp_username else "no log-in is configured"
-    return Finding("email", State.OK, f"{where} answers over TLS, {logged_in}; {recipients}; {_TRY}")
+    each = ", ".join(
+        f"{number} taken" if code < _REFUSED else f"{number} refused ({_said(code, said, settings)})"
+        for number, (code, said) in answers.items()
+    )
+    text = f"{text}, {logged_in}; recipients of ALERT_EMAIL_TO: {each}"
+    worst = max((code for code, _ in answers.values()), default=0)
+    if worst < _REFUSED:
+        return Finding("email", State.OK, f"{text}; {_TRY}")
+    state = State.FAIL if worst >= _REFUSED_FOR_GOOD else State.WARN
+    return Finding("email", state, text, "check the addresses in ALERT_EMAIL_TO")
+
+
+def _said(code: int, said: bytes | str, settings: Settings) -> str:
+    words = said.decode(errors="replace") if isinstance(said, bytes) else said
+    addresses = (parseaddr(address)[1] for address in settings.alert_email_to)
+    return hide(f"{code} {' '.join(words.split())}", addresses)
 
 
 def _slack() -> Finding:

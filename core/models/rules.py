@@ -136,6 +136,9 @@ class AlertRule(BaseModel):
     inhibits: tuple[str, ...] = Field(
         default=(), description="Rules that say nothing while this one fires as critical, for the same labels"
     )
+    inhibits_equal: tuple[Label, ...] | None = Field(
+        default=None, description="Labels that have to be the same for that; none given: all of them"
+    )
     runbook: str | None = Field(default=None, max_length=512, description="Path or address of what to do")
 
     @model_validator(mode="before")

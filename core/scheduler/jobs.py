@@ -9,7 +9,7 @@ from typing import Literal
 import httpx2
 
 from core.alerting.channels.post import keep_quiet
-from core.alerting.notify.sender import deliver_due
+from core.alerting.notify.sender import Delivery, deliver_due
 from core.clock import local_today
 from core.logging_config import get_logger
 from core.scheduler.heartbeat import beat
@@ -71,8 +71,9 @@ async def check_alerts() -> None:
         extra={
             "firing": [result.rule.id for result in report.firing],
             "resolved": [alert.alert_type for alert in report.resolved],
-            "sent": sum(sending.delivered is True for sending in report.sendings),
-            "not_sent": sum(sending.delivered is False for sending in report.sendings),
+            "sent": sum(sending.delivered == Delivery.SENT for sending in report.sendings),
+            "not_sent": sum(sending.delivered == Delivery.FAILED for sending in report.sendings),
+            "waiting": sum(sending.delivered == Delivery.WAITS for sending in report.sendings),
             "errors": report.errors,
             "notes": report.notes,
         },

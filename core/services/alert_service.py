@@ -1,7 +1,7 @@
 """Alerting: what the agent calls to send an alert, and the scheduler to check the rules."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -17,7 +17,7 @@ from core.alerting.channels.message import alert_message
 from core.alerting.check import check_alerts
 from core.alerting.installation import installation_name
 from core.alerting.notify.custom_alerts import beginning, tell_ends
-from core.alerting.notify.sender import dispatch
+from core.alerting.notify.sender import Delivery, dispatch
 from core.alerting.report import CheckReport
 from core.alerting.rules.rule_store import keep_good, rules_in_force_async
 from core.alerting.state.alert_store import AlertStore, active_alerts_async
@@ -36,6 +36,15 @@ __all__ = ["AlertService", "CheckReport", "check_and_send_alerts"]
 logger = get_logger("alerting")
 MAX_TYPE_LENGTH = 128
 MAX_DIGITS = 18  # of an integer that MongoDB can keep
+
+
+class Answer(dict[str, bool]):
+    """For each channel whether an alert arrived there, False where it is not set up."""
+
+    def __init__(self, delivered: Mapping[str, bool], waiting: Collection[str] = ()) -> None:
+        super().__init__(dict.fromkeys(CHANNEL_NAMES, False) | dict(delivered))
+        self.waiting = frozenset(waiting)
+        """The channels that take no more just now: there it follows by itself."""
 
 
 async def check_and_send_alerts(
@@ -89,12 +98,13 @@ class AlertService:
         current_value: float | None = None,
         threshold_value: float | None = None,
         metadata: Mapping[str, Any] | None = None,
-    ) -> dict[str, bool]:
+    ) -> Answer:
         """Send an alert now; for each channel whether it arrived (False where it is not set up).
 
         It is active until four hours pass without the same ``alert_type`` being sent again. What a channel
-        does not take now is tried again by the scheduler; what comes faster than a channel takes follows in
-        a digest. Neither a channel nor a database that is away raises: both are logged.
+        does not take now is tried again by the scheduler; what comes faster than it takes follows in a
+        digest, and the channel is among the ``waiting`` of the answer. Neither a channel nor a database that
+        is away raises: both are logged.
 
         Raises:
             UserError: an argument, or ALERT_APPRISE_URLS, cannot be used.
@@ -103,17 +113,16 @@ class AlertService:
         alert = _custom_alert(alert_type, severity, message, values, metadata)
         channels = _channels_for(alert)
         try:
-            delivered = await self._send_through_outbox(alert, channels)
+            return await self._send_through_outbox(alert, channels)
         except (PyMongoError, UserError, BSONError, ValueError, OverflowError) as error:
             logger.error(  # noqa: TRY400 (the reason is enough, the traceback is the driver's)
                 "Alert could not be stored; it is sent all the same",
                 extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
             )
             outcome = await send_directly(channels, alert_message(alert))
-            delivered = {name: None in reasons.values() for name, reasons in outcome.items()}
-        return _answer(delivered)
+            return Answer({name: None in reasons.values() for name, reasons in outcome.items()})
 
-    async def resolve_alert(self, alert_type: str) -> dict[str, bool]:
+    async def resolve_alert(self, alert_type: str) -> Answer:
         """Say that an alert that was sent is over; for each channel whether that arrived.
 
         The channels that got the alert are told. All False where no such alert is active.
@@ -126,13 +135,13 @@ class AlertService:
         name = fingerprint("custom", _text(alert_type))
         try:
             if not await AlertStore(database).resolve_custom(name, to_utc(await server_time_async(database))):
-                return _answer({})
+                return Answer({})
             told = await tell_ends(database, channels, only=[name])
         except PyMongoError as error:
             extra = {"alert_type": alert_type, "reason": type(error).__name__}
             logger.error("Alert could not be resolved", extra=extra)  # noqa: TRY400 (the reason is enough)
-            return _answer({})
-        return _answer({notification.channel: arrived is True for notification, arrived in told})
+            return Answer({})
+        return _answer((notification.channel, delivery) for notification, delivery in told)
 
     async def send_test_alert(self) -> dict[str, bool]:
         """Send a test message to every channel; whether every recipient got it. Nothing is stored.
@@ -141,7 +150,7 @@ class AlertService:
             UserError: ALERT_APPRISE_URLS cannot be used.
         """
         outcome = await self.try_channels()
-        return _answer({name: not any(reasons.values()) for name, reasons in outcome.items()})
+        return Answer({name: not any(reasons.values()) for name, reasons in outcome.items()})
 
     async def try_channels(self, only: str | None = None) -> dict[str, dict[str, str | None]]:
         """Send a test message to every channel; by channel and recipient why it failed, None if it arrived.
@@ -177,14 +186,20 @@ class AlertService:
         """
         return await active_alerts_async(database_for_loop(self._db))
 
-    async def _send_through_outbox(self, alert: Alert, channels: Mapping[str, Channel]) -> dict[str, bool]:
+    async def _send_through_outbox(self, alert: Alert, channels: Mapping[str, Channel]) -> Answer:
         database = database_for_loop(self._db)
         now = to_utc(await server_time_async(database))
         alert = alert.model_copy(update={"started_at": now, "updated_at": now})
         await AlertStore(database).keep_custom(alert)
         own = await installation_name(database)
         delivered = await dispatch(database, [beginning(alert, name, own) for name in channels], channels)
-        return {name: arrived is True for name, arrived in zip(channels, delivered, strict=True)}
+        return _answer(zip(channels, delivered, strict=True))
+
+
+def _answer(deliveries: Iterable[tuple[str, Delivery]]) -> Answer:
+    became = dict(deliveries)
+    waiting = [name for name, delivery in became.items() if delivery == Delivery.WAITS]
+    return Answer({name: delivery == Delivery.SENT for name, delivery in became.items()}, waiting)
 
 
 def _channels_for(alert: Alert) -> dict[str, Channel]:
@@ -197,10 +212,6 @@ def _channels_for(alert: Alert) -> dict[str, Channel]:
         for name, channel in channels.items()
         if channel.severities is None or alert.severity in channel.severities
     }
-
-
-def _answer(results: Mapping[str, bool]) -> dict[str, bool]:
-    return dict.fromkeys(CHANNEL_NAMES, False) | dict(results)
 
 
 def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:

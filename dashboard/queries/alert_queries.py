@@ -30,7 +30,7 @@ def alert_board() -> AlertBoard:
 @st.cache_data(ttl=5, max_entries=ANSWERS_KEPT, show_spinner=False)
 def sendings(alert_id: str) -> list[HistoryLine]:
     """Notifications of an alert."""
-    return board.sendings(get_sync_database(), alert_id)
+    return board.history(get_sync_database(), alert_id=alert_id, events=board.SENDINGS, limit=200)
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)

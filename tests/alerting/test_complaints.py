@@ -23,10 +23,6 @@ HOUR = timedelta(hours=1)
 EVERY_DAY = frozenset(range(7))
 
 
-def words(email: Recorder) -> list[str]:
-    return [title.split(":")[0] for title in email.titles]
-
-
 def test_missing_resolve(database: Database[Document]) -> None:
     """Whoever was told that it fires is told that it is over, though the channel was down meanwhile."""
     email = Recorder()
@@ -39,7 +35,7 @@ def test_missing_resolve(database: Database[Document]) -> None:
     email.works = True
     check(NOON + 2 * HOUR, email)
     check(NOON + 3 * HOUR, email)
-    assert words(email) == ["CRITICAL", "RESOLVED"]
+    assert email.words == ["CRITICAL", "RESOLVED"]
 
 
 def test_flapping(database: Database[Document]) -> None:
@@ -49,13 +45,13 @@ def test_flapping(database: Database[Document]) -> None:
     for number in range(12):
         record(database, NOON + number * step, total=50, failed=0 if number % 2 else 12)
         check(NOON + number * step, email)
-    assert words(email) == ["CRITICAL", "RESOLVED", "CRITICAL", "RESOLVED", "FLAPPING"]
+    assert email.words == ["CRITICAL", "RESOLVED", "CRITICAL", "RESOLVED", "FLAPPING"]
     for minutes in (10, 20, 29, 31, 40):
         at = NOON + 11 * step + timedelta(minutes=minutes)
         record(database, at, total=50, failed=0)
         check(at, email)
         assert len(email.titles) == (5 if minutes < 30 else 6)
-    assert words(email)[-1] == "RESOLVED"
+    assert email.words[-1] == "RESOLVED"
 
 
 def test_no_data_noise(database: Database[Document]) -> None:
@@ -65,7 +61,7 @@ def test_no_data_noise(database: Database[Document]) -> None:
     check(NOON, email)
     for hours in range(1, 12):
         check(NOON + hours * HOUR, email)
-    assert words(email) == ["CRITICAL"]
+    assert email.words == ["CRITICAL"]
     assert len(active_alerts(database)) == 1
 
 
@@ -91,10 +87,10 @@ def test_no_acknowledge(database: Database[Document]) -> None:
     acknowledge(database, active_alerts(database)[0].id, "asha", now=NOON + HOUR)
     record(database, NOON + 4.5 * HOUR, total=10, failed=2)
     check(NOON + 4.5 * HOUR, email, rules=(rule,))
-    assert words(email) == ["WARNING"]
+    assert email.words == ["WARNING"]
     record(database, NOON + 4.9 * HOUR, total=10, failed=9)
     check(NOON + 4.9 * HOUR, email, rules=(rule,))
-    assert words(email) == ["WARNING", "CRITICAL"]
+    assert email.words == ["WARNING", "CRITICAL"]
     assert active_alerts(database)[0].acknowledged is None
 
 
@@ -130,7 +126,7 @@ def test_windows_that_swallow_alerts(database: Database[Document]) -> None:
         record(database, at, total=50, failed=failed)
         check(at, email)
         assert len(email.titles) == (minutes == 30)
-    assert words(email) == ["CRITICAL"]
+    assert email.words == ["CRITICAL"]
 
 
 def test_floods_at_low_traffic() -> None:
@@ -161,5 +157,5 @@ def test_floods_after_a_restart(database: Database[Document]) -> None:
     check(NOON, email)
     record(database, NOON + 3 * HOUR, total=50, failed=12)
     check(NOON + 3 * HOUR, email)
-    assert words(email) == ["CRITICAL"]
+    assert email.words == ["CRITICAL"]
     assert active_alerts(database)[0].started_at == NOON

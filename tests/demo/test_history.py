@@ -10,7 +10,7 @@ import pytest
 from pymongo.database import Database
 from rich.console import Console
 
-from core.alerting.board import alert_board, sendings
+from core.alerting.board import SENDINGS, alert_board, history
 from core.demo.calls import BUSY_CALLS_AN_HOUR, SimulatedAgent, live_calls_an_hour
 from core.demo.history import fill_history
 from core.demo.story import HISTORY, Trouble, story_of
@@ -105,10 +105,8 @@ def test_a_fortnight_has_one_alert_that_fires_and_others_that_are_over(database:
     board = alert_board(database, datetime.now(UTC))
     assert [alert.alert_type for alert in board.active] == ["speech_latency"]
     assert {"call_failure_rate", "error_rate"} <= {alert.alert_type for alert in board.resolved}
-    assert {line.channel for line in sendings(database, board.active[0].id)} == {
-        "slack (simulated)",
-        "email (simulated)",
-    }
+    told = history(database, alert_id=board.active[0].id, events=SENDINGS)
+    assert {line.channel for line in told} == {"slack (simulated)", "email (simulated)"}
     assert database["turns"].count_documents({}) > 5_000
     late = late_calls(database)
     assert late.late <= 0.02 * late.recorded, "the past came in time"

@@ -29,6 +29,8 @@ class Failure:
     permanent: bool = False
     wait: timedelta | None = None
     """Before it has passed the other side does not want to be asked again."""
+    held: bool = False
+    """It was not tried: the recipient takes no more just now. It follows by itself."""
 
 
 @dataclass(frozen=True)

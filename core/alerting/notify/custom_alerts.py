@@ -7,7 +7,7 @@ from uuid import uuid4
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.alerting.installation import installation_name
-from core.alerting.notify.sender import Channels, dispatch
+from core.alerting.notify.sender import Channels, Delivery, dispatch
 from core.alerting.state.alert_store import AlertStore
 from core.models.alerts import Alert, Notification, NotificationEvent
 from core.types import Document
@@ -26,10 +26,10 @@ def ending(alert: Alert, channel: str, installation: str) -> Notification:
 
 async def tell_ends(
     database: AsyncDatabase[Document], channels: Channels, only: Collection[str] = ()
-) -> list[tuple[Notification, bool | None]]:
+) -> list[tuple[Notification, Delivery]]:
     """Tell the ends that have yet to be told to the channels that got the beginning; what became of each."""
     store = AlertStore(database)
-    told: list[tuple[Notification, bool | None]] = []
+    told: list[tuple[Notification, Delivery]] = []
     for alert in await store.untold_ends():
         if only and alert.id not in only:
             continue

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from core.alerting.state.lifecycle import AlertRecord, Change
 from core.models.alerts import Alert, AlertState, Severity
@@ -10,7 +11,8 @@ from core.models.rules import LABELS, SERVICE_LABELS, AlertRule
 from core.models.silences import Silence
 
 SHARED_LABELS = (*LABELS, *SERVICE_LABELS)
-"""An alert explains another only where these are the same; one that neither has is the same."""
+"""Unless a rule says which: an alert explains another only where these are the same."""
+MOST_NAMED = 10
 
 
 def labels_of(alert: Alert) -> dict[str, str]:
@@ -26,26 +28,47 @@ def silenced_by(alert: Alert, silences: Iterable[Silence], now: datetime) -> lis
 
 @dataclass(frozen=True)
 class Inhibition:
-    """While ``source`` fires as critical, alerts of the ``targets`` with the same labels say nothing."""
+    """While ``source`` fires as critical, alerts of the ``targets`` with the same ``equal`` labels are mute.
+
+    A label that neither of the two has is the same.
+    """
 
     source: str
     targets: frozenset[str]
+    equal: tuple[str, ...] = SHARED_LABELS
 
 
-def inhibited_by(alert: Alert, alerts: Sequence[Alert], inhibitions: Iterable[Inhibition]) -> list[str]:
-    """The ids of the firing alerts that explain an alert."""
-    sources = {
-        inhibition.source
-        for inhibition in inhibitions
-        if alert.alert_type in inhibition.targets and inhibition.source != alert.alert_type
-    }
-    return [other.id for other in alerts if other.alert_type in sources and _explains(other, alert.labels)]
+class Explanations:
+    """The firing alerts that explain others, found by their labels."""
+
+    def __init__(self, alerts: Iterable[Alert], inhibitions: Iterable[Inhibition]) -> None:
+        self._by_target: dict[str, list[Inhibition]] = {}
+        self._sources: dict[tuple[str, ...], list[str]] = {}
+        by_source = {inhibition.source: inhibition for inhibition in inhibitions}
+        for inhibition in by_source.values():
+            for target in inhibition.targets - {inhibition.source}:
+                self._by_target.setdefault(target, []).append(inhibition)
+        for alert in alerts:
+            if alert.alert_type in by_source and _explains(alert):
+                key = _shared(by_source[alert.alert_type], alert.labels)
+                self._sources.setdefault(key, []).append(alert.id)
+
+    def of(self, alert: Alert) -> list[str]:
+        """The ids of firing alerts that explain an alert, ten at most."""
+        explaining = (
+            other
+            for inhibition in self._by_target.get(alert.alert_type, ())
+            for other in self._sources.get(_shared(inhibition, alert.labels), ())
+        )
+        return list(islice(explaining, MOST_NAMED))
 
 
-def _explains(source: Alert, labels: Mapping[str, str]) -> bool:
-    if source.state != AlertState.FIRING or source.severity != Severity.CRITICAL:
-        return False
-    return all(source.labels.get(label, "") == labels.get(label, "") for label in SHARED_LABELS)
+def _explains(source: Alert) -> bool:
+    return source.state == AlertState.FIRING and source.severity == Severity.CRITICAL
+
+
+def _shared(inhibition: Inhibition, labels: Mapping[str, str]) -> tuple[str, ...]:
+    return (inhibition.source, *(labels.get(label, "") for label in inhibition.equal))
 
 
 def mute(
@@ -61,14 +84,15 @@ def mute(
     """
     after = {name: record for name, record in known.items() if record.alert.state == AlertState.FIRING}
     after |= {change.alert_id: change.after for change in changes if change.after}
-    inhibitions = [Inhibition(rule.id, frozenset(rule.inhibits)) for rule in rules if rule.inhibits]
-    sources = {inhibition.source for inhibition in inhibitions}
-    alerts = [record.alert for record in after.values() if record.alert.alert_type in sources]
+    explanations = Explanations(
+        [record.alert for record in after.values()],
+        [_inhibition(rule) for rule in rules if rule.inhibits],
+    )
 
     def muted(record: AlertRecord) -> AlertRecord:
         found = {
             "silenced_by": silenced_by(record.alert, silences, now),
-            "inhibited_by": inhibited_by(record.alert, alerts, inhibitions),
+            "inhibited_by": explanations.of(record.alert),
         }
         last_muted_at = now if any(found.values()) else record.last_muted_at
         return replace(record, alert=record.alert.model_copy(update=found), last_muted_at=last_muted_at)
@@ -79,3 +103,8 @@ def mute(
         else change
         for change in changes
     ]
+
+
+def _inhibition(rule: AlertRule) -> Inhibition:
+    equal = SHARED_LABELS if rule.inhibits_equal is None else rule.inhibits_equal
+    return Inhibition(rule.id, frozenset(rule.inhibits), equal)

@@ -8,6 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import StrEnum
 
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -44,20 +45,37 @@ logger = get_logger("alerting")
 _rng = random.SystemRandom()
 
 
+class Delivery(StrEnum):
+    """What became of a message to a channel when it was tried at once."""
+
+    SENT = "sent"
+    FAILED = "not sent"
+    WAITS = "waits"
+    """The channel takes no more just now; it follows, in a digest where there are several."""
+    ELSEWHERE = "in the hands of another sender"
+
+
 async def dispatch(
     database: AsyncDatabase[Document], notifications: Sequence[Notification], channels: Channels
-) -> list[bool | None]:
-    """Put notifications into the outbox and try them at once, all at the same time.
+) -> list[Delivery]:
+    """Put notifications into the outbox and try them at once, all at the same time; what became of each.
 
-    For each whether anybody got it; None where somebody else sends it. What failed is tried again later.
+    Sent is what one recipient got. What failed is tried again later.
     """
     ids = [
         await enqueue(database, rows_of(notification, channels[notification.channel]))
         for notification in notifications
     ]
     outcome = await deliver_now(database, [row_id for of_one in ids for row_id in of_one], channels)
-    tried = [[outcome[row_id] for row_id in of_one if row_id in outcome] for of_one in ids]
-    return [any(failure is None for failure in failures) if failures else None for failures in tried]
+    return [_delivery([outcome[row_id] for row_id in of_one if row_id in outcome]) for of_one in ids]
+
+
+def _delivery(tried: Sequence[Failure | None]) -> Delivery:
+    if not tried:
+        return Delivery.ELSEWHERE
+    if None in tried:
+        return Delivery.SENT
+    return Delivery.WAITS if any(failure and failure.held for failure in tried) else Delivery.FAILED
 
 
 async def deliver_due(
@@ -112,7 +130,9 @@ class _Worker:
 
     async def _now(self, row: OutboxRow) -> tuple[str, Failure | None] | None:
         if await self._held_back([row], []):
-            return row.id, Failure("held back by the rate limit; it follows in a digest")
+            extra = {"channel": row.channel, "recipient": row.label, "alerts": _names(row)}
+            logger.warning("Alert waits: the channel takes no more just now", extra=extra)
+            return row.id, Failure("held back by the rate limit", held=True)
         taken = await claim(self._database, row.id, self._timing)
         return None if taken is None else (row.id, await self._send([taken]))
 
@@ -246,6 +266,10 @@ class _Worker:
             one.model_copy(update=reason) for one in rows_of(told, other) if one.recipient not in gone
         ]
         await enqueue(self._database, replacements, self._timing)
+
+
+def _names(row: OutboxRow) -> list[str]:
+    return sorted({alert.name for alert in row.notification.alerts})
 
 
 def _bucket(row: OutboxRow) -> str:

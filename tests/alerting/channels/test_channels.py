@@ -15,6 +15,7 @@ import pytest
 from pymongo.database import Database
 
 from core.alerting.channels import mail
+from core.alerting.notify.sender import Delivery
 from core.errors import UserError
 from core.services.alert_service import AlertService, check_and_send_alerts
 from core.settings import get_settings
@@ -51,7 +52,7 @@ def test_an_alert_arrives_as_a_readable_mail(database: Database[Document], mails
     """Encrypted, authenticated, one for each recipient, in plain words with zone and links."""
     record(database, NOON, total=50, failed=12)
     report = asyncio.run(check_and_send_alerts(get_database(), at=NOON))
-    assert [sending.delivered for sending in report.sendings] == [True]
+    assert [sending.delivered for sending in report.sendings] == [Delivery.SENT]
     assert sorted(mail["To"] for mail in mails.received) == ["lead@example.com", "ops@example.com"]
     mail = mails.received[0]
     assert mail["Subject"] == "CRITICAL: Call failure rate 24 % (12 of 50 calls), limit 10 %"

@@ -125,12 +125,13 @@ def test_a_text_without_end_is_cut_and_says_so() -> None:
     assert "(cut)" in message.text
 
 
-def test_a_reminder_does_not_look_like_a_new_alert() -> None:
-    """It says for how long; an end does so in its facts."""
+def test_reminders_and_ends_say_how_long_it_lasted() -> None:
+    """Both a reminder and an end say for how long it has fired."""
     repeat = NotificationEvent.REPEAT
     assert told([fires("Hindi")], repeat).title.startswith("Still CRITICAL after 4 h: Hindi")
     assert told([fires("Hindi"), fires("Tamil")], repeat).title.startswith("Still 2 critical firing: ")
     over = fires("Hindi", state=AlertState.RESOLVED, resolved_at=AT + timedelta(minutes=290))
+    assert told([over]).title.startswith("RESOLVED after 4 h 50 min: Hindi")
     assert "Until: 24 Oct 2024, 23:05 IST, after 4 h 50 min" in told([over]).brief
 
 

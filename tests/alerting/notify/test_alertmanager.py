@@ -43,9 +43,9 @@ FAULTS = [
         "now >= self.end",
         "now >= self.end + timedelta(seconds=1)",
     ),
-    Fault("a warning inhibits", muting, " or source.severity != Severity.CRITICAL", ""),
-    Fault("what is over inhibits", muting, "source.state != AlertState.FIRING or ", ""),
-    Fault("inhibits across labels", muting, "return all(source", "return any(source"),
+    Fault("a warning inhibits", muting, " and source.severity == Severity.CRITICAL", ""),
+    Fault("what is over inhibits", muting, "source.state == AlertState.FIRING and ", ""),
+    Fault("inhibits across labels", muting, "for label in inhibition.equal)", "for label in ())"),
 ]
 
 

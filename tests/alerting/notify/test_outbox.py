@@ -199,7 +199,7 @@ def test_no_digest(database: Database[Document]) -> None:
         over = news("over", event=NotificationEvent.RESOLVED)
         await put(db, slack, urgent, over)
         await work(db, slack)
-        assert slack.titles[5:] == ["CRITICAL: urgent", "RESOLVED: over"]
+        assert slack.titles[5:] == ["CRITICAL: urgent", "RESOLVED after less than a minute: over"]
         await work(db, slack, seconds=1.5)
 
     asyncio.run(run())
@@ -363,7 +363,7 @@ def test_a_pager_is_not_woken_late_for_what_is_over(database: Database[Document]
         assert list(confirmed) == ["slack"]
 
     asyncio.run(run())
-    assert [title.split(":")[0] for title in slack.titles] == ["RESOLVED"]
+    assert slack.words == ["RESOLVED"]
     check(NOON + 5 * FIVE_MINUTES, pager, slack)
     assert (pager.titles, len(slack.titles)) == ([], 1)
 
@@ -388,5 +388,5 @@ def test_one_recipient_that_fails_neither_repeats_nor_delays_the_others(
     asyncio.run(run())
     assert [(who, message.title) for who, message in email.got] == [
         ("ops", "WARNING: a"),
-        ("ops", "RESOLVED: a"),
+        ("ops", "RESOLVED after less than a minute: a"),
     ]

@@ -18,8 +18,7 @@ from core.storage import get_database
 from core.storage.server.connection import server_time
 from core.types import Document
 from tests.alerting.channels.test_channels import text_of
-from tests.alerting.channels.test_wire import PAGERDUTY
-from tests.alerting.channels.wire import Mails, WebServer
+from tests.alerting.channels.wire import PAGERDUTY, Mails, WebServer
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
 HOUR = timedelta(hours=1)
@@ -53,7 +52,7 @@ def test_a_channel_for_critical_alerts_is_not_reminded_of_what_eased(database: D
     for hours, failed in ((0, 10), (2, 4), (4.1, 4), (8.3, 4), (9, 0)):
         record(database, NOON + hours * HOUR, total=20, failed=failed)
         check(NOON + hours * HOUR, boss, email, rules=(both,))
-    assert [title.split(":")[0] for title in boss.titles] == ["CRITICAL", "RESOLVED"]
+    assert boss.words == ["CRITICAL", "RESOLVED"]
     assert len(email.titles) == 4
 
 
@@ -87,7 +86,10 @@ def test_the_end_of_the_agents_own_alert_is_told_to_whoever_heard_of_it(
     events = [payload["event_action"] for _, _, payload in web.received]
     keys = {payload["dedup_key"] for _, _, payload in web.received}
     assert (events, len(keys)) == (["trigger", "resolve"], 1)
-    assert [mail["Subject"].split(":")[0] for mail in mails.received] == ["CRITICAL", "RESOLVED"]
+    assert [mail["Subject"].split(":")[0].split(" after ")[0] for mail in mails.received] == [
+        "CRITICAL",
+        "RESOLVED",
+    ]
     assert "after" in text_of(mails.received[1])
 
 

@@ -233,11 +233,11 @@ class _Table:
         elsewhere = _alert(
             Group("elsewhere", 0, Severity.CRITICAL, [], plain=False), SOURCE, AlertState.FIRING
         )
+        explanations = muting.Explanations([*alerts, elsewhere], INHIBITIONS)
         heard = [
             alert
             for alert in alerts
-            if not muting.silenced_by(alert, silences, now)
-            and not muting.inhibited_by(alert, [*alerts, elsewhere], INHIBITIONS)
+            if not muting.silenced_by(alert, silences, now) and not explanations.of(alert)
         ]
         if not heard:
             return {}

@@ -48,7 +48,7 @@ def check(minutes: int) -> CheckReport:
 
 
 def words(mails: Mails) -> list[str]:
-    return [mail["Subject"].split(":")[0] for mail in mails.received]
+    return [mail["Subject"].split(":")[0].split(" after ")[0] for mail in mails.received]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_slip_in_the_file_neither_ends_an_incident_nor_stops_a_check(
     assert "since 2024-10-24 17:45" in findings[0].text
     record(database, NOON + 9 * FIVE, total=30, failed=0)
     check(45)
-    assert "RESOLVED: Calls fail 0 %" in text_of(mails.received[2])
+    assert "RESOLVED after 45 min: Calls fail 0 %" in text_of(mails.received[2])
     rules_file.write_text(to_toml([RULE]))
     check(50)
     assert "again" in mails.received[3]["Subject"]

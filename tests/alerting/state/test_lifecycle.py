@@ -25,10 +25,6 @@ def rule(**fields: Any) -> AlertRule:
     return AlertRule.model_validate(given | fields)
 
 
-def words(email: Recorder) -> list[str]:
-    return [title.split(":")[0] for title in email.titles]
-
-
 def test_a_warning_that_becomes_critical_is_one_alert_that_escalates(database: Database[Document]) -> None:
     """Told at once, told once; that it eases again is no news, that it ends is."""
     email = Recorder()
@@ -36,7 +32,7 @@ def test_a_warning_that_becomes_critical_is_one_alert_that_escalates(database: D
     for step, failed in enumerate((10, 10, 20, 20, 10, 0)):
         record(database, NOON + step * QUARTER, total=50, failed=failed)
         check(NOON + step * QUARTER, email, rules=(levels,))
-    assert words(email) == ["WARNING", "CRITICAL", "RESOLVED"]
+    assert email.words == ["WARNING", "CRITICAL", "RESOLVED"]
     assert "limit 30 %" in email.titles[1]
     events = [row["event"] for row in database["alert_events"].find({"channel": None}).sort("_id")]
     assert events == ["firing", "escalated", "eased", "resolved"]
@@ -84,7 +80,7 @@ def test_a_rule_waits_for_as_long_as_it_says_on_both_sides(database: Database[Do
         board = alert_board(database, NOON + step * QUARTER)
         states.append("firing" if board.active else "pending" if board.pending else "over")
     assert states == ["pending", "pending", "firing", "firing", "firing", "firing", "firing", "over"]
-    assert words(email) == ["WARNING", "RESOLVED"]
+    assert email.words == ["WARNING", "RESOLVED"]
 
 
 def test_what_was_only_pending_leaves_no_trace(database: Database[Document]) -> None:
@@ -134,7 +130,7 @@ def test_failing_calls_explain_their_errors(database: Database[Document]) -> Non
         check(end, email)
 
     quarter(0, failed=10)
-    assert words(email) == ["CRITICAL"]
+    assert email.words == ["CRITICAL"]
     assert "Call failure rate" in email.titles[0]
     (muted,) = alert_board(database, NOON).silenced
     assert (muted.alert_type, len(muted.inhibited_by)) == ("error_rate", 1)
@@ -176,7 +172,7 @@ def test_the_quiet_profile_is_sure_and_clears_at_four_fifths(database: Database[
     for step, failed in enumerate((6, 6, 20, 20, 5, 4, 4)):
         record(database, NOON + step * QUARTER, total=50, failed=failed)
         check(NOON + step * QUARTER, email, rules=quiet)
-    assert words(email) == ["CRITICAL", "RESOLVED"]
+    assert email.words == ["CRITICAL", "RESOLVED"]
     assert database["alerts"].find_one()["resolved_at"] == NOON + 6 * QUARTER  # type: ignore[index]
 
 
