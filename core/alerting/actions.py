@@ -1,6 +1,8 @@
 """What people do about alerts: acknowledge, close, silence. Rules are changed in ``rule_store``."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
@@ -15,13 +17,26 @@ from core.alerting.state.lifecycle import to_alert
 from core.clock import to_utc
 from core.errors import UserError, one_line
 from core.models.alerts import Acknowledgement, Alert, AlertState
-from core.models.silences import Recurrence, Silence
+from core.models.recurrence import Recurrence
+from core.models.silences import Silence
 from core.storage.collections import ALERT_EVENTS, ALERTS, SILENCES
 from core.storage.server.connection import server_time
 from core.types import Document
 
 ACKNOWLEDGED_FOR = timedelta(hours=4)
+LEAST_OF_ID = 4
+"""So many characters of an alert's id stand for it, where no other begins alike."""
+_MOST_NAMED = 5
 Made = TypeVar("Made", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A line of the history: what somebody did, and why."""
+
+    event: str
+    author: str
+    comment: str = ""
 
 
 def acknowledge(
@@ -40,7 +55,9 @@ def acknowledge(
     """
     at = now or to_utc(server_time(database))
     held = _checked(Acknowledgement, author=author.strip(), at=at, until=at + lasts, comment=comment.strip())
-    return _change(database, alert_id, {"acknowledged": held.model_dump()}, "acknowledged", author, at)
+    # Whoever heard of the alert is told within seconds: by the scheduler, or by the next check.
+    fields = {"acknowledged": held.model_dump(), "acknowledgement_untold": True}
+    return _change(database, alert_id, fields, _Entry("acknowledged", held.author, held.comment), at)
 
 
 def withdraw_acknowledgement(
@@ -52,10 +69,18 @@ def withdraw_acknowledgement(
         UserError: there is no such alert that fires.
     """
     at = now or to_utc(server_time(database))
-    return _change(database, alert_id, {"acknowledged": None}, "acknowledgement withdrawn", author, at)
+    fields = {"acknowledged": None, "acknowledgement_untold": False}
+    return _change(database, alert_id, fields, _Entry("acknowledgement withdrawn", author), at)
 
 
-def close(database: Database[Document], alert_id: str, author: str, *, now: datetime | None = None) -> Alert:
+def close(
+    database: Database[Document],
+    alert_id: str,
+    author: str,
+    comment: str = "",
+    *,
+    now: datetime | None = None,
+) -> Alert:
     """End an alert by hand, one whose calls no longer come; it fires anew if its rule is still broken.
 
     Raises:
@@ -64,7 +89,26 @@ def close(database: Database[Document], alert_id: str, author: str, *, now: date
     at = now or to_utc(server_time(database))
     over = {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at, "acknowledged": None}
     # The next check tells it to whoever heard of the alert.
-    return _change(database, alert_id, over | {"holds": {}, "end_untold": True}, "resolved", author, at)
+    entry = _Entry("resolved", author, comment.strip())
+    return _change(database, alert_id, over | {"holds": {}, "end_untold": True}, entry, at)
+
+
+def find_firing(database: Database[Document], called: str) -> Alert:
+    """The alert that fires and is called so: by its id, the beginning of that, or its rule or type.
+
+    Raises:
+        UserError: none fires that is called so, or several do; one line that says which.
+    """
+    forms: list[Document] = [{"_id": called}, {"alert_type": called}]
+    if len(called) >= LEAST_OF_ID:
+        forms.append({"_id": {"$regex": f"^{re.escape(called)}"}})
+    rows = list(database[ALERTS].find({"state": AlertState.FIRING, "$or": forms}).limit(_MOST_NAMED + 1))
+    if not rows:
+        raise UserError(f"no alert {called!r} fires; python -m core alerts list shows those that do")
+    if len(rows) > 1:
+        ids = ", ".join(row["_id"] for row in rows[:_MOST_NAMED])
+        raise UserError(f"several alerts {called!r} fire; choose one by its id: {ids}")
+    return to_alert(rows[0])
 
 
 def silence(
@@ -111,7 +155,7 @@ def end_silence(database: Database[Document], silence_id: str, *, now: datetime 
 
 
 def _change(
-    database: Database[Document], alert_id: str, fields: Document, event: str, author: str, at: datetime
+    database: Database[Document], alert_id: str, fields: Document, entry: _Entry, at: datetime
 ) -> Alert:
     # The revision makes a check that is under way look again instead of writing over it.
     row = database[ALERTS].find_one_and_update(
@@ -121,7 +165,8 @@ def _change(
     )
     if row is None:
         raise UserError("there is no such alert that fires; it may be over")
-    database[ALERT_EVENTS].insert_one(history_row(event, row, at) | {"author": author})
+    said = {"author": entry.author, "comment": entry.comment}
+    database[ALERT_EVENTS].insert_one(history_row(entry.event, row, at) | said)
     return to_alert(row)
 
 

@@ -46,6 +46,7 @@ class HistoryLine:
     message: str
     channel: str | None
     author: str | None
+    comment: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,4 +144,5 @@ def _line(row: Mapping[str, Any]) -> HistoryLine:
         message=row.get("message") or "",
         channel=row.get("channel"),
         author=row.get("author"),
+        comment=row.get("comment") or "",
     )

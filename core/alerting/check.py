@@ -12,6 +12,7 @@ from core.alerting.channels.base import Channel
 from core.alerting.evaluation.evaluator import Evaluator
 from core.alerting.evaluation.thresholds import Evaluation
 from core.alerting.installation import installation_name
+from core.alerting.notify.acknowledged import tell_acknowledgements
 from core.alerting.notify.custom_alerts import tell_ends
 from core.alerting.notify.muting import mute
 from core.alerting.notify.notification_log import GROUP, bring_back, load_records
@@ -69,8 +70,9 @@ async def check_alerts(
     if dry_run:
         report.sendings = [Sending(message, None) for message in due]
         return report
+    held = await tell_acknowledgements(database, channels)
     delivered = await dispatch(database, due, channels)
-    tried = [*zip(due, delivered, strict=True), *await tell_ends(database, channels)]
+    tried = [*held, *zip(due, delivered, strict=True), *await tell_ends(database, channels)]
     report.sendings = [Sending(*pair) for pair in tried if pair[1] != Delivery.ELSEWHERE]
     return report
 

@@ -6,7 +6,7 @@ from io import TextIOWrapper
 import typer
 from pymongo.errors import PyMongoError
 
-from core.cli import alerts, calls, hooks, imports, rules, run, sources, store
+from core.cli import alerts, calls, hooks, imports, on_call, rules, run, sources, store
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage.server.connection import unavailable_text
@@ -30,6 +30,7 @@ for commands in (imports, calls, alerts, store, run, sources):
     app.registered_commands += commands.app.registered_commands
 app.add_typer(rules.app, name="rules")
 app.add_typer(hooks.app, name="hooks")
+app.add_typer(on_call.app, name="alerts")
 
 
 def main() -> int:

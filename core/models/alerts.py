@@ -82,6 +82,7 @@ class NotificationEvent(StrEnum):
     FLAPPING = "flapping"
     RESOLVED = "resolved"
     REPEAT = "repeat"
+    ACKNOWLEDGED = "acknowledged"
 
 
 MemberState = Literal["firing", "resolved", "muted"]

@@ -17,6 +17,7 @@ from pydantic import (
 from core.models.alerts import Severity
 from core.models.definitions import DIMENSIONS
 from core.models.metrics import CallStatus, Direction, Language
+from core.models.recurrence import HOURS, WEEKDAYS, named
 from core.models.rule_metrics import RULE_METRICS, RuleMetric
 
 RULE_SCHEMA_VERSION = 1
@@ -33,12 +34,19 @@ _LONGEST_COMPARED_MINUTES = 1440
 
 def _minutes(value: object) -> object:
     """``15``, ``"15m"``, ``"2h"`` or ``"1d"`` as minutes."""
-    if isinstance(value, str):
-        match = re.fullmatch(r"(\d+)([mhd])", value.strip())
-        if not match:
-            raise ValueError("is not a span of time; write for example 15m, 2h or 1d")
-        return int(match[1]) * _UNIT_MINUTES[match[2]]
-    return value
+    return minutes_of(value) if isinstance(value, str) else value
+
+
+def minutes_of(text: str) -> int:
+    """Return ``15m``, ``2h`` or ``1d`` as minutes.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = re.fullmatch(r"(\d{1,6})([mhd])", text.strip())
+    if not match:
+        raise ValueError("is not a span of time; write for example 15m, 2h or 1d")
+    return int(match[1]) * _UNIT_MINUTES[match[2]]
 
 
 def span(minutes: int) -> str:
@@ -52,6 +60,11 @@ def span(minutes: int) -> str:
 def is_rule_id(value: object) -> TypeGuard[str]:
     """Whether a value can be the id of a rule."""
     return isinstance(value, str) and re.fullmatch(_ID, value) is not None
+
+
+def _is_span_of_hours(text: str) -> bool:
+    days, _, hours = text.strip().rpartition(" ")
+    return re.fullmatch(HOURS, hours) is not None and (not days or named(days, WEEKDAYS) is not None)
 
 
 Minutes = Annotated[int, BeforeValidator(_minutes)]
@@ -130,7 +143,7 @@ class AlertRule(BaseModel):
     operation: str | None = Field(default=None, max_length=256, description="Route or method: POST /calls")
     group_by: tuple[Label, ...] = Field(default=(), description="One alert for each value of these")
     active_hours: str | None = Field(
-        default=None, description="Local hours, 09:00-21:00: time without calls counts only in them"
+        default=None, description="Local hours, mon-fri 09:00-21:00: time without calls counts only in them"
     )
     channels: tuple[str, ...] = Field(default=(), description="Names of channels; empty means all")
     inhibits: tuple[str, ...] = Field(
@@ -162,10 +175,10 @@ class AlertRule(BaseModel):
     @field_validator("active_hours")
     @classmethod
     def _hours(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(
-            r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)", value
-        ):
-            raise ValueError("is not a span of hours; write for example 09:00-21:00")
+        if value is not None and not all(_is_span_of_hours(part) for part in value.split(",")):
+            raise ValueError(
+                "are no hours; write for example 09:00-21:00 or mon-fri 09:00-21:00, sat 10:00-14:00"
+            )
         return value
 
     @model_validator(mode="after")

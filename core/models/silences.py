@@ -1,43 +1,18 @@
 """Silences: which alerts say nothing, when, and who wanted it so."""
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.models.metrics import UtcDatetime
-from core.models.zone import ZoneName
+from core.models.recurrence import Recurrence
 
 SILENCE_SCHEMA_VERSION = 1
 MATCHERS = ("rule", "severity", "direction", "language", "status", "campaign", "service", "operation")
 Value = Annotated[str, Field(max_length=512)]
 Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
-
-
-class Recurrence(BaseModel):
-    """Every week, on these days (0 is Monday), from ``start`` up to ``end``, by the clocks of ``zone``.
-
-    An ``end`` that is not after ``start`` is the next day's. Where clocks are set forward a time that does
-    not exist is skipped, where they are set back one that comes twice counts twice.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    weekdays: frozenset[Annotated[int, Field(ge=0, le=6)]] = Field(min_length=1)
-    start: time
-    end: time
-    zone: ZoneName
-
-    def covers(self, now: datetime) -> bool:
-        """Whether a moment lies in it."""
-        local = now.astimezone(ZoneInfo(self.zone))
-        at, today = local.time(), local.weekday()
-        if self.start < self.end:
-            return today in self.weekdays and self.start <= at < self.end
-        yesterday = (local.date() - timedelta(days=1)).weekday()
-        return (today in self.weekdays and at >= self.start) or (yesterday in self.weekdays and at < self.end)
 
 
 class Silence(BaseModel):

@@ -8,7 +8,10 @@ from typing import Literal
 
 import httpx2
 
+from core.alerting.channels.configured import configured_channels
 from core.alerting.channels.post import keep_quiet
+from core.alerting.notify.acknowledged import tell_acknowledgements
+from core.alerting.notify.custom_alerts import tell_ends
 from core.alerting.notify.sender import Delivery, deliver_due
 from core.clock import local_today
 from core.logging_config import get_logger
@@ -83,8 +86,11 @@ async def check_alerts() -> None:
 
 
 async def outbox() -> None:
-    """Send the messages that are due."""
-    sent = await deliver_due(get_database())
+    """Tell what people did to alerts, and send the messages that are due."""
+    database, channels = get_database(), configured_channels(get_settings())
+    await tell_ends(database, channels)
+    await tell_acknowledgements(database, channels)
+    sent = await deliver_due(database, channels)
     if sent:
         logger.info("Alerts sent", extra={"messages": sent})
 

@@ -66,6 +66,7 @@ def _table(lines: Sequence[HistoryLine]) -> pd.DataFrame:
                 "Of": ", ".join(line.labels.values()),
                 "Channel": line.channel,
                 "By": line.author,
+                "Comment": line.comment,
                 "Message": line.message,
             }
             for line in lines
@@ -100,6 +101,7 @@ def _silence(line: SilenceLine) -> None:
     zone, at, silence = get_settings().tz, utc_now(), line.silence
     until = formats.clock(silence.end, zone, at) if silence.end else "it is ended"
     what = ", ".join(f"{label} {' or '.join(values)}" for label, values in silence.matchers.items())
+    again = f" · {silence.recurrence.words}" if silence.recurrence else ""
     with (
         st.container(border=True, key=f"silence-row-{silence.id}"),
         st.container(horizontal=True, vertical_alignment="center"),
@@ -107,7 +109,7 @@ def _silence(line: SilenceLine) -> None:
         st.markdown(
             f":{_STANDINGS[line.standing]}-badge[{line.standing}] **{formats.plain(what)}** "
             f"{formats.clock(silence.start, zone, at)} until {until} · {formats.plain(silence.comment)} "
-            f"· {formats.plain(silence.author)}" + (" · every week" if silence.recurrence else ""),
+            f"· {formats.plain(silence.author)}{again}",
             width="stretch",
         )
         if line.standing != "over":

@@ -13,8 +13,8 @@ from core.alerting.evaluation.thresholds import Evaluation
 from core.alerting.rules.builtin import built_in_rules
 from core.alerting.state import lifecycle
 from core.alerting.state.alert_store import active_alerts
+from core.models.recurrence import Recurrence
 from core.models.rules import AlertRule
-from core.models.silences import Recurrence
 from core.types import Document
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
@@ -87,10 +87,10 @@ def test_no_acknowledge(database: Database[Document]) -> None:
     acknowledge(database, active_alerts(database)[0].id, "asha", now=NOON + HOUR)
     record(database, NOON + 4.5 * HOUR, total=10, failed=2)
     check(NOON + 4.5 * HOUR, email, rules=(rule,))
-    assert email.words == ["WARNING"]
+    assert email.words == ["WARNING", "ACKNOWLEDGED by asha"]
     record(database, NOON + 4.9 * HOUR, total=10, failed=9)
     check(NOON + 4.9 * HOUR, email, rules=(rule,))
-    assert email.words == ["WARNING", "CRITICAL"]
+    assert email.words == ["WARNING", "ACKNOWLEDGED by asha", "CRITICAL"]
     assert active_alerts(database)[0].acknowledged is None
 
 

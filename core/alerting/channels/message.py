@@ -1,7 +1,7 @@
 """What people read: the words of an alert, for mail and for chat."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import escape
 from urllib.parse import urlencode
@@ -41,6 +41,8 @@ class Incident:
     link: str
     source: str = ""
     """The installation that speaks."""
+    held: bool = False
+    """Somebody looks after it."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def notification_message(notification: Notification, undelivered: str | None = N
         notification.alerts,
         key=lambda a: (_is_over(a), a.id not in news, -a.severity.rank, a.started_at, a.name, a.id),
     )
+    if notification.event == NotificationEvent.ACKNOWLEDGED:
+        return _acknowledged(notification)
     again = notification.event == NotificationEvent.REPEAT
     sections = [
         _section(alert, at=notification.at, again=again and alert.id in news)
@@ -97,6 +101,20 @@ def notification_message(notification: Notification, undelivered: str | None = N
     single = alerts[0] if len(alerts) == 1 else None
     incident = _incident(single, notification.installation) if single else None
     return _compose(title, sections, notification.key, incident)
+
+
+def _acknowledged(notification: Notification) -> Message:
+    """That somebody looks after an alert; it goes on."""
+    (alert,) = notification.alerts
+    held = alert.acknowledged
+    section = _section(alert, at=notification.at)
+    if held is not None:
+        said = {"Comment": held.comment} if held.comment else {}
+        until = {"Acknowledged": f"by {held.author}, no reminders until {moment(held.until)}"}
+        title = _short(f"ACKNOWLEDGED by {held.author}: {_named(alert)}")
+        section = replace(section, title=title, facts=until | said | dict(section.facts), tone=Tone.INFO)
+    incident = replace(_incident(alert, notification.installation), held=True)
+    return _compose(section.title, [section], notification.key, incident)
 
 
 def digest_message(messages: Sequence[Message]) -> Message:

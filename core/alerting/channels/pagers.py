@@ -38,11 +38,12 @@ def _opsgenie(url: str, incident: Incident) -> str:
 
 def _victorops(url: str, incident: Incident) -> str:
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}/{incident.key}?{parts.query}"
+    entity = f"{parts.scheme}://{parts.netloc}/{incident.key}?{parts.query}"
+    return _with(entity, {"action": "acknowledge"}) if incident.held else entity
 
 
 def _webhook(url: str, incident: Incident) -> str:
-    event = "resolve" if incident.over else "trigger"
+    event = "resolve" if incident.over else "acknowledge" if incident.held else "trigger"
     own = {":alias": incident.key, ":event": event, ":link": incident.link}
     return _with(url, own | {":severity": str(incident.severity)})
 
@@ -68,8 +69,8 @@ class PagerSender:
         """Send a message; why it was not taken."""
         scheme = self.url.partition("://")[0]
         incident = message.incident
-        if scheme == "opsgenie" and incident is not None and incident.over:
-            return close_opsgenie(self.url, incident, message.text)
+        if scheme == "opsgenie" and incident is not None and (incident.over or incident.held):
+            return change_opsgenie(self.url, incident, message.text)
         if scheme == "pagerduty" and incident is not None:
             return send_to_pagerduty(self.url, incident, message)
         return AppriseSender(self._of)(message)
@@ -80,22 +81,23 @@ class PagerSender:
         return _with(url, _OPTIONS)
 
 
-def close_opsgenie(url: str, incident: Incident, note: str) -> Failure | None:
-    """Close an alert by its alias: Apprise can only close what the same process has opened.
+def change_opsgenie(url: str, incident: Incident, note: str) -> Failure | None:
+    """Close or acknowledge an alert by its alias: Apprise can do so only with what the same process opened.
 
-    Opsgenie's "Alert API", "Close Alert".
+    Opsgenie's "Alert API", "Close Alert" and "Acknowledge Alert".
     """
+    action, done = ("close", "closed") if incident.over else ("acknowledge", "acknowledged")
     parts = urlsplit(url)
     key = unquote(parts.netloc.rpartition("@")[2])
     region = "eu" if re.search(r"(?:^|&)region=eu", parts.query) else "us"
-    address = f"https://{_OPSGENIE_HOSTS[region]}/v2/alerts/{quote(incident.key)}/close"
+    address = f"https://{_OPSGENIE_HOSTS[region]}/v2/alerts/{quote(incident.key)}/{action}"
     failure = post(
         address,
         {"source": _NAME, "note": cut(note, _LONGEST_NOTE)},
         params={"identifierType": "alias"},
         headers={"Authorization": f"GenieKey {key}"},
     )
-    return None if failure is None else replace(failure, reason=f"not closed: {failure.reason}")
+    return None if failure is None else replace(failure, reason=f"not {done}: {failure.reason}")
 
 
 def send_to_pagerduty(url: str, incident: Incident, message: Message) -> Failure | None:
@@ -107,8 +109,9 @@ def send_to_pagerduty(url: str, incident: Incident, message: Message) -> Failure
     if not isinstance(channel, NotifyPagerDuty):
         return Failure("the address cannot be used; check the channel's settings", permanent=True)
     event: dict[str, Any] = {"routing_key": channel.integration_key, "dedup_key": incident.key}
-    if incident.over:
-        return post(PAGERDUTY_API_LOOKUP[channel.region_name], event | {"event_action": "resolve"})
+    if incident.over or incident.held:
+        event["event_action"] = "resolve" if incident.over else "acknowledge"
+        return post(PAGERDUTY_API_LOOKUP[channel.region_name], event)
     payload = {
         "summary": cut(message.title, _LONGEST_SUMMARY),
         "severity": channel.severity or str(incident.severity),
@@ -148,6 +151,6 @@ class VictorOpsMailer:
         incident = message.incident
         if incident is None:
             return self.mailer(message)
-        word = "RESOLVED" if incident.over else incident.severity.upper()
+        word = "RESOLVED" if incident.over else "INFO" if incident.held else incident.severity.upper()
         title = f"{word}: {incident.name} [{incident.key}]"
         return self.mailer(replace(message, title=title, html=""))

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 
 from core.aggregation.rollups.cells import Floats
-from core.alerting.evaluation.active_hours import Hours
+from core.alerting.evaluation.active_hours import Hours, open_since
 from core.alerting.evaluation.call_columns import CallColumns, moment_of
 from core.models.definitions import METRICS, PERCENTILES, RATES
 from core.models.rule_metrics import RuleMetric
@@ -37,7 +37,8 @@ class Scope:
     start: datetime
     end: datetime
     calling_hours: Hours
-    active_hours: Hours | None = None
+    active_hours: tuple[Hours, ...] = ()
+    """None: calls are expected at any time."""
 
 
 def measure(rule: AlertRule, calls: CallColumns, scope: Scope) -> list[Measured]:
@@ -94,7 +95,7 @@ def _share(rule: AlertRule, metric: RuleMetric, calls: CallColumns) -> list[Meas
 def _without_calls(metric: RuleMetric, calls: CallColumns, scope: Scope) -> Measured:
     """Minutes since the last call ended or, if later, since calls are expected; 0 while none are."""
     since = moment_of(calls.columns["end_time"].max()) if len(calls) else scope.start
-    if scope.active_hours is not None:
-        opened = scope.active_hours.open_since(scope.end)
+    if scope.active_hours:
+        opened = open_since(scope.active_hours, scope.end, scope.start)
         since = scope.end if opened is None else max(since, opened)
     return Measured(label(metric), (scope.end - since).total_seconds() / 60, len(calls))

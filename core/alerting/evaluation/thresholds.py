@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from core.aggregation.intervals import wilson
 from core.aggregation.rollups.call_frames import TimeField
-from core.alerting.evaluation.active_hours import Hours
+from core.alerting.evaluation.active_hours import Hours, parse_all
 from core.alerting.evaluation.baseline import NEEDED, Usual
 from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.measures import Measured, Scope, measure
@@ -146,7 +146,7 @@ def judged(
 def scope(rule: AlertRule, start: datetime, end: datetime) -> Scope:
     """The hours that a rule's measure needs to know."""
     settings = get_settings()
-    active = Hours.parse(rule.active_hours, settings.tz) if rule.active_hours else None
+    active = parse_all(rule.active_hours, settings.tz) if rule.active_hours else ()
     return Scope(start, end, Hours.parse(settings.calling_hours, settings.tz), active)
 
 

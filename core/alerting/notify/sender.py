@@ -216,11 +216,12 @@ class _Worker:
     async def _as_it_stands(self, row: OutboxRow, channel: Channel) -> OutboxRow | None:
         """A message that comes late says what has ended meanwhile; a pager is not woken for it at all."""
         group = row.notification.group_key
-        late = row.attempts > 1 and (group == GROUP or group.startswith("custom:"))
+        late = row.attempts > 1 and (group == GROUP or group.startswith(("custom:", "acknowledged:")))
         if not late or row.notification.event == NotificationEvent.RESOLVED:
             return row
         present = await AlertStore(self._database).present(row.notification)
-        if channel.pages and all(state == "resolved" for state in present.members.values()):
+        over = all(state == "resolved" for state in present.members.values())
+        if over and (channel.pages or row.notification.event == NotificationEvent.ACKNOWLEDGED):
             await drop(self._database, row, "over before it could be sent")
             return None
         return row.model_copy(update={"notification": present})
@@ -228,13 +229,15 @@ class _Worker:
     async def _sent(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
             # Confirmed before it is marked: what is marked is never looked at again.
-            if await record_sent(self._database, row.notification, row.notification.at):
+            news = await record_sent(self._database, row.notification, row.notification.at)
+            if news or self._pages(row):  # at a pager each alert of a notification is a message of its own
                 await self._record(row, delivered=True)
         await mark_sent(self._database, rows)
 
     async def _failed(self, row: OutboxRow, failure: Failure) -> None:
         after = await mark_failed(self._database, row, failure, self._timing, self._rng)
-        if row.attempts == 1 and not await is_recorded(self._database, row.notification):
+        known = not self._pages(row) and await is_recorded(self._database, row.notification)
+        if row.attempts == 1 and not known:
             await self._record(row, delivered=False)
         if after is not None and after.state == OutboxState.DEAD:
             await self._tell_elsewhere(after)

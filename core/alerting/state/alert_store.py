@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from core.alerting.state.lifecycle import AlertRecord, Change, to_alert
 from core.clock import utc_now
-from core.models.alerts import Alert, AlertState, MemberState, Notification
+from core.models.alerts import Alert, AlertState, MemberState, Notification, NotificationEvent
 from core.storage.collections import ALERT_EVENTS, ALERTS, CHECKS, DUPLICATE_KEY
 from core.types import Document
 
@@ -127,6 +127,18 @@ class AlertStore:
         same = {"_id": alert.id, "resolved_at": alert.resolved_at}
         await self._alerts.update_one(same, {"$unset": {"end_untold": ""}})
 
+    async def untold_acknowledgements(self) -> list[Alert]:
+        """The alerts that fire and that somebody looks after, which has yet to be told."""
+        untold = {"state": AlertState.FIRING, "acknowledgement_untold": True}
+        alerts = [to_alert(row) for row in await self._alerts.find(untold).to_list()]
+        return [alert for alert in alerts if alert.acknowledged is not None]
+
+    async def acknowledgement_told(self, alert: Alert) -> None:
+        """Keep that the acknowledgement of an alert is on its way."""
+        held = alert.acknowledged
+        same = {"_id": alert.id, "acknowledged.at": held.at if held else None}
+        await self._alerts.update_one(same, {"$unset": {"acknowledgement_untold": ""}})
+
     async def keep_custom(self, alert: Alert) -> None:
         """Store an alert that the agent sent itself; it is active for four hours from now."""
         document = alert.model_dump(exclude={"id"}) | {
@@ -160,11 +172,15 @@ class AlertStore:
         """Keep with each alert of the news whether a channel got it, in its state and in its history."""
         news = notification.alerts[: notification.news]
         names = [alert.id for alert in news]
-        await self._alerts.update_many(
-            {"_id": {"$in": names}}, {"$set": {f"channels.{notification.channel}": delivered}}
-        )
+        held = notification.event == NotificationEvent.ACKNOWLEDGED
+        if not held:  # who heard of the alert itself stays as it was
+            await self._alerts.update_many(
+                {"_id": {"$in": names}}, {"$set": {f"channels.{notification.channel}": delivered}}
+            )
         for alert in news:
             document = alert.model_dump() | {"_id": alert.id}
+            if held and alert.acknowledged is not None:
+                document["message"] = f"acknowledged by {alert.acknowledged.author}"
             event = "sent" if delivered else "not sent"
             await self.record(event, document, at, channel=notification.channel)
 

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from core.alerting.channels.layout import Tone
 from core.alerting.channels.message import (
     Message,
-    Tone,
     alert_message,
     digest_message,
     notification_message,

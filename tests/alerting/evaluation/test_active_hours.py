@@ -1,11 +1,13 @@
-"""The hours of the day in which people may be called, and what is left out."""
+"""Hours in which calls are expected, and in which people may be called; and what is left out."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.alerting.evaluation.active_hours import Hours
+from core.alerting.evaluation.active_hours import Hours, open_since, parse_all
+from core.alerting.rules.toml_file import parse_rule
+from core.errors import UserError
 
 INDIA = ZoneInfo("Asia/Kolkata")
 
@@ -42,3 +44,35 @@ def test_what_is_left_out_is_what_is_not_covered() -> None:
     minutes = [start + timedelta(minutes=number) for number in range(48 * 60)]
     assert minutes[-1] < end
     assert [any(a <= at < b for a, b in spans) for at in minutes] == [not hours.cover(at) for at in minutes]
+
+
+def since(text: str, at: str, back: timedelta = timedelta(days=7)) -> str | None:
+    """Since when the hours are open, as weekday and time."""
+    moment = datetime.fromisoformat(at).replace(tzinfo=INDIA).astimezone(UTC)
+    found = open_since(parse_all(text, INDIA), moment, moment - back)
+    return f"{found.astimezone(INDIA):%a %H:%M}" if found else None
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "expected"),
+    [
+        ("mon-fri 09:00-21:00, sat 10:00-14:00", "2024-10-25T20:59", "Fri 09:00"),
+        ("mon-fri 09:00-21:00, sat 10:00-14:00", "2024-10-26T09:30", None),
+        ("mon-fri 09:00-21:00, sat 10:00-14:00", "2024-10-26T13:00", "Sat 10:00"),
+        ("mon-fri 09:00-21:00, sat 10:00-14:00", "2024-10-27T12:00", None),
+        ("fri 22:00-02:00", "2024-10-26T01:00", "Fri 22:00"),
+        ("fri 22:00-02:00", "2024-10-25T01:00", None),
+        ("09:00-24:00,00:00-02:00", "2024-10-26T01:00", "Fri 09:00"),
+        ("mon-sun 00:00-24:00", "2024-10-26T01:00", "Fri 00:00"),
+    ],
+)
+def test_weekdays_and_hours_that_follow_on_from_each_other(text: str, at: str, expected: str | None) -> None:
+    """What ends as the next begins is one span; the last case looks back to the day before alone."""
+    assert since(text, at, timedelta(hours=12)) == expected
+
+
+@pytest.mark.parametrize("hours", ["mon-fry 09:00-21:00", "9-21", "mon-fri", "09:00-21:00;sat 10:00-14:00"])
+def test_hours_that_make_no_sense_are_refused(hours: str) -> None:
+    fields = {"id": "x", "name": "x", "metric": "minutes_without_calls", "threshold": 20, "window": "1h"}
+    with pytest.raises(UserError, match=r"active_hours: .*write for example"):
+        parse_rule(fields | {"active_hours": hours})

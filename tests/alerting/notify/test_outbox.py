@@ -20,6 +20,7 @@ from core.alerting.notify.outbox import SendTiming, claim, enqueue, outbox_rows,
 from core.alerting.notify.sender import deliver_due
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.models.outbox import OutboxRow, OutboxState
+from core.models.rules import AlertRule
 from core.storage import get_database
 from core.types import Document
 from tests.alerting.state.test_alert_store import FIVE_MINUTES, NOON, Recorder, check, record
@@ -344,6 +345,16 @@ def test_a_pager_gets_each_alert_and_its_end_with_one_key(database: Database[Doc
     asyncio.run(run())
     incidents = [message.incident for _, message in pager.got]
     assert [(one.key, one.over) for one in incidents if one] == [("a", False), ("b", False), ("b", True)]
+
+
+def test_each_alert_of_a_check_is_shown_as_told_to_a_pager(database: Database[Document]) -> None:
+    """Its page says so, and whoever looks after it is told there."""
+    pager = Recorder("pager", pages=True)
+    record(database, NOON, total=50, failed=12)
+    fields = {"metric": "call_failure_rate", "levels": {"critical": 0.1}}
+    rules = tuple(AlertRule.model_validate(fields | {"id": name, "name": name}) for name in ("a", "b"))
+    check(NOON, pager, rules=rules)
+    assert [row["channels"] for row in database["alerts"].find()] == [{"pager": True}] * 2
 
 
 def test_a_pager_is_not_woken_late_for_what_is_over(database: Database[Document]) -> None:

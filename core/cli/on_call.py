@@ -1,0 +1,203 @@
+"""``python -m core alerts``: what fires, and what whoever is on call does about it."""
+
+import getpass
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.clock import parse_moment, to_utc
+from core.errors import UserError
+from core.models.alerts import Alert
+from core.models.recurrence import Recurrence
+from core.models.rules import minutes_of
+from core.models.silences import MATCHERS, Silence
+from core.settings import get_settings
+from core.storage.server.connection import check_reachable, get_sync_database, server_time
+
+app = typer.Typer(help="List, acknowledge, silence and close alerts.", no_args_is_help=True)
+Which = Annotated[
+    str,
+    typer.Argument(metavar="ALERT", help="Id of the alert or its beginning, or its rule", show_default=False),
+]
+Who = Annotated[str | None, typer.Option("--as", help="Your name [default: that of your login]")]
+Note = Annotated[str, typer.Option(help="What you found, or why")]
+
+
+@app.command("list")
+def list_alerts() -> None:
+    """Show the alerts that fire or are about to, and the silences."""
+    from core.alerting.board import alert_board, silence_lines  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.wording import moment  # noqa: PLC0415 (only this command needs it)
+
+    check_reachable()
+    database = get_sync_database()
+    now = to_utc(server_time(database))
+    board = alert_board(database, now)
+    found = [*board.active, *board.silenced, *board.pending]
+    table = Table(title="Alerts" if found else "No alert fires", title_justify="left")
+    for column in ("id", "severity", "alert", "since", "stands"):
+        table.add_column(column, no_wrap=column == "id")
+    for alert in found:
+        table.add_row(
+            alert.id, alert.severity, alert.message, moment(alert.started_at), _standing(alert, now)
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    for line in silence_lines(database, now):
+        if line.standing != "over":
+            console.print(_silence_line(line.silence, line.standing), markup=False, soft_wrap=True)
+
+
+@app.command("ack")
+def acknowledge(
+    alert: Which,
+    who: Who = None,
+    note: Note = "",
+    lasts: Annotated[str, typer.Option("--for", help="How long, for example 30m or 4h")] = "4h",
+) -> None:
+    """Say that you look after an alert: no reminders, no escalation; whoever was told hears of it."""
+    from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.wording import moment  # noqa: PLC0415 (only this command needs it)
+
+    found = _firing(alert)
+    held = actions.acknowledge(
+        get_sync_database(), found.id, _name(who), note, lasts=_span(lasts)
+    ).acknowledged
+    until = f" until {moment(held.until)}" if held else ""
+    typer.echo(f"{found.name} is acknowledged{until}; the channels that were told hear of it")
+
+
+@app.command("silence")
+def silence_alerts(
+    alert: Annotated[
+        str | None, typer.Argument(metavar="[ALERT]", help="One alert; else give --label", show_default=False)
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help=f"label=value, * for any text: {', '.join(MATCHERS)}")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Why")] = "",
+    who: Who = None,
+    lasts: Annotated[str, typer.Option("--for", help="How long, for example 30m, 4h or 7d")] = "1h",
+    until: Annotated[str | None, typer.Option(help="Until this time instead, in TIMEZONE")] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(help="Only then, for ever unless --until: mon-fri 22:00-24:00, 1-7 jan 00:00-06:00"),
+    ] = None,
+) -> None:
+    """Let alerts say nothing for a while; what still fires then is told."""
+    from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
+
+    matchers = _matchers(label or ())
+    if alert is not None:
+        found = _firing(alert)
+        own = {name: [value] for name, value in found.labels.items() if name in MATCHERS}
+        matchers = {"rule": [found.alert_type]} | own | matchers
+    if not matchers:
+        raise UserError("name an alert, or what to silence: --label campaign=diwali")
+    check_reachable()
+    database = get_sync_database()
+    now = to_utc(server_time(database))
+    made = actions.silence(
+        database,
+        matchers,
+        now,
+        _end(now, lasts, until, every),
+        _name(who),
+        note,
+        recurrence=_recurrence(every) if every else None,
+    )
+    typer.echo(f"Silenced: {_silence_line(made, 'active')}")
+
+
+@app.command("unsilence")
+def end_silence(
+    silence_id: Annotated[
+        str, typer.Argument(metavar="SILENCE", help="Id of the silence", show_default=False)
+    ],
+) -> None:
+    """End a silence now; what it muted and still fires is told at the next check."""
+    from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
+
+    check_reachable()
+    actions.end_silence(get_sync_database(), silence_id)
+    typer.echo("The silence is over")
+
+
+@app.command("close")
+def close(alert: Which, who: Who = None, note: Note = "") -> None:
+    """End an alert by hand; it fires anew if its rule is still broken."""
+    from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
+
+    found = _firing(alert)
+    actions.close(get_sync_database(), found.id, _name(who), note)
+    typer.echo(f"{found.name} is closed; the channels that were told hear of it")
+
+
+app.command("resolve", hidden=True)(close)
+
+
+def _firing(called: str) -> Alert:
+    from core.alerting.actions import find_firing  # noqa: PLC0415 (loads what takes a while)
+
+    check_reachable()
+    return find_firing(get_sync_database(), called)
+
+
+def _name(given: str | None) -> str:
+    try:
+        return given or getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        raise UserError("say who you are: --as asha") from None
+
+
+def _matchers(labels: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in labels:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--label {text} has no value; write for example --label campaign=diwali")
+        found.setdefault(name.strip(), []).append(value.strip())
+    return found
+
+
+def _span(text: str) -> timedelta:
+    try:
+        return timedelta(minutes=minutes_of(text))
+    except ValueError as error:
+        raise UserError(f"--for {text} {error}") from None
+
+
+def _end(now: datetime, lasts: str, until: str | None, every: str | None) -> datetime | None:
+    if until is not None:
+        return to_utc(parse_moment(until))
+    return None if every else now + _span(lasts)
+
+
+def _recurrence(text: str) -> Recurrence:
+    try:
+        return Recurrence.parse(text, get_settings().timezone)
+    except ValueError as error:
+        raise UserError(f"--every {error}") from None
+
+
+def _standing(alert: Alert, now: datetime) -> str:
+    if alert.silenced_by:
+        return f"silenced by {', '.join(alert.silenced_by)}"
+    if alert.inhibited_by:
+        return "a worse alert speaks for it"
+    if alert.acknowledged is not None and now < alert.acknowledged.until:
+        return f"acknowledged by {alert.acknowledged.author}"
+    return "comes and goes" if alert.flapping else str(alert.state)
+
+
+def _silence_line(silence: Silence, standing: str) -> str:
+    from core.alerting.wording import moment  # noqa: PLC0415 (loads what takes a while)
+
+    what = ", ".join(f"{label} {' or '.join(values)}" for label, values in silence.matchers.items())
+    end = f"until {moment(silence.end)}" if silence.end else "until it is ended"
+    when = f" {silence.recurrence.words}" if silence.recurrence else ""
+    return f"silence {silence.id} ({standing}): {what}{when} {end}; {silence.author}: {silence.comment}"

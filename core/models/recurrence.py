@@ -1,0 +1,127 @@
+"""Days and hours that come again, and how people write them: ``mon-fri 22:00-24:00``."""
+
+import re
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from core.models.zone import ZoneName
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+HOURS = r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)"
+"""From a time up to, but not at, another."""
+_LONGEST_MONTH = 31
+_DAY = r"-?\d{1,2}"
+
+
+def _midnight(value: object) -> object:
+    return "00:00" if value == "24:00" else value
+
+
+def _not_zero(value: int) -> int:
+    if value == 0:
+        raise ValueError("must be 1 to 31, or -1 to -31 from the end of the month")
+    return value
+
+
+DayOfMonth = Annotated[int, Field(ge=-_LONGEST_MONTH, le=_LONGEST_MONTH), AfterValidator(_not_zero)]
+
+
+class Recurrence(BaseModel):
+    """On these days, from ``start`` up to ``end``, by the clocks of ``zone``.
+
+    A day has to be one of the weekdays (0 is Monday), of the days of the month (-1 is its last) and of the
+    months; where none are given, any is. An ``end`` that is not after ``start``, 24:00 among them, is the
+    next day's; the day counts on which it begins. Where clocks are set forward a time that does not exist is
+    skipped, where they are set back one that comes twice counts twice.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weekdays: frozenset[Annotated[int, Field(ge=0, le=6)]] = frozenset()
+    days: frozenset[DayOfMonth] = frozenset()
+    months: frozenset[Annotated[int, Field(ge=1, le=12)]] = frozenset()
+    start: time
+    end: Annotated[time, BeforeValidator(_midnight)]
+    zone: ZoneName
+
+    @classmethod
+    def parse(cls, text: str, zone: str) -> Self:
+        """Read ``sat,sun 22:00-24:00``: weekdays, days of the month, months and hours, apart by blanks.
+
+        Raises:
+            ValueError: it is something else; one line that says what to write.
+        """
+        fields: dict[str, object] = {"zone": zone}
+        for word in text.lower().split():
+            if re.fullmatch(HOURS, word):
+                fields["start"], fields["end"] = word.split("-")
+            elif re.fullmatch(rf"{_DAY}(-{_DAY})?(,{_DAY}(-{_DAY})?)*", word):
+                fields["days"] = _days(word)
+            elif (found := named(word, WEEKDAYS)) is not None:
+                fields["weekdays"] = found
+            elif (found := named(word, MONTHS)) is not None:
+                fields["months"] = {number + 1 for number in found}
+            else:
+                raise ValueError(f"{word!r} is neither days nor hours; write for example mon-fri 22:00-24:00")
+        if "start" not in fields:
+            raise ValueError("has no hours; write for example mon-fri 22:00-24:00")
+        return cls.model_validate(fields)
+
+    @property
+    def words(self) -> str:
+        """As ``parse`` reads it, the zone after it."""
+        end = "24:00" if self.end == time() else f"{self.end:%H:%M}"
+        parts = [
+            ",".join(WEEKDAYS[number] for number in sorted(self.weekdays)),
+            ",".join(map(str, sorted(self.days))),
+            ",".join(MONTHS[number - 1] for number in sorted(self.months)),
+            f"{self.start:%H:%M}-{end}",
+        ]
+        return f"{' '.join(filter(None, parts))} {self.zone}"
+
+    def covers(self, now: datetime) -> bool:
+        """Whether a moment lies in it."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        at, today = local.time(), local.date()
+        if self.start < self.end:
+            return self._begins_on(today) and self.start <= at < self.end
+        yesterday = today - timedelta(days=1)
+        return (self._begins_on(today) and at >= self.start) or (self._begins_on(yesterday) and at < self.end)
+
+    def _begins_on(self, day: date) -> bool:
+        from_the_end = day.day - monthrange(day.year, day.month)[1] - 1
+        return (
+            (not self.weekdays or day.weekday() in self.weekdays)
+            and (not self.days or not self.days.isdisjoint({day.day, from_the_end}))
+            and (not self.months or day.month in self.months)
+        )
+
+
+def named(text: str, names: Sequence[str]) -> frozenset[int] | None:
+    """The numbers of names, ``mon-wed,sun`` for example; None where one is none of them.
+
+    A span may run over the end: ``sat-mon``.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if first not in names or (last or first) not in names:
+            return None
+        begin, end = names.index(first), names.index(last or first)
+        found |= {(begin + step) % len(names) for step in range((end - begin) % len(names) + 1)}
+    return frozenset(found)
+
+
+def _days(text: str) -> frozenset[int]:
+    found: set[int] = set()
+    for part in text.split(","):
+        span = re.fullmatch(rf"({_DAY})-({_DAY})", part)
+        first, last = (int(span[1]), int(span[2])) if span else (int(part), int(part))
+        found |= set(range(first, last + 1))
+    return frozenset(found)
