@@ -244,6 +244,28 @@ class Settings(BaseSettings):
         default=False,
         description="Allow alerts to leave without encryption: by SMTP ports but 465 and 587, and plain URLs",
     )
+    alert_repeat_minutes: int = Field(
+        default=240,
+        ge=5,
+        le=10_080,
+        description="How long after a message people are reminded of what still fires, minutes",
+    )
+    alert_group_minutes: int = Field(
+        default=5,
+        ge=0,
+        le=240,
+        description="Shortest time between two messages to a channel, but for new critical alerts, minutes",
+    )
+    alert_escalate_to: CommaList = Field(
+        default=(),
+        description="Channels that are told of an alert once nobody has acknowledged it in time",
+    )
+    alert_escalate_after_minutes: int = Field(
+        default=15, ge=1, le=1440, description="How long that is, minutes; a rule may say otherwise"
+    )
+    alert_no_resolved: CommaList = Field(
+        default=(), description="Channels that hear nothing of an alert's end, comma separated"
+    )
     alert_rules_file: Path | None = Field(
         default=None, description="TOML file with alert rules that replaces the built-in three"
     )

@@ -36,6 +36,8 @@ _CONFIGURATION = (
         "API_PUBLIC_URL",
         "HOOK_SECRETS",
         "INSTALLATION_NAME",
+        "ALERT_ESCALATE_TO",
+        "ALERT_NO_RESOLVED",
     ),
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)

@@ -14,9 +14,11 @@ from core.alerting.evaluation.thresholds import Evaluation
 from core.alerting.installation import installation_name
 from core.alerting.notify.acknowledged import tell_acknowledgements
 from core.alerting.notify.custom_alerts import tell_ends
+from core.alerting.notify.dedup import Manner
+from core.alerting.notify.escalation import Escalation
 from core.alerting.notify.muting import mute
-from core.alerting.notify.notification_log import GROUP, bring_back, load_records
-from core.alerting.notify.routing import Routes, route
+from core.alerting.notify.notification_log import GROUP, bring_back, load_records, record_sent
+from core.alerting.notify.routing import Policy, Routes, route
 from core.alerting.notify.sender import Delivery, dispatch
 from core.alerting.notify.silences import current_silences
 from core.alerting.report import CheckReport, RuleResult, Sending
@@ -65,16 +67,35 @@ async def check_alerts(
         report.notes += [slip for rule in rules for slip in slips(rule, routes)]
     alerts = await check.advance_all(rules)
     confirmed = await load_records(database, GROUP)
-    name = await installation_name(database)
-    due = list(route(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at, name))
+    policy = _policy(channels, await installation_name(database))
+    found = list(route(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at, policy))
+    due = [message for message in found if message.news]
     if dry_run:
         report.sendings = [Sending(message, None) for message in due]
         return report
+    for message in found:
+        if not message.news:
+            await record_sent(database, message, message.at)
     held = await tell_acknowledgements(database, channels)
     delivered = await dispatch(database, due, channels)
     tried = [*held, *zip(due, delivered, strict=True), *await tell_ends(database, channels)]
     report.sendings = [Sending(*pair) for pair in tried if pair[1] != Delivery.ELSEWHERE]
     return report
+
+
+def _policy(channels: Mapping[str, Channel], installation: str) -> Policy:
+    settings = get_settings()
+    after = timedelta(minutes=settings.alert_escalate_after_minutes)
+    without_ends = frozenset(name for name, channel in channels.items() if not channel.ends)
+    escalation = Escalation(frozenset(settings.alert_escalate_to), after)
+    return Policy(_manner(), without_ends, escalation, installation)
+
+
+def _manner() -> Manner:
+    settings = get_settings()
+    return Manner(
+        timedelta(minutes=settings.alert_repeat_minutes), timedelta(minutes=settings.alert_group_minutes)
+    )
 
 
 class _Check:
@@ -137,7 +158,7 @@ class _Check:
         ahead = [record for record in known.values() if self._present and is_ahead(record, self._at)]
         back = [Change(record, brought_back(record, self._at)) for record in ahead]
         if self._present and not self._dry_run:
-            told = await bring_back(self._database, GROUP, self._at, AHEAD)
+            told = await bring_back(self._database, GROUP, self._at, AHEAD, _manner().group_interval)
             if ahead or told:
                 names = sorted({record.alert.name for record in ahead})
                 extra = {"alerts": names, "notifications": told}

@@ -41,6 +41,7 @@ class _Told:
     severities: frozenset[Severity] | None = None
     pages: bool = False
     limit: Limit | None = None
+    ends: bool = True
 
     async def send(self, recipient: Recipient, message: Message) -> None:
         """Nobody is told."""

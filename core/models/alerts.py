@@ -105,6 +105,9 @@ class Notification(BaseModel):
     at: datetime
     alerts: list[Alert] = Field(description="What the message is about: the news first, then what goes on")
     news: int = Field(description="How many of ``alerts`` are news")
+    unanswered: list[str] = Field(
+        default_factory=list, description="Ids of alerts of the news that nobody has acknowledged in time"
+    )
     installation: str = Field(default="", description="Which installation speaks; part of a pager's key")
     members: dict[str, MemberState]
     severities: dict[str, Severity]

@@ -152,6 +152,17 @@ class AlertRule(BaseModel):
     inhibits_equal: tuple[Label, ...] | None = Field(
         default=None, description="Labels that have to be the same for that; none given: all of them"
     )
+    escalate_to: tuple[str, ...] | None = Field(
+        default=None,
+        description="Channels told once nobody has acknowledged it in time; none given: ALERT_ESCALATE_TO",
+    )
+    escalate_after_minutes: Minutes | None = Field(
+        default=None,
+        ge=1,
+        le=_LONGEST_COMPARED_MINUTES,
+        validation_alias=AliasChoices("escalate_after", "escalate_after_minutes"),
+        description="How long that is; none given: ALERT_ESCALATE_AFTER_MINUTES",
+    )
     runbook: str | None = Field(default=None, max_length=512, description="Path or address of what to do")
 
     @model_validator(mode="before")

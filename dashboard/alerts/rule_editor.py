@@ -14,7 +14,7 @@ from core.alerting.preview import Preview
 from core.alerting.rules.builtin import built_in_rules
 from core.alerting.rules.rule_store import delete_rule, rules_in_force, save_rule
 from core.alerting.rules.soundness import refuse_slips
-from core.alerting.rules.toml_file import parse_rule
+from core.alerting.rules.toml_file import as_table, parse_rule
 from core.alerting.wording import quantity
 from core.clock import utc_now
 from core.errors import UserError
@@ -38,6 +38,12 @@ _DRAFTS = "rule_drafts"
 _UNIT_WORDS = {"share": "%", "calls": "calls", "ms": "ms", "s": "s", "score": "-1 to 1", "min": "min"}
 _SPANS = ("0m", "5m", "10m", "15m", "30m", "1h", "2h", "6h", "1d", "7d")
 _ANY = "any"
+_BOXES = {
+    *("id", "name", "enabled", "metric", "operator", "levels", "window", "for", "keep_firing_for"),
+    *("min_samples", "guard", "direction", "language", "status", "campaign", "group_by"),
+    *("channels", "escalate_to", "escalate_after"),
+}
+"""The keys of a rule that have a box; the others stay as they are."""
 
 
 def rules() -> None:
@@ -194,9 +200,11 @@ def _fields(rule: AlertRule | None) -> dict[str, Any]:
         options = options[1:] if name == "window" else options
         table[name] = column.selectbox(words, options, options.index(span(minutes)), key=f"{key}-{name}")
     table |= _scope(like, key)
+    table |= _told(like, key)
     table["enabled"] = st.toggle("Enabled", like.enabled, key=f"{key}-enabled")
-    kept = ("baseline", "active_hours", "channels", "inhibits", "runbook") if rule else ()
-    return table | {name: getattr(like, name) for name in kept if getattr(like, name)}
+    return table | (
+        {name: value for name, value in as_table(rule).items() if name not in _BOXES} if rule else {}
+    )
 
 
 def _levels(like: AlertRule, metric: str, key: str, *, new: bool) -> dict[str, Any]:
@@ -248,6 +256,34 @@ def _scope(like: AlertRule, key: str) -> dict[str, Any]:
         )
         table["guard"] = "wilson" if sure else "none"
     return table
+
+
+def _told(like: AlertRule, key: str) -> dict[str, Any]:
+    """Who is told, and who next where nobody acknowledges it."""
+    settings = get_settings()
+    names = list(dict.fromkeys([*nameable_channels(settings), *like.channels, *(like.escalate_to or ())]))
+    left, middle, right = st.columns((2, 2, 1))
+    table: dict[str, Any] = {
+        "channels": left.multiselect(
+            "Told at once", names, list(like.channels), key=f"{key}-channels", placeholder="All channels"
+        )
+    }
+    usual = ", ".join(settings.alert_escalate_to) or "Nobody"
+    then = middle.multiselect(
+        "Told where nobody acknowledges it",
+        names,
+        list(like.escalate_to or ()),
+        key=f"{key}-escalate-to",
+        placeholder=usual,
+    )
+    minutes = like.escalate_after_minutes or settings.alert_escalate_after_minutes
+    options = list(dict.fromkeys([*_SPANS[1:6], span(minutes)]))
+    after = right.selectbox("Within", options, options.index(span(minutes)), key=f"{key}-escalate-after")
+    # Left as it was, a rule goes on to follow the settings.
+    table |= {"escalate_to": then} if then or like.escalate_to is not None else {}
+    return table | (
+        {"escalate_after": after} if after != span(minutes) or like.escalate_after_minutes else {}
+    )
 
 
 def _parsed(table: Mapping[str, Any]) -> tuple[AlertRule | None, str]:

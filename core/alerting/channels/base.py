@@ -64,6 +64,10 @@ class Channel(Protocol):
     def limit(self) -> Limit | None:
         """How much a recipient takes."""
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is told of ends."""
+
     async def send(self, recipient: Recipient, message: Message) -> Failure | None:
         """Send one message; why it did not arrive. Never raises for what the other side does."""
 
@@ -85,6 +89,7 @@ class TargetChannel:
     severities: frozenset[Severity] | None = None
     pages: bool = False
     limit: Limit | None = None
+    ends: bool = True
 
     @property
     def recipients(self) -> Sequence[Recipient]:

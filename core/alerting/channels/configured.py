@@ -1,5 +1,6 @@
 """The channels that are set up: email, Slack, and those of ALERT_APPRISE_URLS."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from core.alerting.channels.apprise_sender import AppriseSender, check_url
@@ -27,9 +28,9 @@ def configured_channels(settings: Settings) -> dict[str, Channel]:
     """The channels that are set up, by name.
 
     Raises:
-        UserError: an address of ALERT_APPRISE_URLS cannot be used.
+        UserError: an address of ALERT_APPRISE_URLS cannot be used, or a setting names a channel there is not.
     """
-    channels: dict[str, Channel] = {}
+    channels: dict[str, TargetChannel] = {}
     if settings.smtp_server:
         # Addresses are masked in the log: it tells recipients apart by their number.
         mails = [
@@ -39,7 +40,18 @@ def configured_channels(settings: Settings) -> dict[str, Channel]:
         channels[EMAIL] = TargetChannel(EMAIL, mails, limit=EMAIL_LIMIT)
     if settings.slack_webhook_url:
         channels[SLACK] = _slack(SLACK, settings.slack_webhook_url.get_secret_value())
-    return channels | {extra.name: _extra(settings, extra) for extra in settings.alert_apprise_urls}
+    channels |= {extra.name: _extra(settings, extra) for extra in settings.alert_apprise_urls}
+    for variable in ("alert_escalate_to", "alert_no_resolved"):
+        for name in getattr(settings, variable):
+            if name not in {*CHANNEL_NAMES, *channels}:
+                known = ", ".join(dict.fromkeys((*CHANNEL_NAMES, *channels)))
+                raise UserError(
+                    f"{variable.upper()} names the channel {name!r}, which there is not; use {known}"
+                )
+    return {
+        name: replace(channel, ends=name not in settings.alert_no_resolved)
+        for name, channel in channels.items()
+    }
 
 
 def nameable_channels(settings: Settings) -> dict[str, frozenset[Severity] | None]:
@@ -64,7 +76,7 @@ def _mail(settings: Settings, address: str, label: str) -> Target:
     return Target(recipient, mailer)
 
 
-def _slack(name: str, webhook: str, severities: frozenset[Severity] | None = None) -> Channel:
+def _slack(name: str, webhook: str, severities: frozenset[Severity] | None = None) -> TargetChannel:
     parts = urlsplit(webhook)
     path = [part for part in parts.path.split("/") if part]
     sender = SlackSender(f"{parts.scheme}://{parts.netloc}{parts.path}")
@@ -73,7 +85,7 @@ def _slack(name: str, webhook: str, severities: frozenset[Severity] | None = Non
     return TargetChannel(name, [target], severities, limit=SLACK_LIMIT)
 
 
-def _extra(settings: Settings, extra: ExtraChannel) -> Channel:
+def _extra(settings: Settings, extra: ExtraChannel) -> TargetChannel:
     url = extra.url.get_secret_value()
     scheme, _, rest = url.partition("://")
     if scheme == "email":
@@ -91,7 +103,7 @@ def _extra(settings: Settings, extra: ExtraChannel) -> Channel:
     return TargetChannel(extra.name, [target], extra.severities, limit=SLACK_LIMIT)
 
 
-def _extra_mail(settings: Settings, extra: ExtraChannel, address: str) -> Channel:
+def _extra_mail(settings: Settings, extra: ExtraChannel, address: str) -> TargetChannel:
     if not settings.smtp_server:
         raise UserError(f"ALERT_APPRISE_URLS: {extra.name} is an address for SMTP_SERVER, which is not set")
     if not is_mail_address(address):

@@ -84,7 +84,12 @@ def notification_message(notification: Notification, undelivered: str | None = N
         return _acknowledged(notification)
     again = notification.event == NotificationEvent.REPEAT
     sections = [
-        _section(alert, at=notification.at, again=again and alert.id in news)
+        _section(
+            alert,
+            at=notification.at,
+            again=again and alert.id in news,
+            unanswered=alert.id in notification.unanswered,
+        )
         if alert.id in news or not (again or _is_held(alert, notification.at))
         else _line(alert, notification.at)
         for alert in alerts
@@ -154,7 +159,9 @@ def dashboard_link(alert: Alert) -> str:
     return f"{get_settings().dashboard_url}/?{urlencode(chosen, safe=':')}"
 
 
-def _section(alert: Alert, *, at: datetime | None = None, again: bool = False) -> Section:
+def _section(
+    alert: Alert, *, at: datetime | None = None, again: bool = False, unanswered: bool = False
+) -> Section:
     resolved = alert.state == AlertState.RESOLVED
     lasted = _span(
         (alert.resolved_at if resolved and alert.resolved_at else at or alert.updated_at) - alert.started_at
@@ -162,6 +169,8 @@ def _section(alert: Alert, *, at: datetime | None = None, again: bool = False) -
     word = "FLAPPING" if alert.flapping else "RESOLVED" if resolved else alert.severity.upper()
     if again or word == "RESOLVED":
         word = f"{'Still ' * again}{word} after {lasted}"
+    if unanswered and not resolved:
+        word = f"{word}, unanswered for {lasted}"
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
         facts["Until"] = f"{moment(alert.resolved_at)}, after {lasted}"

@@ -33,8 +33,9 @@ async def tell_ends(
     for alert in await store.untold_ends():
         if only and alert.id not in only:
             continue
-        name = await installation_name(database)
-        ends = [ending(alert, channel, name) for channel in channels if alert.channels.get(channel)]
+        own = await installation_name(database)
+        hear = [name for name, channel in channels.items() if channel.ends and alert.channels.get(name)]
+        ends = [ending(alert, channel, own) for channel in hear]
         told += zip(ends, await dispatch(database, ends, channels), strict=True)
         await store.end_told(alert)
     return told

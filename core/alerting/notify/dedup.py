@@ -13,8 +13,17 @@ from datetime import datetime, timedelta
 
 from core.models.alerts import MemberState, NotificationEvent, Severity
 
-REPEAT_INTERVAL = timedelta(hours=4)
-GROUP_INTERVAL = timedelta(minutes=5)
+
+@dataclass(frozen=True)
+class Manner:
+    """How often a channel is told of what: reminders, several messages, ends."""
+
+    repeat: timedelta = timedelta(hours=4)
+    group_interval: timedelta = timedelta(minutes=5)
+    ends: bool = True
+
+
+MANNER = Manner()
 SLACK = timedelta(seconds=15)
 """Checks are not on the dot: one that comes this much early still counts as after the interval."""
 
@@ -33,13 +42,15 @@ def needs_notification(
     firing: AbstractSet[str],
     resolved: AbstractSet[str],
     now: datetime,
-    repeat: timedelta = REPEAT_INTERVAL,
+    repeat: timedelta = MANNER.repeat,
     *,
     remind: bool = True,
+    ends: bool = True,
 ) -> NotificationEvent | None:
     """Return why a channel needs a message about a group of alerts; None: it needs none.
 
-    The branches, their order and their names are those of Alertmanager's ``needsUpdate``.
+    The branches, their order and their names are those of Alertmanager's ``needsUpdate``. Without ``ends``
+    the channel hears of none (``send_resolved: false``); that all is over has to be kept all the same.
     """
     # First notification; a group that was never announced has no end worth announcing.
     if told is None:
@@ -51,7 +62,7 @@ def needs_notification(
     if not firing:
         return NotificationEvent.RESOLVED if told.firing else None
     # New resolved alerts: part of the group ended since the last message.
-    if not resolved <= told.resolved:
+    if ends and not resolved <= told.resolved:
         return NotificationEvent.RESOLVED
     # Repeat interval elapsed: nothing changed, but it still fires and nobody has acknowledged it.
     if remind and now - told.sent_at >= repeat:
@@ -93,7 +104,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to tell a channel about a group, and the record to keep once that is confirmed sent."""
+    """What to tell a channel about a group, and the record to keep once that is confirmed sent.
+
+    Without any ``news`` nothing is told, and the record is kept at once.
+    """
 
     event: NotificationEvent
     news: tuple[str, ...]
@@ -106,9 +120,7 @@ def next_message(
     confirmed: NotificationRecord | None,
     members: Sequence[Member],
     now: datetime,
-    *,
-    repeat: timedelta = REPEAT_INTERVAL,
-    group_interval: timedelta = GROUP_INTERVAL,
+    manner: Manner = MANNER,
 ) -> Decision | None:
     """What a channel is to be told about a group now; None: nothing.
 
@@ -117,14 +129,19 @@ def next_message(
     told, firing, resolved = compare_with_last(confirmed, members)
     by_id = {member.fingerprint: member for member in members}
     remind = any(by_id[name].remind for name in firing)
-    event = needs_notification(told, firing, resolved, now, repeat, remind=remind)
+    event = needs_notification(told, firing, resolved, now, manner.repeat, remind=remind, ends=manner.ends)
+    if not manner.ends and resolved and event in {None, NotificationEvent.RESOLVED}:
+        # Kept untold: what comes back is news again.
+        return _decision(
+            NotificationEvent.RESOLVED, confirmed, by_id, firing, resolved, frozenset(), ends=False
+        )
     if event is None:
         return None
     fresh = firing - (told.firing if told else frozenset())
     urgent = any(by_id[name].severity == Severity.CRITICAL for name in fresh)
-    if told and told.firing and not urgent and now + SLACK < told.sent_at + group_interval:
+    if told and told.firing and not urgent and now + SLACK < told.sent_at + manner.group_interval:
         return None
-    return _decision(event, confirmed, by_id, firing, resolved, fresh)
+    return _decision(event, confirmed, by_id, firing, resolved, fresh, ends=manner.ends)
 
 
 def compare_with_last(
@@ -162,6 +179,8 @@ def _decision(
     firing: AbstractSet[str],
     resolved: AbstractSet[str],
     fresh: AbstractSet[str],
+    *,
+    ends: bool,
 ) -> Decision:
     known = {name for name in by_id if confirmed and confirmed.knows(name)}
     muted = {name for name in known if by_id[name].muted and by_id[name].shown_firing}
@@ -171,7 +190,7 @@ def _decision(
         **dict.fromkeys(sorted(muted), "muted"),
     }
     reminded = frozenset(name for name in firing if by_id[name].remind)
-    news = reminded if event == NotificationEvent.REPEAT else fresh | resolved
+    news = reminded if event == NotificationEvent.REPEAT else fresh | (resolved if ends else frozenset())
     return Decision(
         _told_as(event, confirmed, by_id, fresh),
         tuple(sorted(news, key=lambda name: (name in resolved, -by_id[name].severity.rank, name))),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
-from core.alerting.notify.dedup import GROUP_INTERVAL, NotificationRecord
+from core.alerting.notify.dedup import NotificationRecord
 from core.models.alerts import Notification, Severity
 from core.storage.collections import NOTIFICATIONS
 from core.types import Document
@@ -27,14 +27,18 @@ async def load_records(database: AsyncDatabase[Document], group_key: str) -> dic
 
 
 async def bring_back(
-    database: AsyncDatabase[Document], group_key: str, now: datetime, tolerance: timedelta
+    database: AsyncDatabase[Document],
+    group_key: str,
+    now: datetime,
+    tolerance: timedelta,
+    group_interval: timedelta,
 ) -> int:
     """Let what was told at a time that is yet to come count as told just now; how many channels that was.
 
-    An interval ago: what is to be told next does not have to wait.
+    A group interval ago: what is to be told next does not have to wait.
     """
     ahead = {"group_key": group_key, "sent_at": {"$gt": now + tolerance}}
-    result = await database[NOTIFICATIONS].update_many(ahead, {"$set": {"sent_at": now - GROUP_INTERVAL}})
+    result = await database[NOTIFICATIONS].update_many(ahead, {"$set": {"sent_at": now - group_interval}})
     return result.modified_count
 
 

@@ -3,17 +3,34 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
-from core.alerting.notify.dedup import Decision, Member, NotificationRecord, next_message
+from core.alerting.notify.dedup import MANNER, Decision, Manner, Member, NotificationRecord, next_message
+from core.alerting.notify.escalation import Escalation
 from core.alerting.notify.notification_log import GROUP
-from core.alerting.rules.soundness import tells_everybody
 from core.alerting.state.lifecycle import AlertRecord, rule_of
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
 from core.models.rules import AlertRule
 
 Routes = Mapping[str, Collection[Severity] | None]
 """The channels by name, and the severities each takes; None takes all."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the settings say about messages, for all rules."""
+
+    manner: Manner = MANNER
+    without_ends: frozenset[str] = frozenset()
+    """The channels that hear nothing of ends."""
+    escalation: Escalation = field(default_factory=Escalation)
+    installation: str = ""
+
+    def manner_of(self, channel: str) -> Manner:
+        """How a channel is told."""
+        return replace(self.manner, ends=channel not in self.without_ends)
 
 
 def route(
@@ -23,40 +40,53 @@ def route(
     routes: Routes,
     confirmed: Mapping[str, NotificationRecord],
     at: datetime,
-    installation: str = "",
+    policy: Policy,
 ) -> Iterator[Notification]:
-    """What each channel is to be told about the alerts as they stand."""
+    """What each channel is to be told about the alerts as they stand.
+
+    A notification without news is to be kept as told, and sent to nobody.
+    """
     alerts = {name: record.alert for name, record in records.items()}
+    present = [record for record in records.values() if record.alert.updated_at <= at]
     for channel, taken in routes.items():
         told = confirmed.get(channel)
+        heard = {
+            record.alert.id: _hears(record, channel, rules, routes, told, at, policy) for record in present
+        }
         members = [
             # A channel that takes what is worse hears that it ended, and no reminder of what has eased.
             _member(record, record.alert.id in bad and (taken is None or record.alert.severity in taken), at)
-            for record in records.values()
-            if _goes_to(record.alert, channel, rules, routes, told) and record.alert.updated_at <= at
+            for record in present
+            if heard[record.alert.id] is not None
         ]
-        decision = next_message(told, members, at)
+        decision = next_message(told, members, at, policy.manner_of(channel))
         if decision is not None:
             made = notification(decision, channel, alerts, told, at)
-            yield made.model_copy(update={"installation": installation})
+            unanswered = [name for name in decision.news if heard[name] == "unanswered"]
+            yield made.model_copy(update={"installation": policy.installation, "unanswered": unanswered})
 
 
-def _goes_to(
-    alert: Alert,
+def _hears(
+    record: AlertRecord,
     channel: str,
     rules: Mapping[str, AlertRule],
     routes: Routes,
     told: NotificationRecord | None,
-) -> bool:
-    """Whether a channel hears of an alert; one that was told that it fires hears of its end.
-
-    Every channel hears of one whose rule names only channels that are not set up: better than none.
-    """
+    at: datetime,
+    policy: Policy,
+) -> Literal["knows", "first", "unanswered"] | None:
+    """Why a channel hears of an alert; one that was told that it fires hears of its end."""
+    alert = record.alert
     if told is not None and told.knows(alert.id):
-        return True
+        return "knows"
     rule, taken = rules.get(rule_of(alert)), routes[channel]
-    chosen = rule is None or tells_everybody(rule, routes) or channel in rule.channels
-    return chosen and (taken is None or alert.severity in taken)
+    if taken is not None and alert.severity not in taken:
+        return None
+    escalation = policy.escalation.of(rule)
+    if channel in escalation.first(rule, routes):
+        return "first"
+    due = channel in escalation.then(routes) and escalation.is_due(record, at)
+    return "unanswered" if due else None
 
 
 def _member(record: AlertRecord, bad: bool, at: datetime) -> Member:
@@ -88,7 +118,8 @@ def notification(
         channel=channel,
         event=decision.event,
         severity=_severity(decision, about),
-        at=at,
+        # What is only kept delays nothing: neither a reminder nor the next message.
+        at=at if decision.news or confirmed is None else confirmed.sent_at,
         alerts=about,
         news=len(decision.news),
         members=dict(decision.members),
@@ -100,7 +131,8 @@ def _severity(decision: Decision, about: list[Alert]) -> Severity:
     news = about[: len(decision.news)]
     over = decision.event == NotificationEvent.RESOLVED
     firing = [alert for alert in news if decision.members.get(alert.id) == "firing"]
-    return max((alert.severity for alert in (news if over else firing or news)), key=lambda s: s.rank)
+    severities = (alert.severity for alert in (news if over else firing or news))
+    return max(severities, key=lambda severity: severity.rank, default=Severity.INFO)
 
 
 def _key(decision: Decision, channel: str, confirmed: NotificationRecord | None) -> str:

@@ -221,7 +221,9 @@ class _Worker:
             return row
         present = await AlertStore(self._database).present(row.notification)
         over = all(state == "resolved" for state in present.members.values())
-        if over and (channel.pages or row.notification.event == NotificationEvent.ACKNOWLEDGED):
+        if over and (
+            channel.pages or not channel.ends or row.notification.event == NotificationEvent.ACKNOWLEDGED
+        ):
             await drop(self._database, row, "over before it could be sent")
             return None
         return row.model_copy(update={"notification": present})

@@ -24,6 +24,9 @@ def slips(rule: AlertRule, channels: Takes, rule_ids: Collection[str] | None = N
     """Why a rule cannot do what its author meant; ``rule_ids`` are all there are, None: unknown."""
     for name in missing_channels(rule, channels):
         yield f"rule {rule.id!r} names the channel {name!r}, which is not set up"
+    for name in rule.escalate_to or ():
+        if name not in channels:
+            yield f"rule {rule.id!r} escalates to the channel {name!r}, which is not set up"
     for other in rule.inhibits:
         if rule_ids is not None and other not in rule_ids:
             yield f"rule {rule.id!r} inhibits {other!r}, which is no rule"

@@ -12,6 +12,12 @@ from pydantic import ValidationError
 from core.errors import UserError, one_line
 from core.models.rules import AlertRule, is_rule_id, span
 
+_SPANS = {
+    "window_minutes": "window",
+    "for_minutes": "for",
+    "keep_firing_minutes": "keep_firing_for",
+    "escalate_after_minutes": "escalate_after",
+}
 UNNAMED = "rules file"
 """Stands for a whole file that cannot be used, and for a refused rule that does not say which it is."""
 
@@ -88,8 +94,7 @@ def parse_rule(table: object) -> AlertRule:
 def as_table(rule: AlertRule) -> dict[str, Any]:
     """A rule as its keys, without what is as it would be anyway."""
     fields = rule.model_dump(mode="json", exclude_defaults=True)
-    spans = {"window_minutes": "window", "for_minutes": "for", "keep_firing_minutes": "keep_firing_for"}
-    table = {spans.get(key, key): span(value) if key in spans else value for key, value in fields.items()}
+    table = {_SPANS.get(key, key): span(value) if key in _SPANS else value for key, value in fields.items()}
     table["levels"] = {
         severity: level["threshold"] if level.get("clear") is None else level
         for severity, level in fields["levels"].items()

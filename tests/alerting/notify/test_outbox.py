@@ -48,6 +48,7 @@ class Tap:
     people: tuple[str, ...] = ("one",)
     pages: bool = False
     limit: Limit | None = None
+    ends: bool = True
     severities: frozenset[Severity] | None = None
     got: list[tuple[str, Message]] = field(default_factory=list)
     attempts: int = 0

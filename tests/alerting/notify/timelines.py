@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from core.alerting.notify import dedup, muting
-from core.alerting.notify.dedup import LastSent, Member, NotificationRecord
+from core.alerting.notify.dedup import LastSent, Manner, Member, NotificationRecord
 from core.alerting.notify.muting import Inhibition
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.silences import Silence
@@ -263,8 +263,7 @@ class _Whole:
             self._confirmed,
             members,
             now,
-            repeat=timedelta(seconds=TIMING.repeat_interval),
-            group_interval=timedelta(seconds=TIMING.group_interval),
+            Manner(timedelta(seconds=TIMING.repeat_interval), timedelta(seconds=TIMING.group_interval)),
         )
         if decision is None:
             return {}

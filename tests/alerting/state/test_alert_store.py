@@ -41,6 +41,7 @@ class Recorder:
     severities: frozenset[Severity] | None = None
     pages: bool = False
     limit: Limit | None = None
+    ends: bool = True
 
     @property
     def words(self) -> list[str]:
