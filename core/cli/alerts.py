@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from core.clock import parse_moment
+from core.settings import get_settings
 from core.storage.server.connection import check_reachable
 
 app = typer.Typer()
@@ -35,7 +36,7 @@ def test_alert() -> None:
     """Send a test message to every channel; exit code 1 where one that is configured fails."""
     from core.services.alert_service import AlertService  # noqa: PLC0415 (only this command needs it)
 
-    outcome = asyncio.run(AlertService().try_channels())
+    outcome, settings = asyncio.run(AlertService().try_channels()), get_settings()
     variables = {
         "email": "SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO",
         "slack": "SLACK_WEBHOOK_URL",
@@ -45,5 +46,7 @@ def test_alert() -> None:
     for channel, recipients in outcome.items():
         for recipient, reason in recipients.items():
             typer.echo(f"{channel}, {recipient}: " + (f"FAILED: {reason}" if reason else "delivered"))
+    if outcome and settings.dashboard_public_url is None:
+        typer.echo(f"links lead to {settings.dashboard_url}, this machine alone; set DASHBOARD_PUBLIC_URL")
     failed = any(reason for recipients in outcome.values() for reason in recipients.values())
     raise typer.Exit(1 if failed else 0)

@@ -30,6 +30,9 @@ def channels(settings: Settings) -> Iterator[Finding]:
         remedy = "set SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO, or SLACK_WEBHOOK_URL"
         yield Finding("channels", State.WARN, text, remedy)
         return
+    if settings.dashboard_public_url is None:
+        text = f"links in messages lead to {settings.dashboard_url}, which is this machine alone"
+        yield Finding("links", State.WARN, text, "set DASHBOARD_PUBLIC_URL to the address people open")
     if settings.smtp_server:
         yield _mail(settings, settings.smtp_server)
     if settings.slack_webhook_url:

@@ -1,6 +1,6 @@
 """From what is said about each alert to one message for mail and chat, never longer than they take."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from html import escape
@@ -18,6 +18,9 @@ _LONGEST_FACT = 500
 _MOST_FACTS = 30
 _ROOM_FOR_THE_REST = 300
 _CUT = " … (cut)"
+_APART = "\n\n"
+LINK_WORDS = {"Dashboard": "what it is about, on the dashboard", "Runbook": "what to do"}
+"""What a mail shows of a link, by the name of the fact; others are shown as they are."""
 
 
 class Tone(StrEnum):
@@ -59,6 +62,16 @@ class Section:
     line: bool = False
 
     @property
+    def state(self) -> str:
+        """How it stands: CRITICAL, RESOLVED after 2 h."""
+        return self.title.partition(": ")[0]
+
+    @property
+    def what(self) -> str:
+        """Which alert it is."""
+        return self.title.partition(": ")[2]
+
+    @property
     def bounded(self) -> "Section":
         """The same in a length that several of it fit into a message."""
         facts = dict(list(self.facts.items())[-_MOST_FACTS:])
@@ -79,22 +92,89 @@ class Layout:
 
 
 def lay_out(sections: Sequence[Section]) -> Layout:
-    """Everything about the first ten, the titles of what else fits, and how many more there are."""
-    single = len(sections) == 1
+    """Everything about one alert; of several a table first, then everything about the first ten."""
     bounded = [section.bounded for section in sections]
-    titles = [section.title for section in bounded]
-    brief_alone = cut(_brief(bounded[0], with_title=False), LONGEST_BRIEF)
-    if single:
-        return Layout(_text(bounded[0], with_title=False), brief_alone, _html(bounded[0]))
-    at_length = [number for number, section in enumerate(bounded) if not section.line][:MOST_AT_LENGTH]
-    whole = [number in at_length for number in range(len(bounded))]
-    more = f"{get_settings().dashboard_url}/alerts"
-    text = fitted(_texts(bounded, whole), titles, LONGEST_PLAIN, more, measure=in_bytes)
-    brief = fitted(_briefs(bounded, whole), titles, LONGEST_BRIEF, more)
-    html = fitted(
-        _htmls(bounded, whole), list(map(_html_line, titles)), LONGEST_HTML, _linked(more), "", in_bytes
+    if len(bounded) == 1:
+        brief = cut(_brief(bounded[0], with_title=False), LONGEST_BRIEF)
+        return Layout(_text(bounded[0], with_title=False), brief, _html(bounded[0]))
+    named = [section for section in bounded if section.title]
+    at_length = [section for section in named if not section.line][:MOST_AT_LENGTH]
+    before = [section for section in bounded if not section.title]
+    rows = named if len(named) > 1 else []
+    texts = [_text(section, with_title=True) for section in at_length]
+    briefs = [_brief(section, with_title=True) for section in at_length]
+    return Layout(
+        _stacked(
+            [*map(_plain, before), *_table(rows, LONGEST_PLAIN // 2, in_bytes)],
+            texts,
+            LONGEST_PLAIN,
+            in_bytes,
+        ),
+        _stacked(
+            [*map(_plain, before), *_table(rows, LONGEST_BRIEF // 2, length)], briefs, LONGEST_BRIEF, length
+        ),
+        "".join(
+            [
+                *map(_html, before),
+                *_html_table(rows),
+                *_fitting(map(_html, at_length), LONGEST_HTML // 2, in_bytes),
+            ]
+        ),
     )
-    return Layout(text, brief, html)
+
+
+def _plain(section: Section) -> str:
+    return section.text
+
+
+def _stacked(first: Sequence[str], pieces: Iterable[str], most: int, measure: Callable[[str], int]) -> str:
+    """What has to be there, and below it as many whole pieces as fit."""
+    left = most - sum(measure(one) + len(_APART) for one in first)
+    return _APART.join([*first, *_fitting(pieces, left, measure, len(_APART))])
+
+
+def _fitting(
+    pieces: Iterable[str], most: int, measure: Callable[[str], int], between: int = 0
+) -> Iterator[str]:
+    left = most
+    for piece in pieces:
+        left -= measure(piece) + between
+        if left < 0:
+            return
+        yield piece
+
+
+def _table(sections: Sequence[Section], most: int, measure: Callable[[str], int]) -> Iterator[str]:
+    """How each alert stands and which it is, a line each; nothing where there are none."""
+    if not sections:
+        return
+    width = max(len(section.state) for section in sections)
+    lines = [f"{section.state:<{width}}  {section.what}" for section in sections]
+    kept = list(_fitting(lines, most - _ROOM_FOR_THE_REST, measure, len("\n")))
+    yield "\n".join([*kept, *_rest(len(lines) - len(kept), f"{get_settings().dashboard_url}/alerts")])
+
+
+def _html_table(sections: Sequence[Section]) -> Iterator[str]:
+    if not sections:
+        return
+    rows = [
+        f'<tr><td style="padding:4px 8px;border-left:4px solid {COLOURS[section.tone]}">'
+        f"<b>{escape(section.state)}</b></td>"
+        f'<td style="padding:4px 8px">{escape(section.what)}</td>'
+        f'<td style="padding:4px 8px">{escape(section.facts.get("Since", ""))}</td></tr>'
+        for section in sections
+    ]
+    kept = list(_fitting(rows, LONGEST_HTML // 2 - _ROOM_FOR_THE_REST, in_bytes))
+    style = "font-family:sans-serif;border-collapse:collapse;margin:0 0 16px"
+    yield f'<table style="{style}">{"".join(kept)}</table>'
+    more = _linked(f"{get_settings().dashboard_url}/alerts", "the Alerts page")
+    yield from (
+        f'<p style="font-family:sans-serif">{line}</p>' for line in _rest(len(rows) - len(kept), more)
+    )
+
+
+def _rest(count: int, where: str) -> list[str]:
+    return [f"and {count} more: {where}"] if count > 0 else []
 
 
 def fitted(
@@ -124,27 +204,6 @@ def in_bytes(text: str) -> int:
     return len(text.encode(errors="replace"))
 
 
-def _texts(sections: Sequence[Section], whole: Sequence[bool]) -> list[str]:
-    return [
-        _text(section, with_title=True) if at_length else section.title
-        for section, at_length in zip(sections, whole, strict=True)
-    ]
-
-
-def _briefs(sections: Sequence[Section], whole: Sequence[bool]) -> list[str]:
-    return [
-        _brief(section, with_title=True) if at_length else section.title
-        for section, at_length in zip(sections, whole, strict=True)
-    ]
-
-
-def _htmls(sections: Sequence[Section], whole: Sequence[bool]) -> list[str]:
-    return [
-        _html(section) if at_length else _html_line(section.title)
-        for section, at_length in zip(sections, whole, strict=True)
-    ]
-
-
 def _text(section: Section, *, with_title: bool) -> str:
     width = max(map(len, section.facts), default=0) + 2
     head = [section.title, ""] if with_title and section.title else []
@@ -160,7 +219,9 @@ def _brief(section: Section, *, with_title: bool) -> str:
 
 
 def _html(section: Section) -> str:
-    facts = "<br>".join(f"<b>{escape(key)}:</b> {_linked(value)}" for key, value in section.facts.items())
+    facts = "<br>".join(
+        f"<b>{escape(key)}:</b> {_linked(value, LINK_WORDS.get(key))}" for key, value in section.facts.items()
+    )
     head = f'<h3 style="margin:0 0 8px">{escape(section.title)}</h3>' if section.title else ""
     text = "" if section.text in section.title else f"<p>{'<br>'.join(escape(section.text).splitlines())}</p>"
     border = f"border-left:4px solid {COLOURS[section.tone]}"
@@ -168,14 +229,11 @@ def _html(section: Section) -> str:
     return f'<div style="{style}">{head}{text}<p>{facts}</p></div>'
 
 
-def _html_line(title: str) -> str:
-    return f'<p style="font-family:sans-serif;margin:0 0 4px">{escape(title)}</p>'
-
-
 def _is_link(value: str) -> bool:
     return value.startswith(("http://", "https://"))
 
 
-def _linked(value: str) -> str:
+def _linked(value: str, words: str | None = None) -> str:
+    """A value; one that is an address as a link, with words of its own where there are."""
     shown = escape(value)
-    return f'<a href="{shown}">{shown}</a>' if _is_link(value) else shown
+    return f'<a href="{shown}">{escape(words) if words else shown}</a>' if _is_link(value) else shown

@@ -1,5 +1,6 @@
 """The words of an alert."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -103,14 +104,15 @@ def test_what_ended_is_not_the_headline_while_the_worst_goes_on() -> None:
 
 @pytest.mark.parametrize("name", ["Campaign", "दिवाली पर्सनल लोन" * 8])
 def test_a_message_about_many_alerts_is_as_long_as_its_channels_take(name: str) -> None:
-    """Ten at length, then titles, then how many more there are, and where."""
+    """A table, how many more there are and where, and ten at length."""
     group = [fires(f"{name} {number}", labels={"campaign": name}) for number in range(300)]
     message = told(group)
     assert len(message.brief) <= 8_000
     assert len(message.text.encode()) + len(message.html.encode()) < 70_000
     assert message.brief.count("Since: ") <= 10
-    assert message.brief.splitlines()[-1].startswith("and ")
-    assert message.brief.endswith("more: http://localhost:3000/alerts")
+    assert re.search(r"^and \d+ more: http://localhost:3000/alerts$", message.brief, re.MULTILINE)
+    assert re.search(r"^and \d+ more: http://localhost:3000/alerts$", message.text, re.MULTILINE)
+    assert message.html.count("<tr>") + int(re.findall(r"and (\d+) more", message.html)[0]) == 300
     digest = digest_message([message] * 200)
     assert len(digest.brief) <= 8_000
     assert len(digest.html.encode()) < 70_000
@@ -143,3 +145,31 @@ def test_the_link_shows_the_calls_of_the_window_that_went_wrong(window: timedelt
         link = told([fires("Hindi", updated_at=updated, looks_from=updated - window, outcome="failed")]).link
         start, end = (at.astimezone(ZoneInfo("Asia/Kolkata")) for at in (AT - window, updated))
         assert f"from={start:%Y-%m-%dT%H:%M}&to={end:%Y-%m-%dT%H:%M}&status=failed" in link
+
+
+def test_a_message_about_several_begins_with_a_table_the_worst_first() -> None:
+    """How each stands, which it is, and in a mail since when; then everything about each."""
+    over = fires("English", state=AlertState.RESOLVED, resolved_at=AT + timedelta(hours=1))
+    message = told([over, fires("Tamil", Severity.WARNING), fires("Hindi <b>")])
+    sentence = "24 % (12 of 50 calls), limit 10 %"
+    assert message.text.splitlines()[:3] == [
+        f"CRITICAL            Hindi <b> {sentence}",
+        f"WARNING             Tamil {sentence}",
+        f"RESOLVED after 1 h  English {sentence}",
+    ]
+    assert message.brief.splitlines()[:3] == message.text.splitlines()[:3]
+    rows = re.findall(r"<td[^>]*>(.*?)</td>", message.html)
+    assert rows[:3] == ["<b>CRITICAL</b>", f"Hindi &lt;b&gt; {sentence}", "24 Oct 2024, 18:15 IST"]
+    assert len(rows) == 9
+    assert message.text.count("Since  ") == 3
+
+
+def test_links_of_a_mail_are_words() -> None:
+    """An address of three lines is nothing to read on a phone; what the agent sends stays as it is."""
+    shown = fires(
+        "Hindi", metadata={"Runbook": "https://wiki.example/x?a=1&b", "trace": "https://t.example/1"}
+    )
+    html = told([shown]).html
+    assert '<a href="https://wiki.example/x?a=1&amp;b">what to do</a>' in html
+    assert '<a href="https://t.example/1">https://t.example/1</a>' in html
+    assert ">what it is about, on the dashboard</a>" in html
