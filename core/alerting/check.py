@@ -199,7 +199,7 @@ class _Check:
         if missing and self._channels and tells_everybody(evaluation.rule, self._channels):
             verb = "is" if len(missing) == 1 else "are"
             note = f"{', '.join(missing)} {verb} not set up, so every channel is told"
-            evaluation = replace(evaluation, notes={"Channel": note})
+            evaluation = replace(evaluation, notes={**evaluation.notes, "Channel": note})
         return advance(before, evaluation, self._at)
 
     def _removed(

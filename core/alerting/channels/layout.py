@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from html import escape
+from urllib.parse import parse_qs, urlsplit
 
 from core.settings import get_settings
 
@@ -220,7 +221,8 @@ def _brief(section: Section, *, with_title: bool) -> str:
 
 def _html(section: Section) -> str:
     facts = "<br>".join(
-        f"<b>{escape(key)}:</b> {_linked(value, LINK_WORDS.get(key))}" for key, value in section.facts.items()
+        f"<b>{escape(key)}:</b> {_linked(value, LINK_WORDS.get(key) or _call_in(value))}"
+        for key, value in section.facts.items()
     )
     head = f'<h3 style="margin:0 0 8px">{escape(section.title)}</h3>' if section.title else ""
     text = "" if section.text in section.title else f"<p>{'<br>'.join(escape(section.text).splitlines())}</p>"
@@ -231,6 +233,11 @@ def _html(section: Section) -> str:
 
 def _is_link(value: str) -> bool:
     return value.startswith(("http://", "https://"))
+
+
+def _call_in(value: str) -> str | None:
+    """The call that a link of the dashboard shows."""
+    return parse_qs(urlsplit(value).query).get("call_id", [None])[0] if _is_link(value) else None
 
 
 def _linked(value: str, words: str | None = None) -> str:

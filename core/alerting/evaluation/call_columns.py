@@ -42,6 +42,7 @@ class CallColumns:
         """From a frame of ``load_calls``."""
         columns: dict[str, Column] = {name: milliseconds(frame[name]) for name in _TIMES}
         columns |= {name: _numbers(frame[name]) for name in _NUMBERS}
+        columns["call_id"] = frame["call_id"].to_numpy(dtype=object)
         words: dict[str, list[str]] = {}
         for label in LABELS:
             texts = frame[label].astype(object).where(frame[label].notna(), "")

@@ -2,20 +2,31 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
+from urllib.parse import urlencode
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
+from core.alerting.evaluation import standouts
 from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.past_weeks import Past, first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
-from core.alerting.evaluation.thresholds import Evaluation, Labels, RuleWindow, evaluate_all, window
+from core.alerting.evaluation.thresholds import (
+    Evaluation,
+    Labels,
+    RuleWindow,
+    Verdict,
+    evaluate_all,
+    window,
+)
 from core.models.rules import AlertRule
 from core.settings import get_settings
+from core.storage.collections import CALLS
 from core.storage.server.connection import blocking
 from core.types import Document, Period
 
@@ -37,8 +48,26 @@ class Evaluator:
             requests = await self._requests(period)
             return evaluate_requests(rule, requests, period.start, period.end, known)
         if rule.baseline == "none":
-            return evaluate_all(rule, await self._calls(period), period.start, period.end, known)
+            calls = await self._calls(period)
+            found = evaluate_all(rule, calls, period.start, period.end, known)
+            return [await self._located(evaluation, calls) for evaluation in found]
         return await self._compare(rule, known)
+
+    async def _located(self, evaluation: Evaluation, calls: CallColumns) -> Evaluation:
+        """A breach with what its bad calls have in common, and a few of them."""
+        if evaluation.verdict != Verdict.BREACH:
+            return evaluation
+        for label, value in evaluation.labels.items():
+            calls = calls.at(calls.is_(label, value))
+        if (picked := standouts.bad_calls(evaluation, calls)) is None:
+            return evaluation
+        ids = standouts.newest(calls, *picked)
+        fields = {"errors.type": 1, "error_types": 1}
+        rows = await self._database[CALLS].find({"_id": {"$in": ids}}, fields).to_list()
+        kinds = standouts.kinds(row.get("errors") or row.get("error_types") or () for row in rows)
+        links = [f"{get_settings().dashboard_url}/calls?{urlencode({'call_id': one})}" for one in ids]
+        found = standouts.standouts(evaluation.rule, calls, *picked)
+        return replace(evaluation, notes={**evaluation.notes, **dict(standouts.facts(found, kinds, links))})
 
     async def _compare(self, rule: AlertRule, known: Collection[Labels]) -> list[Evaluation]:
         recent = Windows(rule, await self._calls(RuleWindow(*recent_period(rule, self._at), "end_time")))

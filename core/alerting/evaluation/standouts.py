@@ -1,0 +1,129 @@
+"""Where it is: which calls make a rule's value bad, and what they have in common. Pure functions."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.aggregation.intervals import distinguishable
+from core.aggregation.rollups.conditions import Bools
+from core.alerting.evaluation.call_columns import CallColumns
+from core.alerting.evaluation.thresholds import Evaluation
+from core.models.definitions import RATES
+from core.models.rules import LABELS, AlertRule
+
+LEAST_CALLS = 3
+"""So many bad calls a value of a label must have to stand out."""
+MOST_KINDS = 3
+EXAMPLES = 3
+MOST_LOOKED_AT = 300
+"""Bad calls, the newest, whose errors are read."""
+
+
+@dataclass(frozen=True)
+class Standout:
+    """A value of a label that has more of the bad calls than chance would give it."""
+
+    label: str
+    value: str
+    bad: int
+    calls: int
+    others_bad: int
+    others: int
+
+    @property
+    def words(self) -> str:
+        """As people read it: ``language hindi 10 of 12 calls, others 2 of 38``."""
+        shown = f"{self.label} {self.value or 'none'}"
+        return f"{shown} {self.bad:,} of {self.calls:,} calls, others {self.others_bad:,} of {self.others:,}"
+
+
+def bad_calls(evaluation: Evaluation, calls: CallColumns) -> tuple[Bools, Bools] | None:
+    """Which of an instance's calls make its value bad, and which of them count at all.
+
+    None where no single call does: a count of all calls, too few calls, what is usual.
+    """
+    rule, severity = evaluation.rule, evaluation.severity
+    if rule.baseline != "none" or severity is None or not len(calls):
+        return None
+    above = rule.operator == "above"
+    everything = np.ones(len(calls), dtype=bool)
+    if rule.measure.unit == "share":
+        rate = RATES[rule.measure.fields[0]]
+        part, whole = calls.columns[rate.part].astype(bool), calls.columns[rate.whole].astype(bool)
+        return part & whole if above else whole & ~part, whole
+    if rule.measure.statistic:
+        bound = rule.levels[severity].threshold
+        values = [calls.columns[field] for field in rule.measure.fields]
+        beyond = [(value > bound) if above else (value < bound) for value in values]
+        return np.logical_or.reduce(beyond), np.logical_or.reduce([~np.isnan(value) for value in values])
+    flag = calls.columns.get(rule.measure.name)
+    bad = None if flag is None or not above or rule.measure.unit != "calls" else flag.astype(bool)
+    return None if bad is None or bad.all() else (bad, everything)
+
+
+def standouts(rule: AlertRule, calls: CallColumns, bad: Bools, counted: Bools) -> list[Standout]:
+    """What stands out of each label that the rule does not fix, the clearest first."""
+    found = [
+        one
+        for label in LABELS
+        if label not in {*rule.filters, *rule.group_by, "status"}
+        and (one := _worst(label, calls, bad, counted)) is not None
+    ]
+    return sorted(found, key=_excess, reverse=True)
+
+
+def _worst(label: str, calls: CallColumns, bad: Bools, counted: Bools) -> Standout | None:
+    codes, words = calls.columns[label], calls.words[label]
+    size = len(words)
+    bads = np.bincount(codes[bad & counted], minlength=size)
+    alls = np.bincount(codes[counted], minlength=size)
+    found = [
+        Standout(
+            label,
+            words[code],
+            int(bads[code]),
+            int(alls[code]),
+            int(bads.sum() - bads[code]),
+            int(alls.sum() - alls[code]),
+        )
+        for code in np.flatnonzero(bads >= LEAST_CALLS)
+    ]
+    clear = [
+        one
+        for one in found
+        if _excess(one) > 0 and distinguishable(one.bad, one.calls, one.others_bad, one.others)
+    ]
+    return max(clear, key=_excess, default=None)
+
+
+def _excess(one: Standout) -> float:
+    """How many bad calls it has beyond what the others' share would give it."""
+    return one.bad - one.calls * one.others_bad / one.others if one.others else 0.0
+
+
+def newest(calls: CallColumns, bad: Bools, counted: Bools) -> list[str]:
+    """The ids of the bad calls, the newest first."""
+    rows = np.flatnonzero(bad & counted)
+    order = np.argsort(calls.columns["end_time"][rows], kind="stable")[::-1]
+    return [str(call_id) for call_id in calls.columns["call_id"][rows[order][:MOST_LOOKED_AT]]]
+
+
+def kinds(errors: Iterable[Sequence[Mapping[str, str] | str]]) -> str:
+    """The commonest kinds of error, each with the number of calls that have it: ``llm_timeout 9``."""
+    counted = Counter(kind for of_call in errors for kind in _distinct(of_call))
+    return ", ".join(f"{kind} {count:,}" for kind, count in counted.most_common(MOST_KINDS))
+
+
+def _distinct(errors: Sequence[Mapping[str, str] | str]) -> set[str]:
+    return {error if isinstance(error, str) else str(error.get("type", "")) for error in errors} - {""}
+
+
+def facts(found: Sequence[Standout], kinds_: str, links: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The facts of a message that say where it is."""
+    if found:
+        yield "Stands out", "; ".join(one.words for one in found)
+    if kinds_:
+        yield "Errors", kinds_
+    yield from ((f"Example {number}", link) for number, link in enumerate(links[:EXAMPLES], start=1))
