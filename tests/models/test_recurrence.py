@@ -1,11 +1,15 @@
 """Days and hours that come again."""
 
+import random
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.models.recurrence import Recurrence
+from core.models.recurrence import MONTHS, WEEKDAYS, Recurrence
+from tests.oracles.alertmanager import Timing, running
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 
@@ -64,3 +68,59 @@ def test_what_is_read_is_written_alike(text: str) -> None:
 def test_what_makes_no_sense_is_said(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Recurrence.parse(text, "Asia/Kolkata")
+
+
+ZONES = ("Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York", "Europe/London")
+SPANS = ("00:00-24:00", "00:00-12:00", "12:00-24:00", "06:00-18:00", "18:00-24:00")
+
+
+def _random(rng: random.Random) -> Recurrence:
+    """Days and hours that cover the present about as often as not."""
+    now = datetime.now(UTC)
+    words = [rng.choice(SPANS)]
+    if rng.random() < 0.5:
+        words.append(",".join(rng.sample(WEEKDAYS, 5)))
+    if rng.random() < 0.5:
+        near = [(now + timedelta(days=days)).day for days in (-1, 0, 1)]
+        days = rng.choice([f"{near[0]},{near[1]}", str(near[2]), "1-31", "-31--1", "-1", f"{near[1]}-31"])
+        words.append(days)
+    if rng.random() < 0.3:
+        words.append(",".join({MONTHS[now.month - 1], rng.choice(MONTHS)}))
+    return Recurrence.parse(" ".join(words), rng.choice(ZONES))
+
+
+def _as_alertmanager_has_it(one: Recurrence) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "times": [{"start_time": f"{one.start:%H:%M}", "end_time": one.words.split()[-2].split("-")[1]}],
+        "location": one.zone,
+    }
+    if one.weekdays:
+        full = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+        fields["weekdays"] = [full[number] for number in one.weekdays]
+    if one.days:
+        fields["days_of_month"] = [str(day) for day in one.days]
+    if one.months:
+        fields["months"] = [str(month) for month in one.months]
+    return fields
+
+
+def test_days_hours_and_zones_are_those_of_alertmanager(tmp_path: Path, oracle_seed: int) -> None:
+    """Random ones, as of now: a real Alertmanager says nothing of the very groups that ours cover."""
+    rng = random.Random(oracle_seed)  # noqa: S311 (no secret)
+    made = {f"g{number}": _random(rng) for number in range(150)}
+    timing = Timing(group_wait=0.2, group_interval=60, repeat_interval=3600)
+    with running(
+        tmp_path, timing, mutes={name: _as_alertmanager_has_it(one) for name, one in made.items()}
+    ) as am:
+        before = {name: one.covers(datetime.now(UTC)) for name, one in made.items()}
+        am.push([{"alertname": "a", "group": name} for name in made])
+        deadline = time.monotonic() + 10
+        while (
+            len(am.notified) < sum(not covered for covered in before.values()) and time.monotonic() < deadline
+        ):
+            time.sleep(0.1)
+        time.sleep(1)
+        steady = {name for name, one in made.items() if one.covers(datetime.now(UTC)) == before[name]}
+    told = {notified.group for notified in am.notified}
+    assert 20 < sum(before[name] for name in steady) < 130
+    assert {name for name in steady if before[name]} == steady - told

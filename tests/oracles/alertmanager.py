@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.oracles import program
@@ -72,14 +73,20 @@ class Alertmanager:
 
 @contextmanager
 def running(
-    folder: Path, timing: Timing, inhibit: Sequence[Mapping[str, object]] = ()
+    folder: Path,
+    timing: Timing,
+    inhibit: Sequence[Mapping[str, object]] = (),
+    mutes: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> Iterator[Alertmanager]:
-    """An Alertmanager that groups by the label ``group`` and names alerts by ``alertname``."""
+    """An Alertmanager that groups by the label ``group`` and names alerts by ``alertname``.
+
+    Alerts labelled ``quiet`` go to a receiver that wants no ends. ``mutes`` has for a group when it is mute.
+    """
     server, started = f"http://127.0.0.1:{free_port()}", time.monotonic()
     manager = Alertmanager(server, started)
     with _receiver(manager) as hook:
         config = folder / "alertmanager.yml"
-        config.write_text(json.dumps(_config(timing, hook, inhibit)))
+        config.write_text(json.dumps(_config(timing, hook, inhibit, mutes)))
         command = [
             str(program("alertmanager", "prometheus-alertmanager")),
             f"--config.file={config}",
@@ -100,12 +107,26 @@ def running(
                 process.terminate()
 
 
-def _config(timing: Timing, hook: str, inhibit: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def _config(
+    timing: Timing,
+    hook: str,
+    inhibit: Sequence[Mapping[str, object]],
+    mutes: Mapping[str, Mapping[str, object]],
+) -> dict[str, object]:
+    quiet = {"receiver": "quiet", "matchers": ['quiet="1"']}
+    muted = [
+        {"receiver": "hook", "matchers": [f'group="{group}"'], "mute_time_intervals": [group]}
+        for group in mutes
+    ]
     intervals = {name: f"{round(value * 1000)}ms" for name, value in vars(timing).items()}
     return {
-        "route": {"receiver": "hook", "group_by": ["group"], **intervals},
+        "route": {"receiver": "hook", "group_by": ["group"], **intervals, "routes": [quiet, *muted]},
         "receivers": [
-            {"name": "hook", "webhook_configs": [{"url": hook, "send_resolved": True, "max_alerts": 0}]}
+            {"name": name, "webhook_configs": [{"url": hook, "send_resolved": ends, "max_alerts": 0}]}
+            for name, ends in (("hook", True), ("quiet", False))
+        ],
+        "time_intervals": [
+            {"name": group, "time_intervals": [interval]} for group, interval in mutes.items()
         ],
         "inhibit_rules": list(inhibit),
     }

@@ -24,14 +24,24 @@ FLUSHES = 9
 GUARD_SECONDS = 0.2
 BEGIN = datetime(2024, 10, 24, tzinfo=UTC)
 SOURCE = "source"
+WIDE = "wide"
+"""Mutes ``d`` in the other group of its pair too."""
 INHIBIT = [
     {
         "source_matchers": [f'alertname="{SOURCE}"', 'severity="critical"'],
         "target_matchers": ['alertname=~"b|c"'],
         "equal": ["group"],
-    }
+    },
+    {
+        "source_matchers": [f'alertname="{WIDE}"', 'severity="critical"'],
+        "target_matchers": ['alertname="d"'],
+        "equal": ["pair"],
+    },
 ]
-INHIBITIONS = [Inhibition(SOURCE, frozenset({"b", "c"}))]
+INHIBITIONS = [
+    Inhibition(SOURCE, frozenset({"b", "c"})),
+    Inhibition(WIDE, frozenset({"d"}), equal=("language",)),
+]
 Kind = Literal["fire", "resolve", "silence"]
 
 
@@ -53,6 +63,9 @@ class Group:
     start: float
     severity: Severity
     happenings: list[Happening]
+    pair: str
+    ends: bool
+    """Whether its receiver wants to hear of ends."""
     plain: bool
     """Without silences, inhibition and alerts that come and go unseen: the whole decision can be compared."""
     began: float = 0.0
@@ -61,7 +74,18 @@ class Group:
 
     def labels(self, alert: str) -> dict[str, str]:
         """As Alertmanager knows it."""
-        return {"alertname": alert, "group": self.name, "severity": self.severity}
+        quiet = {} if self.ends else {"quiet": "1"}
+        return {"alertname": alert, "group": self.name, "severity": self.severity, "pair": self.pair} | quiet
+
+    def standing(self, until: float) -> dict[str, AlertState]:
+        """Where each alert stands at a time."""
+        alerts: dict[str, AlertState] = {}
+        for at, happening in self.happened:
+            if at <= until and happening.kind != "silence":
+                alerts[happening.alert] = (
+                    AlertState.FIRING if happening.kind == "fire" else AlertState.RESOLVED
+                )
+        return alerts
 
     def flushes(self) -> list[float]:
         """When Alertmanager flushes the group, in seconds of the timeline."""
@@ -69,14 +93,30 @@ class Group:
 
 
 def groups(seed: int, count: int) -> list[Group]:
-    """Random groups, each with its own start and happenings."""
+    """Random groups, each with its own happenings; two of a pair start, and are flushed, together."""
     rng = random.Random(seed)  # noqa: S311 (no secret)
-    return [_group(rng, f"g{number}") for number in range(count)]
+    starts = [rng.uniform(0, 1) for _ in range(count // 2 + 1)]
+    return [_group(rng, f"g{n}", f"p{n // 2}", starts[n // 2]) for n in range(count)]
 
 
-def _group(rng: random.Random, name: str) -> Group:
+def _group(rng: random.Random, name: str, pair: str, start: float) -> Group:
     plain = rng.random() < 0.4
-    names = ["a", "b", "c"] if plain else rng.choice([["a"], ["b", SOURCE], ["a", "b", "c", SOURCE]])
+    names = (
+        ["a", "b", "c"]
+        if plain
+        else rng.choice(
+            [
+                ["a"],
+                ["b", SOURCE],
+                ["a", "b", "c", SOURCE],
+                ["d", "a"],
+                ["d"],
+                ["d", WIDE],
+                [WIDE],
+                [WIDE, "a"],
+            ]
+        )
+    )
     severity = rng.choice([Severity.CRITICAL, Severity.WARNING])
     happenings = [Happening(0.0, "fire", rng.choice(names))]
     firing = {happenings[0].alert}
@@ -97,7 +137,7 @@ def _group(rng: random.Random, name: str) -> Group:
                 happenings.append(Happening(flush + 0.7, "resolve", alert))
                 firing.discard(alert)
     happenings[1:] = sorted(happenings[1:], key=lambda happening: happening.after)
-    return Group(name, rng.uniform(0, 1), severity, happenings, plain)
+    return Group(name, start, severity, happenings, pair, rng.random() < 0.7, plain)
 
 
 def _next(rng: random.Random, alert: str, firing: bool, *, silences: bool, after: int) -> Happening:
@@ -131,11 +171,20 @@ def play(manager: Alertmanager, played: Sequence[Group]) -> None:
         group.late |= after - before > GUARD_SECONDS or _near_a_flush(group, after, happening.lasts)
     time.sleep(max(0.0, max(group.flushes()[-1] for group in played) + 0.4 - manager.offset()))
     for group in played:
+        group.late |= any(
+            happening.alert == WIDE and _near_a_flush(group, at, happening.lasts)
+            for other in _others(group, played)
+            for at, happening in other.happened
+        )
         group.late |= _off_beat(manager, group) or any(
             start - GUARD_SECONDS < flush < end + GUARD_SECONDS
             for flush in group.flushes()
             for start, end in stalls
         )
+
+
+def _others(group: Group, played: Sequence[Group]) -> list[Group]:
+    return [other for other in played if other.pair == group.pair and other is not group]
 
 
 def _tell(manager: Alertmanager, group: Group, happening: Happening) -> None:
@@ -165,18 +214,20 @@ Notifications = dict[int, Mapping[str, str]]
 """Number of the flush → alert → firing or resolved."""
 
 
-def expected(group: Group, *, whole: bool) -> Notifications:
+def expected(group: Group, played: Sequence[Group], *, whole: bool) -> Notifications:
     """What the engine would send at each flush; ``whole`` makes every step of its decision."""
+    others = _others(group, played)
     sent: Notifications = {}
     alerts: dict[str, AlertState] = {}
-    state = _Whole() if whole else _Table()
+    state = _Whole() if whole else _Table(ends=group.ends)
     before = -1.0
     for number, flush in enumerate(group.flushes()):
         for at, happening in group.happened:
             if before < at <= flush and happening.kind != "silence":
                 firing = happening.kind == "fire"
                 alerts[happening.alert] = AlertState.FIRING if firing else AlertState.RESOLVED
-        message = state.flush(list(_alerts(group, alerts)), _silences(group, flush), moment(flush))
+        beside = [alert for other in others for alert in _alerts(other, other.standing(flush))]
+        message = state.flush(list(_alerts(group, alerts)), beside, _silences(group, flush), moment(flush))
         if message:
             sent[number] = message
         # Alertmanager lets go of what is over once it was flushed.
@@ -201,7 +252,7 @@ def _alert(group: Group, name: str, standing: AlertState) -> Alert:
         name=name,
         severity=group.severity,
         state=standing,
-        labels={"campaign": group.name},
+        labels={"campaign": group.name, "language": group.pair},
         message="",
         started_at=BEGIN,
         updated_at=BEGIN,
@@ -226,14 +277,16 @@ def _silences(group: Group, until: float) -> list[Silence]:
 class _Table:
     """The bare decision, with Alertmanager's own rule for what is muted: it is not there."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends: bool) -> None:
         self._told: LastSent | None = None
+        self._ends = ends
 
-    def flush(self, alerts: list[Alert], silences: list[Silence], now: datetime) -> Mapping[str, str]:
-        elsewhere = _alert(
-            Group("elsewhere", 0, Severity.CRITICAL, [], plain=False), SOURCE, AlertState.FIRING
-        )
-        explanations = muting.Explanations([*alerts, elsewhere], INHIBITIONS)
+    def flush(
+        self, alerts: list[Alert], beside: list[Alert], silences: list[Silence], now: datetime
+    ) -> Mapping[str, str]:
+        elsewhere = Group("elsewhere", 0, Severity.CRITICAL, [], "elsewhere", ends=True, plain=False)
+        far = [_alert(elsewhere, source, AlertState.FIRING) for source in (SOURCE, WIDE)]
+        explanations = muting.Explanations([*alerts, *beside, *far], INHIBITIONS)
         heard = [
             alert
             for alert in alerts
@@ -244,10 +297,12 @@ class _Table:
         firing = frozenset(alert.id for alert in heard if alert.state == AlertState.FIRING)
         resolved = frozenset(alert.id for alert in heard) - firing
         repeat = timedelta(seconds=TIMING.repeat_interval)
-        if dedup.needs_notification(self._told, firing, resolved, now, repeat) is None:
+        due = dedup.needs_notification(self._told, firing, resolved, now, repeat, ends=self._ends)
+        if due is None:
             return {}
         self._told = LastSent(now, firing, resolved)
-        return {**dict.fromkeys(firing, "firing"), **dict.fromkeys(resolved, "resolved")}
+        told = resolved if self._ends else frozenset()
+        return {**dict.fromkeys(firing, "firing"), **dict.fromkeys(told, "resolved")}
 
 
 class _Whole:
@@ -256,8 +311,11 @@ class _Whole:
     def __init__(self) -> None:
         self._confirmed: NotificationRecord | None = None
 
-    def flush(self, alerts: list[Alert], silences: list[Silence], now: datetime) -> Mapping[str, str]:
+    def flush(
+        self, alerts: list[Alert], beside: list[Alert], silences: list[Silence], now: datetime
+    ) -> Mapping[str, str]:
         assert not silences
+        del beside  # none of these alerts can be explained by another
         members = [Member(a.id, a.state == AlertState.FIRING, a.severity) for a in alerts]
         decision = dedup.next_message(
             self._confirmed,
