@@ -81,7 +81,9 @@ def run(tmp_path: Path) -> Run:
             mongod = folder / "mongod"
             mongod.write_text(f'#!/bin/sh\nsleep {SLOW_SECONDS}\nexec "{find_mongod()}" "$@"\n')
             mongod.chmod(0o755)
-        given = {"DATA_DIR": str(tmp_path / "data"), "PATH": f"{folder}:{os.environ['PATH']}"}
+        # In a file: among the unbuffered pieces of a printed line a log line could come to stand.
+        given = {"DATA_DIR": str(tmp_path / "data"), "LOG_FILE": str(tmp_path / "log")}
+        given["PATH"] = f"{folder}:{os.environ['PATH']}"
         started = time.monotonic()
         done = subprocess.run(
             [sys.executable, "-c", CALL + script],
