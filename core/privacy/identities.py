@@ -44,7 +44,8 @@ _PAPER_MARK = re.compile(r"[A-Za-z][ -]?\d{4}[ -]?[A-Za-z]")
 # Blanks are never counted in two ways (possessive gaps): a text of blanks costs its length, not its square.
 _ACCOUNT = re.compile(
     r"(?<![A-Za-z0-9])((?:(?:a/?c|acc(?:oun)?t?|khata)\b|खाता)"
-    r"(?:\s*+(?:number|num|no|is|hai|ka|संख्या|नंबर|है|[.:=#-])){0,5}\s*+)(\d[\d -]{6,20}\d)",
+    r"(?:\s*+(?:number|num|no|is|hai|ka|संख्या|नंबर|है|[.:=#-])){0,5}\s*+)"
+    r"(\d[\d -]{6,20}\d(?!\d)|\d[\d -]{6,20}\d)",
     re.IGNORECASE,
 )
 _IFSC = re.compile(r"[A-Za-z]{4}0[A-Za-z0-9]{6}")

@@ -118,10 +118,10 @@ def _mask_text(text: str) -> str:
     digits = telling.translate(None, _SIGNS) if len(telling) >= _FEWEST_IN_PAN else b""
     if len(digits) >= _FEWEST_IN_PAN:
         text = mask_papers(text, off)
+    if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
+        text = mask_accounts(text)  # before all others: the word beside a number decides what it is
     if len(digits) >= _FEWEST_IN_PHONE:
         text = mask_named_numbers(mask_numbers(text, off), off)
-    if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
-        text = mask_accounts(text)
     return text
 
 

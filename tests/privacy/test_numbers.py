@@ -54,7 +54,8 @@ def test_compact_times_pass(time: datetime, form: str) -> None:
     """As names of recordings have them; as a plain number too."""
     text = time.strftime(form)[:16]
     assert mask_text(f"recording {text} saved") == f"recording {text} saved"
-    assert mask_value({"recording": int(text)}) == {"recording": int(text)}
+    if text[0] != "0":  # as a number it would be another one
+        assert mask_value({"recording": int(text)}) == {"recording": int(text)}
 
 
 def test_a_compact_time_that_is_named_as_personal_is_masked() -> None:
@@ -82,6 +83,11 @@ def test_a_compact_time_that_is_named_as_personal_is_masked() -> None:
         ("caller_id=9840117362", "caller_id=[phone …7362]"),
         ("caller id 9840117362", "caller id [phone …7362]"),
         ("acc no: 618290447315", "acc no: [account …7315]"),
+        ("account 50100234567896 credited", "account [account …7896] credited"),
+        ("a/c 4111 1111 1111 1111", "a/c [account …1111]"),
+        ("card 4111 1111 1111 1111", "card [card …1111]"),
+        ("account 36759834601 9840117362", "account [account …7362]"),
+        ("account 50100234567896, mobile 9840117362", "account [account …7896], mobile [phone …7362]"),
         ("span 1f0000ac 1790000123", "span 1f0000ac 1790000123"),
         ("upi://pay?pa=neha@newbank&pn=N", "upi://pay?pa=[upi]&pn=N"),
         ("upi://pay?pn=N&pa=9840117362%40newbank", "upi://pay?pn=N&pa=[upi]"),
