@@ -30,6 +30,7 @@ from core.logs.requests import (
 )
 from core.logs.sinks.log_file import sink_for
 from core.logs.sinks.rotation import Rotation
+from core.logs.sinks.sink import StandardName
 from core.logs.writer import Backlog, LogWriter
 from core.privacy.masking import configure_masking
 from core.settings import Settings, SettingsError, level_number, load_settings, load_what_is_good
@@ -53,6 +54,7 @@ __all__ = [
     "log_security_event",
     "set_call_context",
     "setup_logging",
+    "spare_stdout",
 ]
 
 _writer = LogWriter(sink_for(None))
@@ -62,6 +64,7 @@ ComponentLogger.write_to(_writer, _handler, _library_handler)
 _setup = threading.RLock()
 _configured = False
 _set_up_by: int | None = None
+_without_file: StandardName = "stdout"
 _SECONDS_TO_SEND = 1.0
 atexit.register(_writer.close)
 
@@ -114,6 +117,15 @@ def setup_logging(
             _apply_level(level)
         _attach(libraries=libraries)
         _configured = True
+
+
+def spare_stdout() -> None:
+    """Have lines go to stderr where there is no LOG_FILE, for a program whose stdout others read."""
+    global _without_file  # noqa: PLW0603 (one configuration per process, as in logging itself)
+    with _setting_up():
+        if _writer.sink.name == _without_file:
+            _writer.use(sink_for(None, without="stderr"))
+        _without_file = "stderr"
 
 
 def flush(timeout: float = 5.0) -> bool:
@@ -183,7 +195,7 @@ def _apply_file(path: Path | None, settings: Settings) -> None:
     if settings.log_rotate_mb or settings.log_rotate_hours:
         size = int(settings.log_rotate_mb * 1_000_000) if settings.log_rotate_mb else None
         rotation = Rotation(settings.log_rotate_keep, size, settings.log_rotate_hours, settings.tz)
-    sink = sink_for(path, settings.log_file_mode, rotation)
+    sink = sink_for(path, settings.log_file_mode, rotation, _without_file)
     if sink.name != _writer.sink.name:
         _writer.use(sink)
 

@@ -176,3 +176,16 @@ def test_aggregate_prints_the_day(database: Database[Document]) -> None:
     assert "Calls by day, Asia/Kolkata" in done.stdout
     assert "2024-10-24" in done.stdout
     assert database["daily_metrics"].count_documents({}) == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["erase-lead", "lead_1", "--yes"], ["test-alert"], ["check-alerts"], ["aggregate", "2024-10-24"]],
+)
+def test_what_a_command_prints_holds_no_log_lines(database: Database[Document], command: list[str]) -> None:
+    """They go to stderr, or to LOG_FILE: a table can be read, and its output piped."""
+    done = core(*command, LOG_LEVEL="DEBUG", ALERT_APPRISE_URLS="hook=jsons://127.0.0.1:1/x")
+    assert done.stdout
+    assert '{"timestamp"' not in done.stdout
+    if command[0] in {"erase-lead", "test-alert"}:
+        assert '{"timestamp"' in done.stderr

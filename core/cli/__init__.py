@@ -8,9 +8,12 @@ from pymongo.errors import PyMongoError
 
 from core.cli import alerts, calls, hooks, imports, on_call, rules, run, sources, store
 from core.errors import UserError
+from core.logging_config import spare_stdout
 from core.settings import get_settings
 from core.storage.server.connection import unavailable_text
 
+_SERVERS = {"api"}
+"""Commands without a report: their log lines go to stdout, as those of any service."""
 app = typer.Typer(
     name="python -m core",
     help="Monitoring of an AI voice agent: back-fill, aggregate, check alerts, serve the API.",
@@ -21,9 +24,11 @@ app = typer.Typer(
 
 
 @app.callback()
-def configured() -> None:
+def configured(context: typer.Context) -> None:
     """Refuse settings that cannot be used before anything else is loaded or logged."""
     get_settings()
+    if context.invoked_subcommand not in _SERVERS:
+        spare_stdout()  # tables and reports are all that is there
 
 
 for commands in (imports, calls, alerts, store, run, sources):

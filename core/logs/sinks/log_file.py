@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.files import private_folder
 from core.logs.sinks.rotation import Rotation
-from core.logs.sinks.sink import PartlyWrittenError, Sink, StandardOutput, write_all
+from core.logs.sinks.sink import PartlyWrittenError, Sink, Standard, StandardName, write_all
 
 _TORN_SECONDS = 0.05
 """A line that has no end for so long is no longer being written."""
@@ -142,8 +142,13 @@ def _size_within_a_line(descriptor: int) -> int | None:
     return size if size and os.pread(descriptor, 1, size - 1) != b"\n" else None
 
 
-def sink_for(path: Path | None, mode: int = 0o600, rotation: Rotation | None = None) -> Sink:
-    """The sink of a LOG_FILE; stdout without one."""
+def sink_for(
+    path: Path | None,
+    mode: int = 0o600,
+    rotation: Rotation | None = None,
+    without: StandardName = "stdout",
+) -> Sink:
+    """The sink of a LOG_FILE; stdout or stderr without one."""
     if path is None:
-        return StandardOutput()
+        return Standard(without)
     return LogFile(Path(os.path.expanduser(path)), mode, rotation)  # noqa: PTH111 (never raises without a home)

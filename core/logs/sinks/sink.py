@@ -4,9 +4,11 @@ import os
 import select
 import time
 from abc import ABC, abstractmethod
+from typing import Literal
 
 _RETRY_SECONDS = 1.0
 _STALLED_SECONDS = 5.0
+StandardName = Literal["stdout", "stderr"]
 
 
 class Sink(ABC):
@@ -62,14 +64,15 @@ class Sink(ABC):
         return f"sent {{}} log lines to stderr: {self._reason}"
 
 
-class StandardOutput(Sink):
-    """The process's stdout, past Python's buffer."""
+class Standard(Sink):
+    """The process's stdout or stderr, past Python's buffer."""
 
-    def __init__(self) -> None:
-        super().__init__("stdout")
+    def __init__(self, name: StandardName = "stdout") -> None:
+        super().__init__(name)
+        self._descriptor = 1 if name == "stdout" else 2
 
     def _append(self, lines: bytes) -> None:
-        write_all(1, lines)
+        write_all(self._descriptor, lines)
 
 
 class PartlyWrittenError(OSError):
