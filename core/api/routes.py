@@ -9,7 +9,7 @@ from core.aggregation.activity import calls_ended_recently, last_call_ended_at
 from core.aggregation.cube import load_cube
 from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
-from core.aggregation.search.call_search import count_calls, find_calls
+from core.aggregation.search.call_search import CallFacets, count_calls, find_calls
 from core.alerting.state.alert_store import active_alerts
 from core.api.parameters import DayRange, DayWithCalls, Filters, PathDay, only_known
 from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
@@ -73,22 +73,23 @@ def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
 def calls(
     days: DayRange,
     filters: Filters,
+    lead_id: Annotated[str | None, Query(max_length=256)] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> CallPage:
     """The calls of a range of days, the newest first; ``archived`` says how many more are not listed."""
     first, last = days
     period = period_of_days(first, last)
-    database = get_sync_database()
+    database, facets = get_sync_database(), CallFacets(lead_id=lead_id)
     return CallPage(
         start_date=first,
         end_date=last,
         timezone=get_settings().timezone,
-        total=count_calls(database, *period, filters=filters),
+        total=count_calls(database, *period, filters=filters, facets=facets),
         archived=archived_rows(database, CALLS, *period),
         limit=limit,
         offset=offset,
-        calls=find_calls(database, *period, filters=filters, limit=limit, offset=offset),
+        calls=find_calls(database, *period, filters=filters, facets=facets, limit=limit, offset=offset),
     )
 
 

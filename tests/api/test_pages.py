@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
-from core.aggregation.search.call_search import find_calls
+from core.aggregation.search.call_search import CallFacets, find_calls
 from core.storage.calls import write_calls
 from core.types import Document
 from tests.api.test_routes import ANALYTICS, call
@@ -25,23 +25,33 @@ PERIOD = (MIDNIGHT, MIDNIGHT + timedelta(days=1))
     seconds=st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 90]), max_size=25),
     page=st.integers(1, 9),
     filters=st.sampled_from([CallFilters(), CallFilters(language="hindi")]),
+    facets=st.sampled_from([CallFacets(), CallFacets(lead_id="lead_1")]),
 )
 def test_pages_put_together_are_the_whole_list_once(
-    database: Database[Document], seconds: list[int], page: int, filters: CallFilters
+    database: Database[Document], seconds: list[int], page: int, filters: CallFilters, facets: CallFacets
 ) -> None:
     """Whatever starts at the same moment, no call is skipped or repeated from page to page."""
     database["calls"].delete_many({})
     calls = [
-        call(number, MIDNIGHT + timedelta(seconds=after), language=("hindi", "english")[number % 3 == 0])
+        call(
+            number,
+            MIDNIGHT + timedelta(seconds=after),
+            language=("hindi", "english")[number % 3 == 0],
+            lead_id=f"lead_{number % 2}",
+        )
         for number, after in enumerate(seconds)
     ]
     write_calls(database, calls)
-    there = [one for one in calls if filters.language in {None, one.language}]
+    there = [
+        one
+        for one in calls
+        if filters.language in {None, one.language} and facets.lead_id in {None, one.lead_id}
+    ]
     whole = sorted(there, key=lambda one: (MIDNIGHT - one.start_time, one.call_id))
     paged = [
         one.call_id
         for offset in range(0, len(whole) + page, page)
-        for one in find_calls(database, *PERIOD, filters=filters, limit=page, offset=offset)
+        for one in find_calls(database, *PERIOD, filters=filters, facets=facets, limit=page, offset=offset)
     ]
     assert paged == [one.call_id for one in whole]
 
@@ -83,3 +93,12 @@ def test_a_list_says_how_many_calls_are_archived(client: TestClient, database: D
         counted = client.get(f"{ANALYTICS}/metrics/range", params=span).json()["total"]["total_calls"]
         assert (page["total"], page["archived"]) == (total, archived)
         assert page["total"] + page["archived"] == counted
+
+
+def test_the_calls_of_one_lead_can_be_asked_for(client: TestClient, database: Database[Document]) -> None:
+    """And of a lead without any there are none, not all."""
+    leads = ["lead_1", "lead_2", "lead_1", None]
+    write_calls(database, [call(number, MIDNIGHT, lead_id=lead) for number, lead in enumerate(leads)])
+    for lead, expected in (("lead_1", ["call_0", "call_2"]), ("lead_2", ["call_1"]), ("lead_", [])):
+        page = client.get(f"{ANALYTICS}/calls", params={"start_date": "2024-10-24", "lead_id": lead}).json()
+        assert ([one["call_id"] for one in page["calls"]], page["total"]) == (expected, len(expected))

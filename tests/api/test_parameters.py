@@ -15,7 +15,7 @@ PATHS = {
     "metrics": ("", FILTERS),
     "metrics/daily/2024-10-24": ("", FILTERS),
     "metrics/range": (SPAN, FILTERS | {"start_date", "end_date"}),
-    "calls": (SPAN, FILTERS | {"start_date", "end_date", "limit", "offset"}),
+    "calls": (SPAN, FILTERS | {"start_date", "end_date", "lead_id", "limit", "offset"}),
     "alerts": ("", set()),
 }
 SLIPS = st.one_of(
@@ -24,7 +24,7 @@ SLIPS = st.one_of(
             [f"{name}s", name[:-1], f"{name}[$ne]", f"{name}[]", f" {name}", f"{name}.x"]
         )
     ),
-    st.sampled_from(["direktion", "Status", "LANGUAGE", "lead_id", "page", "$where", "_", "end date"]),
+    st.sampled_from(["direktion", "Status", "LANGUAGE", "lead", "hours", "page", "$where", "_", "end date"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
 )
 

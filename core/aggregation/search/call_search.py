@@ -47,6 +47,7 @@ class CallFacets:
     and ``hour`` are local; ``field`` lies in [low, high).
     """
 
+    lead_id: str | None = None
     stage: str | None = None
     error: str | None = None
     end_reason: str | None = None
@@ -69,8 +70,8 @@ class CallFacets:
             parts.append(_fault_query(self.fault))
         if self.end_reason is not None:
             parts.append({"end_reason": {"$in": words_for(self.end_reason)}})
-        if self.attempt is not None:
-            parts.append({"attempt": self.attempt})
+        exact = {"lead_id": self.lead_id, "attempt": self.attempt}
+        parts += [{name: value} for name, value in exact.items() if value is not None]
         if self.weekday is not None or self.hour is not None:
             parts.append({"$expr": {"$and": self._local()}})
         if self.field in NUMBERS and (self.low is not None or self.high is not None):
@@ -137,6 +138,7 @@ def find_calls(
     end: datetime,
     *,
     filters: CallFilters | None = None,
+    facets: CallFacets | None = None,
     limit: int = 100,
     offset: int = 0,
 ) -> list[CallMetrics]:
@@ -148,20 +150,22 @@ def find_calls(
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s for a step.
     """
-    calls, query = database[CALLS], calls_query(start, end, "start_time", filters)
+    calls = database[CALLS]
+    query = list_query(start, end, filters or CallFilters(), facets or CallFacets())
     by_start = calls.find(query, {"start_time": 1}).sort("start_time", -1).skip(offset).limit(limit)
     starts = [row["start_time"] for row in by_start.max_time_ms(LONGEST_QUERY_MS)]
     if not starts:
         return []
     first, last = starts[0], starts[-1]
-    newer = count_calls(database, first + _TICK, end, filters=filters) if offset else 0
+    newer = count_calls(database, first + _TICK, end, filters=filters, facets=facets) if offset else 0
     skipped, page = max(0, offset - newer), list[Document]()
     if last < first:
-        upper = query | {"start_time": {"$gt": last, "$lte": first}}
+        upper: Document = {"$and": [query, {"start_time": {"$gt": last, "$lte": first}}]}
         cursor = calls.find(upper).sort([("start_time", -1), ("_id", 1)]).skip(skipped).limit(limit)
         page, skipped = list(cursor.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS)), 0
     if len(page) < limit:
-        rest = calls.find(query | {"start_time": last}).sort("_id", 1).skip(skipped).limit(limit - len(page))
+        same: Document = {"$and": [query, {"start_time": last}]}
+        rest = calls.find(same).sort("_id", 1).skip(skipped).limit(limit - len(page))
         page += rest.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS)
     return [from_document(document) for document in page]
 
