@@ -12,7 +12,7 @@ from core.aggregation.figures import summarise
 from core.aggregation.search.call_search import CallFacets, count_calls, find_calls
 from core.alerting.state.alert_store import active_alerts
 from core.api.parameters import DayRange, DayWithCalls, Filters, PathDay, only_known
-from core.api.responses import AlertList, CallPage, CurrentMetrics, MetricsRange
+from core.api.responses import AlertList, CallPage, CurrentMetrics, Figures, MetricsRange
 from core.api.security import require_key, require_writing_key
 from core.clock import period_of_days, utc_now
 from core.models.metrics import DailyMetrics, LiveMetrics
@@ -30,7 +30,7 @@ router = APIRouter(
 )
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=Figures)
 def current_metrics(filters: Filters) -> CurrentMetrics:
     """The rolling last 24 hours, with the live figures."""
     database = get_sync_database()
@@ -49,13 +49,13 @@ def current_metrics(filters: Filters) -> CurrentMetrics:
     )
 
 
-@router.get("/metrics/daily/{day}")
+@router.get("/metrics/daily/{day}", response_class=Figures)
 def daily_metrics(day: PathDay, filters: Filters) -> DailyMetrics:
     """One local day, up to this moment."""
     return daily_range(get_sync_database(), day, day, filters)[0]
 
 
-@router.get("/metrics/range")
+@router.get("/metrics/range", response_class=Figures)
 def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
     """Every day of a range, and the range as a whole."""
     first, last = days
@@ -93,13 +93,13 @@ def calls(
     )
 
 
-@router.post("/metrics/aggregate/{day}", dependencies=[Depends(require_writing_key)])
+@router.post("/metrics/aggregate/{day}", dependencies=[Depends(require_writing_key)], response_class=Figures)
 async def aggregate(day: DayWithCalls) -> DailyMetrics:
     """Compute one local day anew and store it in ``daily_metrics``."""
     return await MetricsService().aggregate_daily_metrics(day)
 
 
-@router.get("/alerts")
+@router.get("/alerts", response_class=Figures)
 def alerts() -> AlertList:
     """The alerts that fire now."""
     firing = active_alerts(get_sync_database())
