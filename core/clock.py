@@ -71,6 +71,20 @@ def period_of_days(first: date, last: date) -> tuple[datetime, datetime]:
     return day_bounds(first)[0], day_bounds(last)[1]
 
 
+def round_up(moment: datetime, seconds: int) -> datetime:
+    """The next moment, or this one, that is a whole number of such steps after 1970, in UTC."""
+    return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, UTC)
+
+
+def rolling(length: timedelta, now: datetime, seconds: int = 60) -> tuple[datetime, datetime]:
+    """The half-open period of that length that ends with the minute, or another step of time, that it is.
+
+    So whoever asks within a step gets the same period: dashboard and API count the same calls.
+    """
+    end = round_up(now, seconds)
+    return end - length, end
+
+
 def parse_date(text: str) -> date:
     """A calendar day from ``YYYY-MM-DD``.
 

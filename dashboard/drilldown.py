@@ -16,6 +16,7 @@ from core.models.alerts import Alert, AlertState
 from core.settings import get_settings
 from dashboard import filters
 from dashboard.charts.time_series import WEEKDAYS
+from dashboard.filters import Window
 
 Point = Mapping[str, Any]
 """What Plotly tells of a point: x, y, point_index, curve_number."""
@@ -58,20 +59,23 @@ Drilldown = Callable[[Point], CallsTarget | None]
 
 
 def buckets(
-    index: pd.Index, end: datetime, by: str = "", values: Sequence[str] = (), order: str = ""
+    index: pd.Index, period: Window, by: str = "", values: Sequence[str] = (), order: str = ""
 ) -> Drilldown:
     """The calls of a bucket of time; of a curve's value where the curves are the values of a filter.
 
     Args:
         index: starts of the buckets.
-        end: of the period.
+        period: whose calls they are; of a bucket that reaches beyond it, the calls within.
         by: the filter whose ``values`` the curves are, in their order; "" where they are none.
         values: see ``by``; one that is no value of the filter lets all pass.
         order: what the list of calls is ordered by.
     """
     starts = pd.DatetimeIndex(index)
-    local_end = pd.Timestamp(end).tz_convert(starts.tz).tz_localize(None)
-    walls = [moment.to_pydatetime() for moment in [*starts.tz_localize(None), local_end]]
+    first, last = (
+        pd.Timestamp(moment).tz_convert(starts.tz).tz_localize(None).to_pydatetime()
+        for moment in (period.start, period.end)
+    )
+    walls = [*(moment.to_pydatetime() for moment in starts.tz_localize(None)), last]
 
     def target(point: Point) -> CallsTarget | None:
         at = pd.Timestamp(str(point["x"])).to_pydatetime()
@@ -79,7 +83,7 @@ def buckets(
             return None
         place, curve = walls.index(at), int(point["curve_number"])
         chosen = {by: values[curve]} if by and curve < len(values) and values[curve] else {}
-        return CallsTarget(at, walls[place + 1], chosen, _ordered(order))
+        return CallsTarget(max(at, first), walls[place + 1], chosen, _ordered(order))
 
     return target
 

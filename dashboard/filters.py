@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from core.aggregation.rollups.buckets import Bucket, bucket_for, bucket_start
+from core.aggregation.rollups.buckets import SECONDS, Bucket, bucket_for, bucket_start
 from core.aggregation.rollups.call_frames import CallFilters
-from core.clock import local_today, to_utc
+from core.clock import local_today, rolling, round_up, to_utc
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction
 from core.settings import get_settings
@@ -94,14 +94,15 @@ class Selection:
         """The period as of ``now``; it moves on every ``every`` seconds or the preset's step if longer."""
         if self.period == CUSTOM:
             start, end = (moment.replace(tzinfo=zone).astimezone(UTC) for moment in (self.start, self.end))
-            elapsed = max(min(end, _round_up(now, 60)) - start, timedelta(0)) or end - start
+            elapsed = max(min(end, round_up(now, 60)) - start, timedelta(0)) or end - start
             return Window(start, end, *self._before(start, elapsed, zone), bucket_for(start, end))
         preset = PRESETS[self.period]
-        end = _round_up(now, max(every, preset.step))
-        bucket = bucket_for(end - preset.length, end)
-        # From a whole bucket on: the first bar of a chart is complete and charts and figures agree.
-        start = bucket_start(end - preset.length, bucket, zone).astimezone(UTC)
-        # By the preset's length: what its first bucket adds must not make it two weeks.
+        start, end = rolling(preset.length, now, max(every, preset.step))
+        bucket = bucket_for(start, end)
+        if bucket not in SECONDS:
+            # Of days, weeks and months the first one is whole: a part of one looks like a slump.
+            start = bucket_start(start, bucket, zone).astimezone(UTC)
+        # By the preset's length: what its first day adds must not make it two weeks.
         return Window(start, end, *self._before(start, end - start, zone, preset.length), bucket)
 
     def _before(
@@ -120,10 +121,6 @@ class Selection:
     def compared_words(self) -> str:
         """What a change is against."""
         return "the period before" if self.compare == BEFORE else "the same weekdays before"
-
-
-def _round_up(moment: datetime, seconds: int) -> datetime:
-    return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, UTC)
 
 
 def label(name: str, value: str) -> str:

@@ -14,7 +14,7 @@ from core.alerting.state.alert_store import active_alerts
 from core.api.parameters import DayRange, DayWithCalls, Filters, PathDay, only_known
 from core.api.responses import AlertList, CallPage, CurrentMetrics, Figures, MetricsRange
 from core.api.security import require_key, require_writing_key
-from core.clock import period_of_days, utc_now
+from core.clock import period_of_days, rolling, utc_now
 from core.models.metrics import DailyMetrics, LiveMetrics
 from core.scheduler.heartbeat import scheduler_heartbeat
 from core.services.metrics_service import MetricsService
@@ -32,10 +32,9 @@ router = APIRouter(
 
 @router.get("/metrics", response_class=Figures)
 def current_metrics(filters: Filters) -> CurrentMetrics:
-    """The rolling last 24 hours, with the live figures."""
+    """The rolling last 24 hours, to the end of this minute, with the live figures."""
     database = get_sync_database()
-    end = utc_now()
-    start = end - timedelta(hours=24)
+    start, end = rolling(timedelta(hours=24), utc_now())
     heartbeat = scheduler_heartbeat(database)
     live = LiveMetrics(
         calls_last_15_minutes=calls_ended_recently(database),

@@ -167,14 +167,14 @@ def _wall_clock(index: pd.Index) -> pd.DatetimeIndex:
 
 
 def stacked_bars(
-    frame: pd.DataFrame, parts: Sequence[Line], bucket: Bucket, palette: Palette, *, filling: bool
+    frame: pd.DataFrame, parts: Sequence[Line], bucket: Bucket, palette: Palette, *, partial: Sequence[int]
 ) -> go.Figure:
-    """Calls per bucket, one colour a part; ``filling`` pales the last bar, which is not yet whole."""
+    """Calls per bucket, one colour a part; ``partial`` bars, which the period has not whole, are pale."""
     figure = blank(palette, y_title=f"calls per {bucket_words(bucket)}", legend=True)
     _time_axis(figure, bucket)
     opacity = [1.0] * len(frame)
-    if filling and opacity:
-        opacity[-1] = 0.55
+    for bar in partial if opacity else ():
+        opacity[bar] = 0.55
     hover = _all_parts(frame, parts)
     for part in parts:
         if part.column in frame:

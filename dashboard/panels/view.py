@@ -8,7 +8,7 @@ from functools import cached_property
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.aggregation.rollups.buckets import SECONDS
+from core.aggregation.rollups.buckets import SECONDS, bucket_start
 from core.alerting.board import Fired
 from core.alerting.evaluation.active_hours import Hours
 from core.models.definitions import METRICS, PERCENTILES, REFERENCES, Dimension
@@ -87,11 +87,17 @@ class View:
         """A panel without data."""
         return Panel(key, title, f"No {what} recorded {self.selection.words}")
 
+    @property
+    def partial_bars(self) -> list[int]:
+        """The buckets of the period that are not whole: the first, which began before it, and the last."""
+        start, bucket, zone = self.window.start, self.window.bucket, get_settings().tz
+        return [0] * (bucket_start(start, bucket, zone) < start) + [-1] * self.is_filling
+
     def drilldown(
         self, index: pd.Index, by: str = "", values: Sequence[str] = (), order: str = ""
     ) -> drilldown.Drilldown:
         """The calls behind a point of a chart over time."""
-        return drilldown.buckets(index, self.window.end, by, values, order)
+        return drilldown.buckets(index, self.window, by, values, order)
 
     def lines(self, columns: Sequence[str], wide: str = "") -> list[Line]:
         """Columns with their names and colours."""

@@ -37,7 +37,7 @@ def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | 
     bucket, frame = view.window.bucket, _fewer(frame, by)
     colours = view.palette.of([str(name) for name in frame])
     parts = [Line(str(name), value_label(by, str(name)), colours[str(name)]) for name in frame]
-    figure = time_series.stacked_bars(frame, parts, bucket, view.palette, filling=view.is_filling)
+    figure = time_series.stacked_bars(frame, parts, bucket, view.palette, partial=view.partial_bars)
     table = timed(frame, {part.column: part.label for part in parts})
     caption = f"{headlines.busiest(frame, bucket)} · n {int(frame.to_numpy().sum()):,}"
     if earlier is not None and earlier.sum():
