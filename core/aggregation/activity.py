@@ -1,13 +1,12 @@
 """What happens now: when the newest call began and ended, how many ended in the last minutes."""
 
 from datetime import date, datetime, timedelta
-from typing import cast
 
 from pymongo.database import Database
 
 from core.clock import day_bounds, utc_now
 from core.settings import get_settings
-from core.storage.collections import CALLS, ROLLUPS_DAILY
+from core.storage.collections import A_TIME, CALLS, ROLLUPS_DAILY
 from core.types import Document
 
 LIVE_MINUTES = 15
@@ -15,27 +14,36 @@ LIVE_MINUTES = 15
 
 def newest_call_start(database: Database[Document]) -> datetime | None:
     """When the newest call began, in UTC; None where no call is stored."""
-    row = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", -1)])
+    return _start(database, -1)
+
+
+def oldest_call_start(database: Database[Document]) -> datetime | None:
+    """When the oldest call began that is stored, archived ones apart, in UTC; None without any."""
+    return _start(database, 1)
+
+
+def _start(database: Database[Document], order: int) -> datetime | None:
+    row = database[CALLS].find_one({"start_time": A_TIME}, {"start_time": 1}, sort=[("start_time", order)])
     return row["start_time"] if row else None
 
 
 def first_call_start(database: Database[Document]) -> datetime | None:
     """When the first call began that figures are made of, in UTC; of an archived one the day's begin."""
-    row = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    first = oldest_call_start(database)
     zone = get_settings().timezone
     of_zone = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}}
     rolled = database[ROLLUPS_DAILY].find_one(of_zone, {"_id": 1}, sort=[("_id", 1)])
     if rolled is None:
-        return row["start_time"] if row else None
+        return first
     day = date.fromisoformat(str(rolled["_id"]).rsplit(":", 1)[1])
-    if row and row["start_time"].astimezone(get_settings().tz).date() <= day:
-        return cast("datetime", row["start_time"])
+    if first and first.astimezone(get_settings().tz).date() <= day:
+        return first
     return day_bounds(day, get_settings().tz)[0]
 
 
 def last_call_ended_at(database: Database[Document]) -> datetime | None:
     """When the newest call ended, in UTC; None where no call is stored."""
-    row = database[CALLS].find_one({"end_time": {"$ne": None}}, {"end_time": 1}, sort=[("end_time", -1)])
+    row = database[CALLS].find_one({"end_time": A_TIME}, {"end_time": 1}, sort=[("end_time", -1)])
     return row["end_time"] if row else None
 
 

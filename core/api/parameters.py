@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import BeforeValidator
 from pymongo.database import Database
 
+from core.aggregation.activity import oldest_call_start
 from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import local_today, parse_date
 from core.errors import UserError
@@ -62,9 +63,9 @@ def day_with_calls(day: PathDay) -> date:
 
 def first_day(database: Database[Document]) -> date | None:
     """The local day of the earliest call, stored or archived; None without any."""
-    stored = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
+    stored = oldest_call_start(database)
     archived = database[ARCHIVES].find_one({"collection": CALLS}, {"first": 1}, sort=[("first", 1)])
-    starts = [row[name] for row, name in ((stored, "start_time"), (archived, "first")) if row]
+    starts = [start for start in (stored, archived["first"] if archived else None) if start]
     return min(starts).astimezone(get_settings().tz).date() if starts else None
 
 

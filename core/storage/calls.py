@@ -1,8 +1,9 @@
 """Calls in the store: one document a call, its ``_id`` the call_id, so that a repeat replaces."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -52,7 +53,7 @@ def from_document(document: Mapping[str, Any]) -> CallMetrics:
     """
     fields = {key: value for key, value in document.items() if key not in (*OWN_FIELDS, "_id")}
     try:
-        return CallMetrics(call_id=document["_id"], **fields)
+        return CallMetrics(call_id=str(document["_id"]), **fields)
     except ValidationError as error:
         # What the model says of the call as a whole is about its duration.
         wrong = {str(*problem["loc"][:1]) or "duration_seconds" for problem in error.errors()}
@@ -61,7 +62,18 @@ def from_document(document: Mapping[str, Any]) -> CallMetrics:
             extra={"call_id": document["_id"], "fields": sorted(wrong)},
         )
         fields = {key: value for key, value in fields.items() if key not in wrong}
-        return CallMetrics(call_id=document["_id"], **fields)
+        return CallMetrics(call_id=str(document["_id"]), **fields)
+
+
+def readable(documents: Iterable[Mapping[str, Any]]) -> list[CallMetrics]:
+    """The calls that stored documents hold; one that lacks what every call needs is named, and left out."""
+    found = []
+    for document in documents:
+        try:
+            found.append(from_document(document))
+        except ValidationError:
+            logger.exception("Stored call cannot be read", extra={"call_id": document["_id"]})
+    return found
 
 
 def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> WriteCounts:
@@ -101,8 +113,9 @@ def delete_calls(database: Database[Document], query: Document) -> int:
     while found := calls.find(query, {"start_time": 1}).limit(DELETED_AT_ONCE).to_list():
         ids = {"$in": [call["_id"] for call in found]}
         turns.delete_many({"call_id": ids})
-        mark_dirty(database, [call["start_time"] for call in found])
+        if starts := [start for call in found if isinstance(start := call.get("start_time"), datetime)]:
+            mark_dirty(database, starts)
         # One that moved to another window since it was read is left for the next round.
-        deletes = [DeleteOne({"_id": call["_id"], "start_time": call["start_time"]}) for call in found]
+        deletes = [DeleteOne({"_id": call["_id"], "start_time": call.get("start_time")}) for call in found]
         deleted += calls.bulk_write(deletes, ordered=False).deleted_count
     return deleted

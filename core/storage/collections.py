@@ -1,11 +1,15 @@
 """Every collection: its name, its indexes, how long it keeps what. No name stands anywhere else."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
 
 from core.types import Document
+
+A_TIME: Final[Document] = {"$gte": datetime(1, 1, 1, tzinfo=UTC)}
+"""A condition on a field: what other tools write may have a text for a time, or nothing."""
 
 CALLS: Final = "calls"
 TURNS: Final = "turns"

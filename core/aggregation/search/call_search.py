@@ -15,7 +15,7 @@ from core.models.definitions import COST_PARTS, COUNTS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.archive.archived_rows import find_archived
-from core.storage.calls import from_document
+from core.storage.calls import readable
 from core.storage.collections import CALLS
 from core.types import Document
 
@@ -167,7 +167,7 @@ def find_calls(
         same: Document = {"$and": [query, {"start_time": last}]}
         rest = calls.find(same).sort("_id", 1).skip(skipped).limit(limit - len(page))
         page += rest.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS)
-    return [from_document(document) for document in page]
+    return readable(page)
 
 
 def list_calls(

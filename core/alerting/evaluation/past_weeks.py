@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from pymongo.database import Database
 
+from core.aggregation.activity import oldest_call_start
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
@@ -14,7 +15,7 @@ from core.aggregation.series import percentile_table
 from core.models.definitions import RATES
 from core.models.rule_metrics import RuleMetric
 from core.models.rules import AlertRule
-from core.storage.collections import CALLS, ROLLUPS_15M
+from core.storage.collections import ROLLUPS_15M
 from core.types import Document, Period
 
 Key = tuple[tuple[str, str], ...]
@@ -40,9 +41,8 @@ def load_past(database: Database[Document], rule: AlertRule, periods: Sequence[P
 
 def first_call(database: Database[Document]) -> datetime | None:
     """When the first call began that calls or roll-ups know of."""
-    calls = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
     windows = database[ROLLUPS_15M].find_one({}, {"_id": 1}, sort=[("_id", 1)])
-    found = [row[field] for row, field in ((calls, "start_time"), (windows, "_id")) if row]
+    found = [start for start in (oldest_call_start(database), windows["_id"] if windows else None) if start]
     return min(found, default=None)
 
 

@@ -26,7 +26,7 @@ from core.files import create_private, private_folder, sync
 from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
 from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
-from core.storage.collections import CALLS, TURNS
+from core.storage.collections import A_TIME, CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document, Progress
@@ -60,7 +60,7 @@ def due(database: Database[Document], before: datetime) -> list[Due]:
     zone = get_settings().timezone
     day = {"$dateToString": {"date": "$start_time", "timezone": zone, "format": "%Y-%m-%d"}}
     pipeline: list[Document] = [
-        {"$match": _recorded(before)},
+        {"$match": _recorded(before) | {"start_time": A_TIME}},
         {"$group": {"_id": day, "rows": {"$sum": 1}}},
         {"$sort": {"_id": 1}},
     ]

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from core.models.calls.reports import AGENT, CallReport, Role
 from core.models.definitions import COST_PARTS
 from core.models.metrics import CallMetrics
+from core.storage.recording.versions import version_in
 from core.types import Document
 
 _TALK = (Role.AGENT, Role.PLATFORM, Role.CARRIER, Role.MONITOR)
@@ -79,7 +80,7 @@ def is_merged(document: Mapping[str, Any]) -> bool:
 def agent_version(document: Mapping[str, Any]) -> int:
     """Return the version of the agent's own record within a stored call; 0 where there is none yet."""
     if not is_merged(document):
-        return int(document.get("version", 0))
+        return version_in(document)
     return int(document["sources"].get(AGENT, {}).get("version", 0))
 
 
@@ -101,7 +102,7 @@ def sources_of(document: Mapping[str, Any]) -> Sources:
         for name, value in document.items()
         if name not in _NO_FACTS and value not in _NOTHING_SAID and (name, value) != ("language", "unknown")
     }
-    version = int(document.get("version", 0))
+    version = version_in(document)
     return {AGENT: {"role": str(Role.AGENT), "final": True, "version": version, "facts": facts}}
 
 

@@ -1,7 +1,11 @@
 """Which of two forms of a record is the later one, where the clocks of their machines disagree."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import Timestamp
 
 from core.types import Document
 
@@ -20,12 +24,16 @@ class Judge:
 
     def settle(self, item: Document, stored: Document) -> None:
         """Give a record that is later than the stored one, though its version is not, a version above it."""
-        theirs = stored.get("version", 0)
-        if theirs > item["version"] and "recorded_at" in stored and self._is_later(item["version"], stored):
+        theirs = version_in(stored)
+        if (
+            theirs > item["version"]
+            and isinstance(stored.get("recorded_at"), Timestamp)
+            and self._is_later(item["version"], stored)
+        ):
             item["version"] = theirs + 1
 
     def _is_later(self, version: int, stored: Document) -> bool:
-        theirs: int = stored["version"]
+        theirs = version_in(stored)
         stored_at: datetime = stored["recorded_at"].as_datetime()  # cut to whole seconds
         if not self._fresh:
             # What is replayed counts by its version.
@@ -38,6 +46,12 @@ class Judge:
             return _version_of(handed_over) > theirs
         far_apart = theirs - version > _APART // timedelta(microseconds=1)
         return handed_over >= (stored_at if far_apart else stored_at + timedelta(seconds=1))
+
+
+def version_in(document: Mapping[str, Any]) -> int:
+    """The version that a stored document says; 0 where another tool has put something else there."""
+    version = document.get("version")
+    return version if isinstance(version, int) else 0
 
 
 def _version_of(moment: datetime) -> int:

@@ -25,7 +25,7 @@ from core.storage.collections import DUPLICATE_KEY
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
 from core.storage.recording.merging import agent_version, is_merged, merge
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
-from core.storage.recording.versions import Judge
+from core.storage.recording.versions import Judge, version_in
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -218,7 +218,7 @@ class _Writing:
     def _plan(self, index: int, item: Document, stored: Document) -> "_Operation":
         if is_merged(item) or is_merged(stored):
             return self._merged(item, stored)
-        ours, theirs = item["version"], stored.get("version", 0)
+        ours, theirs = item["version"], version_in(stored)
         unless_changed = {"_id": item["_id"], "version": stored.get("version")}
         agents_own = "source" not in item
         if "source" in stored and agents_own:
@@ -231,11 +231,7 @@ class _Writing:
             return _Operation(outcome, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
         if _content(stored) == _content(item):
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": ours}}))
-        moments: tuple[datetime | None, ...] = ()
-        if field := self._kind.window_field:
-            moments = stored.get(field), item.get(field)
-        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, item)
-        return _Operation(Outcome.REPLACED, replacement, tuple(filter(None, moments)))
+        return self._replaced(unless_changed, stored, item)
 
     def _merged(self, item: Document, stored: Document) -> "_Operation":
         """Fill in what the item's source knows."""
@@ -247,14 +243,20 @@ class _Writing:
         if all(stored.get(name) == value for name, value in call.items()) and not stored.keys() - (
             call.keys() | set(OWN_FIELDS)
         ):
-            same = {"$set": {"version": stored.get("version", 0)}}
+            same = {"$set": {"version": version_in(stored)}}
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, same))
         # Above the stored one, so that whoever read that one too has to read again.
-        call["version"] = max(stored.get("version", 0) + 1, item["version"])
+        call["version"] = max(version_in(stored) + 1, item["version"])
         call |= {name: item[name] for name in ("recorded_at", "schema_version")}
-        moments = stored.get("start_time"), call.get("start_time")
-        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, call)
-        return _Operation(Outcome.REPLACED, replacement, tuple(filter(None, moments)))
+        return self._replaced(unless_changed, stored, call)
+
+    def _replaced(self, unless_changed: Document, stored: Document, new: Document) -> "_Operation":
+        """Put the new document into the stored one's place; both their windows are to be rolled up again."""
+        field = self._kind.window_field
+        found = (stored.get(field), new.get(field)) if field else ()
+        moments = tuple(moment for moment in found if isinstance(moment, datetime))
+        replacement: ReplaceOne[Document] = ReplaceOne(unless_changed, new)
+        return _Operation(Outcome.REPLACED, replacement, moments)
 
     def _change(
         self, plan: Mapping[int, "_Operation"], items: Mapping[int, Document]
