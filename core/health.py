@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from bson import Timestamp
 from pymongo.database import Database
 
+from core.aggregation.activity import oldest_call_start
 from core.aggregation.rollups.refresh import windows_key
 from core.models.outbox import WAITING
 from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
+from core.scheduler.journal import ROLL_UPS, Failure, Journal
 from core.settings import get_settings
 from core.storage import rollup_store
-from core.storage.collections import CALLS, DIRTY_WINDOWS, OUTBOX, RULE_HEALTH
+from core.storage.collections import A_TIME, CALLS, DIRTY_WINDOWS, OUTBOX, RULE_HEALTH
 from core.storage.recording.active_calls import count_active
 from core.storage.recording.processes import ProcessHealth, processes
 from core.storage.recording.spool import SpoolStatus, spool_status
@@ -21,6 +24,9 @@ from core.types import Document
 LATE_AFTER = timedelta(hours=1)
 """A call recorded so long after it began came late: from the spool, or by an import."""
 LATE_WITHIN = timedelta(hours=24)
+STALE_AFTER = timedelta(minutes=10)
+"""The scheduler refreshes the roll-ups each minute."""
+MOST_NAMED = 100
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,51 @@ class CollectionSize:
     bytes: int
 
 
+class RollUpState(StrEnum):
+    """How the roll-ups are."""
+
+    CURRENT = "current"
+    NONE = "none"
+    STALE = "stale"
+    AHEAD = "ahead"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True)
+class RollUpHealth:
+    """How far the roll-ups reach, and what keeps them from being whole.
+
+    Figures are right all the same, only slower to draw: what is younger comes from the calls. Those that are
+    ``set_apart`` are in none: no refresh could read them.
+    """
+
+    now: datetime
+    until: datetime | None
+    """Everything recorded before is in them; None: there are none yet."""
+    ahead: timedelta | None
+    """How far the last refresh lies in the future, where the database's clock was ahead then."""
+    waiting: int
+    """Quarter hours that are marked for recomputation."""
+    set_apart: list[str]
+    failing: Failure | None
+
+    @property
+    def lag(self) -> timedelta | None:
+        """How old the youngest call is that is surely in them."""
+        return max(self.now - self.until, timedelta(0)) if self.until else None
+
+    @property
+    def state(self) -> RollUpState:
+        """What matters most of it."""
+        if self.failing:
+            return RollUpState.FAILING
+        if self.ahead is not None:
+            return RollUpState.AHEAD
+        if self.lag is None:
+            return RollUpState.NONE
+        return RollUpState.STALE if self.lag > STALE_AFTER else RollUpState.CURRENT
+
+
 @dataclass(frozen=True)
 class SystemHealth:
     """All of it at one moment; times in UTC, ``now`` by the database server's clock."""
@@ -56,9 +107,7 @@ class SystemHealth:
     now: datetime
     active_calls: int
     heartbeat: Heartbeat | None
-    rolled_up_until: datetime | None
-    """Everything recorded before is in the roll-ups; None: there are none yet, figures come from calls."""
-    dirty_windows: int
+    rollups: RollUpHealth
     spool: SpoolStatus
     outbox: OutboxHealth
     failing_rules: int
@@ -73,21 +122,42 @@ def system_health(database: Database[Document]) -> SystemHealth:
     Raises:
         PyMongoError: the database does not answer.
     """
-    until = rollup_store.until(database, windows_key())
-    oldest = database[CALLS].find_one({}, {"start_time": 1}, sort=[("start_time", 1)])
     return SystemHealth(
         now=server_time(database),
         active_calls=count_active(database),
         heartbeat=scheduler_heartbeat(database),
-        rolled_up_until=until.get(windows_key()),
-        dirty_windows=database[DIRTY_WINDOWS].estimated_document_count(),
+        rollups=rollup_health(database),
         spool=spool_status(),
         outbox=_outbox(database),
         failing_rules=database[RULE_HEALTH].count_documents({"errors": {"$gt": 0}}),
-        oldest_call=oldest["start_time"] if oldest else None,
+        oldest_call=oldest_call_start(database),
         raw_retention_days=get_settings().raw_retention_days,
         processes=processes(database),
     )
+
+
+def rollup_health(database: Database[Document]) -> RollUpHealth:
+    """How the roll-ups are.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    key = windows_key()
+    return RollUpHealth(
+        now=server_time(database),
+        until=rollup_store.until(database, key).get(key),
+        ahead=rollup_store.ahead(database, key),
+        waiting=database[DIRTY_WINDOWS].estimated_document_count(),
+        set_apart=[*rollup_store.set_apart(database), *_without_time(database)],
+        failing=Journal(database).failing(ROLL_UPS),
+    )
+
+
+def _without_time(database: Database[Document]) -> list[str]:
+    """Ids of calls that another tool wrote without a time, or with a text for one: they lie in no window."""
+    # The index has all times behind one another, and these before and after them.
+    found = database[CALLS].find({"start_time": {"$not": A_TIME}}, {"_id": 1}).limit(MOST_NAMED)
+    return [str(row["_id"]) for row in found]
 
 
 def _outbox(database: Database[Document]) -> OutboxHealth:
@@ -106,7 +176,7 @@ def late_calls(database: Database[Document]) -> LateCalls:
     delay = {"$subtract": [{"$toDate": "$recorded_at"}, "$start_time"]}
     late = {"$gt": [delay, int(LATE_AFTER.total_seconds() * 1_000)]}
     pipeline: list[Document] = [
-        {"$match": {"recorded_at": {"$gte": Timestamp(since, 0)}}},
+        {"$match": {"recorded_at": {"$gte": Timestamp(since, 0)}, "start_time": A_TIME}},
         {"$project": {"_id": 0, "start_time": 1, "late": late}},
         {
             "$group": {

@@ -20,7 +20,7 @@ from core.api.intake.presented import HiddenSecrets
 from core.api.manners import Manners, Methods, PromptProtocol, Validators
 from core.api.peers import is_own_user
 from core.api.problems import add_handlers, describe
-from core.api.responses import Health, Readiness
+from core.api.responses import Health, Readiness, RollUps
 from core.api.routes import router
 from core.api.security import (
     Door,
@@ -32,8 +32,8 @@ from core.api.security import (
     require_key,
     this_machine,
 )
-from core.clock import utc_now
 from core.errors import UserError
+from core.health import RollUpState, rollup_health
 from core.hooks.secrets import hook_secrets
 from core.logging_config import RequestLogMiddleware, get_logger
 from core.ports import check_free
@@ -44,6 +44,7 @@ from core.storage.collections import ensure_indexes
 from core.storage.server.connection import check_reachable, store_name
 
 logger = get_logger("api")
+_DEGRADED = {RollUpState.STALE, RollUpState.FAILING}
 _PACKED_BYTES = 1_000
 _PACKING = 3
 """Of zlib's levels: a year of figures takes the event loop some milliseconds."""
@@ -59,15 +60,16 @@ def _readiness(request: Request, response: Response) -> Readiness:
     store = store_name() if carries_key(request) else store_name().partition(" in ")[0].partition(" at ")[0]
     try:
         check_reachable()
-        heartbeat = scheduler_heartbeat(get_sync_database())
+        heartbeat, found = scheduler_heartbeat(get_sync_database()), rollup_health(get_sync_database())
     except (UserError, PyMongoError):
         response.status_code = 503
         return Readiness(status="store unavailable", store=store, scheduler_silent=True)
     return Readiness(
-        status="ok",
+        status="degraded" if found.state in _DEGRADED else "ok",
         store=store,
         scheduler_heartbeat_at=heartbeat.at if heartbeat else None,
-        scheduler_silent=heartbeat is None or heartbeat.is_silent(utc_now()),
+        scheduler_silent=heartbeat is None or heartbeat.is_silent(found.now),
+        roll_ups=RollUps(state=found.state, until=found.until, set_apart=len(found.set_apart)),
     )
 
 

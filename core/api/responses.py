@@ -7,6 +7,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from core.health import RollUpState
 from core.models.alerts import Alert
 from core.models.metrics import CallMetrics, CallSummary, DailyMetrics, LiveMetrics
 
@@ -83,10 +84,21 @@ class Health(BaseModel):
     version: str
 
 
-class Readiness(BaseModel):
-    """Whether the store behind it answers, and when the scheduler last gave a sign of life."""
+class RollUps(BaseModel):
+    """How far the roll-ups reach. Figures are right all the same, read from the calls, only later."""
 
-    status: str
+    state: RollUpState = Field(
+        description="current; none yet; stale, not refreshed for 10 minutes; ahead, by a wrong clock; failing"
+    )
+    until: datetime | None = Field(description="All that was recorded before is in them")
+    set_apart: int = Field(description="Calls that no refresh could read: they are in no figure")
+
+
+class Readiness(BaseModel):
+    """Whether the store behind it answers, how its roll-ups are, and when the scheduler last gave a sign."""
+
+    status: str = Field(description="ok; degraded, where roll-ups are stale or failing; store unavailable")
     store: str
     scheduler_heartbeat_at: datetime | None = None
     scheduler_silent: bool = Field(description="No sign for more than two of its periods, or never one")
+    roll_ups: RollUps | None = Field(default=None, description="null while the store is unavailable")

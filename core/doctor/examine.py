@@ -27,7 +27,7 @@ def examine() -> Iterator[Finding]:
         yield from _safely("indexes", lambda: [mongodb.indexes(database)])
         yield from _safely("calls", lambda: [work.calls(database)])
         yield from _safely("webhooks", lambda: sources.webhooks(database, settings))
-        yield from _safely("roll-ups", lambda: [work.roll_ups(database)])
+        yield from _safely("roll-ups", lambda: work.roll_ups(database))
         yield from _safely("archive", lambda: [work.archive(database)])
         yield from _safely("scheduler", lambda: [work.scheduler(database)])
         yield from _safely("outbox", lambda: [work.outbox(database)])

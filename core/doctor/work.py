@@ -7,27 +7,26 @@ from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.activity import newest_call_start
-from core.aggregation.rollups.refresh import windows_key
 from core.alerting.channels.configured import configured_channels
 from core.alerting.rules.rule_store import rules_in_force
 from core.alerting.rules.soundness import slips
 from core.alerting.rules.toml_file import UNNAMED
 from core.clock import utc_now
 from core.doctor.result import Finding, State
+from core.health import RollUpHealth, RollUpState, rollup_health
 from core.models.alerts import AlertState
 from core.models.outbox import WAITING, OutboxState
 from core.scheduler.heartbeat import scheduler_heartbeat
+from core.scheduler.journal import ROLL_UPS
 from core.settings import get_settings
-from core.storage import rollup_store
 from core.storage.archive.archived_rows import folder, parts
 from core.storage.archive.mover import cutoff
-from core.storage.collections import ALERTS, CALLS, DIRTY_WINDOWS, OUTBOX, RULE_HEALTH
+from core.storage.collections import A_TIME, ALERTS, CALLS, OUTBOX, RULE_HEALTH
 from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import server_time
 from core.types import Document
 
 _START = "start the scheduler: python run_scheduler.py"
-_LATE_PERIODS = 3
 _NAMED = 10
 _LOOK_MS = 10_000
 _SAMPLE, _FEW = 200, 3
@@ -72,7 +71,7 @@ def _always_late(database: Database[Document]) -> timedelta | None:
     since = {"recorded_at": {"$gte": Timestamp(server_time(database) - _A_DAY, 0)}}
     fields = {"recorded_at": 1, "start_time": 1, "end_time": 1}
     rows = database[CALLS].find(since, fields).sort("recorded_at", -1).limit(_SAMPLE)
-    ends = ((row["recorded_at"].as_datetime(), row.get("end_time") or row["start_time"]) for row in rows)
+    ends = ((row["recorded_at"].as_datetime(), row.get("end_time") or row.get("start_time")) for row in rows)
     delays: list[timedelta] = sorted(recorded - end for recorded, end in ends if isinstance(end, datetime))
     if len(delays) < _FEW or delays[0] < _AHEAD or delays[-1] - delays[0] > _AHEAD:
         return None
@@ -88,24 +87,34 @@ def _versions_ahead(database: Database[Document]) -> list[str]:
     return [row["_id"] for row in found]
 
 
-def roll_ups(database: Database[Document]) -> Finding:
-    """Whether roll-ups keep up."""
-    if (ahead := rollup_store.ahead(database, windows_key())) is not None:
-        hours = ahead.total_seconds() / 3_600
+def roll_ups(database: Database[Document]) -> Iterator[Finding]:
+    """Whether roll-ups keep up, and hold every call."""
+    health = rollup_health(database)
+    if health.set_apart:
+        named = ", ".join(health.set_apart[:_NAMED])
+        text = f"{len(health.set_apart):,} calls cannot be rolled up and are in no figure: {named}"
+        yield Finding("roll-ups", State.WARN, text, "record them again, put right, or delete them")
+    yield _rolled_up(database, health)
+
+
+def _rolled_up(database: Database[Document], health: RollUpHealth) -> Finding:
+    if health.failing:
+        since = f"{health.failing.since.astimezone(get_settings().tz):%Y-%m-%d %H:%M %Z}"
+        reason = f"{health.failing.times:,} times, the last for {health.failing.reason}"
+        text = f"every refresh since {since} has failed, {reason}"
+        remedy = f"the scheduler's log says why: {ROLL_UPS}; charts read the calls themselves meanwhile"
+        return Finding("roll-ups", State.FAIL, text, remedy)
+    if health.ahead is not None:
+        hours = health.ahead.total_seconds() / 3_600
         text = f"refreshed {hours:,.1f} h in the future: the database's clock was ahead then"
         return Finding("roll-ups", State.WARN, text, f"the next refresh puts it right; {_START}")
-    until = rollup_store.until(database, windows_key()).get(windows_key())
-    if until is None:
+    if health.lag is None:
         if newest_call_start(database) is None:
             return Finding("roll-ups", State.OFF, "there are no calls yet")
         return Finding("roll-ups", State.WARN, "never made: charts read the calls themselves", _START)
-    if apart := rollup_store.set_apart(database):
-        text = f"{len(apart):,} calls cannot be rolled up and are in no figure: {', '.join(apart[:_NAMED])}"
-        return Finding("roll-ups", State.WARN, text, "record them again, put right, or delete them")
-    seconds = (server_time(database) - until).total_seconds()
-    waiting = database[DIRTY_WINDOWS].estimated_document_count()
-    text = f"up to date {seconds:,.0f} s ago, {waiting:,} windows marked for recomputation"
-    if seconds > _LATE_PERIODS * get_settings().alert_check_interval_seconds:
+    seconds = health.lag.total_seconds()
+    text = f"up to date {seconds:,.0f} s ago, {health.waiting:,} windows marked for recomputation"
+    if health.state is RollUpState.STALE:
         return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls themselves", _START)
     return Finding("roll-ups", State.OK, text)
 
@@ -119,7 +128,7 @@ def archive(database: Database[Document]) -> Finding:
     if missing := sum(not (folder(database) / part.file).is_file() for part in kept):
         remedy = "restore them from a backup, or set DATA_DIR to that of the machine that archives"
         return Finding("archive", State.FAIL, f"{text}; {missing:,} of the files are not there", remedy)
-    late = {"recorded_at": {"$lt": Timestamp(cutoff(database) - _ARCHIVE_LATE, 0)}}
+    late = {"recorded_at": {"$lt": Timestamp(cutoff(database) - _ARCHIVE_LATE, 0)}, "start_time": A_TIME}
     if database[CALLS].find_one(late, {"_id": 1}):
         text += f"; calls older than RAW_RETENTION_DAYS ({days}) are still in the database"
         return Finding("archive", State.WARN, text, "move them: python -m core archive")

@@ -16,6 +16,7 @@ from core.alerting.notify.sender import Delivery, deliver_due
 from core.clock import local_today
 from core.logging_config import get_logger
 from core.scheduler.heartbeat import beat
+from core.scheduler.journal import ROLL_UPS
 from core.scheduler.timetable import Every, Nightly, Timetable
 from core.services.alert_service import check_and_send_alerts
 from core.services.metrics_service import MetricsService
@@ -51,7 +52,7 @@ def all_jobs() -> tuple[Job, ...]:
     settings = get_settings()
     checks = Every(settings.alert_check_interval_seconds)
     return (
-        Job("roll_ups", roll_up, Every(ROLL_UP_EVERY_SECONDS)),
+        Job(ROLL_UPS, roll_up, Every(ROLL_UP_EVERY_SECONDS)),
         Job("check_alerts", check_alerts, checks, says_missed=True),
         Job("outbox", outbox, Every(OUTBOX_EVERY_SECONDS), "outbox"),
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),

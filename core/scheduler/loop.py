@@ -9,13 +9,14 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from types import FrameType
 from typing import Final
 
 import schedule
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from core.alerting.channels.configured import configured_channels
 from core.alerting.rules.builtin import built_in_rules
@@ -25,11 +26,11 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import flush, get_logger
 from core.scheduler.jobs import Job, all_jobs
+from core.scheduler.journal import Journal
 from core.scheduler.timetable import Every, is_due, missed_slots
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
-from core.storage.collections import SCHEDULER_JOBS
-from core.storage.server.connection import DURABLE, close_all, close_connections, store_name, unavailable_text
+from core.storage.server.connection import close_all, close_connections, store_name, unavailable_text
 from core.storage.server.leases import Held, Lease, LeaseKeeper
 from core.types import Document
 
@@ -47,7 +48,7 @@ class Runner:
     """Runs the jobs of one lane in one thread, one after the other."""
 
     def __init__(self, database: Database[Document], jobs: Sequence[Job], keeper: LeaseKeeper) -> None:
-        self._journal = database.get_collection(SCHEDULER_JOBS, write_concern=DURABLE)
+        self._journal = Journal(database)
         self._jobs = jobs
         self._keeper = keeper
         self._stopping = False
@@ -106,7 +107,7 @@ class Runner:
             slot = self._slot(job, held)
             if waits and slot == failed_in:
                 return
-            last = self._last(job)
+            last = self._journal.last_slot(job.name)
         except PyMongoError as error:
             self._failed(job, slot, error)
             return
@@ -116,10 +117,6 @@ class Runner:
 
     def _slot(self, job: Job, held: Held) -> int:
         return job.when.slot(utc_now() + held.clock_ahead)
-
-    def _last(self, job: Job) -> int | None:
-        row = self._journal.find_one({"_id": job.name})
-        return row["slot"] if row else None
 
     def _say_missed(self, job: Job, slots: int) -> None:
         missed = timedelta(seconds=slots * job.when.seconds) if isinstance(job.when, Every) else timedelta()
@@ -140,16 +137,15 @@ class Runner:
 
     def _note(self, job: Job, held: Held, slot: int) -> None:
         """Write down the slot, unless a scheduler of a later term has."""
-        earlier = {"_id": job.name, "term": {"$lte": held.term}}
-        done: Document = {"slot": slot, "term": held.term, "holder_at": utc_now()}
-        try:
-            self._journal.update_one(earlier, {"$set": done}, upsert=True)
-        except DuplicateKeyError:
+        if not self._journal.succeeded(job.name, slot, held.term):
             logger.warning("Another scheduler took over meanwhile", extra={"job": job.name})
 
     def _failed(self, job: Job, slot: int | None, error: Exception) -> None:
         self._retry_at[job.name] = slot, time.monotonic() + RETRY_SECONDS
         self._say_failed(job.name, error)
+        if not isinstance(error, ConnectionFailure):
+            with suppress(PyMongoError):  # the log has said it
+                self._journal.failed(job.name, type(error).__name__)
 
     @staticmethod
     def _say_failed(job: str, error: Exception) -> None:

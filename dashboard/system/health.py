@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.aggregation.drift import Drift
 from core.clock import local_today
-from core.health import LATE_AFTER, CollectionSize, SystemHealth
+from core.health import LATE_AFTER, CollectionSize, RollUpState, SystemHealth
 from core.models.definitions import METRICS, Metric
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 from core.models.outbox import WAITING, OutboxState
@@ -20,7 +20,7 @@ from dashboard.queries import cache, system_queries
 from dashboard.queries.system_queries import Trust
 
 Color = Literal["green", "orange", "red", "gray"]
-LAG_LIMIT = timedelta(minutes=10)
+_NAMED = 10
 _ICONS: dict[Color, str] = {
     "green": ":material/check_circle:",
     "orange": ":material/warning:",
@@ -44,7 +44,7 @@ class Tile:
 def tiles(trust: Trust, now: datetime) -> None:
     """How the system is, at a glance."""
     health = trust.health
-    made = (_active, _scheduler, _lag, _spool, _lost, _outbox, _rules)
+    made = (_active, _scheduler, _lag, _apart, _spool, _lost, _outbox, _rules)
     with st.container(key="tiles"):
         for tile in (*(make(health, now) for make in made), _late(trust)):
             with st.container(key=f"tile-{tile.key}"):
@@ -90,13 +90,28 @@ def _lag(health: SystemHealth, _: datetime) -> Tile:
         "All that was recorded before this long ago is in the roll-ups. What is younger is read from the "
         "calls themselves: figures are never behind, only slower to draw."
     )
-    if health.rolled_up_until is None:
-        return Tile("lag", "Roll-up lag", formats.NONE, "figures come from calls", "orange", means)
-    lag = max(health.now - health.rolled_up_until, timedelta(0))
-    words = f"{health.dirty_windows:,} windows to redo" if health.dirty_windows else "nothing to redo"
-    return Tile(
-        "lag", "Roll-up lag", formats.span(lag), words, "orange" if lag > LAG_LIMIT else "green", means
-    )
+    found = health.rollups
+    value = formats.NONE if found.lag is None else formats.span(found.lag)
+    if found.failing:
+        words = f"{found.failing.times:,} refreshes in a row failed"
+        return Tile(
+            "lag", "Roll-up lag", value, words, "red", f"{means} The scheduler's log says why they fail."
+        )
+    if found.lag is None:
+        return Tile("lag", "Roll-up lag", value, "figures come from calls", "orange", means)
+    words = f"{found.waiting:,} windows to redo" if found.waiting else "nothing to redo"
+    stale = found.state is not RollUpState.CURRENT
+    return Tile("lag", "Roll-up lag", value, words, "orange" if stale else "green", means)
+
+
+def _apart(health: SystemHealth, _: datetime) -> Tile:
+    ids = health.rollups.set_apart
+    means = "Calls that no refresh could read, as another tool may have written them: they are in no figure."
+    if not ids:
+        return Tile("apart", "Calls set apart", "0", "every call is in the figures", "green", means)
+    named = ", ".join(map(formats.plain, ids[:_NAMED]))
+    means = f"{means} Record them again, put right, or delete them: {named}"
+    return Tile("apart", "Calls set apart", f"{len(ids):,}", "in no figure", "orange", means)
 
 
 def _spool(health: SystemHealth, now: datetime) -> Tile:
@@ -147,7 +162,7 @@ def _late(trust: Trust) -> Tile:
 
 def definitions(summary: CallSummary, trust: Trust, zone: tzinfo) -> Panel:
     """Of each metric: what it means, what it is divided by, and how many calls of the period carry it."""
-    until = trust.health.rolled_up_until
+    until = trust.health.rollups.until
     rows = [_definition(metric, summary) for metric in METRICS.values()]
     rolled = f"rolled up until {until.astimezone(zone):%-d %b %H:%M:%S}" if until else "not rolled up yet"
     table = pd.DataFrame(rows)

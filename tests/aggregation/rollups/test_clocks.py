@@ -73,14 +73,14 @@ def test_a_mark_in_the_future_is_a_warning_and_gone_with_the_next_refresh(
     calls.record_new(5)
     refresh_rollups(database)
     stamp_ahead(database, timedelta(hours=40))
-    found = work.roll_ups(database)
+    (found,) = work.roll_ups(database)
     assert found.state is State.WARN
     assert "40.0 h in the future" in found.text
-    until = system_health(database).rolled_up_until
+    until = system_health(database).rollups.until
     assert until is not None
     assert until <= utc_now() + timedelta(minutes=1)
     refresh_rollups(database)
-    assert work.roll_ups(database).state is State.OK
+    assert [found.state for found in work.roll_ups(database)] == [State.OK]
 
 
 def test_what_was_recorded_before_a_mark_from_the_future_is_found_when_that_has_passed(

@@ -1,0 +1,65 @@
+"""The `scheduler_jobs` collection: the slot that each job last succeeded in, and since when it fails."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from core.clock import utc_now
+from core.storage.collections import SCHEDULER_JOBS
+from core.storage.server.connection import DURABLE
+from core.types import Document
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
+
+ROLL_UPS = "roll_ups"
+"""The job that keeps the roll-ups up to date."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that fails: since when, by the server's clock, how often in a row, and why the last time."""
+
+    since: datetime
+    times: int
+    reason: str
+
+
+class Journal:
+    """What is written down about the jobs of one database."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._rows: Collection[Document] = database.get_collection(SCHEDULER_JOBS, write_concern=DURABLE)
+
+    def last_slot(self, job: str) -> int | None:
+        """The slot that a job last succeeded in; None where it never did."""
+        row = self._rows.find_one({"_id": job})
+        return row.get("slot") if row else None
+
+    def succeeded(self, job: str, slot: int, term: int) -> bool:
+        """Write a slot down; False where a scheduler of a later term has taken over."""
+        done: Document = {"slot": slot, "term": term, "holder_at": utc_now()}
+        change = {"$set": done, "$unset": {"failing": 1}}
+        try:
+            self._rows.update_one({"_id": job, "term": {"$lte": term}}, change, upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    def failed(self, job: str, reason: str) -> None:
+        """Count a failure; the next success forgets it."""
+        failing: Document = {
+            "since": {"$ifNull": ["$failing.since", "$$NOW"]},
+            "times": {"$add": [{"$ifNull": ["$failing.times", 0]}, 1]},
+            "reason": {"$literal": reason},
+        }
+        change: list[Document] = [{"$set": {"failing": failing, "term": {"$ifNull": ["$term", 0]}}}]
+        self._rows.update_one({"_id": job}, change, upsert=True)
+
+    def failing(self, job: str) -> Failure | None:
+        """Since when a job fails; None where it last succeeded, or never ran."""
+        row = self._rows.find_one({"_id": job, "failing": {"$exists": True}})
+        return Failure(**row["failing"]) if row else None
