@@ -327,6 +327,12 @@ class Settings(BaseSettings):
         """Where people reach the dashboard, without a trailing slash."""
         return (self.dashboard_public_url or f"http://localhost:{self.dashboard_port}").rstrip("/")
 
+    @property
+    def dashboard_has_proxy(self) -> bool:
+        """Whether people open the dashboard at another address than its own: that of a proxy before it."""
+        host = urlsplit(self.dashboard_public_url or "").hostname
+        return host is not None and not is_loopback(host)
+
     @field_validator("data_dir")
     @classmethod
     def _home(cls, value: Path) -> Path:

@@ -5,12 +5,14 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.peers import is_own_user
 from core.settings import get_settings, is_loopback
 
 _SECURE = {"https", "wss"}
 _PORTS = {"http": 80, "https": 443}
 _EMBEDDED = {"iframe", "frame", "embed", "object"}
-_REFUSED = b"This address is not the dashboard's own: see DASHBOARD_PUBLIC_URL in docs/configuration.md\n"
+_NOT_OURS = b"This address is not the dashboard's own: see DASHBOARD_PUBLIC_URL in docs/configuration.md\n"
+_NOT_YOURS = b"The dashboard of another user of this machine: see Who gets in, docs/dashboard.md\n"
 
 Origin = tuple[str, str, int]
 """Scheme, host and port, as a browser tells pages apart."""
@@ -59,7 +61,10 @@ def refuses_headers(headers: Mapping[str, str]) -> bool:
 
 
 class OwnPagesOnly:
-    """Middleware that answers 403 to foreign pages and to foreign names of this machine."""
+    """Middleware that answers 403 to foreign pages, foreign names of this machine, and its other users.
+
+    A proxy runs as another user, and asks who comes.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -81,16 +86,21 @@ class OwnPagesOnly:
         if foreign_frame or refuses(
             scope.get("scheme", "http"), given(b"host"), given(b"origin"), origin_needed=is_socket
         ):
-            await _refuse(send, is_socket=is_socket)
+            await _refuse(send, _NOT_OURS, is_socket=is_socket)
+            return
+        if not get_settings().dashboard_has_proxy and not is_own_user(
+            scope.get("client"), scope.get("server")
+        ):
+            await _refuse(send, _NOT_YOURS, is_socket=is_socket)
             return
         await self._app(scope, receive, send)
 
 
-async def _refuse(send: Send, *, is_socket: bool) -> None:
+async def _refuse(send: Send, words: bytes, *, is_socket: bool) -> None:
     if is_socket:
         # Before it is accepted, the server answers the handshake with 403.
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(_REFUSED))]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(words))]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": _REFUSED})
+    await send({"type": "http.response.body", "body": words})

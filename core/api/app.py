@@ -18,7 +18,6 @@ from core.api.intake.bodies import MOST_HELD, Bodies
 from core.api.intake.document import describe_bodies
 from core.api.intake.presented import HiddenSecrets
 from core.api.manners import Manners, Methods, PromptProtocol, Validators
-from core.api.peers import is_own_user
 from core.api.problems import add_handlers, describe
 from core.api.responses import Health, Readiness, RollUps
 from core.api.routes import router
@@ -36,6 +35,7 @@ from core.errors import UserError
 from core.health import RollUpState, rollup_health
 from core.hooks.secrets import hook_secrets
 from core.logging_config import RequestLogMiddleware, get_logger
+from core.peers import is_own_user
 from core.ports import check_free
 from core.scheduler.heartbeat import scheduler_heartbeat
 from core.settings import get_settings
@@ -124,6 +124,10 @@ def _about(app: FastAPI) -> dict[str, Any]:
     return about | {"routes": app.routes, "servers": servers}
 
 
+def _own_user(request: Request) -> bool:
+    return this_machine(request) and is_own_user(request.client, request.scope.get("server"))
+
+
 def serve() -> None:
     """Serve the API on API_HOST:API_PORT until a signal ends it.
 
@@ -136,7 +140,7 @@ def serve() -> None:
     check_reachable()
     ensure_indexes(get_sync_database())
     uvicorn.run(
-        create_app(lambda request: this_machine(request) and is_own_user(request)),
+        create_app(_own_user),
         host=settings.api_host,
         port=settings.api_port,
         http=PromptProtocol,

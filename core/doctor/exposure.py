@@ -1,13 +1,13 @@
 """What the settings give away: secrets that others can read, protection that is off, what is not masked."""
 
 import os
-import platform
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from dotenv import dotenv_values
 
+from core import peers
 from core.doctor.result import Finding, State
 from core.settings import Settings, is_loopback
 
@@ -30,7 +30,7 @@ def exposure(settings: Settings) -> Iterator[Finding]:
             text = f"{name.upper()} is on: {meaning}"
             yield Finding("protection", State.WARN, text, "unset it once the server takes TLS and a log-in")
     yield from _logs(settings)
-    yield from _api(settings)
+    yield from _other_users(settings)
 
 
 def _secrets(file: Path) -> Iterator[Finding]:
@@ -55,8 +55,16 @@ def _logs(settings: Settings) -> Iterator[Finding]:
         yield Finding("protection", State.WARN, text, "set LOG_FILE_MODE=0600, or 0640 for its group")
 
 
-def _api(settings: Settings) -> Iterator[Finding]:
+def _other_users(settings: Settings) -> Iterator[Finding]:
+    """The ports of this machine that its other users get in at."""
     keys = settings.api_keys or settings.api_write_keys or settings.api_ingest_keys
-    if is_loopback(settings.api_host) and not keys and platform.system() != "Linux":
+    if is_loopback(settings.api_host) and not keys and not peers.KERNEL_TELLS:
         text = "without API_KEYS every user of this machine may ask the API for all calls"
         yield Finding("protection", State.WARN, text, "set API_KEYS where others have accounts")
+    port = f"port {settings.dashboard_port}"
+    if not peers.KERNEL_TELLS:
+        text = f"every user of this machine may open the dashboard at {port}"
+        yield Finding("protection", State.WARN, text, "run it where nobody else has an account")
+    elif settings.dashboard_has_proxy:
+        text = f"a proxy asks who comes to the dashboard; users of this machine get round it at {port}"
+        yield Finding("protection", State.WARN, text, "run both where nobody else has an account")

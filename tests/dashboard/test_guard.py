@@ -1,5 +1,8 @@
 """Pages of other sites, and other names of this machine, get nothing from the dashboard."""
 
+import os
+import subprocess
+import sys
 from http.client import HTTPConnection
 from pathlib import Path
 from socket import create_connection
@@ -15,6 +18,19 @@ from core.settings import get_settings
 from dashboard.guard import refuses
 from tests.dashboard.browser import served
 
+NOBODY = 65_534
+ASK = """
+import encodings.idna, os, socket, sys
+_, user, port, path, upgrade = sys.argv
+os.setuid(int(user))
+lines = [f"GET {path} HTTP/1.1", f"Host: localhost:{port}"]
+if upgrade:
+    lines += [f"Origin: http://localhost:{port}", "Connection: Upgrade", "Upgrade: websocket"]
+    lines += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="]
+with socket.create_connection(("127.0.0.1", int(port)), 20) as asked:
+    asked.sendall("\\r\\n".join([*lines, "", ""]).encode())
+    print(asked.recv(12)[-3:].decode())
+"""
 OTHERS = (
     "http://calls.example:{port}",
     "http://localhost:{other}",
@@ -94,3 +110,26 @@ def test_strange_headers_are_refused_and_never_an_error(host: str, origin: str) 
     """Whatever text stands in Host and Origin, it is judged; none of these is ours."""
     if not host.strip().startswith(("localhost", "127.", "[")):
         assert refuses("ws", [host], [origin], origin_needed=True)
+
+
+@pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user")
+def test_another_user_of_the_machine_does_not_get_in(tmp_path: Path) -> None:
+    """Neither to a page nor to the websocket: the port gives away no more than the files."""
+    with served(tmp_path) as address:
+        port = urlsplit(address).port or 0
+        for path, upgrade in (("/", False), ("/_stcore/stream", True)):
+            statuses = [_status_of(user, port, path, upgrade=upgrade) for user in (os.getuid(), NOBODY)]
+            assert statuses == ["101" if upgrade else "200", "403"], path
+
+
+def test_a_proxy_may_be_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where people open it at an address of another machine; at one of this, there is no proxy."""
+    for public, proxied in (("https://calls.example", True), ("http://localhost:3000", False), ("", False)):
+        monkeypatch.setenv("DASHBOARD_PUBLIC_URL", public)
+        get_settings.cache_clear()
+        assert get_settings().dashboard_has_proxy is proxied
+
+
+def _status_of(user: int, port: int, path: str, *, upgrade: bool) -> str:
+    command = [sys.executable, "-I", "-c", ASK, str(user), str(port), path, "1" * upgrade]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

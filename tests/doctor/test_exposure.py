@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core import peers
 from core.doctor.exposure import _WITH_SECRETS, exposure
 from core.doctor.result import State
 from core.settings import Settings, get_settings
@@ -61,6 +62,8 @@ def test_a_file_without_secrets_may_be_read(monkeypatch: pytest.MonkeyPatch, tmp
         ({"LOG_FILE": "/x/y.log", "LOG_FILE_MODE": "0644"}, ["protection: LOG_FILE_MODE 0644"]),
         ({"LOG_FILE": "/x/y.log", "LOG_FILE_MODE": "0640"}, []),
         ({"API_KEYS": SECRET}, []),
+        ({"DASHBOARD_PUBLIC_URL": "https://calls.example"}, ["protection: a proxy asks who comes"]),
+        ({"DASHBOARD_PUBLIC_URL": "http://localhost:3000"}, []),
     ],
 )
 def test_each_protection_that_is_off_is_said(
@@ -76,3 +79,14 @@ def test_every_secret_of_the_settings_is_known() -> None:
     """One that is added is looked for in files, too."""
     secret = {name.upper() for name, one in Settings.model_fields.items() if "Secret" in str(one.annotation)}
     assert secret <= set(_WITH_SECRETS)
+
+
+def test_where_the_kernel_does_not_tell_users_apart_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of the API where it has no keys, of the dashboard always."""
+    monkeypatch.setattr(peers, "KERNEL_TELLS", False)
+    every = "protection: every user of this machine may open the dashboard"
+    without, with_keys = said(monkeypatch, tmp_path, {}), said(monkeypatch, tmp_path, {"API_KEYS": SECRET})
+    assert [line.startswith(every) for line in without] == [False, True]
+    assert [line.startswith(every) for line in with_keys] == [True]

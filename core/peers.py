@@ -7,23 +7,27 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
-from starlette.requests import Request
-
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 """A line for each connection: its number, both ends, its state …, its owner."""
 _ESTABLISHED = "01"
 """The owner of a connection that its program has given up is told no longer: it reads as root's."""
 _ROOT = 0
+KERNEL_TELLS = sys.platform == "linux"
+End = tuple[str, int]
+"""Host and port of one end of a connection."""
 
 
-def is_own_user(request: Request) -> bool:
+def is_own_user(client: End | None, server: End | None) -> bool:
     """Whether a program of the user that serves asks, or one of root's.
 
     True where the kernel does not tell: on macOS every user of the machine may ask.
+
+    Args:
+        client: host and port that the connection comes from, on this machine.
+        server: host and port that it goes to.
     """
-    if sys.platform != "linux":
+    if not KERNEL_TELLS:
         return True
-    client, server = request.client, request.scope.get("server")
     if client is None or server is None:
         return False
     try:
@@ -32,7 +36,7 @@ def is_own_user(request: Request) -> bool:
         return False
 
 
-def _owners(near: tuple[str, int], far: tuple[str, int]) -> Iterator[int]:
+def _owners(near: End, far: End) -> Iterator[int]:
     """Users that own the connection with these ends."""
     spellings = [f"{one} {other}" for one, other in zip(_spelt(*near), _spelt(*far), strict=False)]
     for table in _TABLES:
