@@ -21,6 +21,8 @@ from core.storage.collections import ARCHIVES, CALLS
 from core.types import Document
 
 MAX_DAYS = 1_100
+SAID = {"minLength": 1, "pattern": r"\S"}
+"""In the schema of a text: ``only_known`` refuses an empty one."""
 
 
 def _strict_date(value: object) -> object:
@@ -37,7 +39,10 @@ PathDay = Annotated[
     Day, Path(description="Day in TIMEZONE, YYYY-MM-DD", examples=["2024-10-24"], json_schema_extra=_DATE)
 ]
 FirstDay = Annotated[Day, Query(description="First day in TIMEZONE, YYYY-MM-DD", json_schema_extra=_DATE)]
-LastDay = Annotated[Day | None, Query(description="Last day in TIMEZONE, included; today when left out")]
+LastDay = Annotated[
+    Day | None,
+    Query(description="Last day in TIMEZONE, included; today when left out", json_schema_extra=_DATE),
+]
 
 
 def day_range(start_date: FirstDay, end_date: LastDay = None) -> tuple[date, date]:
@@ -72,8 +77,8 @@ def first_day(database: Database[Document]) -> date | None:
 def call_filters(
     direction: Direction | None = None,
     status: CallStatus | None = None,
-    language: Annotated[str | None, Query(max_length=32)] = None,
-    campaign: Annotated[str | None, Query(max_length=128)] = None,
+    language: Annotated[str | None, Query(max_length=32, json_schema_extra=SAID)] = None,
+    campaign: Annotated[str | None, Query(max_length=128, json_schema_extra=SAID)] = None,
 ) -> CallFilters:
     """The calls to count; what is left out lets all pass."""
     return CallFilters(direction, language.strip().lower() if language else None, status, campaign)

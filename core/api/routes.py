@@ -11,7 +11,7 @@ from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
 from core.aggregation.search.call_search import CallFacets, count_calls, find_calls
 from core.alerting.state.alert_store import active_alerts
-from core.api.parameters import DayRange, DayWithCalls, Filters, PathDay, only_known
+from core.api.parameters import SAID, DayRange, DayWithCalls, Filters, PathDay, only_known
 from core.api.responses import AlertList, CallPage, CurrentMetrics, Figures, MetricsRange
 from core.api.security import require_key, require_writing_key
 from core.clock import period_of_days, rolling, utc_now
@@ -72,7 +72,7 @@ def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
 def calls(
     days: DayRange,
     filters: Filters,
-    lead_id: Annotated[str | None, Query(max_length=256)] = None,
+    lead_id: Annotated[str | None, Query(max_length=256, json_schema_extra=SAID)] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> CallPage:
