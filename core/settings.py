@@ -4,11 +4,7 @@ Values come from the environment and from a ``.env`` file in the working directo
 wins). A malformed value raises :class:`SettingsError`, one line that names the variable.
 """
 
-import ipaddress
-import logging
 import os
-import re
-from email.utils import parseaddr
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
@@ -18,7 +14,6 @@ from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -26,107 +21,29 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError, problem
-from core.models.channels import ExtraChannel, extra_channels
+from core.models.variables import (
+    AddressList,
+    CommaList,
+    ExtraChannels,
+    FileMode,
+    LogLevel,
+    Port,
+    SecretCommaList,
+    WebAddress,
+    in_lower_case,
+    is_loopback,
+    is_mail_address,
+)
 from core.models.zone import ZoneName
 
 LEAST_RETENTION_DAYS = 30
-_MOST_DIGITS_OF_LEVEL = 3
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SettingsError(UserError):
     """An environment variable has a value that cannot be used; the text names it and the remedy."""
-
-
-def _comma_list(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def level_number(level: str | int) -> int | None:
-    """The number of a log level given by name, in any case, or by number; None where there is none."""
-    if isinstance(level, int):
-        return level
-    text = level.strip()
-    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS_OF_LEVEL:
-        return int(text)
-    return logging.getLevelNamesMapping().get(text.upper())
-
-
-def _level(value: object) -> object:
-    """What ``logging`` takes: a name in any case, also WARN, or a number."""
-    number = level_number(value) if isinstance(value, str | int) else None
-    if number is None:
-        raise ValueError("must be DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
-    return logging.getLevelName(number) if number in _NAMED_LEVELS else str(number)
-
-
-def _in_lower_case(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-LogLevel = Annotated[str, BeforeValidator(_level)]
-_NAMED_LEVELS = frozenset(logging.getLevelNamesMapping().values())
-CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
-SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
-
-
-def _addresses(value: object) -> object:
-    """Mail addresses separated by commas, or by semicolons as some address books have them."""
-    return _comma_list(value.replace(";", ",")) if isinstance(value, str) else value
-
-
-def is_mail_address(text: str) -> bool:
-    """Whether a text is one mail address, with words before it or without: ``Duty <duty@example.com>``."""
-    _, address = parseaddr(text)
-    named = not re.search(r"[\s<>]", text) or text.endswith(f"<{address}>")
-    return named and re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address) is not None
-
-
-def _all_addresses(value: tuple[str, ...]) -> tuple[str, ...]:
-    for number, address in enumerate(value, start=1):
-        if not is_mail_address(address):
-            raise ValueError(f"must be mail addresses separated by commas; number {number} is none")
-    return value
-
-
-AddressList = Annotated[
-    tuple[str, ...], NoDecode, BeforeValidator(_addresses), AfterValidator(_all_addresses)
-]
-ExtraChannels = Annotated[tuple[ExtraChannel, ...], NoDecode, BeforeValidator(extra_channels)]
-
-
-def _web_address(value: str | None) -> str | None:
-    if value and urlsplit(value).scheme not in {"http", "https"}:
-        raise ValueError("must begin with http:// or https://")
-    return value
-
-
-WebAddress = Annotated[str | None, AfterValidator(_web_address)]
-
-
-def _octal(value: object) -> object:
-    try:
-        return int(value, 8) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("must be octal permissions, for example 0640") from None
-
-
-FileMode = Annotated[int, Field(ge=0o200, le=0o777), BeforeValidator(_octal)]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be reached from this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Settings(BaseSettings):
@@ -210,7 +127,7 @@ class Settings(BaseSettings):
     log_rotate_keep: int = Field(
         default=5, ge=1, le=1000, description="How many old log files are kept: LOG_FILE.1 is the newest"
     )
-    log_format: Annotated[Literal["json", "ecs", "datadog"], BeforeValidator(_in_lower_case)] = Field(
+    log_format: Annotated[Literal["json", "ecs", "datadog"], BeforeValidator(in_lower_case)] = Field(
         default="json", description="Names of a line's fields: our own, Elastic's or Datadog's"
     )
     log_mask_off: CommaList = Field(

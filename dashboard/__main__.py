@@ -22,8 +22,9 @@ from starlette.middleware import Middleware
 from streamlit.web.server.starlette import starlette_server
 
 from core.errors import UserError
+from core.models.variables import is_loopback
 from core.ports import check_free
-from core.settings import get_settings, is_loopback
+from core.settings import get_settings
 from core.storage.server.connection import close_all
 from core.types import dotted
 from dashboard.guard import OwnPagesOnly

@@ -16,7 +16,8 @@ from core.api.intake.bodies import HOOKS
 from core.api.problems import ProblemResponse
 from core.errors import UserError
 from core.logging_config import get_logger, log_security_event
-from core.settings import Settings, get_settings, is_loopback
+from core.models.variables import is_loopback
+from core.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from core.api.guesses import Guesses

@@ -9,7 +9,8 @@ from dotenv import dotenv_values
 
 from core import peers
 from core.doctor.result import Finding, State
-from core.settings import Settings, is_loopback
+from core.models.variables import is_loopback
+from core.settings import Settings
 
 _WAIVED = {
     "mongodb_allow_insecure": "calls may cross the network in clear, and the database may let anybody in",

@@ -18,7 +18,8 @@ from rich.text import Text
 from core.clock import parse_moment, utc_now
 from core.errors import UserError
 from core.logs.event import LINE_FIELDS
-from core.settings import get_settings, level_number
+from core.models.variables import level_number
+from core.settings import get_settings
 
 Line = dict[str, Any]
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

@@ -18,7 +18,7 @@ from core.aggregation.rollups.call_frames import load_calls, read_calls
 from core.aggregation.rollups.conditions import amounts, query
 from core.aggregation.rollups.rollup import ArrowColumns, cells_of
 from core.alerting.evaluation.call_columns import CallColumns
-from core.models.call_fields import CALL_FIELDS
+from core.models.calls.fields import CALL_FIELDS
 from core.models.definitions import COST_PARTS, COUNTS, METRICS, RATES, Condition, Count
 from core.models.metrics import CallCost, CallMetrics, CallSummary, CostSummary
 from core.settings import get_settings

@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.rollups.cells import COMPONENTS
-from core.models.call_fields import CALL_FIELDS, Kind
+from core.models.calls.fields import CALL_FIELDS, Kind
 from core.models.definitions import COUNTS
 from core.storage.archive.archived_rows import archived, pc
 from core.storage.collections import CALLS

@@ -12,7 +12,8 @@ from core.alerting.channels.slack import SlackSender
 from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.channels import ExtraChannel
-from core.settings import Settings, is_mail_address
+from core.models.variables import is_mail_address
+from core.settings import Settings
 
 EMAIL = "email"
 SLACK = "slack"

@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from core.errors import UserError
 from core.models.archives import Archived, ArchivePart
-from core.models.call_fields import CALL_FIELDS, Kind
+from core.models.calls.fields import CALL_FIELDS, Kind
 from core.models.definitions import COST_PARTS
 from core.settings import get_settings
 from core.storage.collections import ARCHIVES, CALLS, TURNS

@@ -1,0 +1,105 @@
+"""How the values of environment variables are read: levels, lists, addresses, hosts, permissions."""
+
+import ipaddress
+import logging
+import re
+from email.utils import parseaddr
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from core.models.channels import ExtraChannel, extra_channels
+
+_MOST_DIGITS_OF_LEVEL = 3
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _comma_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def level_number(level: str | int) -> int | None:
+    """The number of a log level given by name, in any case, or by number; None where there is none."""
+    if isinstance(level, int):
+        return level
+    text = level.strip()
+    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS_OF_LEVEL:
+        return int(text)
+    return logging.getLevelNamesMapping().get(text.upper())
+
+
+def _level(value: object) -> object:
+    """What ``logging`` takes: a name in any case, also WARN, or a number."""
+    number = level_number(value) if isinstance(value, str | int) else None
+    if number is None:
+        raise ValueError("must be DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
+    return logging.getLevelName(number) if number in _NAMED_LEVELS else str(number)
+
+
+def in_lower_case(value: object) -> object:
+    """Return a text in lower case, without blanks around it; anything else as it is."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+LogLevel = Annotated[str, BeforeValidator(_level)]
+_NAMED_LEVELS = frozenset(logging.getLevelNamesMapping().values())
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
+
+
+def _addresses(value: object) -> object:
+    """Mail addresses separated by commas, or by semicolons as some address books have them."""
+    return _comma_list(value.replace(";", ",")) if isinstance(value, str) else value
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether a text is one mail address, with words before it or without: ``Duty <duty@example.com>``."""
+    _, address = parseaddr(text)
+    named = not re.search(r"[\s<>]", text) or text.endswith(f"<{address}>")
+    return named and re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address) is not None
+
+
+def _all_addresses(value: tuple[str, ...]) -> tuple[str, ...]:
+    for number, address in enumerate(value, start=1):
+        if not is_mail_address(address):
+            raise ValueError(f"must be mail addresses separated by commas; number {number} is none")
+    return value
+
+
+AddressList = Annotated[
+    tuple[str, ...], NoDecode, BeforeValidator(_addresses), AfterValidator(_all_addresses)
+]
+ExtraChannels = Annotated[tuple[ExtraChannel, ...], NoDecode, BeforeValidator(extra_channels)]
+
+
+def _web_address(value: str | None) -> str | None:
+    if value and urlsplit(value).scheme not in {"http", "https"}:
+        raise ValueError("must begin with http:// or https://")
+    return value
+
+
+WebAddress = Annotated[str | None, AfterValidator(_web_address)]
+
+
+def _octal(value: object) -> object:
+    try:
+        return int(value, 8) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("must be octal permissions, for example 0640") from None
+
+
+FileMode = Annotated[int, Field(ge=0o200, le=0o777), BeforeValidator(_octal)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
