@@ -41,7 +41,7 @@ def test_axe_finds_no_fault_of_ours(address: str, browser: Browser, width: int, 
             page.wait_for_selector("[data-testid=stSkeleton]", state="detached")
             if found := _faults(page):
                 faults[path] = found
-    assert len(pages) == 14
+    assert len(pages) == 15
     assert faults == {}
 
 

@@ -13,7 +13,9 @@ from core.adapters.delivery import Request as Posted
 from core.adapters.delivery import Source
 from core.api.guesses import Guesses
 from core.api.intake.presented import presented
+from core.api.problems import PROBLEM
 from core.api.security import tell
+from core.errors import UserError
 from core.hooks.payloads import Content, UnreadableError, UnsuitableError, read_content
 from core.hooks.receive import receive, refuse, should_come_again
 from core.hooks.secrets import hook_secrets, sources
@@ -26,12 +28,11 @@ if TYPE_CHECKING:
 
 logger = get_logger("hooks")
 router = APIRouter(tags=["webhooks"])
+_PROBLEM = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_REFUSALS = (400, 401, 404, 408, 413, 415, 422, 429, 503)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Durable, or nothing to us", "content": {"application/json": {}, "text/plain": {}}},
-    **{
-        code: {"description": HTTPStatus(code).phrase}
-        for code in (400, 401, 404, 408, 413, 415, 422, 429, 503)
-    },
+    **{code: {"description": HTTPStatus(code).phrase, "content": _PROBLEM} for code in _REFUSALS},
 }
 _BODY = {
     "required": True,
@@ -112,7 +113,8 @@ def _is_signed(
     try:
         return any([source.signed(posted, secret.get_secret_value()) for secret in secrets])  # noqa: C419 (each is tried, so that the time taken says nothing)
     except Exception as error:  # noqa: BLE001 (a signature of a form that nobody thought of is a wrong one)
-        logger.warning("Signature not readable", extra={"hook": source.name, "reason": type(error).__name__})
+        reason = str(error) if isinstance(error, UserError) else type(error).__name__
+        logger.warning("Signature not readable", extra={"hook": source.name, "reason": reason})
         return False
 
 
