@@ -7,6 +7,7 @@ FastAPI's own: it validates the same model and stores nothing.
 import asyncio
 import http.client
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -42,6 +43,8 @@ BATCH = 100
 CLIENTS = 32
 BATCH_CLIENTS = 4
 API_PORT, BARE_PORT = 8_911, 8_912
+KEY = secrets.token_urlsafe(32)
+HEADERS = {"Content-Type": "application/json", "X-API-Key": KEY}
 _names = iter(range(1_000_000))
 
 
@@ -76,7 +79,7 @@ def _post(port: int, path: str, bodies: Sequence[bytes], clients: int) -> float:
                 body = next(remaining, None)
             if body is None:
                 return
-            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            connection.request("POST", path, body, HEADERS)
             answer = connection.getresponse()
             answer.read()
             assert answer.status == 202, answer.status
@@ -135,7 +138,7 @@ def bare() -> None:
 
 @contextmanager
 def _served(command: Sequence[str], port: int) -> Iterator[None]:
-    environment = os.environ | {"API_PORT": str(port), "LOG_LEVEL": "ERROR"}
+    environment = os.environ | {"API_PORT": str(port), "API_INGEST_KEYS": KEY}
     server = subprocess.Popen(  # noqa: S603 (our own servers)
         [sys.executable, *command], env=environment, stdout=subprocess.DEVNULL
     )

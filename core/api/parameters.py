@@ -84,7 +84,7 @@ def call_filters(
     return CallFilters(direction, language.strip().lower() if language else None, status, campaign)
 
 
-def only_known(request: Request) -> None:
+async def only_known(request: Request) -> None:
     """Refuse parameters that the path does not take, that come twice, or say nothing.
 
     An answer that looks filtered and is not would mislead.

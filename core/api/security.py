@@ -134,7 +134,7 @@ def find_key(keys: Sequence[Key], given: Sequence[str]) -> Key | None:
     return right[0] if right else None
 
 
-def require_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
+async def require_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
     """Let a question pass only with a key that may read; where none is configured, every request.
 
     Raises:
@@ -144,7 +144,7 @@ def require_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only sends; API_KEYS may read")
 
 
-def require_sending_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
+async def require_sending_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
     """Let calls pass only with a key that may send; where none is configured, every request.
 
     Raises:
@@ -154,7 +154,7 @@ def require_sending_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only reads; API_INGEST_KEYS may send")
 
 
-def require_writing_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
+async def require_writing_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
     """Let a change pass only with a key that may write; where none is configured, every request.
 
     Raises:
