@@ -20,6 +20,7 @@ from core.hooks.payloads import Content, UnreadableError, UnsuitableError, read_
 from core.hooks.receive import receive, refuse, should_come_again
 from core.hooks.secrets import hook_secrets, sources
 from core.logging_config import get_logger
+from core.models.calls.reports import Role
 from core.settings import get_settings
 from core.storage.hook_deliveries import HookDelivery, HookOutcome
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 logger = get_logger("hooks")
 router = APIRouter(tags=["webhooks"])
+OWN_FIELDS = frozenset({"call_id", "lead_id", "campaign", "purpose"})
+"""Parameters of a callback's address that are read as fields of what it posts."""
 _PROBLEM = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _REFUSALS = (400, 401, 404, 408, 413, 415, 422, 429, 503)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -87,7 +90,15 @@ async def _take(request: Request, source: Source, secrets: Sequence[SecretStr], 
         raise HTTPException(
             HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY, str(trouble)
         )
-    return _answer(source, await receive(source, content.payload, len(body)))
+    payload = _own_fields(request, source) | content.payload
+    return _answer(source, await receive(source, payload, len(body)))
+
+
+def _own_fields(request: Request, source: Source) -> dict[str, str]:
+    """What whoever placed the call wrote into the address that a carrier calls back."""
+    if source.role != Role.CARRIER:
+        return {}
+    return {name: value for name, value in request.query_params.items() if name in OWN_FIELDS}
 
 
 def _answer(source: Source, note: HookDelivery) -> Response:

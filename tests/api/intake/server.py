@@ -7,5 +7,5 @@ from core.api.app import serve
 from tests.hooks.example import EXAMPLE
 
 if __name__ == "__main__":
-    sources.SOURCES = MappingProxyType({**sources.SOURCES, "bolna": EXAMPLE, "example": EXAMPLE})
+    sources.SOURCES = MappingProxyType({**sources.SOURCES, "example": EXAMPLE})
     serve()

@@ -9,6 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
+from core.adapters import sources
+from core.adapters.sources import SOURCES
 from core.api.app import create_app
 from core.api.guesses import MOST_WRONG
 from core.api.intake.presented import Presented
@@ -20,6 +22,7 @@ from core.storage.hook_deliveries import HookDelivery, recent_deliveries
 from core.storage.recording.active_calls import list_active
 from core.storage.recording.joining import join_calls
 from core.types import Document
+from tests.adapters.cases import case
 from tests.api.intake.conftest import SECRET, SIGNING, call, form_of, post, send, signed
 from tests.hooks.example import now_ended
 
@@ -227,3 +230,20 @@ def test_a_secret_that_can_be_guessed_or_is_of_no_source_is_refused_at_start(
         create_app()
     assert "k" * 30 not in str(refused.value)
     assert "short" not in str(refused.value)
+
+
+def test_a_callbacks_address_carries_our_own_id(
+    keyed: TestClient, database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever places a call writes its id into the address that the carrier posts back to."""
+    monkeypatch.setattr(sources, "SOURCES", {"knowlarity": SOURCES["knowlarity"]})
+    monkeypatch.setenv("HOOK_SECRETS", f"knowlarity={SECRET}")
+    get_settings.cache_clear()
+    path = f"/hooks/knowlarity/{SECRET}?call_id=ours-1&lead_id=lead-9&status=failed"
+    body = {name: value for name, value in case("knowlarity", "completed").items() if name != "call_id"}
+    answer = post(keyed, body, path)
+    assert answer.status_code == 200, answer.text
+    (stored,) = database["calls"].find()
+    assert (stored["_id"], stored["status"]) == ("ours-1", "completed")
+    assert stored["lead_id"] == "L-87"  # what the carrier says itself counts
+    assert "unjoined" not in stored
