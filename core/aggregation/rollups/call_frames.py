@@ -11,6 +11,7 @@ from pymongo.database import Database
 from pymongoarrow.api import Schema, find_arrow_all, find_pandas_all
 
 from core.aggregation.rollups.cells import COMPONENTS
+from core.aggregation.rollups.foreign_values import Found, read_past
 from core.models.calls.fields import CALL_FIELDS, Kind
 from core.models.definitions import COUNTS
 from core.storage.archive.archived_rows import archived, pc
@@ -87,13 +88,25 @@ def read_calls(
         UserError: a file of the archive is not on this machine, or damaged.
         PyMongoError: the database does not answer.
     """
+    return find_calls(database, periods, filters).calls
+
+
+def find_calls(
+    database: Database[Document], periods: Sequence[Period], filters: CallFilters | None = None
+) -> Found:
+    """The same as :func:`read_calls`, with the calls that cannot be read as columns."""
     starts = [{"start_time": {"$gte": start, "$lt": end}} for start, end in periods]
     if not starts:
-        return pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items()))
+        return Found(pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items())), [])
     query: Document = {"$or": starts} if len(starts) > 1 else starts[0]
     query |= filters.query() if filters else {}
-    calls = find_arrow_all(database[CALLS], query, schema=Schema(CALL_SCHEMA), projection=_FIELDS)
-    return _with_archived(database, calls, periods, filters)
+    schema = Schema(CALL_SCHEMA)
+    found = read_past(
+        lambda sound: find_arrow_all(database[CALLS], sound, schema=schema, projection=_FIELDS),
+        database[CALLS],
+        query,
+    )
+    return Found(_with_archived(database, found.calls, periods, filters), found.left_out)
 
 
 def _with_archived(
@@ -128,10 +141,10 @@ def load_calls(
     filters: CallFilters | None = None,
 ) -> pd.DataFrame:
     """Calls of [start, end), one row each, times in UTC; ``by`` says which time has to lie there."""
-    frame = find_pandas_all(
+    schema = Schema(_SCHEMA)
+    found = read_past(
+        lambda sound: find_pandas_all(database[CALLS], sound, schema=schema, projection=_PROJECTION),
         database[CALLS],
         calls_query(start, end, by, filters),
-        schema=Schema(_SCHEMA),
-        projection=_PROJECTION,
     )
-    return _named(frame)
+    return _named(found.calls)

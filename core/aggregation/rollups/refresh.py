@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import numpy as np
-import pyarrow as pa
 from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.rollups.buckets import local_hours
-from core.aggregation.rollups.call_frames import read_calls
+from core.aggregation.rollups.call_frames import find_calls
 from core.aggregation.rollups.cells import Cells, Ints
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, document, documents
+from core.aggregation.rollups.foreign_values import Found
 from core.aggregation.rollups.rollup import QUARTER_HOUR
 from core.aggregation.rollups.set_apart import Apart, cells_of_sound
 from core.clock import day_bounds
@@ -156,12 +156,13 @@ def _recompute(
     """Replace the documents of ascending windows; ``only_known``: make no empty document afresh."""
     done, total = 0, 0
     known = _known(database, windows) if only_known else set(windows)
-    for part, calls in _read(database, windows):
-        cells, apart = cells_of_sound(calls)
+    for part, found in _read(database, windows):
+        cells, apart = cells_of_sound(found.calls)
+        apart += [Apart.of(call, "foreign type") for call in found.left_out]
         _name(apart)
         rows = _window_rows(cells.capped_spans(), part, known, apart)
         rollup_store.replace_older(database, ROLLUPS_15M, rows, read_at)
-        done, total = done + len(part), total + len(calls)
+        done, total = done + len(part), total + len(found.calls)
         if progress:
             progress(done, len(windows))
     return total
@@ -169,23 +170,23 @@ def _recompute(
 
 def _read(
     database: Database[Document], windows: Sequence[datetime]
-) -> Iterator[tuple[Sequence[datetime], pa.Table]]:
+) -> Iterator[tuple[Sequence[datetime], Found]]:
     """The calls of the windows in parts that memory holds, however busy the hours are.
 
     The next parts are read while the caller works on one: the server and this process both have work then.
     """
     at, size = 0, _WINDOWS_AT_FIRST
-    parts: deque[tuple[Sequence[datetime], Future[pa.Table]]] = deque()
+    parts: deque[tuple[Sequence[datetime], Future[Found]]] = deque()
     with ThreadPoolExecutor(_READERS) as readers:
         while parts or at < len(windows):
             while at < len(windows) and len(parts) < _READERS:
                 part = windows[at : at + size]
-                parts.append((part, readers.submit(read_calls, database, rollup_store.ranges(part, WINDOW))))
+                parts.append((part, readers.submit(find_calls, database, rollup_store.ranges(part, WINDOW))))
                 at += size
             part, reading = parts.popleft()
-            calls = reading.result()
-            yield part, calls
-            fitting = len(part) * CALLS_AT_ONCE // max(len(calls), 1)
+            found = reading.result()
+            yield part, found
+            fitting = len(part) * CALLS_AT_ONCE // max(len(found.calls), 1)
             size = max(1, min(4 * size, fitting, WINDOWS_AT_ONCE))
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from core.aggregation.rollups.cells import Cells, concatenate
 from core.aggregation.rollups.rollup import QUARTER_HOUR, cells_of
+from core.types import Document
 
 
 class Apart(NamedTuple):
@@ -16,6 +17,11 @@ class Apart(NamedTuple):
     seconds: int
     """Its start, since 1970."""
     reason: str
+
+    @classmethod
+    def of(cls, call: Document, reason: str) -> "Apart":
+        """A stored call, of which id and start are known."""
+        return cls(str(call["_id"]), int(call["start_time"].timestamp()), reason)
 
 
 class Sorted(NamedTuple):

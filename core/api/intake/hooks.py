@@ -90,7 +90,7 @@ async def _take(request: Request, source: Source, secrets: Sequence[SecretStr], 
         raise HTTPException(
             HTTPStatus.BAD_REQUEST if unreadable else HTTPStatus.UNPROCESSABLE_ENTITY, str(trouble)
         )
-    payload = _own_fields(request, source) | content.payload
+    payload = {**_own_fields(request, source), **content.payload}
     return _answer(source, await receive(source, payload, len(body)))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from bson import Timestamp
+from bson import Decimal128, Timestamp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -16,7 +16,7 @@ from pymongo.database import Database
 
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups import set_apart
-from core.aggregation.rollups.call_frames import CALL_SCHEMA
+from core.aggregation.rollups.call_frames import CALL_SCHEMA, load_calls
 from core.aggregation.rollups.cells import Cells
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.aggregation.rollups.rollup import cells_of
@@ -145,3 +145,41 @@ def test_a_stored_call_with_a_count_that_is_none_any_more_is_still_shown() -> No
     document = {"_id": "old", **{key: value for key, value in row("old").items() if key != "_id"}}
     call = from_document(document | {"interruptions": 2**63 - 1, "total_turns": 4})
     assert (call.call_id, call.interruptions, call.total_turns) == ("old", None, 4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("total_turns", "seven"),
+        ("duration_seconds", "00:01:00"),
+        ("qualification_completed", "yes"),
+        ("language", 7),
+        ("cost", {"llm": "free"}),
+        ("interruptions", Decimal128("1e30")),
+    ],
+)
+def test_a_value_of_a_type_that_no_call_has_stops_nothing(
+    database: Database[Document], field: str, value: object
+) -> None:
+    """Another tool wrote into a stored call: that call is named and in no figure, the others are right."""
+    usual = {"start_time": START, "duration_seconds": 30, "status": "completed", "direction": "outbound"}
+    names = ("good-1", "good-2", "good-3", "odd")
+    write_calls(database, [CallMetrics.model_validate({"call_id": name, **usual}) for name in names])
+    database[CALLS].update_one({"_id": "odd"}, {"$set": {field: value}})
+    refresh_rollups(database)
+    assert database[ROLLUPS_15M].find_one({"set_apart": "odd"}) is not None
+    day = (START - timedelta(hours=2), START + timedelta(hours=2))
+    assert load_cube(database, *day).total == 3
+    assert len(load_calls(database, *day)) == (4 if field == "cost" else 3)  # a text adds nothing to a sum
+
+
+@pytest.mark.parametrize(("field", "value"), [("attempt", 1.5), ("errors", "asr_timeout")])
+def test_a_value_that_can_be_read_past_costs_that_value_alone(
+    database: Database[Document], field: str, value: object
+) -> None:
+    """The call counts, as one of which that value is not known."""
+    usual = {"start_time": START, "duration_seconds": 30, "status": "completed", "direction": "outbound"}
+    write_calls(database, [CallMetrics.model_validate({"call_id": "odd", **usual})])
+    database[CALLS].update_one({"_id": "odd"}, {"$set": {field: value}})
+    refresh_rollups(database)
+    assert load_cube(database, START, START + timedelta(hours=1)).total == 1
