@@ -15,7 +15,7 @@ from core.storage.recording.active_calls import count_active
 from core.types import Document
 from tests.adapters.environments import INSTALL_SECONDS, python_with, run_in
 
-REPORT = Path(__file__).parent / "data" / "livekit_report.json"
+REPORT = Path(__file__).parent / "recorded" / "livekit_report.json"
 """Of a session of LiveKit Agents 1.8.9 (session.py made it); texts are left out."""
 
 

@@ -13,7 +13,7 @@ from core.adapters.otlp.spans import Span, UnreadableSpansError, read_json, read
 from core.models.calls.reports import CallReport
 from core.models.metrics import TurnMetrics
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[1] / "recorded"
 
 
 def recorded(name: str) -> list[Span]:

@@ -17,7 +17,7 @@ from core.settings import get_settings
 from core.storage.collections import CALLS, TURNS
 from core.types import Document
 
-RECORDED = (Path(__file__).parents[1] / "adapters" / "data" / "pipecat_spans.pb").read_bytes()
+RECORDED = (Path(__file__).parents[2] / "adapters" / "recorded" / "pipecat_spans.pb").read_bytes()
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json"}
 WRITES, READS = "w" * 32, "r" * 32
