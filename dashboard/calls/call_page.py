@@ -14,6 +14,7 @@ from core.settings import get_settings
 from dashboard import formats, placeholders, theme
 from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
+from dashboard.calls.call_sources import reported
 from dashboard.charts.call_timeline import PARTS, timeline, turn_times
 from dashboard.filters import label
 from dashboard.panels.panel import Panel, page_table, show, table_behind
@@ -67,6 +68,7 @@ def _whole(whole: WholeCall) -> None:
         _standings(whole.standings, call)
     with right:
         _facts(call)
+        reported(whole)
     log_lines(whole.lines)
     _others(whole)
 
@@ -207,7 +209,7 @@ def _end_words(call: CallMetrics) -> Iterator[str]:
 
 
 def _known_costs(call: CallMetrics) -> dict[str, float]:
-    return call.cost.model_dump(exclude_none=True) if call.cost else {}
+    return call.cost.model_dump(exclude_none=True, include=set(COST_PARTS)) if call.cost else {}
 
 
 def _cost(call: CallMetrics) -> None:

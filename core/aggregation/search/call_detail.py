@@ -1,6 +1,6 @@
 """One call whole: itself, its turns, its lead's other calls, and where it stands among the day's calls."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from core.storage.archive.archived_rows import find_archived
 from core.storage.calls import from_document
 from core.storage.collections import CALLS, TURNS
 from core.storage.log_store import call_lines
+from core.storage.recording.merging import given_by
 from core.storage.recording.records import OWN_FIELDS
 from core.types import Document
 
@@ -47,13 +48,16 @@ class WholeCall:
     standings: list[Standing]
     lines: list[Document]
     archived: bool
+    state: str = "final"
+    given_by: dict[str, str] = field(default_factory=dict)
+    """The source of each field, where more than the agent reported."""
 
 
 def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
     """A call by its id, from the archive where the database has it no longer; None where nobody has it.
 
     Raises:
-        ValueError: what is stored is no call; somebody else wrote it.
+        ValueError: what is stored is no call yet, or none at all; somebody else wrote it.
         PyMongoError: the database does not answer.
         ArchiveUnreadableError: a file of the archive is missing or damaged.
     """
@@ -64,12 +68,16 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
         if not found:
             return None
         stored = found[0]
+    if stored.get("state") == "open":
+        raise ValueError(f"call {call_id} is open: nobody said yet when it began, or how it ended")
     try:
         call = from_document(stored)
     except ValidationError as error:
         raise ValueError(f"what is stored as call {call_id} is no call: {one_line(error)}") from None
     turns, others = _turns(database, call_id), _others(database, call)
-    return WholeCall(call, turns, others, _standings(database, call), call_lines(database, call_id), archived)
+    standings, lines = _standings(database, call), call_lines(database, call_id)
+    state = stored.get("state", "final")
+    return WholeCall(call, turns, others, standings, lines, archived, state, given_by(stored))
 
 
 def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:

@@ -214,7 +214,8 @@ def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUN
     if not wanted:
         return []
     begins = {"$regex": f"^{re.escape(wanted)}"}
-    query = {"$or": [{"_id": begins}, {"lead_id": {"$type": "string"} | begins}]}
+    known = {"start_time": {"$type": "date"}}  # open calls have none yet
+    query = {"$or": [{"_id": begins}, {"lead_id": {"$type": "string"} | begins}], **known}
     found = list(
         database[CALLS].find(query).sort("start_time", -1).limit(limit).max_time_ms(LONGEST_QUERY_MS)
     )

@@ -149,7 +149,14 @@ def read_part(
     """
     path = folder(database) / part.file
     try:
-        return pq.read_table(path, columns=list(columns), filters=where, page_checksum_verification=True)
+        # Files of before have fewer columns: with the schema those are empty.
+        return pq.read_table(
+            path,
+            columns=list(columns),
+            filters=where,
+            schema=SCHEMAS[part.collection],
+            page_checksum_verification=True,
+        )
     except FileNotFoundError:
         # It may have been rewritten since the catalogue was read.
         row = database[CATALOGUE].find_one({"_id": part.id})

@@ -15,6 +15,7 @@ from core.aggregation.rollups.refresh import archive_due
 from core.aggregation.search.call_detail import whole_call
 from core.aggregation.search.call_search import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.clock import utc_now
+from core.models.calls.reports import CallReport
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
 from core.storage.archive.archived_rows import folder
@@ -224,3 +225,29 @@ def test_an_archived_call_whose_file_is_elsewhere_is_said_to_be_and_the_database
     (error,) = [element.value for element in app.error]
     assert "not on this machine" in error
     assert "The database is not reachable" not in error
+
+
+def test_a_call_says_who_reported_what(database: Database[Document], start: Start) -> None:
+    """The carrier's facts of the line, dollars in rupees, and whose word each field is."""
+    mine = make_call(1, TUESDAY, cost={"llm": 0.02, "currency": "USD", "rate": 84})
+    told = {
+        "talk_seconds": 52,
+        "hangup_by": "customer",
+        "provider_call_id": "*ex-1*",
+        "cost": {"telephony": 0.9},
+    }
+    carriers = CallReport.model_validate(
+        {"call_id": mine.call_id, "source": "exotel", "role": "carrier", "stage": 50, "facts": told}
+    )
+    write(database, [Record.now(mine), Record.now(carriers)], fresh=True)
+    said = text_of(start("calls", call_id=mine.call_id))
+    for words in ("Line and sources", r"0\:52", "Customer", r"\*ex", "exotel", "Talk", "2.58"):
+        assert words in said, words
+
+
+def test_a_call_that_only_began_is_not_listed_and_says_so(database: Database[Document], start: Start) -> None:
+    """A price came before anybody said when the call began."""
+    price = {"call_id": "c-open", "source": "exotel", "role": "carrier", "facts": {"cost": {"telephony": 1}}}
+    write(database, [Record.now(CallReport.model_validate(price))], fresh=True)
+    assert search_calls(database, "c-open") == []
+    assert "nobody said yet when it began" in text_of(start("calls", call_id="c-open"))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 from bson import Timestamp
 from pymongo.database import Database
@@ -18,10 +19,10 @@ from pymongo.database import Database
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.refresh import archive_due, rebuild_rollups, refresh_rollups
-from core.models.metrics import CallMetrics, CallSummary, TurnMetrics
+from core.models.metrics import CallCost, CallMetrics, CallSummary, TurnMetrics
 from core.settings import get_settings
 from core.storage.archive import mover as archive_module
-from core.storage.archive.archived_rows import ArchiveUnreadableError, archived, find_archived, folder
+from core.storage.archive.archived_rows import ArchiveUnreadableError, archived, find_archived, folder, pq
 from core.storage.archive.mover import cutoff, due, release
 from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.recording.records import Record
@@ -300,3 +301,22 @@ def test_an_archived_call_that_moves_to_the_present_counts_once(
         assert summarise(load_cube(filled, *PERIOD)).total_calls == 999
         assert summarise(load_cube(filled, *wide)).total_calls == 1_001
     assert len(find_archived(filled, "calls", "_id", ["call_7"])) == 0
+
+
+def test_files_of_before_are_read(database: Database[Document]) -> None:
+    """An archive that was made before calls had an answer, a platform's fee or several sources."""
+    answered = call(1, cost={"llm": 2.0}, duration_seconds=90, answered_at=START + timedelta(seconds=45))
+    recorded_long_ago(database, [answered])
+    refresh_rollups(database)
+    assert archive_due(database)
+    (file,) = folder(database).rglob("*.parquet")
+    table = pq.read_table(file)
+    parts = ("asr", "llm", "tts", "telephony")
+    cost = pa.array([{part: row.get(part) for part in parts} for row in table["cost"].to_pylist()])
+    old = table.drop_columns(["answered_at", "ring_seconds", "sources", "state", "unjoined", "cost"])
+    pq.write_table(old.append_column("cost", cost), file)
+    (row,) = find_archived(database, "calls", "_id", ["call_1"])
+    assert from_document(row).answered_at is None
+    assert from_document(row).cost == CallCost(llm=2.0)
+    rebuild_rollups(database, *PERIOD)
+    assert figures(database).cost.total == 2.0
