@@ -20,7 +20,7 @@ from core.types import Document
 RECORDED = (Path(__file__).parents[2] / "adapters" / "recorded" / "pipecat_spans.pb").read_bytes()
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 JSON = {"Content-Type": "application/json"}
-WRITES, READS = "w" * 32, "r" * 32
+WRITES, READS, SENDS = "w" * 32, "r" * 32, "s" * 32
 
 
 def pieces() -> list[bytes]:
@@ -97,6 +97,16 @@ def test_spans_that_cannot_be_used_are_counted_and_the_others_taken(
         (b" " * (MOST_BYTES + 1), JSON, 413),
         (gzip.compress(b" " * (MOST_BYTES + 1)), JSON | {"Content-Encoding": "gzip"}, 413),
     ],
+    ids=(
+        "a text",
+        "zstd",
+        "no JSON",
+        "no protobuf",
+        "no gzip",
+        "half a gzip",
+        "too long",
+        "too long unpacked",
+    ),
 )
 def test_what_is_no_export_is_refused(
     client: TestClient, database: Database[Document], body: bytes, headers: dict[str, str], status: int
@@ -107,14 +117,15 @@ def test_what_is_no_export_is_refused(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_only_a_key_that_may_write_sends_spans(
+def test_only_a_key_that_may_send_sends_spans(
     client: TestClient, database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("API_KEYS", READS)
     monkeypatch.setenv("API_WRITE_KEYS", WRITES)
+    monkeypatch.setenv("API_INGEST_KEYS", SENDS)
     get_settings.cache_clear()
     asked = {
         key: client.post("/v1/traces", content=RECORDED, headers=PROTOBUF | {"X-API-Key": key}).status_code
-        for key in ("", READS, WRITES)
+        for key in ("", READS, WRITES, SENDS)
     }
-    assert asked == {"": 401, READS: 403, WRITES: 200}
+    assert asked == {"": 401, READS: 403, WRITES: 200, SENDS: 200}
