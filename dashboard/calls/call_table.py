@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.models.definitions import COST_PARTS
 from core.types import Document
 from dashboard import formats
 from dashboard.filters import label
@@ -120,5 +121,6 @@ def error_types(row: Mapping[str, Any]) -> list[str]:
 
 def rupees(row: Mapping[str, Any]) -> float | None:
     """What a stored call cost in all; None where nothing is known of it."""
-    parts = [value for value in (row.get("cost") or {}).values() if value is not None]
+    cost = row.get("cost") or {}
+    parts = [cost[part] for part in COST_PARTS if cost.get(part) is not None]
     return round(sum(parts), 2) if parts else None
