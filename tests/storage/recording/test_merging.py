@@ -139,15 +139,16 @@ def test_any_order_and_any_repeat_is_the_same_call(
     assert merged([*order, *(order[number] for number in again)]) == merged(ALL)
 
 
-def test_shuffled_deliveries_of_many_calls_end_in_one_state(database: Database[Document]) -> None:
-    """Records of 200 calls, shuffled, repeated and in batches, end as a plain merge has them."""
+@pytest.mark.parametrize("calls", [200, pytest.param(2_000, marks=pytest.mark.full)])
+def test_shuffled_deliveries_of_many_calls_end_in_one_state(database: Database[Document], calls: int) -> None:
+    """Records of many calls, shuffled, repeated and in batches, end as a plain merge has them."""
     chance = random.Random(7)  # noqa: S311 (no secret)
     records: list[CallMetrics | CallReport] = []
-    for number in range(200):
+    for number in range(calls):
         name = f"c{number}"
         chosen = chance.sample(ALL, chance.randint(1, len(ALL)))
         records += [one.model_copy(update={"call_id": name}) for one in chosen]
-    records += chance.sample(records, 100)
+    records += chance.sample(records, calls // 2)
     by_call: dict[str, list[Document]] = {}
     versions = [Record.now(one) for one in records]
     for record, one in zip(records, versions, strict=True):
