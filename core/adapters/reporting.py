@@ -1,5 +1,6 @@
 """From what an adapter read of a payload to its delivery, alike for all sources."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,9 @@ _HUNG_UP_BY = {
 }
 _TALKED = frozenset({"customer_hung_up", "agent_goodbye"})
 _OF_SERVICES = frozenset({"provider_error", "platform_error"})
+
+
+_MOBILE = re.compile(r"(?:91|0)?[6-9]\d{9}")
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,21 @@ def call_of(payload: Payload, source: str, role: Role, own: str | None, *theirs:
         RefusedDeliveryError: there is no id at all.
     """
     their_id = first([payload.identifier(path) for path in theirs])
+    if own is not None and _is_phone(own):
+        payload.refused["our own id"] = "is a phone number, which is never kept"
+        own = None
     call_id = own or their_id
     if call_id is None:
         names = [payload.name(path) for path in theirs]
         wrong = [f"{name} {payload.refused[name]}" for name in names if name in payload.refused]
         raise RefusedDeliveryError(wrong[0] if wrong else f"{names[0]} is missing: of which call is this?")
     return Call(source, role, call_id, known=own is not None)
+
+
+def _is_phone(text: str) -> bool:
+    """Whether an id is a mobile number of India, however it is written."""
+    digits = text.lstrip("+").replace(" ", "").replace("-", "")
+    return _MOBILE.fullmatch(digits) is not None
 
 
 def told(payload: Payload, call: Call, word: Word) -> Delivery:

@@ -36,7 +36,8 @@ def list_deliveries(
     zone = get_settings().tz
     table = Table("received", "source", "event", "outcome", "call", "why, or what is odd")
     for one in recent_deliveries(get_sync_database(), most=most, **query):
-        why = "; ".join(filter(None, (one.reason, one.remark)))
+        unknown = f"unknown: {', '.join(one.unknown)}" if one.unknown else None
+        why = "; ".join(filter(None, (one.reason, one.remark, *one.left_out, unknown)))
         at = f"{one.received_at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
         table.add_row(
             at, *(Text(text) for text in (one.source, one.event, one.outcome, one.call_id or "", why))

@@ -47,6 +47,8 @@ def import_calls(
     """
     from core.importing import import_file  # noqa: PLC0415 (only this command needs it)
 
+    if mapping is not None and not mapping.parent.is_dir():
+        raise UserError(f"there is no mapping {mapping}, nor a folder {mapping.parent} to write one to")
     if mapping is None or not mapping.exists():
         mapping = _proposed(files, mapping)
         if not (sys.stdin.isatty() and sys.stdout.isatty()):

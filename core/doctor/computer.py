@@ -12,8 +12,10 @@ from dotenv import dotenv_values
 
 from core.clock import utc_now
 from core.doctor.result import Finding, State
+from core.errors import UserError
 from core.logs.sinks.log_file import foreign, is_shared
 from core.ports import address, answers, is_taken
+from core.pricing import price_table
 from core.settings import Settings
 from core.storage.recording.spool import spool_status
 
@@ -97,6 +99,19 @@ def _words(name: str) -> frozenset[str]:
         for word in name.upper().split("_")
     )
     return frozenset(_SYNONYMS.get(word, word) for word in words if word)
+
+
+def prices(settings: Settings) -> Iterator[Finding]:
+    """Whether PRICES_FILE can be read, where it is set."""
+    if settings.prices_file is None:
+        return
+    try:
+        table = price_table()
+    except UserError as error:
+        yield Finding("prices", State.FAIL, str(error), "mend the file; until then usage has no price")
+        return
+    rates = ", ".join(sorted(table.rates)) or "none"
+    yield Finding("prices", State.OK, f"{len(table.price):,} models and voices, rates of {rates}")
 
 
 def data_folder(settings: Settings) -> Finding:

@@ -16,6 +16,7 @@ def examine() -> Iterator[Finding]:
     settings = get_settings()
     yield from computer.configuration()
     yield from _safely("protection", lambda: exposure.exposure(settings))
+    yield from computer.prices(settings)
     yield computer.data_folder(settings)
     yield computer.log_file(settings)
     reached = mongodb.server()

@@ -38,6 +38,8 @@ class _Said:
     delivery: Delivery
     reports: Sequence[CallReport] = ()
     refusal: str | None = None
+    is_masked: bool = False
+    """Of a replay: its id was masked, so that it says nothing of any call."""
     fates: Sequence[Fate] = field(default_factory=list)
 
 
@@ -106,7 +108,7 @@ async def take(source: Source, payload: Mapping[str, Any], now: datetime, *, mas
     if masks:
         reports, turns, refusal = _unmasked(reports, turns)
         if refusal:
-            return _Said(delivery, refusal=refusal)
+            return _Said(delivery, refusal=refusal, is_masked=True)
     reports = await prepared(reports)
     whole = {old.call_id: new.call_id for old, new in zip(delivery.reports, reports, strict=True)}
     turns = [turn.model_copy(update={"call_id": whole.get(turn.call_id, turn.call_id)}) for turn in turns]

@@ -55,6 +55,9 @@ async def _replay(database: Database[Document], note: HookDelivery) -> str:
     if note.body is None or source is None:
         return NOT_KEPT
     payload: dict[str, Any] = orjson.loads(note.body)
-    again = noted(await take(source, payload, note.received_at, masks=True), source, note.received_at)
+    said = await take(source, payload, note.received_at, masks=True)
+    if said.is_masked and note.outcome != HookOutcome.REFUSED:
+        return str(note.outcome)  # what was recorded of it when it came still stands
+    again = noted(said, source, note.received_at)
     replayed(database, again.model_copy(update={"id": note.id}), utc_now())
     return str(again.outcome)

@@ -96,6 +96,14 @@ def test_a_call_whose_id_was_masked_is_not_made_up(database: Database[Document])
     assert database["calls"].count_documents({}) == 0
 
 
+def test_a_good_delivery_whose_id_was_masked_stays_good(database: Database[Document]) -> None:
+    """It was recorded when it came; what is kept of it cannot say more."""
+    deliver({**now_ended(), "id": "+919876543210"})
+    before = as_stored(database)
+    assert again(database) == {"stored": 1}
+    assert (recent_deliveries(database)[0].outcome, as_stored(database)) == ("stored", before)
+
+
 def test_a_body_that_is_too_large_to_be_kept_is_recorded_all_the_same(database: Database[Document]) -> None:
     deliver(now_ended(deep=["x" * 1_000] * 300))
     assert database["calls"].count_documents({}) == 1

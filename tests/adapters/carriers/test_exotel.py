@@ -66,3 +66,13 @@ def test_the_plain_callback_ends_a_call_though_it_has_no_start() -> None:
 
 def test_a_call_in_a_queue_is_none_yet() -> None:
     assert exotel.read(case("exotel", "completed") | {"Status": "queued", "EventType": ""}).reports == ()
+
+
+@pytest.mark.parametrize("number", ["9812345678", "+919812345678", "09812345678", "+91 98123 45678"])
+def test_a_phone_number_is_never_our_own_id(number: str) -> None:
+    """Whoever has no id at hand sends the lead's number, whether the payload names it elsewhere or not."""
+    payload = {**case("exotel", "completed"), "CustomField": number, "From": "0804", "To": "0805"}
+    (*_, told) = exotel.read(payload).reports
+    assert told.call_id == payload["CallSid"]
+    assert not told.known_call
+    assert number[-10:].replace(" ", "") not in told.model_dump_json().replace(" ", "")
