@@ -105,3 +105,19 @@ def test_a_table_with_a_slip_is_refused_by_name_and_costs_no_call(prices: Path) 
     with pytest.raises(UserError, match=r"PRICES_FILE=.*input_per_milion"):
         price_table()
     assert priced(agents(usage=[LLM])).cost is None
+
+
+def test_a_cost_that_no_call_can_have_is_unknown(prices: Path) -> None:
+    """In rupees it would be beyond any bound; the amount as given is kept."""
+    cost = in_rupees(CallCost(llm=999_999, tts=1, currency="USD"), price_table())
+    assert (cost.llm, cost.tts, cost.original) == (None, 84.0, {"llm": 999_999, "tts": 1})
+
+
+@pytest.mark.parametrize("wrong", [{"foo": 1}, {"": 1}, {"llm": -1}])
+def test_amounts_are_of_parts_that_there_are(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="original"):
+        CallCost.model_validate({"currency": "USD", "original": wrong})
+
+
+def test_a_currency_without_an_amount_is_no_cost() -> None:
+    assert agents(cost={"currency": "USD"}).cost is None

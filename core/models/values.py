@@ -59,7 +59,9 @@ Language = Annotated[str, BeforeValidator(_folded), Field(min_length=1, max_leng
 Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
 Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
-Rupees = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+MOST_RUPEES = 1_000_000.0
+"""Of one part of one call's cost."""
+Rupees = Annotated[float, Field(ge=0, le=MOST_RUPEES, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(le=1_000_000)]
 """Of a call's turns and the like: more than one a second for a whole week is no count but a slip."""

@@ -3,9 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from core.adapters.livekit import CLOSED, ERRORS_AT_MOST
 from core.adapters.otlp.spans import Span, moment
@@ -107,7 +110,7 @@ def _request(span: Span) -> _Request | None:
     text = span.attributes.get("lk.tts_metrics")
     try:
         extra = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         extra = {}
     return _Request(kind, span, extra if isinstance(extra, dict) else {})
 
@@ -205,10 +208,13 @@ def _usage(requests: Iterable[_Request]) -> list[ModelUsage]:
         model = request.span.text("gen_ai.request.model", "gen_ai.response.model")
         for unit, amount in request.usage().items():
             sums[request.kind, provider and provider[:128], model and model[:128]][unit] += amount
-    return [
-        ModelUsage.model_validate({"kind": kind, "provider": provider, "model": model, **units})
-        for (kind, provider, model), units in sums.items()
-    ]
+    found = []
+    for (kind, provider, model), units in sums.items():
+        with suppress(ValidationError):  # an amount that nobody can have used
+            found.append(
+                ModelUsage.model_validate({"kind": kind, "provider": provider, "model": model, **units})
+            )
+    return found
 
 
 def _error(request: _Request) -> CallError:

@@ -1,7 +1,6 @@
 """Spans out of an OTLP request, in JSON or protobuf; what is said in a call is dropped here."""
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +9,8 @@ from typing import Any
 from core.clock import FIRST_YEAR, LAST_YEAR
 
 MOST_ATTRIBUTES = 200
+MOST_NUMBER = 1e15
+"""Of an attribute: more than any moment, amount or count can be; no number is above it, and NaN is none."""
 MOST_TEXT = 4_096
 """Of an attribute; a longer one is dropped: none that is read is so long."""
 _SAID = (
@@ -49,12 +50,7 @@ class Span:
         """Return the first of these attributes that is a number at least 0."""
         for name in names:
             value = self.attributes.get(name)
-            if (
-                isinstance(value, int | float)
-                and not isinstance(value, bool)
-                and math.isfinite(value)
-                and value >= 0
-            ):
+            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_NUMBER:
                 return value
         return None
 

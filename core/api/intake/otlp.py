@@ -39,7 +39,7 @@ async def traces(request: Request) -> Response:
     conversations = cast("Conversations", request.app.state.conversations)
     async with bodies.read(request, packed=True) as body:
         spans, rejected = _spans(body, kind)
-        await _record(conversations.add(spans))
+        rejected += await _record(conversations.add(spans))
     return _answer(kind, rejected)
 
 
@@ -52,15 +52,22 @@ def _spans(body: bytes, kind: str) -> tuple[list[Span], int]:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
 
 
-async def _record(conversations: Mapping[str, Sequence[Span]]) -> None:
-    service = MetricsService()
+async def _record(conversations: Mapping[str, Sequence[Span]]) -> int:
+    """Record what conversations say; the number of spans of those that nothing can be made of."""
+    service, rejected = MetricsService(), 0
     for call_id, known in conversations.items():
-        report, turns = read_conversation(call_id, known)
+        try:
+            report, turns = read_conversation(call_id, known)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:  # of one alone
+            logger.warning("Conversation not readable", extra={"reason": type(error).__name__})
+            rejected += len(known)
+            continue
         await asyncio.gather(*map(service.record_turn, turns), service.record_call_report(report))
+    return rejected
 
 
 def _answer(kind: str, rejected: int) -> Response:
-    text = f"{rejected} spans have no ids or no usable times" if rejected else ""
+    text = f"{rejected} spans have no ids, or no usable times or values" if rejected else ""
     if rejected:
         logger.warning("Spans refused", extra={"spans": rejected})
     if kind == JSON:

@@ -1,12 +1,12 @@
 """What a call is made of beside its figures: errors, cost, usage, telephony, links, consent, silences."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from core.models.definitions import COST_PARTS
-from core.models.values import Count, Milliseconds, Rupees, Seconds, Total, UtcDatetime
+from core.models.values import MOST_RUPEES, Count, Milliseconds, Rupees, Seconds, Total, UtcDatetime
 
 HOME_CURRENCY = "INR"
 Text = Annotated[str, Field(min_length=1, max_length=128)]
@@ -19,6 +19,9 @@ def _web_address(value: str) -> str:
 
 
 Link = Annotated[str, Field(max_length=2_000), AfterValidator(_web_address)]
+
+
+CostPart = Literal["asr", "llm", "tts", "telephony", "platform", "other"]
 
 
 class Fault(StrEnum):
@@ -71,17 +74,20 @@ class CallCost(_Part):
     other: Rupees | None = None
     currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", description="ISO 4217, where not INR")
     rate: float | None = Field(default=None, gt=0, le=1_000_000, description="Rupees for one of the currency")
-    original: dict[str, Rupees] | None = Field(default=None, description="The parts in that currency")
+    original: dict[CostPart, Rupees] | None = Field(default=None, description="The parts in that currency")
 
     @model_validator(mode="after")
     def _in_rupees(self) -> Self:
         if self.currency in {None, HOME_CURRENCY}:
             self.currency = self.rate = self.original = None
         elif self.original is None:
-            amounts = {part: getattr(self, part) for part in COST_PARTS}
+            amounts: dict[CostPart, float | None] = {part: getattr(self, part) for part in get_args(CostPart)}
             self.original = {part: amount for part, amount in amounts.items() if amount is not None}
             for part, amount in self.original.items():
-                setattr(self, part, None if self.rate is None else round(amount * self.rate, 6))
+                rupees = None if self.rate is None else round(amount * self.rate, 6)
+                setattr(self, part, rupees if rupees is None or rupees <= MOST_RUPEES else None)
+        if not self.original and all(getattr(self, part) is None for part in COST_PARTS):
+            self.currency = self.rate = self.original = None
         return self
 
 

@@ -83,7 +83,7 @@ def _fold(database: Database[Document], alone: str, whole: str) -> bool:
         source, target = calls.find_one({"_id": alone}), calls.find_one({"_id": whole})
         if source is None or target is None:
             return False
-        call = merge(target, {**source, "_id": whole, "unjoined": False})
+        call = merge(target, {**source, "_id": whole})  # unjoined still, where both are
         call["version"] = max(target["version"], source["version"]) + 1
         call["schema_version"] = target["schema_version"]
         call["recorded_at"] = target["recorded_at"]

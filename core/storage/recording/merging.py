@@ -40,8 +40,6 @@ _OF_KEYS = frozenset({"cost", "metadata", "telephony", "links", "compliance"})
 _STAGE_STAMP = 10**16
 """Above any moment in microseconds since 1970 that a call can have."""
 _NO_FACTS = frozenset({"_id", "recorded_at", "schema_version", "version", "state", "unjoined"})
-_NOTHING_SAID: tuple[object, ...] = (None, False, [], {})
-"""Defaults of a whole record; they are not held against a source that knows more."""
 Sources = dict[str, Document]
 Ranked = list[tuple[str, Document]]
 """Sources with what they said, whose word counts first."""
@@ -100,10 +98,17 @@ def sources_of(document: Mapping[str, Any]) -> Sources:
     facts = {
         name: _as_stored(value)
         for name, value in document.items()
-        if name not in _NO_FACTS and value not in _NOTHING_SAID and (name, value) != ("language", "unknown")
+        if name not in _NO_FACTS and _says(name, value)
     }
     version = version_in(document)
     return {AGENT: {"role": str(Role.AGENT), "final": True, "version": version, "facts": facts}}
+
+
+def _says(name: str, value: object) -> bool:
+    """Whether a field of a whole record says something; its defaults are not held against who knows more."""
+    if value is None or value is False or (isinstance(value, list | dict) and not value):
+        return False
+    return (name, value) != ("language", "unknown")
 
 
 def _latest(one: Document | None, other: Document | None) -> Document:
@@ -184,13 +189,18 @@ def resolve(call_id: str, sources: Sources) -> Document:
 def _state(sources: Sources, *, known: bool) -> str:
     if not known:
         return "open"
-    speaking = [one for one in sources.values() if one["role"] != Role.MONITOR]
-    if not any("status" in one["facts"] for one in speaking):
+    if _is_lost(sources):
         return "lost"
+    speaking = [one for one in sources.values() if one["role"] != Role.MONITOR]
     # A carrier's last word is of the line, not of what was said on it.
     whole = [one for one in speaking if one.get("final") and one["role"] != Role.CARRIER]
     alone = all(one["role"] == Role.CARRIER for one in speaking) and all(one.get("final") for one in speaking)
     return "final" if whole or alone else "ended"
+
+
+def _is_lost(sources: Sources) -> bool:
+    """Whether nobody but the monitor says how the call ended."""
+    return not any("status" in one["facts"] for one in sources.values() if one["role"] != Role.MONITOR)
 
 
 def _coherent(call_id: str, fields: Document) -> Document:
@@ -208,6 +218,9 @@ def _coherent(call_id: str, fields: Document) -> Document:
 
 def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
     """For each field that any source knows: its name, the source whose word counts, and the value."""
+    if not _is_lost(sources):
+        # What the monitor assumed for want of anything better.
+        sources = {name: said for name, said in sources.items() if said["role"] != Role.MONITOR}
     sources = {name: {**said, "facts": _whole(said["facts"])} for name, said in sources.items()}
     talk, line = _by_precedence(sources, _TALK), _by_precedence(sources, _LINE)
     names = {name for one in sources.values() for name in one["facts"]}

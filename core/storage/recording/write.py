@@ -269,6 +269,16 @@ class _Writing:
         except BulkWriteError as error:
             self._failed(error, items)
             return bool(error.details["nMatched"] + len(error.details["writeErrors"]) == len(changes))
+        except (OperationFailure, BSONError) as error:
+            # One of them, merged, is larger than the server takes: look in each half.
+            if isinstance(error, OperationFailure) and error.code not in _POISON:
+                raise
+            if len(plan) == 1:
+                self._results |= dict.fromkeys(plan, _unfit(error))
+                return True
+            pairs, middle = list(plan.items()), len(plan) // 2
+            settled = yield from self._change(dict(pairs[:middle]), items)
+            return (yield from self._change(dict(pairs[middle:]), items)) and settled
         return bool(done.matched_count == len(changes))
 
 

@@ -124,3 +124,24 @@ def test_a_call_that_a_source_began_and_nobody_ended_is_lost(database: Database[
     found = earlier.find_one({"_id": "ringing"})
     assert found is not None
     assert found["state"] == "lost"
+
+
+def test_platform_and_carrier_join_before_the_agent_does(database: Database[Document]) -> None:
+    """Both know the call by ids of their own, and fold into each other; the agent comes last."""
+    now = server_time(database)
+    platforms = report(
+        "vapi",
+        "platform",
+        50,
+        "v1",
+        known_call=False,
+        provider_call_id="CA1",
+        start_time=now,
+        status="completed",
+    )
+    record(database, platforms, carriers("CA1", now))
+    assert join_calls(database) == 1
+    record(database, agents(start_time=now, provider_call_id="v1"))
+    assert join_calls(database) == 1
+    (call,) = database[CALLS].find()
+    assert sorted(call["sources"]) == ["agent", "plivo", "vapi"]

@@ -19,7 +19,7 @@ from core.storage.collections import CALLS, DIRTY_WINDOWS
 from core.storage.recording.merging import document_of, given_by, merge
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool
-from core.storage.recording.write import Outcome, write
+from core.storage.recording.write import Outcome, Refusal, write
 from core.types import Document
 
 START = datetime(2024, 11, 5, 9, 30, tzinfo=UTC)
@@ -243,3 +243,36 @@ def test_nobody_reports_as_the_agent() -> None:
     """The agent records whole calls; a report in its name would be taken for one."""
     with pytest.raises(ValueError, match="record them as CallMetrics"):
         report("agent", "agent")
+
+
+def test_a_zero_is_an_answer(database: Database[Document]) -> None:
+    """The agent counted no interruption and nobody spoke: what others say later does not take that away."""
+    nothing: Document = {"total_turns": 0, "interruptions": 0, "sentiment_score": 0.0, "ring_seconds": 0}
+    theirs = report("vapi", "platform", interruptions=7, sentiment_score=-0.9, total_turns=3)
+    write(database, [Record.now(agents(**nothing)), Record.now(theirs)], fresh=True)
+    document = stored(database)
+    assert {name: document[name] for name in nothing} == nothing
+
+
+def test_a_lost_call_that_is_recorded_is_not_lost(database: Database[Document]) -> None:
+    """Also where its agent does not say how it ended."""
+    lost = report("monitor", "monitor", start_time=START, status="failed", end_reason="lost")
+    write(database, [Record.now(lost), Record.now(agents())], fresh=True)
+    document = stored(database)
+    assert (document["status"], document["state"]) == ("completed", "final")
+    assert "end_reason" not in document
+
+
+def test_a_call_that_grew_too_large_keeps_no_other_out(database: Database[Document]) -> None:
+    """Two sources say more of it than a document holds: the last is refused, all others are stored."""
+    facts = {"start_time": START, "status": "completed"}
+    first, second = (
+        report(name, "platform", 50, "big", metadata={name: "x" * 5_000_000}, **facts)
+        for name in ("vapi", "bolna")
+    )
+    write(database, [Record.now(first), Record.now(agents("k1"))], fresh=True)
+    later = [second, *(report("exotel", "carrier", 50, name, talk_seconds=3) for name in ("k1", "k2"))]
+    refused, *others = write(database, [Record.now(one) for one in later], fresh=True)
+    assert isinstance(refused, Refusal)
+    assert refused.for_good
+    assert others == [Outcome.REPLACED, Outcome.INSERTED]
