@@ -137,11 +137,13 @@ class MetricsService:
 
         def refresh() -> list[date]:
             from core.aggregation.daily import refresh_days  # noqa: PLC0415 (pandas)
+            from core.storage.archive.late_reports import bring_back  # noqa: PLC0415 (pyarrow)
 
             database = blocking(self._db)
             replay(database)
             mark_lost(database)
             join_calls(database)
+            bring_back(database)
             return refresh_days(database)
 
         return await asyncio.to_thread(refresh)

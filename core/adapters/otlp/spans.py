@@ -11,6 +11,8 @@ from core.clock import FIRST_YEAR, LAST_YEAR
 MOST_ATTRIBUTES = 200
 MOST_NUMBER = 1e15
 """Of an attribute: more than any moment, amount or count can be; no number is above it, and NaN is none."""
+MOST_VALUES = 500_000
+"""Commas and brackets of a request in JSON: what is made of them takes many times the memory."""
 MOST_TEXT = 4_096
 """Of an attribute; a longer one is dropped: none that is read is so long."""
 _SAID = (
@@ -71,6 +73,8 @@ def read_json(body: bytes) -> tuple[list[Span], int]:
     Raises:
         UnreadableSpansError: it is no OTLP.
     """
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise UnreadableSpansError(f"the body has more than {MOST_VALUES:,} values; send fewer spans at once")
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

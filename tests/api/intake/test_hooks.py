@@ -247,3 +247,13 @@ def test_a_callbacks_address_carries_our_own_id(
     assert (stored["_id"], stored["status"]) == ("ours-1", "completed")
     assert stored["lead_id"] == "L-87"  # what the carrier says itself counts
     assert "unjoined" not in stored
+
+
+def test_a_secret_in_an_address_that_is_slightly_off_is_not_logged(
+    keyed: TestClient, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In capitals, without the source, or as a parameter of another page."""
+    for path in (f"/Hooks/example/{SECRET}", f"/hooks/{SECRET}", f"/healthz?x={SECRET}", f"/{SECRET}"):
+        post(keyed, now_ended(), path)
+    flush()
+    assert SECRET not in "".join(capfd.readouterr())

@@ -1,0 +1,33 @@
+"""A carrier's price that comes once the call is archived."""
+
+import asyncio
+
+from pymongo.database import Database
+
+from core.aggregation.rollups.refresh import archive_due, refresh_rollups
+from core.models.calls.reports import CallReport
+from core.services.metrics_service import MetricsService
+from core.storage.archive.archived_rows import find_archived
+from core.storage.calls import from_document
+from core.storage.recording.records import Record
+from core.storage.recording.write import write
+from core.types import Document
+from tests.storage.archive.test_mover import call, figures, recorded_long_ago
+
+
+def test_a_report_of_an_archived_call_adds_to_it(database: Database[Document]) -> None:
+    """The call comes back whole, with the price, and counts once; archived again it is as it was."""
+    recorded_long_ago(database, [call(1, campaign="home"), call(2)])
+    refresh_rollups(database)
+    archive_due(database)
+    price = {"call_id": "call_1", "source": "exotel", "role": "carrier", "stage": 60}
+    told = CallReport.model_validate(price | {"facts": {"cost": {"telephony": 0.9}, "talk_seconds": 9}})
+    for _ in range(2):
+        write(database, [Record.now(told)], fresh=True)
+        asyncio.run(MetricsService().aggregate_recent())
+    (row,) = database["calls"].find()
+    back = from_document(row)
+    assert (back.call_id, back.campaign, back.talk_seconds, row["state"]) == ("call_1", "home", 9, "final")
+    assert find_archived(database, "calls", "_id", ["call_1"]) == []
+    assert back.cost is not None
+    assert (back.cost.telephony, figures(database).total_calls) == (0.9, 2)
