@@ -97,7 +97,7 @@ def test_every_kind_of_chart_leads_to_as_many_calls_as_it_counts(
         ("analytics", "languages", ".bars path"): {"language": "hinglish"},
         ("conversion", "funnel", ".bars path"): {"direction": "outbound"},
         ("system", "errors", ".bars path"): {"errors.type": "llm_timeout", "errors.fault": "provider"},
-        ("system", "ends", ".bars path"): {"end_reason": "hung_up", "fault": None},
+        ("system", "ends", ".bars path"): {"end_reason": "customer_hung_up", "fault": None},
     }
     for (path, name, marks), condition in cases.items():
         with opened(browser, f"{address}/{path}?period=7d") as page:
