@@ -30,7 +30,7 @@ from core.logs.requests import (
 )
 from core.logs.sinks.log_file import sink_for
 from core.logs.sinks.rotation import Rotation
-from core.logs.sinks.sink import StandardName
+from core.logs.sinks.sink import Both, StandardName
 from core.logs.writer import Backlog, LogWriter
 from core.models.variables import level_number
 from core.privacy.masking import configure_masking
@@ -65,7 +65,7 @@ ComponentLogger.write_to(_writer, _handler, _library_handler)
 _setup = threading.RLock()
 _configured = False
 _set_up_by: int | None = None
-_without_file: StandardName = "stdout"
+_standard: StandardName = "stdout"
 _SECONDS_TO_SEND = 1.0
 atexit.register(_writer.close)
 
@@ -121,12 +121,14 @@ def setup_logging(
 
 
 def spare_stdout() -> None:
-    """Have lines go to stderr where there is no LOG_FILE, for a program whose stdout others read."""
-    global _without_file  # noqa: PLW0603 (one configuration per process, as in logging itself)
+    """Have lines go to LOG_FILE alone, else to stderr, for a program whose stdout others read."""
+    global _standard  # noqa: PLW0603 (one configuration per process, as in logging itself)
     with _setting_up():
-        if _writer.sink.name == _without_file:
-            _writer.use(sink_for(None, without="stderr"))
-        _without_file = "stderr"
+        if isinstance(_writer.sink, Both):
+            _writer.use(_writer.sink.first)
+        elif _writer.sink.name == _standard:
+            _writer.use(sink_for(None, standard="stderr"))
+        _standard = "stderr"
 
 
 def flush(timeout: float = 5.0) -> bool:
@@ -196,7 +198,8 @@ def _apply_file(path: Path | None, settings: Settings) -> None:
     if settings.log_rotate_mb or settings.log_rotate_hours:
         size = int(settings.log_rotate_mb * 1_000_000) if settings.log_rotate_mb else None
         rotation = Rotation(settings.log_rotate_keep, size, settings.log_rotate_hours, settings.tz)
-    sink = sink_for(path, settings.log_file_mode, rotation, _without_file)
+    both = settings.log_stdout and _standard == "stdout"
+    sink = sink_for(path, settings.log_file_mode, rotation, _standard, both=both)
     if sink.name != _writer.sink.name:
         _writer.use(sink)
 

@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     log_file: Path | None = Field(
         default=None, description="File that log lines are appended to; else stdout"
     )
+    log_stdout: bool = Field(default=False, description="Also write lines to stdout where LOG_FILE is set")
     log_file_mode: FileMode = Field(
         default=0o600,
         description="Permissions of a LOG_FILE that is created, octal; 0640 lets its group read",
@@ -127,8 +128,9 @@ class Settings(BaseSettings):
     log_rotate_keep: int = Field(
         default=5, ge=1, le=1000, description="How many old log files are kept: LOG_FILE.1 is the newest"
     )
-    log_format: Annotated[Literal["json", "ecs", "datadog"], BeforeValidator(in_lower_case)] = Field(
-        default="json", description="Names of a line's fields: our own, Elastic's or Datadog's"
+    log_format: Annotated[Literal["json", "ecs", "datadog", "emf"], BeforeValidator(in_lower_case)] = Field(
+        default="json",
+        description="Form of a line: our own, Elastic's, Datadog's or CloudWatch's",
     )
     log_mask_off: CommaList = Field(
         default=(), description="Kinds that are not masked in log lines, comma separated; docs/logging.md"

@@ -1,12 +1,13 @@
-"""Which call the running code serves: kept per task and thread, added to every line."""
+"""Which call and which span the running code serves: kept per task and thread, added to every line."""
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import wraps
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from core.logs.sanitize import plain_fields
 
@@ -14,6 +15,32 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 # The mapping is replaced, never changed: a queued line may still refer to it.
 current: ContextVar[Mapping[str, Any]] = ContextVar("call_context", default=_NOTHING)
+
+
+class SpanIds(NamedTuple):
+    """The ids of a span of OpenTelemetry, as numbers of 128 and 64 bits."""
+
+    trace_id: int
+    span_id: int
+
+
+ActiveSpan = Callable[[], SpanIds | None]
+
+
+def find_active_span() -> ActiveSpan | None:
+    """What tells the span that OpenTelemetry has active; None where the program has not imported it.
+
+    Only a program that imported it can have a span, so it is never imported from here.
+    """
+    get_current_span = getattr(sys.modules.get("opentelemetry.trace"), "get_current_span", None)
+    if get_current_span is None:  # not there, or still being imported
+        return None
+
+    def active_span() -> SpanIds | None:
+        context = get_current_span().get_span_context()
+        return SpanIds(context.trace_id, context.span_id) if context.is_valid else None
+
+    return active_span
 
 
 def current_context() -> Mapping[str, Any]:

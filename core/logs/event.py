@@ -9,7 +9,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from core.logs.context import current_context
+from core.logs.context import SpanIds, current_context
 from core.logs.sanitize import cut, plain, plain_fields, safe_repr
 
 FIXED = frozenset({str, int, float, bool, type(None), bytes, datetime, date, time, timedelta, Decimal, UUID})
@@ -42,6 +42,7 @@ Event = tuple[
     int,  # the instruction of that code, or the line
     ErrorInfo | None,
     str | None,  # the stack
+    SpanIds | None,  # the active span of OpenTelemetry
 ]
 """A plain tuple, since making anything with a name takes longer than all the rest of a log call."""
 
@@ -52,7 +53,7 @@ LINE_FIELDS = frozenset({"timestamp", "level", "component", "message", "source",
 """Fields of a line that are the product's own; all others are context and extras."""
 
 
-def event_of(record: logging.LogRecord) -> Event:
+def event_of(record: logging.LogRecord, span: SpanIds | None = None) -> Event:
     """Take from a record what its line will say, copying what could still change."""
     fields = record.__dict__
     extras = None
@@ -70,6 +71,7 @@ def event_of(record: logging.LogRecord) -> Event:
         record.lineno,
         _error_info(record.exc_info) if record.exc_info else None,
         record.stack_info,
+        span,
     )
 
 

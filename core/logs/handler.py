@@ -24,7 +24,9 @@ class WriterHandler(logging.Handler):
         try:
             record = as_logged(record)
             if self.takes(record) and self.filter(record):
-                self._writer.put(record.levelno, event_of(record))
+                active_span = self._writer.find_span()
+                event = event_of(record, active_span() if active_span else None)
+                self._writer.put(record.levelno, event)
         except Exception:  # noqa: BLE001 (logging must not break its caller)
             self._writer.lose(1, UNREADABLE)
         return True

@@ -2,14 +2,18 @@
 
 import socket
 from collections.abc import Callable
+from datetime import datetime
 from typing import Literal
 
 from core.logs.event import LINE_FIELDS
 from core.privacy.free_names import free_name
 from core.types import Document
 
-Format = Literal["json", "ecs", "datadog"]
+Format = Literal["json", "ecs", "datadog", "emf"]
 _DATADOG_RESERVED = frozenset({"status", "source", "service", "host", "date", "ddsource", "ddtags", "env"})
+
+
+_ECS_NAMES = {"trace_id": "trace.id", "span_id": "span.id"}
 
 
 def as_it_is(document: Document) -> Document:
@@ -39,7 +43,9 @@ def as_ecs(document: Document) -> Document:
     labels: Document = {}
     counts: dict[str, int] = {}
     for key, value in document.items():
-        if key not in LINE_FIELDS and value is not None:
+        if (known := _ECS_NAMES.get(key)) and isinstance(value, str):
+            shaped[known] = value
+        elif key not in LINE_FIELDS and value is not None:
             name = free_name(key.replace(".", "_"), labels, counts)
             labels[name] = value if isinstance(value, str | int | float | bool) else _text(value)
     return {**shaped, "labels": labels} if labels else shaped
@@ -77,9 +83,56 @@ def as_datadog(document: Document) -> Document:
     return shaped
 
 
+def as_emf(document: Document) -> Document:
+    """CloudWatch's embedded metric format: our own names, and which of the numbers are metrics.
+
+    Metrics are the fields that end in ``_ms`` or ``_seconds``, ``Lines``, and ``Errors`` (1 from level
+    ERROR on). Their dimensions are the component and, of a request to a service, that service: never a
+    call or a lead, since CloudWatch bills each combination of values as a metric of its own.
+    """
+    values: Document = {"Lines": 1, "Errors": int(document["level"] in _FAILURES)}
+    metrics: list[Document] = [{"Name": name, "Unit": "Count"} for name in values]
+    for name, value in document.items():
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST_IN_EMF:
+            unit = next((unit for suffix, unit in _EMF_UNITS.items() if name.endswith(suffix)), None)
+            if unit and len(metrics) < _MOST_METRICS:
+                metrics.append({"Name": name, "Unit": unit})
+    dimensions = [["component"]]
+    if _is_dimension(document.get("service")):
+        dimensions.append(["component", "service"])
+    if not _is_dimension(document["component"]):
+        dimensions = [[]]
+    moment = datetime.fromisoformat(document["timestamp"])
+    about = {
+        "Timestamp": round(moment.timestamp() * 1000),
+        "CloudWatchMetrics": [{"Namespace": "VoiceAgent", "Dimensions": dimensions, "Metrics": metrics}],
+    }
+    shaped: Document = {"_aws": about, **values}
+    counts: dict[str, int] = {}
+    for name, value in document.items():
+        shaped[free_name(name, shaped, counts)] = value
+    return shaped
+
+
+def _is_dimension(value: object) -> bool:
+    """Whether CloudWatch takes a value of a dimension: 1 to 1,024 characters of ASCII, the first no colon."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST_DIMENSION
+        and value.isascii()
+        and value[0] != ":"
+    )
+
+
+_FAILURES = frozenset({"ERROR", "CRITICAL"})
+_EMF_UNITS = {"_ms": "Milliseconds", "_seconds": "Seconds"}
+_MOST_METRICS = 100
+_LONGEST_DIMENSION = 1_024
+_MOST_IN_EMF = 2.0**360
 _host = socket.gethostname()
 FORMATS: dict[Format, Callable[[Document], Document]] = {
     "json": as_it_is,
     "ecs": as_ecs,
     "datadog": as_datadog,
+    "emf": as_emf,
 }

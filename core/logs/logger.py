@@ -98,7 +98,10 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
                             break
                 else:
                     extra = copied(extra)
-            event = (time(), level, self.name, msg, args, _context(), extra, code, frame.f_lasti, None, None)
+            active_span = writer.active_span if writer.calm else writer.find_span()
+            span = active_span() if active_span is not None else None
+            at = frame.f_lasti
+            event = (time(), level, self.name, msg, args, _context(), extra, code, at, None, None, span)
             if quiet and writer.calm and len(queue := writer.queue) < HURRY_AT:
                 queue.append(event)
             else:

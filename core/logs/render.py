@@ -34,7 +34,7 @@ _shapes: dict[tuple[Any, ...], _Fields | None] = {}
 
 def document_of(event: Event) -> dict[str, Any]:
     """What the line of an event says, masked, as JSON data in the line's order."""
-    created, level, name, message, args, context, extras, code, at, failure, stack = event
+    created, level, name, message, args, context, extras, code, at, failure, stack, span = event
     if args:
         message = formatted(message, args)
     document: dict[str, Any] = {
@@ -48,6 +48,8 @@ def document_of(event: Event) -> dict[str, Any]:
         document |= masked if known is context else _masked_context(context)
     if extras:
         _add_extras(document, context, extras)
+    if span and "trace_id" not in document and "span_id" not in document:
+        document |= {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
     document["source"] = _source(code, at)
     if failure:
         document["exception"] = _describe(failure)

@@ -10,10 +10,11 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from core.logs.context import ActiveSpan, find_active_span
 from core.logs.event import Event, Origin
 from core.logs.line_formats import FORMATS, Format, as_it_is
 from core.logs.render import document_of, encode
-from core.logs.sinks.sink import Sink
+from core.logs.sinks.sink import Both, Sink
 
 if TYPE_CHECKING:
     from core.logs.sinks.shipper import Shipper
@@ -52,13 +53,14 @@ class LogWriter:
     A deque and a SimpleQueue may be entered again by a signal handler that logs; a Lock or an Event may not.
     """
 
-    def __init__(self, sink: Sink, capacity: int = CAPACITY, reserve: int = RESERVE) -> None:
+    def __init__(self, sink: Sink | Both, capacity: int = CAPACITY, reserve: int = RESERVE) -> None:
         self._sink = sink
         self._capacity = capacity
         self._room_below_warning = capacity - reserve
         self._inline = False
         self.format: Format = "json"
         self.shippers: tuple[Shipper[Any], ...] = ()
+        self.active_span: ActiveSpan | None = None
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
 
@@ -75,7 +77,7 @@ class LogWriter:
         self._dropped = 0
 
     @property
-    def sink(self) -> Sink:
+    def sink(self) -> Sink | Both:
         """Where lines go."""
         return self._sink
 
@@ -83,6 +85,12 @@ class LogWriter:
     def backlog(self) -> Backlog:
         """What waits here and in the shippers, and what was dropped since this process began."""
         return Backlog(len(self.queue) + sum(one.waiting for one in self.shippers), self._dropped)
+
+    def find_span(self) -> ActiveSpan | None:
+        """Look whether OpenTelemetry has been imported meanwhile; the thread looks at each of its turns."""
+        if self.active_span is None:
+            self.active_span = find_active_span()
+        return self.active_span
 
     def put(self, level: int, event: Event) -> None:
         """Queue an event; when the queue is full it is dropped and counted."""
@@ -119,7 +127,7 @@ class LogWriter:
         self._stir()
         return reached.wait(timeout)
 
-    def use(self, sink: Sink) -> None:
+    def use(self, sink: Sink | Both) -> None:
         """Write what waits to the present sink and all that follows to another one."""
         self.flush()
         with self._draining:
@@ -158,6 +166,7 @@ class LogWriter:
             # Looking up every 20 ms spares callers the wake-up of a sleeping thread, which costs more
             # than the rest of a log call; only a process that has long been silent pays it once.
             self.calm = idle_turns <= _TURNS_UNTIL_ASLEEP
+            self.find_span()
             if self._inline:
                 self.calm = False
             asleep = not self.calm and not self.queue and not self._lost
@@ -236,5 +245,5 @@ def _loss(lines: int, report: str) -> Event:
     origin = Origin(here.co_filename, here.co_name)
     return (
         *(time.time(), _WARNING, "voice_agent.logging", text, (), {}, {"lines": lines}),
-        *(origin, here.co_firstlineno, None, None),
+        *(origin, here.co_firstlineno, None, None, None),
     )

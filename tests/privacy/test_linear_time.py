@@ -102,7 +102,20 @@ ACTS: dict[str, Act] = {
     "operation": lambda text: _operation("GET", f"/{text}"),
     "line": lambda text: encode(
         document_of(
-            (0.0, 20, f"voice_agent.{text}", text, (), {}, {text: text}, Origin(text, text), 1, None, None)
+            (
+                0.0,
+                20,
+                f"voice_agent.{text}",
+                text,
+                (),
+                {},
+                {text: text},
+                Origin(text, text),
+                1,
+                None,
+                None,
+                None,
+            )
         )
     ),
     "reader": lambda text: shown({"level": text, "message": text, text: [text]}),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.files import private_folder
 from core.logs.sinks.rotation import Rotation
-from core.logs.sinks.sink import PartlyWrittenError, Sink, Standard, StandardName, write_all
+from core.logs.sinks.sink import Both, PartlyWrittenError, Sink, Standard, StandardName, write_all
 
 _TORN_SECONDS = 0.05
 """A line that has no end for so long is no longer being written."""
@@ -146,9 +146,12 @@ def sink_for(
     path: Path | None,
     mode: int = 0o600,
     rotation: Rotation | None = None,
-    without: StandardName = "stdout",
-) -> Sink:
-    """The sink of a LOG_FILE; stdout or stderr without one."""
+    standard: StandardName = "stdout",
+    *,
+    both: bool = False,
+) -> Sink | Both:
+    """The sink of a LOG_FILE, with ``both`` beside stdout or stderr; without a file that alone."""
     if path is None:
-        return Standard(without)
-    return LogFile(Path(os.path.expanduser(path)), mode, rotation)  # noqa: PTH111 (never raises without a home)
+        return Standard(standard)
+    file = LogFile(Path(os.path.expanduser(path)), mode, rotation)  # noqa: PTH111 (never raises without a home)
+    return Both(file, Standard(standard)) if both else file

@@ -75,6 +75,25 @@ class Standard(Sink):
         write_all(self._descriptor, lines)
 
 
+class Both:
+    """A sink and a copy of its lines in a second one; whether they arrived is the first one's to say."""
+
+    def __init__(self, first: Sink, second: Sink) -> None:
+        self.name = f"{first.name} and {second.name}"
+        self.first, self._second = first, second
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last write to the first one failed."""
+        return self.first.failing
+
+    def write(self, lines: bytes) -> str | None:
+        """Write to both, whichever fails."""
+        report = self.first.write(lines)
+        self._second.write(lines)
+        return report
+
+
 class PartlyWrittenError(OSError):
     """Only a first part was written; ``rest`` begins with the first line that is not whole."""
 

@@ -209,3 +209,75 @@ def test_a_line_in_the_names_of_datadog() -> None:
 def test_the_file_has_the_format_that_is_set() -> None:
     assert run("log.info('hello')", LOG_FORMAT="datadog")[0]["status"] == "info"
     assert run("log.info('hello')", LOG_FORMAT="ecs")[0]["log.level"] == "INFO"
+
+
+def test_a_line_with_embedded_metrics_of_cloudwatch() -> None:
+    """As AWS's specification has it: every metric and dimension it names is a field at the line's root."""
+    timed = DOCUMENT | {"service": "deepgram", "duration_ms": 143.5, "wait_seconds": 2, "turns": 4, "_aws": 1}
+    line = FORMATS["emf"](timed)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert line["_aws"]["Timestamp"] == 1_729_765_845_123
+    assert directive["Dimensions"] == [["component"], ["component", "service"]]
+    units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
+    assert units == {
+        "Lines": "Count",
+        "Errors": "Count",
+        "duration_ms": "Milliseconds",
+        "wait_seconds": "Seconds",
+    }
+    assert {name: line[name] for name in units} == {
+        "Lines": 1,
+        "Errors": 1,
+        "duration_ms": 143.5,
+        "wait_seconds": 2,
+    }
+    assert line["_aws_2"] == 1
+    assert {key: line[key] for key in DOCUMENT} == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("service", "component", "dimensions"),
+    [
+        ("", "api", [["component"]]),
+        ("दूरसंचार", "api", [["component"]]),
+        (":x", "api", [["component"]]),
+        ("s" * 1_025, "api", [["component"]]),
+        ({"a": 1}, "api", [["component"]]),
+        ("deepgram", "वाणी", [[]]),
+    ],
+)
+def test_no_value_that_cloudwatch_refuses_is_a_dimension(
+    service: object, component: str, dimensions: list[list[str]]
+) -> None:
+    line = FORMATS["emf"](DOCUMENT | {"service": service, "component": component})
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == dimensions
+
+
+def test_no_more_metrics_than_cloudwatch_takes() -> None:
+    many = {f"part_{number}_ms": number for number in range(150)} | {"huge_ms": 2**400, "said_ms": True}
+    (directive,) = FORMATS["emf"](DOCUMENT | many)["_aws"]["CloudWatchMetrics"]
+    names = {metric["Name"] for metric in directive["Metrics"]}
+    assert len(names) == len(directive["Metrics"]) == 100
+    assert names.isdisjoint({"huge_ms", "said_ms"})
+
+
+def test_lines_go_to_the_file_and_to_stdout_where_both_are_wanted(tmp_path: Path) -> None:
+    file = tmp_path / "agent.log"
+    assert run("log.info('to one')", LOG_FILE=str(file)) == []
+    printed = run("log.info('to both')", LOG_FILE=str(file), LOG_STDOUT="1")
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["message"] for line in kept] == ["to one", "to both"]
+    assert printed == kept[1:]
+
+
+def test_stdout_still_gets_its_copy_while_the_file_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "agent.log").mkdir()
+    (line,) = run("log.info('to both')", LOG_FILE=str(tmp_path / "agent.log"), LOG_STDOUT="1")
+    assert line["message"] == "to both"
+
+
+def test_a_program_whose_stdout_others_read_keeps_its_lines_off_it(tmp_path: Path) -> None:
+    file = tmp_path / "agent.log"
+    code = "from core.logging_config import spare_stdout\nspare_stdout()\nlog.info('to the file')"
+    assert run(code, LOG_FILE=str(file), LOG_STDOUT="1") == []
+    assert json.loads(file.read_text())["message"] == "to the file"
