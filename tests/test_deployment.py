@@ -1,0 +1,214 @@
+"""What docs/deployment has to copy, with the real nginx and systemd behind it where they are installed."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse, HTTPSConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+import yaml
+from pymongo.database import Database
+
+from core.types import Document
+from tests.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[1]
+DEPLOYMENT = ROOT / "docs" / "deployment"
+UNITS = sorted((DEPLOYMENT / "systemd").glob("*.service"))
+NAME = "monitoring.test"
+KEY = "k" * 32
+PASSWORD = "Basic " + b64encode(b"asha:pw").decode()
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    return found
+
+
+def test_every_container_of_ours_is_watched_and_may_little() -> None:
+    ours = {name: service for name, service in services().items() if "build" in service}
+    assert set(ours) == {"scheduler", "api", "dashboard"}
+    for service in ours.values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["depends_on"] == {"mongodb": {"condition": "service_healthy"}}
+    assert all("healthcheck" in service for service in services().values())
+    assert "USER monitoring" in (ROOT / "Dockerfile").read_text()
+
+
+def test_only_the_proxy_has_a_door_to_the_network() -> None:
+    assert {name for name, service in services().items() if "ports" in service} == {"proxy"}
+    inside = {name for name, service in services().items() if service.get("network_mode") == "service:proxy"}
+    assert inside == {"api", "dashboard"}
+
+
+def test_the_image_has_every_folder_that_the_program_imports() -> None:
+    copied = set(re.findall(r"^COPY (?!--)(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    kept = set(re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert {"core", "dashboard", "pages", "run_scheduler.py", "streamlit_config"} <= copied
+    assert copied | {"requirements.lock"} == kept
+
+
+def test_the_commands_of_units_and_containers_exist() -> None:
+    commands = [
+        " ".join(service["command"][1:])
+        for service in services().values()
+        if "build" in service and "command" in service
+    ]
+    commands += [
+        re.findall(r"^ExecStart=\S+python (.*)$", unit.read_text(), re.MULTILINE)[0] for unit in UNITS
+    ]
+    for command in sorted(set(commands)):
+        done = subprocess.run(
+            [sys.executable, *command.split(), "--help"],
+            cwd=ROOT,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stderr)
+    assert len(commands) == 5
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("no systemd-analyze: apt-get install systemd")
+    text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit.read_text(), flags=re.MULTILINE)
+    (tmp_path / unit.name).write_text(re.sub(r"^(User|Group)=.*", r"\1=root", text, flags=re.MULTILINE))
+    done = subprocess.run(
+        [program, "verify", "--man=no", str(tmp_path / unit.name)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, [line for line in done.stderr.splitlines() if unit.name in line]) == (0, [])
+
+
+@pytest.mark.full
+def test_nginx_lets_in_who_may_come(
+    database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS, a password for people, keys for programs, compression, the websocket, a log without secrets."""
+    if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("no nginx: apt-get install nginx-light")
+    for name, value in {"API_KEYS": KEY, "DASHBOARD_PUBLIC_URL": f"https://{NAME}"}.items():
+        monkeypatch.setenv(name, value)
+    with behind_nginx(tmp_path) as port:
+
+        def get(path: str, **headers: str) -> HTTPResponse:
+            return answer(tmp_path, port, path, headers)
+
+        assert get("/").status == 401
+        assert get("/", Authorization=PASSWORD).status == 200
+        page = get("/", Authorization=PASSWORD).read().decode()
+        script = re.findall(r'src="\./(static/js/index[^"]+)"', page)[0]
+        packed = get(f"/{script}", Authorization=PASSWORD, **{"Accept-Encoding": "gzip"})
+        assert (packed.status, packed.headers["Content-Encoding"]) == (200, "gzip")
+        assert handshake(tmp_path, port, f"https://{NAME}").startswith("HTTP/1.1 101")
+        assert handshake(tmp_path, port, "https://elsewhere.test").startswith("HTTP/1.1 403")
+        assert get("/api/v1/analytics/alerts").status == 401
+        assert get("/api/v1/analytics/alerts?token=hush", **{"X-API-Key": KEY}).status in {200, 422}
+        assert get("/healthz").status == 200
+        log = (tmp_path / "access.log").read_text()
+        assert "/api/v1/analytics/alerts 401" in log
+        assert "hush" not in log
+
+
+@contextmanager
+def behind_nginx(folder: Path) -> Iterator[int]:
+    """The port of an nginx with our file, whose paths and ports alone are changed."""
+    ports = {"443": free_port(), "8000": free_port(), "3000": free_port()}
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    issued = authority.issue_cert(NAME)
+    (folder / "tls").mkdir()
+    (folder / "tls" / "fullchain.pem").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(folder / "tls" / "privkey.pem")
+    (folder / "htpasswd").write_text("asha:{PLAIN}pw\n")
+    text = (DEPLOYMENT / "nginx.conf").read_text()
+    for path in ("tls", "htpasswd"):
+        text = text.replace(f"/etc/nginx/{path}", str(folder / path))
+    text = text.replace("/dev/stdout", str(folder / "access.log")).replace(
+        "/run/nginx.pid", str(folder / "pid")
+    )
+    text = re.sub(r"(listen |127\.0\.0\.1:)(\d+)", lambda found: f"{found[1]}{ports[found[2]]}", text)
+    (folder / "nginx.conf").write_text(f"user root;\ndaemon off;\n{text}")
+    env = os.environ | {"API_PORT": str(ports["8000"]), "DASHBOARD_PORT": str(ports["3000"])}
+    nginx = [shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx", "-c", str(folder / "nginx.conf")]
+    commands = [[sys.executable, "-m", "core", "api"], [sys.executable, "-m", "dashboard"], nginx]
+    running = [subprocess.Popen(command, cwd=ROOT, env=env) for command in commands]
+    try:
+        for port in ports.values():
+            wait_for(port, running)
+        yield ports["443"]
+    finally:
+        for process in reversed(running):
+            process.send_signal(signal.SIGTERM)
+        for process in running:
+            process.wait(timeout=30)
+
+
+def wait_for(port: int, running: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        assert all(process.poll() is None for process in running)
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"nothing answers on port {port}")
+
+
+def trusted(folder: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(folder / "ca.pem"))
+
+
+class _Connection(HTTPSConnection):
+    """To this machine, whatever name is asked for."""
+
+    def connect(self) -> None:
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        self.sock = self._context.wrap_socket(plain, server_hostname=self.host)  # type: ignore[attr-defined]
+
+
+def answer(folder: Path, port: int, path: str, headers: dict[str, str]) -> HTTPResponse:
+    connection = _Connection(NAME, port, context=trusted(folder))
+    connection.request("GET", path, headers={"Host": NAME} | headers)
+    return connection.getresponse()
+
+
+def handshake(folder: Path, port: int, origin: str) -> str:
+    """What a browser's websocket from a page of ``origin`` is told first."""
+    lines = [
+        "GET /_stcore/stream HTTP/1.1",
+        f"Host: {NAME}",
+        f"Origin: {origin}",
+        f"Authorization: {PASSWORD}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "\r\n",
+    ]
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
+        trusted(folder).wrap_socket(plain, server_hostname=NAME) as secured,
+    ):
+        secured.sendall("\r\n".join(lines).encode())
+        return secured.recv(4096).decode("latin-1")
