@@ -23,7 +23,7 @@ FLOORS = (
     ("core.alerting",),
     (
         *("core.services", "core.scheduler", "core.importing", "core.adapters", "core.hooks"),
-        *("core.erasure", "core.health"),
+        *("core.erasure", "core.exporting", "core.health"),
     ),
     ("core.api", "core.doctor", "core.demo", "dashboard"),
     ("pages", "core.launcher", "core.cli"),

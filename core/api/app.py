@@ -10,6 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
 from core.adapters.otlp.gathering import Conversations
+from core.api import exposition
 from core.api.gate import Gate
 from core.api.guesses import Guesses
 from core.api.intake import hooks, otlp
@@ -109,7 +110,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     app.add_exception_handler(intake.NothingUsableError, intake.nothing_usable)
     app.add_api_route("/healthz", _health, tags=["health"])
     app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
-    for one in (router, intake.router, hooks.router, otlp.router):
+    for one in (router, exposition.router, intake.router, hooks.router, otlp.router):
         app.include_router(one)
     document = describe_bodies(describe(get_openapi(**_about(app))))
     app.add_api_route(

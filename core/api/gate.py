@@ -14,7 +14,8 @@ from core.api.problems import ProblemResponse
 AT_WORK = 4
 """Requests that compute at the same time; more share the same processor and end later, all of them."""
 LOOKS = 2
-"""Questions whether the store answers; apart, so that readers do not starve them."""
+"""Questions of monitors, how the system is; apart, so that readers do not starve them."""
+_MONITORS = {"/readyz", "/metrics"}
 PATIENCE_SECONDS = 2.0
 RETRY_SECONDS = 2
 LONGEST_SECONDS = 10.0
@@ -51,7 +52,7 @@ class Gate:
             await ProblemResponse(400, _BODY)(scope, receive, send)
             return
         later = asyncio.ensure_future(receive())
-        places = self._looks if scope["path"] == "/readyz" else self._places
+        places = self._looks if scope["path"] in _MONITORS else self._places
         try:
             if not await self._enter(places, later):
                 busy = ProblemResponse(503, _BUSY, headers={"Retry-After": str(RETRY_SECONDS)})

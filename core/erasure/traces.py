@@ -36,6 +36,8 @@ TREATMENTS: Final[dict[str, Treatment]] = {
     names.ROLLUPS_CAMPAIGNS: Treatment.FIGURES,
     names.ROLLUPS_HOURLY: Treatment.FIGURES,
     names.DAILY_METRICS: Treatment.FIGURES,
+    names.EXPORTED_TOTALS: Treatment.NOTHING,
+    names.EXPORTED_DAYS: Treatment.NOTHING,
     names.ROLLUP_STATE: Treatment.NOTHING,
     names.DIRTY_WINDOWS: Treatment.NOTHING,
     names.ARCHIVES: Treatment.NOTHING,

@@ -17,7 +17,7 @@ Test = Literal["is", "is not", "true", "known", "at least", "above", "below", "e
 Dimension = Literal["direction", "language", "status", "campaign"]
 DIMENSIONS: tuple[Dimension, ...] = ("direction", "language", "status", "campaign")
 """Fields that roll-ups tell calls apart by: what is counted by these alone needs no column of its own."""
-MOST_INTERRUPTIONS = 10_000
+MOST_INTERRUPTIONS = MOST_TURNS = 10_000
 """Of one call; more are a slip and would drown all others."""
 NEGATIVE_BELOW = -0.25
 POSITIVE_ABOVE = 0.25
@@ -383,6 +383,18 @@ TABLE: tuple[Metric, ...] = (
         stored=10,
         shown=False,
     ),
+    Count(
+        "turns",
+        "Turns",
+        "times",
+        "Turns of all calls, the lead's and the agent's",
+        where=(Condition("total_turns", "known"),),
+        column="turns",
+        stored=13,
+        total_of="total_turns",
+        most=MOST_TURNS,
+        shown=False,
+    ),
 )
 
 COUNTS: dict[str, Count] = {metric.key: metric for metric in TABLE if isinstance(metric, Count)}
@@ -432,9 +444,6 @@ _LIMIT = (Reference("p95", LATENCY_LIMIT_MS, "limit"),)
 REFERENCES: dict[str, tuple[Reference, ...]] = {
     "asr_latency_ms": _LIMIT,
     "tts_latency_ms": _LIMIT,
-    "e2e_latency_ms": (
-        Reference("p50", 1500.0, "target"),
-        Reference("p95", 3500.0, "target"),
-    ),
+    "e2e_latency_ms": (Reference("p50", 1500.0, "target"), Reference("p95", 3500.0, "target")),
 }
 """Targets of end-to-end latency are those that makers of voice agents publish."""

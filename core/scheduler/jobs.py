@@ -53,6 +53,7 @@ def all_jobs() -> tuple[Job, ...]:
     checks = Every(settings.alert_check_interval_seconds)
     return (
         Job(ROLL_UPS, roll_up, Every(ROLL_UP_EVERY_SECONDS)),
+        Job("totals", totals, Every(ROLL_UP_EVERY_SECONDS)),
         Job("check_alerts", check_alerts, checks, says_missed=True),
         Job("outbox", outbox, Every(OUTBOX_EVERY_SECONDS), "outbox"),
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
@@ -65,6 +66,13 @@ async def roll_up() -> None:
     await asyncio.to_thread(lambda: ensure_indexes(get_sync_database()))
     days = await MetricsService().aggregate_recent()
     logger.info("Aggregated", extra={"days": [str(day) for day in days]})
+
+
+async def totals() -> None:
+    """Take what was rolled up into the totals that counters are read from."""
+    from core.exporting.totals import advance_totals  # noqa: PLC0415 (pandas takes a while to load)
+
+    await asyncio.to_thread(lambda: advance_totals(get_sync_database()))
 
 
 async def check_alerts() -> None:

@@ -27,6 +27,8 @@ ROLLUPS_HOURLY: Final = "rollups_hourly"
 ROLLUP_STATE: Final = "rollup_state"
 DIRTY_WINDOWS: Final = "dirty_windows"
 DAILY_METRICS: Final = "daily_metrics"
+EXPORTED_TOTALS: Final = "exported_totals"
+EXPORTED_DAYS: Final = "exported_days"
 ARCHIVES: Final = "archives"
 RESTORE_MARK: Final = "restore"
 
@@ -77,6 +79,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         # Windows with calls that could not be rolled up, which are few.
         IndexModel([("set_apart", ASCENDING)], sparse=True),
     ],
+    ROLLUPS_DAILY: [IndexModel([("read_at", ASCENDING)])],
     TURNS: [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
     SERVICE_MINUTES: [IndexModel([("minute", ASCENDING)])],
     ACTIVE_CALLS: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=ACTIVE_CALL_SECONDS)],

@@ -50,6 +50,7 @@ PLAIN: dict[str, Callable[[CallMetrics], float]] = {
     "calls_with_cost": lambda call: call.cost is not None,
     "lost_calls": lambda call: call.end_reason == "lost",
     "unknown_endings": lambda call: call.end_reason == "unknown",
+    "turns": lambda call: min(call.total_turns or 0, 10_000),
 }
 """The counts once more, in plain Python."""
 
@@ -65,7 +66,7 @@ calls: st.SearchStrategy[dict[str, object]] = st.builds(
     direction=st.sampled_from(["inbound", "outbound"]),
     language=st.sampled_from(["hindi", "english"]),
     campaign=st.sampled_from([None, "diwali"]),
-    total_turns=perhaps([0, 1, 2, 9]),
+    total_turns=perhaps([0, 1, 2, 9, 10_001]),
     user_turns=perhaps([0, 1, 2]),
     interruptions=perhaps([0, 3, 9_999, 10_001]),
     sentiment_score=perhaps([-1, -0.26, -0.25, 0, 0.25, 0.26, 1]),
@@ -136,7 +137,7 @@ from core.models.definitions import Condition, Count, Rate
 
 definitions.COUNTS["transferred_calls"] = Count(
     "transferred_calls", "Transferred", "calls", "Calls that were transferred",
-    where=(Condition("end_reason", "is", "transferred"),), column="transferred", stored=13,
+    where=(Condition("end_reason", "is", "transferred"),), column="transferred", stored=14,
 )
 definitions.RATES["transfer_rate"] = Rate(
     "transfer_rate", "Transfer rate", "share", "Transferred ÷ answered", "answered calls", "up",

@@ -28,7 +28,7 @@ from core.aggregation.rollups.cells import (
 from core.models.definitions import DIMENSIONS
 from core.types import Document
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 MOST_BYTES = 15_000_000
 """MongoDB refuses documents above 16 MB."""
 _CELLS_THAT_FIT = 250

@@ -91,6 +91,13 @@ def count_active(database: Database[Document], direction: str | None = None) -> 
     return database[ACTIVE_CALLS].count_documents(_ALIVE | ({"direction": direction} if direction else {}))
 
 
+def count_active_by_direction(database: Database[Document]) -> dict[str, int]:
+    """How many calls are going on now, by direction; those that say none are ``unknown``."""
+    group: Document = {"_id": {"$ifNull": ["$direction", "unknown"]}, "n": {"$sum": 1}}
+    found = database[ACTIVE_CALLS].aggregate([{"$match": _ALIVE}, {"$group": group}])
+    return {row["_id"]: row["n"] for row in found}
+
+
 def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[ActiveCall]:
     """The calls that are going on now, the newest first."""
     rows = database[ACTIVE_CALLS].find(_ALIVE).sort("started_at", -1).limit(limit)

@@ -1,0 +1,57 @@
+"""The figures for Prometheus: made at each scrape from what is stored, so every worker says the same."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from core.exporting.catalogue import PREFIX, Exported
+from core.exporting.families import Bins, Family
+
+
+class FamilyCollector(Collector):
+    """Hands a registry the families that were read for one scrape."""
+
+    def __init__(self, found: Sequence[Family]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        """The families in the client's own form."""
+        return map(_metric, self._found)
+
+
+def expose(found: Sequence[Family], accept: str) -> tuple[bytes, str]:
+    """The page and its content type: OpenMetrics where Accept asks for it, else Prometheus's text."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(FamilyCollector(found))
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
+
+
+def _metric(family: Family) -> Metric:
+    about = family.metric
+    name, meaning, labels = f"{PREFIX}{about.name}", f"{about.meaning}.", about.labels
+    if about.kind == "histogram":
+        histogram = HistogramMetricFamily(name, meaning, labels=labels)
+        for values, bins in family.bins.items():
+            histogram.add_metric(values, list(_cumulated(about, bins)), bins.total)
+        return histogram
+    kind = CounterMetricFamily if about.kind == "counter" else GaugeMetricFamily
+    metric = kind(name, meaning, labels=labels)
+    for values, value in family.samples.items():
+        metric.add_metric(values, value)
+    return metric
+
+
+def _cumulated(about: Exported, bins: Bins) -> Iterator[tuple[str, float]]:
+    """Each upper bound as text, and how many values are not above it."""
+    bounds = [*(str(bound) for bound in about.bounds), "+Inf"]
+    return zip(bounds, accumulate(bins.counts), strict=True)

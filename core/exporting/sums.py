@@ -1,0 +1,97 @@
+"""The calls of a day as the sums that counters and histograms are made of, by a pure function of cells."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from functools import cache
+
+import numpy as np
+
+from core.aggregation.rollups import sketch
+from core.aggregation.rollups.cells import COMPONENTS, STORED, SUM, Cells, Ints
+from core.exporting.catalogue import (
+    CALLS,
+    COST,
+    ENDS,
+    ERRORS,
+    HISTOGRAMS,
+    LANGUAGES,
+    OF_COUNTS,
+    OTHER,
+    REASONS,
+    UNKNOWN,
+    Exported,
+)
+from core.models.definitions import DIMENSIONS
+
+Key = tuple[str, ...]
+"""A metric's name and the values of its labels; of a histogram then the number of a bin, or TOTAL."""
+Sums = dict[Key, float]
+TOTAL = "sum"
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.: /-]{0,63}")
+"""A type of errors that may be a label; others would be texts, and may say anything."""
+_DIRECTIONS, _STATUSES = ("inbound", "outbound"), ("completed", "failed", "no_answer")
+
+
+def sums_of(cells: Cells) -> Sums:
+    """What the calls of these cells add up to; only what is above zero."""
+    sums: defaultdict[Key, float] = defaultdict(float)
+    _add_counts(sums, cells)
+    for one, values in ((ERRORS, None), (ENDS, REASONS)):
+        tally = cells.tallies["errors" if one is ERRORS else "ends"]
+        for key, n in zip(tally.key.tolist(), tally.n.tolist(), strict=True):
+            sums[one.name, _label(tally.words[key][0], values)] += n
+    for part, rupees in zip(COMPONENTS, cells.costs.sum(axis=0).tolist(), strict=True):
+        sums[COST.name, part] += rupees
+    languages, number = np.unique(_labels(cells, "language", LANGUAGES), return_inverse=True)
+    for one in HISTOGRAMS:
+        _add_histogram(sums, cells, one, languages.tolist(), number.astype(np.int64))
+    return {key: value for key, value in sums.items() if value > 0}
+
+
+def _add_counts(sums: defaultdict[Key, float], cells: Cells) -> None:
+    directions = _labels(cells, "direction", _DIRECTIONS)
+    languages = _labels(cells, "language", LANGUAGES)
+    statuses = _labels(cells, "status", _STATUSES)
+    columns = {count.key: cells.counts[:, number].tolist() for number, count in enumerate(STORED)}
+    for cell, (direction, language, status) in enumerate(zip(directions, languages, statuses, strict=True)):
+        sums[CALLS.name, direction, language, status] += columns[CALLS.of][cell]
+        for one in OF_COUNTS:
+            sums[one.name, direction, language] += columns[one.of][cell]
+
+
+def _add_histogram(
+    sums: defaultdict[Key, float], cells: Cells, one: Exported, languages: list[str], number: Ints
+) -> None:
+    tally, width = cells.tallies[one.of], len(one.bounds) + 1
+    at = number[tally.cell] * width + bins_of(one)[tally.key]
+    counts = np.bincount(at, tally.n, len(languages) * width).reshape(-1, width)
+    totals = np.bincount(number, cells.spreads[one.of][:, SUM], len(languages)) * one.scale
+    for language, row, total in zip(languages, counts.tolist(), totals.tolist(), strict=True):
+        for place, n in enumerate(row):
+            sums[one.name, language, str(place)] += n
+        sums[one.name, language, TOTAL] += total
+
+
+@cache
+def bins_of(one: Exported) -> Ints:
+    """The bin of a histogram that each bucket of the sketch falls in; the last is above all bounds.
+
+    The bucket that a bound lies in counts as below it: what is exactly the bound is, and what is at most 2 %
+    above it may be.
+    """
+    begins = sketch.edges() / sketch.GAMMA * one.scale
+    return np.searchsorted(np.array(one.bounds), begins, side="right").astype(np.int64)
+
+
+def _labels(cells: Cells, dimension: str, values: Collection[str]) -> list[str]:
+    words = [_label(word, values) for word in cells.words]
+    codes = cells.codes[:, [str(name) for name in DIMENSIONS].index(dimension)]
+    return [words[code] for code in codes.tolist()]
+
+
+def _label(word: str | None, values: Collection[str] | None) -> str:
+    if not word:
+        return UNKNOWN
+    known = _PLAIN.fullmatch(word) if values is None else word in values
+    return word if known else OTHER

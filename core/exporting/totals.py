@@ -1,0 +1,195 @@
+"""Totals of all calls that only ever rise, kept in the database: what counters are read from.
+
+Each day has the highest sums it ever had, and the totals are those of all days together. A corrected call
+moves from one sum to another within its day, an erased one takes nothing away, and what changes a past day
+holds up no other. Who reads the totals reads one document, however many calls there are.
+
+The scheduler takes in the days that were rolled up again. Killed at any point, it counts no day twice: one
+write has the new totals and the days that they hold (``taking``), which are then written on their own.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from pymongo import UpdateOne
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from core.aggregation.rollups.cells import MEASURES
+from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
+from core.exporting.catalogue import ERRORS, MOST_ERROR_TYPES, OTHER
+from core.exporting.sums import Key, Sums, sums_of
+from core.settings import get_settings
+from core.storage.collections import DUPLICATE_KEY, EXPORTED_DAYS, EXPORTED_TOTALS, ROLLUPS_DAILY
+from core.storage.server.connection import DURABLE, server_time
+from core.types import Document
+
+OVERLAP = timedelta(minutes=10)
+"""Days rolled up so long ago are looked at again: one may have come late, or a clock been set back."""
+_DAYS_AT_ONCE = 50
+_ID = "calls"
+_PACKING = 3
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The totals, since when they are kept, and up to which roll-up days are in them.
+
+    ``floor`` is what was told before the zone of the days changed: less is not told again.
+    """
+
+    zone: str
+    since: datetime
+    sums: Sums = field(default_factory=dict)
+    floor: Sums = field(default_factory=dict)
+    until: datetime | None = None
+    revision: int = 0
+
+    @property
+    def told(self) -> Sums:
+        """What is published."""
+        return self.floor | {
+            key: value for key, value in self.sums.items() if value > self.floor.get(key, 0.0)
+        }
+
+
+def read_totals(database: Database[Document]) -> Totals | None:
+    """The totals as they stand; None before the first roll-up.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    row = database[EXPORTED_TOTALS].find_one({"_id": _ID}, {"taking": 0})
+    return _totals_of(row) if row else None
+
+
+def advance_totals(database: Database[Document]) -> int:
+    """Take the days that were rolled up since the last time into the totals; how many days changed them.
+
+    Raises:
+        PyMongoError: the database does not answer; the next time does what is left.
+    """
+    totals = _begin(database)
+    late = server_time(database) - OVERLAP
+    query: Document = {"zone": totals.zone, "schema_version": SCHEMA_VERSION, "calls": {"$gt": 0}}
+    if totals.until is not None:
+        query["read_at"] = {"$gte": min(totals.until, late)}
+    found = list(database[ROLLUPS_DAILY].find(query, {"read_at": 1}).sort("read_at", 1))
+    taken = 0
+    for first in range(0, len(found), _DAYS_AT_ONCE):
+        part = found[first : first + _DAYS_AT_ONCE]
+        sums, days = _take_in(database, totals.sums, [row["_id"] for row in part])
+        if days or totals.until != part[-1]["read_at"]:
+            later = replace(totals, sums=sums, until=part[-1]["read_at"], revision=totals.revision + 1)
+            if not _store(database, later, days):
+                return taken  # another scheduler is at it
+            totals = later
+        taken += len(days)
+    return taken
+
+
+def _begin(database: Database[Document]) -> Totals:
+    """The totals in today's zone, once the days that they hold are written."""
+    zone = get_settings().timezone
+    row = database[EXPORTED_TOTALS].find_one({"_id": _ID})
+    if row is None:
+        return Totals(zone, server_time(database))
+    totals = _totals_of(row)
+    if totals.zone == zone:
+        _write_days(database, row["revision"], row["taking"])
+        return totals
+    database[EXPORTED_DAYS].delete_many({})  # all of them are counted anew
+    return replace(totals, zone=zone, floor=totals.told, sums={}, until=None)
+
+
+def _take_in(database: Database[Document], sums: Sums, ids: Sequence[str]) -> tuple[Sums, dict[str, Sums]]:
+    """The totals with these days, and the sums of those that rose."""
+    before = {row["_id"]: unpacked(row["sums"]) for row in database[EXPORTED_DAYS].find(_any_of(ids))}
+    higher: dict[str, Sums] = {}
+    sums = dict(sums)
+    for row in database[ROLLUPS_DAILY].find(_any_of(ids) | {"calls": {"$gt": 0}}, projection(MEASURES)):
+        known = before.get(row["_id"], {})
+        now = sums_of(cells_of_documents([row], [row["start"]], MEASURES))
+        rose = {key: value for key, value in now.items() if value > known.get(key, 0.0)}
+        for key, value in rose.items():
+            name = _bounded(key, sums)
+            sums[name] = sums.get(name, 0.0) + value - known.get(key, 0.0)
+        if rose:
+            higher[row["_id"]] = known | rose
+    return sums, higher
+
+
+def _any_of(ids: Sequence[str]) -> Document:
+    return {"_id": {"$in": list(ids)}}
+
+
+def _bounded(key: Key, sums: Sums) -> Key:
+    """The key itself, or that of the rest where there are too many types of errors to tell it apart."""
+    if key[0] != ERRORS.name or key in sums:
+        return key
+    types = sum(other[0] == ERRORS.name for other in sums)
+    return key if types < MOST_ERROR_TYPES else (ERRORS.name, OTHER)
+
+
+def _store(database: Database[Document], totals: Totals, days: dict[str, Sums]) -> bool:
+    """Store totals and the days that are new in them; False where somebody else has meanwhile."""
+    taking = [[name, packed(sums)] for name, sums in days.items()]
+    row = {
+        "zone": totals.zone,
+        "since": totals.since,
+        "until": totals.until,
+        "revision": totals.revision,
+        "sums": packed(totals.sums),
+        "floor": packed(totals.floor),
+        "taking": taking,
+    }
+    kept = database.get_collection(EXPORTED_TOTALS, write_concern=DURABLE)
+    try:
+        kept.update_one({"_id": _ID, "revision": totals.revision - 1}, {"$set": row}, upsert=True)
+    except DuplicateKeyError:
+        return False
+    _write_days(database, totals.revision, taking)
+    return True
+
+
+def _write_days(database: Database[Document], revision: int, taking: Iterable[Sequence[Any]]) -> None:
+    changes = [
+        UpdateOne(
+            {"_id": name, "revision": {"$lt": revision}},
+            {"$set": {"sums": sums, "revision": revision}},
+            upsert=True,
+        )
+        for name, sums in taking
+    ]
+    if not changes:
+        return
+    try:
+        database.get_collection(EXPORTED_DAYS, write_concern=DURABLE).bulk_write(changes, ordered=False)
+    except BulkWriteError as error:  # those that are there in this revision, or a later one
+        if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+            raise
+
+
+def _totals_of(row: Document) -> Totals:
+    return Totals(
+        row["zone"],
+        row["since"],
+        unpacked(row["sums"]),
+        unpacked(row["floor"]),
+        row["until"].astimezone(UTC) if row["until"] else None,
+        row["revision"],
+    )
+
+
+def packed(sums: Sums) -> bytes:
+    """Sums as they are stored: JSON, compressed, a tenth of its size as a document."""
+    return zlib.compress(orjson.dumps([[*key, value] for key, value in sums.items()]), _PACKING)
+
+
+def unpacked(stored: bytes) -> Sums:
+    """Stored sums."""
+    return {tuple(key): value for *key, value in orjson.loads(zlib.decompress(stored))}
