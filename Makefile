@@ -1,6 +1,6 @@
 # `make help` lists the tasks. Each builds the virtual environment it needs in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-full bench screenshots lint format lock clean
+.PHONY: help demo run test test-full bench screenshots integrations lint format lock clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -26,6 +26,9 @@ test-full: .venv/dev ## The slow proofs: faults, real data, the whole product in
 
 bench: .venv/dev ## Measure the hot paths beside their rivals
 	$(BIN)/python -m benchmarks
+
+integrations: .venv/dev ## The files of docs/integrations that are made from the metrics' definitions
+	$(BIN)/python -m core.exporting docs/integrations
 
 screenshots: .venv/dev ## The pictures in docs/images, of a demo started for them
 	$(BIN)/python -m tests.dashboard.screenshots

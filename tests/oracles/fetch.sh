@@ -1,9 +1,9 @@
 #!/bin/sh
-# Puts Debian's promtool and Alertmanager into .oracles/, without starting any service.
+# Puts Debian's Prometheus, promtool and Alertmanager into .oracles/, without starting any service.
 set -eu
 target="$(cd "$(dirname "$0")/../.." && pwd)/.oracles"
-[ -x "$target/promtool" ] && [ -x "$target/alertmanager" ] && exit 0
-command -v apt-get >/dev/null || { echo "promtool and alertmanager can be fetched on Debian only; put them on PATH" >&2; exit 2; }
+[ -x "$target/prometheus" ] && [ -x "$target/promtool" ] && [ -x "$target/alertmanager" ] && exit 0
+command -v apt-get >/dev/null || { echo "prometheus, promtool and alertmanager can be fetched on Debian only; put them on PATH" >&2; exit 2; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -11,7 +11,7 @@ apt-get download -qq prometheus prometheus-alertmanager 2>/dev/null ||
 	{ apt-get update -qq && apt-get download -qq prometheus prometheus-alertmanager; }
 for package in ./*.deb; do dpkg -x "$package" unpacked; done
 mkdir -p "$target"
-mv unpacked/usr/bin/promtool "$target/promtool"
+mv unpacked/usr/bin/promtool unpacked/usr/bin/prometheus "$target/"
 # Debian's build looks for its templates in this place alone.
 share=usr/share/prometheus/alertmanager
 if [ ! -d "/$share" ]; then
