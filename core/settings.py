@@ -146,6 +146,28 @@ class Settings(BaseSettings):
     )
     splunk_hec_token: SecretStr | None = Field(default=None, description="Token of the HTTP Event Collector")
 
+    statsd_host: str | None = Field(
+        default=None,
+        description="StatsD server that the scheduler sends figures to; docs/integrations/statsd",
+    )
+    statsd_port: Port = Field(default=8125, description="UDP port of the StatsD server")
+    statsd_prefix: str = Field(
+        default="voice_agent",
+        pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$",
+        description="What the names of figures begin with at StatsD",
+    )
+    statsd_dialect: Annotated[Literal["dogstatsd", "statsd"], BeforeValidator(in_lower_case)] = Field(
+        default="dogstatsd", description="With Datadog's tags, or plain: labels in the names"
+    )
+
+    otel_exporter_otlp_endpoint: WebAddress = Field(
+        default=None,
+        description="OpenTelemetry collector that the scheduler sends figures to, by OTLP over HTTP",
+    )
+    otel_exporter_otlp_headers: SecretCommaList = Field(
+        default=(), description="Headers for the collector: name=value, comma separated"
+    )
+
     smtp_server: str | None = Field(default=None, description="Mail server for alerts")
     smtp_port: Port = Field(default=587, description="465 means implicit TLS, any other port STARTTLS")
     smtp_username: str | None = Field(default=None, description="User name at the mail server")

@@ -38,6 +38,12 @@ _CONFIGURATION = (
         "INSTALLATION_NAME",
         "ALERT_ESCALATE_TO",
         "ALERT_NO_RESOLVED",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "STATSD_HOST",
+        "STATSD_PORT",
+        "STATSD_PREFIX",
+        "STATSD_DIALECT",
     ),
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)

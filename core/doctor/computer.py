@@ -54,10 +54,6 @@ NO_EFFECT = {
         "the store is not encrypted by us",
         "encrypt the disk, or the server of MONGODB_URI, and take the variable out",
     ),
-    **dict.fromkeys(
-        ("STATSD_HOST", "STATSD_PORT"),
-        ("nothing is sent to StatsD", "let Prometheus read /metrics of the API, and take the variable out"),
-    ),
 }
 """Variables that promise what is not there, with what to do instead."""
 _SCARCE_BYTES, _FULL_BYTES = 2_000_000_000, 300_000_000

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from core.doctor import channels, computer, exposure, mongodb, sources, work
+from core.doctor import channels, computer, exports, exposure, mongodb, sources, work
 from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.settings import get_settings
@@ -34,6 +34,7 @@ def examine() -> Iterator[Finding]:
         yield from _safely("outbox", lambda: [work.outbox(database)])
         yield from _safely("alert rules", lambda: work.rules(database))
     yield from channels.channels(settings)
+    yield from exports.exports(settings)
     yield computer.api(settings)
     yield computer.dashboard(settings)
 

@@ -26,13 +26,14 @@ from core.storage.collections import ensure_indexes
 
 ROLL_UP_EVERY_SECONDS = 60
 OUTBOX_EVERY_SECONDS = 5
+EXPORT_EVERY_SECONDS = 60
 DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
 ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
 PING_TIMEOUT_SECONDS = 5.0
 logger = get_logger("scheduler")
 
-Lane = Literal["minute", "outbox", "night"]
-"""Jobs of a lane run one after the other; neither a night's archive nor a mail server holds up a check."""
+Lane = Literal["minute", "outbox", "night", "export"]
+"""Jobs of a lane run one after the other; no archive, mail server or other system holds up a check."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def all_jobs() -> tuple[Job, ...]:
     """The jobs of this configuration, in the order in which they run."""
     settings = get_settings()
     checks = Every(settings.alert_check_interval_seconds)
+    exports = {"statsd": (settings.statsd_host, statsd), "otlp": (settings.otel_exporter_otlp_endpoint, otlp)}
     return (
         Job(ROLL_UPS, roll_up, Every(ROLL_UP_EVERY_SECONDS)),
         Job("totals", totals, Every(ROLL_UP_EVERY_SECONDS)),
@@ -58,6 +60,11 @@ def all_jobs() -> tuple[Job, ...]:
         Job("outbox", outbox, Every(OUTBOX_EVERY_SECONDS), "outbox"),
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
+        *(
+            Job(name, action, Every(EXPORT_EVERY_SECONDS), "export")
+            for name, (address, action) in exports.items()
+            if address
+        ),
     )
 
 
@@ -73,6 +80,20 @@ async def totals() -> None:
     from core.exporting.totals import advance_totals  # noqa: PLC0415 (pandas takes a while to load)
 
     await asyncio.to_thread(lambda: advance_totals(get_sync_database()))
+
+
+async def statsd() -> None:
+    """Send figures to STATSD_HOST."""
+    from core.exporting.statsd import send_statsd  # noqa: PLC0415 (pandas takes a while to load)
+
+    await asyncio.to_thread(lambda: send_statsd(get_sync_database()))
+
+
+async def otlp() -> None:
+    """Send figures to OTEL_EXPORTER_OTLP_ENDPOINT."""
+    from core.exporting.otlp import send_otlp  # noqa: PLC0415 (pandas takes a while to load)
+
+    await asyncio.to_thread(lambda: send_otlp(get_sync_database()))
 
 
 async def check_alerts() -> None:

@@ -1,0 +1,26 @@
+"""Other systems that figures are sent to: whether what that needs is installed."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from core.doctor.result import Finding, State
+from core.exporting import otlp, statsd
+from core.settings import Settings
+
+_INSTALL = "install it where the scheduler runs"
+
+
+def exports(settings: Settings) -> Iterator[Finding]:
+    """One line for each system that is set."""
+    if settings.statsd_host:
+        where = f"{settings.statsd_host} port {settings.statsd_port} as {settings.statsd_dialect}"
+        said = f"the scheduler sends figures to {where}; whether anybody hears UDP is not known"
+        yield _finding("statsd", said, "" if statsd.is_installed() else statsd.NEEDS)
+    if settings.otel_exporter_otlp_endpoint:
+        host = urlsplit(settings.otel_exporter_otlp_endpoint).hostname
+        said = f"the scheduler sends figures to the collector at {host}"
+        yield _finding("otlp", said, "" if otlp.is_installed() else otlp.NEEDS)
+
+
+def _finding(name: str, said: str, lacks: str) -> Finding:
+    return Finding(name, State.FAIL, lacks, _INSTALL) if lacks else Finding(name, State.OK, said)

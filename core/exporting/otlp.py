@@ -1,0 +1,161 @@
+"""The figures to an OpenTelemetry collector, by OTLP over HTTP: cumulative sums, histograms, gauges."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from pymongo.database import Database
+
+from core import __version__
+from core.clock import utc_now
+from core.errors import UserError
+from core.exporting.catalogue import COST, Exported
+from core.exporting.families import Bins, Family, of_sums
+from core.exporting.gauges import BUILD, gauges
+from core.exporting.totals import read_totals
+from core.settings import Settings, get_settings
+from core.types import Document
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import HistogramDataPoint, Metric, MetricsData
+
+NEEDS = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra opentelemetry: "
+    "pip install voice-agent-monitoring[opentelemetry]"
+)
+PREFIX = "voice_agent."
+GEN_AI: dict[str, tuple[str, Mapping[str, str]]] = {
+    "llm_latency_seconds": ("gen_ai.client.operation.time_to_first_chunk", {"gen_ai.operation.name": "chat"}),
+}
+"""Metrics that the semantic conventions have a name for, and what they want said beside it."""
+_TIMEOUT_SECONDS = 5.0
+
+
+def is_installed() -> bool:
+    """Whether the extra ``opentelemetry`` is there."""
+    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.exporter.otlp") is not None
+
+
+def send_otlp(database: Database[Document]) -> None:
+    """Send how everything stands to OTEL_EXPORTER_OTLP_ENDPOINT; what is not taken is in the next one too.
+
+    Raises:
+        UserError: the extra is not installed, or the collector does not take it.
+        PyMongoError: the database does not answer.
+    """
+    if not is_installed():
+        raise UserError(NEEDS)
+    from opentelemetry.exporter.otlp.proto.http import metric_exporter  # noqa: PLC0415 (an extra)
+    from opentelemetry.sdk.metrics.export import MetricExportResult  # noqa: PLC0415 (an extra)
+
+    settings = get_settings()
+    endpoint = str(settings.otel_exporter_otlp_endpoint).rstrip("/")
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)  # we say it ourselves
+    exporter = metric_exporter.OTLPMetricExporter(
+        endpoint=f"{endpoint}/v1/metrics", headers=headers_of(settings), timeout=_TIMEOUT_SECONDS
+    )
+    try:
+        taken = exporter.export(metrics_data(database))
+    finally:
+        exporter.shutdown()
+    if taken is not MetricExportResult.SUCCESS:
+        raise UserError(f"the collector at {urlsplit(endpoint).hostname} did not take the figures")
+
+
+def headers_of(settings: Settings) -> dict[str, str]:
+    """OTEL_EXPORTER_OTLP_HEADERS as its specification has it: name=value, comma separated, percent-encoded."""
+    pairs = [one.get_secret_value().partition("=") for one in settings.otel_exporter_otlp_headers]
+    return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
+
+
+def metrics_data(database: Database[Document]) -> "MetricsData":
+    """Everything that is exported, in the form of OpenTelemetry's SDK.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    from opentelemetry.sdk.metrics import export as sdk  # noqa: PLC0415 (an extra)
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 (an extra)
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope  # noqa: PLC0415 (an extra)
+
+    about = {"service.name": "voice-agent-monitoring", "service.version": __version__}
+    if name := get_settings().installation_name:
+        about["service.instance.id"] = name
+    metrics = list(_metrics(database))
+    scope = sdk.ScopeMetrics(InstrumentationScope("core.exporting", __version__), metrics, "")
+    return sdk.MetricsData([sdk.ResourceMetrics(Resource(about), [scope], "")])
+
+
+def _metrics(database: Database[Document]) -> Iterator["Metric"]:
+    now, totals = utc_now(), read_totals(database)
+    for family in of_sums(totals.told) if totals else ():
+        if family.samples or family.bins:
+            yield _metric(family, totals.since if totals else now, now)
+    for metric, samples in gauges(database):
+        if metric != BUILD:
+            yield _metric(Family(metric, samples), now, now)
+
+
+def _metric(family: Family, since: datetime, now: datetime) -> "Metric":
+    from opentelemetry.sdk.metrics import export as sdk  # noqa: PLC0415 (an extra)
+
+    about, cumulative = family.metric, sdk.AggregationTemporality.CUMULATIVE
+    name, unit = named(about)
+    more = dict(GEN_AI.get(about.name, ("", {}))[1])
+    begin, at = _nanoseconds(since), _nanoseconds(now)
+    if about.kind == "histogram":
+        data: sdk.DataT = sdk.Histogram(
+            [
+                _point(about, _attributes(about, values) | more, bins, begin, at)
+                for values, bins in family.bins.items()
+            ],
+            cumulative,
+        )
+        return sdk.Metric(name, about.meaning, unit, data)
+    points = [
+        sdk.NumberDataPoint(_attributes(about, values), begin, at, value)
+        for values, value in family.samples.items()
+    ]
+    data = sdk.Sum(points, cumulative, is_monotonic=True) if about.kind == "counter" else sdk.Gauge(points)
+    return sdk.Metric(name, about.meaning, unit, data)
+
+
+def _point(
+    about: Exported, attributes: dict[str, str], bins: Bins, begin: int, at: int
+) -> "HistogramDataPoint":
+    from opentelemetry.sdk.metrics.export import HistogramDataPoint  # noqa: PLC0415 (an extra)
+
+    counts = [round(n) for n in bins.counts]
+    extremes = {"min": None, "max": None}  # they are not known of all calls together
+    return HistogramDataPoint(
+        attributes,
+        begin,
+        at,
+        sum(counts),
+        bins.total,
+        counts,
+        about.bounds,
+        **extremes,  # type: ignore[arg-type]
+    )
+
+
+def named(metric: Exported) -> tuple[str, str]:
+    """A metric's name and unit as OpenTelemetry has them: no unit in the name."""
+    if metric.name in GEN_AI:
+        return GEN_AI[metric.name][0], "s"
+    if metric == COST:
+        return f"{PREFIX}cost", "{rupee}"
+    if metric.name.endswith("_seconds"):
+        return f"{PREFIX}{metric.name.removesuffix('_seconds')}", "s"
+    return f"{PREFIX}{metric.name}", "1"
+
+
+def _attributes(metric: Exported, values: tuple[str, ...]) -> dict[str, str]:
+    return dict(zip(metric.labels, values, strict=True))
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000) * 1_000

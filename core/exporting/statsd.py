@@ -1,0 +1,128 @@
+"""The figures to StatsD, as plain StatsD or with Datadog's tags: how much counters rose, gauges, percentiles.
+
+UDP: nobody waits for an answer, and what nobody hears is gone.
+"""
+
+import re
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pymongo.database import Database
+
+from core.errors import UserError
+from core.exporting.families import of_sums
+from core.exporting.gauges import gauges
+from core.exporting.recent import recent_percentiles
+from core.exporting.sums import Sums
+from core.exporting.totals import packed, read_totals, unpacked
+from core.logging_config import get_logger
+from core.settings import get_settings
+from core.storage.collections import EXPORTED_TOTALS
+from core.storage.server.connection import DURABLE
+from core.types import Document
+
+if TYPE_CHECKING:
+    from datadog.dogstatsd.base import DogStatsd
+
+NEEDS = "STATSD_HOST needs the extra statsd: pip install voice-agent-monitoring[statsd]"
+_ID = "sent to StatsD"
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+logger = get_logger("scheduler")
+
+
+def is_installed() -> bool:
+    """Whether the extra ``statsd`` is there."""
+    return find_spec("datadog") is not None
+
+
+def send_statsd(database: Database[Document]) -> None:
+    """Send what changed since the last time to STATSD_HOST, and how things stand.
+
+    Counters begin at the first time: what was stored before is not sent.
+
+    Raises:
+        UserError: the extra is not installed.
+        PyMongoError: the database does not answer.
+    """
+    rose, stand, recent = _rose(database), gauges(database), recent_percentiles(database)
+    client = _client()
+    tell = Teller(client, tags=get_settings().statsd_dialect == "dogstatsd")
+    with client:
+        for family in of_sums(rose):
+            for labels, value in family.samples.items():
+                tell.count(family.metric.name, family.metric.labels, labels, value)
+        for metric, samples in stand:
+            for labels, value in samples.items():
+                tell.gauge(metric.name, metric.labels, labels, value)
+        for metric, figures in recent.items():
+            for name, value in figures.items():
+                tell.gauge(f"{metric.name}.{name}", (), (), value)
+    client.close_socket()
+    if client.packets_dropped_writer:
+        extra = {"host": get_settings().statsd_host, "packets": client.packets_dropped_writer}
+        logger.warning("Figures did not reach STATSD_HOST", extra=extra)
+
+
+def _client() -> "DogStatsd":
+    if not is_installed():
+        raise UserError(NEEDS)
+    from datadog.dogstatsd.base import DogStatsd  # noqa: PLC0415 (an extra)
+
+    settings = get_settings()
+    client = DogStatsd(
+        host=settings.statsd_host,
+        port=settings.statsd_port,
+        namespace=settings.statsd_prefix,
+        disable_telemetry=True,
+        origin_detection_enabled=False,
+        track_instance=False,
+    )
+    if settings.statsd_dialect == "statsd":
+        client.constant_tags = []  # those of DD_ENV and the like
+    return client
+
+
+class Teller:
+    """Writes samples in one of the dialects; without tags the labels' values are part of the name."""
+
+    def __init__(self, client: "DogStatsd", *, tags: bool) -> None:
+        self._client = client
+        self._tags = tags
+
+    def count(self, name: str, labels: tuple[str, ...], values: tuple[str, ...], rose: float) -> None:
+        """Tell how much a counter rose."""
+        self._client.increment(self._name(name, values), _plain(rose), tags=self._tagged(labels, values))
+
+    def gauge(self, name: str, labels: tuple[str, ...], values: tuple[str, ...], value: float) -> None:
+        """Tell how a gauge stands."""
+        self._client.gauge(self._name(name, values), _plain(value), tags=self._tagged(labels, values))
+
+    def _name(self, name: str, values: tuple[str, ...]) -> str:
+        return name if self._tags else ".".join((name, *(_NO_NAME.sub("_", value) for value in values)))
+
+    def _tagged(self, labels: tuple[str, ...], values: tuple[str, ...]) -> list[str] | None:
+        pairs = zip(labels, values, strict=True)
+        return [f"{label}:{value}" for label, value in pairs] if self._tags else None
+
+
+def _plain(value: float) -> float:
+    """A whole number as one: 3, not 3.0; no exponents."""
+    return int(value) if value == int(value) else round(value, 6)
+
+
+def _rose(database: Database[Document]) -> Sums:
+    """By how much counters rose since the last time, which is now."""
+    totals = read_totals(database)
+    kept = database.get_collection(EXPORTED_TOTALS, write_concern=DURABLE)
+    last = kept.find_one({"_id": _ID})
+    if totals is None:
+        return {}
+    kept.update_one({"_id": _ID}, {"$set": {"sums": packed(totals.told)}}, upsert=True)
+    return difference(totals.told, unpacked(last["sums"])) if last else {}
+
+
+def difference(now: Mapping[tuple[str, ...], float], before: Mapping[tuple[str, ...], float]) -> Sums:
+    """By how much each sum is above what it was; those that are not are left out."""
+    rose = {key: value - before.get(key, 0.0) for key, value in now.items()}
+    return {key: value for key, value in rose.items() if value > 0}
