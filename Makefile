@@ -28,7 +28,7 @@ bench: .venv/dev ## Measure the hot paths beside their rivals
 	$(BIN)/python -m benchmarks
 
 integrations: .venv/dev ## The files of docs/integrations that are made from the metrics' definitions
-	$(BIN)/python -m core.exporting docs/integrations
+	$(BIN)/python -m core.exporting.generated docs/integrations
 
 screenshots: .venv/dev ## The pictures in docs/images, of a demo started for them
 	$(BIN)/python -m tests.dashboard.screenshots

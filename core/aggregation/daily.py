@@ -10,7 +10,7 @@ from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise_days
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.refresh import WindowProgress, rebuild_rollups, refresh_rollups
-from core.clock import days_of, period_of_days, utc_now
+from core.clock import day_bounds, days_of, period_of_days, utc_now
 from core.models.metrics import DailyMetrics
 from core.settings import get_settings
 from core.storage.collections import DAILY_METRICS
@@ -60,9 +60,10 @@ def _keep(database: Database[Document], days: Sequence[DailyMetrics]) -> None:
 
 
 def _document(daily: DailyMetrics) -> Document:
-    """A day as it is stored: one document for each day and time zone."""
+    """A day as it is stored: one document for each day and time zone; ``start`` is its first moment."""
     fields = daily.model_dump(mode="json", exclude={"computed_at"})
-    return {"_id": f"{daily.timezone}:{daily.date}", **fields, "computed_at": daily.computed_at}
+    times = {"start": day_bounds(daily.date)[0], "computed_at": daily.computed_at}
+    return {"_id": f"{daily.timezone}:{daily.date}", **fields, **times}
 
 
 def _runs(days: Sequence[date]) -> list[tuple[date, date]]:

@@ -66,7 +66,7 @@ def send_otlp(database: Database[Document]) -> None:
 
 
 def headers_of(settings: Settings) -> dict[str, str]:
-    """OTEL_EXPORTER_OTLP_HEADERS as its specification has it: name=value, comma separated, percent-encoded."""
+    """OTEL_EXPORTER_OTLP_HEADERS as its specification has it: name=value, percent-encoded."""
     pairs = [one.get_secret_value().partition("=") for one in settings.otel_exporter_otlp_headers]
     return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.exporting.generated import generated
+from core.exporting.generated.files import generated
 from tests.oracles import program
 
 INTEGRATIONS = Path(__file__).resolve().parents[2] / "docs" / "integrations"

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from core.exporting.generated import generated
+from core.exporting.generated.files import generated
 
 if __name__ == "__main__":
     for name, text in generated().items():

@@ -1,7 +1,7 @@
 """Prometheus's recording rules for the rates and percentiles of the definitions, as YAML."""
 
-from core.exporting import promql
 from core.exporting.catalogue import HISTOGRAMS
+from core.exporting.generated import promql
 from core.models.definitions import RATES
 
 _HEAD = """# Written by `make integrations`: rates and percentiles of the last 15 minutes.
