@@ -10,6 +10,7 @@ BENCHMARKS = (
     "record_call",
     "ingest",
     "dashboard_queries",
+    "scrape",
     "rollups",
     "archive",
     "alert_check",

@@ -16,7 +16,9 @@ from core.exporting.catalogue import COUNTERS, HISTOGRAMS, PREFIX
 from core.exporting.families import families
 from core.exporting.gauges import GAUGES
 from core.exporting.prometheus import expose
+from core.storage.calls import write_calls
 from core.types import Document
+from tests.api.test_routes import call
 from tests.exporting.test_totals import START, some, told
 from tests.oracles import program
 
@@ -100,3 +102,26 @@ def test_a_new_store_says_how_it_is(database: Database[Document]) -> None:
     assert "calls" not in names
     assert names["active_calls"].samples == {("inbound",): 0, ("outbound",): 0, ("unknown",): 0}
     assert "rollup_lag_seconds" not in names
+
+
+def test_a_scrape_reads_as_much_however_many_calls_there_are(database: Database[Document]) -> None:
+    """Neither calls nor days: the totals, and how the system is."""
+    looked_at = []
+    for first, number in ((0, 20), (20, 300)):
+        write_calls(database, [call(n, START + timedelta(hours=n)) for n in range(first, first + number)])
+        told(database)
+        looked_at.append(examined(database))
+    assert looked_at[0] == looked_at[1]
+
+
+def examined(database: Database[Document]) -> int:
+    """How many documents and index entries the server looks at for one scrape."""
+    database["system.profile"].drop()
+    database.command("profile", 2)
+    try:
+        families(database)
+    finally:
+        database.command("profile", 0)
+    rows = list(database["system.profile"].find({"ns": {"$ne": f"{database.name}.system.profile"}}))
+    assert rows
+    return sum(row.get("docsExamined", 0) + row.get("keysExamined", 0) for row in rows)

@@ -244,9 +244,8 @@ def changed_windows(
 def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date]:
     """Make the documents of these days of TIMEZONE from their windows'."""
     settings = get_settings()
-    now = server_time(database)
     for at in range(0, len(days), _DAYS_AT_ONCE):
-        part = days[at : at + _DAYS_AT_ONCE]
+        part, now = days[at : at + _DAYS_AT_ONCE], server_time(database)
         rows = [_day_rows(database, settings.timezone, settings.tz, day) for day in part]
         for collection, same in zip(_DAILY, zip(*rows, strict=True), strict=True):
             rollup_store.replace_older(database, collection, same, now)
