@@ -239,6 +239,12 @@ class Settings(BaseSettings):
     api_ingest_keys: SecretCommaList = Field(
         default=(), description="Keys of the API that may only send calls, comma separated"
     )
+    api_requests_per_minute: int = Field(
+        default=1_200,
+        ge=0,
+        le=1_000_000,
+        description="Questions that each key of the API may ask in a minute, calls sent apart; 0: any number",
+    )
     api_public_url: WebAddress = Field(
         default=None, description="Address that platforms post webhooks to, where a proxy is in front"
     )

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 import pandas as pd
 
+from core.aggregation.search.call_tables import harmless
 from core.models.definitions import Unit
 
 NONE = "\N{EN DASH}"
@@ -129,12 +130,8 @@ def as_typed(text: str) -> str:
 
 def to_csv(table: pd.DataFrame) -> str:
     """A table as CSV; a text that a spreadsheet would take for a formula is made plain."""
-    text: str = table.map(_harmless).to_csv(index=False)
+    text: str = table.map(harmless).to_csv(index=False)
     return text
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
 
 
 def span(length: timedelta) -> str:

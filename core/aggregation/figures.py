@@ -1,5 +1,6 @@
-"""The figures of a period, or of each of its days, made from a cube by pure functions."""
+"""The figures of a period, of each of its days or values, made from a cube by pure functions."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,11 @@ from core.aggregation.cube import Cube
 from core.aggregation.rollups.cells import COMPONENTS, MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.series import percentile_table
 from core.models.definitions import COST_PER, COUNTS, RATES
+from core.models.figures import ErrorCount
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
+
+MOST_ERROR_TYPES = 50
+"""Types of error that are listed: an agent may make one up for each call."""
 
 
 def rate(part: float, whole: float) -> float | None:
@@ -41,6 +46,7 @@ def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:
     names, number = cube.values("language")
     languages = np.bincount(group * len(names) + number, cube.counted("total_calls"), size * len(names))
     by_language = languages.reshape(size, len(names)).astype(np.int64)
+    errors = _errors(cube, group, size)
     return [
         _summary(
             {name: int(n[number]) for name, n in counts.items()},
@@ -48,6 +54,7 @@ def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:
             float(scores[number]),
             costs[number],
             _languages(names, by_language[number]),
+            errors[number],
         )
         for number in range(size)
     ]
@@ -58,12 +65,23 @@ def _languages(names: Sequence[str], counts: Ints) -> dict[str, int]:
     return dict(sorted(present, key=lambda pair: (-pair[1], pair[0])))
 
 
+def _errors(cube: Cube, group: Ints, size: int) -> list[list[ErrorCount]]:
+    """The errors of each group of cells by type, most first."""
+    counted: list[Counter[str]] = [Counter() for _ in range(size)]
+    tally = cube.cells.tallies["errors"].regroup(group)
+    for number, key, n in zip(tally.cell.tolist(), tally.key.tolist(), tally.n.tolist(), strict=True):
+        counted[number][tally.words[key][0] or ""] += n
+    ranked = [sorted(one.items(), key=lambda pair: (-pair[1], pair[0])) for one in counted]
+    return [[ErrorCount(type=name, n=n) for name, n in one[:MOST_ERROR_TYPES]] for one in ranked]
+
+
 def _summary(
     counts: dict[str, int],
     spreads: dict[str, Percentiles],
     scores: float,
     costs: Floats,
     languages: dict[str, int],
+    errors: list[ErrorCount],
 ) -> CallSummary:
     return CallSummary(
         **{key: counts[key] for key, count in COUNTS.items() if count.shown},
@@ -77,6 +95,7 @@ def _summary(
             mean=rate(scores, counts["scored"]),
         ),
         languages=languages,
+        errors_by_type=errors,
     )
 
 

@@ -11,6 +11,7 @@ from core.aggregation.rollups import buckets, sketch
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.cells import LEAST, MOST, SUM, Ints
 from core.models.definitions import COUNTS, PERCENTILES, RATES, Dimension, Rate
+from core.models.figures import TOLD_APART
 
 LEAST_FOR_PERCENTILES = 5
 LEAST_FOR_RATES = 10
@@ -91,6 +92,17 @@ def by_hour_of_week(cube: Cube) -> pd.DataFrame:
     """Calls by weekday (rows, 0 is Monday) and hour (columns) of local time."""
     time, _, n = cube.slots
     return _week(np.bincount(_hour_of_week(cube, time), n, DAYS * HOURS).astype(np.int64))
+
+
+def by_hour_of_day(cube: Cube) -> pd.DataFrame:
+    """Calls by hour of the day (rows) of local time: each count of ``figures.TOLD_APART``."""
+    time, cell, n = cube.slots
+    hour = _hour_of_week(cube, time) % HOURS
+    columns = {
+        key: np.bincount(hour, n * (cube.counted(key) > 0)[cell], HOURS).astype(np.int64)
+        for key in TOLD_APART
+    }
+    return pd.DataFrame(columns)
 
 
 def answers_by_hour_of_week(cube: Cube) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from pymongo.database import Database
 
@@ -55,6 +55,11 @@ class SilenceLine:
 
     silence: Silence
     standing: str
+
+    @classmethod
+    def of(cls, silence: Silence, now: datetime) -> Self:
+        """Where a silence stands at a moment."""
+        return cls(silence, _standing(silence, now))
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def fired_between(database: Database[Document], start: datetime, end: datetime) 
 
 def silence_lines(database: Database[Document], now: datetime) -> list[SilenceLine]:
     """Every silence with where it stands, the newest first."""
-    return [SilenceLine(silence, _standing(silence, now)) for silence in all_silences(database)]
+    return [SilenceLine.of(silence, now) for silence in all_silences(database)]
 
 
 def _standing(silence: Silence, now: datetime) -> str:

@@ -19,7 +19,10 @@ from core.api.intake.bodies import MOST_HELD, Bodies
 from core.api.intake.document import describe_bodies
 from core.api.intake.presented import HiddenSecrets
 from core.api.manners import Manners, Methods, PromptProtocol, Validators
+from core.api.operating import routes as operating
+from core.api.pace import Pace
 from core.api.problems import add_handlers, describe
+from core.api.reading import calls as listed
 from core.api.responses import Health, Readiness, RollUps
 from core.api.routes import router
 from core.api.security import (
@@ -101,6 +104,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     app.add_middleware(Validators)
     app.add_middleware(Methods)
     app.add_middleware(Gate)
+    app.add_middleware(Pace)
     app.add_middleware(Door, keyless=keyless)
     app.add_middleware(GZipMiddleware, minimum_size=_PACKED_BYTES, compresslevel=_PACKING)
     app.add_middleware(RequestLogMiddleware)
@@ -110,7 +114,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     app.add_exception_handler(intake.NothingUsableError, intake.nothing_usable)
     app.add_api_route("/healthz", _health, tags=["health"])
     app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
-    for one in (router, exposition.router, intake.router, hooks.router, otlp.router):
+    for one in (router, exposition.router, listed.router, operating.router, intake.router, hooks.router, otlp.router):
         app.include_router(one)
     document = describe_bodies(describe(get_openapi(**_about(app))))
     app.add_api_route(

@@ -1,6 +1,7 @@
 """What every endpoint takes in the same way: days and filters."""
 
 from datetime import date
+from difflib import get_close_matches
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Path, Query, Request
@@ -25,6 +26,10 @@ SAID = {"minLength": 1, "pattern": r"\S"}
 """In the schema of a text: ``only_known`` refuses an empty one."""
 
 
+_MOST_NAMED = 50
+"""Parameters of one request that are looked at; no path takes more."""
+
+
 def _strict_date(value: object) -> object:
     try:
         return parse_date(value) if isinstance(value, str) else value
@@ -47,18 +52,33 @@ LastDay = Annotated[
 
 def day_range(start_date: FirstDay, end_date: LastDay = None) -> tuple[date, date]:
     """First and last day of a request, both included."""
-    last = end_date or local_today()
+    today = local_today()
+    last = end_date or today
+    if start_date > today:
+        raise _to_come(start_date)
     if last < start_date:
         raise HTTPException(422, f"end_date {last} is before start_date {start_date}")
     if (last - start_date).days >= MAX_DAYS:
         raise HTTPException(422, f"at most {MAX_DAYS} days at once; ask for a shorter range")
+    if last > today:
+        raise _to_come(last)
     return start_date, last
 
 
-def day_with_calls(day: PathDay) -> date:
-    """A day that can have calls: from the first one's to today."""
+def day_until_today(day: PathDay) -> date:
+    """A day that has begun."""
     if day > local_today():
-        raise HTTPException(422, f"{day} is yet to come")
+        raise _to_come(day)
+    return day
+
+
+def _to_come(day: date) -> HTTPException:
+    today, zone = local_today(), get_settings().timezone
+    return HTTPException(422, f"{day} is yet to come; in {zone} it is {today}")
+
+
+def day_with_calls(day: Annotated[date, Depends(day_until_today)]) -> date:
+    """A day that can have calls: from the first one's to today."""
     first = first_day(get_sync_database())
     if first is None or day < first:
         since = f"the first is of {first}" if first else "there are none"
@@ -96,17 +116,24 @@ async def only_known(request: Request) -> None:
     known = _names(route.dependant) if isinstance(route, APIRoute) else []
     given = request.query_params.multi_items()
     problems = []
-    for name in dict(given):
+    for name in [*dict(given)][:_MOST_NAMED]:
         values = [value for other, value in given if other == name]
         if name not in known:
-            expected = f"use {', '.join(known)}" if known else "there are none"
-            problems.append(_problem(name, f"is no parameter of this path; {expected}"))
+            problems.append(_problem(name, f"is no parameter of this path; {_hint(name, known)}"))
         elif len(values) > 1:
             problems.append(_problem(name, "is given more than once"))
         elif not values[0].strip():
             problems.append(_problem(name, "is empty; leave it out, or give it a value"))
     if problems:
         raise RequestValidationError(problems)
+
+
+def _hint(name: str, known: list[str]) -> str:
+    if not known:
+        return "there are none"
+    near = get_close_matches(name.strip().lower(), known, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"{meant}use {', '.join(known)}"
 
 
 def _names(dependant: Dependant) -> list[str]:
@@ -119,5 +146,6 @@ def _problem(name: str, text: str) -> dict[str, object]:
 
 
 DayRange = Annotated[tuple[date, date], Depends(day_range)]
+DayUntilToday = Annotated[date, Depends(day_until_today)]
 DayWithCalls = Annotated[date, Depends(day_with_calls)]
 Filters = Annotated[CallFilters, Depends(call_filters)]

@@ -90,6 +90,12 @@ def _failed(_request: Request, _error: Exception) -> ProblemResponse:
     return ProblemResponse(HTTPStatus.INTERNAL_SERVER_ERROR, "this should not happen; the log says more")
 
 
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe answers of this form with these statuses, for an OpenAPI document."""
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
 def describe(document: dict[str, Any]) -> dict[str, Any]:
     """An OpenAPI document with these answers in place of the framework's own."""
     schemas = document["components"]["schemas"]
@@ -98,14 +104,12 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
     schemas |= Problem.model_json_schema(ref_template="#/components/schemas/{model}").pop("$defs")
     whole = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas["Problem"] = {key: value for key, value in whole.items() if key != "$defs"}
-    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path, operations in document["paths"].items():
         statuses = (400, 401, 403, 422, 429, 503) if path.startswith("/api/") else (400, 403)
         for operation in operations.values():
             answers = operation["responses"]
             if path.startswith("/api/"):
                 answers.pop("422", None)
-            for status in statuses:
-                answer = {"description": HTTPStatus(status).phrase, "content": content}
+            for status, answer in refusals(*statuses).items():
                 answers.setdefault(str(status), answer)
     return document

@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 
 from core.health import RollUpState
 from core.models.alerts import Alert
-from core.models.metrics import CallMetrics, CallSummary, DailyMetrics, LiveMetrics
+from core.models.figures import CallAnalytics
+from core.models.metrics import CallMetrics, CallSummary, DailyMetrics, LiveMetrics, ServiceError
+from core.models.values import Rate
 
 _DIGITS, _DECIMALS = 6, 2
 """Percentiles are within 1 %; of a sum in rupees the paise count, however large it is."""
@@ -34,6 +36,35 @@ def rounded(value: Any) -> Any:  # noqa: ANN401 (any JSON)
     return [rounded(one) for one in value] if isinstance(value, list) else value
 
 
+class Latency(BaseModel):
+    """How long requests took, in milliseconds."""
+
+    mean: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+
+class ServiceFigures(BaseModel):
+    """Requests to one service, of the period."""
+
+    service: str = Field(description="api is the agent's own; else the provider: deepgram")
+    requests: int
+    errors: int
+    errors_by_kind: dict[ServiceError, int]
+    error_rate: Rate | None = Field(description="Errors ÷ requests; a share from 0 to 1")
+    latency_ms: Latency
+
+
+class SystemMetrics(BaseModel):
+    """How the agent's API and the services that it uses did, of the period; filters do not count here."""
+
+    api: ServiceFigures | None = Field(description="The agent's own API; null without a request")
+    services: list[ServiceFigures] = Field(description="External services, most requests first")
+
+
 class CurrentMetrics(CallSummary):
     """The rolling last 24 hours and what is going on now."""
 
@@ -41,6 +72,7 @@ class CurrentMetrics(CallSummary):
     period_end: datetime
     timezone: str
     live: LiveMetrics
+    system: SystemMetrics
 
 
 class MetricsRange(BaseModel):
@@ -54,12 +86,14 @@ class MetricsRange(BaseModel):
 
 
 class CallPage(BaseModel):
-    """One page of calls, the newest first."""
+    """One page of calls, the newest first, and on the first page the figures of all of them."""
 
     start_date: date
     end_date: date
     timezone: str
-    total: int = Field(description="Calls in the range, on all pages; archived ones apart")
+    total: int | None = Field(
+        description="Calls on all pages; archived ones apart. null on pages of a cursor"
+    )
     archived: int = Field(
         default=0,
         description="Calls of these days in the archive, whatever the filters: figures count them, no page "
@@ -67,14 +101,39 @@ class CallPage(BaseModel):
     )
     limit: int
     offset: int
+    next_cursor: str | None = Field(description="cursor of the next page; null on the last one")
     calls: list[CallMetrics]
+    analytics: CallAnalytics | None = Field(
+        description="Of all calls of the range that the parameters let pass, on the first page. With "
+        "parameters other than direction, language, status and campaign archived calls are left out"
+    )
+    no_analytics: str | None = Field(default=None, description="Why a first page has none")
+
+
+class AlertAnswer(Alert):
+    """One alert: a rule that fires, or one that the agent sent itself. Rates run from 0 to 1."""
+
+    unit: str = Field(default="", description="Unit of the values: share (0 to 1), ms, s or nothing")
+
+
+_PER_CENT = "%"
+_VALUES = ("current_value", "worst_value", "threshold_value")
+
+
+def in_shares(alert: Alert) -> AlertAnswer:
+    """Return an alert as it is answered: people read per cent, programs a share from 0 to 1."""
+    fields = alert.model_dump()
+    if alert.unit == _PER_CENT:
+        values = {name: fields[name] / 100 for name in _VALUES if fields[name] is not None}
+        fields |= {**values, "unit": "share"}
+    return AlertAnswer.model_validate(fields)
 
 
 class AlertList(BaseModel):
-    """The alerts that fire now, the newest first."""
+    """The alerts that fire now, the worst first."""
 
     count: int
-    alerts: list[Alert]
+    alerts: list[AlertAnswer]
 
 
 class Health(BaseModel):

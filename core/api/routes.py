@@ -1,27 +1,22 @@
-"""``/api/v1/analytics``: the figures, the calls and the alerts."""
+"""``/api/v1/analytics``: the figures, and the alerts that fire."""
 
 from datetime import timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
-from core.aggregation.activity import calls_ended_recently, last_call_ended_at
 from core.aggregation.cube import load_cube
 from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
-from core.aggregation.search.call_search import CallFacets, count_calls, find_calls
 from core.alerting.state.alert_store import active_alerts
-from core.api.parameters import SAID, DayRange, DayWithCalls, Filters, PathDay, only_known
-from core.api.responses import AlertList, CallPage, CurrentMetrics, Figures, MetricsRange
+from core.api.parameters import DayRange, DayUntilToday, DayWithCalls, Filters, only_known
+from core.api.reading.system import live_metrics, system_metrics
+from core.api.responses import AlertList, CurrentMetrics, Figures, MetricsRange, in_shares
 from core.api.security import require_key, require_writing_key
 from core.clock import period_of_days, rolling, utc_now
-from core.models.metrics import DailyMetrics, LiveMetrics
-from core.scheduler.heartbeat import scheduler_heartbeat
+from core.models.metrics import DailyMetrics
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.archive.archived_rows import archived_rows
-from core.storage.collections import CALLS
 
 router = APIRouter(
     prefix="/api/v1/analytics",
@@ -32,24 +27,22 @@ router = APIRouter(
 
 @router.get("/metrics", response_class=Figures)
 def current_metrics(filters: Filters) -> CurrentMetrics:
-    """The rolling last 24 hours, to the end of this minute, with the live figures."""
+    """The rolling last 24 hours, to the end of this minute, with what goes on now and how services do."""
     database = get_sync_database()
     start, end = rolling(timedelta(hours=24), utc_now())
-    heartbeat = scheduler_heartbeat(database)
-    live = LiveMetrics(
-        calls_last_15_minutes=calls_ended_recently(database),
-        last_call_ended_at=last_call_ended_at(database),
-        active_alerts=len(active_alerts(database)),
-        scheduler_heartbeat_at=heartbeat.at if heartbeat else None,
-    )
     summary = summarise(load_cube(database, start, end, filters, campaigns=False))
     return CurrentMetrics(
-        period_start=start, period_end=end, timezone=get_settings().timezone, live=live, **dict(summary)
+        period_start=start,
+        period_end=end,
+        timezone=get_settings().timezone,
+        live=live_metrics(database),
+        system=system_metrics(database, start, end),
+        **dict(summary),
     )
 
 
 @router.get("/metrics/daily/{day}", response_class=Figures)
-def daily_metrics(day: PathDay, filters: Filters) -> DailyMetrics:
+def daily_metrics(day: DayUntilToday, filters: Filters) -> DailyMetrics:
     """One local day, up to this moment."""
     return daily_range(get_sync_database(), day, day, filters)[0]
 
@@ -68,30 +61,6 @@ def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
     )
 
 
-@router.get("/calls")
-def calls(
-    days: DayRange,
-    filters: Filters,
-    lead_id: Annotated[str | None, Query(max_length=256, json_schema_extra=SAID)] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
-) -> CallPage:
-    """The calls of a range of days, the newest first; ``archived`` says how many more are not listed."""
-    first, last = days
-    period = period_of_days(first, last)
-    database, facets = get_sync_database(), CallFacets(lead_id=lead_id)
-    return CallPage(
-        start_date=first,
-        end_date=last,
-        timezone=get_settings().timezone,
-        total=count_calls(database, *period, filters=filters, facets=facets),
-        archived=archived_rows(database, CALLS, *period),
-        limit=limit,
-        offset=offset,
-        calls=find_calls(database, *period, filters=filters, facets=facets, limit=limit, offset=offset),
-    )
-
-
 @router.post("/metrics/aggregate/{day}", dependencies=[Depends(require_writing_key)], response_class=Figures)
 async def aggregate(day: DayWithCalls) -> DailyMetrics:
     """Compute one local day anew and store it in ``daily_metrics``."""
@@ -102,4 +71,4 @@ async def aggregate(day: DayWithCalls) -> DailyMetrics:
 def alerts() -> AlertList:
     """The alerts that fire now."""
     firing = active_alerts(get_sync_database())
-    return AlertList(count=len(firing), alerts=firing)
+    return AlertList(count=len(firing), alerts=[in_shares(alert) for alert in firing])

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request, Security, status
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.api.intake.bodies import HOOKS
@@ -175,8 +176,13 @@ def carries_key(request: Request) -> bool:
     """Whether a request carries a key that may read, or none is configured."""
     keys = keys_of(get_settings())
     reading = [key for key in keys if key.reads]
-    _, _, bearer = request.headers.get("authorization", "").partition(" ")
-    return not keys or find_key(reading, [request.headers.get("x-api-key", ""), bearer.strip()]) is not None
+    return not keys or find_key(reading, given_keys(request.headers)) is not None
+
+
+def given_keys(headers: Headers) -> list[str]:
+    """What a request shows as keys."""
+    _, _, bearer = headers.get("authorization", "").partition(" ")
+    return [headers.get("x-api-key", ""), bearer.strip()]
 
 
 class Door:

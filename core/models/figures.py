@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, create_model
 
-from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES
+from core.models.alerts import Severity
+from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES, UNITS, Metric
 from core.models.values import Rate
 
 
 class Percentiles(BaseModel):
-    """Distribution of one measure over the calls that have it."""
+    """Distribution of one measure over the calls that have it, in its unit."""
 
     n: int = Field(ge=0, description="Calls that carry the value")
     coverage: Rate | None = Field(description="Share of all calls that carry the value")
@@ -30,6 +31,13 @@ class SentimentCounts(BaseModel):
     neutral: int = 0
     positive: int = 0
     mean: float | None = Field(default=None, description="Mean score, -1 to 1")
+
+
+class ErrorCount(BaseModel):
+    """How often one type of error occurred."""
+
+    type: str
+    n: int = Field(ge=0, description="Errors of that type; a call may have several")
 
 
 class CostSummary(BaseModel):
@@ -52,15 +60,23 @@ class CostSummary(BaseModel):
 NOT_MEASURED = Percentiles(n=0, coverage=None)
 
 
+def _about(metric: Metric) -> str:
+    return metric.meaning if metric.unit == "calls" else f"{metric.meaning}; in {UNITS[metric.unit]}"
+
+
+_COUNTS: dict[str, Any] = {
+    key: (int, Field(default=0, ge=0, description=_about(count)))
+    for key, count in COUNTS.items()
+    if count.shown
+}
+_RATES: dict[str, Any] = {
+    key: (Rate | None, Field(default=None, description=_about(rate))) for key, rate in RATES.items()
+}
 _FIGURES: dict[str, Any] = {
+    **_COUNTS,
+    **_RATES,
     **{
-        key: (int, Field(default=0, ge=0, description=count.meaning))
-        for key, count in COUNTS.items()
-        if count.shown
-    },
-    **{key: (Rate | None, Field(default=None, description=rate.meaning)) for key, rate in RATES.items()},
-    **{
-        key: (Percentiles, Field(default=NOT_MEASURED, description=one.meaning))
+        key: (Percentiles, Field(default=NOT_MEASURED, description=_about(one)))
         for key, one in DISTRIBUTIONS.items()
     },
 }
@@ -106,6 +122,9 @@ class CallSummary(_Figures):
     cost: CostSummary = CostSummary()
     sentiment: SentimentCounts
     languages: dict[str, int] = Field(default_factory=dict, description="Calls by language")
+    errors_by_type: list[ErrorCount] = Field(
+        default_factory=list, description="Most first; of very many types the 50 most frequent"
+    )
 
 
 class DailyMetrics(CallSummary):
@@ -116,10 +135,50 @@ class DailyMetrics(CallSummary):
     computed_at: datetime
 
 
+TOLD_APART = tuple(key for key, one in COUNTS.items() if one.shown and (one.stored is None or not one.where))
+"""Counts that need no more than direction, language, status and campaign: known for every quarter hour."""
+_OF_AN_HOUR = {
+    **{key: _COUNTS[key] for key in TOLD_APART},
+    **{key: _RATES[key] for key, one in RATES.items() if {one.part, one.whole} <= {*TOLD_APART}},
+}
+_HourFigures = create_model("_HourFigures", **_OF_AN_HOUR)
+
+
+class HourFigures(_HourFigures):
+    """The calls that began in one hour of the day, of all days together."""
+
+    hour: int = Field(ge=0, le=23, description="Hour of the day in TIMEZONE")
+
+
+class OutcomeFigures(CallSummary):
+    """The calls that ended in one way."""
+
+    status: str
+    share: Rate | None = Field(description="Of all calls; a share from 0 to 1")
+
+
+class LanguageFigures(CallSummary):
+    """The calls in one language."""
+
+    language: str
+    share: Rate | None = Field(description="Of all calls; a share from 0 to 1")
+
+
+class CallAnalytics(BaseModel):
+    """The figures of a set of calls: of all of them, by how they ended, by language, by hour of the day."""
+
+    summary: CallSummary
+    by_outcome: list[OutcomeFigures] = Field(description="Most calls first")
+    by_language: list[LanguageFigures] = Field(description="Most calls first")
+    by_hour: list[HourFigures] = Field(description="24, from midnight")
+
+
 class LiveMetrics(BaseModel):
     """What is going on now."""
 
+    active_calls: int = Field(description="Calls that go on now: begun, and with a sign of life of late")
     calls_last_15_minutes: int = Field(description="Calls that ended in the last 15 minutes")
     last_call_ended_at: datetime | None
-    active_alerts: int
+    active_alerts: int = Field(description="Alerts that fire now")
+    alerts_by_severity: dict[Severity, int] = Field(description="The same by severity, those without any too")
     scheduler_heartbeat_at: datetime | None = Field(description="Last sign of life of the scheduler")

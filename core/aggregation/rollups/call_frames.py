@@ -100,13 +100,22 @@ def find_calls(
         return Found(pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items())), [])
     query: Document = {"$or": starts} if len(starts) > 1 else starts[0]
     query |= filters.query() if filters else {}
+    found = find_stored(database, query)
+    return Found(_with_archived(database, found.calls, periods, filters), found.left_out)
+
+
+def find_stored(database: Database[Document], query: Document) -> Found:
+    """The stored calls of a query in CALL_SCHEMA's columns, archived ones apart.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
     schema = Schema(CALL_SCHEMA)
-    found = read_past(
+    return read_past(
         lambda sound: find_arrow_all(database[CALLS], sound, schema=schema, projection=_FIELDS),
         database[CALLS],
         query,
     )
-    return Found(_with_archived(database, found.calls, periods, filters), found.left_out)
 
 
 def _with_archived(

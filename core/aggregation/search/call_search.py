@@ -26,7 +26,7 @@ UNKNOWN = "unknown"
 """As a fault: whose it was is not known."""
 MOST_FOUND = 200
 LONGEST_QUERY_MS = 10_000
-_TICK = timedelta(milliseconds=1)
+TICK = timedelta(milliseconds=1)
 """The database keeps times in these."""
 _STAGE_COUNTS = {
     "answered": "answered_calls",
@@ -36,7 +36,7 @@ _STAGE_COUNTS = {
 }
 STAGES = tuple(_STAGE_COUNTS)
 """Stages of the funnel that a list can be narrowed to."""
-_COST: Document = {"$sum": [{"$ifNull": [f"$cost.{part}", 0]} for part in COST_PARTS]}
+COST: Document = {"$sum": [{"$ifNull": [f"$cost.{part}", 0]} for part in COST_PARTS]}
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,25 @@ def find_calls(
 ) -> list[CallMetrics]:
     """Calls that started in [start, end), the newest first, equal starts by their id.
 
+    Raises:
+        PyMongoError: the database does not answer, or needs more than 10 s for a step.
+    """
+    found = find_documents(database, start, end, filters=filters, facets=facets, limit=limit, offset=offset)
+    return readable(found)
+
+
+def find_documents(
+    database: Database[Document],
+    start: datetime,
+    end: datetime,
+    *,
+    filters: CallFilters | None = None,
+    facets: CallFacets | None = None,
+    limit: int = 100,
+    offset: int = 0,
+) -> list[Document]:
+    """The same as they are stored.
+
     The index has the starts in order. Only calls that start at the same moment as the first or the last of
     the page are sorted, so that no page repeats or skips one of another.
 
@@ -157,7 +176,7 @@ def find_calls(
     if not starts:
         return []
     first, last = starts[0], starts[-1]
-    newer = count_calls(database, first + _TICK, end, filters=filters, facets=facets) if offset else 0
+    newer = count_calls(database, first + TICK, end, filters=filters, facets=facets) if offset else 0
     skipped, page = max(0, offset - newer), list[Document]()
     if last < first:
         upper: Document = {"$and": [query, {"start_time": {"$gt": last, "$lte": first}}]}
@@ -167,7 +186,7 @@ def find_calls(
         same: Document = {"$and": [query, {"start_time": last}]}
         rest = calls.find(same).sort("_id", 1).skip(skipped).limit(limit - len(page))
         page += rest.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS)
-    return readable(page)
+    return page
 
 
 def list_calls(
@@ -187,7 +206,7 @@ def list_calls(
     if order == "cost":
         steps: list[Document] = [
             {"$match": query},
-            {"$addFields": {"total_cost": _COST}},
+            {"$addFields": {"total_cost": COST}},
             {"$sort": {"total_cost": -1, "_id": 1}},
             {"$skip": offset},
             {"$limit": limit},

@@ -1,6 +1,7 @@
 """Bodies of requests, read within bounds: of one, of all that are held at once, and of the time it takes."""
 
 import asyncio
+import re
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,12 +22,17 @@ BODY_SECONDS = 30.0
 HOOKS = "/hooks/"
 TRACES = "/v1/traces"
 INTAKE = frozenset(f"/api/v1/{name}" for name in ("calls", "turns", "service-calls", "active-calls"))
+REFUSALS = (400, 408, 413, 415, 503)
+"""The statuses with which a body may be refused."""
+OPERATING = re.compile(r"/api/v1/(alerts/[^/]+/(acknowledge|withdraw|close)|silences)")
+"""Where operators post who they are, and why."""
 
 
 def takes_body(scope: Scope) -> bool:
     """Whether a request is one that brings a body."""
     path: str = scope["path"]
-    return scope["method"] == "POST" and (path in INTAKE or path == TRACES or path.startswith(HOOKS))
+    named = path in INTAKE or path == TRACES or path.startswith(HOOKS) or OPERATING.fullmatch(path)
+    return scope["method"] == "POST" and bool(named)
 
 
 class Bodies:

@@ -1,0 +1,89 @@
+"""The figures of the calls of a list: of all of them, by how they ended, by language, by hour of the day."""
+
+from datetime import datetime
+
+from pymongo.database import Database
+
+from core.aggregation.cube import Cube, load_cube
+from core.aggregation.figures import rate, summaries, summarise
+from core.aggregation.rollups.call_frames import CallFilters, find_stored
+from core.aggregation.rollups.set_apart import cells_of_sound
+from core.aggregation.search.call_search import CallFacets, count_calls, list_query
+from core.aggregation.series import by_hour_of_day
+from core.models.definitions import RATES, Dimension
+from core.models.figures import (
+    TOLD_APART,
+    CallAnalytics,
+    CallSummary,
+    HourFigures,
+    LanguageFigures,
+    OutcomeFigures,
+)
+from core.settings import get_settings
+from core.types import Document
+
+MOST_READ = 100_000
+"""Calls that are read one by one for their figures, where roll-ups do not tell them apart."""
+
+
+def analytics(cube: Cube) -> CallAnalytics:
+    """The figures of a cube."""
+    return CallAnalytics(
+        summary=summarise(cube),
+        by_outcome=[
+            OutcomeFigures(status=value, share=rate(found.total_calls, cube.total), **dict(found))
+            for value, found in _by(cube, "status")
+        ],
+        by_language=[
+            LanguageFigures(language=value, share=rate(found.total_calls, cube.total), **dict(found))
+            for value, found in _by(cube, "language")
+        ],
+        by_hour=_by_hour(cube),
+    )
+
+
+def load_narrowed(
+    database: Database[Document], start: datetime, end: datetime, filters: CallFilters, facets: CallFacets
+) -> Cube | None:
+    """The stored calls of a list, for what roll-ups do not tell apart; None where there are too many.
+
+    Archived calls are not among them, as they are on no page.
+
+    Raises:
+        PyMongoError: the database does not answer, or needs more than 10 s.
+    """
+    if count_calls(database, start, end, filters=filters, facets=facets, most=MOST_READ + 1) > MOST_READ:
+        return None
+    found = find_stored(database, list_query(start, end, filters, facets))
+    return Cube(start, end, get_settings().tz, "1D", cells_of_sound(found.calls).cells)
+
+
+def load_listed(
+    database: Database[Document], start: datetime, end: datetime, filters: CallFilters, facets: CallFacets
+) -> Cube | None:
+    """The calls of a list, from the roll-ups where those tell them apart.
+
+    Raises:
+        PyMongoError: the database does not answer, or needs more than 10 s.
+    """
+    if facets.query():
+        return load_narrowed(database, start, end, filters, facets)
+    return load_cube(database, start, end, filters, campaigns=False)
+
+
+def _by(cube: Cube, dimension: Dimension) -> list[tuple[str, CallSummary]]:
+    names, number = cube.values(dimension)
+    return list(zip(names, summaries(cube, number, len(names)), strict=True)) if names else []
+
+
+def _by_hour(cube: Cube) -> list[HourFigures]:
+    found = []
+    for hour, row in enumerate(by_hour_of_day(cube).to_dict("records")):
+        counts = {str(key): int(n) for key, n in row.items()}
+        rates = {
+            key: rate(counts[one.part], counts[one.whole])
+            for key, one in RATES.items()
+            if {one.part, one.whole} <= {*TOLD_APART}
+        }
+        found.append(HourFigures(hour=hour, **counts, **rates))
+    return found

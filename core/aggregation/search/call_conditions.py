@@ -1,0 +1,54 @@
+"""What calls of a list can have to fulfil beyond facets: fields that are exactly so, numbers in a range."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.aggregation.rollups.conditions import query
+from core.aggregation.search.call_search import COST, NUMBERS, CallFacets
+from core.models.definitions import Condition
+from core.types import Document
+
+EXACT = (
+    "agent",
+    "agent_version",
+    "purpose",
+    "qualification",
+    "hangup_by",
+    "provider_call_id",
+    "qualification_completed",
+    "handoff_triggered",
+)
+"""Fields that can be asked for by their value."""
+RANGED = (*NUMBERS, "cost")
+"""Numbers that can be asked for from one value to another, both included; ``cost`` is that of all parts."""
+
+
+@dataclass(frozen=True)
+class CallConditions(CallFacets):
+    """Facets, and more: ``exact`` values of fields, and ``least`` and ``most`` of numbers.
+
+    A call that does not carry the number is in no range of it.
+    """
+
+    exact: Mapping[str, str | bool] = field(default_factory=dict)
+    least: Mapping[str, float] = field(default_factory=dict)
+    most: Mapping[str, float] = field(default_factory=dict)
+
+    def query(self) -> Document:
+        """The conditions as a MongoDB query; an empty one lets all pass."""
+        parts = [facets] if (facets := super().query()) else []
+        parts += [
+            {name: value if value is not False else {"$ne": True}} for name, value in self.exact.items()
+        ]
+        for name in {**self.least, **self.most}:
+            parts.append(self._range(name))
+        return {"$and": parts} if parts else {}
+
+    def _range(self, name: str) -> Document:
+        ends = {"$gte": self.least.get(name), "$lte": self.most.get(name)}
+        given = {operator: end for operator, end in ends.items() if end is not None}
+        if name != "cost":
+            return {name: given}
+        known = query([Condition("cost", "known")])
+        tests = [{operator: [COST, end]} for operator, end in given.items()]
+        return {"$and": [known, {"$expr": {"$and": tests}}]}

@@ -1,0 +1,62 @@
+"""How many questions each key may ask in a minute."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.api.intake.bodies import INTAKE
+from core.api.problems import ProblemResponse
+from core.api.security import find_key, given_keys, keys_of
+from core.settings import get_settings
+
+_API = "/api/"
+
+
+@dataclass
+class _Allowance:
+    """What a key has left, and when that was so."""
+
+    left: float
+    at: float
+
+
+class Pace:
+    """Tells a key 429 that asks more than API_REQUESTS_PER_MINUTE; what brings calls is not counted.
+
+    After a pause a key may ask that many at once; then they come back evenly. Each process counts its own.
+    """
+
+    def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._clock = clock
+        self._allowances: dict[str, _Allowance] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or say when to come again."""
+        wait = self._wait_seconds(scope) if scope["type"] == "http" else 0
+        if wait:
+            detail = f"this key may ask {get_settings().api_requests_per_minute:,} times a minute"
+            too_many = ProblemResponse(429, detail, headers={"Retry-After": str(wait)})
+            await too_many(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _wait_seconds(self, scope: Scope) -> int:
+        most = get_settings().api_requests_per_minute
+        path: str = scope["path"]
+        if not most or not path.startswith(_API) or path in INTAKE:
+            return 0
+        key = find_key(keys_of(get_settings()), given_keys(Headers(scope=scope)))
+        if key is None:  # refused later, or nobody needs one
+            return 0
+        now, a_second = self._clock(), most / 60
+        one = self._allowances.setdefault(key.id, _Allowance(most, now))
+        one.left, one.at = min(most, one.left + (now - one.at) * a_second), now
+        if one.left >= 1:
+            one.left -= 1
+            return 0
+        return math.ceil((1 - one.left) / a_second)

@@ -1,0 +1,124 @@
+"""The parameters that narrow a list of calls beyond the filters that all figures take."""
+
+from collections.abc import Mapping
+from inspect import Parameter, Signature
+from typing import Annotated, Literal
+
+from fastapi import Depends, HTTPException, Query
+from pydantic import AfterValidator
+
+from core.aggregation.search.call_conditions import RANGED, CallConditions
+from core.api.parameters import SAID
+from core.models.calls.endings import ENDINGS
+from core.models.calls.parts import HangupBy
+from core.models.definitions import METRICS, UNITS
+
+_LEAST, _MOST = "min_", "max_"
+_FURTHEST = 1e9
+
+
+def _known_ending(value: str) -> str:
+    if value not in ENDINGS:
+        raise ValueError(f"is no ending; use {', '.join(ENDINGS)}")
+    return value
+
+
+_ENDING = {"enum": [*ENDINGS]}
+Text = Annotated[str | None, Query(max_length=256, json_schema_extra=SAID)]
+Ending = Annotated[
+    Annotated[str, AfterValidator(_known_ending)] | None,
+    Query(description="How the call ended", json_schema_extra=_ENDING),
+]
+Stage = Literal["answered", "engaged", "qualified", "handed_off"]
+Whose = Literal["customer", "agent", "provider", "carrier", "unknown"]
+
+
+class Ranges:
+    """``min_…`` and ``max_…`` of every number that calls can be asked for by; both ends are included."""
+
+    __signature__ = Signature(
+        [
+            Parameter(
+                f"{end}{name}",
+                Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[
+                    float | None,
+                    Query(
+                        ge=-_FURTHEST,
+                        le=_FURTHEST,
+                        allow_inf_nan=False,
+                        description=f"{METRICS[name].label}, {word}, in {UNITS[METRICS[name].unit]}",
+                    ),
+                ],
+            )
+            for name in RANGED
+            for end, word in ((_LEAST, "at least"), (_MOST, "at most"))
+        ]
+    )
+
+    def __call__(self, **given: float | None) -> Mapping[str, float]:
+        """The ends that are given, by their parameter.
+
+        Raises:
+            HTTPException: 422 where a least is above its most.
+        """
+        found = {name: value for name, value in given.items() if value is not None}
+        for name in RANGED:
+            least, most = found.get(_LEAST + name), found.get(_MOST + name)
+            if least is not None and most is not None and least > most:
+                raise HTTPException(422, f"{_LEAST}{name} {least:g} is above {_MOST}{name} {most:g}")
+        return found
+
+
+def call_conditions(
+    ranges: Annotated[Mapping[str, float], Depends(Ranges())],
+    lead_id: Text = None,
+    agent: Text = None,
+    agent_version: Text = None,
+    purpose: Text = None,
+    qualification: Text = None,
+    provider_call_id: Text = None,
+    hangup_by: HangupBy | None = None,
+    qualification_completed: bool | None = None,
+    handoff_triggered: bool | None = None,
+    stage: Annotated[Stage | None, Query(description="Stage of the funnel that it reached")] = None,
+    error: Annotated[
+        str | None,
+        Query(max_length=160, description="Type of an error; any: with errors", json_schema_extra=SAID),
+    ] = None,
+    end_reason: Ending = None,
+    fault: Annotated[
+        Whose | None, Query(description="Of the error where one is given, else of the end")
+    ] = None,
+    attempt: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
+) -> CallConditions:
+    """The calls to list, beyond direction, status, language and campaign; what is left out lets all pass."""
+    exact: dict[str, str | bool | None] = {
+        "agent": agent,
+        "agent_version": agent_version,
+        "purpose": purpose,
+        "qualification": qualification,
+        "provider_call_id": provider_call_id,
+        "hangup_by": hangup_by and str(hangup_by),
+        "qualification_completed": qualification_completed,
+        "handoff_triggered": handoff_triggered,
+    }
+    return CallConditions(
+        lead_id=lead_id,
+        stage=stage,
+        error=error,
+        end_reason=end_reason,
+        fault=fault,
+        attempt=attempt,
+        exact={name: value for name, value in exact.items() if value is not None},
+        least=_ends(ranges, _LEAST),
+        most=_ends(ranges, _MOST),
+    )
+
+
+def _ends(ranges: Mapping[str, float], end: str) -> dict[str, float]:
+    return {name.removeprefix(end): value for name, value in ranges.items() if name.startswith(end)}
+
+
+Conditions = Annotated[CallConditions, Depends(call_conditions)]
