@@ -9,6 +9,7 @@ BENCHMARKS = (
     "masking",
     "record_call",
     "ingest",
+    "api_read",
     "dashboard_queries",
     "scrape",
     "rollups",

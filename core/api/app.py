@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
 from core.adapters.otlp.gathering import Conversations
-from core.api import exposition
+from core.api import docs_page
 from core.api.gate import Gate
 from core.api.guesses import Guesses
 from core.api.intake import hooks, otlp
@@ -93,7 +93,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         title="Voice agent monitoring",
         version=__version__,
         description="Figures, calls and alerts of an AI voice agent. Rates run from 0 to 1.",
-        docs_url=None,  # the pages load scripts from another host; /openapi.json is all here
+        docs_url=None,  # these load scripts from another host; docs_page does not
         redoc_url=None,
         openapi_url=None,  # it asks for a key too, below
     )
@@ -114,7 +114,16 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     app.add_exception_handler(intake.NothingUsableError, intake.nothing_usable)
     app.add_api_route("/healthz", _health, tags=["health"])
     app.add_api_route("/readyz", _readiness, tags=["health"], responses={503: {"model": Readiness}})
-    for one in (router, exposition.router, listed.router, operating.router, intake.router, hooks.router, otlp.router):
+    for one in (
+        router,
+        exposition.router,
+        docs_page.router,
+        listed.router,
+        operating.router,
+        intake.router,
+        hooks.router,
+        otlp.router,
+    ):
         app.include_router(one)
     document = describe_bodies(describe(get_openapi(**_about(app))))
     app.add_api_route(
