@@ -132,7 +132,7 @@ def _measure(readers: int, seconds: float) -> dict[str, Answers]:
 @contextmanager
 def _served() -> Iterator[None]:
     own = {"API_PORT": str(PORT), "API_KEYS": ",".join(KEYS), "API_REQUESTS_PER_MINUTE": "0"}
-    server = subprocess.Popen(  # noqa: S603 (our own server)
+    server = subprocess.Popen(
         [sys.executable, "-m", "core", "api"], env=os.environ | own, stdout=subprocess.DEVNULL
     )
     try:

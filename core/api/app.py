@@ -35,6 +35,7 @@ from core.api.security import (
     require_key,
     this_machine,
 )
+from core.api.together import Begins, Together
 from core.errors import UserError
 from core.health import RollUpState, rollup_health
 from core.hooks.secrets import hook_secrets
@@ -103,10 +104,12 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     # The last is the first that a request meets.
     app.add_middleware(Validators)
     app.add_middleware(Methods)
+    app.add_middleware(Begins)
     app.add_middleware(Gate)
+    app.add_middleware(GZipMiddleware, minimum_size=_PACKED_BYTES, compresslevel=_PACKING)
+    app.add_middleware(Together)
     app.add_middleware(Pace)
     app.add_middleware(Door, keyless=keyless)
-    app.add_middleware(GZipMiddleware, minimum_size=_PACKED_BYTES, compresslevel=_PACKING)
     app.add_middleware(RequestLogMiddleware)
     app.add_middleware(Manners)
     app.add_middleware(HiddenSecrets)

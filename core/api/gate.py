@@ -16,7 +16,7 @@ AT_WORK = 4
 LOOKS = 2
 """Questions of monitors, how the system is; apart, so that readers do not starve them."""
 _MONITORS = {"/readyz", "/metrics"}
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 10.0
 RETRY_SECONDS = 2
 LONGEST_SECONDS = 10.0
 LONGEST_CHANGE_SECONDS = 120.0
@@ -35,10 +35,10 @@ class Gate:
     """
 
     def __init__(
-        self, app: ASGIApp, *, at_work: int = AT_WORK, patience_seconds: float = PATIENCE_SECONDS
+        self, app: ASGIApp, *, at_work: int = AT_WORK, patience_seconds: float | None = None
     ) -> None:
         self._app = app
-        self._patience_seconds = patience_seconds
+        self._patience_seconds = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
         self._places = asyncio.Semaphore(at_work)
         self._looks = asyncio.Semaphore(LOOKS)
 
