@@ -29,7 +29,7 @@ from core.types import Document
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2024, 10, 24, tzinfo=UTC)
 PERIOD = START, START + timedelta(days=1)
-NESTED = {"sentiment": "sentiment_score", "languages": "total_calls"}
+NESTED = {"sentiment": "sentiment_score", "languages": "total_calls", "errors_by_type": "error_calls"}
 PLAIN: dict[str, Callable[[CallMetrics], float]] = {
     "total_calls": lambda _: 1,
     "inbound_calls": lambda call: call.direction == "inbound",
