@@ -37,6 +37,13 @@ def _strict_date(value: object) -> object:
         raise ValueError(str(error)) from None
 
 
+def _strict_flag(value: object) -> object:
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("is neither true nor false")
+    return value == "true" if isinstance(value, str) else value
+
+
+Flag = Annotated[bool, BeforeValidator(_strict_flag)]
 _DATE = {"format": "date", "pattern": r"^(19[7-9]\d|2[01]\d\d|2200)-\d\d-\d\d$"}
 """Years 1970 to 2200, as the reading of dates has them."""
 Day = Annotated[date, BeforeValidator(_strict_date)]

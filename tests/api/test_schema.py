@@ -19,10 +19,10 @@ pytestmark = pytest.mark.full
 KEY = "k" * 32
 RULES = """
 [[operations]]
-include-path-regex = "/(calls|metrics/range|metrics/aggregate/.+)$"
+include-path-regex = "/(calls|metrics/range|metrics/(daily|aggregate)/.+|silences)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 422, 429, 503]
 """
-"""No document says that a range ends after it begins or which days have calls: these may refuse what fits."""
+"""No document says that a range ends after it begins or which days there are: these may refuse what fits."""
 OPTIONS = ("--checks", "all", "--max-examples", "25", "--continue-on-failure", "--no-color")
 
 

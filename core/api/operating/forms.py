@@ -47,6 +47,7 @@ class Silencing(_Form):
     matchers: dict[str, Values] = Field(
         min_length=1,
         max_length=len(MATCHERS),
+        json_schema_extra={"propertyNames": {"enum": list(MATCHERS)}},
         description=f"{', '.join(MATCHERS)} → values, one of which it has; * stands for any text",
     )
     comment: str = Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why")

@@ -13,7 +13,7 @@ from core.aggregation.search.call_analytics import MOST_READ, analytics, load_li
 from core.aggregation.search.call_pages import Page, Position, find_page
 from core.aggregation.search.call_search import count_calls
 from core.aggregation.search.call_tables import to_csv, to_parquet
-from core.api.parameters import DayRange, Filters, only_known
+from core.api.parameters import DayRange, Filters, Flag, only_known
 from core.api.problems import refusals
 from core.api.reading.conditions import Conditions
 from core.api.reading.forms import Form, WantedForm
@@ -76,7 +76,7 @@ def calls(
     cursor: Cursor = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000, description="Calls to pass over; cursor is faster")] = 0,
     with_analytics: Annotated[
-        bool, Query(alias="analytics", description="Whether the first page has them")
+        Flag, Query(alias="analytics", description="Whether the first page has them")
     ] = True,
 ) -> Response:
     """The calls of a range of days, the newest first, and the figures of all of them.

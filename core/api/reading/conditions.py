@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException, Query
 from pydantic import AfterValidator
 
 from core.aggregation.search.call_conditions import RANGED, CallConditions
-from core.api.parameters import SAID
+from core.api.parameters import SAID, Flag
 from core.models.calls.endings import ENDINGS
 from core.models.calls.parts import HangupBy
 from core.models.definitions import METRICS, UNITS
@@ -80,8 +80,8 @@ def call_conditions(
     qualification: Text = None,
     provider_call_id: Text = None,
     hangup_by: HangupBy | None = None,
-    qualification_completed: bool | None = None,
-    handoff_triggered: bool | None = None,
+    qualification_completed: Flag | None = None,
+    handoff_triggered: Flag | None = None,
     stage: Annotated[Stage | None, Query(description="Stage of the funnel that it reached")] = None,
     error: Annotated[
         str | None,
