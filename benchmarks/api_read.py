@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
+from bson import Timestamp
 from rich.console import Console
 from rich.table import Table
 
@@ -150,7 +151,8 @@ def run(calls: int, readers: int, seconds: float) -> None:
     console = Console()
     with scratch_store():
         database = get_sync_database()
-        fill(database, calls, days=DAYS)
+        # Recorded a while ago: what came in within the last seconds would be read beside the roll-ups.
+        fill(database, calls, days=DAYS, recorded_at=Timestamp(int(time.time()) - 3_600, 0))
         with console.status("Rolling up"):
             refresh_rollups(database)
         with _served():
