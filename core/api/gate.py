@@ -13,6 +13,9 @@ from core.api.problems import ProblemResponse
 
 AT_WORK = 4
 """Requests that compute at the same time; more share the same processor and end later, all of them."""
+LISTS = 2
+"""Lists of calls, and days that are computed anew: they may take long, and figures do not wait for them."""
+_LISTS = "/api/v1/analytics/calls"
 LOOKS = 2
 """Questions of monitors, how the system is; apart, so that readers do not starve them."""
 _MONITORS = {"/readyz", "/metrics"}
@@ -40,6 +43,7 @@ class Gate:
         self._app = app
         self._patience_seconds = PATIENCE_SECONDS if patience_seconds is None else patience_seconds
         self._places = asyncio.Semaphore(at_work)
+        self._lists = asyncio.Semaphore(LISTS)
         self._looks = asyncio.Semaphore(LOOKS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +56,7 @@ class Gate:
             await ProblemResponse(400, _BODY)(scope, receive, send)
             return
         later = asyncio.ensure_future(receive())
-        places = self._looks if scope["path"] in _MONITORS else self._places
+        places = self._places_of(scope)
         try:
             if not await self._enter(places, later):
                 busy = ProblemResponse(503, _BUSY, headers={"Retry-After": str(RETRY_SECONDS)})
@@ -66,6 +70,11 @@ class Gate:
                 places.release()
         finally:
             later.cancel()
+
+    def _places_of(self, scope: Scope) -> asyncio.Semaphore:
+        if scope["path"] in _MONITORS:
+            return self._looks
+        return self._places if scope["method"] in _READS and scope["path"] != _LISTS else self._lists
 
     async def _begin(self, scope: Scope, receive: Receive) -> Message | None:
         """The end of an empty body, a part of one, or None where one is announced or does not come."""

@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -63,7 +64,7 @@ def test_liveness_is_told_at_once_while_readers_wait(hung_store: None) -> None:
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in busy)
 
 
-async def _get(app: Gate, leave: asyncio.Event) -> list[int]:
+async def _get(app: Gate, leave: asyncio.Event, path: str = "/slow") -> list[int]:
     """One request over ASGI, given up by its client at the event; the statuses it was answered."""
     messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
     statuses: list[int] = []
@@ -78,7 +79,7 @@ async def _get(app: Gate, leave: asyncio.Event) -> list[int]:
         if isinstance(message, dict) and message["type"] == "http.response.start":
             statuses.append(message["status"])
 
-    await app({"type": "http", "method": "GET", "path": "/slow", "headers": []}, receive, send)
+    await app({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
     return statuses
 
 
@@ -107,3 +108,25 @@ def test_a_client_that_gives_up_makes_room_in_the_queue() -> None:
 
     asyncio.run(play())
     assert len(served) == 3
+
+
+def test_figures_do_not_wait_for_lists_that_take_long() -> None:
+    """However many people search for calls."""
+
+    async def play() -> list[int]:
+        free = asyncio.Event()
+
+        async def application(scope: Any, _receive: object, send: Any) -> None:
+            if scope["path"].endswith("/calls"):
+                await free.wait()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        app = Gate(application, at_work=1)
+        lists = [asyncio.create_task(_get(app, free, f"{ANALYTICS}/calls")) for _ in range(9)]
+        await asyncio.sleep(0.05)
+        found = await asyncio.wait_for(_get(app, free, f"{ANALYTICS}/metrics"), 5)
+        free.set()
+        await asyncio.wait_for(asyncio.gather(*lists), 5)
+        return found
+
+    assert asyncio.run(play()) == [200]

@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from core.api.app import create_app
 from core.api.security import refuse_open_door
+from core.clock import local_today
 from core.errors import UserError
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
@@ -145,6 +146,28 @@ def test_bad_input_is_422_with_the_reason(client: TestClient, path: str, reason:
     answer = client.get(f"{ANALYTICS}/{path}")
     assert answer.status_code == 422
     assert reason in answer.text
+
+
+def test_days_to_come_are_refused_and_not_answered_with_zeros(
+    client: TestClient, database: Database[Document]
+) -> None:
+    """In days, ranges and lists; today is there."""
+    today = local_today()
+    tomorrow = today + timedelta(days=1)
+    for path in (
+        f"metrics/daily/{tomorrow}",
+        f"metrics/range?start_date={tomorrow}",
+        f"metrics/range?start_date={today}&end_date={tomorrow}",
+        f"calls?start_date={today}&end_date={tomorrow}",
+        f"calls?start_date={tomorrow}&end_date={tomorrow}",
+    ):
+        answer = client.get(f"{ANALYTICS}/{path}")
+        assert (answer.status_code, answer.json()["detail"]) == (
+            422,
+            f"{tomorrow} is yet to come; in Asia/Kolkata it is {today}",
+        )
+    assert client.get(f"{ANALYTICS}/metrics/daily/{today}").status_code == 200
+    assert client.get(f"{ANALYTICS}/metrics/range?start_date={today}").status_code == 200
 
 
 @pytest.mark.parametrize(
