@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import Request
 from starlette.datastructures import Headers
@@ -66,7 +66,8 @@ class Together:
         joined.readers += 1
         gone = asyncio.ensure_future(_until_gone(receive))
         try:
-            await asyncio.wait({gone, joined.answer}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {gone, joined.answer}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if joined.answer.done():
                 for message in joined.answer.result():
                     await send(_copy(message))
