@@ -110,5 +110,5 @@ def test_the_document_names_what_can_be_answered(client: TestClient) -> None:
                 assert operation["security"]
                 assert not [one for one in operation.get("parameters", ()) if one["in"] == "header"]
             for status, answer in operation["responses"].items():
-                own = status in {"200", "202"} or (path, status) == ("/readyz", "503")
+                own = status in {"200", "201", "202"} or (path, status) == ("/readyz", "503")
                 assert ("application/json" if own else "application/problem+json") in answer["content"]
