@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
 from core.adapters.otlp.gathering import Conversations
-from core.api import docs_page
+from core.api import docs_page, exposition
 from core.api.gate import Gate
 from core.api.guesses import Guesses
 from core.api.intake import hooks, otlp
