@@ -9,7 +9,7 @@ from core.storage.archive.archived_rows import find_archived
 from core.storage.archive.known_ids import perhaps_archived
 from core.storage.collections import CALLS
 from core.storage.recording.dirty_windows import mark_dirty
-from core.storage.recording.merging import merge
+from core.storage.recording.merging import merge, stamped
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
@@ -38,9 +38,7 @@ def bring_back(database: Database[Document]) -> int:
     brought = 0
     for archived in find_archived(database, CALLS, "_id", ids) if ids else []:
         stored = alone[archived["_id"]]
-        call = merge(archived, stored)
-        call["version"] = max(archived.get("version", 0), stored["version"]) + 1
-        call |= {name: stored[name] for name in ("recorded_at", "schema_version")}
+        call = stamped(merge(archived, stored), archived, stored)
         moments = (archived.get("start_time"), stored.get("start_time"), call.get("start_time"))
         mark_dirty(database, [moment for moment in moments if moment])
         unchanged = {"_id": stored["_id"], "version": stored["version"]}

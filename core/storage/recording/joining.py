@@ -17,7 +17,7 @@ from core.models.metrics import TurnMetrics
 from core.settings import get_settings
 from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
-from core.storage.recording.merging import merge
+from core.storage.recording.merging import merge, stamped
 from core.storage.recording.records import OWN_FIELDS, Record
 from core.storage.recording.write import write
 from core.storage.server.connection import DURABLE, server_time
@@ -83,10 +83,8 @@ def _fold(database: Database[Document], alone: str, whole: str) -> bool:
         source, target = calls.find_one({"_id": alone}), calls.find_one({"_id": whole})
         if source is None or target is None:
             return False
-        call = merge(target, {**source, "_id": whole})  # unjoined still, where both are
-        call["version"] = max(target["version"], source["version"]) + 1
-        call["schema_version"] = target["schema_version"]
-        call["recorded_at"] = target["recorded_at"]
+        merged = merge(target, {**source, "_id": whole})  # unjoined still, where both are
+        call = stamped(merged, target, source)
         moments = (source.get("start_time"), target.get("start_time"), call.get("start_time"))
         mark_dirty(database, [moment for moment in moments if moment])
         if not calls.replace_one({"_id": whole, "version": target["version"]}, call).matched_count:

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from core.models.calls.reports import AGENT, CallReport, Role
 from core.models.definitions import COST_PARTS
-from core.models.metrics import CallMetrics
-from core.storage.recording.versions import version_in
+from core.models.metrics import SCHEMA_VERSION, CallMetrics
+from core.storage.recording.versions import SERVER_TIME, version_in
 from core.types import Document
 
 _TALK = (Role.AGENT, Role.PLATFORM, Role.CARRIER, Role.MONITOR)
@@ -68,6 +68,16 @@ def merge(stored: Mapping[str, Any], new: Mapping[str, Any]) -> Document:
     sources = {name: _latest(theirs.get(name), ours.get(name)) for name in sorted(ours | theirs)}
     document = resolve(stored["_id"], sources)
     return document | ({"unjoined": True} if stored.get("unjoined") and new.get("unjoined") else {})
+
+
+def stamped(call: Document, *parts: Mapping[str, Any]) -> Document:
+    """Return a merged call as it takes the place of the stored documents that it is made of.
+
+    Its version is above theirs, so that whoever read one of them too has to read again; it is recorded now,
+    so that the next refresh reads it and takes it out of the archive.
+    """
+    version = max(map(version_in, parts)) + 1
+    return call | {"version": version, "recorded_at": SERVER_TIME, "schema_version": SCHEMA_VERSION}
 
 
 def is_merged(document: Mapping[str, Any]) -> bool:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from bson import Timestamp
 from pydantic import BaseModel
 
 from core.models.calls.reports import CallReport
@@ -14,13 +13,12 @@ from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, Turn
 from core.storage.collections import CALLS, HOOK_DELIVERIES, SERVICE_MINUTES, TURNS
 from core.storage.hook_deliveries import HookDelivery
 from core.storage.recording import merging
+from core.storage.recording.versions import SERVER_TIME
 from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 OWN_FIELDS = ("recorded_at", "schema_version", "version", "sources", "state", "unjoined")
 """Fields of a stored document that say something of the storing, not of what is stored."""
-_SERVER_TIME = Timestamp(0, 0)
-"""The server puts its own clock in where a document has an empty timestamp."""
 
 
 class Fate(StrEnum):
@@ -100,7 +98,7 @@ class Record(NamedTuple):
     def to_document(self) -> Document:
         """The document to store."""
         document = self.kind.document(self.content)
-        document["recorded_at"] = _SERVER_TIME
+        document["recorded_at"] = SERVER_TIME
         document["version"] = self.version
         document["schema_version"] = SCHEMA_VERSION
         return document

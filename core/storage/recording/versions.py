@@ -11,6 +11,8 @@ from core.types import Document
 
 CLOCKS_DIFFER = timedelta(seconds=60)
 """A version so far ahead of the database server's clock is no time at which anything was handed over."""
+SERVER_TIME = Timestamp(0, 0)
+"""The server puts its own clock in where a document has an empty timestamp."""
 _ABOUT_NOW = timedelta(seconds=1)
 _APART = timedelta(seconds=2)
 

@@ -23,7 +23,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from core.logging_config import get_logger
 from core.storage.collections import DUPLICATE_KEY
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
-from core.storage.recording.merging import agent_version, is_merged, merge
+from core.storage.recording.merging import agent_version, is_merged, merge, stamped
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
 from core.storage.recording.versions import Judge, version_in
 from core.storage.server.connection import DURABLE
@@ -245,10 +245,7 @@ class _Writing:
         ):
             same = {"$set": {"version": version_in(stored)}}
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, same))
-        # Above the stored one, so that whoever read that one too has to read again.
-        call["version"] = max(version_in(stored) + 1, item["version"])
-        call |= {name: item[name] for name in ("recorded_at", "schema_version")}
-        return self._replaced(unless_changed, stored, call)
+        return self._replaced(unless_changed, stored, stamped(call, stored, item))
 
     def _replaced(self, unless_changed: Document, stored: Document, new: Document) -> "_Operation":
         """Put the new document into the stored one's place; both their windows are to be rolled up again."""

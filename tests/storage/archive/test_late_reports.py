@@ -1,7 +1,9 @@
 """A carrier's price that comes once the call is archived."""
 
 import asyncio
+from datetime import timedelta
 
+from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
@@ -11,6 +13,7 @@ from core.storage.archive.archived_rows import find_archived
 from core.storage.calls import from_document
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
+from core.storage.server.connection import server_time
 from core.types import Document
 from tests.storage.archive.test_mover import call, figures, recorded_long_ago
 
@@ -31,3 +34,18 @@ def test_a_report_of_an_archived_call_adds_to_it(database: Database[Document]) -
     assert find_archived(database, "calls", "_id", ["call_1"]) == []
     assert back.cost is not None
     assert (back.cost.telephony, figures(database).total_calls) == (0.9, 2)
+
+
+def test_a_call_counts_once_however_late_its_report_can_be_added(database: Database[Document]) -> None:
+    """The archive's disk was away for hours after the report came: the call is not counted twice."""
+    recorded_long_ago(database, [call(1, campaign="home"), call(2)])
+    archive_due(database)
+    price = {"call_id": "call_1", "source": "exotel", "role": "carrier", "stage": 60}
+    line = {"start_time": call(1).start_time, "status": "completed", "cost": {"telephony": 0.9}}
+    told = CallReport.model_validate(price | {"facts": line})
+    write(database, [Record.now(told)], fresh=True)
+    hours_ago = Timestamp(server_time(database) - timedelta(hours=3), 0)
+    database["calls"].update_one({"_id": "call_1"}, {"$set": {"recorded_at": hours_ago}})
+    asyncio.run(MetricsService().aggregate_recent())
+    assert find_archived(database, "calls", "_id", ["call_1"]) == []
+    assert figures(database).total_calls == 2
