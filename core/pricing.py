@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, one_line
 from core.logging_config import get_logger
-from core.models.calls.parts import HOME_CURRENCY, CallCost, ModelUsage
+from core.models.calls.parts import HOME_CURRENCY, CallCost, ModelUsage, known_costs
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 
@@ -142,7 +142,7 @@ def priced(call: CallMetrics) -> CallMetrics:
 
     A table that cannot be read leaves the call as it is, and is said in the log.
     """
-    if not call.usage and not (call.cost and call.cost.currency):
+    if not call.usage and not (call.cost and call.cost.origins):
         return call
     try:
         table = price_table()
@@ -153,13 +153,18 @@ def priced(call: CallMetrics) -> CallMetrics:
     if unpriced:
         logger.info("Usage without a price", extra={"call_id": call.call_id, "models": sorted(set(unpriced))})
     cost = in_rupees(call.cost, table) if call.cost else CallCost()
-    more = {part: amount for part, amount in amounts.items() if getattr(cost, part) is None}
+    given = known_costs(cost.model_dump()).keys() | (cost.origins or {})
+    more = {part: amount for part, amount in amounts.items() if part not in given}
     return call.model_copy(update={"cost": cost.model_copy(update=more)}) if more or call.cost else call
 
 
 def in_rupees(cost: CallCost, table: PriceTable) -> CallCost:
-    """Return a cost that was given in another currency in rupees too, where the table has its rate."""
-    rate = table.rate(cost.currency) if cost.currency else None
-    if cost.original is None or cost.rate is not None or rate is None:
-        return cost
-    return CallCost.model_validate({**cost.original, "currency": cost.currency, "rate": rate})
+    """Return a cost with the rupees of its parts in other currencies, where the table has their rate."""
+    changed: dict[str, Any] = {}
+    origins = dict(cost.origins or {})
+    for part, origin in origins.items():
+        rate = table.rate(origin.currency)
+        if origin.rate is None and rate is not None:
+            origins[part] = origin.model_copy(update={"rate": rate})
+            changed[part] = origins[part].rupees
+    return cost.model_copy(update={**changed, "origins": origins}) if changed else cost

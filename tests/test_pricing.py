@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.models.calls.parts import CallCost, ModelUsage
+from core.models.calls.parts import CallCost, ModelUsage, Origin
 from core.pricing import cost_of, in_rupees, price_table, priced
 from core.settings import get_settings
 from tests.storage.recording.test_merging import agents
@@ -86,9 +86,7 @@ def test_foreign_money_keeps_its_amount_and_its_rate(prices: Path) -> None:
     cost = in_rupees(CallCost(llm=0.02, currency="USD"), price_table())
     assert cost.model_dump(exclude_none=True) == {
         "llm": 1.68,
-        "currency": "USD",
-        "rate": 84.0,
-        "original": {"llm": 0.02},
+        "origins": {"llm": {"amount": 0.02, "currency": "USD", "rate": 84.0}},
     }
     assert in_rupees(cost, price_table()) == cost
 
@@ -96,7 +94,7 @@ def test_foreign_money_keeps_its_amount_and_its_rate(prices: Path) -> None:
 def test_money_without_a_rate_is_kept_and_counts_nowhere() -> None:
     """No rate, no rupees; the amounts are not lost."""
     cost = in_rupees(CallCost(llm=0.02, currency="EUR"), price_table())
-    assert (cost.llm, cost.original) == (None, {"llm": 0.02})
+    assert (cost.llm, cost.origins) == (None, {"llm": Origin(amount=0.02, currency="EUR")})
 
 
 def test_a_table_with_a_slip_is_refused_by_name_and_costs_no_call(prices: Path) -> None:
@@ -110,12 +108,14 @@ def test_a_table_with_a_slip_is_refused_by_name_and_costs_no_call(prices: Path) 
 def test_a_cost_that_no_call_can_have_is_unknown(prices: Path) -> None:
     """In rupees it would be beyond any bound; the amount as given is kept."""
     cost = in_rupees(CallCost(llm=999_999, tts=1, currency="USD"), price_table())
-    assert (cost.llm, cost.tts, cost.original) == (None, 84.0, {"llm": 999_999, "tts": 1})
+    assert (cost.llm, cost.tts) == (None, 84.0)
+    assert cost.origins is not None
+    assert {part: one.amount for part, one in cost.origins.items()} == {"llm": 999_999, "tts": 1}
 
 
 @pytest.mark.parametrize("wrong", [{"foo": 1}, {"": 1}, {"llm": -1}])
 def test_amounts_are_of_parts_that_there_are(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="original"):
+    with pytest.raises(ValueError, match="origins"):
         CallCost.model_validate({"currency": "USD", "original": wrong})
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
-from core.models.definitions import COST_PARTS
+from core.models.calls.parts import Origin
+from core.models.definitions import CostPart
 from core.models.metrics import MAX_CALL_SECONDS, CallCost, CallMetrics, CallStatus
 
 MOST_OPEN = 50_000
@@ -77,13 +78,26 @@ def _sum(one: float | None, other: float | None) -> float | None:
 
 
 def _costs(one: CallCost | None, other: CallCost | None) -> CallCost | None:
-    """The sum; of legs in two currencies, that of the rupees."""
+    """The sum; of a part that the legs gave in two currencies, that of the rupees."""
     if one is None or other is None:
         return one or other
-    cost = {part: _sum(getattr(one, part), getattr(other, part)) for part in COST_PARTS}
-    if one.currency is None or one.currency != other.currency:
-        return CallCost.model_validate(cost)
-    given, more = one.original or {}, other.original or {}
-    original = {part: _sum(given.get(part), more.get(part)) for part in {**given, **more}}
-    same = {"currency": one.currency, "rate": one.rate or other.rate, "original": original}
-    return CallCost.model_validate(cost | same)
+    sums = {part: _amounts(one, other, part) for part in get_args(CostPart)}
+    origins = {part: origin for part, (_, origin) in sums.items() if origin is not None}
+    rupees = {part: amount for part, (amount, _) in sums.items()}
+    return CallCost.model_validate({**rupees, "origins": origins})
+
+
+def _amounts(one: CallCost, other: CallCost, part: CostPart) -> tuple[float | None, Origin | None]:
+    """The rupees of a part of two costs, and what they were given as where that was in one currency."""
+    given = [(getattr(cost, part), (cost.origins or {}).get(part)) for cost in (one, other)]
+    given = [pair for pair in given if pair != (None, None)]
+    if len(given) < 2:  # noqa: PLR2004 (both)
+        return given[0] if given else (None, None)
+    (rupees, origin), (more, others) = given
+    known = None if rupees is None or more is None else _sum(rupees, more)
+    rates = {one.rate for one in (origin, others) if one and one.rate}
+    if origin is None or others is None or origin.currency != others.currency or len(rates) > 1:
+        return known, None
+    rate = rates.pop() if rates else None
+    total = origin.model_copy(update={"amount": _sum(origin.amount, others.amount), "rate": rate})
+    return total.rupees, total

@@ -6,7 +6,7 @@ over columns and as a MongoDB query, ``Cube.counted`` reads them off roll-up cel
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Unit = Literal["calls", "share", "ms", "s", "score", "rupees", "times"]
 """A ``share`` runs from 0 to 1 and is shown in per cent."""
@@ -421,15 +421,11 @@ PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 STATISTICS = ("mean", *PERCENTILES, "max")
 """What is computed of a distribution."""
 
-COST_PARTS: dict[str, str] = {
-    "asr": "Recognition",
-    "llm": "Model",
-    "tts": "Synthesis",
-    "telephony": "Telephony",
-    "platform": "Platform",
-    "other": "Other",
-}
-"""The parts that a call's cost is made of, in rupees, with their labels."""
+CostPart = Literal["asr", "llm", "tts", "telephony", "platform", "other"]
+"""The parts that a call's cost is made of."""
+_PART_LABELS = ("Recognition", "Model", "Synthesis", "Telephony", "Platform", "Other")
+COST_PARTS: dict[str, str] = dict(zip(get_args(CostPart), _PART_LABELS, strict=True))
+"""The same with their labels; amounts are in rupees."""
 COST_PER: dict[str, str] = {
     "per_call": "calls_with_cost",
     "per_qualified_lead": "qualified_calls",

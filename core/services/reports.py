@@ -57,7 +57,7 @@ def _known(ids: Iterable[str]) -> dict[str, str]:
 
 def _in_rupees(report: CallReport) -> CallReport:
     cost = fact(report, "cost")
-    if cost is None or cost.currency is None:
+    if cost is None or not cost.origins:
         return report
     try:
         cost = in_rupees(cost, price_table())

@@ -9,11 +9,12 @@ import streamlit as st
 
 from core.aggregation.search.call_search import ANY
 from core.clock import utc_now
+from core.models.calls.parts import rupees_in_all
 from core.settings import get_settings
 from core.types import Document
 from dashboard import filters, formats, placeholders, theme
 from dashboard.calls import call_table
-from dashboard.calls.call_table import error_types, rupees
+from dashboard.calls.call_table import error_types
 from dashboard.calls.facets import OWN, change, chips, facets, narrowed, whole
 from dashboard.filters import label
 from dashboard.panels import auto_refresh
@@ -232,7 +233,7 @@ def table_of(rows: Sequence[Document], zone: ZoneInfo) -> pd.DataFrame:
                 "ASR (ms)": _rounded(row.get("asr_latency_ms")),
                 "TTS (ms)": _rounded(row.get("tts_latency_ms")),
                 "Sentiment": row.get("sentiment_score"),
-                "Cost (\N{INDIAN RUPEE SIGN})": rupees(row),
+                "Cost (\N{INDIAN RUPEE SIGN})": rupees_in_all(row.get("cost")),
             }
             for row in rows
         ]

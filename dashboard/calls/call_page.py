@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.aggregation.search.call_detail import Standing, WholeCall
 from core.clock import utc_now
+from core.models.calls.parts import Origin, known_costs, rupees_in_all
 from core.models.definitions import COST_PARTS, METRICS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
@@ -190,7 +191,7 @@ def _facts_table(call: CallMetrics) -> pd.DataFrame:
     end = [("End", call.end_reason, call.fault, call.end_time)]
     costs = [
         (f"{COST_PARTS[name]} (\N{INDIAN RUPEE SIGN})", value, None, None)
-        for name, value in _known_costs(call).items()
+        for name, value in known_costs(_costs(call)).items()
     ]
     return pd.DataFrame([*errors, *end, *costs], columns=["What", "Value", "Fault", "At"]).astype(
         {"Value": str}
@@ -208,20 +209,30 @@ def _end_words(call: CallMetrics) -> Iterator[str]:
         yield f"qualified after **{formats.duration(call.qualification_seconds)}**"
 
 
-def _known_costs(call: CallMetrics) -> dict[str, float]:
-    return call.cost.model_dump(exclude_none=True, include=set(COST_PARTS)) if call.cost else {}
+def _costs(call: CallMetrics) -> dict[str, Any]:
+    return call.cost.model_dump(exclude_none=True) if call.cost else {}
 
 
 def _cost(call: CallMetrics) -> None:
-    known = _known_costs(call)
-    if not known:
+    costs = _costs(call)
+    origins = {str(part): one for part, one in (call.cost.origins or {}).items()} if call.cost else {}
+    known, whole = known_costs(costs), rupees_in_all(costs)
+    parts = [part for part in COST_PARTS if part in known or part in origins]
+    if not parts:
         st.caption("Its cost was not recorded")
         return
-    parts: dict[str, Any] = {
-        COST_PARTS[name]: formats.number(value, "rupees") for name, value in known.items()
-    }
-    parts["In all"] = f"**{formats.number(sum(known.values()), 'rupees')}**"
-    page_table(pd.DataFrame([parts]))
+    rows = [{COST_PARTS[part]: formats.number(known.get(part), "rupees") for part in parts}]
+    rows[0]["In all"] = f"**{formats.number(whole, 'rupees')}**"
+    if origins:
+        given = {COST_PARTS[part]: _given_as(origins[part]) if part in origins else "" for part in parts}
+        rows.append({**given, "In all": ""})
+    page_table(pd.DataFrame(rows))
+
+
+def _given_as(origin: Origin) -> str:
+    """An amount as its source gave it: ``USD 0.02 at 84``."""
+    rate = f"at {origin.rate:,g}" if origin.rate is not None else "(no rate)"
+    return f"{origin.currency} {origin.amount:,g} {rate}"
 
 
 def _others(whole: WholeCall) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from core.models.definitions import COST_PARTS
+from core.models.calls.parts import rupees_in_all
 from core.types import Document
 from dashboard import formats
 from dashboard.filters import label
@@ -68,7 +68,11 @@ def _row(row: Document, zone: ZoneInfo) -> str:
 def _cells(row: Document, zone: ZoneInfo) -> dict[str, str]:
     call_id, status = str(row["_id"]), str(row.get("status") or "")
     started = row["start_time"].astimezone(zone)
-    cost, seconds, mood = rupees(row), row.get("duration_seconds"), row.get("sentiment_score")
+    cost, seconds, mood = (
+        rupees_in_all(row.get("cost")),
+        row.get("duration_seconds"),
+        row.get("sentiment_score"),
+    )
     return {
         "Call": f'<a href="{_link(call_id=call_id)}">{_text(call_id)}</a>{_small(row.get("lead_id"))}',
         "Started": f"{started:%H:%M:%S}{_small(f'{started:%-d %b %Y}')}",
@@ -117,10 +121,3 @@ def error_types(row: Mapping[str, Any]) -> list[str]:
     """The types of a stored call's errors, in the form of any schema version."""
     new = [str(error.get("type")) for error in row.get("errors") or ()]
     return new + [str(kind) for kind in row.get("error_types") or ()]
-
-
-def rupees(row: Mapping[str, Any]) -> float | None:
-    """What a stored call cost in all; None where nothing is known of it."""
-    cost = row.get("cost") or {}
-    parts = [cost[part] for part in COST_PARTS if cost.get(part) is not None]
-    return round(sum(parts), 2) if parts else None

@@ -42,3 +42,10 @@ def facts(source: str, name: str) -> Case:
 
 def facts_of(report: CallReport) -> Case:
     return dict(report.facts.model_dump(exclude_none=True))
+
+
+def dollars(cost: Case) -> dict[str, float]:
+    """The parts of a cost that were given in dollars, without a rate yet."""
+    assert cost.keys() == {"origins"}
+    assert {origin.get("rate") for origin in cost["origins"].values()} == {None}
+    return {part: one["amount"] for part, one in cost["origins"].items() if one["currency"] == "USD"}

@@ -8,6 +8,7 @@ from core.errors import UserError
 from core.importing.fields import KINDS, TABLES
 from core.importing.legs import join
 from core.importing.mapping import load_mapping
+from core.models.calls.parts import Origin
 from core.models.metrics import CallMetrics
 from tests.importing.helpers import SIMPLE, Files
 
@@ -100,9 +101,10 @@ def test_a_cost_in_another_currency_keeps_what_was_given(files: Files) -> None:
     calls = files.put("id,started,status,seconds,price,unit,rate\n" + "\n".join(rows), mapping).calls()
     dollars, none, rupees = (call.cost for call in calls)
     assert dollars is not None
-    assert (dollars.telephony, dollars.original, none) == (42, {"telephony": 0.5}, None)
+    assert (dollars.telephony, none) == (42, None)
+    assert dollars.origins == {"telephony": Origin(amount=0.5, currency="USD", rate=84)}
     assert rupees is not None
-    assert (rupees.telephony, rupees.currency) == (2, None)
+    assert (rupees.telephony, rupees.origins) == (2, None)
 
 
 def test_legs_add_up_what_they_cost_and_end_as_the_better_one_did(files: Files) -> None:
@@ -136,4 +138,4 @@ l1,2024-11-05T09:30:20Z,2024-11-05T09:30:30Z,2024-11-05T09:31:30Z,completed,hung
         "completed",
     )
     assert call.cost is not None
-    assert (call.cost.currency, call.cost.original) == ("USD", {"telephony": 0.75})
+    assert call.cost.origins == {"telephony": Origin(amount=0.75, currency="USD")}

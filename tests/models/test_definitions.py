@@ -112,7 +112,7 @@ def test_every_field_of_a_call_is_in_the_table_of_fields() -> None:
     """Frames, roll-ups and archive know each field that a call can have."""
     stored = {"call_id" if one.name == "_id" else one.name for one in CALL_FIELDS}
     assert stored == CallMetrics.model_fields.keys()
-    assert tuple(CallCost.model_fields) == (*COST_PARTS, "currency", "rate", "original")
+    assert tuple(CallCost.model_fields) == (*COST_PARTS, "currency", "rate", "origins")
     assert CostSummary.model_fields.keys() > COST_PARTS.keys()
 
 

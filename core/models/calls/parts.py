@@ -1,15 +1,18 @@
 """What a call is made of beside its figures: errors, cost, usage, telephony, links, consent, silences."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from core.models.definitions import COST_PARTS
+from core.models.definitions import COST_PARTS, CostPart
 from core.models.values import MOST_RUPEES, Count, Milliseconds, Rupees, Seconds, Total, UtcDatetime
 
 HOME_CURRENCY = "INR"
 Text = Annotated[str, Field(min_length=1, max_length=128)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
+Rate = Annotated[float, Field(gt=0, le=1_000_000, description="Rupees for one of the currency")]
 
 
 def _web_address(value: str) -> str:
@@ -19,9 +22,6 @@ def _web_address(value: str) -> str:
 
 
 Link = Annotated[str, Field(max_length=2_000), AfterValidator(_web_address)]
-
-
-CostPart = Literal["asr", "llm", "tts", "telephony", "platform", "other"]
 
 
 class Fault(StrEnum):
@@ -59,11 +59,25 @@ class CallError(_Part):
         return {"type": value} if isinstance(value, str) else value
 
 
+class Origin(_Part):
+    """A part of a cost as it was given, in another currency than rupees."""
+
+    amount: Rupees
+    currency: Currency
+    rate: Rate | None = None
+
+    @property
+    def rupees(self) -> float | None:
+        """Return the amount in rupees; None where the rate is not known, or nothing can cost so much."""
+        rupees = None if self.rate is None else round(self.amount * self.rate, 6)
+        return rupees if rupees is None or rupees <= MOST_RUPEES else None
+
+
 class CallCost(_Part):
     """What a call cost, in rupees, by part; a part that is not known is left out.
 
-    Amounts in another ``currency`` are multiplied by ``rate``, rupees for one of it, and kept as they were
-    given in ``original``. Where the rate is not known the rupees are not either.
+    Parts given in another ``currency`` are multiplied by ``rate``, rupees for one of it, and kept as they
+    were given in ``origins``, each with both. Where the rate is not known the rupees are not either.
     """
 
     asr: Rupees | None = None
@@ -72,23 +86,50 @@ class CallCost(_Part):
     telephony: Rupees | None = None
     platform: Rupees | None = Field(default=None, description="Fee of the platform that runs the agent")
     other: Rupees | None = None
-    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", description="ISO 4217, where not INR")
-    rate: float | None = Field(default=None, gt=0, le=1_000_000, description="Rupees for one of the currency")
-    original: dict[CostPart, Rupees] | None = Field(default=None, description="The parts in that currency")
+    currency: Currency | None = Field(default=None, description="Of the parts given here; kept in origins")
+    rate: Rate | None = Field(default=None, description="Of that currency; kept in origins")
+    origins: dict[CostPart, Origin] | None = Field(
+        default=None, description="The parts that were not given in rupees, as they were given"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _origins_of_before(cls, value: object) -> object:
+        """Read ``original``, the amounts of the one currency that a cost could be in."""
+        if not isinstance(value, dict) or "original" not in value:
+            return value
+        fields = {name: item for name, item in value.items() if name not in {"original", "currency", "rate"}}
+        return fields | {"origins": origins_of_before(value)}
 
     @model_validator(mode="after")
     def _in_rupees(self) -> Self:
-        if self.currency in {None, HOME_CURRENCY}:
-            self.currency = self.rate = self.original = None
-        elif self.original is None:
-            amounts: dict[CostPart, float | None] = {part: getattr(self, part) for part in get_args(CostPart)}
-            self.original = {part: amount for part, amount in amounts.items() if amount is not None}
-            for part, amount in self.original.items():
-                rupees = None if self.rate is None else round(amount * self.rate, 6)
-                setattr(self, part, rupees if rupees is None or rupees <= MOST_RUPEES else None)
-        if not self.original and all(getattr(self, part) is None for part in COST_PARTS):
-            self.currency = self.rate = self.original = None
+        if self.currency not in {None, HOME_CURRENCY}:
+            known = dict(self.origins or {})
+            for part in get_args(CostPart):
+                if part not in known and (amount := getattr(self, part)) is not None:
+                    known[part] = Origin(amount=amount, currency=self.currency, rate=self.rate)
+                    setattr(self, part, known[part].rupees)
+            self.origins = known
+        self.currency = self.rate = None
+        self.origins = self.origins or None
         return self
+
+
+def origins_of_before(cost: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``origins`` of a cost that is stored in the former way: all of it in one currency."""
+    given = {name: cost[name] for name in ("currency", "rate") if cost.get(name) is not None}
+    return {part: {"amount": amount, **given} for part, amount in (cost.get("original") or {}).items()}
+
+
+def known_costs(cost: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return the rupees by part of a stored call's cost; a part that is not known is not among them."""
+    return {part: cost[part] for part in COST_PARTS if cost.get(part) is not None} if cost else {}
+
+
+def rupees_in_all(cost: Mapping[str, Any] | None) -> float | None:
+    """Return the rupees of a stored call's cost, all parts together; None where nothing is known."""
+    known = known_costs(cost)
+    return round(sum(known.values()), 2) if known else None
 
 
 class ModelUsage(_Part):

@@ -29,6 +29,7 @@ _STORING = {
     "version": pa.int64(),
     "schema_version": pa.int32(),
 }
+_ORIGIN = pa.struct({"amount": pa.float64(), "currency": pa.string(), "rate": pa.float64()})
 _ARROW: dict[Kind, pa.DataType] = {
     "moment": _MOMENT,
     "text": pa.string(),
@@ -42,6 +43,7 @@ _ARROW: dict[Kind, pa.DataType] = {
             "currency": pa.string(),
             "rate": pa.float64(),
             "original": pa.struct(dict.fromkeys(COST_PARTS, pa.float64())),
+            "origins": pa.struct(dict.fromkeys(COST_PARTS, _ORIGIN)),
         }
     ),
     "json": pa.string(),

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from core.models.calls.costs import Word, cost_of, in_words, rupees_in, words_of
 from core.models.calls.reports import AGENT, CallReport, Role
 from core.models.definitions import COST_PARTS
 from core.models.metrics import SCHEMA_VERSION, CallMetrics
@@ -96,7 +97,7 @@ def given_by(document: Mapping[str, Any]) -> dict[str, str]:
     """Return for each field of a stored call the source that gave it; nothing where the agent gave all."""
     if not is_merged(document):
         return {}
-    sources: Sources = document["sources"]
+    sources = sources_of(document)
     named = {name: source for name, source, _ in _chosen(sources)}
     return {name: named[name] for name in document if name in named}
 
@@ -104,7 +105,7 @@ def given_by(document: Mapping[str, Any]) -> dict[str, str]:
 def sources_of(document: Mapping[str, Any]) -> Sources:
     """Return the sources of a stored call, of an agent's own record too."""
     if is_merged(document):
-        return dict(document["sources"])
+        return {name: in_words(said) for name, said in document["sources"].items()}
     facts = {
         name: _as_stored(value)
         for name, value in document.items()
@@ -132,27 +133,35 @@ def _latest(one: Document | None, other: Document | None) -> Document:
         words = [
             (said["stamps"][name], said["facts"][name]) for said in (one, other) if name in said["facts"]
         ]
-        stamps[name], facts[name] = max(words, key=lambda word: (word[0], _canonical(word[1])))
+        stamps[name], facts[name] = max(words, key=lambda word: (word[0], *_fullness(word[1])))
     joined = {"role": max(one["role"], other["role"]), "facts": facts, "stamps": stamps}
     return joined | ({"final": True} if one.get("final") or other.get("final") else {})
+
+
+def _fullness(value: object) -> tuple[int, bytes]:
+    """Of two words of one report the fuller counts: the amount whose rate became known."""
+    return (len(value) if isinstance(value, Mapping) else 0), _canonical(value)
 
 
 def _by_key(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The facts, those of _OF_KEYS as ``field/key``."""
     for name, value in facts.items():
         if name in _OF_KEYS:
-            yield from ((f"{name}/{key}", item) for key, item in value.items())
+            items = words_of(value) if name == "cost" else value.items()
+            yield from ((f"{name}/{key}", item) for key, item in items)
         else:
             yield name, value
 
 
 def _whole(facts: Mapping[str, Any]) -> Document:
-    """The reverse of :func:`_by_key`; what is whole already stays as it is."""
+    """The reverse of :func:`_by_key`, but the cost is left in words, also that of what is whole already."""
     whole: Document = {}
     for name, value in facts.items():
         field, slash, key = name.partition("/")
         if slash:
             whole.setdefault(field, {})[key] = value
+        elif name == "cost":
+            whole[name] = dict(words_of(value)) if isinstance(value, Mapping) else {}
         else:
             whole[name] = value
     return whole
@@ -240,8 +249,7 @@ def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
         yield _joined(name, line if name in LINE_FIELDS else talk)
     yield from _together(_TIMES, talk)
     yield from _together(_ENDING, _known_endings_first(talk)[:1])
-    if "cost" in names:
-        yield "cost", *_cost(talk, line)
+    yield from _cost(talk, line)
 
 
 def _by_precedence(sources: Sources, roles: Sequence[Role]) -> Ranked:
@@ -278,18 +286,19 @@ def _known_endings_first(ranked: Ranked) -> Ranked:
     return sorted(ranked, key=lambda item: order.get(item[1]["facts"].get("end_reason"), 0))
 
 
-def _cost(talk: Ranked, line: Ranked) -> tuple[str, Document]:
-    """The cost part by part: what the line cost is the carrier's word, all else the agent's or platform's."""
-    cost: Document = {}
+def _cost(talk: Ranked, line: Ranked) -> Iterator[tuple[str, str, Any]]:
+    """The cost part by part: what the line cost is the carrier's word, all else the agent's or platform's.
+
+    An amount without a rate gives way to rupees that another source knows.
+    """
+    words: dict[str, Word] = {}
     told: list[str] = []
     for part in COST_PARTS:
-        for source, said in line if part == "telephony" else talk:
-            amount = said["facts"].get("cost", {}).get(part)
-            if amount is not None:
-                cost[part] = amount
-                told.append(source)
-                break
-    givers = [name for name, said in talk if "cost" in said["facts"]]
-    if len(givers) == 1:
-        return givers[0], dict(dict(talk)[givers[0]]["facts"]["cost"])
-    return (told or givers)[0], cost
+        ranked = line if part == "telephony" else talk
+        costs = [(source, said["facts"].get("cost", {})) for source, said in ranked]
+        found = [(source, cost[part]) for source, cost in costs if part in cost]
+        if found:
+            source, words[part] = min(found, key=lambda one: rupees_in(one[1]) is None)
+            told.append(source)
+    if words:
+        yield "cost", told[0], cost_of(words)

@@ -3,7 +3,7 @@
 import pytest
 
 from core.adapters.platforms import bolna
-from tests.adapters.cases import case, facts, facts_of, read
+from tests.adapters.cases import case, dollars, facts, facts_of, read
 
 
 def test_a_conversation_is_told_whole() -> None:
@@ -16,7 +16,7 @@ def test_a_conversation_is_told_whole() -> None:
     assert (told["duration_seconds"], told["ring_seconds"]) == (95, 11)
     assert (told["campaign"], told["agent"], told["provider_call_id"]) == ("batch-9", "agent-b", "PL-31")
     assert told["qualification"] == "public_unsecured"
-    assert told["cost"]["original"] == {
+    assert dollars(told["cost"]) == {
         "asr": 0.01,
         "llm": 0.021,
         "tts": 0.043,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.adapters.cases import facts, read
+from tests.adapters.cases import dollars, facts, read
 
 
 def test_a_conversation_is_told_whole() -> None:
@@ -19,7 +19,7 @@ def test_a_conversation_is_told_whole() -> None:
         "bc-1",
         "agtv-3",
     )
-    assert told["cost"]["original"] == {"llm": 0.02, "platform": 0.07}
+    assert dollars(told["cost"]) == {"llm": 0.02, "platform": 0.07}
     assert told["interruptions"] == 1
 
 

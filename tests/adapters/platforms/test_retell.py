@@ -4,7 +4,7 @@ import pytest
 
 from core.adapters.delivery import RefusedDeliveryError
 from core.adapters.platforms import retell
-from tests.adapters.cases import case, facts, facts_of, read
+from tests.adapters.cases import case, dollars, facts, facts_of, read
 
 
 def test_a_call_that_ended_is_told_whole() -> None:
@@ -28,7 +28,7 @@ def test_a_wait_of_a_service_is_that_of_a_turn_only_where_there_is_one_for_each(
 
 
 def test_cents_become_dollars_by_part_of_the_cost() -> None:
-    assert facts("retell", "completed")["cost"]["original"] == {
+    assert dollars(facts("retell", "completed")["cost"]) == {
         "llm": 0.1,
         "tts": 0.14,
         "telephony": 0.03,

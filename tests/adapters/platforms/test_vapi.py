@@ -4,7 +4,7 @@ import pytest
 
 from core.adapters.delivery import RefusedDeliveryError
 from core.adapters.platforms import vapi
-from tests.adapters.cases import case, facts, read
+from tests.adapters.cases import case, dollars, facts, read
 
 
 def test_a_call_that_ended_is_told_whole() -> None:
@@ -45,10 +45,7 @@ def test_waits_are_told_turn_by_turn_with_their_parts() -> None:
 
 def test_amounts_stay_in_dollars_until_a_rate_is_known() -> None:
     cost = facts("vapi", "completed")["cost"]
-    assert cost == {
-        "currency": "USD",
-        "original": {"asr": 0.011, "llm": 0.0252, "tts": 0.037, "telephony": 0.02, "platform": 0.05},
-    }
+    assert dollars(cost) == {"asr": 0.011, "llm": 0.0252, "tts": 0.037, "telephony": 0.02, "platform": 0.05}
     usage = {item["kind"]: item for item in facts("vapi", "completed")["usage"]}
     assert (usage["llm"]["input_tokens"], usage["tts"]["characters"], usage["asr"]["audio_seconds"]) == (
         4210,
@@ -120,4 +117,4 @@ def test_one_wrong_figure_does_not_cost_the_others() -> None:
     }
     assert delivery.turns[0].tts_ttfb_ms == 180
     cost = delivery.reports[0].facts.model_dump()["cost"]
-    assert cost["original"]["tts"] == 0.037
+    assert cost["origins"]["tts"]["amount"] == 0.037

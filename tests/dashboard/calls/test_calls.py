@@ -24,7 +24,6 @@ from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
 from dashboard.calls.call_list import to_csv
-from dashboard.calls.call_table import rupees
 from tests.dashboard.conftest import calls_listed, forget_failure, make_call, text_of
 
 Start = Callable[..., AppTest]
@@ -242,7 +241,16 @@ def test_a_call_says_who_reported_what(database: Database[Document], start: Star
     )
     write(database, [Record.now(mine), Record.now(carriers)], fresh=True)
     said = text_of(start("calls", call_id=mine.call_id))
-    for words in ("Line and sources", r"0\:52", "Customer", r"\*ex", "exotel", "Talk", "2.58"):
+    for words in (
+        "Line and sources",
+        r"0\:52",
+        "Customer",
+        r"\*ex",
+        "exotel",
+        "Talk",
+        "2.58",
+        "USD 0.02 at 84",
+    ):
         assert words in said, words
 
 
@@ -252,10 +260,3 @@ def test_a_call_that_only_began_is_not_listed_and_says_so(database: Database[Doc
     write(database, [Record.now(CallReport.model_validate(price))], fresh=True)
     assert search_calls(database, "c-open") == []
     assert "nobody said yet when it began" in text_of(start("calls", call_id="c-open"))
-
-
-def test_a_cost_in_dollars_is_listed_in_rupees() -> None:
-    """Currency, rate and the amounts as given stand beside the parts in rupees."""
-    cost = {"llm": 1.68, "telephony": 0.9, "currency": "USD", "rate": 84.0, "original": {"llm": 0.02}}
-    assert rupees({"cost": cost}) == 2.58
-    assert rupees({"cost": {"currency": "EUR", "original": {"llm": 0.02}}}) is None
