@@ -10,13 +10,20 @@ from core.aggregation.search.call_detail import Standing, WholeCall
 from core.clock import utc_now
 from core.models.calls.parts import Origin, known_costs, rupees_in_all
 from core.models.definitions import COST_PARTS, METRICS
-from core.models.metrics import CallMetrics
+from core.models.metrics import CallMetrics, TurnMetrics, WaitPart
 from core.settings import get_settings
 from dashboard import formats, placeholders, theme
 from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
 from dashboard.calls.call_sources import reported
-from dashboard.charts.call_timeline import PARTS, timeline, turn_times
+from dashboard.charts.call_timeline import (
+    NOT_THE_WHOLE,
+    STAGES,
+    part_label,
+    share_of,
+    timeline,
+    turn_times,
+)
 from dashboard.filters import label
 from dashboard.panels.panel import Panel, page_table, show, table_behind
 from dashboard.queries import cache, call_queries
@@ -118,23 +125,48 @@ def _turns_panel(whole: WholeCall) -> Panel:
     interrupted = sum(turn.interrupted for turn in turns)
     if interrupted:
         said += f" · {interrupted} interrupted"
-    table = pd.DataFrame(
-        {"Turn": [turn.turn for turn in turns], "At": turn_times(turns)}
-        | {f"{words} (ms)": [getattr(turn, field) for turn in turns] for field, (words, _) in PARTS.items()}
-        | {
-            "End to end (ms)": [turn.e2e_ms for turn in turns],
-            "Interrupted": [turn.interrupted for turn in turns],
-            "Language": [turn.language for turn in turns],
-        }
-    )
-    caption = f"{said} · left of zero: while the lead still spoke"
+    if odd := sum(turn.parts_add_up is False for turn in turns):
+        said += f" · {NOT_THE_WHOLE} the parts do not add up in {odd}"
+    if not all(turn.parts for turn in turns):
+        said += " · left of zero: while the lead still spoke"
     return Panel(
         "turns",
         "Turn by turn: what the lead waited for",
-        caption,
+        said,
         timeline(turns, theme.palette_of(theme.mode())),
-        table,
+        _turns_table(turns),
     )
+
+
+def _turns_table(turns: Sequence[TurnMetrics]) -> pd.DataFrame:
+    """A row for each turn; of the parts of its wait the owner, the milliseconds and the share."""
+    parts = dict.fromkeys((part.key, part.owner) for turn in turns for part in turn.parts or ())
+    columns: dict[str, list[Any]] = {"Turn": [turn.turn for turn in turns], "At": turn_times(turns)}
+    columns |= {
+        f"{words} (ms)": [getattr(turn, field) for turn in turns] for field, (words, _) in STAGES.items()
+    }
+    for key, owner in parts:
+        of_each = [_parts_named(turn, key, owner) for turn in turns]
+        name = f"{part_label(key)}, {owner}"
+        columns[f"{name} (ms)"] = [sum(part.ms for part in own) if own else None for own in of_each]
+        columns[f"{name} (%)"] = [_percent(own, turn) for own, turn in zip(of_each, turns, strict=True)]
+    if parts:
+        columns["Parts add up"] = [turn.parts_add_up for turn in turns]
+    columns |= {
+        "End to end (ms)": [turn.e2e_ms for turn in turns],
+        "Interrupted": [turn.interrupted for turn in turns],
+        "Language": [turn.language for turn in turns],
+    }
+    return pd.DataFrame(columns).round(1)
+
+
+def _parts_named(turn: TurnMetrics, key: str, owner: str) -> list[WaitPart]:
+    return [part for part in turn.parts or () if (part.key, part.owner) == (key, owner)]
+
+
+def _percent(parts: Sequence[WaitPart], turn: TurnMetrics) -> float | None:
+    shares = [share for part in parts if (share := share_of(part, turn)) is not None]
+    return round(100 * sum(shares), 1) if shares else None
 
 
 def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:

@@ -1,12 +1,13 @@
 """The chart of one call's turns."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.models.metrics import TurnMetrics
-from dashboard.charts.call_timeline import timeline
+from core.models.metrics import TurnMetrics, WaitPart
+from dashboard.charts.call_timeline import NOT_THE_WHOLE, timeline
 from dashboard.theme import contrast, palette_of
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -29,6 +30,58 @@ def test_no_bar_reaches_further_than_what_the_lead_waited(
         assert abs(bar.base[0] - place) < 1e-6
         place += bar.x[0]
     assert place <= e2e + 1e-6
+
+
+WAIT = (
+    ("endpointing_wait", 200, "setting"),
+    ("transcription", 85, "service"),
+    ("turn_detection", 15, "setting"),
+    ("llm_inference", 400, "service"),
+    ("speech_synthesis", 99, "service"),
+    ("pipeline", 201, "agent"),
+)
+
+
+def waited(turn: int, e2e_ms: float = 1_000, more: float = 0) -> TurnMetrics:
+    parts = [WaitPart(key=key, ms=ms, owner=owner) for key, ms, owner in WAIT]  # type: ignore[arg-type]
+    parts[-1] = parts[-1].model_copy(update={"ms": parts[-1].ms + more})
+    return TurnMetrics(call_id="c", turn=turn, start_time=AT, asr_ms=90, e2e_ms=e2e_ms, parts=parts)
+
+
+def bars_of(*turns: TurnMetrics) -> list[Any]:
+    return [trace for trace in timeline(turns, palette_of("light")).data if trace.type == "bar"]
+
+
+def test_the_parts_of_a_wait_stand_in_place_of_the_stages() -> None:
+    """From the lead's last word to the agent's first; each says how long, which share, and whose it is."""
+    bars = bars_of(waited(1))
+    assert [bar.name for bar in bars] == [
+        *("Endpointing wait", "Recognition", "Turn detection", "Model", "Synthesis", "Pipeline")
+    ]
+    assert [bar.base[0] for bar in bars] == [0, 200, 285, 300, 700, 799]
+    assert bars[-1].base[0] + bars[-1].x[0] == 1_000
+    assert bars[0].customdata[0] == "Endpointing wait: 200 ms, 20 % of the wait<br>owner: setting"
+    looks = {(bar.marker.color, bar.marker.pattern.shape) for bar in bars}
+    assert len(looks) == len(bars)  # two settings have one colour and are told apart
+
+
+def test_parts_that_are_not_the_whole_wait_are_marked() -> None:
+    """In the name of the row, and where the wait ends it says by how much."""
+    figure = timeline([waited(1), waited(2, more=50)], palette_of("light"))
+    right, wrong = figure.layout.yaxis.categoryarray
+    assert (NOT_THE_WHOLE in right, NOT_THE_WHOLE in wrong) == (False, True)
+    assert list(figure.data[-1].customdata) == ["", "<br>its parts are 50 ms more"]
+
+
+def test_turns_with_and_without_parts_stand_in_their_order() -> None:
+    """One without parts shows its stages; what is the same has one name and one colour."""
+    plain = TurnMetrics(call_id="c", turn=1, start_time=AT, asr_ms=90, llm_ttft_ms=300, e2e_ms=500)
+    twice = waited(2).model_copy(update={"parts": [*(waited(2).parts or ()), *(waited(2).parts or ())]})
+    bars = bars_of(plain, twice)
+    shown = [bar.name for bar in bars if bar.showlegend]
+    assert len(shown) == len(set(shown)) == 6
+    assert {bar.marker.color for bar in bars if bar.name == "Model"} == {palette_of("light").colours["llm"]}
+    assert sum(len(bar.x) for bar in bars) == 2 + 12
 
 
 def test_words_in_colour_can_be_read() -> None:
