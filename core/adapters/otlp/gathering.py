@@ -3,10 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from core.adapters.otlp.conversation import ROOTS
 from core.adapters.otlp.spans import Span
 
 MOST_SPANS = 100_000
 """Kept at once, some 100 MB; the conversations that were silent longest give way."""
+MOST_OF_ONE = 10_000
+"""Kept of one conversation: hours of talk. Of more only the end is taken, and what is dropped is counted."""
+_ROOM_FOR_ENDS = 10
 _CONVERSATION = ("conversation.id", "gen_ai.conversation.id", "lk.job_id", "lk.room_sid")
 """Attributes that name a conversation, the best first."""
 
@@ -14,11 +18,14 @@ _CONVERSATION = ("conversation.id", "gen_ai.conversation.id", "lk.job_id", "lk.r
 class Conversations:
     """The conversations that spans came of lately, in this process's memory."""
 
-    def __init__(self, most_spans: int = MOST_SPANS) -> None:
+    def __init__(self, most_spans: int = MOST_SPANS, most_of_one: int = MOST_OF_ONE) -> None:
         self._most_spans = most_spans
+        self._most_of_one = most_of_one
         self._held: OrderedDict[str, dict[str, Span]] = OrderedDict()
         self._named: dict[str, str] = {}
         self._spans = 0
+        self.dropped = 0
+        """Spans that were not taken: there were too many of one conversation."""
 
     @property
     def held(self) -> int:
@@ -33,10 +40,13 @@ class Conversations:
         touched: set[str] = set()
         for span in spans:
             named = span.text(*_CONVERSATION)
+            key = named or self._named.get(span.trace) or _nameless(span.trace)
+            if not self._has_room(key, span):
+                self.dropped += 1
+                continue
             if named and span.trace not in self._named:
                 self._named[span.trace] = named
-                self._join(f"trace {span.trace}", named)
-            key = named or self._named.get(span.trace) or f"trace {span.trace}"
+                self._join(_nameless(span.trace), named)
             held = self._held.setdefault(key, {})
             self._spans += span.id not in held
             held[span.id] = span
@@ -46,14 +56,23 @@ class Conversations:
         return {
             key: list(self._held[key].values())
             for key in sorted(touched & self._held.keys())
-            if not key.startswith("trace ")
+            if not key.startswith(_nameless(""))
         }
+
+    def _has_room(self, key: str, span: Span) -> bool:
+        held = self._held.get(key, {})
+        room = self._most_of_one + (_ROOM_FOR_ENDS if span.name in ROOTS else 0)
+        return span.id in held or len(held) < room
 
     def _join(self, nameless: str, named: str) -> None:
         """What was held of a trace is of the conversation that it turns out to be."""
         known, more = self._held.setdefault(named, {}), self._held.pop(nameless, {})
-        self._spans -= len(known.keys() & more.keys())
-        known.update(more)
+        for span in more.values():
+            if span.id in known or not self._has_room(named, span):
+                self._spans -= 1
+                self.dropped += span.id not in known
+            else:
+                known[span.id] = span
 
     def _give_way(self) -> None:
         while self._spans > self._most_spans and len(self._held) > 1:
@@ -61,3 +80,7 @@ class Conversations:
             self._spans -= len(spans)
             for span in spans.values():
                 self._named.pop(span.trace, None)
+
+
+def _nameless(trace: str) -> str:
+    return f"trace {trace}"

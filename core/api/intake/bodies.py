@@ -46,6 +46,8 @@ class Bodies:
     async def read(self, request: Request, *, packed: bool = False) -> AsyncIterator[bytes]:
         """Hold the body of a request; nothing is read beyond what one may be long, packed or not.
 
+        Of a packed one both forms count for what is held.
+
         Args:
             request: whose body.
             packed: whether it may come packed by gzip.
@@ -63,7 +65,7 @@ class Bodies:
         share = _Share(self)
         try:
             body = await share.read(request)
-            yield _unpacked(body) if packing == "gzip" else body
+            yield share.unpack(body) if packing == "gzip" else body
         finally:
             self._held -= share.claimed
 
@@ -108,22 +110,29 @@ class _Share:
             parts.append(part)
         return b"".join(parts)
 
+    def unpack(self, body: bytes) -> bytes:
+        """What a body says that is packed by gzip; unpacked piece by piece, each claimed before the next."""
+        unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        parts: list[bytes] = []
+        size, rest = 0, body
+        try:
+            while (part := unpacking.decompress(rest, LEAST_HELD)) or unpacking.unconsumed_tail:
+                parts.append(part)
+                rest, size = unpacking.unconsumed_tail, size + len(part)
+                if size > MOST_BYTES:
+                    raise _too_large()
+                self._claim(max(0, len(body) + size - self.claimed))
+        except zlib.error:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "the body is not packed by gzip") from None
+        if not unpacking.eof:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "the body did not come whole")
+        if unpacking.unused_data:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "the body goes on behind the end of what is packed")
+        return b"".join(parts)
+
     def _claim(self, size: int) -> None:
         self._bodies.claim(size)
         self.claimed += size
-
-
-def _unpacked(body: bytes) -> bytes:
-    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    try:
-        content = unpacking.decompress(body, MOST_BYTES + 1)
-    except zlib.error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body is not packed by gzip") from None
-    if len(content) > MOST_BYTES:
-        raise _too_large()
-    if not unpacking.eof:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "the body did not come whole")
-    return content
 
 
 def _too_large() -> HTTPException:

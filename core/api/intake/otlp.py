@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from core.adapters.otlp.conversation import read_conversation
+from core.adapters.otlp.gathering import MOST_OF_ONE
 from core.adapters.otlp.spans import Span, UnreadableSpansError, read_json, read_protobuf
 from core.api.intake.bodies import TRACES, Bodies
 from core.api.security import require_sending_key
@@ -39,8 +40,11 @@ async def traces(request: Request) -> Response:
     conversations = cast("Conversations", request.app.state.conversations)
     async with bodies.read(request, packed=True) as body:
         spans, rejected = _spans(body, kind)
-        rejected += await _record(conversations.add(spans))
-    return _answer(kind, rejected)
+        before = conversations.dropped
+        gathered = conversations.add(spans)
+        dropped = conversations.dropped - before
+        rejected += await _record(gathered)
+    return _answer(kind, rejected, dropped)
 
 
 def _spans(body: bytes, kind: str) -> tuple[list[Span], int]:
@@ -66,10 +70,13 @@ async def _record(conversations: Mapping[str, Sequence[Span]]) -> int:
     return rejected
 
 
-def _answer(kind: str, rejected: int) -> Response:
-    text = f"{rejected} spans have no ids, or no usable times or values" if rejected else ""
+def _answer(kind: str, rejected: int, dropped: int) -> Response:
+    told = [f"{rejected} spans have no ids, or no usable times or values"] if rejected else []
+    if dropped:
+        told.append(f"{dropped} spans are beyond the {MOST_OF_ONE:,} that are kept of one conversation")
+    rejected, text = rejected + dropped, "; ".join(told)
     if rejected:
-        logger.warning("Spans refused", extra={"spans": rejected})
+        logger.warning("Spans refused", extra={"spans": rejected, "reason": text})
     if kind == JSON:
         partial = {"rejectedSpans": str(rejected), "errorMessage": text}
         return JSONResponse({"partialSuccess": partial} if rejected else {})

@@ -33,6 +33,9 @@ def facts_of(report: CallReport) -> dict[str, Any]:
     return found
 
 
+NAMED = {"gen_ai.conversation.id": "c"}
+
+
 def span(name: str, at: float = 0.0, **attributes: str | float | bool) -> Span:
     start = 1_790_000_000 + at
     return Span("t", f"{name}{at}", "", name, start, start + 1, {"gen_ai.conversation.id": "c", **attributes})
@@ -169,3 +172,19 @@ def test_no_more_spans_are_held_than_memory_has_room_for() -> None:
         assert list(conversations.add(spans)) == [f"c{number}"]
     assert len(conversations.add([span("turn")])["c"]) == 1
     assert conversations.held <= 10
+
+
+def test_a_conversation_without_end_stays_bounded_and_its_end_is_heard() -> None:
+    """Spans beyond the bound are dropped and counted, by whichever way they come to be of it."""
+    conversations = Conversations(most_of_one=50)
+    for number in range(120):
+        conversations.add([span("turn", number)])
+    assert (conversations.held, conversations.dropped) == (50, 70)
+    conversations.add([span("turn", 3.0)])  # a repeat is none too many
+    for number in range(10):  # spans of a trace that is named only later
+        spans = [Span(f"t{number}", f"{number}-{part}", "", "llm", 1.79e9, 1.79e9) for part in range(5)]
+        assert conversations.add(spans) == {}
+        assert conversations.add([Span(f"t{number}", f"n{number}", "", "turn", 1.79e9, 1.79e9, NAMED)]) == {}
+    (known,) = conversations.add([span("conversation", 130)]).values()
+    assert (len(known), known[-1].name) == (51, "conversation")
+    assert conversations.held <= 51 + 50
