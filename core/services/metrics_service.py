@@ -142,8 +142,8 @@ class MetricsService:
             database = blocking(self._db)
             replay(database)
             mark_lost(database)
-            join_calls(database)
             bring_back(database)
+            join_calls(database)
             return refresh_days(database)
 
         return await asyncio.to_thread(refresh)

@@ -27,6 +27,7 @@ from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import rollup_store
 from core.storage.archive.archived_rows import CATALOGUE
 from core.storage.archive.known_ids import perhaps_archived
+from core.storage.archive.late_reports import bring_back
 from core.storage.archive.mover import Due, archive, cutoff, due, release
 from core.storage.collections import (
     CALLS,
@@ -114,6 +115,7 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
     if since is not None:
         ids += perhaps_archived(database, recorded_of({"$gte": late}))
     if ids:
+        bring_back(database)  # a report alone must not take the place of the archived call
         release(database, CALLS, "_id", ids)
 
 

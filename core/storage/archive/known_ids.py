@@ -1,6 +1,8 @@
 """Which calls are in the archive: a hash of each id, read from a file once in a process."""
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -14,38 +16,48 @@ from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 MOST_ROWS = 5_000_000
-"""Of a larger archive nothing is read: 20 MB of hashes, and some seconds of a process's first look."""
+"""Of a larger archive the latest are known: 20 MB of hashes, and some seconds of a process's first look."""
+Field = Literal["_id", "provider_call_id"]
 Hashes = NDArray[np.uint32]
-_known: dict[tuple[str, str], Hashes] = {}
+_known: dict[tuple[str, Field, str], Hashes] = {}
 _guard = fork_safe_lock()
 
 
-def perhaps_archived(database: Database[Document], ids: Sequence[str]) -> list[str]:
+def perhaps_archived(database: Database[Document], ids: Sequence[str], field: Field = "_id") -> list[str]:
     """Those of the ids that are in the archive, and now and then one that is not.
+
+    Args:
+        database: whose archive.
+        ids: what to look for.
+        field: whose ids they are: the agent's, or those of a carrier or platform.
 
     Raises:
         PyMongoError: the database does not answer.
     """
     if not ids:
         return []
-    found = parts(database, {"collection": CALLS})
-    if sum(part.rows for part in found) > MOST_ROWS:
-        return []
+    found = _latest(parts(database, {"collection": CALLS}))
     wanted, there = _hashes(ids), np.zeros(len(ids), np.bool_)
     with _guard:
         _forget_all_but(database.name, {part.file for part in found})
         for part in found:
-            there |= np.isin(wanted, _of(database, part))
+            there |= np.isin(wanted, _of(database, part, field))
     return [call_id for call_id, archived in zip(ids, there.tolist(), strict=True) if archived]
 
 
-def _of(database: Database[Document], part: ArchivePart) -> Hashes:
-    key = database.name, part.file
+def _latest(found: Sequence[ArchivePart]) -> list[ArchivePart]:
+    rows = accumulate(part.rows for part in reversed(found))
+    return [part for part, sum_ in zip(reversed(found), rows, strict=True) if sum_ <= MOST_ROWS]
+
+
+def _of(database: Database[Document], part: ArchivePart, field: Field) -> Hashes:
+    key = database.name, field, part.file
     if key not in _known:
         try:
-            _known[key] = _hashes(read_part(database, part, ["_id"])["_id"].to_pylist())
+            column = read_part(database, part, [field])[field].to_pylist()
         except ArchiveUnreadableError:
             return np.empty(0, np.uint32)  # of the machine that archives, or to be restored
+        _known[key] = _hashes(value for value in column if value is not None)
     return _known[key]
 
 
@@ -54,5 +66,5 @@ def _hashes(ids: Iterable[str]) -> Hashes:
 
 
 def _forget_all_but(name: str, files: set[str]) -> None:
-    for key in [key for key in _known if key[0] == name and key[1] not in files]:
+    for key in [key for key in _known if key[0] == name and key[2] not in files]:
         del _known[key]

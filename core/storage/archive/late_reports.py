@@ -1,12 +1,15 @@
 """Reports of calls that are archived already: the call comes back whole, with what they say added to it."""
 
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import islice
 
 from bson import Timestamp
 from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
 
 from core.storage.archive.archived_rows import find_archived
-from core.storage.archive.known_ids import perhaps_archived
+from core.storage.archive.known_ids import Field, perhaps_archived
 from core.storage.collections import CALLS
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.merging import merge, stamped
@@ -15,32 +18,71 @@ from core.types import Document
 
 LOOK_BACK = timedelta(hours=6)
 """Reports recorded so lately are held against the archive, at each refresh."""
-AT_ONCE = 1_000
+AT_ONCE = 10_000
+_TRIES = 20
 
 
 def bring_back(database: Database[Document]) -> int:
-    """Merge reports that came for archived calls with those calls; how many there were.
+    """Bring back the archived calls that reports came for; how many there were.
 
-    The next refresh takes the archived rows away, as those of any call that is recorded again.
+    Where the report names the call by the agent's id, it is merged with it. Where it names it by its
+    source's, the call is there again for :func:`core.storage.recording.joining.join_calls` to fold the report
+    into. The next refresh takes the archived rows away, as those of any call that is recorded again.
 
     Raises:
         ArchiveUnreadableError: a file is not on this machine, or damaged.
         PyMongoError: the database does not answer; the rest is brought back by the next run.
     """
+    recorded = {"recorded_at": {"$gte": Timestamp(server_time(database) - LOOK_BACK, 0)}}
+    alone = recorded | {"sources": {"$type": "object"}, "sources.agent": None}
+    merged = sum(_merge(database, archived) for archived in _archived(database, alone, "_id"))
+    waiting = recorded | {"unjoined": True}
+    theirs: dict[str, Document] = {}
+    for archived in _archived(database, waiting, "provider_call_id"):
+        if archived["_id"] != archived["provider_call_id"]:
+            known = theirs.setdefault(archived["provider_call_id"], archived)
+            theirs[archived["provider_call_id"]] = max(known, archived, key=_began)
+    return merged + sum(_put_back(database, archived) for archived in theirs.values())
+
+
+def _archived(database: Database[Document], query: Document, field: Field) -> list[Document]:
+    """The archived calls that have the ids of stored ones in a field."""
+    ids = (str(row["_id"]) for row in database[CALLS].find(query, {"_id": 1}))
+    perhaps = [one for part in _batches(ids) for one in perhaps_archived(database, part, field)]
+    return find_archived(database, CALLS, field, perhaps) if perhaps else []
+
+
+def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while part := list(islice(rest, AT_ONCE)):
+        yield part
+
+
+def _began(call: Document) -> tuple[datetime, str]:
+    return call["start_time"], call["_id"]
+
+
+def _merge(database: Database[Document], archived: Document) -> bool:
+    """Add an archived call to what is stored of it, whoever else changes that meanwhile."""
     calls = database.get_collection(CALLS, write_concern=DURABLE)
-    query = {
-        "recorded_at": {"$gte": Timestamp(server_time(database) - LOOK_BACK, 0)},
-        "sources": {"$type": "object"},
-        "sources.agent": None,
-    }
-    alone = {row["_id"]: row for row in calls.find(query).limit(AT_ONCE)}
-    ids = perhaps_archived(database, list(alone)) if alone else []
-    brought = 0
-    for archived in find_archived(database, CALLS, "_id", ids) if ids else []:
-        stored = alone[archived["_id"]]
+    for _ in range(_TRIES):
+        stored = calls.find_one({"_id": archived["_id"]})
+        if stored is None:
+            return False
         call = stamped(merge(archived, stored), archived, stored)
         moments = (archived.get("start_time"), stored.get("start_time"), call.get("start_time"))
         mark_dirty(database, [moment for moment in moments if moment])
         unchanged = {"_id": stored["_id"], "version": stored["version"]}
-        brought += calls.replace_one(unchanged, call).matched_count
-    return brought
+        if calls.replace_one(unchanged, call).matched_count:
+            return True
+    return False
+
+
+def _put_back(database: Database[Document], archived: Document) -> bool:
+    """Store an archived call again, unless it is there."""
+    mark_dirty(database, [archived["start_time"]])
+    try:
+        database.get_collection(CALLS, write_concern=DURABLE).insert_one(stamped(archived, archived))
+    except DuplicateKeyError:
+        return False
+    return True

@@ -9,6 +9,7 @@ the next run: a report recorded twice changes nothing.
 from collections.abc import Sequence
 from datetime import timedelta
 
+from bson import Timestamp
 from pymongo.database import Database
 
 from core.logging_config import get_logger
@@ -25,7 +26,7 @@ from core.types import Document
 
 JOINED_AT_ONCE = 1_000
 GIVEN_UP_AFTER = timedelta(days=7)
-"""How long a call of a source alone is held against those that came later."""
+"""How long a call of a source alone is held against others, from when it was last heard of."""
 _TRIES = 20
 
 logger = get_logger("database")
@@ -51,8 +52,8 @@ def join_calls(database: Database[Document]) -> int:
     Raises:
         PyMongoError: the database does not answer; the rest is joined by the next run.
     """
-    oldest = server_time(database) - GIVEN_UP_AFTER
-    query = {"unjoined": True, "$or": [{"start_time": {"$gte": oldest}}, {"start_time": None}]}
+    oldest = Timestamp(server_time(database) - GIVEN_UP_AFTER, 0)
+    query = {"unjoined": True, "recorded_at": {"$gte": oldest}}
     waiting = database[CALLS].find(query, {"start_time": 1, "lead_id": 1}).limit(JOINED_AT_ONCE).to_list()
     return sum(
         _fold(database, str(alone["_id"]), whole)

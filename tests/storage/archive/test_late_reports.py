@@ -49,3 +49,32 @@ def test_a_call_counts_once_however_late_its_report_can_be_added(database: Datab
     asyncio.run(MetricsService().aggregate_recent())
     assert find_archived(database, "calls", "_id", ["call_1"]) == []
     assert figures(database).total_calls == 2
+
+
+def test_a_callback_by_the_carriers_own_id_finds_an_archived_call(database: Database[Document]) -> None:
+    """The carrier's price comes once the call is archived, under the carrier's id: it stays one call."""
+    recorded_long_ago(database, [call(1, campaign="home", provider_call_id="ex-1"), call(2)])
+    archive_due(database)
+    named = {"call_id": "ex-1", "source": "exotel", "role": "carrier", "stage": 60, "known_call": False}
+    line = {"start_time": call(1).start_time, "status": "completed", "cost": {"telephony": 0.9}}
+    told = CallReport.model_validate(named | {"facts": {**line, "provider_call_id": "ex-1"}})
+    for _ in range(2):
+        write(database, [Record.now(told)], fresh=True)
+        asyncio.run(MetricsService().aggregate_recent())
+        (row,) = database["calls"].find()
+        assert (row["_id"], row["campaign"], row["cost"]["telephony"]) == ("call_1", "home", 0.9)
+        assert find_archived(database, "calls", "_id", ["call_1"]) == []
+        assert figures(database).total_calls == 2
+
+
+def test_archiving_does_not_give_a_call_for_its_report(database: Database[Document]) -> None:
+    """The nightly archiving comes between the report and the next refresh: the call is all there still."""
+    recorded_long_ago(database, [call(1, campaign="home")])
+    archive_due(database)
+    price = {"call_id": "call_1", "source": "exotel", "role": "carrier", "stage": 60}
+    line = {"start_time": call(1).start_time, "status": "completed", "cost": {"telephony": 0.9}}
+    write(database, [Record.now(CallReport.model_validate(price | {"facts": line}))], fresh=True)
+    refresh_rollups(database)
+    (row,) = database["calls"].find()
+    assert (row["campaign"], row["cost"]["telephony"]) == ("home", 0.9)
+    assert find_archived(database, "calls", "_id", ["call_1"]) == []
