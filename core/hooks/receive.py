@@ -12,7 +12,7 @@ from core.hooks.masked import masked_body
 from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
 from core.privacy.masking import has_mask, mask_text
-from core.services.reports import fact, prepared
+from core.services.reports import fact, not_ahead, prepared
 from core.storage.hook_deliveries import HookDelivery, HookOutcome
 from core.storage.recording.active_calls import began, ended, signal_active
 from core.storage.recording.recorder import record
@@ -90,7 +90,6 @@ async def take(source: Source, payload: Mapping[str, Any], now: datetime, *, mas
         now: when it came.
         masks: whether it was masked: then no value with a mask in it is recorded.
     """
-    started = _to_the_millisecond(utc_now())
     try:
         delivery = source.read(payload)
     except RefusedDeliveryError as error:
@@ -100,10 +99,7 @@ async def take(source: Source, payload: Mapping[str, Any], now: datetime, *, mas
         return _Said(
             Delivery(event=""), refusal=f"the adapter failed ({type(error).__name__}); replay it later"
         )
-    reports: list[CallReport] = [
-        report if report.at < started else report.model_copy(update={"at": now})
-        for report in delivery.reports
-    ]
+    reports = [not_ahead(report, now) for report in delivery.reports]
     turns = list(delivery.turns)
     if masks:
         reports, turns, refusal = _unmasked(reports, turns)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import pymongo
@@ -22,6 +23,14 @@ logger = get_logger("metrics")
 def fact(report: CallReport, name: str) -> Any:  # noqa: ANN401 (of whichever type the field is)
     """Return what a report says of a field of a call; None where it says nothing."""
     return getattr(report.facts, name)
+
+
+def not_ahead(report: CallReport, now: datetime) -> CallReport:
+    """Return a report as it may be recorded: said no later than ``now``, by the clock of whoever takes it.
+
+    A report from a clock that is ahead would count as the latest word until that time has come.
+    """
+    return report if report.at <= now else report.model_copy(update={"at": now})
 
 
 async def prepared(reports: Iterable[CallReport]) -> list[CallReport]:

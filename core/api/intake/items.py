@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Refused(BaseModel):
-    """Why an item is not taken, or a field of it."""
+    """Why an item is not taken, or a field of it, or not as it came."""
 
     index: int = Field(description="Which of the array, from 0; 0 for a single object")
     field: str = Field(description="By dotted path; empty where it is the item as a whole")
@@ -31,6 +31,7 @@ class Accepted(BaseModel):
 
     accepted: int
     refused: list[Refused] = Field(default_factory=list, description="Items that were not; the others were")
+    changed: list[Refused] | None = Field(default=None, description="Values that were not taken as they came")
 
 
 class Unusable(Problem):
@@ -45,6 +46,7 @@ class Items(Generic[T]):
     def __init__(self) -> None:
         self.good: dict[int, T] = {}
         self.refused: list[Refused] = []
+        self.changed: list[Refused] = []
 
     def refuse(self, index: int, reason: str, field: str = "") -> None:
         """Take an item for a refused one."""

@@ -9,21 +9,26 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.api.intake.bodies import Bodies
-from core.api.intake.items import Accepted, Items, Unusable, read_items
+from core.api.intake.items import Accepted, Items, Refused, Unusable, read_items
 from core.api.parameters import only_known
 from core.api.problems import PROBLEM
 from core.api.security import require_sending_key
+from core.clock import utc_now
+from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, Direction, Language, ServiceSample, TurnMetrics
 from core.pricing import priced
-from core.services.reports import prepared
+from core.services.reports import not_ahead, prepared
 from core.storage.recording.active_calls import Change, alive, ended, signal_active, started
 from core.storage.recording.recorder import record
 from core.storage.recording.records import Fate
 from core.storage.recording.service_minutes import writer
+from core.storage.recording.versions import CLOCKS_DIFFER
 
+logger = get_logger("api")
 T = TypeVar("T")
 _APART = "the database will never take it; it is kept apart, in DATA_DIR/spool"
+_AHEAD = "is ahead of the clock here, and was taken for the time when it came"
 _LOST = "neither the database nor the disk takes it just now; send it again"
 
 router = APIRouter(
@@ -73,7 +78,20 @@ def _call_or_report(item: dict[str, Any]) -> CallMetrics | CallReport:
     return priced(CallMetrics.model_validate(item))
 
 
-@router.post("/calls", status_code=202)
+def _in_time(items: Items[CallMetrics | CallReport]) -> dict[int, CallReport]:
+    """The reports of a request, none of them from a time that is still to come; which were is told."""
+    now, taken = utc_now(), {}
+    for index, one in items.good.items():
+        if isinstance(one, CallReport):
+            taken[index] = not_ahead(one, now)
+            if one.at - now > CLOCKS_DIFFER:
+                items.changed.append(Refused(index=index, field="at", reason=_AHEAD))
+    if items.changed:
+        logger.warning("Reports from a clock that is ahead", extra={"reports": len(items.changed)})
+    return taken
+
+
+@router.post("/calls", status_code=202, response_model_exclude_none=True)
 async def calls(request: Request) -> Accepted:
     """Store calls, or what a source knows of calls. The same ``call_id`` again replaces the call.
 
@@ -81,20 +99,20 @@ async def calls(request: Request) -> Accepted:
     """
     async with _bodies(request).read(request) as body:
         items = _read(request, body, _call_or_report)
-        reports = {index: one for index, one in items.good.items() if isinstance(one, CallReport)}
+        reports = _in_time(items)
         for index, report in zip(reports, await prepared(reports.values()), strict=True):
             items.good[index] = report
         return await _record(items)
 
 
-@router.post("/turns", status_code=202)
+@router.post("/turns", status_code=202, response_model_exclude_none=True)
 async def turns(request: Request) -> Accepted:
     """Store exchanges of calls. The same ``turn`` of the same ``call_id`` again replaces it."""
     async with _bodies(request).read(request) as body:
         return await _record(_read(request, body, TurnMetrics.model_validate))
 
 
-@router.post("/service-calls", status_code=202)
+@router.post("/service-calls", status_code=202, response_model_exclude_none=True)
 async def service_calls(request: Request) -> Accepted:
     """Count requests to the agent's API or to services that it uses. Sent again they count again."""
     async with _bodies(request).read(request) as body:
@@ -106,7 +124,7 @@ async def service_calls(request: Request) -> Accepted:
     return _answer(items)
 
 
-@router.post("/active-calls", status_code=202)
+@router.post("/active-calls", status_code=202, response_model_exclude_none=True)
 async def active_calls(request: Request) -> Accepted:
     """Say that calls began, go on (every 30 s is good) or ended; 503 while the database is away."""
     async with _bodies(request).read(request) as body:
@@ -140,7 +158,7 @@ def _read(request: Request, body: bytes, validate: Callable[[dict[str, Any]], T]
 def _answer(items: Items[Any]) -> Accepted:
     if items.refused and not items.good:
         raise NothingUsableError(items)
-    return Accepted(accepted=len(items.good), refused=items.refused)
+    return Accepted(accepted=len(items.good), refused=items.refused, changed=items.changed or None)
 
 
 class NothingUsableError(Exception):

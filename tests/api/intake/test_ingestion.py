@@ -53,6 +53,23 @@ def test_a_report_fills_in_what_its_source_knows(keyed: TestClient, database: Da
     assert (stored["_id"], stored["ring_seconds"], stored["cost"]["telephony"]) == ("call_1", 7, 0.8)
 
 
+def test_a_report_from_a_wrong_clock_does_not_outlive_the_later_ones(
+    keyed: TestClient, database: Database[Document]
+) -> None:
+    """A year ahead, it would be the last word for a year; it is taken for the time when it came, and told."""
+    report = {"call_id": "call_1", "source": "exotel", "role": "carrier", "stage": 60}
+    wrong = report | {"at": "2035-01-01T00:00:00Z", "facts": {"cost": {"telephony": 9}}}
+    (changed,) = send(keyed, "calls", [call(), wrong]).json()["changed"]
+    assert (changed["index"], changed["field"]) == (1, "at")
+    assert "ahead of the clock" in changed["reason"]
+    for price in (0.8, 0.9):
+        assert (
+            "changed" not in send(keyed, "calls", report | {"facts": {"cost": {"telephony": price}}}).json()
+        )
+    (stored,) = database["calls"].find()
+    assert stored["cost"] == {"telephony": 0.9}
+
+
 def test_turns_requests_and_signs_of_life_arrive(keyed: TestClient, database: Database[Document]) -> None:
     turn = {"call_id": "call_1", "turn": 1, "e2e_ms": 950}
     sample = {"service": "deepgram", "operation": "listen", "duration_ms": 120, "error": "timeout"}
