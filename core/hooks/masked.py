@@ -12,10 +12,11 @@ LARGEST_KEPT = 256_000
 """Bytes of a body that is kept; transcripts are masked before they count."""
 _NUMBERS = frozenset(
     {
-        *("from", "to", "callfrom", "callto", "dialwhomnumber", "callerid", "callerno", "did", "number"),
-        *("customernumber", "agentnumber", "destination", "phone", "mobile", "msisdn", "userphonenumber"),
+        *("from", "to", "callfrom", "callto", "transferredto", "forwardedfrom", "fromsipuri", "tosipuri"),
+        *("caller", "called", "callerid", "callerno", "did", "cli", "ani", "waid", "destination"),
     }
 )
+_ENDINGS = ("number", "phone", "mobile", "msisdn", "whatsapp")
 """Fields that carry a number dialled, in whatever form it is written; case and strokes apart."""
 _FEWEST_DIGITS = 6
 
@@ -42,16 +43,33 @@ def _without(value: Any, secrets: frozenset[str]) -> Any:  # noqa: ANN401 (forei
     return [_without(item, secrets) for item in value] if isinstance(value, list) else value
 
 
-def _kept(plain: Any, masked: Any, ids: frozenset[str], name: str = "") -> Any:  # noqa: ANN401 (foreign data)
-    """The masked form, with ids as they were and numbers dialled masked by the name of their field."""
+def _kept(plain: Any, masked: Any, ids: frozenset[str], *, dialled: bool = False) -> Any:  # noqa: ANN401 (foreign data)
+    """The masked form, with ids as they were and numbers dialled masked by the name of their field.
+
+    Such a number may stand there in parts, with words around it or in any script's digits: no digit is left.
+    """
     if isinstance(plain, Mapping) and isinstance(masked, Mapping):
         pairs = zip(plain.items(), masked.items(), strict=True)
-        return {shown: _kept(item, other, ids, key) for (key, item), (shown, other) in pairs}
+        return {
+            shown: _kept(item, other, ids, dialled=dialled or _is_dialled(key, item))
+            for (key, item), (shown, other) in pairs
+        }
     if isinstance(plain, list) and isinstance(masked, list):
-        return [_kept(item, other, ids, name) for item, other in zip(plain, masked, strict=True)]
+        return [_kept(item, other, ids, dialled=dialled) for item, other in zip(plain, masked, strict=True)]
     if str(plain) in ids:
         return plain
+    return (
+        mask_of("phone", str(plain)) if dialled and _digits(plain) and not isinstance(plain, bool) else masked
+    )
+
+
+def _is_dialled(name: str, value: object) -> bool:
     letters = "".join(filter(str.isalnum, name)).lower()
-    if letters in _NUMBERS and masked == plain and sum(map(str.isdigit, str(plain))) >= _FEWEST_DIGITS:
-        return mask_of("phone", str(plain))
-    return masked
+    return (letters in _NUMBERS or letters.endswith(_ENDINGS)) and _digits(value) >= _FEWEST_DIGITS
+
+
+def _digits(value: object) -> int:
+    """How many digits there are in a value, at any depth."""
+    if isinstance(value, Mapping):
+        return sum(map(_digits, value.values()))
+    return sum(map(_digits, value)) if isinstance(value, list) else sum(map(str.isdecimal, str(value)))

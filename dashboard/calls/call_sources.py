@@ -29,6 +29,13 @@ def reported(whole: WholeCall) -> None:
         st.markdown("## Line and sources")
         if facts:
             page_table(pd.DataFrame({"What": list(facts), "Value": list(facts.values())}))
+        if whole.alike:
+            others = ", ".join(formats.plain(one) for one in whole.alike)
+            st.warning(
+                f"Other calls have the same carrier's id: {others}. What the carrier reports goes to the "
+                "call that began last.",
+                icon=":material/call_split:",
+            )
         if whole.given_by:
             st.caption(_STATES.get(whole.state, whole.state))
             page_table(pd.DataFrame(_by_source(whole.given_by)))

@@ -18,6 +18,7 @@ from core.storage.archive.archived_rows import find_archived
 from core.storage.calls import from_document
 from core.storage.collections import CALLS, TURNS
 from core.storage.log_store import call_lines
+from core.storage.recording.joining import carrying
 from core.storage.recording.merging import given_by
 from core.storage.recording.records import OWN_FIELDS
 from core.types import Document
@@ -51,6 +52,8 @@ class WholeCall:
     state: str = "final"
     given_by: dict[str, str] = field(default_factory=dict)
     """The source of each field, where more than the agent reported."""
+    alike: list[str] = field(default_factory=list)
+    """Other calls with the same provider_call_id, the latest first."""
 
 
 def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
@@ -77,7 +80,8 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
     turns, others = _turns(database, call_id), _others(database, call)
     standings, lines = _standings(database, call), call_lines(database, call_id)
     state = stored.get("state", "final")
-    return WholeCall(call, turns, others, standings, lines, archived, state, given_by(stored))
+    alike = carrying(database, call.provider_call_id, but=call_id) if call.provider_call_id else []
+    return WholeCall(call, turns, others, standings, lines, archived, state, given_by(stored), alike)
 
 
 def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:

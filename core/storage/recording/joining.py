@@ -28,6 +28,7 @@ JOINED_AT_ONCE = 1_000
 GIVEN_UP_AFTER = timedelta(days=7)
 """How long a call of a source alone is held against others, from when it was last heard of."""
 _TRIES = 20
+_MOST_ALIKE = 10
 
 logger = get_logger("database")
 
@@ -35,12 +36,27 @@ logger = get_logger("database")
 def known_as(database: Database[Document], provider_call_id: str) -> str | None:
     """Return the call_id of the call that carries this provider_call_id; None where there is none yet.
 
+    Of several, which is a slip of whoever recorded them, the call that began last; it is said in the log.
+
     Raises:
         PyMongoError: the database does not answer.
     """
-    query = {"provider_call_id": provider_call_id, "_id": {"$ne": provider_call_id}}
-    found = database[CALLS].find_one(query, {"_id": 1})
-    return None if found is None else str(found["_id"])
+    found = carrying(database, provider_call_id, but=provider_call_id)
+    if len(found) > 1:
+        extra = {"provider_call_id": provider_call_id, "ids": found}
+        logger.warning("Several calls have one provider_call_id; reports go to the latest", extra=extra)
+    return found[0] if found else None
+
+
+def carrying(database: Database[Document], provider_call_id: str, *, but: str) -> list[str]:
+    """Return the call_ids that carry a provider_call_id but one of them, the latest first; 10 at most.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    query = {"provider_call_id": provider_call_id, "_id": {"$ne": but}}
+    found = database[CALLS].find(query, {"_id": 1}).sort([("start_time", -1), ("_id", -1)])
+    return [str(row["_id"]) for row in found.limit(_MOST_ALIKE)]
 
 
 def join_calls(database: Database[Document]) -> int:

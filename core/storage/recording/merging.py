@@ -38,6 +38,7 @@ _LOOSE_TIMES: tuple[tuple[str, ...], ...] = (
 """What is given up, one after the other, where sources measured by clocks that disagree."""
 _OF_KEYS = frozenset({"cost", "metadata", "telephony", "links", "compliance"})
 """Fields of which a source may say one key now and another later: each has a stamp of its own."""
+_OPT_OUT = "compliance/opt_out"
 _STAGE_STAMP = 10**16
 """Above any moment in microseconds since 1970 that a call can have."""
 _NO_FACTS = frozenset({"_id", "recorded_at", "schema_version", "version", "state", "unjoined"})
@@ -127,20 +128,40 @@ def _latest(one: Document | None, other: Document | None) -> Document:
     if one is None or other is None:
         return one or other or {}
     if "version" in one:
-        return max(one, other, key=lambda said: (said["version"], _canonical(said["facts"])))
+        latest = max(one, other, key=lambda said: (said["version"], _canonical(said["facts"])))
+        out = opts_out(one["facts"]) or opts_out(other["facts"])
+        return {**latest, "facts": staying_out(latest["facts"])} if out else latest
     facts, stamps = {}, {}
     for name in sorted(one["facts"] | other["facts"]):
         words = [
             (said["stamps"][name], said["facts"][name]) for said in (one, other) if name in said["facts"]
         ]
-        stamps[name], facts[name] = max(words, key=lambda word: (word[0], *_fullness(word[1])))
+        stamps[name], facts[name] = max(words, key=lambda word: _weight(name, *word))
     joined = {"role": max(one["role"], other["role"]), "facts": facts, "stamps": stamps}
     return joined | ({"final": True} if one.get("final") or other.get("final") else {})
 
 
-def _fullness(value: object) -> tuple[int, bytes]:
-    """Of two words of one report the fuller counts: the amount whose rate became known."""
-    return (len(value) if isinstance(value, Mapping) else 0), _canonical(value)
+def _weight(name: str, stamp: int, value: object) -> tuple[bool, int, int, bytes]:
+    """Which of two words of a source counts: the later one, but that a lead opted out is never taken back.
+
+    Of two words of one report the fuller counts: the amount whose rate became known.
+    """
+    fullness = len(value) if isinstance(value, Mapping) else 0
+    return name == _OPT_OUT and value is True, stamp, fullness, _canonical(value)
+
+
+def opts_out(call: Mapping[str, Any]) -> bool:
+    """Whether a stored call, or what a source says of one, says that the lead wants no more calls."""
+    return _is_out(call.get("compliance"))
+
+
+def staying_out(call: Mapping[str, Any]) -> Document:
+    """Return the same call of a lead that wants no more calls."""
+    return {**call, "compliance": {**(call.get("compliance") or {}), "opt_out": True}}
+
+
+def _is_out(compliance: object) -> bool:
+    return isinstance(compliance, Mapping) and compliance.get("opt_out") is True
 
 
 def _by_key(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -263,6 +284,8 @@ def _joined(name: str, ranked: Ranked) -> tuple[str, str, Any]:
     joined: Document = {}
     for _, keys in reversed(said):
         joined |= keys
+    if name == "compliance" and any(_is_out(keys) for _, keys in said):
+        joined["opt_out"] = True
     return name, said[0][0], joined
 
 

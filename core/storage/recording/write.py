@@ -23,7 +23,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 from core.logging_config import get_logger
 from core.storage.collections import DUPLICATE_KEY
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
-from core.storage.recording.merging import agent_version, is_merged, merge, stamped
+from core.storage.recording.merging import agent_version, is_merged, merge, opts_out, stamped, staying_out
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
 from core.storage.recording.versions import Judge, version_in
 from core.storage.server.connection import DURABLE
@@ -225,6 +225,10 @@ class _Writing:
             theirs = 0  # what a platform said of a turn gives way to what its agent measured
         elif "source" not in stored and not agents_own:
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
+        if opts_out(stored):
+            item = staying_out(item)
+        elif opts_out(item) and theirs > ours:  # comes late, and counts all the same
+            return self._replaced(unless_changed, stored, staying_out(stored) | {"version": theirs + 1})
         if theirs >= ours:
             outcome = self._results[index] if theirs == ours else Outcome.OUTDATED
             # Changes nothing, but is answered only once what was read is durable.
@@ -236,7 +240,8 @@ class _Writing:
     def _merged(self, item: Document, stored: Document) -> "_Operation":
         """Fill in what the item's source knows."""
         unless_changed = {"_id": item["_id"], "version": stored.get("version")}
-        if not is_merged(item) and agent_version(stored) > item["version"]:
+        news = opts_out(item) and not opts_out(stored)
+        if not is_merged(item) and agent_version(stored) > item["version"] and not news:
             outdated = {"$set": {"version": stored["version"]}}
             return _Operation(Outcome.OUTDATED, UpdateOne(unless_changed, outdated))
         call = merge(stored, item)

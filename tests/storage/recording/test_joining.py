@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pymongo.database import Database
 
+from core.aggregation.search.call_detail import whole_call
 from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
@@ -44,6 +45,27 @@ def test_a_carriers_call_joins_the_agents(database: Database[Document]) -> None:
     assert "unjoined" not in call
     assert [row["call_id"] for row in database[TURNS].find()] == ["c1"]
     assert join_calls(database) == 0
+
+
+def test_of_two_calls_with_one_carriers_id_the_latest_gets_its_reports(
+    database: Database[Document], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A slip of the agent's: it is said in the log and on the page of either call, not settled in silence."""
+    now = server_time(database)
+    for name, gap in (("c1", 60), ("c3", 0), ("c2", 30)):
+        began = now - timedelta(seconds=gap)
+        record(database, agents(name, start_time=began, provider_call_id="pl-1"))
+    record(database, carriers("pl-1", now))
+    assert join_calls(database) == 1
+    assert {row["_id"]: row.get("talk_seconds") for row in database[CALLS].find()} == {
+        "c1": None,
+        "c2": None,
+        "c3": 41,
+    }
+    assert "Several calls have one provider_call_id" in caplog.text
+    whole = whole_call(database, "c2")
+    assert whole is not None
+    assert whole.alike == ["c3", "c1"]
 
 
 def test_a_call_that_only_the_carrier_knows_counts_by_itself(database: Database[Document]) -> None:

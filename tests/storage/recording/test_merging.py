@@ -276,3 +276,39 @@ def test_a_call_that_grew_too_large_keeps_no_other_out(database: Database[Docume
     assert isinstance(refused, Refusal)
     assert refused.for_good
     assert others == [Outcome.REPLACED, Outcome.INSERTED]
+
+
+OUT = {"opt_out": True, "consent_id": "k-1"}
+LEFT_OPEN = {"opt_out": False, "disclosure_given": True}
+
+
+@pytest.mark.parametrize("later_first", [False, True])
+def test_a_lead_that_opted_out_stays_out(database: Database[Document], later_first: bool) -> None:
+    """Whoever says so first or last, agent, platform or carrier: a later no does not take it back."""
+    for number, pair in enumerate(
+        (
+            (Record.now(agents("c0", compliance=OUT)), Record.now(agents("c0", compliance=LEFT_OPEN))),
+            (Record.now(agents("c1", compliance=OUT)), Record.now(agents("c1"))),
+            (
+                Record.now(report("vapi", "platform", 50, "c2", compliance=OUT)),
+                Record.now(report("vapi", "platform", 60, "c2", compliance=LEFT_OPEN)),
+            ),
+            (
+                Record.now(agents("c3", compliance=LEFT_OPEN)),
+                Record.now(report("exotel", "carrier", 50, "c3", compliance=OUT)),
+            ),
+        )
+    ):
+        for one in reversed(pair) if later_first else pair:
+            write(database, [one])
+        assert stored(database, f"c{number}")["compliance"]["opt_out"] is True
+    assert stored(database, "c2")["compliance"]["disclosure_given"] is True
+    write(database, [Record.now(price), Record.now(agents("c1", campaign="home"))], fresh=True)
+    assert stored(database)["compliance"]["opt_out"] is True
+    assert stored(database)["campaign"] == "home"
+
+
+def test_a_key_of_that_name_in_metadata_is_the_users_own() -> None:
+    mine = to_document(agents(metadata={"opt_out": False}), 5)
+    theirs = document_of(report("vapi", "platform", metadata={"opt_out": True}))
+    assert merge(mine, theirs)["metadata"] == {"opt_out": False}
