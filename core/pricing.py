@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.errors import UserError, one_line
+from core.errors import UserError, names_of, one_line
 from core.logging_config import get_logger
 from core.models.calls.parts import HOME_CURRENCY, CallCost, ModelUsage, known_costs
 from core.models.metrics import CallMetrics
@@ -117,7 +117,7 @@ def _read(path: Path, _changed: int) -> PriceTable:
     try:
         return PriceTable.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
-        raise UserError(f"PRICES_FILE={path}: {one_line(error)}") from None
+        raise UserError(f"PRICES_FILE={path}: {one_line(error, names_of(PriceTable))}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"PRICES_FILE={path} is not valid TOML: {error}") from None
 

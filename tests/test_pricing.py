@@ -100,7 +100,7 @@ def test_money_without_a_rate_is_kept_and_counts_nowhere() -> None:
 def test_a_table_with_a_slip_is_refused_by_name_and_costs_no_call(prices: Path) -> None:
     """The variable and the key are named; the call is recorded without a price."""
     prices.write_text('[[price]]\nprovider = "openai"\ninput_per_milion = 1\n')
-    with pytest.raises(UserError, match=r"PRICES_FILE=.*input_per_milion"):
+    with pytest.raises(UserError, match=r"PRICES_FILE=.*input_per_milion.*mean input_per_million"):
         price_table()
     assert priced(agents(usage=[LLM])).cost is None
 

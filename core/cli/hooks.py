@@ -12,7 +12,12 @@ from core.cli.store import progress_bar
 from core.clock import parse_moment
 from core.errors import UserError
 from core.settings import get_settings
-from core.storage.server.connection import check_reachable, close_connections, get_sync_database
+from core.storage.server.connection import (
+    check_reachable,
+    close_connections,
+    get_sync_database,
+    store_name,
+)
 from core.types import Document
 
 app = typer.Typer(help="What platforms and carriers posted, and reading it anew.", no_args_is_help=True)
@@ -42,6 +47,7 @@ def list_deliveries(
         table.add_row(
             at, *(Text(text) for text in (one.source, one.event, one.outcome, one.call_id or "", why))
         )
+    typer.echo(f"of {store_name()}")
     Console(highlight=False).print(table if table.rows else "no such delivery within 7 days")
 
 

@@ -38,7 +38,7 @@ def list_alerts() -> None:
     now = to_utc(server_time(database))
     board = alert_board(database, now)
     found = [*board.active, *board.silenced, *board.pending]
-    table = Table(title="Alerts" if found else "No alert fires", title_justify="left")
+    table = Table(title="Alerts", title_justify="left")
     for column in ("id", "severity", "alert", "since", "stands"):
         table.add_column(column, no_wrap=column == "id")
     for alert in found:
@@ -46,7 +46,7 @@ def list_alerts() -> None:
             alert.id, alert.severity, alert.message, moment(alert.started_at), _standing(alert, now)
         )
     console = Console(highlight=False)
-    console.print(table)
+    console.print(table if found else "No alert fires, and none is about to.")
     for line in silence_lines(database, now):
         if line.standing != "over":
             console.print(_silence_line(line.silence, line.standing), markup=False, soft_wrap=True)

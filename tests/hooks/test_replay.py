@@ -17,7 +17,7 @@ from core.hooks import replay
 from core.hooks.masked import LARGEST_KEPT, masked_body
 from core.hooks.receive import receive
 from core.storage.hook_deliveries import recent_deliveries, source_activity
-from core.storage.server.connection import close_connections
+from core.storage.server.connection import close_connections, store_name
 from core.types import Document
 from tests.hooks.example import EXAMPLE, now_ended
 
@@ -129,7 +129,9 @@ def test_the_command_lists_and_replays(database: Database[Document]) -> None:
         command = [sys.executable, "-m", "core", "hooks", *args]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
-    assert "no such delivery" in core("list").stdout
+    listed = core("list").stdout
+    assert "no such delivery" in listed
+    assert store_name() in listed
     call = {"CallUUID": "u-1", "Event": "Hangup", "CallStatus": "completed", "Direction": "outbound"}
     call |= {"StartTime": "2026-11-20 10:00:00", "EndTime": "2026-11-20 10:01:00"}
     plivo = Source("plivo", "Plivo", EXAMPLE.role, lambda _: Delivery(str(1 / 0)))

@@ -37,6 +37,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Durable, or nothing to us", "content": {"application/json": {}, "text/plain": {}}},
     **{code: {"description": HTTPStatus(code).phrase, "content": _PROBLEM} for code in _REFUSALS},
 }
+_NOTHING_SHOWN = "no secret came: send it at the end of the path, as X-Hook-Secret or as ?secret="
 _BODY = {
     "required": True,
     "content": {
@@ -152,7 +153,8 @@ def _wrong(request: Request, source: Source, *, given: bool) -> HTTPException:
         _guesses(request).add(_client(request))
     what = "signature" if source.signed is not None else "secret"
     tell(f"hook_{what}_refused" if given else "hook_secret_missing", request)
-    return HTTPException(HTTPStatus.UNAUTHORIZED, f"the {what} is not that of HOOK_SECRETS")
+    detail = f"the {what} is not that of HOOK_SECRETS" if given else _NOTHING_SHOWN
+    return HTTPException(HTTPStatus.UNAUTHORIZED, detail)
 
 
 def _guesses(request: Request) -> Guesses:

@@ -1,6 +1,6 @@
 """The items of a request: one object, or an array of them; each is good, or refused with the reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
@@ -54,8 +54,10 @@ class Items(Generic[T]):
         self.refused.append(Refused(index=index, field=field, reason=reason))
 
 
-def read_items(body: bytes, content_type: str, validate: Callable[[dict[str, Any]], T]) -> Items[T]:
-    """Return the items of a body, each as ``validate`` makes it.
+def read_items(
+    body: bytes, content_type: str, validate: Callable[[dict[str, Any]], T], names: Collection[str] = ()
+) -> Items[T]:
+    """Return the items of a body, each as ``validate`` makes it; ``names`` are the fields that they may have.
 
     Raises:
         HTTPException: 400 where it is no JSON, 415 where it is something else, 422 where it is neither an
@@ -74,7 +76,7 @@ def read_items(body: bytes, content_type: str, validate: Callable[[dict[str, Any
         except ValidationError as error:
             for mistake in error.errors(include_url=False, include_context=False)[:_MOST_MISTAKES]:
                 path = ".".join(str(part) for part in mistake["loc"])
-                items.refuse(index, problem(mistake), mask_text(path[:200]))
+                items.refuse(index, problem(mistake, names), mask_text(path[:200]))
         except RecursionError:
             items.refuse(index, "is nested too deep")
     return items
@@ -91,6 +93,8 @@ def _objects(body: bytes) -> Sequence[Any]:
         return [content]
     if not isinstance(content, list):
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "the body is neither an object nor an array")
+    if not content:
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "the array is empty: nothing is stored")
     if len(content) > MOST_ITEMS:
         detail = f"the array has {len(content):,} items; send at most {MOST_ITEMS:,} at once"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

@@ -14,6 +14,7 @@ from core.api.parameters import only_known
 from core.api.problems import PROBLEM
 from core.api.security import require_sending_key
 from core.clock import utc_now
+from core.errors import names_of
 from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, Direction, Language, ServiceSample, TurnMetrics
@@ -98,7 +99,7 @@ async def calls(request: Request) -> Accepted:
     With ``source`` and ``role`` an item is a report: it fills in what the source knows, and blanks nothing.
     """
     async with _bodies(request).read(request) as body:
-        items = _read(request, body, _call_or_report)
+        items = _read(request, body, _call_or_report, CallMetrics, CallReport)
         reports = _in_time(items)
         for index, report in zip(reports, await prepared(reports.values()), strict=True):
             items.good[index] = report
@@ -109,14 +110,14 @@ async def calls(request: Request) -> Accepted:
 async def turns(request: Request) -> Accepted:
     """Store exchanges of calls. The same ``turn`` of the same ``call_id`` again replaces it."""
     async with _bodies(request).read(request) as body:
-        return await _record(_read(request, body, TurnMetrics.model_validate))
+        return await _record(_read(request, body, TurnMetrics.model_validate, TurnMetrics))
 
 
 @router.post("/service-calls", status_code=202, response_model_exclude_none=True)
 async def service_calls(request: Request) -> Accepted:
     """Count requests to the agent's API or to services that it uses. Sent again they count again."""
     async with _bodies(request).read(request) as body:
-        items = _read(request, body, ServiceSample.model_validate)
+        items = _read(request, body, ServiceSample.model_validate, ServiceSample)
     for sample in items.good.values():
         writer.add(None, sample)
     if items.good and not await _flush():
@@ -128,7 +129,7 @@ async def service_calls(request: Request) -> Accepted:
 async def active_calls(request: Request) -> Accepted:
     """Say that calls began, go on (every 30 s is good) or ended; 503 while the database is away."""
     async with _bodies(request).read(request) as body:
-        items = _read(request, body, ActiveCallSign.model_validate)
+        items = _read(request, body, ActiveCallSign.model_validate, ActiveCallSign)
     changes = [_change(sign) for sign in items.good.values()]
     if changes and not await signal_active(None, *changes):
         raise _unavailable("the database is away: active calls are not counted")
@@ -151,8 +152,10 @@ async def _record(items: Items[Any]) -> Accepted:
     return _answer(items)
 
 
-def _read(request: Request, body: bytes, validate: Callable[[dict[str, Any]], T]) -> Items[T]:
-    return read_items(body, request.headers.get("content-type", ""), validate)
+def _read(
+    request: Request, body: bytes, validate: Callable[[dict[str, Any]], T], *models: type[BaseModel]
+) -> Items[T]:
+    return read_items(body, request.headers.get("content-type", ""), validate, names_of(*models))
 
 
 def _answer(items: Items[Any]) -> Accepted:

@@ -26,12 +26,16 @@ def draft(file: str, source: Mapping[str, Any], guesses: Sequence[Guess], zone: 
                 lines += ["", f"[{table}]  # {_comment(guess.reason)}"]
                 lines += [f"{key} = {toml(value)}" for key, value in guess.value.items()]
     lines += ["", "[fields]"]
-    lines += [
-        f"{guess.field} = {toml(guess.value)}  # {_comment(guess.reason)}"
-        for guess in guesses
-        if guess.field not in _TABLES
-    ]
+    plain = [guess for guess in guesses if guess.field not in _TABLES]
+    lines += [_line(guess) for guess in plain if "." not in guess.field]
+    for table in dict.fromkeys(guess.field.partition(".")[0] for guess in plain if "." in guess.field):
+        lines += ["", f"[{table}]", *(_line(guess) for guess in plain if guess.field.startswith(f"{table}."))]
     return "\n".join(lines) + "\n"
+
+
+def _line(guess: Guess) -> str:
+    name = guess.field.rpartition(".")[2]
+    return f"{name} = {toml(guess.value)}  # {_comment(guess.reason)}"
 
 
 def toml(value: object) -> str:

@@ -17,14 +17,25 @@ from core.importing.proposing.forms import (
     unit_by_ends,
     unit_by_size,
 )
-from core.importing.proposing.names import DIRECTIONS, HANGUPS, NAMES, PERSONAL, PRICES, STATUSES
+from core.importing.proposing.names import (
+    CREATED,
+    CURRENCIES,
+    DIRECTIONS,
+    HANGUPS,
+    NAMES,
+    PERSONAL,
+    PRICES,
+    STATUSES,
+)
 from core.importing.proposing.sample import Sample
 from core.importing.reading.grid import plain_name as plain
+from core.models.metrics import ROUNDING_SECONDS
 
 MOST_VALUES = 30
 """Different cells of a column with a status; one with more is something else."""
 _BY_THEMSELVES = frozenset({"call_id", "status", "direction", "duration_seconds", "hangup_by"})
 LONGEST = {"campaign": 128, "agent": 128}
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _ASIDE = re.compile(r"\([^()]*\)")
 _UNITS = (
     "milliseconds",
@@ -75,10 +86,29 @@ class Guesser:
         self._chosen("hangup_by", HANGUPS, None)
         self._duration()
         for field, kind in KINDS.items():
-            if field in _BY_THEMSELVES or field not in NAMES:
+            if field in _BY_THEMSELVES or field not in NAMES or self._of(field) is not None:
                 continue
             self._plain_field(field, kind)
+        self._price()
         return self.guesses
+
+    def _price(self) -> None:
+        """What the line cost, where the file says in which currency."""
+        prices, currencies = (
+            [column for column, its in self._names.items() if its & {*names} and self._sample.cells(column)]
+            for names in (PRICES, CURRENCIES)
+        )
+        for price in prices:
+            cells = self._sample.cells(price)
+            units = (one for one in currencies if all(map(_CURRENCY.fullmatch, self._sample.cells(one))))
+            unit = next(units, "")
+            if unit and _are_numbers(cells):
+                signed = {"absolute": True} if any(cell.startswith("-") for cell in cells) else {}
+                value = {"column": price, **signed} if signed else price
+                reason = "a price, taken for that of the line; is it?"
+                self._add("cost.telephony", value, reason, price, doubtful=True)
+                self._add("cost.currency", unit, "in rupees once PRICES_FILE has the rate", unit)
+                return
 
     def remarks(self) -> list[tuple[str, str]]:
         """The columns that no guess reads, each with a word on it."""
@@ -116,9 +146,19 @@ class Guesser:
             if (form := form_of_times(cells)) is not None:
                 value = {"column": column} | ({} if form == "iso" else {"format": form})
                 reason = f"named so, and its cells are times in the form {form}"
+                if other := self._created(column, form):
+                    value["fallback"] = other
+                    reason += f"; where it is empty, {other} has one"
                 doubt = _day_first(cells, form)
                 self._add("start_time", value, reason + doubt, column, doubtful=bool(doubt))
                 return
+
+    def _created(self, start: str, form: str) -> str | None:
+        """The column that says when a call was asked for, where some have no start."""
+        if all(self._sample.all_cells(start)):
+            return None
+        named = (column for column, names in self._names.items() if column != start and names & {*CREATED})
+        return next((name for name in named if form_of_times(self._sample.cells(name)) == form), None)
 
     def _day_and_time(self, column: str, day: str) -> None:
         pattern = {} if day == "%Y-%m-%d" else {"date_format": day}
@@ -188,17 +228,18 @@ class Guesser:
             spans = [_span(cell) for cell in cells]
             if not any(span is not None for span in spans):
                 continue
+            field = "duration_seconds"
             if start is not None and end is not None and "column" in start.value:
-                unit, reason = (
-                    unit_by_ends(*self._spans_and_lengths(spans, start, end)),
-                    "as start and end say",
-                )
+                told, lengths = self._spans_and_lengths(spans, start, end)
+                unit, reason = unit_by_ends(told, lengths), "as start and end say"
                 if unit is None:
                     continue
+                if _is_talk(told, lengths):
+                    field, reason = "talk_seconds", f"{reason}, and 0 where nobody answered"
             else:
                 unit, reason = unit_by_size(column, [span for span in spans if span is not None])
             value = column if unit == "seconds" else {"column": column, "unit": unit}
-            self._add("duration_seconds", value, f"named so; {unit}: {reason}", column)
+            self._add(field, value, f"named so; {unit}: {reason}", column)
             return
 
     def _spans_and_lengths(
@@ -241,6 +282,11 @@ def _names_of(column: str) -> set[str]:
 
 def _day_first(cells: Sequence[str], form: str) -> str:
     return "; day or month first? taken so" if is_ambiguous(cells, form) else ""
+
+
+def _is_talk(spans: Sequence[float], lengths: Sequence[float]) -> bool:
+    """Whether spans run from the answer: they are 0 where a call took a while and nobody answered."""
+    return any(span == 0 and length > ROUNDING_SECONDS for span, length in zip(spans, lengths, strict=True))
 
 
 def _span(cell: str) -> float | None:

@@ -95,7 +95,7 @@ DIRECTIONS: dict[str, str] = {
     **dict.fromkeys(
         (
             *("outbound", "outgoing", "out", "outboundapi", "outbounddial", "outboundphonecall", "dialer"),
-            *("clicktocall", "outbounddialer"),
+            *("clicktocall", "outbounddialer", "outgoingapi", "outgoingdial"),
         ),
         "outbound",
     ),
@@ -107,6 +107,9 @@ HANGUPS: dict[str, str] = {
     **dict.fromkeys(("system", "platform", "error"), "system"),
 }
 """Who hung up."""
+CURRENCIES = ("priceunit", "currency", "currencycode", "costcurrency")
+CREATED = ("createdat", "datecreated", "createdtime", "created")
+"""When a call was asked for: its start where nobody was ever dialled."""
 PRICES = ("price", "cost", "totalcost", "totalamount", "amount", "callcost", "charge", "billedamount")
 PERSONAL = (
     "from",

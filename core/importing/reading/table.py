@@ -99,10 +99,21 @@ def _form_of(opened: Opened, source: Source, part: Part) -> str:
         return opened.form
     if said in {"xlsx", "parquet"}:
         raise UserError(f"{part.label} is not {_NAMES[said]}; leave source.format out")
+    if said == "json" and _looks_like_columns(opened.binary, source):
+        raise UserError(
+            f"{part.label} is no JSON, for which the mapping is made (source.format); "
+            "without a mapping one is proposed"
+        )
     return said or ("json" if _begins_as_json(opened.binary, source) else "csv")
 
 
 _NAMES = {"xlsx": "a workbook (.xlsx)", "parquet": "a Parquet file"}
+
+
+def _looks_like_columns(binary: BufferedReader, source: Source) -> bool:
+    """Whether a text begins with a line of names between delimiters, and no bracket."""
+    first, _, more = binary.peek(512)[:512].decode(source.codec, errors="ignore").strip().partition("\n")
+    return bool(more) and not {"{", "["} & set(first) and any(first.count(mark) > 1 for mark in ",;\t|")
 
 
 def _begins_as_json(binary: BufferedReader, source: Source) -> bool:

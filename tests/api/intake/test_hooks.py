@@ -54,6 +54,7 @@ def test_without_the_right_secret_nobody_is_heard(keyed: TestClient, database: D
     wrong = ("/hooks/example", f"/hooks/example/{SECRET[:-1]}", "/hooks/example?secret=", "/hooks/example/x")
     for path in wrong:
         assert post(keyed, now_ended(), path).status_code == 401
+    assert "no secret came" in post(keyed, now_ended(), "/hooks/example").text
     assert post(keyed, now_ended(), "/hooks/nobody/x").status_code == 404
     assert post(keyed, now_ended(), "/hooks/idle").status_code == 404
     assert database["calls"].count_documents({}) == database["hook_deliveries"].count_documents({}) == 0

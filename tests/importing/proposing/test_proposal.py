@@ -14,6 +14,7 @@ from core.importing import import_file
 from core.importing.fields import KINDS
 from core.importing.mapping import parse_mapping
 from core.importing.proposing import Proposal, propose
+from core.importing.proposing import proposal as proposal_module
 from core.importing.proposing.draft import toml
 from core.importing.reading.files import find_parts
 from tests.importing.exports import EXPORTS
@@ -204,3 +205,31 @@ def test_no_names_and_cells_upset_the_proposal(tmp_path: Path, rows: list[list[s
         assert "\n" not in str(error)  # noqa: PT017 (a proposal is checked below)
         return
     assert parse_mapping(proposal.text, "x").fields.keys() <= KINDS.keys()
+
+
+TABLE = """Sid,Status,StartTime,EndTime,Duration,Direction,From,To,Price,PriceUnit,DateCreated
+CA1,completed,2024-11-05T09:30:00Z,2024-11-05T09:31:00Z,60,Outgoing API,+1,+2,-0.014,USD,2024-11-05T09:29:58Z
+CA2,no-answer,,,0,Outgoing API,+1,+2,,USD,2024-11-05T09:39:58Z
+CA3,busy,2024-11-05T09:40:00Z,2024-11-05T09:40:09Z,0,Incoming,+1,+2,0,USD,2024-11-05T09:39:58Z
+"""
+
+
+def test_twilios_table_of_calls_is_understood_whole(tmp_path: Path) -> None:
+    """Its words for directions, calls that were never dialled, zero seconds of talk, and its price."""
+    proposal = proposed(tmp_path, TABLE)
+    assert (proposal.valid, proposal.rows, proposal.problem) == (3, 3, "")
+    guessed = {guess.field: guess.value for guess in proposal.guesses}
+    assert guessed["start_time"] == {"column": "StartTime", "fallback": "DateCreated"}
+    assert guessed["direction"]["values"] == {"Outgoing API": "outbound", "Incoming": "inbound"}
+    assert (guessed["talk_seconds"], guessed["cost.currency"]) == ("Duration", "PriceUnit")
+    assert proposal.first is not None
+    assert proposal.first.cost is not None
+    assert proposal.first.cost.origins is not None
+    assert proposal.first.cost.origins["telephony"].amount == 0.014
+
+
+def test_a_mapping_for_json_says_so_of_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "calls.csv"
+    path.write_text(TABLE)
+    with pytest.raises(UserError, match="is no JSON, for which the mapping is made"):
+        import_file(path, proposal_module.READY / "twilio.toml", rejects=tmp_path / "rejects", dry_run=True)
