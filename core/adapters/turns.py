@@ -61,6 +61,11 @@ def turn_of(
     )
 
 
+def known_turns(found: Iterable[TurnMetrics | None]) -> tuple[TurnMetrics, ...]:
+    """Return the turns of which a wait is known."""
+    return tuple(turn for turn in found if turn is not None)
+
+
 def means(turns: Iterable[TurnMetrics]) -> Facts:
     """Return the mean of each wait over the turns that have it."""
     known = list(turns)

@@ -34,7 +34,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, means, turn_of
+from core.adapters.turns import MOST_TURNS, known_turns, means, turn_of
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -231,7 +231,7 @@ def _turns(latency: Payload, call: Call) -> tuple[TurnMetrics, ...]:
         last = [one.milliseconds("audio_to_text_latency") for one in part.parts("turn_latency", 100)]
         waits.setdefault(_number(part, index), {})["asr"] = first(reversed(last))
     found = (turn_of(call, number, known) for number, known in sorted(waits.items()) if number)
-    return tuple(turn for turn in found if turn)
+    return known_turns(found)
 
 
 def _number(part: Payload, index: int) -> int:

@@ -28,7 +28,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, means, turn_of
+from core.adapters.turns import MOST_TURNS, known_turns, means, turn_of
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -170,7 +170,7 @@ def _turns(data: Payload, call: Call, start: datetime | None) -> tuple[TurnMetri
         elif asked is not None:
             found.append(_turn(asked, item, call, len(found) + 1, start))
             asked = None
-    return tuple(turn for turn in found if turn)
+    return known_turns(found)
 
 
 def _turn(

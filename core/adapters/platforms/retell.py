@@ -29,7 +29,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, mean, turn_of
+from core.adapters.turns import MOST_TURNS, known_turns, mean, turn_of
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -213,7 +213,7 @@ def _turns(said: Payload, call: Call) -> tuple[TurnMetrics, ...]:
         turn_of(call, number, {"e2e": whole} | {name: waits[number - 1] for name, waits in of_each.items()})
         for number, whole in enumerate(e2e, 1)
     )
-    return tuple(turn for turn in found if turn)
+    return known_turns(found)
 
 
 def _cost(said: Payload) -> Facts | None:

@@ -30,7 +30,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, means, turn_of
+from core.adapters.turns import MOST_TURNS, known_turns, means, turn_of
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -247,7 +247,7 @@ def _turns(message: Payload, call: Call) -> tuple[TurnMetrics, ...]:
             message.parts("artifact.performanceMetrics.turnLatencies", MOST_TURNS), 1
         )
     )
-    return tuple(turn for turn in found if turn)
+    return known_turns(found)
 
 
 def _cost(message: Payload) -> Facts | None:

@@ -43,7 +43,7 @@ WAIT = (
 
 
 def waited(turn: int, e2e_ms: float = 1_000, more: float = 0) -> TurnMetrics:
-    parts = [WaitPart(key=key, ms=ms, owner=owner) for key, ms, owner in WAIT]  # type: ignore[arg-type]
+    parts = [WaitPart(key=key, ms=ms, owner=owner) for key, ms, owner in WAIT]
     parts[-1] = parts[-1].model_copy(update={"ms": parts[-1].ms + more})
     return TurnMetrics(call_id="c", turn=turn, start_time=AT, asr_ms=90, e2e_ms=e2e_ms, parts=parts)
 
