@@ -189,3 +189,13 @@ def test_what_a_command_prints_holds_no_log_lines(database: Database[Document], 
     assert '{"timestamp"' not in done.stdout
     if command[0] in {"erase-lead", "test-alert"}:
         assert '{"timestamp"' in done.stderr
+
+
+def test_commands_about_alerts_load_no_data_frames() -> None:
+    """Whoever is on call waits for them, and pandas takes longer than all the rest."""
+    names = "core.cli, core.alerting.actions, core.alerting.board, core.alerting.rules.rule_store"
+    program = f"import sys, {names}; print({{'pandas', 'pyarrow', 'fastapi', 'apprise'}} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "set()\n"

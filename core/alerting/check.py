@@ -10,7 +10,7 @@ from pymongo.errors import ConnectionFailure
 
 from core.alerting.channels.base import Channel
 from core.alerting.evaluation.evaluator import Evaluator
-from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.evaluation.findings import Evaluation
 from core.alerting.installation import installation_name
 from core.alerting.notify.acknowledged import tell_acknowledgements
 from core.alerting.notify.custom_alerts import tell_ends

@@ -9,10 +9,11 @@ from pymongo.database import Database
 from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.evaluation.call_columns import CallColumns
+from core.alerting.evaluation.findings import Evaluation, Labels
 from core.alerting.evaluation.past_weeks import first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
-from core.alerting.evaluation.thresholds import Evaluation, Labels, chosen, evaluate_all, window
+from core.alerting.evaluation.thresholds import chosen, evaluate_all, window
 from core.alerting.state.lifecycle import AlertRecord, advance
 from core.clock import to_utc, utc_now
 from core.models.alerts import Alert, AlertState, Severity

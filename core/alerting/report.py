@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.alerting.channels.message import notification_message
-from core.alerting.evaluation.thresholds import Evaluation, Verdict
+from core.alerting.evaluation.findings import Evaluation, Verdict
 from core.alerting.notify.sender import Delivery
 from core.alerting.state.lifecycle import Change
 from core.alerting.wording import moment, sentence

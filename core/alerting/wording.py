@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.evaluation.findings import Evaluation
 from core.models.alerts import Severity
 from core.models.metrics import CallStatus
 from core.models.rule_metrics import Unit

@@ -8,8 +8,7 @@ from pymongo.database import Database
 
 from core.alerting.actions import acknowledge, silence
 from core.alerting.evaluation import thresholds
-from core.alerting.evaluation.measures import Measured
-from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.evaluation.findings import Evaluation, Measured
 from core.alerting.rules.builtin import built_in_rules
 from core.alerting.state import lifecycle
 from core.alerting.state.alert_store import active_alerts

@@ -13,17 +13,11 @@ from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.evaluation import standouts
 from core.alerting.evaluation.call_columns import CallColumns
+from core.alerting.evaluation.findings import Evaluation, Labels, Verdict
 from core.alerting.evaluation.past_weeks import Past, first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
-from core.alerting.evaluation.thresholds import (
-    Evaluation,
-    Labels,
-    RuleWindow,
-    Verdict,
-    evaluate_all,
-    window,
-)
+from core.alerting.evaluation.thresholds import RuleWindow, evaluate_all, window
 from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.storage.collections import CALLS

@@ -8,6 +8,7 @@ import numpy as np
 from core.aggregation.rollups.cells import Floats
 from core.alerting.evaluation.active_hours import Hours, open_since
 from core.alerting.evaluation.call_columns import CallColumns, moment_of
+from core.alerting.evaluation.findings import Measured
 from core.models.definitions import METRICS, PERCENTILES, RATES
 from core.models.rule_metrics import RuleMetric
 from core.models.rules import AlertRule
@@ -18,16 +19,6 @@ _LABELS = {
     "calling_hours_violations": "Calls outside the calling hours",
     "minutes_without_calls": "Time without calls",
 }
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What was measured: a value of so many samples; a share also has the ``count`` it is made of."""
-
-    label: str
-    value: float
-    samples: int
-    count: int | None = None
 
 
 @dataclass(frozen=True)

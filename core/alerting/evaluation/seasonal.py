@@ -11,18 +11,10 @@ from core.alerting.evaluation.baseline import (
     usual,
 )
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.measures import Measured, measure
+from core.alerting.evaluation.findings import Evaluation, Labels, Measured
+from core.alerting.evaluation.measures import measure
 from core.alerting.evaluation.past_weeks import Key, Past
-from core.alerting.evaluation.thresholds import (
-    Evaluation,
-    Labels,
-    RuleWindow,
-    chosen,
-    compared,
-    instances,
-    scope,
-    worst_of,
-)
+from core.alerting.evaluation.thresholds import RuleWindow, chosen, compared, instances, scope, worst_of
 from core.models.rules import AlertRule
 from core.types import Period
 

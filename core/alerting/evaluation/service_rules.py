@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from core.aggregation.service_requests import Requests, grouped
-from core.alerting.evaluation.measures import Measured, label
-from core.alerting.evaluation.thresholds import Evaluation, Labels, judged
+from core.alerting.evaluation.findings import Evaluation, Labels, Measured
+from core.alerting.evaluation.measures import label
+from core.alerting.evaluation.thresholds import judged
 from core.models.rules import AlertRule
 
 

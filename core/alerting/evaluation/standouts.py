@@ -9,7 +9,7 @@ import numpy as np
 from core.aggregation.intervals import distinguishable
 from core.aggregation.rollups.conditions import Bools
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.evaluation.findings import Evaluation
 from core.models.definitions import RATES
 from core.models.rules import LABELS, AlertRule
 

@@ -1,9 +1,8 @@
 """From the calls of a rule's window to what it says of each level: pure functions, exact to the last call."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
 from fractions import Fraction
 
 from core.aggregation.intervals import wilson
@@ -11,67 +10,13 @@ from core.aggregation.rollups.call_frames import TimeField
 from core.alerting.evaluation.active_hours import Hours, parse_all
 from core.alerting.evaluation.baseline import NEEDED, Usual
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.measures import Measured, Scope, measure
+from core.alerting.evaluation.findings import Breach, Evaluation, Labels, Measured
+from core.alerting.evaluation.measures import Scope, measure
 from core.models.alerts import Severity
 from core.models.rules import AlertRule, Level
 from core.settings import get_settings
 
-Labels = Mapping[str, str]
 _MINUTES_A_DAY = 24 * 60
-
-
-class Verdict(StrEnum):
-    """What the calls of a window say about a rule."""
-
-    BREACH = "breach"
-    OK = "ok"
-    TOO_FEW = "too few calls"
-
-
-@dataclass(frozen=True)
-class Breach:
-    """What a check sees of one level: beyond its threshold, and not yet back to where it clears."""
-
-    exceeded: bool
-    uncleared: bool
-
-
-@dataclass(frozen=True)
-class Saying:
-    """Words and facts of a finding that is not about calls."""
-
-    words: str
-    facts: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a rule sees in the calls of its window [start, end) that carry ``labels``."""
-
-    rule: AlertRule
-    start: datetime
-    end: datetime
-    measured: Measured | None
-    samples: int
-    breaches: Mapping[Severity, Breach] = field(default_factory=dict)
-    labels: Labels = field(default_factory=dict)
-    usual: Usual | None = None
-    saying: Saying | None = None
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """Further facts for whoever is told."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """The finding in a word."""
-        if self.measured is None:
-            return Verdict.TOO_FEW
-        return Verdict.BREACH if self.severity else Verdict.OK
-
-    @property
-    def severity(self) -> Severity | None:
-        """The worst level whose threshold is exceeded."""
-        exceeded = [severity for severity, breach in self.breaches.items() if breach.exceeded]
-        return max(exceeded, key=lambda severity: severity.rank, default=None)
 
 
 @dataclass(frozen=True)

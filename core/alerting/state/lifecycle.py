@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from core.alerting import wording
-from core.alerting.evaluation.thresholds import Evaluation, Labels
+from core.alerting.evaluation.findings import Evaluation, Labels
 from core.alerting.state import rule_state
 from core.alerting.state.flapping import Flap, follow
 from core.alerting.state.rule_state import Durations, LevelState, LevelStates

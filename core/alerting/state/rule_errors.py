@@ -6,8 +6,7 @@ from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
 
-from core.alerting.evaluation.measures import Measured
-from core.alerting.evaluation.thresholds import Breach, Evaluation, Saying
+from core.alerting.evaluation.findings import Breach, Evaluation, Measured, Saying
 from core.alerting.rules.toml_file import UNNAMED
 from core.alerting.wording import moment
 from core.models.alerts import Severity

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from core.alerting.evaluation.thresholds import Breach
+from core.alerting.evaluation.findings import Breach
 from core.models.alerts import Severity
 
 

@@ -15,7 +15,8 @@ from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.call_frames import _SCHEMA, _named, load_calls
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.thresholds import RuleWindow, Verdict, evaluate, window
+from core.alerting.evaluation.findings import Verdict
+from core.alerting.evaluation.thresholds import RuleWindow, evaluate, window
 from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.wording import quantity, sentence
 from core.models.alerts import Severity

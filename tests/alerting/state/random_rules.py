@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from core.alerting.evaluation import thresholds
-from core.alerting.evaluation.measures import Measured
-from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.evaluation.findings import Evaluation, Measured
 from core.alerting.state import lifecycle
 from core.models.alerts import Severity
 from core.models.rules import AlertRule
