@@ -9,6 +9,8 @@ from core.settings import get_settings
 
 FIRST_YEAR, LAST_YEAR = 1970, 2200
 """Moments outside them are null values or slips: .NET's year 1, a 9999 for "never"."""
+YEARS = r"19[7-9]\d|2[01]\d\d|2200"
+"""The same as a pattern, which the schema of a date can say."""
 
 
 def utc_now() -> datetime:

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.api.intake.bodies import takes_body
+from core.api.manners import methods_of
 from core.api.problems import ProblemResponse
 
 AT_WORK = 4
@@ -53,7 +54,7 @@ class Gate:
             return
         first = await self._begin(scope, receive)
         if first is None or first.get("body"):
-            await ProblemResponse(400, _BODY)(scope, receive, send)
+            await _refusal(scope)(scope, receive, send)
             return
         later = asyncio.ensure_future(receive())
         places = self._places_of(scope)
@@ -102,6 +103,14 @@ class Gate:
             raise
         _give_back(place, places)
         return False
+
+
+def _refusal(scope: Scope) -> ProblemResponse:
+    """What a request with a body is told; where its method is wrong too, that comes first."""
+    allowed = methods_of(scope)
+    if not allowed or scope["method"] in allowed:
+        return ProblemResponse(400, _BODY)
+    return ProblemResponse(405, "Method Not Allowed", headers={"Allow": ", ".join(allowed)})
 
 
 def _give_back(place: "asyncio.Future[bool]", places: asyncio.Semaphore) -> None:

@@ -76,7 +76,7 @@ class Methods:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS":
-            if allowed := _methods(scope):
+            if allowed := methods_of(scope):
                 await Response(status_code=204, headers={"Allow": ", ".join(allowed)})(scope, receive, send)
             else:
                 await self._app(scope, receive, send)
@@ -90,7 +90,7 @@ class Methods:
         await self._app({**scope, "method": "GET"}, receive, bare)
 
 
-def _methods(scope: Scope) -> list[str]:
+def methods_of(scope: Scope) -> list[str]:
     """The methods that the path of a request takes."""
     routes: list[BaseRoute] = scope["app"].routes
     own = [

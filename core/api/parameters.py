@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from core.aggregation.activity import oldest_call_start
 from core.aggregation.rollups.call_frames import CallFilters
-from core.clock import local_today, parse_date
+from core.clock import YEARS, local_today, parse_date
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction
 from core.settings import get_settings
@@ -44,8 +44,7 @@ def _strict_flag(value: object) -> object:
 
 
 Flag = Annotated[bool, BeforeValidator(_strict_flag)]
-_DATE = {"format": "date", "pattern": r"^(19[7-9]\d|2[01]\d\d|2200)-\d\d-\d\d$"}
-"""Years 1970 to 2200, as the reading of dates has them."""
+_DATE = {"format": "date", "pattern": rf"^({YEARS})-\d\d-\d\d$"}
 Day = Annotated[date, BeforeValidator(_strict_date)]
 PathDay = Annotated[
     Day, Path(description="Day in TIMEZONE, YYYY-MM-DD", examples=["2024-10-24"], json_schema_extra=_DATE)

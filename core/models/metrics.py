@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -19,6 +20,7 @@ from core.models.calls.languages import NAMES, fold
 from core.models.calls.parts import (
     CallCost,
     CallError,
+    CallErrors,
     Compliance,
     Fault,
     HangupBy,
@@ -39,9 +41,12 @@ from core.models.figures import (
 )
 from core.models.values import (
     Count,
+    Flag,
     Language,
     Metadata,
     Milliseconds,
+    Ordinal,
+    Score,
     Seconds,
     Total,
     UtcDatetime,
@@ -121,6 +126,10 @@ def keep_raw(fields: object) -> object:
     return fields | changed if changed else fields
 
 
+EndReason = Annotated[str, Field(max_length=64), WithJsonSchema({"type": "string"}, mode="validation")]
+"""Whatever word is given is folded to one of the list, and cut where it is kept as it was."""
+
+
 def _agree(told: float, seconds: float) -> bool:
     return abs(told - seconds) <= max(ROUNDING_SECONDS, seconds * ROUNDING_SHARE)
 
@@ -155,29 +164,25 @@ class CallMetrics(BaseModel):
     e2e_latency_ms: Milliseconds | None = Field(
         default=None, description="From the user's last word to the agent's first sound; measured, not a sum"
     )
-    total_turns: Count | None = Field(default=None, ge=0)
-    user_turns: Count | None = Field(
-        default=None, ge=0, description="Turns of total_turns that the lead spoke"
-    )
-    interruptions: Count | None = Field(default=None, ge=0, description="Times the lead cut the agent short")
-    agent_interruptions: Count | None = Field(
-        default=None, ge=0, description="Times the agent cut the lead short"
-    )
+    total_turns: Count | None = None
+    user_turns: Count | None = Field(default=None, description="Turns of total_turns that the lead spoke")
+    interruptions: Count | None = Field(default=None, description="Times the lead cut the agent short")
+    agent_interruptions: Count | None = Field(default=None, description="Times the agent cut the lead short")
     silences: list[Silence] | None = Field(default=None, max_length=1_000)
-    qualification_completed: bool = False
+    qualification_completed: Flag = False
     qualification: str | None = Field(
         default=None, max_length=64, description="What the lead qualified for: public_secured"
     )
     qualification_seconds: Seconds | None = Field(
         default=None, description="From the answer to qualification_completed"
     )
-    handoff_triggered: bool = False
-    sentiment_score: float | None = Field(default=None, ge=-1, le=1)
-    errors: list[CallError] = Field(
+    handoff_triggered: Flag = False
+    sentiment_score: Score | None = None
+    errors: CallErrors = Field(
         default_factory=list, max_length=1_000, validation_alias=AliasChoices("errors", "error_types")
     )
-    end_reason: str | None = Field(
-        default=None, max_length=64, description="One of core.models.calls.endings: busy, voicemail …"
+    end_reason: EndReason | None = Field(
+        default=None, description="One of core.models.calls.endings: busy, voicemail …"
     )
     end_reason_raw: str | None = Field(
         default=None, max_length=200, description="As it was given, where that is another word"
@@ -190,7 +195,7 @@ class CallMetrics(BaseModel):
     usage: list[ModelUsage] | None = Field(
         default=None, max_length=100, description="By model; a part of the cost that is not given follows"
     )
-    attempt: Count | None = Field(default=None, ge=1)
+    attempt: Ordinal | None = None
     campaign: str | None = Field(default=None, max_length=128)
     purpose: str | None = Field(default=None, max_length=64, description="sales, service, recovery …")
     agent: str | None = Field(default=None, max_length=128, description="Which agent took the call")
@@ -261,7 +266,7 @@ class TurnMetrics(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     call_id: str = Field(min_length=1, max_length=256)
-    turn: Count = Field(ge=1, description="1 is the first of the call")
+    turn: Ordinal = Field(description="1 is the first of the call")
     start_time: UtcDatetime | None = Field(
         default=None, description="When the lead began to speak; some platforms do not tell"
     )
@@ -276,11 +281,11 @@ class TurnMetrics(BaseModel):
     e2e_ms: Milliseconds | None = Field(
         default=None, description="From the lead's last word to the agent's first sound; measured, not a sum"
     )
-    interrupted: bool = Field(default=False, description="The lead cut the agent short")
+    interrupted: Flag = Field(default=False, description="The lead cut the agent short")
     parts: list[WaitPart] | None = Field(
         default=None, max_length=32, description="What e2e_ms is made of, in the order of time"
     )
-    parts_add_up: bool | None = Field(
+    parts_add_up: Flag | None = Field(
         default=None, description="Whether the parts make up e2e_ms, within 1 ms; null without either"
     )
     source: str | None = Field(default=None, max_length=32, description="Who reported it, if not the agent")
@@ -328,7 +333,7 @@ class ServiceMinute(BaseModel):
 
     minute: UtcDatetime = Field(description="Its first moment")
     process: str = Field(min_length=1, max_length=256, description="Host, process id, and a part of its own")
-    number: Total = Field(ge=0, description="Tells the documents of a process apart")
+    number: Total = Field(description="Tells the documents of a process apart")
     service: str = Field(min_length=1, max_length=128)
     operation: str = Field(min_length=1, max_length=256)
     count: Total = Field(ge=1)

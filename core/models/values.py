@@ -1,16 +1,42 @@
 """The types of values that records are made of: moments, amounts, names of languages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticKnownError
 
-from core.clock import FIRST_YEAR, LAST_YEAR, note_naive, to_utc
+from core.clock import FIRST_YEAR, LAST_YEAR, YEARS, note_naive, to_utc
 from core.models.calls.languages import fold
 
 MAX_METADATA_DEPTH = 50
+JSON = {"written_as": "JSON"}
+"""Context of a validation that takes flags, numbers and moments only as JSON writes them.
+
+Of files, forms and programs 1 is taken for true, and "12" for a number.
+"""
+
+
+def _own_form(
+    error: Literal["bool_type", "float_type", "int_type", "datetime_type"], fits: Callable[[object], bool]
+) -> BeforeValidator:
+    def check(value: object, info: ValidationInfo) -> object:
+        if info.context is JSON and not fits(value):
+            raise PydanticKnownError(error)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float}
+
+
+def _is_moment(value: object) -> bool:
+    """Whether a text has a date, rather than the seconds since 1970."""
+    return isinstance(value, str) and "-" in value[1:]
 
 
 def _usable(moment: datetime) -> datetime:
@@ -53,17 +79,30 @@ def _depth(value: object) -> int:
     return 0 if children is None else 1 + max(map(_depth, children), default=0)
 
 
-UtcDatetime = Annotated[datetime, AfterValidator(_usable)]
-Language = Annotated[str, BeforeValidator(_folded), Field(min_length=1, max_length=32)]
+NUMBER = _own_form("float_type", _is_number)
+"""Stands behind the bounds of a number: those that come later are in no schema."""
+_WHOLE = _own_form("int_type", _is_number)
+Flag = Annotated[bool, _own_form("bool_type", lambda value: isinstance(value, bool))]
+UtcDatetime = Annotated[
+    datetime,
+    AfterValidator(_usable),
+    _own_form("datetime_type", _is_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": rf"^({YEARS})-"}),
+]
+Language = Annotated[str, Field(min_length=1, max_length=32, pattern=r"\S"), BeforeValidator(_folded)]
 """By its English name in lower case; codes and other spellings are folded to it."""
 Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
-Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)]
-Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False), NUMBER]
+Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False), NUMBER]
 MOST_RUPEES = 1_000_000.0
 """Of one part of one call's cost."""
-Rupees = Annotated[float, Field(ge=0, le=MOST_RUPEES, allow_inf_nan=False)]
+Rupees = Annotated[float, Field(ge=0, le=MOST_RUPEES, allow_inf_nan=False), NUMBER]
 Rate = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(le=1_000_000)]
+Score = Annotated[float, Field(ge=-1, le=1), NUMBER]
+MOST_COUNTED = 1_000_000
+Count = Annotated[int, Field(ge=0, le=MOST_COUNTED), _WHOLE]
 """Of a call's turns and the like: more than one a second for a whole week is no count but a slip."""
-Total = Annotated[int, Field(le=2**53)]
+Ordinal = Annotated[int, Field(ge=1, le=MOST_COUNTED), _WHOLE]
+Stage = Annotated[int, Field(ge=0, le=99), _WHOLE]
+Total = Annotated[int, Field(ge=0, le=2**53), _WHOLE]
 """Of many requests; the greatest that is exact as a double too."""

@@ -36,7 +36,7 @@ def is_problem(answer: Any) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=PATHS,
     part=ODD,
@@ -73,6 +73,15 @@ def test_a_body_where_none_belongs_is_refused(
     answer = client.request(method, f"{ANALYTICS}/{day}", content=content)
     assert (answer.status_code, is_problem(answer)) == (400, True)
     assert database["daily_metrics"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("content", [None, b"{}"], ids=["without a body", "with a body"])
+def test_a_method_that_a_path_does_not_take_is_405(client: TestClient, content: bytes | None) -> None:
+    """With a body too: the method is what has to be put right."""
+    for path in ("/api/v1/calls", "/v1/traces", "/hooks/vapi", f"{ANALYTICS}/alerts"):
+        answer = client.request("TRACE", path, content=content)
+        assert (answer.status_code, is_problem(answer)) == (405, True), path
+        assert answer.headers["allow"]
 
 
 def test_only_days_that_can_have_calls_are_aggregated(

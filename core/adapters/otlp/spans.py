@@ -79,10 +79,12 @@ def read_json(body: bytes) -> tuple[list[Span], int]:
         content = json.loads(body)
     except (ValueError, RecursionError):
         raise UnreadableSpansError("the body is no JSON") from None
-    groups = content.get("resourceSpans") if isinstance(content, dict) else None
-    if not isinstance(groups, list):
-        raise UnreadableSpansError("the body has no resourceSpans")
-    return _usable(_json_spans(groups))
+    if not isinstance(content, dict):
+        raise UnreadableSpansError("the body is no JSON object")
+    groups = content.get("resourceSpans")
+    if not isinstance(groups, list | None):
+        raise UnreadableSpansError("resourceSpans is no array")
+    return _usable(_json_spans(groups or ()))
 
 
 def read_protobuf(body: bytes) -> tuple[list[Span], int]:

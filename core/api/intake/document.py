@@ -36,15 +36,6 @@ def describe_bodies(document: dict[str, Any]) -> dict[str, Any]:
         array = {"type": "array", "items": item, "maxItems": MOST_ITEMS}
         body = {"application/json": {"schema": {"anyOf": [item, array]}}}
         operation["requestBody"] = {"required": True, "content": body}
-        for status, phrase in (
-            (408, "Request Timeout"),
-            (413, "Content Too Large"),
-            (415, "Unsupported Media Type"),
-        ):
-            operation["responses"].setdefault(str(status), {"description": phrase, "content": _PROBLEM})
         refused = {"schema": {"$ref": "#/components/schemas/Unusable"}}
         operation["responses"]["422"] = {"description": "No item is good", "content": {PROBLEM: refused}}
     return document
-
-
-_PROBLEM = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}

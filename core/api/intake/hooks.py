@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from core.adapters.delivery import Request as Posted
 from core.adapters.delivery import Source
 from core.api.guesses import Guesses
+from core.api.intake.bodies import REFUSALS, Bodies
 from core.api.intake.presented import presented
-from core.api.problems import PROBLEM
+from core.api.problems import refusals
 from core.api.security import tell
 from core.errors import UserError
 from core.hooks.payloads import Content, UnreadableError, UnsuitableError, read_content
@@ -24,18 +25,13 @@ from core.models.calls.reports import Role
 from core.settings import get_settings
 from core.storage.hook_deliveries import HookDelivery, HookOutcome
 
-if TYPE_CHECKING:
-    from core.api.intake.bodies import Bodies
-
 logger = get_logger("hooks")
 router = APIRouter(tags=["webhooks"])
 OWN_FIELDS = frozenset({"call_id", "lead_id", "campaign", "purpose"})
 """Parameters of a callback's address that are read as fields of what it posts."""
-_PROBLEM = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_REFUSALS = (400, 401, 404, 408, 413, 415, 422, 429, 503)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Durable, or nothing to us", "content": {"application/json": {}, "text/plain": {}}},
-    **{code: {"description": HTTPStatus(code).phrase, "content": _PROBLEM} for code in _REFUSALS},
+    **refusals(401, 404, 422, 429, *REFUSALS),
 }
 _NOTHING_SHOWN = "no secret came: send it at the end of the path, as X-Hook-Secret or as ?secret="
 _BODY = {

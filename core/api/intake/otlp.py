@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from core.adapters.otlp.conversation import read_conversation
 from core.adapters.otlp.gathering import MOST_OF_ONE
 from core.adapters.otlp.spans import Span, UnreadableSpansError, read_json, read_protobuf
-from core.api.intake.bodies import TRACES, Bodies
+from core.api.intake.bodies import REFUSALS, TRACES, Bodies
+from core.api.problems import refusals
 from core.api.security import require_sending_key
 from core.logging_config import get_logger
 from core.services.metrics_service import MetricsService
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 logger = get_logger("api")
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _NO_PROTOBUF = "protobuf needs the extra otlp (pip install voice-agent-monitoring[otlp]); or send http/json"
-_BODY = {"required": True, "content": {kind: {"schema": {"type": "object"}} for kind in (JSON, PROTOBUF)}}
+_EXPORT = {"type": "object", "properties": {"resourceSpans": {"type": ["array", "null"]}}}
+_BODY = {"required": True, "content": {JSON: {"schema": _EXPORT}, PROTOBUF: {}}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Durable, but for the spans that it counts", "content": {JSON: {}, PROTOBUF: {}}},
+    **refusals(401, 429, *REFUSALS),
+}
 
 router = APIRouter(tags=["otlp"], dependencies=[Depends(require_sending_key)])
 
 
-@router.post(TRACES, openapi_extra={"requestBody": _BODY})
+@router.post(TRACES, responses=_ANSWERS, openapi_extra={"requestBody": _BODY})
 async def traces(request: Request) -> Response:
     """Take spans, in JSON or protobuf, packed by gzip or not. Answers once what they say is durable.
 

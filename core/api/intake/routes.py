@@ -2,22 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Literal, TypeVar, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.api.intake.bodies import Bodies
+from core.api.intake.bodies import REFUSALS, Bodies
 from core.api.intake.items import Accepted, Items, Refused, Unusable, read_items
 from core.api.parameters import only_known
-from core.api.problems import PROBLEM
+from core.api.problems import PROBLEM, refusals
 from core.api.security import require_sending_key
 from core.clock import utc_now
 from core.errors import names_of
 from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, Direction, Language, ServiceSample, TurnMetrics
+from core.models.values import JSON
 from core.pricing import priced
 from core.services.reports import not_ahead, prepared
 from core.storage.recording.active_calls import Change, alive, ended, signal_active, started
@@ -33,7 +35,10 @@ _AHEAD = "is ahead of the clock here, and was taken for the time when it came"
 _LOST = "neither the database nor the disk takes it just now; send it again"
 
 router = APIRouter(
-    prefix="/api/v1", tags=["ingestion"], dependencies=[Depends(require_sending_key), Depends(only_known)]
+    prefix="/api/v1",
+    tags=["ingestion"],
+    dependencies=[Depends(require_sending_key), Depends(only_known)],
+    responses=refusals(*REFUSALS),
 )
 
 
@@ -75,8 +80,8 @@ _flush = _SharedFlush()
 
 def _call_or_report(item: dict[str, Any]) -> CallMetrics | CallReport:
     if "source" in item or "facts" in item:
-        return CallReport.model_validate(item)
-    return priced(CallMetrics.model_validate(item))
+        return CallReport.model_validate(item, context=JSON)
+    return priced(CallMetrics.model_validate(item, context=JSON))
 
 
 def _in_time(items: Items[CallMetrics | CallReport]) -> dict[int, CallReport]:
@@ -110,14 +115,16 @@ async def calls(request: Request) -> Accepted:
 async def turns(request: Request) -> Accepted:
     """Store exchanges of calls. The same ``turn`` of the same ``call_id`` again replaces it."""
     async with _bodies(request).read(request) as body:
-        return await _record(_read(request, body, TurnMetrics.model_validate, TurnMetrics))
+        checked = partial(TurnMetrics.model_validate, context=JSON)
+        return await _record(_read(request, body, checked, TurnMetrics))
 
 
 @router.post("/service-calls", status_code=202, response_model_exclude_none=True)
 async def service_calls(request: Request) -> Accepted:
     """Count requests to the agent's API or to services that it uses. Sent again they count again."""
     async with _bodies(request).read(request) as body:
-        items = _read(request, body, ServiceSample.model_validate, ServiceSample)
+        checked = partial(ServiceSample.model_validate, context=JSON)
+        items = _read(request, body, checked, ServiceSample)
     for sample in items.good.values():
         writer.add(None, sample)
     if items.good and not await _flush():

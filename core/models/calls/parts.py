@@ -4,15 +4,25 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from core.models.definitions import COST_PARTS, CostPart
-from core.models.values import MOST_RUPEES, Count, Milliseconds, Rupees, Seconds, Total, UtcDatetime
+from core.models.values import (
+    MOST_RUPEES,
+    NUMBER,
+    Flag,
+    Milliseconds,
+    Ordinal,
+    Rupees,
+    Seconds,
+    Total,
+    UtcDatetime,
+)
 
 HOME_CURRENCY = "INR"
 Text = Annotated[str, Field(min_length=1, max_length=128)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")]
-Rate = Annotated[float, Field(gt=0, le=1_000_000, description="Rupees for one of the currency")]
+Rate = Annotated[float, Field(gt=0, le=1_000_000, description="Rupees for one of the currency"), NUMBER]
 
 
 def _web_address(value: str) -> str:
@@ -46,17 +56,27 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
 
-class CallError(_Part):
-    """Something that went wrong in a call, counted by its type. A plain text is taken for the type."""
+ErrorType = Annotated[
+    str, Field(min_length=1, max_length=160, description="Short and the same each time: asr_timeout")
+]
 
-    type: str = Field(min_length=1, max_length=160, description="Short and the same each time: asr_timeout")
+
+class CallError(_Part):
+    """Something that went wrong in a call, counted by its type."""
+
+    type: ErrorType
     fault: Fault | None = None
     at: UtcDatetime | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_type(cls, value: object) -> object:
-        return {"type": value} if isinstance(value, str) else value
+
+def _of_type(value: object) -> object:
+    return {"type": value} if isinstance(value, str) else value
+
+
+CallErrors = list[
+    Annotated[CallError, BeforeValidator(_of_type, json_schema_input_type=CallError | ErrorType)]
+]
+"""A plain text is taken for the type of an error."""
 
 
 class Origin(_Part):
@@ -138,11 +158,11 @@ class ModelUsage(_Part):
     kind: Literal["llm", "asr", "tts", "realtime"]
     provider: Text | None = None
     model: Text | None = None
-    input_tokens: Total | None = Field(default=None, ge=0, description="Cached ones included")
-    cached_tokens: Total | None = Field(default=None, ge=0)
-    output_tokens: Total | None = Field(default=None, ge=0)
-    characters: Total | None = Field(default=None, ge=0)
-    audio_seconds: float | None = Field(default=None, ge=0, le=7 * 86_400, allow_inf_nan=False)
+    input_tokens: Total | None = Field(default=None, description="Cached ones included")
+    cached_tokens: Total | None = None
+    output_tokens: Total | None = None
+    characters: Total | None = None
+    audio_seconds: Seconds | None = None
 
 
 class Telephony(_Part):
@@ -166,12 +186,12 @@ class Compliance(_Part):
     """What an auditor asks of a call."""
 
     consent_id: Text | None = Field(default=None, description="The record of the lead's consent")
-    disclosure_given: bool | None = Field(default=None, description="The agent said who calls and why")
-    recording_notice: bool | None = Field(default=None, description="The agent said that it is recorded")
+    disclosure_given: Flag | None = Field(default=None, description="The agent said who calls and why")
+    recording_notice: Flag | None = Field(default=None, description="The agent said that it is recorded")
     dnd_checked_at: UtcDatetime | None = Field(
         default=None, description="When the number was looked up in the do-not-disturb register"
     )
-    opt_out: bool | None = Field(default=None, description="The lead asked not to be called again")
+    opt_out: Flag | None = Field(default=None, description="The lead asked not to be called again")
 
 
 class Silence(_Part):
@@ -180,8 +200,8 @@ class Silence(_Part):
     by: Literal["customer", "agent"]
     seconds: Seconds
     at: UtcDatetime | None = Field(default=None, description="When it began")
-    turn: Count | None = Field(default=None, ge=1)
-    ended_call: bool = Field(default=False, description="The call ended in it")
+    turn: Ordinal | None = None
+    ended_call: Flag = Field(default=False, description="The call ended in it")
 
 
 class WaitPart(_Part):

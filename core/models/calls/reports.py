@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from core.clock import to_utc, utc_now
 from core.models.metrics import CallMetrics, keep_raw
-from core.models.values import UtcDatetime
+from core.models.values import Flag, Stage, UtcDatetime
 
 AGENT = "agent"
 """The source of calls that are recorded whole."""
@@ -72,12 +72,12 @@ class CallReport(BaseModel):
     call_id: str = Field(min_length=1, max_length=256)
     source: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", description="exotel, vapi …")
     role: Role
-    stage: int = Field(default=0, ge=0, le=99, description="How far the call was: ringing 10, ended 50 …")
+    stage: Stage = Field(default=0, description="How far the call was: ringing 10, ended 50 …")
     at: UtcDatetime = Field(
         default_factory=lambda: to_utc(utc_now()), description="When the source said it, by its own clock"
     )
-    final: bool = Field(default=False, description="The source has nothing more to say")
-    known_call: bool = Field(default=True, description="call_id is the agent's")
+    final: Flag = Field(default=False, description="The source has nothing more to say")
+    known_call: Flag = Field(default=True, description="call_id is the agent's")
     facts: CallFacts
 
     @field_validator("source")

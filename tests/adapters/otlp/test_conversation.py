@@ -147,7 +147,7 @@ def test_json_and_protobuf_say_the_same() -> None:
     assert (turn.turn, turn.e2e_ms) == (2, 900)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"resourceSpans": 1}', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"resourceSpans": 1}', b"[" * 100_000])
 def test_what_is_no_otlp_is_refused(body: bytes) -> None:
     with pytest.raises(UnreadableSpansError):
         read_json(body)

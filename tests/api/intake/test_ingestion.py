@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
@@ -124,6 +125,27 @@ def test_the_good_items_of_a_batch_are_stored_and_the_others_named(
     none = send(keyed, "calls", bad)
     assert (none.status_code, none.headers["content-type"]) == (422, "application/problem+json")
     assert {one["index"] for one in none.json()["refused"]} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "value"),
+    [
+        ("calls", "qualification_completed", 1),
+        ("calls", "talk_seconds", "95"),
+        ("calls", "total_turns", True),
+        ("calls", "start_time", 1_732_000_000),
+        ("calls", "start_time", "1732000000"),
+        ("calls", "compliance", {"opt_out": 0}),
+        ("calls", "end_time", "0093-10-04T22:32:31Z"),
+        ("service-calls", "at", 0),
+    ],
+)
+def test_a_value_of_another_type_is_refused(keyed: TestClient, path: str, field: str, value: object) -> None:
+    """A flag of 1 or a time of seconds might be meant otherwise; the document says what is taken."""
+    whole = call() if path == "calls" else {"service": "api", "operation": "GET /", "duration_ms": 5}
+    answer = send(keyed, path, whole | {field: value})
+    assert answer.status_code == 422
+    assert answer.json()["refused"][0]["field"].startswith(field)
 
 
 GARBAGE = (

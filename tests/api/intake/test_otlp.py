@@ -86,6 +86,17 @@ def test_spans_that_cannot_be_used_are_counted_and_the_others_taken(
 
 
 @pytest.mark.parametrize(
+    ("body", "headers"), [(b"{}", JSON), (b'{"resourceSpans": null}', JSON), (b"", PROTOBUF)]
+)
+def test_an_export_of_nothing_is_taken(
+    client: TestClient, database: Database[Document], body: bytes, headers: dict[str, str]
+) -> None:
+    """As OTLP allows it, and exporters send it."""
+    answer = client.post("/v1/traces", content=body, headers=headers)
+    assert (answer.status_code, answer.content in {b"", b"{}"}) == (200, True)
+
+
+@pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
         (b"x", {"Content-Type": "text/plain"}, 415),
