@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -48,6 +49,8 @@ _CONFIGURATION = (
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+hypothesis.settings.register_profile("any machine", deadline=None)  # how fast it is, these do not ask
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

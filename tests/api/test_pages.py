@@ -20,7 +20,7 @@ MIDNIGHT = datetime(2024, 10, 23, 18, 30, tzinfo=UTC)
 PERIOD = (MIDNIGHT, MIDNIGHT + timedelta(days=1))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seconds=st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 90]), max_size=25),
     page=st.integers(1, 9),

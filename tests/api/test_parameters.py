@@ -30,7 +30,7 @@ SLIPS = st.one_of(
 
 
 @pytest.mark.parametrize("path", PATHS)
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(slip=SLIPS)
 def test_a_misspelt_parameter_is_named(client: TestClient, path: str, slip: str) -> None:
     """No answer looks filtered and is not."""

@@ -118,7 +118,7 @@ def test_what_cannot_be_opened_is_named(files: Files, tmp_path: Path) -> None:
 ROWS = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(-2, 9), st.sampled_from(["completed", "?"])))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
 def test_importing_twice_is_importing_once(
     files: Files, database: Database[Document], rows: list[tuple[str, int, str]]

@@ -96,7 +96,7 @@ def test_slack_has_words_for_the_notice_on_a_phone_and_a_title_that_leads_somewh
 
 
 @given(st.text(max_size=4_000), st.text(max_size=20_000) | st.sampled_from(["&" * 9_000, "दी " * 9_000]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_text_is_longer_than_slack_and_pagerduty_take(title: str, text: str) -> None:
     """Counted as they count it; what is cut is said."""
     posted = payload(Message(title, text, text, Tone.CRITICAL))

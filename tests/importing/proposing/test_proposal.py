@@ -190,7 +190,7 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, data: str | byt
 NAME = st.text("idstarus ,;\"'#é\n{}=\\\x07", max_size=8)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(st.lists(st.lists(NAME, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_no_names_and_cells_upset_the_proposal(tmp_path: Path, rows: list[list[str]]) -> None:
     """Whatever they are, its text is a mapping that can be read."""

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UserError
@@ -74,7 +74,6 @@ def test_quotes_that_may_end_a_cell_or_not_cost_their_row(files: Files) -> None:
 CELLS = st.lists(st.text("ab\" ,'\\", max_size=6), min_size=1, max_size=5)
 
 
-@settings(deadline=None)
 @given(CELLS)
 def test_a_row_that_is_sound_is_read_loosely_as_it_is_strictly(cells: list[str]) -> None:
     """Unless a quote and a delimiter in a cell stand side by side."""
@@ -85,7 +84,6 @@ def test_a_row_that_is_sound_is_read_loosely_as_it_is_strictly(cells: list[str])
         assert loose == cells
 
 
-@settings(deadline=None)
 @given(st.text('ab",\\\n ', max_size=60), st.sampled_from([",", "||"]), st.sampled_from([None, "\\"]))
 def test_no_text_upsets_the_reading_of_rows(text: str, delimiter: str, escape: str | None) -> None:
     """Every line of it is in some row."""

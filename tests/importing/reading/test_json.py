@@ -43,7 +43,7 @@ def as_read(value: object) -> Any:
     return json.loads(json.dumps(value), parse_int=str, parse_float=str)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(OBJECTS, st.sampled_from([None, 1, "\t"]), st.integers(1, 40))
 def test_a_list_is_read_in_pieces_as_it_is_whole(
     calls: list[Any], indent: int | str | None, size: int
@@ -60,7 +60,7 @@ def test_a_list_is_read_in_pieces_as_it_is_whole(
     assert streamed(one_by_one, size=size) == [{"é": call} for call in as_read(calls)]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(OBJECTS, st.data())
 def test_text_that_is_cut_off_or_broken_is_refused_in_one_line(calls: list[Any], data: Any) -> None:
     """Never with a traceback."""
@@ -137,7 +137,7 @@ asr = {{ column = "costs[9].cost" }}
     assert (second.cost.llm, second.cost.asr) == (100, 1)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.dictionaries(st.text(max_size=6), VALUES, max_size=5), st.lists(st.text("ab[].0 length", max_size=12))
 )

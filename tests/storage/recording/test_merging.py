@@ -121,7 +121,7 @@ def test_each_source_gives_what_it_knows_best(database: Database[Document]) -> N
 
 
 @given(st.permutations(ALL), st.lists(st.integers(0, len(ALL) - 1), max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_order_and_any_repeat_is_the_same_call(
     order: list[CallMetrics | CallReport], again: list[int]
 ) -> None:
