@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("way", ["alone", "beside"])
+@pytest.mark.parametrize("way", ["alone", pytest.param("beside", marks=pytest.mark.full)])
 def test_anything_at_all_can_be_logged(tmp_path: Path, way: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.logs.hostile", str(tmp_path / "agent.log"), way],

@@ -53,6 +53,7 @@ async def record() -> None:
     await close_connections()
 
 
+@pytest.mark.full
 def test_every_write_suits_a_sharded_cluster(profiled: Database[Document]) -> None:
     asyncio.run(record())
     recorded_long_ago(profiled, [call(number) for number in range(60)])

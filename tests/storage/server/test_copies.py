@@ -119,6 +119,7 @@ print(database["calls"].count_documents({}))
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux says where a folder was moved to")
 def test_a_data_dir_that_is_moved_while_in_use_is_said_in_a_line_and_loses_no_call(tmp_path: Path) -> None:
     """Nothing is begun anew at the old place, and the new one has all calls once it is used again."""
