@@ -82,14 +82,14 @@ def no_calls_at_all() -> None:
         agent, file, demo = st.columns((1.6, 1.2, 0.8))
         with agent:
             st.markdown(":material/record_voice_over: **Record from your agent**")
-            st.code(_SNIPPET, language="python", wrap_lines=True)
+            st.code(_SNIPPET, language=None, wrap_lines=True)
         with file:
             st.markdown(":material/upload_file: **Import past calls**")
-            st.code("python -m core import FILE --mapping MAP.toml", language="bash", wrap_lines=True)
+            st.code("python -m core import FILE --mapping MAP.toml", language=None, wrap_lines=True)
             st.caption("CSV, TSV or JSON lines; the mapping names your columns.")
         with demo:
             st.markdown(":material/play_circle: **Look at a simulated agent**")
-            st.code("make demo", language="bash")
+            st.code("make demo", language=None)
             st.caption("Two weeks of made-up calls in a database of their own.")
 
 

@@ -23,10 +23,10 @@ def show() -> None:
         make, set_, post = st.columns(3)
         with make:
             st.markdown("**1. Make a secret**")
-            st.code(_RANDOM, language="bash", wrap_lines=True)
+            st.code(_RANDOM, language=None, wrap_lines=True)
         with set_:
             st.markdown("**2. Name the source, and start the API**")
-            st.code(_SETTING.format(name=name), language="bash", wrap_lines=True)
+            st.code(_SETTING.format(name=name), language=None, wrap_lines=True)
         with post:
             st.markdown("**3. Give the platform the address**")
             st.code(_ADDRESS.format(name=name), language=None, wrap_lines=True)
