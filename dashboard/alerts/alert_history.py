@@ -39,7 +39,7 @@ def history() -> None:
                 f"{formats.zone_name(window.end, zone)}",
                 width="stretch",
             )
-            csv_button("alert_history", lambda: formats.to_csv(table))
+            csv_button("alert_history", formats.to_csv(table))
         st.dataframe(
             table,
             hide_index=True,

@@ -30,7 +30,7 @@ def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
     ]
     with place:
         page_table(pd.DataFrame(rows))
-        csv_button("active_alerts", lambda: formats.to_csv(_alerts_as_data(alerts, zone)))
+        csv_button("active_alerts", formats.to_csv(_alerts_as_data(alerts, zone)))
 
 
 def _alerts_as_data(alerts: Sequence[Alert], zone: tzinfo) -> pd.DataFrame:

@@ -145,14 +145,18 @@ def table_behind(key: str, table: pd.DataFrame, links: Callable[[], str] = str) 
         if not opened.open:
             return
         st.dataframe(table, width="content", height=320, hide_index=True)
-        csv_button(key, lambda: formats.to_csv(table))
+        csv_button(key, formats.to_csv(table))
         if points := links():
             st.caption("The calls behind each point")
             st.html(points)
 
 
-def csv_button(key: str, csv: Callable[[], str], tip: str | None = None) -> None:
-    """A button that downloads ``key``.csv, made when it is pressed."""
+def csv_button(key: str, csv: str | Callable[[], str], tip: str | None = None) -> None:
+    """A button that downloads ``key``.csv.
+
+    What is long is made when the button is pressed; the page may renew itself just then, and the press is
+    lost. What is short is there already.
+    """
     st.download_button(
         "Download CSV",
         csv,

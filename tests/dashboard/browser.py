@@ -13,11 +13,14 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_MS = 90_000
+"""How long a page may take to show what it must: a busy machine is no fault of it."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def served(folder: Path) -> Iterator[str]:
         _wait_until_it_answers(f"http://127.0.0.1:{port}/_stcore/health", server)
         yield f"http://localhost:{port}"
         server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=15) == 0
+        assert server.wait(timeout=60) == 0
     finally:
         if server.poll() is None:
             server.kill()
@@ -63,7 +66,7 @@ def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light")
         timezone_id="America/New_York",
     )
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     strangers: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)

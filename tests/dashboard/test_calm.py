@@ -84,7 +84,7 @@ def test_charts_follow_the_theme_at_once(address: str, browser: Browser) -> None
     with opened(browser, address) as page:
         _drawn(page, "volume-status")
         page.emulate_media(color_scheme="dark")
-        page.wait_for_function(f"{CHARTS}[0]?.layout?.font?.color === '#E8EAED'", timeout=15_000)
+        page.wait_for_function(f"{CHARTS}[0]?.layout?.font?.color === '#E8EAED'")
 
 
 def test_on_a_phone_a_swipe_scrolls_and_the_menu_closes(address: str, browser: Browser) -> None:

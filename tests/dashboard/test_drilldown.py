@@ -21,7 +21,6 @@ from core.types import Document
 from tests.dashboard.browser import opened
 
 pytestmark = pytest.mark.full
-expect.set_options(timeout=30_000)
 
 
 def settle(page: Page) -> None:

@@ -15,7 +15,6 @@ from tests.dashboard.browser import opened, served
 from tests.dashboard.conftest import make_call
 
 pytestmark = pytest.mark.full
-expect.set_options(timeout=30_000)
 
 
 def test_the_preview_follows_the_editor(
