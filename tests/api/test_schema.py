@@ -59,7 +59,10 @@ def ask(served: str, folder: Path, *options: str) -> None:
     assert done.returncode == 0, done.stdout[-20_000:]
 
 
-ANYTHING = ("--exclude-checks", "ignored_auth", "--max-examples", "25", "--continue-on-failure")
+ANYTHING = (
+    *("--exclude-checks", "ignored_auth", "--max-examples", "25", "--continue-on-failure"),
+    *("--suppress-health-check", "all"),  # they are about the speed of the generator
+)
 
 
 @pytest.mark.usefixtures("_calls")
