@@ -17,7 +17,15 @@ from core.alerting.channels.post import post
 from core.models.alerts import Severity
 
 _OPTIONS = {"cto": "3", "rto": "5", "redirect": "no"}
-_OPSGENIE_HOSTS = {"us": "api.opsgenie.com", "eu": "api.eu.opsgenie.com"}
+_JSM = "https://api.atlassian.com/jsm/ops/integration/v2/alerts"
+_GENIE_ALERTS = {
+    "opsgenie": {
+        "us": "https://api.opsgenie.com/v2/alerts",
+        "eu": "https://api.eu.opsgenie.com/v2/alerts",
+    },
+    "jira": {"us": _JSM, "eu": _JSM},
+}
+"""Where Opsgenie, and Jira Service Management Operations that follows it, take alerts, by region."""
 _PRIORITIES = {Severity.CRITICAL: "p1", Severity.WARNING: "p3", Severity.INFO: "p5"}
 _LONGEST_NOTE = 25_000
 _LONGEST_SUMMARY = 1_024
@@ -31,7 +39,7 @@ def _with(url: str, options: Mapping[str, str]) -> str:
     return f"{base}?{'&'.join([*kept, urlencode(options, quote_via=quote)])}"
 
 
-def _opsgenie(url: str, incident: Incident) -> str:
+def _genie(url: str, incident: Incident) -> str:
     priority = _PRIORITIES[incident.severity]
     return _with(url, {"action": "new", "alias": incident.key, "priority": priority})
 
@@ -50,7 +58,8 @@ def _webhook(url: str, incident: Incident) -> str:
 
 PAGERS: Mapping[str, Callable[[str, Incident], str]] = {
     "pagerduty": lambda url, _: url,
-    "opsgenie": _opsgenie,
+    "opsgenie": _genie,
+    "jira": _genie,
     "victorops": _victorops,
     "splunk": _victorops,
     "json": _webhook,
@@ -69,8 +78,8 @@ class PagerSender:
         """Send a message; why it was not taken."""
         scheme = self.url.partition("://")[0]
         incident = message.incident
-        if scheme == "opsgenie" and incident is not None and (incident.over or incident.held):
-            return change_opsgenie(self.url, incident, message.text)
+        if scheme in _GENIE_ALERTS and incident is not None and (incident.over or incident.held):
+            return change_genie_alert(self.url, incident, message.text)
         if scheme == "pagerduty" and incident is not None:
             return send_to_pagerduty(self.url, incident, message)
         return AppriseSender(self._of)(message)
@@ -81,16 +90,16 @@ class PagerSender:
         return _with(url, _OPTIONS)
 
 
-def change_opsgenie(url: str, incident: Incident, note: str) -> Failure | None:
+def change_genie_alert(url: str, incident: Incident, note: str) -> Failure | None:
     """Close or acknowledge an alert by its alias: Apprise can do so only with what the same process opened.
 
-    Opsgenie's "Alert API", "Close Alert" and "Acknowledge Alert".
+    Opsgenie's "Alert API" and Jira Service Management's "Integration events", which take the same.
     """
     action, done = ("close", "closed") if incident.over else ("acknowledge", "acknowledged")
     parts = urlsplit(url)
     key = unquote(parts.netloc.rpartition("@")[2])
     region = "eu" if re.search(r"(?:^|&)region=eu", parts.query) else "us"
-    address = f"https://{_OPSGENIE_HOSTS[region]}/v2/alerts/{quote(incident.key)}/{action}"
+    address = f"{_GENIE_ALERTS[parts.scheme][region]}/{quote(incident.key)}/{action}"
     failure = post(
         address,
         {"source": _NAME, "note": cut(note, _LONGEST_NOTE)},

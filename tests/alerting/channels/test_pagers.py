@@ -16,6 +16,7 @@ from tests.alerting.conftest import SetUrls
 from tests.alerting.state.test_alert_store import NOON, record
 
 FIVE_MINUTES = timedelta(minutes=5)
+JSM = "/jsm/ops/integration/v2/alerts"
 
 
 @pytest.mark.parametrize("text", ["word " * 260, "दिवाली " * 300, "😀" * 1_500])
@@ -66,6 +67,11 @@ def test_pagerduty_opens_and_closes_one_incident(
             lambda path, _: path == "/v2/alerts/KEY/close?identifierType=alias",
         ),
         (
+            "jira://0123abcd-0123-abcd-0123-0123456789ab",
+            lambda path, json: (path, json["alias"], json["priority"]) == (JSM, "KEY", "P1"),
+            lambda path, _: path == f"{JSM}/KEY/close?identifierType=alias",
+        ),
+        (
             "jsons://webhook.example.com/integrations?apiKey=s3cretS3cret",
             lambda _, json: (
                 (json["alias"], json["event"], json["severity"]) == ("KEY", "trigger", "critical")
@@ -73,7 +79,7 @@ def test_pagerduty_opens_and_closes_one_incident(
             lambda _, json: (json["alias"], json["event"]) == ("KEY", "resolve"),
         ),
     ],
-    ids=["victorops", "opsgenie", "webhook"],
+    ids=["victorops", "opsgenie", "jira", "webhook"],
 )
 def test_other_pagers_close_what_they_opened(
     database: Database[Document], web: WebServer, extra: SetUrls, url: str, opens: Any, closes: Any
@@ -137,3 +143,26 @@ def test_two_installations_that_share_a_pager_leave_each_others_incidents_alone(
             database[collection].delete_many({})
     assert len(set(keys)) == 2
     assert len({key.rpartition(".")[2] for key in keys}) == 1
+
+
+@pytest.mark.parametrize("region", ["", "?region=eu"])
+def test_jira_operations_is_asked_at_its_own_address_with_the_key(
+    database: Database[Document], web: WebServer, extra: SetUrls, region: str
+) -> None:
+    """Opening, a reminder and the end, each with the integration's key; the team and tags of the URL stay."""
+    extra(f"jsm[critical]=jira://0123abcd-0123-abcd-0123-0123456789ab/%23night{region}")
+    record(database, NOON, total=50, failed=12)
+    check(NOON)
+    record(database, NOON + timedelta(hours=4), total=50, failed=12)
+    check(NOON + timedelta(hours=4))
+    record(database, NOON + timedelta(hours=5), total=50, failed=0)
+    check(NOON + timedelta(hours=5))
+    opened, again, closed = web.received
+    assert {host for host, _, _ in web.received} == {"api.atlassian.com"}
+    assert web.keys == ["GenieKey 0123abcd-0123-abcd-0123-0123456789ab"] * 3
+    assert opened[2]["responders"] == [{"type": "team", "name": "night"}]
+    assert opened[2]["alias"] == again[2]["alias"]
+    assert len(opened[2]["message"]) <= 130
+    assert "limit 10 %" in opened[2]["description"]
+    assert closed[1].startswith(f"{JSM}/")
+    assert closed[2]["note"]

@@ -39,6 +39,7 @@ HOSTS = (
     "events.pagerduty.com",
     "alert.victorops.com",
     "api.opsgenie.com",
+    "api.atlassian.com",
     "webhook.example.com",
 )
 USER, PASSWORD = "alerts@example.com", "p@ss:w/rd %?#&"
@@ -138,6 +139,8 @@ class WebServer(ThreadingHTTPServer):
     def __init__(self, authority: Authority) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[tuple[str, str, dict[str, Any]]] = []
+        self.keys: list[str] = []
+        """What each post had as Authorization."""
         self.taken: list[tuple[float, str, dict[str, Any]]] = []
         """When, by the monotonic clock, and what was about to be answered with 200."""
         self.status = 200
@@ -165,6 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         host = self.headers["Host"].partition(":")[0]
         status = self.server.answer()
         self.server.received.append((host, self.path, json.loads(body)))
+        self.server.keys.append(self.headers.get("Authorization", ""))
         if status == 200:
             self.server.taken.append((time.monotonic(), self.path, json.loads(body)))
         right = b"ok" if host == "hooks.slack.com" else b'{"requestId": "1"}'

@@ -50,9 +50,10 @@ def test_whoever_was_told_of_an_alert_hears_that_somebody_looks_after_it(
     [
         ("victorops://routing@12345678-aaaa-bbbb-cccc-123456789012", "ACKNOWLEDGEMENT"),
         ("opsgenie://0123abcd-0123-abcd-0123-0123456789ab", "/acknowledge"),
+        ("jira://0123abcd-0123-abcd-0123-0123456789ab", "/acknowledge"),
         ("jsons://webhook.example.com/integrations", "'event': 'acknowledge'"),
     ],
-    ids=["victorops", "opsgenie", "webhook"],
+    ids=["victorops", "opsgenie", "jira", "webhook"],
 )
 def test_each_pager_hears_it_in_its_own_words(
     database: Database[Document], web: WebServer, extra: SetUrls, url: str, said: str
