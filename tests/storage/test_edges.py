@@ -1,0 +1,124 @@
+"""Whatever the models accept is stored, rolled up, answered, framed and exported, and counted once by all."""
+
+import asyncio
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from pymongo.database import Database
+
+from core.aggregation import frames
+from core.aggregation.rollups.refresh import refresh_rollups
+from core.aggregation.search.call_detail import whole_call
+from core.models.definitions import DIMENSIONS, DISTRIBUTIONS
+from core.models.metrics import CallMetrics
+from core.services.metrics_service import MetricsService
+from core.settings import get_settings
+from core.storage.collections import CALLS, ROLLUPS_15M
+from core.storage.recording.spool import spool_status
+from core.storage.server.connection import close_connections
+from core.types import Document
+from dashboard import formats
+from dashboard.calls import call_list
+from tests.api.conftest import from_this_machine
+from tests.storage.edges import calls
+
+ANALYTICS = "/api/v1/analytics"
+ALWAYS = datetime(1970, 1, 1, tzinfo=UTC), datetime(2201, 1, 1, tzinfo=UTC)
+CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+
+
+async def record(made: Sequence[CallMetrics]) -> None:
+    service = MetricsService()
+    await asyncio.gather(*(service.record_call_metrics(call) for call in made))
+    await close_connections()
+
+
+def emptied(database: Database[Document]) -> None:
+    for name in database.list_collection_names():
+        database[name].delete_many({})
+
+
+def rows_of(text: str) -> int:
+    """Rows of a CSV below its head, as a spreadsheet reads them."""
+    return len(list(csv.reader(io.StringIO(text, newline="")))) - 1
+
+
+def check_store(database: Database[Document], made: Sequence[CallMetrics]) -> None:
+    assert {row["_id"] for row in database[CALLS].find({}, {"_id": 1})} == {call.call_id for call in made}
+    status = spool_status()
+    assert (status.waiting, status.dead, status.lost) == (0, 0, 0)
+    refresh_rollups(database)
+    assert database[ROLLUPS_15M].count_documents({"set_apart": {"$exists": True}}) == 0
+    assert sum(row["calls"] for row in database[ROLLUPS_15M].find()) == len(made)
+    for call in made:
+        found = whole_call(database, call.call_id)
+        assert found is not None
+        assert found.call == call
+
+
+def check_answers(client: TestClient, made: Sequence[CallMetrics]) -> None:
+    days = Counter(call.start_time.astimezone(get_settings().tz).date() for call in made)
+    for day, count in days.items():
+        figures = client.get(f"{ANALYTICS}/metrics/daily/{day}")
+        assert (figures.status_code, figures.json()["total_calls"]) == (200, count), figures.text
+        listed = client.get(f"{ANALYTICS}/calls", params={"start_date": str(day), "end_date": str(day)})
+        assert listed.status_code == 200, listed.text
+        of_day = [c for c in made if c.start_time.astimezone(get_settings().tz).date() == day]
+        assert {row["call_id"] for row in listed.json()["calls"]} == {call.call_id for call in of_day}
+    assert client.get(f"{ANALYTICS}/metrics").status_code == 200
+
+
+def check_frames(database: Database[Document], made: Sequence[CallMetrics]) -> None:
+    assert frames.series(*ALWAYS, "1MS")["total_calls"].sum() == len(made)
+    for dimension in DIMENSIONS:
+        assert frames.breakdown(*ALWAYS, dimension)["total_calls"].sum() == len(made)
+    for field in DISTRIBUTIONS:
+        known = sum(getattr(call, field) is not None for call in made)
+        assert frames.percentiles(*ALWAYS, field)["n"].sum() == known
+    assert frames.funnel(*ALWAYS)["dialled"].sum() == sum(call.direction == "outbound" for call in made)
+    found = frames.calls(*ALWAYS)
+    assert set(found.index) == {call.call_id for call in made}
+    assert rows_of(formats.to_csv(found.reset_index())) == len(made)
+    stored = database[CALLS].find().to_list()
+    assert rows_of(call_list.to_csv(stored, get_settings().tz)) == len(made)
+
+
+def check_everywhere(database: Database[Document], made: Sequence[CallMetrics]) -> None:
+    emptied(database)
+    asyncio.run(record(made))
+    check_store(database, made)
+    with from_this_machine() as client:
+        check_answers(client, made)
+    check_frames(database, made)
+
+
+@pytest.fixture
+def patient(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Database[Document]:
+    """Recording waits for a busy machine: nothing is spooled for that."""
+    monkeypatch.setenv("RECORD_WAIT_SECONDS", "30")
+    get_settings.cache_clear()
+    return database
+
+
+@given(made=calls(most=8))
+@settings(max_examples=3, deadline=None, suppress_health_check=CHECKS, derandomize=True)
+def test_a_few_calls_at_the_edges_agree_everywhere(
+    patient: Database[Document], made: list[CallMetrics]
+) -> None:
+    """The same three sets each time."""
+    check_everywhere(patient, made)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@given(made=calls(most=25))
+@settings(max_examples=150, deadline=None, suppress_health_check=CHECKS)
+def test_calls_at_the_edges_agree_everywhere(patient: Database[Document], made: list[CallMetrics]) -> None:
+    """Other ones each time."""
+    check_everywhere(patient, made)
