@@ -111,3 +111,6 @@ class Notification(BaseModel):
     installation: str = Field(default="", description="Which installation speaks; part of a pager's key")
     members: dict[str, MemberState]
     severities: dict[str, Severity]
+    told_at: dict[str, datetime] = Field(
+        default_factory=dict, description="When those were told that a reminder leaves out for now"
+    )

@@ -163,6 +163,13 @@ class AlertRule(BaseModel):
         validation_alias=AliasChoices("escalate_after", "escalate_after_minutes"),
         description="How long that is; none given: ALERT_ESCALATE_AFTER_MINUTES",
     )
+    repeat_minutes: Minutes | None = Field(
+        default=None,
+        ge=5,
+        le=7 * 1440,
+        validation_alias=AliasChoices("repeat", "repeat_minutes"),
+        description="How long after a message people are reminded of it; none given: ALERT_REPEAT_MINUTES",
+    )
     runbook: str | None = Field(default=None, max_length=512, description="Path or address of what to do")
 
     @model_validator(mode="before")

@@ -77,10 +77,17 @@ class NotificationRecord:
     sent_at: datetime
     members: Mapping[str, MemberState] = field(default_factory=dict)
     severities: Mapping[str, Severity] = field(default_factory=dict)
+    told_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When those were told that a reminder of others has left out since; all others at ``sent_at``."""
 
     def knows(self, fingerprint: str) -> bool:
         """Whether the channel believes that the alert fires."""
         return self.members.get(fingerprint) in {"firing", "muted"}
+
+    def is_due(self, member: "Member", now: datetime, repeat: timedelta) -> bool:
+        """Whether so long has passed since the channel was told of an alert that it is reminded."""
+        told_at = self.told_at.get(member.fingerprint, self.sent_at)
+        return member.remind and now - told_at >= (member.repeat or repeat)
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,8 @@ class Member:
     flapping_since: datetime | None = None
     remind: bool = True
     """Whether it may be repeated: nobody has acknowledged it, and it was seen bad just now."""
+    repeat: timedelta | None = None
+    """After how long, where its rule says so."""
 
     @property
     def shown_firing(self) -> bool:
@@ -114,6 +123,7 @@ class Decision:
     goes_on: tuple[str, ...]
     members: Mapping[str, MemberState]
     severities: Mapping[str, Severity]
+    told_at: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def next_message(
@@ -128,12 +138,15 @@ def next_message(
     """
     told, firing, resolved = compare_with_last(confirmed, members)
     by_id = {member.fingerprint: member for member in members}
-    remind = any(by_id[name].remind for name in firing)
-    event = needs_notification(told, firing, resolved, now, manner.repeat, remind=remind, ends=manner.ends)
+    due = frozenset(
+        name for name in firing if confirmed and confirmed.is_due(by_id[name], now, manner.repeat)
+    )
+    # Each alert has its own time to be repeated, and that has passed for those that are due.
+    event = needs_notification(told, firing, resolved, now, timedelta(), remind=bool(due), ends=manner.ends)
     if not manner.ends and resolved and event in {None, NotificationEvent.RESOLVED}:
         # Kept untold: what comes back is news again.
         return _decision(
-            NotificationEvent.RESOLVED, confirmed, by_id, firing, resolved, frozenset(), ends=False
+            NotificationEvent.RESOLVED, confirmed, by_id, firing, resolved, frozenset(), due, ends=False
         )
     if event is None:
         return None
@@ -141,7 +154,7 @@ def next_message(
     urgent = any(by_id[name].severity == Severity.CRITICAL for name in fresh)
     if told and told.firing and not urgent and now + SLACK < told.sent_at + manner.group_interval:
         return None
-    return _decision(event, confirmed, by_id, firing, resolved, fresh, ends=manner.ends)
+    return _decision(event, confirmed, by_id, firing, resolved, fresh, due, ends=manner.ends)
 
 
 def compare_with_last(
@@ -179,6 +192,7 @@ def _decision(
     firing: AbstractSet[str],
     resolved: AbstractSet[str],
     fresh: AbstractSet[str],
+    due: AbstractSet[str],
     *,
     ends: bool,
 ) -> Decision:
@@ -189,14 +203,16 @@ def _decision(
         **dict.fromkeys(sorted(resolved), "resolved"),
         **dict.fromkeys(sorted(muted), "muted"),
     }
-    reminded = frozenset(name for name in firing if by_id[name].remind)
-    news = reminded if event == NotificationEvent.REPEAT else fresh | (resolved if ends else frozenset())
+    again = event == NotificationEvent.REPEAT
+    news = due if again else fresh | (resolved if ends else frozenset())
+    wait = [name for name in firing - due if by_id[name].remind] if again and confirmed else []
     return Decision(
         _told_as(event, confirmed, by_id, fresh),
         tuple(sorted(news, key=lambda name: (name in resolved, -by_id[name].severity.rank, name))),
         tuple(sorted(firing - news, key=lambda name: (-by_id[name].severity.rank, name))),
         states,
         {name: by_id[name].severity for name in firing | muted},
+        {name: confirmed.told_at.get(name, confirmed.sent_at) for name in wait} if confirmed else {},
     )
 
 

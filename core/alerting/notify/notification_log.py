@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
@@ -38,16 +39,21 @@ async def bring_back(
     A group interval ago: what is to be told next does not have to wait.
     """
     ahead = {"group_key": group_key, "sent_at": {"$gt": now + tolerance}}
-    result = await database[NOTIFICATIONS].update_many(ahead, {"$set": {"sent_at": now - group_interval}})
+    back = {"sent_at": now - group_interval, "told_at": {}}
+    result = await database[NOTIFICATIONS].update_many(ahead, {"$set": back})
     return result.modified_count
 
 
-def record_of(row: Mapping[str, object]) -> NotificationRecord:
+def record_of(row: Mapping[str, Any]) -> NotificationRecord:
     """From a stored document."""
     sent_at, members, severities = row["sent_at"], row["members"], row["severities"]
-    if not isinstance(sent_at, datetime) or not isinstance(members, dict) or not isinstance(severities, dict):
+    told_at = row.get("told_at") or {}
+    found = (sent_at, datetime), (members, dict), (severities, dict), (told_at, dict)
+    if not all(isinstance(value, kind) for value, kind in found):
         raise TypeError("not a record of what was sent")
-    return NotificationRecord(sent_at, members, {name: Severity(value) for name, value in severities.items()})
+    return NotificationRecord(
+        sent_at, members, {name: Severity(value) for name, value in severities.items()}, told_at
+    )
 
 
 async def record_sent(database: AsyncDatabase[Document], notification: Notification, at: datetime) -> bool:
@@ -60,6 +66,7 @@ async def record_sent(database: AsyncDatabase[Document], notification: Notificat
         "channel": notification.channel,
         "members": notification.members,
         "severities": notification.severities,
+        "told_at": notification.told_at,
         "sent_at": at,
         "event": notification.event,
         "key": notification.key,

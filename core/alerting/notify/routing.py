@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from core.alerting.notify.dedup import MANNER, Decision, Manner, Member, NotificationRecord, next_message
@@ -55,7 +55,12 @@ def route(
         }
         members = [
             # A channel that takes what is worse hears that it ended, and no reminder of what has eased.
-            _member(record, record.alert.id in bad and (taken is None or record.alert.severity in taken), at)
+            _member(
+                record,
+                rules.get(rule_of(record.alert)),
+                record.alert.id in bad and (taken is None or record.alert.severity in taken),
+                at,
+            )
             for record in present
             if heard[record.alert.id] is not None
         ]
@@ -89,7 +94,7 @@ def _hears(
     return "unanswered" if due else None
 
 
-def _member(record: AlertRecord, bad: bool, at: datetime) -> Member:
+def _member(record: AlertRecord, rule: AlertRule | None, bad: bool, at: datetime) -> Member:
     alert, flapping_since = record.alert, record.flap.since
     held = alert.acknowledged is not None and at < alert.acknowledged.until
     return Member(
@@ -100,6 +105,7 @@ def _member(record: AlertRecord, bad: bool, at: datetime) -> Member:
         last_muted_at=record.last_muted_at,
         flapping_since=flapping_since,
         remind=bad and not held and flapping_since is None,
+        repeat=timedelta(minutes=rule.repeat_minutes) if rule and rule.repeat_minutes else None,
     )
 
 
@@ -124,6 +130,7 @@ def notification(
         news=len(decision.news),
         members=dict(decision.members),
         severities=dict(decision.severities),
+        told_at=dict(decision.told_at),
     )
 
 

@@ -17,6 +17,7 @@ _SPANS = {
     "for_minutes": "for",
     "keep_firing_minutes": "keep_firing_for",
     "escalate_after_minutes": "escalate_after",
+    "repeat_minutes": "repeat",
 }
 UNNAMED = "rules file"
 """Stands for a whole file that cannot be used, and for a refused rule that does not say which it is."""

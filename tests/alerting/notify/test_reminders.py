@@ -1,13 +1,16 @@
 """Who is reminded of what, and who hears of an end."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 
 import pytest
 from pymongo.database import Database
 
 from core.alerting.actions import acknowledge, close
+from core.alerting.channels.base import Failure, Recipient
 from core.alerting.channels.configured import configured_channels
+from core.alerting.channels.message import Message
 from core.alerting.check import check_alerts
 from core.alerting.state.alert_store import AlertStore, active_alerts
 from core.models.alerts import Severity
@@ -54,6 +57,33 @@ def test_a_channel_for_critical_alerts_is_not_reminded_of_what_eased(database: D
         check(NOON + hours * HOUR, boss, email, rules=(both,))
     assert boss.words == ["CRITICAL", "RESOLVED"]
     assert len(email.titles) == 4
+
+
+class Reader(Recorder):
+    """Keeps whole messages: which alert is told at length, and which in one line."""
+
+    async def send(self, recipient: Recipient, message: Message) -> Failure | None:  # noqa: ARG002 (as Channel has it)
+        """Take a message."""
+        self.titles.append(message.text)
+        return None
+
+
+def test_a_rule_has_reminders_of_its_own(database: Database[Document]) -> None:
+    """Each alert comes again after its own time, and one does not put off the other."""
+    email = Reader("email")
+    rules = (rule("Often", repeat="1h"), rule("Rarely"))
+    said: dict[int, str] = {}
+    for minutes in range(0, 280, 30):
+        at = NOON + timedelta(minutes=minutes)
+        record(database, at, total=20, failed=10)
+        check(at, email, rules=rules)
+        if len(email.titles) > len(said):
+            said[minutes] = email.titles[-1]
+    assert list(said) == [0, 60, 120, 180, 240]
+    assert all("Still WARNING after" in said[minutes] for minutes in (60, 120, 180, 240))
+    at_length = [minutes for minutes, text in said.items() if re.search("after .*: Rarely", text)]
+    assert at_length == [240]
+    assert "Rarely 50 % (10 of 20 calls), limit 10 % (goes on)" in said[60]
 
 
 @pytest.fixture
