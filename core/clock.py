@@ -122,9 +122,10 @@ def parse_moment(text: str) -> datetime:
         UserError: the text is not such a time.
     """
     try:
-        moment = to_utc(datetime.fromisoformat(text))
+        given = datetime.fromisoformat(text)
+        moment = to_utc(given)
     except (ValueError, OverflowError):
         raise UserError(f"{text!r} is not a time; write for example 2024-10-24T15:30 or …+05:30") from None
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+    if not FIRST_YEAR <= given.year <= LAST_YEAR:  # the first midnight of 1970 is one of 1969 in UTC
         raise UserError(f"{text!r} is not a time of the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment

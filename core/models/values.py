@@ -1,5 +1,6 @@
 """The types of values that records are made of: moments, amounts, names of languages."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from core.clock import FIRST_YEAR, LAST_YEAR, YEARS, note_naive, to_utc
 from core.models.calls.languages import fold
 
 MAX_METADATA_DEPTH = 50
+_PERHAPS_UNSTORABLE = re.compile(rb"\\u0000|\d{19}")
 JSON = {"written_as": "JSON"}
 """Context of a validation that takes flags, numbers and moments only as JSON writes them.
 
@@ -56,7 +58,7 @@ def _folded(value: object) -> object:
 
 
 def _plain_metadata(value: object) -> object:
-    """Metadata as JSON can say it, so that it can be stored, served and spooled."""
+    """Metadata as JSON can say it and MongoDB takes it, so that it can be stored, served and spooled."""
     if not isinstance(value, Mapping) or not value:
         return value
     try:
@@ -65,7 +67,16 @@ def _plain_metadata(value: object) -> object:
         raise ValueError(f"cannot be written as JSON: {error}") from None
     if _depth(plain := orjson.loads(text)) > MAX_METADATA_DEPTH:
         raise ValueError(f"is nested more than {MAX_METADATA_DEPTH} levels deep")
-    return plain
+    return _storable(plain) if _PERHAPS_UNSTORABLE.search(text) else plain
+
+
+def _storable(value: object) -> object:
+    """The same in what MongoDB takes: integers beyond 64 bits as text, names without NUL."""
+    if isinstance(value, dict):
+        return {name.replace("\0", "\N{SYMBOL FOR NULL}"): _storable(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    return str(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
 
 
 def _as_json(value: object) -> object:

@@ -92,3 +92,23 @@ def test_a_duration_that_was_rounded_or_measured_apart_is_taken(seconds: float, 
     """Another clock than that of start and end may have measured it."""
     made = call(end_time=START + timedelta(seconds=seconds), duration_seconds=duration)
     assert made.duration_seconds == duration
+
+
+def test_metadata_that_mongodb_does_not_take_as_it_is_can_be_stored() -> None:
+    """Integers beyond 64 bits, as ids of some platforms are, and NUL in names; all else is left as it is."""
+    given = {"id": 2**64 - 1, "a\0b": [{"\0": -(2**63)}], "$x": {"a.b": 2**63 - 1}, "n": "\0", "": None}
+    assert call(metadata=given).metadata == {
+        "id": "18446744073709551615",
+        "a\N{SYMBOL FOR NULL}b": [{"\N{SYMBOL FOR NULL}": -(2**63)}],
+        "$x": {"a.b": 2**63 - 1},
+        "n": "\0",
+        "": None,
+    }
+
+
+@pytest.mark.parametrize("field", ["call_id", "lead_id", "language", "campaign", "end_reason", "metadata"])
+def test_half_a_character_is_refused_when_the_call_is_made(field: str) -> None:
+    """No database, file or answer could hold it: the call would be lost."""
+    value: object = {"a": "\ud800"} if field == "metadata" else "\ud800"
+    with pytest.raises(ValidationError, match=field):
+        call(**{field: value})
