@@ -5,6 +5,7 @@ wins). A malformed value raises :class:`SettingsError`, one line that names the 
 """
 
 import os
+from datetime import date
 from functools import lru_cache
 from io import StringIO
 from pathlib import Path
@@ -25,6 +26,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError, problem
 from core.models.variables import (
+    HAND_OVER,
     AddressList,
     CommaList,
     ExtraChannels,
@@ -32,6 +34,7 @@ from core.models.variables import (
     LogLevel,
     Port,
     SecretCommaList,
+    Swaps,
     WebAddress,
     in_lower_case,
     is_loopback,
@@ -207,6 +210,35 @@ class Settings(BaseSettings):
     alert_no_resolved: CommaList = Field(
         default=(), description="Channels that hear nothing of an alert's end, comma separated"
     )
+    alert_rota: CommaList = Field(
+        default=(),
+        description="Channels that are on call in turn, a week each, comma separated; rules name on-call",
+    )
+    alert_rota_hand_over: str = Field(
+        default="mon 10:00",
+        pattern=HAND_OVER,
+        description="Weekday and time at which the next one takes over",
+    )
+    alert_rota_zone: ZoneName | None = Field(
+        default=None, description="IANA zone of the hand-over, where it is not TIMEZONE"
+    )
+    alert_rota_begin: date = Field(
+        default=date(2024, 1, 1),
+        description="The first of ALERT_ROTA is on call from the first hand-over on or after this day",
+    )
+    alert_rota_swaps: Swaps = Field(
+        default=(),
+        description="Weeks that another takes, by the day of their hand-over: 2026-12-21=meera",
+    )
+    runbook_base_url: WebAddress = Field(
+        default=None,
+        description="Where runbooks are read, if not on the dashboard: {name} in it is the runbook's name",
+    )
+    ack_link_key: SecretStr | None = Field(
+        default=None,
+        min_length=22,
+        description="Key that signs links to acknowledge in messages; without it they have none",
+    )
     alert_rules_file: Path | None = Field(
         default=None, description="TOML file with alert rules that replaces the built-in three"
     )
@@ -246,7 +278,8 @@ class Settings(BaseSettings):
         description="Questions that each key of the API may ask in a minute, calls sent apart; 0: any number",
     )
     api_public_url: WebAddress = Field(
-        default=None, description="Address that platforms post webhooks to, where a proxy is in front"
+        default=None,
+        description="Address that webhooks and links to acknowledge lead to, where a proxy is in front",
     )
     hook_secrets: SecretCommaList = Field(
         default=(), description="Who may post webhooks: source=secret, comma separated"
@@ -273,6 +306,11 @@ class Settings(BaseSettings):
     def dashboard_url(self) -> str:
         """Where people reach the dashboard, without a trailing slash."""
         return (self.dashboard_public_url or f"http://localhost:{self.dashboard_port}").rstrip("/")
+
+    @property
+    def api_url(self) -> str:
+        """Where people reach the API, without a trailing slash."""
+        return (self.api_public_url or f"http://localhost:{self.api_port}").rstrip("/")
 
     @property
     def dashboard_has_proxy(self) -> bool:
@@ -322,6 +360,16 @@ class Settings(BaseSettings):
         if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
             return value.rstrip("/")
         raise ValueError("must begin with https:// (or http:// on this machine)")
+
+    @model_validator(mode="after")
+    def _swaps_begin_with_a_hand_over(self) -> Self:
+        weekday = self.alert_rota_hand_over.partition(" ")[0]
+        for day, name in self.alert_rota_swaps:
+            if f"{day:%a}".lower() != weekday:
+                raise ValueError(f"ALERT_ROTA_SWAPS: {day} is no {weekday}, on which a week begins")
+            if name not in self.alert_rota:
+                raise ValueError(f"ALERT_ROTA_SWAPS names {name!r}, who is not in ALERT_ROTA")
+        return self
 
     @model_validator(mode="after")
     def _splunk_is_complete(self) -> Self:
@@ -381,7 +429,7 @@ def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
     return Settings.model_construct(), problems
 
 
-_BELONGING_TOGETHER = ("splunk_hec_url", "smtp_server")
+_BELONGING_TOGETHER = ("splunk_hec_url", "smtp_server", "alert_rota_swaps")
 """What is nothing without another setting; both are left out when one of them lacks its own."""
 
 

@@ -25,11 +25,12 @@ OVERVIEW = st.Page(
 CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call:")
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
 SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:")
+RUNBOOKS = st.Page(ROOT / "pages" / "runbooks.py", title="Runbooks", icon=":material/menu_book:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
 NOT_FOUND = st.Page(
     ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
 )
-ALONE = [SYSTEM, SOURCES, ALERTS, CALLS, NOT_FOUND]
+ALONE = [SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, NOT_FOUND]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
@@ -39,6 +40,7 @@ PAGES = [
     SYSTEM,
     SOURCES,
     ALERTS,
+    RUNBOOKS,
     CALLS,
     NOT_FOUND,
 ]
@@ -70,7 +72,9 @@ def _unused(page: st.Page) -> tuple[str, ...]:
     if page == ALERTS:
         history = st.session_state.get("view", link.get("view")) == "History"
         return (*filters.FILTERS, filters.SWITCH) if history else ("filters",)
-    alone = page in {SOURCES, NOT_FOUND} or (page == CALLS and (link.get("call_id") or link.get("q")))
+    alone = page in {SOURCES, RUNBOOKS, NOT_FOUND} or (
+        page == CALLS and (link.get("call_id") or link.get("q"))
+    )
     return ("filters",) if alone else ()
 
 

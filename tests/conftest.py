@@ -45,6 +45,10 @@ _CONFIGURATION = (
         "STATSD_PORT",
         "STATSD_PREFIX",
         "STATSD_DIALECT",
+        "ALERT_ROTA",
+        "ALERT_ROTA_SWAPS",
+        "RUNBOOK_BASE_URL",
+        "ACK_LINK_KEY",
     ),
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)

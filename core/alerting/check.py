@@ -11,6 +11,7 @@ from pymongo.errors import ConnectionFailure
 from core.alerting.channels.base import Channel
 from core.alerting.evaluation.evaluator import Evaluator
 from core.alerting.evaluation.findings import Evaluation
+from core.alerting.evaluation.trend import with_trends
 from core.alerting.installation import installation_name
 from core.alerting.notify.acknowledged import tell_acknowledgements
 from core.alerting.notify.custom_alerts import tell_ends
@@ -22,6 +23,7 @@ from core.alerting.notify.routing import Policy, Routes, route
 from core.alerting.notify.sender import Delivery, dispatch
 from core.alerting.notify.silences import current_silences
 from core.alerting.report import CheckReport, RuleResult, Sending
+from core.alerting.rota import Duty, duty
 from core.alerting.rules.soundness import missing_channels, slips, tells_everybody
 from core.alerting.rules.toml_file import UNNAMED
 from core.alerting.state.alert_store import AlertStore
@@ -59,6 +61,8 @@ async def check_alerts(
     Raises:
         PyMongoError: the store is away.
     """
+    on_call = duty(get_settings(), at)
+    rules = [on_call.rule(rule) for rule in rules]
     check = _Check(database, at, dry_run=dry_run, present=present, channels=channels, broken=broken)
     report = check.report
     report.channels, report.refused = tuple(channels), tuple(refused)
@@ -67,7 +71,7 @@ async def check_alerts(
         report.notes += [slip for rule in rules for slip in slips(rule, routes)]
     alerts = await check.advance_all(rules)
     confirmed = await load_records(database, GROUP)
-    policy = _policy(channels, await installation_name(database))
+    policy = _policy(channels, await installation_name(database), on_call)
     found = list(route(alerts, check.bad, {rule.id: rule for rule in rules}, routes, confirmed, at, policy))
     due = [message for message in found if message.news]
     if dry_run:
@@ -77,18 +81,19 @@ async def check_alerts(
         if not message.news:
             await record_sent(database, message, message.at)
     held = await tell_acknowledgements(database, channels)
+    due = await with_trends(database, due, {rule.id: rule for rule in rules})
     delivered = await dispatch(database, due, channels)
     tried = [*held, *zip(due, delivered, strict=True), *await tell_ends(database, channels)]
     report.sendings = [Sending(*pair) for pair in tried if pair[1] != Delivery.ELSEWHERE]
     return report
 
 
-def _policy(channels: Mapping[str, Channel], installation: str) -> Policy:
+def _policy(channels: Mapping[str, Channel], installation: str, on_call: Duty) -> Policy:
     settings = get_settings()
     after = timedelta(minutes=settings.alert_escalate_after_minutes)
     without_ends = frozenset(name for name, channel in channels.items() if not channel.ends)
-    escalation = Escalation(frozenset(settings.alert_escalate_to), after)
-    return Policy(_manner(), without_ends, escalation, installation)
+    escalation = Escalation(frozenset(on_call.named(settings.alert_escalate_to)), after)
+    return Policy(_manner(), without_ends, escalation, installation, on_call.off)
 
 
 def _manner() -> Manner:

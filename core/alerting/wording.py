@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from core.alerting import runbooks
 from core.alerting.evaluation.findings import Evaluation
 from core.models.alerts import Severity
 from core.models.metrics import CallStatus
@@ -163,5 +164,5 @@ def facts_of(evaluation: Evaluation) -> dict[str, str]:
     if evaluation.usual is not None:
         facts["Expected"] = f"{expected(evaluation)}, from {evaluation.usual.weeks} weeks at this hour"
     if where := runbook(evaluation.rule):
-        facts["Runbook"] = where
+        facts["Runbook"] = runbooks.link(where)
     return {**facts, **evaluation.notes}

@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
 from core.adapters.otlp.gathering import Conversations
-from core.api import docs_page, exposition
+from core.api import acknowledging, docs_page, exposition
 from core.api.gate import Gate
 from core.api.guesses import Guesses
 from core.api.intake import hooks, otlp
@@ -126,6 +126,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         intake.router,
         hooks.router,
         otlp.router,
+        acknowledging.router,
     ):
         app.include_router(one)
     document = describe_bodies(describe(get_openapi(**_about(app))))

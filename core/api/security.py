@@ -13,7 +13,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.api.intake.bodies import HOOKS
+from core.api.intake.bodies import ACKNOWLEDGE, HOOKS
 from core.api.problems import ProblemResponse
 from core.errors import UserError
 from core.logging_config import get_logger, log_security_event
@@ -186,7 +186,10 @@ def given_keys(headers: Headers) -> list[str]:
 
 
 class Door:
-    """Turns everybody away where there are no keys, but those who need none; webhooks have secrets."""
+    """Turns everybody away where there are no keys, but those who need none; webhooks have secrets.
+
+    Links to acknowledge are signed.
+    """
 
     def __init__(self, app: ASGIApp, keyless: "Keyless") -> None:
         self._app = app
@@ -194,7 +197,8 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
-        asks = scope["type"] == "http" and not scope["path"].startswith(HOOKS)
+        signed = scope["type"] == "http" and (scope["path"].startswith(HOOKS) or scope["path"] == ACKNOWLEDGE)
+        asks = scope["type"] == "http" and not signed
         if asks and not keys_of(get_settings()) and not self._keyless(Request(scope)):
             await ProblemResponse(status.HTTP_403_FORBIDDEN, _CLOSED)(scope, receive, send)
             return

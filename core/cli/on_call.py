@@ -31,6 +31,7 @@ Note = Annotated[str, typer.Option(help="What you found, or why")]
 def list_alerts() -> None:
     """Show the alerts that fire or are about to, and the silences."""
     from core.alerting.board import alert_board, silence_lines  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.rota import on_call_words  # noqa: PLC0415 (only this command needs it)
     from core.alerting.wording import moment  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
@@ -47,6 +48,8 @@ def list_alerts() -> None:
         )
     console = Console(highlight=False)
     console.print(table if found else "No alert fires, and none is about to.")
+    if (words := on_call_words(get_settings(), now)) is not None:
+        console.print(f"on call: {words}", markup=False, soft_wrap=True)
     for line in silence_lines(database, now):
         if line.standing != "over":
             console.print(_silence_line(line.silence, line.standing), markup=False, soft_wrap=True)

@@ -33,6 +33,9 @@ def channels(settings: Settings) -> Iterator[Finding]:
     if settings.dashboard_public_url is None:
         text = f"links in messages lead to {settings.dashboard_url}, which is this machine alone"
         yield Finding("links", State.WARN, text, "set DASHBOARD_PUBLIC_URL to the address people open")
+    if settings.ack_link_key is not None and settings.api_public_url is None:
+        text = f"links to acknowledge lead to {settings.api_url}, which is this machine alone"
+        yield Finding("links", State.WARN, text, "set API_PUBLIC_URL to the address people reach the API at")
     if settings.smtp_server:
         yield _mail(settings, settings.smtp_server)
     if settings.slack_webhook_url:

@@ -85,6 +85,16 @@ class NotificationEvent(StrEnum):
     ACKNOWLEDGED = "acknowledged"
 
 
+class Trend(BaseModel):
+    """How a value went before a message, one for each window, the newest last; None: too little."""
+
+    model_config = ConfigDict(frozen=True)
+
+    values: list[float | None]
+    minutes: int = Field(description="How long each window is")
+    until: datetime = Field(description="End of the newest")
+
+
 MemberState = Literal["firing", "resolved", "muted"]
 
 
@@ -111,6 +121,7 @@ class Notification(BaseModel):
     installation: str = Field(default="", description="Which installation speaks; part of a pager's key")
     members: dict[str, MemberState]
     severities: dict[str, Severity]
+    trends: dict[str, Trend] = Field(default_factory=dict, description="By alert, where there is one")
     told_at: dict[str, datetime] = Field(
         default_factory=dict, description="When those were told that a reminder leaves out for now"
     )

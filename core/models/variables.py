@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import re
+from datetime import date
 from email.utils import parseaddr
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -83,6 +84,26 @@ def _web_address(value: str | None) -> str | None:
 
 
 WebAddress = Annotated[str | None, AfterValidator(_web_address)]
+HAND_OVER = r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$"
+"""A weekday and a time of day."""
+
+
+def _swaps(value: object) -> object:
+    """``2026-12-21=meera`` as a day and a name, for each."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    found = [re.fullmatch(r"(\d{4}-\d\d-\d\d)\s*=\s*(\S+)", part) for part in parts]
+    try:
+        if all(found):
+            return tuple((date.fromisoformat(one[1]), one[2]) for one in found if one)
+    except ValueError:
+        pass
+    raise ValueError("must be days and names, comma separated: 2026-12-21=meera")
+
+
+Swaps = Annotated[tuple[tuple[date, str], ...], NoDecode, BeforeValidator(_swaps)]
+"""Days and who takes the week that begins on each."""
 
 
 def _octal(value: object) -> object:

@@ -19,6 +19,7 @@ from core.alerting.installation import installation_name
 from core.alerting.notify.custom_alerts import beginning, tell_ends
 from core.alerting.notify.sender import Delivery, dispatch
 from core.alerting.report import CheckReport
+from core.alerting.rota import duty
 from core.alerting.rules.rule_store import keep_good, rules_in_force_async
 from core.alerting.state.alert_store import AlertStore, active_alerts_async
 from core.alerting.state.lifecycle import fingerprint
@@ -205,12 +206,13 @@ def _answer(deliveries: Iterable[tuple[str, Delivery]]) -> Answer:
 def _channels_for(alert: Alert) -> dict[str, Channel]:
     """The channels that take alerts as bad as this one."""
     channels = configured_channels(get_settings())
+    off_duty = duty(get_settings(), alert.updated_at).off
     if not channels:
         logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
     return {
         name: channel
         for name, channel in channels.items()
-        if channel.severities is None or alert.severity in channel.severities
+        if name not in off_duty and (channel.severities is None or alert.severity in channel.severities)
     }
 
 

@@ -26,7 +26,7 @@ def history() -> None:
     with placeholders.guarded(speak=True), placeholders.loading("alert-history", HISTORY_HEIGHT):
         answer = cache.ask(("history", selection), alert_queries.alert_history, window.start, window.end)
         placeholders.stale(answer.stale_since)
-        lines = answer.value
+        lines = answer.value.lines
         if not lines:
             with st.container(border=True, key="no-history"):
                 st.markdown(f"## No alert did anything {selection.words}")
@@ -35,8 +35,7 @@ def history() -> None:
         table = _table(lines)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                f"{len(lines)} events · {placeholders.span(window, zone)} "
-                f"{formats.zone_name(window.end, zone)}",
+                f"{len(lines)} events · {placeholders.as_of(window, answer.value.at, zone)}",
                 width="stretch",
             )
             csv_button("alert_history", formats.to_csv(table))

@@ -6,6 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.alerting.board import AlertBoard, HistoryLine
+from core.alerting.rota import on_call_words
 from core.alerting.wording import quantity
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState
@@ -30,6 +31,8 @@ def now() -> None:
 
 
 def _board(board: AlertBoard, resolved: Sequence[Alert]) -> None:
+    if (words := on_call_words(get_settings(), utc_now())) is not None:
+        st.caption(f":material/support_agent: On call: {formats.plain(words)}")
     _section("Firing", board.active, "No alerts firing", "firing")
     _section("Pending", board.pending, "", "pending")
     _section("Silenced or held back", board.silenced, "", "silenced")

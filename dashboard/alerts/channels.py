@@ -51,9 +51,11 @@ def _channel(name: str, channel: Channel) -> None:
     with st.container(border=True, key=f"channel-{name}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             count, taken = len(channel.recipients), channel.severities
+            turn = " · on call in turn" if name in get_settings().alert_rota else ""
             st.markdown(
                 f"**{formats.plain(name)}** · {count} recipient{'' if count == 1 else 's'} · "
-                + ("all severities" if taken is None else ", ".join(sorted(taken))),
+                + ("all severities" if taken is None else ", ".join(sorted(taken)))
+                + turn,
                 width="stretch",
             )
             pressed = st.button(

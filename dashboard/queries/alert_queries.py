@@ -1,5 +1,6 @@
 """Cached reads of alerts: the board, history, silences, undelivered messages, rules and their preview."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import streamlit as st
@@ -33,10 +34,19 @@ def sendings(alert_id: str) -> list[HistoryLine]:
     return board.history(get_sync_database(), alert_id=alert_id, events=board.SENDINGS, limit=200)
 
 
+@dataclass(frozen=True)
+class History:
+    """What happened to the alerts in a period, and when that was read."""
+
+    lines: list[HistoryLine]
+    at: datetime
+
+
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
-def alert_history(start: datetime, end: datetime) -> list[HistoryLine]:
+def alert_history(start: datetime, end: datetime) -> History:
     """What happened to the alerts in a period."""
-    return board.history(get_sync_database(), start, end)
+    at = utc_now()
+    return History(board.history(get_sync_database(), start, end), at)
 
 
 @st.cache_data(ttl=5, show_spinner=False)

@@ -330,3 +330,12 @@ def test_an_unknown_value_in_a_link_is_told(calls_of_today: Database[Document], 
     app = start("overview", language="klingon")
     assert not app.exception
     assert "No language klingon: showing all" in "".join(element.value for element in app.toast)
+
+
+def test_the_link_of_a_message_opens_its_runbook(database: Database[Document], start: Start) -> None:
+    """With a link to each of the others; a name that there is not is said."""
+    app = start("runbooks", name="speech_latency")
+    assert not app.exception
+    assert "## Speech latency" in text_of(app)
+    assert "(runbooks?name=call_failure_rate)" in text_of(app)
+    assert "There is no such runbook" in text_of(start("runbooks", name="../alerting"))

@@ -9,6 +9,7 @@ from core.alerting.channels.mail import Mailer, mode_of
 from core.alerting.channels.pagers import PAGERS, PagerSender, VictorOpsMailer
 from core.alerting.channels.rate_limit import Limit
 from core.alerting.channels.slack import SlackSender
+from core.alerting.rota import ON_CALL
 from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.channels import ExtraChannel
@@ -42,10 +43,16 @@ def configured_channels(settings: Settings) -> dict[str, Channel]:
     if settings.slack_webhook_url:
         channels[SLACK] = _slack(SLACK, settings.slack_webhook_url.get_secret_value())
     channels |= {extra.name: _extra(settings, extra) for extra in settings.alert_apprise_urls}
-    for variable in ("alert_escalate_to", "alert_no_resolved"):
+    if settings.alert_rota and ON_CALL in channels:
+        raise UserError(
+            f"ALERT_APPRISE_URLS: {ON_CALL} is whoever of ALERT_ROTA is on call; choose another name"
+        )
+    on_call = (ON_CALL,) if settings.alert_rota else ()
+    for variable in ("alert_escalate_to", "alert_no_resolved", "alert_rota"):
         for name in getattr(settings, variable):
-            if name not in {*CHANNEL_NAMES, *channels}:
-                known = ", ".join(dict.fromkeys((*CHANNEL_NAMES, *channels)))
+            known_names = dict.fromkeys((*CHANNEL_NAMES, *channels))
+            if name not in (known_names | dict.fromkeys(on_call if variable == "alert_escalate_to" else ())):
+                known = ", ".join(known_names)
                 raise UserError(
                     f"{variable.upper()} names the channel {name!r}, which there is not; use {known}"
                 )
@@ -56,9 +63,13 @@ def configured_channels(settings: Settings) -> dict[str, Channel]:
 
 
 def nameable_channels(settings: Settings) -> dict[str, frozenset[Severity] | None]:
-    """The channels that a rule may name, and what each takes; mail and Slack also while not set up."""
+    """The channels that a rule may name, and what each takes; mail and Slack also while not set up.
+
+    Whoever is on call is one of them where channels take turns.
+    """
     set_up = {name: channel.severities for name, channel in configured_channels(settings).items()}
-    return dict.fromkeys(CHANNEL_NAMES) | set_up
+    on_call = dict.fromkeys((ON_CALL,) if settings.alert_rota else ())
+    return dict.fromkeys(CHANNEL_NAMES) | set_up | on_call
 
 
 def _mail(settings: Settings, address: str, label: str) -> Target:

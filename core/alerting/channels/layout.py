@@ -1,7 +1,7 @@
 """From what is said about each alert to one message for mail and chat, never longer than they take."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from html import escape
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +20,11 @@ _MOST_FACTS = 30
 _ROOM_FOR_THE_REST = 300
 _CUT = " … (cut)"
 _APART = "\n\n"
-LINK_WORDS = {"Dashboard": "what it is about, on the dashboard", "Runbook": "what to do"}
+LINK_WORDS = {
+    "Dashboard": "what it is about, on the dashboard",
+    "Runbook": "what to do",
+    "Acknowledge": "say that you look after it",
+}
 """What a mail shows of a link, by the name of the fact; others are shown as they are."""
 
 
@@ -53,6 +57,15 @@ def cut(text: str, most: int, mark: str = _CUT) -> str:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture of a mail, by the name that its HTML knows it by, and what it says in words."""
+
+    name: str
+    png: bytes = field(repr=False)
+    words: str
+
+
+@dataclass(frozen=True)
 class Section:
     """What is said about one alert; one that is only a ``line`` is named, and nothing more."""
 
@@ -61,6 +74,7 @@ class Section:
     facts: Mapping[str, str]
     tone: Tone
     line: bool = False
+    picture: Picture | None = None
 
     @property
     def state(self) -> str:
@@ -226,9 +240,17 @@ def _html(section: Section) -> str:
     )
     head = f'<h3 style="margin:0 0 8px">{escape(section.title)}</h3>' if section.title else ""
     text = "" if section.text in section.title else f"<p>{'<br>'.join(escape(section.text).splitlines())}</p>"
+    if section.picture is not None:
+        text += _image(section.picture)
     border = f"border-left:4px solid {COLOURS[section.tone]}"
     style = f"font-family:sans-serif;{border};padding:4px 16px;margin:0 0 16px"
     return f'<div style="{style}">{head}{text}<p>{facts}</p></div>'
+
+
+def _image(picture: Picture) -> str:
+    words = escape(picture.words)
+    style = "display:block;max-width:100%;height:auto;border:0"
+    return f'<p><img src="cid:{picture.name}" alt="{words}" width="320" height="96" style="{style}"></p>'
 
 
 def _is_link(value: str) -> bool:

@@ -4,7 +4,7 @@ import base64
 import contextlib
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,6 +13,7 @@ from typing import Literal
 from uuid import uuid4
 
 from core.alerting.channels.base import Failure, hide
+from core.alerting.channels.layout import Picture
 from core.alerting.channels.mail_headers import AddressHeader, TextHeader
 from core.alerting.channels.message import Message
 from core.settings import Settings
@@ -139,7 +140,17 @@ class Mailer:
         mail.set_content(message.text)
         if message.html:
             mail.add_alternative(message.html, subtype="html")
+            _show(mail, message.pictures)
         return mail
+
+
+def _show(mail: EmailMessage, pictures: Sequence[Picture]) -> None:
+    """Put the pictures beside the HTML that shows them."""
+    *_, html = mail.iter_parts()
+    for one in pictures:
+        html.add_related(
+            one.png, "image", "png", cid=f"<{one.name}>", disposition="inline", filename="chart.png"
+        )
 
 
 def _failure(error: OSError | smtplib.SMTPException | UnicodeError) -> Failure:

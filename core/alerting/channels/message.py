@@ -1,16 +1,19 @@
 """What people read: the words of an alert, for mail and for chat."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from html import escape
 from urllib.parse import urlencode
 
+from core.alerting.ack_links import ack_link
+from core.alerting.channels.chart import picture
 from core.alerting.channels.layout import (
     LONGEST_BRIEF,
     LONGEST_HTML,
     LONGEST_PLAIN,
     MOST_AT_LENGTH,
+    Picture,
     Section,
     Tone,
     cut,
@@ -19,7 +22,7 @@ from core.alerting.channels.layout import (
     lay_out,
 )
 from core.alerting.wording import moment, quantity
-from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity
+from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity, Trend
 from core.settings import get_settings
 
 TITLE_WIDTH = 160
@@ -61,6 +64,8 @@ class Message:
     incident: Incident | None = None
     link: str = ""
     """Where the dashboard shows what it is about."""
+    pictures: tuple[Picture, ...] = ()
+    """Those that the HTML shows."""
 
 
 def alert_message(alert: Alert) -> Message:
@@ -89,6 +94,8 @@ def notification_message(notification: Notification, undelivered: str | None = N
             at=notification.at,
             again=again and alert.id in news,
             unanswered=alert.id in notification.unanswered,
+            trend=notification.trends.get(alert.id),
+            name=f"{notification.key[:8]}.{alert.id}",
         )
         if alert.id in news or not (again or _is_held(alert, notification.at))
         else _line(alert, notification.at)
@@ -140,7 +147,8 @@ def digest_message(messages: Sequence[Message]) -> Message:
     text = fitted([head.text, *texts], [head.text, *titles], LONGEST_PLAIN, link, apart, in_bytes)
     brief = fitted([head.brief, *briefs], [head.brief, *titles], LONGEST_BRIEF, link, apart)
     html = fitted([head.html, *htmls], [head.html, *lines], LONGEST_HTML, escape(link), "", in_bytes)
-    return Message(title, text, brief, worst, html, messages[0].reference, link=link)
+    pictures = _shown(html, [one for message in messages for one in message.pictures])
+    return Message(title, text, brief, worst, html, messages[0].reference, link=link, pictures=pictures)
 
 
 def dashboard_link(alert: Alert) -> str:
@@ -160,7 +168,13 @@ def dashboard_link(alert: Alert) -> str:
 
 
 def _section(
-    alert: Alert, *, at: datetime | None = None, again: bool = False, unanswered: bool = False
+    alert: Alert,
+    *,
+    at: datetime | None = None,
+    again: bool = False,
+    unanswered: bool = False,
+    trend: Trend | None = None,
+    name: str = "",
 ) -> Section:
     resolved = alert.state == AlertState.RESOLVED
     lasted = _span(
@@ -176,14 +190,26 @@ def _section(
         facts["Until"] = f"{moment(alert.resolved_at)}, after {lasted}"
         if alert.worst_value is not None:
             facts["At worst"] = quantity(alert.worst_value, alert.unit)
+    if not resolved and trend is not None and (before := trend.values[-1]) is not None:
+        facts["Before"] = (
+            f"{quantity(before, alert.unit)} in the {_span(timedelta(minutes=trend.minutes))} before"
+        )
     if alert.samples is None and alert.current_value is not None:
         facts["Value"] = quantity(alert.current_value, alert.unit)
     if alert.samples is None and alert.threshold_value is not None:
         facts["Limit"] = quantity(alert.threshold_value, alert.unit)
     facts |= {str(key): str(value) for key, value in alert.metadata.items()}
     facts["Dashboard"] = dashboard_link(alert)
+    if at is not None and not (resolved or _is_held(alert, at)) and (link := ack_link(alert, at)):
+        facts["Acknowledge"] = link
     tone = Tone.RESOLVED if _is_over(alert) else Tone(alert.severity)
-    return Section(_short(f"{word}: {_named(alert)}"), alert.message, facts, tone)
+    chart = picture(alert, trend, tone, name)
+    return Section(_short(f"{word}: {_named(alert)}"), alert.message, facts, tone, picture=chart)
+
+
+def _shown(html: str, pictures: Iterable[Picture]) -> tuple[Picture, ...]:
+    """The pictures that a message's HTML has room for."""
+    return tuple(one for one in pictures if f"cid:{one.name}" in html)
 
 
 def _line(alert: Alert, at: datetime) -> Section:
@@ -244,4 +270,5 @@ def _compose(
     worst = max((section.tone for section in sections), key=_BAD_FIRST.index)
     if (name := get_settings().installation_name) is not None:
         title = f"[{name}] {title}"
-    return Message(title, made.text, made.brief, worst, made.html, reference[:8], incident, link)
+    pictures = _shown(made.html, [section.picture for section in sections if section.picture])
+    return Message(title, made.text, made.brief, worst, made.html, reference[:8], incident, link, pictures)

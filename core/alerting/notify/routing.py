@@ -27,6 +27,13 @@ class Policy:
     """The channels that hear nothing of ends."""
     escalation: Escalation = field(default_factory=Escalation)
     installation: str = ""
+    off_duty: frozenset[str] = frozenset()
+    """The channels whose turn to be on call is at another time."""
+
+    def present(self, routes: Routes, rule: AlertRule | None) -> frozenset[str]:
+        """The channels that can hear of a rule's alert now: those off duty only where it names them."""
+        named = {*(rule.channels if rule else ()), *self.escalation.of(rule).to}
+        return frozenset(name for name in routes if name not in self.off_duty or name in named)
 
     def manner_of(self, channel: str) -> Manner:
         """How a channel is told."""
@@ -54,11 +61,13 @@ def route(
             record.alert.id: _hears(record, channel, rules, routes, told, at, policy) for record in present
         }
         members = [
-            # A channel that takes what is worse hears that it ended, and no reminder of what has eased.
+            # A channel that takes what is worse, or whose turn is over, hears that it ended, and no reminder.
             _member(
                 record,
                 rules.get(rule_of(record.alert)),
-                record.alert.id in bad and (taken is None or record.alert.severity in taken),
+                record.alert.id in bad
+                and (taken is None or record.alert.severity in taken)
+                and channel in policy.present(routes, rules.get(rule_of(record.alert))),
                 at,
             )
             for record in present
@@ -87,10 +96,10 @@ def _hears(
     rule, taken = rules.get(rule_of(alert)), routes[channel]
     if taken is not None and alert.severity not in taken:
         return None
-    escalation = policy.escalation.of(rule)
-    if channel in escalation.first(rule, routes):
+    escalation, present = policy.escalation.of(rule), policy.present(routes, rule)
+    if channel in escalation.first(rule, present):
         return "first"
-    due = channel in escalation.then(routes) and escalation.is_due(record, at)
+    due = channel in escalation.then(present) and escalation.is_due(record, at)
     return "unanswered" if due else None
 
 

@@ -31,7 +31,9 @@ from core.alerting.notify.outbox import (
     rows_with,
     waiting_lines,
 )
+from core.alerting.rota import duty
 from core.alerting.state.alert_store import AlertStore
+from core.clock import utc_now
 from core.logging_config import get_logger
 from core.models.alerts import Notification, NotificationEvent
 from core.models.outbox import OutboxRow, OutboxState
@@ -254,7 +256,9 @@ class _Worker:
         logger.error("Alert given up", extra=extra)
         tried = [*row.failed_channels, row.channel]
         others = [channel for name, channel in self._channels.items() if name not in tried]
-        other = min(others, key=lambda channel: channel.pages, default=None)  # people rather than pagers
+        off_duty = duty(get_settings(), utc_now()).off
+        # Whoever is on call rather than others, people rather than pagers.
+        other = min(others, key=lambda channel: (channel.name in off_duty, channel.pages), default=None)
         if other is None and row.channel not in row.failed_channels:
             other = self._channels.get(row.channel)
         if other is None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pymongo.asynchronous.database import AsyncDatabase
 
+from core.alerting import runbooks
 from core.alerting.evaluation.findings import Breach, Evaluation, Measured, Saying
 from core.alerting.rules.toml_file import UNNAMED
 from core.alerting.wording import moment
@@ -121,5 +122,5 @@ def _saying(name: str, counted: Counted) -> Saying:
             if name not in _NAMES.values()
             else f"{name} can be used again"
         )
-    facts["Runbook"] = _RULE.runbook or ""
+    facts["Runbook"] = runbooks.link(_RULE.runbook or "")
     return Saying(words, facts)

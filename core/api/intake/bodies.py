@@ -11,6 +11,8 @@ from fastapi import HTTPException, Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
+from core.alerting import ack_links
+
 MOST_BYTES = 10_000_000
 """Of one body."""
 MOST_HELD = 32_000_000
@@ -21,6 +23,7 @@ BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
 HOOKS = "/hooks/"
 TRACES = "/v1/traces"
+ACKNOWLEDGE = ack_links.PATH
 INTAKE = frozenset(f"/api/v1/{name}" for name in ("calls", "turns", "service-calls", "active-calls"))
 REFUSALS = (400, 408, 413, 415, 503)
 """The statuses with which a body may be refused."""
@@ -31,8 +34,8 @@ OPERATING = re.compile(r"/api/v1/(alerts/[^/]+/(acknowledge|withdraw|close)|sile
 def takes_body(scope: Scope) -> bool:
     """Whether a request is one that brings a body."""
     path: str = scope["path"]
-    named = path in INTAKE or path == TRACES or path.startswith(HOOKS) or OPERATING.fullmatch(path)
-    return scope["method"] == "POST" and bool(named)
+    named = path in INTAKE or path in {TRACES, ACKNOWLEDGE} or path.startswith(HOOKS)
+    return scope["method"] == "POST" and (named or OPERATING.fullmatch(path) is not None)
 
 
 class Bodies:

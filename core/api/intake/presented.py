@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.api.intake.bodies import HOOKS
+from core.api.intake.bodies import ACKNOWLEDGE, HOOKS
 from core.hooks.secrets import hook_secrets
 from core.settings import get_settings
 
@@ -26,7 +26,7 @@ class Presented:
 class HiddenSecrets:
     """Takes the secret of ``/hooks/{source}/{secret}`` and of ``?secret=`` out of the request's address.
 
-    All that follows, the log of requests too, sees ``/hooks/{source}`` alone.
+    All that follows, the log of requests too, sees ``/hooks/{source}`` alone; ``/acknowledge`` likewise.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -35,7 +35,7 @@ class HiddenSecrets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
-            scope = _blanked(_hidden(scope) if scope["path"].startswith(HOOKS) else scope)
+            scope = _blanked(_hidden(scope) if scope["path"].startswith(HOOKS) else _link_hidden(scope))
         await self._app(scope, receive, send)
 
 
@@ -69,6 +69,22 @@ def _hidden(scope: Scope) -> Scope:
     path = HOOKS + unquote(source)
     state = {**scope.get("state", {}), _STATE: Presented(given, address)}
     return {**scope, "path": path, "raw_path": path.encode(), "query_string": rest, "state": state}
+
+
+def _link_hidden(scope: Scope) -> Scope:
+    """The same of the signed part of a link to acknowledge."""
+    path = scope["path"]
+    if path != ACKNOWLEDGE and not path.startswith(f"{ACKNOWLEDGE}/"):
+        return scope
+    shown = Presented((path.removeprefix(ACKNOWLEDGE).strip("/"),), path)
+    state = {**scope.get("state", {}), _STATE: shown}
+    return {
+        **scope,
+        "path": ACKNOWLEDGE,
+        "raw_path": ACKNOWLEDGE.encode(),
+        "query_string": b"",
+        "state": state,
+    }
 
 
 def presented(scope: Scope) -> Presented:

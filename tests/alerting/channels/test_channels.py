@@ -63,7 +63,7 @@ def test_an_alert_arrives_as_a_readable_mail(database: Database[Document], mails
         "Since      24 Oct 2024, 17:30 IST",
         "Period     24 Oct 2024, 17:15–17:30 IST",  # noqa: RUF001 (an en dash)
         "Calls      50",
-        "Runbook    docs/runbooks/call_failure_rate.md",
+        "Runbook    http://localhost:3000/runbooks?name=call_failure_rate",
         *(f"Example {n}  http://localhost:3000/calls?call_id=241200-{12 - n}" for n in (1, 2, 3)),
         f"Dashboard  {LINK}",
     ]

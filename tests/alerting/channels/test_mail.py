@@ -1,9 +1,13 @@
 """What goes over the wire to a mail server, and what its answers mean."""
 
 import asyncio
+import re
+from datetime import timedelta
 from email.utils import parseaddr
+from io import BytesIO
 
 import pytest
+from PIL import Image
 from pymongo.database import Database
 
 from core.alerting.channels import mail
@@ -12,8 +16,12 @@ from core.doctor.result import State
 from core.services.alert_service import AlertService
 from core.settings import SettingsError, get_settings
 from core.types import Document
-from tests.alerting.channels.wire import UMLAUT_PASSWORD, Mails, deliver, one_row
+from tests.alerting.channels.test_channels import text_of
+from tests.alerting.channels.wire import UMLAUT_PASSWORD, Mails, check, deliver, one_row
 from tests.alerting.conftest import MailServers
+from tests.alerting.state.test_alert_store import NOON, record
+
+QUARTER = timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(
@@ -190,3 +198,22 @@ def test_the_doctor_warns_of_links_that_lead_nowhere(mails: Mails, monkeypatch: 
     monkeypatch.setenv("DASHBOARD_PUBLIC_URL", "https://calls.example.com")
     get_settings.cache_clear()
     assert [finding.state for finding in channels(get_settings())] == [State.OK]
+
+
+def test_a_mail_shows_how_the_value_went(database: Database[Document], mails: Mails) -> None:
+    """A picture inside the mail, which says the same in words to whoever sees none."""
+    for number, failed in enumerate((1, 0, 2, 8)):
+        at = NOON - (3 - number) * QUARTER
+        record(database, at - timedelta(minutes=5), total=20, failed=failed)
+    check(NOON)
+    mail_ = mails.received[0]
+    html = mail_.get_body(("html",))
+    assert html is not None
+    (shown,) = re.findall(r'<img src="cid:([^"]+)" alt="([^"]+)"', html.get_content())
+    assert shown[1].endswith("5 %, 0 %, 10 %, 40 %; limit 10 %")
+    (picture,) = [part for part in mail_.walk() if part.get_content_type() == "image/png"]
+    assert (picture["Content-ID"], picture.get_content_disposition()) == (f"<{shown[0]}>", "inline")
+    image = Image.open(BytesIO(picture.get_content()))
+    assert image.size == (640, 192)
+    assert len(picture.get_content()) < 10_000
+    assert "Before     10 % in the 15 min before" in text_of(mail_)

@@ -1,0 +1,80 @@
+"""How a rule's value went before a message: for its chart, and the value before. From roll-ups, and cheap."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pymongo
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.database import Database
+
+from core.alerting import wording
+from core.alerting.evaluation.past_weeks import load_past
+from core.logging_config import get_logger
+from core.models.alerts import Alert, Notification, Trend
+from core.models.rules import AlertRule
+from core.storage.server.connection import blocking
+from core.types import Document
+
+WINDOWS = 12
+"""So many are shown before the one that the message is about."""
+MOST_AT_ONCE = 10
+_LONGEST_SECONDS = 5.0
+_QUARTER = 900
+_WITHOUT = {"minutes_without_calls", "calling_hours_violations"}
+logger = get_logger("alerting")
+
+
+async def with_trends(
+    database: AsyncDatabase[Document], notifications: Sequence[Notification], rules: Mapping[str, AlertRule]
+) -> list[Notification]:
+    """Return the notifications with the trends of their news; whatever fails there, without."""
+    news = {
+        alert.id: (alert, notification.at)
+        for notification in notifications
+        for alert in notification.alerts[: min(notification.news, MOST_AT_ONCE)]
+        if alert.alert_type in rules
+    }
+    try:
+        found = await asyncio.to_thread(_trends, blocking(database), list(news.values()), rules)
+    except Exception as error:  # noqa: BLE001 (a message without its chart says all the same)
+        logger.warning("Alert goes without its chart", extra={"reason": type(error).__name__})
+        return list(notifications)
+    return [
+        notification.model_copy(
+            update={"trends": {a.id: found[a.id] for a in notification.alerts if a.id in found}}
+        )
+        for notification in notifications
+    ]
+
+
+def _trends(
+    database: Database[Document], news: Sequence[tuple[Alert, datetime]], rules: Mapping[str, AlertRule]
+) -> dict[str, Trend]:
+    with pymongo.timeout(_LONGEST_SECONDS):
+        made = {alert.id: trend(database, rules[alert.alert_type], alert.labels, at) for alert, at in news}
+    return {name: one for name, one in made.items() if one is not None}
+
+
+def trend(
+    database: Database[Document], rule: AlertRule, labels: Mapping[str, str], at: datetime
+) -> Trend | None:
+    """The values of an instance in the windows before the one that ends at a moment.
+
+    None where roll-ups cannot tell: windows that are not made of quarters of an hour, requests to services,
+    time without calls. The windows end on quarters of an hour, and hold the calls that began in them.
+
+    Raises:
+        PyMongoError: the store is away.
+    """
+    length = timedelta(minutes=rule.window_minutes)
+    beyond = rule.window_minutes % 15 or rule.window_minutes > 1440  # noqa: PLR2004 (a day)
+    if beyond or rule.measure.of_requests or rule.metric in _WITHOUT:
+        return None
+    end = datetime.fromtimestamp((at - length).timestamp() // _QUARTER * _QUARTER, UTC)
+    periods = [(end - number * length, end - (number - 1) * length) for number in range(WINDOWS, 0, -1)]
+    past = load_past(database, rule, [(periods[0][0], end)])
+    key = tuple(sorted(labels.items()))
+    found = [past.value(period, key) for period in periods]
+    values = [None if value is None else wording.shown(rule, value) for value in found]
+    return Trend(values=values, minutes=rule.window_minutes, until=end)

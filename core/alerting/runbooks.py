@@ -1,0 +1,54 @@
+"""Runbooks: what is written about what to do, in docs/runbooks, and the links to it."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+from core.settings import get_settings
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
+_NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+_OURS = re.compile(rf"(?:docs/runbooks/)?({_NAME})(?:\.md)?")
+_LINK_TO_ANOTHER = re.compile(rf"\]\(({_NAME})\.md\)")
+_HEADING = re.compile(r"^(#+ )", re.MULTILINE)
+
+
+def titles() -> dict[str, str]:
+    """Every runbook by its name, and its title; none where the documents are not installed."""
+    files = sorted(FOLDER.glob("*.md"))
+    return {file.stem: _title(file) for file in files if re.fullmatch(_NAME, file.stem)}
+
+
+def _title(file: Path) -> str:
+    with file.open(encoding="utf-8") as lines:
+        return lines.readline().lstrip("#").strip() or file.stem
+
+
+def page(name: str) -> str | None:
+    """A runbook as Markdown to stand on a page, a heading lower, with links to others; None: no such.
+
+    Only files of the folder itself are read, by names that they have.
+    """
+    if name not in titles():
+        return None
+    text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    led = _LINK_TO_ANOTHER.sub(lambda found: f"](runbooks?{_query(found[1])})", text)
+    return _HEADING.sub(r"#\1", led)
+
+
+def link(where: str) -> str:
+    """The address of what a rule names as its runbook: the dashboard's page, or below RUNBOOK_BASE_URL.
+
+    What is none of ours, an address or a path elsewhere, stays as it is.
+    """
+    found = _OURS.fullmatch(where)
+    base = get_settings().runbook_base_url
+    if found is None or not (base or found[1] in titles()):
+        return where
+    if base is None:
+        return f"{get_settings().dashboard_url}/runbooks?{_query(found[1])}"
+    return base.replace("{name}", found[1]) if "{name}" in base else f"{base.rstrip('/')}/{found[1]}"
+
+
+def _query(name: str) -> str:
+    return urlencode({"name": name})

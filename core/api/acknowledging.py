@@ -1,0 +1,180 @@
+"""``/acknowledge``: where the signed link of a message leads. Looking changes nothing, the button does.
+
+Mail scanners and previews of links open every address; none of them presses a button.
+"""
+
+from dataclasses import dataclass
+from html import escape
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
+
+from core.alerting.ack_links import PATH, AckLink, read_token
+from core.alerting.actions import acknowledge
+from core.alerting.channels.message import alert_message, dashboard_link
+from core.alerting.state.alert_store import active_alerts
+from core.alerting.wording import moment
+from core.api.intake.presented import presented
+from core.api.security import tell
+from core.clock import to_utc
+from core.errors import UserError
+from core.models.alerts import Alert
+from core.settings import get_settings
+from core.storage import get_sync_database
+from core.storage.server.connection import server_time
+
+if TYPE_CHECKING:
+    from core.api.intake.bodies import Bodies
+
+router = APIRouter(include_in_schema=False)
+MOST_BYTES = 16_384
+"""Of a form: a name and a note."""
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+_STYLE = """
+:root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --line: #e4e7eb; --text: #16191c;
+  --muted: #565e68; --accent: #00588a; --on-accent: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --page: #0e1114; --card: #14181c; --line: #2c333b; --text: #e8eaed;
+    --muted: #a6aeb8; --accent: #7cc6f0; --on-accent: #0e1114; }
+}
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 0; padding: 2rem 1.25rem;
+  background: var(--page); color: var(--text); }
+main { max-width: 32rem; margin: 0 auto; padding: 1.5rem; overflow-wrap: anywhere;
+  background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; }
+h1 { font-size: 1.25rem; line-height: 1.35; margin: 0 0 0.75rem; }
+p { margin: 0 0 0.75rem; }
+label { display: block; margin: 1rem 0 0.25rem; font-weight: 600; }
+input, button { font: inherit; box-sizing: border-box; width: 100%; padding: 0.6rem 0.75rem;
+  border-radius: 0.375rem; }
+input { border: 1px solid var(--muted); background: transparent; color: inherit; }
+button { margin-top: 1.25rem; border: 0; background: var(--accent); color: var(--on-accent);
+  font-weight: 600; cursor: pointer; }
+a { color: var(--accent); }
+small { display: block; margin-top: 1rem; color: var(--muted); }
+"""
+
+
+@dataclass(frozen=True)
+class _Answer(Exception):  # noqa: N818 (an answer, good or bad)
+    """A page that is all there is to say."""
+
+    status: HTTPStatus
+    title: str
+    text: str
+
+
+@router.get(PATH)
+async def look(request: Request) -> HTMLResponse:
+    """Show the alert, and ask whether its reader looks after it."""
+    try:
+        alert = await run_in_threadpool(_alert, request)
+    except _Answer as answer:
+        return _page(answer.title, f"<p>{escape(answer.text)}</p>", answer.status)
+    form = (
+        '<form method="post"><label for="who">Your name</label>'
+        '<input id="who" name="who" required maxlength="128" autocomplete="name">'
+        '<label for="note">What you found, or will do (optional)</label>'
+        '<input id="note" name="note" maxlength="1000">'
+        "<button>I look after it</button></form>"
+        "<small>The others hear that you do. Reminders stop for four hours, and nobody else is told "
+        "next.</small>"
+    )
+    return _page(alert_message(alert).title, _about(alert) + form)
+
+
+@router.post(PATH)
+async def take(request: Request) -> HTMLResponse:
+    """Acknowledge the alert in the name that was given."""
+    try:
+        link = _link(request)
+        form = await _form(request)
+        held = await run_in_threadpool(_acknowledge, link, form.get("who", ""), form.get("note", ""))
+    except _Answer as answer:
+        return _page(answer.title, f"<p>{escape(answer.text)}</p>", answer.status)
+    until = moment(held.acknowledged.until) if held.acknowledged else ""
+    text = f"<p>No reminders until {escape(until)}; the channels that were told hear of it.</p>"
+    return _page(f"You look after it: {held.name}", text + _about(held))
+
+
+def _link(request: Request) -> AckLink:
+    """What the link is good for.
+
+    Raises:
+        _Answer: it is none of ours.
+    """
+    if get_settings().ack_link_key is None:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "links to acknowledge are off; ACK_LINK_KEY turns them on")
+    link = read_token(presented(request.scope).secrets[0])
+    if link is None:
+        tell("ack_link_refused", request)
+        raise _Answer(HTTPStatus.NOT_FOUND, "This link is not valid", "Was it copied whole?")
+    return link
+
+
+def _alert(request: Request) -> Alert:
+    return _still_open(_link(request))
+
+
+def _still_open(link: AckLink) -> Alert:
+    """The alert of a link, as long as it can be acknowledged.
+
+    Raises:
+        _Answer: why it cannot be.
+    """
+    database = get_sync_database()
+    now = to_utc(server_time(database))
+    if now >= link.until:
+        text = "Reminders have newer links, and the dashboard takes it at any time."
+        raise _Answer(HTTPStatus.GONE, "This link is too old", text)
+    alert = next((one for one in active_alerts(database, now) if link.is_about(one)), None)
+    if alert is None:
+        raise _Answer(HTTPStatus.GONE, "This alert is over", "Nothing is left to be looked after.")
+    held = alert.acknowledged
+    if held is not None and now < held.until:
+        text = f"Until {moment(held.until)}." + (f" {held.comment}" if held.comment else "")
+        raise _Answer(HTTPStatus.OK, f"{held.author} looks after it", text)
+    return alert
+
+
+def _acknowledge(link: AckLink, who: str, note: str) -> Alert:
+    alert = _still_open(link)
+    try:
+        return acknowledge(get_sync_database(), alert.id, who, note)
+    except UserError as error:
+        raise _Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "Not acknowledged", str(error)) from None
+
+
+async def _form(request: Request) -> dict[str, str]:
+    announced = request.headers.get("content-length", "")
+    if not announced.isdecimal() or int(announced) > MOST_BYTES:
+        raise _Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Not acknowledged", "That is too long.")
+    async with cast("Bodies", request.app.state.bodies).read(request) as body:
+        fields = parse_qs(body.decode(errors="replace"), max_num_fields=10)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _about(alert: Alert) -> str:
+    since = f"Since {moment(alert.started_at)}"
+    return (
+        f'<p>{escape(since)} · <a href="{escape(dashboard_link(alert))}">its calls on the dashboard</a></p>'
+    )
+
+
+def _page(title: str, content: str, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
+    """A page that loads nothing, and that nobody frames."""
+    html = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
+        f"<body><main><h1>{escape(title)}</h1>{content}</main></body></html>"
+    )
+    return HTMLResponse(html, status, headers=_HEADERS)
