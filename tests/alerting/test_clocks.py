@@ -4,8 +4,11 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
 from pymongo.database import Database
 
+from core.alerting.actions import ACKNOWLEDGED_FOR, acknowledge
 from core.alerting.check import check_alerts
 from core.alerting.report import CheckReport
 from core.alerting.rules.builtin import BUILT_IN_RULES
@@ -128,3 +131,70 @@ def test_an_alert_by_label_ends_once_its_calls_no_longer_come(
     assert ended == ([ends] if ends else [])
     if ends:
         assert email.titles[-1].endswith("Calls fail [direction outbound]: no more calls")
+
+
+JUMPS = st.one_of(
+    st.sampled_from([1, -1, 59, -61, 299, -301, 5 * 3600, -5 * 3600]).map(lambda s: timedelta(seconds=s)),
+    st.integers(-10, 10).map(lambda years: years * timedelta(days=365)),
+    st.timedeltas(timedelta(days=-3_650), timedelta(days=3_650)).map(
+        lambda span: timedelta(seconds=round(span.total_seconds()))
+    ),
+)
+STEPS = st.lists(st.tuples(JUMPS, st.sampled_from(["bad", "good", "acknowledged"])), min_size=1, max_size=4)
+REPEAT = timedelta(hours=4)
+
+
+def check_nothing_is_silenced(database: Database[Document], steps: list[tuple[timedelta, str]]) -> None:
+    """After any checks by wrong clocks: what is bad is told, reminded of, and its end is told."""
+    for name in database.list_collection_names():
+        database[name].delete_many({})
+    email = Recorder()
+    for number, (jump, what) in enumerate(steps):
+        at = NOON + jump + number * MINUTE
+        record(database, at, total=30, failed=0 if what == "good" else 12)
+        now(at, email)
+        for alert in active_alerts(database) if what == "acknowledged" else ():
+            acknowledge(database, alert.id, "asha", now=at)
+    database["calls"].delete_many({})
+    begin = NOON + 10 * MINUTE
+    record(database, begin, total=30, failed=12)
+    now(begin, email)
+    assert [alert.alert_type for alert in active_alerts(database)] == ["call_failure_rate"]
+    held = active_alerts(database)[0].acknowledged
+    assert held is None or held.until <= begin + ACKNOWLEDGED_FOR
+    told = len(email.titles)
+    # Acknowledged just now at the latest: then as long again until the reminder.
+    later = begin + ACKNOWLEDGED_FOR + REPEAT
+    for at in (begin + ACKNOWLEDGED_FOR, later):
+        record(database, at, total=30, failed=12)
+        now(at, email)
+    assert {"CRITICAL", "Still CRITICAL"} & {*email.words[told:]}
+    record(database, later + HOUR, total=30, failed=0)
+    now(later + HOUR, email)
+    assert email.words[-1] == "RESOLVED"
+    assert active_alerts(database) == []
+
+
+WHILE_AHEAD = [(timedelta(days=365), "acknowledged"), (timedelta(days=-365), "bad")]
+
+
+def test_no_clock_silences_what_goes_on(database: Database[Document]) -> None:
+    """An acknowledgement of next year ends with its four hours, by the clock that is right."""
+    check_nothing_is_silenced(database, WHILE_AHEAD)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(900)
+@given(steps=STEPS)
+@example(steps=[(5 * HOUR, "bad"), (timedelta(), "good"), (9 * HOUR, "acknowledged")])
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_no_jumps_of_the_clock_silence_an_alert(
+    database: Database[Document], steps: list[tuple[timedelta, str]]
+) -> None:
+    """By a second or by ten years, while it is bad, good and acknowledged."""
+    check_nothing_is_silenced(database, steps)
