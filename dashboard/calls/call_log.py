@@ -1,5 +1,6 @@
 """The log lines of one call, where they are kept in the database."""
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.settings import get_settings
+from dashboard import formats
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MOST_PIXELS = 420
@@ -49,6 +51,7 @@ def log_lines(lines: Sequence[Mapping[str, Any]]) -> None:
                 },
                 alt="Log lines of the call",
             )
+            _on_paper(shown)
 
 
 def _table(lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -65,6 +68,16 @@ def _table(lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             for line in lines
         ]
     )
+
+
+def _on_paper(lines: Sequence[Mapping[str, Any]]) -> None:
+    """The same lines for whoever prints the page, whole: the table on the screen cuts them at its edge."""
+    rows = _table(lines).assign(Level=[str(line.get("level")) for line in lines]).fillna("")
+    head = "".join(f"<th>{name}</th>" for name in rows)
+    cells = rows.map(lambda value: f"<td>{html.escape(formats.straight(str(value)))}</td>")
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in cells.itertuples(index=False))
+    with st.container(key="log-print"):
+        st.html(f'<table class="log"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
 
 
 def _details(line: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The Alerts page without a browser: what it says is what the store holds, what it does is in the store."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -122,7 +123,9 @@ def test_what_is_missing_is_said_and_nothing_is_stored(alerts: Database[Document
 
 
 def test_history_shows_the_events_of_the_period(alerts: Database[Document], start: Start) -> None:
-    table = start("alerts", view="History").dataframe[0].value
+    app = start("alerts", view="History")
+    assert re.search(r"events · .* · as of \d\d:\d\d:\d\d", text_of(app))
+    table = app.dataframe[0].value
     assert set(zip(table["Event"], table["Channel"], strict=True)) == {
         ("sent", "slack"),
         ("not sent", "email"),

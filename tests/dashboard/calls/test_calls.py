@@ -1,5 +1,6 @@
 """The Calls page without a browser, and the questions behind it."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -260,3 +261,15 @@ def test_a_call_that_only_began_is_not_listed_and_says_so(database: Database[Doc
     write(database, [Record.now(CallReport.model_validate(price))], fresh=True)
     assert search_calls(database, "c-open") == []
     assert "nobody said yet when it began" in text_of(start("calls", call_id="c-open"))
+
+
+
+def test_whoever_prints_a_call_gets_its_log_lines_whole(some_calls: Database[Document], start: Start) -> None:
+    """A table of its own, which the screen does not show; what stands in a line is no markup."""
+    line = {"call_id": "call_2", "timestamp": TUESDAY, "level": "ERROR", "message": "<b>slow</b>"}
+    some_calls["logs"].insert_one(line | {"prompt": "word " * 200})
+    pages = "".join(element.proto.body for element in start("calls", call_id="call_2").get("html"))
+    (table,) = re.findall(r'<table class="log">.*?</table>', pages)
+    assert "word " * 200 in table
+    assert "<td>&lt;b&gt;slow&lt;/b&gt;</td>" in table
+    assert "<td>ERROR</td>" in table
