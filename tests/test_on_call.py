@@ -1,5 +1,6 @@
 """`python -m core alerts`: what whoever is on call does without a browser."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,9 @@ from typer.testing import CliRunner
 from core.alerting.board import alert_board, history, silence_lines
 from core.alerting.state.alert_store import active_alerts
 from core.cli import app
+from core.doctor.channels import channels
 from core.errors import UserError
+from core.settings import get_settings
 from core.storage.server.connection import server_time
 from core.types import Document
 from tests.alerting.state.test_alert_store import Recorder, check, record
@@ -105,3 +108,28 @@ def test_a_name_that_several_alerts_have_is_not_guessed(database: Database[Docum
     database["alerts"].insert_one(row | {"_id": "ffff0000ffff0000"})
     with pytest.raises(UserError, match=f"several alerts 'call_failure_rate' fire.*(ffff0000|{alert_id})"):
         alerts("ack", "call_failure_rate")
+
+
+def test_the_list_says_whose_week_it_is(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And who takes over."""
+    assert "on call" not in alerts("list")
+    monkeypatch.setenv("ALERT_ROTA", "asha,ravi")
+    get_settings.cache_clear()
+    assert re.search(r"on call: (asha until .*, then ravi|ravi until .*, then asha)", alerts("list"))
+
+
+def test_doctor_says_that_links_to_acknowledge_lead_to_this_machine_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A phone would not get there."""
+    monkeypatch.setenv("ACK_LINK_KEY", "a-key-of-more-than-22-characters")
+    monkeypatch.setenv("ALERT_APPRISE_URLS", "hook=jsons://webhook.example.com/x")
+    monkeypatch.setenv("DASHBOARD_PUBLIC_URL", "https://calls.example.com")
+    for address, warnings in ((None, 1), ("https://calls.example.com/api", 0)):
+        if address is not None:
+            monkeypatch.setenv("API_PUBLIC_URL", address)
+        get_settings.cache_clear()
+        said = [one.text for one in channels(get_settings()) if one.name == "links"]
+        assert len([text for text in said if "acknowledge" in text]) == warnings
