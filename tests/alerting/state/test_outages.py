@@ -121,7 +121,8 @@ def test_waiting_over_outages_is_prometheuss(changes: bool) -> None:
 )
 def test_a_changed_for_counts_from_when_it_became_bad(raised: int, fires_after: int) -> None:
     """It was 15 minutes until the check after ten; what fires already goes on firing under any other."""
-    engine, last, fired = Engine(), None, []
+    engine, last = Engine(), None
+    fired: list[int] = []
     for minutes in range(0, 65, 5):
         now = BEGIN + timedelta(minutes=minutes)
         hold = 15 if minutes < 10 else raised
