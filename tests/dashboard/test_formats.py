@@ -1,5 +1,9 @@
 """Figures and codes as people read them."""
 
+import csv
+import io
+
+import pandas as pd
 import pytest
 
 from core.models.rule_metrics import RULE_METRICS
@@ -28,3 +32,11 @@ def test_what_rules_measure_is_shown_in_words_that_tell_them_apart() -> None:
     assert {"LLM latency p95", "Call failure rate", "Cost per call", "E2E latency p99"} <= set(words)
     assert len(set(words)) == len(words)
     assert not any("_" in text for text in words)
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "\r", "a\nb", 'a"b', "a,b"])
+def test_no_text_breaks_a_row_of_a_csv(text: str) -> None:
+    """However its lines end."""
+    written = formats.to_csv(pd.DataFrame([{"call": text, "n": 1}, {"call": "next", "n": 2}]))
+    rows = list(csv.reader(io.StringIO(written, newline="")))
+    assert [row[1] for row in rows] == ["n", "1", "2"]

@@ -65,7 +65,11 @@ def to_csv(calls: Sequence[CallMetrics]) -> str:
 
 def harmless(value: object) -> object:
     """Return a value of a CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULAS else value
+    if not isinstance(value, str):
+        return value
+    plain = f"'{value}" if value[:1] in _FORMULAS else value
+    # Python's writer leaves a carriage return without quotes, and readers begin a new row there.
+    return plain.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _row(call: CallMetrics) -> dict[str, Any]:

@@ -263,7 +263,6 @@ def test_a_call_that_only_began_is_not_listed_and_says_so(database: Database[Doc
     assert "nobody said yet when it began" in text_of(start("calls", call_id="c-open"))
 
 
-
 def test_whoever_prints_a_call_gets_its_log_lines_whole(some_calls: Database[Document], start: Start) -> None:
     """A table of its own, which the screen does not show; what stands in a line is no markup."""
     line = {"call_id": "call_2", "timestamp": TUESDAY, "level": "ERROR", "message": "<b>slow</b>"}
