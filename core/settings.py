@@ -28,17 +28,21 @@ from core.errors import UserError, problem
 from core.models.variables import (
     HAND_OVER,
     AddressList,
+    CollectorAddress,
     CommaList,
     ExtraChannels,
     FileMode,
     LogLevel,
+    MailAddress,
+    MongoAddress,
     Port,
     SecretCommaList,
+    SecretWebAddress,
+    SlackAddress,
     Swaps,
     WebAddress,
     in_lower_case,
     is_loopback,
-    is_mail_address,
 )
 from core.models.zone import ZoneName
 
@@ -70,7 +74,7 @@ class Settings(BaseSettings):
         description="Folder of the embedded database, the spool, logs; relative to where a process starts",
     )
 
-    mongodb_uri: SecretStr | None = Field(
+    mongodb_uri: MongoAddress = Field(
         default=None, description="MongoDB server to use instead of the embedded one"
     )
     mongodb_database: str = Field(
@@ -144,7 +148,7 @@ class Settings(BaseSettings):
     log_database_days: int = Field(
         default=7, ge=1, le=3650, description="Days that log lines stay in the database"
     )
-    splunk_hec_url: str | None = Field(
+    splunk_hec_url: CollectorAddress = Field(
         default=None, description="Splunk HTTP Event Collector that log lines are sent to as well"
     )
     splunk_hec_token: SecretStr | None = Field(default=None, description="Token of the HTTP Event Collector")
@@ -175,11 +179,11 @@ class Settings(BaseSettings):
     smtp_port: Port = Field(default=587, description="465 means implicit TLS, any other port STARTTLS")
     smtp_username: str | None = Field(default=None, description="User name at the mail server")
     smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server")
-    alert_email_from: str | None = Field(default=None, description="Sender of alert mails")
+    alert_email_from: MailAddress = Field(default=None, description="Sender of alert mails")
     alert_email_to: AddressList = Field(
         default=(), description="Recipients of alert mails, separated by commas or semicolons"
     )
-    slack_webhook_url: SecretStr | None = Field(default=None, description="Slack incoming webhook for alerts")
+    slack_webhook_url: SlackAddress = Field(default=None, description="Slack incoming webhook for alerts")
     alert_apprise_urls: ExtraChannels = Field(
         default=(),
         description="Further channels: name=url, or name[critical,warning]=url, comma separated",
@@ -256,7 +260,7 @@ class Settings(BaseSettings):
         default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"
     )
 
-    scheduler_ping_url: SecretStr | None = Field(
+    scheduler_ping_url: SecretWebAddress = Field(
         default=None, description="Address that the scheduler gets after each check: a dead man's switch"
     )
 
@@ -322,44 +326,6 @@ class Settings(BaseSettings):
     @classmethod
     def _home(cls, value: Path) -> Path:
         return value.expanduser()
-
-    @field_validator("mongodb_uri")
-    @classmethod
-    def _mongodb_scheme(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and urlsplit(value.get_secret_value()).scheme not in {"mongodb", "mongodb+srv"}:
-            raise ValueError("must begin with mongodb:// or mongodb+srv://")
-        return value
-
-    @field_validator("alert_email_from")
-    @classmethod
-    def _one_address(cls, value: str | None) -> str | None:
-        if value and not is_mail_address(value):
-            raise ValueError("must be one mail address, for example Voice agent <alerts@example.com>")
-        return value
-
-    @field_validator("slack_webhook_url")
-    @classmethod
-    def _slack_host(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not value.get_secret_value().startswith("https://hooks.slack.com/"):
-            raise ValueError("must begin with https://hooks.slack.com/")
-        return value
-
-    @field_validator("scheduler_ping_url")
-    @classmethod
-    def _web_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and urlsplit(value.get_secret_value()).scheme not in {"http", "https"}:
-            raise ValueError("must begin with http:// or https://")
-        return value
-
-    @field_validator("splunk_hec_url")
-    @classmethod
-    def _collector_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-            return value.rstrip("/")
-        raise ValueError("must begin with https:// (or http:// on this machine)")
 
     @model_validator(mode="after")
     def _swaps_begin_with_a_hand_over(self) -> Self:

@@ -10,16 +10,6 @@ from typing import Literal, get_args
 
 Unit = Literal["calls", "share", "ms", "s", "score", "rupees", "times"]
 """A ``share`` runs from 0 to 1 and is shown in per cent."""
-UNITS: dict[Unit, str] = {
-    "calls": "calls",
-    "share": "a share from 0 to 1",
-    "ms": "milliseconds",
-    "s": "seconds",
-    "score": "a score from -1 to 1",
-    "rupees": "rupees",
-    "times": "times",
-}
-"""In words, for descriptions of fields."""
 Good = Literal["up", "down", "neither"]
 """Which direction of change is good news."""
 Test = Literal["is", "is not", "true", "known", "at least", "above", "below", "exceeds"]

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, create_model
 
 from core.models.alerts import Severity
-from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES, UNITS, Metric
+from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES, Metric, Unit
 from core.models.values import Rate
+
+UNITS: dict[Unit, str] = {
+    "calls": "calls",
+    "share": "a share from 0 to 1",
+    "ms": "milliseconds",
+    "s": "seconds",
+    "score": "a score from -1 to 1",
+    "rupees": "rupees",
+    "times": "times",
+}
+"""In words, for descriptions of fields."""
 
 
 class Percentiles(BaseModel):

@@ -124,3 +124,36 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def _beginning(*starts: str) -> AfterValidator:
+    """Refuse a secret that begins with none of the texts; it is not told."""
+
+    def check(value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(starts):
+            raise ValueError(f"must begin with {' or '.join(starts)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _one_address(value: str | None) -> str | None:
+    if value and not is_mail_address(value):
+        raise ValueError("must be one mail address, for example Voice agent <alerts@example.com>")
+    return value
+
+
+def _collector_address(value: str | None) -> str | None:
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        return value.rstrip("/")
+    raise ValueError("must begin with https:// (or http:// on this machine)")
+
+
+MongoAddress = Annotated[SecretStr | None, _beginning("mongodb://", "mongodb+srv://")]
+SlackAddress = Annotated[SecretStr | None, _beginning("https://hooks.slack.com/")]
+SecretWebAddress = Annotated[SecretStr | None, _beginning("http://", "https://")]
+MailAddress = Annotated[str | None, AfterValidator(_one_address)]
+CollectorAddress = Annotated[str | None, AfterValidator(_collector_address)]

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from core.models.calls.endings import ENDINGS
-from core.models.calls.parts import CostPart, Fault, HangupBy
+from core.models.calls.parts import Fault, HangupBy
+from core.models.definitions import CostPart
 from core.models.metrics import CallMetrics, CallStatus, Direction
 from core.models.values import MOST_RUPEES
 

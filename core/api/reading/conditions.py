@@ -11,7 +11,8 @@ from core.aggregation.search.call_conditions import RANGED, CallConditions
 from core.api.parameters import SAID, Flag
 from core.models.calls.endings import ENDINGS
 from core.models.calls.parts import HangupBy
-from core.models.definitions import METRICS, UNITS
+from core.models.definitions import METRICS
+from core.models.figures import UNITS
 
 _LEAST, _MOST = "min_", "max_"
 _FURTHEST = 1e9

@@ -12,8 +12,7 @@ from functools import cache
 import pytest
 
 from core.alerting.evaluation import thresholds
-from core.alerting.evaluation.measures import Measured
-from core.alerting.evaluation.thresholds import Evaluation
+from core.alerting.evaluation.findings import Evaluation, Measured
 from core.alerting.state import clock_faults, lifecycle
 from core.alerting.state.clock_faults import GRACE, TOLERANCE, UNATTENDED, after_outage, unattended
 from core.models.alerts import Severity
