@@ -46,7 +46,7 @@ def read_token(token: str) -> AckLink | None:
         _signature(said, key.get_secret_value()).encode(), signature.encode(errors="replace")
     ):
         return None
-    alert_id, started, until = said.split(".")
+    alert_id, started, until = said.rsplit(".", 2)
     return AckLink(alert_id, _moment(started), _moment(until))
 
 

@@ -1,5 +1,6 @@
 """The FastAPI application and the process that serves it."""
 
+from functools import cache
 from typing import Any
 
 import uvicorn
@@ -129,10 +130,13 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         acknowledging.router,
     ):
         app.include_router(one)
-    document = describe_bodies(describe(get_openapi(**_about(app))))
-    app.add_api_route(
-        "/openapi.json", lambda: document, dependencies=[Depends(require_key)], include_in_schema=False
-    )
+
+    @cache
+    def document() -> dict[str, Any]:
+        """Made when it is first asked for: it takes longer than all else of a start."""
+        return describe_bodies(describe(get_openapi(**_about(app))))
+
+    app.add_api_route("/openapi.json", document, dependencies=[Depends(require_key)], include_in_schema=False)
     return app
 
 

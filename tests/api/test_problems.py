@@ -120,4 +120,5 @@ def test_the_document_names_what_can_be_answered(client: TestClient) -> None:
                 assert not [one for one in operation.get("parameters", ()) if one["in"] == "header"]
             for status, answer in operation["responses"].items():
                 own = status in {"200", "201", "202"} or (path, status) == ("/readyz", "503")
-                assert ("application/json" if own else "application/problem+json") in answer["content"]
+                kind = "text/plain" if path == "/metrics" else "application/json"
+                assert (kind if own else "application/problem+json") in answer["content"]

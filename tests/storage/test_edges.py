@@ -14,6 +14,7 @@ from pymongo.database import Database
 from core.aggregation import frames
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.aggregation.search.call_detail import whole_call
+from core.clock import local_today
 from core.models.definitions import DIMENSIONS, DISTRIBUTIONS
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
@@ -73,6 +74,9 @@ def by_day(made: Sequence[CallMetrics]) -> dict[date, list[CallMetrics]]:
 def check_answers(client: TestClient, made: Sequence[CallMetrics]) -> None:
     for day, of_day in by_day(made).items():
         figures = client.get(f"{ANALYTICS}/metrics/daily/{day}")
+        if day > local_today():
+            assert figures.status_code == 422, figures.text  # a day to come has no figures yet
+            continue
         assert (figures.status_code, figures.json()["total_calls"]) == (200, len(of_day)), figures.text
         listed = client.get(f"{ANALYTICS}/calls", params={"start_date": str(day), "end_date": str(day)})
         assert listed.status_code == 200, listed.text

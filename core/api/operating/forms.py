@@ -1,15 +1,15 @@
 """The bodies of an operator's requests, read within bounds."""
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
-from core.errors import problem
+from core.errors import names_of, problem
 from core.hooks.payloads import UnreadableError, UnsuitableError, read_json
 from core.models.silences import MATCHERS, Values
-from core.models.values import UtcDatetime
+from core.models.values import JSON, UtcDatetime
 
 if TYPE_CHECKING:
     from core.api.intake.bodies import Bodies
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_MINUTES = 30 * 1440
 _MOST_MISTAKES = 10
 Form = TypeVar("Form", bound=BaseModel)
+Moment = Annotated[UtcDatetime, Strict(strict=False)]
+"""Its own reading takes nothing but a text with a date."""
 
 
 class _Form(BaseModel):
@@ -51,8 +53,8 @@ class Silencing(_Form):
         description=f"{', '.join(MATCHERS)} → values, one of which it has; * stands for any text",
     )
     comment: str = Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why")
-    start: UtcDatetime | None = Field(default=None, description="From then on; now when left out")
-    end: UtcDatetime | None = Field(default=None, description="Up to then; in place of minutes")
+    start: Moment | None = Field(default=None, description="From then on; now when left out")
+    end: Moment | None = Field(default=None, description="Up to then; in place of minutes")
     minutes: int | None = Field(default=None, ge=1, le=366 * 1440, description="For so long, minutes")
     recurs: str | None = Field(
         default=None,
@@ -75,18 +77,18 @@ async def read_form(request: Request, form: type[Form]) -> Form:
     async with cast("Bodies", request.app.state.bodies).read(request) as body:
         try:
             read_json(body)  # within bounds of depth and size
-            return form.model_validate_json(body)
+            return form.model_validate_json(body, context=JSON)
         except UnreadableError as error:
             raise HTTPException(400, str(error)) from None
         except UnsuitableError as error:
             raise HTTPException(422, str(error)) from None
         except ValidationError as error:
-            raise RequestValidationError(_mistakes(error)) from None
+            raise RequestValidationError(_mistakes(error, form)) from None
 
 
-def _mistakes(error: ValidationError) -> list[dict[str, Any]]:
+def _mistakes(error: ValidationError, form: type[BaseModel]) -> list[dict[str, Any]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        {"type": one["type"], "loc": ("body", *one["loc"]), "msg": problem({**one, "loc": ()})}
+        {"type": one["type"], "loc": ("body", *one["loc"]), "msg": problem(one, names_of(form))}
         for one in found[:_MOST_MISTAKES]
     ]

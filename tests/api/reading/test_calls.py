@@ -234,7 +234,7 @@ def test_a_list_comes_as_csv_in_which_nothing_is_a_formula(
 @pytest.mark.parametrize("text", ["=1", "+91", "-1", "@x", "\tx", "\r", "\n=1", "\uff1d1"])
 def test_a_text_that_a_spreadsheet_would_run_is_made_plain(text: str) -> None:
     """In the API's files and in the dashboard's."""
-    assert harmless(text) == f"'{text}"
+    assert harmless(text) == f"'{text}".replace("\r", "\n")
 
 
 def test_a_list_comes_as_parquet(client: TestClient, some: Database[Document]) -> None:
