@@ -124,8 +124,11 @@ def test_nginx_lets_in_who_may_come(
         assert get("/api/v1/analytics/alerts").status == 401
         assert get("/api/v1/analytics/alerts?token=hush", **{"X-API-Key": KEY}).status in {200, 422}
         assert get("/healthz").status == 200
+        assert get("/hooks/bolna/hush-hush").status in {401, 403, 404, 405}
+        assert get("/acknowledge/hush-hush").status == 404
         log = (tmp_path / "access.log").read_text()
         assert "/api/v1/analytics/alerts 401" in log
+        assert "GET /hooks/bolna/- " in log
         assert "hush" not in log
 
 

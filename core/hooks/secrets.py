@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydantic import SecretStr
 
@@ -12,7 +13,7 @@ from core.settings import Settings
 
 SHORTEST_SECRET = 22
 """Characters of a random secret of 128 bits in base64."""
-Secrets = dict[str, tuple[SecretStr, ...]]
+Secrets = Mapping[str, tuple[SecretStr, ...]]
 
 
 def sources() -> Mapping[str, Source]:
@@ -31,8 +32,14 @@ def hook_secrets(settings: Settings) -> Secrets:
     Raises:
         UserError: an entry is not ``source=secret``, names no source, or its secret can be guessed.
     """
+    return _read(settings.hook_secrets)
+
+
+@lru_cache(maxsize=1)
+def _read(entries: tuple[SecretStr, ...]) -> Secrets:
+    """Once, and not for every request."""
     found: defaultdict[str, list[SecretStr]] = defaultdict(list)
-    for number, entry in enumerate(settings.hook_secrets, start=1):
+    for number, entry in enumerate(entries, start=1):
         name, equals, secret = entry.get_secret_value().partition("=")
         name, secret = name.strip().lower(), secret.strip()
         if not equals:

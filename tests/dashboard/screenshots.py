@@ -120,8 +120,8 @@ def take(browser: Browser, url: str, path: Path, width: int, scheme: str) -> Non
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
     page = context.new_page()
-    page.goto(url)
-    page.wait_for_selector("[data-testid=stMain] h1", timeout=60_000)
+    page.goto(url, timeout=180_000)
+    page.wait_for_selector("[data-testid=stMain] h1", timeout=180_000)
     _wait_until_calm(page)
     height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(max(height + 24, 600), TALLEST)})
@@ -132,16 +132,17 @@ def take(browser: Browser, url: str, path: Path, width: int, scheme: str) -> Non
 
 
 def _wait_until_calm(page: Page) -> None:
-    """Until nothing has been loading, running or spinning for two seconds."""
+    """Until nothing has been loading or spinning for two seconds, and nothing runs just now."""
     page.evaluate("window.busyAt = performance.now()")
     page.wait_for_function(
         """() => {
-          const busy = "[data-testid=stSkeleton], [data-testid=stSpinner], [data-testid=stStatusWidget]";
-          if (document.querySelector(busy)) window.busyAt = performance.now();
-          return performance.now() - window.busyAt > 2000;
+          const loading = "[data-testid=stSkeleton], [data-testid=stSpinner]";
+          if (document.querySelector(loading)) window.busyAt = performance.now();
+          const running = document.querySelector("[data-testid=stStatusWidget]");
+          return !running && performance.now() - window.busyAt > 2000;
         }""",
         polling=100,
-        timeout=60_000,
+        timeout=180_000,
     )
 
 
