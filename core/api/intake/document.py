@@ -33,7 +33,7 @@ def describe_bodies(document: dict[str, Any]) -> dict[str, Any]:
         operation = document["paths"][path]["post"]
         one = [names[model, "validation"] for model in taken]
         item = one[0] if len(one) == 1 else {"anyOf": one}
-        array = {"type": "array", "items": item, "maxItems": MOST_ITEMS}
+        array = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST_ITEMS}
         body = {"application/json": {"schema": {"anyOf": [item, array]}}}
         operation["requestBody"] = {"required": True, "content": body}
         refused = {"schema": {"$ref": "#/components/schemas/Unusable"}}

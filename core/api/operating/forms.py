@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 from core.errors import names_of, problem
 from core.hooks.payloads import UnreadableError, UnsuitableError, read_json
 from core.models.silences import MATCHERS, Values
-from core.models.values import JSON, UtcDatetime
+from core.models.values import JSON, Ordinal, UtcDatetime
 
 if TYPE_CHECKING:
     from core.api.intake.bodies import Bodies
@@ -19,6 +19,8 @@ _MOST_MISTAKES = 10
 Form = TypeVar("Form", bound=BaseModel)
 Moment = Annotated[UtcDatetime, Strict(strict=False)]
 """Its own reading takes nothing but a text with a date."""
+Minutes = Annotated[Ordinal, Strict(strict=False)]
+"""A number, which ``30.0`` is as well."""
 
 
 class _Form(BaseModel):
@@ -40,7 +42,7 @@ class Closing(_Form):
 class Acknowledging(Closing):
     """Whoever looks after an alert, and for how long nobody is reminded."""
 
-    minutes: int = Field(default=240, ge=1, le=MOST_MINUTES, description="No reminders for so long, minutes")
+    minutes: Minutes = Field(default=240, le=MOST_MINUTES, description="No reminders for so long, minutes")
 
 
 class Silencing(_Form):
@@ -55,7 +57,7 @@ class Silencing(_Form):
     comment: str = Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why")
     start: Moment | None = Field(default=None, description="From then on; now when left out")
     end: Moment | None = Field(default=None, description="Up to then; in place of minutes")
-    minutes: int | None = Field(default=None, ge=1, le=366 * 1440, description="For so long, minutes")
+    minutes: Minutes | None = Field(default=None, le=366 * 1440, description="For so long, minutes")
     recurs: str | None = Field(
         default=None,
         max_length=200,
