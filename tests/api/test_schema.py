@@ -24,8 +24,15 @@ hooks = "{generated.__file__}"
 [[operations]]
 include-path-regex = "/(calls|metrics/range|metrics/(daily|aggregate)/.+|silences)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 422, 429, 503]
+
+[[operations]]
+include-path-regex = "^/api/v1/(calls|turns|service-calls|active-calls)$"
+checks.negative_data_rejection.expected-statuses = [202, 400, 401, 403, 408, 413, 415, 422, 429, 503]
 """
-"""No document says that a range ends after it begins or which days there are: these may refuse what fits."""
+"""No document says that a range ends after it begins or which days there are: these may refuse what fits.
+
+Of several items the good ones are taken, and the others named: that is a 202 too.
+"""
 RIGHT_KEY = ("--header", f"X-API-Key: {KEY}")
 
 
