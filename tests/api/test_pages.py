@@ -10,8 +10,8 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
-from core.aggregation.search.call_search import CallFacets, find_calls
-from core.storage.calls import write_calls
+from core.aggregation.search.call_search import CallFacets, find_documents
+from core.storage.calls import readable, write_calls
 from core.types import Document
 from tests.api.test_routes import ANALYTICS, call
 from tests.storage.archive.test_mover import recorded_long_ago
@@ -51,7 +51,9 @@ def test_pages_put_together_are_the_whole_list_once(
     paged = [
         one.call_id
         for offset in range(0, len(whole) + page, page)
-        for one in find_calls(database, *PERIOD, filters=filters, facets=facets, limit=page, offset=offset)
+        for one in readable(
+            find_documents(database, *PERIOD, filters=filters, facets=facets, limit=page, offset=offset)
+        )
     ]
     assert paged == [one.call_id for one in whole]
 
@@ -83,7 +85,7 @@ def test_the_first_page_reads_no_more_calls_than_it_shows(
 @pytest.mark.parametrize("offset", [0, 3])
 def test_a_page_beyond_the_last_is_empty(database: Database[Document], offset: int) -> None:
     """Asking on past the end is no error."""
-    assert find_calls(database, *PERIOD, offset=offset) == []
+    assert find_documents(database, *PERIOD, offset=offset) == []
 
 
 def test_a_list_says_how_many_calls_are_archived(client: TestClient, database: Database[Document]) -> None:

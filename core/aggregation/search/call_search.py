@@ -12,10 +12,8 @@ from core.aggregation.rollups.cells import MEASURES, SENTIMENT
 from core.aggregation.rollups.conditions import query
 from core.models.calls.endings import words_for
 from core.models.definitions import COST_PARTS, COUNTS
-from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.archive.archived_rows import find_archived
-from core.storage.calls import readable
 from core.storage.collections import CALLS
 from core.types import Document
 
@@ -132,25 +130,6 @@ def count_calls(
     return database[CALLS].count_documents(query, maxTimeMS=LONGEST_QUERY_MS, **stop)
 
 
-def find_calls(
-    database: Database[Document],
-    start: datetime,
-    end: datetime,
-    *,
-    filters: CallFilters | None = None,
-    facets: CallFacets | None = None,
-    limit: int = 100,
-    offset: int = 0,
-) -> list[CallMetrics]:
-    """Calls that started in [start, end), the newest first, equal starts by their id.
-
-    Raises:
-        PyMongoError: the database does not answer, or needs more than 10 s for a step.
-    """
-    found = find_documents(database, start, end, filters=filters, facets=facets, limit=limit, offset=offset)
-    return readable(found)
-
-
 def find_documents(
     database: Database[Document],
     start: datetime,
@@ -161,7 +140,7 @@ def find_documents(
     limit: int = 100,
     offset: int = 0,
 ) -> list[Document]:
-    """The same as they are stored.
+    """Calls that started in [start, end) as they are stored, the newest first, equal starts by their id.
 
     The index has the starts in order. Only calls that start at the same moment as the first or the last of
     the page are sorted, so that no page repeats or skips one of another.
