@@ -41,7 +41,7 @@ _ANY = "any"
 _BOXES = {
     *("id", "name", "enabled", "metric", "operator", "levels", "window", "for", "keep_firing_for"),
     *("min_samples", "guard", "direction", "language", "status", "campaign", "group_by"),
-    *("channels", "escalate_to", "escalate_after"),
+    *("channels", "escalate_to", "escalate_after", "repeat"),
 }
 """The keys of a rule that have a box; the others stay as they are."""
 
@@ -262,7 +262,7 @@ def _told(like: AlertRule, key: str) -> dict[str, Any]:
     """Who is told, and who next where nobody acknowledges it."""
     settings = get_settings()
     names = list(dict.fromkeys([*nameable_channels(settings), *like.channels, *(like.escalate_to or ())]))
-    left, middle, right = st.columns((2, 2, 1))
+    left, middle, within, reminded = st.columns((2, 2, 1, 1))
     table: dict[str, Any] = {
         "channels": left.multiselect(
             "Told at once", names, list(like.channels), key=f"{key}-channels", placeholder="All channels"
@@ -276,14 +276,23 @@ def _told(like: AlertRule, key: str) -> dict[str, Any]:
         key=f"{key}-escalate-to",
         placeholder=usual,
     )
-    minutes = like.escalate_after_minutes or settings.alert_escalate_after_minutes
-    options = list(dict.fromkeys([*_SPANS[1:6], span(minutes)]))
-    after = right.selectbox("Within", options, options.index(span(minutes)), key=f"{key}-escalate-after")
     # Left as it was, a rule goes on to follow the settings.
     table |= {"escalate_to": then} if then or like.escalate_to is not None else {}
-    return table | (
-        {"escalate_after": after} if after != span(minutes) or like.escalate_after_minutes else {}
-    )
+    for column, name, words, own, setting in (
+        (
+            within,
+            "escalate_after",
+            "Within",
+            like.escalate_after_minutes,
+            settings.alert_escalate_after_minutes,
+        ),
+        (reminded, "repeat", "Reminded after", like.repeat_minutes, settings.alert_repeat_minutes),
+    ):
+        now = span(own or setting)
+        options = list(dict.fromkeys([*_SPANS[1:], now]))
+        given = column.selectbox(words, options, options.index(now), key=f"{key}-{name.replace('_', '-')}")
+        table |= {name: given} if own or given != now else {}
+    return table
 
 
 def _parsed(table: Mapping[str, Any]) -> tuple[AlertRule | None, str]:

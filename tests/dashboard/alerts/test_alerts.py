@@ -158,11 +158,12 @@ def test_the_preview_follows_the_boxes_and_saving_keeps_the_rule(
     expected = preview(database, lower, 7)
     assert expected.firings
     assert f"would have fired {'once' if len(expected.firings) == 1 else '**'}" in text_of(app)
+    app.selectbox(key=f"edit-{rule.id}-repeat").set_value("30m").run()
     app.text_input(key="rule-who").set_value("Asha").run()
     app.button(key="save-rule").click().run()
     assert "is saved" in "".join(element.value for element in app.success)
     (kept,) = [kept for kept in rules_in_force(database).rules if kept.id == rule.id]
-    assert kept.first_level.threshold == 0.04
+    assert (kept.first_level.threshold, kept.repeat_minutes, kept.escalate_after_minutes) == (0.04, 30, None)
     app.button(key="delete-rule").click().run()
     assert rules_in_force(database).rules == BUILT_IN_RULES
 
