@@ -1,5 +1,6 @@
 """A real Prometheus scrapes a running API: percentiles are the dashboard's, and counters outlive restarts."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -34,7 +35,11 @@ TOTAL = "sum(voice_agent_calls_total)"
 @contextmanager
 def api(port: int) -> Iterator[None]:
     """The API as a process of its own."""
-    running = subprocess.Popen([sys.executable, "-m", "core", "api"], stdout=subprocess.DEVNULL)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "core", "api"],
+        env=os.environ | {"API_PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+    )
     try:
         until(lambda: answers(f"http://127.0.0.1:{port}/healthz"))
         yield
@@ -84,7 +89,6 @@ def test_prometheus_sees_what_the_dashboard_shows_and_no_counter_falls(
 ) -> None:
     """With a key, over a restart of the API, an erasure and new calls."""
     port, now = free_port(), datetime.now(UTC)
-    monkeypatch.setenv("API_PORT", str(port))
     monkeypatch.setenv("API_KEYS", KEY)
     get_settings.cache_clear()
     fill(database, 5_000, end=now, days=10)
@@ -118,3 +122,21 @@ def test_prometheus_sees_what_the_dashboard_shows_and_no_counter_falls(
             assert {name: n for name in names if (n := ask(f"sum(resets({PREFIX}{name}[5m]))")) > 0} == {}
             assert ask("sum(changes(voice_agent_calls_total[5m]))") > 0
             assert ask("count(voice_agent_build_info)") == 1
+
+
+def test_two_processes_of_the_api_tell_the_same(database: Database[Document]) -> None:
+    """Whichever of them a balancer asks."""
+    fill(database, 2_000, end=datetime.now(UTC), days=3)
+    told(database)
+    ports = free_port(), free_port()
+    with api(ports[0]), api(ports[1]):
+        told_by = [asked(port) for port in ports * 2]
+    assert all(lines == told_by[0] for lines in told_by)
+    assert any(line.startswith("voice_agent_calls_total{") for line in told_by[0])
+
+
+def asked(port: int) -> list[str]:
+    """What counters and histograms of calls are at one process."""
+    text = httpx2.get(f"http://127.0.0.1:{port}/metrics").raise_for_status().text
+    names = tuple(f"{PREFIX}{metric.name}_" for metric in (*COUNTERS, *HISTOGRAMS))
+    return [line for line in text.splitlines() if line.startswith(names)]
