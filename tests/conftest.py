@@ -53,8 +53,10 @@ _CONFIGURATION = (
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-hypothesis.settings.register_profile("any machine", deadline=None)  # how fast it is, these do not ask
-hypothesis.settings.load_profile("any machine")
+# How fast the machine is, these do not ask; and a change is not blamed for what chance found.
+hypothesis.settings.register_profile("the same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("others", deadline=None)
+hypothesis.settings.load_profile("the same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

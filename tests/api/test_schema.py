@@ -67,7 +67,7 @@ def ask(served: str, folder: Path, *options: str) -> None:
 
 
 ANYTHING = (
-    *("--exclude-checks", "ignored_auth", "--max-examples", "25", "--continue-on-failure"),
+    *("--exclude-checks", "ignored_auth", "--max-examples", "20", "--continue-on-failure"),
     *("--suppress-health-check", "all"),  # they are about the speed of the generator
     *("--seed", os.environ.get("SCHEMA_SEED", "1")),  # another one asks other things
 )

@@ -143,4 +143,4 @@ def test_a_data_dir_that_is_moved_while_in_use_is_said_in_a_line_and_loses_no_ca
         timeout=120,
         check=False,
     )
-    assert again.stdout.splitlines()[-1:] == ["6"], again.stdout + again.stderr
+    assert "6" in again.stdout.splitlines(), again.stdout + again.stderr
