@@ -17,6 +17,7 @@ with socket.create_connection(("127.0.0.1", int(port)), 10) as asked:
 NOBODY = 65_534
 
 
+@pytest.mark.full
 @pytest.mark.skipif(
     os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user: run it as root"
 )

@@ -112,6 +112,7 @@ def test_strange_headers_are_refused_and_never_an_error(host: str, origin: str) 
         assert refuses("ws", [host], [origin], origin_needed=True)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user")
 def test_another_user_of_the_machine_does_not_get_in(tmp_path: Path) -> None:
     """Neither to a page nor to the websocket: the port gives away no more than the files."""

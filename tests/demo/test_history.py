@@ -58,6 +58,7 @@ def model_cost(call: CallMetrics) -> float:
     return call.cost.llm or 0
 
 
+@pytest.mark.full
 def test_nobody_is_dialled_at_night_and_hardly_anybody_phones_on_a_sunday() -> None:
     week = calls_between(NOW - timedelta(days=8), NOW - timedelta(days=1))
     zone = timedelta(hours=5, minutes=30)

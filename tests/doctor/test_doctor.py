@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import certifi
+import pytest
 from pymongo.database import Database
 
 from core.clock import utc_now
@@ -84,6 +85,7 @@ def test_a_store_that_is_away_leaves_the_other_lines_and_no_secret() -> None:
     assert "geheim" not in done.stdout + done.stderr
 
 
+@pytest.mark.full
 def test_channels_are_tried_out_without_sending(database: Database[Document], tmp_path: Path) -> None:
     authority, received = Authority(tmp_path), Mails()
     mail = mail_server(authority, received)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.privacy.masking import mask_text, mask_value
 
-IDS_OF_A_KIND = 100_000
+IDS_OF_A_KIND = 20_000
 _chance = random.Random(7)  # noqa: S311 (ids that can be made again)
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 IDS: dict[str, Callable[[], str]] = {
@@ -28,7 +28,7 @@ IDS: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("kind", IDS)
-def test_no_id_of_a_hundred_thousand_is_touched(kind: str) -> None:
+def test_no_id_of_twenty_thousand_is_touched(kind: str) -> None:
     """One that was could not be joined with other systems any more."""
     for _ in range(IDS_OF_A_KIND // 200):
         text = "\n".join(f"room {IDS[kind]()} joined" for _ in range(200))

@@ -228,6 +228,7 @@ def test_health_says_whether_a_scheduler_is_alive(
     assert (code, words[:6]) == (1, "silent")
 
 
+@pytest.mark.full
 def test_each_check_pings_the_watch_outside_and_its_address_stays_secret(
     database: Database[Document], start: Callable[..., Process], tmp_path: Path
 ) -> None:

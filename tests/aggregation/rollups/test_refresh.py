@@ -212,6 +212,7 @@ def test_a_client_of_the_callers_own_aggregates_in_its_own_database(
     assert database["daily_metrics"].count_documents({"total_calls": 10}) == 1
 
 
+@pytest.mark.full
 def test_a_campaign_for_every_call_makes_no_document_too_large(database: Database[Document]) -> None:
     """Beyond the 300 largest of a day campaigns are counted together; nothing else changes."""
     documents_ = [
@@ -237,6 +238,7 @@ def test_a_campaign_for_every_call_makes_no_document_too_large(database: Databas
     assert len(by_campaign) < 1_000
 
 
+@pytest.mark.full
 def test_the_campaigns_of_a_day_are_told_apart_whatever_other_days_are_refreshed_with_it(
     database: Database[Document],
 ) -> None:
@@ -284,6 +286,7 @@ def _swapped() -> Document:
     return {"$cond": [{"$eq": ["$$this", "c007"]}, "c399", "$$this"]}
 
 
+@pytest.mark.full
 def test_documents_stay_below_the_servers_limit(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:

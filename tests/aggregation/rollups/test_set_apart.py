@@ -68,7 +68,7 @@ def table(*rows: Document) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=pa.schema(CALL_SCHEMA.items()))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(FIELDS)
 def test_what_the_model_takes_can_be_rolled_up(fields: dict[str, Any]) -> None:
     """And what cannot be is refused when the call is made."""
@@ -83,14 +83,14 @@ def test_what_the_model_takes_can_be_rolled_up(fields: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(COUNTS), st.integers(-(2**63), 2**63 - 1), min_size=1))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_a_count_of_an_earlier_version_stops_nothing_however_great(counts: dict[str, int]) -> None:
     """Then the model took whatever MongoDB keeps."""
     assert cells_of(table(row("a"), row("b", **counts))).counts[:, 0].sum() == 2
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40))
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_exactly_the_calls_that_make_no_cell_are_set_apart(sound: list[bool]) -> None:
     """Wherever they stand among the others."""
     rows = [

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.models.metrics import TurnMetrics, WaitPart
@@ -15,6 +15,7 @@ _ms = st.floats(0, 8_000)
 
 
 @given(asr=_ms, end=_ms, llm=_ms, tts=_ms, e2e=_ms)
+@settings(max_examples=30)
 def test_no_bar_reaches_further_than_what_the_lead_waited(
     asr: float, end: float, llm: float, tts: float, e2e: float
 ) -> None:

@@ -215,6 +215,7 @@ def test_an_archive_that_cannot_be_written_deletes_nothing(filled: Database[Docu
     assert filled["calls"].count_documents({}) == 1_000
 
 
+@pytest.mark.full
 def test_a_dry_run_says_what_would_be_moved(filled: Database[Document]) -> None:
     done = _command("archive", "--dry-run")
     assert done.stdout.splitlines() == [
@@ -275,6 +276,7 @@ def test_killed_anywhere_an_archive_loses_nothing_and_counts_nothing_twice(
     assert get_settings().data_dir in folder(database).parents
 
 
+@pytest.mark.full
 def test_releases_at_the_same_time_each_hold(filled: Database[Document]) -> None:
     archive_due(filled)
     leads = [f"lead_{number}" for number in range(12)]

@@ -195,8 +195,7 @@ asyncio.run(main(sys.argv[1] == "first", float(sys.argv[2])))
 """
 
 
-@pytest.mark.parametrize("first", ["first", "none"])
-@pytest.mark.parametrize("pause", ["0", "0.001", "0.01"])
+@pytest.mark.parametrize(("first", "pause"), [("first", "0"), ("none", "0"), ("none", "0.01")])
 def test_what_tasks_were_recording_when_the_loop_ended_is_not_lost(
     database: Database[Document], first: str, pause: str
 ) -> None:
