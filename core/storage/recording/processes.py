@@ -78,6 +78,7 @@ class Beats:
     def _begin(self) -> None:
         """Begin without a thread; a forked child's is its parent's."""
         self._databases: dict[Key, Open] = {}
+        self._speaking = threading.Lock()
         self._thread: threading.Thread | None = None
         self._over, self._signed_off = threading.Event(), threading.Event()
         self._id = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -95,9 +96,11 @@ class Beats:
 
     def beat(self) -> None:
         """Give a sign of life to each database; one that is away gets the next."""
-        for open_ in list(self._databases.values()):
+        for key, open_ in list(self._databases.items()):
             try:
-                self._say(open_())
+                with self._speaking:
+                    if key in self._databases:
+                        self._say(open_())
             except Exception as error:  # noqa: BLE001 (it says only how we are, and must not end the thread)
                 logger.debug("Process health not stored", extra={"reason": type(error).__name__})
 
@@ -107,13 +110,18 @@ class Beats:
 
     def end(self) -> None:
         """Take this process's rows away: it ends, and is not silent."""
-        for open_ in list(self._databases.values()):
+        databases = list(self._databases.values())
+        self.forget()
+        # A sign of life on its way would bring the row back: it arrives first.
+        waited = self._speaking.acquire(timeout=_END_SECONDS)
+        for open_ in databases:
             try:
                 with pymongo.timeout(_END_SECONDS):
                     open_()[PROCESSES].delete_one({"_id": self._id})
             except Exception as error:  # noqa: BLE001 (the row goes by itself within a day)
                 logger.debug("Process not signed off", extra={"reason": type(error).__name__})
-        self.forget()
+        if waited:
+            self._speaking.release()
 
     def _end_at_once(self) -> None:
         """Have :meth:`end` done on the thread: what a signal interrupts may hold the driver's locks."""
