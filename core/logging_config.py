@@ -32,10 +32,10 @@ from core.logs.sinks.log_file import sink_for
 from core.logs.sinks.rotation import Rotation
 from core.logs.sinks.sink import Both, StandardName
 from core.logs.writer import Backlog, LogWriter
-from core.models.variables import level_number
 from core.privacy.masking import configure_masking
 from core.settings import Settings, SettingsError, load_settings, load_what_is_good
 from core.sigterm import before_sigterm
+from core.variables.kinds import level_number
 
 if TYPE_CHECKING:
     from core.logs.sinks.shipper import Shipper

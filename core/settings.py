@@ -25,7 +25,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError, problem
-from core.models.variables import (
+from core.models.zone import ZoneName
+from core.variables.kinds import (
     HAND_OVER,
     AddressList,
     CollectorAddress,
@@ -44,7 +45,7 @@ from core.models.variables import (
     in_lower_case,
     is_loopback,
 )
-from core.models.zone import ZoneName
+from core.variables.protection import Protection
 
 LEAST_RETENTION_DAYS = 30
 
@@ -53,7 +54,7 @@ class SettingsError(UserError):
     """An environment variable has a value that cannot be used; the text names it and the remedy."""
 
 
-class Settings(BaseSettings):
+class Settings(Protection, BaseSettings):
     """The configuration of every process; each field is the environment variable of that name."""
 
     model_config = SettingsConfigDict(

@@ -22,11 +22,11 @@ from starlette.middleware import Middleware
 from streamlit.web.server.starlette import starlette_server
 
 from core.errors import UserError
-from core.models.variables import is_loopback
 from core.ports import check_free
 from core.settings import get_settings
 from core.storage.server.connection import close_all
 from core.types import dotted
+from core.variables.kinds import is_loopback
 from dashboard.guard import OwnPagesOnly
 
 ROOT = Path(__file__).resolve().parents[1]

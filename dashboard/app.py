@@ -12,7 +12,7 @@ if str(ROOT) not in sys.path:
     # `streamlit run` looks for modules beside this file; core and dashboard lie one folder up.
     sys.path.insert(0, str(ROOT))
 
-from core.models.variables import is_loopback  # noqa: E402 (the path first)
+from core.variables.kinds import is_loopback  # noqa: E402 (the path first)
 from dashboard import filters, guard, theme  # noqa: E402 (the path first)
 from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)

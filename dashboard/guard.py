@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.models.variables import is_loopback
 from core.peers import is_own_user
 from core.settings import get_settings
+from core.variables.kinds import is_loopback
 
 _SECURE = {"https", "wss"}
 _PORTS = {"http": 80, "https": 443}

@@ -15,7 +15,7 @@ from core.storage import collections
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("core.types", "core.errors", "core.files", "core.sigterm"),
-    ("core.models", "core.clock", "core.settings", "core.ports", "core.peers"),
+    ("core.models", "core.variables", "core.clock", "core.settings", "core.ports", "core.peers"),
     ("core.privacy",),
     ("core.logs", "core.logging_config"),
     ("core.storage",),
@@ -23,7 +23,7 @@ FLOORS = (
     ("core.alerting",),
     (
         *("core.services", "core.scheduler", "core.importing", "core.adapters", "core.hooks"),
-        *("core.erasure", "core.exporting", "core.health"),
+        *("core.erasure", "core.exporting", "core.health", "core.access"),
     ),
     ("core.api", "core.doctor", "core.demo", "dashboard"),
     ("pages", "core.launcher", "core.cli"),

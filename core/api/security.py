@@ -17,8 +17,8 @@ from core.api.intake.bodies import ACKNOWLEDGE, HOOKS
 from core.api.problems import ProblemResponse
 from core.errors import UserError
 from core.logging_config import get_logger, log_security_event
-from core.models.variables import is_loopback
 from core.settings import Settings, get_settings
+from core.variables.kinds import is_loopback
 
 if TYPE_CHECKING:
     from core.api.guesses import Guesses

@@ -9,8 +9,8 @@ from dotenv import dotenv_values
 
 from core import peers
 from core.doctor.result import Finding, State
-from core.models.variables import is_loopback
 from core.settings import Settings
+from core.variables.kinds import is_loopback
 
 _WAIVED = {
     "mongodb_allow_insecure": "calls may cross the network in clear, and the database may let anybody in",

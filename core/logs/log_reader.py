@@ -18,8 +18,8 @@ from rich.text import Text
 from core.clock import parse_moment, utc_now
 from core.errors import UserError
 from core.logs.event import LINE_FIELDS
-from core.models.variables import level_number
 from core.settings import get_settings
+from core.variables.kinds import level_number
 
 Line = dict[str, Any]
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

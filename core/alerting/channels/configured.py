@@ -13,8 +13,8 @@ from core.alerting.rota import ON_CALL
 from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.channels import ExtraChannel
-from core.models.variables import is_mail_address
 from core.settings import Settings
+from core.variables.kinds import is_mail_address
 
 EMAIL = "email"
 SLACK = "slack"

@@ -21,11 +21,11 @@ from pymongo.write_concern import WriteConcern
 
 from core.errors import UserError
 from core.logging_config import get_logger
-from core.models.variables import is_loopback
 from core.settings import get_settings
 from core.storage.server.embedded import Embedded, embedded_uri, release_embedded, start_embedded
 from core.storage.server.folder import Folder, socket_uri
 from core.types import Document
+from core.variables.kinds import is_loopback
 
 DURABLE = WriteConcern(w="majority", j=True)
 """How everything is written that must not be lost."""
