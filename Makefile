@@ -7,7 +7,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(SUPPORTED)' 2>/dev/null && { echo $$name; break; }; done)
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
-INSTALL := $(BIN)/python -m pip install --quiet --constraint requirements.lock
+INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --requirement
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links --generate-hashes
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -33,18 +35,22 @@ integrations: .venv/dev ## The files of docs/integrations that are made from the
 screenshots: .venv/dev ## The pictures in docs/images, of a demo started for them
 	$(BIN)/python -m tests.dashboard.screenshots
 
-lint: .venv/dev ## Style and types
+lint: .venv/dev ## Style, insecure calls and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml core dashboard pages run_scheduler.py
 	$(BIN)/mypy
 
 format: .venv/dev ## Rewrite the sources in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: .venv/dev ## Pin the newest versions within the ranges, for Python 3.11 to 3.13
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links requirements-dev.txt --output-file requirements.lock
+lock: .venv/dev ## Pin versions within the ranges, with hashes, for Python 3.11 to 3.13; list their licences
+	$(COMPILE) requirements-dev.txt --output-file requirements-dev.lock
+	# setuptools installs the project itself: with it in the lock nothing comes without a hash.
+	echo 'setuptools>=80' | $(COMPILE) requirements.txt - --constraint requirements-dev.lock \
+		--output-file requirements.lock
+	$(BIN)/python -m tests.licences
 
 clean: ## Remove the virtual environment and what tools left behind
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info
@@ -54,12 +60,13 @@ clean: ## Remove the virtual environment and what tools left behind
 	@echo "Making a virtual environment in .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "The venv module is missing (Debian: apt-get install python3-venv)" >&2; exit 2; }
 
-.venv/run: .venv/bin/python requirements.txt requirements.lock pyproject.toml
+.venv/run: .venv/bin/python requirements.lock pyproject.toml
 	@echo "Installing what the product needs (about a minute, once)"
-	@$(INSTALL) --requirement requirements.txt --editable .
+	@$(INSTALL) requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/dev: .venv/run requirements-dev.txt
+.venv/dev: .venv/run requirements-dev.lock
 	@echo "Installing what the tests need"
-	@$(INSTALL) --requirement requirements-dev.txt
+	@$(INSTALL) requirements-dev.lock
 	@touch $@
