@@ -1,4 +1,4 @@
-"""Mail and UPI addresses, PAN and GSTIN, account numbers that are named as such."""
+"""Mail and UPI addresses, PAN and GSTIN; accounts, names and postal addresses that are named as such."""
 
 import re
 
@@ -27,7 +27,7 @@ _NAMED_UPI = re.compile(
 _UPI_LINK = re.compile(r"([?&;]pa=)(?!\[)[^&\s\"'<>]{3,128}", re.IGNORECASE)
 _NAMED_PAN = re.compile(
     r"(?<![A-Za-z-])(pan(?:\s*+(?:card|number|no|num|is|hai|है|[.:=#\"'(-])){0,5}+\s*+)"
-    r"[A-Za-z]{5}[ -]?\d{4}[ -]?[A-Za-z](?![A-Za-z0-9])",
+    r"[A-Za-z](?:[ -]?[A-Za-z]){4}[ -]?\d(?:[ -]?\d){3}[ -]?[A-Za-z](?![A-Za-z0-9])",
     re.IGNORECASE,
 )
 _PAN = re.compile(
@@ -40,7 +40,7 @@ _GSTIN = re.compile(
     r"(?![A-Za-z0-9])",
     re.IGNORECASE,
 )
-_PAPER_MARK = re.compile(r"[A-Za-z][ -]?\d{4}[ -]?[A-Za-z]")
+_PAPER_MARK = re.compile(r"[A-Za-z][ -]?\d(?:[ -]?\d){3}[ -]?[A-Za-z]")
 # Blanks are never counted in two ways (possessive gaps): a text of blanks costs its length, not its square.
 _ACCOUNT = re.compile(
     r"(?<![A-Za-z0-9])((?:(?:a/?c|acc(?:oun)?t?|khata)\b|खाता)"
@@ -55,6 +55,35 @@ _ACCOUNT_AFTER_IFSC = re.compile(
 _ACCOUNT_BEFORE_IFSC = re.compile(
     r"(?<![\w.])(\d{9,18})(?=\W{1,3}(?:ifsc\W{0,3})?[A-Za-z]{4}0[A-Za-z0-9]{6}\b)"
 )
+_OF_WHOM = (
+    r"customer|lead|borrower|applicant|co[ _-]?applicant|guarantor|nominee|father|mother|spouse|husband|wife"
+    r"|caller|callee|(?:account[ _-]?)?holder|beneficiary|first|last|middle|full|given|family"
+)
+_PLACES = (
+    r"residential|residence|home|office|permanent|current|present|communication|correspondence|postal|customer"
+    r"|lead|borrower|delivery|billing|shipping|street|registered|work|mailing"
+)
+NAME_KEY = re.compile(rf"^(?:{_OF_WHOM.replace('[ _-]?', '')})s?name$|(?:^|customer|lead)surname$")
+ADDRESS_KEY = re.compile(rf"^(?:{_PLACES})?(?:address|addr)(?:line)?$|^(?:landmark|locality)$")
+"""Of the name of a field, in small letters without what is between its words."""
+
+_IS = r"[\"']?\s*+[:=]\s*+"
+_QUOTED = r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
+_FIRST_WORD = r"(?:[^\W\d_]|[\u0900-\u0963])(?:[^\W\d_]|[\u0900-\u0963'.-]){0,39}+"
+_NEXT_WORD = r"(?:[A-Z]|[\u0900-\u0963])(?:[^\W\d_]|[\u0900-\u0963'.-]){0,39}+"
+_NAME = re.compile(
+    rf"(?<![A-Za-z])((?i:(?:{_OF_WHOM})[ _-]?name{_IS}))"
+    rf"(?!(?i:null|none|nil|true|false)\b|\[)(?:{_QUOTED}|{_FIRST_WORD}(?: {_NEXT_WORD}(?!\s?[=:])){{0,3}})"
+)
+_PIN = r"(?:,|\b[1-9]\d{2}[ -]?\d{3}\b)"
+_ADDRESS = re.compile(
+    rf"(?<![A-Za-z])((?:(?:{_PLACES})[ _-]?)?(?:address|addr)(?:[ _-]?line)?[ _-]?\d?{_IS})(?!\[)"
+    rf"(?:(?=[\"'][^\"'\n]{{0,200}}?[^\W\d_][^\"'\n]{{0,200}}? )(?:{_QUOTED})"
+    rf"|(?=[^\n;|]{{0,200}}?{_PIN})[^\s;|]{{1,60}}+"
+    r"(?: (?![\w.-]{1,40}[=:])[^\s;|]{1,60}+){1,30})",
+    re.IGNORECASE,
+)
+_HAS_LETTER = re.compile(r"[^\W\d_]|[\u0900-\u0963]")
 
 
 def mask_addresses(text: str, off: frozenset[str]) -> str:
@@ -90,3 +119,18 @@ def mask_accounts(text: str) -> str:
 
 def _masked_account(match: re.Match[str]) -> str:
     return match[1] + mask_of("account", match[2])
+
+
+def mask_people(text: str, off: frozenset[str]) -> str:
+    """The text with names and addresses masked that stand behind ``customer_name=``, ``address:``."""
+    low = text.casefold()
+    if "name" not in off and "name" in low:
+        text = _NAME.sub(r"\1[name]", text)
+    if "address" not in off and "addr" in low:
+        text = _ADDRESS.sub(r"\1[address]", text)
+    return text
+
+
+def is_postal(text: str) -> bool:
+    """Whether what a field calls an address is one of a house, and not of a machine: it has words."""
+    return len(text.split()) > 1 and _HAS_LETTER.search(text) is not None

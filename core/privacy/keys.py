@@ -5,6 +5,7 @@ from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
 
+from core.privacy.identities import ADDRESS_KEY, NAME_KEY
 from core.privacy.transcripts import NAME_OF_TRANSCRIPT
 from core.privacy.vendors import VENDORS
 
@@ -26,6 +27,13 @@ class Kind(Enum):
     CARD = "card"
     UPI = "upi"
     TRANSCRIPT = "transcript"
+    VOTER = "voter"
+    PASSPORT = "passport"
+    LICENCE = "licence"
+    VEHICLE = "vehicle"
+    IFSC = "ifsc"
+    NAME = "name"
+    ADDRESS = "address"
 
 
 def _names(text: str) -> frozenset[str]:
@@ -84,6 +92,16 @@ _PERSONAL = (
     (re.compile(r"card(?:number|num|no)$"), Kind.CARD),
     (re.compile(r"^upi$|upi(?:id|address)$|vpa$"), Kind.UPI),
     (NAME_OF_TRANSCRIPT, Kind.TRANSCRIPT),
+    (re.compile(r"^(?:voter|voterid|epic|voterid?card)(?:number|num|no)?$"), Kind.VOTER),
+    (re.compile(r"^passport(?:number|num|no)?$"), Kind.PASSPORT),
+    (
+        re.compile(r"^(?:driving|driver|drivers)?licen[cs]e(?:number|num|no)$|^drivinglicen[cs]e$"),
+        Kind.LICENCE,
+    ),
+    (re.compile(r"^(?:vehicle|registration|car|bike)(?:registration)?(?:number|num|no)$"), Kind.VEHICLE),
+    (re.compile(r"^ifsc(?:code)?$"), Kind.IFSC),
+    (NAME_KEY, Kind.NAME),
+    (ADDRESS_KEY, Kind.ADDRESS),
 )
 _NUMBER_LAST = frozenset(
     {

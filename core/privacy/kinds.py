@@ -8,9 +8,10 @@ from core.errors import UserError
 
 KINDS = (
     *("phone", "aadhaar", "card", "account", "pan", "gstin", "email", "upi", "spoken", "transcript"),
+    *("voter", "passport", "licence", "vehicle", "ifsc", "name", "address"),
     *("secret", "token", "jwt", "key", "private_key", "url"),
 )
-"""phone … transcript identify a person; the others let somebody in. ``secret`` is what is named so."""
+"""phone … address identify a person; the others let somebody in. ``secret`` is what is named so."""
 
 
 class Active(NamedTuple):

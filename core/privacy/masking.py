@@ -9,8 +9,15 @@ from functools import lru_cache
 from typing import Any
 
 from core.privacy.credentials import mask_credentials
+from core.privacy.documents import mask_documents
 from core.privacy.free_names import free_name
-from core.privacy.identities import mask_accounts, mask_addresses, mask_papers
+from core.privacy.identities import (
+    is_postal,
+    mask_accounts,
+    mask_addresses,
+    mask_papers,
+    mask_people,
+)
 from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
 from core.privacy.named_numbers import mask_named_numbers
@@ -110,6 +117,8 @@ def _mask_text(text: str) -> str:
     text = mask_credentials(text, off, may_name=len(telling) > 1 or telling in _NAMING)
     if len(telling) and "transcript" not in off:
         text = mask_transcripts(text)
+    if b":" in telling or b"=" in telling:
+        text = mask_people(text, off)
     text = mask_spoken(text, off)
     if not telling:
         return text
@@ -120,6 +129,8 @@ def _mask_text(text: str) -> str:
         text = mask_papers(text, off)
     if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
         text = mask_accounts(text)  # before all others: the word beside a number decides what it is
+    if len(digits) >= _FEWEST_IN_PAN:
+        text = mask_documents(text, off)
     if len(digits) >= _FEWEST_IN_PHONE:
         text = mask_named_numbers(mask_numbers(text, off), off)
     return text
@@ -180,6 +191,12 @@ def _mask_named_string(value: str, kind: Kind) -> str:
         return value if value.isdecimal() else mask_text(value)
     if not any(char.isalnum() for char in value):
         return value
+    return _mask_personal(value, kind)
+
+
+def _mask_personal(value: str, kind: Kind) -> str:
+    if kind is Kind.ADDRESS and not is_postal(value):
+        return mask_text(value)
     return mask_of_transcript(value) if kind is Kind.TRANSCRIPT else mask_of(kind.value, value)
 
 

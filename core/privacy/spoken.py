@@ -35,7 +35,7 @@ _SHORTEST, _FEWEST_GAPS = 18, 4  # characters, and blanks, of so many words
 _LETTER = r"[^\W_]|[\u0900-\u0963]"
 _WORD = "|".join(sorted((*_DIGITS, *_TIMES), key=len, reverse=True))
 _TOKEN = rf"(?:(?:{_WORD})(?!{_LETTER})|[0-9]{{1,6}}(?![0-9A-Za-z]))"
-_BETWEEN = r"[\s,.;:…/\-\u2010-\u2015]{1,4}+(?:(?:and|aur|then|phir|और|फिर)\s++)?+"
+_BETWEEN = r"[\s,.;:…/\-\u2010-\u2015]{1,4}+(?:(?:and|aur|then|phir|uh+|u+m+|hmm|और|फिर)\s++){0,2}+"
 _RUN = re.compile(
     rf"(?<![\w\u0900-\u0963]){_TOKEN}(?:{_BETWEEN}{_TOKEN}){{{_FEWEST_IN_CODE - 1},}}+", re.IGNORECASE
 )
@@ -53,10 +53,12 @@ _LABEL = r"(?:[a-z0-9\u0900-\u0963-]{2,40}|(?:[a-z0-9]\s){1,20}[a-z0-9])"
 _TOP = r"(?:com|in|co|org|net|edu|gov|info|io|ai|biz|me|app|dev|uk|us|कॉम|इन)"
 _AT = (
     r"(?:\s?[(\[{]\s?at\s?[)\]}]\s?|\s?@\s?"
-    r"|\s{1,3}(?:at(?:\s{1,3}the\s{1,3}rate(?:\s{1,3}of)?)?|एट(?:\s{1,3}द)?(?:\s{1,3}रेट)?)\s{1,3})"
+    r"|\s{1,3}(?:at(?:\s{1,3}(?:the\s{1,3})?rate(?:\s{1,3}of)?)?|एट(?:\s{1,3}द)?(?:\s{1,3}रेट)?)\s{1,3})"
 )
+_BARE_PROVIDER = r"(?:g\s?mail|yahoo|hotmail|outlook|rediffmail|icloud)\s{1,3}(?:com|co\s{1,3}in)"
+"""A dot that was not heard."""
 _AT_DOMAIN = re.compile(
-    rf"(?P<at>{_AT})(?P<domain>{_LABEL}(?:(?:\.|{_DOT}){_LABEL}){{0,2}}?(?:\.|{_DOT}){_TOP}(?:(?:\.|{_DOT})in)?)"
+    rf"(?P<at>{_AT})(?P<domain>{_BARE_PROVIDER}|{_LABEL}(?:(?:\.|{_DOT}){_LABEL}){{0,2}}?(?:\.|{_DOT}){_TOP}(?:(?:\.|{_DOT})in)?)"
     rf"(?![\w\u0900-\u0963])",
     re.IGNORECASE,
 )

@@ -66,6 +66,13 @@ FORMS: dict[str, tuple[str, ...]] = {
         "ravi@jio", "ravi.kumar@okaxis", "9876543210@paytm", "ravi-k@ybl", "RAVI@OKHDFCBANK", "upi id ravi@newbank",
         "pay to shop.12@somepsp", "priya_s@axl", "ravi123@ibl",
     ),
+    "ifsc": ("HDFC0001234", "SBIN0004321", "icic0000123", "IFSC UTIB0000248"),
+    "vehicle": ("MH12AB1234", "KA 05 MX 4321", "DL 3C AB 1234", "22 BH 1234 AA", "mh12ab1234"),
+    "voter": ("XKY1234567", "WBD 7654321", "voter id xky1234567"),
+    "licence": ("MH12 20110012345", "KA-05-2015-0098765", "dl0420110149646"),
+    "passport": ("passport no K1234567", "passport m7654321", "पासपोर्ट K1234568"),
+    "name": ("customer_name=Ravi Kumar", "father name: Suresh Babu"),
+    "address": ('"address": "12, MG Road, Pune 411001"', "home_address=Flat 3, Gandhi Nagar, Jaipur"),
     "email": (
         "ravi@example.com", "ravi.kumar+loan@example.co.in", "RAVI_K@EXAMPLE.ORG", "ravi%40example.com",
         "<priya@mail.example.in>", "mailto:a.b@example.com", "रवि@example.com",
@@ -85,6 +92,15 @@ _PREFIXES = (
     "खाता नंबर ",
 )
 _CORES = {
+    "IFSC UTIB0000248": "UTIB0000248",
+    "voter id xky1234567": "xky1234567",
+    "passport no K1234567": "K1234567",
+    "passport m7654321": "m7654321",
+    "पासपोर्ट K1234568": "K1234568",
+    "customer_name=Ravi Kumar": "Ravi",
+    "father name: Suresh Babu": "Suresh",
+    '"address": "12, MG Road, Pune 411001"': "MG Road",
+    "home_address=Flat 3, Gandhi Nagar, Jaipur": "Gandhi Nagar",
     "IFSC HDFC0001234 a/c 50100987654321": "50100987654321",
     "SBIN0001234 12345678901": "12345678901",
     "12 9876543230": "9876543230",
@@ -216,8 +232,6 @@ user@localhost
 root@server1 logged in
 ssh deploy@web01
 sip:agent@pbx.local registered
-IFSC HDFC0001234
-branch SBIN0001234 found
 qualification: public_secured
 ABCDE1234F
 GST 18 % included

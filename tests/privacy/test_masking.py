@@ -95,7 +95,6 @@ LEFT_ALONE = [
     "1234 5678 9012",
     "4111 1111 1111 1112",
     "user@localhost",
-    "IFSC HDFC0001234",
     "qualification: public_secured",
 ]
 

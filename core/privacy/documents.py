@@ -1,0 +1,106 @@
+"""Numbers of papers: voter id, passport, driving licence, vehicle, and the code of a bank's branch."""
+
+import re
+
+_STATES = (
+    r"AN|AP|AR|AS|BR|CG|CH|DD|DL|DN|GA|GJ|HP|HR|JH|JK|KA|KL|LA|LD|MH|ML|MN|MP|MZ|NL|OD|PB|PY|RJ|SK|TG|TN|TR"
+    r"|TS|UA|UK|UP|WB"
+)
+_BANKS = (
+    r"ABHY|AIRP|ALLA|ANDB|AUBL|BARB|BDBL|BKDN|BKID|CBIN|CITI|CIUB|CNRB|CORP|COSB|CSBK|DBSS|DCBL|DLXB|ESFB|ESMF"
+    r"|FDRL|FINO|FSFB|HDFC|HSBC|IBKL|ICIC|IDFB|IDIB|INDB|IOBA|IPOS|JAKA|JIOP|JSFB|KARB|KKBK|KVBL|LAVB|MAHB|NKGS"
+    r"|NSPB|ORBC|PSIB|PUNB|PYTM|RATN|SBBJ|SBHY|SBIN|SBMY|SBTR|SCBL|SIBL|SRCB|SVCB|SYNB|TMBL|UBIN|UCBA|UJVN|USFB"
+    r"|UTBI|UTIB|UTKS|VIJB|YESB"
+)
+_NO_VOTER = (
+    r"ABC|ACC|APP|BUG|CAS|CRM|CUS|EMI|ERR|EVT|IDX|INC|INV|JOB|KEY|LAN|LED|LOG|MSG|ORD|PID|REF|REG|REQ|RRN|SEQ|SKU"
+    r"|SRV|TAG|TKT|TXN|UID|UTR|VER"
+)
+"""How other numbers of three letters and seven digits begin."""
+_BEFORE, _AFTER = r"(?<![A-Za-z0-9_/.-])", r"(?![A-Za-z0-9_])"
+_UNNAMED = re.compile(
+    rf"{_BEFORE}(?:"
+    rf"(?P<licence>(?:{_STATES})[ -]?\d{{2}}[ -]?(?:19|20)\d{{2}}[ -]?\d{{7}})"
+    rf"|(?P<vehicle>(?:{_STATES})[ -]?\d{{1,2}}[ -]?"
+    rf"(?!(?:AM|PM|[KMGT]B|MS)\b)(?:[A-Z]{{1,3}}|[A-Z][ -][A-Z]{{1,2}})[ -]?\d{{4}}"
+    r"|\d\d[ -]?BH[ -]?\d{4}[ -]?[A-Z]{1,2})"
+    rf"|(?P<ifsc>(?:{_BANKS})[ -]?0[A-Z0-9]{{6}})"
+    rf"|(?P<voter>(?!{_NO_VOTER})[A-Z]{{3}}[/ -]?\d{{7}})"
+    rf"){_AFTER}"
+)
+_SMALL = re.compile(
+    rf"{_BEFORE}(?:"
+    rf"(?P<licence>(?:{_STATES.lower()})[ -]?\d{{2}}[ -]?(?:19|20)\d{{2}}[ -]?\d{{7}})"
+    rf"|(?P<vehicle>(?!dd)(?:{_STATES.lower()})-?\d{{1,2}}-?[a-z]{{1,2}}-?\d{{4}}|\d\dbh\d{{4}}[a-z]{{1,2}})"
+    rf"|(?P<ifsc>(?:{_BANKS.lower()})0[a-z0-9]{{6}})"
+    rf"){_AFTER}"
+)
+"""In small letters only what no words between blanks can look like."""
+_MARK = re.compile(r"(?<![A-Za-z0-9_/.-])(?:[A-Za-z]{2,4}[ /-]?\d|\d\d[ -]?[Bb][Hh])")
+"""How those begin that have a form of their own; few texts have it, and others are spared a closer look."""
+_LETTER = r"(?:[^\W\d_]|[\u0900-\u0963])"
+_NUMBER_ITSELF = r"(?:[a-z]{1,4}[/ -]?\d|[a-z](?: [a-z]){0,3} ?\d)"
+_GAP = r"[\s:=#(,\"'._-]*+"
+_FILLER = rf"(?:{_GAP}(?!{_NUMBER_ITSELF}){_LETTER}{{1,14}}+){{0,5}}+{_GAP}"
+
+
+def _named(names: str, form: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?<![A-Za-z])((?:{names})(?!{_LETTER}){_FILLER}(?<![A-Za-z]))({form}){_AFTER}", re.IGNORECASE
+    )
+
+
+def _gapped(letters: int, digits: int) -> str:
+    """So many letters and digits, perhaps spelled one by one."""
+    return rf"[A-Z](?:[ -]?[A-Z]){{{letters - 1}}}[ /-]?\d(?:[ -]?\d){{{digits - 1}}}"
+
+
+_NAMED: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
+    (
+        "voter",
+        ("voter", "epic", "election", "वोटर", "मतदाता"),
+        _named(r"voter(?:[ _-]?id)?|epic|election(?: id)?(?: card)?|वोटर|मतदाता", _gapped(3, 7)),
+    ),
+    ("passport", ("passport", "पासपोर्ट"), _named(r"passport|पासपोर्ट", _gapped(1, 7))),
+    (
+        "licence",
+        ("licen", "dl no", "dl number", "लाइसेंस", "लाइसेन्स"),
+        _named(
+            r"(?:driving[ _-]?)?licen[cs]e|dl(?= (?:no|number))|लाइसेंस|लाइसेन्स",
+            r"[A-Z][ -]?[A-Z][ -]?\d(?:[ -]?\d){8,13}",
+        ),
+    ),
+    (
+        "vehicle",
+        ("vehicle", "gaadi", "gadi", "गाड़ी", "गाड़ी", "registration", "car no", "bike no", "car number"),
+        _named(
+            r"vehicle|gaadi|gadi|गाड़ी|गाड़ी|registration|(?:car|bike)(?= (?:no|number))",
+            r"[A-Z][ -]?[A-Z][ -]?\d[ -]?\d?[ -]?[A-Z](?:[ -]?[A-Z]){0,2}[ -]?\d(?:[ -]?\d){3}",
+        ),
+    ),
+    (
+        "ifsc",
+        ("ifsc", "आईएफएससी"),
+        _named(r"ifsc|आईएफएससी", r"[A-Z](?:[ -]?[A-Z]){3}[ -]?0(?:[ -]?[A-Z0-9]){6}"),
+    ),
+)
+_NAMES = tuple(mark for _, marks, _ in _NAMED for mark in marks)
+
+
+def mask_documents(text: str, off: frozenset[str]) -> str:
+    """The text with numbers of papers masked: those with a form of their own, and those that are named."""
+    if _MARK.search(text):
+        text = _SMALL.sub(lambda found: _mask(found, off), text)
+        text = _UNNAMED.sub(lambda found: _mask(found, off), text)
+    low = text.casefold()
+    if not any(map(low.__contains__, _NAMES)):
+        return text
+    for kind, marks, pattern in _NAMED:
+        if kind not in off and any(mark in low for mark in marks):
+            text = pattern.sub(rf"\1[{kind}]", text)
+    return text
+
+
+def _mask(found: re.Match[str], off: frozenset[str]) -> str:
+    kind = found.lastgroup or ""
+    return found[0] if kind in off else f"[{kind}]"
