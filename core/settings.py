@@ -251,12 +251,6 @@ class Settings(Protection, BaseSettings):
         default="strict",
         description="Built-in rules as agreed on, or quiet: they wait 10 minutes and are sure first",
     )
-    calling_hours: str = Field(
-        default="09:00-21:00",
-        # Roll-ups know calls by quarter hour.
-        pattern=r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$",
-        description="Local hours in which leads may be phoned, on quarter hours",
-    )
     alert_check_interval_seconds: int = Field(
         default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"
     )

@@ -25,18 +25,20 @@ OVERVIEW = st.Page(
 CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call:")
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
 SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:")
+COMPLIANCE = st.Page(ROOT / "pages" / "compliance.py", title="Compliance", icon=":material/policy:")
 RUNBOOKS = st.Page(ROOT / "pages" / "runbooks.py", title="Runbooks", icon=":material/menu_book:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
 NOT_FOUND = st.Page(
     ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
 )
-ALONE = [SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, NOT_FOUND]
+ALONE = [COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, NOT_FOUND]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
+    COMPLIANCE,
     SYSTEM,
     SOURCES,
     ALERTS,

@@ -8,7 +8,7 @@ from dashboard import filters, placeholders, theme
 from dashboard.panels import auto_refresh, board_page, boards
 from dashboard.panels.panel import grid, show
 from dashboard.queries import cache, system_queries
-from dashboard.system import health, processes
+from dashboard.system import health, processes, protection
 
 TILES_HEIGHT, CHARTS_HEIGHT = 240, 1600
 
@@ -38,6 +38,10 @@ def charts() -> None:
             health.check_a_day()
         with right:
             health.storage(cache.ask("storage", system_queries.storage).value, trust.health, zone)
+        found = cache.ask("protection", system_queries.protected).value
+        show(protection.retention(found.kept, found.profile, zone))
+        show(protection.countries(found.sinks))
+        show(protection.exposure(found.findings))
 
 
 auto_refresh.watch()

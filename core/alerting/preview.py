@@ -9,6 +9,7 @@ from pymongo.database import Database
 from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.evaluation.call_columns import CallColumns
+from core.alerting.evaluation.compliance_rules import Violations, evaluate_violations, load_violations
 from core.alerting.evaluation.findings import Evaluation, Labels
 from core.alerting.evaluation.past_weeks import first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
@@ -79,6 +80,10 @@ def _eyes(database: Database[Document], rule: AlertRule, checks: Sequence[dateti
     if rule.measure.of_requests:
         requests = load_requests(database, window(rule, checks[0], zone).start, checks[-1], zone)
         return lambda at, known: _see_requests(rule, requests, at, known)
+    if rule.measure.of_compliance:
+        period = window(rule, checks[0], zone)
+        violations = load_violations(database, period.start, checks[-1], period.by)
+        return lambda at, known: _see_violations(rule, violations, at, known)
     begin, by = window(rule, checks[0], zone).start, window(rule, checks[0], zone).by
     ordered = chosen(rule, CallColumns.of(load_calls(database, begin, checks[-1], by=by))).ordered(by)
 
@@ -96,6 +101,14 @@ def _see_requests(
     period = window(rule, at, requests.zone)
     within = requests.between(period.start, period.end)
     return evaluate_requests(rule, within, period.start, period.end, known)
+
+
+def _see_violations(
+    rule: AlertRule, violations: Violations, at: datetime, known: Sequence[Labels]
+) -> list[Evaluation]:
+    period = window(rule, at, get_settings().tz)
+    within = violations.between(period.start, period.end)
+    return evaluate_violations(rule, within, period.start, period.end, known)
 
 
 def _replay(see: _See, checks: list[datetime]) -> Iterator[Firing]:

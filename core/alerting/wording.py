@@ -31,7 +31,6 @@ _RUNBOOKS = {
     "error_rate": "docs/runbooks/error_rate.md",
     "minutes_without_calls": "docs/runbooks/no_calls.md",
     "total_calls": "docs/runbooks/no_calls.md",
-    "calling_hours_violations": "docs/runbooks/calling_hours.md",
 }
 
 
@@ -70,6 +69,8 @@ def runbook(rule: AlertRule) -> str | None:
     """Where it is written what to do about a rule's alert."""
     if rule.runbook:
         return rule.runbook
+    if rule.measure.of_compliance:
+        return "docs/runbooks/calling_hours.md"
     slow = rule.measure.unit == "ms" and not rule.measure.of_requests
     return "docs/runbooks/speech_latency.md" if slow else _RUNBOOKS.get(rule.metric)
 

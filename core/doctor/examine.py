@@ -2,7 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from core.doctor import channels, computer, exports, exposure, mongodb, sources, work
+from core.doctor import (
+    channels,
+    computer,
+    countries,
+    exports,
+    exposure,
+    mongodb,
+    retention,
+    sources,
+    work,
+)
 from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.settings import get_settings
@@ -30,11 +40,13 @@ def examine() -> Iterator[Finding]:
         yield from _safely("webhooks", lambda: sources.webhooks(database, settings))
         yield from _safely("roll-ups", lambda: work.roll_ups(database))
         yield from _safely("archive", lambda: [work.archive(database)])
+        yield from _safely("retention", lambda: retention.retention(database, settings))
         yield from _safely("scheduler", lambda: [work.scheduler(database)])
         yield from _safely("outbox", lambda: [work.outbox(database)])
         yield from _safely("alert rules", lambda: work.rules(database))
     yield from channels.channels(settings)
     yield from exports.exports(settings)
+    yield from _safely("countries", lambda: countries.countries(settings))
     yield computer.api(settings)
     yield computer.dashboard(settings)
 

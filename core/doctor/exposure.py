@@ -4,8 +4,11 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 from dotenv import dotenv_values
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
 
 from core import peers
 from core.doctor.result import Finding, State
@@ -16,6 +19,10 @@ _WAIVED = {
     "mongodb_allow_insecure": "calls may cross the network in clear, and the database may let anybody in",
     "alert_allow_insecure": "alerts, and the passwords of channels, may cross the network in clear",
 }
+_UNCHECKED_NAMES = {
+    name.lower(): name for name in ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
+}
+"""Options of an address that let any certificate pass."""
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 _WITH_SECRETS = (
     *("MONGODB_URI", "SMTP_PASSWORD", "SLACK_WEBHOOK_URL", "ALERT_APPRISE_URLS", "SPLUNK_HEC_TOKEN"),
@@ -32,6 +39,8 @@ def exposure(settings: Settings) -> Iterator[Finding]:
             text = f"{name.upper()} is on: {meaning}"
             yield Finding("protection", State.WARN, text, "unset it once the server takes TLS and a log-in")
     yield from _logs(settings)
+    yield from _store(settings)
+    yield from _in_clear(settings)
     yield from _other_users(settings)
 
 
@@ -52,9 +61,45 @@ def _logs(settings: Settings) -> Iterator[Finding]:
     for kind in settings.log_mask_off:
         text = f"LOG_MASK_OFF has {kind}: log lines show it to whoever reads them, wherever they are sent"
         yield Finding("masking", State.WARN, text, "take it out of LOG_MASK_OFF")
-    if settings.log_file and settings.log_file_mode & stat.S_IROTH:
-        text = f"LOG_FILE_MODE {settings.log_file_mode:04o}: every user of this machine may read the log"
-        yield Finding("protection", State.WARN, text, "set LOG_FILE_MODE=0600, or 0640 for its group")
+    if settings.log_file and settings.log_file_mode & _OTHERS:
+        every = settings.log_file_mode & stat.S_IROTH
+        whose = "every user of this machine" if every else "its group"
+        text = f"LOG_FILE_MODE {settings.log_file_mode:04o}: {whose} may read the log"
+        remedy = "set LOG_FILE_MODE=0600" + (", or 0640 for its group" if every else ", if none of it has to")
+        yield Finding("protection", State.WARN, text, remedy)
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    """A database that lets in whoever reaches its port, or does not say who it is."""
+    if settings.mongodb_uri is None:
+        return
+    try:
+        uri = settings.mongodb_uri.get_secret_value()
+        parsed = parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))
+    except (PyMongoError, ValueError, OSError):
+        return  # the check of the store says so
+    options = parsed["options"]
+    known = parsed["username"] or options.get("authmechanism")
+    here = [f"{host}:{port}" for host, port in parsed["nodelist"] if port and is_loopback(host)]
+    if here and not known:
+        text = f"MONGODB_URI has no credentials: every user of this machine may read all calls at {here[0]}"
+        remedy = "give the server users (mongod --auth), or unset MONGODB_URI: the embedded one has no port"
+        yield Finding("protection", State.WARN, text, remedy)
+    written = {name.lower() for name, value in parse_qsl(urlsplit(uri).query) if value.lower() == "true"}
+    for option in sorted(_UNCHECKED_NAMES.keys() & written):
+        text = f"MONGODB_URI has {_UNCHECKED_NAMES[option]}: any server may take the place of the database"
+        yield Finding("protection", State.WARN, text, "name its authority with tlsCAFile instead")
+
+
+def _in_clear(settings: Settings) -> Iterator[Finding]:
+    endpoint = urlsplit(settings.otel_exporter_otlp_endpoint or "")
+    if endpoint.scheme == "http" and not is_loopback(endpoint.hostname or ""):
+        text = f"figures, and their headers, go to {endpoint.hostname} in clear"
+        remedy = "begin OTEL_EXPORTER_OTLP_ENDPOINT with https://"
+        yield Finding("protection", State.WARN, text, remedy)
+    if settings.api_requests_per_minute == 0:
+        text = "API_REQUESTS_PER_MINUTE is 0: a key may ask as often as it likes, also one that was stolen"
+        yield Finding("protection", State.WARN, text, "unset it, or set a number")
 
 
 def _other_users(settings: Settings) -> Iterator[Finding]:

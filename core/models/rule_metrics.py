@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from core.models.calls.calling_rules import CALLING_RULES
 from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES, STATISTICS, Distribution
 
 Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
 _NAMES = {"failure_rate": "call_failure_rate"}
 """Rates that rules have another name for."""
 _SPEECH = ("asr_latency_ms", "tts_latency_ms")
+ANY_VIOLATION = "compliance_violations"
+"""Calls that violate any of the rules of calling."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,16 @@ class RuleMetric:
     def of_requests(self) -> bool:
         """Whether it is about requests to services, not about calls."""
         return self.name.startswith("service_")
+
+    @property
+    def of_compliance(self) -> bool:
+        """Whether it counts violations of the rules of calling, which only the calls themselves tell."""
+        return self.name.endswith("_violations")
+
+    @property
+    def of_roll_ups(self) -> bool:
+        """Whether roll-ups tell it, so that it can be compared with past weeks."""
+        return not (self.of_requests or self.of_compliance or self.unit == "min")
 
 
 def _of_distribution(metric: Distribution) -> tuple[RuleMetric, ...]:
@@ -59,7 +72,10 @@ RULE_METRICS: dict[str, RuleMetric] = {
         RuleMetric("sentiment_mean", "score", ("sentiment_score",), "mean"),
         RuleMetric("interruptions_per_call", "times", ("interruptions",), "mean"),
         RuleMetric("cost_per_call_rupees", "rupees", ("cost_rupees",), "mean"),
-        RuleMetric("calling_hours_violations", "calls", ("calling_hours_violations",)),
+        *(
+            RuleMetric(name, "calls", (name,))
+            for name in (ANY_VIOLATION, *(rule.metric for rule in CALLING_RULES.values()))
+        ),
         RuleMetric("minutes_without_calls", "min", ("minutes_without_calls",)),
         RuleMetric("service_error_rate", "share", ("service_error_rate",)),
         *(

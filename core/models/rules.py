@@ -218,8 +218,7 @@ class AlertRule(BaseModel):
         return self
 
     def _check_baseline(self) -> None:
-        without = {"minutes_without_calls", "calling_hours_violations"}
-        if self.metric in without or self.measure.of_requests:
+        if not self.measure.of_roll_ups:
             raise ValueError(f"baseline: {self.metric} has none; leave it out")
         if self.window_minutes % 15 or self.window_minutes > _LONGEST_COMPARED_MINUTES:
             raise ValueError("window: with a baseline it is made of quarters of an hour, 24 h at most")

@@ -70,6 +70,12 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("provider_call_id", ASCENDING)],
             partialFilterExpression={"provider_call_id": {"$type": "string"}},
         ),
+        # Few: calls in which a lead asked not to be called again. All that is read of them is in it.
+        IndexModel(
+            [("compliance.opt_out", ASCENDING), ("lead_id", ASCENDING), ("start_time", ASCENDING)],
+            name="opted_out",
+            partialFilterExpression={"compliance.opt_out": True},
+        ),
         # Few: calls that wait for another source, or for their end.
         IndexModel([("unjoined", ASCENDING)], sparse=True),
         IndexModel([("recorded_at", ASCENDING)], name="open", partialFilterExpression={"state": "open"}),

@@ -1,7 +1,8 @@
 """The settings that protect people's data: encryption, sign-in, the audit log, how long what stays."""
 
-from pydantic import BaseModel
+from core.variables.calling import CallingRules
+from core.variables.retention import Retention
 
 
-class Protection(BaseModel):
+class Protection(CallingRules, Retention):
     """Part of :class:`core.settings.Settings`."""

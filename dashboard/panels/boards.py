@@ -16,9 +16,9 @@ from core.aggregation.cube import Cube
 from core.aggregation.rollups.buckets import SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.search.slowest import SlowCall
-from core.alerting.evaluation.active_hours import Hours
 from core.clock import utc_now
 from core.models.definitions import LATENCIES, Dimension
+from core.models.hours import Hours
 from core.models.metrics import CallSummary
 from core.settings import get_settings
 from dashboard import formats, theme
@@ -103,7 +103,8 @@ def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
     return wanted if seconds / SECONDS.get(wanted, 86_400) <= MOST_POINTS else window.bucket
 
 
-def _view(window: Window, selection: Selection, mode: theme.Mode) -> View:
+def view_of(window: Window, selection: Selection, mode: theme.Mode) -> View:
+    """What the panels of a page share, with the marks of alerts that began in its period."""
     filling = window.start < utc_now() <= window.end
     fired = alert_queries.fired_between(window.start, window.end)
     return View(window, selection, theme.palette_of(mode), filling, fired)
@@ -123,7 +124,7 @@ def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Fi
     fields = most_telling(figures.now, figures.before, alert_queries.alerting_fields())
     courses = {name: series.percentile_series(cube, name, window.bucket) for name in fields}
     # Panels
-    view = _view(window, selection, mode)
+    view = view_of(window, selection, mode)
     outcomes = volume.volume(view, "status", by_outcome, earlier)
     latencies = (
         volume.latency(view, name, course, getattr(summary, name), shown=("p50", "p95"))
@@ -151,7 +152,7 @@ def analytics_board(
     split: Dimension = "direction" if by == "status" else by  # rates are made of outcomes
     durations = series.percentile_series(cube, "duration_seconds", bucket)
     earlier = _earlier(window, selection.filters, cube)
-    view = _view(window, selection, mode)
+    view = view_of(window, selection, mode)
     panels = (
         comparison.changes(view, summary, before),
         volume.volume(view, by, series.volume(cube, by, bucket), earlier),
@@ -181,7 +182,7 @@ def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> 
     allowed = Hours.parse(get_settings().calling_hours, zone)
     _, outside = tables.outside_hours(cube, allowed.cover)
     zone_words = formats.zone_name(window.end, zone)
-    view = _view(window, selection, mode)
+    view = view_of(window, selection, mode)
     panels = (
         conversion.funnel(view, funnel.funnel(cube)),
         conversion.conversions(view, series.rates(course, window.bucket), summary),
@@ -208,7 +209,7 @@ def latency_board(window: Window, selection: Selection, stage: str, mode: theme.
     if not summary.total_calls:
         return ComparedBoard(summary, before=before, at=cube.read_at)
     values, counts = series.percentile_by_hour_of_week(hourly, name)
-    view, zone_words = _view(window, selection, mode), formats.zone_name(window.end, get_settings().tz)
+    view, zone_words = view_of(window, selection, mode), formats.zone_name(window.end, get_settings().tz)
     panels = (
         *(
             volume.latency(
@@ -237,7 +238,7 @@ def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Boar
     requests = system_queries.requests(first, window.end)
     since = f"since {formats.clock(first, zone, window.end)}"
     since += ", whatever the filters" if selection.filters.query() else ""
-    view = _view(window, selection, mode)
+    view = view_of(window, selection, mode)
     panels = (
         service_requests.operations(view, requests, since),
         service_requests.service_latency(view, requests),

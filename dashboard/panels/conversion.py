@@ -9,8 +9,8 @@ import pandas as pd
 from core.aggregation.funnel import stages_of, steps
 from core.aggregation.intervals import SURE_FROM, wilson
 from core.aggregation.series import steady_rates
-from core.alerting.evaluation.active_hours import Hours
 from core.models.definitions import COST_PARTS, METRICS, Dimension
+from core.models.hours import Hours
 from core.models.metrics import CallSummary
 from core.settings import get_settings
 from dashboard import drilldown, formats

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 
 from core.aggregation.rollups.buckets import SECONDS, bucket_start
 from core.alerting.board import Fired
-from core.alerting.evaluation.active_hours import Hours
 from core.models.definitions import METRICS, PERCENTILES, REFERENCES, Dimension
+from core.models.hours import Hours
 from core.settings import get_settings
 from dashboard import drilldown
 from dashboard.charts import time_series

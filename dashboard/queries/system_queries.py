@@ -10,6 +10,11 @@ from core.aggregation.daily import rebuild_days
 from core.aggregation.drift import Drift, drift
 from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.state.alert_store import active_alerts
+from core.doctor.computer import configuration
+from core.doctor.countries import Sink, sinks
+from core.doctor.exposure import exposure
+from core.doctor.result import Finding
+from core.doctor.retention import Kept, what_is_true
 from core.health import CollectionSize, LateCalls, SystemHealth, collections, late_calls, system_health
 from core.models.alerts import Alert
 from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
@@ -71,6 +76,28 @@ def _late() -> LateCalls:
 def storage() -> list[CollectionSize]:
     """The collections with their sizes."""
     return collections(get_sync_database())
+
+
+@dataclass(frozen=True)
+class Protected:
+    """How long what is kept, where data goes, and what is less safe than it could be."""
+
+    profile: str
+    kept: list[Kept]
+    sinks: list[Sink]
+    findings: list[Finding]
+
+
+@st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
+def protected() -> Protected:
+    """What the doctor says of protection, with the settings of this process."""
+    settings = get_settings()
+    return Protected(
+        settings.retention_profile,
+        what_is_true(get_sync_database(), settings),
+        list(sinks(settings)),
+        [*exposure(settings), *configuration()],
+    )
 
 
 def requests(start: datetime, end: datetime) -> Requests:

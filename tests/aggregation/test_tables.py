@@ -17,8 +17,8 @@ from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import MEASURES
 from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
-from core.alerting.evaluation.active_hours import Hours
 from core.clock import day_bounds
+from core.models.hours import Hours
 from core.settings import get_settings
 from core.types import Document
 from tests.aggregation import oracle

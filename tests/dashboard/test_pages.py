@@ -186,7 +186,9 @@ def test_an_empty_store_says_what_to_do_and_nothing_else(database: Database[Docu
     assert "None" not in said.split()
 
 
-@pytest.mark.parametrize("page", ["overview", "analytics", "conversion", "latency", "system", "alerts"])
+@pytest.mark.parametrize(
+    "page", ["overview", "analytics", "conversion", "latency", "compliance", "system", "alerts"]
+)
 def test_a_link_edited_by_hand_still_shows_the_page(
     calls_of_today: Database[Document], start: Start, page: str
 ) -> None:
@@ -204,7 +206,7 @@ def test_a_link_edited_by_hand_still_shows_the_page(
     assert "script" not in text_of(app)
 
 
-@pytest.mark.parametrize("page", ["overview", "analytics", "conversion", "latency", "system"])
+@pytest.mark.parametrize("page", ["overview", "analytics", "conversion", "latency", "compliance", "system"])
 def test_every_page_opens_while_the_database_is_down(
     database: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:

@@ -13,6 +13,7 @@ from core.aggregation.rollups.call_frames import load_calls
 from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.evaluation import standouts
 from core.alerting.evaluation.call_columns import CallColumns
+from core.alerting.evaluation.compliance_rules import Violations, evaluate_violations, load_violations
 from core.alerting.evaluation.findings import Evaluation, Labels, Verdict
 from core.alerting.evaluation.past_weeks import Past, first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
@@ -34,6 +35,7 @@ class Evaluator:
         self._zone = get_settings().tz
         self._loaded: dict[RuleWindow, CallColumns] = {}
         self._loaded_requests: dict[RuleWindow, Requests] = {}
+        self._loaded_violations: dict[RuleWindow, Violations] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
         """Judge every instance of a rule, those ``known`` from before among them."""
@@ -41,6 +43,9 @@ class Evaluator:
         if rule.measure.of_requests:
             requests = await self._requests(period)
             return evaluate_requests(rule, requests, period.start, period.end, known)
+        if rule.measure.of_compliance:
+            violations = await self._violations(period)
+            return evaluate_violations(rule, violations, period.start, period.end, known)
         if rule.baseline == "none":
             calls = await self._calls(period)
             found = evaluate_all(rule, calls, period.start, period.end, known)
@@ -75,6 +80,13 @@ class Evaluator:
                 load_requests, blocking(self._database), period.start, period.end, self._zone
             )
         return self._loaded_requests[period]
+
+    async def _violations(self, period: RuleWindow) -> Violations:
+        if period not in self._loaded_violations:
+            self._loaded_violations[period] = await asyncio.to_thread(
+                load_violations, blocking(self._database), period.start, period.end, period.by
+            )
+        return self._loaded_violations[period]
 
     async def _calls(self, period: RuleWindow) -> CallColumns:
         if period not in self._loaded:

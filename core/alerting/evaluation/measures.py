@@ -6,17 +6,19 @@ from datetime import datetime
 import numpy as np
 
 from core.aggregation.rollups.cells import Floats
-from core.alerting.evaluation.active_hours import Hours, open_since
 from core.alerting.evaluation.call_columns import CallColumns, moment_of
 from core.alerting.evaluation.findings import Measured
+from core.models.calls.calling_rules import CALLING_RULES
 from core.models.definitions import METRICS, PERCENTILES, RATES
-from core.models.rule_metrics import RuleMetric
+from core.models.hours import Hours, open_since
+from core.models.rule_metrics import ANY_VIOLATION, RuleMetric
 from core.models.rules import AlertRule
 
 _LABELS = {
     "cost_rupees": "Cost per call",
     "service_latency_ms": "Service latency",
-    "calling_hours_violations": "Calls outside the calling hours",
+    ANY_VIOLATION: "Calls that violate a rule of calling",
+    **{rule.metric: f"Calls {rule.label.lower()}" for rule in CALLING_RULES.values()},
     "minutes_without_calls": "Time without calls",
 }
 
@@ -27,7 +29,6 @@ class Scope:
 
     start: datetime
     end: datetime
-    calling_hours: Hours
     active_hours: tuple[Hours, ...] = ()
     """None: calls are expected at any time."""
 
@@ -39,10 +40,6 @@ def measure(rule: AlertRule, calls: CallColumns, scope: Scope) -> list[Measured]
         return _share(rule, metric, calls)
     if metric.name == "minutes_without_calls":
         return [_without_calls(metric, calls, scope)]
-    if metric.name == "calling_hours_violations":
-        starts = calls.columns["start_time"][calls.columns["outbound_calls"]]
-        count = sum(not scope.calling_hours.cover(moment_of(start)) for start in starts)
-        return [Measured(label(metric), count, len(calls))]
     if metric.unit == "calls":
         return [Measured(label(metric), _count(calls, metric.name), len(calls))]
     return [

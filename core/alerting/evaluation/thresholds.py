@@ -7,12 +7,12 @@ from fractions import Fraction
 
 from core.aggregation.intervals import wilson
 from core.aggregation.rollups.call_frames import TimeField
-from core.alerting.evaluation.active_hours import Hours, parse_all
 from core.alerting.evaluation.baseline import NEEDED, Usual
 from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.findings import Breach, Evaluation, Labels, Measured
 from core.alerting.evaluation.measures import Scope, measure
 from core.models.alerts import Severity
+from core.models.hours import parse_all
 from core.models.rules import AlertRule, Level
 from core.settings import get_settings
 
@@ -90,9 +90,8 @@ def judged(
 
 def scope(rule: AlertRule, start: datetime, end: datetime) -> Scope:
     """The hours that a rule's measure needs to know."""
-    settings = get_settings()
-    active = parse_all(rule.active_hours, settings.tz) if rule.active_hours else ()
-    return Scope(start, end, Hours.parse(settings.calling_hours, settings.tz), active)
+    active = parse_all(rule.active_hours, get_settings().tz) if rule.active_hours else ()
+    return Scope(start, end, active)
 
 
 def worst_of(rule: AlertRule, candidates: Sequence[Measured]) -> tuple[Measured | None, int]:

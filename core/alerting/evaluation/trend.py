@@ -21,7 +21,6 @@ WINDOWS = 12
 MOST_AT_ONCE = 10
 _LONGEST_SECONDS = 5.0
 _QUARTER = 900
-_WITHOUT = {"minutes_without_calls", "calling_hours_violations"}
 logger = get_logger("alerting")
 
 
@@ -69,7 +68,7 @@ def trend(
     """
     length = timedelta(minutes=rule.window_minutes)
     beyond = rule.window_minutes % 15 or rule.window_minutes > 1440  # noqa: PLR2004 (a day)
-    if beyond or rule.measure.of_requests or rule.metric in _WITHOUT:
+    if beyond or not rule.measure.of_roll_ups:
         return None
     end = datetime.fromtimestamp((at - length).timestamp() // _QUARTER * _QUARTER, UTC)
     periods = [(end - number * length, end - (number - 1) * length) for number in range(WINDOWS, 0, -1)]

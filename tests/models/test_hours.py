@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.alerting.evaluation.active_hours import Hours, open_since, parse_all
 from core.alerting.rules.toml_file import parse_rule
 from core.errors import UserError
+from core.models.hours import Hours, open_since, parse_all
 
 INDIA = ZoneInfo("Asia/Kolkata")
 

@@ -1,0 +1,112 @@
+"""Reads the calls of a period, and what of earlier ones the rules of calling need, and judges them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import pandas as pd
+import pyarrow as pa
+from pymongo.database import Database
+from pymongoarrow.api import Schema, find_pandas_all
+
+from core.aggregation.compliance.judge import COLUMNS, Judged, judge
+from core.aggregation.compliance.terms import Terms
+from core.aggregation.rollups.call_frames import CallFilters, TimeField, calls_query
+from core.aggregation.rollups.foreign_values import read_past
+from core.settings import get_settings
+from core.storage.collections import CALLS
+from core.types import Document
+
+_MOMENT = pa.timestamp("ms", tz="UTC")
+_TYPES: dict[str, pa.DataType] = {
+    "start_time": _MOMENT,
+    "end_time": _MOMENT,
+    "dnd_checked_at": _MOMENT,
+    "disclosure_given": pa.bool_(),
+    "recording_notice": pa.bool_(),
+    "opt_out": pa.bool_(),
+}
+_PLACES = {
+    "call_id": "_id",
+    **{
+        name: f"compliance.{name}"
+        for name in ("consent_id", "disclosure_given", "recording_notice", "dnd_checked_at", "opt_out")
+    },
+    "number_series": "telephony.number_series",
+}
+"""Where a column is stored, if not under its own name."""
+_SCHEMA = {name: _TYPES.get(name, pa.string()) for name in COLUMNS}
+_BSON = {_MOMENT: "date", pa.bool_(): "bool", pa.string(): "string"}
+_READ_PAST = {"call_id", "start_time", "end_time", "direction", "status", "language", "campaign"}
+
+
+def _projected(name: str) -> object:
+    """A column; what another tool wrote as another type is not told."""
+    place = f"${_PLACES.get(name, name)}"
+    if name in _READ_PAST:
+        return place
+    return {"$cond": [{"$eq": [{"$type": place}, _BSON[_SCHEMA[name]]]}, place, None]}
+
+
+_PROJECTION: Document = {"_id": 0} | {name: _projected(name) for name in COLUMNS}
+
+
+def load_compliance(
+    database: Database[Document],
+    start: datetime,
+    end: datetime,
+    filters: CallFilters | None = None,
+    *,
+    by: TimeField = "start_time",
+) -> Judged:
+    """Hold the calls of [start, end) against the rules of calling; archived ones are not read.
+
+    Only what the filters let pass is judged; a lead's other calls count for the rules about attempts all the
+    same.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    terms = Terms.of(get_settings())
+    calls = _read(database, calls_query(start, end, by, filters))
+    wanted = pd.Series(data=True, index=calls.index)
+    if terms.look_back and len(calls):
+        first, last = calls["start_time"].min().to_pydatetime(), calls["start_time"].max().to_pydatetime()
+        period = {"$gte": terms.looks_back_to(first), "$lte": last}
+        others = _read(database, {"start_time": period, "direction": "outbound"})
+        others = others[~others["call_id"].isin(calls["call_id"])]
+        wanted = pd.concat([wanted, pd.Series(data=False, index=others.index)], ignore_index=True)
+        calls = pd.concat([calls, others], ignore_index=True)
+    order = calls.sort_values(["start_time", "call_id"], kind="stable").index
+    calls, wanted = calls.loc[order].reset_index(drop=True), wanted.loc[order].reset_index(drop=True)
+    return judge(calls, terms, opted_out(database, end), wanted)
+
+
+def _read(database: Database[Document], query: Document) -> pd.DataFrame:
+    found = read_past(
+        lambda sound: find_pandas_all(database[CALLS], sound, schema=Schema(_SCHEMA), projection=_PROJECTION),
+        database[CALLS],
+        query,
+    )
+    calls: pd.DataFrame = found.calls
+    return calls[calls["start_time"].notna()].reset_index(drop=True)
+
+
+def opted_out(database: Database[Document], until: datetime) -> dict[str, datetime]:
+    """For each lead who asked not to be called again in a call before ``until``, the start of the first one.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    rows = database[CALLS].find({"compliance.opt_out": True}, {"_id": 0, "lead_id": 1, "start_time": 1})
+    return _first(rows, until)
+
+
+def _first(rows: Iterable[Document], until: datetime) -> dict[str, datetime]:
+    first: dict[str, datetime] = {}
+    for row in rows:
+        lead, at = row.get("lead_id"), row.get("start_time")
+        if isinstance(lead, str) and isinstance(at, datetime):
+            moment = at if at.tzinfo else at.replace(tzinfo=UTC)
+            if moment < until:
+                first[lead] = min(moment, first.get(lead, moment))
+    return first

@@ -1,0 +1,58 @@
+"""What the rules of calling say here: the settings, as functions of the time can use them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Self
+
+from core.clock import day_bounds
+from core.models.calls.calling_rules import RECOVERY, SERVICE, purpose_of
+from core.models.hours import Hours
+from core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The rules in force; a number of 0 is no rule."""
+
+    zone: tzinfo
+    zone_name: str
+    hours: str
+    hours_recovery: str
+    attempts: int
+    gap: timedelta
+    dnd_age: timedelta
+    must_tell: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The rules that these settings say."""
+        return cls(
+            settings.tz,
+            settings.timezone,
+            settings.calling_hours,
+            settings.calling_hours_recovery,
+            settings.attempts_per_day,
+            timedelta(minutes=settings.minimum_gap_minutes),
+            timedelta(days=settings.dnd_check_days),
+            frozenset(settings.calls_must_tell),
+        )
+
+    def hours_of(self, purpose: str | None) -> str | None:
+        """The hours in which calls of a purpose may begin: ``09:00-21:00``; None: at any time."""
+        known = purpose_of(purpose)
+        return None if known == SERVICE else self.hours_recovery if known == RECOVERY else self.hours
+
+    def allows(self, purpose: str | None, moment: datetime) -> bool:
+        """Whether a call of a purpose may begin at a moment."""
+        hours = self.hours_of(purpose)
+        return hours is None or Hours.parse(hours, self.zone).cover(moment)
+
+    @property
+    def look_back(self) -> bool:
+        """Whether any rule is about a lead's other calls."""
+        return bool(self.attempts or self.gap)
+
+    def looks_back_to(self, start: datetime) -> datetime:
+        """From when on the calls to a lead matter to those from ``start`` on."""
+        day = day_bounds(start.astimezone(self.zone).date(), self.zone)[0] if self.attempts else start
+        return min(day, start - self.gap)

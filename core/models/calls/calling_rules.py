@@ -1,0 +1,98 @@
+"""The rules of calling that calls are held against: what each asks, where it is from, and for which calls."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+SALES, SERVICE, RECOVERY = "sales", "service", "recovery"
+_PURPOSES = {
+    SALES: ("sales", "promotion", "promotional", "marketing", "lead", "upsell", "cross_sell", "outreach"),
+    SERVICE: ("service", "transactional", "support", "onboarding", "kyc", "verification", "reminder"),
+    RECOVERY: ("recovery", "collection", "collections", "debt", "overdue", "dunning"),
+}
+PURPOSES: dict[str, str] = {word: purpose for purpose, words in _PURPOSES.items() for word in words}
+"""What the words that sources use for a call's purpose mean; another word is no known purpose."""
+NUMBER_SERIES: dict[str, str] = {SALES: "140", SERVICE: "1600", RECOVERY: "1600"}
+"""The first digits of the calling number, by purpose."""
+
+
+@lru_cache(maxsize=1024)
+def purpose_of(word: str | None) -> str | None:
+    """Return sales, service or recovery for the word of a source; None where it is no known one."""
+    return PURPOSES.get((word or "").strip().lower().replace("-", "_").replace(" ", "_"))
+
+
+@dataclass(frozen=True)
+class CallingRule:
+    """A rule; ``label`` follows the word calls, ``source`` is the law or the setting that it comes from."""
+
+    key: str
+    label: str
+    meaning: str
+    source: str
+
+    @property
+    def metric(self) -> str:
+        """What alert rules call the number of calls that violate it."""
+        return f"{self.key}_violations"
+
+
+_TCCCPR = "TRAI TCCCPR 2018, second amendment of 12 Feb 2025"
+_TABLE = (
+    CallingRule(
+        "calling_hours",
+        "Outside the calling hours",
+        "Outbound calls that began outside the hours of their purpose; service calls may at any time",
+        "RBI, 12 Aug 2022 (recovery); CALLING_HOURS (all others)",
+    ),
+    CallingRule(
+        "attempts",
+        "Beyond the attempts of a day",
+        "Outbound calls to a lead beyond those of a local day",
+        "ATTEMPTS_PER_DAY",
+    ),
+    CallingRule(
+        "gap",
+        "Too soon after the one before",
+        "Outbound calls to a lead sooner after the one before than is allowed",
+        "MINIMUM_GAP_MINUTES",
+    ),
+    CallingRule(
+        "opted_out",
+        "After an opt-out",
+        "Outbound calls to a lead who had asked in an earlier call not to be called again",
+        _TCCCPR,
+    ),
+    CallingRule(
+        "dnd",
+        "Without a fresh look-up in the register",
+        "Outbound calls, of sales or without a known purpose, with a look-up in the do-not-disturb register "
+        "that is too old, or came after the call",
+        "TRAI TCCCPR 2018; DND_CHECK_DAYS",
+    ),
+    CallingRule(
+        "consent",
+        "Without consent",
+        "Outbound calls without a record of the lead's consent, where calls must tell it",
+        "RBI Digital Lending Directions, 8 May 2025; CALLS_MUST_TELL",
+    ),
+    CallingRule(
+        "disclosure",
+        "Without disclosure",
+        "Answered calls in which the agent did not say who calls and why",
+        "practice of lenders",
+    ),
+    CallingRule(
+        "recording_notice",
+        "Without recording notice",
+        "Answered calls in which the agent did not say that they are recorded",
+        "practice of lenders",
+    ),
+    CallingRule(
+        "number_series",
+        "From the wrong number series",
+        "Outbound calls from another series than that of their purpose: 140 for sales, 1600 for service and "
+        "recovery",
+        f"{_TCCCPR}; direction of 19 Nov 2025",
+    ),
+)
+CALLING_RULES: dict[str, CallingRule] = {rule.key: rule for rule in _TABLE}

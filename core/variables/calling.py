@@ -1,0 +1,59 @@
+"""The rules of calling that calls are held against: hours by purpose, attempts, what a call must tell."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from core.variables.kinds import CommaList
+
+Told = Literal["consent_id", "disclosure_given", "recording_notice", "dnd_checked_at", "number_series"]
+"""What calls may be required to tell of themselves."""
+TOLD: tuple[Told, ...] = (
+    "consent_id",
+    "disclosure_given",
+    "recording_notice",
+    "dnd_checked_at",
+    "number_series",
+)
+HOURS = r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$"
+"""On quarter hours: roll-ups know calls by these."""
+
+
+def _known(value: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [name for name in value if name not in TOLD]:
+        raise ValueError(f"has {unknown[0]!r}; use some of {', '.join(TOLD)}")
+    return value
+
+
+class CallingRules(BaseModel):
+    """Part of :class:`core.settings.Settings`."""
+
+    calling_hours: str = Field(
+        default="09:00-21:00",
+        pattern=HOURS,
+        description="Local hours in which leads may be phoned, on quarter hours",
+    )
+    calling_hours_recovery: str = Field(
+        default="08:00-19:00",
+        pattern=HOURS,
+        description="Local hours of calls whose purpose is recovery, on quarter hours",
+    )
+    attempts_per_day: int = Field(
+        default=0, ge=0, le=1_000, description="Calls that a lead may get in a local day; 0: any number"
+    )
+    minimum_gap_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=10_080,
+        description="Shortest time between the begins of two calls to a lead, minutes; 0: none",
+    )
+    dnd_check_days: int = Field(
+        default=30,
+        ge=1,
+        le=366,
+        description="How old the look-up in the do-not-disturb register may be when a lead is phoned, days",
+    )
+    calls_must_tell: Annotated[CommaList, AfterValidator(_known)] = Field(
+        default=(),
+        description="What each call must tell, such as consent_id, comma separated; docs/compliance.md",
+    )

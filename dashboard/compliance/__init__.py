@@ -1,0 +1,1 @@
+"""The Compliance page: calls held against the rules of calling."""

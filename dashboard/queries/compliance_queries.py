@@ -1,0 +1,37 @@
+"""Cached reads of the calls that are held against the rules of calling."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import streamlit as st
+
+from core.aggregation.compliance.judge import Judged
+from core.aggregation.compliance.read import load_compliance
+from core.aggregation.rollups.call_frames import CallFilters
+from core.clock import utc_now
+from core.storage import get_sync_database
+from core.storage.archive.archived_rows import archived_rows
+from core.storage.collections import CALLS
+from dashboard.filters import Window
+
+KEPT = 8
+"""Frames of calls are large."""
+
+
+@dataclass(frozen=True)
+class Compliance:
+    """The calls of a period held against the rules."""
+
+    judged: Judged
+    archived: int
+    """Calls of the days that the period touches which are in the archive, and so are not judged."""
+    at: datetime
+    """When they were read."""
+
+
+@st.cache_resource(ttl=55, max_entries=KEPT, show_spinner=False)
+def compliance(window: Window, filters: CallFilters) -> Compliance:
+    """The calls of a period against the rules; shared, never changed."""
+    database, at = get_sync_database(), utc_now()
+    judged = load_compliance(database, window.start, window.end, filters)
+    return Compliance(judged, archived_rows(database, CALLS, window.start, window.end), at)

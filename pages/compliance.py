@@ -1,0 +1,53 @@
+"""Compliance: which calls violate the rules of calling, and what can be shown of the others?"""
+
+import streamlit as st
+
+from core.aggregation.compliance.evidence import evidence
+from core.settings import get_settings
+from dashboard import filters, formats, placeholders, theme
+from dashboard.compliance import panels
+from dashboard.panels import auto_refresh, boards
+from dashboard.panels.panel import csv_button, show
+from dashboard.queries import cache, compliance_queries, system_queries
+from dashboard.queries.compliance_queries import Compliance
+
+HEIGHT = 1600
+
+
+def caption(found: Compliance, window: filters.Window) -> str:
+    """What all figures of the page are of."""
+    said = [f"{found.judged.calls:,} calls", placeholders.as_of(window, found.at, get_settings().tz)]
+    if found.archived:
+        said.append(f"{found.archived:,} archived calls of these days are not judged")
+    return " \N{MIDDLE DOT} ".join(said)
+
+
+def compliance() -> None:
+    """The rules, their violations over time and by campaign, each violation, and the evidence."""
+    selection, zone = filters.selected(), get_settings().tz
+    window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
+    with placeholders.guarded(speak=True), placeholders.loading("compliance", HEIGHT):
+        answer = cache.ask(selection, compliance_queries.compliance, window, selection.filters)
+        placeholders.stale(answer.stale_since)
+        found = answer.value
+        if not found.judged.calls:
+            newest = cache.ask("pulse", system_queries.pulse).value.newest_call
+            if newest:
+                placeholders.no_calls(selection, newest)
+            else:
+                placeholders.no_calls_at_all()
+            return
+        st.caption(caption(found, window))
+        show(panels.rules(found.judged))
+        show(panels.over_time(boards.view_of(window, selection, theme.mode()), found.judged))
+        show(panels.by_campaign(found.judged))
+        csv_button(
+            "compliance-evidence",
+            lambda: formats.to_csv(evidence(found.judged)),
+            "Every violation of the period: call, time with its zone, the rule and where it is from",
+        )
+        show(panels.listed(found.judged, zone))
+
+
+auto_refresh.watch()
+auto_refresh.renew(compliance, auto_refresh.CHARTS_EVERY)
