@@ -49,6 +49,11 @@ _CONFIGURATION = (
         "ALERT_ROTA_SWAPS",
         "RUNBOOK_BASE_URL",
         "ACK_LINK_KEY",
+        "ENCRYPTION_KEYS",
+        "BLIND_INDEX_KEY",
+        "ENCRYPTED_FIELDS",
+        "LEAD_ID_PHONES",
+        "ERASURE_RECEIPT_KEY",
     ),
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)

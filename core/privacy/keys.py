@@ -15,6 +15,7 @@ class Kind(Enum):
 
     OPEN = "judged by what it looks like"
     KEPT = "kept as it is"
+    LEAD = "kept, but of a phone its blind index"
     IDENTIFIER = "a plain number in it is no phone"
     SECRET = "masked whole"  # noqa: S105 (says what is done with one)
     TOKENS = "masked whole unless it is a count or a measure"
@@ -40,7 +41,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_KEPT = {"callid", "leadid"}
+_KEPT = {"callid": Kind.KEPT, "leadid": Kind.LEAD}
 _SECRET_ANYWHERE = re.compile(
     r"passw(?:or)?d|passphrase|passcode|secret(?!ar)|authori[sz]ation|credential|cookie|bearer|webhookurl"
     r"|(?:api|auth|session|access|account|private|encryption|signing|subscription|license|master|consumer)key"
@@ -123,8 +124,8 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 def kind_of(key: str) -> Kind:
     """How the value of a field of this name is treated; any case, snake, kebab and camel alike."""
     words = [word.lower() for word in _WORDS.findall(key)]
-    if "".join(words) in _KEPT:
-        return Kind.KEPT
+    if (kept := _KEPT.get("".join(words))) is not None:
+        return kept
     while len(words) > 1 and words[-1].isdigit():
         words.pop()  # cvv2, phone_1
     if not words:

@@ -22,11 +22,12 @@ from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
 from core.privacy.named_numbers import mask_named_numbers
 from core.privacy.numbers import mask_number, mask_numbers, mask_of
+from core.privacy.sensitive import stored_lead_id
 from core.privacy.spoken import mask_spoken
 from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 
 # Reading a member of an enumeration takes as long as masking a short text.
-_OPEN, _KEPT, _SECRET = Kind.OPEN, Kind.KEPT, Kind.SECRET
+_OPEN, _KEPT, _LEAD, _SECRET = Kind.OPEN, Kind.KEPT, Kind.LEAD, Kind.SECRET
 _TOKENS, _IDENTIFIER, _KEY = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY
 _MASKED = "[masked]"
 _MASK = re.compile(r"\[(?:[a-z_]{3,12}(?: …\d{4})?|transcript of \d+ characters)\]")
@@ -84,7 +85,8 @@ def has_mask(text: str) -> bool:
 def mask_value(value: Any) -> Any:  # noqa: ANN401 (any logged value)
     """A copy of a value with what is personal or secret masked, at any depth; never raises.
 
-    Fields are judged by their name first, then by their value; ``call_id`` and ``lead_id`` stay.
+    Fields are judged by their name first, then by their value; ``call_id`` and ``lead_id`` stay,
+    but a phone that serves as lead_id where BLIND_INDEX_KEY is set.
     """
     return mask_field(value, _OPEN)
 
@@ -137,7 +139,9 @@ def _mask_text(text: str) -> str:
 
 
 def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 (any logged value)
-    if value is None or value is True or value is False or kind is _KEPT:
+    if kind is _LEAD and isinstance(value, str):
+        value = stored_lead_id(value)
+    if value is None or value is True or value is False or kind is _KEPT or kind is _LEAD:
         return value
     if kind is _SECRET:
         return value if isinstance(value, float) and not value.is_integer() else _MASKED  # a measure of one

@@ -17,7 +17,8 @@ _MOST_DIGITS_OF_LEVEL = 3
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-def _comma_list(value: object) -> object:
+def split_at_commas(value: object) -> object:
+    """Return the parts of a text between commas, without blanks around them; anything else as it is."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
@@ -48,13 +49,13 @@ def in_lower_case(value: object) -> object:
 
 LogLevel = Annotated[str, BeforeValidator(_level)]
 _NAMED_LEVELS = frozenset(logging.getLevelNamesMapping().values())
-CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
-SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_comma_list)]
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_at_commas)]
+SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split_at_commas)]
 
 
 def _addresses(value: object) -> object:
     """Mail addresses separated by commas, or by semicolons as some address books have them."""
-    return _comma_list(value.replace(";", ",")) if isinstance(value, str) else value
+    return split_at_commas(value.replace(";", ",")) if isinstance(value, str) else value
 
 
 def is_mail_address(text: str) -> bool:

@@ -1,8 +1,9 @@
 """The settings that protect people's data: encryption, sign-in, the audit log, how long what stays."""
 
 from core.variables.calling import CallingRules
+from core.variables.encryption import Encryption
 from core.variables.retention import Retention
 
 
-class Protection(CallingRules, Retention):
+class Protection(CallingRules, Encryption, Retention):
     """Part of :class:`core.settings.Settings`."""
