@@ -96,7 +96,7 @@ def test_nothing_of_the_lead_is_left_and_the_others_are(database: Database[Docum
     before = everything(database)
     assert sum(of_the_lead(text) for texts in before.values() for text in texts) == 22
     assert "nothing was erased; add --yes" in looked.stdout
-    done = core("erase-lead", LEAD, "--yes")
+    done = core("erase-lead", LEAD, "--yes", "--no-keep-counts")
     assert done.returncode == 0, done.stderr
     assert "erased 22 records" in done.stdout
     assert "agent.log names the lead in 1 lines" in done.stdout
@@ -228,7 +228,7 @@ def test_what_was_erased_does_not_come_back(database: Database[Document], tmp_pa
     restored = core("restore", str(tmp_path / "saved"), "--replace")
     assert restored.returncode == 0, restored.stderr
     assert "1 leads had been erased since" in restored.stdout
-    assert database["calls"].distinct("lead_id") == ["lead_o"]
+    assert [lead for lead in database["calls"].distinct("lead_id") if "erased-" not in lead] == ["lead_o"]
     soon = utc_now().astimezone(get_settings().tz) + timedelta(minutes=1)
     later = f"m2,lead_m,{soon:%Y-%m-%d %H:%M:%S},completed,9\n"
     assert Files(tmp_path).put(rows.splitlines(keepends=True)[0] + later, mapping).run().inserted == 1
@@ -300,7 +300,7 @@ def test_an_erasure_killed_anywhere_is_finished_by_the_next(
         if "calls" in name or "turns" in name
     }
     halfway = 0
-    command = [sys.executable, "-m", "core", "erase-lead", LEAD, "--yes"]
+    command = [sys.executable, "-m", "core", "erase-lead", LEAD, "--yes", "--no-keep-counts"]
     for _ in range(8):
         running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         before = _progress(database)

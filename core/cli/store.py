@@ -1,4 +1,4 @@
-"""Commands about the store: archive, backup, restore, erasure."""
+"""Commands about the store: archive, backup, restore."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from core.settings import get_settings
+from core.storage.collections import LEAD_KEYS
 from core.storage.server.connection import check_reachable, get_sync_database
 
 app = typer.Typer()
@@ -48,6 +49,10 @@ def backup(
     with progress_bar() as progress:
         manifest = back_up(get_sync_database(), get_settings().data_dir, folder, progress)
     typer.echo(f"Saved {manifest.documents:,} documents and {len(manifest.files):,} files to {folder}")
+    if keys := get_sync_database()[LEAD_KEYS].estimated_document_count():
+        typer.echo(
+            f"{keys:,} keys of leads are not in it, so that it brings no erased lead back: keys export"
+        )
 
 
 @app.command()
@@ -66,35 +71,6 @@ def restore(
     typer.echo(f"Restored {manifest.documents:,} documents and {len(manifest.files):,} files")
     if leads := erase_again(get_sync_database()):
         typer.echo(f"{leads:,} leads had been erased since that backup, and are erased again")
-
-
-@app.command("erase-lead")
-def erase_lead(
-    lead_id: Annotated[str, typer.Argument(help="Whose data to erase", show_default=False)],
-    also: Annotated[
-        list[str] | None,
-        typer.Option(help="A name or number of the lead, looked for in texts as well; may be repeated"),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Erase; without it only say what there is")] = False,
-) -> None:
-    """Erase what is stored of a lead in database, archive and spool, alerts about it too, for good."""
-    from core import erasure  # noqa: PLC0415 (only this command needs it)
-
-    check_reachable()
-    erase = erasure.erase_lead if yes else erasure.find_traces
-    with Console(stderr=True).status("Erasing" if yes else "Looking"):
-        found = erase(get_sync_database(), lead_id, also or ())
-    for name, value in vars(found).items():
-        if isinstance(value, int):
-            typer.echo(f"{name.replace('_', ' '):<16} {value:>10,}")
-    for name, count in found.said.items():
-        typer.echo(f"{count:,} {name} name the lead; people wrote them, change them on the Alerts page")
-    for file, lines in found.files.items():
-        typer.echo(f"{file} names the lead in {lines:,} lines; it is not rewritten")
-    if not yes and found.records:
-        typer.echo("nothing was erased; add --yes to erase it for good")
-    elif yes:
-        typer.echo(f"erased {found.records:,} records")
 
 
 @contextmanager

@@ -50,10 +50,6 @@ NO_EFFECT = {
         "the dashboard has no users of its own, and whoever reaches it sees all calls",
         "put it behind a proxy that asks who comes, and take the variable out",
     ),
-    "ENCRYPTION_KEYS": (
-        "the store is not encrypted by us",
-        "encrypt the disk, or the server of MONGODB_URI, and take the variable out",
-    ),
 }
 """Variables that promise what is not there, with what to do instead."""
 _SCARCE_BYTES, _FULL_BYTES = 2_000_000_000, 300_000_000

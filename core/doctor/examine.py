@@ -6,6 +6,7 @@ from core.doctor import (
     channels,
     computer,
     countries,
+    encryption,
     exports,
     exposure,
     mongodb,
@@ -37,6 +38,7 @@ def examine() -> Iterator[Finding]:
         yield from _safely("clock", lambda: [mongodb.clock(database)])
         yield from _safely("indexes", lambda: [mongodb.indexes(database)])
         yield from _safely("calls", lambda: [work.calls(database)])
+        yield from _safely("encryption", lambda: encryption.encryption(database, settings))
         yield from _safely("webhooks", lambda: sources.webhooks(database, settings))
         yield from _safely("roll-ups", lambda: work.roll_ups(database))
         yield from _safely("archive", lambda: [work.archive(database)])

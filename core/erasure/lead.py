@@ -1,15 +1,19 @@
 """Erasing all that is stored of a lead: calls, turns, log lines and alerts, in database, archive and spool.
 
-The calls go last: they say which turns and log lines are the lead's, so that an erasure that was killed is
-finished by the next. Figures are computed anew without them.
+The lead's key goes first: from then on nobody opens what is sealed under it, in no backup either. The calls
+go last: they say which turns and log lines are the lead's, so that an erasure that was killed is finished by
+the next. What they count for stays, of nobody, unless it is to go as well.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import orjson
 from pymongo.database import Database
 
+from core.clock import utc_now
+from core.erasure.anonymous import keep_counts
 from core.erasure.mentions import (
     SHORTEST_TEXT,
     Names,
@@ -21,6 +25,7 @@ from core.erasure.mentions import (
 from core.erasure.traces import TREATMENTS, Traces, Treatment
 from core.errors import UserError
 from core.logging_config import get_logger
+from core.privacy.sensitive import lead_ids_of
 from core.storage.archive.archived_rows import CATALOGUE, find_archived, parts, read_part
 from core.storage.archive.mover import alone, release, sweep
 from core.storage.calls import delete_calls
@@ -38,6 +43,9 @@ from core.storage.collections import (
 from core.storage.receipts import Receipts
 from core.storage.recording.replay import replay
 from core.storage.recording.spool import Spool
+from core.storage.restrictions import lift, restriction_of
+from core.storage.sealing.contents import OF_CALL
+from core.storage.sealing.lead_keys import count_keys, destroy_keys
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -60,17 +68,19 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
     """
     _check(lead_id, also)
     _empty_spool(database)
-    ids = _calls_of(database, lead_id)
-    names = Names([lead_id, *ids], also)
+    leads = lead_ids_of(lead_id)
+    ids = _calls_of(database, leads)
+    names = Names([*leads, *ids], also)
     alerts = {name: database[name].count_documents(q) for name, q in alert_queries(database, names).items()}
     said = {name: len(naming(database, name, names)) for name in _treated(Treatment.SAID)}
     return Traces(
+        lead_keys=count_keys(database, _owners(leads, ids)),
         calls=database[CALLS].count_documents({"_id": {"$in": ids}}),
-        archived_calls=len(find_archived(database, CALLS, "lead_id", [lead_id])),
+        archived_calls=len(find_archived(database, CALLS, "lead_id", leads)),
         turns=database[TURNS].count_documents({"call_id": {"$in": ids}}),
         archived_turns=len(find_archived(database, TURNS, "call_id", ids)),
-        log_lines=database[LOGS].count_documents(_log_lines(database, names, lead_id, ids)),
-        active_calls=database[ACTIVE_CALLS].count_documents(_active(lead_id, ids)),
+        log_lines=database[LOGS].count_documents(_log_lines(database, names, leads, ids)),
+        active_calls=database[ACTIVE_CALLS].count_documents(_active(leads, ids)),
         refused=len(list(_refused(names))),
         alerts=alerts[ALERTS],
         alert_events=alerts[ALERT_EVENTS],
@@ -82,7 +92,15 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
     )
 
 
-def erase_lead(database: Database[Document], lead_id: str, also: Sequence[str] = ()) -> Traces:
+def erase_lead(
+    database: Database[Document],
+    lead_id: str,
+    also: Sequence[str] = (),
+    *,
+    counts: bool = True,
+    by: str = "",
+    now: datetime | None = None,
+) -> Traces:
     """Erase what is stored of a lead; what there was.
 
     Killed at any point, it is finished by the next run.
@@ -91,21 +109,30 @@ def erase_lead(database: Database[Document], lead_id: str, also: Sequence[str] =
         database: the store.
         lead_id: whose.
         also: as for :func:`find_traces`.
+        counts: whether its calls still count, as calls of nobody.
+        by: who erases it, for the receipt.
+        now: the moment that counts for what has to be kept.
 
     Raises:
-        UserError: as for :func:`find_traces`, or another process archives just now.
+        UserError: as for :func:`find_traces`, another process archives just now, or it has to be kept yet.
         PyMongoError: the database does not answer; what is left is erased by the next run.
     """
+    leads = lead_ids_of(lead_id)
+    hidden = restriction_of(database, leads)
+    if hidden is not None and hidden.until > (now or utc_now()):
+        raise UserError(f"it has to be kept until {hidden.until:%Y-%m-%d} ({hidden.reason}): see show-lead")
     with alone(database):
         sweep(database)
         found = find_traces(database, lead_id, also)
-        ids = _calls_of(database, lead_id)
-        names = Names([lead_id, *ids], also)
+        ids = _calls_of(database, leads)
+        destroy_keys(database, _owners(leads, ids))
+        names = Names([*leads, *ids], also)
+        kept = keep_counts(database, ids) if counts and ids else 0
         erase_alerts(database, names)
         for name, query in (
             (TURNS, {"call_id": {"$in": ids}}),
-            (LOGS, _log_lines(database, names, lead_id, ids)),
-            (ACTIVE_CALLS, _active(lead_id, ids)),
+            (LOGS, _log_lines(database, names, leads, ids)),
+            (ACTIVE_CALLS, _active(leads, ids)),
             (SERVICE_MINUTES, {"_id": {"$in": naming(database, SERVICE_MINUTES, names)}}),
             (HOOK_DELIVERIES, {"_id": {"$in": naming(database, HOOK_DELIVERIES, names)}}),
         ):
@@ -113,9 +140,11 @@ def erase_lead(database: Database[Document], lead_id: str, also: Sequence[str] =
         release(database, TURNS, "call_id", ids)
         for file in _refused(names):
             file.unlink()
-        release(database, CALLS, "lead_id", [lead_id])
-        delete_calls(database, _of_lead(lead_id))
-    Receipts().keep(lead_id, found.counts, found.left)
+        release(database, CALLS, "lead_id", leads)
+        delete_calls(database, _of_lead(leads))
+        lift(database, leads)
+    dates = {"restricted_at": hidden.since, "due_at": hidden.until} if hidden else {}
+    Receipts().keep(leads[0], found.counts, found.left, kept=kept, by=by, **dates)
     logger.info("Lead erased", extra={"records": found.records})
     return found
 
@@ -132,6 +161,7 @@ def erase_again(database: Database[Document]) -> int:
     receipts = Receipts()
     if not receipts.any:
         return 0
+    replay(database)  # what the backup had in its spool is looked at too
     rows = list(database[CALLS].find({"lead_id": {"$type": "string"}}, {"lead_id": 1, "start_time": 1}))
     for part in parts(database, {"collection": CALLS}):
         rows += read_part(database, part, ["lead_id", "start_time"]).to_pylist()
@@ -139,6 +169,10 @@ def erase_again(database: Database[Document]) -> int:
     for lead_id in sorted(back):
         erase_lead(database, lead_id)
     return len(back)
+
+
+def _owners(leads: Sequence[str], ids: Sequence[str]) -> list[str]:
+    return [*leads, *(f"{OF_CALL}{call_id}" for call_id in ids)]
 
 
 def _check(lead_id: str, also: Sequence[str]) -> None:
@@ -161,32 +195,35 @@ def _empty_spool(database: Database[Document]) -> None:
         raise UserError("records in DATA_DIR/spool wait for the database; try again in a moment")
 
 
-def _of_lead(lead_id: str) -> Document:
+def _of_lead(leads: Sequence[str]) -> Document:
     """The calls of a lead, also where one source alone names it and another's word counted.
 
     Reads all calls with several sources: erasing is rare, and must miss none.
     """
     said = {"$map": {"input": {"$objectToArray": "$sources"}, "in": "$$this.v.facts.lead_id"}}
-    named = {"sources": {"$type": "object"}, "$expr": {"$in": [lead_id, said]}}
-    return {"$or": [{"lead_id": lead_id}, named]}
+    of_lead = {"$size": {"$setIntersection": [{"$literal": list(leads)}, said]}}
+    named = {"sources": {"$type": "object"}, "$expr": {"$gt": [of_lead, 0]}}
+    return {"$or": [{"lead_id": {"$in": list(leads)}}, named]}
 
 
-def _calls_of(database: Database[Document], lead_id: str) -> list[str]:
+def _calls_of(database: Database[Document], leads: Sequence[str]) -> list[str]:
     """Ids of the lead's calls: in the database, the archive, and among what the database never took."""
-    ids = [row["_id"] for row in database[CALLS].find(_of_lead(lead_id), {"_id": 1})]
+    ids = [row["_id"] for row in database[CALLS].find(_of_lead(leads), {"_id": 1})]
     if database[CATALOGUE].find_one({}, {"_id": 1}) is not None:
-        ids += [row["_id"] for row in find_archived(database, CALLS, "lead_id", [lead_id])]
-    ids += [row["call_id"] for _, row in _letters() if row.get("lead_id") == lead_id and "call_id" in row]
+        ids += [row["_id"] for row in find_archived(database, CALLS, "lead_id", leads)]
+    ids += [row["call_id"] for _, row in _letters() if row.get("lead_id") in leads and "call_id" in row]
     return list(dict.fromkeys(ids))
 
 
-def _log_lines(database: Database[Document], names: Names, lead_id: str, ids: Sequence[str]) -> Document:
-    own = [{"lead_id": lead_id}, {"call_id": {"$in": list(ids)}}]
+def _log_lines(
+    database: Database[Document], names: Names, leads: Sequence[str], ids: Sequence[str]
+) -> Document:
+    own: list[Document] = [{"lead_id": {"$in": list(leads)}}, {"call_id": {"$in": list(ids)}}]
     return {"$or": [*own, {"_id": {"$in": naming(database, LOGS, names)}}]}
 
 
-def _active(lead_id: str, ids: Sequence[str]) -> Document:
-    return {"$or": [{"lead_id": lead_id}, {"_id": {"$in": list(ids)}}]}
+def _active(leads: Sequence[str], ids: Sequence[str]) -> Document:
+    return {"$or": [{"lead_id": {"$in": list(leads)}}, {"_id": {"$in": list(ids)}}]}
 
 
 def _letters() -> Iterator[tuple[Path, Document]]:

@@ -21,6 +21,8 @@ class Treatment(StrEnum):
 TREATMENTS: Final[dict[str, Treatment]] = {
     names.CALLS: Treatment.OWN,
     names.TURNS: Treatment.OWN,
+    names.LEAD_KEYS: Treatment.OWN,
+    names.RESTRICTIONS: Treatment.OWN,
     names.ACTIVE_CALLS: Treatment.OWN,
     names.LOGS: Treatment.TEXT,
     names.ALERTS: Treatment.TEXT,
@@ -59,6 +61,8 @@ TREATMENTS: Final[dict[str, Treatment]] = {
 class Traces:
     """What there is of a lead, or was until it was erased."""
 
+    lead_keys: int = 0
+    """Keys under which values of the lead are sealed."""
     calls: int = 0
     archived_calls: int = 0
     turns: int = 0

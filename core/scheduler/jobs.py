@@ -28,6 +28,7 @@ ROLL_UP_EVERY_SECONDS = 60
 OUTBOX_EVERY_SECONDS = 5
 EXPORT_EVERY_SECONDS = 60
 DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
+ERASE_AFTER_MIDNIGHT = timedelta(minutes=30)
 ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
 PING_TIMEOUT_SECONDS = 5.0
 logger = get_logger("scheduler")
@@ -59,6 +60,7 @@ def all_jobs() -> tuple[Job, ...]:
         Job("check_alerts", check_alerts, checks, says_missed=True),
         Job("outbox", outbox, Every(OUTBOX_EVERY_SECONDS), "outbox"),
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
+        Job("erase_due", erase_due, Nightly(ERASE_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
         *(
             Job(name, action, Every(EXPORT_EVERY_SECONDS), "export")
@@ -143,6 +145,14 @@ async def daily_figures() -> None:
     yesterday = local_today() - timedelta(days=1)
     figures = await MetricsService().aggregate_daily_metrics(yesterday)
     logger.info("Day closed", extra={"day": str(yesterday), "calls": figures.total_calls})
+
+
+async def erase_due() -> None:
+    """Erase the hidden leads that had to be kept until yesterday."""
+    from core.erasure import erase_due as erase  # noqa: PLC0415 (pyarrow takes a while to load)
+
+    if erased := await asyncio.to_thread(lambda: erase(get_sync_database())):
+        logger.info("Hidden leads erased", extra={"leads": erased})
 
 
 async def archive() -> None:

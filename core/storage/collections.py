@@ -18,6 +18,8 @@ ACTIVE_CALLS: Final = "active_calls"
 PROCESSES: Final = "processes"
 HOOK_DELIVERIES: Final = "hook_deliveries"
 LOGS: Final = "logs"
+LEAD_KEYS: Final = "lead_keys"
+RESTRICTIONS: Final = "restrictions"
 
 ROLLUPS_15M: Final = "rollups_15m"
 ROLLUPS_DAILY: Final = "rollups_daily"
@@ -93,6 +95,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     HOOK_DELIVERIES: [
         IndexModel([("received_at", ASCENDING)], expireAfterSeconds=HOOK_DELIVERY_SECONDS),
         IndexModel([("source", ASCENDING), ("received_at", DESCENDING)]),
+    ],
+    LEAD_KEYS: [
+        IndexModel([("lead", ASCENDING)], unique=True),
+        IndexModel([("phones", ASCENDING)], sparse=True),
     ],
     ARCHIVES: [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
     ALERTS: [

@@ -1,6 +1,7 @@
 """Receipts of erasures below DATA_DIR/erasures/DATABASE: what was done about whom, not saying who it was.
 
 A lead is known by a hash under a key of this folder, so that the same data is recognised where it comes back.
+Each is signed (Ed25519): by ERASURE_RECEIPT_KEY, else by a key that follows from that of the folder.
 """
 
 import hashlib
@@ -11,20 +12,32 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.clock import utc_now
+from core.errors import UserError
 from core.files import create_private, private_folder, sync
 from core.logging_config import get_logger
+from core.privacy.sensitive import stored_lead_id
 from core.settings import get_settings
+from core.variables.master_keys import key_bytes
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 logger = get_logger("security")
 _KEY_BYTES = 32
 
 
+class ReceiptError(UserError):
+    """A receipt is not as it was signed, or nobody here can tell; the text says which."""
+
+
 class Receipt(BaseModel):
-    """One erasure: when, of whom by the hash alone, what went and what is left."""
+    """One erasure: when, of whom by the hash alone, by whom, what went and what is left."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -32,6 +45,12 @@ class Receipt(BaseModel):
     at: datetime
     erased: dict[str, int]
     left: dict[str, int] = Field(description="Kinds of what is not rewritten, and how many of each there are")
+    kept: int = Field(default=0, description="Calls that still count, of nobody")
+    by: str = Field(default="", description="Who erased")
+    restricted_at: datetime | None = Field(default=None, description="Since when it was hidden, where it was")
+    due_at: datetime | None = Field(default=None, description="Until when it had to be kept, where it had")
+    public_key: str = Field(default="", description="By which the signature is checked, in hexadecimal")
+    signature: str = Field(default="", description="Of all the rest, in hexadecimal; none in those of before")
 
 
 class Receipts:
@@ -41,17 +60,26 @@ class Receipts:
         settings = get_settings()
         self.folder = settings.data_dir / "erasures" / settings.mongodb_database
 
-    def keep(self, lead_id: str, erased: Mapping[str, int], left: Mapping[str, int]) -> Path:
-        """Write a receipt; it is on the disk when this returns.
+    def keep(
+        self,
+        lead_id: str,
+        erased: Mapping[str, int],
+        left: Mapping[str, int],
+        **about: Any,  # noqa: ANN401 (fields of Receipt)
+    ) -> Path:
+        """Write a signed receipt; it is on the disk when this returns.
+
+        Args:
+            lead_id: whose.
+            erased: what went.
+            left: what is left to people.
+            about: further fields of :class:`Receipt`.
 
         Raises:
             OSError: it cannot be written.
         """
-        private_folder(self.folder)
-        if not self._key_file.exists():
-            self._make_key()
-            self.__dict__.pop("_key", None)
-        receipt = Receipt(lead=self._name(lead_id), at=utc_now(), erased=dict(erased), left=dict(left))
+        fields = {"lead": self.name_of(lead_id), "at": utc_now(), "erased": erased, "left": left, **about}
+        receipt = self._signed(Receipt.model_validate(fields))
         file = self.folder / f"{receipt.at:%Y%m%dT%H%M%S%f}-{receipt.lead[:12]}.json"
         with create_private(file) as content:
             content.write(receipt.model_dump_json(indent=1).encode() + b"\n")
@@ -60,11 +88,77 @@ class Receipts:
         sync(self.folder)
         return file
 
+    def name_of(self, text: str) -> str:
+        """Return the hash by which a receipt knows a lead, under the key of this folder; made at first.
+
+        Raises:
+            OSError: the key cannot be written.
+        """
+        if not self._key_file.exists():
+            private_folder(self.folder)
+            self._make_key()
+            self.__dict__.pop("_key", None)
+        return self._name(text)
+
+    def verify(self, file: Path, public_key: str | None = None) -> Receipt:
+        """Return a receipt that is as it was signed.
+
+        Args:
+            file: the receipt.
+            public_key: whose signature it has to have, in hexadecimal; else that of this installation.
+
+        Raises:
+            ReceiptError: it is not, or was signed by another key.
+        """
+        try:
+            raw = orjson.loads(file.read_bytes())
+            receipt = Receipt.model_validate(raw)
+            public, signature = bytes.fromhex(receipt.public_key), bytes.fromhex(receipt.signature)
+        except OSError as error:
+            raise ReceiptError(f"{file} cannot be read: {error.strerror}") from None
+        except ValueError:
+            raise ReceiptError(f"{file} is no receipt") from None
+        if not signature:
+            raise ReceiptError(f"{file} has no signature: it is of before receipts were signed")
+        if receipt.public_key != (public_key or self.public_key):
+            raise ReceiptError(
+                f"{file} is signed by another key: name the one that is trusted with --public-key"
+            )
+        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (rarely needed)
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 (likewise)
+
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(signature, _to_sign(raw))
+        except (InvalidSignature, ValueError):
+            raise ReceiptError(f"{file} is not as it was signed") from None
+        return receipt
+
+    @property
+    def public_key(self) -> str:
+        """By which signatures of this installation are checked, in hexadecimal; "" where it has no key."""
+        return self._signer().public_key().public_bytes_raw().hex() if self._has_key else ""
+
+    @property
+    def _has_key(self) -> bool:
+        return get_settings().erasure_receipt_key is not None or self._key_file.exists()
+
+    def _signed(self, receipt: Receipt) -> Receipt:
+        receipt = receipt.model_copy(update={"public_key": self.public_key})
+        raw = orjson.loads(receipt.model_dump_json())
+        return receipt.model_copy(update={"signature": self._signer().sign(_to_sign(raw)).hex()})
+
+    def _signer(self) -> "Ed25519PrivateKey":
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 (rarely needed)
+
+        given = get_settings().erasure_receipt_key
+        secret = self._key if given is None else key_bytes(given.get_secret_value())
+        return Ed25519PrivateKey.from_private_bytes(hmac.digest(secret, b"receipts of erasures", "sha256"))
+
     def covers(self, lead_id: str | None, start: datetime) -> bool:
         """Whether a call of that start was of a lead that has been erased since."""
         if lead_id is None or not self._erased:
             return False
-        erased_at = self._erased.get(self._name(lead_id))
+        erased_at = self._erased.get(self._name(stored_lead_id(lead_id)))
         return erased_at is not None and start < erased_at
 
     @property
@@ -102,3 +196,10 @@ class Receipts:
                 continue
             latest[receipt.lead] = max(receipt.at, latest.get(receipt.lead, receipt.at))
         return latest
+
+
+def _to_sign(raw: Mapping[str, Any]) -> bytes:
+    """All that a receipt says but its signature, in one form whatever the file looks like."""
+    return orjson.dumps(
+        {name: value for name, value in raw.items() if name != "signature"}, option=orjson.OPT_SORT_KEYS
+    )

@@ -16,6 +16,7 @@ from dashboard import formats, placeholders, theme
 from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
 from dashboard.calls.call_sources import reported
+from dashboard.calls.personal import personal_values
 from dashboard.charts.call_timeline import (
     NOT_THE_WHOLE,
     STAGES,
@@ -77,6 +78,7 @@ def _whole(whole: WholeCall) -> None:
     with right:
         _facts(call)
         reported(whole)
+        personal_values(call)
     log_lines(whole.lines)
     _others(whole)
 

@@ -34,6 +34,7 @@ def panel(health: SystemHealth, zone: tzinfo) -> Panel:
 def _row(one: ProcessHealth, now: datetime, zone: tzinfo) -> dict[str, str]:
     apart = f" · {one.dead:,} set aside" if one.dead else ""
     lost = f" · {one.lost:,} lost" if one.lost else ""
+    lost += f" · {one.withheld:,} personal values not stored" if one.withheld else ""
     return {
         "Process": f"{formats.plain(one.component)} on {formats.plain(one.host)}, {one.pid}",
         "Last sign": _sign(one, now, zone),

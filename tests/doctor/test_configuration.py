@@ -48,7 +48,7 @@ def test_a_variable_by_another_name_is_asked_about(
     ]
 
 
-@pytest.mark.parametrize("name", ["DASHBOARD_USERS", "ENCRYPTION_KEYS"])
+@pytest.mark.parametrize("name", ["DASHBOARD_USERS"])
 def test_a_promise_that_is_not_kept_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:

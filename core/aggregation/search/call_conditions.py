@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from core.aggregation.rollups.conditions import query
 from core.aggregation.search.call_search import COST, NUMBERS, CallFacets
@@ -33,10 +34,12 @@ class CallConditions(CallFacets):
     exact: Mapping[str, str | bool] = field(default_factory=dict)
     least: Mapping[str, float] = field(default_factory=dict)
     most: Mapping[str, float] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
+    """A query of what was looked up: the calls that a phone is known of."""
 
     def query(self) -> Document:
         """The conditions as a MongoDB query; an empty one lets all pass."""
-        parts = [facets] if (facets := super().query()) else []
+        parts = [one for one in (super().query(), dict(self.found)) if one]
         parts += [
             {name: value if value is not False else {"$ne": True}} for name, value in self.exact.items()
         ]

@@ -21,6 +21,7 @@ from core.storage.log_store import call_lines
 from core.storage.recording.joining import carrying
 from core.storage.recording.merging import given_by
 from core.storage.recording.records import OWN_FIELDS
+from core.storage.restrictions import is_hidden
 from core.types import Document
 
 MOST_TURNS = 500
@@ -57,7 +58,7 @@ class WholeCall:
 
 
 def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
-    """A call by its id, from the archive where the database has it no longer; None where nobody has it.
+    """A call by its id, from the archive where the database has it no longer; None where nobody may see one.
 
     Raises:
         ValueError: what is stored is no call yet, or none at all; somebody else wrote it.
@@ -71,6 +72,8 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
         if not found:
             return None
         stored = found[0]
+    if is_hidden(database, stored):
+        return None
     if stored.get("state") == "open":
         raise ValueError(f"call {call_id} is open: nobody said yet when it began, or how it ended")
     try:

@@ -20,6 +20,7 @@ from core.clock import FIRST_YEAR, LAST_YEAR
 from core.models.metrics import CallMetrics
 from core.storage.calls import readable
 from core.storage.collections import CALLS
+from core.storage.restrictions import visible
 from core.types import Document
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,6 +102,6 @@ def _same_start(
 ) -> list[Document]:
     """The calls that started in the same millisecond as the last one of the page before, and follow it."""
     query = list_query(after.start, after.start + TICK, filters, facets)
-    later = {"$and": [query, {"_id": {"$gt": after.call_id}}]}
+    later = visible(database, {"$and": [query, {"_id": {"$gt": after.call_id}}]})
     cursor = database[CALLS].find(later).sort("_id", 1).limit(limit)
     return list(cursor.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS))

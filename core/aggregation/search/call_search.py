@@ -12,9 +12,13 @@ from core.aggregation.rollups.cells import MEASURES, SENTIMENT
 from core.aggregation.rollups.conditions import query
 from core.models.calls.endings import words_for
 from core.models.definitions import COST_PARTS, COUNTS
+from core.privacy.sensitive import lead_ids_of
 from core.settings import get_settings
 from core.storage.archive.archived_rows import find_archived
 from core.storage.collections import CALLS
+from core.storage.restrictions import is_hidden, visible
+from core.storage.sealing.contents import OF_CALL
+from core.storage.sealing.open import owners_with_phone
 from core.types import Document
 
 NUMBERS = (*MEASURES, SENTIMENT)
@@ -68,8 +72,11 @@ class CallFacets:
             parts.append(_fault_query(self.fault))
         if self.end_reason is not None:
             parts.append({"end_reason": {"$in": words_for(self.end_reason)}})
-        exact = {"lead_id": self.lead_id, "attempt": self.attempt}
-        parts += [{name: value} for name, value in exact.items() if value is not None]
+        if self.lead_id is not None:
+            ids = lead_ids_of(self.lead_id)
+            parts.append({"lead_id": {"$in": ids} if len(ids) > 1 else self.lead_id})
+        if self.attempt is not None:
+            parts.append({"attempt": self.attempt})
         if self.weekday is not None or self.hour is not None:
             parts.append({"$expr": {"$and": self._local()}})
         if self.field in NUMBERS and (self.low is not None or self.high is not None):
@@ -125,7 +132,7 @@ def count_calls(
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
     """
-    query = list_query(start, end, filters or CallFilters(), facets or CallFacets())
+    query = visible(database, list_query(start, end, filters or CallFilters(), facets or CallFacets()))
     stop: dict[str, Any] = {"limit": most} if most else {}
     return database[CALLS].count_documents(query, maxTimeMS=LONGEST_QUERY_MS, **stop)
 
@@ -149,7 +156,7 @@ def find_documents(
         PyMongoError: the database does not answer, or needs more than 10 s for a step.
     """
     calls = database[CALLS]
-    query = list_query(start, end, filters or CallFilters(), facets or CallFacets())
+    query = visible(database, list_query(start, end, filters or CallFilters(), facets or CallFacets()))
     by_start = calls.find(query, {"start_time": 1}).sort("start_time", -1).skip(offset).limit(limit)
     starts = [row["start_time"] for row in by_start.max_time_ms(LONGEST_QUERY_MS)]
     if not starts:
@@ -181,7 +188,7 @@ def list_calls(
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
     """
-    calls = database[CALLS]
+    calls, query = database[CALLS], visible(database, query)
     if order == "cost":
         steps: list[Document] = [
             {"$match": query},
@@ -206,18 +213,36 @@ def list_calls(
 def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUND) -> list[Document]:
     """Calls whose call_id or lead_id is the text or begins with it, whenever they were; the newest first.
 
-    Where there is none, the archive is asked for exactly this id.
+    Of a phone the calls with it, too, where BLIND_INDEX_KEY is set. Where there is none, the archive is asked
+    for exactly this id.
     """
     wanted = text.strip()
     if not wanted:
         return []
     begins = {"$regex": f"^{re.escape(wanted)}"}
     known = {"start_time": {"$type": "date"}}  # open calls have none yet
-    query = {"$or": [{"_id": begins}, {"lead_id": {"$type": "string"} | begins}], **known}
+    ways: list[Document] = [{"_id": begins}, {"lead_id": {"$type": "string"} | begins}]
+    if ways_by_phone := with_phone(database, wanted):
+        ways.append(ways_by_phone)
+    query = visible(database, {"$or": ways, **known})
     found = list(
         database[CALLS].find(query).sort("start_time", -1).limit(limit).max_time_ms(LONGEST_QUERY_MS)
     )
     if found:
         return found
     archived = find_archived(database, CALLS, "_id", [wanted])
-    return archived or find_archived(database, CALLS, "lead_id", [wanted])[:limit]
+    archived = archived or find_archived(database, CALLS, "lead_id", lead_ids_of(wanted))[:limit]
+    return [call for call in archived if not is_hidden(database, call)]
+
+
+def with_phone(database: Database[Document], text: str) -> Document | None:
+    """Return a query for the calls that a phone is known of; None where the text is none.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    owners = owners_with_phone(database, text)
+    if not owners:
+        return None
+    ids = [owner.removeprefix(OF_CALL) for owner in owners if owner.startswith(OF_CALL)]
+    return {"$or": [{"lead_id": {"$in": owners}}, {"_id": {"$in": ids}}]}

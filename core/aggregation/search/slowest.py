@@ -10,6 +10,7 @@ from pymongo.database import Database
 from core.aggregation.cube import Cube
 from core.aggregation.rollups.cells import MOST
 from core.storage.collections import CALLS
+from core.storage.restrictions import visible
 from core.types import Document
 
 _SPAN = timedelta(hours=1)
@@ -60,7 +61,7 @@ def slowest_calls(
     ]
     shown = {"start_time": 1, "language": 1, "status": 1, field: 1}
     query = {**filters, field: {"$ne": None}, "$or": within}
-    rows = database[CALLS].find(query, shown).sort([(field, -1), ("_id", 1)]).limit(n)
+    rows = database[CALLS].find(visible(database, query), shown).sort([(field, -1), ("_id", 1)]).limit(n)
     return [
         SlowCall(str(row["_id"]), row["start_time"], row[field], row["language"], row["status"])
         for row in rows

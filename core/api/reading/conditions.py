@@ -8,11 +8,15 @@ from fastapi import Depends, HTTPException, Query
 from pydantic import AfterValidator
 
 from core.aggregation.search.call_conditions import RANGED, CallConditions
+from core.aggregation.search.call_search import with_phone
 from core.api.parameters import SAID, Flag
 from core.models.calls.endings import ENDINGS
 from core.models.calls.parts import HangupBy
 from core.models.definitions import METRICS
 from core.models.figures import UNITS
+from core.privacy.sensitive import phone_index
+from core.storage import get_sync_database
+from core.types import Document
 
 _LEAST, _MOST = "min_", "max_"
 _FURTHEST = 1e9
@@ -105,8 +109,10 @@ def call_conditions(
         "qualification_completed": qualification_completed,
         "handoff_triggered": handoff_triggered,
     }
+    of_phone = _of_phone(lead_id) if lead_id else {}
     return CallConditions(
-        lead_id=lead_id,
+        lead_id=None if of_phone else lead_id,
+        found=of_phone,
         stage=stage,
         error=error,
         end_reason=end_reason,
@@ -116,6 +122,11 @@ def call_conditions(
         least=_ends(ranges, _LEAST),
         most=_ends(ranges, _MOST),
     )
+
+
+def _of_phone(lead_id: str) -> Document:
+    """The calls that a phone is known of; nothing where it is none, or BLIND_INDEX_KEY is not set."""
+    return {} if phone_index(lead_id) is None else with_phone(get_sync_database(), lead_id) or {}
 
 
 def _ends(ranges: Mapping[str, float], end: str) -> dict[str, float]:

@@ -20,7 +20,14 @@ from pymongo.database import Database
 from core.clock import utc_now
 from core.errors import UserError
 from core.files import create_private, private_folder, sync
-from core.storage.collections import HEARTBEATS, INSTALLATION, LEASES, RESTORE_MARK, ROLLUP_STATE
+from core.storage.collections import (
+    HEARTBEATS,
+    INSTALLATION,
+    LEAD_KEYS,
+    LEASES,
+    RESTORE_MARK,
+    ROLLUP_STATE,
+)
 from core.types import Document, Progress
 
 FORMAT = 2
@@ -29,6 +36,8 @@ WITHOUT_CHECKSUM = 1
 MANIFEST = "manifest.json"
 FOLDERS = ("spool", "archive")
 """Folders of DATA_DIR that hold records, each database's in a folder of its name."""
+NEVER_SAVED = frozenset({LEAD_KEYS})
+"""Without these a backup brings no erased lead back; a restore leaves those that are there alone."""
 OF_PROCESSES = frozenset({LEASES, HEARTBEATS, INSTALLATION, ROLLUP_STATE, RESTORE_MARK})
 """Collections that speak of running processes and of how far they got, not of the store's contents."""
 
@@ -144,7 +153,7 @@ def _save_database(
 ) -> Iterator[SavedCollection]:
     names = sorted(database.list_collection_names(filter={"type": "collection"}))
     for name in names:
-        if name not in OF_PROCESSES and not name.startswith("system."):
+        if name not in OF_PROCESSES | NEVER_SAVED and not name.startswith("system."):
             yield _save_collection(database, name, draft, progress)
 
 

@@ -17,6 +17,7 @@ from pymongo.database import Database
 from core.files import private_folder
 from core.storage.archive.backup import (
     FOLDERS,
+    NEVER_SAVED,
     OF_PROCESSES,
     BackupError,
     Manifest,
@@ -24,7 +25,7 @@ from core.storage.archive.backup import (
     check,
     read_manifest,
 )
-from core.storage.collections import RESTORE_MARK, ROLLUPS_15M
+from core.storage.collections import INDEXES, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.server.connection import DURABLE
 from core.types import Document, Progress
@@ -56,27 +57,33 @@ def restore(
     """
     manifest = read_manifest(folder)
     check(folder, manifest, progress)
-    begun = database[MARK].find_one() is not None
+    begun = database[MARK].find_one()
     if not (replace or begun):
         _refuse_full(database, data_dir)
+    # Who was hidden since the backup stays so, also where this is killed and begun again.
+    hidden = begun["hidden"] if begun and "hidden" in begun else list(database[RESTRICTIONS].find())
     database.get_collection(MARK, write_concern=DURABLE).replace_one(
-        {"_id": MARK}, {"created_at": manifest.created_at}, upsert=True
+        {"_id": MARK}, {"created_at": manifest.created_at, "hidden": hidden}, upsert=True
     )
     for name in database.list_collection_names(filter={"type": "collection"}):
-        if name != MARK and not name.startswith("system."):
+        if name not in {MARK, *NEVER_SAVED} and not name.startswith("system."):
             database.drop_collection(name)
     for collection in manifest.collections:
         _restore_collection(database, folder, collection, progress)
     _restore_files(data_dir, database.name, folder, manifest, progress)
     if windows := [row["_id"] for row in database[ROLLUPS_15M].find({}, {"_id": 1})]:
         mark_dirty(database, windows)
+    for name in NEVER_SAVED:
+        database[name].create_indexes(INDEXES[name])
+    for row in hidden:
+        database[RESTRICTIONS].replace_one({"_id": row["_id"]}, row, upsert=True)
     database.drop_collection(MARK)
     return manifest
 
 
 def _refuse_full(database: Database[Document], data_dir: Path) -> None:
     for name in sorted(database.list_collection_names()):
-        if name not in OF_PROCESSES and database[name].find_one({}, {"_id": 1}) is not None:
+        if name not in OF_PROCESSES | NEVER_SAVED and database[name].find_one({}, {"_id": 1}) is not None:
             raise BackupError(
                 f"database {database.name} is not empty ({name} has documents): "
                 "restore into another with MONGODB_DATABASE, or add --replace to delete what is there"

@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from core.logging_config import get_logger
 from core.models.metrics import Direction, Language
+from core.privacy.sensitive import stored_lead_id
 from core.settings import get_settings
 from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY
 from core.storage.recording.breaker import breaker
@@ -61,6 +62,8 @@ def started(call_id: str, **about: object) -> Change:
         ValidationError: a field cannot be used.
     """
     call = ActiveCall.model_validate({"call_id": call_id, **about})
+    if call.lead_id is not None:
+        call.lead_id = stored_lead_id(call.lead_id)
     fields = call.model_dump(exclude_none=True, exclude={"call_id", "started_at", "seen_at"})
     now = {"seen_at": True, "started_at": True}
     return {"_id": call.call_id}, {"$set": {"ended": False, **fields}, "$currentDate": now}

@@ -21,6 +21,7 @@ from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.merging import merge, stamped
 from core.storage.recording.records import OWN_FIELDS, Record
 from core.storage.recording.write import write
+from core.storage.sealing.open import moved
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
@@ -100,7 +101,7 @@ def _fold(database: Database[Document], alone: str, whole: str) -> bool:
         source, target = calls.find_one({"_id": alone}), calls.find_one({"_id": whole})
         if source is None or target is None:
             return False
-        merged = merge(target, {**source, "_id": whole})  # unjoined still, where both are
+        merged = merge(target, moved(database, source, whole))  # unjoined still, where both are
         call = stamped(merged, target, source)
         moments = (source.get("start_time"), target.get("start_time"), call.get("start_time"))
         mark_dirty(database, [moment for moment in moments if moment])

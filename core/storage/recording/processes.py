@@ -20,6 +20,7 @@ from core.logging_config import get_logger, log_backlog
 from core.sigterm import before_sigterm
 from core.storage.collections import PROCESSES
 from core.storage.recording.spool import spool_status
+from core.storage.sealing.contents import withheld_values
 from core.storage.server.connection import before_close
 from core.storage.threads import fork_safe_lock
 from core.types import Document
@@ -50,6 +51,7 @@ class ProcessHealth(BaseModel):
     spooled: int = Field(description="Records in the spool of its DATA_DIR")
     dead: int = Field(description="Records there that the database will never take")
     lost: int = Field(description="Records that neither took, since that DATA_DIR was made")
+    withheld: int = Field(default=0, description="Personal values it left out, for want of a key")
     log_waiting: int = Field(description="Log lines that are yet to be written or sent")
     log_dropped: int = Field(description="Log lines that it dropped since it began")
     seen_at: datetime
@@ -147,6 +149,7 @@ class Beats:
             "spooled": spool.waiting,
             "dead": spool.dead,
             "lost": spool.lost,
+            "withheld": withheld_values(),
             "log_waiting": log.waiting,
             "log_dropped": log.dropped,
         }

@@ -10,10 +10,12 @@ from pydantic import BaseModel
 
 from core.models.calls.reports import CallReport
 from core.models.metrics import SCHEMA_VERSION, CallMetrics, ServiceMinute, TurnMetrics
+from core.settings import get_settings
 from core.storage.collections import CALLS, HOOK_DELIVERIES, SERVICE_MINUTES, TURNS
 from core.storage.hook_deliveries import HookDelivery
 from core.storage.recording import merging
 from core.storage.recording.versions import SERVER_TIME
+from core.storage.sealing.contents import may_be_personal, without_personal
 from core.storage.threads import fork_safe_lock
 from core.types import Document
 
@@ -87,7 +89,9 @@ class Record(NamedTuple):
 
     @classmethod
     def now(cls, content: BaseModel) -> "Record":
-        """A record handed over now."""
+        """A record handed over now; without a key to seal them, its personal values are left out here."""
+        if not get_settings().encryption_keys and may_be_personal(content):
+            content = without_personal(content)
         return cls(kind_of(content), content, version_now())
 
     @property
@@ -95,9 +99,9 @@ class Record(NamedTuple):
         """The ``_id`` it is stored under."""
         return str(self.kind.document(self.content)["_id"])
 
-    def to_document(self) -> Document:
-        """The document to store."""
-        document = self.kind.document(self.content)
+    def to_document(self, sealed: BaseModel | None = None) -> Document:
+        """The document to store; of its content as it is sealed, where that is given."""
+        document = self.kind.document(self.content if sealed is None else sealed)
         document["recorded_at"] = SERVER_TIME
         document["version"] = self.version
         document["schema_version"] = SCHEMA_VERSION

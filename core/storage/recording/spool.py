@@ -22,8 +22,10 @@ import orjson
 
 from core.files import create_private, private_folder, refuse_foreign, sync
 from core.logging_config import get_logger
+from core.privacy.sensitive import HELD
 from core.settings import get_settings
 from core.storage.recording.records import KINDS, Fate, Record
+from core.storage.sealing.contents import for_disk, without_personal
 from core.storage.server.embedded import located
 from core.storage.threads import Threads
 
@@ -234,7 +236,7 @@ def _named(record: Record, reason: str | None) -> dict[str, object]:
 
 
 def _line(record: Record, reason: str | None = None) -> bytes:
-    content = orjson.Fragment(record.content.model_dump_json(fallback=repr, exclude_none=True))
+    content = orjson.Fragment(for_disk(record.content).model_dump_json(fallback=repr, exclude_none=True))
     line = {"kind": record.kind.name, "version": record.version, "record": content}
     return orjson.dumps(line if reason is None else {"reason": reason, **line})
 
@@ -242,7 +244,16 @@ def _line(record: Record, reason: str | None = None) -> bytes:
 def _record(line: bytes) -> Record:
     fields = orjson.loads(line)
     kind = KINDS[fields["kind"]]
-    return Record(kind, kind.model.model_validate(fields["record"]), int(fields["version"]))
+    content = kind.model.model_validate(fields["record"])
+    if not get_settings().encryption_keys:
+        content = without_personal(content)  # of a version before there was encryption
+    return Record(kind, content, int(fields["version"]))
+
+
+def spooled_under(key: str) -> int:
+    """Return how many files of the spool, of any database, hold values under a key of ENCRYPTION_KEYS."""
+    token, folder = f"enc:1:{HELD}{key}:".encode(), Spool().folder.parent
+    return sum(token in file.read_bytes() for file in folder.rglob("*.json"))
 
 
 def _version_of(file: Path) -> int:

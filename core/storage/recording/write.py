@@ -21,11 +21,12 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from core.logging_config import get_logger
-from core.storage.collections import DUPLICATE_KEY
+from core.storage.collections import DUPLICATE_KEY, LEAD_KEYS
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
 from core.storage.recording.merging import agent_version, is_merged, merge, opts_out, stamped, staying_out
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
 from core.storage.recording.versions import Judge, version_in
+from core.storage.sealing.seal import sealed
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -67,9 +68,10 @@ Steps = Generator[Step, Any, dict[int, Result]]
 
 def durable_collections(database: Database[Document] | AsyncDatabase[Document]) -> Collections:
     """Where records are written to; worth keeping, for the driver takes some time to make them."""
+    names = {name: kind.collection for name, kind in KINDS.items()} | {LEAD_KEYS: LEAD_KEYS}
     return {
-        name: database.get_collection(kind.collection, write_concern=DURABLE, codec_options=_CODEC)
-        for name, kind in KINDS.items()
+        name: database.get_collection(collection, write_concern=DURABLE, codec_options=_CODEC)
+        for name, collection in names.items()
     }
 
 
@@ -122,9 +124,10 @@ def _in_order(results: Mapping[int, Result]) -> list[Result]:
 def _write(collections: Collections, records: Sequence[Record], *, fresh: bool) -> Steps:
     results: dict[int, Result] = {}
     by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
-    for index, record in enumerate(records):
+    contents = yield from sealed(collections[LEAD_KEYS], [record.content for record in records])
+    for index, (record, content) in enumerate(zip(records, contents, strict=True)):
         try:
-            by_kind[record.kind.name][index] = record.to_document()
+            by_kind[record.kind.name][index] = record.to_document(content)
         except (ValueError, TypeError, RecursionError) as error:
             results[index] = _unfit(error)
     for name, documents in by_kind.items():

@@ -118,7 +118,7 @@ def test_an_older_version_from_the_spool_does_not_replace_a_newer_one(database: 
 
 
 def test_one_call_too_large_is_kept_apart_and_harms_no_other(database: Database[Document]) -> None:
-    large = call("large", metadata={"transcript": "x" * 17_000_000})
+    large = call("large", metadata={"note": "x" * 17_000_000})
     asyncio.run(record(call("a"), large, call("b"), call("odd", metadata={"a\0b": 1})))
     assert ids(database) == {"a", "b", "odd"}
     reasons = [json.loads(file.read_bytes())["reason"] for file in Spool().dead.iterdir()]

@@ -68,7 +68,7 @@ def test_what_became_of_each_record(database: Database[Document]) -> None:
             Record.now(call("a", language="english")),
             Record.now(call("b")),
             Record.now(call("b", language="hindi")),
-            Record.now(call("c", metadata={"transcript": "x" * 17_000_000})),
+            Record.now(call("c", metadata={"note": "x" * 17_000_000})),
             Record.now(TurnMetrics(call_id="a", turn=1, start_time=START)),
         ],
     )

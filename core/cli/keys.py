@@ -1,0 +1,111 @@
+"""``python -m core keys``: the keys that personal values are sealed under."""
+
+import base64
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.cli.store import progress_bar
+from core.errors import UserError
+from core.storage.server.connection import check_reachable, get_sync_database
+from core.variables.master_keys import KEY_BYTES
+
+if TYPE_CHECKING:
+    from core.privacy.encryption import EncryptionService
+
+app = typer.Typer(help="Make, rotate, list, export and import encryption keys.", no_args_is_help=True)
+
+
+@app.command("new")
+def new(
+    name: Annotated[str | None, typer.Argument(help="What to call it, for example 2026")] = None,
+) -> None:
+    """Print a new key: for ENCRYPTION_KEYS, BLIND_INDEX_KEY or ERASURE_RECEIPT_KEY. Nothing is stored."""
+    key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    typer.echo(f"{name}:{key}" if name else key)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """Show the keys of ENCRYPTION_KEYS by name, and what each wraps."""
+    from core.storage.recording.spool import spooled_under  # noqa: PLC0415 (only this command needs it)
+    from core.storage.sealing.lead_keys import wrapped_with  # noqa: PLC0415 (likewise)
+
+    service = _service()
+    check_reachable()
+    wraps = wrapped_with(get_sync_database())
+    table = Table(title="Keys", title_justify="left")
+    for column in ("name", "keys of leads", "files in the spool", "use"):
+        table.add_column(column)
+    for name in [*service.names, *sorted(set(wraps) - set(service.names))]:
+        held = spooled_under(name)
+        use = (
+            "wraps new ones"
+            if name == service.first
+            else "may go"
+            if not (wraps.get(name) or held)
+            else "opens"
+        )
+        use = use if name in service.names else "MISSING from ENCRYPTION_KEYS"
+        table.add_row(name, f"{wraps.get(name, 0):,}", f"{held:,}", use)
+    Console(highlight=False).print(table)
+
+
+@app.command("rotate")
+def rotate() -> None:
+    """Wrap the keys of all leads by the first of ENCRYPTION_KEYS; a run that was stopped is gone on with."""
+    from core.storage.recording.spool import spooled_under  # noqa: PLC0415 (only this command needs it)
+    from core.storage.sealing.lead_keys import rotate as wrap_anew  # noqa: PLC0415 (likewise)
+    from core.storage.sealing.lead_keys import wrapped_with  # noqa: PLC0415 (likewise)
+
+    service = _service()
+    check_reachable()
+    database = get_sync_database()
+    with progress_bar() as progress:
+        done = wrap_anew(database, service, progress)
+    typer.echo(f"wrapped {done:,} keys by {service.first}")
+    wraps = wrapped_with(database)
+    for name in service.names[1:]:
+        if held := spooled_under(name):
+            typer.echo(f"{name} is still needed: {held:,} files in the spool hold values under it")
+        elif wraps.get(name):
+            typer.echo(
+                f"{name} is still needed: it wraps {wraps[name]:,} keys that came meanwhile; rotate again"
+            )
+        else:
+            typer.echo(f"{name} wraps nothing any longer: take it out once every process knows the new one")
+
+
+@app.command("export")
+def export(file: Annotated[Path, typer.Argument(help="New file", show_default=False)]) -> None:
+    """Write the keys of all leads, wrapped, to a file; keep it apart from backups, renew it often."""
+    from core.storage.sealing.lead_keys import export_keys  # noqa: PLC0415 (only this command needs it)
+
+    check_reachable()
+    typer.echo(f"wrote {export_keys(get_sync_database(), file):,} keys to {file}")
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(help="File that export wrote", show_default=False)]) -> None:
+    """Bring exported keys back but those of leads that were erased since."""
+    from core.storage.sealing.lead_keys import import_keys  # noqa: PLC0415 (only this command needs it)
+
+    check_reachable()
+    with progress_bar() as progress:
+        done = import_keys(get_sync_database(), file, progress)
+    typer.echo(
+        f"stored {done.stored:,} keys; {done.there:,} leads had theirs, {done.erased:,} were erased since"
+    )
+
+
+def _service() -> "EncryptionService":
+    from core.privacy.encryption import encryption  # noqa: PLC0415 (only these commands need it)
+
+    service = encryption()
+    if service is None:
+        raise UserError("ENCRYPTION_KEYS is not set: `python -m core keys new` prints a key for it")
+    return service

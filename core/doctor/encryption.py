@@ -1,0 +1,39 @@
+"""Whether personal values are encrypted, and whether every key that is needed is there."""
+
+from collections.abc import Iterator
+
+from pymongo.database import Database
+
+from core.doctor.result import Finding, State
+from core.settings import Settings
+from core.storage.recording.processes import processes
+from core.types import Document
+
+_NAME = "encryption"
+
+
+def encryption(database: Database[Document], settings: Settings) -> Iterator[Finding]:
+    """What personal values are stored under; which are left out for want of a key, which key is missing."""
+    withheld = sum(one.withheld for one in processes(database))
+    if not settings.encryption_keys:
+        new = "set ENCRYPTION_KEYS: `python -m core keys new`"
+        if withheld:
+            text = f"{withheld:,} personal values were not stored of late: ENCRYPTION_KEYS is not set"
+            yield Finding(_NAME, State.WARN, text, new)
+        else:
+            yield Finding(
+                _NAME, State.OFF, "ENCRYPTION_KEYS is not set: personal metadata is not stored", new
+            )
+        return
+    from core.privacy.encryption import encryption as configured  # noqa: PLC0415 (only where there are keys)
+    from core.storage.sealing.lead_keys import wrapped_with  # noqa: PLC0415 (likewise)
+
+    service, wraps = configured(), wrapped_with(database)
+    names = service.names if service else ()
+    if missing := sorted(set(wraps) - set(names)):
+        text = f"ENCRYPTION_KEYS lacks {', '.join(missing)}, by which keys of leads are wrapped"
+        yield Finding(_NAME, State.FAIL, text, "put it back, then `python -m core keys rotate`")
+        return
+    later = sum(count for name, count in wraps.items() if name != names[0])
+    text = f"{sum(wraps.values()):,} leads have a key, {later:,} wrapped by another key than the first"
+    yield Finding(_NAME, State.OK, text)

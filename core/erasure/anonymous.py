@@ -1,0 +1,86 @@
+"""What an erasure keeps of a call so that figures stay: times, outcome and measures, and nobody's name."""
+
+import secrets
+from collections.abc import Sequence
+
+from pymongo import ReplaceOne
+from pymongo.database import Database
+
+from core.models.archives import Archived
+from core.models.metrics import SCHEMA_VERSION
+from core.storage.archive.archived_rows import find_archived
+from core.storage.collections import CALLS, TURNS
+from core.storage.receipts import Receipts
+from core.storage.recording.records import version_now
+from core.storage.recording.versions import SERVER_TIME
+from core.storage.server.connection import DURABLE
+from core.types import Document
+
+ERASED = "erased-"
+"""What ids begin with that stand for nobody."""
+_OF_A_CALL = (
+    *("start_time", "end_time", "answered_at", "duration_seconds", "ring_seconds", "talk_seconds"),
+    *(
+        "status",
+        "direction",
+        "language",
+        "end_reason",
+        "fault",
+        "hangup_by",
+        "attempt",
+        "campaign",
+        "purpose",
+    ),
+    *("agent", "agent_version", "telephony", "cost", "usage", "silences", "sentiment_score"),
+    *("asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms", "total_turns", "user_turns"),
+    *("interruptions", "agent_interruptions", "qualification", "qualification_completed"),
+    *("qualification_seconds", "handoff_triggered", "errors", "error_types"),
+)
+"""Fields that say nothing of who it was; one that is added stays behind until it is thought of here."""
+_OF_A_TURN = (
+    *("turn", "start_time", "language", "reply_language", "end_of_turn_delay_ms", "asr_ms", "llm_ttft_ms"),
+    *("tts_ttfb_ms", "e2e_ms", "interrupted", "parts", "parts_add_up", "source"),
+)
+_COUNTED = {"start_time", "status", "direction"}
+"""What a call has that counts anywhere."""
+
+
+def keep_counts(database: Database[Document], call_ids: Sequence[str]) -> int:
+    """Store what is kept of some calls and their turns, wherever they lie, under other ids; how many calls.
+
+    The ids follow from the calls' own by the key of the receipts: a repeat stores nothing twice.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        PyMongoError: the database does not answer; the next run goes on.
+    """
+    receipts, lead_id = Receipts(), f"{ERASED}{secrets.token_hex(8)}"
+    calls = [row for row in _rows(database, CALLS, "_id", call_ids) if row.keys() >= _COUNTED]
+    names = {row["_id"]: f"{ERASED}{receipts.name_of(row['_id'])[:24]}" for row in calls}
+    turns = _rows(database, TURNS, "call_id", list(names))
+    _store(database, CALLS, [_call(row, names[row["_id"]], lead_id) for row in calls])
+    _store(database, TURNS, [_turn(row, names[row["call_id"]]) for row in turns])
+    return len(names)
+
+
+def _rows(
+    database: Database[Document], collection: Archived, field: str, ids: Sequence[str]
+) -> list[Document]:
+    """The records of some calls, in the database and in the archive."""
+    stored = database[collection].find({field: {"$in": list(ids)}})
+    return [*stored, *find_archived(database, collection, field, ids)]
+
+
+def _store(database: Database[Document], collection: Archived, rows: Sequence[Document]) -> None:
+    stored = {"recorded_at": SERVER_TIME, "schema_version": SCHEMA_VERSION, "version": version_now()}
+    if changes := [ReplaceOne({"_id": row["_id"]}, row | stored, upsert=True) for row in rows]:
+        database.get_collection(collection, write_concern=DURABLE).bulk_write(changes, ordered=False)
+
+
+def _call(row: Document, name: str, lead_id: str) -> Document:
+    return {"_id": name, "lead_id": lead_id} | {field: row[field] for field in _OF_A_CALL if field in row}
+
+
+def _turn(row: Document, call_id: str) -> Document:
+    said = {field: row[field] for field in _OF_A_TURN if field in row}
+    return {"_id": f"{call_id}:{row['turn']}", "call_id": call_id} | said

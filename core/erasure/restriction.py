@@ -1,0 +1,59 @@
+"""Hiding a lead now and erasing it at the end of a duty to keep its records."""
+
+from datetime import datetime
+
+from pymongo.database import Database
+
+from core.clock import utc_now
+from core.erasure.lead import erase_lead
+from core.errors import UserError
+from core.logging_config import get_logger
+from core.privacy.sensitive import lead_ids_of
+from core.storage.restrictions import LONGEST_REASON, Restriction, restrict, restrictions
+from core.types import Document
+
+logger = get_logger("security")
+
+
+def restrict_lead(
+    database: Database[Document], lead_id: str, until: datetime, reason: str, by: str
+) -> Restriction:
+    """Hide a lead from lists, pages and API at once; the scheduler erases it at the end.
+
+    Its calls go on counting in the figures.
+
+    Args:
+        database: the store.
+        lead_id: whose.
+        until: the last moment up to which it has to be kept; in the future.
+        reason: why it has to be, in 500 characters at most.
+        by: who hides it.
+
+    Raises:
+        UserError: there is no id or reason, or the end is not in the future.
+        PyMongoError: the database does not answer.
+    """
+    ids = lead_ids_of(lead_id)
+    if not ids[0] or not reason.strip() or len(reason) > LONGEST_REASON:
+        raise UserError(f"name the lead, and a reason of {LONGEST_REASON} characters at most")
+    if until <= utc_now():
+        raise UserError("the end has to be in the future; erase-lead erases at once")
+    found = [Restriction(lead_id=one, until=until, reason=reason.strip(), by=by) for one in ids]
+    for restriction in found:
+        restrict(database, restriction)
+    logger.info("Lead hidden until it is erased", extra={"until": until, "reason": reason.strip(), "by": by})
+    return found[0]
+
+
+def erase_due(database: Database[Document], now: datetime | None = None) -> int:
+    """Erase the hidden leads whose time is over, with receipts that say both dates; how many there were.
+
+    Raises:
+        UserError: as for :func:`core.erasure.lead.erase_lead`.
+        PyMongoError: the database does not answer; the next run goes on.
+    """
+    now = now or utc_now()
+    due = restrictions(database, due=now)
+    for one in due:
+        erase_lead(database, one.lead_id, by=one.by, now=now)
+    return len(due)

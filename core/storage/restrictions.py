@@ -1,0 +1,111 @@
+"""Leads that must be kept for a while, shown to nobody until then: their calls count, and are on no list."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo.database import Database
+
+from core.clock import utc_now
+from core.storage.collections import RESTRICTIONS
+from core.storage.server.connection import DURABLE
+from core.types import Document
+
+KNOWN_SECONDS = 2.0
+"""How long a process may not know yet of a lead that another one has hidden."""
+LONGEST_REASON = 500
+_known: dict[tuple[int, str], tuple[float, list[str]]] = {}
+
+
+class Restriction(BaseModel):
+    """A lead that is hidden, since when, until when it is kept, and why. Times in UTC."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    lead_id: str = Field(alias="_id", min_length=1, max_length=256)
+    since: datetime = Field(default_factory=utc_now)
+    until: datetime
+    reason: str = Field(min_length=1, max_length=LONGEST_REASON)
+    by: str
+
+
+def restrict(database: Database[Document], restriction: Restriction) -> None:
+    """Hide a lead from now on; one that is hidden gets the new end and reason.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    row = restriction.model_dump(by_alias=True)
+    changes = {"$set": {name: row[name] for name in ("until", "reason", "by")}}
+    known = {"_id": row["_id"]}
+    _collection(database).update_one(known, changes | {"$setOnInsert": {"since": row["since"]}}, upsert=True)
+    _known.clear()
+
+
+def lift(database: Database[Document], lead_ids: Sequence[str]) -> bool:
+    """Show a lead again, by all its ids; False where it was not hidden.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    _known.clear()
+    return bool(_collection(database).delete_many({"_id": {"$in": list(lead_ids)}}).deleted_count)
+
+
+def restrictions(database: Database[Document], due: datetime | None = None) -> list[Restriction]:
+    """Return the leads that are hidden, or those alone whose time is over at a moment.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    query: Document = {} if due is None else {"until": {"$lte": due}}
+    return [Restriction.model_validate(row) for row in database[RESTRICTIONS].find(query).sort("until", 1)]
+
+
+def restriction_of(database: Database[Document], lead_ids: Sequence[str]) -> Restriction | None:
+    """Return why a lead is hidden, by one of its ids; None where it is not.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    row = database[RESTRICTIONS].find_one({"_id": {"$in": list(lead_ids)}})
+    return None if row is None else Restriction.model_validate(row)
+
+
+def hidden_leads(database: Database[Document]) -> list[str]:
+    """Return the ids of the leads that are hidden, as they were 2 s ago at most.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    key, now = (id(database.client), database.name), time.monotonic()
+    at, leads = _known.get(key, (-KNOWN_SECONDS, []))
+    if now - at >= KNOWN_SECONDS:
+        leads = [str(row["_id"]) for row in database[RESTRICTIONS].find({}, {"_id": 1})]
+        _known[key] = now, leads
+    return leads
+
+
+def visible(database: Database[Document], query: Document) -> Document:
+    """Return a query for those of its calls whose lead is not hidden.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    hidden = hidden_leads(database)
+    return {"$and": [query, {"lead_id": {"$nin": hidden}}]} if hidden else query
+
+
+def is_hidden(database: Database[Document], call: Document) -> bool:
+    """Return whether a stored call is of a lead that is hidden.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return call.get("lead_id") in hidden_leads(database)
+
+
+def _collection(database: Database[Document]) -> Any:  # noqa: ANN401 (a collection)
+    return database.get_collection(RESTRICTIONS, write_concern=DURABLE)

@@ -1,0 +1,1 @@
+"""Personal values before they reach a disk: under the key of their lead, or not at all."""

@@ -1,0 +1,140 @@
+"""What of a record is personal, and the record with that sealed, held, or left out."""
+
+import threading
+from collections import Counter
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel
+
+from core.logging_config import get_logger
+from core.models.calls.reports import CallReport
+from core.models.metrics import CallMetrics
+from core.privacy import sensitive
+from core.privacy.sensitive import HELD, WITHHELD, Change, key_of, personal_in, replaced, stored_lead_id
+from core.settings import get_settings
+
+Content = TypeVar("Content", bound=BaseModel)
+OF_CALL = "call:"
+"""What the owner of a key begins with where no lead is known: it is the call's own."""
+
+logger = get_logger("security")
+_withheld: Counter[str] = Counter()
+_guard = threading.Lock()
+
+
+def withheld_values() -> int:
+    """Return how many personal values this process left out, for want of a key."""
+    return sum(_withheld.values())
+
+
+def owner_of(content: BaseModel) -> str:
+    """Return whose key a record's personal values are under: its lead's, else the call's own."""
+    lead_id = (
+        content.lead_id if isinstance(content, CallMetrics) else getattr(_facts(content), "lead_id", None)
+    )
+    return lead_id or f"{OF_CALL}{document_of(content)}"
+
+
+def document_of(content: BaseModel) -> str:
+    """Return the id of the document that a record becomes a part of."""
+    return str(getattr(content, "call_id", ""))
+
+
+def may_be_personal(content: BaseModel) -> bool:
+    """Return whether a record is worth a closer look; costs next to nothing."""
+    metadata = content.metadata if type(content) is CallMetrics else _metadata(content)
+    return metadata is not None and sensitive.may_be_personal(metadata)
+
+
+def open_values(content: BaseModel) -> list[tuple[str, Any]]:
+    """Return the personal values of a record that are not under their lead's key yet, each with its path."""
+    return [(path, value) for path, value in personal_in(_metadata(content)) if not _is_final(value)]
+
+
+def with_values(content: Content, change: Change) -> Content:
+    """Return a record with each of :func:`open_values` replaced; the same object where there is none."""
+    metadata = _metadata(content)
+    if not metadata:
+        return content
+    new = replaced(metadata, lambda path, value: value if _is_final(value) else change(path, value))
+    return content if new is metadata else _updated(content, {"metadata": new})
+
+
+def with_stored_lead(content: Content) -> Content:
+    """Return a record whose lead_id is stored as it may be: of a phone its blind index."""
+    facts = _facts(content)
+    lead_id = getattr(facts, "lead_id", None)
+    if lead_id is None or get_settings().blind_index_key is None:
+        return content
+    stored = stored_lead_id(lead_id)
+    return content if stored == lead_id else _updated(content, {"lead_id": stored})
+
+
+def for_disk(content: Content) -> Content:
+    """Return a record as it may lie on this machine's disk while no database says its lead's key."""
+    content = with_stored_lead(content)
+    if not get_settings().encryption_keys:
+        return without_personal(content)
+    if not open_values(content):
+        return content
+    from core.privacy.encryption import encryption  # noqa: PLC0415 (only where there are keys)
+
+    service, document = encryption(), document_of(content)
+    assert service is not None  # noqa: S101 (there are keys)
+    holding = service.holding
+
+    def hold(path: str, value: object) -> object:
+        if key_of(value) is not None:
+            return value
+        return service.encrypt(holding, as_text(value), document=document, field=path)
+
+    return with_values(content, hold)
+
+
+def without_personal(content: Content) -> Content:
+    """Return a record with its personal values left out, which is counted and said once for each field."""
+
+    def withhold(path: str, value: object) -> object:
+        if key_of(value) is not None:  # of a time when there was a key
+            return value
+        _count(path)
+        return WITHHELD
+
+    return with_values(content, withhold)
+
+
+def as_text(value: object) -> str:
+    """Return a value of any form as the text that is sealed."""
+    return orjson.dumps(value).decode()
+
+
+def _count(path: str) -> None:
+    with _guard:
+        _withheld[path] += 1
+        first = _withheld[path] == 1
+    if first:
+        text = "A personal value is not stored: ENCRYPTION_KEYS has no key for it"
+        logger.warning(text, extra={"field": path})
+
+
+def _is_final(value: object) -> bool:
+    name = key_of(value)
+    return name is not None and not name.startswith(HELD)
+
+
+def _facts(content: BaseModel) -> BaseModel | None:
+    if isinstance(content, CallMetrics):
+        return content
+    return content.facts if isinstance(content, CallReport) else None
+
+
+def _metadata(content: BaseModel) -> dict[str, Any] | None:
+    facts = _facts(content)
+    return None if facts is None else facts.metadata  # type: ignore[attr-defined]  # of calls and of reports
+
+
+def _updated(content: Content, fields: dict[str, Any]) -> Content:
+    if isinstance(content, CallReport):
+        return content.model_copy(update={"facts": content.facts.model_copy(update=fields)})
+    return content.model_copy(update=fields)

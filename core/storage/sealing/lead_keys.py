@@ -1,0 +1,183 @@
+"""The keys of leads, wrapped, in the collection ``lead_keys``: never in a backup, destroyed by an erasure.
+
+So nobody can open what an older backup or archive has of an erased lead.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pymongo import UpdateOne
+from pymongo.database import Database
+
+from core.errors import UserError
+from core.files import create_private, sync
+from core.privacy.encryption import EncryptionService, SealError
+from core.storage.collections import LEAD_KEYS
+from core.storage.receipts import Receipts
+from core.storage.server.connection import DURABLE
+from core.types import Document, Progress
+
+AT_ONCE = 1_000
+
+
+class LeadKey(BaseModel):
+    """A lead's key, wrapped, as it is stored and exported."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    name: str = Field(alias="_id", pattern=r"^[0-9a-f]{32}$")
+    lead: str = Field(min_length=1, max_length=300)
+    wrapped: str = Field(pattern=r"^key:1:")
+    created_at: datetime
+    phones: list[str] = Field(default_factory=list, description="Blind indexes of the phones sealed under it")
+
+
+def find_key(database: Database[Document], name: str) -> LeadKey | None:
+    """Return the key of that name; None where it was destroyed.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    row = database[LEAD_KEYS].find_one({"_id": name})
+    return None if row is None else LeadKey.model_validate(row)
+
+
+def destroy_keys(database: Database[Document], owners: Collection[str]) -> int:
+    """Destroy the keys of some leads; how many there were.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    keys = database.get_collection(LEAD_KEYS, write_concern=DURABLE)
+    return keys.delete_many({"lead": {"$in": sorted(owners)}}).deleted_count
+
+
+def count_keys(database: Database[Document], owners: Collection[str]) -> int:
+    """Return how many keys some leads have.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return database[LEAD_KEYS].count_documents({"lead": {"$in": sorted(owners)}})
+
+
+def wrapped_with(database: Database[Document]) -> dict[str, int]:
+    """Return how many keys of leads each key of ENCRYPTION_KEYS wraps, by its name.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    by = {"$arrayElemAt": [{"$split": ["$wrapped", ":"]}, 2]}
+    found = database[LEAD_KEYS].aggregate([{"$group": {"_id": by, "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}])
+    return {str(row["_id"]): row["n"] for row in found}
+
+
+def rotate(database: Database[Document], service: EncryptionService, progress: Progress) -> int:
+    """Wrap every lead's key by the first key of ENCRYPTION_KEYS; how many were wrapped anew.
+
+    Each new form is opened and compared before it takes the old one's place. Killed at any point, the next
+    run goes on with what is left.
+
+    Raises:
+        SealError: a key is wrapped by one that is not in ENCRYPTION_KEYS; the others are wrapped anew.
+        PyMongoError: the database does not answer.
+    """
+    keys = database.get_collection(LEAD_KEYS, write_concern=DURABLE)
+    left: Document = {"wrapped": {"$not": {"$regex": f"^key:1:{service.first}:"}}}
+    total, done, failed = keys.count_documents(left), 0, list[SealError]()
+    last = ""
+    while rows := keys.find(left | {"_id": {"$gt": last}}).sort("_id", 1).limit(AT_ONCE).to_list():
+        last = str(rows[-1]["_id"])
+        changes = []
+        for row in rows:
+            try:
+                changes.append(_rewrapped(service, row))
+            except SealError as error:
+                failed.append(error)
+        if changes:
+            done += keys.bulk_write(changes, ordered=False).modified_count
+        progress("Wrapping keys", done, max(total, done))
+    if failed:
+        raise SealError(f"{len(failed):,} keys of leads are as they were: {failed[0]}")
+    return done
+
+
+def _rewrapped(service: EncryptionService, row: Document) -> UpdateOne:
+    new = service.rewrap(row["_id"], row["wrapped"])
+    if service.unwrap(row["_id"], new) != service.unwrap(row["_id"], row["wrapped"]):
+        raise SealError("a key does not open as it was wrapped")
+    return UpdateOne({"_id": row["_id"], "wrapped": row["wrapped"]}, {"$set": {"wrapped": new}})
+
+
+def export_keys(database: Database[Document], file: Path) -> int:
+    """Write all keys, wrapped as they are, to a new file; how many there are.
+
+    Raises:
+        UserError: the file is there already, or cannot be written.
+        PyMongoError: the database does not answer.
+    """
+    count = 0
+    try:
+        with create_private(file) as out:
+            for row in database[LEAD_KEYS].find().sort("_id", 1):
+                out.write(LeadKey.model_validate(row).model_dump_json(by_alias=True).encode() + b"\n")
+                count += 1
+        sync(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}; name a new file") from None
+    return count
+
+
+class Imported(BaseModel):
+    """What became of a file of keys."""
+
+    stored: int = 0
+    there: int = 0
+    """Those of leads that have one."""
+    erased: int = 0
+    """Those of leads that were erased, which stay destroyed."""
+
+    def plus(self, other: Self) -> "Imported":
+        """Return both together."""
+        return Imported(
+            **{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields}
+        )
+
+
+def import_keys(database: Database[Document], file: Path, progress: Progress) -> Imported:
+    """Store the keys of a file but those of leads that have one, or were erased since; what became of them.
+
+    Raises:
+        UserError: the file cannot be read, or is none that :func:`export_keys` wrote; nothing was stored.
+        PyMongoError: the database does not answer; import it again.
+    """
+    try:
+        keys = [LeadKey.model_validate_json(line) for line in file.read_bytes().splitlines()]
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}") from None
+    except ValidationError:
+        raise UserError(f"{file} is no file of keys, or damaged; nothing was stored") from None
+    done, receipts = Imported(), Receipts()
+    for first in range(0, len(keys), AT_ONCE):
+        some = keys[first : first + AT_ONCE]
+        good = [key for key in some if not receipts.covers(key.lead, key.created_at)]
+        done = done.plus(_store(database, good)).plus(Imported(erased=len(some) - len(good)))
+        progress("Importing keys", first + len(some), len(keys))
+    return done
+
+
+def _store(database: Database[Document], some: Sequence[LeadKey]) -> Imported:
+    if not some:
+        return Imported()
+    inserts = [
+        UpdateOne(
+            {"lead": key.lead}, {"$setOnInsert": key.model_dump(by_alias=True, exclude={"lead"})}, upsert=True
+        )
+        for key in some
+    ]
+    keys = database.get_collection(LEAD_KEYS, write_concern=DURABLE)
+    stored = keys.bulk_write(inserts, ordered=False).upserted_count
+    return Imported(stored=stored, there=len(some) - stored)

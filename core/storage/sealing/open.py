@@ -1,0 +1,129 @@
+"""Opening what is sealed: one value for who may see it, and all of a call's as it takes another id."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pymongo.database import Database
+
+from core.privacy.sensitive import HELD, WITHHELD, key_of, lead_ids_of, phone_index
+from core.storage.collections import LEAD_KEYS
+from core.types import Document
+
+if TYPE_CHECKING:
+    from core.privacy.encryption import DataKey, EncryptionService
+
+MOST_OWNERS = 1_000
+"""Leads that have one phone, at most."""
+Change = Callable[[str, str], str]
+"""Of the path and the token of a sealed value, what is to stand in its place."""
+
+
+def open_value(database: Database[Document], document: str, path: str, token: str) -> object:
+    """Return what a sealed value says.
+
+    Raises:
+        SealError: its key was destroyed or is not in ENCRYPTION_KEYS, or it was changed or moved.
+        PyMongoError: the database does not answer.
+    """
+    service = _service()
+    text = service.decrypt(_key(database, service, token), token, document=document, field=path)
+    value: object = orjson.loads(text)
+    return value
+
+
+def protected_in(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return what stands for personal values in metadata, by path: a token, or that it was not stored."""
+    found: dict[str, str] = {}
+
+    def note(path: str, text: str) -> str:
+        found[path] = text
+        return text
+
+    _walk(dict(metadata), "metadata", note)
+    return found
+
+
+def owners_with_phone(database: Database[Document], text: str) -> list[str]:
+    """Return the leads, and the calls without one, that a phone is known of, each as ``lead_keys`` names it.
+
+    Nothing where the text is no phone, or BLIND_INDEX_KEY is not set.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    index = phone_index(text)
+    if index is None:
+        return []
+    found = database[LEAD_KEYS].find({"phones": index}, {"lead": 1}).limit(MOST_OWNERS)
+    return list(dict.fromkeys([*lead_ids_of(text), *(str(row["lead"]) for row in found)]))
+
+
+def moved(database: Database[Document], call: Document, call_id: str) -> Document:
+    """Return a stored call under another id, with its values sealed for that.
+
+    One that cannot be opened stays as it is, and cannot be opened there either.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    from core.privacy.encryption import SealError  # noqa: PLC0415 (only where something is sealed)
+
+    def move(path: str, token: str) -> str:
+        if token == WITHHELD:
+            return token
+        try:
+            service = _service()
+            key = _key(database, service, token)
+            text = service.decrypt(key, token, document=call["_id"], field=path)
+        except SealError:
+            return token
+        return service.encrypt(key, text, document=call_id, field=path)
+
+    new = {**call, "_id": call_id}
+    if "metadata" in call:
+        new["metadata"] = _walk(call["metadata"], "metadata", move)
+    if "sources" in call:
+        new["sources"] = {name: _said(said, move) for name, said in call["sources"].items()}
+    return new
+
+
+def _said(said: Document, change: Change) -> Document:
+    """What a source said, whose words on metadata stand one by one as ``metadata/phone``."""
+    facts = {
+        name: _walk(item, name.replace("/", ".", 1), change) if name.startswith("metadata") else item
+        for name, item in said["facts"].items()
+    }
+    return {**said, "facts": facts}
+
+
+def _walk(value: Any, path: str, change: Change) -> Any:  # noqa: ANN401 (nested data)
+    if isinstance(value, dict):
+        return {name: _walk(item, f"{path}.{name}", change) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_walk(item, f"{path}.{index}", change) for index, item in enumerate(value)]
+    return change(path, value) if key_of(value) is not None or value == WITHHELD else value
+
+
+def _service() -> "EncryptionService":
+    from core.privacy.encryption import SealError, encryption  # noqa: PLC0415 (only where something is sealed)
+
+    service = encryption()
+    if service is None:
+        raise SealError("ENCRYPTION_KEYS is not set here; set it as where the calls are recorded")
+    return service
+
+
+def _key(database: Database[Document], service: "EncryptionService", token: str) -> "DataKey":
+    from core.privacy.encryption import SealError  # noqa: PLC0415 (only where something is sealed)
+    from core.storage.sealing.lead_keys import find_key  # noqa: PLC0415 (likewise)
+
+    name = key_of(token)
+    if name is None:
+        raise SealError("this value is not sealed")
+    if name.startswith(HELD):
+        return service.held_key(name)
+    row = find_key(database, name)
+    if row is None:
+        raise SealError("its key is not here: the lead was erased, or `keys import` brings it back")
+    return service.unwrap(name, row.wrapped)

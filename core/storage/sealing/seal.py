@@ -1,0 +1,164 @@
+"""Sealing what is recorded, on its way to the database: each value under the key of its lead.
+
+Steps, as in :mod:`core.storage.recording.write`, so that asyncio code and plain code take the same ones. The
+keys are read with each batch and never kept: one that is destroyed is used no more.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import BaseModel
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from core.clock import utc_now
+from core.logging_config import get_logger
+from core.privacy.keys import Kind, kind_of
+from core.privacy.sensitive import key_of, phone_index
+from core.settings import get_settings
+from core.storage.collections import DUPLICATE_KEY
+from core.storage.sealing.contents import (
+    as_text,
+    document_of,
+    may_be_personal,
+    open_values,
+    owner_of,
+    with_stored_lead,
+    with_values,
+    without_personal,
+)
+from core.types import Document
+
+if TYPE_CHECKING:
+    from core.privacy.encryption import DataKey, EncryptionService
+
+logger = get_logger("security")
+Step = Callable[[], Any]
+Rows = dict[str, Document]
+"""Rows of ``lead_keys`` by the lead that they are of."""
+
+
+def sealed(lead_keys: Any, contents: Sequence[BaseModel]) -> Generator[Step, Any, list[BaseModel]]:  # noqa: ANN401 (of either sort of client)
+    """Return records as they are stored; those without personal values cost next to nothing.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    settings, found = get_settings(), list(contents)
+    if settings.blind_index_key is not None:
+        found = [with_stored_lead(content) for content in found]
+    if not settings.encryption_keys:  # nothing personal came so far
+        return found
+    wanted = [
+        index for index, content in enumerate(found) if may_be_personal(content) and open_values(content)
+    ]
+    if not wanted:
+        return found
+    from core.privacy.encryption import encryption  # noqa: PLC0415 (only where there are keys)
+
+    service = encryption()
+    assert service is not None  # noqa: S101 (there are keys)
+    rows = yield from rows_of(lead_keys, service, {owner_of(found[index]) for index in wanted})
+    yield from _note_phones(lead_keys, rows, [found[index] for index in wanted], service)
+    keys = {owner: _unwrapped(service, row) for owner, row in rows.items()}
+    for index in wanted:
+        found[index] = _under(service, keys.get(owner_of(found[index])), found[index])
+    return found
+
+
+def rows_of(lead_keys: Any, service: "EncryptionService", owners: set[str]) -> Generator[Step, Any, Rows]:  # noqa: ANN401 (of either sort of client)
+    """Return the rows of some leads, made where there are none yet."""
+    query = {"lead": {"$in": sorted(owners)}}
+    found = yield lambda: lead_keys.find(query).to_list()
+    if missing := owners - {row["lead"] for row in found}:
+        inserts = [_insert(service, owner) for owner in sorted(missing)]
+        try:
+            yield lambda: lead_keys.bulk_write(inserts, ordered=False)
+        except BulkWriteError as error:
+            # Another process was first: its key counts.
+            if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
+                raise
+        found = yield lambda: lead_keys.find(query).to_list()
+    return {row["lead"]: row for row in found}
+
+
+def opened(service: "EncryptionService", value: object, document: str, field: str) -> str | None:
+    """Return what is to be sealed of a value: its text, or that of one held under a key of ENCRYPTION_KEYS.
+
+    None where it is held under one that is not there.
+    """
+    from core.privacy.encryption import SealError  # noqa: PLC0415 (only where there are keys)
+
+    name = key_of(value)
+    if name is None:
+        return as_text(value)
+    try:
+        return service.decrypt(service.held_key(name), str(value), document=document, field=field)
+    except SealError:
+        return None
+
+
+def _insert(service: "EncryptionService", owner: str) -> UpdateOne:
+    key, wrapped = service.new_data_key()
+    row = {"_id": key.name, "wrapped": wrapped, "created_at": utc_now()}
+    return UpdateOne({"lead": owner}, {"$setOnInsert": row}, upsert=True)
+
+
+def _unwrapped(service: "EncryptionService", row: Document) -> "DataKey | None":
+    from core.privacy.encryption import SealError  # noqa: PLC0415 (only where there are keys)
+
+    try:
+        return service.unwrap(row["_id"], row["wrapped"])
+    except SealError as error:
+        # Its name says nothing of the lead.
+        logger.error("The key of a lead cannot be used", extra={"lead_key": row["_id"], "reason": str(error)})  # noqa: TRY400 (the reason is enough)
+        return None
+
+
+def _under(service: "EncryptionService", key: "DataKey | None", content: BaseModel) -> BaseModel:
+    if key is None:
+        return without_personal(content)
+    document = document_of(content)
+
+    def seal(path: str, value: object) -> object:
+        text = opened(service, value, document, path)
+        return value if text is None else service.encrypt(key, text, document=document, field=path)
+
+    return with_values(content, seal)
+
+
+def _note_phones(
+    lead_keys: Any,  # noqa: ANN401 (of either sort of client)
+    rows: Rows,
+    contents: Sequence[BaseModel],
+    service: "EncryptionService",
+) -> Generator[Step, Any, None]:
+    """Note the blind indexes of the phones beside the key: with it they go."""
+    if get_settings().blind_index_key is None:
+        return
+    phones: defaultdict[str, set[str]] = defaultdict(set)
+    for content in contents:
+        owner = owner_of(content)
+        if owner in rows:
+            phones[owner] |= _phones_in(service, content) - set(rows[owner].get("phones", ()))
+    changes = [
+        UpdateOne({"_id": rows[owner]["_id"]}, {"$addToSet": {"phones": {"$each": sorted(new)}}})
+        for owner, new in phones.items()
+        if new
+    ]
+    if changes:
+        yield lambda: lead_keys.bulk_write(changes, ordered=False)
+
+
+def _phones_in(service: "EncryptionService", content: BaseModel) -> set[str]:
+    found: set[str] = set()
+    for path, value in open_values(content):
+        if kind_of(path.rpartition(".")[2]) is not Kind.PHONE:
+            continue
+        text = opened(service, value, document_of(content), path)
+        said = None if text is None else orjson.loads(text)
+        indexes = map(phone_index, said if isinstance(said, list) else [said])
+        found |= {index for index in indexes if index is not None}
+    return found

@@ -1,0 +1,56 @@
+"""The personal values of a call: each behind a lock, opened one by one for those who may, with a reason."""
+
+import pandas as pd
+import streamlit as st
+
+from core.access.reveal import LONGEST_REASON, reveal
+from core.access.roles import Role
+from core.errors import UserError
+from core.models.metrics import CallMetrics
+from core.privacy.sensitive import WITHHELD
+from core.storage import get_sync_database
+from core.storage.sealing.open import protected_in
+from dashboard import formats
+from dashboard.panels.panel import page_table
+from dashboard.visitor import actor
+
+_LOCKED, _LEFT_OUT = ":material/lock: encrypted", ":material/no_encryption: not stored: no encryption key"
+
+
+def personal_values(call: CallMetrics) -> None:
+    """Show which personal values a call has, and to those who may a form that opens one."""
+    values = protected_in(call.metadata)
+    if not values:
+        return
+    with st.container(border=True, key="chart-personal"):
+        st.markdown("## Personal data")
+        fields = [formats.plain(_name(path)) for path in values]
+        shown = [_LEFT_OUT if value == WITHHELD else _LOCKED for value in values.values()]
+        page_table(pd.DataFrame({"Field": fields, "Value": shown}))
+        sealed = [path for path, value in values.items() if value != WITHHELD]
+        if sealed and actor().role >= Role.PRIVILEGED:
+            _show_one(call.call_id, sealed)
+        elif sealed:
+            st.caption(f"Shown to the role {Role.PRIVILEGED.label}")
+
+
+def _name(path: str) -> str:
+    return path.removeprefix("metadata.")
+
+
+def _show_one(call_id: str, paths: list[str]) -> None:
+    with (
+        st.popover("Show a value", icon=":material/lock_open:"),
+        st.form(f"reveal-{call_id}", border=False),
+    ):
+        path = st.selectbox("Value", paths, format_func=_name)
+        reason = st.text_input("Why", max_chars=LONGEST_REASON, placeholder="The lead asks, ticket 4711")
+        if not st.form_submit_button("Show", icon=":material/visibility:") or path is None:
+            return
+        try:
+            value = reveal(get_sync_database(), actor(), call_id, path, formats.as_typed(reason))
+        except UserError as error:
+            st.error(formats.plain(str(error)), icon=":material/error:")
+        else:
+            st.code(str(value), language=None)
+            st.caption("Who looked at what, and why, is in the log")
