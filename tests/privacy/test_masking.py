@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.privacy import keys
+from core.privacy.keys import VENDORS
 from core.privacy.masking import mask_text, mask_value
 from core.privacy.numbers import is_luhn, is_verhoeff
-from core.privacy.vendors import VENDORS
 
 AADHAAR = "234123412346"
 
