@@ -12,8 +12,9 @@ if str(ROOT) not in sys.path:
     # `streamlit run` looks for modules beside this file; core and dashboard lie one folder up.
     sys.path.insert(0, str(ROOT))
 
+from core.access.roles import Role  # noqa: E402 (the path first)
 from core.variables.kinds import is_loopback  # noqa: E402 (the path first)
-from dashboard import filters, guard, theme  # noqa: E402 (the path first)
+from dashboard import filters, guard, theme, visitor  # noqa: E402 (the path first)
 from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
@@ -28,10 +29,11 @@ SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/m
 COMPLIANCE = st.Page(ROOT / "pages" / "compliance.py", title="Compliance", icon=":material/policy:")
 RUNBOOKS = st.Page(ROOT / "pages" / "runbooks.py", title="Runbooks", icon=":material/menu_book:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
+AUDIT = st.Page(ROOT / "pages" / "audit.py", title="Audit", icon=":material/policy:")
 NOT_FOUND = st.Page(
     ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
 )
-ALONE = [COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, NOT_FOUND]
+ALONE = [COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, AUDIT, NOT_FOUND]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
@@ -44,8 +46,14 @@ PAGES = [
     ALERTS,
     RUNBOOKS,
     CALLS,
+    AUDIT,
     NOT_FOUND,
 ]
+
+
+def _open() -> list[st.Page]:
+    """The pages that this visitor may open; the others are not in the menu, and their links lead nowhere."""
+    return [page for page in PAGES if page != AUDIT or visitor.actor().role >= Role.ADMIN]
 
 
 def _leads_nowhere() -> bool:
@@ -55,7 +63,7 @@ def _leads_nowhere() -> bool:
     st.session_state["opened"] = True
     path = urlsplit(st.context.url or "").path.strip("/")
     base = str(st.get_option("server.baseUrlPath")).strip("/")
-    return path.removeprefix(base).strip("/") not in {page.url_path for page in PAGES}
+    return path.removeprefix(base).strip("/") not in {page.url_path for page in _open()}
 
 
 def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
@@ -71,6 +79,8 @@ def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
 def _unused(page: st.Page) -> tuple[str, ...]:
     """The filters that do nothing on a page, or on what it shows just now."""
     link = st.query_params
+    if page == AUDIT:
+        return (*filters.FILTERS, filters.SWITCH)
     if page == ALERTS:
         history = st.session_state.get("view", link.get("view")) == "History"
         return (*filters.FILTERS, filters.SWITCH) if history else ("filters",)
@@ -98,7 +108,7 @@ def main() -> None:
         st.error("This address is not the dashboard's own. Set DASHBOARD_PUBLIC_URL to the one people open.")
         st.stop()
     rule_editor.keep_drafts()
-    page = st.navigation(PAGES)
+    page = st.navigation(_open())
     if _leads_nowhere():
         st.switch_page(NOT_FOUND)
     call_id = st.query_params.get("call_id") if page == CALLS else None

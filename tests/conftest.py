@@ -54,6 +54,8 @@ _CONFIGURATION = (
         "ENCRYPTED_FIELDS",
         "LEAD_ID_PHONES",
         "ERASURE_RECEIPT_KEY",
+        "AUDIT_KEY",
+        "AUDIT_DAYS",
     ),
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)

@@ -2,9 +2,9 @@
 
 from pymongo.database import Database
 
+from core.access.audit import Action, audit, call_subject
 from core.access.roles import Actor, Role
 from core.errors import UserError
-from core.logging_config import get_logger
 from core.privacy.sensitive import WITHHELD
 from core.storage.archive.archived_rows import find_archived
 from core.storage.collections import CALLS
@@ -14,15 +14,13 @@ from core.types import Document
 SHORTEST_REASON = 4
 LONGEST_REASON = 500
 
-logger = get_logger("security")
-
 
 class NotAllowedError(UserError):
     """Whoever asks may not see it, or did not say why."""
 
 
 def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, reason: str) -> object:
-    """Return what a sealed value of a call says; who asked for which, and why, is in the log first.
+    """Return what a sealed value of a call says; who asked for which, and why, is in the audit log first.
 
     Args:
         database: the store.
@@ -33,6 +31,7 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
 
     Raises:
         NotAllowedError: the role does not allow it, or there is no reason.
+        AuditError: the audit log does not take it.
         UserError: there is no such value, or it cannot be opened: its lead was erased, a key is missing.
         PyMongoError: the database does not answer.
     """
@@ -49,12 +48,5 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
     token = protected_in((call or {}).get("metadata") or {}).get(path)
     if token is None or token == WITHHELD:
         raise UserError(f"call {call_id} has no sealed value {path}")
-    about = {
-        "actor": actor.name,
-        "role": actor.role.label,
-        "call_id": call_id,
-        "field": path,
-        "reason": reason,
-    }
-    logger.info("Personal value shown", extra=about)
+    audit(database, actor, Action.DECRYPTED, call_subject(call_id), field=path, reason=reason)
     return open_value(database, call_id, path, token)

@@ -13,6 +13,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from core.access.audit import Action, audit
+from core.access.roles import Actor, Role
 from core.alerting.ack_links import PATH, AckLink, read_token
 from core.alerting.actions import acknowledge
 from core.alerting.channels.message import alert_message, dashboard_link
@@ -149,9 +151,18 @@ def _still_open(link: AckLink) -> Alert:
 def _acknowledge(link: AckLink, who: str, note: str) -> Alert:
     alert = _still_open(link)
     try:
-        return acknowledge(get_sync_database(), alert.id, who, note)
+        held = acknowledge(get_sync_database(), alert.id, who, note)
     except UserError as error:
         raise _Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "Not acknowledged", str(error)) from None
+    # The link says that somebody was told, and not who it is.
+    audit(
+        get_sync_database(),
+        Actor("link in a message", Role.OPERATOR),
+        Action.ACKNOWLEDGED,
+        alert.id,
+        name=who,
+    )
+    return held
 
 
 async def _form(request: Request) -> dict[str, str]:

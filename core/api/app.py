@@ -12,6 +12,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from core import __version__
 from core.adapters.otlp.gathering import Conversations
 from core.api import acknowledging, docs_page, exposition
+from core.api.audit.lists import AuditedLists
 from core.api.gate import Gate
 from core.api.guesses import Guesses
 from core.api.intake import hooks, otlp
@@ -110,6 +111,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     app.add_middleware(Gate)
     app.add_middleware(GZipMiddleware, minimum_size=_PACKED_BYTES, compresslevel=_PACKING)
     app.add_middleware(Together)
+    app.add_middleware(AuditedLists)
     app.add_middleware(Pace)
     app.add_middleware(Door, keyless=keyless)
     app.add_middleware(RequestLogMiddleware)

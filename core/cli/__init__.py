@@ -6,7 +6,21 @@ from io import TextIOWrapper
 import typer
 from pymongo.errors import PyMongoError
 
-from core.cli import alerts, calls, erasure, hooks, imports, keys, on_call, rules, run, sources, store
+from core.cli import (
+    alerts,
+    audit,
+    breach,
+    calls,
+    erasure,
+    hooks,
+    imports,
+    keys,
+    on_call,
+    rules,
+    run,
+    sources,
+    store,
+)
 from core.errors import UserError
 from core.logging_config import spare_stdout
 from core.settings import get_settings
@@ -31,13 +45,14 @@ def configured(context: typer.Context) -> None:
         spare_stdout()  # tables and reports are all that is there
 
 
-for commands in (imports, calls, alerts, store, erasure, run, sources):
+for commands in (imports, calls, alerts, store, erasure, run, sources, breach):
     app.registered_commands += commands.app.registered_commands
 app.add_typer(rules.app, name="rules")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(keys.app, name="keys")
 app.add_typer(erasure.receipts, name="erasure")
 app.add_typer(on_call.app, name="alerts")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> int:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from core.access.audit import Action
+from core.cli.noted import note
 from core.clock import parse_moment
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable
@@ -37,6 +39,7 @@ def test_alert() -> None:
     from core.services.alert_service import AlertService  # noqa: PLC0415 (only this command needs it)
 
     outcome, settings = asyncio.run(AlertService().try_channels()), get_settings()
+    note(Action.TESTED_CHANNEL, ", ".join(outcome) or "none")
     variables = {
         "email": "SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO",
         "slack": "SLACK_WEBHOOK_URL",

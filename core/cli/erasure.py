@@ -1,12 +1,13 @@
 """Commands about erasing a lead: at once, or hidden now and erased at the end; and the receipts of it."""
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from core.access.audit import Action, lead_token
+from core.cli.noted import actor, note
 from core.storage.server.connection import check_reachable, get_sync_database
 
 app = typer.Typer()
@@ -34,11 +35,11 @@ def erase_lead(
     database = get_sync_database()
     with Console(stderr=True).status("Erasing" if yes else "Looking"):
         if yes:
-            found = erasure.erase_lead(
-                database, lead_id, also or (), counts=keep_counts, by=getpass.getuser()
-            )
+            found = erasure.erase_lead(database, lead_id, also or (), counts=keep_counts, by=actor().name)
         else:
             found = erasure.find_traces(database, lead_id, also or ())
+    if yes:
+        note(Action.ERASED, lead_token(lead_id), records=found.records)
     for name, value in vars(found).items():
         if isinstance(value, int):
             typer.echo(f"{name.replace('_', ' '):<16} {value:>10,}")
@@ -64,7 +65,8 @@ def restrict_lead(
 
     check_reachable()
     _, end = day_bounds(date_of(until))
-    done = hide(get_sync_database(), lead_id, end, reason, getpass.getuser())
+    done = hide(get_sync_database(), lead_id, end, reason, actor().name)
+    note(Action.RESTRICTED, lead_token(lead_id), until=until)
     typer.echo(f"hidden now, and erased after {until}: {done.lead_id}")
 
 
@@ -76,6 +78,8 @@ def show_lead(lead_id: Annotated[str, typer.Argument(help="Whom", show_default=F
 
     check_reachable()
     shown = lift(get_sync_database(), lead_ids_of(lead_id))
+    if shown:
+        note(Action.RESTRICTED, lead_token(lead_id), lifted=True)
     typer.echo("shown again" if shown else "it was not hidden")
 
 

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from core.access.audit import Action
+from core.cli.noted import note
 from core.cli.store import progress_bar
 from core.clock import parse_moment
 from core.errors import UserError
@@ -67,6 +69,7 @@ def replay(source: Name = None, since: Since = None, refused: Refused = False) -
                 await close_connections()
 
         became = asyncio.run(run())
+    note(Action.REPLAYED, source or "all sources", deliveries=sum(became.values()), since=since)
     for outcome, count in sorted(became.items()):
         typer.echo(f"{count:>10,} {outcome}")
     typer.echo(f"replayed {sum(became.values()):,} deliveries")

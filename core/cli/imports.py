@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from core.access.audit import Action
+from core.cli.noted import note
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,6 +60,9 @@ def import_calls(
         if not typer.confirm("Import with it?"):
             raise typer.Exit
     report = import_file(files, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
+    if not dry_run:
+        counts = {"inserted": report.inserted, "replaced": report.replaced, "rejected": report.rejected}
+        note(Action.IMPORTED, ", ".join(file.name for file in files), **counts)
     typer.echo(report.summary)
     for line in report.columns:
         typer.echo(line)

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from core.access.audit import Action
+from core.cli.noted import note
 from core.cli.store import progress_bar
 from core.errors import UserError
 from core.storage.server.connection import check_reachable, get_sync_database
@@ -67,6 +69,7 @@ def rotate() -> None:
     database = get_sync_database()
     with progress_bar() as progress:
         done = wrap_anew(database, service, progress)
+    note(Action.KEY_CHANGED, service.first, rotated=done)
     typer.echo(f"wrapped {done:,} keys by {service.first}")
     wraps = wrapped_with(database)
     for name in service.names[1:]:
@@ -86,7 +89,9 @@ def export(file: Annotated[Path, typer.Argument(help="New file", show_default=Fa
     from core.storage.sealing.lead_keys import export_keys  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
-    typer.echo(f"wrote {export_keys(get_sync_database(), file):,} keys to {file}")
+    wrote = export_keys(get_sync_database(), file)
+    note(Action.EXPORTED, "keys of leads", keys=wrote, file=file.name)
+    typer.echo(f"wrote {wrote:,} keys to {file}")
 
 
 @app.command("import")
@@ -97,6 +102,7 @@ def import_(file: Annotated[Path, typer.Argument(help="File that export wrote", 
     check_reachable()
     with progress_bar() as progress:
         done = import_keys(get_sync_database(), file, progress)
+    note(Action.KEY_CHANGED, "keys of leads", stored=done.stored, file=file.name)
     typer.echo(
         f"stored {done.stored:,} keys; {done.there:,} leads had theirs, {done.erased:,} were erased since"
     )

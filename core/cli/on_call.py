@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from core.access.audit import Action
+from core.cli import noted
 from core.clock import parse_moment, to_utc
 from core.errors import UserError
 from core.models.alerts import Alert
@@ -70,6 +72,7 @@ def acknowledge(
     held = actions.acknowledge(
         get_sync_database(), found.id, _name(who), note, lasts=_span(lasts)
     ).acknowledged
+    noted.note(Action.ACKNOWLEDGED, found.id, name=who)
     until = f" until {moment(held.until)}" if held else ""
     typer.echo(f"{found.name} is acknowledged{until}; the channels that were told hear of it")
 
@@ -113,6 +116,7 @@ def silence_alerts(
         note,
         recurrence=_recurrence(every) if every else None,
     )
+    noted.note(Action.SILENCED, made.id, name=who)
     typer.echo(f"Silenced: {_silence_line(made, 'active')}")
 
 
@@ -127,6 +131,7 @@ def end_silence(
 
     check_reachable()
     actions.end_silence(get_sync_database(), silence_id)
+    noted.note(Action.UNSILENCED, silence_id)
     typer.echo("The silence is over")
 
 
@@ -137,6 +142,7 @@ def close(alert: Which, who: Who = None, note: Note = "") -> None:
 
     found = _firing(alert)
     actions.close(get_sync_database(), found.id, _name(who), note)
+    noted.note(Action.CLOSED, found.id, name=who)
     typer.echo(f"{found.name} is closed; the channels that were told hear of it")
 
 

@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from core.access.audit import Action
+from core.cli.noted import note
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
@@ -82,6 +84,7 @@ def import_rules(
     good = [rule for rule in found.rules if rule.id not in wrong]
     for rule in () if dry_run else good:
         save_rule(get_sync_database(), rule, author="import")
+        note(Action.RULE_CHANGED, rule.id, file=file.name)
     refused = (*found.refused, *(f"the file {file}: {slip}" for slip in wrong.values()))
     typer.echo(f"{len(good)} rules {'are good' if dry_run else 'stored'}, {len(refused)} refused")
     _say_refused(refused)

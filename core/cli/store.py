@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from core.access.audit import Action, lead_token
+from core.cli.noted import actor, note
 from core.settings import get_settings
 from core.storage.collections import LEAD_KEYS
 from core.storage.server.connection import check_reachable, get_sync_database
@@ -48,6 +50,7 @@ def backup(
     check_reachable()
     with progress_bar() as progress:
         manifest = back_up(get_sync_database(), get_settings().data_dir, folder, progress)
+    note(Action.BACKED_UP, folder.name, documents=manifest.documents, files=len(manifest.files))
     typer.echo(f"Saved {manifest.documents:,} documents and {len(manifest.files):,} files to {folder}")
     if keys := get_sync_database()[LEAD_KEYS].estimated_document_count():
         typer.echo(
@@ -61,6 +64,7 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Delete what the store holds first")] = False,
 ) -> None:
     """Bring a backup back into an empty store. Stop agents and scheduler first."""
+    from core.access.audit.restored import note_restore  # noqa: PLC0415 (only this command needs it)
     from core.erasure import erase_again  # noqa: PLC0415 (only this command needs it)
     from core.storage.archive.restore import restore as bring_back  # noqa: PLC0415 (only this command needs it)
 
@@ -68,6 +72,15 @@ def restore(
     data_dir = get_settings().data_dir
     with progress_bar() as progress:
         manifest = bring_back(get_sync_database(), data_dir, folder, progress, replace=replace)
+    saved_at = manifest.created_at.isoformat(timespec="seconds")
+    note_restore(
+        get_sync_database(),
+        actor(),
+        folder.name,
+        saved_at=saved_at,
+        documents=manifest.documents,
+        replaced=replace,
+    )
     typer.echo(f"Restored {manifest.documents:,} documents and {len(manifest.files):,} files")
     if leads := erase_again(get_sync_database()):
         typer.echo(f"{leads:,} leads had been erased since that backup, and are erased again")

@@ -44,6 +44,7 @@ TREATMENTS: Final[dict[str, Treatment]] = {
     names.DIRTY_WINDOWS: Treatment.NOTHING,
     names.ARCHIVES: Treatment.NOTHING,
     names.RESTORE_MARK: Treatment.NOTHING,
+    names.AUDIT: Treatment.NOTHING,  # of leads it has tokens alone
     names.PROCESSES: Treatment.NOTHING,
     names.RULE_HEALTH: Treatment.NOTHING,
     names.CHECKS: Treatment.NOTHING,

@@ -8,6 +8,7 @@ from typing import Literal
 
 import httpx2
 
+from core.access.audit.prune import prune
 from core.alerting.channels.configured import configured_channels
 from core.alerting.channels.post import keep_quiet
 from core.alerting.notify.acknowledged import tell_acknowledgements
@@ -30,6 +31,7 @@ EXPORT_EVERY_SECONDS = 60
 DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
 ERASE_AFTER_MIDNIGHT = timedelta(minutes=30)
 ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
+AUDIT_AFTER_MIDNIGHT = timedelta(hours=2, minutes=45)
 PING_TIMEOUT_SECONDS = 5.0
 logger = get_logger("scheduler")
 
@@ -62,6 +64,7 @@ def all_jobs() -> tuple[Job, ...]:
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("erase_due", erase_due, Nightly(ERASE_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
+        Job("audit", prune_audit, Nightly(AUDIT_AFTER_MIDNIGHT, settings.tz), "night"),
         *(
             Job(name, action, Every(EXPORT_EVERY_SECONDS), "export")
             for name, (address, action) in exports.items()
@@ -161,3 +164,10 @@ async def archive() -> None:
 
     moved = await asyncio.to_thread(lambda: archive_due(get_sync_database()))
     logger.info("Archived", extra={"records": sum(due.rows for due in moved)})
+
+
+async def prune_audit() -> None:
+    """Let go of entries of the audit log that are older than AUDIT_DAYS."""
+    deleted = await asyncio.to_thread(lambda: prune(get_sync_database()))
+    if deleted:
+        logger.info("Audit log pruned", extra={"entries": deleted})

@@ -35,6 +35,7 @@ ARCHIVES: Final = "archives"
 RESTORE_MARK: Final = "restore"
 
 INSTALLATION: Final = "installation"
+AUDIT: Final = "audit"
 ALERTS: Final = "alerts"
 ALERT_EVENTS: Final = "alert_events"
 RULES: Final = "rules"
@@ -117,6 +118,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("done_at", ASCENDING)], expireAfterSeconds=OUTBOX_SECONDS),
     ],
     SILENCES: [IndexModel([("end", ASCENDING)])],
+    # A page of the newest, whatever it is narrowed to, is read from one of them in its order.
+    AUDIT: [
+        IndexModel([*of, ("at", DESCENDING), ("_id", DESCENDING)])
+        for of in ([], [("actor", ASCENDING)], [("action", ASCENDING)], [("subject", ASCENDING)])
+    ],
 }
 
 

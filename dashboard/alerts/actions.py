@@ -6,6 +6,7 @@ from datetime import datetime, time, timedelta
 import streamlit as st
 from pymongo.errors import PyMongoError
 
+from core.access.audit import Action
 from core.alerting import actions
 from core.alerting.notify import outbox
 from core.clock import utc_now
@@ -15,7 +16,7 @@ from core.models.silences import MATCHERS
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import unavailable_text
-from dashboard import filters, formats
+from dashboard import audited, filters, formats
 from dashboard.queries import alert_queries
 
 SAID = "alerts_said"
@@ -29,10 +30,14 @@ _LENGTHS = {
 }
 
 
-def attempt(action: Callable[[], object], done: str) -> None:
-    """A callback's action: do something to the alerts; its answer stands on top of the page."""
+def attempt(action: Callable[[], object], done: str, what: Action, subject: str = "") -> None:
+    """A callback's action: do something to the alerts; its answer stands on top of the page.
+
+    The audit log has ``what``, and to what: ``subject``, or what the action made.
+    """
     try:
-        action()
+        made = action()
+        audited.note(what, subject or str(made))
     except UserError as error:
         st.session_state[SAID] = (False, str(error))
     except PyMongoError as error:
@@ -84,6 +89,8 @@ def _acknowledge(alert: Alert, key: str) -> None:
     attempt(
         lambda: actions.acknowledge(get_sync_database(), alert.id, name, why),
         f"{alert.name} is acknowledged: no reminders for 4 hours",
+        Action.ACKNOWLEDGED,
+        alert.id,
     )
 
 
@@ -100,6 +107,8 @@ def withdraw_button(alert: Alert) -> None:
                 get_sync_database(), alert.id, st.session_state.get(WHO) or "dashboard"
             ),
             f"{alert.name} is repeated again",
+            Action.WITHDREW,
+            alert.id,
         ),
     )
 
@@ -130,8 +139,9 @@ def _silence(matchers: dict[str, list[str]], key: str) -> None:
     end = now + length if length else until and until.replace(tzinfo=get_settings().tz)
     name, why = _name(f"{key}-who"), str(st.session_state[f"{key}-why"] or "")
     attempt(
-        lambda: actions.silence(get_sync_database(), matchers, now, end, name, why),
+        lambda: actions.silence(get_sync_database(), matchers, now, end, name, why).id,
         "Silenced: nothing is sent of it; its end is told all the same. It takes hold at the next check.",
+        Action.SILENCED,
     )
 
 
@@ -146,6 +156,8 @@ def end_silence(silence_id: str) -> None:
     attempt(
         lambda: actions.end_silence(get_sync_database(), silence_id),
         "The silence is over; what it muted and still fires is told at the next check",
+        Action.UNSILENCED,
+        silence_id,
     )
 
 
@@ -154,6 +166,8 @@ def close(alert: Alert) -> None:
     attempt(
         lambda: actions.close(get_sync_database(), alert.id, st.session_state.get(WHO) or "dashboard"),
         f"{alert.name} is closed; it fires anew if its rule is still broken",
+        Action.CLOSED,
+        alert.id,
     )
 
 
@@ -164,4 +178,9 @@ def send_again(row_id: str, what: str) -> None:
         if not outbox.send_again(get_sync_database(), row_id):
             raise UserError("that message is no longer given up: somebody sent it again meanwhile")
 
-    attempt(again, f"{what} is in the outbox again; the scheduler sends it within seconds")
+    attempt(
+        again,
+        f"{what} is in the outbox again; the scheduler sends it within seconds",
+        Action.SENT_AGAIN,
+        row_id,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.access.audit import Action
 from core.alerting.channels.base import Channel
 from core.alerting.channels.configured import configured_channels
 from core.clock import utc_now
@@ -12,7 +13,7 @@ from core.errors import UserError
 from core.models.outbox import OutboxRow
 from core.services.alert_service import AlertService
 from core.settings import get_settings
-from dashboard import formats, placeholders
+from dashboard import audited, formats, placeholders
 from dashboard.alerts import actions
 from dashboard.queries import alert_queries, cache
 
@@ -70,6 +71,7 @@ def _test(name: str) -> None:
     with st.spinner("Sending; a server that does not answer takes up to 30 s"):
         try:
             outcome = asyncio.run(AlertService().try_channels(name))
+            audited.note(Action.TESTED_CHANNEL, name)
         except UserError as error:
             st.error(formats.plain(str(error)), icon=":material/error:")
         else:

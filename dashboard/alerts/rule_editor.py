@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.access.audit import Action
 from core.alerting import wording
 from core.alerting.channels.configured import nameable_channels
 from core.alerting.preview import Preview
@@ -342,7 +343,7 @@ def _save(rule: AlertRule) -> None:
         save_rule(get_sync_database(), rule, name)
         _forget_draft(rule.id)
 
-    actions.attempt(save, f"{rule.name} is saved; the next check uses it")
+    actions.attempt(save, f"{rule.name} is saved; the next check uses it", Action.RULE_CHANGED, rule.id)
 
 
 def _delete(rule_id: str) -> None:
@@ -350,7 +351,8 @@ def _delete(rule_id: str) -> None:
         delete_rule(get_sync_database(), rule_id)
         _forget_draft(rule_id)
 
-    actions.attempt(delete, f"{rule_id} is back to the built-in rule, or deleted")
+    said = f"{rule_id} is back to the built-in rule, or deleted"
+    actions.attempt(delete, said, Action.RULE_DELETED, rule_id)
 
 
 def _preview(rule: AlertRule) -> None:

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from core.access.audit import Action, lead_token
 from core.aggregation.search.call_search import ANY
 from core.clock import utc_now
 from core.models.calls.parts import rupees_in_all
 from core.settings import get_settings
 from core.types import Document
-from dashboard import filters, formats, placeholders, theme
+from dashboard import audited, filters, formats, placeholders, theme
 from dashboard.calls import call_table
 from dashboard.calls.call_table import error_types
 from dashboard.calls.facets import OWN, change, chips, facets, narrowed, whole
@@ -117,6 +118,7 @@ def _found(wanted: str) -> None:
     answer = cache.ask(("search", wanted), call_queries.search, wanted)
     placeholders.stale(answer.stale_since)
     rows = answer.value
+    audited.note_read(Action.SEARCHED, lead_token(wanted), found=len(rows))
     if not rows:
         with st.container(border=True, key="nothing-found"):
             st.markdown("## No such call")
@@ -171,6 +173,8 @@ def _listed() -> None:
             "calls",
             lambda: to_csv(call_queries.all_calls(window, selection.filters, chosen, ordered), zone),
             f"All calls of the list, {call_queries.MOST_IN_CSV:,} at most",
+            since=window.start.isoformat(),
+            until=window.end.isoformat(),
         )
     call_table.draw(found.rows, zone, ordered)
 

@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.access.audit import Action, call_subject
 from core.aggregation.search.call_detail import Standing, WholeCall
 from core.clock import utc_now
 from core.models.calls.parts import Origin, known_costs, rupees_in_all
 from core.models.definitions import COST_PARTS, METRICS
 from core.models.metrics import CallMetrics, TurnMetrics, WaitPart
 from core.settings import get_settings
-from dashboard import formats, placeholders, theme
+from dashboard import audited, formats, placeholders, theme
 from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
 from dashboard.calls.call_sources import reported
@@ -57,6 +58,8 @@ def draw(call_id: str) -> None:
         if answer.value is None:
             _missing(call_id)
             return
+        lines = bool(answer.value.lines)
+        audited.note_read(Action.VIEWED_CALL, call_subject(call_id), log="shown" if lines else None)
         _whole(answer.value)
 
 

@@ -12,7 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import formats
+from core.access.audit import Action
+from dashboard import audited, formats
 from dashboard.charts.time_series import HEIGHT, WEEKDAYS
 from dashboard.drilldown import Drilldown, follow
 from dashboard.panels.point_links import link_list
@@ -151,18 +152,24 @@ def table_behind(key: str, table: pd.DataFrame, links: Callable[[], str] = str) 
             st.html(points)
 
 
-def csv_button(key: str, csv: str | Callable[[], str], tip: str | None = None) -> None:
-    """A button that downloads ``key``.csv.
+def csv_button(key: str, csv: str | Callable[[], str], tip: str | None = None, **about: object) -> None:
+    """A button that downloads ``key``.csv; the audit log has who pressed it, and ``about`` what it holds.
 
     What is long is made when the button is pressed; the page may renew itself just then, and the press is
     lost. What is short is there already.
     """
+    noted = audited.noting(Action.EXPORTED, key, **about)
+
+    def made() -> str:
+        noted()
+        return csv() if callable(csv) else csv
+
     st.download_button(
         "Download CSV",
-        csv,
+        made if callable(csv) else csv,
         file_name=f"{key}.csv",
         mime="text/csv",
-        on_click="ignore",
+        on_click="ignore" if callable(csv) else noted,
         icon=":material/download:",
         type="tertiary",
         help=tip,

@@ -10,9 +10,11 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from pymongo.database import Database
 
+from core.access.audit import Action, audit
 from core.alerting import actions
 from core.alerting.board import SilenceLine, alert_board, silence_lines
 from core.alerting.rules.rule_store import rules_in_force
+from core.api.audit.actors import actor_of
 from core.api.gate import LONGEST_SECONDS
 from core.api.intake.bodies import REFUSALS
 from core.api.operating.answers import Board, RuleList, SilenceAnswer, SilenceList
@@ -37,7 +39,7 @@ _USUAL_SILENCE = timedelta(hours=1)
 Which = Annotated[
     str, Path(min_length=1, max_length=256, description="Id of the alert or its beginning, or its rule")
 ]
-Result = TypeVar("Result")
+Result = TypeVar("Result", AlertAnswer, SilenceAnswer)
 
 
 def _taking(form: type[BaseModel]) -> dict[str, Any]:
@@ -74,7 +76,7 @@ async def acknowledge(alert: Which, request: Request) -> AlertAnswer:
         lasts = timedelta(minutes=form.minutes)
         return in_shares(actions.acknowledge(database, found.id, form.author, form.comment, lasts=lasts))
 
-    return await _attempt(act, 404)
+    return await _attempt(request, act, 404, Action.ACKNOWLEDGED)
 
 
 @router.post(
@@ -92,7 +94,7 @@ async def withdraw(alert: Which, request: Request) -> AlertAnswer:
         found = actions.find_firing(database, alert)
         return in_shares(actions.withdraw_acknowledgement(database, found.id, form.author))
 
-    return await _attempt(act, 404)
+    return await _attempt(request, act, 404, Action.WITHDREW)
 
 
 @router.post(
@@ -110,7 +112,7 @@ async def close(alert: Which, request: Request) -> AlertAnswer:
         found = actions.find_firing(database, alert)
         return in_shares(actions.close(database, found.id, form.author, form.comment))
 
-    return await _attempt(act, 404)
+    return await _attempt(request, act, 404, Action.CLOSED)
 
 
 @router.get("/silences")
@@ -149,17 +151,18 @@ async def silence(request: Request) -> SilenceAnswer:
         )
         return SilenceAnswer.of(SilenceLine.of(made, now))
 
-    return await _attempt(act, 422)
+    return await _attempt(request, act, 422, Action.SILENCED)
 
 
 @router.post("/silences/{silence}/end", dependencies=_WRITES, responses=refusals(404))
-def end_silence(silence: Annotated[str, Path(min_length=1, max_length=64)]) -> SilenceList:
+def end_silence(silence: Annotated[str, Path(min_length=1, max_length=64)], request: Request) -> SilenceList:
     """End a silence now; what it muted and still fires is told at the next check."""
     database = get_sync_database()
     try:
         actions.end_silence(database, silence)
     except UserError as error:
         raise HTTPException(404, str(error)) from None
+    audit(database, actor_of(request), Action.UNSILENCED, silence)
     return silences()
 
 
@@ -170,16 +173,20 @@ def rules() -> RuleList:
     return RuleList(count=len(found.rules), rules=list(found.rules), refused=list(found.refused))
 
 
-async def _attempt(act: Callable[[Database[Document]], Result], refused: int) -> Result:
-    """Do something within the time that a question has; what cannot be done is told with this status."""
+async def _attempt(
+    request: Request, act: Callable[[Database[Document]], Result], refused: int, action: Action
+) -> Result:
+    """Do something within the time that a question has, and note it; what cannot be done has this status."""
 
     def done() -> Result:
         with pymongo.timeout(LONGEST_SECONDS):
             database = get_sync_database()
             try:
-                return act(database)
+                result = act(database)
             except UserError as error:
                 raise HTTPException(refused, str(error)) from None
+            audit(database, actor_of(request), action, result.id)
+            return result
 
     return await run_in_threadpool(done)
 

@@ -25,7 +25,7 @@ from core.storage.archive.backup import (
     check,
     read_manifest,
 )
-from core.storage.collections import INDEXES, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
+from core.storage.collections import AUDIT, INDEXES, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.server.connection import DURABLE
 from core.types import Document, Progress
@@ -42,7 +42,8 @@ def restore(
 ) -> Manifest:
     """Make the store what it was when it was saved, and have its roll-ups recomputed by the next refresh.
 
-    Stop what records and checks first: it would write in between.
+    Stop what records and checks first: it would write in between. The audit log alone is never taken back:
+    what is there stays, and the backup's follows where it goes on from it.
 
     Args:
         database: has to be empty, unless ``replace``.
@@ -66,7 +67,7 @@ def restore(
         {"_id": MARK}, {"created_at": manifest.created_at, "hidden": hidden}, upsert=True
     )
     for name in database.list_collection_names(filter={"type": "collection"}):
-        if name not in {MARK, *NEVER_SAVED} and not name.startswith("system."):
+        if name not in {MARK, AUDIT, *NEVER_SAVED} and not name.startswith("system."):
             database.drop_collection(name)
     for collection in manifest.collections:
         _restore_collection(database, folder, collection, progress)
@@ -83,7 +84,8 @@ def restore(
 
 def _refuse_full(database: Database[Document], data_dir: Path) -> None:
     for name in sorted(database.list_collection_names()):
-        if name not in OF_PROCESSES | NEVER_SAVED and database[name].find_one({}, {"_id": 1}) is not None:
+        kept = OF_PROCESSES | NEVER_SAVED | {AUDIT}
+        if name not in kept and database[name].find_one({}, {"_id": 1}) is not None:
             raise BackupError(
                 f"database {database.name} is not empty ({name} has documents): "
                 "restore into another with MONGODB_DATABASE, or add --replace to delete what is there"
@@ -103,7 +105,10 @@ def _restore_collection(
     target: Any = database.get_collection(saved.name, write_concern=DURABLE)
     done = 0
     for documents in _documents(folder / saved.file):
-        target.insert_many(documents, ordered=False)
+        if saved.name == AUDIT:
+            _extend_log(target, documents)
+        else:
+            target.insert_many(documents, ordered=False)
         done += len(documents)
         progress(f"Restoring {saved.name}", done, saved.documents)
     if done != saved.documents:
@@ -113,6 +118,15 @@ def _restore_collection(
     indexes = [_index(index) for index in saved.indexes if index["name"] != "_id_"]
     if indexes:
         target.create_indexes(indexes)
+
+
+def _extend_log(target: Any, saved: list[RawBSONDocument]) -> None:  # noqa: ANN401 (of raw documents)
+    """Add the entries that go on from the last one there is; none where that is of another log."""
+    last = target.find_one({}, {"hash": 1}, sort=[("_id", -1)])
+    if last is not None:
+        saved = [one for one in saved if one["_id"] > last["_id"]]
+    if saved and (last is None or saved[0]["previous"] == last["hash"]):
+        target.insert_many(saved)
 
 
 def _documents(path: Path) -> Iterator[list[RawBSONDocument]]:

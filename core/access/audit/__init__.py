@@ -1,0 +1,7 @@
+"""The audit log: who read, took, changed or erased what; append-only, each entry seals the one before."""
+
+from core.access.audit.append import AuditError, audit, audit_read
+from core.access.audit.entries import Action, Entry
+from core.access.audit.subjects import call_subject, lead_token
+
+__all__ = ["Action", "AuditError", "Entry", "audit", "audit_read", "call_subject", "lead_token"]

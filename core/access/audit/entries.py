@@ -1,0 +1,156 @@
+"""An entry of the audit log: what it says, its canonical form, the seal that ties it to the one before."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from core.privacy.masking import mask_text
+from core.settings import get_settings
+from core.types import Document
+
+NO_KEY = ""
+"""``key`` of an entry that is sealed without one."""
+MOST_LETTERS, MOST_FACTS = 256, 12
+"""Of a text; of what an entry says beside its subject."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST = 2**63 - 1
+Fact = str | int | float | bool | None
+
+
+class Action(StrEnum):
+    """What somebody did."""
+
+    VIEWED_CALL = "viewed_call"
+    LISTED_CALLS = "listed_calls"
+    SEARCHED = "searched"
+    EXPORTED = "exported"
+    DECRYPTED = "decrypted"
+    VIEWED_AUDIT = "viewed_audit"
+    ACKNOWLEDGED = "acknowledged"
+    WITHDREW = "withdrew_acknowledgement"
+    CLOSED = "closed"
+    SILENCED = "silenced"
+    UNSILENCED = "unsilenced"
+    SENT_AGAIN = "sent_again"
+    RULE_CHANGED = "rule_changed"
+    RULE_DELETED = "rule_deleted"
+    TESTED_CHANNEL = "tested_channel"
+    IMPORTED = "imported"
+    REPLAYED = "replayed"
+    ERASED = "erased"
+    RESTRICTED = "restricted"
+    BACKED_UP = "backed_up"
+    RESTORED = "restored"
+    SIGNED_IN = "signed_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGNED_OUT = "signed_out"
+    USER_CHANGED = "user_changed"
+    KEY_CHANGED = "key_changed"
+    PRUNED = "pruned"
+
+
+READS = (Action.VIEWED_CALL, Action.LISTED_CALLS, Action.SEARCHED, Action.EXPORTED, Action.DECRYPTED)
+"""Actions by which somebody gets to see what is stored of leads."""
+
+
+class Entry(BaseModel):
+    """One line: ``n`` counts without gaps, ``previous`` is the hash of the entry before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: StrictInt = Field(ge=1)
+    at: datetime = Field(description="By the database server's clock, in UTC")
+    actor: StrictStr
+    role: StrictStr
+    action: StrictStr
+    subject: StrictStr = Field(description="What it was done to: an id or a token, nothing personal")
+    about: dict[str, Any] = Field(description="Further facts, few and masked")
+    previous: StrictStr
+    key: StrictStr = Field(description="Which of AUDIT_KEY sealed it, by its id")
+    hash: StrictStr = ""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Return the entry of a stored document.
+
+        Raises:
+            ValidationError: it is no entry.
+        """
+        fields = dict(row)
+        return cls(n=fields.pop("_id", None), **fields)
+
+    def to_row(self) -> Document:
+        """Return the document to store."""
+        row = self.model_dump()
+        return {"_id": row.pop("n"), **row}
+
+    def sealed(self) -> Self:
+        """Return the entry with its hash, under the key that it names."""
+        return self.model_copy(update={"hash": seal(self)})
+
+    @property
+    def head(self) -> str:
+        """The entry's place and hash, by which it is known outside of the database: ``17:9f86d0…``."""
+        return f"{self.n}:{self.hash}"
+
+
+class UnknownKeyError(Exception):
+    """An entry is sealed with a key that AUDIT_KEY does not have."""
+
+
+def keys() -> dict[str, bytes]:
+    """The keys of AUDIT_KEY by their ids, that which seals new entries first."""
+    given = [key.get_secret_value().encode() for key in get_settings().audit_key]
+    return {hashlib.sha256(b"audit key:" + key).hexdigest()[:8]: key for key in given}
+
+
+def seal(entry: Entry) -> str:
+    """Return the hash over all of an entry but its hash: HMAC-SHA-256 with its key, SHA-256 without one.
+
+    Raises:
+        UnknownKeyError: AUDIT_KEY does not have the key.
+    """
+    said = canonical(entry)
+    if entry.key == NO_KEY:
+        return hashlib.sha256(said).hexdigest()
+    try:
+        return hmac.new(keys()[entry.key], said, hashlib.sha256).hexdigest()
+    except KeyError:
+        raise UnknownKeyError(entry.key) from None
+
+
+def canonical(entry: Entry) -> bytes:
+    """Return the one form that is hashed: JSON without blanks, in this order, names of facts sorted."""
+    moment = (entry.at - _EPOCH) // timedelta(milliseconds=1)
+    parts = [entry.n, moment, entry.actor, entry.role, entry.action, entry.subject, entry.about]
+    return orjson.dumps([*parts, entry.previous, entry.key], option=orjson.OPT_SORT_KEYS)
+
+
+def bounded(text: str) -> str:
+    """Return a text as an entry may hold it: masked, of one line, at most 256 characters."""
+    line = " ".join(mask_text(text.encode(errors="replace").decode()).split())
+    return line if len(line) <= MOST_LETTERS else f"{line[: MOST_LETTERS - 1]}…"
+
+
+def facts(about: Mapping[str, object]) -> dict[str, Fact]:
+    """Return the facts as an entry may hold them; those that are None are left out."""
+    given = [(name, value) for name, value in about.items() if value is not None]
+    return {name: _fact(value) for name, value in given[:MOST_FACTS]}
+
+
+def _fact(value: object) -> Fact:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) <= _LARGEST:
+        return value
+    if isinstance(value, float) and value == value and abs(value) != float("inf"):  # noqa: PLR0124 (NaN is none)
+        return value
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return bounded(", ".join(map(str, value)))
+    return bounded(str(value))

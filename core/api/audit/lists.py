@@ -1,0 +1,71 @@
+"""Lists of calls, with their leads: whoever gets one is noted, also where the answer is shared."""
+
+from contextlib import suppress
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.access.audit import Action, audit_read, call_subject, lead_token
+from core.api.audit.actors import actor_of
+from core.clock import local_today, parse_date, period_of_days
+from core.errors import UserError
+from core.storage import get_sync_database
+from core.storage.server.connection import StoreUnavailableError
+
+LISTS = "/api/v1/analytics/calls"
+_NO_FACTS = {"start_date", "end_date", "lead_id", "cursor", "analytics"}
+_OK = 200
+
+
+class AuditedLists:
+    """Notes each list before a byte of it leaves; outside of what has readers share an answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != LISTS:
+            await self._app(scope, receive, send)
+            return
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == _OK:
+                kind = Headers(raw=message["headers"]).get("content-type", "").partition(";")[0]
+                await run_in_threadpool(_note, Request(scope), kind)
+            await send(message)
+
+        await self._app(scope, receive, noted)
+
+
+def _note(request: Request, kind: str) -> None:
+    asked = request.query_params
+    is_file = kind != "application/json"
+    subject = next((name(asked[field]) for field, name in _SUBJECTS.items() if asked.get(field)), "calls")
+    days = _days(asked.get("start_date"), asked.get("end_date"))
+    narrowed = sorted(set(asked) - _NO_FACTS)
+    with suppress(StoreUnavailableError):
+        audit_read(
+            get_sync_database(),
+            actor_of(request),
+            Action.EXPORTED if is_file else Action.LISTED_CALLS,
+            subject,
+            each=is_file,
+            form=kind,
+            **days,
+            narrowed_by=narrowed or None,
+        )
+
+
+_SUBJECTS = {"lead_id": lead_token, "provider_call_id": call_subject}
+
+
+def _days(first: str | None, last: str | None) -> dict[str, str]:
+    """The period of a list, which its answer has shown to be one."""
+    with suppress(UserError):
+        if first:
+            start, end = period_of_days(parse_date(first), parse_date(last) if last else local_today())
+            return {"since": start.isoformat(), "until": end.isoformat()}
+    return {}

@@ -1,0 +1,16 @@
+"""Audit: who looked at, took, changed or erased what, and is the log whole?"""
+
+import streamlit as st
+
+from core.access.roles import Role
+from dashboard import visitor
+from dashboard.audit import chain, log
+from dashboard.panels import auto_refresh
+
+if visitor.actor().role < Role.ADMIN:
+    st.error("Only an admin reads the audit log.", icon=":material/lock:")
+else:
+    log.controls()
+    auto_refresh.watch()
+    auto_refresh.renew(log.listed, auto_refresh.FIGURES_EVERY)
+    chain.verified()
