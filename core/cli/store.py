@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from core.access.audit import Action, lead_token
+from core.access.audit import Action
 from core.cli.noted import actor, note
 from core.settings import get_settings
 from core.storage.collections import LEAD_KEYS
