@@ -17,7 +17,7 @@ from dashboard import audited, formats, placeholders, theme
 from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
 from dashboard.calls.call_sources import reported
-from dashboard.calls.personal import personal_values
+from dashboard.calls.sealed_values import personal_values
 from dashboard.charts.call_timeline import (
     NOT_THE_WHOLE,
     STAGES,
