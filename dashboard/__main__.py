@@ -21,13 +21,15 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.web.server.starlette import starlette_server
 
+from core.access.proxied import proxied_roles
 from core.errors import UserError
 from core.ports import check_free
-from core.settings import get_settings
+from core.settings import Settings, get_settings
 from core.storage.server.connection import close_all
 from core.types import dotted
 from core.variables.kinds import is_loopback
 from dashboard.guard import OwnPagesOnly
+from dashboard.sign_in.door import SignedInOnly
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "streamlit_config" / "config.toml"
@@ -64,13 +66,31 @@ def configuration() -> dict[str, Any]:
     options = dict(dotted(tomllib.loads(CONFIG.read_text())))
     options |= {"server.address": settings.dashboard_host, "server.port": settings.dashboard_port}
     options |= _from_environment(os.environ)
-    address = str(options["server.address"])
-    if not is_loopback(address):
-        raise UserError(
-            f"DASHBOARD_HOST is {address}, but without sign-in the dashboard serves this machine only: "
-            "set it to 127.0.0.1, and reach it from elsewhere through an SSH tunnel"
-        )
+    refuse_open_door(settings, str(options["server.address"]))
     return options
+
+
+def refuse_open_door(settings: Settings, address: str) -> None:
+    """Refuse an address of the network where nobody is asked who comes, and sign-in that cannot work.
+
+    Raises:
+        UserError: one line that names the variable and the remedy.
+    """
+    if settings.dashboard_sign_in == "none":
+        if not is_loopback(address):
+            raise UserError(
+                f"DASHBOARD_HOST is {address}, but without sign-in the dashboard serves this machine only: "
+                "set it to 127.0.0.1, and reach it from elsewhere through an SSH tunnel; or set "
+                "DASHBOARD_SIGN_IN=users"
+            )
+        return
+    if settings.dashboard_sign_in == "proxy":
+        proxied_roles(settings)
+    if not is_loopback(address) and settings.dashboard_public_url is None:
+        raise UserError(
+            f"DASHBOARD_HOST is {address}, but DASHBOARD_PUBLIC_URL is not set: the dashboard answers under "
+            "that name alone; set it to the address people open"
+        )
 
 
 @asynccontextmanager
@@ -100,6 +120,14 @@ def send_at_once() -> None:
     starlette_server._bind_socket = listen  # noqa: SLF001 (Streamlit has no public place for it)
 
 
+def _middleware() -> list[Middleware]:
+    if get_settings().dashboard_sign_in == "none":
+        return [Middleware(OwnPagesOnly)]
+    # Uvicorn would put in place of the peer what its header says: whom to believe is for the door to know.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
+    return [Middleware(OwnPagesOnly), Middleware(SignedInOnly)]
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
@@ -121,7 +149,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     send_at_once()
     try:
-        app = st.App(ROOT / "dashboard" / "app.py", lifespan=_warm, middleware=[Middleware(OwnPagesOnly)])
+        app = st.App(ROOT / "dashboard" / "app.py", lifespan=_warm, middleware=_middleware())
         app.run(config=options)
     except KeyboardInterrupt:
         return 0

@@ -12,12 +12,15 @@ if str(ROOT) not in sys.path:
     # `streamlit run` looks for modules beside this file; core and dashboard lie one folder up.
     sys.path.insert(0, str(ROOT))
 
-from core.access.roles import Role  # noqa: E402 (the path first)
+from core.access.permissions import Permission  # noqa: E402 (the path first)
+from core.settings import get_settings  # noqa: E402 (the path first)
 from core.variables.kinds import is_loopback  # noqa: E402 (the path first)
-from dashboard import filters, guard, theme, visitor  # noqa: E402 (the path first)
+from dashboard import filters, formats, guard, theme, visitor  # noqa: E402 (the path first)
 from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
+from dashboard.sign_in.addresses import SIGN_IN, path_to  # noqa: E402 (the path first)
+from dashboard.sign_in.door import SignedInOnly  # noqa: E402 (the path first)
 
 PRODUCT = "Voice agent monitoring"
 OVERVIEW = st.Page(
@@ -29,7 +32,7 @@ SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/m
 COMPLIANCE = st.Page(ROOT / "pages" / "compliance.py", title="Compliance", icon=":material/policy:")
 RUNBOOKS = st.Page(ROOT / "pages" / "runbooks.py", title="Runbooks", icon=":material/menu_book:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
-AUDIT = st.Page(ROOT / "pages" / "audit.py", title="Audit", icon=":material/policy:")
+AUDIT = st.Page(ROOT / "pages" / "audit.py", title="Audit", icon=":material/receipt_long:")
 NOT_FOUND = st.Page(
     ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
 )
@@ -53,7 +56,7 @@ PAGES = [
 
 def _open() -> list[st.Page]:
     """The pages that this visitor may open; the others are not in the menu, and their links lead nowhere."""
-    return [page for page in PAGES if page != AUDIT or visitor.actor().role >= Role.ADMIN]
+    return [page for page in PAGES if page != AUDIT or visitor.may(Permission.SEE_AUDIT)]
 
 
 def _leads_nowhere() -> bool:
@@ -90,6 +93,43 @@ def _unused(page: st.Page) -> tuple[str, ...]:
     return ("filters",) if alone else ()
 
 
+def _refuse_without_a_door() -> None:
+    """Stop where `streamlit run` would let in whoever comes: the door is middleware, which it has not."""
+    address = st.get_option("server.address")
+    if visitor.signs_in():
+        if not SignedInOnly.installed:
+            st.error("With DASHBOARD_SIGN_IN the dashboard has a door. Start it with: python -m dashboard")
+            st.stop()
+    elif not (address and is_loopback(address)):
+        st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
+        st.stop()
+
+
+def _is_signed_in() -> bool:
+    """Whether the reader is signed in still; says so where not, or who it is."""
+    if not visitor.signs_in():
+        return True
+    try:
+        found = visitor.find(clicked=True)
+    except cache.StoreAwayError as error:
+        st.error(formats.plain(str(error)), icon=":material/cloud_off:")
+        return False
+    if found is None:
+        theme.apply_style()
+        with st.container(key="signed-out"):
+            st.title("Signed out", anchor=False)
+            st.markdown("Your session is over, or was ended. Nothing of this page is shown any more.")
+            st.html(f'<a href="{path_to(SIGN_IN)}">Sign in</a>')
+        return False
+    with st.sidebar.container(key="visitor"):
+        st.caption(f":material/person: {formats.plain(found.name)} \N{MIDDLE DOT} {found.role.label}")
+        if get_settings().dashboard_sign_in == "users":
+            st.button(
+                "Sign out", key="sign-out", icon=":material/logout:", type="tertiary", on_click=visitor.leave
+            )
+    return True
+
+
 def main() -> None:
     """Draw the frame and run the chosen page."""
     st.set_page_config(
@@ -99,13 +139,12 @@ def main() -> None:
         initial_sidebar_state="auto",
     )
     theme.watch_charts()
-    address = st.get_option("server.address")
-    if not (address and is_loopback(address)):
-        st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
-        st.stop()
+    _refuse_without_a_door()
     if guard.refuses_headers(st.context.headers.to_dict()):
         # `streamlit run` has no middleware: another site's page gets nothing but this.
         st.error("This address is not the dashboard's own. Set DASHBOARD_PUBLIC_URL to the one people open.")
+        st.stop()
+    if not _is_signed_in():
         st.stop()
     rule_editor.keep_drafts()
     page = st.navigation(_open())

@@ -64,7 +64,7 @@ def refuses_headers(headers: Mapping[str, str]) -> bool:
 class OwnPagesOnly:
     """Middleware that answers 403 to foreign pages, foreign names of this machine, and its other users.
 
-    A proxy runs as another user, and asks who comes.
+    A proxy runs as another user, and asks who comes; so does the door, where people sign in.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -89,9 +89,9 @@ class OwnPagesOnly:
         ):
             await _refuse(send, _NOT_OURS, is_socket=is_socket)
             return
-        if not get_settings().dashboard_has_proxy and not is_own_user(
-            scope.get("client"), scope.get("server")
-        ):
+        settings = get_settings()
+        asks_nobody = settings.dashboard_sign_in == "none" and not settings.dashboard_has_proxy
+        if asks_nobody and not is_own_user(scope.get("client"), scope.get("server")):
             await _refuse(send, _NOT_YOURS, is_socket=is_socket)
             return
         await self._app(scope, receive, send)

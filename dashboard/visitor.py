@@ -1,8 +1,155 @@
-"""Who looks at the dashboard."""
+"""Who looks at the dashboard, and what they may do."""
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+from pymongo.errors import PyMongoError
+
+from core.access import permissions
+from core.access.permissions import LEAST, Permission
+from core.access.proxied import proxied_actor
 from core.access.roles import Actor, of_machine
+from core.access.sessions import Session
+from core.clock import utc_now
+from core.errors import UserError
+from core.settings import get_settings
+from core.storage.server.connection import unavailable_text
+from dashboard.queries import cache, session_queries
+from dashboard.sign_in import cookies
+
+MEMORY_SECONDS = 1.0
+"""How long a look at the session stands for the next: a page asks many times while it is drawn."""
+_SEEN = "seen_session"
+# Not that of the other queries: what they cannot read says nothing of sessions.
+_away: dict[str, Any] = {"until": 0.0, "why": ""}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A session, or None where there was none, and when it was looked for."""
+
+    at: float
+    session: Session | None
+
+
+class SignedOutError(UserError):
+    """Nobody is signed in any more."""
+
+
+def signs_in() -> bool:
+    """Whether people sign in at all."""
+    return get_settings().dashboard_sign_in != "none"
+
+
+def find(*, clicked: bool = False, afresh: bool = True) -> Actor | None:
+    """Who opened this page; None once they are signed out.
+
+    Args:
+        clicked: whether the reader did something just now, which keeps the session.
+        afresh: whether a look within the last second does not count.
+
+    Raises:
+        StoreAwayError: the database is away, and this reader was not seen before.
+    """
+    mode = get_settings().dashboard_sign_in
+    if mode == "none":
+        return of_machine()
+    if mode == "proxy":
+        # The door lets nobody in without exactly one of these, from a proxy that it trusts.
+        return proxied_actor(get_settings(), st.context.headers.get(get_settings().dashboard_user_header, ""))
+    seen: _Seen | None = st.session_state.get(_SEEN)
+    if afresh or seen is None or time.monotonic() - seen.at >= MEMORY_SECONDS:
+        session = _look(seen, clicked=clicked)
+    else:
+        session = seen.session
+    return session.actor if session and utc_now() < session.until else None
+
+
+def _look(seen: _Seen | None, *, clicked: bool) -> Session | None:
+    """The session as the store has it; while that is away as it was seen last."""
+    token = cookies.token_of(st.context.cookies)
+    if token is None:
+        return None
+    if time.monotonic() >= _away["until"]:
+        try:
+            session = session_queries.session(token, clicked=clicked)
+        except (PyMongoError, UserError) as error:
+            why = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
+            _away.update(until=time.monotonic() + cache.PAUSE_AFTER_FAILURE_SECONDS, why=why)
+        else:
+            st.session_state[_SEEN] = _Seen(time.monotonic(), session)
+            return session
+    if seen is None:
+        raise cache.StoreAwayError(_away["why"])
+    return seen.session
 
 
 def actor() -> Actor:
-    """Who opened this page; without sign-in, whoever sits at this machine."""
-    return of_machine()
+    """Who opened this page; without sign-in, whoever sits at this machine.
+
+    Raises:
+        SignedOutError: nobody is signed in any more.
+    """
+    found = find(afresh=False)
+    if found is None:
+        raise SignedOutError("You are signed out")
+    return found
+
+
+def may(permission: Permission) -> bool:
+    """Whether the reader may do something: for what is drawn."""
+    found = find(afresh=False)
+    return found is not None and permissions.may(found.role, permission)
+
+
+def require(permission: Permission) -> Actor:
+    """Who does something, as the store has it at this moment.
+
+    Raises:
+        UserError: they may not, are signed out, or the database is away; the text says which.
+    """
+    try:
+        found = find(clicked=True)
+    except cache.StoreAwayError as error:
+        raise UserError(str(error)) from None
+    if found is None:
+        raise SignedOutError("You are signed out: nothing was done")
+    if not permissions.may(found.role, permission):
+        raise UserError(refusal(permission, found))
+    return found
+
+
+def refusal(permission: Permission, whose: Actor | None = None) -> str:
+    """Why the reader may not do something."""
+    who = whose or actor()
+    least = LEAST[permission].label
+    return f"You are signed in as {who.role.label} and may not {permission}: that takes {least}"
+
+
+def later(permission: Permission) -> Callable[[], Actor]:
+    """What asks again when a file is made: that is done outside of the page, which has no cookies then.
+
+    It raises UserError where who was signed in here may no longer do it.
+    """
+    found = find(afresh=False)
+    token = cookies.token_of(st.context.cookies) if get_settings().dashboard_sign_in == "users" else None
+
+    def require_still() -> Actor:
+        session = session_queries.session(token, clicked=True) if token else None
+        who = session.actor if session else None if token else found
+        if who is None or not permissions.may(who.role, permission):
+            raise SignedOutError("You are signed out, or may not do that any more: nothing was done")
+        return who
+
+    return require_still
+
+
+def leave() -> None:
+    """A button's action: sign out."""
+    token = cookies.token_of(st.context.cookies)
+    if token:
+        session_queries.sign_out(token)
+    st.session_state.pop(_SEEN, None)

@@ -2,12 +2,16 @@
 
 import streamlit as st
 
+from core.access.permissions import Permission
+from dashboard import visitor
 from dashboard.alerts import actions, alert_history, cards, channels, rule_editor
 from dashboard.panels import auto_refresh
 
 VIEWS = ("Now", "History", "Rules", "Silences", "Channels")
 
 actions.answer()
+if not visitor.may(Permission.ACKNOWLEDGE):
+    st.caption(f":material/visibility: {visitor.refusal(Permission.ACKNOWLEDGE)}; so do silences and rules.")
 view = st.segmented_control(
     "View",
     VIEWS,

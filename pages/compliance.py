@@ -1,10 +1,14 @@
 """Compliance: which calls violate the rules of calling, and what can be shown of the others?"""
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from core.access.permissions import Permission
 from core.aggregation.compliance.evidence import evidence
+from core.aggregation.compliance.judge import Judged
 from core.settings import get_settings
-from dashboard import filters, formats, placeholders, theme
+from dashboard import filters, formats, placeholders, theme, visitor
 from dashboard.compliance import panels
 from dashboard.panels import auto_refresh, boards
 from dashboard.panels.panel import csv_button, show
@@ -20,6 +24,12 @@ def caption(found: Compliance, window: filters.Window) -> str:
     if found.archived:
         said.append(f"{found.archived:,} archived calls of these days are not judged")
     return " \N{MIDDLE DOT} ".join(said)
+
+
+def exported(still_may: Callable[[], object], judged: Judged) -> str:
+    """Return the evidence as CSV, for whoever may have it when the button is pressed."""
+    still_may()
+    return formats.to_csv(evidence(judged))
 
 
 def compliance() -> None:
@@ -41,11 +51,15 @@ def compliance() -> None:
         show(panels.rules(found.judged))
         show(panels.over_time(boards.view_of(window, selection, theme.mode()), found.judged))
         show(panels.by_campaign(found.judged))
-        csv_button(
-            "compliance-evidence",
-            lambda: formats.to_csv(evidence(found.judged)),
-            "Every violation of the period: call, time with its zone, the rule and where it is from",
-        )
+        if visitor.may(Permission.EXPORT_CALLS):
+            still_may = visitor.later(Permission.EXPORT_CALLS)
+            csv_button(
+                "compliance-evidence",
+                lambda: exported(still_may, found.judged),
+                "Every violation of the period: call, time with its zone, the rule and where it is from",
+                since=window.start.isoformat(),
+                until=window.end.isoformat(),
+            )
         show(panels.listed(found.judged, zone))
 
 

@@ -56,6 +56,14 @@ _CONFIGURATION = (
         "ERASURE_RECEIPT_KEY",
         "AUDIT_KEY",
         "AUDIT_DAYS",
+        "DASHBOARD_HOST",
+        "DASHBOARD_PUBLIC_URL",
+        "DASHBOARD_SIGN_IN",
+        "DASHBOARD_USER_HEADER",
+        "DASHBOARD_ROLES",
+        "DASHBOARD_TRUSTED_PROXIES",
+        "SESSION_HOURS",
+        "SESSION_IDLE_MINUTES",
     ),
 )
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)

@@ -3,7 +3,8 @@
 from pymongo.database import Database
 
 from core.access.audit import Action, audit, call_subject
-from core.access.roles import Actor, Role
+from core.access.permissions import Permission, may
+from core.access.roles import Actor
 from core.errors import UserError
 from core.privacy.sensitive import WITHHELD
 from core.storage.archive.archived_rows import find_archived
@@ -36,7 +37,7 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
         PyMongoError: the database does not answer.
     """
     reason = reason.strip()
-    if actor.role < Role.PRIVILEGED:
+    if not may(actor.role, Permission.DECRYPT):
         raise NotAllowedError(
             f"the role {actor.role.label} does not show personal values; ask for privileged"
         )

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
+
+from core.errors import UserError
 
 
 class Role(IntEnum):
@@ -20,6 +23,18 @@ class Role(IntEnum):
     def label(self) -> str:
         """The role as people and settings write it: ``viewer``."""
         return self.name.lower()
+
+    @classmethod
+    def of(cls, label: str) -> Self:
+        """Read a role as people write it.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        for role in cls:
+            if role.label == label.strip().lower():
+                return role
+        raise UserError(f"{label!r} is no role; use {', '.join(role.label for role in cls)}")
 
 
 @dataclass(frozen=True)

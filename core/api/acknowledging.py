@@ -13,6 +13,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from core.access import plain_page
 from core.access.audit import Action, audit
 from core.access.roles import Actor, Role
 from core.alerting.ack_links import PATH, AckLink, read_token
@@ -35,35 +36,6 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 MOST_BYTES = 16_384
 """Of a form: a name and a note."""
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex",
-}
-_STYLE = """
-:root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --line: #e4e7eb; --text: #16191c;
-  --muted: #565e68; --accent: #00588a; --on-accent: #fff; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #0e1114; --card: #14181c; --line: #2c333b; --text: #e8eaed;
-    --muted: #a6aeb8; --accent: #7cc6f0; --on-accent: #0e1114; }
-}
-body { font: 1rem/1.5 system-ui, sans-serif; margin: 0; padding: 2rem 1.25rem;
-  background: var(--page); color: var(--text); }
-main { max-width: 32rem; margin: 0 auto; padding: 1.5rem; overflow-wrap: anywhere;
-  background: var(--card); border: 1px solid var(--line); border-radius: 0.5rem; }
-h1 { font-size: 1.25rem; line-height: 1.35; margin: 0 0 0.75rem; }
-p { margin: 0 0 0.75rem; }
-label { display: block; margin: 1rem 0 0.25rem; font-weight: 600; }
-input, button { font: inherit; box-sizing: border-box; width: 100%; padding: 0.6rem 0.75rem;
-  border-radius: 0.375rem; }
-input { border: 1px solid var(--muted); background: transparent; color: inherit; }
-button { margin-top: 1.25rem; border: 0; background: var(--accent); color: var(--on-accent);
-  font-weight: 600; cursor: pointer; }
-a { color: var(--accent); }
-small { display: block; margin-top: 1rem; color: var(--muted); }
-"""
 
 
 @dataclass(frozen=True)
@@ -183,9 +155,4 @@ def _about(alert: Alert) -> str:
 
 def _page(title: str, content: str, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
     """A page that loads nothing, and that nobody frames."""
-    html = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><main><h1>{escape(title)}</h1>{content}</main></body></html>"
-    )
-    return HTMLResponse(html, status, headers=_HEADERS)
+    return HTMLResponse(plain_page.page(title, content), status, headers=plain_page.headers())

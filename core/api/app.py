@@ -10,16 +10,18 @@ from pymongo.errors import PyMongoError
 from starlette.middleware.gzip import GZipMiddleware
 
 from core import __version__
+from core.access.guesses import Guesses
+from core.access.permissions import Permission
 from core.adapters.otlp.gathering import Conversations
 from core.api import acknowledging, docs_page, exposition
 from core.api.audit.lists import AuditedLists
 from core.api.gate import Gate
-from core.api.guesses import Guesses
 from core.api.intake import hooks, otlp
 from core.api.intake import routes as intake
 from core.api.intake.bodies import MOST_HELD, Bodies
 from core.api.intake.document import describe_bodies
 from core.api.intake.presented import HiddenSecrets
+from core.api.keys import StoredKeys
 from core.api.manners import Manners, Methods, PromptProtocol, Validators
 from core.api.operating import routes as operating
 from core.api.pace import Pace
@@ -31,11 +33,11 @@ from core.api.routes import router
 from core.api.security import (
     Door,
     Keyless,
+    Require,
     carries_key,
     nobody,
     refuse_open_door,
     refuse_weak_keys,
-    require_key,
     this_machine,
 )
 from core.api.together import Begins, Together
@@ -102,6 +104,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         openapi_url=None,  # it asks for a key too, below
     )
     app.state.guesses, app.state.hook_guesses = Guesses(), Guesses()
+    app.state.stored_keys = StoredKeys()
     app.state.bodies, app.state.unsigned_bodies = Bodies(), Bodies(MOST_HELD // 2)
     app.state.conversations = Conversations()
     # The last is the first that a request meets.
@@ -140,7 +143,9 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         """Made when it is first asked for: it takes longer than all else of a start."""
         return describe_bodies(describe(get_openapi(**_about(app))))
 
-    app.add_api_route("/openapi.json", document, dependencies=[Depends(require_key)], include_in_schema=False)
+    app.add_api_route(
+        "/openapi.json", document, dependencies=[Depends(Require(Permission.READ))], include_in_schema=False
+    )
     return app
 
 
@@ -161,8 +166,9 @@ def serve() -> None:
         UserError: the configuration cannot be used, or the store does not answer.
     """
     settings = get_settings()
-    refuse_open_door(settings)
+    refuse_weak_keys(settings)
     check_free("API", settings.api_host, settings.api_port)
+    refuse_open_door(settings)
     check_reachable()
     ensure_indexes(get_sync_database())
     uvicorn.run(

@@ -5,8 +5,9 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from core.access.permissions import Permission
 from core.api.problems import PROBLEM
-from core.api.security import require_key
+from core.api.security import Require
 from core.exporting.families import families
 from core.exporting.prometheus import expose
 from core.storage import get_sync_database
@@ -20,7 +21,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     },
     **{code: {"description": HTTPStatus(code).phrase, "content": _PROBLEM} for code in (401, 429, 503)},
 }
-router = APIRouter(tags=["metrics"], dependencies=[Depends(require_key)])
+router = APIRouter(tags=["metrics"], dependencies=[Depends(Require(Permission.READ))])
 
 
 @router.get("/metrics", response_class=Response, responses=_ANSWERS)

@@ -9,8 +9,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.api.intake.bodies import INTAKE
+from core.api.keys import find_key, given_keys, keys_for
 from core.api.problems import ProblemResponse
-from core.api.security import find_key, given_keys, keys_of
 from core.settings import get_settings
 
 _API = "/api/"
@@ -50,7 +50,7 @@ class Pace:
         path: str = scope["path"]
         if not most or not path.startswith(_API) or path in INTAKE:
             return 0
-        key = find_key(keys_of(get_settings()), given_keys(Headers(scope=scope)))
+        key = find_key(keys_for(scope), given_keys(Headers(scope=scope)))
         if key is None:  # refused later, or nobody needs one
             return 0
         now, a_second = self._clock(), most / 60

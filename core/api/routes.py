@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Depends
 
+from core.access.permissions import Permission
 from core.aggregation.cube import load_cube
 from core.aggregation.daily import daily_figures, daily_range
 from core.aggregation.figures import summarise
@@ -11,7 +12,7 @@ from core.alerting.state.alert_store import active_alerts
 from core.api.parameters import DayRange, DayUntilToday, DayWithCalls, Filters, only_known
 from core.api.reading.system import live_metrics, system_metrics
 from core.api.responses import AlertList, CurrentMetrics, Figures, MetricsRange, in_shares
-from core.api.security import require_key, require_writing_key
+from core.api.security import Require
 from core.clock import period_of_days, rolling, utc_now
 from core.models.metrics import DailyMetrics
 from core.services.metrics_service import MetricsService
@@ -21,7 +22,7 @@ from core.storage import get_sync_database
 router = APIRouter(
     prefix="/api/v1/analytics",
     tags=["analytics"],
-    dependencies=[Depends(require_key), Depends(only_known)],
+    dependencies=[Depends(Require(Permission.READ)), Depends(only_known)],
 )
 
 
@@ -61,7 +62,9 @@ def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
     )
 
 
-@router.post("/metrics/aggregate/{day}", dependencies=[Depends(require_writing_key)], response_class=Figures)
+@router.post(
+    "/metrics/aggregate/{day}", dependencies=[Depends(Require(Permission.RECOMPUTE))], response_class=Figures
+)
 async def aggregate(day: DayWithCalls) -> DailyMetrics:
     """Compute one local day anew and store it in ``daily_metrics``."""
     return await MetricsService().aggregate_daily_metrics(day)

@@ -1,10 +1,8 @@
 """Who may ask, change and send: holders of a key, and on the loopback address this machine's own programs."""
 
-import hashlib
-import hmac
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, cast
 from urllib.parse import urlsplit
 
@@ -13,15 +11,28 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.access.api_keys import list_api_keys
+from core.access.permissions import LEAST, Permission
 from core.api.intake.bodies import ACKNOWLEDGE, HOOKS
+from core.api.keys import (
+    NO_KEY_NEEDED,
+    Key,
+    StoredKeys,
+    find_key,
+    given_keys,
+    keys_for,
+    keys_of,
+    matching,
+)
 from core.api.problems import ProblemResponse
 from core.errors import UserError
 from core.logging_config import get_logger, log_security_event
 from core.settings import Settings, get_settings
+from core.storage import get_sync_database
 from core.variables.kinds import is_loopback
 
 if TYPE_CHECKING:
-    from core.api.guesses import Guesses
+    from core.access.guesses import Guesses
 
 logger = get_logger("security")
 SHORTEST_KEY = 22
@@ -29,6 +40,7 @@ SHORTEST_KEY = 22
 _CLOSED = (
     "without API_KEYS only programs of this machine and user may ask, of python -m core api; set API_KEYS"
 )
+_MOST_AUTHOR = 128
 _X_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="One of API_KEYS")
 _BEARER = HTTPBearer(auto_error=False, description="One of API_KEYS")
 Keyless = Callable[[Request], bool]
@@ -37,44 +49,19 @@ _OWN_PAGES = {"same-origin", "none"}
 """Sec-Fetch-Site of a page of ours, and of an address that somebody typed."""
 
 
-@dataclass(frozen=True)
-class Key:
-    """A key of the settings; ``id`` may be shown: it tells keys apart, and says nothing of the key."""
-
-    id: str
-    secret: bytes = field(repr=False)
-    writes: bool = False
-    reads: bool = True
-    sends: bool = False
-
-
-def keys_of(settings: Settings) -> list[Key]:
-    """The keys that are configured; one that is in several lists may do what each allows."""
-    writing = {key.get_secret_value() for key in settings.api_write_keys}
-    reading = {key.get_secret_value() for key in settings.api_keys} | writing
-    sending = {key.get_secret_value() for key in settings.api_ingest_keys} | writing
-    return [
-        Key(_id(text), text.encode(), writes=text in writing, reads=text in reading, sends=text in sending)
-        for text in sorted(reading | sending)
-    ]
-
-
-def _id(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
 def refuse_open_door(settings: Settings) -> None:
     """Refuse to listen beyond this machine without keys, and anywhere with keys that can be guessed.
 
     Raises:
-        UserError: API_HOST is not a loopback address and API_KEYS is empty, or a key is weak.
+        UserError: API_HOST is not a loopback address and there are no keys, or a key is weak.
     """
     refuse_weak_keys(settings)
-    if not is_loopback(settings.api_host) and not keys_of(settings):
-        raise UserError(
-            f"API_HOST={settings.api_host} opens the API to the network but API_KEYS is empty; "
-            "set API_KEYS=<a long random key>, or API_HOST=127.0.0.1"
-        )
+    if is_loopback(settings.api_host) or keys_of(settings) or list_api_keys(get_sync_database()):
+        return
+    raise UserError(
+        f"API_HOST={settings.api_host} opens the API to the network but API_KEYS is empty; "
+        "set API_KEYS=<a long random key>, or API_HOST=127.0.0.1"
+    )
 
 
 def refuse_weak_keys(settings: Settings) -> None:
@@ -83,8 +70,8 @@ def refuse_weak_keys(settings: Settings) -> None:
     Raises:
         UserError: a key is shorter than 22 characters, or has others than printable ASCII.
     """
-    for key in keys_of(settings):
-        text = key.secret.decode()
+    for key in (*settings.api_keys, *settings.api_write_keys, *settings.api_ingest_keys):
+        text = key.get_secret_value()
         if len(text) < SHORTEST_KEY or not text.isascii() or not text.isprintable():
             raise UserError(
                 "each key of API_KEYS, API_WRITE_KEYS and API_INGEST_KEYS needs "
@@ -97,15 +84,15 @@ async def known_key(
     request: Request,
     x_api_key: Annotated[str | None, Security(_X_API_KEY)] = None,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
-) -> Key | None:
-    """Let a request pass that carries one of the keys; where none is configured, every request.
+) -> Key:
+    """Let a request pass that carries one of the keys; where there are none, every request.
 
     Raises:
-        HTTPException: 401 without a right key, 429 after many wrong ones.
+        HTTPException: 401 without a right key or with one that has expired, 429 after many wrong ones.
     """
-    keys = keys_of(get_settings())
+    keys = keys_for(request.scope)
     if not keys:
-        return None
+        return NO_KEY_NEEDED
     guesses = cast("Guesses", request.app.state.guesses)
     client = request.client.host if request.client else ""
     if wait := guesses.wait_seconds(client):
@@ -115,54 +102,77 @@ async def known_key(
         )
     given = [text for text in (x_api_key, bearer.credentials if bearer else None) if text]
     key = find_key(keys, given)
-    if key is None:
-        if given:
-            guesses.add(client)
-        tell("api_key_refused" if given else "api_key_missing", request)
+    if key is not None:
+        note_access(request, key)
+        return key
+    if expired := matching(keys, given):
+        tell("api_key_expired", request, key_id=expired[0].id)
+        raise _unauthorized(_expired(expired[0]))
+    if given:
+        guesses.add(client)
+    tell("api_key_refused" if given else "api_key_missing", request)
+    raise _unauthorized("send one of API_KEYS as X-API-Key, or as Authorization: Bearer")
+
+
+def note_access(request: Request, key: Key) -> None:
+    """Log who asked: by the key's id, and the name of its program where the store knows it."""
+    program = {"program": key.name} if key.name else {}
+    tell("api_access", request, logging.INFO, key_id=key.id, **program)
+
+
+def _unauthorized(why: str) -> HTTPException:
+    return HTTPException(status.HTTP_401_UNAUTHORIZED, why, {"WWW-Authenticate": "Bearer"})
+
+
+def _expired(key: Key) -> str:
+    day = f" on {key.expires_at.astimezone(get_settings().tz):%Y-%m-%d}" if key.expires_at else ""
+    return f"the key {key.name} expired{day}; python -m core api-keys add makes another"
+
+
+Asking = Annotated[Key, Depends(known_key)]
+"""The key that a request carries."""
+
+
+@dataclass(frozen=True)
+class Require:
+    """Lets a request pass only with a key that may do this."""
+
+    permission: Permission
+
+    async def __call__(self, key: Asking) -> None:
+        """Refuse a key that may not.
+
+        Raises:
+            HTTPException: 403 for it.
+        """
+        if self.permission in key.may:
+            return
+        if not key.may:
+            raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only sends; API_KEYS may read")
+        least = LEAST[self.permission].label
         raise HTTPException(
-            status.HTTP_401_UNAUTHORIZED,
-            "send one of API_KEYS as X-API-Key, or as Authorization: Bearer",
-            {"WWW-Authenticate": "Bearer"},
+            status.HTTP_403_FORBIDDEN,
+            f"this key may not {self.permission}: that takes one of API_WRITE_KEYS, or a key of the role "
+            f"{least}",
         )
-    tell("api_access", request, logging.INFO, key_id=key.id)
-    return key
 
 
-def find_key(keys: Sequence[Key], given: Sequence[str]) -> Key | None:
-    """The configured key among those that a request carries."""
-    # Every key is compared with every one, so that the time taken says nothing.
-    right = [key for key in keys for text in given if hmac.compare_digest(text.encode(), key.secret)]
-    return right[0] if right else None
-
-
-async def require_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
-    """Let a question pass only with a key that may read; where none is configured, every request.
-
-    Raises:
-        HTTPException: 403 for a key that only sends.
-    """
-    if key is not None and not key.reads:
-        raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only sends; API_KEYS may read")
-
-
-async def require_sending_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
-    """Let calls pass only with a key that may send; where none is configured, every request.
+async def require_sending_key(key: Asking) -> None:
+    """Let calls pass only with a key that may send.
 
     Raises:
         HTTPException: 403 for a key that only reads.
     """
-    if key is not None and not key.sends:
+    if not key.sends:
         raise HTTPException(status.HTTP_403_FORBIDDEN, "this key only reads; API_INGEST_KEYS may send")
 
 
-async def require_writing_key(key: Annotated[Key | None, Depends(known_key)]) -> None:
-    """Let a change pass only with a key that may write; where none is configured, every request.
-
-    Raises:
-        HTTPException: 403 for a key that may not.
-    """
-    if key is not None and not key.writes:
-        raise HTTPException(status.HTTP_403_FORBIDDEN, "this key changes nothing; API_WRITE_KEYS may")
+def written_by(author: str, key: Key) -> str:
+    """Who did something: whom the program names, and by which key of the store."""
+    if key.name is None:
+        return author
+    by = f" (key {key.name})"
+    return author.strip()[: _MOST_AUTHOR - len(by)] + by
 
 
 def tell(event: str, request: Request, level: int = logging.WARNING, **about: str) -> None:
@@ -173,16 +183,10 @@ def tell(event: str, request: Request, level: int = logging.WARNING, **about: st
 
 
 def carries_key(request: Request) -> bool:
-    """Whether a request carries a key that may read, or none is configured."""
-    keys = keys_of(get_settings())
-    reading = [key for key in keys if key.reads]
+    """Whether a request carries a key that may read, or there are none."""
+    keys = keys_for(request.scope)
+    reading = [key for key in keys if Permission.READ in key.may]
     return not keys or find_key(reading, given_keys(request.headers)) is not None
-
-
-def given_keys(headers: Headers) -> list[str]:
-    """What a request shows as keys."""
-    _, _, bearer = headers.get("authorization", "").partition(" ")
-    return [headers.get("x-api-key", ""), bearer.strip()]
 
 
 class Door:
@@ -199,10 +203,23 @@ class Door:
         """Serve one request, or refuse it."""
         signed = scope["type"] == "http" and (scope["path"].startswith(HOOKS) or scope["path"] == ACKNOWLEDGE)
         asks = scope["type"] == "http" and not signed
-        if asks and not keys_of(get_settings()) and not self._keyless(Request(scope)):
+        if asks:
+            await _renew_stored(scope)
+        if asks and not keys_for(scope) and not self._keyless(Request(scope)):
             await ProblemResponse(status.HTTP_403_FORBIDDEN, _CLOSED)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+async def _renew_stored(scope: Scope) -> None:
+    """Look which keys the store knows, where those of the settings do not decide already."""
+    stored = cast("StoredKeys | None", getattr(scope["app"].state, "stored_keys", None))
+    known = keys_of(get_settings())
+    given = [text for text in given_keys(Headers(scope=scope)) if text]
+    if stored is None or (known and not given) or matching(known, given):
+        return
+    # Whether the process lives is told at once, whatever the database does.
+    await stored.renew(waits=scope["path"] != "/healthz")
 
 
 def nobody(_request: Request) -> bool:

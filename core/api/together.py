@@ -1,7 +1,6 @@
 """The same question asked by many is answered once: all share who came before it was begun."""
 
 import asyncio
-import logging
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -9,11 +8,12 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.api.security import find_key, given_keys, keys_of, tell
-from core.settings import get_settings
+from core.access.permissions import Permission
+from core.api.keys import Key, find_key, given_keys, keys_for
+from core.api.security import note_access
 
 if TYPE_CHECKING:
-    from core.api.guesses import Guesses
+    from core.access.guesses import Guesses
 
 _API = "/api/"
 _ROUND = "round"
@@ -128,25 +128,32 @@ def _can_share(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return False
-    keys = keys_of(get_settings())
+    keys = keys_for(scope)
     key = find_key(keys, given_keys(headers))
     client = scope["client"][0] if scope.get("client") else ""
     slowed = cast("Guesses", scope["app"].state.guesses).wait_seconds(client)
-    return not keys or (key is not None and key.reads and not slowed)
+    return not keys or (key is not None and Permission.READ in key.may and not slowed)
 
 
 def _question(scope: Scope) -> Question:
     headers = Headers(scope=scope)
     query: bytes = scope.get("query_string", b"")
-    return scope["method"], scope["path"], query.decode("latin-1"), *(headers.get(name, "") for name in _LIKE)
+    key = _key(scope)
+    may = ",".join(sorted(action.name for action in key.may)) if key else ""
+    asked = scope["method"], scope["path"], query.decode("latin-1"), may
+    return *asked, *(headers.get(name, "") for name in _LIKE)
+
+
+def _key(scope: Scope) -> Key | None:
+    return find_key(keys_for(scope), given_keys(Headers(scope=scope)))
 
 
 def _note_access(scope: Scope) -> None:
     """Log who asked, as where the question is asked by one alone."""
     request = Request(scope)
-    key = find_key(keys_of(get_settings()), given_keys(request.headers))
+    key = _key(scope)
     if key is not None:
-        tell("api_access", request, logging.INFO, key_id=key.id)
+        note_access(request, key)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -8,6 +8,7 @@ from pymongo.errors import PyMongoError
 
 from core.cli import (
     alerts,
+    api_keys,
     audit,
     breach,
     calls,
@@ -20,6 +21,7 @@ from core.cli import (
     run,
     sources,
     store,
+    users,
 )
 from core.errors import UserError
 from core.logging_config import spare_stdout
@@ -53,6 +55,8 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(erasure.receipts, name="erasure")
 app.add_typer(on_call.app, name="alerts")
 app.add_typer(audit.app, name="audit")
+app.add_typer(users.app, name="users")
+app.add_typer(api_keys.app, name="api-keys")
 
 
 def main() -> int:

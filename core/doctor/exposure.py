@@ -109,6 +109,8 @@ def _other_users(settings: Settings) -> Iterator[Finding]:
         text = "without API_KEYS every user of this machine may ask the API for all calls"
         yield Finding("protection", State.WARN, text, "set API_KEYS where others have accounts")
     port = f"port {settings.dashboard_port}"
+    if settings.dashboard_sign_in == "users":
+        return  # whoever comes signs in
     if not peers.KERNEL_TELLS:
         text = f"every user of this machine may open the dashboard at {port}"
         yield Finding("protection", State.WARN, text, "run it where nobody else has an account")

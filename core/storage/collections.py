@@ -47,6 +47,10 @@ NOTIFICATIONS: Final = "notifications"
 OUTBOX: Final = "outbox"
 RATE_LIMITS: Final = "rate_limits"
 
+USERS: Final = "users"
+SESSIONS: Final = "sessions"
+API_KEYS: Final = "api_keys"
+
 HEARTBEATS: Final = "heartbeats"
 LEASES: Final = "leases"
 SCHEDULER_JOBS: Final = "scheduler_jobs"
@@ -122,6 +126,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     AUDIT: [
         IndexModel([*of, ("at", DESCENDING), ("_id", DESCENDING)])
         for of in ([], [("actor", ASCENDING)], [("action", ASCENDING)], [("subject", ASCENDING)])
+    ],
+    SESSIONS: [
+        IndexModel([("until", ASCENDING)], expireAfterSeconds=0),
+        IndexModel([("user", ASCENDING)]),
     ],
 }
 

@@ -4,7 +4,8 @@ from core.variables.audit_log import AuditLog
 from core.variables.calling import CallingRules
 from core.variables.encryption import Encryption
 from core.variables.retention import Retention
+from core.variables.sign_in import SignInSettings
 
 
-class Protection(AuditLog, CallingRules, Encryption, Retention):
+class Protection(SignInSettings, AuditLog, CallingRules, Encryption, Retention):
     """Part of :class:`core.settings.Settings`."""

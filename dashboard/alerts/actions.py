@@ -7,6 +7,7 @@ import streamlit as st
 from pymongo.errors import PyMongoError
 
 from core.access.audit import Action
+from core.access.permissions import Permission
 from core.alerting import actions
 from core.alerting.notify import outbox
 from core.clock import utc_now
@@ -16,7 +17,7 @@ from core.models.silences import MATCHERS
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import unavailable_text
-from dashboard import audited, filters, formats
+from dashboard import audited, filters, formats, visitor
 from dashboard.queries import alert_queries
 
 SAID = "alerts_said"
@@ -30,14 +31,28 @@ _LENGTHS = {
 }
 
 
-def attempt(action: Callable[[], object], done: str, what: Action, subject: str = "") -> None:
+def attempt(
+    permission: Permission,
+    act: Callable[[str], object],
+    done: str,
+    action: Action,
+    subject: str = "",
+    typed: str = "",
+) -> None:
     """A callback's action: do something to the alerts; its answer stands on top of the page.
 
-    The audit log has ``what``, and to what: ``subject``, or what the action made.
+    Args:
+        permission: what it takes: who may not is refused here, whatever the page offered.
+        act: does it, in the name of who is signed in.
+        done: what is said afterwards.
+        action: what the audit log has of it.
+        subject: to what it was done; left out, it is what ``act`` made.
+        typed: the name that the reader gave, where nobody signs in.
     """
     try:
-        made = action()
-        audited.note(what, subject or str(made))
+        who = visitor.require(permission)
+        made = act(who.name if visitor.signs_in() else typed)
+        audited.note(action, subject or str(made))
     except UserError as error:
         st.session_state[SAID] = (False, str(error))
     except PyMongoError as error:
@@ -62,7 +77,10 @@ def answer() -> None:
 
 
 def who(key: str) -> None:
-    """Ask for the reader's name, once a session."""
+    """Ask for the reader's name, once a session; say it where they have signed in."""
+    if visitor.signs_in():
+        st.caption(f"As {formats.plain(visitor.actor().name)}")
+        return
     st.text_input("Your name", value=st.session_state.get(WHO, ""), max_chars=128, key=key, required=True)
 
 
@@ -75,6 +93,8 @@ def _name(key: str) -> str:
 
 def acknowledge_form(alert: Alert) -> None:
     """Say that somebody looks after an alert."""
+    if not visitor.may(Permission.ACKNOWLEDGE):
+        return
     key = f"ack-{alert.id}"
     with st.popover("Acknowledge", icon=":material/front_hand:", type="tertiary", key=key):
         st.caption("No reminders until it is over, gets worse, or 4 hours passed.")
@@ -87,34 +107,49 @@ def acknowledge_form(alert: Alert) -> None:
 def _acknowledge(alert: Alert, key: str) -> None:
     name, why = _name(f"{key}-who"), str(st.session_state[f"{key}-why"] or "")
     attempt(
-        lambda: actions.acknowledge(get_sync_database(), alert.id, name, why),
+        Permission.ACKNOWLEDGE,
+        lambda by: actions.acknowledge(get_sync_database(), alert.id, by, why),
         f"{alert.name} is acknowledged: no reminders for 4 hours",
         Action.ACKNOWLEDGED,
         alert.id,
+        name,
     )
 
 
 def withdraw_button(alert: Alert) -> None:
     """Take an acknowledgement back."""
+    if not visitor.may(Permission.ACKNOWLEDGE):
+        return
     st.button(
         "Withdraw",
         key=f"withdraw-{alert.id}",
         type="tertiary",
         icon=":material/undo:",
         help="Let it be repeated again",
-        on_click=lambda: attempt(
-            lambda: actions.withdraw_acknowledgement(
-                get_sync_database(), alert.id, st.session_state.get(WHO) or "dashboard"
-            ),
-            f"{alert.name} is repeated again",
-            Action.WITHDREW,
-            alert.id,
-        ),
+        on_click=_withdraw,
+        args=(alert,),
     )
+
+
+def _withdraw(alert: Alert) -> None:
+    attempt(
+        Permission.ACKNOWLEDGE,
+        lambda by: actions.withdraw_acknowledgement(get_sync_database(), alert.id, by),
+        f"{alert.name} is repeated again",
+        Action.WITHDREW,
+        alert.id,
+        _known_name(),
+    )
+
+
+def _known_name() -> str:
+    return str(st.session_state.get(WHO) or "dashboard")
 
 
 def silence_form(matchers: dict[str, list[str]], key: str, *, title: str, word: str = "Silence") -> None:
     """Let alerts with these labels say nothing for a while."""
+    if not visitor.may(Permission.SILENCE):
+        return
     with st.popover(word, icon=":material/notifications_off:", type="tertiary", key=key):
         st.caption(title)
         with st.form(f"form-{key}", border=False):
@@ -139,9 +174,11 @@ def _silence(matchers: dict[str, list[str]], key: str) -> None:
     end = now + length if length else until and until.replace(tzinfo=get_settings().tz)
     name, why = _name(f"{key}-who"), str(st.session_state[f"{key}-why"] or "")
     attempt(
-        lambda: actions.silence(get_sync_database(), matchers, now, end, name, why).id,
+        Permission.SILENCE,
+        lambda by: actions.silence(get_sync_database(), matchers, now, end, by, why).id,
         "Silenced: nothing is sent of it; its end is told all the same. It takes hold at the next check.",
         Action.SILENCED,
+        typed=name,
     )
 
 
@@ -154,7 +191,8 @@ def matchers_of(alert: Alert) -> dict[str, list[str]]:
 def end_silence(silence_id: str) -> None:
     """A button's action: end a silence now."""
     attempt(
-        lambda: actions.end_silence(get_sync_database(), silence_id),
+        Permission.SILENCE,
+        lambda _by: actions.end_silence(get_sync_database(), silence_id),
         "The silence is over; what it muted and still fires is told at the next check",
         Action.UNSILENCED,
         silence_id,
@@ -164,21 +202,24 @@ def end_silence(silence_id: str) -> None:
 def close(alert: Alert) -> None:
     """A button's action: end an alert by hand."""
     attempt(
-        lambda: actions.close(get_sync_database(), alert.id, st.session_state.get(WHO) or "dashboard"),
+        Permission.CLOSE,
+        lambda by: actions.close(get_sync_database(), alert.id, by),
         f"{alert.name} is closed; it fires anew if its rule is still broken",
         Action.CLOSED,
         alert.id,
+        _known_name(),
     )
 
 
 def send_again(row_id: str, what: str) -> None:
     """A button's action: try a message anew that was given up."""
 
-    def again() -> None:
+    def again(_by: str) -> None:
         if not outbox.send_again(get_sync_database(), row_id):
             raise UserError("that message is no longer given up: somebody sent it again meanwhile")
 
     attempt(
+        Permission.SEND_AGAIN,
         again,
         f"{what} is in the outbox again; the scheduler sends it within seconds",
         Action.SENT_AGAIN,

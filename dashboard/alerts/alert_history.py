@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.access.permissions import Permission
 from core.alerting.board import HistoryLine, SilenceLine
 from core.clock import utc_now
 from core.models.silences import MATCHERS
 from core.settings import get_settings
-from dashboard import filters, formats, placeholders
+from dashboard import filters, formats, placeholders, visitor
 from dashboard.alerts import actions
 from dashboard.panels import auto_refresh
 from dashboard.panels.panel import csv_button
@@ -76,24 +77,29 @@ def _table(lines: Sequence[HistoryLine]) -> pd.DataFrame:
 def silences() -> None:
     """The silences with where they stand, and a form for a new one."""
     with placeholders.guarded(speak=True), placeholders.loading("silences", HISTORY_HEIGHT):
-        with st.container(horizontal=True, vertical_alignment="center", key="new-silence"):
-            st.selectbox("Silence by", MATCHERS, key="silence-label", width=150)
-            st.text_input("that is (commas between several, * for any text)", key="silence-values", width=340)
-            values = [text.strip() for text in st.session_state["silence-values"].split(",") if text.strip()]
-            label = str(st.session_state["silence-label"])
-            if values:
-                actions.silence_form(
-                    {label: values},
-                    "silence-new",
-                    title=f"Nothing is sent of alerts whose {label} is {formats.plain(', '.join(values))}.",
-                    word="New silence",
-                )
+        if visitor.may(Permission.SILENCE):
+            _new_silence()
         answer = cache.ask("silences", alert_queries.silences)
         placeholders.stale(answer.stale_since)
         if not answer.value:
             st.caption("No silences")
         for line in answer.value:
             _silence(line)
+
+
+def _new_silence() -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key="new-silence"):
+        st.selectbox("Silence by", MATCHERS, key="silence-label", width=150)
+        st.text_input("that is (commas between several, * for any text)", key="silence-values", width=340)
+        values = [text.strip() for text in st.session_state["silence-values"].split(",") if text.strip()]
+        label = str(st.session_state["silence-label"])
+        if values:
+            actions.silence_form(
+                {label: values},
+                "silence-new",
+                title=f"Nothing is sent of alerts whose {label} is {formats.plain(', '.join(values))}.",
+                word="New silence",
+            )
 
 
 def _silence(line: SilenceLine) -> None:
@@ -111,7 +117,7 @@ def _silence(line: SilenceLine) -> None:
             f"· {formats.plain(silence.author)}{again}",
             width="stretch",
         )
-        if line.standing != "over":
+        if line.standing != "over" and visitor.may(Permission.SILENCE):
             st.button(
                 "End now",
                 key=f"end-{silence.id}",

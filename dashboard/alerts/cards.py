@@ -5,13 +5,14 @@ from datetime import datetime
 
 import streamlit as st
 
+from core.access.permissions import Permission
 from core.alerting.board import AlertBoard, HistoryLine
 from core.alerting.rota import on_call_words
 from core.alerting.wording import quantity
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState
 from core.settings import get_settings
-from dashboard import drilldown, formats, placeholders
+from dashboard import drilldown, formats, placeholders, visitor
 from dashboard.alerts import actions, episodes
 from dashboard.drilldown import go
 from dashboard.queries import alert_queries, cache
@@ -98,15 +99,16 @@ def _firing_buttons(alert: Alert) -> None:
         f"silence-{alert.id}",
         title=f"Nothing is sent of {formats.plain(alert.name)} with these labels until then.",
     )
-    st.button(
-        "Close",
-        key=f"close-{alert.id}",
-        icon=":material/close:",
-        type="tertiary",
-        help="End it by hand; it fires anew if its rule is still broken",
-        on_click=actions.close,
-        args=(alert,),
-    )
+    if visitor.may(Permission.CLOSE):
+        st.button(
+            "Close",
+            key=f"close-{alert.id}",
+            icon=":material/close:",
+            type="tertiary",
+            help="End it by hand; it fires anew if its rule is still broken",
+            on_click=actions.close,
+            args=(alert,),
+        )
 
 
 def _worst(alert: Alert) -> str:

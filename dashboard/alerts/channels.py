@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.access.audit import Action
+from core.access.permissions import Permission
 from core.alerting.channels.base import Channel
 from core.alerting.channels.configured import configured_channels
 from core.clock import utc_now
@@ -13,7 +14,7 @@ from core.errors import UserError
 from core.models.outbox import OutboxRow
 from core.services.alert_service import AlertService
 from core.settings import get_settings
-from dashboard import audited, formats, placeholders
+from dashboard import audited, formats, placeholders, visitor
 from dashboard.alerts import actions
 from dashboard.queries import alert_queries, cache
 
@@ -60,7 +61,10 @@ def _channel(name: str, channel: Channel) -> None:
                 width="stretch",
             )
             pressed = st.button(
-                f"Test {formats.plain(name)}", icon=":material/send:", key=f"test-channel-{name}"
+                f"Test {formats.plain(name)}",
+                icon=":material/send:",
+                key=f"test-channel-{name}",
+                disabled=not visitor.may(Permission.TEST_CHANNELS),
             )
         if pressed:
             _test(name)
@@ -70,6 +74,7 @@ def _channel(name: str, channel: Channel) -> None:
 def _test(name: str) -> None:
     with st.spinner("Sending; a server that does not answer takes up to 30 s"):
         try:
+            visitor.require(Permission.TEST_CHANNELS)
             outcome = asyncio.run(AlertService().try_channels(name))
             audited.note(Action.TESTED_CHANNEL, name)
         except UserError as error:
@@ -119,6 +124,7 @@ def _message(row: OutboxRow) -> None:
                 key=f"again-{row.id}",
                 icon=":material/refresh:",
                 type="tertiary",
+                disabled=not visitor.may(Permission.SEND_AGAIN),
                 on_click=actions.send_again,
                 args=(row.id, names),
             )

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.access.audit import Action
+from core.access.permissions import Permission
 from core.alerting import wording
 from core.alerting.channels.configured import nameable_channels
 from core.alerting.preview import Preview
@@ -25,7 +26,7 @@ from core.models.rule_metrics import RULE_METRICS
 from core.models.rules import LABELS, AlertRule, span
 from core.settings import get_settings
 from core.storage import get_sync_database
-from dashboard import formats, placeholders
+from dashboard import formats, placeholders, visitor
 from dashboard.alerts import actions
 from dashboard.panels.panel import page_table, table_behind
 from dashboard.queries import alert_queries, cache, call_queries
@@ -129,7 +130,7 @@ def _editor(rule: AlertRule | None) -> None:
                 st.caption(
                     f"The rules come from ALERT_RULES_FILE {formats.plain(str(file))}: change them there."
                 )
-            else:
+            elif visitor.may(Permission.CHANGE_RULES):
                 _buttons(edited, rule)
         with preview:
             st.markdown("## Preview")
@@ -334,25 +335,27 @@ def _buttons(edited: AlertRule | None, stored: AlertRule | None) -> None:
 def _save(rule: AlertRule) -> None:
     name = str(st.session_state.get("rule-who") or "").strip()
 
-    def save() -> None:
-        if not name:
+    def save(by: str) -> None:
+        if not by:
             raise UserError("Give your name: the rule says who changed it")
-        st.session_state[actions.WHO] = name
+        if name:
+            st.session_state[actions.WHO] = name
         known = {known.id for known in rules_in_force(get_sync_database()).rules} | {rule.id}
         refuse_slips([rule], nameable_channels(get_settings()), known)
-        save_rule(get_sync_database(), rule, name)
+        save_rule(get_sync_database(), rule, by)
         _forget_draft(rule.id)
 
-    actions.attempt(save, f"{rule.name} is saved; the next check uses it", Action.RULE_CHANGED, rule.id)
+    said = f"{rule.name} is saved; the next check uses it"
+    actions.attempt(Permission.CHANGE_RULES, save, said, Action.RULE_CHANGED, rule.id, name)
 
 
 def _delete(rule_id: str) -> None:
-    def delete() -> None:
+    def delete(_by: str) -> None:
         delete_rule(get_sync_database(), rule_id)
         _forget_draft(rule_id)
 
     said = f"{rule_id} is back to the built-in rule, or deleted"
-    actions.attempt(delete, said, Action.RULE_DELETED, rule_id)
+    actions.attempt(Permission.CHANGE_RULES, delete, said, Action.RULE_DELETED, rule_id)
 
 
 def _preview(rule: AlertRule) -> None:

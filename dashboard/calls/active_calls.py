@@ -5,8 +5,10 @@ from datetime import datetime, tzinfo
 import pandas as pd
 import streamlit as st
 
+from core.access.personal import Naming
 from core.storage.recording.active_calls import MOST_LISTED, ActiveCall
 from dashboard import formats
+from dashboard.calls.personal import shown_lead
 from dashboard.filters import label
 from dashboard.queries import cache, system_queries
 
@@ -27,17 +29,18 @@ def button(count: int, now: datetime, zone: tzinfo) -> None:
             return
         more = f", the newest {MOST_LISTED}" if count > len(calls) else ""
         st.caption(f"Calls with a sign of life in the last 90 seconds{more}")
-        table = pd.DataFrame([_row(call, now, zone) for call in calls])
+        shown = shown_lead()
+        table = pd.DataFrame([_row(call, shown, now, zone) for call in calls])
         st.dataframe(
             table, width="content", hide_index=True, key="live-table", placeholder="", alt="Calls in progress"
         )
 
 
-def _row(call: ActiveCall, now: datetime, zone: tzinfo) -> dict[str, str | None]:
+def _row(call: ActiveCall, shown: Naming, now: datetime, zone: tzinfo) -> dict[str, str | None]:
     began = call.started_at
     return {
         "Call": call.call_id,
-        "Lead": call.lead_id,
+        "Lead": shown(call.lead_id) if call.lead_id else None,
         "Began": f"{began.astimezone(zone):%H:%M:%S}" if began else None,
         "For": formats.duration((now - began).total_seconds()) if began else None,
         "Direction": label("direction", call.direction or ""),

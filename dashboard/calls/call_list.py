@@ -1,6 +1,6 @@
 """The list of calls: search, facets, order, pages of rows, CSV."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -8,16 +8,19 @@ import pandas as pd
 import streamlit as st
 
 from core.access.audit import Action, lead_token
-from core.aggregation.search.call_search import ANY
+from core.access.permissions import Permission
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.search.call_search import ANY, CallFacets
 from core.clock import utc_now
 from core.models.calls.parts import rupees_in_all
 from core.settings import get_settings
 from core.types import Document
-from dashboard import audited, filters, formats, placeholders, theme
+from dashboard import audited, filters, formats, placeholders, theme, visitor
 from dashboard.calls import call_table
 from dashboard.calls.call_table import error_types
 from dashboard.calls.facets import OWN, change, chips, facets, narrowed, whole
-from dashboard.filters import label
+from dashboard.calls.personal import shown_rows
+from dashboard.filters import Window, label
 from dashboard.panels import auto_refresh
 from dashboard.panels.panel import csv_button
 from dashboard.queries import cache, call_queries, system_queries
@@ -62,10 +65,11 @@ def draw() -> None:
 
 def _controls() -> None:
     st.session_state["search"] = st.query_params.get("q", "")
+    personal = visitor.may(Permission.SEE_PERSONAL)
     with st.container(key="call-controls", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.text_input(
-            "Search by call or lead id",
-            placeholder="call_id or lead_id, or its beginning",
+            "Search by call or lead id" if personal else "Search by call id",
+            placeholder=f"{'call_id or lead_id' if personal else 'call_id'}, or its beginning",
             icon=":material/search:",
             label_visibility="collapsed",
             width=300,
@@ -117,20 +121,18 @@ def _choice(name: str, options: Mapping[str, str], everything: str, now: str | N
 def _found(wanted: str) -> None:
     answer = cache.ask(("search", wanted), call_queries.search, wanted)
     placeholders.stale(answer.stale_since)
-    rows = answer.value
+    personal = visitor.may(Permission.SEE_PERSONAL)
+    ids = "call_id or lead_id" if personal else "call_id"
+    rows = [row for row in answer.value if personal or str(row["_id"]).startswith(wanted)]
     audited.note_read(Action.SEARCHED, lead_token(wanted), found=len(rows))
     if not rows:
         with st.container(border=True, key="nothing-found"):
             st.markdown("## No such call")
-            st.markdown(
-                f"No call_id or lead_id is **{formats.plain(wanted)}** or begins with it, at any time."
-            )
+            st.markdown(f"No {ids} is **{formats.plain(wanted)}** or begins with it, at any time.")
             st.button("Back to the list", on_click=change, kwargs={"q": None}, icon=":material/arrow_back:")
         return
-    st.caption(
-        f"{len(rows):,} calls of any time whose call_id or lead_id begins with {formats.plain(wanted)}"
-    )
-    call_table.draw(rows, get_settings().tz, "start_time")
+    st.caption(f"{len(rows):,} calls of any time whose {ids} begins with {formats.plain(wanted)}")
+    call_table.draw(shown_rows(rows), get_settings().tz, "start_time")
 
 
 def _listed() -> None:
@@ -169,14 +171,28 @@ def _listed() -> None:
             width="stretch",
         )
         _pages(page, found.count)
-        csv_button(
-            "calls",
-            lambda: to_csv(call_queries.all_calls(window, selection.filters, chosen, ordered), zone),
-            f"All calls of the list, {call_queries.MOST_IN_CSV:,} at most",
-            since=window.start.isoformat(),
-            until=window.end.isoformat(),
-        )
-    call_table.draw(found.rows, zone, ordered)
+        if visitor.may(Permission.EXPORT_CALLS):
+            still_may = visitor.later(Permission.EXPORT_CALLS)
+            csv_button(
+                "calls",
+                lambda: _exported(still_may, window, selection.filters, chosen, ordered),
+                f"All calls of the list, {call_queries.MOST_IN_CSV:,} at most",
+                since=window.start.isoformat(),
+                until=window.end.isoformat(),
+            )
+    call_table.draw(shown_rows(found.rows), zone, ordered)
+
+
+def _exported(
+    still_may: Callable[[], object],
+    window: Window,
+    chosen: CallFilters,
+    narrowed_to: CallFacets,
+    ordered: str,
+) -> str:
+    """Return the list as CSV, for whoever may have it when the button is pressed."""
+    still_may()
+    return to_csv(call_queries.all_calls(window, chosen, narrowed_to, ordered), get_settings().tz)
 
 
 def _in_the_archive(count: int) -> None:

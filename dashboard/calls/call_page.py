@@ -7,16 +7,18 @@ import pandas as pd
 import streamlit as st
 
 from core.access.audit import Action, call_subject
+from core.access.permissions import Permission
 from core.aggregation.search.call_detail import Standing, WholeCall
 from core.clock import utc_now
 from core.models.calls.parts import Origin, known_costs, rupees_in_all
 from core.models.definitions import COST_PARTS, METRICS
 from core.models.metrics import CallMetrics, TurnMetrics, WaitPart
 from core.settings import get_settings
-from dashboard import audited, formats, placeholders, theme
+from dashboard import audited, formats, placeholders, theme, visitor
 from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
 from dashboard.calls.call_sources import reported
+from dashboard.calls.personal import shown_call
 from dashboard.calls.sealed_values import personal_values
 from dashboard.charts.call_timeline import (
     NOT_THE_WHOLE,
@@ -58,9 +60,10 @@ def draw(call_id: str) -> None:
         if answer.value is None:
             _missing(call_id)
             return
-        lines = bool(answer.value.lines)
+        shown = shown_call(answer.value)
+        lines = bool(shown.lines)
         audited.note_read(Action.VIEWED_CALL, call_subject(call_id), log="shown" if lines else None)
-        _whole(answer.value)
+        _whole(shown)
 
 
 def _missing(call_id: str) -> None:
@@ -82,7 +85,13 @@ def _whole(whole: WholeCall) -> None:
         _facts(call)
         reported(whole)
         personal_values(call)
-    log_lines(whole.lines)
+    if visitor.may(Permission.SEE_PERSONAL):
+        log_lines(whole.lines)
+    else:
+        st.caption(
+            ":material/visibility_off: Lead, metadata, links and log lines are personal: "
+            f"{visitor.refusal(Permission.SEE_PERSONAL)}."
+        )
     _others(whole)
 
 
@@ -100,8 +109,13 @@ def _head(whole: WholeCall) -> None:
     st.caption(
         f"{start:%a %-d %b %Y, %H:%M:%S} {formats.zone_name(call.start_time, zone)}"
         + (f" · {formats.duration(call.duration_seconds)} min" if call.duration_seconds is not None else "")
-        + (f" · lead {formats.plain(call.lead_id)}" if call.lead_id else "")
+        + (f" · {_lead(call.lead_id)}" if call.lead_id else "")
     )
+
+
+def _lead(lead_id: str) -> str:
+    """Which lead it was; the other name of one says already what it is."""
+    return formats.plain(lead_id if lead_id.startswith("lead-") else f"lead {lead_id}")
 
 
 def _about(call: CallMetrics) -> Iterator[str]:

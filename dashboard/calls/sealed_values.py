@@ -3,16 +3,15 @@
 import pandas as pd
 import streamlit as st
 
+from core.access.permissions import LEAST, Permission
 from core.access.reveal import LONGEST_REASON, reveal
-from core.access.roles import Role
 from core.errors import UserError
 from core.models.metrics import CallMetrics
 from core.privacy.sensitive import WITHHELD
 from core.storage import get_sync_database
 from core.storage.sealing.open import protected_in
-from dashboard import formats
+from dashboard import formats, visitor
 from dashboard.panels.panel import page_table
-from dashboard.visitor import actor
 
 _LOCKED, _LEFT_OUT = ":material/lock: encrypted", ":material/no_encryption: not stored: no encryption key"
 
@@ -28,10 +27,10 @@ def personal_values(call: CallMetrics) -> None:
         shown = [_LEFT_OUT if value == WITHHELD else _LOCKED for value in values.values()]
         page_table(pd.DataFrame({"Field": fields, "Value": shown}))
         sealed = [path for path, value in values.items() if value != WITHHELD]
-        if sealed and actor().role >= Role.PRIVILEGED:
+        if sealed and visitor.may(Permission.DECRYPT):
             _show_one(call.call_id, sealed)
         elif sealed:
-            st.caption(f"Shown to the role {Role.PRIVILEGED.label}")
+            st.caption(f"Shown to the role {LEAST[Permission.DECRYPT].label}")
 
 
 def _name(path: str) -> str:
@@ -48,9 +47,15 @@ def _show_one(call_id: str, paths: list[str]) -> None:
         if not st.form_submit_button("Show", icon=":material/visibility:") or path is None:
             return
         try:
-            value = reveal(get_sync_database(), actor(), call_id, path, formats.as_typed(reason))
+            value = reveal(
+                get_sync_database(),
+                visitor.require(Permission.DECRYPT),
+                call_id,
+                path,
+                formats.as_typed(reason),
+            )
         except UserError as error:
             st.error(formats.plain(str(error)), icon=":material/error:")
         else:
             st.code(str(value), language=None)
-            st.caption("Who looked at what, and why, is in the log")
+            st.caption("Who looked at what, and why, is in the audit log")

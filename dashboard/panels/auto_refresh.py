@@ -6,7 +6,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.clock import utc_now
-from dashboard import filters
+from dashboard import filters, visitor
 from dashboard.panels import boards
 from dashboard.queries import cache, system_queries
 
@@ -19,10 +19,20 @@ def renew(part: Callable[[], None], every: int) -> None:
     """Draw a part and draw it again every so many seconds, unless the reader paused the page."""
 
     def drawn() -> None:
+        _leave_if_signed_out()
         filters.whole_page_follows()
         part()
 
     st.fragment(drawn, run_every=None if st.session_state.get("pause") else every)()
+
+
+def _leave_if_signed_out() -> None:
+    """Draw the whole page anew where its reader is signed out: it says so, and nothing else."""
+    try:
+        if visitor.find(afresh=False) is None:
+            st.rerun()
+    except cache.StoreAwayError:
+        return  # each part of the page says so itself
 
 
 def moment() -> datetime:

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 from pymongo.errors import ExecutionTimeout
 
+from core.access.personal import Naming, lead_names
 from core.aggregation import activity, choices, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
@@ -247,6 +248,12 @@ def one_call(call_id: str) -> WholeCall | None:
         return whole_call(get_sync_database(), call_id)
     except ArchiveUnreadableError as error:
         raise ValueError(str(error)) from None
+
+
+@st.cache_resource(ttl=600, max_entries=1, show_spinner=False)
+def lead_naming() -> Naming:
+    """What names leads for readers who may not know who they are."""
+    return lead_names(get_sync_database())
 
 
 def forget_figures() -> None:

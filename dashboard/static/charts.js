@@ -46,6 +46,7 @@
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const address = new URL(link.href);
     if (address.origin !== location.origin || address.hash || link.download) return;
+    if (address.pathname.endsWith("/sign-in")) return;  // a page of its own
     event.preventDefault();
     window.followLink(link.href);
   }, true);

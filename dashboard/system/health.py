@@ -7,13 +7,15 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
+from core.access.permissions import Permission
 from core.aggregation.drift import Drift
 from core.clock import local_today
+from core.errors import UserError
 from core.health import LATE_AFTER, CollectionSize, RollUpState, SystemHealth
 from core.models.definitions import METRICS, Metric
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 from core.models.outbox import WAITING, OutboxState
-from dashboard import formats
+from dashboard import formats, visitor
 from dashboard.panels import boards
 from dashboard.panels.panel import Panel, page_table, show, table_behind
 from dashboard.queries import cache, system_queries
@@ -241,10 +243,22 @@ def _found(found: Drift) -> None:
     ]
     page_table(pd.DataFrame(rows))
     table_behind("drift", pd.DataFrame([vars(difference) for difference in found.differences]).astype(str))
-    st.button("Roll the day up again", on_click=_repair, args=(found,), icon=":material/build:", key="repair")
+    st.button(
+        "Roll the day up again",
+        on_click=_repair,
+        args=(found,),
+        icon=":material/build:",
+        key="repair",
+        disabled=not visitor.may(Permission.RECOMPUTE),
+    )
 
 
 def _repair(found: Drift) -> None:
+    try:
+        visitor.require(Permission.RECOMPUTE)
+    except UserError as error:
+        st.toast(formats.plain(str(error)), icon=":material/error:")
+        return
     again = system_queries.roll_up_again(found.day)
     boards.forget()
     st.session_state["drift"] = again

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from argon2 import PasswordHasher
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
+from core.access import users
 from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
@@ -34,6 +36,13 @@ def make_call(number: int, start: datetime, **fields: Any) -> CallMetrics:
         "sentiment_score": (number % 20 - 10) / 10,
     }
     return CallMetrics(call_id=f"call_{number}", start_time=start, **(usual | fields))
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes of the same kind that take no time: how much they cost, other tests ask."""
+    monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    users._nobodys_hash.cache_clear()
 
 
 @pytest.fixture

@@ -2,14 +2,15 @@
 
 from fastapi import Request
 
+from core.access.permissions import LEAST
 from core.access.roles import Actor, Role, of_machine
-from core.api.security import find_key, given_keys, keys_of
-from core.settings import get_settings
+from core.api.keys import find_key, given_keys, keys_for
 
 
 def actor_of(request: Request) -> Actor:
-    """Return who asks, a key by its id; the request has passed its check already."""
-    key = find_key(keys_of(get_settings()), given_keys(request.headers))
+    """Return who asks, a key by its name or id; the request has passed its check already."""
+    key = find_key(keys_for(request.scope), given_keys(request.headers))
     if key is None:
         return of_machine()
-    return Actor(f"key {key.id}", Role.OPERATOR if key.writes else Role.VIEWER)
+    role = max((LEAST[permission] for permission in key.may), default=Role.VIEWER)
+    return Actor(f"key {key.name or key.id}", role)

@@ -14,7 +14,8 @@ from core.errors import UserError
 from core.storage import get_sync_database
 from core.storage.server.connection import StoreUnavailableError
 
-LISTS = "/api/v1/analytics/calls"
+LISTS = {"/api/v1/analytics/calls": "calls", "/api/v1/analytics/compliance": "compliance"}
+"""Questions whose answers name leads, and what the log calls them."""
 _NO_FACTS = {"start_date", "end_date", "lead_id", "cursor", "analytics"}
 _OK = 200
 
@@ -27,7 +28,7 @@ class AuditedLists:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != LISTS:
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] not in LISTS:
             await self._app(scope, receive, send)
             return
 
@@ -43,7 +44,10 @@ class AuditedLists:
 def _note(request: Request, kind: str) -> None:
     asked = request.query_params
     is_file = kind != "application/json"
-    subject = next((name(asked[field]) for field, name in _SUBJECTS.items() if asked.get(field)), "calls")
+    subject = next(
+        (name(asked[field]) for field, name in _SUBJECTS.items() if asked.get(field)),
+        LISTS[request.scope["path"]],
+    )
     days = _days(asked.get("start_date"), asked.get("end_date"))
     narrowed = sorted(set(asked) - _NO_FACTS)
     with suppress(StoreUnavailableError):

@@ -9,9 +9,9 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import SecretStr
 
+from core.access.guesses import Guesses
 from core.adapters.delivery import Request as Posted
 from core.adapters.delivery import Source
-from core.api.guesses import Guesses
 from core.api.intake.bodies import REFUSALS, Bodies
 from core.api.intake.presented import presented
 from core.api.problems import refusals

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pymongo.database import Database
 
 from core.access.audit import Action, audit
+from core.access.permissions import Permission
 from core.alerting import actions
 from core.alerting.board import SilenceLine, alert_board, silence_lines
 from core.alerting.rules.rule_store import rules_in_force
@@ -22,7 +23,7 @@ from core.api.operating.forms import Acknowledging, Closing, Silencing, Withdraw
 from core.api.parameters import only_known
 from core.api.problems import refusals
 from core.api.responses import AlertAnswer, Figures, in_shares
-from core.api.security import require_key, require_writing_key
+from core.api.security import Asking, Require, written_by
 from core.clock import to_utc
 from core.errors import UserError
 from core.models.recurrence import Recurrence
@@ -32,9 +33,8 @@ from core.storage.server.connection import server_time
 from core.types import Document
 
 router = APIRouter(
-    prefix="/api/v1", tags=["alerts"], dependencies=[Depends(require_key), Depends(only_known)]
+    prefix="/api/v1", tags=["alerts"], dependencies=[Depends(Require(Permission.READ)), Depends(only_known)]
 )
-_WRITES = [Depends(require_writing_key)]
 _USUAL_SILENCE = timedelta(hours=1)
 Which = Annotated[
     str, Path(min_length=1, max_length=256, description="Id of the alert or its beginning, or its rule")
@@ -62,55 +62,56 @@ def board() -> Board:
 
 @router.post(
     "/alerts/{alert}/acknowledge",
-    dependencies=_WRITES,
+    dependencies=[Depends(Require(Permission.ACKNOWLEDGE))],
     response_class=Figures,
     responses=refusals(404, *REFUSALS),
     openapi_extra=_taking(Acknowledging),
 )
-async def acknowledge(alert: Which, request: Request) -> AlertAnswer:
+async def acknowledge(alert: Which, request: Request, key: Asking) -> AlertAnswer:
     """Say that somebody looks after an alert: no reminders, no escalation; whoever was told hears of it."""
     form = await read_form(request, Acknowledging)
 
     def act(database: Database[Document]) -> AlertAnswer:
         found = actions.find_firing(database, alert)
         lasts = timedelta(minutes=form.minutes)
-        return in_shares(actions.acknowledge(database, found.id, form.author, form.comment, lasts=lasts))
+        who = written_by(form.author, key)
+        return in_shares(actions.acknowledge(database, found.id, who, form.comment, lasts=lasts))
 
     return await _attempt(request, act, 404, Action.ACKNOWLEDGED)
 
 
 @router.post(
     "/alerts/{alert}/withdraw",
-    dependencies=_WRITES,
+    dependencies=[Depends(Require(Permission.ACKNOWLEDGE))],
     response_class=Figures,
     responses=refusals(404, *REFUSALS),
     openapi_extra=_taking(Withdrawing),
 )
-async def withdraw(alert: Which, request: Request) -> AlertAnswer:
+async def withdraw(alert: Which, request: Request, key: Asking) -> AlertAnswer:
     """Take an acknowledgement back: the alert is repeated again."""
     form = await read_form(request, Withdrawing)
 
     def act(database: Database[Document]) -> AlertAnswer:
         found = actions.find_firing(database, alert)
-        return in_shares(actions.withdraw_acknowledgement(database, found.id, form.author))
+        return in_shares(actions.withdraw_acknowledgement(database, found.id, written_by(form.author, key)))
 
     return await _attempt(request, act, 404, Action.WITHDREW)
 
 
 @router.post(
     "/alerts/{alert}/close",
-    dependencies=_WRITES,
+    dependencies=[Depends(Require(Permission.CLOSE))],
     response_class=Figures,
     responses=refusals(404, *REFUSALS),
     openapi_extra=_taking(Closing),
 )
-async def close(alert: Which, request: Request) -> AlertAnswer:
+async def close(alert: Which, request: Request, key: Asking) -> AlertAnswer:
     """End an alert by hand; it fires anew if its rule is still broken."""
     form = await read_form(request, Closing)
 
     def act(database: Database[Document]) -> AlertAnswer:
         found = actions.find_firing(database, alert)
-        return in_shares(actions.close(database, found.id, form.author, form.comment))
+        return in_shares(actions.close(database, found.id, written_by(form.author, key), form.comment))
 
     return await _attempt(request, act, 404, Action.CLOSED)
 
@@ -126,11 +127,11 @@ def silences() -> SilenceList:
 @router.post(
     "/silences",
     status_code=201,
-    dependencies=_WRITES,
+    dependencies=[Depends(Require(Permission.SILENCE))],
     responses=refusals(*REFUSALS),
     openapi_extra=_taking(Silencing),
 )
-async def silence(request: Request) -> SilenceAnswer:
+async def silence(request: Request, key: Asking) -> SilenceAnswer:
     """Let alerts with these labels say nothing for a while, 1 h where nothing else is given.
 
     What still fires then is told.
@@ -145,7 +146,7 @@ async def silence(request: Request) -> SilenceAnswer:
             form.matchers,
             start,
             _end(form, start),
-            form.author,
+            written_by(form.author, key),
             form.comment,
             recurrence=_recurrence(form.recurs) if form.recurs is not None else None,
         )
@@ -154,7 +155,9 @@ async def silence(request: Request) -> SilenceAnswer:
     return await _attempt(request, act, 422, Action.SILENCED)
 
 
-@router.post("/silences/{silence}/end", dependencies=_WRITES, responses=refusals(404))
+@router.post(
+    "/silences/{silence}/end", dependencies=[Depends(Require(Permission.SILENCE))], responses=refusals(404)
+)
 def end_silence(silence: Annotated[str, Path(min_length=1, max_length=64)], request: Request) -> SilenceList:
     """End a silence now; what it muted and still fires is told at the next check."""
     database = get_sync_database()

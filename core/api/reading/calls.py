@@ -1,6 +1,7 @@
 """``GET /api/v1/analytics/calls``: the calls of a range of days page by page, beside the figures of all."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -9,16 +10,20 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator
 
+from core.access.permissions import Permission
+from core.access.personal import hidden, lead_names
 from core.aggregation.search.call_analytics import MOST_READ, analytics, load_listed
+from core.aggregation.search.call_conditions import CallConditions
 from core.aggregation.search.call_pages import Page, Position, find_page
 from core.aggregation.search.call_search import count_calls
 from core.aggregation.search.call_tables import to_csv, to_parquet
+from core.api.keys import Key
 from core.api.parameters import DayRange, Filters, Flag, only_known
 from core.api.problems import refusals
 from core.api.reading.conditions import Conditions
 from core.api.reading.forms import Form, WantedForm
 from core.api.responses import CallPage, rounded
-from core.api.security import require_key
+from core.api.security import Asking, Require
 from core.clock import period_of_days
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -44,7 +49,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(
     prefix="/api/v1/analytics",
     tags=["analytics"],
-    dependencies=[Depends(require_key), Depends(only_known)],
+    dependencies=[Depends(Require(Permission.READ)), Depends(only_known)],
 )
 
 
@@ -72,6 +77,7 @@ def calls(
     days: DayRange,
     filters: Filters,
     conditions: Conditions,
+    key: Asking,
     limit: Limit = 100,
     cursor: Cursor = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000, description="Calls to pass over; cursor is faster")] = 0,
@@ -84,6 +90,7 @@ def calls(
     With ``Accept: text/csv`` or ``application/vnd.apache.parquet`` the page is a file, up to 10,000 calls.
     """
     _refuse_contradictions(form, limit, cursor, offset)
+    _refuse_beyond(key, form, conditions)
     database, period = get_sync_database(), period_of_days(*days)
     page = find_page(
         database,
@@ -94,6 +101,9 @@ def calls(
         offset=offset,
         after=Position.parse(cursor) if cursor else None,
     )
+    if Permission.SEE_PERSONAL not in key.may:
+        name = lead_names(database)
+        page = replace(page, calls=[hidden(call, name) for call in page.calls])
     headers = _headers(request, page)
     if form is not Form.JSON:
         return _file(form, page, days, headers)
@@ -133,6 +143,14 @@ def _refuse_contradictions(form: Form, limit: int, cursor: str | None, offset: i
         )
     if cursor and offset:
         raise HTTPException(422, "offset: cursor says already where the page begins; leave one of them out")
+
+
+def _refuse_beyond(key: Key, form: Form, conditions: CallConditions) -> None:
+    """Refuse a key what it may not: to ask for a lead, or for files."""
+    if conditions.lead_id is not None and Permission.SEE_PERSONAL not in key.may:
+        raise HTTPException(403, f"lead_id: this key may not {Permission.SEE_PERSONAL}")
+    if form is not Form.JSON and Permission.EXPORT_CALLS not in key.may:
+        raise HTTPException(403, f"this key may not {Permission.EXPORT_CALLS}; ask for {Form.JSON}")
 
 
 def _headers(request: Request, page: Page) -> dict[str, str]:

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from core.access.permissions import Permission
+from core.access.personal import Naming, lead_names
 from core.aggregation.compliance.evidence import evidence
 from core.aggregation.compliance.judge import Judged
 from core.aggregation.compliance.read import load_compliance
@@ -14,7 +16,7 @@ from core.aggregation.search.call_tables import harmless
 from core.api.parameters import DayRange, Filters, only_known
 from core.api.problems import refusals
 from core.api.reading.forms import Form, WantedForm
-from core.api.security import require_key
+from core.api.security import Asking, Require
 from core.clock import period_of_days
 from core.models.calls.calling_rules import CALLING_RULES
 from core.settings import get_settings
@@ -32,7 +34,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(
     prefix="/api/v1/analytics",
     tags=["analytics"],
-    dependencies=[Depends(require_key), Depends(only_known)],
+    dependencies=[Depends(Require(Permission.READ)), Depends(only_known)],
 )
 
 
@@ -80,6 +82,7 @@ def compliance(
     form: WantedForm,
     days: DayRange,
     filters: Filters,
+    key: Asking,
     limit: Annotated[int, Query(ge=1, le=MOST_IN_JSON, description="Violations of the list in JSON")] = 100,
 ) -> Response:
     """Which calls of a range of days violate a rule of calling, and how many tell what the rules ask.
@@ -89,7 +92,10 @@ def compliance(
     """
     if form is Form.PARQUET:
         raise HTTPException(_HTTP_NOT_ACCEPTABLE, f"Accept has none of {Form.JSON}, {Form.CSV}")
+    if form is Form.CSV and Permission.EXPORT_CALLS not in key.may:
+        raise HTTPException(403, f"this key may not {Permission.EXPORT_CALLS}; ask for {Form.JSON}")
     database, period = get_sync_database(), period_of_days(*days)
+    naming = str if Permission.SEE_PERSONAL in key.may else lead_names(database)
     judged = load_compliance(database, *period, filters)
     headers = {"Vary": "Accept"}
     if form is Form.CSV:
@@ -105,7 +111,7 @@ def compliance(
         calls_in_violation=judged.calls_in_violation,
         archived=archived_rows(database, CALLS, *period),
         rules=_rules(judged),
-        violations=_violations(judged, limit),
+        violations=_violations(judged, limit, naming),
         more=max(0, len(judged.violations) - limit),
     )
     return JSONResponse(answer.model_dump(mode="json"), headers=headers)
@@ -126,13 +132,13 @@ def _rules(judged: Judged) -> list[RuleFindings]:
     ]
 
 
-def _violations(judged: Judged, limit: int) -> list[Violation]:
+def _violations(judged: Judged, limit: int, naming: Naming) -> list[Violation]:
     zone = get_settings().tz
     return [
         Violation(
             violation=row["kind"],
             call_id=row["call_id"],
-            lead_id=row["lead_id"] or None,
+            lead_id=naming(row["lead_id"]) if row["lead_id"] else None,
             campaign=row["campaign"] or None,
             purpose=row["purpose"] or None,
             started_at=row["start_time"].tz_convert(zone).to_pydatetime(),

@@ -27,6 +27,7 @@ from core.storage.collections import (
     LEASES,
     RESTORE_MARK,
     ROLLUP_STATE,
+    SESSIONS,
 )
 from core.types import Document, Progress
 
@@ -38,7 +39,7 @@ FOLDERS = ("spool", "archive")
 """Folders of DATA_DIR that hold records, each database's in a folder of its name."""
 NEVER_SAVED = frozenset({LEAD_KEYS})
 """Without these a backup brings no erased lead back; a restore leaves those that are there alone."""
-OF_PROCESSES = frozenset({LEASES, HEARTBEATS, INSTALLATION, ROLLUP_STATE, RESTORE_MARK})
+OF_PROCESSES = frozenset({LEASES, HEARTBEATS, INSTALLATION, ROLLUP_STATE, RESTORE_MARK, SESSIONS})
 """Collections that speak of running processes and of how far they got, not of the store's contents."""
 
 

@@ -7,9 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
+from core.access.api_keys import digest_of
 from core.access.audit import append, lead_token
 from core.api.app import create_app
-from core.api.security import keys_of
+from core.api.keys import keys_of
 from core.clock import local_today, utc_now
 from core.settings import get_settings
 from core.storage.calls import write_calls
@@ -46,7 +47,7 @@ def noted(database: Database[Document]) -> list[tuple[str, str, str]]:
 
 
 def name_of(secret: str) -> str:
-    return next(f"key {key.id}" for key in keys_of(get_settings()) if key.secret == secret.encode())
+    return next(f"key {key.id}" for key in keys_of(get_settings()) if key.digest == digest_of(secret))
 
 
 def test_lists_and_files_are_noted_with_their_days(keyed: TestClient, database: Database[Document]) -> None:

@@ -9,10 +9,10 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
+from core.access.guesses import MOST_WRONG
 from core.adapters import sources
 from core.adapters.sources import SOURCES
 from core.api.app import create_app
-from core.api.guesses import MOST_WRONG
 from core.api.intake.presented import Presented
 from core.clock import utc_now
 from core.errors import UserError

@@ -1,4 +1,4 @@
-"""How often a client has sent a wrong key of late."""
+"""How often a client, or whoever tries a name, has been wrong of late."""
 
 import time
 from collections import OrderedDict
@@ -15,10 +15,21 @@ _NETWORK_BYTES = 8
 
 
 class Guesses:
-    """Counts wrong keys for each address, of IPv6 for each network of 64 bits."""
+    """Counts wrong keys for each address, of IPv6 for each network of 64 bits; a name is taken as it is.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    After ``most`` of them it waits until ``window_seconds`` have passed since the first.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        most: int = MOST_WRONG,
+        window_seconds: float = WINDOW_SECONDS,
+    ) -> None:
         self._clock = clock
+        self._most = most
+        self._window_seconds = window_seconds
         self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._lock = Lock()
 
@@ -26,19 +37,29 @@ class Guesses:
         """How long a client has to wait before its next try; 0 where it may try."""
         with self._lock:
             began, wrong = self._wrong.get(_network(client), (0.0, 0))
-        left = began + WINDOW_SECONDS - self._clock()
-        return max(1, round(left)) if wrong >= MOST_WRONG and left > 0 else 0
+        left = began + self._window_seconds - self._clock()
+        return max(1, round(left)) if wrong >= self._most and left > 0 else 0
 
     def add(self, client: str) -> None:
         """Count a wrong key."""
         name, now = _network(client), self._clock()
         with self._lock:
             began, wrong = self._wrong.pop(name, (now, 0))
-            if now - began >= WINDOW_SECONDS:
+            if now - began >= self._window_seconds:
                 began, wrong = now, 0
             self._wrong[name] = (began, wrong + 1)
             if len(self._wrong) > MOST_CLIENTS:
                 self._wrong.popitem(last=False)
+
+    def take_back(self, client: str) -> None:
+        """Count one less: what was counted before it was known turned out to be right."""
+        name = _network(client)
+        with self._lock:
+            began, wrong = self._wrong.get(name, (0.0, 0))
+            if wrong > 1:
+                self._wrong[name] = (began, wrong - 1)
+            else:
+                self._wrong.pop(name, None)
 
 
 def _network(client: str) -> str:

@@ -1,0 +1,178 @@
+"""People who sign in with a password: their names, roles and hashes, in the collection ``users``."""
+
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from core.access.roles import Role
+from core.clock import utc_now
+from core.errors import UserError
+from core.storage.collections import SESSIONS, USERS
+from core.types import Document
+
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256
+"""Characters."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
+_hasher = PasswordHasher()
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may sign in; ``version`` changes with password, role and standing, and ends sessions."""
+
+    name: str
+    role: Role
+    disabled: bool
+    created_at: datetime
+    version: str
+
+
+def add_user(database: Database[Document], name: str, role: Role, password: str) -> User:
+    """Let somebody sign in from now on.
+
+    Raises:
+        UserError: the name is taken or cannot be used, or the password is too short or too long.
+    """
+    known = name.strip().lower()
+    if not _NAME.fullmatch(known):
+        raise UserError(
+            f"{name!r} is no name: use up to 64 letters, digits and . _ @ + -, for example asha@example.com"
+        )
+    row = {
+        "_id": known,
+        "role": role.label,
+        "password": _hashed(password),
+        "disabled": False,
+        "created_at": utc_now(),
+        "version": _new_version(),
+    }
+    try:
+        database[USERS].insert_one(row)
+    except DuplicateKeyError:
+        raise UserError(
+            f"there is a user {known} already; python -m core users role or password changes it"
+        ) from None
+    return _user(row)
+
+
+def list_users(database: Database[Document]) -> list[User]:
+    """Return all users by name."""
+    return [_user(row) for row in database[USERS].find().sort("_id", 1)]
+
+
+def find_user(database: Database[Document], name: str) -> User | None:
+    """The user of a name, whether they may sign in or not."""
+    row = database[USERS].find_one({"_id": name.strip().lower()})
+    return _user(row) if row else None
+
+
+def set_password(database: Database[Document], name: str, password: str) -> None:
+    """Give somebody another password; whoever is signed in with the old one is signed out.
+
+    Raises:
+        UserError: there is no such user, or the password is too short or too long.
+    """
+    _change(database, name, password=_hashed(password))
+
+
+def set_role(database: Database[Document], name: str, role: Role) -> None:
+    """Give somebody another role; they sign in again.
+
+    Raises:
+        UserError: there is no such user.
+    """
+    _change(database, name, role=role.label)
+
+
+def set_disabled(database: Database[Document], name: str, *, disabled: bool) -> None:
+    """Keep somebody out, or let them in again; their sessions end.
+
+    Raises:
+        UserError: there is no such user.
+    """
+    _change(database, name, disabled=disabled)
+
+
+def remove_user(database: Database[Document], name: str) -> None:
+    """Forget somebody, and end their sessions.
+
+    Raises:
+        UserError: there is no such user.
+    """
+    known = name.strip().lower()
+    if not database[USERS].delete_one({"_id": known}).deleted_count:
+        raise _nobody(known)
+    database[SESSIONS].delete_many({"user": known})
+
+
+def check_password(database: Database[Document], name: str, password: str) -> User | None:
+    """The user whose name and password these are; None where there is none, who may sign in.
+
+    It takes as long for a name that nobody has.
+    """
+    nobodys = _nobodys_hash()
+    row = database[USERS].find_one({"_id": name.strip().lower()})
+    stored = str(row["password"]) if row else nobodys
+    text = _normal(password)
+    is_right = _verified(stored, text) and len(text) <= LONGEST_PASSWORD
+    if row is None or row["disabled"] or not is_right:
+        return None
+    if _hasher.check_needs_rehash(stored):
+        same = {"_id": row["_id"], "password": stored}
+        database[USERS].update_one(same, {"$set": {"password": _hasher.hash(text)}})
+    return _user(row)
+
+
+def _verified(stored: str, text: str) -> bool:
+    try:
+        return _hasher.verify(stored, text[: LONGEST_PASSWORD + 1])
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash(secrets.token_urlsafe(16))
+
+
+def _hashed(password: str) -> str:
+    text = _normal(password)
+    if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
+        raise UserError(
+            f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters: "
+            "take four words, or what a password manager makes"
+        )
+    return _hasher.hash(text)
+
+
+def _normal(password: str) -> str:
+    """One form for what looks the same, however the keyboard writes it."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def _change(database: Database[Document], name: str, **fields: object) -> None:
+    known = name.strip().lower()
+    fields["version"] = _new_version()
+    if not database[USERS].update_one({"_id": known}, {"$set": fields}).matched_count:
+        raise _nobody(known)
+    database[SESSIONS].delete_many({"user": known})
+
+
+def _new_version() -> str:
+    return secrets.token_hex(8)
+
+
+def _nobody(name: str) -> UserError:
+    return UserError(f"there is no user {name}; python -m core users list shows those there are")
+
+
+def _user(row: Document) -> User:
+    return User(row["_id"], Role.of(row["role"]), row["disabled"], row["created_at"], row["version"])

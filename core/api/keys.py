@@ -1,0 +1,123 @@
+"""The keys that the API knows: those of the settings, and those that the store knows by their hash."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from pymongo.errors import PyMongoError
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from core.access.api_keys import ApiKey, digest_of, list_api_keys
+from core.access.permissions import Permission, allowed
+from core.access.roles import Role
+from core.clock import utc_now
+from core.errors import UserError
+from core.settings import Settings, get_settings
+from core.storage import get_sync_database
+
+RENEWED_SECONDS = 3.0
+"""How long a key that was taken away may go on."""
+FIRST_READ_SECONDS = 2.0
+_SHOWN = 8
+_READER = frozenset({Permission.READ, Permission.SEE_PERSONAL, Permission.EXPORT_CALLS})
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key and what it may do; ``id`` may be shown: it tells keys apart, and says nothing of the key."""
+
+    id: str
+    digest: str
+    may: frozenset[Permission] = frozenset()
+    sends: bool = False
+    name: str | None = None
+    """Of a key that the store knows."""
+    expires_at: datetime | None = None
+
+
+NO_KEY_NEEDED = Key("", "", allowed(Role.ADMIN), sends=True)
+"""Whoever asks where there are no keys: this machine's own programs."""
+
+
+def keys_of(settings: Settings) -> list[Key]:
+    """The keys of the settings; one that is in several lists may do what each allows."""
+    writing = {key.get_secret_value() for key in settings.api_write_keys}
+    reading = {key.get_secret_value() for key in settings.api_keys}
+    sending = {key.get_secret_value() for key in settings.api_ingest_keys} | writing
+    return [
+        _key(
+            digest_of(text),
+            may=allowed(Role.ADMIN) if text in writing else _READER if text in reading else frozenset(),
+            sends=text in sending,
+        )
+        for text in sorted(reading | sending)
+    ]
+
+
+def _key(digest: str, *, may: frozenset[Permission], sends: bool) -> Key:
+    return Key(digest[:_SHOWN], digest, may, sends)
+
+
+def _stored(key: ApiKey) -> Key:
+    may = allowed(key.role) if key.role is not None else frozenset()
+    return Key(key.digest[:_SHOWN], key.digest, may, key.sends, key.name, key.expires_at)
+
+
+class StoredKeys:
+    """The keys of the store as they were seconds ago, so that no request waits for them but the first."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.keys: Sequence[Key] = ()
+        self._clock = clock
+        self._read_at: float | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def renew(self, *, waits: bool = True) -> None:
+        """Read them anew where they are older than RENEWED_SECONDS; the first time it waits for them."""
+        now = self._clock()
+        if self._read_at is not None and now - self._read_at < RENEWED_SECONDS:
+            return
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        if waits and self._read_at is None:
+            await asyncio.wait({self._reading}, timeout=FIRST_READ_SECONDS)
+
+    async def _read(self) -> None:
+        began = self._clock()
+        try:
+            self.keys = await asyncio.to_thread(lambda: [*map(_stored, list_api_keys(get_sync_database()))])
+        except (PyMongoError, UserError):
+            return  # the ones of before, while the database is away
+        self._read_at = began
+
+
+def keys_for(scope: Scope) -> list[Key]:
+    """The keys that a request can carry, those that have expired too."""
+    app = scope.get("app")
+    stored = cast("StoredKeys | None", getattr(app.state, "stored_keys", None)) if app is not None else None
+    return [*keys_of(get_settings()), *(stored.keys if stored is not None else ())]
+
+
+def find_key(keys: Sequence[Key], given: Sequence[str]) -> Key | None:
+    """The key that a request carries and that is still good."""
+    now = utc_now()
+    right = matching(keys, given)
+    return next((key for key in right if key.expires_at is None or now < key.expires_at), None)
+
+
+def matching(keys: Sequence[Key], given: Sequence[str]) -> list[Key]:
+    """The keys among those that a request carries, good or expired."""
+    digests = [digest_of(text) for text in given if text]
+    # Every key is compared with every one, so that the time taken says nothing.
+    return [key for key in keys for digest in digests if hmac.compare_digest(digest, key.digest)]
+
+
+def given_keys(headers: Headers) -> list[str]:
+    """What a request shows as keys."""
+    _, _, bearer = headers.get("authorization", "").partition(" ")
+    return [headers.get("x-api-key", ""), bearer.strip()]

@@ -1,0 +1,68 @@
+"""``python -m core api-keys``: keys of programs that ask the API, each with a role and an end."""
+
+from typing import Annotated
+
+import typer
+from pymongo.database import Database
+from rich.console import Console
+from rich.table import Table
+
+from core.access.api_keys import MOST_DAYS, add_api_key, list_api_keys, remove_api_key
+from core.access.roles import Role
+from core.clock import utc_now
+from core.settings import get_settings
+from core.storage.collections import ensure_indexes
+from core.storage.server.connection import check_reachable, get_sync_database
+from core.types import Document
+
+app = typer.Typer(help="Keys of the API that have a role and expire.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Name of the program that has it", show_default=False)]
+
+
+@app.command()
+def add(
+    name: Name,
+    role: Annotated[
+        str | None, typer.Option("--role", help="What it may read and change: viewer, operator, privileged")
+    ] = None,
+    ingest: Annotated[bool, typer.Option("--ingest", help="It may send calls")] = False,
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Days until it expires")] = 90,
+) -> None:
+    """Make a key; it is shown this once, and only its hash is kept."""
+    key = add_api_key(_database(), name, Role.of(role) if role else None, sends=ingest, days=days)
+    typer.echo(key)
+    typer.echo(f"The key of {name}, good for {days} days; it is not shown again.", err=True)
+
+
+@app.command("list")
+def list_them() -> None:
+    """Show the keys: name, role, and when each expires; never the key itself."""
+    table, now, zone = (
+        Table("name", "role", "sends calls", "expires", "id in the log"),
+        utc_now(),
+        get_settings().tz,
+    )
+    for key in list_api_keys(_database()):
+        expires = f"{key.expires_at.astimezone(zone):%Y-%m-%d}"
+        table.add_row(
+            key.name,
+            key.role.label if key.role else "",
+            "yes" if key.sends else "",
+            f"{expires}, expired" if key.expires_at <= now else expires,
+            key.digest[:8],
+        )
+    Console(highlight=False).print(table if table.rows else "no keys but those of the settings")
+
+
+@app.command()
+def remove(name: Name) -> None:
+    """Take a key away; running APIs refuse it within seconds."""
+    remove_api_key(_database(), name)
+    typer.echo(f"the key of {name} is removed")
+
+
+def _database() -> Database[Document]:
+    check_reachable()
+    database = get_sync_database()
+    ensure_indexes(database)
+    return database

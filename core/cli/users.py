@@ -1,0 +1,113 @@
+"""``python -m core users``: people who sign in at the dashboard with a password."""
+
+import sys
+from typing import Annotated
+
+import typer
+from pymongo.database import Database
+from rich.console import Console
+from rich.table import Table
+
+from core.access.roles import Role
+from core.errors import UserError
+from core.settings import get_settings
+from core.storage.collections import ensure_indexes
+from core.storage.server.connection import check_reachable, get_sync_database
+from core.types import Document
+
+app = typer.Typer(help="Who signs in at the dashboard (DASHBOARD_SIGN_IN=users).", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Name that somebody signs in with", show_default=False)]
+AsRole = Annotated[str, typer.Option("--role", help="viewer, operator, privileged or admin")]
+FromStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input, one line")
+]
+
+
+@app.command()
+def add(name: Name, role: AsRole, password_stdin: FromStdin = False) -> None:
+    """Let somebody sign in; asks for the password twice."""
+    from core.access.users import add_user  # noqa: PLC0415 (loads what takes a while)
+
+    made = add_user(_database(), name, Role.of(role), _password(stdin=password_stdin))
+    typer.echo(f"{made.name} may sign in as {made.role.label}")
+
+
+@app.command("list")
+def list_them() -> None:
+    """Show who may sign in."""
+    from core.access.users import list_users  # noqa: PLC0415 (as above)
+
+    table = Table("name", "role", "since", "signs in")
+    for user in list_users(_database()):
+        since = f"{user.created_at.astimezone(get_settings().tz):%Y-%m-%d}"
+        table.add_row(user.name, user.role.label, since, "no: disabled" if user.disabled else "yes")
+    Console(highlight=False).print(table if table.rows else "no users; python -m core users add NAME")
+
+
+@app.command()
+def password(name: Name, password_stdin: FromStdin = False) -> None:
+    """Give somebody another password; they are signed out everywhere."""
+    from core.access.users import find_user, set_password  # noqa: PLC0415 (as above)
+
+    database = _database()
+    if find_user(database, name) is None:
+        raise UserError(f"there is no user {name}; python -m core users list shows those there are")
+    set_password(database, name, _password(stdin=password_stdin))
+    typer.echo(f"{name} signs in with the new password; old sessions are over")
+
+
+@app.command()
+def role(
+    name: Name,
+    to: Annotated[
+        str, typer.Argument(metavar="ROLE", help="viewer, operator, privileged or admin", show_default=False)
+    ],
+) -> None:
+    """Give somebody another role; they sign in again."""
+    from core.access.users import set_role  # noqa: PLC0415 (as above)
+
+    set_role(_database(), name, Role.of(to))
+    typer.echo(f"{name} is {Role.of(to).label} from the next sign-in on; old sessions are over")
+
+
+@app.command()
+def disable(name: Name) -> None:
+    """Keep somebody out, at once."""
+    _set_disabled(name, disabled=True)
+    typer.echo(f"{name} may not sign in; old sessions are over")
+
+
+@app.command()
+def enable(name: Name) -> None:
+    """Let somebody in again who was disabled."""
+    _set_disabled(name, disabled=False)
+    typer.echo(f"{name} may sign in")
+
+
+@app.command()
+def remove(name: Name) -> None:
+    """Forget somebody, and end their sessions."""
+    from core.access.users import remove_user  # noqa: PLC0415 (as above)
+
+    remove_user(_database(), name)
+    typer.echo(f"{name} is removed")
+
+
+def _set_disabled(name: str, *, disabled: bool) -> None:
+    from core.access.users import set_disabled  # noqa: PLC0415 (as above)
+
+    set_disabled(_database(), name, disabled=disabled)
+
+
+def _database() -> Database[Document]:
+    check_reachable()
+    database = get_sync_database()
+    ensure_indexes(database)
+    return database
+
+
+def _password(*, stdin: bool) -> str:
+    if stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    given: str = typer.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+    return given

@@ -1,0 +1,58 @@
+"""The settings of who gets in at the dashboard: by a password, or by the word of a proxy."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from core.variables.kinds import in_lower_case
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("must be addresses or networks, comma separated: 10.0.0.7, 172.18.0.0/16") from None
+
+
+def _given_roles(value: object) -> object:
+    """``asha@example.com=operator`` as a name in small letters and a role, for each."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.rpartition("=") for part in value.split(",") if part.strip()]
+    if not all(name.strip() and role.strip() for name, _, role in pairs):
+        raise ValueError("must be names and roles, comma separated: asha@example.com=operator, *=viewer")
+    return tuple((name.strip().lower(), role.strip().lower()) for name, _, role in pairs)
+
+
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)]
+GivenRoles = Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_given_roles)]
+
+
+class SignInSettings(BaseModel):
+    """Part of :class:`core.settings.Settings`."""
+
+    dashboard_sign_in: Annotated[Literal["none", "users", "proxy"], BeforeValidator(in_lower_case)] = Field(
+        default="none",
+        description="How people sign in at the dashboard: not at all, with a password, or at a proxy",
+    )
+    dashboard_user_header: str = Field(
+        default="X-Forwarded-Email",
+        pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$",
+        description="Header in which the proxy names who has signed in",
+    )
+    dashboard_roles: GivenRoles = Field(
+        default=(), description="Roles of those the proxy names: name=role, comma separated; * is anybody"
+    )
+    dashboard_trusted_proxies: Networks = Field(
+        default=(), description="Where proxies are whose word counts, beside this machine"
+    )
+    session_hours: int = Field(
+        default=12, ge=1, le=720, description="Hours after which everybody signs in again"
+    )
+    session_idle_minutes: int = Field(
+        default=60, ge=1, le=43_200, description="Minutes without a click after which one signs in again"
+    )

@@ -1,0 +1,72 @@
+"""Asking a dashboard as a browser does: pages, forms, the websocket."""
+
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from socket import create_connection
+from urllib.parse import urlencode, urlsplit
+
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request was answered."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def cookie(self) -> str:
+        """The cookie that it sets, as a browser sends it back."""
+        return self.headers.get("set-cookie", "").partition(";")[0]
+
+
+def ask(
+    address: str, path: str, *, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
+) -> Answer:
+    """GET a path, or POST a form to it."""
+    parts = urlsplit(address)
+    connection = HTTPConnection("127.0.0.1", parts.port or 0, timeout=60)
+    given = {"Host": parts.netloc, "Content-Type": "application/x-www-form-urlencoded"} | (headers or {})
+    connection.request("GET" if form is None else "POST", path, urlencode(form or {}), given)
+    got = connection.getresponse()
+    told = {name.lower(): value for name, value in got.getheaders()}
+    answer = Answer(got.status, told, got.read().decode())
+    connection.close()
+    return answer
+
+
+def sign_in(address: str, name: str = "asha", password: str = PASSWORD, **headers: str) -> Answer:
+    """Send the form from its own page."""
+    form = {"name": name, "password": password, "next": "/alerts?view=Rules"}
+    return ask(address, "/sign-in", form=form, headers={"Origin": address} | headers)
+
+
+def websocket(
+    address: str, headers: dict[str, str], origin: str | None = None, host: str | None = None
+) -> ClientConnection:
+    """Open the websocket as a page does."""
+    opened: ClientConnection = connect(  # type: ignore[call-overload] # any text for an origin
+        f"ws://{host or urlsplit(address).netloc}/_stcore/stream",
+        sock=create_connection(("127.0.0.1", urlsplit(address).port or 0)),
+        origin=origin or address,
+        subprotocols=["streamlit"],
+        additional_headers=headers,
+        proxy=None,
+    )
+    return opened
+
+
+def status_of_websocket(
+    address: str, headers: dict[str, str], origin: str | None = None, host: str | None = None
+) -> int:
+    """101 where the websocket opens, else the status it is refused with."""
+    try:
+        with websocket(address, headers, origin, host):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
