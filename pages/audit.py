@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from core.access.roles import Role
+from core.access.permissions import Permission
 from dashboard import visitor
 from dashboard.audit import chain, log
 from dashboard.panels import auto_refresh
 
-if visitor.actor().role < Role.ADMIN:
+if not visitor.may(Permission.SEE_AUDIT):
     st.error("Only an admin reads the audit log.", icon=":material/lock:")
 else:
     log.controls()

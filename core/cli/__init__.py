@@ -6,23 +6,8 @@ from io import TextIOWrapper
 import typer
 from pymongo.errors import PyMongoError
 
-from core.cli import (
-    alerts,
-    api_keys,
-    audit,
-    breach,
-    calls,
-    erasure,
-    hooks,
-    imports,
-    keys,
-    on_call,
-    rules,
-    run,
-    sources,
-    store,
-    users,
-)
+from core.cli import alerts, calls, hooks, imports, on_call, rules, run, sources, store
+from core.cli.access import api_keys, audit, breach, erasure, keys, users
 from core.errors import UserError
 from core.logging_config import spare_stdout
 from core.settings import get_settings

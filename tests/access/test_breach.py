@@ -16,7 +16,7 @@ from core.access.breach.tally import MOST_FIELDS, OTHERS, Tally
 from core.access.breach.words import clocks, report_lines
 from core.access.roles import Actor, Role
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
-from core.cli.breach import breach
+from core.cli.access.breach import breach
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.metrics import TurnMetrics

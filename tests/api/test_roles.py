@@ -125,7 +125,7 @@ def test_a_viewers_key_sees_no_lead_and_asks_for_none(
 ) -> None:
     """Neither in a list nor by a parameter; keys of the settings see what they always saw."""
     now = datetime.now(UTC)
-    personal = {"lead_id": "+919812345678", "metadata": {"name": "Asha Rao"}}
+    personal = {"lead_id": "+919812345678", "metadata": {"note": "Asha Rao"}}
     write_calls(database, [make_call(1, now - timedelta(minutes=5), **personal)])
     days = {"start_date": f"{now - timedelta(days=1):%Y-%m-%d}"}
 

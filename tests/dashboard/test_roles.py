@@ -11,6 +11,7 @@ from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
 from core.access.permissions import LEAST, Permission, may
+from core.access.reveal import reveal
 from core.access.roles import Role
 from core.access.sessions import begin_session
 from core.access.users import add_user, set_disabled, set_role
@@ -113,6 +114,10 @@ def export(database: Database[Document]) -> None:
     visitor.later(Permission.EXPORT_CALLS)()
 
 
+def decrypt(database: Database[Document]) -> None:
+    reveal(database, visitor.require(Permission.DECRYPT), "call_0", "metadata.phone", "a test")
+
+
 DONE: dict[Callable[[Database[Document]], None], Permission] = {
     acknowledge: Permission.ACKNOWLEDGE,
     withdraw: Permission.ACKNOWLEDGE,
@@ -125,6 +130,7 @@ DONE: dict[Callable[[Database[Document]], None], Permission] = {
     try_channel: Permission.TEST_CHANNELS,
     roll_up_again: Permission.RECOMPUTE,
     export: Permission.EXPORT_CALLS,
+    decrypt: Permission.DECRYPT,
 }
 """Everything that a page does, and as what."""
 doing: list[Callable[[], None]] = []
@@ -164,7 +170,11 @@ def stored(database: Database[Document]) -> dict[str, list[Document]]:
 
 
 def test_every_action_is_tried() -> None:
-    assert {*DONE.values()} == {*Permission} - {Permission.READ, Permission.SEE_PERSONAL}
+    assert {*DONE.values()} == {*Permission} - {
+        Permission.READ,
+        Permission.SEE_PERSONAL,
+        Permission.SEE_AUDIT,
+    }
 
 
 @pytest.mark.parametrize("action", DONE, ids=lambda action: action.__name__)

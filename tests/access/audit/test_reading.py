@@ -9,7 +9,7 @@ from pymongo.database import Database
 from core.access.audit import Action, audit, lead_token
 from core.access.audit.reading import Wanted, actors, csv_row, entries
 from core.access.roles import Actor, Role
-from core.cli.audit import private_csv
+from core.cli.access.audit import private_csv
 from core.errors import UserError
 from core.types import Document
 from tests.test_cli import core

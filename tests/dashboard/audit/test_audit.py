@@ -92,7 +92,7 @@ def test_only_an_admin_has_the_page(
     log: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither in the menu nor by its address."""
-    monkeypatch.setattr(visitor, "actor", lambda: RAVI)
+    monkeypatch.setattr(visitor, "find", lambda **_: RAVI)
     with pytest.raises(ValueError, match="Could not find a navigation page"):
         start("audit")
     app = AppTest.from_file(str(ROOT / "pages" / "audit.py")).run()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from core.access.audit import Action
-from core.cli.audit import private_csv
+from core.cli.access.audit import private_csv
 from core.cli.noted import note
 from core.cli.store import progress_bar
 from core.clock import parse_moment, to_utc, utc_now
