@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from pymongo.database import Database
 
-from core.access.roles import Actor
+from core.access.audit import Action, audit_read
+from core.access.roles import Actor, Role
 from core.access.users import User, find_user
 from core.clock import utc_now
 from core.settings import get_settings
@@ -40,6 +41,7 @@ def begin_session(database: Database[Document], user: User, *, now: datetime | N
             "until": at + timedelta(hours=get_settings().session_hours),
         }
     )
+    audit_read(database, Actor(user.name, user.role), Action.SIGNED_IN, each=True)
     return token
 
 
@@ -76,7 +78,12 @@ def find_session(
 def end_session(database: Database[Document], token: str) -> str | None:
     """Sign out; the name of who it was, None where nobody was signed in."""
     row = database[SESSIONS].find_one_and_delete({"_id": _digest(token)})
-    return str(row["user"]) if row else None
+    if row is None:
+        return None
+    name = str(row["user"])
+    user = find_user(database, name)
+    audit_read(database, Actor(name, user.role if user else Role.VIEWER), Action.SIGNED_OUT, each=True)
+    return name
 
 
 def _digest(token: str) -> str:

@@ -12,8 +12,10 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.access.audit import Action, audit_read
 from core.access.guesses import Guesses
 from core.access.proxied import proxied_actor
+from core.access.roles import Actor
 from core.access.sessions import begin_session, end_session, find_session
 from core.access.users import User, check_password, find_user, list_users
 from core.errors import UserError
@@ -132,7 +134,7 @@ class SignedInOnly:
         async with self._places:
             user = await asyncio.to_thread(_check, name, fields.get("password", ""))
         if user is None:
-            known = await asyncio.to_thread(_known, name)
+            known = await asyncio.to_thread(_note_failure, name)
             _tell("sign_in_refused", request.scope, user=name if known else "unknown")
             return _ask(onward, name, "Name or password is wrong.", HTTPStatus.FORBIDDEN)
         self._clients.take_back(client)
@@ -275,8 +277,13 @@ def _check(name: str, password: str) -> User | None:
     return check_password(get_sync_database(), name, password)
 
 
-def _known(name: str) -> bool:
-    return find_user(get_sync_database(), name) is not None
+def _note_failure(name: str) -> bool:
+    """Note that somebody could not sign in; whether there is a user of that name."""
+    database = get_sync_database()
+    user = find_user(database, name)
+    if user is not None:
+        audit_read(database, Actor(user.name, user.role), Action.SIGN_IN_FAILED, each=True)
+    return user is not None
 
 
 def _begin(user: User, old: str | None) -> str:

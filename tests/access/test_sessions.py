@@ -102,3 +102,10 @@ def test_sessions_that_are_over_are_cleared_away(database: Database[Document]) -
     """By the database itself."""
     lifetimes = [index.get("expireAfterSeconds") for index in database["sessions"].list_indexes()]
     assert 0 in lifetimes
+
+
+def test_who_signed_in_and_out_is_in_the_audit_log(database: Database[Document]) -> None:
+    user = add_user(database, "asha", Role.OPERATOR, "four plain words here")
+    end_session(database, begin_session(database, user))
+    noted = [(row["actor"], row["role"], row["action"]) for row in database["audit"].find().sort("_id", 1)]
+    assert noted == [("asha", "operator", "signed_in"), ("asha", "operator", "signed_out")]

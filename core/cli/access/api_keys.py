@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from core.access.api_keys import MOST_DAYS, add_api_key, list_api_keys, remove_api_key
+from core.access.audit import Action
 from core.access.roles import Role
+from core.cli.noted import note
 from core.clock import utc_now
 from core.settings import get_settings
 from core.storage.collections import ensure_indexes
@@ -30,6 +32,7 @@ def add(
 ) -> None:
     """Make a key; it is shown this once, and only its hash is kept."""
     key = add_api_key(_database(), name, Role.of(role) if role else None, sends=ingest, days=days)
+    note(Action.KEY_CHANGED, name, added_as=role, sends=ingest, days=days)
     typer.echo(key)
     typer.echo(f"The key of {name}, good for {days} days; it is not shown again.", err=True)
 
@@ -58,6 +61,7 @@ def list_them() -> None:
 def remove(name: Name) -> None:
     """Take a key away; running APIs refuse it within seconds."""
     remove_api_key(_database(), name)
+    note(Action.KEY_CHANGED, name, removed=True)
     typer.echo(f"the key of {name} is removed")
 
 

@@ -8,7 +8,9 @@ from pymongo.database import Database
 from rich.console import Console
 from rich.table import Table
 
+from core.access.audit import Action
 from core.access.roles import Role
+from core.cli.noted import note
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage.collections import ensure_indexes
@@ -29,6 +31,7 @@ def add(name: Name, role: AsRole, password_stdin: FromStdin = False) -> None:
     from core.access.users import add_user  # noqa: PLC0415 (loads what takes a while)
 
     made = add_user(_database(), name, Role.of(role), _password(stdin=password_stdin))
+    note(Action.USER_CHANGED, made.name, added_as=made.role.label)
     typer.echo(f"{made.name} may sign in as {made.role.label}")
 
 
@@ -53,6 +56,7 @@ def password(name: Name, password_stdin: FromStdin = False) -> None:
     if find_user(database, name) is None:
         raise UserError(f"there is no user {name}; python -m core users list shows those there are")
     set_password(database, name, _password(stdin=password_stdin))
+    note(Action.USER_CHANGED, name, password="changed")  # noqa: S106 (says that it was)
     typer.echo(f"{name} signs in with the new password; old sessions are over")
 
 
@@ -67,6 +71,7 @@ def role(
     from core.access.users import set_role  # noqa: PLC0415 (as above)
 
     set_role(_database(), name, Role.of(to))
+    note(Action.USER_CHANGED, name, role=Role.of(to).label)
     typer.echo(f"{name} is {Role.of(to).label} from the next sign-in on; old sessions are over")
 
 
@@ -90,6 +95,7 @@ def remove(name: Name) -> None:
     from core.access.users import remove_user  # noqa: PLC0415 (as above)
 
     remove_user(_database(), name)
+    note(Action.USER_CHANGED, name, removed=True)
     typer.echo(f"{name} is removed")
 
 
@@ -97,6 +103,7 @@ def _set_disabled(name: str, *, disabled: bool) -> None:
     from core.access.users import set_disabled  # noqa: PLC0415 (as above)
 
     set_disabled(_database(), name, disabled=disabled)
+    note(Action.USER_CHANGED, name, disabled=disabled)
 
 
 def _database() -> Database[Document]:
