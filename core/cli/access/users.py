@@ -56,7 +56,7 @@ def password(name: Name, password_stdin: FromStdin = False) -> None:
     if find_user(database, name) is None:
         raise UserError(f"there is no user {name}; python -m core users list shows those there are")
     set_password(database, name, _password(stdin=password_stdin))
-    note(Action.USER_CHANGED, name, password="changed")  # noqa: S106 (says that it was)
+    note(Action.USER_CHANGED, name, changed="password")
     typer.echo(f"{name} signs in with the new password; old sessions are over")
 
 
