@@ -2,6 +2,7 @@
 
 import re
 
+from core.privacy.kinds import behind
 from core.privacy.named import mask_named
 
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*-----|\Z)", re.DOTALL)
@@ -49,7 +50,7 @@ def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
     if "secret" not in off:
         text = mask_named(text, may_name=may_name)
     if may_name and "://" in text and "url" not in off:
-        text = _SLACK_HOOK.sub(r"\1[webhook]", text)
+        text = _SLACK_HOOK.sub(behind("[webhook]"), text)
         text = _IN_URL.sub("://[credentials]@", text)
     return _mask_shapes(text, off)
 
@@ -61,7 +62,7 @@ def _mask_shapes(text: str, off: frozenset[str]) -> str:
     if "key" not in off and _has_long_word(text) and _CLOUD_KEY_MARK.search(text):
         text = _CLOUD_KEY.sub("[key]", text)
     if ("earer" in text or "EARER" in text) and "token" not in off:
-        text = _BEARER.sub(r"\1[token]", text)
+        text = _BEARER.sub(behind("[token]"), text)
     return text
 
 

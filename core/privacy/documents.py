@@ -2,6 +2,8 @@
 
 import re
 
+from core.privacy.kinds import behind
+
 _STATES = (
     r"AN|AP|AR|AS|BR|CG|CH|DD|DL|DN|GA|GJ|HP|HR|JH|JK|KA|KL|LA|LD|MH|ML|MN|MP|MZ|NL|OD|PB|PY|RJ|SK|TG|TN|TR"
     r"|TS|UA|UK|UP|WB"
@@ -97,7 +99,7 @@ def mask_documents(text: str, off: frozenset[str]) -> str:
         return text
     for kind, marks, pattern in _NAMED:
         if kind not in off and any(mark in low for mark in marks):
-            text = pattern.sub(rf"\1[{kind}]", text)
+            text = pattern.sub(behind(f"[{kind}]"), text)
     return text
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from core.privacy.kinds import behind
 from core.privacy.numbers import mask_of
 
 _EMAIL = re.compile(r"[\w\u0900-\u097f.%+'-]{1,64}(?:@|%40)(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}")
@@ -92,9 +93,9 @@ def mask_addresses(text: str, off: frozenset[str]) -> str:
         text = _EMAIL.sub("[email]", text)
     if "upi" not in off and "@" in text:
         text = _UPI.sub("[upi]", text)
-        text = _NAMED_UPI.sub(r"\1[upi]", text)
+        text = _NAMED_UPI.sub(behind("[upi]"), text)
     if "upi" not in off and "pa=" in text:
-        text = _UPI_LINK.sub(r"\1[upi]", text)
+        text = _UPI_LINK.sub(behind("[upi]"), text)
     return text
 
 
@@ -102,7 +103,7 @@ def mask_papers(text: str, off: frozenset[str]) -> str:
     """The text with PAN and GSTIN masked."""
     if _PAPER_MARK.search(text):
         text = text if "gstin" in off else _GSTIN.sub("[gstin]", text)
-        text = text if "pan" in off else _NAMED_PAN.sub(r"\1[pan]", _PAN.sub("[pan]", text))
+        text = text if "pan" in off else _NAMED_PAN.sub(behind("[pan]"), _PAN.sub("[pan]", text))
     return text
 
 
@@ -125,9 +126,9 @@ def mask_people(text: str, off: frozenset[str]) -> str:
     """The text with names and addresses masked that stand behind ``customer_name=``, ``address:``."""
     low = text.casefold()
     if "name" not in off and "name" in low:
-        text = _NAME.sub(r"\1[name]", text)
+        text = _NAME.sub(behind("[name]"), text)
     if "address" not in off and "addr" in low:
-        text = _ADDRESS.sub(r"\1[address]", text)
+        text = _ADDRESS.sub(behind("[address]"), text)
     return text
 
 

@@ -1,7 +1,7 @@
 """The kinds of what is masked, and which of them are in force in this process."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from core.errors import UserError
@@ -35,3 +35,12 @@ def chosen(off: Iterable[str] = (), own: Mapping[str, str | re.Pattern[str]] | N
     except re.error as error:
         raise UserError(f"a pattern to mask is no regular expression: {error}") from None
     return Active(off, compiled)
+
+
+def behind(mask: str) -> Callable[[re.Match[str]], str]:
+    """Return what puts a mask behind the first group of a match.
+
+    A template that names the group would do the same but at the interpreter's end: it is compiled by an
+    import, which fails then, and whole texts would be masked.
+    """
+    return lambda match: match[1] + mask

@@ -3,6 +3,7 @@
 import re
 
 from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
+from core.privacy.kinds import behind
 
 _NAME = (
     r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|sig(?:nature)?|dsn|otp|[mtu]?pin|cv[vc]2?"
@@ -123,7 +124,7 @@ def mask_named(text: str, *, may_name: bool) -> str:
     quoted = '"' in text or "'" in text
     marked = " -" in text or "--" in text or "</" in text or "&lt;/" in text
     if "assw" in text or "assc" in text or "assp" in text:
-        text = _SAID.sub(r"\1[masked]", text)
+        text = _SAID.sub(behind("[masked]"), text)
     if (may_name or quoted or marked) and _may_have_name(text.casefold()):
         text = _mask_codes(text) if _ANY_DIGIT.search(text) else text
         text = _ELEMENT.sub(_masked_value, text) if marked else text
@@ -132,11 +133,11 @@ def mask_named(text: str, *, may_name: bool) -> str:
         text = _NAMED.sub(_masked_value, text) if may_name or quoted else text
         text = _ON_COMMAND_LINE.sub(_masked_value, text) if marked or quoted else text
     if marked:
-        text = _USER_ON_COMMAND_LINE.sub(r"\1\2[masked]", text)
+        text = _USER_ON_COMMAND_LINE.sub(lambda match: f"{match[1]}{match[2]}[masked]", text)
     if quoted and ("dentified" in text or "DENTIFIED" in text):
-        text = _IDENTIFIED_BY.sub(r"\1[masked]", text)
+        text = _IDENTIFIED_BY.sub(behind("[masked]"), text)
     if "uthori" in text:
-        text = _HEADER.sub(r"\1[masked]", text)
+        text = _HEADER.sub(behind("[masked]"), text)
     return text
 
 
@@ -145,8 +146,8 @@ def _may_have_name(low: str) -> bool:
 
 
 def _mask_codes(text: str) -> str:
-    text = _CODE_AFTER.sub(r"\1[masked]", text)
-    text = _CODE_NEAR.sub(r"\1[masked]", text)
+    text = _CODE_AFTER.sub(behind("[masked]"), text)
+    text = _CODE_NEAR.sub(behind("[masked]"), text)
     return _CODE_BEFORE.sub("[masked]", text)
 
 

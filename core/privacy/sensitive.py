@@ -30,11 +30,11 @@ _WHOSE = (
     *("husband", "wife", "guarantor", "nominee", "person", "client", "user", "account", "holder"),
 )
 _PERSONAL = re.compile(
-    rf"(?:{'|'.join(_WHOSE)})*names?"
-    r"|(?:full|home|office|work|current|permanent|postal|residential|billing|customer|street)*address(?:es)?"
+    rf"\A(?:(?:{'|'.join(_WHOSE)})*+names?"
+    r"|(?:full|home|office|work|current|permanent|postal|residential|billing|customer|street)*+address(?:es)?"
     r"(?:line)?\d?"
     r"|(?:customer|lead|borrower|applicant)?(?:dob|dateofbirth|birth(?:date|day))"
-    r"|(?:voter|passport|ration)(?:card)?(?:id|number|num|no)?|driv(?:ing|ers?)licen[cs]e(?:number|num|no)?"
+    r"|(?:voter|passport|ration)(?:card)?(?:id|number|num|no)?|driv(?:ing|ers?)licen[cs]e(?:number|num|no)?)"
 )
 _SEALED = re.compile(r"enc:1:([0-9a-f]{32}|env\.[A-Za-z0-9_-]{1,32}):[A-Za-z0-9_-]{38,}")
 _OF_PHONES = re.compile(r"^[+(\d][\d\s().\-\u2010-\u2015]{6,24}$")

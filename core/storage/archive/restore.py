@@ -74,7 +74,7 @@ def restore(
     _restore_files(data_dir, database.name, folder, manifest, progress)
     if windows := [row["_id"] for row in database[ROLLUPS_15M].find({}, {"_id": 1})]:
         mark_dirty(database, windows)
-    for name in NEVER_SAVED:
+    for name in (NEVER_SAVED | OF_PROCESSES) & INDEXES.keys():
         database[name].create_indexes(INDEXES[name])
     for row in hidden:
         database[RESTRICTIONS].replace_one({"_id": row["_id"]}, row, upsert=True)

@@ -253,7 +253,7 @@ def _record(line: bytes) -> Record:
 def spooled_under(key: str) -> int:
     """Return how many files of the spool, of any database, hold values under a key of ENCRYPTION_KEYS."""
     token, folder = f"enc:1:{HELD}{key}:".encode(), Spool().folder.parent
-    return sum(token in file.read_bytes() for file in folder.rglob("*.json"))
+    return sum(token in file.read_bytes() for file in folder.rglob("*.json") if file.is_file())
 
 
 def _version_of(file: Path) -> int:
