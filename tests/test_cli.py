@@ -79,6 +79,7 @@ def test_a_bad_variable_is_one_line_that_names_it(variable: str, value: str, rea
     assert "geheim" not in done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("command", ["api", "run"])
 def test_a_port_that_is_taken_is_one_line(database: Database[Document], command: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -98,6 +99,7 @@ def test_an_unreachable_store_is_one_line(command: list[str]) -> None:
     )
 
 
+@pytest.mark.full
 def test_import_counts_rows_and_keeps_the_bad_ones(database: Database[Document], tmp_path: Path) -> None:
     rows = [
         "id,when,result,seconds",
@@ -125,6 +127,7 @@ b,2024-10-24 11:00:00,no-answer,0,98766
 """
 
 
+@pytest.mark.full
 def test_an_import_without_a_mapping_proposes_one_and_goes_no_further(
     database: Database[Document], tmp_path: Path
 ) -> None:
@@ -178,6 +181,7 @@ def test_aggregate_prints_the_day(database: Database[Document]) -> None:
     assert database["daily_metrics"].count_documents({}) == 2
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "command",
     [["erase-lead", "lead_1", "--yes"], ["test-alert"], ["check-alerts"], ["aggregate", "2024-10-24"]],

@@ -61,6 +61,7 @@ def test_the_image_has_every_folder_that_the_program_imports() -> None:
     assert copied == kept
 
 
+@pytest.mark.full
 def test_the_commands_of_units_and_containers_exist() -> None:
     commands = [
         " ".join(service["command"][1:])

@@ -126,6 +126,7 @@ def send(alert_type: str, message: str, **metadata: object) -> None:
     asyncio.run(sending())
 
 
+@pytest.mark.full
 def test_alerts_that_named_the_lead_go_with_their_history_and_messages(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +149,7 @@ def test_alerts_that_named_the_lead_go_with_their_history_and_messages(
     assert find_traces(database, "lead_meera").records == 0
 
 
+@pytest.mark.full
 def test_further_names_are_looked_for_as_whole_words(database: Database[Document]) -> None:
     """A number in a path and a name without an id are found where they are asked for."""
     send("crm_push", "Meera Pillai, 45071, waits")
@@ -210,6 +212,7 @@ def test_turns_of_a_call_that_the_database_never_took_go_too(database: Database[
     assert database["turns"].count_documents({}) == 0
 
 
+@pytest.mark.full
 def test_what_was_erased_does_not_come_back(database: Database[Document], tmp_path: Path) -> None:
     """Neither by the same import nor by a backup; calls that began since are the lead's own again."""
     mapping = SIMPLE + 'lead_id = "lead"\n'

@@ -50,6 +50,7 @@ def nothing(*_: object) -> None:
     """Show no progress."""
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("keys")
 def test_a_backup_from_before_an_erasure_cannot_bring_the_lead_back(
     database: Database[Document], tmp_path: Path
@@ -102,6 +103,7 @@ def test_an_erased_lead_still_counts_as_nobody(database: Database[Document]) -> 
     assert Receipts().verify(receipt).kept == 4
 
 
+@pytest.mark.full
 def test_a_receipt_proves_what_was_done_and_by_whom(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:

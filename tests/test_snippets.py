@@ -69,6 +69,7 @@ def test_the_snippets_work_twice_in_one_process(database: Database[Document]) ->
     assert [line["message"] for line in lines if line.get("call_id") == "call_123"][1] == "Call completed"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("document", "calls"), [("README.md", 1), ("docs/recording.md", None), ("docs/frames.md", 0)]
 )

@@ -182,6 +182,7 @@ def test_all_frames_follow_late_repeated_corrected_moved_and_deleted_calls(
     compare(calls, database, tz)
 
 
+@pytest.mark.full
 def test_frames_follow_what_happens_to_calls(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:

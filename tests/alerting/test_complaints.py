@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from pymongo.database import Database
 
 from core.alerting.actions import acknowledge, silence
@@ -64,6 +65,7 @@ def test_no_data_noise(database: Database[Document]) -> None:
     assert len(active_alerts(database)) == 1
 
 
+@pytest.mark.full
 def test_repeats_too_early(database: Database[Document]) -> None:
     """Checked every five minutes for nine hours: a reminder after four hours each, no more."""
     email = Recorder()

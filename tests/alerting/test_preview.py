@@ -37,6 +37,7 @@ def day_of_calls(database: Database[Document]) -> Database[Document]:
     return database
 
 
+@pytest.mark.full
 def test_a_preview_shows_the_very_firings_of_the_checks(day_of_calls: Database[Document]) -> None:
     """Each language's, from the check that fires to the one that ends it, and nothing is stored."""
     rule = AlertRule.model_validate(

@@ -112,6 +112,7 @@ def test_a_request_has_an_id(client: TestClient) -> None:
         assert made.isalnum()
 
 
+@pytest.mark.full
 def test_half_a_request_is_waited_for_no_longer_than_some_seconds(served: str) -> None:
     """Connections that never say what they want are closed, also after a request that was answered."""
     port = urlsplit(served).port

@@ -52,6 +52,7 @@ def test_a_new_store_is_told_what_is_still_to_do(database: Database[Document]) -
     assert "MONGODB_URL is none of our variables -> did you mean MONGODB_URI?" in done.stdout
 
 
+@pytest.mark.full
 def test_what_lags_or_is_broken_is_said_with_the_remedy(database: Database[Document], store: Path) -> None:
     now = utc_now()
     fields = {"start_time": now + timedelta(hours=5), "status": "completed", "direction": "outbound"}
@@ -77,6 +78,7 @@ def test_what_lags_or_is_broken_is_said_with_the_remedy(database: Database[Docum
         assert said in done.stdout
 
 
+@pytest.mark.full
 def test_a_store_that_is_away_leaves_the_other_lines_and_no_secret() -> None:
     uri = "mongodb://user:geheim@127.0.0.1:1/?serverSelectionTimeoutMS=300"
     done = core("doctor", MONGODB_URI=uri, API_PORT=str(free_port()))

@@ -122,6 +122,7 @@ def test_the_activity_of_a_source_is_counted(database: Database[Document]) -> No
     assert source_activity(database, utc_now())["example"].total == 0
 
 
+@pytest.mark.full
 def test_the_command_lists_and_replays(database: Database[Document]) -> None:
     """For people at a terminal; a source that is not there is said."""
 

@@ -164,6 +164,7 @@ def test_no_part_of_a_line_steers_the_terminal_or_passes_for_a_line(tmp_path: Pa
     assert "forged" in shown
 
 
+@pytest.mark.full
 def test_what_logrotate_has_compressed_is_read(file: Path) -> None:
     """As the documented recipe leaves it; one that was cut short is named."""
     packed = file.with_suffix(".log.1.gz")
@@ -173,6 +174,7 @@ def test_what_logrotate_has_compressed_is_read(file: Path) -> None:
     assert "cannot be unpacked" in show(str(packed), code=2)
 
 
+@pytest.mark.full
 def test_what_is_not_shown_is_said(file: Path, tmp_path: Path) -> None:
     """On stderr: lines that are none, and a filter that nothing passes."""
     assert "2 lines were no JSON" in run(str(file)).stderr

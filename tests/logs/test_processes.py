@@ -168,6 +168,7 @@ def test_a_process_that_ignores_a_closed_terminal_goes_on(tmp_path: Path) -> Non
     assert [line["message"] for line in lines_in(file)] == ["n", "on"]
 
 
+@pytest.mark.full
 @pytest.mark.alone
 def test_a_killed_process_loses_at_most_the_last_moment(tmp_path: Path) -> None:
     """Of five kills the middle one loses 50 ms at most; a machine busy with other things may stretch one."""

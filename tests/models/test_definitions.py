@@ -78,6 +78,7 @@ calls: st.SearchStrategy[dict[str, object]] = st.builds(
 )
 
 
+@pytest.mark.full
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(calls, min_size=1, max_size=30))
 def test_calls_database_and_rollups_count_the_same(

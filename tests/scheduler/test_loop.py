@@ -95,6 +95,7 @@ def fail_calls(database: Database[Document]) -> None:
     write_calls(database, calls)
 
 
+@pytest.mark.full
 def test_once_does_everything_and_ends(
     database: Database[Document], start: Callable[..., Process], tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_it_starts_at_once_and_ends_on_sigterm(
     assert logged(tmp_path, "Scheduler stopped")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -210,6 +212,7 @@ def test_a_restart_does_not_run_again_what_its_slot_has_seen(database: Database[
     assert ran.count("end") == 2
 
 
+@pytest.mark.full
 def test_health_says_whether_a_scheduler_is_alive(
     database: Database[Document], start: Callable[..., Process], tmp_path: Path
 ) -> None:

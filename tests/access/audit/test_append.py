@@ -47,6 +47,7 @@ def nothing_read() -> Iterator[None]:
     forget_reads()
 
 
+@pytest.mark.full
 def test_eight_processes_at_once_leave_no_gap(database: Database[Document]) -> None:
     """Each entry has a number of its own and seals the one before."""
     done = subprocess.run(

@@ -96,6 +96,7 @@ def test_a_csv_is_the_entry_and_no_formula(database: Database[Document]) -> None
     assert csv_row(entry)[-1] == entry.hash
 
 
+@pytest.mark.full
 def test_the_command_line_lists_and_exports(database: Database[Document], tmp_path: Path) -> None:
     """The file is its owner's alone; who made it stands in the log."""
     audit(database, ASHA, Action.CLOSED, "a1")

@@ -216,6 +216,7 @@ def test_a_long_log_is_walked_with_its_progress(log: Log) -> None:
     assert [done for _, done, _ in told] == [1_000, 2_000, 3_000]
 
 
+@pytest.mark.full
 def test_the_command_line_says_it_and_exits_with_1(log: Log) -> None:
     good = core("audit", "verify")
     assert (good.returncode, "whole: 10 entries" in good.stdout) == (0, True), good.stderr

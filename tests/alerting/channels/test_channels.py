@@ -205,6 +205,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join(f"{line.getMessage()} {line.__dict__}" for line in caplog.records)
 
 
+@pytest.mark.full
 def test_an_alert_arrives_at_slack(database: Database[Document], slack: WebServer) -> None:
     """Red, with a title, and its text pings nobody; the webhook is in no log, even at DEBUG."""
     done = subprocess.run(

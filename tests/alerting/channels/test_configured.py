@@ -23,6 +23,7 @@ def try_channel(name: str) -> str | None:
     return reason
 
 
+@pytest.mark.full
 def test_a_test_alert_tries_every_channel_and_says_why_one_failed(
     web: WebServer, mails: Mails, monkeypatch: pytest.MonkeyPatch, extra: SetUrls
 ) -> None:

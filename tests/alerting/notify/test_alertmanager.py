@@ -83,6 +83,7 @@ def differences(heard: Heard) -> list[str]:
     ]
 
 
+@pytest.mark.full
 def test_every_group_is_told_what_alertmanager_tells(heard: Heard) -> None:
     """New members, partial and whole ends or none, repeats, silences, inhibition, at the same flush each."""
     _, sound = heard

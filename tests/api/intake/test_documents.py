@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import orjson
+import pytest
 from pymongo.database import Database
 
 from core.types import Document
@@ -12,6 +13,7 @@ from tests.api.intake.conftest import SECRET, SENDING
 from tests.api.intake.receiver import ROOT, Receiver
 
 
+@pytest.mark.full
 def test_every_example_is_taken(receiver: Receiver, database: Database[Document]) -> None:
     """Word for word, in their order."""
     texts = [(ROOT / "docs" / name).read_text() for name in ("ingestion.md", "webhooks.md")]

@@ -60,6 +60,7 @@ def test_the_newest_entries_come_first(log: Database[Document], start: Start) ->
     assert len(tables_of(app)[0]) == 50
 
 
+@pytest.mark.full
 def test_a_link_narrows_the_list(log: Database[Document], start: Start) -> None:
     for link, count in (
         ({"actor": "asha"}, 1),

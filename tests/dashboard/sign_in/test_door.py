@@ -60,6 +60,7 @@ def behind_the_door(client: str = "127.0.0.1") -> TestClient:
     return TestClient(app, base_url=HERE, client=(client, 50_000), follow_redirects=False)
 
 
+@pytest.mark.full
 def test_the_dashboard_opens_with_the_right_password_alone(
     database: Database[Document], tmp_path: Path, setting: Setting
 ) -> None:
@@ -118,6 +119,7 @@ def test_an_open_websocket_ends_soon_after_its_session(
     assert ended.value.rcvd.code == 1008
 
 
+@pytest.mark.full
 def test_only_a_trusted_proxy_says_who_comes(
     database: Database[Document], tmp_path: Path, setting: Setting
 ) -> None:

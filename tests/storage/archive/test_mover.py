@@ -204,6 +204,7 @@ def test_a_missing_or_damaged_file_is_said_in_one_line(filled: Database[Document
         find_archived(filled, "calls", "_id", ["call_999"])
 
 
+@pytest.mark.full
 def test_an_archive_that_cannot_be_written_deletes_nothing(filled: Database[Document]) -> None:
     folder(filled).parent.mkdir(parents=True, exist_ok=True)
     folder(filled).mkdir()

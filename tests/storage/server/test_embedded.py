@@ -91,6 +91,7 @@ def gone(folder: Path, within: float) -> bool:
     return False
 
 
+@pytest.mark.full
 def test_processes_that_start_at_once_share_one_server(start: Callable[..., User], tmp_path: Path) -> None:
     users = [start() for _ in range(4)]
     assert [said(user) for user in users] == ["ready"] * 4

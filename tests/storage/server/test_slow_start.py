@@ -102,6 +102,7 @@ def run(tmp_path: Path) -> Run:
     return begin
 
 
+@pytest.mark.full
 def test_no_step_of_an_event_loop_waits_for_a_server_that_starts(run: Run) -> None:
     """The loop goes on ticking, and what was recorded meanwhile reaches the database once it is up."""
     (gap, stored, spooled), _ = run(ON_A_LOOP, RECORD_WAIT_SECONDS="0.5")
