@@ -47,8 +47,9 @@ def calls(count: int, first: int = 0) -> list[CallMetrics]:
 
 
 def contents(database: Database[Document]) -> dict[str, list[Document]]:
-    """Everything of interest that a database holds."""
-    names = set(database.list_collection_names()) - {"leases", "heartbeats", "rollup_state", "dirty_windows"}
+    """Everything of interest that a database holds; its audit log tells of the restore itself."""
+    others = {"leases", "heartbeats", "rollup_state", "dirty_windows", "audit"}
+    names = set(database.list_collection_names()) - others
     return {name: list(database[name].find().sort("_id", 1)) for name in sorted(names)}
 
 
