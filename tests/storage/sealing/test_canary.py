@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,21 +121,27 @@ def _lead(keys: Mapping[str, str], phone: str) -> str:
 
 def _found(texts: list[str], *places: Path) -> list[str]:
     """Which of the texts are in which file of these folders."""
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
+    inside = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place])]
+    files = [file for file in inside if file.is_file()]
     found = []
     for file in files:
-        if file.is_file():
+        with suppress(FileNotFoundError):  # the server takes files of dropped databases away
             content = _content(file)
             found += [f"{text} in {file}" for text in texts if text.encode() in content]
     return found
 
 
 def _content(file: Path) -> bytes:
-    """What a file holds, unpacked."""
-    if file.suffix == ".zst":
-        with pa.input_stream(str(file), compression="zstd") as stream:
-            return bytes(stream.read())
-    return str(pq.read_table(file).to_pylist()).encode() if file.suffix == ".parquet" else file.read_bytes()
+    """What a file holds, unpacked; one that another test has damaged, as it is."""
+    try:
+        if file.suffix == ".zst":
+            with pa.input_stream(str(file), compression="zstd") as stream:
+                return bytes(stream.read())
+        if file.suffix == ".parquet":
+            return str(pq.read_table(file).to_pylist()).encode()
+    except (pa.ArrowException, OSError):
+        pass
+    return file.read_bytes()
 
 
 def test_the_search_for_a_person_can_find_one(tmp_path: Path) -> None:
