@@ -12,6 +12,7 @@ from core.settings import get_settings
 from dashboard import formats
 from dashboard.filters import Selection, Window, clear_filters, show_days
 from dashboard.queries.cache import StoreAwayError
+from dashboard.visitor import SignedOutError
 
 JUMP_DAYS = 30
 _SNIPPET = """from core.models.metrics import CallMetrics
@@ -46,6 +47,9 @@ def guarded(*, speak: bool) -> Iterator[None]:
                 f"**The database is not reachable.** {formats.plain(str(error))}", icon=":material/cloud_off:"
             )
             st.caption("This page tries again every few seconds and comes back by itself.")
+    except SignedOutError:
+        if speak:
+            st.error("You are signed out: reload the page to sign in again.", icon=":material/logout:")
 
 
 def stale(since: datetime | None) -> None:

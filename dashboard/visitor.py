@@ -151,5 +151,9 @@ def leave() -> None:
     """A button's action: sign out."""
     token = cookies.token_of(st.context.cookies)
     if token:
-        session_queries.sign_out(token)
+        try:
+            session_queries.sign_out(token)
+        except PyMongoError as error:
+            st.toast(f"You are still signed in. {unavailable_text(error)}", icon=":material/cloud_off:")
+            return
     st.session_state.pop(_SEEN, None)

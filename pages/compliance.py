@@ -1,12 +1,9 @@
 """Compliance: which calls violate the rules of calling, and what can be shown of the others?"""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 from core.access.permissions import Permission
 from core.aggregation.compliance.evidence import evidence
-from core.aggregation.compliance.judge import Judged
 from core.settings import get_settings
 from dashboard import filters, formats, placeholders, theme, visitor
 from dashboard.compliance import panels
@@ -24,12 +21,6 @@ def caption(found: Compliance, window: filters.Window) -> str:
     if found.archived:
         said.append(f"{found.archived:,} archived calls of these days are not judged")
     return " \N{MIDDLE DOT} ".join(said)
-
-
-def exported(still_may: Callable[[], object], judged: Judged) -> str:
-    """Return the evidence as CSV, for whoever may have it when the button is pressed."""
-    still_may()
-    return formats.to_csv(evidence(judged))
 
 
 def compliance() -> None:
@@ -52,11 +43,11 @@ def compliance() -> None:
         show(panels.over_time(boards.view_of(window, selection, theme.mode()), found.judged))
         show(panels.by_campaign(found.judged))
         if visitor.may(Permission.EXPORT_CALLS):
-            still_may = visitor.later(Permission.EXPORT_CALLS)
             csv_button(
                 "compliance-evidence",
-                lambda: exported(still_may, found.judged),
+                lambda: formats.to_csv(evidence(found.judged)),
                 "Every violation of the period: call, time with its zone, the rule and where it is from",
+                visitor.later(Permission.EXPORT_CALLS),
                 since=window.start.isoformat(),
                 until=window.end.isoformat(),
             )

@@ -9,11 +9,12 @@ from core.errors import UserError
 from core.privacy.sensitive import WITHHELD
 from core.storage.archive.archived_rows import find_archived
 from core.storage.collections import CALLS
+from core.storage.restrictions import is_hidden
 from core.storage.sealing.open import open_value, protected_in
 from core.types import Document
 
 SHORTEST_REASON = 4
-LONGEST_REASON = 500
+LONGEST_REASON = 256
 
 
 class NotAllowedError(UserError):
@@ -28,7 +29,7 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
         actor: who asks; a role below privileged is refused.
         call_id: of which call.
         path: which value: ``metadata.phone``.
-        reason: why, in 4 to 500 characters.
+        reason: why, in 4 to 256 characters.
 
     Raises:
         NotAllowedError: the role does not allow it, or there is no reason.
@@ -47,7 +48,7 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
         iter(find_archived(database, CALLS, "_id", [call_id])), None
     )
     token = protected_in((call or {}).get("metadata") or {}).get(path)
-    if token is None or token == WITHHELD:
+    if token is None or token == WITHHELD or is_hidden(database, call or {}):
         raise UserError(f"call {call_id} has no sealed value {path}")
     audit(database, actor, Action.DECRYPTED, call_subject(call_id), field=path, reason=reason)
     return open_value(database, call_id, path, token)

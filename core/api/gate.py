@@ -16,7 +16,7 @@ AT_WORK = 4
 """Requests that compute at the same time; more share the same processor and end later, all of them."""
 LISTS = 2
 """Lists of calls, and days that are computed anew: they may take long, and figures do not wait for them."""
-_LISTS = "/api/v1/analytics/calls"
+_LISTS = {"/api/v1/analytics/calls", "/api/v1/analytics/compliance"}
 LOOKS = 2
 """Questions of monitors, how the system is; apart, so that readers do not starve them."""
 _MONITORS = {"/readyz", "/metrics"}
@@ -75,7 +75,7 @@ class Gate:
     def _places_of(self, scope: Scope) -> asyncio.Semaphore:
         if scope["path"] in _MONITORS:
             return self._looks
-        return self._places if scope["method"] in _READS and scope["path"] != _LISTS else self._lists
+        return self._places if scope["method"] in _READS and scope["path"] not in _LISTS else self._lists
 
     async def _begin(self, scope: Scope, receive: Receive) -> Message | None:
         """The end of an empty body, a part of one, or None where one is announced or does not come."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from pymongo.errors import ExecutionTimeout, PyMongoError
 from starlette.exceptions import HTTPException
 
+from core.access.audit import AuditError
 from core.errors import UserError
 from core.storage.server.connection import unavailable_text
 
@@ -83,7 +84,9 @@ def _store_failed(_request: Request, error: Exception) -> ProblemResponse:
         text = "the database needs too long for this; ask for fewer days"
     elif isinstance(error, PyMongoError):
         text = unavailable_text(error)
-    return ProblemResponse(HTTPStatus.SERVICE_UNAVAILABLE, text, headers={"Retry-After": "5"})
+    # What is done, and only not noted, is not to be done again.
+    headers = {} if isinstance(error, AuditError) else {"Retry-After": "5"}
+    return ProblemResponse(HTTPStatus.SERVICE_UNAVAILABLE, text, headers=headers)
 
 
 def _failed(_request: Request, _error: Exception) -> ProblemResponse:

@@ -1,6 +1,6 @@
 """The list of calls: search, facets, order, pages of rows, CSV."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -9,8 +9,7 @@ import streamlit as st
 
 from core.access.audit import Action, lead_token
 from core.access.permissions import Permission
-from core.aggregation.rollups.call_frames import CallFilters
-from core.aggregation.search.call_search import ANY, CallFacets
+from core.aggregation.search.call_search import ANY
 from core.clock import utc_now
 from core.models.calls.parts import rupees_in_all
 from core.settings import get_settings
@@ -20,7 +19,7 @@ from dashboard.calls import call_table
 from dashboard.calls.call_table import error_types
 from dashboard.calls.facets import OWN, change, chips, facets, narrowed, whole
 from dashboard.calls.personal import shown_rows
-from dashboard.filters import Window, label
+from dashboard.filters import label
 from dashboard.panels import auto_refresh
 from dashboard.panels.panel import csv_button
 from dashboard.queries import cache, call_queries, system_queries
@@ -172,27 +171,19 @@ def _listed() -> None:
         )
         _pages(page, found.count)
         if visitor.may(Permission.EXPORT_CALLS):
-            still_may = visitor.later(Permission.EXPORT_CALLS)
             csv_button(
                 "calls",
-                lambda: _exported(still_may, window, selection.filters, chosen, ordered),
+                lambda: to_csv(call_queries.all_calls(window, selection.filters, chosen, ordered), zone),
                 f"All calls of the list, {call_queries.MOST_IN_CSV:,} at most",
+                visitor.later(Permission.EXPORT_CALLS),
                 since=window.start.isoformat(),
                 until=window.end.isoformat(),
             )
+    if visitor.may(Permission.SEE_PERSONAL):
+        # By days: the period of a page moves on with each renewal, and a look counts once in 10 minutes.
+        since, until = f"{window.start:%Y-%m-%d}", f"{window.end:%Y-%m-%d}"
+        audited.note_read(Action.LISTED_CALLS, "calls", since=since, until=until)
     call_table.draw(shown_rows(found.rows), zone, ordered)
-
-
-def _exported(
-    still_may: Callable[[], object],
-    window: Window,
-    chosen: CallFilters,
-    narrowed_to: CallFacets,
-    ordered: str,
-) -> str:
-    """Return the list as CSV, for whoever may have it when the button is pressed."""
-    still_may()
-    return to_csv(call_queries.all_calls(window, chosen, narrowed_to, ordered), get_settings().tz)
 
 
 def _in_the_archive(count: int) -> None:

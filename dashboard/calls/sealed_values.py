@@ -2,6 +2,7 @@
 
 import pandas as pd
 import streamlit as st
+from pymongo.errors import PyMongoError
 
 from core.access.permissions import LEAST, Permission
 from core.access.reveal import LONGEST_REASON, reveal
@@ -10,6 +11,7 @@ from core.models.metrics import CallMetrics
 from core.privacy.sensitive import WITHHELD
 from core.storage import get_sync_database
 from core.storage.sealing.open import protected_in
+from core.storage.server.connection import unavailable_text
 from dashboard import formats, visitor
 from dashboard.panels.panel import page_table
 
@@ -43,7 +45,7 @@ def _show_one(call_id: str, paths: list[str]) -> None:
         st.form(f"reveal-{call_id}", border=False),
     ):
         path = st.selectbox("Value", paths, format_func=_name)
-        reason = st.text_input("Why", max_chars=LONGEST_REASON, placeholder="The lead asks, ticket 4711")
+        reason = st.text_input("Why", max_chars=LONGEST_REASON, placeholder="Ticket 4711; no names")
         if not st.form_submit_button("Show", icon=":material/visibility:") or path is None:
             return
         try:
@@ -54,8 +56,9 @@ def _show_one(call_id: str, paths: list[str]) -> None:
                 path,
                 formats.as_typed(reason),
             )
-        except UserError as error:
-            st.error(formats.plain(str(error)), icon=":material/error:")
+        except (UserError, PyMongoError) as error:
+            text = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
+            st.error(formats.plain(text), icon=":material/error:")
         else:
             st.code(str(value), language=None)
             st.caption("Who looked at what, and why, is in the audit log")

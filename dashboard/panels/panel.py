@@ -152,8 +152,16 @@ def table_behind(key: str, table: pd.DataFrame, links: Callable[[], str] = str) 
             st.html(points)
 
 
-def csv_button(key: str, csv: str | Callable[[], str], tip: str | None = None, **about: object) -> None:
+def csv_button(
+    key: str,
+    csv: str | Callable[[], str],
+    tip: str | None = None,
+    allowed: Callable[[], object] | None = None,
+    **about: object,
+) -> None:
     """A button that downloads ``key``.csv; the audit log has who pressed it, and ``about`` what it holds.
+
+    ``allowed`` raises where whoever presses it may no longer have the file.
 
     What is long is made when the button is pressed; the page may renew itself just then, and the press is
     lost. What is short is there already.
@@ -161,6 +169,8 @@ def csv_button(key: str, csv: str | Callable[[], str], tip: str | None = None, *
     noted = audited.noting(Action.EXPORTED, key, **about)
 
     def made() -> str:
+        if allowed is not None:
+            allowed()
         noted()
         return csv() if callable(csv) else csv
 

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fastapi import HTTPException
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
 from core.access.api_keys import add_api_key, remove_api_key
-from core.access.permissions import Permission, may
+from core.access.permissions import Permission, allowed, may
 from core.access.roles import Role
+from core.aggregation.search.call_conditions import CallConditions
 from core.api.app import create_app
-from core.api.keys import RENEWED_SECONDS
+from core.api.keys import RENEWED_SECONDS, Key
+from core.api.reading.calls import _refuse_beyond
+from core.api.reading.forms import Form
 from core.api.security import Require, refuse_open_door, require_sending_key
 from core.models.alerts import Alert
 from core.settings import get_settings
@@ -147,6 +151,13 @@ def test_a_viewers_key_sees_no_lead_and_asks_for_none(
                 role,
                 accept,
             )
+
+
+def test_a_viewers_key_finds_nobody_by_a_phone_that_has_an_index() -> None:
+    """There the condition is no longer of the lead's id."""
+    viewer = Key("v", "", allowed(Role.VIEWER))
+    with pytest.raises(HTTPException, match="may not see lead ids"):
+        _refuse_beyond(viewer, Form.JSON, CallConditions(found={"lead_id": {"$in": ["lead_1"]}}))
 
 
 def test_keys_of_the_settings_do_what_they_always_did(

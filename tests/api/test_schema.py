@@ -22,7 +22,7 @@ RULES = f"""
 hooks = "{generated.__file__}"
 
 [[operations]]
-include-path-regex = "/(calls|metrics/range|metrics/(daily|aggregate)/.+|silences)$"
+include-path-regex = "/(calls|compliance|metrics/range|metrics/(daily|aggregate)/.+|silences)$"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 422, 429, 503]
 
 [[operations]]

@@ -1,6 +1,7 @@
 """Reads the calls of a period, and what of earlier ones the rules of calling need, and judges them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -14,6 +15,7 @@ from core.aggregation.rollups.call_frames import CallFilters, TimeField, calls_q
 from core.aggregation.rollups.foreign_values import read_past
 from core.settings import get_settings
 from core.storage.collections import CALLS
+from core.storage.restrictions import hidden_leads
 from core.types import Document
 
 _MOMENT = pa.timestamp("ms", tz="UTC")
@@ -61,7 +63,7 @@ def load_compliance(
     """Hold the calls of [start, end) against the rules of calling; archived ones are not read.
 
     Only what the filters let pass is judged; a lead's other calls count for the rules about attempts all the
-    same.
+    same. Violations of leads that are hidden count, and are not listed.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -78,7 +80,9 @@ def load_compliance(
         calls = pd.concat([calls, others], ignore_index=True)
     order = calls.sort_values(["start_time", "call_id"], kind="stable").index
     calls, wanted = calls.loc[order].reset_index(drop=True), wanted.loc[order].reset_index(drop=True)
-    return judge(calls, terms, opted_out(database, end), wanted)
+    judged = judge(calls, terms, opted_out(database, end), wanted)
+    shown = ~judged.violations["lead_id"].isin(hidden_leads(database))
+    return replace(judged, violations=judged.violations[shown].reset_index(drop=True))
 
 
 def _read(database: Database[Document], query: Document) -> pd.DataFrame:

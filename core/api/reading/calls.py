@@ -147,7 +147,8 @@ def _refuse_contradictions(form: Form, limit: int, cursor: str | None, offset: i
 
 def _refuse_beyond(key: Key, form: Form, conditions: CallConditions) -> None:
     """Refuse a key what it may not: to ask for a lead, or for files."""
-    if conditions.lead_id is not None and Permission.SEE_PERSONAL not in key.may:
+    of_lead = conditions.lead_id is not None or bool(conditions.found)
+    if of_lead and Permission.SEE_PERSONAL not in key.may:
         raise HTTPException(403, f"lead_id: this key may not {Permission.SEE_PERSONAL}")
     if form is not Form.JSON and Permission.EXPORT_CALLS not in key.may:
         raise HTTPException(403, f"this key may not {Permission.EXPORT_CALLS}; ask for {Form.JSON}")

@@ -12,6 +12,8 @@ from core.aggregation.compliance.evidence import by_campaign, evidence, over_tim
 from core.aggregation.compliance.judge import Judged
 from core.aggregation.compliance.read import load_compliance
 from core.aggregation.rollups.call_frames import CallFilters
+from core.clock import utc_now
+from core.erasure import restrict_lead
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import write_calls
@@ -255,3 +257,12 @@ def test_those_who_asked_for_no_calls_are_read_from_their_index(database: Databa
     stages = str(plan.explain()["queryPlanner"]["winningPlan"])
     assert "opted_out" in stages
     assert "COLLSCAN" not in stages
+
+
+def test_a_hidden_leads_violation_counts_and_is_not_listed(database: Database[Document]) -> None:
+    shown = judged(database, call("late", "21:30", lead_id="lead_1"))
+    assert broken(shown) == {("calling_hours", "late")}
+    restrict_lead(database, "lead_1", utc_now() + timedelta(days=1), "a duty", "asha")
+    hidden = judged(database)
+    assert broken(hidden) == set()
+    assert figures(hidden, "calling_hours") == figures(shown, "calling_hours")
