@@ -1,8 +1,6 @@
 """Keys of programs that ask the API, in the collection ``api_keys``: the hash alone, a role, an end."""
 
-import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,13 +8,13 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from core.access.roles import Role
+from core.access.tokens import digest_of, new_token
 from core.clock import utc_now
 from core.errors import UserError
 from core.storage.collections import API_KEYS
 from core.types import Document
 
 MOST_DAYS = 3_650
-_KEY_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -30,11 +28,6 @@ class ApiKey:
     sends: bool
     created_at: datetime
     expires_at: datetime
-
-
-def digest_of(key: str) -> str:
-    """Return what the store knows of a key: its SHA-256, in hexadecimal."""
-    return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
 def add_api_key(
@@ -55,7 +48,7 @@ def add_api_key(
         raise UserError(f"{name!r} is no name: use up to 64 letters, digits and . _ -, for example grafana")
     if role is None and not sends:
         raise UserError("a key without a role can do nothing: add --role viewer, or --ingest to send calls")
-    key, at = secrets.token_urlsafe(_KEY_BYTES), now or utc_now()
+    key, at = new_token(), now or utc_now()
     row = {
         "_id": name,
         "digest": digest_of(key),

@@ -1,7 +1,5 @@
 """Sessions of people who have signed in: random tokens, of which the store knows the hash alone."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,13 +7,13 @@ from pymongo.database import Database
 
 from core.access.audit import Action, audit_read
 from core.access.roles import Actor, Role
+from core.access.tokens import digest_of, new_token
 from core.access.users import User, find_user
 from core.clock import utc_now
 from core.settings import get_settings
 from core.storage.collections import SESSIONS
 from core.types import Document
 
-_TOKEN_BYTES = 32
 _TOUCH_EVERY = timedelta(minutes=1)
 """A click is noted this often: idle time is counted in minutes."""
 
@@ -30,10 +28,10 @@ class Session:
 
 def begin_session(database: Database[Document], user: User, *, now: datetime | None = None) -> str:
     """Sign somebody in: the token, which is in no store, and good for SESSION_HOURS at most."""
-    at, token = now or utc_now(), secrets.token_urlsafe(_TOKEN_BYTES)
+    at, token = now or utc_now(), new_token()
     database[SESSIONS].insert_one(
         {
-            "_id": _digest(token),
+            "_id": digest_of(token),
             "user": user.name,
             "version": user.version,
             "began_at": at,
@@ -57,7 +55,7 @@ def find_session(
         now: the time; that of this machine where it is left out.
     """
     at = now or utc_now()
-    row = database[SESSIONS].find_one({"_id": _digest(token)})
+    row = database[SESSIONS].find_one({"_id": digest_of(token)})
     if row is None:
         return None
     idle = timedelta(minutes=get_settings().session_idle_minutes)
@@ -77,14 +75,10 @@ def find_session(
 
 def end_session(database: Database[Document], token: str) -> str | None:
     """Sign out; the name of who it was, None where nobody was signed in."""
-    row = database[SESSIONS].find_one_and_delete({"_id": _digest(token)})
+    row = database[SESSIONS].find_one_and_delete({"_id": digest_of(token)})
     if row is None:
         return None
     name = str(row["user"])
     user = find_user(database, name)
     audit_read(database, Actor(name, user.role if user else Role.VIEWER), Action.SIGNED_OUT, each=True)
     return name
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -12,9 +12,10 @@ from pymongo.errors import PyMongoError
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from core.access.api_keys import ApiKey, digest_of, list_api_keys
+from core.access.api_keys import ApiKey, list_api_keys
 from core.access.permissions import Permission, allowed
 from core.access.roles import Role
+from core.access.tokens import digest_of
 from core.clock import utc_now
 from core.errors import UserError
 from core.settings import Settings, get_settings

@@ -139,7 +139,7 @@ def _question(scope: Scope) -> Question:
     headers = Headers(scope=scope)
     query: bytes = scope.get("query_string", b"")
     key = _key(scope)
-    may = ",".join(sorted(action.name for action in key.may)) if key else ""
+    may = ",".join(sorted(permission.name for permission in key.may)) if key else ""
     asked = scope["method"], scope["path"], query.decode("latin-1"), may
     return *asked, *(headers.get(name, "") for name in _LIKE)
 

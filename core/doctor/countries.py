@@ -114,7 +114,7 @@ def country_of(host: str) -> str:
         return OWN_NETWORK
     parts = name.split(".")
     known = (_HOSTS.get(".".join(parts[at:])) for at in range(len(parts)))
-    regions = (_REGIONS[word] for word in re.split(r"[.]", name) if word in _REGIONS)
+    regions = (_REGIONS[word] for word in parts if word in _REGIONS)
     return next((one for one in (*known, *regions) if one), UNKNOWN)
 
 

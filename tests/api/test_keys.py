@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from core.access.api_keys import digest_of
 from core.access.guesses import MOST_CLIENTS, MOST_WRONG, WINDOW_SECONDS, Guesses
+from core.access.tokens import digest_of
 from core.api.app import create_app
 from core.api.keys import keys_of
 from core.api.security import refuse_open_door

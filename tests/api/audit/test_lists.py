@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
-from core.access.api_keys import digest_of
 from core.access.audit import append, lead_token
+from core.access.tokens import digest_of
 from core.api.app import create_app
 from core.api.keys import keys_of
 from core.clock import local_today, utc_now
