@@ -127,7 +127,7 @@ def _link(call_id: str) -> str:
 
 def listed(judged: Judged, zone: tzinfo) -> Panel:
     """The newest violations, each with a link to its call."""
-    rows = judged.violations.head(MOST_LISTED)
+    rows = judged.listed.head(MOST_LISTED)
     shown = [
         {
             "Call": f"{_link(row['call_id'])} {row['start_time'].astimezone(zone):%-d %b %Y %H:%M:%S}",
@@ -140,7 +140,7 @@ def listed(judged: Judged, zone: tzinfo) -> Panel:
         }
         for row in rows.to_dict("records")
     ]
-    count = len(judged.violations)
+    count = len(judged.listed)
     more = f"the newest {MOST_LISTED} of {count:,}" if count > MOST_LISTED else f"all {count:,}"
     return Panel(
         "violations-list",

@@ -37,7 +37,7 @@ def by_campaign(judged: Judged) -> pd.DataFrame:
 
 def evidence(judged: Judged) -> pd.DataFrame:
     """Every violation as a line that stands by itself: the rule, where it is from, times with their zone."""
-    rows, settings = judged.violations, get_settings()
+    rows, settings = judged.listed, get_settings()
     local = rows["start_time"].dt.tz_convert(settings.tz)
     return pd.DataFrame(
         {

@@ -71,6 +71,13 @@ class Judged:
     """One row for each rule that a call violates, with the columns of FOUND, the newest first."""
     frame: pd.DataFrame
     """The calls that were judged, with COLUMNS."""
+    hidden: frozenset[str] = frozenset()
+    """Leads that are on no list; their violations count."""
+
+    @property
+    def listed(self) -> pd.DataFrame:
+        """The violations that may be shown one by one."""
+        return self.violations[~self.violations["lead_id"].isin(self.hidden)]
 
     @property
     def calls_in_violation(self) -> int:

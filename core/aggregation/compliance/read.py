@@ -81,8 +81,7 @@ def load_compliance(
     order = calls.sort_values(["start_time", "call_id"], kind="stable").index
     calls, wanted = calls.loc[order].reset_index(drop=True), wanted.loc[order].reset_index(drop=True)
     judged = judge(calls, terms, opted_out(database, end), wanted)
-    shown = ~judged.violations["lead_id"].isin(hidden_leads(database))
-    return replace(judged, violations=judged.violations[shown].reset_index(drop=True))
+    return replace(judged, hidden=frozenset(hidden_leads(database)))
 
 
 def _read(database: Database[Document], query: Document) -> pd.DataFrame:

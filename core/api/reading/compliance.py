@@ -112,7 +112,7 @@ def compliance(
         archived=archived_rows(database, CALLS, *period),
         rules=_rules(judged),
         violations=_violations(judged, limit, naming),
-        more=max(0, len(judged.violations) - limit),
+        more=max(0, len(judged.listed) - limit),
     )
     return JSONResponse(answer.model_dump(mode="json"), headers=headers)
 
@@ -145,5 +145,5 @@ def _violations(judged: Judged, limit: int, naming: Naming) -> list[Violation]:
             rule=row["rule"],
             found=row["found"],
         )
-        for row in judged.violations.head(limit).to_dict("records")
+        for row in judged.listed.head(limit).to_dict("records")
     ]
