@@ -140,8 +140,14 @@ def test_downloads_are_noted(calls_of_today: Database[Document], tmp_path: Path,
             assert "call_7" in Path(download.value.path()).read_text()
         with opened(browser, f"{address}/alerts?view=History") as page, page.expect_download():
             page.locator(".st-key-csv-alert_history button").first.click()
-    assert noted(calls_of_today) == [("exported", "calls"), ("exported", "alert_history")]
-    about = next(row["about"] for row in calls_of_today["audit"].find({"subject": "calls"}))
+    assert noted(calls_of_today) == [
+        ("listed_calls", "calls"),
+        ("exported", "calls"),
+        ("exported", "alert_history"),
+    ]
+    about = next(
+        row["about"] for row in calls_of_today["audit"].find({"action": "exported", "subject": "calls"})
+    )
     assert about["since"] < about["until"]
 
 

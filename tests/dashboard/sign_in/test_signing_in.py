@@ -76,6 +76,8 @@ def test_a_changed_password_ends_an_open_page_within_seconds(
 def test_signing_out_is_below_the_menu(address: str, browser: Browser) -> None:
     with opened(browser, address) as page:
         sign_in(page)
+        # Signed out before the page's own files are there, those still on their way are refused: an error.
+        page.wait_for_load_state("networkidle")
         page.get_by_role("button", name="Sign out").click()
         expect(page.locator("[data-testid=stMain] h1")).to_have_text("Signed out")
         page.goto(address)
