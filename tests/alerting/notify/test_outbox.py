@@ -147,7 +147,8 @@ def test_duplicates_with_two_nodes(database: Database[Document]) -> None:
     asyncio.run(run())
     for person in slack.people:
         titles = [message.title for who, message in slack.got if who == person]
-        assert titles == [f"WARNING: alert {number}" for number in range(20)]
+        # Two that write at once may each be first with some of them: the order is not the point here.
+        assert sorted(titles) == sorted(f"WARNING: alert {number}" for number in range(20))
 
 
 def test_lost_while_the_channel_was_down(database: Database[Document]) -> None:
