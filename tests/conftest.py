@@ -1,9 +1,8 @@
-"""A real embedded MongoDB for the tests, one for each worker, a fresh database for each test."""
+"""A real embedded MongoDB for the tests, one for each worker, an empty database for each test."""
 
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -14,11 +13,10 @@ from playwright.sync_api import Browser, sync_playwright
 from pymongo.database import Database
 
 from core.settings import get_settings
-from core.storage.collections import ensure_indexes
-from core.storage.recording import recorder
 from core.storage.recording.breaker import breaker
-from core.storage.server.connection import close_all, get_sync_database
+from core.storage.server.connection import close_all
 from core.types import Document
+from tests import databases
 from tests.turns import turn
 
 _CONFIGURATION = (
@@ -143,17 +141,16 @@ def database(
     store: Path, monkeypatch: pytest.MonkeyPatch, clean_settings: None
 ) -> Iterator[Database[Document]]:
     """A database of this test alone, configured in the environment for child processes too."""
+    name = databases.next_name()
     monkeypatch.setenv("DATA_DIR", str(store))
-    monkeypatch.setenv("MONGODB_DATABASE", f"test_{uuid.uuid4().hex[:12]}")
+    monkeypatch.setenv("MONGODB_DATABASE", name)
     get_settings.cache_clear()
     breaker.rest_until = breaker.next_look = 0.0  # what another test knew of the database
-    fresh = get_sync_database()
-    ensure_indexes(fresh)
+    emptied = databases.emptied()
     # Alerts of the past are over for long: the server must not clear them away in the middle of a test.
-    fresh.client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
-    yield fresh
-    recorder.beats.forget()
-    fresh.client.drop_database(fresh.name)
+    emptied.client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+    yield emptied
+    databases.forget(store, name)
 
 
 @pytest.fixture
