@@ -7,7 +7,15 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(SUPPORTED)' 2>/dev/null && { echo $$name; break; }; done)
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
-INSTALL := $(BIN)/python -m pip install --quiet --require-hashes --requirement
+# uv installs in seconds what takes pip minutes. It comes from the lock too; where it does not run, pip takes over.
+# Where packages come from it is told, as pip reads that from settings of its own.
+INDEX = $(shell $(BIN)/python -m pip config list 2>/dev/null | sed -n "s/.*[.:]index-url='\(.*\)'/\1/p" | tail -1)
+UV = $(if $(INDEX),UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$(INDEX)}") $(BIN)/uv pip install --quiet --python $(BIN)/python
+PIP := $(BIN)/python -m pip install --quiet
+define install
+{ $(BIN)/uv --version >/dev/null 2>&1 && $(UV) $(1); } || \
+	{ echo "uv cannot install here: pip does, which takes minutes"; $(PIP) $(1); }
+endef
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --generate-hashes
 
@@ -59,14 +67,16 @@ clean: ## Remove the virtual environment and what tools left behind
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install it, or name it with make PYTHON=/path/to/python3" >&2; exit 2; }
 	@echo "Making a virtual environment in .venv with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "The venv module is missing (Debian: apt-get install python3-venv)" >&2; exit 2; }
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.lock >.venv/uv.txt
+	@$(PIP) --require-hashes --requirement .venv/uv.txt || true
 
 .venv/run: .venv/bin/python requirements.lock pyproject.toml
-	@echo "Installing what the product needs (about a minute, once)"
-	@$(INSTALL) requirements.lock
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Installing what the product needs, once"
+	@$(call install,--require-hashes --requirement requirements.lock)
+	@$(call install,--no-deps --no-build-isolation --editable .)
 	@touch $@
 
 .venv/dev: .venv/run requirements-dev.lock
-	@echo "Installing what the tests need"
-	@$(INSTALL) requirements-dev.lock
+	@echo "Installing what the tests need, once"
+	@$(call install,--require-hashes --requirement requirements-dev.lock)
 	@touch $@
