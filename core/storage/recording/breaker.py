@@ -1,18 +1,19 @@
-"""Whether this process bothers the database: after a failure nothing waits for it for a while."""
+"""Decide whether to try the database: after a failure it is bypassed for a while, so that no call waits."""
 
 import time
 
 REST_SECONDS = 5.0
 """How long to bypass the database after a failure."""
 LOOK_SECONDS = 1.0
-"""How often, while the database answers, somebody looks whether records wait in the spool."""
+"""How often the spool is checked for waiting records while the database answers."""
 
 
 class DatabaseBreaker:
     """A circuit breaker: open for REST_SECONDS after a failure, closed again by any success.
 
-    There is no half-open state: once the rest is over the next record tries the database, within
-    RECORD_WAIT_SECONDS, and a failure opens the breaker again.
+    There is no half-open state: once the rest is over, the next records try the database, within
+    RECORD_WAIT_SECONDS, and a failure opens the breaker again. Its state is two floats, read and written
+    without a lock: the worst a race can do is one try too many.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class DatabaseBreaker:
         self.rest_until = 0.0
 
     def look_is_due(self) -> bool:
-        """Return True to one caller a second: it is the one that looks into the spool."""
+        """Return True to one caller a second: the one that should check the spool."""
         now = time.monotonic()
         if now < self.next_look:
             return False
@@ -41,4 +42,4 @@ class DatabaseBreaker:
 
 
 breaker = DatabaseBreaker()
-"""The one of this process: all its recorders write to the same server."""
+"""This process's breaker: all its recorders write to the same server."""

@@ -1,8 +1,9 @@
-"""One call from what several sources say of it, whatever the order in which they say it.
+"""Build one call from what several sources report about it, whatever the order the reports arrive in.
 
-A stored call that more than its agent reported has ``sources``: for each source its role and, field by
-field, its latest word with the stamp of the report that said it. The call's own fields follow from these by
-RULES alone, so that the same reports end in the same call, however often and in whichever order they come.
+A stored call that more than its agent reported has ``sources``: per source, its role and its latest value of
+each field, with the stamp of the report that gave it. The call's own fields are derived from these, and from
+nothing else. So the same reports make the same call, however often and in whichever order they arrive: the
+functions here have to stay commutative, associative and idempotent (docs/merging.md).
 
 A call without ``sources`` was recorded whole by its agent, which is the common case and costs nothing here.
 """
@@ -26,7 +27,7 @@ _LINE = (Role.CARRIER, Role.PLATFORM, Role.AGENT, Role.MONITOR)
 LINE_FIELDS = frozenset(
     {"answered_at", "ring_seconds", "talk_seconds", "hangup_by", "provider_call_id", "telephony"}
 )
-"""What the carrier knows best; of all else the agent does, then the platform."""
+"""Fields that the carrier knows best. For all others the agent comes first, then the platform."""
 _TIMES = ("start_time", "end_time", "duration_seconds")
 _ENDING = ("end_reason", "end_reason_raw", "fault")
 _LOOSE_TIMES: tuple[tuple[str, ...], ...] = (
@@ -35,20 +36,24 @@ _LOOSE_TIMES: tuple[tuple[str, ...], ...] = (
     ("duration_seconds", "answered_at"),
     ("duration_seconds", "answered_at", "end_time"),
 )
-"""What is given up, one after the other, where sources measured by clocks that disagree."""
+"""Fields to drop, one step after another, if sources with differing clocks contradict each other."""
 _OF_KEYS = frozenset({"cost", "metadata", "telephony", "links", "compliance"})
-"""Fields of which a source may say one key now and another later: each has a stamp of its own."""
+"""Fields made of keys that a source may report one by one, so that each key has a stamp of its own."""
 _OPT_OUT = "compliance/opt_out"
 _STAGE_STAMP = 10**16
-"""Above any moment in microseconds since 1970 that a call can have."""
+"""Larger than any time a call can have, in microseconds since 1970, so that a later stage always wins."""
 _NO_FACTS = frozenset({"_id", "recorded_at", "schema_version", "version", "state", "unjoined"})
 Sources = dict[str, Document]
 Ranked = list[tuple[str, Document]]
-"""Sources with what they said, whose word counts first."""
+"""Sources with their facts, highest precedence first."""
 
 
 def document_of(report: CallReport) -> Document:
-    """Return a report as the document of a call that nothing else is known of."""
+    """Return the call document of a single report, as if nothing else were known about the call.
+
+    It has the shape that :func:`merge` expects. The stamp of every field is the report's stage, then its time
+    in microseconds. ``unjoined`` marks a report that names the call by the source's own id.
+    """
     facts = _as_stored(report.facts.model_dump(exclude_none=True))
     if facts.get("language") == "unknown":
         del facts["language"]
@@ -62,9 +67,10 @@ def document_of(report: CallReport) -> Document:
 
 
 def merge(stored: Mapping[str, Any], new: Mapping[str, Any]) -> Document:
-    """Return the document of a call from two documents of it, in either order; the storing's fields are left.
+    """Return the document of one call from two documents of it; swapping them gives the same result.
 
-    A document without ``sources`` is the agent's own; of two of those the later version counts.
+    A document without ``sources`` counts as the agent's own report; of two of those the higher version wins.
+    Bookkeeping fields (version, recorded_at) are left to :func:`stamped`.
     """
     ours, theirs = sources_of(new), sources_of(stored)
     sources = {name: _latest(theirs.get(name), ours.get(name)) for name in sorted(ours | theirs)}
@@ -73,29 +79,29 @@ def merge(stored: Mapping[str, Any], new: Mapping[str, Any]) -> Document:
 
 
 def stamped(call: Document, *parts: Mapping[str, Any]) -> Document:
-    """Return a merged call as it takes the place of the stored documents that it is made of.
+    """Return a merged call with the bookkeeping fields it needs to replace the documents it is made of.
 
-    Its version is above theirs, so that whoever read one of them too has to read again; it is recorded now,
-    so that the next refresh reads it and takes it out of the archive.
+    Its version is above theirs, so that a writer that read one of them finds it changed and reads again. It
+    counts as recorded now, so that the next refresh sees it and takes the call back out of the archive.
     """
     version = max(map(version_in, parts)) + 1
     return call | {"version": version, "recorded_at": SERVER_TIME, "schema_version": SCHEMA_VERSION}
 
 
 def is_merged(document: Mapping[str, Any]) -> bool:
-    """Whether more than the agent's own record is in a stored call."""
+    """Return whether a stored call contains more than the agent's own record."""
     return "sources" in document
 
 
 def agent_version(document: Mapping[str, Any]) -> int:
-    """Return the version of the agent's own record within a stored call; 0 where there is none yet."""
+    """Return the version of the agent's own record inside a stored call; 0 if there is none yet."""
     if not is_merged(document):
         return version_in(document)
     return int(document["sources"].get(AGENT, {}).get("version", 0))
 
 
 def given_by(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return for each field of a stored call the source that gave it; nothing where the agent gave all."""
+    """Return the source of each field of a stored call; empty if the agent provided them all."""
     if not is_merged(document):
         return {}
     sources = sources_of(document)
@@ -104,7 +110,10 @@ def given_by(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sources_of(document: Mapping[str, Any]) -> Sources:
-    """Return the sources of a stored call, of an agent's own record too."""
+    """Return the sources of a stored call.
+
+    For a call recorded by its agent alone, that agent as the only source.
+    """
     if is_merged(document):
         return {name: in_words(said) for name, said in document["sources"].items()}
     facts = {
@@ -117,14 +126,21 @@ def sources_of(document: Mapping[str, Any]) -> Sources:
 
 
 def _says(name: str, value: object) -> bool:
-    """Whether a field of a whole record says something; its defaults are not held against who knows more."""
+    """Return whether a field of a whole record carries information.
+
+    A default must not override a known value.
+    """
     if value is None or value is False or (isinstance(value, list | dict) and not value):
         return False
     return (name, value) != ("language", "unknown")
 
 
 def _latest(one: Document | None, other: Document | None) -> Document:
-    """Join what a source said: of a whole record the later version, of reports each field's latest word."""
+    """Combine two states of one source: a whole record's later version, else each field's latest value.
+
+    An opt-out in either one survives: consent once withdrawn must not return because an older record arrives
+    late.
+    """
     if one is None or other is None:
         return one or other or {}
     if "version" in one:
@@ -142,21 +158,23 @@ def _latest(one: Document | None, other: Document | None) -> Document:
 
 
 def _weight(name: str, stamp: int, value: object) -> tuple[bool, int, int, bytes]:
-    """Which of two words of a source counts: the later one, but that a lead opted out is never taken back.
+    """Return the sort key that decides between two values of one source: the later one wins.
 
-    Of two words of one report the fuller counts: the amount whose rate became known.
+    An opt-out outranks everything, as it is never taken back. Of two values of the same report the fuller one
+    wins (an amount whose exchange rate has become known), and the canonical bytes break ties, so that the
+    outcome does not depend on the order of arrival.
     """
     fullness = len(value) if isinstance(value, Mapping) else 0
     return name == _OPT_OUT and value is True, stamp, fullness, _canonical(value)
 
 
 def opts_out(call: Mapping[str, Any]) -> bool:
-    """Whether a stored call, or what a source says of one, says that the lead wants no more calls."""
+    """Return whether a stored call, or a source's facts, say that the lead wants no more calls."""
     return _is_out(call.get("compliance"))
 
 
 def staying_out(call: Mapping[str, Any]) -> Document:
-    """Return the same call of a lead that wants no more calls."""
+    """Return the same call with the lead's opt-out set."""
     return {**call, "compliance": {**(call.get("compliance") or {}), "opt_out": True}}
 
 
@@ -165,7 +183,7 @@ def _is_out(compliance: object) -> bool:
 
 
 def _by_key(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The facts, those of _OF_KEYS as ``field/key``."""
+    """Yield the facts, with those of _OF_KEYS split into ``field/key``."""
     for name, value in facts.items():
         if name in _OF_KEYS:
             items = words_of(value) if name == "cost" else value.items()
@@ -175,7 +193,7 @@ def _by_key(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _whole(facts: Mapping[str, Any]) -> Document:
-    """The reverse of :func:`_by_key`, but the cost is left in words, also that of what is whole already."""
+    """Undo :func:`_by_key`; cost stays in its reported form, even if it was whole before."""
     whole: Document = {}
     for name, value in facts.items():
         field, slash, key = name.partition("/")
@@ -189,7 +207,7 @@ def _whole(facts: Mapping[str, Any]) -> Document:
 
 
 def _as_stored(value: Any) -> Any:  # noqa: ANN401 (nested data)
-    """As the database gives it back: moments to the millisecond."""
+    """Return a value as the database gives it back: times cut to the millisecond."""
     if isinstance(value, dict):
         return {key: _as_stored(item) for key, item in value.items()}
     if isinstance(value, datetime):
@@ -198,6 +216,7 @@ def _as_stored(value: Any) -> Any:  # noqa: ANN401 (nested data)
 
 
 def _canonical(value: object) -> bytes:
+    """Return bytes that are equal for equal values, whatever their key order or time zone."""
     return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
 
 
@@ -210,11 +229,11 @@ def _plain(value: object) -> object:
 
 
 def resolve(call_id: str, sources: Sources) -> Document:
-    """Return the call that the sources make up, with its ``state``.
+    """Return the call that the sources add up to, with its ``state``.
 
-    ``open``: nobody said yet when it began, or how it ended. It has no ``start_time``, and counts nowhere.
-    ``lost``: nobody but the monitor said how it ended. ``ended``: it has, and more may come. ``final``: a
-    source that knows the whole call has nothing more to say.
+    ``open``: no source has said yet when it began or how it ended; it has no ``start_time`` and is not
+    counted. ``lost``: only the monitor says how it ended. ``ended``: it has ended, and more reports may come.
+    ``final``: a source that knows the whole call has nothing more to say.
     """
     fields = {name: value for name, _, value in _chosen(sources)}
     known = {"start_time", "status"} <= fields.keys()
@@ -232,19 +251,23 @@ def _state(sources: Sources, *, known: bool) -> str:
     if _is_lost(sources):
         return "lost"
     speaking = [one for one in sources.values() if one["role"] != Role.MONITOR]
-    # A carrier's last word is of the line, not of what was said on it.
+    # A carrier's final report covers the line, not what was said on it.
     whole = [one for one in speaking if one.get("final") and one["role"] != Role.CARRIER]
     alone = all(one["role"] == Role.CARRIER for one in speaking) and all(one.get("final") for one in speaking)
     return "final" if whole or alone else "ended"
 
 
 def _is_lost(sources: Sources) -> bool:
-    """Whether nobody but the monitor says how the call ended."""
+    """Return whether only the monitor says how the call ended."""
     return not any("status" in one["facts"] for one in sources.values() if one["role"] != Role.MONITOR)
 
 
 def _coherent(call_id: str, fields: Document) -> Document:
-    """Return the fields as the model of a call has them; times that contradict each other are left out."""
+    """Return the fields as the call model has them, without those times that contradict each other.
+
+    Drops the fields of _LOOSE_TIMES step by step until the model accepts the rest. If it never does, the
+    fields are returned as they are: a call with odd times is better than none.
+    """
     for dropped in _LOOSE_TIMES:
         kept = {name: value for name, value in fields.items() if name not in dropped}
         try:
@@ -257,9 +280,13 @@ def _coherent(call_id: str, fields: Document) -> Document:
 
 
 def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
-    """For each field that any source knows: its name, the source whose word counts, and the value."""
+    """Yield for each known field: its name, the source that wins, and the value.
+
+    Times and endings are taken together from one source where possible, since two clocks or two vocabularies
+    mixed in one call would contradict each other.
+    """
     if not _is_lost(sources):
-        # What the monitor assumed for want of anything better.
+        # The monitor only guessed, for want of anything better.
         sources = {name: said for name, said in sources.items() if said["role"] != Role.MONITOR}
     sources = {name: {**said, "facts": _whole(said["facts"])} for name, said in sources.items()}
     talk, line = _by_precedence(sources, _TALK), _by_precedence(sources, _LINE)
@@ -274,12 +301,16 @@ def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
 
 
 def _by_precedence(sources: Sources, roles: Sequence[Role]) -> Ranked:
+    """Return the sources by the precedence of their roles; equal roles by name, for a stable order."""
     ranks = {str(role): rank for rank, role in enumerate(roles)}
     return sorted(sources.items(), key=lambda item: (ranks[item[1]["role"]], item[0]))
 
 
 def _joined(name: str, ranked: Ranked) -> tuple[str, str, Any]:
-    """A field that several sources may fill key by key; it counts as given by the first that has any."""
+    """Return a field that several sources fill key by key.
+
+    It is credited to the first source that has any key.
+    """
     said = [(source, one["facts"][name]) for source, one in ranked if name in one["facts"]]
     joined: Document = {}
     for _, keys in reversed(said):
@@ -290,6 +321,7 @@ def _joined(name: str, ranked: Ranked) -> tuple[str, str, Any]:
 
 
 def _first(name: str, ranked: Ranked) -> Iterator[tuple[str, str, Any]]:
+    """Yield the field as the first source in order knows it, if any does."""
     for source, said in ranked:
         if name in said["facts"]:
             yield name, source, said["facts"][name]
@@ -297,22 +329,22 @@ def _first(name: str, ranked: Ranked) -> Iterator[tuple[str, str, Any]]:
 
 
 def _together(names: Sequence[str], ranked: Ranked) -> Iterator[tuple[str, str, Any]]:
-    """Fields that make sense together: of the first source with the leading one, then of others."""
+    """Yield fields that belong together, preferring the source that has the leading one (``names[0]``)."""
     leading = names[0]
     for name in names:
         yield from _first(name, sorted(ranked, key=lambda item: leading not in item[1]["facts"]))
 
 
 def _known_endings_first(ranked: Ranked) -> Ranked:
-    """A source that could not name the ending gives way to one that can."""
+    """Put sources that can name the ending before those that report ``unknown`` or nothing."""
     order = {"unknown": 1, None: 2}
     return sorted(ranked, key=lambda item: order.get(item[1]["facts"].get("end_reason"), 0))
 
 
 def _cost(talk: Ranked, line: Ranked) -> Iterator[tuple[str, str, Any]]:
-    """The cost part by part: what the line cost is the carrier's word, all else the agent's or platform's.
+    """Yield the cost, chosen part by part: the line's cost from the carrier, the rest from agent or platform.
 
-    An amount without a rate gives way to rupees that another source knows.
+    An amount without an exchange rate gives way to one in rupees from another source.
     """
     words: dict[str, Word] = {}
     told: list[str] = []

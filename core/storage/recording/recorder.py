@@ -1,6 +1,6 @@
-"""Recording without loss and without keeping the agent waiting.
+"""Record without losing anything, and without making the agent wait.
 
-Callers that record at the same time share one bulk write (a group commit). What the database does not take
+Callers that record at the same time share one bulk write (a group commit). What the database does not accept
 within RECORD_WAIT_SECONDS goes to the spool, and from there to the database once it is back.
 """
 
@@ -29,7 +29,7 @@ from core.storage.server.connection import OURS, blocking, client_of, open_datab
 from core.types import Document
 
 WRITERS = 2
-"""Bulk writes under way at once: one is prepared while the database makes the other durable."""
+"""Bulk writes in flight at once: one is prepared while the database makes the other durable."""
 MIN_SHARE = 32
 """Smallest batch worth splitting between the writers: a bulk write costs about as much as twenty records."""
 
@@ -38,7 +38,11 @@ replayer = Replayer(on_success=breaker.succeeded)
 
 
 class Recorder:
-    """The group commits of one event loop: while bulk writes are under way, the next one's records gather."""
+    """The group commit of one event loop: while bulk writes are in flight, records queue up for the next one.
+
+    Everything here runs on that loop, so there are no locks: state is consistent wherever no ``await`` stands
+    between two lines. A record is in exactly one place: in ``_waiting``, or in the batch of a running writer.
+    """
 
     def __init__(self, database: AsyncDatabase[Document], breaker: DatabaseBreaker) -> None:
         self._database = database
@@ -52,13 +56,15 @@ class Recorder:
 
     @property
     def waiting(self) -> int:
-        """Records that are not stored yet."""
+        """Return how many records are not stored yet."""
         return len(self._waiting) + self._under_way
 
     def put(self, record_: Record) -> asyncio.Future[Fate]:
-        """Have a record stored; done, and said where, when it is durable in the database, or in the spool.
+        """Queue a record; the future resolves to its Fate once it is durable in the database or in the spool.
 
-        A caller that is cancelled meanwhile takes nothing back: what was recorded did happen.
+        Cancelling the caller does not withdraw the record, because what it describes did happen. The future
+        is never given an exception: whatever goes wrong with the database ends as SPOOLED, REFUSED or LOST.
+        It is cancelled if the loop ends before the record is stored; the record then goes to the spool.
         """
         stored = self._loop.create_future()
         self._waiting.append((record_, stored))
@@ -69,14 +75,14 @@ class Recorder:
         return stored
 
     def _ended(self, writer: asyncio.Task[None]) -> None:
-        """See that nothing is left where the loop ends before its writers do, perhaps before they began."""
+        """Spool what is still queued if the loop ends before its writers do, or before they even start."""
         self._writers.discard(writer)
         if writer.cancelled() and not self._writers:
             self._keep(self._waiting)
             self._waiting.clear()
 
     def _keep(self, batch: Iterable[tuple[Record, asyncio.Future[Fate]]]) -> None:
-        """Leave records to the disk, without waiting for it: the loop that wrote them is ending."""
+        """Hand records to the spool without waiting for the disk: the loop that wrote them is ending."""
         batch = list(batch)
         if batch:
             begin_on_disk(_spool, self._database, [record_ for record_, _ in batch], "the event loop ended")
@@ -84,15 +90,28 @@ class Recorder:
             stored.cancel()
 
     async def _drain(self) -> None:
+        """Write until the queue is empty, then leave the set of writers.
+
+        :meth:`put` starts a writer only while fewer than WRITERS are in that set, so a writer that stayed in
+        it after seeing an empty queue would strand the next record.
+        """
         try:
             await self._write_waiting()
         finally:
-            # Not a step later: who comes then would wait for a writer that has ended.
+            # No ``await`` may come between the last look at the queue and this line: a record queued in that
+            # gap would wait for a writer that has ended.
             self._writers.remove(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _write_waiting(self) -> None:
+        """Write the queue in batches of at most MAX_BATCH, and tell each caller the fate of its record.
+
+        A batch is this writer's share of everything outstanding, but no less than MIN_SHARE. If the write is
+        interrupted (the task is cancelled because the loop ends), the batch goes to the spool before the
+        exception travels on.
+        """
         while self._waiting:
-            # Of all that is outstanding, so that the writers' shares stay alike.
+            # Divide everything outstanding, in flight included, so that the writers' batches come out at
+            # about the same size.
             share = -(-(len(self._waiting) + self._under_way) // WRITERS)
             size = min(len(self._waiting), MAX_BATCH, max(MIN_SHARE, share))
             batch = [self._waiting.popleft() for _ in range(size)]
@@ -109,12 +128,16 @@ class Recorder:
                     stored.set_result(fate)
 
     async def _store(self, records: list[Record]) -> list[Fate]:
-        """Bring records to the database, or to the disk."""
+        """Write records to the database or, if it does not accept them in time, to the spool.
+
+        A failure opens the breaker, so that the next records do not wait RECORD_WAIT_SECONDS each. Refused
+        records are settled one by one: those refused for good are set aside, the others are spooled.
+        """
         if self._breaker.is_open():
             return await self._spool(records, "the database is away")
         try:
             results = await within_wait(write_async(self._collections, records))
-        except Exception as error:  # noqa: BLE001 (the agent's call goes on, whatever the store is up to)
+        except Exception as error:  # noqa: BLE001 (whatever the store does, the agent's call must go on)
             self._breaker.failed()
             return await self._spool(records, reason_of(error))
         fates = [Fate.STORED] * len(records)
@@ -138,9 +161,11 @@ beats = Beats(_records_waiting)
 
 
 def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awaitable[Fate]:
-    """Store a record, or spool it; to be awaited, which takes RECORD_WAIT_SECONDS at most; where it is.
+    """Return an awaitable that stores or spools one record, and yields its Fate.
 
-    Raises nothing of the database's.
+    Awaiting it takes RECORD_WAIT_SECONDS at most, apart from the time the disk takes when the record is
+    spooled. It raises no database error; cancelling it does not lose the record. A recorder that is already
+    open takes the record at once, before the first ``await``.
     """
     record_ = Record.now(content)
     recorder = _recorder(database)
@@ -150,6 +175,7 @@ def record(database: AsyncDatabase[Document] | None, content: BaseModel) -> Awai
 
 
 async def _record_first(database: AsyncDatabase[Document] | None, record_: Record) -> Fate:
+    """Open the database for this loop's first record, or spool the record if it cannot be opened in time."""
     try:
         recorder = await _open(database)
     except asyncio.CancelledError:
@@ -162,7 +188,10 @@ async def _record_first(database: AsyncDatabase[Document] | None, record_: Recor
 
 
 def _recorder(database: AsyncDatabase[Document] | None) -> Recorder | None:
-    """The recorder of the running loop and a database, unless its client was closed."""
+    """Return the recorder of the running loop for a database.
+
+    None if there is none yet, or its client was closed.
+    """
     loop, key = asyncio.get_running_loop(), store_key(database)
     recorder = _recorders.get(loop, {}).get(key)
     if recorder is None or (key[0] == OURS and recorder.client is not client_of(loop)):
@@ -171,7 +200,10 @@ def _recorder(database: AsyncDatabase[Document] | None) -> Recorder | None:
 
 
 async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
-    """Make the recorder; None where there is no database now. The embedded server may have to start."""
+    """Return the recorder, opening the database first; None if the database is not available now.
+
+    The embedded server may have to start, so this may take up to RECORD_WAIT_SECONDS.
+    """
     if breaker.is_open():
         return None
     try:
@@ -190,7 +222,11 @@ async def _open(database: AsyncDatabase[Document] | None) -> Recorder | None:
 
 
 def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence[BaseModel]) -> list[Fate]:
-    """The same as :func:`record` for code without an event loop."""
+    """Store or spool records as :func:`record` does, for code without an event loop; return the Fate of each.
+
+    Takes RECORD_WAIT_SECONDS at most to open the database and as long again to write, and raises no database
+    error.
+    """
     records = [Record.now(content) for content in contents]
     _say_if_zones_differ()
     _prepare_count(database)
@@ -212,6 +248,10 @@ def record_blocking(database: AsyncDatabase[Document] | None, contents: Sequence
 def _keep_refused(
     database: AsyncDatabase[Document] | None, records: Sequence[Record], results: Sequence[Result]
 ) -> list[Fate]:
+    """Return the Fate of each record of a write.
+
+    Set aside those refused for good, spool the other refused ones.
+    """
     fates, later, reason = [Fate.STORED] * len(records), {}, ""
     for index, (record_, result) in enumerate(zip(records, results, strict=True)):
         if isinstance(result, Refusal):
@@ -227,6 +267,7 @@ def _keep_refused(
 
 
 def _spool(database: AsyncDatabase[Document] | None, records: Sequence[Record], reason: str) -> list[Fate]:
+    """Write records to the spool, and have the replayer try the database again in RETRY_SECONDS."""
     fate = spool_records(_spool_of(database), records, reason)
     replayer.start(store_key(database)[1], lambda: blocking(database), delay=RETRY_SECONDS)
     return [fate] * len(records)
@@ -237,7 +278,10 @@ def _spool_of(database: AsyncDatabase[Document] | None) -> Spool:
 
 
 def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
-    """Once a second, now that the database answers: what waits in the spool is replayed beside the caller."""
+    """Once a second, while the database answers: replay what waits in the spool, on the replayer's thread.
+
+    Another process of this machine may have spooled it and ended since.
+    """
     if breaker.look_is_due():
         beats.keep(store_key(database), lambda: blocking(database))
         if _spool_of(database).has_waiting():
@@ -248,7 +292,7 @@ _said = threading.Event()
 
 
 def _say_if_zones_differ() -> None:
-    """Say once that times without a zone are not taken as this machine's clock shows them."""
+    """Warn once if naive times were read in TIMEZONE while this machine's clock is in another zone."""
     if _said.is_set() or not took_naive():
         return
     _said.set()
@@ -265,6 +309,7 @@ _prepared: set[tuple[Path, str]] = set()
 
 
 def _prepare_count(database: AsyncDatabase[Document] | None) -> None:
+    """Reserve, once per spool, the disk space that counting lost records will need on a full disk."""
     spool = get_settings().data_dir, store_key(database)[1]
     if spool in _prepared:
         return

@@ -1,4 +1,4 @@
-"""Replaying the spool: from this machine's disk to the database, by whichever process comes first."""
+"""Replay the spool: move records from this machine's disk to the database. Any process may do it."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,19 +15,20 @@ from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 BATCH_SECONDS = 30.0
-"""Longest that the database may take for one batch."""
+"""Longest time the database may take for one batch."""
 RETRY_SECONDS = 5.0
 """How long a process waits before it tries again to replay what it spooled."""
 logger = get_logger("database")
 
 
 def replay(database: Database[Document]) -> int:
-    """Write what was spooled to the database, the oldest first; how many records it took.
+    """Write the spooled records to the database, oldest first; return how many it accepted.
 
-    Nothing where another process is at it.
+    Does nothing while another process is replaying. A file is removed only after all its records are settled,
+    so being killed halfway means at most that some are written a second time, which changes nothing.
 
     Raises:
-        PyMongoError: the database does not answer; what is left stays for the next time.
+        PyMongoError: the database does not answer; what is left stays for the next try.
     """
     spool, stored = Spool(database.name), 0
     with spool.replaying() as ours:
@@ -39,6 +40,7 @@ def replay(database: Database[Document]) -> int:
 
 
 def _batches(files: list[Path]) -> Iterator[list[Path]]:
+    """Yield groups of files that together hold about MAX_BATCH records, for one bulk write each."""
     batch: list[Path] = []
     records = 0
     for file in files:
@@ -73,7 +75,11 @@ def _readable(spool: Spool, files: Sequence[Path]) -> Iterator[tuple[Path, list[
 
 
 def _settle(spool: Spool, file: Path, pairs: Sequence[tuple[Record, Result]]) -> None:
-    """Take a file away whose records are stored, or buried; those to try again get one of their own."""
+    """Remove a file once its records are stored or set aside; spool those to retry in a file of their own.
+
+    The new file is written before the old one is removed: a crash in between duplicates records, never loses
+    them.
+    """
     later = []
     for record, result in pairs:
         if isinstance(result, Refusal):
@@ -89,7 +95,11 @@ def _settle(spool: Spool, file: Path, pairs: Sequence[tuple[Record, Result]]) ->
 
 
 class Replayer:
-    """One thread of this process that replays, beside whoever records, until the spools are empty."""
+    """One background thread of this process that replays until the spools are empty, then ends.
+
+    It keeps the recording path free of replay work. Databases are known by name, so two clients of the same
+    database share one entry.
+    """
 
     def __init__(self, on_success: Callable[[], None]) -> None:
         self._on_success = on_success
@@ -99,7 +109,10 @@ class Replayer:
         self._databases: dict[str, Callable[[], Database[Document]]] = {}
 
     def start(self, name: str, database: Callable[[], Database[Document]], delay: float = 0) -> None:
-        """Replay to the database of this name from ``delay`` seconds on; a waiting thread stops waiting."""
+        """Replay to the named database in ``delay`` seconds.
+
+        With 0 a thread that is waiting to retry starts at once.
+        """
         with self._guard:
             self._databases[name] = database
             if delay == 0:
@@ -111,12 +124,19 @@ class Replayer:
                 self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Wait until there is nothing more to replay."""
+        """Wait until there is nothing left to replay, for ``seconds`` at most."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
 
     def _run(self, delay: float) -> None:
+        """Replay every registered database until its spool is empty, every RETRY_SECONDS.
+
+        End when none is left.
+
+        The decision to end is taken under the guard that :meth:`start` holds, so a database registered in
+        that moment is either seen here or finds no thread and starts one.
+        """
         while True:
             self._wake.wait(delay)
             self._wake.clear()
@@ -124,7 +144,7 @@ class Replayer:
                 try:
                     if replay(database()):
                         self._on_success()
-                except Exception as error:  # noqa: BLE001 (whatever it is, the next try may find it gone)
+                except Exception as error:  # noqa: BLE001 (whatever it is, the next try may succeed)
                     logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
                 with self._guard:
                     if not Spool(name).has_waiting():

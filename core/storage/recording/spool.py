@@ -1,8 +1,8 @@
-"""What the database could not take: fsynced files, until any process replays them. Each database has its own.
+"""The spool: records the database could not take, in fsynced files until some process replays them.
 
-A file holds one line of JSON a record; it appears whole or not at all, and its name sorts by version.
-Writing a record to the database twice changes nothing; so neither order nor a crash nor two processes
-replaying at once can lose or repeat one.
+Each database has its own spool. A file holds one record per line, as JSON; it appears whole or not at all,
+and its name sorts by version. Writing a record to the database twice changes nothing, so neither the order of
+replay, nor a crash, nor two processes replaying at once can lose or duplicate one.
 """
 
 import asyncio
@@ -32,7 +32,8 @@ from core.storage.threads import Threads
 logger = get_logger("database")
 T = TypeVar("T")
 P = ParamSpec("P")
-# Its own: the default one may be full of the agent's work just when the disk has to be written.
+# A pool of its own: the default executor may be full of the agent's work just when the disk has to be
+# written.
 _disk = Threads("spool", 2)
 _lost_here: Counter[Path] = Counter()
 STALE_DRAFT_SECONDS = 3_600.0
@@ -41,20 +42,23 @@ _COUNT_DIGITS = 20
 
 @dataclass(frozen=True)
 class SpoolStatus:
-    """What lies in the spool of this machine's DATA_DIR."""
+    """What lies in one spool of this machine's DATA_DIR."""
 
     waiting: int
     """Records on their way to the database."""
     oldest: datetime | None
-    """When the oldest of them was handed over, in UTC."""
+    """When the oldest of them was recorded, in UTC."""
     dead: int
-    """Records that MongoDB will never take, kept apart with the reason."""
+    """Records that MongoDB will never accept, set aside with the reason."""
     lost: int
-    """Records that neither the database nor the disk took, since DATA_DIR was made."""
+    """Records that neither the database nor the disk accepted, since DATA_DIR was created."""
 
 
 def spool_status(database_name: str | None = None) -> SpoolStatus:
-    """What lies in the spool of a database (MONGODB_DATABASE), for the System page and for `doctor`."""
+    """Return what lies in the spool of a database (MONGODB_DATABASE), for the System page and `doctor`.
+
+    The counts come from file names; no spooled record is read.
+    """
     spool = Spool(database_name)
     files = spool.waiting()
     oldest = datetime.fromtimestamp(_version_of(files[0]) / 1e6, UTC) if files else None
@@ -67,7 +71,11 @@ def spool_status(database_name: str | None = None) -> SpoolStatus:
 
 
 class Spool:
-    """The files below DATA_DIR/spool of one database (MONGODB_DATABASE), for the owner's eyes only."""
+    """The spool files of one database (MONGODB_DATABASE), below DATA_DIR/spool; private to their owner.
+
+    Making one touches no file. Any number of processes may write to it at once, since every file gets a name
+    of its own; only one at a time may replay it (:meth:`replaying`).
+    """
 
     def __init__(self, database_name: str | None = None) -> None:
         settings = get_settings()
@@ -76,15 +84,15 @@ class Spool:
         self._lost = self.folder / "lost"
 
     def put(self, records: Sequence[Record]) -> Path:
-        """Keep records; they are on the disk when this returns.
+        """Write records to one new file; they are on the disk (fsynced) when this returns.
 
         Raises:
-            OSError: the disk is full or cannot be written.
+            OSError: the disk is full or cannot be written; then nothing of them was kept.
         """
         return _write(self.folder, [_line(record) for record in records], records[0].version)
 
     def bury(self, record: Record, reason: str) -> Path:
-        """Keep a record that the database will never take apart from the others, with the reason.
+        """Set aside a record that the database will never accept, together with the reason.
 
         Raises:
             OSError: the disk is full or cannot be written.
@@ -92,18 +100,19 @@ class Spool:
         return _write(self.dead, [_line(record, reason)], record.version)
 
     def waiting(self) -> list[Path]:
-        """The files to replay, the oldest first."""
+        """Return the files to replay, oldest first."""
         return sorted(_json_files(self.folder))
 
     def has_waiting(self) -> bool:
-        """Whether there is a file to replay, without reading a long folder to its end."""
+        """Return whether there is anything to replay, without listing a long folder to its end."""
         return any(True for _ in _json_files(self.folder))
 
     def read(self, file: Path) -> list[Record]:
-        """The records of a file; lines that make no sense are kept apart.
+        """Return the records of a file; set aside lines that cannot be parsed.
 
         Raises:
-            OSError: the file cannot be read, or there is no room to keep a line apart.
+            OSError: the file cannot be read or belongs to another user, or there is no room to set a line
+                aside.
         """
         refuse_foreign(file)
         records = []
@@ -118,9 +127,10 @@ class Spool:
 
     @contextlib.contextmanager
     def replaying(self) -> Iterator[bool]:
-        """Whether this process may replay now; while it does, no other one may.
+        """Yield whether this process may replay now; while it does, no other one may.
 
-        Never from a folder that is not this user's alone: what lies there may be anybody's.
+        The lock is advisory (flock) and is released by the kernel if the process dies. A folder that others
+        can write to is never replayed: its files could have been planted by anybody.
         """
         if not self.has_waiting():
             yield False
@@ -143,7 +153,7 @@ class Spool:
             os.close(descriptor)
 
     def prepare_count(self) -> None:
-        """Take the place on the disk for the count of what is lost, while there is some.
+        """Reserve the disk space for the count of lost records, while there still is some.
 
         Raises:
             OSError: the disk is full or cannot be written.
@@ -154,9 +164,9 @@ class Spool:
                 file.write(b"0" * _COUNT_DIGITS)
 
     def count_lost(self, records: int) -> None:
-        """Add to the count of what is lost; in place, since a full disk still lets that through.
+        """Add to the count of lost records, in place: even a full disk accepts that.
 
-        What the disk does not even take that of is counted in this process alone.
+        If the disk rejects this too, only this process remembers the count.
         """
         try:
             with self._lost.open("r+") as file:
@@ -168,7 +178,10 @@ class Spool:
             _lost_here[self.folder] += records
 
     def lost(self) -> int:
-        """Records lost since DATA_DIR was made, and such as only this process knows of."""
+        """Return how many records were lost since DATA_DIR was created, as far as this process knows.
+
+        That is the count on the disk, plus what a full disk did not even let this process write down.
+        """
         try:
             counted = int(self._lost.read_text() or 0)
         except (OSError, ValueError):
@@ -176,7 +189,10 @@ class Spool:
         return counted + _lost_here[self.folder]
 
     def _remove_stale_drafts(self) -> None:
-        """Drafts of processes that were killed: nobody was told that they are safe."""
+        """Delete drafts left by killed processes.
+
+        They were never renamed, so no caller was told they are safe.
+        """
         for draft in self.folder.glob("*.new"):
             with contextlib.suppress(OSError):
                 if time.time() - draft.stat().st_mtime > STALE_DRAFT_SECONDS:
@@ -184,7 +200,7 @@ class Spool:
 
 
 async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do a thing with files beside the event loop."""
+    """Do file work on the spool's own threads, so that the event loop does not wait for the disk."""
     try:
         done = _disk.submit(work, *args, **kwargs)
     except RuntimeError:  # the interpreter is ending
@@ -193,7 +209,7 @@ async def on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def begin_on_disk(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Have a thing done with files that nobody waits for but the end of the process."""
+    """Start file work without waiting for it; the process waits for it before it exits."""
     try:
         _disk.submit(work, *args, **kwargs)
     except RuntimeError:  # the interpreter is ending
@@ -201,10 +217,13 @@ def begin_on_disk(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) 
 
 
 def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> Fate:
-    """Keep records on the disk; what it does not take is counted and said."""
+    """Write records to the spool and return their common Fate: SPOOLED, or LOST if the disk rejects them.
+
+    Never raises; each lost record is counted, and named in the log at CRITICAL.
+    """
     try:
         spool.put(records)
-    except Exception as error:  # noqa: BLE001 (whatever it is, nobody else will say it)
+    except Exception as error:  # noqa: BLE001 (whatever it is, this is the only place that reports it)
         for record in records:
             _lose(spool, record, error)
         return Fate.LOST
@@ -214,7 +233,10 @@ def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> Fate:
 
 
 def bury_record(spool: Spool, record: Record, reason: str) -> Fate:
-    """Keep a record apart that the database will never take; where the disk does not, say so."""
+    """Set aside a record that the database will never accept; return REFUSED, or LOST if the disk rejects it.
+
+    Never raises.
+    """
     try:
         file = spool.bury(record, reason)
     except Exception as error:  # noqa: BLE001 (as above)
@@ -236,6 +258,10 @@ def _named(record: Record, reason: str | None) -> dict[str, object]:
 
 
 def _line(record: Record, reason: str | None = None) -> bytes:
+    """Return a record as one line of JSON.
+
+    Values that encryption covers are sealed, or left out without a key.
+    """
     content = orjson.Fragment(for_disk(record.content).model_dump_json(fallback=repr, exclude_none=True))
     line = {"kind": record.kind.name, "version": record.version, "record": content}
     return orjson.dumps(line if reason is None else {"reason": reason, **line})
@@ -246,12 +272,12 @@ def _record(line: bytes) -> Record:
     kind = KINDS[fields["kind"]]
     content = kind.model.model_validate(fields["record"])
     if not get_settings().encryption_keys:
-        content = without_personal(content)  # of a version before there was encryption
+        content = without_personal(content)  # spooled by a version that had no encryption yet
     return Record(kind, content, int(fields["version"]))
 
 
 def spooled_under(key: str) -> int:
-    """Return how many files of the spool, of any database, hold values under a key of ENCRYPTION_KEYS."""
+    """Return how many spool files, of any database, hold values sealed under this key of ENCRYPTION_KEYS."""
     token, folder = f"enc:1:{HELD}{key}:".encode(), Spool().folder.parent
     return sum(token in file.read_bytes() for file in folder.rglob("*.json") if file.is_file())
 
@@ -272,13 +298,18 @@ def _json_files(folder: Path) -> Iterator[Path]:
 
 
 def records_in(file: Path) -> int:
-    """The count in the file's name: reading all of them would keep a page waiting."""
+    """Return the record count from a file's name, since opening every file would keep a page waiting."""
     _, _, rest = file.stem.partition("-")
     count = rest.partition("-")[0]
     return int(count) if count.isdecimal() else 1
 
 
 def _write(folder: Path, lines: Sequence[bytes], version: int) -> Path:
+    """Write lines to a new file that appears whole or not at all, and return its path.
+
+    The draft is fsynced before the rename and the folder after it: without the second fsync a power cut could
+    undo the rename although the caller was told that the records are safe.
+    """
     _make(folder)
     final = folder / f"{version:020d}-{len(lines)}-{uuid.uuid4().hex}.json"
     draft = final.with_suffix(".new")
