@@ -28,20 +28,24 @@ from core.types import Document
 from core.variables.kinds import is_loopback
 
 DURABLE = WriteConcern(w="majority", j=True)
-"""How everything is written that must not be lost."""
+"""Write concern for everything that must not be lost: a majority of nodes, and their journals."""
 SELECT_TIMEOUT_MS = 5_000
 _START_TIMEOUT_MS = 30_000
-"""How long what is asked of a server that is still starting waits for it."""
+"""How long an operation waits for a server that is still starting."""
 
 
 class StoreUnavailableError(UserError):
-    """The database does not answer; the text says which and what to do."""
+    """The database does not answer; the message says which one, and what to do."""
 
 
 def _check_uri(uri: str) -> None:
-    """Refuse a server off this machine that would see everything in clear or let anybody in."""
+    """Refuse a server on another machine that is reached without TLS, or without credentials.
+
+    Raises:
+        UserError: the URI is invalid, names an unreadable file, or is unsafe; says what to change.
+    """
     try:
-        # An SRV name is looked up only on connecting; its servers always speak TLS.
+        # An SRV name is resolved only on connecting, and its servers always use TLS.
         parsed = parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))
     except (InvalidURI, ConfigurationError, ValueError):
         raise UserError(
@@ -64,6 +68,7 @@ def _check_uri(uri: str) -> None:
 
 
 def _uri() -> str:
+    """Return the URI of the store, starting the embedded server if need be and waiting for it."""
     settings = get_settings()
     if settings.mongodb_uri is None:
         return embedded_uri(settings.data_dir)
@@ -73,7 +78,11 @@ def _uri() -> str:
 
 
 def _uri_at_once() -> tuple[str, bool]:
-    """The same, and whether its server may still be starting: nothing on an event loop waits for that."""
+    """Return the URI of the store, and whether its server may still be starting.
+
+    For event loops, which must not wait for a start. If the socket's path is known in advance, the client is
+    made before the server listens, and its operations wait for the server instead.
+    """
     settings = get_settings()
     if settings.mongodb_uri is None:
         share, inside = start_embedded(settings.data_dir), Folder(settings.data_dir).inside
@@ -89,10 +98,10 @@ def _say_why_not_started(share: Future[Embedded]) -> None:
 
 
 def wait_for_server(seconds: float) -> None:
-    """Wait until the embedded server has started, if the store is one; the start goes on in any case.
+    """Wait until the embedded server has started, if the store is one; a timeout does not stop the start.
 
     Raises:
-        TimeoutError: it takes longer.
+        TimeoutError: it takes longer than ``seconds``.
         EmbeddedServerError: it cannot run here.
     """
     settings = get_settings()
@@ -101,7 +110,7 @@ def wait_for_server(seconds: float) -> None:
 
 
 def store_name() -> str:
-    """The store in words, without credentials: for messages and the dashboard."""
+    """Return the store in words, without credentials, for messages and the dashboard."""
     settings = get_settings()
     if settings.mongodb_uri is None:
         return f"embedded MongoDB in {settings.data_dir.absolute()}"
@@ -118,20 +127,21 @@ _OPTIONS: dict[str, Any] = {
 
 
 def _options(uri: str) -> dict[str, Any]:
-    """Our options, save those that the URI itself names."""
+    """Return our client options, except those that the URI sets itself."""
     named = {name.lower() for name, _ in parse_qsl(urlsplit(uri).query)}
     return {name: value for name, value in _OPTIONS.items() if name.lower() not in named}
 
 
 _by_loop: dict[asyncio.AbstractEventLoop, AsyncMongoClient[Document]] = {}
-# By id: two clients of the same address are equal, though a caller's own may have other options.
+# Keyed by id because two clients of the same address compare equal, while a caller's own may have other
+# options. A weak mapping: a client that has been collected must not claim a new client's id.
 _ours: WeakValueDictionary[int, AsyncMongoClient[Document]] = WeakValueDictionary()
 _twins: dict[int, MongoClient[Document]] = {}
 
 
 @contextlib.contextmanager
 def _usable_uri() -> Iterator[None]:
-    """Say in one line what a client cannot be made from: an unknown name, a certificate that is not there."""
+    """Turn the errors of making a client (unknown option, missing certificate) into one line."""
     try:
         yield
     except (ConfigurationError, InvalidURI, OSError) as error:
@@ -158,10 +168,11 @@ def _is_on_loop() -> bool:
 
 
 def get_database() -> AsyncDatabase[Document]:
-    """The configured database for asyncio code; a plain call, good again in a second ``asyncio.run``.
+    """Return the configured database for asyncio code; also usable in a second ``asyncio.run``.
 
-    Starts the embedded server when MONGODB_URI is unset. On an event loop it does not wait for that: what
-    is asked of the database does.
+    Starts the embedded server if MONGODB_URI is unset. On an event loop it does not wait for the start: the
+    first operation does. Each event loop gets a client of its own, because pymongo's asyncio client belongs
+    to the loop it was first used on.
 
     Raises:
         UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
@@ -181,22 +192,22 @@ OURS = 0
 
 
 def store_key(database: AsyncDatabase[Document] | None) -> tuple[int, str]:
-    """The same for all that leads to the same database: OURS for None and every client that we made."""
+    """Return a key shared by all handles of one database: OURS for None and every client we made."""
     if database is None:
         return OURS, get_settings().mongodb_database
     return (OURS if id(database.client) in _ours else id(database.client)), database.name
 
 
 def client_of(loop: asyncio.AbstractEventLoop) -> AsyncMongoClient[Document] | None:
-    """The loop's own client, if it has one."""
+    """Return the loop's own client, if it has one."""
     return _by_loop.get(loop)
 
 
 def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:
-    """The same store, bound to the running loop.
+    """Return the same store, bound to the running loop.
 
-    An asyncio client belongs to the loop it was first used in. One of ours is exchanged for that of the
-    running loop; a client that the caller made is the caller's.
+    An asyncio client belongs to the loop it was first used on. One of ours is exchanged for the running
+    loop's; a client the caller made is returned unchanged, since only the caller knows its options.
     """
     if database is None:
         return get_database()
@@ -206,7 +217,10 @@ def database_for_loop(database: AsyncDatabase[Document] | None) -> AsyncDatabase
 
 
 async def open_database(database: AsyncDatabase[Document] | None) -> AsyncDatabase[Document]:
-    """The same as :func:`database_for_loop`, without holding up the loop while the embedded server starts."""
+    """Return :func:`database_for_loop`'s database.
+
+    The loop keeps running while the embedded server starts.
+    """
     if database is None and asyncio.get_running_loop() not in _by_loop:
         settings = get_settings()
         if settings.mongodb_uri is None:
@@ -221,7 +235,9 @@ def _sync_client(_pid: int, uri: str) -> MongoClient[Document]:
 
 
 def get_sync_database() -> Database[Document]:
-    """The configured database for code without an event loop; one client per process.
+    """Return the configured database for code without an event loop; one client per process.
+
+    The process id is part of the cache key: a client must not be shared with a forked child.
 
     Raises:
         UserError: MONGODB_URI cannot be used, or the embedded server cannot run here.
@@ -230,14 +246,17 @@ def get_sync_database() -> Database[Document]:
 
 
 def blocking(database: AsyncDatabase[Document] | None) -> Database[Document]:
-    """The same database for code that blocks; None is the configured one. Call it off the event loop."""
+    """Return the same database for blocking code; None means the configured one. Call it off the event loop.
+
+    A client that the caller made gets a blocking twin with the same options, which lives as long as it does.
+    """
     if database is None:
         return get_sync_database()
     if id(database.client) in _ours:
         return get_sync_database().client[database.name]
     key = id(database.client)
     if key not in _twins:
-        # The caller's client was made from these, and one that does not block can be made from them too.
+        # The options the caller's client was made from; a blocking client can be made from them too.
         options = database.client._init_kwargs | {"tz_aware": True}  # noqa: SLF001 (nothing public has them)
         _twins[key] = MongoClient(**options)
         finalize(database.client, _twins.pop, key, None)
@@ -245,22 +264,22 @@ def blocking(database: AsyncDatabase[Document] | None) -> Database[Document]:
 
 
 def server_time(database: Database[Document]) -> datetime:
-    """Return the time of the database server's clock, in UTC: the one clock that all processes share."""
+    """Return the database server's time, in UTC: the one clock that all processes share."""
     now: datetime = database.client.admin.command("hello")["localTime"]
     return now.replace(tzinfo=UTC) if now.tzinfo is None else now
 
 
 async def server_time_async(database: AsyncDatabase[Document]) -> datetime:
-    """The same for asyncio code."""
+    """Return the database server's time, in UTC, for asyncio code."""
     now: datetime = (await database.client.admin.command("hello"))["localTime"]
     return now.replace(tzinfo=UTC) if now.tzinfo is None else now
 
 
 def check_reachable() -> None:
-    """Ask the store for a sign of life.
+    """Check that the store answers.
 
     Raises:
-        UserError: it gives none within 5 s, or the configuration cannot be used.
+        UserError: it does not within 5 s, or the configuration cannot be used.
     """
     try:
         get_sync_database().command("ping")
@@ -269,7 +288,7 @@ def check_reachable() -> None:
 
 
 def unavailable_text(error: PyMongoError) -> str:
-    """One line for a database that does not answer, without credentials."""
+    """Return one line about a database that does not answer, without credentials."""
     if getattr(error, "code", None) in {18, 8000}:
         return f"{store_name()} refuses the credentials in MONGODB_URI"
     return f"{store_name()} does not answer; is it running, and is MONGODB_URI right?"
@@ -286,13 +305,20 @@ _before_close: list[Callable[[], object]] = []
 
 
 def before_close(action: Callable[[], object]) -> None:
-    """Have something done before this process's clients are closed, and at its end at the latest."""
+    """Run an action before this process's clients are closed, or when the process exits if they never are.
+
+    The recorder uses it to finish its writes; an action must not raise, and may run twice.
+    """
     _before_close.append(action)
     atexit.register(action)
 
 
 def close_all(*, wait_seconds: float = 0) -> None:
-    """Close this process's own clients and give up its share in the embedded server."""
+    """Close this process's own clients and give up its share in the embedded server.
+
+    Runs the actions of :func:`before_close` first. ``wait_seconds`` is how long to wait for the embedded
+    server to end if this was its last user.
+    """
     for action in _before_close:
         action()
     _sync_client.cache_clear()

@@ -1,7 +1,7 @@
-"""Leases: which of several processes does a thing, by the database server's clock.
+"""Leases: decide which of several processes does a job, by the database server's clock.
 
-A holder renews; one that is killed, stopped or cut off loses the lease when it runs out. Each change of
-holder raises the ``term``, so that what an earlier holder still writes can be told from the present one's.
+The holder renews its lease; a process that is killed, stopped or cut off loses it when it runs out. Each
+change of holder raises the ``term``, so that a late write by an earlier holder can be recognised.
 """
 
 import platform
@@ -26,14 +26,18 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Held:
-    """A lease in hand: its term, and how far the server's clock is ahead of this machine's."""
+    """A lease this process holds: its term, and how far the server's clock is ahead of this machine's."""
 
     term: int
     clock_ahead: timedelta
 
 
 class Lease:
-    """A lease of one name; ``seconds`` without a renewal and it is anybody's."""
+    """A named lease; ``seconds`` after its last renewal anyone may take it.
+
+    Only the server's clock ($$NOW) decides, so machines whose clocks disagree cannot both hold it. Taking and
+    renewing are one atomic update, which is what makes this safe without any other coordination.
+    """
 
     def __init__(self, database: Database[Document], name: str, seconds: float) -> None:
         self.seconds = seconds
@@ -42,17 +46,22 @@ class Lease:
         self._leases = database.get_collection(LEASES, write_concern=DURABLE)
 
     def take(self) -> Held | None:
-        """Take or renew it; None where another process holds it.
+        """Take or renew the lease; None if another process holds it.
+
+        Everything is computed inside the update by the server: whether the lease is free, its new end, and
+        the term, which rises by one when the holder changes and stays the same on renewal.
 
         Raises:
-            PyMongoError: the database does not answer.
+            PyMongoError: the database does not answer; whether the lease was taken is then unknown.
         """
         mine: Document = {"$eq": ["$holder", self.holder]}
         open_: Document = {"$or": [mine, {"$lte": [{"$ifNull": ["$until", _NEVER]}, "$$NOW"]}]}
         next_term: Document = {"$add": [{"$ifNull": ["$term", 0]}, {"$cond": [mine, 0, 1]}]}
         mine_ms = round(self.seconds * 1000)
         until: Document = {"$add": ["$$NOW", mine_ms]}
-        # Taken while the clock was ahead it would last for as long as that was: no lease outlasts its length.
+        # If the server's clock was ahead when the lease was taken and has since been set back, `until` would
+        # lie far in the future. Cap it: no lease may outlast its own length, counted from any attempt to take
+        # it.
         at_most: Document = {"$min": ["$until", {"$add": ["$$NOW", {"$ifNull": ["$ms", mine_ms]}]}]}
         change: Document = {
             "term": {"$cond": [open_, next_term, "$term"]},
@@ -68,24 +77,31 @@ class Lease:
         return Held(row["term"], row["seen_at"] - (asked + (utc_now() - asked) / 2))
 
     def _update(self, change: list[Document]) -> Document | None:
+        """Apply the change and return the row after it.
+
+        None if another process created the row at the same moment.
+        """
         try:
             return self._leases.find_one_and_update(
                 {"_id": self._name}, change, upsert=True, return_document=ReturnDocument.AFTER
             )
-        except DuplicateKeyError:  # two took the first one at once
+        except DuplicateKeyError:  # two processes created the first row at once
             return None
 
     def release(self) -> None:
-        """Give it up, so that the next need not wait for its end.
+        """Give up the lease, so that the next process need not wait for it to run out.
 
         Raises:
-            PyMongoError: the database does not answer; it ends by itself.
+            PyMongoError: the database does not answer; the lease will run out by itself.
         """
         self._leases.update_one({"_id": self._name, "holder": self.holder}, {"$set": {"until": _NEVER}})
 
 
 class LeaseKeeper:
-    """Takes a lease as soon as it is free and renews it, in a thread of its own, until it is stopped."""
+    """Takes a lease as soon as it is free and renews it on its own thread, until stopped.
+
+    It tries every quarter of the lease, so a renewal may fail three times before the lease is lost.
+    """
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
@@ -96,15 +112,18 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
-        """Try to take it at once, then go on in the background."""
+        """Try to take it at once, then keep trying in the background."""
         self._try()
         self._thread.start()
 
     def held(self) -> Held | None:
-        """The lease, if this process surely holds it now.
+        """Return the lease if this process certainly holds it now; None if it does not.
+
+        Certainty is measured on this machine's monotonic clock from before the request was sent, so the
+        answer turns to None before the server would give the lease to another process.
 
         Raises:
-            PyMongoError: it does not, because the database did not answer the last time.
+            PyMongoError: it is not held because the database did not answer the last time.
         """
         if self._held is not None and time.monotonic() < self._good_until:
             return self._held
@@ -113,7 +132,7 @@ class LeaseKeeper:
         return None
 
     def stop(self) -> None:
-        """Give the lease up."""
+        """Stop renewing and give the lease up; if the database does not answer, it runs out by itself."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -121,13 +140,18 @@ class LeaseKeeper:
             try:
                 self._lease.release()
             except PyMongoError:
-                return  # it ends by itself
+                return  # it runs out by itself
 
     def _run(self) -> None:
         while not self._stop.wait(self._lease.seconds / 4):
             self._try()
 
     def _try(self) -> None:
+        """Take or renew the lease once, and remember until when that is certain.
+
+        After an error the previous certainty stands until it expires: a single failed renewal loses nothing.
+        """
+        # Taken before the request: the server starts counting later than this, so we err on the safe side.
         asked = time.monotonic()
         try:
             self._held = self._lease.take()

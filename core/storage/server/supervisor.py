@@ -1,6 +1,6 @@
-"""The process that owns the embedded ``mongod``: starts it, and stops it after its last user.
+"""The process that owns the embedded ``mongod``: starts it, and stops it after its last user has gone.
 
-``python -m core.storage.server.supervisor DATA_DIR``, started by :mod:`core.storage.server.embedded`.
+Run as ``python -m core.storage.server.supervisor DATA_DIR`` by :mod:`core.storage.server.embedded`.
 """
 
 import contextlib
@@ -34,12 +34,18 @@ EVICTION = (
     "eviction_dirty_target=50,eviction_dirty_trigger=70,"
     "eviction_updates_target=40,eviction_updates_trigger=50"
 )
-"""How much of the cache may wait to be written out, percent. Of a cache this small the server's own 5 %, and
-2.5 % of updates, are less than a second of recording: the same pages were written over and over."""
+"""Share of the cache that may be dirty, in percent. With a cache this small the server's defaults (5 %, and
+2.5 % of updates) amount to less than a second of recording, so the same pages were written over and over."""
 
 
 class Supervisor:
-    """Starts or adopts the server of one DATA_DIR and ends it when nobody uses it any more."""
+    """Starts or adopts the server of one DATA_DIR, and ends it once nobody uses it any more.
+
+    There may be many users in many processes, and any of them, this process or the server may be killed at
+    any time. Three things keep that safe: one lock that only one supervisor can hold; one lock that users
+    share, which the supervisor can take alone only when the last user is gone; and files that say which
+    server belongs to this folder, written before it starts.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
@@ -50,7 +56,11 @@ class Supervisor:
         self._last: int | None = None
 
     def run(self) -> int:
-        """Keep the server running while it has users; the exit code of the process."""
+        """Keep the server running while it has users; return the exit code of the process.
+
+        0: it is no longer needed, or another supervisor is at work. 1: it cannot run here, and the reason is
+        in the folder's error file for the users that wait.
+        """
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._lock = lock(self._folder.supervisor_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,7 +74,7 @@ class Supervisor:
         except (EmbeddedServerError, OSError) as error:
             if self._was_moved():
                 return 1
-            with contextlib.suppress(OSError):  # a full disk takes not even the reason
+            with contextlib.suppress(OSError):  # a full disk does not even take the reason
                 self._folder.error.write_text(str(error), encoding="utf-8", errors="backslashreplace")
             return 1
         finally:
@@ -72,22 +82,27 @@ class Supervisor:
         return 0
 
     def _abandoned(self) -> bool:
-        """Whether nobody uses the server any more, or this process was told to stop.
+        """Return whether the last user has gone, or this process was asked to stop.
 
-        The users' lock is then held until we have ended, so that a newcomer waits and starts afresh.
+        The users' lock, once taken, is kept until this process ends: a new user then waits for the end and
+        starts a fresh server, instead of joining one that is shutting down.
         """
         if self._last is None and not self._was_moved():
             self._last = lock(self._folder.users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self._stopping or self._last is not None or self._was_moved()
 
     def _was_moved(self) -> bool:
-        """Whether the folder is elsewhere by now: whatever is at its path is not ours to touch."""
+        """Return whether the folder has been moved or replaced.
+
+        Whatever is at its path now is not ours to touch.
+        """
         return self._lock is not None and not is_in_place(self._lock, self._folder.supervisor_lock)
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
     def _alive(self) -> bool:
+        """Return whether the server, started or adopted, is running."""
         if self._child is not None:
             return self._child.poll() is None
         if self._pid is None:
@@ -98,13 +113,21 @@ class Supervisor:
         return False
 
     def _start_or_adopt(self) -> None:
+        """Use the server that is already running for this folder, if there is one; start one otherwise.
+
+        A server we started and that has since died is looked for as well: another may have taken its place.
+        """
         self._child = None
         self._pid = self._adopted()
         if self._pid is None:
             self._start()
 
     def _adopted(self) -> int | None:
-        """The server that a killed supervisor left behind, once it answers; one that never does is ended."""
+        """Return the pid of a server that a killed supervisor left behind, once it answers; else None.
+
+        One that does not answer within ORPHAN_SECONDS is asked to end (SIGTERM), and waited for: two servers
+        must never run on one folder.
+        """
         deadline = time.monotonic() + ORPHAN_SECONDS
         while True:
             if (pid := server_pid(self._folder, self._folder.socket, timeout_ms=2_000)) is not None:
@@ -118,8 +141,14 @@ class Supervisor:
             time.sleep(POLL_SECONDS)
 
     def _start(self) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            EmbeddedServerError: it ended at its start; the message says why and what to do.
+        """
         socket = self._choose_socket()
-        # Written down first: who replaces this process while the server starts has to find it.
+        # Recorded before the start: if this process is killed while the server starts, its successor must be
+        # able to find that server.
         self._folder.record_socket(socket)
         if self._folder.log.exists() and self._folder.log.stat().st_size > MAX_LOG_BYTES:
             self._folder.log.replace(self._folder.log.with_suffix(".log.1"))
@@ -133,17 +162,19 @@ class Supervisor:
         self._child = subprocess.Popen(  # noqa: S603 (the mongod we found ourselves)
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        # Crash recovery may take long: wait as long as it lives and somebody waits for it.
+        # Crash recovery may take long, so there is no timeout: wait while the server lives and somebody needs
+        # it.
         while server_pid(self._folder, socket) is None:
             if self._child.poll() is not None:
                 if self._child.returncode == DB_PATH_IN_USE and not self._folder.held_by_another:
-                    return  # the next round adopts the one that was faster, or starts afresh
+                    return  # the next round adopts the server that was faster, or starts afresh
                 raise EmbeddedServerError(self._why_it_ended())
             if self._abandoned():
                 return
             time.sleep(0.05)
 
     def _why_it_ended(self) -> str:
+        """Return why the server ended at its start, and what to do about it, in one sentence for the user."""
         output = (
             self._child.stdout.read().decode(errors="replace") if self._child and self._child.stdout else ""
         )
@@ -162,7 +193,10 @@ class Supervisor:
         )
 
     def _choose_socket(self) -> Path:
-        """Inside DATA_DIR where the path is short enough, else in a new private folder."""
+        """Return the socket's path: inside DATA_DIR if that is short enough, else in a new private folder.
+
+        Unix limits the length of a socket's path (MAX_SOCKET_PATH_BYTES), and DATA_DIR may be nested deeply.
+        """
         if (inside := self._folder.inside) is not None:
             return inside
         self._folder.remove_socket()
@@ -179,8 +213,10 @@ class Supervisor:
         )
 
     def _end_server(self) -> None:
+        """End the server: SIGTERM, then SIGKILL after END_SECONDS, and remove the socket."""
         if self._child is None and self._pid is None and not self._was_moved():
-            self._pid = self._folder.owner_pid  # its supervisor was killed, and then its last user
+            # left by a supervisor that was killed, and its last user is gone
+            self._pid = self._folder.owner_pid
         pid = self._child.pid if self._child is not None else self._pid
         if pid is not None and self._alive():
             with contextlib.suppress(ProcessLookupError):
@@ -188,7 +224,7 @@ class Supervisor:
             deadline = time.monotonic() + END_SECONDS
             while self._alive():
                 if time.monotonic() > deadline:
-                    os.kill(pid, signal.SIGKILL)  # its journal has everything that was acknowledged
+                    os.kill(pid, signal.SIGKILL)  # safe: everything acknowledged is in its journal
                 time.sleep(0.02)
         if not self._was_moved():
             self._folder.remove_socket()
