@@ -1,4 +1,4 @@
-"""Cells: additive figures of the calls that share a span of time, direction, language, status and campaign.
+"""Cells: additive figures of calls that share a span of time, direction, language, status and campaign.
 
 Every figure of every chart is a sum over cells. All work is done by numpy on whole columns.
 """
@@ -21,16 +21,16 @@ OTHER = "(other)"
 STORED = tuple(
     sorted((one for one in COUNTS.values() if one.stored is not None), key=lambda one: one.stored or 0)
 )
-"""The counts that have a column of their own, in the order of the columns."""
+"""The counts that have a column of their own, in the order of those columns."""
 COMPONENTS = tuple(COST_PARTS)
 MEASURES = tuple(DISTRIBUTIONS)
-"""Fields kept as sketches."""
+"""Fields that are kept as sketches."""
 SENTIMENT = "sentiment_score"
 SPREADS = (*MEASURES, SENTIMENT)
 SUM, LEAST, MOST = range(3)
 EXTREMES = (np.add, np.minimum, np.maximum)
 NOTHING = (0.0, np.inf, -np.inf)
-"""How sum, least and greatest come together, and what they are where there is no value."""
+"""Sum, least and greatest: how each is combined (EXTREMES), and its value where there is no data."""
 Number = TypeVar("Number", bound=np.generic)
 Pair = tuple[str | None, str | None]
 Word = TypeVar("Word", bound=Hashable)
@@ -38,7 +38,11 @@ Word = TypeVar("Word", bound=Hashable)
 
 @dataclass(frozen=True)
 class Tally:
-    """How often each key occurs in each cell, as rows of (cell, key, n); ``words`` names the keys."""
+    """How often each key occurs in each cell, as rows of (cell, key, n) sorted by cell.
+
+    ``words`` names the keys, for tallies whose keys are words; otherwise the key itself is the value (a
+    bucket of a sketch, a quarter hour). Keys are not negative.
+    """
 
     cell: Ints
     key: Ints
@@ -47,14 +51,18 @@ class Tally:
 
     @classmethod
     def count(cls, cell: Ints, key: Ints, n: Ints | None = None, words: Sequence[Pair] = ()) -> Self:
-        """Rows of (cell, key), each pair once."""
+        """Return a tally of (cell, key) rows that may repeat; each pair occurs once in the result.
+
+        Without ``n`` each row counts once. Dense pairs are counted with ``bincount``, which needs memory for
+        the whole range of pairs; sparse ones are sorted.
+        """
         if not len(cell):
             return cls(*(np.empty(0, np.int64),) * 3, words=tuple(words))
         width = int(key.max()) + 1
         pairs = cell * width + key
         span = int(pairs.max()) + 1
         if span <= max(1 << 16, 8 * len(pairs)):
-            sums = np.bincount(pairs, n, span)  # doubles count exactly to 2^53
+            sums = np.bincount(pairs, n, span)  # doubles are exact up to 2^53
             found = np.flatnonzero(sums)
             totals = sums[found].astype(np.int64)
         else:
@@ -67,17 +75,20 @@ class Tally:
         return cls(found // width, found % width, totals, tuple(words))
 
     def regroup(self, group: Ints) -> Self:
-        """The same of groups of cells: ``group`` holds each cell's group, -1 leaves it out."""
+        """Return the tally of groups of cells.
+
+        ``group`` holds each cell's group, and -1 leaves the cell out.
+        """
         to = group[self.cell]
         kept = to >= 0
         return self.count(to[kept], self.key[kept], self.n[kept], self.words)
 
     def shifted(self, by: Ints) -> Self:
-        """The same with other keys: each row's moved by so much."""
+        """Return the same tally with each row's key moved by ``by``."""
         return replace(self, key=self.key + by)
 
     def table(self, group: Ints, rows: int, width: int) -> Ints:
-        """The counts of groups of cells as a matrix of groups x keys; -1 leaves a cell out."""
+        """Return the counts as a matrix of groups x keys; a group of -1 leaves the cell out."""
         at, n = (group * width)[self.cell] + self.key, self.n
         if (group < 0).any():
             kept = group[self.cell] >= 0
@@ -87,11 +98,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Cells:
-    """Columns of equal length. ``time`` is the span's start, seconds since 1970.
+    """Cells as columns of equal length; row ``i`` of every column belongs to cell ``i``.
 
-    ``codes`` (cells x DIMENSIONS) point into ``words``; ``spreads`` holds sum, least and greatest of each
-    field (cells x 3), ``costs`` the rupees of each component. Tally ``slots``: calls by quarter hour since
-    ``time``.
+    Never modified in place.
+
+    ``time`` is the start of the span, in seconds since 1970. ``codes`` (cells x DIMENSIONS) index ``words``.
+    ``spreads`` holds sum, least and greatest of each field (cells x 3), ``costs`` the rupees of each
+    component. The tally ``slots`` counts calls per quarter hour since ``time``.
     """
 
     time: Ints
@@ -106,7 +119,12 @@ class Cells:
         return len(self.time)
 
     def regroup(self, group: Ints, time: Ints, codes: Ints) -> Self:
-        """Sums of groups of cells; ``time`` and ``codes`` are those of the groups, -1 leaves a cell out."""
+        """Sum groups of cells: ``group`` holds each cell's group, and -1 leaves the cell out.
+
+        ``time`` and ``codes`` are the columns of the result, one row a group. Everything in a cell is
+        additive (or a least or greatest value), which is why the result does not depend on how often or in
+        which order cells are regrouped.
+        """
         order, firsts, there = runs(group)
 
         def gather(values: NDArray[Number], how: np.ufunc, empty: float) -> NDArray[Number]:
@@ -135,7 +153,7 @@ class Cells:
         )
 
     def only(self, fields: Sequence[str]) -> Self:
-        """The same without the other fields' spreads and sketches."""
+        """Return the same cells with the spreads and sketches of these fields alone."""
         return replace(
             self,
             spreads={name: self.spreads[name] for name in fields},
@@ -145,11 +163,11 @@ class Cells:
         )
 
     def with_tally(self, name: str, tally: Tally) -> Self:
-        """The same with another tally."""
+        """Return the same cells with one tally added or replaced."""
         return replace(self, tallies={**self.tallies, name: tally})
 
     def take(self, kept: NDArray[np.bool_]) -> Self:
-        """The cells where ``kept`` is true."""
+        """Return the cells where ``kept`` is true."""
         number = np.where(kept, np.cumsum(kept) - 1, -1)
         return replace(
             self,
@@ -162,17 +180,18 @@ class Cells:
         )
 
     def capped(self, divisor: int = 1) -> Self:
-        """The same with all but the MOST_VALUES (÷ divisor) of the most calls counted together, as OTHER.
+        """Merge all but the MOST_VALUES (÷ ``divisor``) values with the most calls into OTHER, per dimension.
 
-        Else an agent that names a campaign after each call would make documents that MongoDB refuses.
+        Otherwise an agent that names a campaign after each call would make documents that MongoDB rejects.
         """
         return self._capped(np.zeros(len(self), np.int64), lambda most: most // divisor)
 
     def capped_spans(self) -> Self:
-        """The same with each span of time capped by itself, whatever others are beside it.
+        """Return the same cells with each span of time capped on its own, independent of the other spans.
 
-        A span keeps SPAN_FACTOR times as many values as are told apart of a day: those of a day's most
-        calls are seldom the ones of each of its quarter hours.
+        A span keeps SPAN_FACTOR times as many values as a day: the values with the most calls of a day are
+        seldom those of each of its quarter hours. Capping each span on its own makes a window's document the
+        same however many windows are recomputed with it.
         """
         return self._capped(self.time, lambda most: most * SPAN_FACTOR)
 
@@ -191,14 +210,14 @@ class Cells:
         return replace(self, words=tuple(words), codes=codes).merged(self.time)
 
     def without_campaigns(self) -> Self:
-        """The same cells, no longer told apart by campaign."""
+        """Return the same cells with their campaign removed; cells that became equal are not merged yet."""
         words = self.words if None in self.words else (*self.words, None)
         codes = self.codes.copy()
         codes[:, DIMENSIONS.index("campaign")] = words.index(None)
         return replace(self, words=words, codes=codes)
 
     def merged(self, time: Ints) -> Self:
-        """Cells of the same time and dimensions as one, after their times became ``time``."""
+        """Set the cells' times to ``time`` and merge those that then share time and dimensions."""
         first, group = distinct_rows(time, *self.codes.T)
         return self.regroup(group, time[first], self.codes[first])
 
@@ -209,9 +228,9 @@ def _rare(span: Ints, code: Ints, n: Ints, words: Sequence[str | None], most: in
         return np.zeros(len(code), np.bool_)
     first, pair = distinct_rows(span, code)
     calls = np.bincount(pair, n)
-    # Of equally many calls the earlier in the alphabet: the order of reading must not decide.
+    # Break ties alphabetically: the order in which cells were read must not decide.
     alphabet = np.argsort(np.argsort(["" if word is None else word for word in words], kind="stable"))
-    # What was counted together before stays so, and takes no other's place.
+    # OTHER stays OTHER, and does not take the place of another value.
     other = np.array([word == OTHER for word in words])[code[first]]
     order = np.lexsort((alphabet[code[first]], -calls, other, span[first]))
     spans = span[first][order]
@@ -224,7 +243,10 @@ def _rare(span: Ints, code: Ints, n: Ints, words: Sequence[str | None], most: in
 
 
 def runs(group: Ints) -> tuple[Ints, Ints, Ints]:
-    """An order that brings groups together, where each begins in it, and the groups; -1 is left out."""
+    """Return an order that brings groups together, where each group begins in it, and the groups.
+
+    Rows of group -1 are left out.
+    """
     order = np.argsort(group, kind="stable")
     order = order[np.searchsorted(group[order], 0) :]
     ordered = group[order]
@@ -233,7 +255,10 @@ def runs(group: Ints) -> tuple[Ints, Ints, Ints]:
 
 
 def distinct_rows(*columns: Ints) -> tuple[Ints, Ints]:
-    """Of rows made of columns of integers: where each distinct one first is, and which one each row is."""
+    """Return, for rows made of integer columns, where each distinct row first occurs, and each row's number.
+
+    Columns are packed into one integer label, which is compacted before it would exceed 62 bits.
+    """
     label, span = np.zeros(len(columns[0]), np.int64), 1
     for column in columns:
         values, code = np.unique(column, return_inverse=True)
@@ -252,7 +277,7 @@ def _moved(tally: Tally, number: Ints) -> Tally:
 
 
 def concatenate(parts: Sequence[Cells]) -> Cells:
-    """All cells one below the other, words and tallies made common."""
+    """Return all cells one below the other, with common vocabularies. ``parts`` must not be empty."""
     parts = [part for part in parts if len(part)] or parts[:1]
     if len(parts) == 1:
         return parts[0]

@@ -1,11 +1,12 @@
-"""Cells as MongoDB documents and back: few binary columns a document, decoded for all documents at once.
+"""Encode cells as MongoDB documents and decode them: a few binary columns each, decoded for all at once.
 
 A document holds the cells of one span of time, or of several that begin ``offsets`` (uint32) seconds after
-its own start. Columns are little-endian: ``codes`` (uint32, cells x
-DIMENSIONS, pointing into ``words``), ``counts`` (int64, cells x STORED), ``costs`` (double, cells x
-COMPONENTS), ``spreads`` (double, cells x sum, least, most). A tally has the number of its rows for each
-cell (``sizes``, uint32), its keys (uint16; uint32 where they point into ``words``) and how often each
-occurs (``n``, uint32).
+its own start. Columns are little-endian: ``codes`` (uint32, cells x DIMENSIONS, indexes into ``words``),
+``counts`` (int64, cells x STORED), ``costs`` (double, cells x COMPONENTS), ``spreads`` (double, cells x sum,
+least, most). A tally stores the number of its rows for each cell (``sizes``, uint32), its keys (uint16;
+uint32 if they index ``words``) and how often each occurs (``n``, uint32).
+
+Any change to this layout needs a new SCHEMA_VERSION: documents of another version are ignored and rebuilt.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,9 +31,9 @@ from core.types import Document
 
 SCHEMA_VERSION = 5
 MOST_BYTES = 15_000_000
-"""MongoDB refuses documents above 16 MB."""
+"""Size limit we keep to, in bytes; MongoDB rejects documents above 16 MB."""
 _CELLS_THAT_FIT = 250
-"""So many cells fit whatever is in them."""
+"""This many cells fit into a document whatever they contain, so their size need not be computed."""
 WORDED = ("errors", "ends")
 """Tallies whose keys are words."""
 TALLIES = ("slots", "attempts", *WORDED, *SPREADS)
@@ -42,9 +43,10 @@ Kept = NDArray[np.bool_] | slice
 
 
 def documents(cells: Cells) -> Iterator[tuple[int, Document]]:
-    """For each span of time, in order: its start in seconds since 1970 and the document of its cells.
+    """Yield, in order of time, the start of each span (seconds since 1970) and the document of its cells.
 
-    The cells are in the order of their time, as ``regroup`` leaves them.
+    The cells must be sorted by time, as ``regroup`` leaves them. Where a span would exceed MOST_BYTES, rare
+    values of its dimensions are merged into OTHER.
     """
     starts = np.flatnonzero(np.diff(cells.time, prepend=-1))
     ends = np.append(starts, len(cells))[1:]
@@ -57,9 +59,10 @@ def documents(cells: Cells) -> Iterator[tuple[int, Document]]:
 
 
 def document(cells: Cells, start: int) -> Document:
-    """One document of cells of several times, from ``start`` (seconds since 1970) on.
+    """Return one document for cells of several times, from ``start`` (seconds since 1970) on.
 
-    Of the values of a dimension those of few calls are counted together where MongoDB would refuse it.
+    If it would be too large for MongoDB, dimension values with few calls are merged into OTHER, halving how
+    many values are kept until it fits.
     """
     divisor = 1
     while True:
@@ -72,6 +75,7 @@ def document(cells: Cells, start: int) -> Document:
 
 
 def _size(value: object) -> int:
+    """Return about how many bytes a document takes, from its binary columns and texts."""
     if isinstance(value, dict):
         return sum(map(_size, value.values()))
     if isinstance(value, list):
@@ -80,6 +84,10 @@ def _size(value: object) -> int:
 
 
 def _documents(cells: Cells, spans: Iterable[slice]) -> Iterator[Document]:
+    """Yield the document of each span.
+
+    The columns are converted once for all spans, as slicing bytes is cheap.
+    """
     codes, counts = cells.codes, cells.counts.astype(_COUNT, copy=False)
     costs = cells.costs.astype(_SUM, copy=False)
     spreads = {name: values.astype(_SUM, copy=False) for name, values in cells.spreads.items()}
@@ -101,7 +109,7 @@ def _documents(cells: Cells, spans: Iterable[slice]) -> Iterator[Document]:
 
 
 class _PackedTally:
-    """A tally's columns as they are stored, converted once for the documents of all spans."""
+    """A tally's columns in their stored form, converted once for the documents of all spans."""
 
     def __init__(self, tally: Tally, cells: int, *, worded: bool) -> None:
         sizes = np.bincount(tally.cell, minlength=cells)
@@ -111,7 +119,7 @@ class _PackedTally:
         self._words = tally.words if worded else None
 
     def of(self, span: slice) -> Document:
-        """The columns of the cells of a span."""
+        """Return the columns for the cells of a span; the vocabulary has only the words that occur in it."""
         rows = slice(self._begins[span.start], self._begins[span.stop])
         counts = {"sizes": self._sizes[span].tobytes(), "n": self._n[rows].tobytes()}
         if self._words is None:
@@ -121,7 +129,7 @@ class _PackedTally:
 
 
 def _numbered(codes: NDArray[Any], size: int) -> tuple[list[int], NDArray[Any]]:
-    """The codes below ``size`` that occur, ascending, and the place of each code among them."""
+    """Return the codes (below ``size``) that occur, ascending, and each code's index among them."""
     used = np.flatnonzero(np.bincount(codes.ravel(), minlength=size))
     places = np.zeros(size, _CODE)
     places[used] = np.arange(len(used))
@@ -129,7 +137,7 @@ def _numbered(codes: NDArray[Any], size: int) -> tuple[list[int], NDArray[Any]]:
 
 
 def projection(fields: Sequence[str]) -> Document:
-    """What to read of a document for the sketches of these fields alone."""
+    """Return the projection that reads, of all sketches, only those of these fields."""
     unused = [name for name in SPREADS if name not in fields]
     return {f"{part}.{name}": 0 for part in ("spreads", "tallies") for name in unused}
 
@@ -140,9 +148,18 @@ def cells_of_documents(
     fields: Sequence[str] = SPREADS,
     wanted: Mapping[str, str] = MappingProxyType({}),
 ) -> Cells:
-    """The cells of documents whose spans begin at ``starts``, one below the other.
+    """Return the cells of documents whose spans begin at ``starts``, concatenated.
 
-    ``wanted``: only those of these values of dimensions.
+    The reverse of ``documents``.
+
+    All documents are decoded together: joining the bytes first and giving numpy one buffer per column is what
+    makes reading a year of roll-ups fast.
+
+    Args:
+        rows: the stored documents.
+        starts: the start of each document's span, with a zone.
+        fields: the measures whose spreads and sketches are wanted.
+        wanted: dimension values to keep; cells with other values are left out.
     """
     codes = _joined((row["codes"] for row in rows), _CODE).astype(np.int64).reshape(-1, len(DIMENSIONS))
     sizes = np.array([len(row["codes"]) for row in rows], np.int64) // (_CODE.itemsize * len(DIMENSIONS))
@@ -171,7 +188,7 @@ def cells_of_documents(
 
 
 def _kept(codes: Ints, words: Sequence[str | None], wanted: Mapping[str, str]) -> Kept:
-    """Which cells have these values."""
+    """Return which cells have the wanted dimension values."""
     if not wanted:
         return slice(None)
     kept = np.ones(len(codes), bool)
@@ -182,11 +199,11 @@ def _kept(codes: Ints, words: Sequence[str | None], wanted: Mapping[str, str]) -
 
 
 def values_of_documents(rows: Iterable[Mapping[str, Any]], dimension: int) -> set[str | None]:
-    """The values of a dimension (its place in DIMENSIONS) that occur in documents."""
+    """Return the values of one dimension (its index in DIMENSIONS) that occur in documents."""
     found: set[str | None] = set()
     for row in rows:
         if "codes" not in row:
-            continue  # of no call
+            continue  # a window without calls
         codes = np.frombuffer(row["codes"], _CODE).reshape(-1, len(DIMENSIONS))[:, dimension]
         found.update(row["words"][code] for code in np.unique(codes).tolist())
     return found
@@ -197,6 +214,7 @@ def _joined(parts: Iterator[bytes], dtype: np.dtype[Any]) -> np.ndarray[Any, Any
 
 
 def _unpacked(parts: Sequence[Mapping[str, Any]], kept: Kept, *, worded: bool) -> Tally:
+    """Return the tally of all documents together, for the kept cells only."""
     sizes = _joined((part["sizes"] for part in parts), _N)
     keys = _joined((part["keys"] for part in parts), _CODE if worded else _KEY)
     n = _joined((part["n"] for part in parts), _N)
@@ -211,7 +229,10 @@ def _unpacked(parts: Sequence[Mapping[str, Any]], kept: Kept, *, worded: bool) -
 
 
 def _common(vocabularies: Sequence[Sequence[Any]]) -> tuple[tuple[Any, ...], Ints, Ints]:
-    """One vocabulary, the numbers in it of all words one after the other, and where each one's begin."""
+    """Merge vocabularies; return the merged one, the new code of each old word, and where each list begins.
+
+    With those, the new code of word ``c`` of vocabulary ``v`` is ``lookup[bases[v] + c]``, for whole columns.
+    """
     numbers: dict[Any, int] = {}
     lookup = [numbers.setdefault(word, len(numbers)) for words in vocabularies for word in words]
     bases = np.cumsum([0, *(len(words) for words in vocabularies)])[:-1]

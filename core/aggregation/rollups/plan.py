@@ -1,4 +1,4 @@
-"""Which stored roll-ups and which calls a period is read from: a pure function."""
+"""Plan which stored roll-ups and which calls a period is read from; a pure function."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Plan:
-    """Parts that together are the period, none twice: whole local days, quarter hours, and calls."""
+    """Parts that together cover a period exactly once: whole local days, quarter hours, and single calls."""
 
     days: list[date] = field(default_factory=list)
     windows: list[Period] = field(default_factory=list)
@@ -23,13 +23,18 @@ class Plan:
 def plan(
     period: Period, zone: tzinfo, stale: Collection[datetime], unmerged: Collection[datetime] | None
 ) -> Plan:
-    """How to read a half-open period.
+    """Return how to read a half-open period.
+
+    The largest stored documents that are up to date, calls for the rest.
+
+    Parts must not overlap and must not leave a gap, because every figure is a sum over them. What is stale is
+    read from calls, so a figure is right as soon as a call is recorded, not only after the next refresh.
 
     Args:
-        period: start and end.
-        zone: whose days.
-        stale: windows whose stored documents are behind the calls.
-        unmerged: windows that stored days are behind of; None where stored days are of no use.
+        period: start (inclusive) and end (exclusive).
+        zone: the time zone whose days are meant.
+        stale: quarter hours whose stored documents are behind the calls.
+        unmerged: quarter hours that the stored days do not include yet; None if stored days cannot be used.
     """
     start, end = period
     first, last = up(start), down(end)
@@ -49,24 +54,25 @@ def plan(
 
 
 def up(moment: datetime) -> datetime:
-    """The first start of a quarter hour of UTC at or after the moment."""
+    """Return the first start of a UTC quarter hour at or after the moment."""
     return _EPOCH - (_EPOCH - moment) // WINDOW * WINDOW
 
 
 def down(moment: datetime) -> datetime:
-    """The last start of a quarter hour of UTC at or before the moment."""
+    """Return the last start of a UTC quarter hour at or before the moment."""
     return _EPOCH + (moment - _EPOCH) // WINDOW * WINDOW
 
 
 def _whole_days(
     first: datetime, last: datetime, zone: tzinfo, behind: Collection[datetime]
 ) -> list[tuple[date, Period]]:
-    """The local days inside [first, last) whose stored documents hold all there is."""
+    """Return the local days inside [first, last) whose stored documents are complete, with their bounds."""
     stale = {window.astimezone(zone).date() for window in behind}
     day, days = first.astimezone(zone).date(), []
     while (bounds := day_bounds(day, zone))[0] < last:
         begin, over = bounds
-        # Once there were zones whose days begin within a quarter hour: those are read from calls.
+        # Some historical zone offsets put the start of a day inside a quarter hour; such days are read from
+        # calls.
         whole = first <= begin and over <= last and begin == down(begin) and over == down(over)
         if whole and day not in stale:
             days.append((day, bounds))
@@ -75,7 +81,7 @@ def _whole_days(
 
 
 def _add_windows(result: Plan, start: datetime, end: datetime, stale: Collection[datetime]) -> None:
-    """Read [start, end) from quarter hours, and those that are stale from calls."""
+    """Add [start, end) to the plan as quarter hours, with the stale ones as calls; merge adjacent periods."""
     at = start
     for window in sorted(window for window in stale if start <= window < end):
         if at < window:

@@ -1,4 +1,4 @@
-"""Reading the cells of a period: from the stored roll-ups, and from calls what those do not hold yet."""
+"""Read the cells of a period: from stored roll-ups, and from calls for what those do not contain yet."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
@@ -25,10 +25,11 @@ from core.storage.recording import dirty_windows
 from core.types import Document, Period
 
 LATE = timedelta(seconds=5)
-"""A call may become visible so long after the server stamped it; a refresh allows for far more."""
+"""How long after its server timestamp a call may become visible; a refresh allows for far more."""
 
 _LONG = timedelta(days=7)
-"""For a longer period the server is not asked to use its bounds: it would try an index that fetches calls."""
+"""For longer periods the query has no time bounds: given bounds, the server tries an index that fetches
+calls."""
 
 
 def stored_cells(
@@ -41,7 +42,22 @@ def stored_cells(
     *,
     campaigns: bool,
 ) -> list[Cells]:
-    """The cells of a half-open period, in parts: as long spans as ``bucket`` allows."""
+    """Return the cells of a half-open period in parts, in the longest spans that ``bucket`` allows.
+
+    Cost depends on the number of stored documents and on calls not rolled up yet, not on the number of calls.
+
+    Args:
+        database: the store.
+        period: start (inclusive) and end (exclusive).
+        filters: dimension values to keep; None keeps all.
+        bucket: the finest step the caller will divide time into.
+        zone: the time zone whose days and hours are meant; stored days exist for TIMEZONE only.
+        fields: the measures whose spreads and sketches are wanted.
+        campaigns: whether the result has to tell campaigns apart, which needs larger documents.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
     seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
     by_day = bucket not in SECONDS or (bucket in HOURLY and not campaigns)
     how = _plan(database, period, zone, by_day=by_day) if seconds == QUARTER_HOUR else Plan(calls=[period])
@@ -61,6 +77,7 @@ def stored_cells(
 
 
 def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool) -> Plan:
+    """Return how to read the period, given what changed since the roll-ups were last brought up to date."""
     start, end = period
     days = days_key(str(zone))
     until = rollup_store.until(database, windows_key(), days)
@@ -84,6 +101,7 @@ def _cells(
     fields: Sequence[str],
     filters: CallFilters | None,
 ) -> Cells:
+    """Return the cells of the stored documents that match; those of another schema version are ignored."""
     wanted = {**query, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
     rows = list(database[collection].find(wanted, projection(fields)).sort("_id", 1))
     starts: list[datetime] = [row[start] for row in rows]

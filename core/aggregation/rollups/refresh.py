@@ -1,7 +1,7 @@
-"""Keeping the roll-ups right: windows that something happened in are recomputed from their calls, whole.
+"""Keep the roll-ups right: recompute every window that something happened in, whole, from its calls.
 
-Never incremented: late, repeated, corrected, moved and deleted calls come out right, two processes at once
-do each other no harm, and what a killed one leaves undone is found again by the next.
+Nothing is incremented. That is why late, repeated, corrected, moved and deleted calls come out right, two
+processes refreshing at once do no harm, and the next run finds what a killed one left undone.
 """
 
 from collections import deque
@@ -43,7 +43,7 @@ from core.storage.server.connection import server_time
 from core.types import Document, Progress
 
 WindowProgress = Callable[[int, int], object]
-"""Told how many windows are done, and of how many."""
+"""Called with the number of windows done, and of how many."""
 logger = get_logger("database")
 CALLS_AT_ONCE = 200_000
 WINDOWS_AT_ONCE = 192
@@ -52,17 +52,16 @@ _DAYS_AT_ONCE = 8
 _DAILY = (ROLLUPS_CAMPAIGNS, ROLLUPS_DAILY, ROLLUPS_HOURLY)
 _READERS = 3
 MOST_NAMED = 100
-"""Calls that are named of a window where they cannot be rolled up."""
+"""How many calls of a window are listed by id if they cannot be rolled up."""
 
 _RECORDED_LATE = timedelta(days=1)
-"""Calls recorded so long after their start may be corrections of archived ones, and are looked for there.
-
-Of the others, which are many, only those are whose ids the archive seems to know."""
+"""Calls recorded this long after their start may correct archived ones, and are always looked up in the
+archive. The many others are looked up only if the archive seems to know their ids."""
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What was recomputed: windows of 15 minutes, their calls, and local days."""
+    """What was recomputed: how many windows of 15 minutes, how many calls they held, and which local days."""
 
     windows: int
     calls: int
@@ -70,17 +69,22 @@ class Refreshed:
 
 
 def windows_key() -> str:
-    """Of the state of the quarter hours; another form of documents is another state."""
+    """Return the key of the quarter hours' progress; a new schema version starts over under a new key."""
     return f"15m:v{SCHEMA_VERSION}"
 
 
 def days_key(zone: str) -> str:
-    """Of the state of a zone's days."""
+    """Return the key of the progress of a zone's days."""
     return f"days:v{SCHEMA_VERSION}:{zone}"
 
 
 def refresh_rollups(database: Database[Document], progress: WindowProgress | None = None) -> Refreshed:
-    """Bring the roll-ups up to date with what was recorded, replaced and deleted since the last time.
+    """Bring the roll-ups up to date with what was recorded, replaced and deleted since the last refresh.
+
+    A window is recomputed if a call in it was recorded since (with OVERLAP to spare, as commits become
+    visible out of order), or if it was marked dirty because a change leaves no trace in the calls. The order
+    matters: windows first, then the days made from them, then the progress mark, and the dirty marks last.
+    Being killed anywhere only means that some windows are recomputed again.
 
     Raises:
         PyMongoError: the database does not answer; the next refresh does what is left.
@@ -99,10 +103,10 @@ def refresh_rollups(database: Database[Document], progress: WindowProgress | Non
 
 
 def _take_back(database: Database[Document], since: datetime | None, now: datetime) -> None:
-    """Take calls that were recorded again out of the archive; it marks the windows that they were in."""
+    """Take calls that were recorded again out of the archive, which marks their windows dirty."""
     if database[CATALOGUE].find_one({}, {"_id": 1}) is None:
         return
-    # What was recorded earlier may be in both places because it is being archived.
+    # Calls recorded before this may be in both places because they are being archived right now.
     youngest = now - timedelta(days=LEAST_RETENTION_DAYS - 1)
     recorded = max(youngest, since - dirty_windows.OVERLAP) if since else youngest
     late = (since or now) - _RECORDED_LATE
@@ -115,14 +119,18 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
     if since is not None:
         ids += perhaps_archived(database, recorded_of({"$gte": late}))
     if ids:
-        bring_back(database)  # a report alone must not take the place of the archived call
+        bring_back(database)  # a partial report must not replace the archived call
         release(database, CALLS, "_id", ids)
 
 
 def rebuild_rollups(
     database: Database[Document], start: datetime, end: datetime, progress: WindowProgress | None = None
 ) -> Refreshed:
-    """Recompute all windows that [start, end) touches, and the local days that they lie in."""
+    """Recompute every window that [start, end) touches, and the local days these windows lie in.
+
+    Raises:
+        PyMongoError: the database does not answer; run it again.
+    """
     now = server_time(database)
     first, last = dirty_windows.window_of(start), dirty_windows.window_of(end - timedelta(microseconds=1))
     count = (last - first) // WINDOW + 1
@@ -135,12 +143,15 @@ def rebuild_rollups(
 def touched_windows(
     database: Database[Document], since: datetime | None, start_time: Document | None = None
 ) -> set[datetime]:
-    """The windows that calls recorded since fall in; ``start_time`` restricts where they start."""
+    """Return the windows that calls recorded since then fall in; ``start_time`` restricts the calls' start.
+
+    With ``since`` None all calls are considered.
+    """
     match: Document = {} if since is None else {"recorded_at": {"$gte": Timestamp(since, 0)}}
     if start_time:
         match["start_time"] = start_time
     truncated = {"$dateTrunc": {"date": "$start_time", "unit": "minute", "binSize": WINDOW.seconds // 60}}
-    # What another tool wrote may have a text there, which must not stop the others.
+    # A call written by another tool may have a text as its start time; it must not stop the others.
     window = {"$cond": [{"$eq": [{"$type": "$start_time"}, "date"]}, truncated, None]}
     pipeline: list[Document] = [{"$match": match}, {"$group": {"_id": window}}]
     found = (row["_id"] for row in database[CALLS].aggregate(pipeline))
@@ -155,7 +166,12 @@ def _recompute(
     *,
     only_known: bool = False,
 ) -> int:
-    """Replace the documents of ascending windows; ``only_known``: make no empty document afresh."""
+    """Replace the documents of these windows (ascending); return how many calls they hold.
+
+    ``read_at`` is the server's time before the calls were read. A stored document that was read later is left
+    alone, so a slow process cannot overwrite newer figures. With ``only_known``, no empty document is created
+    for a window that has none.
+    """
     done, total = 0, 0
     known = _known(database, windows) if only_known else set(windows)
     for part, found in _read(database, windows):
@@ -173,9 +189,10 @@ def _recompute(
 def _read(
     database: Database[Document], windows: Sequence[datetime]
 ) -> Iterator[tuple[Sequence[datetime], Found]]:
-    """The calls of the windows in parts that memory holds, however busy the hours are.
+    """Yield the windows in parts, with their calls; each part fits into memory, however busy the hours are.
 
-    The next parts are read while the caller works on one: the server and this process both have work then.
+    The next parts are read while the caller works on one, to keep both the server and this process busy. The
+    size of a part follows from how many calls the last one held.
     """
     at, size = 0, _WINDOWS_AT_FIRST
     parts: deque[tuple[Sequence[datetime], Future[Found]]] = deque()
@@ -193,11 +210,13 @@ def _read(
 
 
 def _known(database: Database[Document], windows: Sequence[datetime]) -> set[datetime]:
+    """Return which of the windows have a stored document."""
     period = {"_id": {"$gte": windows[0], "$lte": windows[-1]}}
     return {row["_id"].astimezone(UTC) for row in database[ROLLUPS_15M].find(period, {"_id": 1})}
 
 
 def _name(apart: Sequence[Apart]) -> None:
+    """Log each call that cannot be rolled up, so that somebody can correct it."""
     for call in apart:
         extra = {"call_id": call.call_id, "reason": call.reason}
         logger.error("Call cannot be rolled up, set apart: record it again, put right", extra=extra)
@@ -206,6 +225,10 @@ def _name(apart: Sequence[Apart]) -> None:
 def _window_rows(
     cells: Cells, windows: Iterable[datetime], known: set[datetime], apart: Sequence[Apart]
 ) -> Iterator[Document]:
+    """Yield the documents of windows: with cells, or empty for a window whose calls are gone.
+
+    The empty document is needed: without it, a window whose last call was deleted would keep its old figures.
+    """
     filled = {datetime.fromtimestamp(seconds, UTC): row for seconds, row in documents(cells)}
     bad: dict[datetime, list[str]] = {}
     for call in apart:
@@ -219,7 +242,7 @@ def _window_rows(
 
 
 def _merge_changed_days(database: Database[Document]) -> list[date]:
-    """Merge the days of TIMEZONE with windows that were recomputed since the last time."""
+    """Rebuild the days of TIMEZONE whose windows were recomputed since the last time."""
     settings = get_settings()
     key, now = days_key(settings.timezone), server_time(database)
     changed = changed_windows(database, rollup_store.until(database, key).get(key))
@@ -236,7 +259,7 @@ def _days_of(windows: Iterable[datetime]) -> list[date]:
 def changed_windows(
     database: Database[Document], since: datetime | None, window: Document | None = None
 ) -> set[datetime]:
-    """Windows recomputed after that; ``window`` restricts which."""
+    """Return the windows recomputed after ``since``; ``window`` restricts them by their start."""
     query: Document = {} if since is None else {"read_at": {"$gt": since}}
     if window:
         query["_id"] = window
@@ -244,7 +267,7 @@ def changed_windows(
 
 
 def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date]:
-    """Make the documents of these days of TIMEZONE from their windows'."""
+    """Build the documents of these days of TIMEZONE from those of their windows."""
     settings = get_settings()
     for at in range(0, len(days), _DAYS_AT_ONCE):
         part, now = days[at : at + _DAYS_AT_ONCE], server_time(database)
@@ -255,7 +278,7 @@ def _merge_days(database: Database[Document], days: Sequence[date]) -> list[date
 
 
 def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) -> list[Document]:
-    """A day's documents, one for each collection of _DAILY."""
+    """Return a day's documents, one for each collection of _DAILY."""
     start, end = day_bounds(day, tz)
     query = {"_id": {"$gte": start, "$lt": end}, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
     rows = list(database[ROLLUPS_15M].find(query).sort("_id", 1))
@@ -270,14 +293,20 @@ def _day_rows(database: Database[Document], zone: str, tz: tzinfo, day: date) ->
 
 
 def spans_of(cells: Cells, starts: Ints) -> Cells:
-    """The cells of quarter hours as those of the longer spans that each lies in."""
+    """Merge cells of quarter hours into longer spans; ``starts`` holds the start of each cell's span.
+
+    The tally ``slots`` keeps the quarter hour of each call, counted from the new start.
+    """
     slots = cells.tallies["slots"]
     later = ((cells.time - starts) // QUARTER_HOUR)[slots.cell]
     return cells.with_tally("slots", slots.shifted(later)).merged(starts)
 
 
 def _forget(database: Database[Document], rows: Sequence[Document], now: datetime) -> None:
-    """Remove the dirty rows that were read, unless marked again; a young one's change may still come."""
+    """Delete dirty marks that this refresh has seen, unless they were set again or are younger than OVERLAP.
+
+    A young mark stays because it is set before its change, which may not have been visible to us yet.
+    """
     old = Timestamp(now - dirty_windows.OVERLAP, 0)
     done = [row for row in rows if row["marked_at"] < old]
     for row in done:
@@ -287,12 +316,11 @@ def _forget(database: Database[Document], rows: Sequence[Document], now: datetim
 def archive_due(database: Database[Document], progress: Progress = lambda *_: None) -> list[Due]:
     """Move calls and turns recorded more than RAW_RETENTION_DAYS ago to Parquet files below DATA_DIR/archive.
 
-    Roll-ups first, then files, then deletion: no figure changes.
-
-    Killed at any point, it goes on with the next run.
+    The order is what keeps every figure unchanged: roll-ups first, then files, then deletion. If the process
+    is killed at any point, the next run continues.
 
     Raises:
-        UserError: another process archives here, or the disk is full or cannot be written.
+        UserError: another process is archiving here, or the disk is full or cannot be written.
         PyMongoError: the database does not answer.
     """
     before = cutoff(database)

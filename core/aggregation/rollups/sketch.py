@@ -1,8 +1,10 @@
-"""DDSketch: counts of values in buckets of a fixed relative width, so that percentiles add up.
+"""DDSketch: counts of values in buckets of a fixed relative width, so that percentiles can be added up.
 
 Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
 PVLDB 12(12), 2019. With g = (1 + a) / (1 - a) and a = 1 %, bucket i holds the values in (g^(i-1), g^i]; its
-estimate 2 g^i / (g + 1) is off by 1 % at most.
+estimate 2 g^i / (g + 1) is off by at most 1 %.
+
+Bucket numbers are stored, so changing any constant here needs a new SCHEMA_VERSION in ``codec``.
 """
 
 import numpy as np
@@ -13,29 +15,33 @@ from core.aggregation.rollups.cells import Floats, Ints
 RELATIVE_ERROR = 0.01
 GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 LEAST, MOST = 1e-6, 1e7
-"""Smaller values count as zero, greater ones as the greatest; durations, latencies and costs lie between."""
+"""Smaller values count as zero, larger ones as the largest; durations, latencies and costs lie well between.
+"""
 _LN_GAMMA = np.log(GAMMA)
 _FIRST = int(np.ceil(np.log(LEAST) / _LN_GAMMA)) - 1
 WIDTH = int(np.ceil(np.log(MOST) / _LN_GAMMA)) - _FIRST + 1
-"""How many buckets there are; number 0 is that of zero."""
+"""Number of buckets. Bucket 0 is for zero."""
 
 
 def bucket_of(values: Floats) -> Ints:
-    """The bucket number, 0 to WIDTH - 1, of each value; values are not negative."""
+    """Return the bucket, 0 to WIDTH - 1, of each value. Values must not be negative.
+
+    Values below LEAST (1e-6) go to bucket 0, values above MOST (1e7) to the last one.
+    """
     capped = np.clip(values, LEAST, MOST)
     numbers = np.ceil(np.log(capped) / _LN_GAMMA).astype(np.int64) - _FIRST
     return np.where(values < LEAST, 0, np.clip(numbers, 1, WIDTH - 1))
 
 
 def estimates() -> Floats:
-    """The value that stands for each bucket."""
+    """Return the value that stands for each bucket: off by at most 1 % from any value in it."""
     values: Floats = 2 * GAMMA ** np.arange(_FIRST, _FIRST + WIDTH, dtype=float) / (GAMMA + 1)
     values[0] = 0.0
     return values
 
 
 def edges() -> Floats:
-    """The upper edge of each bucket: its values are not above."""
+    """Return the upper edge of each bucket; no value in the bucket exceeds it."""
     upper: Floats = GAMMA ** np.arange(_FIRST, _FIRST + WIDTH, dtype=float)
     upper[0] = 0.0
     return upper
@@ -45,16 +51,19 @@ _ESTIMATES = estimates()
 
 
 def quantiles(counts: Ints, shares: ArrayLike, least: Floats, most: Floats) -> Floats:
-    """The values at the shares 0 to 1 of each row of counts (rows x WIDTH); NaN without counts.
+    """Return the values at the given shares (0 to 1) for each row of counts (rows x WIDTH).
 
-    Ranks are those of numpy's ``inverted_cdf``. ``least`` and ``most`` are the rows' exact extremes; an
-    estimate never lies outside them.
+    NaN without counts.
+
+    Ranks are those of numpy's ``inverted_cdf``, so that sketch and exact percentiles mean the same call.
+    ``least`` and ``most`` are the exact extremes of each row. Estimates are clipped to them, so that no
+    percentile lies outside of what was measured.
     """
     cumulated = np.cumsum(counts, axis=1)
     n = cumulated[:, -1]
     result = np.full((len(counts), np.size(shares)), np.nan)
     for column, share in enumerate(np.ravel(shares)):
-        # As numpy computes it, its rounding included.
+        # Computed as numpy does, rounding included.
         ranks = np.ceil(n * share - 1).clip(0) + 1
         result[:, column] = _ESTIMATES[(cumulated >= ranks[:, None]).argmax(axis=1)]
     np.clip(result, least[:, None], most[:, None], out=result)
