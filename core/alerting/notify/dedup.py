@@ -1,9 +1,12 @@
-"""Whether a channel needs a message about a group of alerts: Alertmanager's decision, as pure functions.
+"""Decide whether a channel needs a message about a group of alerts.
 
-``needs_notification`` is the table of Alertmanager's notification pipeline (``DedupStage.needsUpdate``): what
-is true now against what was last *confirmed* sent. ``compare_with_last`` prepares it, and is where this
-project goes further: a resolve goes out through silences, what still fires when a silence ends counts as
-news, and so does what has become more severe.
+Alertmanager's decision, as pure functions.
+
+``needs_notification`` is the decision table of Alertmanager's notification pipeline
+(``DedupStage.needsUpdate``): what is true now, against what was last *confirmed* sent. ``compare_with_last``
+prepares its input, and is where this project goes further than Alertmanager: an end is announced even if the
+alert is silenced by then, an alert that still fires when its silence ends counts as news, and so does one
+that has become more severe.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +19,10 @@ from core.models.alerts import MemberState, NotificationEvent, Severity
 
 @dataclass(frozen=True)
 class Manner:
-    """How often a channel is told of what: reminders, several messages, ends."""
+    """How often a channel is notified.
+
+    Reminders, messages about the same group, and whether it hears of ends.
+    """
 
     repeat: timedelta = timedelta(hours=4)
     group_interval: timedelta = timedelta(minutes=5)
@@ -25,12 +31,15 @@ class Manner:
 
 MANNER = Manner()
 SLACK = timedelta(seconds=15)
-"""Checks are not on the dot: one that comes this much early still counts as after the interval."""
+"""Checks are not punctual: one that comes this much early still counts as after the interval."""
 
 
 @dataclass(frozen=True)
 class LastSent:
-    """What a channel was last told about a group, once that was confirmed sent."""
+    """What a channel last received about a group, once that was confirmed sent.
+
+    The ids shown firing and ended.
+    """
 
     sent_at: datetime
     firing: AbstractSet[str] = frozenset()
@@ -47,15 +56,17 @@ def needs_notification(
     remind: bool = True,
     ends: bool = True,
 ) -> NotificationEvent | None:
-    """Return why a channel needs a message about a group of alerts; None: it needs none.
+    """Return why a channel needs a message about a group of alerts; None if it does not.
 
-    The branches, their order and their names are those of Alertmanager's ``needsUpdate``. Without ``ends``
-    the channel hears of none (``send_resolved: false``); that all is over has to be kept all the same.
+    The branches, their order and their names are those of Alertmanager's ``needsUpdate``; keep them so, since
+    each later branch relies on the earlier ones. Without ``ends`` (Alertmanager's ``send_resolved: false``)
+    the end of part of a group is no news; that the whole group has ended is still returned, because the
+    caller has to record it even if it sends nothing.
     """
-    # First notification; a group that was never announced has no end worth announcing.
+    # First notification. A group that was never announced has no end worth announcing.
     if told is None:
         return NotificationEvent.FIRING if firing else None
-    # New alerts in group: at least one fires that the last message did not show firing.
+    # New alerts in group: at least one fires that the last message did not show as firing.
     if not firing <= told.firing:
         return NotificationEvent.FIRING
     # All alerts resolved: once, and only if the last message left the group firing.
@@ -64,7 +75,7 @@ def needs_notification(
     # New resolved alerts: part of the group ended since the last message.
     if ends and not resolved <= told.resolved:
         return NotificationEvent.RESOLVED
-    # Repeat interval elapsed: nothing changed, but it still fires and nobody has acknowledged it.
+    # Repeat interval elapsed: nothing changed, but something still fires that nobody has acknowledged.
     if remind and now - told.sent_at >= repeat:
         return NotificationEvent.REPEAT
     return None
@@ -72,20 +83,23 @@ def needs_notification(
 
 @dataclass(frozen=True)
 class NotificationRecord:
-    """The record of what was confirmed sent to one channel about one group."""
+    """What was confirmed sent to one channel about one group.
+
+    The state of each alert in that message, and when.
+    """
 
     sent_at: datetime
     members: Mapping[str, MemberState] = field(default_factory=dict)
     severities: Mapping[str, Severity] = field(default_factory=dict)
     told_at: Mapping[str, datetime] = field(default_factory=dict)
-    """When those were told that a reminder of others has left out since; all others at ``sent_at``."""
+    """When an alert was last shown, if a later reminder left it out; for all others that is ``sent_at``."""
 
     def knows(self, fingerprint: str) -> bool:
-        """Whether the channel believes that the alert fires."""
+        """Return whether the channel believes that the alert is firing."""
         return self.members.get(fingerprint) in {"firing", "muted"}
 
     def is_due(self, member: "Member", now: datetime, repeat: timedelta) -> bool:
-        """Whether so long has passed since the channel was told of an alert that it is reminded."""
+        """Return whether an alert's repeat interval has passed since the channel last saw it."""
         told_at = self.told_at.get(member.fingerprint, self.sent_at)
         return member.remind and now - told_at >= (member.repeat or repeat)
 
@@ -101,13 +115,13 @@ class Member:
     last_muted_at: datetime | None = None
     flapping_since: datetime | None = None
     remind: bool = True
-    """Whether it may be repeated: nobody has acknowledged it, and it was seen bad just now."""
+    """Whether a reminder may include it: nobody has acknowledged it, and the last check found it bad."""
     repeat: timedelta | None = None
-    """After how long, where its rule says so."""
+    """Its rule's own repeat interval, if it has one."""
 
     @property
     def shown_firing(self) -> bool:
-        """What people are told: an alert that flaps fires until it stays as it is."""
+        """Return what people are told: a flapping alert counts as firing until it settles."""
         return self.firing or self.flapping_since is not None
 
 
@@ -115,7 +129,7 @@ class Member:
 class Decision:
     """What to tell a channel about a group, and the record to keep once that is confirmed sent.
 
-    Without any ``news`` nothing is told, and the record is kept at once.
+    With no ``news`` nothing is sent, and the record is kept at once.
     """
 
     event: NotificationEvent
@@ -132,19 +146,20 @@ def next_message(
     now: datetime,
     manner: Manner = MANNER,
 ) -> Decision | None:
-    """What a channel is to be told about a group now; None: nothing.
+    """Return what to tell a channel about a group now; None if nothing.
 
-    Between two messages about a group that fires lies the group interval, except for a new critical alert.
+    Messages about a group that is firing are at least the group interval apart, unless a new alert is
+    critical: that one must not wait for the others.
     """
     told, firing, resolved = compare_with_last(confirmed, members)
     by_id = {member.fingerprint: member for member in members}
     due = frozenset(
         name for name in firing if confirmed and confirmed.is_due(by_id[name], now, manner.repeat)
     )
-    # Each alert has its own time to be repeated, and that has passed for those that are due.
+    # Each alert has its own repeat interval, which has passed for the due ones, so the group's is zero.
     event = needs_notification(told, firing, resolved, now, timedelta(), remind=bool(due), ends=manner.ends)
     if not manner.ends and resolved and event in {None, NotificationEvent.RESOLVED}:
-        # Kept untold: what comes back is news again.
+        # Record the end without sending it: if the alert fires again, that is news again.
         return _decision(
             NotificationEvent.RESOLVED, confirmed, by_id, firing, resolved, frozenset(), due, ends=False
         )
@@ -160,7 +175,11 @@ def next_message(
 def compare_with_last(
     confirmed: NotificationRecord | None, members: Sequence[Member]
 ) -> tuple[LastSent | None, AbstractSet[str], AbstractSet[str]]:
-    """What was told that still holds, what fires as far as the channel is concerned, and what is over."""
+    """Return what the last message said that still holds, what fires for this channel, and what has ended.
+
+    An alert is taken out of the first set, and thereby becomes news, if it is muted now, was muted after that
+    message, has become more severe, or has started to flap.
+    """
     firing = frozenset(member.fingerprint for member in members if member.shown_firing and not member.muted)
     if confirmed is None:
         return None, firing, frozenset()
@@ -176,7 +195,7 @@ def compare_with_last(
 
 
 def _is_news(member: Member, confirmed: NotificationRecord) -> bool:
-    """Whether something happened to an alert that the channel knows of, so that it has to be told again."""
+    """Return whether something happened to a known alert that the channel has to be told."""
     name, sent_at = member.fingerprint, confirmed.sent_at
     if member.severity.rank > confirmed.severities.get(name, member.severity).rank:
         return True
@@ -196,6 +215,7 @@ def _decision(
     *,
     ends: bool,
 ) -> Decision:
+    """Return the decision with its news sorted: worst first, ended alerts last."""
     known = {name for name in by_id if confirmed and confirmed.knows(name)}
     muted = {name for name in known if by_id[name].muted and by_id[name].shown_firing}
     states: dict[str, MemberState] = {
@@ -222,6 +242,7 @@ def _told_as(
     by_id: Mapping[str, Member],
     fresh: AbstractSet[str],
 ) -> NotificationEvent:
+    """Return the event to show: FIRING becomes FLAPPING or ESCALATED if that is true of all new alerts."""
     if event != NotificationEvent.FIRING:
         return event
     if all(by_id[name].flapping_since for name in fresh):

@@ -1,4 +1,4 @@
-"""Which alerts say nothing: those that a silence names, and those that a worse one explains. Pure."""
+"""Mute alerts: those a silence matches, and those that a worse alert explains. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,26 +11,26 @@ from core.models.rules import LABELS, SERVICE_LABELS, AlertRule
 from core.models.silences import Silence
 
 SHARED_LABELS = (*LABELS, *SERVICE_LABELS)
-"""Unless a rule says which: an alert explains another only where these are the same."""
+"""Labels that have to be equal for one alert to explain another, unless the rule says otherwise."""
 MOST_NAMED = 10
 
 
 def labels_of(alert: Alert) -> dict[str, str]:
-    """What silences look at: the alert's labels, its rule and its severity."""
+    """Return what silences match: the alert's labels, its rule and its severity."""
     return {**alert.labels, "rule": alert.alert_type, "severity": alert.severity}
 
 
 def silenced_by(alert: Alert, silences: Iterable[Silence], now: datetime) -> list[str]:
-    """The ids of the silences that mute an alert at a moment."""
+    """Return the ids of the silences that mute an alert at a given time."""
     labels = labels_of(alert)
     return [silence.id for silence in silences if silence.active(now) and silence.matches(labels)]
 
 
 @dataclass(frozen=True)
 class Inhibition:
-    """While ``source`` fires as critical, alerts of the ``targets`` with the same ``equal`` labels are mute.
+    """While ``source`` fires as critical, mute the ``targets`` that agree with it on the ``equal`` labels.
 
-    A label that neither of the two has is the same.
+    A label that neither alert has counts as equal.
     """
 
     source: str
@@ -39,7 +39,10 @@ class Inhibition:
 
 
 class Explanations:
-    """The firing alerts that explain others, found by their labels."""
+    """Finds the firing alerts that explain others.
+
+    They are indexed by rule and labels, so that the cost grows with the number of alerts, not its square.
+    """
 
     def __init__(self, alerts: Iterable[Alert], inhibitions: Iterable[Inhibition]) -> None:
         self._by_target: dict[str, list[Inhibition]] = {}
@@ -54,7 +57,7 @@ class Explanations:
                 self._sources.setdefault(key, []).append(alert.id)
 
     def of(self, alert: Alert) -> list[str]:
-        """The ids of firing alerts that explain an alert, ten at most."""
+        """Return the ids of firing alerts that explain an alert, ten at most."""
         explaining = (
             other
             for inhibition in self._by_target.get(alert.alert_type, ())
@@ -80,7 +83,8 @@ def mute(
 ) -> list[Change]:
     """Return a check's changes with what mutes each alert: silences, and worse alerts that explain it.
 
-    An alert of this check counts as it is after its change, one that was not evaluated as it was ``known``.
+    Alerts evaluated in this check count as they are after their change; the others as they were ``known``.
+    Muting never changes an alert's state: it fires all the same, and only its notifications are held back.
     """
     after = {name: record for name, record in known.items() if record.alert.state == AlertState.FIRING}
     after |= {change.alert_id: change.after for change in changes if change.after}

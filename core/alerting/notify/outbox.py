@@ -1,6 +1,8 @@
-"""The ``outbox`` collection: what is to be sent is written down first, then sent, then marked.
+"""The ``outbox`` collection: a message is stored first, then sent, then marked as sent.
 
-Every time in it is the server's (``$$NOW``), so that processes with other clocks agree on leases.
+Every time in it is the server's (``$$NOW``), so that processes whose clocks differ agree on leases. A row
+goes queued → sending → sent; a failure puts it back to queued, or makes it dead; a newer message for the same
+recipient makes it superseded.
 """
 
 import random
@@ -27,18 +29,22 @@ _READ_AT_ONCE = 2_000
 
 @dataclass(frozen=True)
 class SendTiming:
-    """How long things take; tests shorten them all."""
+    """Delays and leases of sending; tests shorten all of them."""
 
     first_delay: timedelta = timedelta(seconds=15)
     longest_delay: timedelta = timedelta(minutes=15)
     dead_after: timedelta = timedelta(hours=6)
     lease: timedelta = timedelta(minutes=2)
-    """Longer than any send takes; what a killed process had in hand is taken over after it."""
+    """Longer than any send takes; after it, other processes may take over what a killed one was sending."""
     revived_after: timedelta = timedelta(hours=1)
-    """A dead message that is decided anew after this long is tried anew."""
+    """A dead message is tried again if the same decision is made this long after it was given up."""
 
     def delay(self, attempts: int, rng: random.Random) -> timedelta:
-        """0 to 15 s · 2ⁿ, at most 15 min: full jitter (M. Brooker, Exponential Backoff and Jitter, 2015)."""
+        """Return a random delay of 0 to 15 s · 2ⁿ, at most 15 min.
+
+        Full jitter (M. Brooker, Exponential Backoff and Jitter, 2015), so that messages that failed together
+        do not come back together.
+        """
         most: timedelta = min(self.longest_delay, self.first_delay * 2 ** min(attempts - 1, 20))
         return most * rng.random()
 
@@ -47,7 +53,13 @@ TIMING = SendTiming()
 
 
 def rows_of(notification: Notification, channel: Channel) -> Iterator[OutboxRow]:
-    """The rows of a notification: one for each recipient, and at a pager for each alert of the news."""
+    """Yield the rows of a notification: one per recipient.
+
+    For pagers one per recipient and alert in the news.
+
+    The row id derives from the notification's key. Two processes that decide the same thing therefore write
+    the same row, and the message goes out once.
+    """
     whole = (notification.group_key, "", notification)
     for stream, suffix, part in _incidents(notification) if channel.pages else [whole]:
         for recipient in channel.recipients:
@@ -56,7 +68,7 @@ def rows_of(notification: Notification, channel: Channel) -> Iterator[OutboxRow]
                 channel=notification.channel,
                 recipient=recipient.id,
                 label=recipient.label,
-                # Only what is decided anew at each check takes the place of what was decided before.
+                # Only decisions that every check makes again may supersede an earlier message.
                 stream=stream if notification.group_key == GROUP else notification.key,
                 notification=part,
                 urgent=is_urgent(part),
@@ -64,17 +76,18 @@ def rows_of(notification: Notification, channel: Channel) -> Iterator[OutboxRow]
 
 
 def _incidents(notification: Notification) -> Iterator[tuple[str, str, Notification]]:
+    """Yield a pager's share: each alert of the news as an incident of its own, with its own event."""
     for alert in notification.alerts[: notification.news]:
         over = notification.members.get(alert.id) == "resolved"
         event = NotificationEvent.RESOLVED if over else notification.event
-        if not over and event == NotificationEvent.RESOLVED:  # the others go on
+        if not over and event == NotificationEvent.RESOLVED:  # only others of the group have ended
             event = NotificationEvent.FIRING
         part: Document = {"alerts": [alert], "news": 1, "event": event, "severity": alert.severity}
         yield alert.id, f"|{alert.id}", notification.model_copy(update=part)
 
 
 def is_urgent(notification: Notification) -> bool:
-    """Whether a message is an end or the first of a critical alert."""
+    """Return whether a message announces an end, or the first firing of a critical alert."""
     if notification.event == NotificationEvent.RESOLVED:
         return True
     first = notification.event in {NotificationEvent.FIRING, NotificationEvent.ESCALATED}
@@ -82,7 +95,7 @@ def is_urgent(notification: Notification) -> bool:
 
 
 def ends_all(notification: Notification) -> bool:
-    """Whether nothing fires any more as far as the message is about it."""
+    """Return whether, as far as this message is concerned, nothing fires any more."""
     states = {notification.members.get(alert.id) for alert in notification.alerts}
     return notification.event == NotificationEvent.RESOLVED and states <= {"resolved"}
 
@@ -90,10 +103,13 @@ def ends_all(notification: Notification) -> bool:
 async def enqueue(
     database: AsyncDatabase[Document], rows: Iterable[OutboxRow], timing: SendTiming = TIMING
 ) -> list[str]:
-    """Put messages in and drop what they supersede; the ids of those that are to be sent.
+    """Store messages and drop those they supersede; return the ids of the rows to send.
 
-    A message that is there already is left as it is, unless it was superseded or died long ago.
-    The end of something that a recipient was never told of is not put in.
+    A row that exists already is left as it is, unless it was superseded or died long ago. Skips "resolved"
+    messages for recipients that never got the "firing" one.
+
+    Raises:
+        PyMongoError: the database does not answer; the next check decides and enqueues again.
     """
     ids = []
     for row in rows:
@@ -106,6 +122,7 @@ async def enqueue(
 
 
 async def _was_told(database: AsyncDatabase[Document], row: OutboxRow) -> bool:
+    """Return whether an earlier message of this stream reached the recipient, or none is known of."""
     others = database[OUTBOX].find(_line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}, {"state": 1})
     states = {other["state"] async for other in others}
     return not states or OutboxState.SENT in states
@@ -116,6 +133,12 @@ def _line(row: OutboxRow) -> Document:
 
 
 async def _insert(database: AsyncDatabase[Document], row: OutboxRow, timing: SendTiming) -> None:
+    """Store a row, unless it exists and is alive.
+
+    One atomic update rather than an insert: a row that was superseded, or died longer than ``revived_after``
+    ago, is replaced by a fresh one, while one that is queued, being sent or sent stays exactly as it is. Only
+    that keeps two processes with the same decision from sending it twice.
+    """
     document = row.model_dump(exclude={"id", "created_at", "due_at"})
     fresh = {
         "$mergeObjects": [{"_id": "$_id"}, {"$literal": document}, {"created_at": "$$NOW", "due_at": "$$NOW"}]
@@ -133,6 +156,11 @@ async def _insert(database: AsyncDatabase[Document], row: OutboxRow, timing: Sen
 
 
 async def _supersede(database: AsyncDatabase[Document], row: OutboxRow) -> None:
+    """Drop older messages of the same stream to the same recipient that have not gone out yet.
+
+    Queued ones end at once. One that is being sent cannot be stopped; it is marked outdated, so that it is
+    not retried if it fails.
+    """
     older = _line(row) | {"stream": row.stream, "_id": {"$ne": row.id}}
     outbox = database[OUTBOX]
     over = {"$set": {"state": OutboxState.SUPERSEDED, "done_at": "$$NOW"}}
@@ -143,7 +171,7 @@ async def _supersede(database: AsyncDatabase[Document], row: OutboxRow) -> None:
 async def waiting_lines(
     database: AsyncDatabase[Document],
 ) -> dict[tuple[str, str], list[tuple[OutboxRow, bool]]]:
-    """What waits, by channel and recipient, the oldest first, and whether each is due."""
+    """Return the waiting messages by channel and recipient, oldest first, each with whether it is due."""
     stages: list[Document] = [
         {"$match": {"state": {"$in": list(WAITING)}}},
         {"$sort": {"created_at": 1, "_id": 1}},
@@ -158,7 +186,7 @@ async def waiting_lines(
 
 
 async def rows_with(database: AsyncDatabase[Document], ids: Collection[str]) -> list[OutboxRow]:
-    """The messages of these ids that wait."""
+    """Return those of the given messages that still wait."""
     query = {"_id": {"$in": list(ids)}, "state": {"$in": list(WAITING)}}
     return [OutboxRow.model_validate(document) async for document in database[OUTBOX].find(query)]
 
@@ -166,7 +194,14 @@ async def rows_with(database: AsyncDatabase[Document], ids: Collection[str]) -> 
 async def claim(
     database: AsyncDatabase[Document], row_id: str, timing: SendTiming = TIMING
 ) -> OutboxRow | None:
-    """Take a message in hand for the length of the lease; None where somebody else has it or it is done."""
+    """Take a message for the length of the lease; None if another process has it, or it is done.
+
+    The condition and the change are one atomic update, so only one process gets it. ``claim`` is a fresh
+    token: a process whose lease ran out cannot mark a message that another has taken over since.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
     expired = {"$and": [{"$eq": ["$state", OutboxState.SENDING]}, {"$lte": ["$due_at", "$$NOW"]}]}
     free = {"$expr": {"$or": [{"$eq": ["$state", OutboxState.QUEUED]}, expired]}}
     taken = {
@@ -175,7 +210,7 @@ async def claim(
         "due_at": _later(timing.lease),
         "claim": uuid4().hex,
     }
-    asked = time.monotonic()  # it goes on while a process is stopped
+    asked = time.monotonic()  # keeps counting while the process is stopped
     found = await database[OUTBOX].find_one_and_update(
         {"_id": row_id} | free, [{"$set": taken}], return_document=ReturnDocument.AFTER
     )
@@ -183,9 +218,9 @@ async def claim(
 
 
 async def mark_sent(database: AsyncDatabase[Document], rows: Sequence[OutboxRow]) -> None:
-    """Keep that messages were sent, as one where there are several."""
+    """Record that messages were sent; several at once means they went out as one digest."""
     done = {"state": OutboxState.SENT, "done_at": "$$NOW", "reason": None, "claim": None}
-    # Sent is sent, whoever has the row now: it must not go out once more.
+    # Whoever holds the row by now: it was sent and must not go out again.
     still = {"_id": {"$in": [row.id for row in rows]}, "state": {"$ne": OutboxState.SENT}}
     digest = rows[0].id if len(rows) > 1 else None
     await database[OUTBOX].update_many(still, [{"$set": done | {"digest": {"$literal": digest}}}])
@@ -198,7 +233,11 @@ async def mark_failed(
     timing: SendTiming,
     rng: random.Random,
 ) -> OutboxRow | None:
-    """Put a message back for another attempt, or give it up; as it is then, None if it was taken over."""
+    """Put a message back for another attempt, or give it up; return its new state, None if it was taken over.
+
+    It is given up (dead) if the failure is permanent or the message older than ``dead_after``, and dropped
+    (superseded) if it was marked outdated in between.
+    """
     too_old = {"$lte": ["$created_at", _ago(timing.dead_after)]}
     state = {
         "$switch": {
@@ -227,13 +266,13 @@ async def mark_failed(
 
 
 async def given_up(database: AsyncDatabase[Document], row: OutboxRow) -> frozenset[str]:
-    """The recipients of a message's channel that it could not be delivered to."""
+    """Return the recipients of a message's channel to which it could not be delivered."""
     same = {"channel": row.channel, "notification.key": row.notification.key, "state": OutboxState.DEAD}
     return frozenset([other["recipient"] async for other in database[OUTBOX].find(same, {"recipient": 1})])
 
 
 async def drop(database: AsyncDatabase[Document], row: OutboxRow, reason: str) -> None:
-    """Give a message up that is no longer worth sending."""
+    """Drop a message that is no longer worth sending."""
     over = {
         "state": OutboxState.SUPERSEDED,
         "done_at": "$$NOW",
@@ -244,7 +283,7 @@ async def drop(database: AsyncDatabase[Document], row: OutboxRow, reason: str) -
 
 
 async def hold(database: AsyncDatabase[Document], ids: Collection[str], wait: timedelta) -> None:
-    """Let messages wait for the channel's rate limit; what is urgent never ends up in a digest."""
+    """Make messages wait for the channel's rate limit; urgent ones never end up in a digest."""
     waits = {"held": {"$not": ["$urgent"]}, "due_at": _later(wait)}
     queued = {"_id": {"$in": list(ids)}, "state": OutboxState.QUEUED}
     await database[OUTBOX].update_many(queued, [{"$set": waits}])
@@ -253,13 +292,13 @@ async def hold(database: AsyncDatabase[Document], ids: Collection[str], wait: ti
 def outbox_rows(
     database: Database[Document], states: Collection[OutboxState] = tuple(OutboxState), limit: int = 200
 ) -> list[OutboxRow]:
-    """The messages in these states, the newest first: for the Alerts page."""
+    """Return the messages in these states, newest first, for the Alerts page."""
     found = database[OUTBOX].find({"state": {"$in": list(states)}}).sort("created_at", -1).limit(limit)
     return [OutboxRow.model_validate(document) for document in found]
 
 
 def send_again(database: Database[Document], row_id: str) -> bool:
-    """Try a dead message anew, at once; whether there was one."""
+    """Queue a dead message again, due at once; return whether there was one."""
     anew = {"state": OutboxState.QUEUED, "attempts": 0, "created_at": "$$NOW", "due_at": "$$NOW"}
     dead = {"_id": row_id, "state": OutboxState.DEAD}
     return database[OUTBOX].update_one(dead, [{"$set": anew}]).matched_count > 0

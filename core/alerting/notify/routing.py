@@ -1,4 +1,4 @@
-"""Which channel hears of which alert, and the notification that goes there."""
+"""Route alerts: which channel is notified of which alert, and the notification it gets."""
 
 import hashlib
 import json
@@ -15,28 +15,28 @@ from core.models.alerts import Alert, AlertState, Notification, NotificationEven
 from core.models.rules import AlertRule
 
 Routes = Mapping[str, Collection[Severity] | None]
-"""The channels by name, and the severities each takes; None takes all."""
+"""Channels by name, with the severities each accepts; None accepts all."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What the settings say about messages, for all rules."""
+    """What the settings say about notifications, for all rules."""
 
     manner: Manner = MANNER
     without_ends: frozenset[str] = frozenset()
-    """The channels that hear nothing of ends."""
+    """Channels that are not notified of ends."""
     escalation: Escalation = field(default_factory=Escalation)
     installation: str = ""
     off_duty: frozenset[str] = frozenset()
-    """The channels whose turn to be on call is at another time."""
+    """Channels that are not on call now."""
 
     def present(self, routes: Routes, rule: AlertRule | None) -> frozenset[str]:
-        """The channels that can hear of a rule's alert now: those off duty only where it names them."""
+        """Return the channels that can be notified for a rule now; one off duty only if the rule names it."""
         named = {*(rule.channels if rule else ()), *self.escalation.of(rule).to}
         return frozenset(name for name in routes if name not in self.off_duty or name in named)
 
     def manner_of(self, channel: str) -> Manner:
-        """How a channel is told."""
+        """Return how a channel is notified."""
         return replace(self.manner, ends=channel not in self.without_ends)
 
 
@@ -49,9 +49,19 @@ def route(
     at: datetime,
     policy: Policy,
 ) -> Iterator[Notification]:
-    """What each channel is to be told about the alerts as they stand.
+    """Yield the notification each channel needs about the alerts as they stand.
 
-    A notification without news is to be kept as told, and sent to nobody.
+    A pure function: sending and recording are the caller's. A notification without news is to be recorded as
+    sent, and not sent.
+
+    Args:
+        records: all alerts, by fingerprint.
+        bad: the alerts that the last check found bad; only these are repeated.
+        rules: the rules, by id.
+        routes: the channels, with the severities each accepts.
+        confirmed: what was last confirmed sent, by channel.
+        at: the time of the check.
+        policy: what the settings say.
     """
     alerts = {name: record.alert for name, record in records.items()}
     present = [record for record in records.values() if record.alert.updated_at <= at]
@@ -61,7 +71,8 @@ def route(
             record.alert.id: _hears(record, channel, rules, routes, told, at, policy) for record in present
         }
         members = [
-            # A channel that takes what is worse, or whose turn is over, hears that it ended, and no reminder.
+            # A channel that accepts only worse severities, or is off duty by now, still hears that an alert
+            # it knows of has ended, but gets no reminders.
             _member(
                 record,
                 rules.get(rule_of(record.alert)),
@@ -89,7 +100,11 @@ def _hears(
     at: datetime,
     policy: Policy,
 ) -> Literal["knows", "first", "unanswered"] | None:
-    """Why a channel hears of an alert; one that was told that it fires hears of its end."""
+    """Return why a channel is notified of an alert; None if it is not.
+
+    ``knows``: it was told that the alert fires, so it must hear of the end. ``first``: the alert is routed to
+    it. ``unanswered``: the alert has escalated to it, because nobody acknowledged it in time.
+    """
     alert = record.alert
     if told is not None and told.knows(alert.id):
         return "knows"
@@ -125,7 +140,7 @@ def notification(
     confirmed: NotificationRecord | None,
     at: datetime,
 ) -> Notification:
-    """A decision about the group of all rules, ready to be sent to a channel."""
+    """Return the notification of a decision about the group of all rules, ready to send to a channel."""
     about = [alerts[name] for name in (*decision.news, *decision.goes_on)]
     return Notification(
         key=_key(decision, channel, confirmed),
@@ -133,7 +148,7 @@ def notification(
         channel=channel,
         event=decision.event,
         severity=_severity(decision, about),
-        # What is only kept delays nothing: neither a reminder nor the next message.
+        # A record without news must delay nothing: neither a reminder nor the next message.
         at=at if decision.news or confirmed is None else confirmed.sent_at,
         alerts=about,
         news=len(decision.news),
@@ -152,7 +167,7 @@ def _severity(decision: Decision, about: list[Alert]) -> Severity:
 
 
 def _key(decision: Decision, channel: str, confirmed: NotificationRecord | None) -> str:
-    """The same for everybody who decides the same against the same record."""
+    """Return a key that is equal for everyone who makes the same decision from the same record."""
     since = confirmed.sent_at.isoformat() if confirmed else None
     severities = sorted(decision.severities.items())
     content = [GROUP, channel, decision.event, sorted(decision.members.items()), severities, since]

@@ -1,7 +1,7 @@
-"""Sends what is in the outbox. Any number of processes may do so at once.
+"""Send what is in the outbox. Any number of processes may do so at once.
 
-A message is sent at least once: again only where a process ends, or stops for longer than the lease, between
-beginning to send it and marking it.
+A message is sent at least once. It is sent twice only if a process ends, or stops for longer than the lease,
+between sending it and marking it as sent.
 """
 
 import asyncio
@@ -48,21 +48,24 @@ _rng = random.SystemRandom()
 
 
 class Delivery(StrEnum):
-    """What became of a message to a channel when it was tried at once."""
+    """What became of a message that was tried at once."""
 
     SENT = "sent"
     FAILED = "not sent"
     WAITS = "waits"
-    """The channel takes no more just now; it follows, in a digest where there are several."""
+    """The channel accepts no more for now; the message follows, in a digest if there are several."""
     ELSEWHERE = "in the hands of another sender"
 
 
 async def dispatch(
     database: AsyncDatabase[Document], notifications: Sequence[Notification], channels: Channels
 ) -> list[Delivery]:
-    """Put notifications into the outbox and try them at once, all at the same time; what became of each.
+    """Store notifications in the outbox and try them all at once; return what became of each.
 
-    Sent is what one recipient got. What failed is tried again later.
+    SENT means that at least one recipient got it. What failed is retried later by :func:`deliver_due`.
+
+    Raises:
+        PyMongoError: the database does not answer.
     """
     ids = [
         await enqueue(database, rows_of(notification, channels[notification.channel]))
@@ -87,10 +90,11 @@ async def deliver_due(
     timing: SendTiming = TIMING,
     rng: random.Random = _rng,
 ) -> int:
-    """Send every message that is due, each recipient's in order; how many were sent.
+    """Send every message that is due, in order for each recipient; return how many were sent.
 
     Raises:
-        PyMongoError: the store is away; what was sent meanwhile is sent again after the lease.
+        PyMongoError: the database does not answer; what was sent but not marked goes out again after the
+            lease.
     """
     worker = _Worker(
         database, configured_channels(get_settings()) if channels is None else channels, timing, rng
@@ -106,7 +110,10 @@ async def deliver_now(
     timing: SendTiming = TIMING,
     rng: random.Random = _rng,
 ) -> dict[str, Failure | None]:
-    """Try these messages at once, whether due or not; what came of those that nobody else had in hand."""
+    """Try these messages at once, due or not.
+
+    Return the outcome of those that no other process was sending.
+    """
     return await _Worker(database, channels, timing, rng).deliver_now(ids)
 
 
@@ -131,6 +138,7 @@ class _Worker:
         return dict(outcome for outcome in found if outcome is not None)
 
     async def _now(self, row: OutboxRow) -> tuple[str, Failure | None] | None:
+        """Try one message unless the rate limit holds it back; None if another process has it."""
         if await self._held_back([row], []):
             extra = {"channel": row.channel, "recipient": row.label, "alerts": _names(row)}
             logger.warning("Alert waits: the channel takes no more just now", extra=extra)
@@ -139,18 +147,23 @@ class _Worker:
         return None if taken is None else (row.id, await self._send([taken]))
 
     async def _line(self, line: Sequence[tuple[OutboxRow, bool]]) -> int:
-        """Send what waits for one recipient, the oldest first, as soon as any of it is due."""
+        """Send what waits for one recipient, oldest first, if any of it is due."""
         if not any(due for _, due in line):
             return 0
         async with self._at_once:
             return await self._in_order(line)
 
     async def _in_order(self, line: Sequence[tuple[OutboxRow, bool]]) -> int:
+        """Send a recipient's messages in order, and stop where another process is ahead of us.
+
+        Order matters because "resolved" before "firing" would tell people the opposite of the truth.
+        """
         sent, works, full = 0, True, False
         for batch, due in _batches(line, digests=not self._pages(line[0][0])):
             if batch[0].state == OutboxState.SENDING and not due:
-                break  # somebody else has it in hand; the later ones wait their turn
-            # While a channel fails each message keeps to its own time; one that arrives takes all along.
+                break  # another process is sending it; the later ones wait their turn
+            # While a channel fails, each message keeps its own retry time; once one gets through, the rest
+            # follow.
             if (not due and (not works or batch[0].held)) or (full and not batch[0].urgent):
                 continue
             if await self._held_back(batch, [row for row, _ in line if not row.urgent]):
@@ -160,7 +173,7 @@ class _Worker:
             rows = [row for row in taken if row is not None]
             if taken[0] is None:
                 await self._put_back(rows)
-                break  # somebody else is at work on this line
+                break  # another process is working on this line
             works = await self._send(rows) is None
             sent += len(rows) if works else 0
         return sent
@@ -170,7 +183,10 @@ class _Worker:
         return channel is not None and channel.pages
 
     async def _held_back(self, batch: Sequence[OutboxRow], line: Sequence[OutboxRow]) -> bool:
-        """Whether the recipient's rate limit makes these wait, and with them what waits in their line."""
+        """Return whether the recipient's rate limit holds these back.
+
+        Then all that waits for it is held as well.
+        """
         first = batch[0]
         channel = self._channels.get(first.channel)
         if channel is None or channel.limit is None:
@@ -188,7 +204,7 @@ class _Worker:
             )
 
     async def _send(self, rows: Sequence[OutboxRow]) -> Failure | None:
-        """Send messages that are in hand, several as one digest, and write down what became of them."""
+        """Send claimed messages, several as one digest, and store the outcome."""
         first = rows[0]
         channel = self._channels.get(first.channel)
         if channel is None:
@@ -211,12 +227,21 @@ class _Worker:
         return failure
 
     def _still_ours(self, rows: Sequence[OutboxRow]) -> bool:
-        """Whether a send that begins now ends before the lease, however long this process was stopped."""
+        """Return whether a send begun now would end within the lease, however long this process was stopped.
+
+        Half the lease has to be left: a suspended laptop or container must not send what another has sent
+        since.
+        """
         left = min(row.claimed_at for row in rows) + self._timing.lease.total_seconds() - time.monotonic()
         return left > self._timing.lease.total_seconds() / 2
 
     async def _as_it_stands(self, row: OutboxRow, channel: Channel) -> OutboxRow | None:
-        """A message that comes late says what has ended meanwhile; a pager is not woken for it at all."""
+        """Return a late message updated to the present state of its alerts.
+
+        None if it is no longer worth sending.
+
+        A late message says what has ended since it was decided. A pager is not paged at all for what is over.
+        """
         group = row.notification.group_key
         late = row.attempts > 1 and (group == GROUP or group.startswith(("custom:", "acknowledged:")))
         if not late or row.notification.event == NotificationEvent.RESOLVED:
@@ -232,9 +257,9 @@ class _Worker:
 
     async def _sent(self, rows: Sequence[OutboxRow]) -> None:
         for row in rows:
-            # Confirmed before it is marked: what is marked is never looked at again.
+            # Recorded before it is marked: a row that is marked as sent is never looked at again.
             news = await record_sent(self._database, row.notification, row.notification.at)
-            if news or self._pages(row):  # at a pager each alert of a notification is a message of its own
+            if news or self._pages(row):  # for pagers each alert is a message of its own
                 await self._record(row, delivered=True)
         await mark_sent(self._database, rows)
 
@@ -251,13 +276,13 @@ class _Worker:
         await AlertStore(self._database).record_sending(notification, notification.at, delivered=delivered)
 
     async def _tell_elsewhere(self, row: OutboxRow) -> None:
-        """Let another channel, or the channel's other recipients, say what could not be delivered here."""
+        """Have another channel, or other recipients of this one, say what could not be delivered here."""
         extra = {"channel": row.channel, "recipient": row.label, "reason": row.reason}
         logger.error("Alert given up", extra=extra)
         tried = [*row.failed_channels, row.channel]
         others = [channel for name, channel in self._channels.items() if name not in tried]
         off_duty = duty(get_settings(), utc_now()).off
-        # Whoever is on call rather than others, people rather than pagers.
+        # Prefer those on call, and people to pagers.
         other = min(others, key=lambda channel: (channel.name in off_duty, channel.pages), default=None)
         if other is None and row.channel not in row.failed_channels:
             other = self._channels.get(row.channel)
@@ -282,14 +307,17 @@ def _names(row: OutboxRow) -> list[str]:
 
 
 def _bucket(row: OutboxRow) -> str:
-    """Name of the rate limit of a message's recipient."""
+    """Return the name of the rate limit of a message's recipient."""
     return f"{row.channel}|{row.recipient}"
 
 
 def _batches(
     line: Sequence[tuple[OutboxRow, bool]], *, digests: bool
 ) -> Iterator[tuple[list[OutboxRow], bool]]:
-    """The messages in order, and whether they are due; what the rate limit held back goes as one."""
+    """Yield the messages in order, each with whether it is due.
+
+    Those held by the rate limit come as one batch.
+    """
     held = [(row, due) for row, due in line if digests and row.held and row.state == OutboxState.QUEUED]
     together = held[:MOST_IN_DIGEST]
     members = {row.id for row, _ in held}

@@ -1,4 +1,4 @@
-"""Alerts that come and go: one message, then quiet until they stay as they are. Pure functions of time."""
+"""Flapping alerts: one message, then quiet until they settle. Pure functions of time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,16 +10,17 @@ QUIET = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Flap:
-    """The times an alert began or ended lately, and since when it is held for flapping."""
+    """When an alert recently started or ended, and since when it counts as flapping."""
 
     transitions: tuple[datetime, ...] = ()
     since: datetime | None = None
 
 
 def follow(before: Flap, now: datetime, *, moved: bool) -> Flap:
-    """The flapping of an alert after a check; ``moved``: it began to fire or ended in it.
+    """Return the flapping state after a check; ``moved`` says that the alert started or ended in it.
 
-    More than four transitions within 60 minutes hold it; it is let go after 30 minutes without one.
+    More than MOST_TRANSITIONS (4) changes within 60 minutes make it flap; 30 minutes without one release it.
+    Older transitions are dropped, so the record stays small however long an alert lives.
     """
     transitions = tuple(at for at in before.transitions if now - at <= WITHIN) + ((now,) if moved else ())
     if before.since is not None:

@@ -1,4 +1,4 @@
-"""The life of one alert: from what its rule finds at each check to what is stored. Pure functions of time."""
+"""The life of one alert, from what its rule finds at each check to what is stored. Pure functions of time."""
 
 import hashlib
 import json
@@ -21,7 +21,10 @@ Origin = Literal["rule", "custom"]
 
 @dataclass(frozen=True)
 class AlertRecord:
-    """An alert and what the engine has to remember to move it on; ``revision`` counts its changes."""
+    """An alert, and what the engine has to remember to move it on.
+
+    ``revision`` counts stored changes; the store uses it to refuse a write based on an outdated record.
+    """
 
     alert: Alert
     holds: LevelStates = field(default_factory=dict)
@@ -33,7 +36,7 @@ class AlertRecord:
     """When calls were last seen that were too few to judge, since ``last_data``."""
 
     def document(self) -> Document:
-        """As it is stored, without ``_id`` and ``revision``."""
+        """Return it as stored, without ``_id`` and ``revision``."""
         return self.alert.model_dump(exclude={"id", "channels"}) | {
             "origin": "rule",
             "version": ALERT_SCHEMA_VERSION,
@@ -47,7 +50,10 @@ class AlertRecord:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "AlertRecord":
-        """From a stored document."""
+        """Return the record of a stored document.
+
+        Fields that older versions did not store get their defaults.
+        """
         holds = {
             Severity(severity): LevelState(**hold) for severity, hold in document.get("holds", {}).items()
         }
@@ -63,13 +69,13 @@ class AlertRecord:
 
 
 def rule_of(alert: Alert) -> str:
-    """Return the id of the rule an alert belongs to, also where the alert is about the rule itself."""
+    """Return the id of the rule an alert belongs to, also for an alert about the rule itself."""
     return alert.labels.get("rule", alert.alert_type)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a check made of an alert: its record before and after (None: there is none), and what happened."""
+    """What a check did to an alert: its record before and after (None if there is none), and the events."""
 
     before: AlertRecord | None
     after: AlertRecord | None
@@ -77,35 +83,43 @@ class Change:
 
     @property
     def alert_id(self) -> str:
-        """The fingerprint of the alert that changed; empty where there was none before or after."""
+        """Return the fingerprint of the alert that changed; empty if there was none before or after."""
         record = self.after or self.before
         return record.alert.id if record else ""
 
 
 def to_alert(document: Mapping[str, Any]) -> Alert:
-    """The alert that a stored document holds."""
+    """Return the alert that a stored document holds."""
     known = {key: document[key] for key in Alert.model_fields if key in document}
     return Alert(**known | {"id": document["_id"]})
 
 
 def fingerprint(origin: Origin, alert_type: str, labels: Mapping[str, str] | None = None) -> str:
-    """Where an alert comes from, its rule or type, and its labels; never its severity."""
+    """Return an alert's identity: its origin, its rule or type, and its labels.
+
+    Severity is deliberately left out, so that an alert that gets worse stays the same alert.
+    """
     identity = json.dumps([origin, alert_type, dict(labels or {})], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def rule_fingerprint(rule: AlertRule, labels: Labels | None = None) -> str:
-    """Identity of one instance of a rule's alert; its severity is no part of it."""
+    """Return the identity of one instance of a rule's alert; its severity is not part of it."""
     return fingerprint("rule", rule.id, rule.filters if labels is None else labels)
 
 
 def timing(rule: AlertRule) -> Durations:
-    """How long a rule has to be broken before it fires, and kept before it is over."""
+    """Return how long a rule must be broken before it fires, and kept before it ends."""
     return Durations(timedelta(minutes=rule.for_minutes), timedelta(minutes=rule.keep_firing_minutes))
 
 
 def advance(before: AlertRecord | None, evaluation: Evaluation, now: datetime) -> Change:
-    """Move an alert on by what its rule found."""
+    """Return how an alert moves on given what its rule found; ``before`` None means there is no alert yet.
+
+    Time comes in as ``now``, and nothing is read or written, so every path can be tested with a table. Three
+    cases: no data (the state is kept, see ``_without_data``), no level bad (the alert ends, or stays away),
+    and some level bad (pending, or firing at the worst level that fires).
+    """
     rule = evaluation.rule
     holds: LevelStates = before.holds if before else {}
     if evaluation.measured is None:
@@ -124,7 +138,11 @@ def advance(before: AlertRecord | None, evaluation: Evaluation, now: datetime) -
 
 
 def _without_data(before: AlertRecord, evaluation: Evaluation, holds: LevelStates, now: datetime) -> Change:
-    """An alert after a check that could not judge it; one by label is over once no calls come for long."""
+    """Move an alert on after a check that could not judge it.
+
+    Too few calls leave it as it is. Without any call for a window, the message says so; an alert by label
+    ends after ``ends_without_calls`` windows, because a campaign that is over would otherwise fire for ever.
+    """
     rule, alert = evaluation.rule, before.alert
     if evaluation.samples:
         return Change(before, replace(before, holds=holds, last_calls=now))
@@ -142,6 +160,7 @@ def _without_data(before: AlertRecord, evaluation: Evaluation, holds: LevelState
 def _firing(
     before: AlertRecord | None, evaluation: Evaluation, holds: LevelStates, severity: Severity, now: datetime
 ) -> Change:
+    """Make the alert fire, or keep it firing: with its start, its acknowledgement and its worst value."""
     was = before.alert if before and before.alert.state == AlertState.FIRING else None
     alert = _alert(evaluation, AlertState.FIRING, severity, was.started_at if was else now, now)
     event = "firing"
@@ -153,18 +172,21 @@ def _firing(
 
 
 def _pending(before: AlertRecord | None, evaluation: Evaluation, holds: LevelStates, now: datetime) -> Change:
+    """Make the alert pending; one that was firing at a worse level has thereby ended."""
     severity = rule_state.pending_severity(holds) or Severity.INFO
     since = min(hold.active_at for hold in holds.values())
     alert = _alert(evaluation, AlertState.PENDING, severity, since, now)
     if before is None:
         return _moved(before, alert, holds, now, "pending")
-    ended = before.alert.state == AlertState.FIRING  # its last firing level went, a milder one is pending
+    # its last firing level ended, while a milder one is pending
+    ended = before.alert.state == AlertState.FIRING
     alert = alert.model_copy(update={"resolved_at": now if ended else before.alert.resolved_at})
     event = "resolved" if ended else "" if before.alert.state == AlertState.PENDING else "pending"
     return _moved(before, alert, holds, now, event, moved=ended)
 
 
 def _end(before: AlertRecord | None, evaluation: Evaluation | None, now: datetime) -> Change:
+    """End a firing alert, forget a pending one, leave an ended one alone."""
     if before is None or before.alert.state == AlertState.RESOLVED:
         return Change(before, _quieter(before, now))
     if before.alert.state == AlertState.PENDING:
@@ -175,7 +197,7 @@ def _end(before: AlertRecord | None, evaluation: Evaluation | None, now: datetim
 def resolve(
     before: AlertRecord, now: datetime, evaluation: Evaluation | None = None, reason: str | None = None
 ) -> Change:
-    """End an alert that fires."""
+    """End an alert that fires, with the value that ended it or a ``reason`` as its message."""
     old = before.alert
     fields: dict[str, Any] = {"message": reason} if reason else {}
     if evaluation is not None:
@@ -186,7 +208,7 @@ def resolve(
 
 
 def _forget(before: AlertRecord, now: datetime) -> Change:
-    """Drop what was only pending; an alert that fired once is left as it ended."""
+    """Drop an alert that was only pending; one that has fired before goes back to how it ended."""
     if before.alert.resolved_at is None:
         return Change(before, None, ("cancelled",))
     alert = before.alert.model_copy(update={"state": AlertState.RESOLVED, "updated_at": now})
@@ -202,6 +224,7 @@ def _moved(
     *,
     moved: bool = False,
 ) -> Change:
+    """Return the change to a new state; ``moved`` marks a start or an end, which counts towards flapping."""
     flap = follow(before.flap if before else Flap(), now, moved=moved)
     alert = alert.model_copy(update={"flapping": flap.since is not None})
     last_muted_at, revision = (before.last_muted_at, before.revision) if before else (None, 0)
@@ -211,7 +234,7 @@ def _moved(
 
 
 def _quieter(before: AlertRecord | None, now: datetime) -> AlertRecord | None:
-    """An alert that is over and flapped is let go once it has been quiet for long enough."""
+    """Release an ended alert from flapping once it has been quiet for long enough."""
     if before is None or before.flap.since is None:
         return before
     flap = follow(before.flap, now, moved=False)
@@ -220,6 +243,7 @@ def _quieter(before: AlertRecord | None, now: datetime) -> AlertRecord | None:
 
 
 def _carry(alert: Alert, was: Alert, now: datetime, *, keep_acknowledgement: bool) -> Alert:
+    """Carry an acknowledgement over, unless it has expired or the alert has become more severe."""
     held = was.acknowledged
     if held is None or not keep_acknowledgement or now >= held.until:
         return alert

@@ -1,7 +1,7 @@
-"""When an alert is pending, fires, and is over: Prometheus's rule evaluation as pure functions of time.
+"""When an alert is pending, firing or over: Prometheus's rule evaluation as pure functions of time.
 
-Each severity of a rule is followed on its own, as Prometheus follows an alerting rule (``for``,
-``keep_firing_for``); an alert is as severe as the worst of those that fire.
+Each severity of a rule is tracked on its own, as Prometheus tracks an alerting rule (``for``,
+``keep_firing_for``); the alert has the worst severity that fires.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from core.models.alerts import Severity
 
 @dataclass(frozen=True)
 class Durations:
-    """How long a level has to be bad before it fires, and good before it is over."""
+    """How long a level must be bad before it fires (``hold``), and good before it ends (``keep``)."""
 
     hold: timedelta = timedelta()
     keep: timedelta = timedelta()
@@ -27,11 +27,11 @@ class LevelState:
     active_at: datetime
     fired_at: datetime | None = None
     good_since: datetime | None = None
-    """First check since the last bad one: from then on the level fires for another ``Durations.keep``."""
+    """First check since the last bad one; from then on the level still fires for ``Durations.keep``."""
 
     @property
     def fires(self) -> bool:
-        """Whether it is past pending."""
+        """Return whether it has passed from pending to firing."""
         return self.fired_at is not None
 
 
@@ -39,7 +39,13 @@ LevelStates = Mapping[Severity, LevelState]
 
 
 def step(before: LevelState | None, breach: Breach, timing: Durations, now: datetime) -> LevelState | None:
-    """Where a level stands after a check; None is inactive."""
+    """Return a level's state after a check; None is inactive.
+
+    ``breach.exceeded`` starts a level; while it fires, ``breach.uncleared`` keeps it going, which may have a
+    lower limit, so that a value near the threshold does not flap. It fires once it has been bad for
+    ``timing.hold`` (the clock starts at the first bad check, and any good check while pending resets it), and
+    ends once it has been good for ``timing.keep``.
+    """
     bad = breach.uncleared if before is not None and before.fires else breach.exceeded
     if bad:
         hold = replace(before, good_since=None) if before else LevelState(active_at=now)
@@ -54,27 +60,28 @@ def step(before: LevelState | None, breach: Breach, timing: Durations, now: date
 def step_all(
     before: LevelStates, breaches: Mapping[Severity, Breach], timing: Durations, now: datetime
 ) -> LevelStates:
-    """Where every level of an alert stands after a check; without any it is inactive."""
+    """Return the state of every level of an alert after a check; empty means the alert is inactive."""
     after = {severity: step(before.get(severity), seen, timing, now) for severity, seen in breaches.items()}
     return {severity: hold for severity, hold in after.items() if hold is not None}
 
 
 def without_data(before: LevelStates, last_data: datetime, timing: Durations, now: datetime) -> LevelStates:
-    """Where every level stands after a check that found too little to judge.
+    """Return every level's state after a check that found too little data to judge.
 
-    What fires goes on; what is pending waits, and is forgotten after as long as it would have taken to fire.
+    Firing levels keep firing: silence from the agent is no recovery. Pending ones wait, and are dropped once
+    there has been no data for longer than they would have needed to fire.
     """
     forgotten = now - last_data > timing.hold
     return {severity: hold for severity, hold in before.items() if hold.fires or not forgotten}
 
 
 def severity_of(holds: LevelStates) -> Severity | None:
-    """The worst level that fires; None where none does."""
+    """Return the worst severity that fires; None if none does."""
     return max((severity for severity, hold in holds.items() if hold.fires), key=_rank, default=None)
 
 
 def pending_severity(holds: LevelStates) -> Severity | None:
-    """The worst level that is bad, whether or not it fires yet."""
+    """Return the worst severity that is bad, firing or not; None if none is."""
     return max(holds, key=_rank, default=None)
 
 
