@@ -56,17 +56,23 @@ def test_a_backup_from_before_an_erasure_cannot_bring_the_lead_back(
     database: Database[Document], tmp_path: Path
 ) -> None:
     """Not even its bytes can be opened: the key is nowhere, neither in it nor in an older file of keys."""
+    said = [TurnMetrics(call_id="call_7", turn=n, transcript="I am Meera") for n in (1, 2)]
+    write(database, [Record.now(said[0])])  # before anybody knows whose call it is
     write_calls(database, [call(n, lead_id=f"lead_{n}", metadata=PERSON) for n in (7, 8)])
+    write(database, [Record.now(said[1])])
     back_up(database, get_settings().data_dir, tmp_path / "saved", nothing)
     export_keys(database, tmp_path / "keys")
     assert "lead_keys.bson.zst" not in {file.name for file in (tmp_path / "saved").iterdir()}
     found = erase_lead(database, LEAD)
-    assert (found.lead_keys, found.calls) == (1, 1)
+    assert (found.lead_keys, found.calls, found.turns) == (2, 1, 2)
     restore(database, get_settings().data_dir, tmp_path / "saved", nothing, replace=True)
     tokens = {row["lead_id"]: row["metadata"]["phone"] for row in database["calls"].find()}
     assert open_value(database, "call_8", "metadata.phone", tokens["lead_8"]) == "97011 55238"
     done = import_keys(database, tmp_path / "keys", nothing)
-    assert (done.stored, done.there, done.erased) == (0, 1, 1)
+    assert (done.stored, done.there, done.erased) == (0, 1, 2)
+    for turn in database["turns"].find({"call_id": "call_7"}):
+        with pytest.raises(SealError, match="its key is not here"):
+            open_value(database, turn["_id"], "transcript", turn["transcript"])
     with pytest.raises(SealError, match="its key is not here"):
         open_value(database, "call_7", "metadata.phone", tokens["lead_7"])
     restored = core("restore", str(tmp_path / "saved"), "--replace")

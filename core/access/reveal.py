@@ -6,10 +6,11 @@ from core.access.audit import Action, audit, call_subject
 from core.access.permissions import Permission, may
 from core.access.roles import Actor
 from core.errors import UserError
-from core.privacy.sensitive import WITHHELD
-from core.storage.archive.archived_rows import find_archived
+from core.privacy.sensitive import WITHHELD, key_of
+from core.storage.archive.archived_rows import find_archived, turns_of
 from core.storage.collections import CALLS
 from core.storage.restrictions import is_hidden
+from core.storage.sealing.contents import TRANSCRIPT, turn_id
 from core.storage.sealing.open import open_value, protected_in
 from core.types import Document
 
@@ -37,6 +38,48 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
         UserError: there is no such value, or it cannot be opened: its lead was erased, a key is missing.
         PyMongoError: the database does not answer.
     """
+    reason = _allowed(actor, reason)
+    call = _call(database, call_id)
+    token = protected_in((call or {}).get("metadata") or {}).get(path)
+    if token is None or token == WITHHELD or call is None:
+        raise UserError(f"call {call_id} has no sealed value {path}")
+    audit(database, actor, Action.DECRYPTED, call_subject(call_id), field=path, reason=reason)
+    return open_value(database, call_id, path, token)
+
+
+def reveal_transcript(
+    database: Database[Document], actor: Actor, call_id: str, reason: str
+) -> dict[int, str]:
+    """Return what was said in the first 500 turns of a call, by their numbers; noted as :func:`reveal` does.
+
+    A turn that says nothing, or was recorded without a key, is left out.
+
+    Args:
+        database: the store.
+        actor: who asks; a role below privileged is refused.
+        call_id: of which call.
+        reason: why, in 4 to 256 characters.
+
+    Raises:
+        NotAllowedError: the role does not allow it, or there is no reason.
+        AuditError: the audit log does not take it.
+        UserError: nothing sealed was said, or it cannot be opened: its lead was erased, a key is missing.
+        PyMongoError: the database does not answer.
+    """
+    reason = _allowed(actor, reason)
+    rows = turns_of(database, call_id) if _call(database, call_id) else []
+    said = {row["turn"]: row[TRANSCRIPT] for row in rows if key_of(row.get(TRANSCRIPT))}
+    if not said:
+        raise UserError(f"call {call_id} has no sealed transcript")
+    audit(database, actor, Action.DECRYPTED, call_subject(call_id), field=TRANSCRIPT, reason=reason)
+    return {
+        turn: str(open_value(database, turn_id(call_id, turn), TRANSCRIPT, token))
+        for turn, token in said.items()
+    }
+
+
+def _allowed(actor: Actor, reason: str) -> str:
+    """The reason as it is noted."""
     reason = reason.strip()
     if not may(actor.role, Permission.DECRYPT):
         raise NotAllowedError(
@@ -44,11 +87,12 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
         )
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise NotAllowedError(f"say why, in {SHORTEST_REASON} to {LONGEST_REASON} characters")
+    return reason
+
+
+def _call(database: Database[Document], call_id: str) -> Document | None:
+    """The call, from the archive as well; None of one that nobody may see."""
     call = database[CALLS].find_one({"_id": call_id}) or next(
         iter(find_archived(database, CALLS, "_id", [call_id])), None
     )
-    token = protected_in((call or {}).get("metadata") or {}).get(path)
-    if token is None or token == WITHHELD or is_hidden(database, call or {}):
-        raise UserError(f"call {call_id} has no sealed value {path}")
-    audit(database, actor, Action.DECRYPTED, call_subject(call_id), field=path, reason=reason)
-    return open_value(database, call_id, path, token)
+    return None if call is None or is_hidden(database, call) else call

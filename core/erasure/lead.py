@@ -45,7 +45,7 @@ from core.storage.recording.replay import replay
 from core.storage.recording.spool import Spool
 from core.storage.restrictions import lift, restriction_of
 from core.storage.sealing.contents import OF_CALL
-from core.storage.sealing.lead_keys import count_keys, destroy_keys
+from core.storage.sealing.lead_keys import destroy_keys, keyed
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -74,7 +74,7 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
     alerts = {name: database[name].count_documents(q) for name, q in alert_queries(database, names).items()}
     said = {name: len(naming(database, name, names)) for name in _treated(Treatment.SAID)}
     return Traces(
-        lead_keys=count_keys(database, _owners(leads, ids)),
+        lead_keys=len(keyed(database, _owners(leads, ids))),
         calls=database[CALLS].count_documents({"_id": {"$in": ids}}),
         archived_calls=len(find_archived(database, CALLS, "lead_id", leads)),
         turns=database[TURNS].count_documents({"call_id": {"$in": ids}}),
@@ -125,6 +125,7 @@ def erase_lead(
         sweep(database)
         found = find_traces(database, lead_id, also)
         ids = _calls_of(database, leads)
+        own = [owner for owner in keyed(database, _owners(leads, ids)) if owner.startswith(OF_CALL)]
         destroy_keys(database, _owners(leads, ids))
         names = Names([*leads, *ids], also)
         kept = keep_counts(database, ids) if counts and ids else 0
@@ -144,7 +145,9 @@ def erase_lead(
         delete_calls(database, _of_lead(leads))
         lift(database, leads)
     dates = {"restricted_at": hidden.since, "due_at": hidden.until} if hidden else {}
-    Receipts().keep(leads[0], found.counts, found.left, kept=kept, by=by, **dates)
+    receipts = Receipts()
+    calls = [receipts.name_of(owner) for owner in own]
+    receipts.keep(leads[0], found.counts, found.left, kept=kept, by=by, calls=calls, **dates)
     logger.info("Lead erased", extra={"records": found.records})
     return found
 

@@ -94,6 +94,10 @@ ROUNDING_SECONDS, ROUNDING_SHARE = 2.0, 0.02
 
 
 PARTS_ROUNDING_MS = 1.0
+LONGEST_TRANSCRIPT = 4_000
+"""Characters of what was said in a turn."""
+_LONGEST_SEALED = 33_000
+"""The same sealed, where each character takes six bytes as JSON."""
 
 
 class CallStatus(StrEnum):
@@ -260,6 +264,19 @@ class CallMetrics(BaseModel):
         return self.answered_at
 
 
+def _not_too_long(said: str) -> str:
+    if len(said) > (_LONGEST_SEALED if said.startswith("enc:1:") else LONGEST_TRANSCRIPT):
+        raise ValueError(f"has more than {LONGEST_TRANSCRIPT:,} characters")
+    return said
+
+
+Transcript = Annotated[
+    str,
+    AfterValidator(_not_too_long),
+    WithJsonSchema({"type": "string", "maxLength": LONGEST_TRANSCRIPT}),
+]
+
+
 class TurnMetrics(BaseModel):
     """One exchange of a call: the lead speaks, the agent answers. Latencies in milliseconds."""
 
@@ -289,6 +306,9 @@ class TurnMetrics(BaseModel):
         default=None, description="Whether the parts make up e2e_ms, within 1 ms; null without either"
     )
     source: str | None = Field(default=None, max_length=32, description="Who reported it, if not the agent")
+    transcript: Transcript | None = Field(
+        default=None, description="What was said, by whom; encrypted before it is stored, or left out"
+    )
 
     @property
     def switched_language(self) -> bool:

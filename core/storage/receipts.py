@@ -42,6 +42,9 @@ class Receipt(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     lead: str = Field(pattern=r"^[0-9a-f]{64}$")
+    calls: list[str] = Field(
+        default_factory=list, description="Hashes of its calls that had keys of their own, destroyed as well"
+    )
     at: datetime
     erased: dict[str, int]
     left: dict[str, int] = Field(description="Kinds of what is not rewritten, and how many of each there are")
@@ -155,7 +158,7 @@ class Receipts:
         return Ed25519PrivateKey.from_private_bytes(hmac.digest(secret, b"receipts of erasures", "sha256"))
 
     def covers(self, lead_id: str | None, start: datetime) -> bool:
-        """Whether a call of that start was of a lead that has been erased since."""
+        """Whether a call of that start was of a lead, or a key of that time of an owner, erased since."""
         if lead_id is None or not self._erased:
             return False
         erased_at = self._erased.get(self._name(stored_lead_id(lead_id)))
@@ -185,7 +188,7 @@ class Receipts:
 
     @cached_property
     def _erased(self) -> dict[str, datetime]:
-        """When each lead was erased last."""
+        """When each lead, and each call with a key of its own, was erased last."""
         latest: dict[str, datetime] = {}
         for file in sorted(self.folder.glob("*.json")):
             try:
@@ -194,7 +197,8 @@ class Receipts:
                 extra = {"file": str(file), "reason": type(error).__name__}
                 logger.warning("A receipt of an erasure cannot be read", extra=extra)
                 continue
-            latest[receipt.lead] = max(receipt.at, latest.get(receipt.lead, receipt.at))
+            for name in (receipt.lead, *receipt.calls):
+                latest[name] = max(receipt.at, latest.get(name, receipt.at))
         return latest
 
 

@@ -14,9 +14,9 @@ from core.clock import day_bounds
 from core.errors import one_line
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
-from core.storage.archive.archived_rows import find_archived
+from core.storage.archive.archived_rows import find_archived, turns_of
 from core.storage.calls import from_document
-from core.storage.collections import CALLS, TURNS
+from core.storage.collections import CALLS
 from core.storage.log_store import call_lines
 from core.storage.recording.joining import carrying
 from core.storage.recording.merging import given_by
@@ -24,7 +24,6 @@ from core.storage.recording.records import OWN_FIELDS
 from core.storage.restrictions import is_hidden
 from core.types import Document
 
-MOST_TURNS = 500
 MOST_OTHERS = 50
 
 
@@ -88,11 +87,8 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
 
 
 def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:
-    query = {"call_id": call_id}
-    rows = list(database[TURNS].find(query).sort("turn", 1).limit(MOST_TURNS))
-    rows = rows or find_archived(database, TURNS, "call_id", [call_id])
     turns = []
-    for row in sorted(rows, key=lambda row: row["turn"]):
+    for row in turns_of(database, call_id):
         fields = {name: value for name, value in row.items() if name not in (*OWN_FIELDS, "_id")}
         turns.append(TurnMetrics.model_validate(fields))
     return turns

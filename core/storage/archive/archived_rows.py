@@ -69,12 +69,17 @@ SCHEMAS: dict[Archived, pa.Schema] = {
             "parts": pa.string(),
             "parts_add_up": pa.bool_(),
             "source": pa.string(),
+            "transcript": pa.string(),
             **_STORING,
         }
     ),
 }
 """Every field of a record, those of _AS_JSON as text."""
 _AS_JSON = frozenset({"sources", "parts", *(one.name for one in CALL_FIELDS if one.kind == "json")})
+
+
+MOST_TURNS = 500
+"""Turns of a call that are read to be shown."""
 
 
 class ArchiveUnreadableError(UserError):
@@ -136,6 +141,18 @@ def find_archived(
         for part in parts(database, {"collection": collection})
     ]
     return [to_stored(row) for table in tables for row in table.to_pylist()]
+
+
+def turns_of(database: Database[Document], call_id: str) -> list[Document]:
+    """The turns of a call as they are stored, in order, 500 at most; from the archive where they lie there.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
+    rows = list(database[TURNS].find({"call_id": call_id}).sort("turn", 1).limit(MOST_TURNS))
+    rows = rows or find_archived(database, TURNS, "call_id", [call_id])
+    return sorted(rows, key=lambda row: row["turn"])[:MOST_TURNS]
 
 
 def read_part(

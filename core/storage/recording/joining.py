@@ -21,7 +21,8 @@ from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.merging import merge, stamped
 from core.storage.recording.records import OWN_FIELDS, Record
 from core.storage.recording.write import write
-from core.storage.sealing.open import moved
+from core.storage.sealing.contents import TRANSCRIPT, turn_id
+from core.storage.sealing.open import moved, moved_transcript
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
@@ -116,13 +117,17 @@ def _fold(database: Database[Document], alone: str, whole: str) -> bool:
 def _move_turns(database: Database[Document], alone: str, whole: str) -> None:
     turns = database.get_collection(TURNS, write_concern=DURABLE)
     found = turns.find({"call_id": alone}).to_list()
-    moved = [
-        {name: value for name, value in row.items() if name not in (*OWN_FIELDS, "_id")} for row in found
-    ]
-    records = [Record.now(TurnMetrics.model_validate({**turn, "call_id": whole})) for turn in moved]
+    records = [Record.now(_moved_turn(database, row, whole)) for row in found]
     if records:
         write(database, records, fresh=True)
         turns.delete_many({"_id": {"$in": [row["_id"] for row in found]}})
+
+
+def _moved_turn(database: Database[Document], row: Document, whole: str) -> TurnMetrics:
+    turn = {name: value for name, value in row.items() if name not in (*OWN_FIELDS, "_id")}
+    if said := turn.get(TRANSCRIPT):
+        turn[TRANSCRIPT] = moved_transcript(database, said, row["_id"], turn_id(whole, turn["turn"]))
+    return TurnMetrics.model_validate({**turn, "call_id": whole})
 
 
 def mark_lost(database: Database[Document]) -> int:

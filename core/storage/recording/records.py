@@ -15,7 +15,7 @@ from core.storage.collections import CALLS, HOOK_DELIVERIES, SERVICE_MINUTES, TU
 from core.storage.hook_deliveries import HookDelivery
 from core.storage.recording import merging
 from core.storage.recording.versions import SERVER_TIME
-from core.storage.sealing.contents import may_be_personal, without_personal
+from core.storage.sealing.contents import may_be_personal, turn_id, without_personal
 from core.storage.threads import fork_safe_lock
 from core.types import Document
 
@@ -52,7 +52,7 @@ def _call_document(call: CallMetrics) -> Document:
 
 
 def _turn_document(turn: TurnMetrics) -> Document:
-    return {"_id": f"{turn.call_id}:{turn.turn}", **turn.model_dump(exclude_none=True)}
+    return {"_id": turn_id(turn.call_id, turn.turn), **turn.model_dump(exclude_none=True)}
 
 
 def _service_document(minute: ServiceMinute) -> Document:

@@ -21,7 +21,7 @@ from pymongo.database import Database
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from core.logging_config import get_logger
-from core.storage.collections import DUPLICATE_KEY, LEAD_KEYS
+from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY, LEAD_KEYS
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
 from core.storage.recording.merging import agent_version, is_merged, merge, opts_out, stamped, staying_out
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
@@ -68,7 +68,9 @@ Steps = Generator[Step, Any, dict[int, Result]]
 
 def durable_collections(database: Database[Document] | AsyncDatabase[Document]) -> Collections:
     """Where records are written to; worth keeping, for the driver takes some time to make them."""
-    names = {name: kind.collection for name, kind in KINDS.items()} | {LEAD_KEYS: LEAD_KEYS}
+    names = {name: kind.collection for name, kind in KINDS.items()} | {
+        name: name for name in (LEAD_KEYS, ACTIVE_CALLS)
+    }
     return {
         name: database.get_collection(collection, write_concern=DURABLE, codec_options=_CODEC)
         for name, collection in names.items()
@@ -124,7 +126,7 @@ def _in_order(results: Mapping[int, Result]) -> list[Result]:
 def _write(collections: Collections, records: Sequence[Record], *, fresh: bool) -> Steps:
     results: dict[int, Result] = {}
     by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
-    contents = yield from sealed(collections[LEAD_KEYS], [record.content for record in records])
+    contents = yield from sealed(collections, [record.content for record in records])
     for index, (record, content) in enumerate(zip(records, contents, strict=True)):
         try:
             by_kind[record.kind.name][index] = record.to_document(content)

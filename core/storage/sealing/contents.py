@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
-from core.models.metrics import CallMetrics
+from core.models.metrics import CallMetrics, TurnMetrics
 from core.privacy import sensitive
 from core.privacy.sensitive import HELD, WITHHELD, Change, key_of, personal_in, replaced, stored_lead_id
 from core.settings import get_settings
@@ -17,6 +17,8 @@ from core.settings import get_settings
 Content = TypeVar("Content", bound=BaseModel)
 OF_CALL = "call:"
 """What the owner of a key begins with where no lead is known: it is the call's own."""
+TRANSCRIPT = "transcript"
+"""The field of a turn that is personal."""
 
 logger = get_logger("security")
 _withheld: Counter[str] = Counter()
@@ -28,32 +30,47 @@ def withheld_values() -> int:
     return sum(_withheld.values())
 
 
-def owner_of(content: BaseModel) -> str:
-    """Return whose key a record's personal values are under: its lead's, else the call's own."""
-    lead_id = (
-        content.lead_id if isinstance(content, CallMetrics) else getattr(_facts(content), "lead_id", None)
-    )
-    return lead_id or f"{OF_CALL}{document_of(content)}"
+def lead_of(content: BaseModel) -> str | None:
+    """Return the lead that a record names; turns name none."""
+    return getattr(_facts(content), "lead_id", None)
+
+
+def call_of(content: BaseModel) -> str:
+    """Return the id of the call that a record is about."""
+    return str(getattr(content, "call_id", ""))
 
 
 def document_of(content: BaseModel) -> str:
-    """Return the id of the document that a record becomes a part of."""
-    return str(getattr(content, "call_id", ""))
+    """Return the id of the document that a record becomes, or becomes a part of."""
+    return turn_id(content.call_id, content.turn) if isinstance(content, TurnMetrics) else call_of(content)
+
+
+def turn_id(call_id: str, turn: int) -> str:
+    """Return the id of the document of a turn."""
+    return f"{call_id}:{turn}"
 
 
 def may_be_personal(content: BaseModel) -> bool:
     """Return whether a record is worth a closer look; costs next to nothing."""
+    if type(content) is TurnMetrics:
+        return bool(content.transcript)
     metadata = content.metadata if type(content) is CallMetrics else _metadata(content)
     return metadata is not None and sensitive.may_be_personal(metadata)
 
 
 def open_values(content: BaseModel) -> list[tuple[str, Any]]:
     """Return the personal values of a record that are not under their lead's key yet, each with its path."""
+    if isinstance(content, TurnMetrics):
+        said = content.transcript
+        return [] if not said or said == WITHHELD or _is_final(said) else [(TRANSCRIPT, said)]
     return [(path, value) for path, value in personal_in(_metadata(content)) if not _is_final(value)]
 
 
 def with_values(content: Content, change: Change) -> Content:
     """Return a record with each of :func:`open_values` replaced; the same object where there is none."""
+    if isinstance(content, TurnMetrics):
+        said = open_values(content)
+        return _updated(content, {path: change(path, value) for path, value in said}) if said else content
     metadata = _metadata(content)
     if not metadata:
         return content

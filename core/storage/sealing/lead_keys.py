@@ -55,13 +55,13 @@ def destroy_keys(database: Database[Document], owners: Collection[str]) -> int:
     return keys.delete_many({"lead": {"$in": sorted(owners)}}).deleted_count
 
 
-def count_keys(database: Database[Document], owners: Collection[str]) -> int:
-    """Return how many keys some leads have.
+def keyed(database: Database[Document], owners: Collection[str]) -> list[str]:
+    """Return those of some leads and calls that have a key.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    return database[LEAD_KEYS].count_documents({"lead": {"$in": sorted(owners)}})
+    return database[LEAD_KEYS].distinct("lead", {"lead": {"$in": sorted(owners)}})
 
 
 def wrapped_with(database: Database[Document]) -> dict[str, int]:

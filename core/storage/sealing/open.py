@@ -8,6 +8,7 @@ from pymongo.database import Database
 
 from core.privacy.sensitive import HELD, WITHHELD, key_of, lead_ids_of, phone_index
 from core.storage.collections import LEAD_KEYS
+from core.storage.sealing.contents import TRANSCRIPT
 from core.types import Document
 
 if TYPE_CHECKING:
@@ -67,6 +68,25 @@ def moved(database: Database[Document], call: Document, call_id: str) -> Documen
     Raises:
         PyMongoError: the database does not answer.
     """
+    move = _mover(database, call["_id"], call_id)
+    new = {**call, "_id": call_id}
+    if "metadata" in call:
+        new["metadata"] = _walk(call["metadata"], "metadata", move)
+    if "sources" in call:
+        new["sources"] = {name: _said(said, move) for name, said in call["sources"].items()}
+    return new
+
+
+def moved_transcript(database: Database[Document], token: str, document: str, to: str) -> str:
+    """Return what was said in a turn, sealed for the turn of another id.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return _mover(database, document, to)(TRANSCRIPT, token)
+
+
+def _mover(database: Database[Document], document: str, to: str) -> Change:
     from core.privacy.encryption import SealError  # noqa: PLC0415 (only where something is sealed)
 
     def move(path: str, token: str) -> str:
@@ -75,17 +95,12 @@ def moved(database: Database[Document], call: Document, call_id: str) -> Documen
         try:
             service = _service()
             key = _key(database, service, token)
-            text = service.decrypt(key, token, document=call["_id"], field=path)
+            text = service.decrypt(key, token, document=document, field=path)
         except SealError:
             return token
-        return service.encrypt(key, text, document=call_id, field=path)
+        return service.encrypt(key, text, document=to, field=path)
 
-    new = {**call, "_id": call_id}
-    if "metadata" in call:
-        new["metadata"] = _walk(call["metadata"], "metadata", move)
-    if "sources" in call:
-        new["sources"] = {name: _said(said, move) for name, said in call["sources"].items()}
-    return new
+    return move
 
 
 def _said(said: Document, change: Change) -> Document:

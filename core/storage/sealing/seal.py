@@ -5,7 +5,8 @@ keys are read with each batch and never kept: one that is destroyed is used no m
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,16 +16,19 @@ from pymongo.errors import BulkWriteError
 
 from core.clock import utc_now
 from core.logging_config import get_logger
+from core.models.metrics import TurnMetrics
 from core.privacy.keys import Kind, kind_of
 from core.privacy.sensitive import key_of, phone_index
 from core.settings import get_settings
-from core.storage.collections import DUPLICATE_KEY
+from core.storage.collections import ACTIVE_CALLS, CALLS, DUPLICATE_KEY, LEAD_KEYS
 from core.storage.sealing.contents import (
+    OF_CALL,
     as_text,
+    call_of,
     document_of,
+    lead_of,
     may_be_personal,
     open_values,
-    owner_of,
     with_stored_lead,
     with_values,
     without_personal,
@@ -40,7 +44,9 @@ Rows = dict[str, Document]
 """Rows of ``lead_keys`` by the lead that they are of."""
 
 
-def sealed(lead_keys: Any, contents: Sequence[BaseModel]) -> Generator[Step, Any, list[BaseModel]]:  # noqa: ANN401 (of either sort of client)
+def sealed(
+    collections: Mapping[str, Any], contents: Sequence[BaseModel]
+) -> Generator[Step, Any, list[BaseModel]]:
     """Return records as they are stored; those without personal values cost next to nothing.
 
     Raises:
@@ -60,12 +66,36 @@ def sealed(lead_keys: Any, contents: Sequence[BaseModel]) -> Generator[Step, Any
 
     service = encryption()
     assert service is not None  # noqa: S101 (there are keys)
-    rows = yield from rows_of(lead_keys, service, {owner_of(found[index]) for index in wanted})
-    yield from _note_phones(lead_keys, rows, [found[index] for index in wanted], service)
+    lead_keys = collections[LEAD_KEYS]
+    owners = yield from _owners(collections, found, wanted)
+    rows = yield from rows_of(lead_keys, service, set(owners.values()))
+    yield from _note_phones(lead_keys, rows, {index: found[index] for index in wanted}, owners, service)
     keys = {owner: _unwrapped(service, row) for owner, row in rows.items()}
     for index in wanted:
-        found[index] = _under(service, keys.get(owner_of(found[index])), found[index])
+        found[index] = _under(service, keys.get(owners[index]), found[index])
     return found
+
+
+def _owners(
+    collections: Mapping[str, Any], contents: Sequence[BaseModel], wanted: Sequence[int]
+) -> Generator[Step, Any, dict[int, str]]:
+    """Whose key each record's values are under: its lead's, else the call's own.
+
+    A turn names no lead: its call does, in the same batch, while it goes on, or where it is stored.
+    """
+    leads = {call_of(content): lead for content in contents if (lead := lead_of(content))}
+    for name in (ACTIVE_CALLS, CALLS):
+        asked = {call_of(contents[index]) for index in wanted if type(contents[index]) is TurnMetrics}
+        if unknown := sorted(asked - leads.keys()):
+            query = {"_id": {"$in": unknown}, "lead_id": {"$type": "string"}}
+            rows = yield partial(_leads, collections[name], query)
+            leads |= {str(row["_id"]): str(row["lead_id"]) for row in rows}
+    named = {index: (lead_of(contents[index]), call_of(contents[index])) for index in wanted}
+    return {index: lead or leads.get(call) or f"{OF_CALL}{call}" for index, (lead, call) in named.items()}
+
+
+def _leads(collection: Any, query: Document) -> Any:  # noqa: ANN401 (of either sort of client)
+    return collection.find(query, {"lead_id": 1}).to_list()
 
 
 def rows_of(lead_keys: Any, service: "EncryptionService", owners: set[str]) -> Generator[Step, Any, Rows]:  # noqa: ANN401 (of either sort of client)
@@ -132,15 +162,16 @@ def _under(service: "EncryptionService", key: "DataKey | None", content: BaseMod
 def _note_phones(
     lead_keys: Any,  # noqa: ANN401 (of either sort of client)
     rows: Rows,
-    contents: Sequence[BaseModel],
+    contents: Mapping[int, BaseModel],
+    owners: Mapping[int, str],
     service: "EncryptionService",
 ) -> Generator[Step, Any, None]:
     """Note the blind indexes of the phones beside the key: with it they go."""
     if get_settings().blind_index_key is None:
         return
     phones: defaultdict[str, set[str]] = defaultdict(set)
-    for content in contents:
-        owner = owner_of(content)
+    for index, content in contents.items():
+        owner = owners[index]
         if owner in rows:
             phones[owner] |= _phones_in(service, content) - set(rows[owner].get("phones", ()))
     changes = [

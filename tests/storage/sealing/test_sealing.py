@@ -8,12 +8,14 @@ import orjson
 import pytest
 from pymongo.database import Database
 
-from core.access.reveal import NotAllowedError, reveal
+from core.access.reveal import NotAllowedError, reveal, reveal_transcript
 from core.access.roles import Actor, Role
+from core.aggregation.search.call_detail import whole_call
 from core.aggregation.search.call_search import CallFacets, search_calls
 from core.errors import UserError
 from core.models.calls.reports import CallFacts, CallReport
 from core.models.calls.reports import Role as Reporter
+from core.models.metrics import LONGEST_TRANSCRIPT, TurnMetrics
 from core.privacy.encryption import EncryptionService, SealError, encryption
 from core.privacy.sensitive import WITHHELD, key_of, stored_lead_id
 from core.services.metrics_service import MetricsService
@@ -179,6 +181,71 @@ def test_reports_of_several_sources_keep_their_values_and_move_with_the_call(
     }
     assert {name: seen(database, "call_1", f"metadata.{name}") for name in expected} == expected
     assert not any(word in everything(database) for word in ("97011", "Meera", "Ravi", "shop.example"))
+
+
+def turn(call_id: str = "call_1", number: int = 1, said: str | None = "I am Meera") -> TurnMetrics:
+    return TurnMetrics(call_id=call_id, turn=number, transcript=said)
+
+
+@pytest.mark.usefixtures("keys")
+def test_what_was_said_is_under_its_leads_key_though_turns_come_before_the_call(
+    database: Database[Document],
+) -> None:
+    """Also what waited on the disk, and where nobody knows the lead yet."""
+
+    async def talking() -> None:
+        service = MetricsService()
+        await service.call_started("call_1", lead_id="lead_1")
+        await service.record_turn(turn())
+        await service.record_turn(turn(number=2, said="म" * LONGEST_TRANSCRIPT))
+        await service.record_turn(turn("call_2"))
+        await service.record_turn(turn(number=3, said=None))
+        await service.record_call_metrics(call("call_1", lead_id="lead_1"))
+
+    asyncio.run(talking())
+    file = Spool().put([Record.now(turn(number=4))])
+    assert ("Meera" in file.read_text(), "enc:1:env.old:" in file.read_text()) == (False, True)
+    replay(database)
+    keys = {row["lead"]: row["_id"] for row in database["lead_keys"].find()}
+    tokens = {row["_id"]: row.get("transcript") for row in database["turns"].find()}
+    assert {name: key_of(token) for name, token in tokens.items()} == {
+        **dict.fromkeys(("call_1:1", "call_1:2", "call_1:4"), keys["lead_1"]),
+        "call_2:1": keys["call:call_2"],
+        "call_1:3": None,
+    }
+    said = reveal_transcript(database, PRIVILEGED, "call_1", "a test")
+    assert said == {1: "I am Meera", 2: "म" * LONGEST_TRANSCRIPT, 4: "I am Meera"}
+    with pytest.raises(NotAllowedError):
+        reveal_transcript(database, Actor("ravi", Role.OPERATOR), "call_1", "a test")
+    with pytest.raises(SealError, match="changed, or belongs to another"):
+        open_value(database, "call_1:2", "transcript", str(tokens["call_1:1"]))
+    whole = whole_call(database, "call_1")
+    assert whole is not None
+    assert [key_of(one.transcript) is None for one in whole.turns] == [False, False, True, False]
+
+
+def test_without_a_key_nothing_that_was_said_is_stored(database: Database[Document]) -> None:
+    asyncio.run(record(call()))
+    asyncio.run(MetricsService().record_turn(turn()))
+    assert [row["transcript"] for row in database["turns"].find()] == [WITHHELD]
+    with pytest.raises(UserError, match="no sealed transcript"):
+        reveal_transcript(database, PRIVILEGED, "call_1", "a test")
+
+
+@pytest.mark.usefixtures("keys")
+def test_what_was_said_opens_in_the_call_that_another_is_folded_into(database: Database[Document]) -> None:
+    facts = CallFacts.model_validate({"start_time": "2024-10-24T00:00:00Z", "status": "completed"})
+    theirs = CallReport(call_id="CA1", source="exotel", role=Reporter.CARRIER, known_call=False, facts=facts)
+
+    async def reporting() -> None:
+        service = MetricsService()
+        await service.record_call_report(theirs)
+        await service.record_turn(turn("CA1"))
+        await service.record_call_metrics(call(lead_id="lead_1", provider_call_id="CA1"))
+
+    asyncio.run(reporting())
+    assert join_calls(database) == 1
+    assert reveal_transcript(database, PRIVILEGED, "call_1", "a test") == {1: "I am Meera"}
 
 
 @pytest.mark.usefixtures("keys")
