@@ -14,6 +14,7 @@ import streamlit as st
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPT = (_STATIC / "charts.js").read_text()
+_CALL_SCRIPT = (_STATIC / "call.js").read_text()
 
 Mode = Literal["light", "dark"]
 HEAT_SCALE = "Cividis"
@@ -187,6 +188,11 @@ def hide(keys: Iterable[str], unless: str = "") -> None:
 def watch_charts() -> None:
     """Put the script on the page that pauses it for zoomed charts, lets swipes scroll, follows the theme."""
     st.html(f"<script>{_SCRIPT}</script>", unsafe_allow_javascript=True)
+
+
+def watch_turns() -> None:
+    """Put the script on the page that marks what belongs to a turn of a call that is pointed at or chosen."""
+    st.html(f"<script>{_CALL_SCRIPT}</script>", unsafe_allow_javascript=True)
 
 
 def follow(link: str) -> None:

@@ -40,6 +40,7 @@ _OF_A_CALL = (
 _OF_A_TURN = (
     *("turn", "start_time", "language", "reply_language", "end_of_turn_delay_ms", "asr_ms", "llm_ttft_ms"),
     *("tts_ttfb_ms", "e2e_ms", "interrupted", "parts", "parts_add_up", "source"),
+    *("lead_speech_ms", "agent_speech_ms"),
 )
 _COUNTED = {"start_time", "status", "direction"}
 """What a call has that counts anywhere."""

@@ -28,6 +28,7 @@ from core.models.calls.parts import (
     ModelUsage,
     Silence,
     Telephony,
+    ToolCall,
     WaitPart,
 )
 from core.models.figures import (
@@ -76,6 +77,7 @@ __all__ = [
     "ServiceSample",
     "Silence",
     "Telephony",
+    "ToolCall",
     "TurnMetrics",
     "UtcDatetime",
     "WaitPart",
@@ -98,6 +100,8 @@ LONGEST_TRANSCRIPT = 4_000
 """Characters of what was said in a turn."""
 _LONGEST_SEALED = 33_000
 """The same sealed, where each character takes six bytes as JSON."""
+MOST_TOOL_CALLS = 64
+"""Of one turn."""
 
 
 class CallStatus(StrEnum):
@@ -299,6 +303,15 @@ class TurnMetrics(BaseModel):
         default=None, description="From the lead's last word to the agent's first sound; measured, not a sum"
     )
     interrupted: Flag = Field(default=False, description="The lead cut the agent short")
+    lead_speech_ms: Milliseconds | None = Field(
+        default=None, description="From the lead's first word to the last; the wait begins at its end"
+    )
+    agent_speech_ms: Milliseconds | None = Field(
+        default=None, description="From the agent's first sound to the last, also where it was cut short"
+    )
+    tool_calls: list[ToolCall] | None = Field(
+        default=None, max_length=MOST_TOOL_CALLS, description="What the agent looked up or set off"
+    )
     parts: list[WaitPart] | None = Field(
         default=None, max_length=32, description="What e2e_ms is made of, in the order of time"
     )

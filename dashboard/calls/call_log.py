@@ -1,24 +1,23 @@
-"""The log lines of one call, where they are kept in the database."""
+"""The log lines of one call on its clock, where they are kept in the database."""
 
 import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-import pandas as pd
 import streamlit as st
 
+from core.aggregation.one_call.clock import CallClock
 from core.settings import get_settings
 from dashboard import formats
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-MOST_PIXELS = 420
-_COLOURS = ("#7A838E", "#0072B2", "#B35900", "#B34700", "#A8210F")
+_HEAD = ("Call", "Time", "Level", "Component", "Message", "Details")
 _SHOWN_APART = {"_id", "timestamp", "level", "component", "message", "call_id", "lead_id"}
 
 
-def log_lines(lines: Sequence[Mapping[str, Any]]) -> None:
-    """The lines of a call in order of time, from the chosen level on."""
+def log_lines(lines: Sequence[Mapping[str, Any]], clock: CallClock) -> None:
+    """The lines of a call in order of time, from the chosen level on; each knows the turn it belongs to."""
     with st.container(border=True, key="chart-log"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("## Log lines", width="stretch")
@@ -37,47 +36,39 @@ def log_lines(lines: Sequence[Mapping[str, Any]]) -> None:
             return
         wanted = LEVELS[LEVELS.index(least or "DEBUG") :]
         shown = [line for line in lines if str(line.get("level")) in wanted]
-        st.caption(f"{len(shown)} of {len(lines)} lines")
+        turns = " \N{MIDDLE DOT} choose a turn to see its lines" if clock.is_told else ""
+        st.caption(f"{len(shown)} of {len(lines)} lines{turns}")
         if shown:
-            st.dataframe(
-                _table(shown),
-                hide_index=True,
-                height=min(38 + 35 * len(shown), MOST_PIXELS),
-                key="log-table",
-                column_config={
-                    "Level": st.column_config.MultiselectColumn(options=list(LEVELS), color=list(_COLOURS)),
-                    "Message": st.column_config.TextColumn(width="large"),
-                    "Details": st.column_config.TextColumn(width="large"),
-                },
-                alt="Log lines of the call",
+            head = "".join(f"<th>{name}</th>" for name in _HEAD)
+            body = "".join(_row(line, clock) for line in shown)
+            st.html(
+                '<p class="turn-lines" role="status"></p><div class="log" tabindex="0" role="region" '
+                f'aria-label="Log lines"><table class="log"><thead><tr>{head}</tr></thead>'
+                f"<tbody>{body}</tbody></table></div>"
             )
-            _on_paper(shown)
 
 
-def _table(lines: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    zone = get_settings().tz
-    return pd.DataFrame(
-        [
-            {
-                "Time": f"{line['timestamp'].astimezone(zone):%H:%M:%S.%f}"[:-3],
-                "Level": [str(line.get("level"))],
-                "Component": line.get("component"),
-                "Message": line.get("message"),
-                "Details": _details(line),
-            }
-            for line in lines
-        ]
-    )
+def _row(line: Mapping[str, Any], clock: CallClock) -> str:
+    """A line as a row; what stands in it is no markup."""
+    level, turn = str(line.get("level")), clock.turn_of_line(line)
+    cells = [
+        _clock_time(clock.second_of(line["timestamp"])),
+        f"{line['timestamp'].astimezone(get_settings().tz):%H:%M:%S.%f}"[:-3],
+        level,
+        *(str(line.get(name) or "") for name in ("component", "message")),
+        _details(line),
+    ]
+    belongs = "" if turn is None else f' data-turn="{turn}"'
+    kind = f' class="{level.lower()}"' if level in LEVELS else ""
+    texts = (html.escape(formats.straight(cell)) for cell in cells)
+    return f"<tr{belongs}{kind}>{''.join(f'<td>{text}</td>' for text in texts)}</tr>"
 
 
-def _on_paper(lines: Sequence[Mapping[str, Any]]) -> None:
-    """The same lines for whoever prints the page, whole: the table on the screen cuts them at its edge."""
-    rows = _table(lines).assign(Level=[str(line.get("level")) for line in lines]).fillna("")
-    head = "".join(f"<th>{name}</th>" for name in rows)
-    cells = rows.map(lambda value: f"<td>{html.escape(formats.straight(str(value)))}</td>")
-    body = "".join(f"<tr>{''.join(row)}</tr>" for row in cells.itertuples(index=False))
-    with st.container(key="log-print"):
-        st.html(f'<table class="log"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>')
+def _clock_time(seconds: float) -> str:
+    """A time on the call's clock: ``0:42.130``, ``-0:01.200`` before it began."""
+    whole = round(abs(seconds) * 1_000)
+    minutes, rest = divmod(whole, 60_000)
+    return f"{'-' if seconds < 0 and whole else ''}{minutes}:{rest // 1_000:02d}.{rest % 1_000:03d}"
 
 
 def _details(line: Mapping[str, Any]) -> str:

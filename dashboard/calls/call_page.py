@@ -1,4 +1,4 @@
-"""One call whole: what it was, its turns, how it compares, its log lines, errors, cost, its lead's others."""
+"""One call whole: how it ended, who spoke when, what was said, log lines, errors, cost, its lead's others."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,11 +8,13 @@ import streamlit as st
 
 from core.access.audit import Action, call_subject
 from core.access.permissions import Permission
+from core.aggregation.one_call.clock import CallClock, clock_of
+from core.aggregation.one_call.ending import how_it_ended
 from core.aggregation.search.call_detail import Standing, WholeCall
 from core.clock import utc_now
 from core.models.calls.parts import Origin, known_costs, rupees_in_all
 from core.models.definitions import COST_PARTS, METRICS
-from core.models.metrics import CallMetrics, TurnMetrics, WaitPart
+from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from dashboard import audited, formats, placeholders, theme, visitor
 from dashboard.calls import facets
@@ -20,14 +22,8 @@ from dashboard.calls.call_log import log_lines
 from dashboard.calls.call_sources import reported
 from dashboard.calls.personal import shown_call
 from dashboard.calls.sealed_values import personal_values
-from dashboard.charts.call_timeline import (
-    NOT_THE_WHOLE,
-    STAGES,
-    part_label,
-    share_of,
-    timeline,
-    turn_times,
-)
+from dashboard.calls.transcript import turns_said
+from dashboard.calls.turn_panels import clock_panel, waits_panel
 from dashboard.filters import label
 from dashboard.panels.panel import Panel, page_table, show, table_behind
 from dashboard.queries import cache, call_queries
@@ -39,6 +35,12 @@ _OUTCOMES = {
     "no_answer": ("gray", "call_missed"),
 }
 SLOW_FROM = 0.95
+_WEB = ("https://", "http://")
+_LINKS = {
+    "recording": ("Recording", "play_circle"),
+    "transcript": ("Transcript", "description"),
+    "trace": ("Trace", "account_tree"),
+}
 
 
 def draw(call_id: str) -> None:
@@ -74,10 +76,11 @@ def _missing(call_id: str) -> None:
 
 
 def _whole(whole: WholeCall) -> None:
-    call = whole.call
+    call, clock = whole.call, clock_of(whole.call, whole.turns)
+    theme.watch_turns()
     _head(whole)
     if whole.turns:
-        show(_turns_panel(whole))
+        _turns(whole, clock)
     left, right = st.columns(2)
     with left:
         _standings(whole.standings, call)
@@ -86,7 +89,7 @@ def _whole(whole: WholeCall) -> None:
         reported(whole)
         personal_values(call)
     if visitor.may(Permission.SEE_PERSONAL):
-        log_lines(whole.lines)
+        log_lines(whole.lines, clock)
     else:
         st.caption(
             ":material/visibility_off: Lead, metadata, links and log lines are personal: "
@@ -106,11 +109,38 @@ def _head(whole: WholeCall) -> None:
             st.badge(formats.plain(text), color="gray")
         if whole.archived:
             st.badge("From the archive", icon=":material/inventory_2:", color="gray")
+    with st.container(key="call-ending"):
+        st.markdown(f"**{how_it_ended(call, whole.turns)}**")
     st.caption(
         f"{start:%a %-d %b %Y, %H:%M:%S} {formats.zone_name(call.start_time, zone)}"
         + (f" · {formats.duration(call.duration_seconds)} min" if call.duration_seconds is not None else "")
         + (f" · {_lead(call.lead_id)}" if call.lead_id else "")
     )
+    _links(call)
+
+
+def _turns(whole: WholeCall, clock: CallClock) -> None:
+    """The conversation: on its clock, what was waited for, and beside it what was said."""
+    if clock.is_told:
+        show(clock_panel(clock, whole.lines))
+    left, right = st.columns((3, 2))
+    with left:
+        show(waits_panel(whole.turns, clock))
+    with right:
+        call_id = whole.call.call_id
+        turns_said(call_id, whole.turns, clock, call_queries.transcript(call_id, whole.turns))
+
+
+def _links(call: CallMetrics) -> None:
+    """Where recording, transcript and trace are kept: addresses of the web and nothing else."""
+    given = call.links.model_dump(exclude_none=True) if call.links else {}
+    found = {name: given[name] for name in _LINKS if str(given.get(name, "")).lower().startswith(_WEB)}
+    if not found:
+        return
+    with st.container(key="call-links", horizontal=True, gap="small"):
+        for name, address in found.items():
+            words, icon = _LINKS[name]
+            st.link_button(words, address, icon=f":material/{icon}:", type="tertiary")
 
 
 def _lead(lead_id: str) -> str:
@@ -129,63 +159,6 @@ def _about(call: CallMetrics) -> Iterator[str]:
         yield f"qualified: {call.qualification}" if call.qualification else "qualified"
     if call.handoff_triggered:
         yield "handed off"
-
-
-def _turns_panel(whole: WholeCall) -> Panel:
-    turns = whole.turns
-    measured = [turn.e2e_ms for turn in turns if turn.e2e_ms is not None]
-    said = f"{len(turns)} turns"
-    if measured:
-        slowest = max(turns, key=lambda turn: turn.e2e_ms or 0)
-        said += (
-            f" · the lead waited {sum(measured) / len(measured):,.0f} ms on average, longest in turn "
-            f"{slowest.turn}: {slowest.e2e_ms:,.0f} ms"
-        )
-    interrupted = sum(turn.interrupted for turn in turns)
-    if interrupted:
-        said += f" · {interrupted} interrupted"
-    if odd := sum(turn.parts_add_up is False for turn in turns):
-        said += f" · {NOT_THE_WHOLE} the parts do not add up in {odd}"
-    if not all(turn.parts for turn in turns):
-        said += " · left of zero: while the lead still spoke"
-    return Panel(
-        "turns",
-        "Turn by turn: what the lead waited for",
-        said,
-        timeline(turns, theme.palette_of(theme.mode())),
-        _turns_table(turns),
-    )
-
-
-def _turns_table(turns: Sequence[TurnMetrics]) -> pd.DataFrame:
-    """A row for each turn; of the parts of its wait the owner, the milliseconds and the share."""
-    parts = dict.fromkeys((part.key, part.owner) for turn in turns for part in turn.parts or ())
-    columns: dict[str, list[Any]] = {"Turn": [turn.turn for turn in turns], "At": turn_times(turns)}
-    columns |= {
-        f"{words} (ms)": [getattr(turn, field) for turn in turns] for field, (words, _) in STAGES.items()
-    }
-    for key, owner in parts:
-        of_each = [_parts_named(turn, key, owner) for turn in turns]
-        name = f"{part_label(key)}, {owner}"
-        columns[f"{name} (ms)"] = [sum(part.ms for part in own) if own else None for own in of_each]
-        columns[f"{name} (%)"] = [_percent(own, turn) for own, turn in zip(of_each, turns, strict=True)]
-    if parts:
-        columns["Parts add up"] = [turn.parts_add_up for turn in turns]
-    columns |= {
-        "End to end (ms)": [turn.e2e_ms for turn in turns],
-        "Interrupted": [turn.interrupted for turn in turns],
-        "Language": [turn.language for turn in turns],
-    }
-    return pd.DataFrame(columns).round(1)
-
-
-def _parts_named(turn: TurnMetrics, key: str, owner: str) -> list[WaitPart]:
-    return [part for part in turn.parts or () if (part.key, part.owner) == (key, owner)]
-
-
-def _percent(parts: Sequence[WaitPart], turn: TurnMetrics) -> float | None:
-    shares = [share for part in parts if (share := share_of(part, turn)) is not None]
-    return round(100 * sum(shares), 1) if shares else None
 
 
 def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:

@@ -1,14 +1,14 @@
-"""The chart of one call: its turns, each with the parts of its latency."""
+"""The charts of one call: both speakers on its clock, and what each wait was made of."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import plotly.graph_objects as go
 
-from core.models.calls.parts import WaitPart
+from core.aggregation.one_call.clock import CallClock
+from core.aggregation.one_call.waits import REST, Part, wait_parts
 from core.models.metrics import TurnMetrics
 from dashboard import formats
 from dashboard.charts.distributions import rows_axis
@@ -17,34 +17,29 @@ from dashboard.theme import Palette
 
 ROW_PIXELS, NAME_PIXELS = 30, 18
 LEAST_PIXELS = 240
-STAGES = {
-    "asr_ms": ("Recognition", "asr"),
-    "end_of_turn_delay_ms": ("End of turn", "neutral"),
-    "llm_ttft_ms": ("Model", "llm"),
-    "tts_ttfb_ms": ("Synthesis", "tts"),
-}
-"""The stages of a turn, as people call them, and their colours: drawn where its wait has no parts."""
 _KNOWN_PARTS = {
     "transcription": ("Recognition", "asr"),
+    "turn_detection": ("End of turn", "handoff_rate"),
     "llm_inference": ("Model", "llm"),
     "speech_synthesis": ("Synthesis", "tts"),
+    REST: ("Not measured", "neutral"),
 }
+"""The parts of a wait that have a name and a colour of their own."""
 _OF_OWNERS = {"service": "p50", "setting": "handoff_rate", "agent": "error_rate", "network": "neutral"}
 """The colour of all other parts says who can shorten them."""
 _PATTERNS = ("", "/", "x", ".", "-", "+", "|", "\\")
 """Tell parts of one colour apart."""
 NOT_THE_WHOLE = "\N{NOT EQUAL TO}"
-"""Marks a turn whose parts are more or less than what the lead waited."""
+"""Marks a turn whose parts were reported as more or less than what the lead waited."""
 
 
 @dataclass(frozen=True)
 class _Bar:
-    """A stretch of a turn's wait as it is drawn."""
+    """A part of a turn's wait as it is drawn."""
 
     label: str
     colour: str
-    begin: float
-    ms: float
+    part: Part
     hover: str
 
 
@@ -53,42 +48,32 @@ def part_label(key: str) -> str:
     return _KNOWN_PARTS[key][0] if key in _KNOWN_PARTS else formats.plain_label(formats.words(key))
 
 
-def share_of(part: WaitPart, turn: TurnMetrics) -> float | None:
-    """The share, 0 to 1, that a part has in what the lead waited; None where that is not known."""
-    return part.ms / turn.e2e_ms if turn.e2e_ms else None
+def part_colour(part: Part) -> str:
+    """The name of a part's colour."""
+    return _KNOWN_PARTS[part.key][1] if part.key in _KNOWN_PARTS else _OF_OWNERS[part.owner]
 
 
-def turn_times(turns: Sequence[TurnMetrics]) -> list[str]:
+def part_words(part: Part, wait_ms: float | None) -> str:
+    """What a part says when pointed at: how long, its share of the wait, and who can shorten it."""
+    share = part.share(wait_ms)
+    lines = [f"{part_label(part.key)}: {part.ms:,.0f} ms"]
+    if share is not None:
+        lines[0] += f", {100 * share:.0f} % of the wait"
+    lines.append(f"owner: {part.owner}")
+    if part.before_ms >= 1:
+        lines.append(f"{part.before_ms:,.0f} ms more ran while the lead still spoke")
+    return "<br>".join(lines)
+
+
+def turn_times(turns: Sequence[TurnMetrics], clock: CallClock) -> list[str]:
     """When in the call each turn began: ``0:42``; its number where the platform told no time."""
-    begin = next((turn.start_time for turn in turns if turn.start_time), None)
-    return [
-        formats.duration(max((turn.start_time - begin) / timedelta(seconds=1), 0))
-        if turn.start_time and begin
-        else f"#{turn.turn}"
-        for turn in turns
-    ]
+    begins = {one.number: one.begin for one in clock.turns}
+    return [formats.duration(begins[turn.turn]) if turn.turn in begins else f"#{turn.turn}" for turn in turns]
 
 
-def _stages(turn: TurnMetrics) -> Iterator[_Bar]:
-    """The stages up to the end of the wait; 0 is the lead's last word, so that the first may begin before."""
-    known = {field: ms for field in STAGES if (ms := getattr(turn, field)) is not None}
-    begin = 0.0 if turn.e2e_ms is None else min(turn.e2e_ms - sum(known.values()), 0.0)
-    for field, ms in known.items():
-        label, colour = STAGES[field]
-        yield _Bar(label, colour, begin, ms, f"{label}: {ms:,.0f} ms")
-        begin += ms
-
-
-def _parts(turn: TurnMetrics) -> Iterator[_Bar]:
-    """What the wait is made of, from the lead's last word on."""
-    begin = 0.0
-    for part in turn.parts or ():
-        label = part_label(part.key)
-        colour = _KNOWN_PARTS[part.key][1] if part.key in _KNOWN_PARTS else _OF_OWNERS[part.owner]
-        share = share_of(part, turn)
-        of_it = "" if share is None else f", {100 * share:.0f} % of the wait"
-        yield _Bar(label, colour, begin, part.ms, f"{label}: {part.ms:,.0f} ms{of_it}<br>owner: {part.owner}")
-        begin += part.ms
+def _bars(turn: TurnMetrics) -> Iterator[_Bar]:
+    for part in wait_parts(turn):
+        yield _Bar(part_label(part.key), part_colour(part), part, part_words(part, turn.e2e_ms))
 
 
 def _row(turn: TurnMetrics, at: str) -> str:
@@ -103,22 +88,18 @@ def _whole(turn: TurnMetrics) -> str:
     if turn.parts_add_up is not False or turn.e2e_ms is None:
         return ""
     off = sum(part.ms for part in turn.parts or ()) - turn.e2e_ms
-    return f"<br>its parts are {abs(off):,.0f} ms {'more' if off > 0 else 'less'}"
+    return f"<br>its parts were reported as {abs(off):,.0f} ms {'more' if off > 0 else 'less'}"
 
 
-def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
-    """A row for each turn: the parts of its wait one after the other, up to what the lead waited: a line.
-
-    A turn without parts shows its stages. What begins left of zero ran while the lead still spoke: the stages
-    take longer than the wait.
-    """
-    rows = [_row(turn, at) for turn, at in zip(turns, turn_times(turns), strict=True)]
+def waits(turns: Sequence[TurnMetrics], clock: CallClock, palette: Palette) -> go.Figure:
+    """A row for each turn: the parts of its wait one after the other, up to what the lead waited: a line."""
+    rows = [_row(turn, at) for turn, at in zip(turns, turn_times(turns, clock), strict=True)]
     figure = blank(palette, legend=True, rows=rows)
     labels = _add_bars(figure, turns, rows, palette)
     figure.add_scatter(
         y=rows,
         x=[turn.e2e_ms for turn in turns],
-        customdata=[_whole(turn) for turn in turns],
+        customdata=[[_whole(turn), turn.turn] for turn in turns],
         name="End to end",
         mode="markers",
         marker={
@@ -127,10 +108,10 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
             "line": {"width": 3, "color": palette.text},
             "color": palette.text,
         },
-        hovertemplate="End to end: %{x:,.0f} ms%{customdata}<extra></extra>",
+        hovertemplate="End to end: %{x:,.0f} ms%{customdata[0]}<extra></extra>",
     )
     # On a phone the legend has a row for each name.
-    room = 150 + NAME_PIXELS * max(0, len(labels) - len(STAGES))
+    room = 150 + NAME_PIXELS * max(0, len(labels) - 4)
     height = max(LEAST_PIXELS, room + ROW_PIXELS * len(rows))
     figure.update_layout(barmode="overlay", bargap=0.3, height=height, hovermode="closest", margin_t=64)
     figure.update_layout(legend_entrywidth=max(90, words_width(labels)), legend_itemwidth=30)
@@ -142,6 +123,7 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
         ticksuffix=" ms",
         nticks=4,
         tickangle=0,
+        rangemode="tozero",
     )
     rows_axis(figure, palette)
     figure.update_yaxes(categoryorder="array", categoryarray=rows)
@@ -151,12 +133,12 @@ def timeline(turns: Sequence[TurnMetrics], palette: Palette) -> go.Figure:
 def _add_bars(
     figure: go.Figure, turns: Sequence[TurnMetrics], rows: Sequence[str], palette: Palette
 ) -> list[str]:
-    """Draw what the turns are made of; the names in the legend."""
-    traces: defaultdict[tuple[str, str, int], list[tuple[str, _Bar]]] = defaultdict(list)
+    """Draw what the waits are made of; the names in the legend."""
+    traces: defaultdict[tuple[str, str, int], list[tuple[str, int, _Bar]]] = defaultdict(list)
     for row, turn in zip(rows, turns, strict=True):
         seen: Counter[str] = Counter()
-        for bar in _parts(turn) if turn.parts else _stages(turn):
-            traces[bar.label, bar.colour, seen[bar.label]].append((row, bar))
+        for bar in _bars(turn):
+            traces[bar.label, bar.colour, seen[bar.label]].append((row, turn.turn, bar))
             seen[bar.label] += 1
     named: dict[str, str] = {}
     for (label, colour, _), bars in traces.items():
@@ -165,16 +147,16 @@ def _add_bars(
         place = same.index(label) if label in same else len(same)
         named.setdefault(label, colour)
         figure.add_bar(
-            y=[row for row, _ in bars],
-            x=[bar.ms for _, bar in bars],
-            base=[bar.begin for _, bar in bars],
+            y=[row for row, _, _ in bars],
+            x=[bar.part.ms for _, _, bar in bars],
+            base=[bar.part.begin_ms for _, _, bar in bars],
             orientation="h",
             name=label,
             legendgroup=label,
             showlegend=first,
             marker=_look(palette, colour, place),
-            customdata=[bar.hover for _, bar in bars],
-            hovertemplate="%{customdata}<extra></extra>",
+            customdata=[[bar.hover, turn] for _, turn, bar in bars],
+            hovertemplate="%{customdata[0]}<extra></extra>",
         )
     return list(named)
 

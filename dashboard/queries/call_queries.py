@@ -9,6 +9,7 @@ import streamlit as st
 from pymongo.errors import ExecutionTimeout
 
 from core.access.personal import Naming, lead_names
+from core.access.transcripts import Transcript, masked_transcript
 from core.aggregation import activity, choices, series, tables
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
@@ -20,7 +21,7 @@ from core.aggregation.search.slowest import SlowCall, slowest_calls
 from core.aggregation.search.turn_latencies import TurnLatencies, turn_latencies
 from core.clock import utc_now
 from core.models.definitions import LATENCIES
-from core.models.metrics import CallSummary
+from core.models.metrics import CallSummary, TurnMetrics
 from core.storage import get_sync_database
 from core.storage.archive.archived_rows import ArchiveUnreadableError, archived_rows
 from core.storage.collections import CALLS
@@ -248,6 +249,12 @@ def one_call(call_id: str) -> WholeCall | None:
         return whole_call(get_sync_database(), call_id)
     except ArchiveUnreadableError as error:
         raise ValueError(str(error)) from None
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def transcript(call_id: str, _turns: Sequence[TurnMetrics]) -> Transcript:  # noqa: ARG001 (kept by it)
+    """What was said in one call, masked; ``call_id`` is that of the turns."""
+    return masked_transcript(get_sync_database(), _turns)
 
 
 @st.cache_resource(ttl=600, max_entries=1, show_spinner=False)

@@ -32,6 +32,7 @@ _TECHNICAL = frozenset(
         *("asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms", "agent", "agent_version"),
         *("total_turns", "user_turns", "interruptions", "agent_interruptions", "errors", "fault", "parts"),
         *("asr_ms", "llm_ttft_ms", "tts_ttfb_ms", "e2e_ms", "end_of_turn_delay_ms", "parts_add_up", "source"),
+        *("lead_speech_ms", "agent_speech_ms", "tool_calls"),
         *("level", "component", "trace_id", "span_id", "turn", "interrupted"),
     }
 )

@@ -210,3 +210,12 @@ class WaitPart(_Part):
     key: Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[a-z][a-z0-9_]*$")]
     ms: Milliseconds
     owner: Literal["service", "setting", "agent", "network"]
+
+
+class ToolCall(_Part):
+    """Something that the agent looked up or set off in a turn: a function of its own code, by its name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    ms: Milliseconds | None = Field(default=None, description="How long it took")
+    ok: Flag = Field(default=True, description="It did not fail")
+    at: UtcDatetime | None = Field(default=None, description="When it began")

@@ -66,6 +66,8 @@ SCHEMAS: dict[Archived, pa.Schema] = {
                 ("end_of_turn_delay_ms", "asr_ms", "llm_ttft_ms", "tts_ttfb_ms", "e2e_ms"), pa.float64()
             ),
             "interrupted": pa.bool_(),
+            **dict.fromkeys(("lead_speech_ms", "agent_speech_ms"), pa.float64()),
+            "tool_calls": pa.string(),
             "parts": pa.string(),
             "parts_add_up": pa.bool_(),
             "source": pa.string(),
@@ -75,7 +77,9 @@ SCHEMAS: dict[Archived, pa.Schema] = {
     ),
 }
 """Every field of a record, those of _AS_JSON as text."""
-_AS_JSON = frozenset({"sources", "parts", *(one.name for one in CALL_FIELDS if one.kind == "json")})
+_AS_JSON = frozenset(
+    {"sources", "parts", "tool_calls", *(one.name for one in CALL_FIELDS if one.kind == "json")}
+)
 
 
 MOST_TURNS = 500

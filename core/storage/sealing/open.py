@@ -1,6 +1,7 @@
 """Opening what is sealed: one value for who may see it, and all of a call's as it takes another id."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,6 +32,28 @@ def open_value(database: Database[Document], document: str, path: str, token: st
     text = service.decrypt(_key(database, service, token), token, document=document, field=path)
     value: object = orjson.loads(text)
     return value
+
+
+def open_transcripts(database: Database[Document], said: Mapping[str, str]) -> dict[str, str]:
+    """Return what was said in turns, by the ids of their documents; what cannot be opened is left out.
+
+    Each key is read once, however many turns are under it.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    from core.privacy.encryption import SealError  # noqa: PLC0415 (only where something is sealed)
+
+    keys: dict[str | None, DataKey] = {}
+    found: dict[str, str] = {}
+    for document, token in said.items():
+        with suppress(SealError):
+            service, name = _service(), key_of(token)
+            if name not in keys:
+                keys[name] = _key(database, service, token)
+            text = service.decrypt(keys[name], token, document=document, field=TRANSCRIPT)
+            found[document] = str(orjson.loads(text))
+    return found
 
 
 def protected_in(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.aggregation.search.ending import how_it_ended
+from core.aggregation.one_call.ending import how_it_ended
 from core.models.calls.endings import ENDINGS
 from core.models.calls.parts import HangupBy
 from core.models.metrics import CallMetrics, TurnMetrics

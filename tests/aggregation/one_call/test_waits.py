@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.aggregation.search.waits import REST, wait_parts
+from core.aggregation.one_call.waits import REST, wait_parts
 from core.models.metrics import TurnMetrics, WaitPart
 
 _MS = st.none() | st.floats(0, 8_000)

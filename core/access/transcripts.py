@@ -1,0 +1,62 @@
+"""What was said in a call, as everybody may read it who may see the call: what is personal is masked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pymongo.database import Database
+
+from core.models.calls.transcripts import Said, said_in
+from core.models.metrics import TurnMetrics
+from core.privacy.masking import mask_text
+from core.privacy.sensitive import WITHHELD, key_of
+from core.storage.sealing.contents import document_of
+from core.storage.sealing.open import open_transcripts
+from core.types import Document
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said, by turn, masked.
+
+    ``left_out``: turns that were recorded without a key; ``locked``: those whose key is not here.
+    """
+
+    said: dict[int, tuple[Said, ...]]
+    left_out: int = 0
+    locked: int = 0
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anything was said that is stored, or was to be."""
+        return bool(self.said or self.left_out or self.locked)
+
+
+def masked_transcript(database: Database[Document], turns: Sequence[TurnMetrics]) -> Transcript:
+    """Return what was said in some turns of a call, numbers and names masked, spoken digits as well.
+
+    No pattern finds all that is personal: a name in the middle of a sentence stays. Who may open what is
+    sealed sees it whole, by :func:`core.access.reveal.reveal_transcript`.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    texts = {turn.turn: turn.transcript for turn in turns if turn.transcript}
+    ids = {document_of(turn): turn.turn for turn in turns if key_of(turn.transcript)}
+    sealed = {document: str(texts[number]) for document, number in ids.items()}
+    opened = open_transcripts(database, sealed) if sealed else {}
+    found = {ids[document]: masked(text) for document, text in opened.items()}
+    # Another tool may have written what it does not know how to seal.
+    open_ones = {n: text for n, text in texts.items() if text != WITHHELD and key_of(text) is None}
+    found |= {number: masked(text) for number, text in open_ones.items()}
+    left_out = sum(text == WITHHELD for text in texts.values())
+    return Transcript(found, left_out, len(sealed) - len(opened))
+
+
+def masked(text: str) -> tuple[Said, ...]:
+    """Return who said what in the text of a turn, masked."""
+    return tuple(Said(one.by, mask_text(one.words)) for one in said_in(text))
+
+
+def without_words(turns: Sequence[TurnMetrics]) -> list[TurnMetrics]:
+    """Return turns without what was said, sealed or not: for who gets only figures."""
+    return [turn.model_copy(update={"transcript": None}) if turn.transcript else turn for turn in turns]
