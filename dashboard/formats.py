@@ -2,17 +2,17 @@
 
 import html
 import re
-from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 
 import pandas as pd
 
 from core.aggregation.search.call_tables import harmless
+from core.models.calls.wording import NONE, duration, number, rupees, words
 from core.models.definitions import Unit
 
-NONE = "\N{EN DASH}"
+__all__ = ["NONE", "duration", "number", "rupees", "words"]
+"""Written in core, where messages and reports are made of them too."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
-_SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http", "e2e"})
 _JOINER = "\N{WORD JOINER}"
 _AFTER_PARSING = re.compile(
     r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=:)(?=[\w+/-]*:)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE
@@ -20,35 +20,6 @@ _AFTER_PARSING = re.compile(
 """Where bare addresses become links, words between colons icons, and strokes arrows, escaped or not."""
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks of direction: they would turn the rest of a line round."""
-
-
-def number(value: float | None, unit: Unit) -> str:
-    """A figure with its unit: ``1,204``, ``94.0 %``, ``812 ms``, ``3:05``, ``0.21``; a dash for none."""
-    if value is None or value != value:  # noqa: PLR0124 (NaN is not equal to itself)
-        return NONE
-    return _WRITERS[unit](value)
-
-
-def rupees(value: float) -> str:
-    """An amount: ``₹2.35``, from a thousand on without paise."""
-    return f"₹{value:,.0f}" if value >= 1_000 else f"₹{value:,.2f}"  # noqa: PLR2004 (paise below)
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds: ``3:05``."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
-
-
-_WRITERS: dict[Unit, Callable[[float], str]] = {
-    "share": lambda value: f"{100 * value:.1f} %",
-    "ms": lambda value: f"{value:,.0f} ms",
-    "s": duration,
-    "score": lambda value: f"{value:+.2f}",
-    "calls": lambda value: f"{value:,.0f}",
-    "times": lambda value: f"{value:,.0f}",
-    "rupees": rupees,
-}
 
 
 def change(now: float, before: float, unit: Unit) -> str:
@@ -60,13 +31,6 @@ def change(now: float, before: float, unit: Unit) -> str:
     if unit == "rupees":
         return f"{'-' if now < before else '+'}{rupees(abs(now - before))}"
     return f"{now - before:+,.0f} {unit}"
-
-
-def words(code: str) -> str:
-    """A stored code in plain words: ``hung_up`` as Hung up, ``llm_timeout`` as LLM timeout."""
-    parts = [part.upper() if part.lower() in _SHORT else part for part in code.split("_")]
-    text = " ".join(parts)
-    return text[:1].upper() + text[1:]
 
 
 def is_still(text: str) -> bool:

@@ -2,41 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from core.aggregation.intervals import distinguishable
 from core.aggregation.rollups.conditions import Bools
+from core.aggregation.story.standing_out import Standout, standing_out
 from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.findings import Evaluation
 from core.models.definitions import RATES
 from core.models.rules import LABELS, AlertRule
 
-LEAST_CALLS = 3
-"""So many bad calls a value of a label must have to stand out."""
 MOST_KINDS = 3
 EXAMPLES = 3
 MOST_LOOKED_AT = 300
 """Bad calls, the newest, whose errors are read."""
-
-
-@dataclass(frozen=True)
-class Standout:
-    """A value of a label that has more of the bad calls than chance would give it."""
-
-    label: str
-    value: str
-    bad: int
-    calls: int
-    others_bad: int
-    others: int
-
-    @property
-    def words(self) -> str:
-        """As people read it: ``language hindi 10 of 12 calls, others 2 of 38``."""
-        shown = f"{self.label} {self.value or 'none'}"
-        return f"{shown} {self.bad:,} of {self.calls:,} calls, others {self.others_bad:,} of {self.others:,}"
 
 
 def bad_calls(evaluation: Evaluation, calls: CallColumns) -> tuple[Bools, Bools] | None:
@@ -71,36 +50,13 @@ def standouts(rule: AlertRule, calls: CallColumns, bad: Bools, counted: Bools) -
         if label not in {*rule.filters, *rule.group_by, "status"}
         and (one := _worst(label, calls, bad, counted)) is not None
     ]
-    return sorted(found, key=_excess, reverse=True)
+    return sorted(found, key=lambda one: one.excess, reverse=True)
 
 
 def _worst(label: str, calls: CallColumns, bad: Bools, counted: Bools) -> Standout | None:
     codes, words = calls.columns[label], calls.words[label]
-    size = len(words)
-    bads = np.bincount(codes[bad & counted], minlength=size)
-    alls = np.bincount(codes[counted], minlength=size)
-    found = [
-        Standout(
-            label,
-            words[code],
-            int(bads[code]),
-            int(alls[code]),
-            int(bads.sum() - bads[code]),
-            int(alls.sum() - alls[code]),
-        )
-        for code in np.flatnonzero(bads >= LEAST_CALLS)
-    ]
-    clear = [
-        one
-        for one in found
-        if _excess(one) > 0 and distinguishable(one.bad, one.calls, one.others_bad, one.others)
-    ]
-    return max(clear, key=_excess, default=None)
-
-
-def _excess(one: Standout) -> float:
-    """How many bad calls it has beyond what the others' share would give it."""
-    return one.bad - one.calls * one.others_bad / one.others if one.others else 0.0
+    bads, alls = (np.bincount(codes[of], minlength=len(words)) for of in (bad & counted, counted))
+    return max(standing_out(label, words, bads, alls), key=lambda one: one.excess, default=None)
 
 
 def newest(calls: CallColumns, bad: Bools, counted: Bools) -> list[str]:

@@ -1,0 +1,87 @@
+"""What a story looks at: bad calls and those they are counted among, in each cell of two cubes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.aggregation.cube import Cube
+from core.aggregation.rollups import sketch
+from core.aggregation.rollups.cells import Ints
+from core.models.definitions import LATENCIES, METRICS, RATES
+
+LEAST_CALLS = 20
+"""Fewer say nothing, be it of the period or of the one it is compared with."""
+WATCHED_RATES = (
+    "failure_rate",
+    "error_rate",
+    "lost_rate",
+    "answer_rate",
+    "qualification_rate",
+    "handoff_rate",
+)
+WATCHED = (*WATCHED_RATES, *LATENCIES)
+"""The worse for an owner, the earlier: of what is about as clear, the first is told."""
+SLOWER = 1.25
+"""A call is slow from so many times the earlier period's 95th percentile on."""
+_SLOW_FROM = 0.95
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of each cell: how many calls are bad, of how many."""
+
+    bad: Ints
+    calls: Ints
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric in both periods; ``limit_ms`` is what slow calls are above, where it is a latency."""
+
+    key: str
+    now: Shares
+    before: Shares
+    limit_ms: float | None = None
+
+
+def measures(now: Cube, before: Cube) -> Iterator[Measure]:
+    """Yield every watched metric that both periods have enough calls of."""
+    for key in WATCHED_RATES:
+        yield from _enough(Measure(key, _of_rate(now, key), _of_rate(before, key)))
+    for key in LATENCIES:
+        limit = _slow_from(before, key) if key in before.cells.tallies else None
+        if limit is not None and key in now.cells.tallies:
+            last = float(sketch.edges()[limit])
+            yield from _enough(
+                Measure(key, _of_latency(now, key, limit), _of_latency(before, key, limit), last)
+            )
+
+
+def _enough(measure: Measure) -> Iterator[Measure]:
+    if min(measure.now.calls.sum(), measure.before.calls.sum()) >= LEAST_CALLS:
+        yield measure
+
+
+def _of_rate(cube: Cube, key: str) -> Shares:
+    rate = RATES[key]
+    part, whole = cube.counted(rate.part), cube.counted(rate.whole)
+    return Shares(whole - part if METRICS[key].good == "up" else part, whole)
+
+
+def _slow_from(before: Cube, key: str) -> int | None:
+    """Return the last bucket of the field's sketch that is not slow; None without values."""
+    counts = before.distribution(key, np.zeros(len(before.cells), np.int64), 1)[0]
+    if not counts.sum():
+        return None
+    usual = int((np.cumsum(counts) >= _SLOW_FROM * counts.sum()).argmax())
+    return int(sketch.bucket_of(np.array([sketch.edges()[usual] * SLOWER]))[0])
+
+
+def _of_latency(cube: Cube, key: str, limit: int) -> Shares:
+    tally, size = cube.cells.tallies[key], len(cube.cells)
+    slow = tally.key > limit
+    bad, calls = (
+        np.bincount(tally.cell[kept], tally.n[kept], size).astype(np.int64) for kept in (slow, tally.key >= 0)
+    )
+    return Shares(bad, calls)

@@ -1,0 +1,104 @@
+"""When something was worse than usual: the stretch of time with the most evidence. Pure functions.
+
+E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954): the log-likelihood of "the odds of a bad
+call are so many times the usual ones" is added up, and a spell lasts from where the sum is least to where it
+has risen most. By Wald a sum that begins at a given moment rises by ``h`` by chance with a probability of at
+most exp(-h), so that the evidence asked for follows from how many moments and series are looked at.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.aggregation.intervals import wilson
+
+Floats = NDArray[np.float64]
+ODDS = (1.5, 3.0)
+"""How many times the usual odds are held against the usual ones: a moderate rise, and an outage."""
+CHANCE = 0.01
+"""How often a period in which nothing is wrong may be told of as if something was."""
+PRIOR = 50.0
+"""The usual rate of a bucket is drawn towards that of the whole period as if by so many more calls."""
+
+
+@dataclass(frozen=True)
+class Spell:
+    """Buckets [first, last) of a series, and the evidence that it was worse than usual in them, in nats."""
+
+    row: int
+    first: int
+    last: int
+    evidence: float
+
+
+def usual(bad: Floats, calls: Floats, buckets: int, around: int) -> Floats:
+    """Return the share of bad calls, 0 to 1, that is usual in each of the buckets of a period.
+
+    It is the upper end of the 95 % interval of the earlier period's share in the same bucket and ``around``
+    many on either side: an earlier period that happened to be good must not make a usual one look bad.
+
+    Args:
+        bad: bad calls of the earlier period, series x buckets; the first series is of all calls.
+        calls: all its calls, the same way.
+        buckets: how many the period has; those beyond the earlier one's end are held against its last.
+        around: how many neighbours on each side count as the same time of day.
+    """
+    total_bad, total = bad.sum(axis=1), calls.sum(axis=1)
+    overall = total_bad[:1] / max(total[0], 1.0)
+    own = (total_bad + PRIOR * overall) / (total + PRIOR)
+    wide_bad, wide = _widened(bad, around), _widened(calls, around)
+    at = np.minimum(np.arange(buckets), bad.shape[1] - 1)
+    _, high = wilson(wide_bad[:, at] + PRIOR * own[:, None], wide[:, at] + PRIOR)
+    return np.clip(high, 1e-4, 1 - 1e-4)
+
+
+def _widened(values: Floats, around: int) -> Floats:
+    """Return sums over each bucket and its neighbours."""
+    sums = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
+    at = np.arange(values.shape[1])
+    widened: Floats = (
+        sums[:, np.minimum(at + around + 1, values.shape[1])] - sums[:, np.maximum(at - around, 0)]
+    )
+    return widened
+
+
+def clearest(bad: Floats, calls: Floats, usual_rate: Floats, odds: Iterable[float] = ODDS) -> Spell:
+    """Return the spell with the most evidence among all series (rows) and stretches of buckets.
+
+    ``odds``: how many times the usual odds of a bad call are looked for.
+    """
+    found = [spell for times in odds for spell in _risen(_steps(bad, calls, usual_rate, times))]
+    return max(found, key=lambda spell: spell.evidence)
+
+
+def odds_ratio(rate: float, usual_rate: float) -> float:
+    """Return how many times the usual odds a rate is, both from 0 to 1; at least the mildest of ODDS."""
+    within = [min(max(one, 1e-4), 1 - 1e-4) for one in (rate, usual_rate)]
+    high, low = (one / (1 - one) for one in within)
+    return max(high / low, ODDS[0])
+
+
+def _steps(bad: Floats, calls: Floats, usual_rate: Floats, odds: float) -> Floats:
+    raised = odds * usual_rate / (1 - usual_rate + odds * usual_rate)
+    steps: Floats = bad * np.log(raised / usual_rate) + (calls - bad) * np.log(
+        (1 - raised) / (1 - usual_rate)
+    )
+    return steps
+
+
+def _risen(steps: Floats) -> list[Spell]:
+    sums = np.pad(np.cumsum(steps, axis=1), ((0, 0), (1, 0)))
+    rises = sums[:, 1:] - np.minimum.accumulate(sums, axis=1)[:, :-1]
+    ends = rises.argmax(axis=1)
+    return [
+        Spell(row, int(sums[row, : end + 1].argmin()), int(end) + 1, float(rises[row, end]))
+        for row, end in enumerate(ends)
+    ]
+
+
+def asked_for(series: int, buckets: int) -> float:
+    """Return how much evidence, in nats, is more than chance among so many series of so many buckets."""
+    return math.log(max(series, 1) * len(ODDS) * max(buckets, 1) / CHANCE)

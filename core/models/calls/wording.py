@@ -1,0 +1,44 @@
+"""Figures and stored codes as people read them, on the screen, in messages and in reports."""
+
+from collections.abc import Callable
+
+from core.models.definitions import Unit
+
+NONE = "\N{EN DASH}"
+_SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http", "e2e"})
+
+
+def number(value: float | None, unit: Unit) -> str:
+    """A figure with its unit: ``1,204``, ``94.0 %``, ``812 ms``, ``3:05``, ``0.21``; a dash for none."""
+    if value is None or value != value:  # noqa: PLR0124 (NaN is not equal to itself)
+        return NONE
+    return _WRITERS[unit](value)
+
+
+def rupees(value: float) -> str:
+    """An amount: ``₹2.35``, from a thousand on without paise."""
+    return f"₹{value:,.0f}" if value >= 1_000 else f"₹{value:,.2f}"  # noqa: PLR2004 (paise below)
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds: ``3:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def words(code: str) -> str:
+    """A stored code in plain words: ``hung_up`` as Hung up, ``llm_timeout`` as LLM timeout."""
+    parts = [part.upper() if part.lower() in _SHORT else part for part in code.split("_")]
+    text = " ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+_WRITERS: dict[Unit, Callable[[float], str]] = {
+    "share": lambda value: f"{100 * value:.1f} %",
+    "ms": lambda value: f"{value:,.0f} ms",
+    "s": duration,
+    "score": lambda value: f"{value:+.2f}",
+    "calls": lambda value: f"{value:,.0f}",
+    "times": lambda value: f"{value:,.0f}",
+    "rupees": rupees,
+}

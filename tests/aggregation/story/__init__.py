@@ -1,0 +1,1 @@
+"""The sentence that says what happened, and its reasons."""
