@@ -5,14 +5,27 @@ import streamlit as st
 from core.clock import utc_now
 from core.settings import get_settings
 from dashboard import filters, placeholders, theme
+from dashboard.overview import owner, story
 from dashboard.overview.active_alerts import alert_list
 from dashboard.overview.signs_of_life import signs_of_life
 from dashboard.panels import auto_refresh, boards, kpi_tiles
 from dashboard.panels.board_page import caption
 from dashboard.panels.panel import show
-from dashboard.queries import alert_queries, cache, system_queries
+from dashboard.queries import alert_queries, cache, story_queries, system_queries
 
-SIGNS_HEIGHT, FIGURES_HEIGHT = 120, 720
+STORY_HEIGHT, SIGNS_HEIGHT, FIGURES_HEIGHT = 64, 120, 720
+
+
+def told() -> None:
+    """What happened, in one sentence."""
+    selection, zone = filters.selected(), get_settings().tz
+    window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
+    with placeholders.guarded(speak=False), placeholders.loading("story", STORY_HEIGHT):
+        pulse = cache.ask("pulse", system_queries.pulse).value
+        if pulse.newest_call is None:
+            return
+        answer = cache.ask(selection, story_queries.story, window, selection.filters)
+        story.draw(answer.value, window, selection, len(pulse.alerts))
 
 
 def signs() -> None:
@@ -46,13 +59,19 @@ def figures() -> None:
             return
         st.caption(caption(board, window, zone))
         now, before = board.figures.now, board.figures.before
+        owner.draw(now, before, board.spent, None)
         cards = (*kpi_tiles.CARDS, *kpi_tiles.latency_cards(boards.measured(now)))
-        kpi_tiles.key_figures(cards, now, before, selection, board.figures.course)
+        told_of = cache.ask(selection, story_queries.story, window, selection.filters).value.measure
+        first = {*alert_queries.alerting_fields(), told_of}
+        kpi_tiles.key_figures(
+            kpi_tiles.first_those_of(cards, first), now, before, selection, board.figures.course
+        )
         with st.container(key="overview-charts"):
             for panel in board.panels:
                 show(panel)
 
 
 auto_refresh.watch()
+auto_refresh.renew(told, auto_refresh.CHARTS_EVERY)
 auto_refresh.renew(signs, auto_refresh.FIGURES_EVERY)
 auto_refresh.renew(figures, auto_refresh.CHARTS_EVERY)

@@ -7,7 +7,8 @@ from datetime import datetime
 import streamlit as st
 
 from core.aggregation.rollups.call_frames import CallFilters
-from core.aggregation.search.call_search import NUMBERS, STAGES, CallFacets
+from core.aggregation.search.call_search import MADE_BY, NUMBERS, STAGES, CallFacets
+from core.aggregation.story.wording import value_words
 from core.models.definitions import METRICS
 from dashboard import filters, formats
 from dashboard.charts.time_series import WEEKDAYS
@@ -26,6 +27,7 @@ OWN = (
     "weekday",
     "hour",
     *_RANGE,
+    *MADE_BY,
     "order",
     "page",
     "q",
@@ -50,6 +52,7 @@ def facets() -> CallFacets:
         field=field if known else None,
         low=low if known else None,
         high=high if known else None,
+        **{name: link.get(name) or None for name in MADE_BY},
     )
 
 
@@ -117,6 +120,9 @@ def chips() -> None:
         found[f"fault: {formats.plain(chosen.fault)}"] = ("fault",)
     if chosen.attempt is not None:
         found[f"attempt {chosen.attempt}"] = ("attempt",)
+    for name in MADE_BY:
+        if (value := getattr(chosen, name)) is not None:
+            found[formats.plain(value_words(name, value))] = (name,)
     if chosen.field is not None:
         found[_range_words(chosen)] = _RANGE
     if not found:

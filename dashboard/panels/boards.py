@@ -26,7 +26,7 @@ from dashboard.filters import Selection, Window
 from dashboard.panels import comparison, conversion, latency, service_requests, volume
 from dashboard.panels.panel import Panel
 from dashboard.panels.view import View
-from dashboard.queries import alert_queries, call_queries, system_queries
+from dashboard.queries import alert_queries, call_queries, story_queries, system_queries
 from dashboard.queries.call_queries import Figures
 
 BOARDS_KEPT = 48
@@ -54,6 +54,8 @@ class FiguresBoard(Board):
     """A board beside its key figures, those of the compared period, and their course."""
 
     figures: Figures = field(kw_only=True)
+    spent: pd.Series = field(kw_only=True)
+    """Rupees by how the calls ended."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,9 @@ def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Fi
     """Key figures, volume by outcome, and the percentiles of the latencies that matter most."""
     cube = call_queries.course(window, selection.filters)
     figures = call_queries.figures(cube, window, selection.filters)
-    summary = figures.now
+    summary, spent = figures.now, tables.costs(cube, "status")["total"]
     if not summary.total_calls:
-        return FiguresBoard(summary, figures=figures, at=cube.read_at)
+        return FiguresBoard(summary, figures=figures, spent=spent, at=cube.read_at)
     # Load
     by_outcome = series.volume(cube, "status", window.bucket)
     earlier = _earlier(window, selection.filters, cube)
@@ -132,7 +134,9 @@ def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Fi
     )
     # Board
     shaded = bool(view.nights)
-    return FiguresBoard(summary, (outcomes, *latencies), figures=figures, at=cube.read_at, shaded=shaded)
+    return FiguresBoard(
+        summary, (outcomes, *latencies), figures=figures, spent=spent, at=cube.read_at, shaded=shaded
+    )
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
@@ -252,5 +256,6 @@ def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Boar
 def forget() -> None:
     """Draw all boards afresh: what they say of an empty store is no longer true."""
     call_queries.forget_figures()
+    story_queries.story.clear()
     for board in (overview_board, analytics_board, conversion_board, latency_board, system_board):
         board.clear()

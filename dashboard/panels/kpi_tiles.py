@@ -1,6 +1,6 @@
 """KPI tiles: a key figure, its change and whether that is more than chance, its course."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,6 +57,11 @@ CONVERSION_CARDS = (
 def latency_cards(fields: Sequence[str]) -> tuple[Card, ...]:
     """The 95th percentile of each latency."""
     return tuple(Card(field, "p95") for field in fields)
+
+
+def first_those_of(cards: Sequence[Card], metrics: Collection[str]) -> list[Card]:
+    """Return the cards with those of these metrics first: what an alert, or the story, is about."""
+    return sorted(cards, key=lambda card: card.metric not in metrics)
 
 
 def key_figures(

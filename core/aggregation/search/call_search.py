@@ -41,6 +41,10 @@ STAGES = tuple(_STAGE_COUNTS)
 COST: Document = {"$sum": [{"$ifNull": [f"$cost.{part}", 0]} for part in COST_PARTS]}
 
 
+MADE_BY = ("agent_version", "carrier", "llm_provider", "asr_provider", "tts_provider")
+"""Facets that say which software and which suppliers a call was made with."""
+
+
 @dataclass(frozen=True)
 class CallFacets:
     """What the calls of a list have in common beyond the filters; None lets all pass.
@@ -60,6 +64,11 @@ class CallFacets:
     field: str | None = None
     low: float | None = None
     high: float | None = None
+    agent_version: str | None = None
+    carrier: str | None = None
+    llm_provider: str | None = None
+    asr_provider: str | None = None
+    tts_provider: str | None = None
 
     def query(self) -> Document:
         """The facets as a MongoDB query."""
@@ -82,6 +91,7 @@ class CallFacets:
         if self.field in NUMBERS and (self.low is not None or self.high is not None):
             ends = {"$gte": self.low, "$lt": self.high}
             parts.append({self.field: {name: end for name, end in ends.items() if end is not None}})
+        parts += [_made_by(name, value) for name in MADE_BY if (value := getattr(self, name)) is not None]
         return {"$and": parts} if parts else {}
 
     def _local(self) -> list[Document]:
@@ -106,6 +116,13 @@ def _error_query(kind: str, fault: str | None) -> Document:
     if fault not in {None, UNKNOWN}:
         return new
     return {"$or": [new, {"error_types.0": {"$exists": True}} if kind == ANY else {"error_types": kind}]}
+
+
+def _made_by(facet: str, value: str) -> Document:
+    kind, _, what = facet.partition("_")
+    if what == "provider":
+        return {"usage": {"$elemMatch": {"kind": kind, "provider": value}}}
+    return {"telephony.provider" if facet == "carrier" else facet: value}
 
 
 def _fault_query(fault: str) -> Document:

@@ -1,0 +1,81 @@
+"""The first thing on Overview: what happened, in one sentence, and what explains it."""
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from core.aggregation.story import Reason, Story
+from core.aggregation.story.wording import NORMAL
+from core.models.definitions import LATENCIES
+from core.settings import get_settings
+from dashboard import formats
+from dashboard.drilldown import CallsTarget
+from dashboard.filters import Selection, Window
+
+MOST_REASONS = 4
+_SCOPED = {"language", "campaign", "direction"}
+BAD_CALLS = {
+    "failure_rate": CallsTarget(filters={"status": "failed"}),
+    "error_rate": CallsTarget(facets={"error": "any"}),
+    "lost_rate": CallsTarget(facets={"end_reason": "lost"}),
+    "answer_rate": CallsTarget(filters={"status": "no_answer"}),
+    "qualification_rate": CallsTarget(filters={"status": "completed"}),
+    "handoff_rate": CallsTarget(filters={"status": "completed"}),
+    **dict.fromkeys(LATENCIES, CallsTarget()),
+}
+"""The calls that a metric is worse for, by its key."""
+
+
+def draw(story: Story, window: Window, selection: Selection, firing: int) -> None:
+    """Draw the sentence and its reasons, each with the way to its calls.
+
+    Args:
+        story: what is told.
+        window: the period that it is about.
+        selection: names that period.
+        firing: how many alerts fire now: nothing is called normal while one does.
+    """
+    tone, icon = ("bad", "error") if not story.normal else ("good", "check_circle")
+    if story.normal and (firing or not story.known):
+        tone, icon = "open", "info"
+    with st.container(key=f"story-{tone}", gap="xxsmall"):
+        st.markdown(f"## :material/{icon}: {formats.plain(headline(story, selection, firing))}")
+        lines = [*_links(story, window)]
+        if lines:
+            st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def headline(story: Story, selection: Selection, firing: int = 0) -> str:
+    """The sentence; while alerts fire that it knows nothing of, it says so."""
+    if story.headline != NORMAL:
+        return story.headline
+    if firing:
+        alerts = "an alert is firing" if firing == 1 else f"{firing} alerts are firing"
+        return f"Nothing is worse than {selection.compared_words}, but {alerts}"
+    return story.headline
+
+
+def _links(story: Story, window: Window) -> Iterator[str]:
+    if story.normal or story.measure not in BAD_CALLS:
+        return
+    for reason in story.reasons[:MOST_REASONS]:
+        yield f"[{formats.plain(reason.sentence)}]({target(story, window, reason).link})"
+    if not story.reasons:
+        yield f"[Show these {story.calls:,} calls]({target(story, window).link})"
+
+
+def target(story: Story, window: Window, reason: Reason | None = None) -> CallsTarget:
+    """The bad calls of a story's spell; of a reason's value alone."""
+    zone = get_settings().tz
+    start, end = (
+        (at or limit).astimezone(zone).replace(tzinfo=None)
+        for at, limit in ((story.since, window.start), (story.until, window.end))
+    )
+    bad = BAD_CALLS[story.measure]
+    chosen = {name: value for name, value in story.filters.items() if value} if reason is None else {}
+    facets = dict(bad.facets)
+    if story.limit_ms is not None:
+        facets |= {"field": story.measure, "low": f"{story.limit_ms:.9g}", "order": story.measure}
+    if reason is not None and reason.value:
+        (chosen if reason.field in _SCOPED else facets)[reason.field] = reason.value
+    return CallsTarget(start, end, {**bad.filters, **chosen}, facets)
