@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
+from core.demo import surroundings
 from core.demo.history import fill_history
 from core.errors import UserError
 from core.files import private_folder
@@ -29,7 +31,6 @@ ROOT = Path(__file__).resolve().parents[1]
 READY_WITHIN_SECONDS = 90.0
 STOP_WITHIN_SECONDS = 15.0
 POLL_SECONDS = 0.1
-DEMO_SUFFIX = "_demo"
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _banner(settings: Settings, *, demo: bool) -> str:
+def _banner(settings: Settings, *, demo: bool, mail: str | None) -> str:
     api = address(settings.api_host, settings.api_port)
     lines = [
         "",
@@ -154,6 +155,8 @@ def _banner(settings: Settings, *, demo: bool) -> str:
         f"  Store      {store_name()}, database {settings.mongodb_database}",
         f"  Logs       {settings.data_dir.absolute() / 'logs'}",
     ]
+    if mail:
+        lines.append(f"  Mail       {mail}, what the alerts sent; none of it leaves this machine")
     if demo:
         lines.append(
             "\n  Simulated calls arrive every half a minute. Speech recognition is slow just now,"
@@ -170,10 +173,7 @@ def launch(*, demo: bool) -> int:
     """
     console = Console(highlight=False)
     if demo:
-        os.environ["MONGODB_DATABASE"] = f"{get_settings().mongodb_database}{DEMO_SUFFIX}"
-        os.environ.setdefault("ALERT_CHECK_INTERVAL_SECONDS", "30")  # a demo should not wait five minutes
-        os.environ.setdefault("LOG_TO_DATABASE", "1")  # so that a call's page has its lines
-        get_settings.cache_clear()
+        surroundings.prepare()
     settings = get_settings()
     check_free("API", settings.api_host, settings.api_port)
     check_free("DASHBOARD", settings.dashboard_host, settings.dashboard_port)
@@ -181,8 +181,11 @@ def launch(*, demo: bool) -> int:
         with console.status("Starting MongoDB"):
             check_reachable()
             ensure_indexes(get_sync_database())
-        if demo:
-            fill_history(get_sync_database(), console)
-        return Launcher(settings, _parts(settings, demo=demo), console).run(_banner(settings, demo=demo))
+        with surroundings.mail() if demo else nullcontext() as mail:
+            if demo:
+                surroundings.keep_key()
+                fill_history(get_sync_database(), console)
+            banner = _banner(settings, demo=demo, mail=mail)
+            return Launcher(settings, _parts(settings, demo=demo), console).run(banner)
     finally:
         close_all(wait_seconds=10)

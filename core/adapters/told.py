@@ -10,7 +10,7 @@ TOLD_BY_AGENT = frozenset(
         *("lead_id", "direction", "campaign", "purpose", "agent", "agent_version", "attempt", "language"),
         *("qualification_completed", "qualification", "qualification_seconds", "handoff_triggered"),
         *("sentiment_score", "compliance", "links", "cost", "provider_call_id", "telephony", "status"),
-        "end_reason",
+        *("end_reason", "handoff_answered_at", "handoff_wait_seconds"),
     }
 )
 """Fields of a call that no framework knows; whatever else is attached is none of ours, and left alone."""

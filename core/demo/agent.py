@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.clock import utc_now
-from core.demo.calls import SimulatedAgent, live_calls_an_hour
+from core.demo.calls import LEADS, SimulatedAgent, live_calls_an_hour
 from core.demo.lines import lines_of
 from core.demo.story import story_of
 from core.demo.turns import requests_of, turns_of
@@ -26,7 +26,7 @@ class LiveAgent:
     def __init__(self, service: MetricsService) -> None:
         self._service = service
         self._rng = random.Random()  # noqa: S311 (no secret)
-        self._agent = SimulatedAgent(self._rng, story_of(utc_now()))
+        self._agent = SimulatedAgent(self._rng, story_of(utc_now()), first_lead=LEADS)
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:

@@ -5,10 +5,13 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 
 from core.clock import to_utc
-from core.demo.story import Story
+from core.demo.facts import changes_language, compliance_of, handoff_of, silences_of, telephony_of
+from core.demo.story import NEW_VERSION, Story
+from core.models.hours import Hours
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 
@@ -34,8 +37,10 @@ LEAST_LIVE_CALLS_AN_HOUR = 120
 """By night, too, something happens before the eyes of who opens the demo: leads phone in."""
 BUSY_CALLS_AN_HOUR = 190
 MOST_ATTEMPTS = 3
-OPEN, CLOSED = 9, 21
-"""Local hours in which leads may be phoned."""
+BETTER = 1.22
+"""The new version qualifies this many times the share of leads that the old one does."""
+BOTH_LANGUAGES = 0.8
+"""A lead who changes language is understood less well: qualified this many times as often."""
 _SUNDAY, _SATURDAY = 6, 5
 
 
@@ -54,13 +59,48 @@ class Lead:
         return cls(number, rng.choices(LANGUAGES, LANGUAGE_SHARES)[0], rng.choice(CAMPAIGNS))
 
 
+def lead_id_of(lead: Lead) -> str:
+    """What a lead is called in its calls."""
+    return f"lead_{lead.number:05d}"
+
+
+@dataclass(frozen=True)
+class _Talk:
+    """An answered call before it is known how it ends; ``speech`` holds the means of its latencies."""
+
+    lead: Lead
+    start: datetime
+    by_new_version: bool
+    in_two_languages: bool
+    speech: dict[str, float]
+    dearer: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def qualifies(self) -> float:
+        """The share of such leads that qualify, where they need not wait."""
+        share = QUALIFIED_SHARE[self.lead.campaign] * QUALIFIED_MORE[self.lead.language]
+        better = BETTER if self.by_new_version else 1.0
+        return share * better * (BOTH_LANGUAGES if self.in_two_languages else 1.0)
+
+
 @dataclass
 class SimulatedAgent:
-    """Makes calls; what goes wrong with them is the story's."""
+    """Makes calls; what goes wrong with them is the story's.
+
+    It dials each lead anew once: from ``first_lead`` on, in no order that could be told.
+    """
 
     rng: random.Random
     story: Story
+    first_lead: int = 0
     _again: list[tuple[datetime, Lead, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._fresh = self._shuffled()
+
+    def _shuffled(self) -> Iterator[int]:
+        while True:
+            yield from self.rng.sample(range(self.first_lead, self.first_lead + LEADS), LEADS)
 
     def history(self, start: datetime, end: datetime) -> Iterator[CallMetrics]:
         """The calls that began after ``start`` and ended before ``end``; unanswered ones are repeated."""
@@ -80,27 +120,17 @@ class SimulatedAgent:
 
     def next_call(self, at: datetime) -> CallMetrics:
         """The call of that moment: a lead that is due again, a new one, or one that phones in."""
-        hour = _local_hour(at)
-        may_dial = OPEN <= hour < CLOSED
+        may_dial = _hours().cover(at)
         if self._again and self._again[0][0] <= at and may_dial:
             _, lead, attempt = heapq.heappop(self._again)
             return self.call(at, lead, attempt)
-        lead = Lead.of(self.rng.randrange(LEADS))
-        phones_in = self.rng.random() < (0.14 if may_dial else 1.0)
-        return self.call(at, lead, None if phones_in else 1)
+        if self.rng.random() < (0.14 if may_dial else 1.0):
+            return self.call(at, Lead.of(self.first_lead + self.rng.randrange(LEADS)), None)
+        return self.call(at, Lead.of(next(self._fresh)), 1)
 
     def call(self, start: datetime, lead: Lead, attempt: int | None) -> CallMetrics:
         """One call that begins at ``start``; without an ``attempt`` the lead phones in."""
-        rng = self.rng
-        fields: dict[str, object] = {
-            "call_id": f"call_{rng.getrandbits(48):012x}",
-            "lead_id": f"lead_{lead.number:05d}",
-            "start_time": start,
-            "direction": "outbound" if attempt else "inbound",
-            "language": lead.language,
-            "attempt": attempt,
-            "campaign": lead.campaign,
-        }
+        rng, fields = self.rng, self.dialled(start, lead, attempt)
         answered = ANSWER_SHARE * ANSWERED_MORE.get(_local_hour(start), 1.0) * (0.9 if attempt == 2 else 1)  # noqa: PLR2004 (made up)
         if attempt and rng.random() > answered:
             self._try_later(start, lead, attempt)
@@ -111,21 +141,39 @@ class SimulatedAgent:
                 "cost": {"telephony": 0.0},
             }
         else:
-            fields |= self._answered(start, lead)
+            by_new_version = fields["agent_version"] == NEW_VERSION
+            changes = changes_language(str(fields["call_id"]), lead.language)
+            speech = self._latencies(start, lead.language)
+            fields |= self._answered(_Talk(lead, start, by_new_version, changes, speech))
         return CallMetrics.model_validate(fields)
+
+    def dialled(self, start: datetime, lead: Lead, attempt: int | None) -> dict[str, object]:
+        """What is known of a call before anybody answers."""
+        return {
+            "call_id": f"call_{self.rng.getrandbits(48):012x}",
+            "lead_id": lead_id_of(lead),
+            "start_time": start,
+            "direction": "outbound" if attempt else "inbound",
+            "language": lead.language,
+            "attempt": attempt,
+            "campaign": lead.campaign,
+            "purpose": "sales",
+            "agent": "loan-qualifier",
+            "agent_version": self.story.version(start, lead.number),
+            "telephony": telephony_of(attempt),
+            "compliance": compliance_of(start, lead.number, self.rng),
+        }
 
     def _try_later(self, start: datetime, lead: Lead, attempt: int) -> None:
         if attempt < MOST_ATTEMPTS:
             due = start + timedelta(hours=self.rng.choice((2, 3, 5, 22, 26)) + self.rng.random())
             heapq.heappush(self._again, (due, lead, attempt + 1))
 
-    def _answered(self, start: datetime, lead: Lead) -> dict[str, object]:
-        rng = self.rng
-        speech = self._latencies(start, lead.language)
+    def _answered(self, talk: "_Talk") -> dict[str, object]:
+        rng, start = self.rng, talk.start
         errors: list[dict[str, object]] = []
-        dearer: dict[str, float] = {}
-        for trouble in self.story.troubles(start, lead.language):
-            dearer[trouble.component] = trouble.dearer
+        for trouble in self.story.troubles(start, talk.lead.language):
+            talk.dearer[trouble.component] = trouble.dearer
             error: dict[str, object] = {
                 "type": rng.choice(trouble.errors or ("slow",)),
                 "fault": trouble.fault,
@@ -133,24 +181,17 @@ class SimulatedAgent:
             if rng.random() < trouble.failing:
                 seconds = rng.uniform(8, 75)
                 error["at"] = start + timedelta(seconds=seconds - 2)
-                return self._broken(seconds, error, speech, dearer)
+                return self._broken(talk, seconds, error)
             if rng.random() < trouble.erring:
                 errors.append(error | {"at": start + timedelta(seconds=rng.uniform(5, 40))})
         if rng.random() < 0.006:  # noqa: PLR2004 (now and then, without any trouble)
             kind, fault = rng.choice((("agent_exception", "agent"), ("carrier_dropped", "carrier")))
-            error = {"type": kind, "fault": fault}
-            return self._broken(rng.uniform(4, 60), error, speech, dearer)
+            return self._broken(talk, rng.uniform(4, 60), {"type": kind, "fault": fault})
         if rng.random() < 0.005:  # noqa: PLR2004 (made up)
             errors.append({"type": rng.choice(("asr_timeout", "crm_timeout")), "fault": "provider"})
-        return self._conversation(lead, errors, speech, dearer)
+        return self._conversation(talk) | {"errors": errors}
 
-    def _broken(
-        self,
-        seconds: float,
-        error: dict[str, object],
-        speech: dict[str, float],
-        dearer: dict[str, float],
-    ) -> dict[str, object]:
+    def _broken(self, talk: "_Talk", seconds: float, error: dict[str, object]) -> dict[str, object]:
         """A call that breaks off."""
         turns = max(1, round(seconds / 11))
         return {
@@ -162,41 +203,36 @@ class SimulatedAgent:
             "fault": error["fault"],
             "errors": [error],
             "sentiment_score": round(max(-1.0, self.rng.gauss(-0.35, 0.2)), 3) if turns > 1 else None,
-            "cost": _cost(seconds, turns, dearer),
-            **speech,
+            "cost": _cost(seconds, turns, talk.dearer),
+            **talk.speech,
         }
 
-    def _conversation(
-        self,
-        lead: Lead,
-        errors: list[dict[str, object]],
-        speech: dict[str, float],
-        dearer: dict[str, float],
-    ) -> dict[str, object]:
-        rng = self.rng
+    def _conversation(self, talk: "_Talk") -> dict[str, object]:
+        rng, e2e = self.rng, talk.speech["e2e_latency_ms"]
         # Leads tire of an agent that lets them wait.
-        patience = 1.0 if speech["e2e_latency_ms"] < 2_200 else 0.55  # noqa: PLR2004 (made up)
+        patience = 1.0 if e2e < 2_200 else 0.55  # noqa: PLR2004 (made up)
         hung_up = rng.random() < 0.16 / patience
         exchanges = max(1, round(rng.gauss(3 if hung_up else 8, 1 if hung_up else 2.5)))
-        seconds = round(exchanges * rng.uniform(15, 24) + speech["e2e_latency_ms"] * exchanges / 1000, 1)
-        share = QUALIFIED_SHARE[lead.campaign] * QUALIFIED_MORE[lead.language] * patience / 0.84
-        qualified = not hung_up and rng.random() < share
+        seconds = round(exchanges * rng.uniform(15, 24) + e2e * exchanges / 1000, 1)
+        qualified = not hung_up and rng.random() < talk.qualifies * patience / 0.84
         mood = rng.gauss((0.34 if qualified else 0.04) - (0.3 if hung_up else 0) - 0.4 * (1 - patience), 0.3)
+        handed_over = qualified and rng.random() < 0.62  # noqa: PLR2004 (made up)
         return {
             "status": "completed",
             "duration_seconds": seconds,
             "total_turns": 2 * exchanges,
             "user_turns": exchanges,
             "interruptions": rng.choices((0, 1, 2, 3), (62, 24, 10, 4))[0],
+            "silences": silences_of(talk.start, seconds, exchanges, rng, hung_up=hung_up),
             "qualification_completed": qualified,
             "qualification": rng.choice(("salaried", "self_employed", "secured")) if qualified else None,
             "qualification_seconds": round(seconds * rng.uniform(0.5, 0.85), 1) if qualified else None,
-            "handoff_triggered": qualified and rng.random() < 0.62,  # noqa: PLR2004 (made up)
+            "handoff_triggered": handed_over,
             "end_reason": "hung_up" if hung_up else "agent_goodbye",
             "sentiment_score": round(min(1.0, max(-1.0, mood)), 3),
-            "errors": errors,
-            "cost": _cost(seconds, exchanges, dearer),
-            **speech,
+            "cost": _cost(seconds, exchanges, talk.dearer),
+            **(handoff_of(talk.start, seconds, rng) if handed_over else {}),
+            **talk.speech,
         }
 
     def _latencies(self, start: datetime, language: str) -> dict[str, float]:
@@ -207,7 +243,7 @@ class SimulatedAgent:
             name: median * slower.get(name, 1.0) * self.rng.lognormvariate(0, spread[name])
             for name, median in medians.items()
         }
-        e2e = end_to_end(ms["asr"], ms["llm"], ms["tts"]) * self.rng.uniform(0.95, 1.08)
+        e2e = end_to_end(ms["asr"], ms["llm"], ms["tts"]) + OTHER_MS * self.rng.uniform(-0.3, 0.4)
         return {f"{name}_latency_ms": round(value, 1) for name, value in (ms | {"e2e": e2e}).items()}
 
 
@@ -227,6 +263,16 @@ def _local_hour(at: datetime) -> int:
     return to_utc(at).astimezone(get_settings().tz).hour
 
 
+def _hours() -> Hours:
+    """When leads may be dialled."""
+    return _parsed(get_settings().calling_hours, get_settings().tz)
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, zone: tzinfo) -> Hours:
+    return Hours.parse(text, zone)
+
+
 def live_calls_an_hour(at: datetime) -> float:
     """How many calls begin while somebody looks on: as many as at that hour of the past, but never so few."""
     return max(_calls_an_hour(at), LEAST_LIVE_CALLS_AN_HOUR)
@@ -236,7 +282,7 @@ def _calls_an_hour(at: datetime) -> float:
     """A working day with a peak before noon and one in the evening; a few callers at night."""
     local = to_utc(at).astimezone(get_settings().tz)
     hour = local.hour + local.minute / 60
-    if not OPEN <= hour < CLOSED:
+    if not _hours().cover(local):
         return 5
     peaks = 0.45 + 0.55 * math.exp(-((hour - 11.5) ** 2) / 4) + 0.5 * math.exp(-((hour - 18) ** 2) / 5)
     week = {_SATURDAY: 0.75, _SUNDAY: 0.3}.get(local.weekday(), 1.0)

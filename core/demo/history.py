@@ -4,7 +4,7 @@ import logging
 import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from bson import Timestamp
 from pymongo import UpdateMany
@@ -16,7 +16,8 @@ from core.aggregation.activity import last_call_ended_at
 from core.aggregation.daily import refresh_days
 from core.clock import utc_now
 from core.demo.alerts import keep_rule, replay_checks
-from core.demo.calls import SimulatedAgent
+from core.demo.calls import SimulatedAgent, lead_id_of
+from core.demo.journey import LEAD, journey
 from core.demo.lines import Line, lines_of
 from core.demo.story import HISTORY, Story, story_of
 from core.demo.turns import requests_of, turns_of
@@ -32,6 +33,7 @@ BATCH = 500
 DETAIL_WITHIN = timedelta(hours=24)
 """Younger calls, and those around a trouble, have turns, and requests to the minute."""
 DETAIL_AROUND = timedelta(hours=1)
+RECORDED_WITHIN = timedelta(minutes=15)
 
 
 def fill_history(database: Database[Document], console: Console, seed: int | None = None) -> int:
@@ -45,7 +47,9 @@ def fill_history(database: Database[Document], console: Console, seed: int | Non
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("Making up two weeks of calls", total=(now - start).total_seconds())
         written = 0
-        past = SimulatedAgent(rng, story).history(start, now)
+        agent = SimulatedAgent(rng, story)
+        told = (call for call in journey(agent, story) if call.start_time > start)
+        past = chain(told, agent.history(start, now))
         while batch := list(islice(past, BATCH)):
             written += write_calls(database, batch).inserted
             _write_details(database, story, batch, rng)
@@ -60,21 +64,20 @@ def fill_history(database: Database[Document], console: Console, seed: int | Non
 
 
 def _date_back(database: Database[Document], start: datetime, end: datetime) -> None:
-    """Let the calls seem to be recorded within the hour they began in: else all of the past came late.
+    """Let each call seem to be recorded within minutes of its end: else all of the past came late.
 
     Only now, when all of them are rolled up: by the real stamps the roll-ups know what is new.
     """
-    hour = timedelta(hours=1)
-    first = start.replace(minute=0, second=0, microsecond=0)
+    count = (end - start) // RECORDED_WITHIN + 1
+    ends = [min(start + RECORDED_WITHIN * (number + 1), end) for number in range(count)]
     rows = [
         UpdateMany(
-            {"start_time": {"$gte": first + hour * number, "$lt": first + hour * (number + 1)}},
-            {"$set": {"recorded_at": Timestamp(first + hour * (number + 1), 1)}},
+            {"end_time": {"$gte": at - RECORDED_WITHIN, "$lt": at}},
+            {"$set": {"recorded_at": Timestamp(at, 1)}},
         )
-        for number in range(int((end - first) / hour))
+        for at in reversed(ends)
     ]
-    if rows:
-        database[CALLS].bulk_write(rows, ordered=False)
+    database[CALLS].bulk_write(rows, ordered=True)
 
 
 def _write_details(
@@ -84,7 +87,7 @@ def _write_details(
     records: list[Record] = []
     lines: list[Document] = []
     for call in calls:
-        detailed = _is_detailed(story, call.start_time)
+        detailed = _is_detailed(story, call)
         if detailed:
             turns = turns_of(call, rng)
             records += [Record.now(turn) for turn in turns]
@@ -111,6 +114,7 @@ def _requests(call: CallMetrics, rng: random.Random, *, detailed: bool) -> Itera
         yield sample
 
 
-def _is_detailed(story: Story, at: datetime) -> bool:
-    near = DETAIL_AROUND
-    return at >= story.now - DETAIL_WITHIN or any(t.start - near <= at < t.end + near for t in story.past)
+def _is_detailed(story: Story, call: CallMetrics) -> bool:
+    at, near = call.start_time, DETAIL_AROUND
+    told = call.lead_id == lead_id_of(LEAD) or at >= story.now - DETAIL_WITHIN
+    return told or any(t.start - near <= at < t.end + near for t in story.past)

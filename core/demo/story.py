@@ -15,6 +15,9 @@ LIVE_TROUBLE_LASTS = timedelta(minutes=50)
 DRIFTING_LANGUAGE = "hindi"
 DRIFT_A_DAY = 0.035
 """Speech recognition of the drifting language slows down by this share of its first latency each day."""
+OLD_VERSION, NEW_VERSION = "2.3.0", "2.4.0"
+NEW_VERSION_SINCE = timedelta(days=10)
+"""From then on every other lead is called by the new version."""
 _SUNDAY = 6
 
 
@@ -63,6 +66,10 @@ class Story:
             days = (at - (self.now - HISTORY)) / timedelta(days=1)
             factors["asr"] = factors.get("asr", 1.0) * (1 + DRIFT_A_DAY * min(max(days, 0.0), HISTORY.days))
         return factors
+
+    def version(self, at: datetime, lead: int) -> str:
+        """Which version of the agent takes a lead's call: the same one each time while both run."""
+        return NEW_VERSION if lead % 2 and at >= self.now - NEW_VERSION_SINCE else OLD_VERSION
 
     def is_live(self, at: datetime) -> bool:
         """From here on calls come in at any hour in India."""

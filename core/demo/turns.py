@@ -1,10 +1,15 @@
 """The exchanges of a made-up call, and the requests it made to the services it needs."""
 
 import random
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, NamedTuple
 
+from core.adapters.waits import Span, wait_parts
 from core.demo.calls import ASR_UNSEEN
+from core.demo.facts import changes_language
+from core.demo.sayings import OTHER_LANGUAGE, said_in
 from core.models.metrics import CallMetrics, ServiceError, ServiceSample, TurnMetrics
 
 SERVICES = {"asr": "speech-to-text", "llm": "language-model", "tts": "text-to-speech"}
@@ -16,6 +21,30 @@ _ERRORS = {
     "asr_timeout": ("asr", ServiceError.TIMEOUT),
 }
 TIMEOUT_MS = 8_000.0
+ENDPOINTING_SHARE = 0.7
+"""Of what is neither recognition, model nor synthesis: waiting for the lead to go on."""
+SLOWER_AFTER_CHANGE = 2.2
+"""Recognition takes this many times as long in the first turn in another language."""
+FOLLOWS = 0.7
+"""The share of changes in which the agent answers in the new language."""
+
+
+class _Waits(NamedTuple):
+    """What the lead waits for in a turn, milliseconds."""
+
+    asr: float
+    llm: float
+    tts: float
+    other: float
+
+    @property
+    def heard_late(self) -> float:
+        """The part of recognition that goes on after the lead's last word."""
+        return self.asr * (1 - ASR_UNSEEN)
+
+    @property
+    def whole(self) -> float:
+        return round(self.heard_late + self.llm + self.tts + self.other, 1)
 
 
 def turns_of(call: CallMetrics, rng: random.Random) -> list[TurnMetrics]:
@@ -24,30 +53,64 @@ def turns_of(call: CallMetrics, rng: random.Random) -> list[TurnMetrics]:
     asr, llm, tts = call.asr_latency_ms, call.llm_latency_ms, call.tts_latency_ms
     if not count or asr is None or llm is None or tts is None or e2e is None:
         return []
-    parts = {name: _around(mean, count, rng) for name, mean in (("asr", asr), ("llm", llm), ("tts", tts))}
-    other = e2e - asr * (1 - ASR_UNSEEN) - llm - tts
+    spoken = _languages(call, count, rng)
+    slower = [1.0] + [SLOWER_AFTER_CHANGE if a[0] != b[0] else 1.0 for a, b in pairwise(spoken)]
+    waits = zip(
+        _around(asr, slower, rng),
+        _around(llm, [1.0] * count, rng),
+        _around(tts, [1.0] * count, rng),
+        [max(0.0, e2e - asr * (1 - ASR_UNSEEN) - llm - tts)] * count,
+        strict=True,
+    )
     interrupted = set(rng.sample(range(count), min(count, call.interruptions or 0)))
-    step = (call.duration_seconds or 0.0) / count
+    step = timedelta(seconds=(call.duration_seconds or 0.0) / count)
     return [
         TurnMetrics(
             call_id=call.call_id,
             turn=number + 1,
-            start_time=call.start_time + timedelta(seconds=step * number),
-            language=call.language,
-            end_of_turn_delay_ms=round(max(0.0, other) * 0.7, 1),
-            asr_ms=round(a, 1),
-            llm_ttft_ms=round(b, 1),
-            tts_ttfb_ms=round(c, 1),
-            e2e_ms=round(max(0.0, other + a * (1 - ASR_UNSEEN) + b + c), 1),
+            start_time=call.start_time + step * number,
+            language=spoken[number][0],
+            reply_language=spoken[number][1],
             interrupted=number in interrupted,
+            transcript=said_in(number + 1, spoken[number][0], cut_short=number in interrupted),
+            **_waited(_Waits(*wait)),
         )
-        for number, (a, b, c) in enumerate(zip(parts["asr"], parts["llm"], parts["tts"], strict=True))
+        for number, wait in enumerate(waits)
     ]
 
 
-def _around(mean: float, count: int, rng: random.Random) -> list[float]:
-    values = [rng.lognormvariate(0, _SPREAD) for _ in range(count)]
-    scale = mean * count / sum(values)
+def _waited(waits: _Waits) -> dict[str, Any]:
+    """The latencies of a turn, and the parts that make up what the lead waited."""
+    spans: tuple[Span, ...] = (
+        ("transcription", waits.heard_late, "service"),
+        ("endpointing_wait", waits.other * ENDPOINTING_SHARE, "setting"),
+        ("llm_inference", waits.llm, "service"),
+        ("speech_synthesis", waits.tts, "service"),
+    )
+    return {
+        "end_of_turn_delay_ms": round(waits.other * ENDPOINTING_SHARE, 1),
+        "asr_ms": round(waits.asr, 1),
+        "llm_ttft_ms": round(waits.llm, 1),
+        "tts_ttfb_ms": round(waits.tts, 1),
+        "e2e_ms": waits.whole,
+        "parts": wait_parts(spans, waits.whole),
+    }
+
+
+def _languages(call: CallMetrics, count: int, rng: random.Random) -> list[tuple[str, str]]:
+    """The language of lead and agent in each turn: leads who change do so once, in the midst of the call."""
+    known = call.language
+    if count < 3 or known not in OTHER_LANGUAGE or not changes_language(call.call_id, known):  # noqa: PLR2004 (made up)
+        return [(known, known)] * count
+    first, other = rng.randrange(1, count), OTHER_LANGUAGE[known]
+    follows = rng.random() < FOLLOWS
+    return [(known, known)] * first + [(other, other if follows else known)] * (count - first)
+
+
+def _around(mean: float, weights: Sequence[float], rng: random.Random) -> list[float]:
+    """As many values as there are weights, in about their proportion, with a given mean."""
+    values = [weight * rng.lognormvariate(0, _SPREAD) for weight in weights]
+    scale = mean * len(weights) / sum(values)
     return [value * scale for value in values]
 
 
@@ -57,16 +120,16 @@ def requests_of(call: CallMetrics, rng: random.Random) -> Iterator[ServiceSample
     length = timedelta(seconds=call.duration_seconds or 0)
     means = {"asr": call.asr_latency_ms, "llm": call.llm_latency_ms, "tts": call.tts_latency_ms}
     for name, mean in means.items():
-        for number, value in enumerate(_around(mean, exchanges, rng) if mean and exchanges else ()):
+        for number, value in enumerate(_around(mean, [1.0] * exchanges, rng) if mean and exchanges else ()):
             at = call.start_time + length * ((number + 0.5) / exchanges)
-            yield ServiceSample(
+            yield _sample(
                 service=SERVICES[name], operation=OPERATIONS[name], duration_ms=round(value, 1), at=at
             )
     for error in call.errors:
         if error.type in _ERRORS:
             name, kind = _ERRORS[error.type]
             took = TIMEOUT_MS if kind == ServiceError.TIMEOUT else rng.uniform(80, 600)
-            yield ServiceSample(
+            yield _sample(
                 service=SERVICES[name],
                 operation=OPERATIONS[name],
                 duration_ms=took,
@@ -79,23 +142,32 @@ def requests_of(call: CallMetrics, rng: random.Random) -> Iterator[ServiceSample
 def _bookkeeping(call: CallMetrics, rng: random.Random) -> Iterator[ServiceSample]:
     end = call.end_time or call.start_time
     crm_failed = any(error.type == "crm_timeout" for error in call.errors)
-    yield ServiceSample(
+    yield _sample(
         service="carrier",
         operation="POST /dial" if call.direction == "outbound" else "answer",
         duration_ms=round(rng.lognormvariate(5.4, 0.3), 1),
         error=ServiceError.EXCEPTION if any(e.fault == "carrier" for e in call.errors) else None,
         at=call.start_time,
     )
-    yield ServiceSample(
+    yield _sample(
         service="crm",
         operation="PATCH /leads/{id}",
         duration_ms=5_000.0 if crm_failed else round(rng.lognormvariate(4.6, 0.4), 1),
         error=ServiceError.TIMEOUT if crm_failed else None,
         at=end,
     )
-    yield ServiceSample(
+    yield _sample(
         service="api",
         operation="POST /webhooks/call-status",
         duration_ms=round(rng.lognormvariate(3.0, 0.5), 1),
         at=end,
+    )
+
+
+def _sample(
+    service: str, operation: str, duration_ms: float, at: datetime, error: ServiceError | None = None
+) -> ServiceSample:
+    """A request, unchecked: there are several hundred thousand, and all are made here."""
+    return ServiceSample.model_construct(
+        service=service, operation=operation, duration_ms=duration_ms, error=error, at=at
     )

@@ -34,7 +34,8 @@ _OF_A_CALL = (
     *("agent", "agent_version", "telephony", "cost", "usage", "silences", "sentiment_score"),
     *("asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms", "total_turns", "user_turns"),
     *("interruptions", "agent_interruptions", "qualification", "qualification_completed"),
-    *("qualification_seconds", "handoff_triggered", "errors", "error_types"),
+    *("qualification_seconds", "handoff_triggered", "handoff_answered_at"),
+    *("handoff_wait_seconds", "errors", "error_types"),
 )
 """Fields that say nothing of who it was; one that is added stays behind until it is thought of here."""
 _OF_A_TURN = (

@@ -185,6 +185,12 @@ class CallMetrics(BaseModel):
         default=None, description="From the answer to qualification_completed"
     )
     handoff_triggered: Flag = False
+    handoff_answered_at: UtcDatetime | None = Field(
+        default=None, description="When a person took the call over; null where nobody did, or nobody says"
+    )
+    handoff_wait_seconds: Seconds | None = Field(
+        default=None, description="From the offer to a person's answer, or to the end of the wait without one"
+    )
     sentiment_score: Score | None = None
     errors: CallErrors = Field(
         default_factory=list, max_length=1_000, validation_alias=AliasChoices("errors", "error_types")

@@ -158,7 +158,15 @@ def _about(call: CallMetrics) -> Iterator[str]:
     if call.qualification_completed:
         yield f"qualified: {call.qualification}" if call.qualification else "qualified"
     if call.handoff_triggered:
-        yield "handed off"
+        yield f"handed off{_handoff_words(call)}"
+
+
+def _handoff_words(call: CallMetrics) -> str:
+    """How long the lead waited for a person, and whether one came."""
+    if call.handoff_wait_seconds is None:
+        return ""
+    waited = f"{call.handoff_wait_seconds:,.0f} s"
+    return f", answered after {waited}" if call.handoff_answered_at else f", nobody answered in {waited}"
 
 
 def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:

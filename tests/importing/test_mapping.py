@@ -17,7 +17,7 @@ START = 'start_time = "started"\n'
         ("source.delimitr = ';'" + SIMPLE, "source.delimitr is not a known key"),
         ("fieldz = 1" + SIMPLE, "fieldz is not a known key"),
         (SIMPLE + "lead_id = { column = 'l', nul = '0' }", "fields.lead_id.nul is not a known key"),
-        (SIMPLE + "lead = 'l'", "fields: lead is not a field of a call; the fields are call_id, lead_id, answered_at, duration_seconds, ring_seconds, talk_seconds, status, direction, language, language_raw, asr_latency_ms, llm_latency_ms, tts_latency_ms, e2e_latency_ms, total_turns, user_turns, interruptions, agent_interruptions, qualification_completed, qualification, qualification_seconds, handoff_triggered, sentiment_score, errors, end_reason, end_reason_raw, hangup_by, fault, attempt, campaign, purpose, agent, agent_version, provider_call_id"),
+        (SIMPLE + "lead = 'l'", "fields: lead is not a field of a call; the fields are call_id, lead_id, answered_at, duration_seconds, ring_seconds, talk_seconds, status, direction, language, language_raw, asr_latency_ms, llm_latency_ms, tts_latency_ms, e2e_latency_ms, total_turns, user_turns, interruptions, agent_interruptions, qualification_completed, qualification, qualification_seconds, handoff_triggered, handoff_answered_at, handoff_wait_seconds, sentiment_score, errors, end_reason, end_reason_raw, hangup_by, fault, attempt, campaign, purpose, agent, agent_version, provider_call_id"),
         (SIMPLE + "end_time = 'l'", "fields: end_time is a table of its own, [end_time], not a key of [fields]"),
         (START + "fields = { call_id = 'a' }", "fields: status is missing; every call needs call_id, status, direction"),
         (REST, "start_time: is missing"),

@@ -102,6 +102,8 @@ _OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "qualification": _text(64),
     "qualification_seconds": _SECONDS,
     "handoff_triggered": st.booleans(),
+    "handoff_answered_at": _MOMENTS,
+    "handoff_wait_seconds": _SECONDS,
     "sentiment_score": st.one_of(st.sampled_from([-1, -0.25, 0, 0.25, 1]), st.floats(-1, 1)),
     "errors": _ERRORS,
     "end_reason": st.one_of(st.sampled_from(list(ENDINGS)), _text(64)),

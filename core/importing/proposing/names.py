@@ -48,6 +48,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "interruptions": ("interruptions", "artifactperformancemetricsnumassistantinterrupted"),
     "qualification_completed": ("qualificationcompleted", "qualified", "isqualified", "converted"),
     "handoff_triggered": ("handofftriggered", "handoff", "transferred"),
+    "handoff_answered_at": ("handoffansweredat",),
+    "handoff_wait_seconds": ("handoffwaitseconds", "handoffwait"),
     "sentiment_score": ("sentimentscore", "sentiment"),
     "asr_latency_ms": ("asrlatencyms", "asrlatency", "artifactperformancemetricstranscriberlatencyaverage"),
     "llm_latency_ms": ("llmlatencyms", "llmlatency", "artifactperformancemetricsmodellatencyaverage"),

@@ -64,5 +64,7 @@ CALL_FIELDS: tuple[CallField, ...] = (
     CallField("telephony", "json"),
     CallField("links", "json"),
     CallField("compliance", "json"),
+    CallField("handoff_answered_at", "moment"),
+    CallField("handoff_wait_seconds", "number"),
 )
 """In the order of the columns in the archive's files."""
