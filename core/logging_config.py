@@ -1,7 +1,6 @@
-"""Logging of the voice agent: structured, masked JSON lines, written without holding up the caller.
+"""Log from the voice agent: structured, masked JSON lines, written without holding up the caller.
 
-logger = get_logger("api")
-with call_context(call_id="call_123", lead_id="lead_456"):
+logger = get_logger("api") with call_context(call_id="call_123", lead_id="lead_456"):
     logger.info("Call completed", extra={"duration": 180, "status": "completed"})
 """
 
@@ -71,10 +70,10 @@ atexit.register(_writer.close)
 
 
 def get_logger(component: str) -> logging.Logger:
-    """The logger of a component: api, telephony, speech, business, database, security or another.
+    """Return the logger of a component: api, telephony, speech, business, database, security or another.
 
-    Sets logging up from the environment if nobody has yet; a malformed setting is then logged, and
-    costs itself only.
+    Sets up logging from the environment if that has not been done. A malformed setting is then logged and
+    ignored, so that a typo never keeps an agent from starting; ``setup_logging`` raises instead.
     """
     _set_up_implicitly()
     return component_logger(component)
@@ -88,19 +87,19 @@ def setup_logging(
     mask_off: Iterable[str] | None = None,
     mask_also: Mapping[str, str | re.Pattern[str]] | None = None,
 ) -> None:
-    """Set logging up; calling it again changes only what is given.
+    """Set up logging; calling it again changes only what is given.
 
     Args:
-        level: lowest level that is logged; else LOG_LEVEL.
-        file: file to append to; else LOG_FILE, else stdout.
-        libraries: also take what other libraries log (through the root logger, at its level) and the
-            warnings of Python.
-        mask_off: kinds that are not masked (core.privacy.kinds.KINDS); else LOG_MASK_OFF.
-        mask_also: patterns of your own; what matches becomes ``[name]``.
+        level: lowest level to log; LOG_LEVEL if left out.
+        file: file to append to; LOG_FILE if left out, and stdout if that is unset.
+        libraries: also log what other libraries log (through the root logger, at its level), and Python's
+            warnings.
+        mask_off: kinds not to mask (core.privacy.kinds.KINDS); LOG_MASK_OFF if left out.
+        mask_also: patterns of your own; a match becomes ``[name]``.
 
     Raises:
-        SettingsError: a setting has a value that cannot be used.
-        UserError: a kind or a pattern cannot be used.
+        SettingsError: a setting has an invalid value.
+        UserError: a kind is unknown, or a pattern is invalid.
     """
     global _configured  # noqa: PLW0603 (one configuration per process, as in logging itself)
     with _setting_up():
@@ -121,7 +120,7 @@ def setup_logging(
 
 
 def spare_stdout() -> None:
-    """Have lines go to LOG_FILE alone, else to stderr, for a program whose stdout others read."""
+    """Write lines to LOG_FILE only, or to stderr, for a program whose stdout is read by others."""
     global _standard  # noqa: PLW0603 (one configuration per process, as in logging itself)
     with _setting_up():
         if isinstance(_writer.sink, Both):
@@ -132,13 +131,16 @@ def spare_stdout() -> None:
 
 
 def flush(timeout: float = 5.0) -> bool:
-    """Wait until everything logged so far is written; False when ``timeout`` seconds pass first."""
+    """Wait until everything logged so far is written; return False if ``timeout`` seconds pass first."""
     return _writer.flush(timeout)
 
 
 @contextmanager
 def _setting_up() -> Iterator[None]:
-    """Set up in one thread at a time; what it imports meanwhile may ask for loggers, and just gets them."""
+    """Allow one thread at a time to set up.
+
+    Loggers requested by imports during that are simply handed out.
+    """
     global _set_up_by  # noqa: PLW0603 (one configuration per process, as in logging itself)
     with _setup:
         before, _set_up_by = _set_up_by, threading.get_ident()
@@ -153,21 +155,21 @@ def _by_this_thread() -> bool:
 
 
 def log_backlog() -> Backlog:
-    """How many lines wait in this process, and how many it dropped."""
+    """Return how many lines wait in this process, and how many it dropped."""
     return _writer.backlog
 
 
 def _begin(settings: Settings, file: Path | None) -> None:
-    """Set up what is set up once in a process, or anew when a setting was bad before."""
+    """Set up what needs it once per process, or again if a setting was invalid before."""
     _apply_file(file, settings)
     _apply_sinks(settings)
     before_sigterm(_writer.close)
 
 
 def _set_up_implicitly() -> None:
-    """Set up from the environment; a bad setting costs itself only, and a line that names it.
+    """Set up from the environment; an invalid setting is ignored and named in a line.
 
-    Who then calls ``setup_logging`` is told of it as well.
+    A later call of ``setup_logging`` reports it as well.
     """
     global _configured  # noqa: PLW0603 (one configuration per process, as in logging itself)
     if _configured or _handler in logging.getLogger(NAMESPACE).handlers or _by_this_thread():
@@ -224,9 +226,9 @@ def _apply_sinks(settings: Settings) -> None:
 
 
 def _attach(*, libraries: bool) -> None:
-    """Put the handler on our namespace, and on request another for all the rest on the root logger.
+    """Put our handler on our namespace and, on request, another one on the root logger for everything else.
 
-    Apart, since anybody may give the root logger other handlers.
+    Two handlers, because anyone may replace the root logger's.
     """
     logging.getLogger(NAMESPACE).addHandler(_handler)
     if libraries:

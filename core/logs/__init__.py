@@ -1,1 +1,1 @@
-"""Behind core.logging_config: a record becomes a masked JSON line, written by one background thread."""
+"""Behind core.logging_config: turn a record into a masked JSON line, written by one background thread."""

@@ -1,4 +1,4 @@
-"""An ASGI middleware that logs and measures each request of the agent's own API."""
+"""ASGI middleware that logs and measures each request to the agent's own API."""
 
 import logging
 import time
@@ -19,12 +19,13 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class RequestLogMiddleware:
-    """Logs method, path, status and milliseconds of each HTTP request, once its response is out.
+    """Logs method, path, status and milliseconds of each HTTP request once its response has been sent.
 
-    That is at the last part of its body: background tasks neither count nor delay the line.
+    That is after the last part of the body, so background tasks neither count nor delay the line.
 
-    ``app.add_middleware(RequestLogMiddleware)`` in Starlette and FastAPI, or around any ASGI application. A
-    request that raises counts as 500, and raises on. The call context of one request does not reach another.
+    Use ``app.add_middleware(RequestLogMiddleware)`` in Starlette and FastAPI, or wrap any ASGI application. A
+    request that raises counts as 500, and the exception is raised on. One request's call context is not
+    visible to the next.
     """
 
     def __init__(self, app: ASGIApp, component: str = "api") -> None:
@@ -51,7 +52,7 @@ class RequestLogMiddleware:
 
 
 class _Request:
-    """One request on its way: its status and its clock, which stops with the last part of the response."""
+    """One request in progress: its status and its clock, which stops with the last part of the response."""
 
     def __init__(self, logger: logging.Logger, scope: Scope, send: Send) -> None:
         self._logger, self._scope, self._send = logger, scope, send
@@ -60,7 +61,7 @@ class _Request:
         self.status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
 
     async def send(self, message: Message) -> None:
-        """Send on a part of the response; what the application does afterwards is no part of the request."""
+        """Pass on a part of the response; what the application does afterwards is not part of the request."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._has_trailers = bool(message.get("trailers"))

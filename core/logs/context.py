@@ -1,4 +1,4 @@
-"""Which call and which span the running code serves: kept per task and thread, added to every line."""
+"""Which call and which span the running code serves, kept per task and thread and added to every line."""
 
 import inspect
 import sys
@@ -13,12 +13,12 @@ from core.logs.sanitize import plain_fields
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-# The mapping is replaced, never changed: a queued line may still refer to it.
+# The mapping is replaced, never changed: queued lines may still refer to it.
 current: ContextVar[Mapping[str, Any]] = ContextVar("call_context", default=_NOTHING)
 
 
 class SpanIds(NamedTuple):
-    """The ids of a span of OpenTelemetry, as numbers of 128 and 64 bits."""
+    """Ids of an OpenTelemetry span, as numbers of 128 and 64 bits."""
 
     trace_id: int
     span_id: int
@@ -28,9 +28,9 @@ ActiveSpan = Callable[[], SpanIds | None]
 
 
 def find_active_span() -> ActiveSpan | None:
-    """What tells the span that OpenTelemetry has active; None where the program has not imported it.
+    """Return OpenTelemetry's function for the active span; None if the program has not imported it.
 
-    Only a program that imported it can have a span, so it is never imported from here.
+    Only a program that has imported it can have a span, so it is never imported from here.
     """
     get_current_span = getattr(sys.modules.get("opentelemetry.trace"), "get_current_span", None)
     if get_current_span is None:  # not there, or still being imported
@@ -44,27 +44,27 @@ def find_active_span() -> ActiveSpan | None:
 
 
 def current_context() -> Mapping[str, Any]:
-    """The fields of the current call context; never changes afterwards."""
+    """Return the fields of the current call context; the mapping never changes afterwards."""
     return current.get()
 
 
 def set_call_context(**fields: Any) -> None:  # noqa: ANN401 (any value can be logged)
-    """Add fields such as ``call_id`` and ``lead_id`` to every following line of this task or thread."""
+    """Add fields such as ``call_id`` and ``lead_id`` to every later line of this task or thread."""
     current.set({**current.get(), **plain_fields(fields)})
 
 
 def clear_call_context() -> None:
-    """Forget every field of the call context of this task or thread."""
+    """Remove every field from the call context of this task or thread."""
     current.set(_NOTHING)
 
 
 class call_context:  # noqa: N801 (used as the functions of contextlib are)
-    """Add fields to every line within the block; afterwards the context is as it was before.
+    """Add fields to every line inside the block; afterwards the context is as it was before.
 
-    Also decorates a function, plain or ``async``: its lines have the fields.
+    Also works as a decorator of a function, plain or ``async``, whose lines then have the fields.
 
     Raises:
-        TypeError: what is decorated is a generator or a class, whose code runs when the block has ended.
+        TypeError: it decorates a generator or a class, whose code runs after the block has ended.
     """
 
     def __init__(self, **fields: Any) -> None:  # noqa: ANN401 (any value can be logged)
@@ -80,7 +80,7 @@ class call_context:  # noqa: N801 (used as the functions of contextlib are)
             current.reset(self._tokens.pop())
 
     def __call__(self, function: Decorated) -> Decorated:
-        """Have every call of a function within such a block of its own."""
+        """Run every call of a function in a block of its own."""
         fields = self._fields
         if inspect.isclass(function) or _is_generator(function):
             name = getattr(function, "__qualname__", function)

@@ -1,4 +1,4 @@
-"""What one log line says, taken at the call; nothing in it changes afterwards."""
+"""The content of one log line, captured at the call; nothing in it changes afterwards."""
 
 import logging
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ from core.logs.context import SpanIds, current_context
 from core.logs.sanitize import cut, plain, plain_fields, safe_repr
 
 FIXED = frozenset({str, int, float, bool, type(None), bytes, datetime, date, time, timedelta, Decimal, UUID})
-"""Types whose values cannot change: they are formatted and encoded later, by the writer."""
+"""Types whose values cannot change, so that the writer can format and encode them later."""
 
 
 class Origin(NamedTuple):
-    """Where a record of the stdlib says it was logged."""
+    """Where a stdlib record says it was logged."""
 
     path: str
     function: str
 
 
 class ErrorInfo(NamedTuple):
-    """An exception: its type, and the traceback, if it has one, with the line texts still to be looked up."""
+    """An exception: its type and, if it has one, its traceback, whose source lines are looked up later."""
 
     type: str
     traceback: TracebackException | None
@@ -38,23 +38,23 @@ Event = tuple[
     tuple[Any, ...],  # its arguments
     Mapping[str, Any],  # the call context
     Mapping[Any, Any] | None,  # extras
-    CodeType | Origin,  # where it was logged, and
-    int,  # the instruction of that code, or the line
+    CodeType | Origin,  # where it was logged:
+    int,  # code and instruction, or file and line
     ErrorInfo | None,
     str | None,  # the stack
     SpanIds | None,  # the active span of OpenTelemetry
 ]
-"""A plain tuple, since making anything with a name takes longer than all the rest of a log call."""
+"""A plain tuple: building anything with named fields takes longer than all the rest of a log call."""
 
 _BARE = vars(logging.makeLogRecord({}))
 TAKEN = frozenset(_BARE) | {"message", "asctime", "taskName"}
-"""Attributes of a record: an extra cannot have their names."""
+"""Attributes of a record, whose names extras cannot have."""
 LINE_FIELDS = frozenset({"timestamp", "level", "component", "message", "source", "exception", "stack"})
-"""Fields of a line that are the product's own; all others are context and extras."""
+"""Our own fields of a line; all others come from the context and extras."""
 
 
 def event_of(record: logging.LogRecord, span: SpanIds | None = None) -> Event:
-    """Take from a record what its line will say, copying what could still change."""
+    """Return the event of a record, copying whatever could still change."""
     fields = record.__dict__
     extras = None
     if len(fields) > len(_BARE):
@@ -76,7 +76,7 @@ def event_of(record: logging.LogRecord, span: SpanIds | None = None) -> Event:
 
 
 def formatted(message: object, args: Any) -> str:  # noqa: ANN401 (whatever a caller put there)
-    """The message with its arguments as the stdlib would write it; never raises."""
+    """Return the message with its arguments, as the stdlib would format it; never raises."""
     try:
         text = str(message)
         if not args:
@@ -90,7 +90,7 @@ def formatted(message: object, args: Any) -> str:  # noqa: ANN401 (whatever a ca
 
 
 def copied(extra: object) -> Mapping[Any, Any]:
-    """Extras that no caller can change any more; never raises."""
+    """Return extras as a copy that no caller can change; never raises."""
     try:
         return plain_fields(extra) if isinstance(extra, Mapping) else {"extra": plain(extra)}
     except Exception:  # noqa: BLE001 (a foreign mapping may raise anything)
@@ -104,7 +104,7 @@ def _error_info(exc_info: Any) -> ErrorInfo | None:  # noqa: ANN401 (whatever a 
             return None
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         name = f"{module}{kind.__qualname__}"
-        # Without the source lines, which would be read from disk on the caller's time.
+        # Without source lines, which would be read from disk at the caller's expense.
         return ErrorInfo(name, TracebackException(kind, error, trace, lookup_lines=False, compact=True))
     except Exception:  # noqa: BLE001 (no exception, or one that raises itself)
         return ErrorInfo(safe_repr(exc_info), None)

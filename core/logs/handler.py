@@ -1,4 +1,4 @@
-"""The stdlib handler that hands records to the writer."""
+"""The stdlib handlers that pass records to the writer."""
 
 import logging
 
@@ -18,9 +18,9 @@ class WriterHandler(logging.Handler):
         self._writer = writer
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Queue the record; without the stdlib's lock, which the queue does not need."""
+        """Queue the record, without the stdlib's lock: the queue does not need it."""
         if is_shipping():
-            return False  # what the client of a shipper logs would be sent by it, and be logged again
+            return False  # what a shipper's own client logs would be shipped, and logged again, for ever
         try:
             record = as_logged(record)
             if self.takes(record) and self.filter(record):
@@ -32,21 +32,21 @@ class WriterHandler(logging.Handler):
         return True
 
     def takes(self, _record: logging.LogRecord) -> bool:
-        """Whether a record is for this handler."""
+        """Return whether this handler is responsible for a record."""
         return True
 
     def flush(self) -> None:
-        """Wait until everything logged so far is written, at most 5 s."""
+        """Wait until everything logged so far is written, for 5 s at most."""
         self._writer.flush()
 
 
 class LibraryHandler(WriterHandler):
-    """The same for the root logger: all records but those of a namespace, which has a handler of its own."""
+    """A handler for the root logger: takes all records except those of our namespace, which has its own."""
 
     def __init__(self, writer: LogWriter, namespace: str) -> None:
         super().__init__(writer)
         self._namespace, self._below = namespace, f"{namespace}."
 
     def takes(self, record: logging.LogRecord) -> bool:
-        """Whether another library logged it."""
+        """Return whether another library logged it."""
         return record.name != self._namespace and not record.name.startswith(self._below)

@@ -1,10 +1,13 @@
-"""Levels as people write them."""
+"""Log levels as people write them."""
 
 import logging
 
 
 def level_number(level: str | int) -> int | None:
-    """The number of a level given by its name, in any case, or by its number; None where there is none."""
+    """Return the number of a level, given its name in any case or its number.
+
+    None if there is no such level.
+    """
     if isinstance(level, int):
         return level
     text = level.strip()

@@ -1,4 +1,4 @@
-"""The names that a line's fields have for the tool that reads it (LOG_FORMAT)."""
+"""Field names that the tool reading the lines expects (LOG_FORMAT)."""
 
 import socket
 from collections.abc import Callable
@@ -17,12 +17,15 @@ _ECS_NAMES = {"trace_id": "trace.id", "span_id": "span.id"}
 
 
 def as_it_is(document: Document) -> Document:
-    """Our own names."""
+    """Return the line under our own names."""
     return document
 
 
 def as_ecs(document: Document) -> Document:
-    """Elastic Common Schema 8: what it has no name for goes into ``labels``, which hold single values."""
+    """Return it in Elastic Common Schema 8.
+
+    Fields it has no name for go into ``labels``, as single values.
+    """
     source = document["source"]
     shaped: Document = {
         "@timestamp": document["timestamp"],
@@ -56,7 +59,7 @@ def _text(value: object) -> str:
 
 
 def as_datadog(document: Document) -> Document:
-    """Datadog's standard attributes; a field with a name that is reserved there becomes ``field_…``."""
+    """Return it with Datadog's standard attributes; a field with a reserved name becomes ``field_…``."""
     source = document["source"]
     shaped: Document = {
         "date": document["timestamp"],
@@ -84,11 +87,11 @@ def as_datadog(document: Document) -> Document:
 
 
 def as_emf(document: Document) -> Document:
-    """CloudWatch's embedded metric format: our own names, and which of the numbers are metrics.
+    """Return it in CloudWatch's embedded metric format: our own names, plus which numbers are metrics.
 
-    Metrics are the fields that end in ``_ms`` or ``_seconds``, ``Lines``, and ``Errors`` (1 from level
-    ERROR on). Their dimensions are the component and, of a request to a service, that service: never a
-    call or a lead, since CloudWatch bills each combination of values as a metric of its own.
+    Metrics are the fields that end in ``_ms`` or ``_seconds``, ``Lines``, and ``Errors`` (1 from level ERROR
+    on). Dimensions are the component and, for a request to a service, that service. Calls and leads are never
+    dimensions, since CloudWatch bills each combination of values as a separate metric.
     """
     values: Document = {"Lines": 1, "Errors": int(document["level"] in _FAILURES)}
     metrics: list[Document] = [{"Name": name, "Unit": "Count"} for name in values]
@@ -115,7 +118,10 @@ def as_emf(document: Document) -> Document:
 
 
 def _is_dimension(value: object) -> bool:
-    """Whether CloudWatch takes a value of a dimension: 1 to 1,024 characters of ASCII, the first no colon."""
+    """Return whether CloudWatch accepts a dimension value.
+
+    1 to 1,024 ASCII characters, not starting with a colon.
+    """
     return (
         isinstance(value, str)
         and 0 < len(value) <= _LONGEST_DIMENSION

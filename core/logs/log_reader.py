@@ -1,4 +1,4 @@
-"""Reading the lines of a LOG_FILE: filtered, followed, as text for a terminal."""
+"""Read the lines of a LOG_FILE: filter, follow, and format them for a terminal."""
 
 import gzip
 import io
@@ -46,7 +46,7 @@ class Wanted:
     component: str | None = None
 
     def takes(self, line: Line) -> bool:
-        """Whether a line is one of them."""
+        """Return whether a line is wanted."""
         if self.call_id is not None and line.get("call_id") != self.call_id:
             return False
         if self.component is not None and line.get("component") != self.component:
@@ -57,7 +57,7 @@ class Wanted:
 
 
 def parse_since(text: str) -> datetime:
-    """A moment, or how long ago: ``2024-10-24T15:30``, ``15m``, ``2h``, ``3d``, ``1w``.
+    """Return a time given as such or as an age: ``2024-10-24T15:30``, ``15m``, ``2h``, ``3d``, ``1w``.
 
     Raises:
         UserError: it is neither.
@@ -71,10 +71,10 @@ def parse_since(text: str) -> datetime:
 
 
 def parse_level(text: str) -> str:
-    """The name of a level, in any case, as LOG_LEVEL takes it: ``warn`` and ``30`` are WARNING.
+    """Return a level's name, given in any form LOG_LEVEL accepts: ``warn`` and ``30`` are WARNING.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is no such level.
     """
     number = level_number(text)
     if number is None:
@@ -84,7 +84,7 @@ def parse_level(text: str) -> str:
 
 @dataclass
 class Tally:
-    """What became of the lines of a file."""
+    """How many lines of a file there were, and what became of them."""
 
     wanted: int = 0
     unwanted: int = 0
@@ -94,12 +94,12 @@ class Tally:
 def read_lines(
     path: Path, wanted: Wanted, *, follow: bool = False, tally: Tally | None = None
 ) -> Iterator[Line]:
-    """The wanted lines of a file, oldest first; those that are no JSON object (cut by a kill) are left out.
+    """Yield the wanted lines of a file, oldest first; skip lines that are not JSON objects (cut by a kill).
 
     Args:
-        path: the file, also one that logrotate has compressed with gzip.
+        path: the file; it may be compressed with gzip, as logrotate does.
         wanted: which lines.
-        follow: wait for the file, and for more at its end, for ever, also after it is rotated.
+        follow: wait for the file, and for more lines at its end, for ever and across rotations.
         tally: counts how many lines there were.
 
     Raises:
@@ -118,7 +118,7 @@ def read_lines(
 
 
 def shown(line: Line) -> Text:
-    """A line for people: local time, level, component, message, fields; a traceback below."""
+    """Return a line for people: local time, level, component, message, fields; a traceback below."""
     level = _in_line(line.get("level", "?"))
     text = Text()
     text.append(_clock(line), "dim").append(f" {level:<8}", _STYLES.get(level, ""))
@@ -180,7 +180,7 @@ def _unpacked(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
 
 
 def _is_another(path: Path, descriptor: int) -> bool:
-    """Whether the name belongs to another file by now, or this one was cut to begin anew."""
+    """Return whether the name belongs to another file by now, or this one was truncated."""
     try:
         named = path.stat()
     except OSError:
@@ -198,12 +198,12 @@ def _parsed(raw: bytes) -> Line | None:
 
 
 def _rank(level: object) -> int:
-    # A level of somebody's own is shown rather than hidden.
+    # Show custom levels rather than hide them.
     return LEVELS.index(level) if level in LEVELS else len(LEVELS)
 
 
 def _moment(line: Line) -> datetime:
-    """When a line was written; without a zone it is taken in TIMEZONE, and without a time as now."""
+    """Return when a line was written; without a zone it is read in TIMEZONE, and without a time it is now."""
     try:
         moment = datetime.fromisoformat(line["timestamp"])
         if moment.tzinfo is None:
@@ -216,24 +216,24 @@ def _moment(line: Line) -> datetime:
 def _clock(line: Line) -> str:
     try:
         local = _moment(line).astimezone(get_settings().tz)
-    except OverflowError:  # in the first or last hours that there are
+    except OverflowError:  # in the first or last hours of the calendar
         local = _moment(line)
     return f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}"
 
 
 def _in_line(value: object) -> str:
-    """Text without control characters or line ends: a message must not look like a line of its own."""
+    """Return text without control characters or line ends: no message may pass for a line of its own."""
     return _safe(value).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _below(value: object) -> str:
-    """A text of several lines, indented, so that none of them looks like a line of the log."""
+    """Return text of several lines, indented, so that none of them can pass for a line of the log."""
     rows = _safe(value).rstrip().split("\n")
     return "\n".join(row if row[:1].isspace() else f"  {row}" for row in rows)
 
 
 def _safe(value: object) -> str:
-    """Text without control characters: a line must not steer the terminal that shows it."""
+    """Return text without control characters: a line must not control the terminal that shows it."""
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     return "".join(
         char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()

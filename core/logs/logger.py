@@ -1,4 +1,4 @@
-"""The loggers of components: the stdlib's, with a shorter way where nobody but our handler listens."""
+"""Loggers of components: the stdlib's, with a shortcut while only our handler is listening."""
 
 import logging
 import sys
@@ -22,7 +22,7 @@ NAMESPACE = "voice_agent"
 _ROOT = logging.getLogger()
 _OURS = logging.getLogger(NAMESPACE)
 _LOGGING_FILE = logging.addLevelName.__code__.co_filename
-"""As the stdlib itself recognises its own frames; all code of a module has this one object."""
+"""How the stdlib recognises its own frames; all code of a module shares this one object."""
 _CALL_HANDLERS, _HANDLE = Logger.callHandlers, Logger.handle
 _all_fixed = FIXED.issuperset
 _frame = sys._getframe  # noqa: SLF001 (a documented function)
@@ -31,7 +31,10 @@ _making = threading.Lock()
 
 
 def component_logger(component: str) -> Logger:
-    """The logger of a component; an application's own logger class stays what it is."""
+    """Return the logger of a component; an application's own logger class stays in place.
+
+    The class is set and restored under a lock, because ``logging`` offers no other way to choose it.
+    """
     with _making:
         before = logging.getLoggerClass()
         logging.setLoggerClass(ComponentLogger)
@@ -42,10 +45,18 @@ def component_logger(component: str) -> Logger:
 
 
 def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the method it replaces)
-    """The method that logs at a level, as the stdlib's, in one frame where that one takes three."""
+    """Return the method that logs at ``level``: the stdlib's semantics in one frame instead of three.
+
+    The method is built per level so that the level is a constant in it. It queues a tuple and returns;
+    masking, formatting and writing happen later, on the writer's thread. It takes that shortcut only while
+    the result cannot be told from the stdlib's. If anyone could notice a difference (another handler, a
+    filter, a record factory, a patched method, a traceback to format), it calls ``self._log`` instead, which
+    is the stdlib's own path. To change this method, keep two rules: it never raises and never blocks, and
+    every new shortcut needs its condition in the list below.
+    """
     quiet = level < logging.ERROR
 
-    def log(  # noqa: C901, PLR0912 (each function called from here would be a third of its cost)
+    def log(  # noqa: C901, PLR0912 (each function called from here costs a third as much as all of it)
         self: "ComponentLogger",
         msg: object,
         *args: object,
@@ -62,24 +73,29 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
                 return
         try:
             frame = _frame(1) if stacklevel == 1 else _counted(stacklevel)
-        except ValueError:  # called by no Python code, as by atexit
+        except ValueError:  # not called from Python code, as by atexit
             frame = None
         handler = self.handler
-        # Whoever else wants to see the record gets one, by the stdlib's way.
+        # Take the stdlib's path if anyone else may want to see the record.
         if (
             exc_info
             or stack_info
+            # Another handler listens: on our namespace, on the root logger, or on this logger.
             or _OURS.handlers != self.alone
             or (_ROOT.handlers and _ROOT.handlers != self.beside and _OURS.propagate)
             or self.handlers
             or self.filters
+            # Our own handler was given a filter or a level.
             or handler.filters
             or handler.level
+            # A logger of somebody's own stands in between, or propagation is off.
             or self.parent is not _OURS
             or not self.propagate
+            # Another library patched logging (pytest's caplog, tracers) or builds records of its own.
             or Logger.callHandlers is not _CALL_HANDLERS
             or Logger.handle is not _HANDLE
             or logging._logRecordFactory is not LogRecord  # type: ignore[attr-defined]  # noqa: SLF001 (nothing public says it)
+            # There is no caller to name, or the stdlib itself called us (logging.info, LoggerAdapter).
             or frame is None
             or (code := frame.f_code).co_filename is _LOGGING_FILE
         ):
@@ -87,6 +103,8 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
             return
         writer = self.writer
         try:
+            # Whatever the caller could still change is formatted or copied now; everything else waits for the
+            # writer.
             if type(msg) is not str or (args and not _all_fixed(map(type, args))):
                 msg, args = formatted(msg, args), ()
             if extra is not None:
@@ -102,6 +120,8 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
             span = active_span() if active_span is not None else None
             at = frame.f_lasti
             event = (time(), level, self.name, msg, args, _context(), extra, code, at, None, None, span)
+            # The thread is awake and looks at the queue within 20 ms: appending is enough, and waking it
+            # would cost more than all of the above.
             if quiet and writer.calm and len(queue := writer.queue) < HURRY_AT:
                 queue.append(event)
             else:
@@ -115,8 +135,8 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
 class ComponentLogger(Logger):
     """A stdlib logger that hands a tuple to the writer where the stdlib would build a LogRecord.
 
-    As soon as anything else wants to see the record (a further handler, a filter, a record factory, a
-    patched ``Logger.handle`` or ``callHandlers``), there is one, and everything goes the stdlib's way.
+    As soon as anything else wants to see the record (another handler, a filter, a record factory, a patched
+    ``Logger.handle`` or ``callHandlers``), a record is built and everything goes the stdlib's way.
     """
 
     writer: ClassVar[LogWriter]
@@ -141,10 +161,10 @@ class ComponentLogger(Logger):
 
     @property
     def disabled(self) -> bool:
-        """Whether nothing is logged.
+        """Return whether nothing is logged.
 
-        ``dictConfig`` and ``fileConfig`` set it on all loggers that they do not name; on ours that has no
-        effect, since nothing would ever tell.
+        ``dictConfig`` and ``fileConfig`` disable all loggers they do not name. For ours that is ignored:
+        lines would go missing and nothing would say so.
         """
         return self.silenced
 
@@ -159,7 +179,7 @@ class ComponentLogger(Logger):
         cls.writer, cls.handler, cls.alone, cls.beside = writer, handler, [handler], [beside]
 
     def callHandlers(self, record: LogRecord) -> None:  # noqa: N802 (the stdlib's name)
-        """Hand the record to our handler, and a masked copy to whoever else listens."""
+        """Pass the record to our handler, and a masked copy to any other."""
         if self._only_we_listen():
             super().callHandlers(record)
             return
@@ -167,6 +187,7 @@ class ComponentLogger(Logger):
             super().callHandlers(copy)
 
     def _only_we_listen(self) -> bool:
+        """Return whether every handler that would get the record is ours."""
         if Logger.callHandlers is not _CALL_HANDLERS:
             return False
         found: list[logging.Handler] = []
@@ -190,7 +211,10 @@ class ComponentLogger(Logger):
         extra: Mapping[str, object] | None = None,
         sinfo: str | None = None,
     ) -> LogRecord:
-        """A record with the extras as attributes, ``extra_name`` where ``name`` is the record's own."""
+        """Return a record with the extras as attributes; one whose name is taken becomes ``extra_name``.
+
+        The stdlib raises KeyError for such an extra; a log call must not.
+        """
         try:
             record = super().makeRecord(name, level, fn, lno, msg, args, exc_info, func, None, sinfo)
         except Exception:  # noqa: BLE001 (the stdlib looks into an argument that is alone)
@@ -205,7 +229,7 @@ class ComponentLogger(Logger):
 
 
 def _counted(stacklevel: int) -> FrameType | None:
-    """The frame that a caller of ``info(stacklevel=…)`` means; None where the stdlib has to find it."""
+    """Return the frame that ``info(stacklevel=…)`` refers to; None if the stdlib has to find it."""
     frame: FrameType | None = _frame(2)
     for _ in range(stacklevel - 1):
         if frame is None or frame.f_code.co_filename is _LOGGING_FILE:

@@ -1,4 +1,4 @@
-"""Records as handlers of others get them: masked, since a handler is a way out of the process."""
+"""Mask records before handlers of others get them, since every handler is a way out of the process."""
 
 import logging
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from core.privacy.free_names import extra_name
 from core.privacy.masking import field, mask_field, mask_text, mask_value
 
 _logged: dict[int, logging.LogRecord] = {}
-"""By the id of each masked record that is being handled: the one that was logged."""
+"""The original record, by the id of each masked copy that is being handled."""
 _UNMASKABLE = "[record that could not be masked]"
 _MOST_CAUSES = 16
 
 
 def as_logged(record: logging.LogRecord) -> logging.LogRecord:
-    """The record that was logged, where this is its masked copy; our own handler masks by itself."""
+    """Return the original record if this is a masked copy; our own handler does its own masking."""
     return _logged.get(id(record), record)
 
 
 @contextmanager
 def masked(record: logging.LogRecord) -> Iterator[logging.LogRecord]:
-    """A masked copy of a record for as long as it is handled."""
-    # A value of a foreign type is turned into text once: it may log itself, or say something else next time.
+    """Yield a masked copy of a record for as long as it is being handled."""
+    # Turn values of foreign types into text once: their repr may log, or say something else next time.
     args = record.args or ()
     if type(record.msg) is not str or not isinstance(args, tuple) or not FIXED.issuperset(map(type, args)):
         record = _copy_of(record, msg=formatted(record.msg, record.args), args=())
@@ -59,7 +59,7 @@ def _copy_of(record: logging.LogRecord, **changes: object) -> logging.LogRecord:
 
 
 def _mask_message(record: logging.LogRecord) -> None:
-    """Mask the message and its arguments; the template stays where it says the same with them."""
+    """Mask the message and its arguments; the template stays if it then gives the same text."""
     said = mask_text(formatted(record.msg, record.args))
     arguments = tuple(map(mask_value, record.args or ()))
     if formatted(record.msg, arguments) == said:
@@ -80,9 +80,9 @@ def _mask_fields(record: logging.LogRecord) -> None:
 
 
 def _mask_exception(record: logging.LogRecord) -> None:
-    """Mask the text of a traceback, and the exception itself for who formats it anew."""
+    """Mask the text of a traceback, and the exception itself for handlers that format it again."""
     try:
-        info: Any = record.exc_info  # whatever a caller put there
+        info: Any = record.exc_info  # anything a caller passed
         kind, error, trace = info
         if error is None:
             return
@@ -95,7 +95,7 @@ def _mask_exception(record: logging.LogRecord) -> None:
 
 
 def _stand_in(error: BaseException, made: dict[int, BaseException]) -> BaseException:
-    """An exception of the same name and ancestry that says the same, masked, as do its causes."""
+    """Return an exception of the same name and ancestry whose message, and whose causes', are masked."""
     if id(error) in made or len(made) >= _MOST_CAUSES:
         return made.get(id(error)) or Exception("[more causes]")
     try:

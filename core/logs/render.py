@@ -1,4 +1,8 @@
-"""From an event to its line: a masked document, then JSON in UTF-8."""
+"""Turn an event into its line: a masked document, then JSON in UTF-8.
+
+Everything here runs on the writer's thread, one event at a time, so the caches need no locks. They are
+cleared by ``forget_contexts`` when the masking changes.
+"""
 
 import logging
 import os
@@ -18,22 +22,26 @@ from core.privacy.keys import Kind
 from core.privacy.masking import SHORT, field, mask_field, mask_short_text, mask_text
 
 _PREFIX = "voice_agent."
-_OPEN = Kind.OPEN  # reading a member of an enumeration takes as long as masking a short text
+_OPEN = Kind.OPEN  # reading an enum member takes as long as masking a short text
 _TAKEN = TAKEN | LINE_FIELDS
-_PERSONAL = 1_000_000  # no smaller number tells of a person
+_PERSONAL = 1_000_000  # no smaller number can identify a person
 _MOST_KNOWN = 4_096
 _Fields = tuple[tuple[str, Kind], ...]
 _last_context: tuple[Mapping[str, Any], dict[str, Any]] = ({}, {})
 _last_milli: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
 _origins: dict[tuple[int, int], tuple[object, dict[str, Any]]] = {}
 _search_path = tuple(sys.path)
-"""As it was at first: an ending interpreter has none any more."""
+"""``sys.path`` as it was at import: an interpreter that is shutting down no longer has one."""
 _components: dict[str, str] = {}
 _shapes: dict[tuple[Any, ...], _Fields | None] = {}
 
 
 def document_of(event: Event) -> dict[str, Any]:
-    """What the line of an event says, masked, as JSON data in the line's order."""
+    """Return what an event's line says, masked, as JSON data in the order of the line.
+
+    Context fields come before extras. An extra that has the name of one of the line's own fields, or of a
+    context field with another value, is kept as ``extra_…``, so that nothing logged is lost or forged.
+    """
     created, level, name, message, args, context, extras, code, at, failure, stack, span = event
     if args:
         message = formatted(message, args)
@@ -59,7 +67,7 @@ def document_of(event: Event) -> dict[str, Any]:
 
 
 def forget_contexts() -> None:
-    """Mask contexts and names anew: what is masked has changed."""
+    """Clear all caches of masked values, because what is masked has changed."""
     global _last_context  # noqa: PLW0603 (one writer at a time)
     _last_context = ({}, {})
     for known in (_shapes, _components, _origins):
@@ -67,7 +75,10 @@ def forget_contexts() -> None:
 
 
 def encode(document: dict[str, Any]) -> bytes:
-    """A document as one line of JSON with its line end; never fails for what a caller logged."""
+    """Return a document as one line of JSON, line end included.
+
+    Never fails because of what a caller logged.
+    """
     try:
         return orjson.dumps(document, default=safe_repr, option=orjson.OPT_APPEND_NEWLINE)
     except (TypeError, ValueError):
@@ -75,7 +86,7 @@ def encode(document: dict[str, Any]) -> bytes:
 
 
 def _component(name: str) -> str:
-    """A logger's name, masked: some have one for each lead."""
+    """Return a logger's name, masked: some programs have one logger per lead."""
     if len(_components) >= _MOST_KNOWN:
         _components.clear()
     masked = _components[name] = mask_text(cut(name.removeprefix(_PREFIX)))
@@ -83,7 +94,10 @@ def _component(name: str) -> str:
 
 
 def _masked_context(context: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a context, which never changes: the lines of a call are masked alike."""
+    """Return the masked fields of a context.
+
+    As contexts never change, the lines of a call share the result.
+    """
     global _last_context  # noqa: PLW0603 (one writer at a time)
     masked: dict[str, Any] = {}
     _add(masked, context)
@@ -92,7 +106,10 @@ def _masked_context(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _add_extras(document: dict[str, Any], context: Mapping[str, Any], extras: Mapping[Any, Any]) -> None:
-    """Add extras, masked; calls log the same few sets of names, so what these ask for is looked up once."""
+    """Add extras, masked.
+
+    The same few sets of names come again and again, so each set is analysed only once.
+    """
     shape = (*context, None, *extras)
     try:
         fields = _shapes[shape]
@@ -104,7 +121,7 @@ def _add_extras(document: dict[str, Any], context: Mapping[str, Any], extras: Ma
         _add(document, extras)
         return
     for (name, kind), value in zip(fields, extras.values(), strict=True):
-        # The first of the ways of _shown, which most values go, without a call.
+        # The first case of _shown, inlined: most values take it.
         if kind is _OPEN and type(value) is str and len(value) <= SHORT:
             document[name] = mask_short_text(value)
         else:
@@ -112,7 +129,7 @@ def _add_extras(document: dict[str, Any], context: Mapping[str, Any], extras: Ma
 
 
 def _fields(document: dict[str, Any], extras: Mapping[Any, Any]) -> _Fields | None:
-    """Name and kind of each extra; None where one has a name that is taken or no name at all."""
+    """Return name and kind of each extra; None if a name is taken or is not a text."""
     if not all(type(key) is str for key in extras):
         return None
     fields = tuple(map(field, extras))
@@ -122,7 +139,7 @@ def _fields(document: dict[str, Any], extras: Mapping[Any, Any]) -> _Fields | No
 
 
 def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
-    """Add fields, masked; one whose name is taken comes under ``extra_…``, unless it says the same."""
+    """Add fields, masked; one whose name is taken becomes ``extra_…``, unless it has the same value."""
     counts: dict[str, int] = {}
     around, taken = frozenset(document), _TakenNames(document)
     for key, value in fields.items():
@@ -136,7 +153,7 @@ def _add(document: dict[str, Any], fields: Mapping[Any, Any]) -> None:
 
 
 class _TakenNames(Container[str]):
-    """The names of a line so far, and those of its own fields."""
+    """The names in a line so far, and those of the product's own fields."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -146,7 +163,10 @@ class _TakenNames(Container[str]):
 
 
 def _shown(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any logged value, and JSON data)
-    """A field's value, masked; most are short texts and small numbers of no kind, and go the short way."""
+    """Return a field's value, masked.
+
+    Most values are short texts and small numbers, which take a shortcut.
+    """
     type_ = type(value)
     if type_ is str and kind is _OPEN:
         return mask_short_text(value) if len(value) <= SHORT else mask_text(cut(value))
@@ -156,7 +176,10 @@ def _shown(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any logged value, an
 
 
 def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
-    """Where a line was logged; looking up the line of an instruction takes too long for every call."""
+    """Return where a line was logged.
+
+    Cached, as finding the line of an instruction is too slow for every call.
+    """
     key = (id(code), at)
     known = _origins.get(key)
     if known is not None and known[0] is code:
@@ -171,7 +194,7 @@ def _source(code: CodeType | Origin, at: int) -> dict[str, Any]:
     }
     if len(_origins) >= _MOST_KNOWN:
         _origins.clear()
-    _origins[key] = (code, source)  # keeps the code, so that its id is no other's
+    _origins[key] = (code, source)  # holds a reference to the code, so that its id is not reused
     return source
 
 
@@ -189,7 +212,7 @@ def _describe(failure: ErrorInfo) -> dict[str, str]:
 
 
 def _repaired(value: Any) -> Any:  # noqa: ANN401 (JSON data)
-    """The same data with lone surrogates, which UTF-8 cannot carry, written as escapes."""
+    """Return the same data with lone surrogates, which UTF-8 cannot express, as escapes."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
@@ -211,13 +234,13 @@ def _timestamp(created: float) -> str:
 
 @lru_cache(maxsize=4)
 def _to_the_second(seconds: int) -> str:
-    # strftime would import, which an ending interpreter refuses.
+    # strftime would import a module, which an interpreter that is shutting down refuses.
     return datetime.fromtimestamp(seconds, UTC).isoformat()[: len("2024-10-24T15:30:00")]
 
 
 @lru_cache(maxsize=1024)
 def _short_path(path: str) -> str:
-    """A source file as its import path sees it: ``core/api/app.py``."""
+    """Return a source file as its import path shows it: ``core/api/app.py``."""
     entries = sys.path or _search_path
     roots = [os.path.abspath(entry) + os.sep for entry in entries]  # noqa: PTH100 (no links resolved)
     inside = [root for root in roots if path.startswith(root)]

@@ -1,4 +1,4 @@
-"""Lines of a certain kind, and the figures that some of them feed."""
+"""Log lines of particular kinds, and the figures that some of them feed."""
 
 import logging
 import re
@@ -13,17 +13,17 @@ _LONGEST = {"service": 128, "operation": 256}
 
 
 class ServiceRecorder(Protocol):
-    """What figures of requests are handed to: a ``MetricsService``."""
+    """Receives the figures of requests: a ``MetricsService``."""
 
     def record_service_call(self, sample: "ServiceSample", /) -> None:
-        """Add one request to the figures; neither waits nor raises for reasons of the store."""
+        """Count and time one request; neither waits nor raises because of the store."""
 
 
 _recorder: ServiceRecorder | None = None
 
 
 def attach_metrics(recorder: ServiceRecorder | None) -> None:
-    """Have every logged request counted and timed, by a ``MetricsService``; None ends it."""
+    """Count and time every logged request with a ``MetricsService``; None stops that."""
     global _recorder  # noqa: PLW0603 (one for the process)
     _recorder = recorder
 
@@ -38,8 +38,8 @@ def log_api_request(
 ) -> None:
     """Log a request that the agent served: ERROR for a status of 500 and above, WARNING from 400, else INFO.
 
-    With a MetricsService attached it also counts for the figures of the agent's own API. In the name of
-    its operation parts of the path with digits become ``{id}``.
+    With a MetricsService attached, it also counts towards the figures of the agent's own API. There the path
+    is the operation; parts of it that contain digits become ``{id}``.
     """
     level = _level_of_status(status)
     if logger.isEnabledFor(level):
@@ -59,16 +59,16 @@ def log_external_call(
     error: Literal["5xx", "exception", "timeout"] | None = None,
     **extra: Any,  # noqa: ANN401 (any value can be logged)
 ) -> None:
-    """Log a request to a service that the agent uses: INFO where it went well, else WARNING.
+    """Log a request to a service the agent uses: INFO if it succeeded, else WARNING.
 
-    With a MetricsService attached it also counts for the figures of that service.
+    With a MetricsService attached, it also counts towards the figures of that service.
 
     Args:
-        logger: where.
+        logger: the logger to use.
         service: the provider: ``deepgram``.
         operation: the method or route, without ids: ``transcribe``.
-        duration_ms: how long it took, milliseconds.
-        ok: whether it went well.
+        duration_ms: how long it took, in milliseconds.
+        ok: whether it succeeded.
         error: how it failed; implies that it did.
         **extra: further fields.
     """
@@ -101,14 +101,14 @@ def log_security_event(
     level: int = logging.WARNING,
     **extra: Any,  # noqa: ANN401 (any value can be logged)
 ) -> None:
-    """Log what somebody watching over access wants to know (``login_failed`` …) as its ``event``."""
+    """Log what anyone watching over access needs to know (``login_failed`` …) as its ``event``."""
     if logger.isEnabledFor(level):
         fields = {"event": event, "category": "security"}
         logger.log(level, "Security: %s", event, extra=_with(fields, extra), stacklevel=2)
 
 
 def _with(fields: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """Both; what a caller named as one of ours comes under ``extra_…``."""
+    """Return both sets of fields; a caller's field that is named like one of ours becomes ``extra_…``."""
     for key, value in extra.items():
         free = key
         while free in fields:

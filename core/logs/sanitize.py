@@ -1,4 +1,4 @@
-"""Copies of logged values as plain JSON data, taken at the call: what changes later is not logged."""
+"""Copy logged values as plain JSON data at the time of the call, so that later changes are not logged."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from core.privacy.free_names import free_name
 
 MAX_TEXT = 32_768
-"""Characters of one logged text; the rest is cut off and counted."""
+"""Longest logged text, in characters; the rest is cut off and counted."""
 _NOTE = 64
 _MAX_DEPTH = 16
 _MAX_NODES = 2_000
@@ -25,14 +25,14 @@ _READY = (bool, type(None), float, datetime, date, time, UUID)
 
 
 def cut(text: str) -> str:
-    """The text, at most MAX_TEXT characters of it with a note of how many are missing."""
-    if len(text) <= MAX_TEXT + _NOTE:  # so that what was cut is not cut again
+    """Return the text, shortened to MAX_TEXT characters with a note of how many are missing."""
+    if len(text) <= MAX_TEXT + _NOTE:  # leaves room for the note, so that a shortened text is not cut again
         return text
     return f"{text[:MAX_TEXT]}… [{len(text) - MAX_TEXT} more characters]"
 
 
 def cut_middle(text: str) -> str:
-    """The text without its middle, where it is longer: a traceback tells most at both its ends."""
+    """Return the text, without its middle if it is too long: a traceback says most at its two ends."""
     if len(text) <= MAX_TEXT + _NOTE:
         return text
     end = MAX_TEXT // 2
@@ -41,7 +41,7 @@ def cut_middle(text: str) -> str:
 
 
 def safe_repr(value: object) -> str:
-    """The repr of anything; never raises."""
+    """Return the repr of anything; never raises."""
     try:
         return cut(repr(value))
     except Exception:  # noqa: BLE001 (a foreign __repr__ may raise anything)
@@ -49,7 +49,7 @@ def safe_repr(value: object) -> str:
 
 
 def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Named values as plain data; of a foreign mapping, which may go on for ever, a bounded part.
+    """Return named values as plain data; of a foreign mapping, which may be endless, a limited part.
 
     Raises:
         Exception: whatever a foreign mapping raises when it is read.
@@ -64,7 +64,7 @@ def plain_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 (JSON data)
-    """A copy of a value as JSON data, bounded in size and depth; never raises."""
+    """Return a copy of a value as JSON data, limited in size and depth; never raises."""
     kind = type(value)
     if kind is str and len(value) <= MAX_TEXT:  # type: ignore[arg-type]  # kind is str
         return value
@@ -74,7 +74,7 @@ def plain(value: object) -> Any:  # noqa: ANN401 (JSON data)
 
 
 class _Copy:
-    """One bounded walk through a nested value."""
+    """One limited walk through a nested value."""
 
     def __init__(self) -> None:
         self._nodes_left = _MAX_NODES
@@ -122,14 +122,17 @@ def _is_container(value: object) -> bool:
 
 
 def _children(value: Any, most: int) -> Mapping[Any, Any] | list[Any]:  # noqa: ANN401 (a container)
-    """What a container holds, as a copy that other threads cannot change; of a foreign one so many."""
+    """Return what a container holds, as a copy that other threads cannot modify.
+
+    Of a foreign one, a limited part.
+    """
     if isinstance(value, BaseModel):
         return dict(value)
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.repr}
     if type(value) in _OUR_CONTAINERS:
         return dict(value) if isinstance(value, dict) else list(value)
-    # A foreign one may go on for ever.
+    # A foreign container may be endless.
     if isinstance(value, Mapping):
         return {key: value[key] for key in islice(value, most)}
     return list(islice(value, most))
@@ -154,7 +157,10 @@ def _leaf(value: object) -> Any:  # noqa: ANN401 (JSON data)
 
 
 def _foreign(value: Any) -> Any:  # noqa: ANN401, PLR0911 (any value, and JSON data)
-    """What is not written as it is: first subclasses of what is, which the encoder would refuse."""
+    """Return a value that JSON has no type for.
+
+    Subclasses of known types come first, as the encoder rejects them.
+    """
     if type(value).__module__ == "numpy" and not hasattr(value, "__len__"):
         own = value.item()
         if type(own) is not type(value):
@@ -178,7 +184,7 @@ def _foreign(value: Any) -> Any:  # noqa: ANN401, PLR0911 (any value, and JSON d
 
 
 def _without_subclass(value: datetime | date | time) -> object:
-    """A plain date or time, as of a pandas Timestamp; None for one that is no time (NaT)."""
+    """Return a plain date or time, for example of a pandas Timestamp; None for one that is no time (NaT)."""
     if value != value:  # noqa: PLR0124 (only what is no time is unlike itself)
         return None
     if isinstance(value, datetime):

@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     from core.logs.sinks.shipper import Shipper
 
 CAPACITY = 20_000
-"""Lines that may wait; further ones are dropped and counted."""
+"""Lines that may wait; more are dropped and counted."""
 RESERVE = 2_000
 """Part of the capacity that only WARNING and above may use."""
 GATHER_SECONDS = 0.02
-"""How long a line waits for others, so that one write takes them all; an ERROR waits for none."""
+"""How long a line waits for others, so that one write covers them all; an ERROR does not wait."""
 LINES_PER_WRITE = 128
-"""So many stay in the processor's cache from rendering to writing."""
+"""This many stay in the processor's cache from rendering to writing."""
 FEW, LINES_PER_SHORT_WRITE = 512, 8
-"""With few lines waiting, callers get their turn after as many: so long may an event loop be late."""
+"""While fewer than FEW lines wait, the thread yields to callers after this many: that bounds how long it may
+delay an event loop."""
 WRITES_PER_TURN = 4
-"""With more waiting, they get it after so many writes: each turn costs as much as writing twenty lines."""
+"""With more waiting, it yields after this many writes: each turn costs as much as writing twenty lines."""
 _TURNS_UNTIL_ASLEEP = 100
 HURRY_AT = 4_096
-"""From so many waiting lines on, the thread is asked to look at once."""
+"""From this many waiting lines on, the thread is woken at once."""
 _WARNING, _ERROR = logging.WARNING, logging.ERROR
 _CLOSING_SECONDS = 3.0
 _FULL = "dropped {} log lines: the queue was full"
@@ -41,16 +42,17 @@ _UNRENDERED = "dropped {} log lines: they could not be rendered"
 
 
 class Backlog(NamedTuple):
-    """Lines that wait, and lines that did not arrive."""
+    """Lines that wait, and lines that were lost."""
 
     waiting: int
     dropped: int
 
 
 class LogWriter:
-    """Takes events without blocking or raising and writes their lines in order.
+    """Takes events without blocking or raising, and writes their lines in order.
 
-    A deque and a SimpleQueue may be entered again by a signal handler that logs; a Lock or an Event may not.
+    Its queues are a deque and a SimpleQueue because a signal handler that logs may interrupt and re-enter
+    them; a Lock or an Event would deadlock then.
     """
 
     def __init__(self, sink: Sink | Both, capacity: int = CAPACITY, reserve: int = RESERVE) -> None:
@@ -65,35 +67,39 @@ class LogWriter:
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
-        """Begin empty; what a forked child inherited is its parent's to write."""
+        """Start empty; what a forked child inherited is for its parent to write."""
         self.queue: deque[Event | threading.Event] = deque()
         self._hurry: SimpleQueue[None] = SimpleQueue()
-        # Whether the thread is there and looks at the queue by itself: then an event may just be appended.
+        # Whether the thread is running and checks the queue by itself, so that appending an event is enough.
         self.calm = False
         self._thread: threading.Thread | None = None
         self._draining = threading.RLock()
-        self._counting = threading.RLock()  # apart, so that no caller ever waits for a write
+        self._counting = threading.RLock()  # separate, so that callers never wait for a write
         self._lost: Counter[str] = Counter()
         self._dropped = 0
 
     @property
     def sink(self) -> Sink | Both:
-        """Where lines go."""
+        """Return where lines go."""
         return self._sink
 
     @property
     def backlog(self) -> Backlog:
-        """What waits here and in the shippers, and what was dropped since this process began."""
+        """Return what waits here and in the shippers, and what was dropped since this process began."""
         return Backlog(len(self.queue) + sum(one.waiting for one in self.shippers), self._dropped)
 
     def find_span(self) -> ActiveSpan | None:
-        """Look whether OpenTelemetry has been imported meanwhile; the thread looks at each of its turns."""
+        """Check whether OpenTelemetry has been imported by now; the thread does so in each of its turns."""
         if self.active_span is None:
             self.active_span = find_active_span()
         return self.active_span
 
     def put(self, level: int, event: Event) -> None:
-        """Queue an event; when the queue is full it is dropped and counted."""
+        """Queue an event; if the queue is full, drop and count it.
+
+        The last RESERVE places are for WARNING and above, so that a flood of DEBUG lines cannot push them
+        out.
+        """
         queue = self.queue
         waiting = len(queue)
         if waiting >= self._room_below_warning and (level < _WARNING or waiting >= self._capacity):
@@ -104,7 +110,7 @@ class LogWriter:
             self._stir()
 
     def _stir(self) -> None:
-        """Have the thread look at the queue now; start it where there is none and still can be one."""
+        """Wake the thread, starting it if need be; where it can no longer be started, write in the caller."""
         if self._thread is None and not self._inline:
             self._start()
         if self._inline:
@@ -113,13 +119,13 @@ class LogWriter:
             self._hurry.put(None)
 
     def lose(self, lines: int, report: str) -> None:
-        """Count lines that did not arrive; ``report``, with the count at ``{}``, is logged later."""
+        """Count lines that were lost; ``report``, with the count in place of ``{}``, is logged later."""
         with self._counting:
             self._lost[report] += lines
             self._dropped += lines
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until everything logged so far is written; False when ``timeout`` seconds pass first."""
+        """Wait until everything logged so far is written; return False if ``timeout`` seconds pass first."""
         if self._inline or (self._thread is None and not self.queue and not self._lost):
             return True
         reached = threading.Event()
@@ -128,7 +134,7 @@ class LogWriter:
         return reached.wait(timeout)
 
     def use(self, sink: Sink | Both) -> None:
-        """Write what waits to the present sink and all that follows to another one."""
+        """Write what waits to the present sink, and everything after it to another one."""
         self.flush()
         with self._draining:
             self._sink = sink
@@ -136,7 +142,7 @@ class LogWriter:
     def close(self) -> None:
         """Write what waits; lines logged even later are written by their callers."""
         if self.flush():
-            # In this order: the thread looks at the one after it has set the other.
+            # The order matters: the thread sets `calm` first and checks `_inline` afterwards.
             self._inline = True
             self.calm = False
         for shipper in self.shippers:
@@ -163,8 +169,8 @@ class LogWriter:
     def _run(self) -> None:
         idle_turns = 0
         while True:
-            # Looking up every 20 ms spares callers the wake-up of a sleeping thread, which costs more
-            # than the rest of a log call; only a process that has long been silent pays it once.
+            # Checking every 20 ms spares callers the cost of waking a sleeping thread, which is more than the
+            # rest of a log call. Only the first line after a long silence pays it.
             self.calm = idle_turns <= _TURNS_UNTIL_ASLEEP
             self.find_span()
             if self._inline:
@@ -178,14 +184,18 @@ class LogWriter:
             idle_turns = 0 if self._drain() else idle_turns + 1
 
     def _drain(self) -> bool:
-        """Write all that waits, some lines at a time, then what was lost; False if nothing waits."""
+        """Write everything that waits, then the reports of what was lost; return False if nothing waits.
+
+        Lines go out in small batches with the interpreter released in between, so that callers are not
+        delayed.
+        """
         queue = self.queue
         if not queue and not (self._lost and not self._sink.failing):
             return False
         with self._draining:
             few, writes = True, 0
             while True:
-                few = few and len(queue) < FEW  # a backlog is written as one, to its end
+                few = few and len(queue) < FEW  # a backlog is written in large batches, to its end
                 most = LINES_PER_SHORT_WRITE if few else LINES_PER_WRITE
                 batch: list[Event | threading.Event] = []
                 with suppress(IndexError):
@@ -199,7 +209,7 @@ class LogWriter:
                     return True
                 writes += 1
                 if few or (len(queue) < HURRY_AT and writes % WRITES_PER_TURN == 0):
-                    time.sleep(0)  # callers first, until the backlog grows
+                    time.sleep(0)  # let callers run first, until the backlog grows
 
     def _write(self, events: list[Event]) -> None:
         lines = []

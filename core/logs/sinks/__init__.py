@@ -1,1 +1,1 @@
-"""Where log lines go: stdout, a rotated file, and services that are shipped to."""
+"""Where log lines go: stdout, a rotated file, and services they are shipped to."""

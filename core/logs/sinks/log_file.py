@@ -1,4 +1,4 @@
-"""LOG_FILE: appended to by many processes at once, rotated by whichever of them comes first."""
+"""LOG_FILE: many processes append to it at once, and whichever notices first rotates it."""
 
 import errno
 import os
@@ -12,12 +12,12 @@ from core.logs.sinks.rotation import Rotation
 from core.logs.sinks.sink import Both, PartlyWrittenError, Sink, Standard, StandardName, write_all
 
 _TORN_SECONDS = 0.05
-"""A line that has no end for so long is no longer being written."""
+"""A line that has had no end for this long is no longer being written."""
 _ROOT = 0
 
 
 class LogFile(Sink):
-    """A file of whole lines, opened at the first one, and again when it is renamed or deleted."""
+    """A file of whole lines, opened at the first one, and opened again once it was renamed or deleted."""
 
     def __init__(self, path: Path, mode: int = 0o600, rotation: Rotation | None = None) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 (as it is named now, links kept)
@@ -48,7 +48,7 @@ class LogFile(Sink):
             raise
 
     def _current(self) -> int:
-        """The file that has the name now: somebody else may have rotated it."""
+        """Return the file that has the name now: another process may have rotated it."""
         if self._descriptor is not None and not is_named(self.path, self._descriptor):
             self.close()
         if self._descriptor is None:
@@ -58,7 +58,7 @@ class LogFile(Sink):
 
 
 def is_named(path: Path, descriptor: int) -> bool:
-    """Whether the open file is the one of that name."""
+    """Return whether the open file still has that name."""
     try:
         named = path.stat()
     except FileNotFoundError:
@@ -70,7 +70,7 @@ def _open_to_append(path: Path, mode: int) -> int:
     private_folder(path.parent)
     descriptor = _create(path, mode)
     if descriptor is None:
-        # Before as well: to open somebody's pipe would wait for him.
+        # Checked before opening as well: opening another user's named pipe would block.
         _refuse_others(path, path.lstat())
         no_link = os.O_NOFOLLOW if is_shared(path.parent) else 0
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | no_link, mode)
@@ -84,25 +84,26 @@ def _open_to_append(path: Path, mode: int) -> int:
 
 
 def is_shared(folder: Path) -> bool:
-    """Whether users but this one and root may put files into a folder; its group is trusted."""
+    """Return whether users other than this one and root may put files into a folder; its group is trusted."""
     status = folder.stat()
     return bool(status.st_mode & stat.S_IWOTH) or status.st_uid not in {os.geteuid(), _ROOT}
 
 
 def _refuse_others(path: Path, status: os.stat_result) -> None:
-    """Refuse what somebody else has put into a shared folder under the log's name."""
+    """Refuse a file that somebody else put into a shared folder under the log's name."""
     if reason := foreign(path.parent, status):
         raise PermissionError(errno.EPERM, reason, str(path))
 
 
 def foreign(folder: Path, status: os.stat_result) -> str | None:
-    """Why a file of a shared folder is not taken for our log; None where it is ours, or the folder is."""
+    """Return why a file in a shared folder is not accepted as our log; None if it is."""
     if not is_shared(folder):
         return None
     if stat.S_ISLNK(status.st_mode):
         return "it is a link in a folder that others can write"
     whole = folder.stat()
-    # Who owns the folder does with its files as he likes; in one that all may write he is one of them.
+    # A folder's owner may do anything with its files; in one that everyone can write to, the owner is just
+    # one of many.
     owners = {os.geteuid(), _ROOT} | (set() if whole.st_mode & stat.S_IWOTH else {whole.st_uid})
     if status.st_uid not in owners:
         return "it is another user's file in a folder that others can write"
@@ -112,7 +113,7 @@ def foreign(folder: Path, status: os.stat_result) -> str | None:
 
 
 def _create(path: Path, mode: int) -> int | None:
-    """A new file of exactly that mode, whatever the umask; None where there is one."""
+    """Create a file with exactly that mode, whatever the umask; None if one exists already."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError:
@@ -123,7 +124,7 @@ def _create(path: Path, mode: int) -> int | None:
 
 
 def _end_torn_line(path: Path, descriptor: int) -> None:
-    """End the line that a killed process cut short, so that the next one stays whole."""
+    """End the line that a killed process left unfinished, so that the next one stays whole."""
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or not os.access(path, os.R_OK):
         return
@@ -132,12 +133,13 @@ def _end_torn_line(path: Path, descriptor: int) -> None:
         if size is None:
             return
         time.sleep(_TORN_SECONDS)
-        if _size_within_a_line(file.fileno()) == size:  # else others were seen amid their writes
+        # a different size means that others are writing right now
+        if _size_within_a_line(file.fileno()) == size:
             write_all(descriptor, b"\n")
 
 
 def _size_within_a_line(descriptor: int) -> int | None:
-    """The size of a file whose last line has no end."""
+    """Return the size of a file whose last line has no end."""
     size = os.fstat(descriptor).st_size
     return size if size and os.pread(descriptor, 1, size - 1) != b"\n" else None
 
@@ -150,7 +152,7 @@ def sink_for(
     *,
     both: bool = False,
 ) -> Sink | Both:
-    """The sink of a LOG_FILE, with ``both`` beside stdout or stderr; without a file that alone."""
+    """Return the sink for a LOG_FILE; with ``both`` also stdout or stderr, and without a file only that."""
     if path is None:
         return Standard(standard)
     file = LogFile(Path(os.path.expanduser(path)), mode, rotation)  # noqa: PTH111 (never raises without a home)

@@ -1,4 +1,4 @@
-"""When LOG_FILE is put aside for a new one, and how, among many processes that write to it."""
+"""When and how LOG_FILE is set aside for a new one while many processes write to it."""
 
 import fcntl
 import os
@@ -11,14 +11,16 @@ from zoneinfo import ZoneInfo
 
 _RETRY_SECONDS = 60.0
 _GUARD_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-"""In a folder that others can write it may be their link."""
+"""In a folder that others can write to, it might be a link of theirs."""
 
 
 @dataclass
 class Rotation:
-    """``agent.log`` becomes ``agent.log.1``, that ``agent.log.2``, and so on; ``keep`` of them are kept.
+    """``agent.log`` becomes ``agent.log.1``, which becomes ``agent.log.2``, and so on.
 
-    A line that another process writes meanwhile lands at the end of ``agent.log.1``.
+    ``keep`` of them are kept.
+
+    A line that another process writes during the rotation lands at the end of ``agent.log.1``.
     """
 
     keep: int
@@ -28,7 +30,7 @@ class Rotation:
     _not_before: float = 0.0
 
     def is_due(self, path: Path, size: int, more: int) -> bool:
-        """Whether ``more`` bytes belong into a new file."""
+        """Return whether ``more`` bytes should go to a new file."""
         if not size or time.monotonic() < self._not_before:
             return False
         if self.max_bytes and size + more > self.max_bytes:
@@ -36,9 +38,11 @@ class Rotation:
         return bool(self.hours) and self._period(time.time()) != self._period(_began(path))
 
     def rotate(self, path: Path, descriptor: int) -> None:
-        """Put the open file aside if it still has the name; leave it to whoever is at it already.
+        """Set the open file aside if it still has the name.
 
-        Where that fails, stderr says so, lines go on into the same file, and it is tried again in a minute.
+        If another process is doing so, leave it to that one.
+
+        If it fails, stderr says so, lines continue to go to the same file, and it is tried again in a minute.
         """
         try:
             guard = os.open(_guard_of(path), _GUARD_FLAGS, 0o600)
@@ -68,7 +72,7 @@ class Rotation:
         os.utime(_guard_of(path), follow_symlinks=False)
 
     def _period(self, moment: float) -> int:
-        """Which span of so many hours a moment falls in, counted in local time."""
+        """Return which span of LOG_ROTATE_HOURS a time falls in, counted in local time."""
         local = datetime.fromtimestamp(moment, self.zone)
         return (local.toordinal() * 24 + local.hour) // (self.hours or 1)
 
@@ -78,7 +82,7 @@ def _guard_of(path: Path) -> Path:
 
 
 def _began(path: Path) -> float:
-    """When the file was begun: at the last rotation, or as early as its times show."""
+    """Return when the file was begun: at the last rotation, or as early as its timestamps show."""
     try:
         return _guard_of(path).stat().st_mtime
     except OSError:

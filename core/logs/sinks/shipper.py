@@ -1,4 +1,4 @@
-"""Sending lines elsewhere, on a thread of their own: a target that is down slows nobody."""
+"""Send lines elsewhere, on a thread of their own, so that a target that is down slows nothing else."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 CAPACITY = 10_000
-"""Lines that may wait for the target; further ones are dropped and counted."""
+"""Lines that may wait for the target; more are dropped and counted."""
 BATCH = 500
 _GATHER_SECONDS = 0.5
 _TRIES = 4
@@ -21,14 +21,14 @@ Lose = Callable[[int, str], None]
 
 
 class RefusedError(Exception):
-    """The target will never take these lines; the text says why, without any secret."""
+    """The target will never accept these lines; the text says why, without any secret."""
 
 
 class Shipper(ABC, Generic[Batch]):
-    """A bounded queue and a thread in front of a target; the most it keeps is CAPACITY lines."""
+    """A bounded queue and a thread in front of a target; at most CAPACITY lines are kept."""
 
     native = False
-    """Whether it takes our own names, whatever LOG_FORMAT says."""
+    """Whether it takes our own field names, whatever LOG_FORMAT says."""
 
     def __init__(self, name: str, lose: Lose) -> None:
         self.name = name
@@ -37,7 +37,7 @@ class Shipper(ABC, Generic[Batch]):
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        """Begin empty; what a forked child inherited is its parent's to send."""
+        """Start empty; what a forked child inherited is for its parent to send."""
         self._waiting: deque[bytes] = deque()
         self._unsent = 0
         self._stir = threading.Event()
@@ -46,28 +46,31 @@ class Shipper(ABC, Generic[Batch]):
 
     @property
     def waiting(self) -> int:
-        """Lines that are not sent yet."""
+        """Return how many lines are not sent yet."""
         return len(self._waiting) + self._unsent
 
     @abstractmethod
     def prepare(self, lines: list[bytes]) -> Batch:
-        """Make of lines, each one JSON document, what is sent; once, so that a repeat is the same."""
+        """Turn lines, each one JSON document, into what is sent.
+
+        Done once, so that a retry sends the same.
+        """
 
     @abstractmethod
     def send(self, batch: Batch) -> None:
         """Send what was prepared.
 
         Raises:
-            RefusedError: the target will never take them.
-            Exception: it may take them later.
+            RefusedError: the target will never accept them.
+            Exception: it may accept them later.
         """
 
     def put(self, line: bytes) -> None:
-        """Queue a line; where too many wait, it is dropped and counted."""
+        """Queue a line; if too many wait, it is dropped and counted."""
         if len(self._waiting) >= CAPACITY:
             self._lose(1, f"did not send {{}} log lines to {self.name}: too many were waiting")
             return
-        if self._closing.is_set():  # nothing may be started any more
+        if self._closing.is_set():  # no thread may be started any more
             self._lose(1, f"did not send {{}} log lines to {self.name}: the process ended")
             return
         self._waiting.append(line)
@@ -76,7 +79,10 @@ class Shipper(ABC, Generic[Batch]):
             self._thread.start()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything queued is sent or given up; False when ``timeout`` seconds pass first."""
+        """Wait until everything queued is sent or given up.
+
+        Return False if ``timeout`` seconds pass first.
+        """
         until = time.monotonic() + timeout
         self._stir.set()
         while (self._waiting or self._unsent) and time.monotonic() < until:
@@ -84,11 +90,11 @@ class Shipper(ABC, Generic[Batch]):
         return not (self._waiting or self._unsent)
 
     def close(self, timeout: float) -> None:
-        """Try once more what waits, then give it up, counted."""
+        """Try once more to send what waits, then give it up and count it."""
         self._closing.set()
         if not self.flush(timeout):
             left = len(self._waiting) + self._unsent
-            self._lose, lose = _ignore, self._lose  # the thread has no more to say about them
+            self._lose, lose = _ignore, self._lose  # what the thread reports from now on is ignored
             lose(left, f"did not send {{}} log lines to {self.name}: the process ended")
 
     def _run(self) -> None:
@@ -131,5 +137,5 @@ def _ignore(_lines: int, _report: str) -> None:
 
 
 def is_shipping() -> bool:
-    """Whether this thread is sending log lines; what is logged meanwhile must not be sent as well."""
+    """Return whether this thread is sending log lines; what it logs must not be shipped as well."""
     return getattr(_own, "sending", False)

@@ -1,4 +1,4 @@
-"""Where lines go, in whole lines; stderr while that cannot be written."""
+"""Where lines go, in whole lines; to stderr while that target fails."""
 
 import os
 import select
@@ -12,7 +12,7 @@ StandardName = Literal["stdout", "stderr"]
 
 
 class Sink(ABC):
-    """Takes whole lines; while its target fails they go to stderr, and it is tried every second."""
+    """Writes whole lines; while its target fails they go to stderr, and it is tried again every second."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -21,11 +21,11 @@ class Sink(ABC):
 
     @property
     def failing(self) -> bool:
-        """Whether the last write failed."""
+        """Return whether the last write failed."""
         return self._failed_at is not None
 
     def write(self, lines: bytes) -> str | None:
-        """Write lines that each end in a line end; None, or what to report about those that did not arrive.
+        """Write lines, each with its line end; return None, or what to report about those that were lost.
 
         In the report ``{}`` stands for their number.
         """
@@ -59,13 +59,13 @@ class Sink(ABC):
         try:
             write_all(2, lines)
         except OSError:
-            # Nowhere is left to say it; the count is reported once the target can be written again.
+            # There is nowhere left to report it; the count is logged once the target works again.
             return f"dropped {{}} log lines: {self._reason}, nor stderr"
         return f"sent {{}} log lines to stderr: {self._reason}"
 
 
 class Standard(Sink):
-    """The process's stdout or stderr, past Python's buffer."""
+    """The process's stdout or stderr, bypassing Python's buffer."""
 
     def __init__(self, name: StandardName = "stdout") -> None:
         super().__init__(name)
@@ -76,7 +76,7 @@ class Standard(Sink):
 
 
 class Both:
-    """A sink and a copy of its lines in a second one; whether they arrived is the first one's to say."""
+    """A sink, and a second one that gets a copy; only the first one decides whether lines arrived."""
 
     def __init__(self, first: Sink, second: Sink) -> None:
         self.name = f"{first.name} and {second.name}"
@@ -84,18 +84,18 @@ class Both:
 
     @property
     def failing(self) -> bool:
-        """Whether the last write to the first one failed."""
+        """Return whether the last write to the first one failed."""
         return self.first.failing
 
     def write(self, lines: bytes) -> str | None:
-        """Write to both, whichever fails."""
+        """Write to both, even if one fails."""
         report = self.first.write(lines)
         self._second.write(lines)
         return report
 
 
 class PartlyWrittenError(OSError):
-    """Only a first part was written; ``rest`` begins with the first line that is not whole."""
+    """Only the beginning was written; ``rest`` starts with the first line that is not complete."""
 
     def __init__(self, error: OSError, lines: bytes, written: int) -> None:
         super().__init__(*error.args)
@@ -105,7 +105,7 @@ class PartlyWrittenError(OSError):
 
 
 def write_all(descriptor: int, lines: bytes) -> None:
-    """Write everything, normally in the one call that keeps the lines of several processes whole.
+    """Write everything, normally in one system call, which keeps the lines of several processes whole.
 
     Raises:
         PartlyWrittenError: it cannot be written, or the reader of a pipe took nothing for 5 s.

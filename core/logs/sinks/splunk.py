@@ -1,4 +1,4 @@
-"""Splunk's HTTP Event Collector: lines go there in batches, over HTTPS."""
+"""Send lines in batches, over HTTPS, to Splunk's HTTP Event Collector."""
 
 import socket
 import ssl
@@ -31,14 +31,14 @@ class SplunkCollector(Shipper[bytes]):
         self._client = None  # a connection cannot be shared with a forked child
 
     def prepare(self, lines: list[bytes]) -> bytes:
-        """The lines as the collector's events, one after the other."""
+        """Return the lines as events of the collector, concatenated."""
         return b"".join(map(_event, lines))
 
     def send(self, batch: bytes) -> None:
         """Send events.
 
         Raises:
-            RefusedError: the collector refuses them (a wrong token, malformed data).
+            RefusedError: the collector rejects them (wrong token, malformed data).
             httpx2.HTTPError: it cannot be reached, or is overloaded.
         """
         if self._client is None:
