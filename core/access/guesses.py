@@ -1,4 +1,4 @@
-"""How often a client, or whoever tries a name, has been wrong of late."""
+"""Count how often a client, or attempts on a name, failed recently."""
 
 import time
 from collections import OrderedDict
@@ -9,15 +9,16 @@ from threading import Lock
 MOST_WRONG = 10
 WINDOW_SECONDS = 60.0
 MOST_CLIENTS = 10_000
-"""Clients remembered; beyond that the one that failed longest ago is forgotten."""
+"""Clients remembered; beyond that the one whose last failure is longest ago is forgotten."""
 _NETWORK_BYTES = 8
-"""One customer's addresses of IPv6 have this much in common."""
+"""Length of the prefix shared by one customer's IPv6 addresses."""
 
 
 class Guesses:
-    """Counts wrong keys for each address, of IPv6 for each network of 64 bits; a name is taken as it is.
+    """Counts failed attempts by address (for IPv6 by network of 64 bits) or by name.
 
-    After ``most`` of them it waits until ``window_seconds`` have passed since the first.
+    After ``most`` of them a client has to wait until ``window_seconds`` have passed since the first. It holds
+    MOST_CLIENTS entries at most, in this process's memory, and is safe to use from several threads.
     """
 
     def __init__(
@@ -34,14 +35,14 @@ class Guesses:
         self._lock = Lock()
 
     def wait_seconds(self, client: str) -> int:
-        """How long a client has to wait before its next try; 0 where it may try."""
+        """Return how many seconds a client must wait before its next try, at least 1; 0 if it may try now."""
         with self._lock:
             began, wrong = self._wrong.get(_network(client), (0.0, 0))
         left = began + self._window_seconds - self._clock()
         return max(1, round(left)) if wrong >= self._most and left > 0 else 0
 
     def add(self, client: str) -> None:
-        """Count a wrong key."""
+        """Count a failed attempt."""
         name, now = _network(client), self._clock()
         with self._lock:
             began, wrong = self._wrong.pop(name, (now, 0))
@@ -52,7 +53,7 @@ class Guesses:
                 self._wrong.popitem(last=False)
 
     def take_back(self, client: str) -> None:
-        """Count one less: what was counted before it was known turned out to be right."""
+        """Undo one count: an attempt counted in advance turned out to be right."""
         name = _network(client)
         with self._lock:
             began, wrong = self._wrong.get(name, (0.0, 0))

@@ -1,4 +1,4 @@
-"""Sessions of people who have signed in: random tokens, of which the store knows the hash alone."""
+"""Sessions of people who have signed in: random tokens, of which the store keeps only the hash."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,19 +15,25 @@ from core.storage.collections import SESSIONS
 from core.types import Document
 
 _TOUCH_EVERY = timedelta(minutes=1)
-"""A click is noted this often: idle time is counted in minutes."""
+"""How often a click is stored; idle time is counted in minutes."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """Who has signed in, and until when that holds if nothing is clicked any more."""
+    """Who has signed in, and until when that is valid if nothing more is clicked."""
 
     actor: Actor
     until: datetime
 
 
 def begin_session(database: Database[Document], user: User, *, now: datetime | None = None) -> str:
-    """Sign somebody in: the token, which is in no store, and good for SESSION_HOURS at most."""
+    """Sign a user in and return the session's token, valid for SESSION_HOURS at most.
+
+    The token exists only in the answer: the store keeps its hash, so a copy of the database opens no session.
+
+    Raises:
+        PyMongoError: the database does not answer; nobody was signed in.
+    """
     at, token = now or utc_now(), new_token()
     database[SESSIONS].insert_one(
         {
@@ -46,13 +52,17 @@ def begin_session(database: Database[Document], user: User, *, now: datetime | N
 def find_session(
     database: Database[Document], token: str, *, clicked: bool = False, now: datetime | None = None
 ) -> Session | None:
-    """The session of a token, as long as it holds: its user is the one who signed in, unchanged since.
+    """Return the session of a token; None if there is none, or it is no longer valid.
+
+    It ends SESSION_HOURS after signing in, SESSION_IDLE_MINUTES after the last click, and at once if the user
+    is disabled, removed or changed (role, password), which gives them a new ``version``. All limits are
+    applied here, at each look, so shortening one in the settings also ends sessions that exist.
 
     Args:
-        database: where sessions and users are.
-        token: what ``begin_session`` gave.
-        clicked: whether somebody did something just now; a page that renews itself does not count.
-        now: the time; that of this machine where it is left out.
+        database: where sessions and users are stored.
+        token: what ``begin_session`` returned.
+        clicked: whether the user just did something; a page refreshing itself does not count.
+        now: the time; this machine's if left out.
     """
     at = now or utc_now()
     row = database[SESSIONS].find_one({"_id": digest_of(token)})
@@ -74,7 +84,7 @@ def find_session(
 
 
 def end_session(database: Database[Document], token: str) -> str | None:
-    """Sign out; the name of who it was, None where nobody was signed in."""
+    """Sign out; return the user's name, or None if the token belonged to no session."""
     row = database[SESSIONS].find_one_and_delete({"_id": digest_of(token)})
     if row is None:
         return None

@@ -1,8 +1,8 @@
-"""Personal values under keys: AES-256-GCM, a data key for each lead, wrapped by a key of ENCRYPTION_KEYS.
+"""Encrypt personal values: AES-256-GCM, one data key per lead, wrapped by a key of ENCRYPTION_KEYS.
 
-Pure: nothing here asks a database. A sealed value is a text, ``enc:1:KEY:…``, that names the key it is under;
-it opens in the document and field that it was sealed for, and nowhere else. Whoever destroys a lead's key has
-destroyed what is under it, in every copy.
+Pure functions and keys; nothing here asks a database. A sealed value is a text, ``enc:1:KEY:…``, that names
+its data key. It opens only in the document and field it was sealed for. Destroying a lead's data key
+therefore destroys everything under it, in every copy and backup.
 """
 
 import base64
@@ -31,19 +31,23 @@ _WRAPPED = re.compile(r"key:1:([A-Za-z0-9_-]{1,32}):([A-Za-z0-9_-]+)")
 
 
 class SealError(UserError):
-    """A value or a key cannot be opened: its key is not there, or it is not as and where it was sealed."""
+    """A value or key cannot be opened: its key is missing, or it was changed or moved since it was sealed."""
 
 
 @dataclass(frozen=True)
 class DataKey:
-    """A key that values are under, and the name that they know it by."""
+    """A key that values are sealed under, and the name by which sealed values refer to it."""
 
     name: str
     secret: bytes = field(repr=False)
 
 
 class EncryptionService:
-    """Seals and opens values, and wraps the keys that they are under.
+    """Seals and opens values, and wraps the data keys they are sealed under.
+
+    Keys of ENCRYPTION_KEYS only ever wrap data keys, apart from the few values that wait for their lead's key
+    (:attr:`holding`). That is why rotating them means rewrapping one small key per lead, not rewriting
+    values.
 
     Args:
         keys: the first wraps, all unwrap.
@@ -60,29 +64,32 @@ class EncryptionService:
 
     @property
     def first(self) -> str:
-        """The name of the key that wraps."""
+        """Return the name of the key that wraps new data keys."""
         return self._first.name
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all keys, the first first."""
+        """Return the names of all keys, the wrapping one first."""
         return tuple(self._secrets)
 
     @property
     def holding(self) -> DataKey:
-        """The key for values that cannot reach their lead's key yet: the first one itself."""
+        """Return the key for values that cannot get their lead's key yet, derived from the first key."""
         return DataKey(f"{HELD}{self._first.name}", _derived(self._first.secret, "held values"))
 
     def new_data_key(self) -> tuple[DataKey, str]:
-        """Make a key; it, and the same wrapped by the first key."""
+        """Make a random data key; return it, and the same wrapped by the first key for storing."""
         key = DataKey(secrets.token_hex(16), secrets.token_bytes(KEY_BYTES))
         return key, self._wrap(key)
 
     def unwrap(self, name: str, wrapped: str) -> DataKey:
         """Return the data key of that name.
 
+        Its name is authenticated with it, so a stored key cannot be exchanged for another lead's unnoticed.
+
         Raises:
-            SealError: the key that wrapped it is not in ENCRYPTION_KEYS, or it is another's or was changed.
+            SealError: the key that wrapped it is not in ENCRYPTION_KEYS, or it was changed or belongs to
+                another name.
         """
         by = wrapped_by(wrapped)
         if by is None:
@@ -93,7 +100,7 @@ class EncryptionService:
         return DataKey(name, _open(_derived(self._secrets[by], "data keys"), box, _bound("key", name, by)))
 
     def rewrap(self, name: str, wrapped: str) -> str:
-        """Return the same data key wrapped by the first key; what it is sealed under stays as it is.
+        """Return the same data key wrapped by the first key; values sealed under it stay as they are.
 
         Raises:
             SealError: as for :meth:`unwrap`.
@@ -101,16 +108,19 @@ class EncryptionService:
         return self._wrap(self.unwrap(name, wrapped))
 
     def encrypt(self, key: DataKey, text: str, *, document: str, field: str) -> str:
-        """Seal a text, for this document and field alone."""
+        """Seal a text for this document and field only.
+
+        The nonce is random, so sealing the same text twice gives different results: equality does not show.
+        """
         nonce, bound = secrets.token_bytes(NONCE_BYTES), _bound("enc", key.name, document, field)
         box = nonce + AESGCM(key.secret).encrypt(nonce, text.encode(errors="surrogatepass"), bound)
         return f"enc:1:{key.name}:{_bytes_text(box)}"
 
     def decrypt(self, key: DataKey, token: str, *, document: str, field: str) -> str:
-        """Open a sealed text.
+        """Open a sealed text; returns exactly what was sealed.
 
         Raises:
-            SealError: it was changed, sealed for another document or field, or under another key.
+            SealError: it was changed, or sealed for another document or field, or under another key.
         """
         name = key_of(token)
         if name != key.name:
@@ -120,10 +130,10 @@ class EncryptionService:
         return opened.decode(errors="surrogatepass")
 
     def held_key(self, name: str) -> DataKey:
-        """Return the key of a value whose key is one of ENCRYPTION_KEYS itself.
+        """Return the key of a value that is sealed under a key of ENCRYPTION_KEYS itself.
 
         Raises:
-            SealError: it is not among them.
+            SealError: that key is not among them.
         """
         secret = self._secrets.get(name.removeprefix(HELD))
         if secret is None:
@@ -138,30 +148,34 @@ class EncryptionService:
 
 
 def wrapped_by(wrapped: str) -> str | None:
-    """Return the name of the key of ENCRYPTION_KEYS that wrapped a data key; None of any other text."""
+    """Return the name of the key of ENCRYPTION_KEYS that wrapped a data key; None for any other text."""
     found = _WRAPPED.fullmatch(wrapped)
     return found[1] if found else None
 
 
 class BlindIndex:
-    """Gives a text the same name each time, which only the holder of the key can; no name leads back."""
+    """Maps a text to the same token each time, so that it can be looked up without being stored.
+
+    Only the holder of the key can compute a token, which rules out trying all phone numbers; no token leads
+    back to its text.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = _derived(key, "blind index")
 
     def of(self, text: str) -> str:
-        """Return 32 hexadecimal digits."""
+        """Return the text's token: 32 hexadecimal digits."""
         return hmac.new(self._key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]
 
 
 def encryption() -> EncryptionService | None:
-    """Return the service by ENCRYPTION_KEYS; None where there are none."""
+    """Return the service for ENCRYPTION_KEYS; None if there are none."""
     parts = get_settings().encryption_keys
     return _service(tuple(part.get_secret_value() for part in parts)) if parts else None
 
 
 def blind_index() -> BlindIndex | None:
-    """Return the index by BLIND_INDEX_KEY; None where there is none."""
+    """Return the index for BLIND_INDEX_KEY; None if there is none."""
     key = get_settings().blind_index_key
     return None if key is None else _index(key.get_secret_value())
 
@@ -178,16 +192,24 @@ def _index(key: str) -> BlindIndex:
 
 @lru_cache(maxsize=64)
 def _derived(secret: bytes, purpose: str) -> bytes:
-    """A key of its own for each purpose."""
+    """Derive a separate key for each purpose, so that no key is ever used for two."""
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"voice-agent:1:{purpose}".encode()).derive(secret)
 
 
 def _bound(*parts: str) -> bytes:
-    """What is authenticated with a value and not stored; no two lists of parts are alike."""
+    """Return what is authenticated with a value without being stored.
+
+    Different parts never give the same bytes.
+    """
     return json.dumps(parts).encode()
 
 
 def _open(secret: bytes, box: bytes, bound: bytes) -> bytes:
+    """Decrypt and authenticate.
+
+    Raises:
+        SealError: it was changed, or belongs elsewhere. GCM cannot tell which, so the message names both.
+    """
     if len(box) >= NONCE_BYTES + TAG_BYTES:
         try:
             return AESGCM(secret).decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], bound)
@@ -203,7 +225,7 @@ def _bytes_text(box: bytes) -> str:
 
 
 def _text_bytes(text: str) -> bytes:
-    """The bytes that a text says; none where another text would say the same."""
+    """Return the bytes of a base64 text; empty if it is not the one canonical spelling of them."""
     try:
         box = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):

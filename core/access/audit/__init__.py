@@ -1,4 +1,4 @@
-"""The audit log: who read, took, changed or erased what; append-only, each entry seals the one before."""
+"""The audit log: who read, took, changed or erased what. Append-only; each entry seals the one before."""
 
 from core.access.audit.append import AuditError, audit, audit_read
 from core.access.audit.entries import Action, Entry

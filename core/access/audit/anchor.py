@@ -1,6 +1,6 @@
-"""The newest entry's place and hash, kept beside the database: who cuts the log's end off is found out.
+"""Keep the newest entry's number and hash outside the database, so that cutting off the log's end shows.
 
-``DATA_DIR/audit/DATABASE/head``, of mode 0600. Each machine that writes entries keeps its own last one.
+``DATA_DIR/audit/DATABASE/head``, with mode 0600. Each machine that writes entries keeps its own last one.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ _NAME = "head"
 
 @dataclass(frozen=True)
 class Head:
-    """An entry that was there: its number and hash, and where that is written down."""
+    """An entry that existed: its number and hash, and where that is recorded."""
 
     n: int
     hash: str
@@ -30,7 +30,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str, where: str) -> Self:
-        """Read ``17:9f86d0…``.
+        """Parse ``17:9f86d0…``.
 
         Raises:
             UserError: it is something else.
@@ -42,15 +42,15 @@ class Head:
 
 
 def head_file() -> Path:
-    """The file of this machine."""
+    """Return the path of this machine's file."""
     return audit_folder() / _NAME
 
 
 def read_head() -> Head | None:
-    """The entry that this machine wrote last; None where it wrote none.
+    """Return the last entry this machine wrote; None if it wrote none.
 
     Raises:
-        UserError: the file is there and cannot be read.
+        UserError: the file exists and cannot be read.
     """
     file = head_file()
     try:
@@ -62,9 +62,9 @@ def read_head() -> Head | None:
 
 
 def keep_head(n: int, digest: str, *, anew: bool = False) -> None:
-    """Write down an entry, unless a later one is; ``anew``: in any case, after a restore.
+    """Record an entry as the newest, unless a later one is recorded; with ``anew`` always, after a restore.
 
-    What the disk does not take is logged: the entry itself stands.
+    A failure is logged and not raised: the entry itself is safe in the database.
     """
     try:
         folder = private_folder(audit_folder())

@@ -1,4 +1,4 @@
-"""Appending to the audit log: any number of processes at once, no number twice and none left out."""
+"""Append to the audit log, from any number of processes at once, without gaps or duplicate numbers."""
 
 import logging
 import random
@@ -23,38 +23,38 @@ from core.types import Document
 
 logger = get_logger("security")
 WAIT_SECONDS = 10.0
-"""Longest that a change waits to be written down."""
+"""Longest time a change waits for its entry."""
 READ_WAIT_SECONDS = 1.0
-"""The same of a reading: the page comes first."""
+"""Longest time a read waits for its entry: showing the page comes first."""
 ONCE_WITHIN = timedelta(minutes=10)
-"""Who looks at the same thing again so soon is noted once."""
+"""Looking at the same thing again within this time is not recorded again."""
 MOST_REMEMBERED = 10_000
 _CROWDED = "too many write to the audit log at once"
 _PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.1
 _one_at_a_time = threading.Lock()
-"""Threads of a process need not find out from the database that another was faster."""
+"""Spares threads of one process from racing each other in the database."""
 _read: dict[tuple[str, ...], float] = {}
 
 
 class AuditError(UserError):
-    """What was done could not be written to the audit log; the text says so."""
+    """Something was done that could not be recorded in the audit log; the text says so."""
 
 
 def audit(
     database: Database[Document], actor: Actor, action: Action, subject: str = "", **about: object
 ) -> Entry:
-    """Append an entry; it is durable when this returns. Call it right after what it tells of.
+    """Append an entry; it is durable when this returns. Call it right after the action it describes.
 
     Args:
         database: the store.
         actor: who did it.
         action: what was done.
-        subject: to what: an id; of a lead :func:`lead_token`, of a call :func:`call_subject`.
-        **about: a few further facts, no text that people wrote; masked, and cut at 256 characters.
+        subject: to what, as an id; for a lead use :func:`lead_token`, for a call :func:`call_subject`.
+        **about: a few further facts, but no text that people wrote; masked, and cut at 256 characters.
 
     Raises:
-        AuditError: it was done, and the log does not take it.
+        AuditError: the action was done, but the log did not accept the entry within 10 s.
     """
     try:
         with pymongo.timeout(WAIT_SECONDS):
@@ -77,9 +77,12 @@ def audit_read(
     each: bool = False,
     **about: object,
 ) -> None:
-    """Note that somebody looked at something, once in 10 minutes for each process unless ``each`` counts.
+    """Record that somebody looked at something.
 
-    Where the log does not take it within a second, that is logged and the reading goes on.
+    Repeats within 10 minutes are left out unless ``each`` is set.
+
+    If the log does not accept it within 1 s, that is logged, and the read goes ahead: a busy database must
+    not lock people out of their own data.
     """
     now, who = time.monotonic(), (database.name, actor.name, str(action), subject, repr(about))
     last = _read.get(who)
@@ -93,12 +96,12 @@ def audit_read(
         log_security_event(logger, "audit_failed", action=action, by=actor.name, reason=reason)
         return
     if len(_read) >= MOST_REMEMBERED:
-        _read.clear()  # some are noted once more
+        _read.clear()  # a few reads will be recorded twice
     _read[who] = now
 
 
 def forget_reads() -> None:
-    """Note the next reading of anything, however short ago the last was."""
+    """Record the next read of anything, however recent the last one was."""
     _read.clear()
 
 
@@ -110,6 +113,15 @@ def _append(
     about: dict[str, object],
     seconds: float,
 ) -> Entry:
+    """Append an entry as number ``n + 1`` of the newest one, and retry if another process was faster.
+
+    The number is the document's ``_id``, so the database itself rejects a second entry with the same one;
+    there is no counter that could get out of step. Retries wait a random time that doubles, up to 0.1 s.
+
+    Raises:
+        TimeoutError: it did not succeed within ``seconds``.
+        PyMongoError: the database does not answer.
+    """
     said: dict[str, Any] = {
         "actor": bounded(actor.name),
         "role": actor.role.label,
@@ -151,9 +163,9 @@ def _append(
 
 
 def _newest(database: Database[Document]) -> tuple[int, str, datetime]:
-    """Number and hash of the newest entry, and the server's time, in one question."""
+    """Return number and hash of the newest entry, and the server's time, in one query."""
     pipeline: list[Document] = [
-        {"$match": {"_id": {"$gte": 0}}},  # what is no number somebody else put there
+        {"$match": {"_id": {"$gte": 0}}},  # ids that are not numbers were put there by somebody else
         {"$sort": {"_id": -1}},
         {"$limit": 1},
         {"$project": {"hash": 1, "now": "$$NOW"}},

@@ -1,4 +1,7 @@
-"""An entry of the audit log: what it says, its canonical form, the seal that ties it to the one before."""
+"""An entry of the audit log.
+
+Its content, its canonical form, and the seal that chains it to the one before.
+"""
 
 import hashlib
 import hmac
@@ -15,9 +18,9 @@ from core.settings import get_settings
 from core.types import Document
 
 NO_KEY = ""
-"""``key`` of an entry that is sealed without one."""
+"""``key`` of an entry that was sealed without one."""
 MOST_LETTERS, MOST_FACTS = 256, 12
-"""Of a text; of what an entry says beside its subject."""
+"""Longest text, in characters; most facts beside the subject."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST = 2**63 - 1
 Fact = str | int | float | bool | None
@@ -56,11 +59,11 @@ class Action(StrEnum):
 
 
 READS = (Action.VIEWED_CALL, Action.LISTED_CALLS, Action.SEARCHED, Action.EXPORTED, Action.DECRYPTED)
-"""Actions by which somebody gets to see what is stored of leads."""
+"""Actions that show somebody the stored data of leads."""
 
 
 class Entry(BaseModel):
-    """One line: ``n`` counts without gaps, ``previous`` is the hash of the entry before."""
+    """One entry: ``n`` counts without gaps, and ``previous`` is the hash of the entry before."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +83,7 @@ class Entry(BaseModel):
         """Return the entry of a stored document.
 
         Raises:
-            ValidationError: it is no entry.
+            ValidationError: it is not an entry.
         """
         fields = dict(row)
         return cls(n=fields.pop("_id", None), **fields)
@@ -91,30 +94,33 @@ class Entry(BaseModel):
         return {"_id": row.pop("n"), **row}
 
     def sealed(self) -> Self:
-        """Return the entry with its hash, under the key that it names."""
+        """Return the entry with its hash, under the key it names."""
         return self.model_copy(update={"hash": seal(self)})
 
     @property
     def head(self) -> str:
-        """The entry's place and hash, by which it is known outside of the database: ``17:9f86d0…``."""
+        """Return the entry's number and hash, by which it is known outside the database: ``17:9f86d0…``."""
         return f"{self.n}:{self.hash}"
 
 
 class UnknownKeyError(Exception):
-    """An entry is sealed with a key that AUDIT_KEY does not have."""
+    """An entry is sealed with a key that is not in AUDIT_KEY."""
 
 
 def keys() -> dict[str, bytes]:
-    """The keys of AUDIT_KEY by their ids, that which seals new entries first."""
+    """Return the keys of AUDIT_KEY by their ids, the one that seals new entries first."""
     given = [key.get_secret_value().encode() for key in get_settings().audit_key]
     return {hashlib.sha256(b"audit key:" + key).hexdigest()[:8]: key for key in given}
 
 
 def seal(entry: Entry) -> str:
-    """Return the hash over all of an entry but its hash: HMAC-SHA-256 with its key, SHA-256 without one.
+    """Return the hash of an entry: HMAC-SHA-256 with its key, or SHA-256 without one.
+
+    It covers everything but the hash itself, the previous entry's hash included. Without a key the chain
+    shows mistakes but not an attacker, who could recompute all of it.
 
     Raises:
-        UnknownKeyError: AUDIT_KEY does not have the key.
+        UnknownKeyError: the key is not in AUDIT_KEY.
     """
     said = canonical(entry)
     if entry.key == NO_KEY:
@@ -126,20 +132,23 @@ def seal(entry: Entry) -> str:
 
 
 def canonical(entry: Entry) -> bytes:
-    """Return the one form that is hashed: JSON without blanks, in this order, names of facts sorted."""
+    """Return the one form that is hashed: compact JSON, fields in this order, names of facts sorted.
+
+    It must never change: the seals of all existing entries depend on every byte.
+    """
     moment = (entry.at - _EPOCH) // timedelta(milliseconds=1)
     parts = [entry.n, moment, entry.actor, entry.role, entry.action, entry.subject, entry.about]
     return orjson.dumps([*parts, entry.previous, entry.key], option=orjson.OPT_SORT_KEYS)
 
 
 def bounded(text: str) -> str:
-    """Return a text as an entry may hold it: masked, of one line, at most 256 characters."""
+    """Return a text as an entry may hold it: masked, on one line, 256 characters at most."""
     line = " ".join(mask_text(text.encode(errors="replace").decode()).split())
     return line if len(line) <= MOST_LETTERS else f"{line[: MOST_LETTERS - 1]}…"
 
 
 def facts(about: Mapping[str, object]) -> dict[str, Fact]:
-    """Return the facts as an entry may hold them; those that are None are left out."""
+    """Return the facts as an entry may hold them, 12 at most; those that are None are left out."""
     given = [(name, value) for name, value in about.items() if value is not None]
     return {name: _fact(value) for name, value in given[:MOST_FACTS]}
 

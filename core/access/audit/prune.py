@@ -1,7 +1,7 @@
-"""Letting go of old entries, the oldest first, so that what is left still verifies.
+"""Delete old entries, oldest first, so that the rest still verifies.
 
-An entry says up to which number the log was cut; it stands before the first one goes. Killed in between, the
-next run goes on.
+An entry records up to which number the log is cut, before the first one goes. If the process is killed in
+between, the next run finishes the job.
 """
 
 from datetime import datetime, timedelta
@@ -22,11 +22,11 @@ AT_ONCE = 5_000
 
 
 def prune(database: Database[Document], now: datetime | None = None) -> int:
-    """Delete the entries that are older than AUDIT_DAYS, up to the first that is not; how many they were.
+    """Delete the entries older than AUDIT_DAYS, up to the first that is not; return how many were deleted.
 
     Raises:
-        AuditError: the log does not take the entry about it; nothing was deleted.
-        PyMongoError: the database does not answer; the next run goes on.
+        AuditError: the log did not accept the entry about it; nothing was deleted.
+        PyMongoError: the database does not answer; the next run continues.
     """
     log = database[AUDIT]
     before = (now or to_utc(server_time(database))) - timedelta(days=get_settings().audit_days)
@@ -43,12 +43,12 @@ def prune(database: Database[Document], now: datetime | None = None) -> int:
 
 
 def _finish(database: Database[Document]) -> int:
-    """Delete what a run that was killed had said it would."""
+    """Delete what a killed run had announced."""
     return _delete(database, pruned_through(database))
 
 
 def pruned_through(database: Database[Document]) -> int:
-    """Return the number up to which old entries were let go; 0 where none were.
+    """Return the number up to which old entries were deleted; 0 if none were.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -60,7 +60,7 @@ def pruned_through(database: Database[Document]) -> int:
 
 
 def _delete(database: Database[Document], through: int) -> int:
-    """Delete the entries up to a number, in their order: what is left has no gap at any moment."""
+    """Delete the entries up to a number, in order, so that there is never a gap in what is left."""
     log, deleted = database.get_collection(AUDIT, write_concern=DURABLE), 0
     while rows := list(log.find({"_id": {"$lte": through}}, {"_id": 1}).sort("_id", 1).limit(AT_ONCE)):
         deleted += log.delete_many({"_id": {"$lte": rows[-1]["_id"]}}).deleted_count

@@ -1,4 +1,4 @@
-"""Reading the audit log: pages, the newest first, narrowed by who, what, to what and when."""
+"""Read the audit log in pages, newest first, filtered by who, what, on what and when."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,17 +22,17 @@ _NEWEST_FIRST = [("at", -1), ("_id", -1)]
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which entries; None lets all pass."""
+    """Which entries to read; None matches all."""
 
     actor: str | None = None
     action: str | None = None
     subject: str | None = None
-    """An id as an entry has it, a call's id, or a lead's."""
+    """A subject as in the entry, or the id of a call or a lead."""
     since: datetime | None = None
     until: datetime | None = None
 
     def query(self) -> Document:
-        """The same as MongoDB asks it."""
+        """Return it as a MongoDB query."""
         found: Document = {name: getattr(self, name) for name in ("actor", "action") if getattr(self, name)}
         if self.subject:
             names = {self.subject, call_subject(self.subject), *lead_tokens(self.subject)}
@@ -46,13 +46,13 @@ class Wanted:
 def entries(
     database: Database[Document], wanted: Wanted, *, before: int | None = None, most: int | None = None
 ) -> Iterator[Entry]:
-    """Yield the entries, the newest first.
+    """Yield the entries, newest first.
 
     Args:
         database: the store.
-        wanted: which.
-        before: a page's last number: go on after it.
-        most: so many at most.
+        wanted: which entries.
+        before: the last number of the previous page; continue below it.
+        most: at most this many.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -62,7 +62,10 @@ def entries(
 
 
 def _entry(row: Document) -> Entry:
-    """An entry as it is stored, also one that somebody changed into none: verifying tells."""
+    """Return an entry as it is stored, even one that was tampered with.
+
+    Reporting that is verification's job.
+    """
     try:
         return Entry.of(row)
     except ValidationError:
@@ -84,13 +87,13 @@ def _find(database: Database[Document], wanted: Wanted, before: int | None) -> C
         last = database[AUDIT].find_one({"_id": before}, {"at": 1})
         at = last["at"] if last else None
         later: Document = {"$or": [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": before}}]}
-        # Where it was let go meanwhile, there is nothing after it.
+        # If it was pruned in the meantime, nothing comes after it.
         query = {"$and": [query, later, {"at": {"$lte": at}}]} if at else {"_id": {"$lt": 0}}
     return database[AUDIT].find(query).sort(_NEWEST_FIRST)
 
 
 def actors(database: Database[Document]) -> list[str]:
-    """Return who acted, by name.
+    """Return the names of all who acted.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -102,7 +105,7 @@ COLUMNS = ("n", "at", "actor", "role", "action", "subject", "about", "previous",
 
 
 def csv_row(entry: Entry) -> list[object]:
-    """Return the values of an entry for a CSV, in the order of COLUMNS; times in TIMEZONE."""
+    """Return an entry's values for a CSV, in the order of COLUMNS; times in TIMEZONE."""
     fields = entry.model_dump()
     fields["at"] = entry.at.astimezone(get_settings().tz).isoformat(timespec="milliseconds")
     fields["about"] = orjson.dumps(entry.about, option=orjson.OPT_SORT_KEYS).decode() if entry.about else ""

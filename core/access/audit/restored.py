@@ -1,4 +1,4 @@
-"""What a restore means for the audit log: it is written down, and where entries were lost, which."""
+"""Record a restore in the audit log, and which entries were lost by it, if any."""
 
 from pymongo.database import Database
 
@@ -11,13 +11,13 @@ from core.types import Document
 
 
 def note_restore(database: Database[Document], actor: Actor, subject: str, **about: object) -> None:
-    """Append that a backup was brought back.
+    """Append that a backup was restored.
 
-    A store that lost its own log has that of the backup now, which ends earlier: the entry says which are
+    A store that lost its own log now has the backup's, which ends earlier. The entry says which ones are
     gone, and from here on the log is compared with this entry.
 
     Raises:
-        AuditError: the log does not take it.
+        AuditError: the log did not accept the entry.
     """
     before = read_head()
     newest = database[AUDIT].find_one({}, {"_id": 1}, sort=[("_id", -1)])

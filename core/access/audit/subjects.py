@@ -1,6 +1,6 @@
-"""How an entry names a call or a lead: never by what tells who a person is.
+"""Name a call or a lead in an entry, without anything that reveals who a person is.
 
-A lead is named by a keyed hash, so that an erasure leaves nothing of it here and the chain stays whole.
+A lead is named by a keyed hash: an erasure then leaves nothing of the lead here, and the chain stays whole.
 """
 
 import contextlib
@@ -21,21 +21,21 @@ _DIGITS = 16
 
 
 def lead_token(lead_id: str) -> str:
-    """Return what stands for a lead's id, or for a text that somebody looked for: ``lead:1a2b…``.
+    """Return the token for a lead's id, or for a text that somebody searched for: ``lead:1a2b…``.
 
-    The same lead has the same token as long as the first AUDIT_KEY stays (without one: this DATA_DIR).
+    A lead keeps its token for as long as the first AUDIT_KEY stays (without one, this DATA_DIR).
     """
     return f"lead:{_token(_first_key(), lead_id)}"
 
 
 def lead_tokens(lead_id: str) -> list[str]:
-    """Return what may stand for a lead: its token under each of AUDIT_KEY."""
+    """Return all tokens a lead may have: one for each key of AUDIT_KEY."""
     every = list(keys().values()) or [_own_key()]
     return [f"lead:{_token(key, lead_id)}" for key in every]
 
 
 def call_subject(call_id: str) -> str:
-    """Return a call's id, or a token of it where that looks like a number of a person."""
+    """Return a call's id, or a token of it if it looks like a person's number."""
     return call_id if bounded(call_id) == call_id else f"call:{_token(_first_key(), call_id)}"
 
 
@@ -49,13 +49,16 @@ def _first_key() -> bytes:
 
 
 def audit_folder() -> Path:
-    """Where this machine keeps what belongs to the audit log of the database, outside of it."""
+    """Return the folder, outside the database, for what this machine keeps about the database's audit log."""
     settings = get_settings()
     return settings.data_dir / "audit" / settings.mongodb_database
 
 
 def _own_key() -> bytes:
-    """A key of this DATA_DIR, made at first use; none where the disk does not take it, which is logged."""
+    """Return this DATA_DIR's own key, made at first use.
+
+    Empty if the disk does not accept it, which is logged.
+    """
     file = audit_folder() / "key"
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -65,7 +68,7 @@ def _own_key() -> bytes:
             content.write(secrets.token_bytes(_KEY_BYTES))
             content.flush()
             os.fsync(content.fileno())
-        # Whoever comes first makes it; it is whole as soon as it is there.
+        # The first process creates it; it is complete as soon as it exists.
         with contextlib.suppress(FileExistsError):
             os.link(draft, file)
         draft.unlink()

@@ -1,4 +1,4 @@
-"""Walking the whole audit log: is every entry there, in its place, as it was written?"""
+"""Verify the whole audit log: is every entry there, in its place, and as it was written?"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class Fault:
-    """The first entry that is not as it was written, by its number, and what is wrong."""
+    """The first entry that is not as it was written, by its number, and what is wrong with it."""
 
     n: int
     why: str
@@ -25,21 +25,21 @@ class Fault:
 
 @dataclass
 class Report:
-    """What a walk found."""
+    """The result of a verification."""
 
     pruned: int = 0
-    """Up to which number old entries were let go."""
+    """Up to which number old entries were deleted."""
     entries: int = 0
     newest: Entry | None = None
     sealed: int = 0
-    """Entries with a key; who has none cannot write them anew."""
+    """Entries sealed with a key; nobody without it can rewrite them."""
     fault: Fault | None = None
     heads: list[Head] = field(default_factory=list)
-    """Entries that are written down outside of the database, and were compared."""
+    """Entries recorded outside the database that were compared."""
 
     @property
     def lines(self) -> list[str]:
-        """The report in words."""
+        """Return the report in words."""
         said = [self._verdict()]
         if self.newest is not None:
             said.append(f"newest: {self.newest.head}, of {self.newest.at:%Y-%m-%d %H:%M:%S} UTC")
@@ -69,10 +69,14 @@ def verify(
 ) -> Report:
     """Compare every entry with its seal, and with the one before it; in bounded memory.
 
+    What is checked is the numbers (no gap), the hash of each entry, the chain from each to the next, that no
+    entry is sealed without a key after one with a key, and that the end still reaches what was recorded
+    outside the database. The first fault ends the walk, since whatever follows it proves nothing.
+
     Args:
         database: the store.
-        progress: told every 1,000 entries.
-        heads: entries that were written down elsewhere, besides those of this DATA_DIR.
+        progress: called every 1,000 entries.
+        heads: entries recorded elsewhere, in addition to those of this DATA_DIR.
 
     Raises:
         UserError: the head in DATA_DIR cannot be read.
@@ -105,10 +109,10 @@ def verify(
 
 
 def _walk(database: Database[Document], pruned: int) -> Iterator[Entry | Fault]:
-    """Each entry after those that were let go, in order; what is wrong with the first that is ends it."""
+    """Yield each entry that was not pruned, in order, ending with a Fault at the first one that is wrong."""
     expected, previous = pruned + 1, "" if not pruned else None
     is_sealed = False
-    # Numbers come before all else that an _id can be: nothing that is no number is passed over.
+    # Numbers sort before every other type of _id, so nothing that is not a number is skipped.
     rows = database[AUDIT].find({"_id": {"$not": {"$lte": pruned}}}, batch_size=_AT_ONCE).sort("_id", 1)
     for row in rows:
         entry = _entry(row)
@@ -132,7 +136,7 @@ def _entry(row: Document) -> Entry | None:
 
 
 def _wrong(entry: Entry, expected: int, previous: str | None, *, is_sealed: bool) -> str | None:
-    """What is wrong with an entry at its place."""
+    """Return what is wrong with an entry at its place; None if nothing is."""
     if entry.n != expected:
         gone = entry.n - expected
         return f"missing, and {gone - 1:,} after it" if gone > 1 else "missing"
@@ -152,4 +156,4 @@ _WHY = {
     (False, True): "changed after it was written",
     (False, False): "changed, or moved here from elsewhere",
 }
-"""By whether an entry has its seal, and whether it follows the one before it."""
+"""By whether an entry matches its seal, and whether it follows the one before it."""
