@@ -223,7 +223,7 @@ class Cells:
 
 
 def _rare(span: Ints, code: Ints, n: Ints, words: Sequence[str | None], most: int) -> NDArray[np.bool_]:
-    """Which cells have a word that is not among those of the most calls of their span."""
+    """Return which cells have a value outside the ``most`` values with the most calls of their span."""
     if np.count_nonzero(np.bincount(code)) <= most:
         return np.zeros(len(code), np.bool_)
     first, pair = distinct_rows(span, code)
