@@ -175,7 +175,7 @@ class ComponentLogger(Logger):
 
     @classmethod
     def write_to(cls, writer: LogWriter, handler: WriterHandler, beside: LibraryHandler) -> None:
-        """Have all component loggers write there, past the handler where nobody else listens."""
+        """Make all component loggers write to ``writer``, past the handlers while nothing else listens."""
         cls.writer, cls.handler, cls.alone, cls.beside = writer, handler, [handler], [beside]
 
     def callHandlers(self, record: LogRecord) -> None:  # noqa: N802 (the stdlib's name)

@@ -59,7 +59,7 @@ class Action(StrEnum):
 
 
 READS = (Action.VIEWED_CALL, Action.LISTED_CALLS, Action.SEARCHED, Action.EXPORTED, Action.DECRYPTED)
-"""Actions that show somebody the stored data of leads."""
+"""Actions by which somebody gets to see what is stored of leads."""
 
 
 class Entry(BaseModel):
