@@ -1,4 +1,4 @@
-"""Calls in the store: one document a call, its ``_id`` the call_id, so that a repeat replaces."""
+"""Calls in the store: one document per call, with the call_id as its ``_id``, so that a repeat replaces."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,9 +29,11 @@ class RefusedCallError(Exception):
 
 @dataclass(frozen=True)
 class WriteCounts:
-    """What a write did: ``unchanged`` of the ``replaced`` calls were stored exactly so already.
+    """What a write did.
 
-    ``outdated`` ones are not stored: somebody stored a later form meanwhile.
+    ``unchanged`` counts those of ``replaced`` that were already stored exactly like this.
+
+    ``outdated`` calls were not stored, because a later version had been stored by then.
     """
 
     inserted: int = 0
@@ -41,21 +43,21 @@ class WriteCounts:
 
 
 def to_document(call: CallMetrics, version: int) -> Document:
-    """A call as it is stored."""
+    """Return a call as it is stored."""
     return Record(CALL_KIND, call, version).to_document()
 
 
 def from_document(document: Mapping[str, Any]) -> CallMetrics:
-    """The call that a stored document holds; a value that is none, as another version let pass, is left out.
+    """Return the call of a stored document; invalid values that another version let pass are left out.
 
     Raises:
-        ValidationError: what every call needs is not there, or makes no sense.
+        ValidationError: something every call needs is missing or invalid.
     """
     fields = {key: value for key, value in document.items() if key not in (*OWN_FIELDS, "_id")}
     try:
         return CallMetrics(call_id=str(document["_id"]), **fields)
     except ValidationError as error:
-        # What the model says of the call as a whole is about its duration.
+        # Errors about the call as a whole concern its duration.
         wrong = {str(*problem["loc"][:1]) or "duration_seconds" for problem in error.errors()}
         logger.warning(
             "Stored call has values that are none",
@@ -66,7 +68,7 @@ def from_document(document: Mapping[str, Any]) -> CallMetrics:
 
 
 def readable(documents: Iterable[Mapping[str, Any]]) -> list[CallMetrics]:
-    """The calls that stored documents hold; one that lacks what every call needs is named, and left out."""
+    """Return the calls of stored documents; one that lacks what every call needs is logged and left out."""
     found = []
     for document in documents:
         try:
@@ -77,10 +79,10 @@ def readable(documents: Iterable[Mapping[str, Any]]) -> list[CallMetrics]:
 
 
 def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> WriteCounts:
-    """Store calls durably (majority, journal); a call_id that is there already is replaced.
+    """Store calls durably (majority, journal); an existing call_id is replaced.
 
-    A call that comes twice in ``calls`` counts as inserted once and replaced once; its last form stays.
-    Calls stored exactly so already keep their time of recording.
+    A call that occurs twice in ``calls`` counts as inserted once and replaced once; its last version stays.
+    Calls stored exactly like this already keep their recorded_at.
 
     Raises:
         RefusedCallError: MongoDB will not store one of them; the others may be stored.
@@ -102,10 +104,10 @@ def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> W
 
 
 def delete_calls(database: Database[Document], query: Document) -> int:
-    """Delete the calls of a query with their turns, and have their windows recomputed; how many there were.
+    """Delete the calls of a query with their turns, and have their windows recomputed; return how many.
 
     Raises:
-        PyMongoError: the database does not answer; what is left is deleted by the next time.
+        PyMongoError: the database does not answer; running it again deletes the rest.
     """
     calls = database.get_collection(CALLS, write_concern=DURABLE)
     turns = database.get_collection(TURNS, write_concern=DURABLE)
@@ -115,7 +117,7 @@ def delete_calls(database: Database[Document], query: Document) -> int:
         turns.delete_many({"call_id": ids})
         if starts := [start for call in found if isinstance(start := call.get("start_time"), datetime)]:
             mark_dirty(database, starts)
-        # One that moved to another window since it was read is left for the next round.
+        # A call that moved to another window since it was read is left for the next round.
         deletes = [DeleteOne({"_id": call["_id"], "start_time": call.get("start_time")}) for call in found]
         deleted += calls.bulk_write(deletes, ordered=False).deleted_count
     return deleted

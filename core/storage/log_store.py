@@ -1,4 +1,4 @@
-"""Log lines in the database: written with a time to live (LOG_TO_DATABASE), read by the page of a call."""
+"""Log lines in the database: stored with a time to live (LOG_TO_DATABASE), read by a call's page."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ from core.storage.collections import DUPLICATE_KEY, LOGS
 from core.types import Document
 
 MOST_LINES = 1_000
-"""Lines of one call that are read at most."""
+"""Most lines read for one call."""
 _LARGEST_LINE = 1_000_000
 _INDEX_OPTIONS_DIFFER = 85
 _TTL = "timestamp_1"
@@ -24,7 +24,9 @@ _BY_CALL = IndexModel([("call_id", ASCENDING), ("timestamp", ASCENDING)])
 
 
 def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_LINES) -> list[dict[str, Any]]:
-    """The stored lines of a call, oldest first: ``timestamp`` (UTC), ``level``, ``component``, ``message`` ….
+    """Return the stored lines of a call, oldest first.
+
+    ``timestamp`` (UTC), ``level``, ``component``, ``message`` ….
 
     Raises:
         PyMongoError: the database does not answer.
@@ -34,7 +36,7 @@ def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_L
 
 
 class StoredLines(Shipper[list[Document]]):
-    """Writes lines to the ``logs`` collection; those that the database does not take are counted."""
+    """Writes lines to the ``logs`` collection; those the database does not accept are counted."""
 
     native = True
 
@@ -48,19 +50,19 @@ class StoredLines(Shipper[list[Document]]):
         self._prepared = False
 
     def prepare(self, lines: list[bytes]) -> list[Document]:
-        """The lines as documents; one above 1 MB is left out, counted."""
+        """Return the lines as documents; one above 1 MB is left out and counted."""
         documents = [_document(line) for line in lines if len(line) <= _LARGEST_LINE]
         if len(documents) < len(lines):
             self._lose(len(lines) - len(documents), "did not store {} log lines: longer than 1 MB")
         return documents
 
     def send(self, batch: list[Document]) -> None:
-        """Store documents; one that an attempt before did store has its ``_id`` and is not repeated.
+        """Store documents; one that an earlier attempt stored has its ``_id`` already and is not repeated.
 
         Raises:
             PyMongoError: the database does not answer.
             UserError: it is not configured, or cannot be started.
-            RefusedError: it takes none of them.
+            RefusedError: it accepts none of them.
         """
         database = self._connect()
         if not self._prepared:
@@ -102,7 +104,7 @@ def _document(line: bytes) -> Document:
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 (JSON data)
-    """The same with what BSON has no place for as text: integers of more than 64 bits, names with a NUL."""
+    """Return the same data with what BSON cannot hold as text: integers above 64 bits, names with a NUL."""
     if isinstance(value, dict):
         return {key.replace("\0", "\\0"): _storable(item) for key, item in value.items()}
     if isinstance(value, list):

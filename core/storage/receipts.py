@@ -1,7 +1,7 @@
-"""Receipts of erasures below DATA_DIR/erasures/DATABASE: what was done about whom, not saying who it was.
+"""Receipts of erasures below DATA_DIR/erasures/DATABASE: what was erased, without saying who it was about.
 
-A lead is known by a hash under a key of this folder, so that the same data is recognised where it comes back.
-Each is signed (Ed25519): by ERASURE_RECEIPT_KEY, else by a key that follows from that of the folder.
+A lead is known by a hash under a key kept in this folder, so that its data is recognised if it comes back.
+Each receipt is signed (Ed25519) by ERASURE_RECEIPT_KEY, or else by a key derived from that of the folder.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ _KEY_BYTES = 32
 
 
 class ReceiptError(UserError):
-    """A receipt is not as it was signed, or nobody here can tell; the text says which."""
+    """A receipt is not as it was signed, or that cannot be checked here; the text says which."""
 
 
 class Receipt(BaseModel):
-    """One erasure: when, of whom by the hash alone, by whom, what went and what is left."""
+    """One erasure: when, of whom (only as a hash), by whom, what was erased and what is left."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -73,9 +73,9 @@ class Receipts:
         """Write a signed receipt; it is on the disk when this returns.
 
         Args:
-            lead_id: whose.
-            erased: what went.
-            left: what is left to people.
+            lead_id: whose data was erased.
+            erased: what was erased.
+            left: what people have to take care of themselves.
             about: further fields of :class:`Receipt`.
 
         Raises:
@@ -92,7 +92,9 @@ class Receipts:
         return file
 
     def name_of(self, text: str) -> str:
-        """Return the hash by which a receipt knows a lead, under the key of this folder; made at first.
+        """Return the hash by which a receipt knows a lead, under this folder's key.
+
+        The first use makes the key.
 
         Raises:
             OSError: the key cannot be written.
@@ -104,14 +106,14 @@ class Receipts:
         return self._name(text)
 
     def verify(self, file: Path, public_key: str | None = None) -> Receipt:
-        """Return a receipt that is as it was signed.
+        """Return a receipt after checking its signature.
 
         Args:
             file: the receipt.
-            public_key: whose signature it has to have, in hexadecimal; else that of this installation.
+            public_key: whose signature to expect, in hexadecimal; this installation's if left out.
 
         Raises:
-            ReceiptError: it is not, or was signed by another key.
+            ReceiptError: it was changed, or was signed with another key.
         """
         try:
             raw = orjson.loads(file.read_bytes())
@@ -138,7 +140,7 @@ class Receipts:
 
     @property
     def public_key(self) -> str:
-        """By which signatures of this installation are checked, in hexadecimal; "" where it has no key."""
+        """Return the key that checks this installation's signatures, in hexadecimal; empty if it has none."""
         return self._signer().public_key().public_bytes_raw().hex() if self._has_key else ""
 
     @property
@@ -158,7 +160,7 @@ class Receipts:
         return Ed25519PrivateKey.from_private_bytes(hmac.digest(secret, b"receipts of erasures", "sha256"))
 
     def covers(self, lead_id: str | None, start: datetime) -> bool:
-        """Whether a call of that start was of a lead, or a key of that time of an owner, erased since."""
+        """Return whether a call that began then belongs to a lead that has been erased since."""
         if lead_id is None or not self._erased:
             return False
         erased_at = self._erased.get(self._name(stored_lead_id(lead_id)))
@@ -166,7 +168,7 @@ class Receipts:
 
     @property
     def any(self) -> bool:
-        """Whether anybody was ever erased."""
+        """Return whether anything was ever erased."""
         return bool(self._erased)
 
     @property
@@ -188,7 +190,7 @@ class Receipts:
 
     @cached_property
     def _erased(self) -> dict[str, datetime]:
-        """When each lead, and each call with a key of its own, was erased last."""
+        """Return when each lead was last erased."""
         latest: dict[str, datetime] = {}
         for file in sorted(self.folder.glob("*.json")):
             try:
@@ -203,7 +205,7 @@ class Receipts:
 
 
 def _to_sign(raw: Mapping[str, Any]) -> bytes:
-    """All that a receipt says but its signature, in one form whatever the file looks like."""
+    """Return everything a receipt says except its signature, in one form, however the file is formatted."""
     return orjson.dumps(
         {name: value for name, value in raw.items() if name != "signature"}, option=orjson.OPT_SORT_KEYS
     )

@@ -1,4 +1,4 @@
-"""Leads that must be kept for a while, shown to nobody until then: their calls count, and are on no list."""
+"""Leads whose data must be kept for a while but shown to nobody: their calls count, and appear on no list."""
 
 import time
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from core.storage.server.connection import DURABLE
 from core.types import Document
 
 KNOWN_SECONDS = 2.0
-"""How long a process may not know yet of a lead that another one has hidden."""
+"""How long a process may not know yet about a lead that another one has hidden."""
 LONGEST_REASON = 500
 _known: dict[tuple[int, str], tuple[float, list[str]]] = {}
 
 
 class Restriction(BaseModel):
-    """A lead that is hidden, since when, until when it is kept, and why. Times in UTC."""
+    """A hidden lead: since when, until when it is kept, and why. Times in UTC."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -32,7 +32,7 @@ class Restriction(BaseModel):
 
 
 def restrict(database: Database[Document], restriction: Restriction) -> None:
-    """Hide a lead from now on; one that is hidden gets the new end and reason.
+    """Hide a lead from now on; a hidden one gets the new end and reason.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -45,7 +45,7 @@ def restrict(database: Database[Document], restriction: Restriction) -> None:
 
 
 def lift(database: Database[Document], lead_ids: Sequence[str]) -> bool:
-    """Show a lead again, by all its ids; False where it was not hidden.
+    """Show a lead again, under all its ids; False if it was not hidden.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -55,7 +55,7 @@ def lift(database: Database[Document], lead_ids: Sequence[str]) -> bool:
 
 
 def restrictions(database: Database[Document], due: datetime | None = None) -> list[Restriction]:
-    """Return the leads that are hidden, or those alone whose time is over at a moment.
+    """Return the hidden leads, or only those whose time is up at a given moment.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -65,7 +65,7 @@ def restrictions(database: Database[Document], due: datetime | None = None) -> l
 
 
 def restriction_of(database: Database[Document], lead_ids: Sequence[str]) -> Restriction | None:
-    """Return why a lead is hidden, by one of its ids; None where it is not.
+    """Return why a lead is hidden, given one of its ids; None if it is not.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -75,7 +75,7 @@ def restriction_of(database: Database[Document], lead_ids: Sequence[str]) -> Res
 
 
 def hidden_leads(database: Database[Document]) -> list[str]:
-    """Return the ids of the leads that are hidden, as they were 2 s ago at most.
+    """Return the ids of hidden leads; the answer may be up to 2 s old.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -89,7 +89,7 @@ def hidden_leads(database: Database[Document]) -> list[str]:
 
 
 def visible(database: Database[Document], query: Document) -> Document:
-    """Return a query for those of its calls whose lead is not hidden.
+    """Return the query restricted to calls whose lead is not hidden.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -99,7 +99,7 @@ def visible(database: Database[Document], query: Document) -> Document:
 
 
 def is_hidden(database: Database[Document], call: Document) -> bool:
-    """Return whether a stored call is of a lead that is hidden.
+    """Return whether a stored call belongs to a hidden lead.
 
     Raises:
         PyMongoError: the database does not answer.

@@ -1,8 +1,8 @@
-"""Stored roll-ups: one document for each quarter hour with calls, one for each local day and zone.
+"""Stored roll-ups: one document per quarter hour with calls, one per local day and zone.
 
-``read_at`` is the server's time just before what a document was computed from was read: of two computations
-of the same span the one that read later stays, whoever writes last. ``rollup_state`` says up to when all that
-was recorded is in them.
+``read_at`` is the server's time just before the calls of a document were read. Of two computations of the
+same span, the one that read later stays, whichever writes last. ``rollup_state`` says up to when everything
+recorded is included.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,28 +23,29 @@ from core.types import Document
 
 _BATCH = 500
 AHEAD = timedelta(minutes=1)
-"""A stamp of the server's own that lies further in its future was made while its clock was ahead."""
+"""A stamp by the server's own clock that lies further in the future was made while that clock was ahead."""
 KEEP_EVERY = timedelta(hours=1)
 MOST_KEPT = 200
-"""Marks that are kept: those of a week."""
+"""How many marks are kept: those of a week."""
 INTERRUPTED = timedelta(minutes=10)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def day_id(zone: str, day: date) -> str:
-    """The ``_id`` of a day's document in ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS and ROLLUPS_HOURLY."""
+    """Return the ``_id`` of a day's document in ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS and ROLLUPS_HOURLY."""
     return f"{zone}:{day}"
 
 
 def replace_older(
     database: Database[Document], collection: str, rows: Iterable[Mapping[str, Any]], read_at: datetime
 ) -> None:
-    """Store documents durably unless what is there was computed from a later reading.
+    """Store documents durably, unless what is stored was computed from a later read.
 
-    One that was read in the server's future was stored while its clock was ahead, and is replaced.
+    A stored document that was read in the server's future dates from a time when its clock was ahead, and is
+    replaced.
 
     Raises:
-        PyMongoError: the database does not answer or refuses.
+        PyMongoError: the database does not answer, or rejects a document.
     """
     target = database.get_collection(collection, write_concern=DURABLE)
     batch: list[ReplaceOne[Document]] = []
@@ -68,18 +69,19 @@ def _write(target: Any, batch: Sequence[ReplaceOne[Document]]) -> None:  # noqa:
 
 
 def until(database: Database[Document], *keys: str) -> dict[str, datetime]:
-    """Of each key that was ever refreshed: up to when, by the server's clock, everything recorded is in.
+    """Return, per key, up to when (by the server's clock) everything recorded is included.
 
-    A mark in the future was made while that clock was ahead: then the latest one that can be right counts.
+    Keys that were never refreshed are missing. A mark in the future was made while that clock was ahead; then
+    the latest plausible one counts.
     """
     return {row["_id"]: row["past"] for row in _states(database, keys) if row["past"] is not None}
 
 
 def resume_from(database: Database[Document], key: str) -> datetime | None:
-    """From when on a refresh has to look at what was recorded; None for all of it.
+    """Return from when on a refresh must look at what was recorded; None means from the beginning.
 
-    Where the last one was long ago, its mark may have been made in what was the future then: from the mark
-    before it.
+    If the last refresh was long ago, its mark may have been in the future when it was made, so the mark
+    before it is returned.
     """
     for row in _states(database, [key]):
         mark: datetime | None = row["past"]
@@ -90,7 +92,7 @@ def resume_from(database: Database[Document], key: str) -> datetime | None:
 
 
 def ahead(database: Database[Document], key: str) -> timedelta | None:
-    """How far a key's mark lies in the future by the server's clock; None where it does not."""
+    """Return how far a key's mark lies in the future by the server's clock; None if it does not."""
     for row in _states(database, [key]):
         if (away := row["until"] - row["now"]) > AHEAD:
             return timedelta(seconds=away.total_seconds())
@@ -108,10 +110,12 @@ def _states(database: Database[Document], keys: Sequence[str]) -> list[Document]
 
 
 def advance(database: Database[Document], key: str, moment: datetime) -> None:
-    """All that was recorded before the moment is in; an earlier one than is known changes nothing.
+    """Record that everything recorded before ``moment`` is included.
 
-    Unless what is known lies in the future. Some earlier marks are kept, for when the clock turns out to
-    have been ahead.
+    An earlier one than known changes nothing.
+
+    A known mark in the future is replaced all the same. Some earlier marks are kept, in case the clock turns
+    out to have been ahead.
     """
     state = database.get_collection(ROLLUP_STATE, write_concern=DURABLE)
     known, kept = {"$ifNull": ["$until", _NEVER]}, {"$ifNull": ["$earlier", []]}
@@ -132,13 +136,13 @@ def _milliseconds(span: timedelta) -> int:
 
 
 def set_apart(database: Database[Document]) -> list[str]:
-    """Ids of the calls that could not be rolled up, those of the latest windows first."""
+    """Return the ids of calls that could not be rolled up, those of the latest windows first."""
     rows = database[ROLLUPS_15M].find({"set_apart": {"$exists": True}}, {"set_apart": 1}).sort("_id", -1)
     return [call_id for row in rows for call_id in row["set_apart"]]
 
 
 def ranges(windows: Sequence[datetime], width: timedelta) -> list[tuple[datetime, datetime]]:
-    """Half-open periods that cover ascending windows of that width, neighbours joined."""
+    """Return half-open periods that cover ascending windows of that width, with adjacent ones joined."""
     joined: list[tuple[datetime, datetime]] = []
     for start in windows:
         if joined and joined[-1][1] == start:

@@ -1,4 +1,4 @@
-"""Threads and locks that are fresh in a forked child: those it inherits are its parent's."""
+"""Threads and locks that start fresh in a forked child, since those it inherits belong to its parent."""
 
 import os
 import threading
@@ -22,16 +22,16 @@ class Threads:
         self._pool = ThreadPoolExecutor(max_workers=self._size, thread_name_prefix=self._name)
 
     def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have a thread do it.
+        """Run it on a thread.
 
         Raises:
-            RuntimeError: the interpreter is ending.
+            RuntimeError: the interpreter is shutting down.
         """
         return self._pool.submit(work, *args, **kwargs)
 
 
 def fork_safe_lock() -> threading.Lock:
-    """A lock that is free in a forked child, whichever of its parent's threads held it."""
+    """Return a lock that is free in a forked child, whichever of its parent's threads held it."""
     lock = threading.Lock()
     os.register_at_fork(after_in_child=lock._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001 (as threading does)
     return lock

@@ -1,4 +1,4 @@
-"""Archived records: Parquet files below DATA_DIR/archive/DATABASE, as the catalogue lists them."""
+"""Archived records: Parquet files below DATA_DIR/archive/DATABASE, as listed in the catalogue."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from core.settings import get_settings
 from core.storage.collections import ARCHIVES, CALLS, TURNS
 from core.types import Document, Period
 
-# Their functions are made at run time or untyped.
+# Its functions are generated at run time, or untyped.
 pc: Any = compute
 pq: Any = parquet
 CATALOGUE = ARCHIVES
@@ -76,7 +76,7 @@ SCHEMAS: dict[Archived, pa.Schema] = {
         }
     ),
 }
-"""Every field of a record, those of _AS_JSON as text."""
+"""All fields of a record; those of _AS_JSON are stored as text."""
 _AS_JSON = frozenset(
     {"sources", "parts", "tool_calls", *(one.name for one in CALL_FIELDS if one.kind == "json")}
 )
@@ -87,16 +87,16 @@ MOST_TURNS = 500
 
 
 class ArchiveUnreadableError(UserError):
-    """A file of the archive is not there, or damaged; the text names it and the remedy."""
+    """A file of the archive is missing or damaged; the text names it and the remedy."""
 
 
 def folder(database: Database[Document]) -> Path:
-    """Where the files of a database lie."""
+    """Return where the files of a database are."""
     return get_settings().data_dir / "archive" / database.name
 
 
 def parts(database: Database[Document], query: Document) -> list[ArchivePart]:
-    """The files of the catalogue that a query finds, the earliest first."""
+    """Return the catalogue's files that match a query, earliest first."""
     rows = database[CATALOGUE].find(query).sort([("first", 1), ("_id", 1)])
     return [ArchivePart(id=row.pop("_id"), **row) for row in rows]
 
@@ -107,7 +107,7 @@ def archived(
     periods: Sequence[Period],
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """The archived records that started in any of the half-open periods, in the columns of SCHEMAS.
+    """Return the archived records that started in any of the half-open periods, in the columns of SCHEMAS.
 
     Raises:
         ArchiveUnreadableError: a file is not on this machine, or damaged.
@@ -130,7 +130,7 @@ def archived(
 
 
 def archived_rows(database: Database[Document], collection: Archived, start: datetime, end: datetime) -> int:
-    """How many records the files hold that overlap [start, end); read from the catalogue alone."""
+    """Return how many records are in the files that overlap [start, end); only the catalogue is read."""
     overlaps = {"collection": collection, "first": {"$lt": end}, "last": {"$gte": start}}
     return sum(part.rows for part in parts(database, overlaps))
 
@@ -138,7 +138,10 @@ def archived_rows(database: Database[Document], collection: Archived, start: dat
 def find_archived(
     database: Database[Document], collection: Archived, field: str, values: Sequence[str]
 ) -> list[Document]:
-    """The archived records with one of these values, as they were stored; reads every file's ``field``."""
+    """Return the archived records with one of these values, as they were stored.
+
+    Reads ``field`` of every file.
+    """
     wanted = pc.field(field).isin(pa.array(values, pa.string()))
     tables = [
         read_part(database, part, SCHEMAS[collection].names, wanted)
@@ -165,14 +168,14 @@ def read_part(
     columns: Sequence[str],
     where: Any = None,  # noqa: ANN401 (an expression of pyarrow.compute)
 ) -> pa.Table:
-    """Rows of one file, those only where the expression holds.
+    """Return rows of one file, optionally only those for which the expression holds.
 
     Raises:
         ArchiveUnreadableError: it is not on this machine, or damaged.
     """
     path = folder(database) / part.file
     try:
-        # Files of before have fewer columns: with the schema those are empty.
+        # Older files have fewer columns; reading with the schema leaves the missing ones empty.
         return pq.read_table(
             path,
             columns=list(columns),
@@ -196,7 +199,7 @@ def read_part(
 
 
 def to_row(document: Mapping[str, Any]) -> Document:
-    """A stored record as a row of SCHEMAS."""
+    """Return a stored record as a row of SCHEMAS."""
     row = {**document, "recorded_at": document["recorded_at"].as_datetime()}
     for name in _AS_JSON & row.keys():
         row[name] = orjson.dumps(row[name]).decode()
@@ -206,7 +209,7 @@ def to_row(document: Mapping[str, Any]) -> Document:
 
 
 def to_stored(row: Mapping[str, Any]) -> Document:
-    """A row of SCHEMAS as the record it was: what it lacked is left out."""
+    """Return a row of SCHEMAS as the record it was; empty fields are left out."""
     document: Document = _without_nulls(row)
     document["recorded_at"] = Timestamp(row["recorded_at"], 0)
     for name in _AS_JSON & document.keys():

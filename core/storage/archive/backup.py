@@ -1,9 +1,9 @@
-"""Saving a whole store to a folder: every collection with its indexes, the archive and the spool.
+"""Save a whole store to a folder: every collection with its indexes, the archive and the spool.
 
-A collection is one file of BSON documents one after the other, as ``mongodump`` writes them, compressed
-with zstd. Agents may go on recording meanwhile: each document is saved whole, what comes in later may be
-missing, and what moves on is found at one of its places, since the spool is saved before the database and
-the database before the archive. A record that is saved twice so is the same record when it is restored.
+A collection is one file of concatenated BSON documents, as ``mongodump`` writes them, compressed with zstd.
+Agents may keep recording: each document is saved whole, and what comes in later may be missing. What moves
+between places is saved at one of them, because the spool is saved before the database, and the database
+before the archive. A record that is saved twice in this way is one record after a restore.
 """
 
 import hashlib
@@ -33,18 +33,18 @@ from core.types import Document, Progress
 
 FORMAT = 2
 WITHOUT_CHECKSUM = 1
-"""The format before manifests had a checksum of their own; it is still read."""
+"""The format from before manifests had a checksum of their own; it can still be read."""
 MANIFEST = "manifest.json"
 FOLDERS = ("spool", "archive")
-"""Folders of DATA_DIR that hold records, each database's in a folder of its name."""
+"""Folders of DATA_DIR that hold records, with a subfolder for each database."""
 NEVER_SAVED = frozenset({LEAD_KEYS})
-"""Without these a backup brings no erased lead back; a restore leaves those that are there alone."""
+"""Leaving these out means no backup can bring an erased lead back; a restore leaves existing ones alone."""
 OF_PROCESSES = frozenset({LEASES, HEARTBEATS, INSTALLATION, ROLLUP_STATE, RESTORE_MARK, SESSIONS})
-"""Collections that speak of running processes and of how far they got, not of the store's contents."""
+"""Collections about running processes and their progress, not about the store's contents."""
 
 
 class BackupError(UserError):
-    """A backup cannot be made or is not whole; the text says why and what to do."""
+    """A backup cannot be made or is incomplete; the text says why and what to do."""
 
 
 class SavedCollection(BaseModel):
@@ -66,7 +66,7 @@ class SavedFile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a backup holds; written last, so that a folder without one is no backup."""
+    """What a backup holds; written last, so that a folder without one is not a backup."""
 
     format: int = FORMAT
     created_at: datetime
@@ -76,20 +76,20 @@ class Manifest(BaseModel):
     sha256: str | None = Field(default=None, description="Of all the rest of the manifest")
 
     def digest(self) -> str:
-        """The checksum of all but the checksum."""
+        """Return the checksum of everything except the checksum."""
         return hashlib.sha256(self.model_dump_json(exclude={"sha256"}).encode()).hexdigest()
 
     @property
     def documents(self) -> int:
-        """How many documents there are in all."""
+        """Return how many documents there are in total."""
         return sum(collection.documents for collection in self.collections)
 
 
 def back_up(database: Database[Document], data_dir: Path, folder: Path, progress: Progress) -> Manifest:
-    """Save the store to ``folder``, which appears only once all of it is on the disk.
+    """Save the store to ``folder``, which appears only once everything is on the disk.
 
     Raises:
-        BackupError: the folder is there already and not empty, or cannot be written.
+        BackupError: the folder exists and is not empty, or cannot be written.
         PyMongoError: the database does not answer.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -114,10 +114,10 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What a backup holds.
+    """Return what a backup holds.
 
     Raises:
-        BackupError: the folder holds no backup, one of another form, or one whose manifest was changed.
+        BackupError: the folder holds no backup, one of an unknown format, or one whose manifest was changed.
     """
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
@@ -137,7 +137,7 @@ def check(folder: Path, manifest: Manifest, progress: Progress) -> None:
     """Compare every file with its checksum.
 
     Raises:
-        BackupError: one is missing or is not as it was saved.
+        BackupError: one is missing, or is not as it was saved.
     """
     saved: list[SavedCollection | SavedFile] = [*manifest.collections, *manifest.files]
     for number, part in enumerate(saved):
@@ -168,7 +168,7 @@ def _save_collection(
         create_private(file) as descriptor,
         pa.CompressedOutputStream(pa.PythonFile(descriptor), "zstd") as stream,
     ):
-        # In order of _id: a document that grows meanwhile is not met twice.
+        # Scan by `_id`: a document moved by an update would otherwise be read twice.
         batches: Iterable[bytes] = database[name].find_raw_batches(sort=[("_id", 1)])  # type: ignore[assignment]
         for batch in batches:
             stream.write(batch)
@@ -201,7 +201,7 @@ def _save_folder(source: Path, target: Path, progress: Progress) -> Iterator[Sav
                 shutil.copyfileobj(read, write)
         except FileNotFoundError:
             kept.unlink(missing_ok=True)
-            continue  # replayed meanwhile: the database has it, and is saved next
+            continue  # replayed in the meantime: it is in the database, which is saved next
         sync(kept)
         yield SavedFile(file=str(kept.relative_to(target.parent)), sha256=_digest(kept))
 

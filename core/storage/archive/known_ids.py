@@ -1,4 +1,4 @@
-"""Which calls are in the archive: a hash of each id, read from a file once in a process."""
+"""Which calls are in the archive: a hash of each id, read from each file once per process."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -16,7 +16,7 @@ from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 MOST_ROWS = 5_000_000
-"""Of a larger archive the latest are known: 20 MB of hashes, and some seconds of a process's first look."""
+"""Of a larger archive only the latest are known: 20 MB of hashes, and a few seconds at the first look-up."""
 Field = Literal["_id", "provider_call_id"]
 Hashes = NDArray[np.uint32]
 _known: dict[tuple[str, Field, str], Hashes] = {}
@@ -24,7 +24,7 @@ _guard = fork_safe_lock()
 
 
 def perhaps_archived(database: Database[Document], ids: Sequence[str], field: Field = "_id") -> list[str]:
-    """Those of the ids that are in the archive, and now and then one that is not.
+    """Return those ids that are in the archive, and occasionally one that is not.
 
     Args:
         database: whose archive.
@@ -56,7 +56,7 @@ def _of(database: Database[Document], part: ArchivePart, field: Field) -> Hashes
         try:
             column = read_part(database, part, [field])[field].to_pylist()
         except ArchiveUnreadableError:
-            return np.empty(0, np.uint32)  # of the machine that archives, or to be restored
+            return np.empty(0, np.uint32)  # on the machine that archives, or still to be restored
         _known[key] = _hashes(value for value in column if value is not None)
     return _known[key]
 

@@ -1,4 +1,4 @@
-"""Reports of calls that are archived already: the call comes back whole, with what they say added to it."""
+"""Reports about calls that are archived already: the call comes back whole, with the report added."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -17,21 +17,21 @@ from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
 LOOK_BACK = timedelta(hours=6)
-"""Reports recorded so lately are held against the archive, at each refresh."""
+"""How recent reports must be for a refresh to look them up in the archive."""
 AT_ONCE = 10_000
 _TRIES = 20
 
 
 def bring_back(database: Database[Document]) -> int:
-    """Bring back the archived calls that reports came for; how many there were.
+    """Bring back the archived calls that reports have arrived for; return how many.
 
-    Where the report names the call by the agent's id, it is merged with it. Where it names it by its
-    source's, the call is there again for :func:`core.storage.recording.joining.join_calls` to fold the report
-    into. The next refresh takes the archived rows away, as those of any call that is recorded again.
+    A report that names the call by the agent's id is merged with it. If it uses the source's own id, the call
+    is put back for :func:`core.storage.recording.joining.join_calls` to fold the report into. The next
+    refresh removes the archived rows, as for any call that is recorded again.
 
     Raises:
         ArchiveUnreadableError: a file is not on this machine, or damaged.
-        PyMongoError: the database does not answer; the rest is brought back by the next run.
+        PyMongoError: the database does not answer; the next run brings back the rest.
     """
     recorded = {"recorded_at": {"$gte": Timestamp(server_time(database) - LOOK_BACK, 0)}}
     alone = recorded | {"sources": {"$type": "object"}, "sources.agent": None}
@@ -46,7 +46,7 @@ def bring_back(database: Database[Document]) -> int:
 
 
 def _archived(database: Database[Document], query: Document, field: Field) -> list[Document]:
-    """The archived calls that have the ids of stored ones in a field."""
+    """Return the archived calls that have the ids of stored ones in a field."""
     ids = (str(row["_id"]) for row in database[CALLS].find(query, {"_id": 1}))
     perhaps = [one for part in _batches(ids) for one in perhaps_archived(database, part, field)]
     return find_archived(database, CALLS, field, perhaps) if perhaps else []
@@ -63,7 +63,7 @@ def _began(call: Document) -> tuple[datetime, str]:
 
 
 def _merge(database: Database[Document], archived: Document) -> bool:
-    """Add an archived call to what is stored of it, whoever else changes that meanwhile."""
+    """Merge an archived call into what is stored of it, even while others change that."""
     calls = database.get_collection(CALLS, write_concern=DURABLE)
     for _ in range(_TRIES):
         stored = calls.find_one({"_id": archived["_id"]})
@@ -79,7 +79,7 @@ def _merge(database: Database[Document], archived: Document) -> bool:
 
 
 def _put_back(database: Database[Document], archived: Document) -> bool:
-    """Store an archived call again, unless it is there."""
+    """Store an archived call again, unless it is stored."""
     mark_dirty(database, [archived["start_time"]])
     try:
         database.get_collection(CALLS, write_concern=DURABLE).insert_one(stamped(archived, archived))

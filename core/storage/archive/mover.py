@@ -1,8 +1,9 @@
-"""Moving old records out of the database: Parquet files by local day, each checked before a row is deleted.
+"""Move old records out of the database: Parquet files by local day, verified before a row is deleted.
 
-A file counts once its row is in the catalogue; only then are its records deleted. Killed before that, the
-file is litter that the next run sweeps up; killed after it, records are in both places, where readers take
-the database's, and the next run deletes them without writing them again. So nothing is lost or counted twice.
+A file counts once its row is in the catalogue; only then are its records deleted. If the process is killed
+before that, the file is litter that the next run sweeps up. If it is killed after it, records are in both
+places: readers then use the database's, and the next run deletes those without writing them again. So nothing
+is lost or counted twice.
 """
 
 import contextlib
@@ -33,17 +34,17 @@ from core.types import Document, Progress
 
 COLLECTIONS: tuple[Archived, ...] = (TURNS, CALLS)
 ROWS_AT_ONCE = 100_000
-"""Records of one file: what memory holds."""
+"""Most records in one file, so that it fits into memory."""
 ZSTD_LEVEL = 9
 
 
 class ArchiveBusyError(UserError):
-    """Another process archives into the same DATA_DIR."""
+    """Another process is archiving into the same DATA_DIR."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """Records of one local day that are to be archived."""
+    """Records of one local day that are due for archiving."""
 
     collection: Archived
     day: date
@@ -51,12 +52,15 @@ class Due:
 
 
 def cutoff(database: Database[Document]) -> datetime:
-    """What was recorded before it is to be archived: RAW_RETENTION_DAYS ago by the server's clock, in UTC."""
+    """Return the time before which records are archived.
+
+    RAW_RETENTION_DAYS ago by the server's clock, in UTC.
+    """
     return server_time(database) - timedelta(days=get_settings().raw_retention_days)
 
 
 def due(database: Database[Document], before: datetime) -> list[Due]:
-    """What is to be archived, by day: turns first, so that no call is without them in the database."""
+    """Return what to archive, by day; turns first, so that no call in the database is without its turns."""
     zone = get_settings().timezone
     day = {"$dateToString": {"date": "$start_time", "timezone": zone, "format": "%Y-%m-%d"}}
     pipeline: list[Document] = [
@@ -72,12 +76,12 @@ def due(database: Database[Document], before: datetime) -> list[Due]:
 
 
 def archive(database: Database[Document], before: datetime, progress: Progress) -> list[Due]:
-    """Move what was recorded before a moment into files; what was moved, by day.
+    """Move what was recorded before a given time into files; return what was due, by day.
 
-    The roll-ups must be up to date first; :func:`core.aggregation.rollups.refresh.archive_due` sees to it.
+    The roll-ups must be up to date; :func:`core.aggregation.rollups.refresh.archive_due` ensures that.
 
     Raises:
-        ArchiveBusyError: another process archives here.
+        ArchiveBusyError: another process is archiving here.
         UserError: the disk is full or cannot be written; what was not moved is still in the database.
         PyMongoError: the database does not answer; the next run does what is left.
     """
@@ -95,7 +99,7 @@ def archive(database: Database[Document], before: datetime, progress: Progress) 
 def release(database: Database[Document], collection: Archived, field: str, values: Sequence[str]) -> int:
     """Take records with one of these values out of the archive, and have their windows recomputed.
 
-    For records that are to be erased, and calls that were recorded again. How many there were.
+    Used for records to erase and calls that were recorded again. Returns how many there were.
 
     Raises:
         ArchiveUnreadableError: a file is not on this machine, or damaged.
@@ -105,7 +109,7 @@ def release(database: Database[Document], collection: Archived, field: str, valu
 
 
 def _release(database: Database[Document], identity: str, gone: Any) -> int:  # noqa: ANN401 (an expression)
-    """Take records out of one part; anew where another process rewrote it meanwhile."""
+    """Take records out of one file; start over if another process has rewritten it."""
     while found := parts(database, {"_id": identity}):
         part = found[0]
         removed = read_part(database, part, ["start_time"], gone)
@@ -125,10 +129,10 @@ def _recorded(before: datetime) -> Document:
 
 @contextmanager
 def alone(database: Database[Document]) -> Iterator[None]:
-    """No other process archives or erases into this DATA_DIR meanwhile.
+    """Make sure that no other process archives or erases in this DATA_DIR at the same time.
 
     Raises:
-        ArchiveBusyError: one does so just now.
+        ArchiveBusyError: one is doing so.
     """
     with _locked(database, ".lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
         yield
@@ -147,7 +151,7 @@ def _locked(database: Database[Document], name: str, how: int) -> Iterator[None]
 
 
 def sweep(database: Database[Document]) -> None:
-    """Remove files that a killed run left without a row in the catalogue."""
+    """Remove files without a row in the catalogue, left by a killed run."""
     with _locked(database, ".files.lock", fcntl.LOCK_EX):
         known = {part.file for part in parts(database, {})}
         for path in folder(database).rglob("*.parquet*"):
@@ -156,12 +160,12 @@ def sweep(database: Database[Document]) -> None:
 
 
 def _unswept(database: Database[Document]) -> AbstractContextManager[None]:
-    """What is written meanwhile is left alone until the catalogue has it."""
+    """Keep :func:`sweep` away while a file is written that the catalogue does not list yet."""
     return _locked(database, ".files.lock", fcntl.LOCK_SH)
 
 
 def _move(database: Database[Document], what: Due, before: datetime) -> int:
-    """Archive some records of a day; how many left the database."""
+    """Archive some records of a day; return how many were handled."""
     start, end = day_bounds(what.day)
     query = _recorded(before) | {"start_time": {"$gte": start, "$lt": end}}
     records = database[what.collection].find(query).sort("start_time", 1).limit(ROWS_AT_ONCE).to_list()
@@ -178,7 +182,7 @@ def _move(database: Database[Document], what: Due, before: datetime) -> int:
     collection = database.get_collection(what.collection, write_concern=DURABLE)
     deleted = collection.delete_many({"_id": {"$in": ids}} | _recorded(before)).deleted_count
     if deleted < len(ids):
-        # Recorded again since they were read: what was archived is no longer so.
+        # Recorded again since they were read, so their archived copies are out of date.
         again = [row["_id"] for row in collection.find({"_id": {"$in": ids}}, {"_id": 1})]
         release(database, what.collection, "_id", again)
     return len(ids)
@@ -187,7 +191,7 @@ def _move(database: Database[Document], what: Due, before: datetime) -> int:
 def _versions(
     database: Database[Document], collection: Archived, start: datetime, end: datetime
 ) -> dict[str, int]:
-    """The version of each record that is archived already, of those that started in [start, end)."""
+    """Return the version of each archived record that started in [start, end)."""
     query = {"collection": collection, "first": {"$lt": end}, "last": {"$gte": start}}
     versions: dict[str, int] = {}
     for part in parts(database, query):
@@ -205,7 +209,7 @@ def _write(database: Database[Document], what: Due, table: pa.Table) -> None:
 
 
 def _replace(database: Database[Document], part: ArchivePart, kept: pa.Table) -> bool:
-    """Put another file in the place of a part's in one step; not where another process did meanwhile."""
+    """Replace a part's file in one step, unless another process has replaced it first."""
     catalogue = database.get_collection(CATALOGUE, write_concern=DURABLE)
     as_read = {"_id": part.id, "file": part.file}
     if not len(kept):
@@ -223,10 +227,10 @@ def _replace(database: Database[Document], part: ArchivePart, kept: pa.Table) ->
 def _part(
     database: Database[Document], identity: str, collection: Archived, day: str, zone: str, table: pa.Table
 ) -> ArchivePart:
-    """Write rows to a file that is on the disk, and read back equal, when this returns.
+    """Write rows to a file that is on the disk, and has been read back and compared, when this returns.
 
     Raises:
-        UserError: the disk is full, cannot be written, or does not give back what was written.
+        UserError: the disk is full, cannot be written, or does not return what was written.
     """
     path = folder(database) / collection / day / f"{identity}-{uuid.uuid4().hex[:8]}.parquet"
     try:

@@ -1,4 +1,4 @@
-"""Bringing a backup back: every file is checked first, and what a kill leaves half done is begun again."""
+"""Restore a backup: every file is checked first, and a restore that was killed halfway starts over."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ from core.storage.server.connection import DURABLE
 from core.types import Document, Progress
 
 MARK = RESTORE_MARK
-"""Collection with one document while a restore is under way; a restore that finds it begins afresh."""
+"""Collection with one document while a restore is in progress; a restore that finds it starts over."""
 DOCUMENTS_AT_ONCE = 5_000
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _OF_THE_SERVER = ("v", "ns", "background")
@@ -40,20 +40,20 @@ _OF_THE_SERVER = ("v", "ns", "background")
 def restore(
     database: Database[Document], data_dir: Path, folder: Path, progress: Progress, *, replace: bool = False
 ) -> Manifest:
-    """Make the store what it was when it was saved, and have its roll-ups recomputed by the next refresh.
+    """Restore the store as it was saved, and have the next refresh recompute its roll-ups.
 
-    Stop what records and checks first: it would write in between. The audit log alone is never taken back:
-    what is there stays, and the backup's follows where it goes on from it.
+    Stop whatever records or checks first; it would write in between. Only the audit log is never taken back:
+    what is there stays, and the backup's entries are added where they continue it.
 
     Args:
-        database: has to be empty, unless ``replace``.
-        data_dir: its archive and spool have to be empty, unless ``replace``.
-        folder: as :func:`core.storage.archive.backup.back_up` wrote it.
-        progress: told what is worked on.
-        replace: delete what is there first, once the backup was found whole.
+        database: must be empty, unless ``replace``.
+        data_dir: its archive and spool must be empty, unless ``replace``.
+        folder: as written by :func:`core.storage.archive.backup.back_up`.
+        progress: called with what is being worked on.
+        replace: delete what is there first, once the backup was found complete.
 
     Raises:
-        BackupError: the backup is not whole, or the store not empty; nothing was changed.
+        BackupError: the backup is incomplete, or the store not empty; nothing was changed.
         PyMongoError: the database does not answer; restore again.
     """
     manifest = read_manifest(folder)
@@ -61,7 +61,7 @@ def restore(
     begun = database[MARK].find_one()
     if not (replace or begun):
         _refuse_full(database, data_dir)
-    # Who was hidden since the backup stays so, also where this is killed and begun again.
+    # Leads hidden since the backup stay hidden, even if this is killed and started over.
     hidden = begun["hidden"] if begun and "hidden" in begun else list(database[RESTRICTIONS].find())
     database.get_collection(MARK, write_concern=DURABLE).replace_one(
         {"_id": MARK}, {"created_at": manifest.created_at, "hidden": hidden}, upsert=True
@@ -121,7 +121,7 @@ def _restore_collection(
 
 
 def _extend_log(target: Any, saved: list[RawBSONDocument]) -> None:  # noqa: ANN401 (of raw documents)
-    """Add the entries that go on from the last one there is; none where that is of another log."""
+    """Add the entries that continue from the last one there is; none if that belongs to another log."""
     last = target.find_one({}, {"hash": 1}, sort=[("_id", -1)])
     if last is not None:
         saved = [one for one in saved if one["_id"] > last["_id"]]

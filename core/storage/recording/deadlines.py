@@ -1,4 +1,4 @@
-"""RECORD_WAIT_SECONDS: how long a caller waits for the database at most."""
+"""RECORD_WAIT_SECONDS: the longest a caller waits for the database."""
 
 import asyncio
 import time
@@ -19,9 +19,9 @@ _openers = Threads("open-database", 4)
 
 
 async def within_wait(work: Awaitable[T]) -> T:
-    """Return what comes of some work, if that is within RECORD_WAIT_SECONDS.
+    """Return the result of some work if it takes RECORD_WAIT_SECONDS at most.
 
-    The driver has the same deadline: in Python 3.11 a cancellation may get lost on its way through it.
+    The driver gets the same deadline, because in Python 3.11 a cancellation may get lost inside it.
 
     Raises:
         TimeoutError, PyMongoError: it took longer.
@@ -33,14 +33,14 @@ async def within_wait(work: Awaitable[T]) -> T:
 
 
 def open_blocking(database: AsyncDatabase[Document] | None, wait: float) -> Database[Document]:
-    """Return the database for code that blocks, within ``wait`` seconds; its server may have to start.
+    """Return the database for blocking code within ``wait`` seconds; the embedded server may have to start.
 
     Raises:
-        TimeoutError: it takes longer; the start goes on.
+        TimeoutError: it takes longer; the start continues.
     """
     deadline = time.monotonic() + wait
     if store_key(database)[0] == OURS:
-        # Not by a thread of the pool: the interpreter's end waits for those.
+        # Not on a thread of the pool, since the interpreter waits for those before it exits.
         wait_for_server(wait)
     try:
         return _openers.submit(blocking, database).result(max(0.0, deadline - time.monotonic()))

@@ -1,9 +1,10 @@
-"""Windows of time to recompute: each change that leaves no trace in ``calls`` is written down here first.
+"""Windows of time to recompute: every change that leaves no trace in ``calls`` is noted here first.
 
-A replaced or deleted call is gone from its former window, where no time of recording tells of it. So the
-window's row is durable before the change. It goes only with a recomputation that read it, and only once
-it is older than OVERLAP by the server's clock: a change that lands after that reading finds it again.
-A row's ``_id`` is the start of its window, ``marked_at`` the server's Timestamp of the last marking.
+A replaced or deleted call is gone from its old window, and no recorded_at there would show it. So the
+window's row is made durable before the change. It is removed only by a recomputation that has read it, and
+only once it is older than OVERLAP by the server's clock, so that a change that lands after that read is found
+by the next one. A row's ``_id`` is the start of its window, and ``marked_at`` the server's Timestamp of the
+last mark.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -20,11 +21,11 @@ from core.types import Document
 
 WINDOW = timedelta(minutes=15)
 OVERLAP = timedelta(seconds=60)
-"""How long after its marking a change may still land."""
+"""How long after its mark a change may still land."""
 
 
 def window_of(moment: datetime) -> datetime:
-    """Start, in UTC, of the 15-minute window that a moment with a zone falls in."""
+    """Return the start, in UTC, of the 15-minute window that a time (with a zone) falls in."""
     utc = moment.astimezone(UTC)
     return utc.replace(minute=utc.minute // 15 * 15, second=0, microsecond=0)
 
@@ -36,9 +37,9 @@ def mark_dirty(database: AsyncDatabase[Document], windows: Iterable[datetime]) -
 def mark_dirty(
     database: Database[Document] | AsyncDatabase[Document], windows: Iterable[datetime]
 ) -> object | Awaitable[object]:
-    """Have the windows recomputed that these moments fall in; durable when it returns, or is awaited.
+    """Have the windows that these times fall in recomputed; durable when it returns, or when it is awaited.
 
-    Call it before the change, and land the change within OVERLAP.
+    Call it before the change, and make the change within OVERLAP.
 
     Raises:
         PyMongoError: the database does not answer.

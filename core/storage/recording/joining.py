@@ -1,9 +1,9 @@
-"""Calls that a source knows by its own id, joined to the call they turn out to be; calls that were lost.
+"""Join calls that a source knows by its own id to the calls they turn out to be, and close lost calls.
 
-A carrier's callback says which of *its* calls it is about. Where a call with that ``provider_call_id`` is
-stored, the report is recorded for it; else it makes a call of its own, marked ``unjoined``, which
-:func:`join_calls` folds into the other once there is one. Whatever is interrupted in between is taken up by
-the next run: a report recorded twice changes nothing.
+A carrier's callback names the call by the carrier's own id. If a call with that ``provider_call_id`` is
+stored, the report is recorded for it; otherwise it becomes a call of its own, marked ``unjoined``, which
+:func:`join_calls` folds into the other call once that exists. The next run picks up whatever was interrupted:
+recording a report twice changes nothing.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from core.types import Document
 
 JOINED_AT_ONCE = 1_000
 GIVEN_UP_AFTER = timedelta(days=7)
-"""How long a call of a source alone is held against others, from when it was last heard of."""
+"""How long after its last report a call known only to one source is still compared with others."""
 _TRIES = 20
 _MOST_ALIKE = 10
 
@@ -36,9 +36,10 @@ logger = get_logger("database")
 
 
 def known_as(database: Database[Document], provider_call_id: str) -> str | None:
-    """Return the call_id of the call that carries this provider_call_id; None where there is none yet.
+    """Return the call_id of the call that has this provider_call_id; None if there is none yet.
 
-    Of several, which is a slip of whoever recorded them, the call that began last; it is said in the log.
+    If several have it, which is a mistake by whoever recorded them, the one that began last is returned and a
+    warning is logged.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -51,7 +52,7 @@ def known_as(database: Database[Document], provider_call_id: str) -> str | None:
 
 
 def carrying(database: Database[Document], provider_call_id: str, *, but: str) -> list[str]:
-    """Return the call_ids that carry a provider_call_id but one of them, the latest first; 10 at most.
+    """Return the call_ids that have a provider_call_id, except ``but``; latest first, 10 at most.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -62,13 +63,13 @@ def carrying(database: Database[Document], provider_call_id: str, *, but: str) -
 
 
 def join_calls(database: Database[Document]) -> int:
-    """Fold calls that a source reported by its own id into the calls they are; how many there were.
+    """Fold calls that a source reported by its own id into the calls they belong to; return how many.
 
-    Two calls are one where ``provider_call_id`` says so; with JOIN_WITHIN_SECONDS above 0 also where the same
-    lead has exactly one other call that began so close to it.
+    Two calls are the same if ``provider_call_id`` says so. With JOIN_WITHIN_SECONDS above 0 they also are if
+    the same lead has exactly one other call that began within that time.
 
     Raises:
-        PyMongoError: the database does not answer; the rest is joined by the next run.
+        PyMongoError: the database does not answer; the next run joins the rest.
     """
     oldest = Timestamp(server_time(database) - GIVEN_UP_AFTER, 0)
     query = {"unjoined": True, "recorded_at": {"$gte": oldest}}
@@ -96,13 +97,13 @@ def _close_by(database: Database[Document], alone: Document) -> str | None:
 
 
 def _fold(database: Database[Document], alone: str, whole: str) -> bool:
-    """Move what is known of one call to another, then delete it; False where others kept changing them."""
+    """Move what is known of one call to another, then delete it; False if others kept changing them."""
     calls = database.get_collection(CALLS, write_concern=DURABLE)
     for _ in range(_TRIES):
         source, target = calls.find_one({"_id": alone}), calls.find_one({"_id": whole})
         if source is None or target is None:
             return False
-        merged = merge(target, moved(database, source, whole))  # unjoined still, where both are
+        merged = merge(target, moved(database, source, whole))  # still unjoined if both are
         call = stamped(merged, target, source)
         moments = (source.get("start_time"), target.get("start_time"), call.get("start_time"))
         mark_dirty(database, [moment for moment in moments if moment])
@@ -131,10 +132,10 @@ def _moved_turn(database: Database[Document], row: Document, whole: str) -> Turn
 
 
 def mark_lost(database: Database[Document]) -> int:
-    """Close calls that began, and of which nothing was heard for LOST_AFTER_MINUTES; how many there were.
+    """Close calls that began and then fell silent for LOST_AFTER_MINUTES; return how many.
 
-    They count as failed, with the ending ``lost``. What another source says of such a call later overrides
-    that, however late it comes.
+    They count as failed, with the ending ``lost``. Anything another source says about such a call later
+    overrides that.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -151,7 +152,7 @@ def mark_lost(database: Database[Document]) -> int:
 
 
 def _silent_agents(database: Database[Document], before: object) -> Sequence[CallReport]:
-    """Calls whose agent gave signs of life and stopped, without recording the call."""
+    """Return reports for calls whose agent sent heartbeats and stopped without recording the call."""
     query = {"ended": False, "seen_at": {"$lt": before}, "started_at": {"$ne": None}}
     rows = {str(row["_id"]): row for row in database[ACTIVE_CALLS].find(query).limit(JOINED_AT_ONCE)}
     stored = {str(row["_id"]) for row in database[CALLS].find({"_id": {"$in": list(rows)}}, {"_id": 1})}
@@ -163,7 +164,7 @@ def _silent_agents(database: Database[Document], before: object) -> Sequence[Cal
 
 
 def _never_ended(database: Database[Document], before: object) -> Sequence[CallReport]:
-    """Calls that some source began to report, and nobody ended."""
+    """Return reports for calls that a source began to report and nobody ended."""
     since = {"state": "open"}
     reports = []
     for row in database[CALLS].find(since).sort("recorded_at", 1).limit(JOINED_AT_ONCE):

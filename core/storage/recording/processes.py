@@ -1,6 +1,7 @@
 """The processes that record: one row each, renewed every minute, with what waits in it and what it lost.
 
-A process that ends well, or of SIGTERM, takes its row away; one that was killed stays, silent, for a day.
+A process that ends normally, or on SIGTERM, removes its row. The row of a killed one stays, silent, for a
+day.
 """
 
 import os
@@ -26,10 +27,10 @@ from core.storage.threads import fork_safe_lock
 from core.types import Document
 
 FIRST_SECONDS = 5.0
-"""After the first record: what ends before, as a script does that stores one call, is not worth a row."""
+"""Delay after the first record: a script that stores one call and ends is not worth a row."""
 BEAT_SECONDS = 60.0
 SILENT_AFTER = timedelta(minutes=3)
-"""Age of the last sign of life from which on a process is silent: it may miss two."""
+"""Age of the last heartbeat after which a process counts as silent; it may miss two."""
 _WAIT_SECONDS = 5.0
 _END_SECONDS = 1.0
 _MOST_SHOWN = 200
@@ -40,7 +41,7 @@ Open = Callable[[], Database[Document]]
 
 
 class ProcessHealth(BaseModel):
-    """A process that records, as it said last. ``seen_at`` is by the server's clock."""
+    """A process that records, as it last described itself. ``seen_at`` is by the server's clock."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -57,18 +58,21 @@ class ProcessHealth(BaseModel):
     seen_at: datetime
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether it missed its signs of life; one in the future was given while the clock was ahead."""
+        """Return whether it missed its heartbeats.
+
+        One in the future was sent while the server's clock was ahead.
+        """
         return abs(now - self.seen_at) > SILENT_AFTER
 
 
 def processes(database: Database[Document]) -> list[ProcessHealth]:
-    """The processes of the last day, the one last seen first."""
+    """Return the processes of the last day, most recently seen first."""
     rows = database[PROCESSES].find().sort("seen_at", -1).limit(_MOST_SHOWN)
     return [ProcessHealth.model_validate(row) for row in rows]
 
 
 class Beats:
-    """This process's signs of life, on a thread of its own: no call ever waits for one."""
+    """This process's heartbeats, on a thread of its own, so that no call ever waits for one."""
 
     def __init__(self, records_waiting: Callable[[], int]) -> None:
         self._records_waiting = records_waiting
@@ -78,7 +82,7 @@ class Beats:
         before_close(self.end)
 
     def _begin(self) -> None:
-        """Begin without a thread; a forked child's is its parent's."""
+        """Start without a thread; the one of a forked child's parent stays with the parent."""
         self._databases: dict[Key, Open] = {}
         self._speaking = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -86,7 +90,7 @@ class Beats:
         self._id = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def keep(self, key: Key, open_: Open) -> None:
-        """Give signs of life to a database from now on; nothing where that is so already."""
+        """Send heartbeats to a database from now on; does nothing if that is so already."""
         if key in self._databases:
             return
         with self._guard:
@@ -97,7 +101,7 @@ class Beats:
                 before_sigterm(self._end_at_once)
 
     def beat(self) -> None:
-        """Give a sign of life to each database; one that is away gets the next."""
+        """Send a heartbeat to each database; one that is unavailable gets the next."""
         for key, open_ in list(self._databases.items()):
             try:
                 with self._speaking:
@@ -107,14 +111,14 @@ class Beats:
                 logger.debug("Process health not stored", extra={"reason": type(error).__name__})
 
     def forget(self) -> None:
-        """Give no more signs of life to any database."""
+        """Stop sending heartbeats to any database."""
         self._databases = {}
 
     def end(self) -> None:
-        """Take this process's rows away: it ends, and is not silent."""
+        """Remove this process's rows, because it is ending and not silent."""
         databases = list(self._databases.values())
         self.forget()
-        # A sign of life on its way would bring the row back: it arrives first.
+        # A heartbeat in flight would bring the row back, so wait for it first.
         waited = self._speaking.acquire(timeout=_END_SECONDS)
         for open_ in databases:
             try:
@@ -126,7 +130,7 @@ class Beats:
             self._speaking.release()
 
     def _end_at_once(self) -> None:
-        """Have :meth:`end` done on the thread: what a signal interrupts may hold the driver's locks."""
+        """Run :meth:`end` on the thread: code interrupted by the signal may hold the driver's locks."""
         if self._thread is not None:
             self._over.set()
             self._signed_off.wait(_END_SECONDS)

@@ -1,7 +1,7 @@
 """Requests to the agent's own API and to the services it uses, summed per minute and process.
 
-A request costs a few microseconds and no round trip. Each process writes the sums of its minutes whole, again
-and again while they grow, so that a repeat replaces and never counts twice.
+A request costs a few microseconds and no round trip. While a minute grows, each process writes its sums again
+and again, always the whole row, so that a repeat replaces and never counts twice.
 """
 
 import itertools
@@ -28,17 +28,18 @@ from core.types import Document
 
 logger = get_logger("database")
 FLUSH_SECONDS = 10.0
-"""How often the sums of the minutes under way are written."""
+"""How often the sums of minutes in progress are written."""
 
 _LN_GAMMA = math.log(1.01 / 0.99)
 _LEAST, _MOST = 1e-6, 1e7
 _FIRST = math.ceil(math.log(_LEAST) / _LN_GAMMA) - 1
 OPEN_FOR = timedelta(minutes=2)
-"""How long after its beginning a minute may still take requests; later ones get a document of their own."""
+"""How long after it began a minute still takes requests; later ones get a document of their own."""
 MAX_CELLS = 10_000
-"""Service, operation and minute combinations kept at once: an operation with ids in it would be endless."""
+"""Most combinations of service, operation and minute kept at once; operations that contain ids would be
+endless."""
 OTHER = "other"
-"""Operation of the requests that came when there were MAX_CELLS."""
+"""Operation under which requests are counted once MAX_CELLS is reached."""
 
 
 def bucket_of(milliseconds: float) -> int:
@@ -49,7 +50,7 @@ def bucket_of(milliseconds: float) -> int:
 
 
 class _Cell:
-    """The sums of one minute, service and operation."""
+    """Sums of one minute, service and operation."""
 
     __slots__ = ("buckets", "changed", "count", "errors", "max_ms", "min_ms", "number", "total_ms")
 
@@ -78,7 +79,7 @@ _Key = tuple[datetime, str, str]
 
 
 class ServiceMinutes:
-    """The minutes of this process that are not finished, or not written yet. Good in any thread."""
+    """This process's minutes that are not finished, or not written yet. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._guard = fork_safe_lock()
@@ -86,7 +87,7 @@ class ServiceMinutes:
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        """Begin empty; what a forked child inherited is its parent's to write."""
+        """Start empty; what a forked child inherited is for its parent to write."""
         self._cells: dict[_Key, _Cell] = {}
         self._numbers = itertools.count()
         self._process = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -105,7 +106,7 @@ class ServiceMinutes:
         return self._cells[key]
 
     def take(self) -> list[ServiceMinute]:
-        """The sums that changed since the last time, to be written; finished minutes are forgotten."""
+        """Return the sums that changed since the last call, for writing; finished minutes are forgotten."""
         with self._guard:
             changed = [self._minute(key, cell) for key, cell in self._cells.items() if cell.changed]
             oldest = utc_now() - OPEN_FOR
@@ -132,7 +133,7 @@ class ServiceMinutes:
 
 
 class ServiceWriter:
-    """Writes this process's minutes every few seconds, beside it, and what is left when it ends."""
+    """Writes this process's minutes every few seconds on a thread, and what is left when it ends."""
 
     def __init__(self) -> None:
         self._minutes: dict[tuple[int, str], tuple[AsyncDatabase[Document] | None, ServiceMinutes]] = {}
@@ -148,9 +149,12 @@ class ServiceWriter:
         self._minutes[key][1].add(sample)
 
     def flush(self) -> bool:
-        """Write what changed, to the spool where the database does not take it; whether all is durable."""
+        """Write what changed, to the spool if the database does not accept it.
+
+        Return whether all of it is durable.
+        """
         durable = True
-        with self._flushing:  # one at a time: what was taken later is written later
+        with self._flushing:  # one at a time, so that newer sums are written after older ones
             for database, minutes in list(self._minutes.values()):
                 changed = minutes.take()
                 for start in range(0, len(changed), MAX_BATCH):
@@ -161,7 +165,7 @@ class ServiceWriter:
     def _open(self, key: tuple[int, str], database: AsyncDatabase[Document] | None) -> None:
         with self._guard:
             self._minutes.setdefault(key, (database, ServiceMinutes()))
-            if self._pid != os.getpid():  # the thread of a forked child is its parent's
+            if self._pid != os.getpid():  # a forked child's inherited thread belongs to its parent
                 threading.Thread(target=self._run, name="service-minutes", daemon=True).start()
                 self._pid = os.getpid()
 

@@ -1,8 +1,9 @@
-"""The one way that records are written: inserted, and replaced where an older version is there.
+"""The one way records are written: inserted, or replacing an older version that is stored.
 
-The steps are a generator, so that asyncio code (:func:`write_async`) and plain code (:func:`write`) take
-the same ones. Nothing is answered for before it is durable (majority, journal), and writing a record
-again, by whichever process and in whichever order, ends in the same store.
+The steps are written as a generator that yields database operations, so that asyncio code
+(:func:`write_async`) and plain code (:func:`write`) share one implementation. Two guarantees hold, and
+everything else is built on them: a result is returned only once it is durable (majority, journal), and
+writing a record again, from any process and in any order, ends in the same store.
 """
 
 import time
@@ -32,27 +33,27 @@ from core.types import Document
 
 logger = get_logger("database")
 MAX_BATCH = 1_000
-"""Records of one bulk write."""
+"""Most records in one bulk write."""
 _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _TOO_LARGE = 10_334
 _MOST_NAMED = 10
 _ID_INDEX = {"_id": 1}
 _POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
-"""Error codes of a document that the server will never take: bad value, field name, size, key, validation."""
+"""Error codes of documents the server will never accept: bad value, field name, size, key, validation."""
 
 
 class Outcome(StrEnum):
-    """What became of a record that is stored."""
+    """Outcome of storing one record."""
 
     INSERTED = "inserted"
     REPLACED = "replaced"
-    UNCHANGED = "unchanged"  # stored exactly so already
-    OUTDATED = "outdated"  # a newer version is stored
+    UNCHANGED = "unchanged"  # already stored exactly like this
+    OUTDATED = "outdated"  # a later version is stored
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a record is not stored. ``for_good``: it never will be; else it may be taken another time."""
+    """Why a record is not stored. ``for_good``: it never will be; otherwise a later try may succeed."""
 
     reason: str
     for_good: bool
@@ -60,14 +61,17 @@ class Refusal:
 
 Result = Outcome | Refusal
 Collections = Mapping[str, Any]
-"""Of either sort of client, by name."""
+"""Collections of either kind of client, by name."""
 Step = Callable[[], Any]
-"""Does one thing with the database; in asyncio code what it returns is awaited."""
+"""Performs one database operation; in asyncio code its result is awaited."""
 Steps = Generator[Step, Any, dict[int, Result]]
 
 
 def durable_collections(database: Database[Document] | AsyncDatabase[Document]) -> Collections:
-    """Where records are written to; worth keeping, for the driver takes some time to make them."""
+    """Return the collections that records are written to.
+
+    Worth keeping, as making them costs the driver time.
+    """
     names = {name: kind.collection for name, kind in KINDS.items()} | {
         name: name for name in (LEAD_KEYS, ACTIVE_CALLS)
     }
@@ -78,16 +82,17 @@ def durable_collections(database: Database[Document] | AsyncDatabase[Document]) 
 
 
 def write(database: Database[Document], records: Sequence[Record], *, fresh: bool = False) -> list[Result]:
-    """Store records durably; for each what became of it.
+    """Store records durably; return the result of each, in order.
 
     Args:
-        database: where to.
+        database: where to store them.
         records: what to store.
-        fresh: whether they are handed over now, and not replayed. Then one that comes after what is stored,
-            by the server's clock, replaces it, even where this machine's clock is behind.
+        fresh: whether they were recorded just now, rather than replayed. A fresh record that comes after the
+            stored one by the server's clock replaces it, even if this machine's clock is behind.
 
     Raises:
-        PyMongoError: the database does not answer, or not durably. Some records may be stored.
+        PyMongoError: the database does not answer, or not durably. Some records may be stored; writing all of
+            them again is safe.
     """
     steps = _write(durable_collections(database), records, fresh=fresh)
     try:
@@ -95,7 +100,7 @@ def write(database: Database[Document], records: Sequence[Record], *, fresh: boo
         while True:
             try:
                 answer = step()
-            except Exception as error:  # noqa: BLE001 (for the steps to judge)
+            except Exception as error:  # noqa: BLE001 (the steps decide)
                 step = steps.throw(error)
             else:
                 step = steps.send(answer)
@@ -104,14 +109,14 @@ def write(database: Database[Document], records: Sequence[Record], *, fresh: boo
 
 
 async def write_async(collections: Collections, records: Sequence[Record]) -> list[Result]:
-    """The same as :func:`write` for asyncio code, of records that are handed over now."""
+    """Store records durably as :func:`write` does, for asyncio code and records made just now."""
     steps = _write(collections, records, fresh=True)
     try:
         step = next(steps)
         while True:
             try:
                 answer = await step()
-            except Exception as error:  # noqa: BLE001 (for the steps to judge)
+            except Exception as error:  # noqa: BLE001 (the steps decide)
                 step = steps.throw(error)
             else:
                 step = steps.send(answer)
@@ -124,6 +129,10 @@ def _in_order(results: Mapping[int, Result]) -> list[Result]:
 
 
 def _write(collections: Collections, records: Sequence[Record], *, fresh: bool) -> Steps:
+    """Yield the steps that store records: seal personal values, then write each kind in one go.
+
+    A record that cannot be made into a document is refused on its own and does not stop the others.
+    """
     results: dict[int, Result] = {}
     by_kind: defaultdict[str, dict[int, Document]] = defaultdict(dict)
     contents = yield from sealed(collections, [record.content for record in records])
@@ -141,7 +150,7 @@ def _write(collections: Collections, records: Sequence[Record], *, fresh: bool) 
 
 
 class _Writing:
-    """Writes documents of one kind; each is known by its record's index."""
+    """Writes documents of one kind; each is identified by the index of its record."""
 
     def __init__(self, collection: Any, kind: Kind, *, fresh: bool) -> None:  # noqa: ANN401 (of either sort of client)
         self._collection = collection
@@ -150,7 +159,11 @@ class _Writing:
         self._results: dict[int, Result] = {}
 
     def run(self, new: dict[int, Document]) -> Steps:
-        """Insert, settle with what is stored under the same ``_id``, and again until nobody came between."""
+        """Insert everything, then settle with what is stored under the same ``_id``.
+
+        Repeats until nothing changed in between: a document may be inserted by another process after our
+        insert failed, or be deleted before we could replace it.
+        """
         while new:
             present = yield from self._insert(new)
             new = {}
@@ -160,7 +173,11 @@ class _Writing:
         return self._results
 
     def _insert(self, items: dict[int, Document]) -> Generator[Step, Any, dict[int, Document]]:
-        """Those whose ``_id`` is there already."""
+        """Insert documents; return those whose ``_id`` exists already.
+
+        Most records are new, so inserting first and reading only what was there is the cheapest order. All
+        count as INSERTED in advance; later steps overwrite that.
+        """
         documents = list(items.values())
         self._results |= dict.fromkeys(items, Outcome.INSERTED)
         try:
@@ -168,7 +185,7 @@ class _Writing:
         except BulkWriteError as error:
             return self._failed(error, items)
         except (OperationFailure, BSONError, OverflowError, ValueError, TypeError, RecursionError) as error:
-            # Says nothing about which document it was: look in each half.
+            # The error does not say which document caused it, so try each half on its own.
             if isinstance(error, OperationFailure) and error.code not in _POISON:
                 raise
             if len(items) == 1:
@@ -180,7 +197,11 @@ class _Writing:
         return {}
 
     def _failed(self, error: BulkWriteError, items: Mapping[int, Document]) -> dict[int, Document]:
-        """Note what is refused; those whose ``_id`` is there already."""
+        """Record what was refused; return the documents whose ``_id`` exists already.
+
+        Raises:
+            BulkWriteError: something was written, but not durably, so no result may be reported.
+        """
         if error.details["writeConcernErrors"]:
             raise error  # written, but not durably
         indexes, present = list(items), {}
@@ -195,7 +216,11 @@ class _Writing:
     def _settle(
         self, items: dict[int, Document]
     ) -> Generator[Step, Any, tuple[dict[int, Document], dict[int, Document]]]:
-        """Replace what is older; those to settle again, and those that were deleted meanwhile."""
+        """Replace what is older; return what to settle again, and what was deleted in the meantime.
+
+        Windows that a replacement changes are marked dirty before the change, because afterwards nothing in
+        the calls would show that the old window has to be recomputed.
+        """
         query = {"_id": {"$in": [item["_id"] for item in items.values()]}}
         found = yield lambda: self._collection.find(query).to_list()
         stored = {document["_id"]: document for document in found}
@@ -217,33 +242,41 @@ class _Writing:
             yield lambda: mark_dirty(self._collection.database, windows)
         settled = yield from self._change(plan, items)
         if windows and time.monotonic() - started > OVERLAP.total_seconds() / 2:
-            yield lambda: mark_dirty(self._collection.database, windows)  # the first may be gone by now
+            # took so long that the first mark may be gone
+            yield lambda: mark_dirty(self._collection.database, windows)
         return ({} if settled else items), deleted
 
     def _plan(self, index: int, item: Document, stored: Document) -> "_Operation":
+        """Return the operation that settles one document with the stored one.
+
+        It applies only if that is unchanged.
+
+        In order: documents with several sources are merged; a platform's turn gives way to the agent's own;
+        an opt-out is never lost, whichever version is later; then the later version wins.
+        """
         if is_merged(item) or is_merged(stored):
             return self._merged(item, stored)
         ours, theirs = item["version"], version_in(stored)
         unless_changed = {"_id": item["_id"], "version": stored.get("version")}
         agents_own = "source" not in item
         if "source" in stored and agents_own:
-            theirs = 0  # what a platform said of a turn gives way to what its agent measured
+            theirs = 0  # the agent's own measurements replace a platform's
         elif "source" not in stored and not agents_own:
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
         if opts_out(stored):
             item = staying_out(item)
-        elif opts_out(item) and theirs > ours:  # comes late, and counts all the same
+        elif opts_out(item) and theirs > ours:  # an opt-out that arrives late still counts
             return self._replaced(unless_changed, stored, staying_out(stored) | {"version": theirs + 1})
         if theirs >= ours:
             outcome = self._results[index] if theirs == ours else Outcome.OUTDATED
-            # Changes nothing, but is answered only once what was read is durable.
+            # This changes nothing, but makes sure that what was read is durable before we answer.
             return _Operation(outcome, UpdateOne(unless_changed, {"$set": {"version": theirs}}))
         if _content(stored) == _content(item):
             return _Operation(Outcome.UNCHANGED, UpdateOne(unless_changed, {"$set": {"version": ours}}))
         return self._replaced(unless_changed, stored, item)
 
     def _merged(self, item: Document, stored: Document) -> "_Operation":
-        """Fill in what the item's source knows."""
+        """Add what the item's sources know to the stored call."""
         unless_changed = {"_id": item["_id"], "version": stored.get("version")}
         news = opts_out(item) and not opts_out(stored)
         if not is_merged(item) and agent_version(stored) > item["version"] and not news:
@@ -258,7 +291,7 @@ class _Writing:
         return self._replaced(unless_changed, stored, stamped(call, stored, item))
 
     def _replaced(self, unless_changed: Document, stored: Document, new: Document) -> "_Operation":
-        """Put the new document into the stored one's place; both their windows are to be rolled up again."""
+        """Replace the stored document; the windows of both, old and new, have to be rolled up again."""
         field = self._kind.window_field
         found = (stored.get(field), new.get(field)) if field else ()
         moments = tuple(moment for moment in found if isinstance(moment, datetime))
@@ -268,7 +301,10 @@ class _Writing:
     def _change(
         self, plan: Mapping[int, "_Operation"], items: Mapping[int, Document]
     ) -> Generator[Step, Any, bool]:
-        """Whether every record is settled; else somebody changed one meanwhile."""
+        """Apply the planned operations.
+
+        Return whether all matched, else another process changed a document in between.
+        """
         self._results |= {index: operation.outcome for index, operation in plan.items()}
         changes = [operation.change for operation in plan.values()]
         try:
@@ -277,7 +313,7 @@ class _Writing:
             self._failed(error, items)
             return bool(error.details["nMatched"] + len(error.details["writeErrors"]) == len(changes))
         except (OperationFailure, BSONError) as error:
-            # One of them, merged, is larger than the server takes: look in each half.
+            # One of them, once merged, is larger than the server accepts, so try each half on its own.
             if isinstance(error, OperationFailure) and error.code not in _POISON:
                 raise
             if len(plan) == 1:
@@ -291,6 +327,11 @@ class _Writing:
 
 @dataclass(frozen=True)
 class _Operation:
+    """What to do about one document.
+
+    The change, its outcome if it matches, and the windows it makes dirty.
+    """
+
     outcome: Result
     change: "ReplaceOne[Document] | UpdateOne"
     windows: tuple[datetime, ...] = ()

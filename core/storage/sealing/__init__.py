@@ -1,1 +1,1 @@
-"""Personal values before they reach a disk: under the key of their lead, or not at all."""
+"""Personal values on their way to a disk: sealed under their lead's key, or left out."""

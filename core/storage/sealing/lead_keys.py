@@ -1,6 +1,6 @@
 """The keys of leads, wrapped, in the collection ``lead_keys``: never in a backup, destroyed by an erasure.
 
-So nobody can open what an older backup or archive has of an erased lead.
+That is why nobody can open what an older backup or archive still holds about an erased lead.
 """
 
 from collections.abc import Collection, Sequence
@@ -36,7 +36,7 @@ class LeadKey(BaseModel):
 
 
 def find_key(database: Database[Document], name: str) -> LeadKey | None:
-    """Return the key of that name; None where it was destroyed.
+    """Return the key of that name; None if it was destroyed.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -46,7 +46,7 @@ def find_key(database: Database[Document], name: str) -> LeadKey | None:
 
 
 def destroy_keys(database: Database[Document], owners: Collection[str]) -> int:
-    """Destroy the keys of some leads; how many there were.
+    """Destroy the keys of some leads; return how many there were.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -65,7 +65,7 @@ def keyed(database: Database[Document], owners: Collection[str]) -> list[str]:
 
 
 def wrapped_with(database: Database[Document]) -> dict[str, int]:
-    """Return how many keys of leads each key of ENCRYPTION_KEYS wraps, by its name.
+    """Return how many leads' keys each key of ENCRYPTION_KEYS wraps, by name.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -76,13 +76,13 @@ def wrapped_with(database: Database[Document]) -> dict[str, int]:
 
 
 def rotate(database: Database[Document], service: EncryptionService, progress: Progress) -> int:
-    """Wrap every lead's key by the first key of ENCRYPTION_KEYS; how many were wrapped anew.
+    """Rewrap every lead's key with the first key of ENCRYPTION_KEYS; return how many were rewrapped.
 
-    Each new form is opened and compared before it takes the old one's place. Killed at any point, the next
-    run goes on with what is left.
+    Each result is opened and compared before it replaces the old one. If the process is killed at any point,
+    the next run continues.
 
     Raises:
-        SealError: a key is wrapped by one that is not in ENCRYPTION_KEYS; the others are wrapped anew.
+        SealError: a key is wrapped by one that is not in ENCRYPTION_KEYS; the others were rewrapped.
         PyMongoError: the database does not answer.
     """
     keys = database.get_collection(LEAD_KEYS, write_concern=DURABLE)
@@ -113,10 +113,10 @@ def _rewrapped(service: EncryptionService, row: Document) -> UpdateOne:
 
 
 def export_keys(database: Database[Document], file: Path) -> int:
-    """Write all keys, wrapped as they are, to a new file; how many there are.
+    """Write all keys, wrapped as they are, to a new file; return how many there are.
 
     Raises:
-        UserError: the file is there already, or cannot be written.
+        UserError: the file exists, or cannot be written.
         PyMongoError: the database does not answer.
     """
     count = 0
@@ -132,26 +132,28 @@ def export_keys(database: Database[Document], file: Path) -> int:
 
 
 class Imported(BaseModel):
-    """What became of a file of keys."""
+    """The result of importing a file of keys."""
 
     stored: int = 0
     there: int = 0
-    """Those of leads that have one."""
+    """Keys of leads that already had one."""
     erased: int = 0
-    """Those of leads that were erased, which stay destroyed."""
+    """Keys of leads that have been erased; they stay destroyed."""
 
     def plus(self, other: Self) -> "Imported":
-        """Return both together."""
+        """Return the sum of both."""
         return Imported(
             **{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields}
         )
 
 
 def import_keys(database: Database[Document], file: Path, progress: Progress) -> Imported:
-    """Store the keys of a file but those of leads that have one, or were erased since; what became of them.
+    """Store the keys of a file, except for leads that have one or were erased since.
+
+    Return what became of them.
 
     Raises:
-        UserError: the file cannot be read, or is none that :func:`export_keys` wrote; nothing was stored.
+        UserError: the file cannot be read, or was not written by :func:`export_keys`; nothing was stored.
         PyMongoError: the database does not answer; import it again.
     """
     try:

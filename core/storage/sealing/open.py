@@ -1,4 +1,4 @@
-"""Opening what is sealed: one value for who may see it, and all of a call's as it takes another id."""
+"""Open sealed values: one for somebody who may see it, or all of a call's when it gets another id."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from core.privacy.encryption import DataKey, EncryptionService
 
 MOST_OWNERS = 1_000
-"""Leads that have one phone, at most."""
+"""Most leads that share one phone."""
 Change = Callable[[str, str], str]
-"""Of the path and the token of a sealed value, what is to stand in its place."""
+"""Takes the path and token of a sealed value, and returns what to put in its place."""
 
 
 def open_value(database: Database[Document], document: str, path: str, token: str) -> object:
-    """Return what a sealed value says.
+    """Return the content of a sealed value.
 
     Raises:
         SealError: its key was destroyed or is not in ENCRYPTION_KEYS, or it was changed or moved.
@@ -69,9 +69,9 @@ def protected_in(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 
 def owners_with_phone(database: Database[Document], text: str) -> list[str]:
-    """Return the leads, and the calls without one, that a phone is known of, each as ``lead_keys`` names it.
+    """Return the leads, and the calls without a lead, that have a phone, as ``lead_keys`` names them.
 
-    Nothing where the text is no phone, or BLIND_INDEX_KEY is not set.
+    Empty if the text is not a phone, or BLIND_INDEX_KEY is not set.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -84,9 +84,9 @@ def owners_with_phone(database: Database[Document], text: str) -> list[str]:
 
 
 def moved(database: Database[Document], call: Document, call_id: str) -> Document:
-    """Return a stored call under another id, with its values sealed for that.
+    """Return a stored call under another id, with its values resealed for that id.
 
-    One that cannot be opened stays as it is, and cannot be opened there either.
+    A value that cannot be opened stays as it is, and will not open under the new id either.
 
     Raises:
         PyMongoError: the database does not answer.

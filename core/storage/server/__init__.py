@@ -1,1 +1,1 @@
-"""The MongoDB server: connections, the embedded one and its supervisor, leases by its clock."""
+"""The MongoDB server: connections, the embedded server and its supervisor, and leases by its clock."""

@@ -1,9 +1,9 @@
-"""The embedded MongoDB: a real ``mongod`` on a private unix socket, shared by every process.
+"""The embedded MongoDB: a real ``mongod`` on a private unix socket, shared by all processes.
 
-Who uses the server holds a shared lock on ``users.lock`` for as long as it lives; the kernel drops it
-even after kill -9. A small supervisor process (:mod:`core.storage.server.supervisor`) owns ``mongod`` and
-stops it once it can take that lock for itself. A thread in each user looks at the supervisor's own lock and
-replaces a supervisor that died.
+A process that uses the server holds a shared lock on ``users.lock`` for as long as it lives; the kernel
+releases it even after kill -9. A small supervisor process (:mod:`core.storage.server.supervisor`) owns
+``mongod``, and stops it once it can take that lock exclusively. A thread in each user watches the
+supervisor's own lock and replaces a supervisor that died.
 """
 
 import contextlib
@@ -34,9 +34,9 @@ _WAYS_OUT = (
 
 
 def find_mongod() -> Path:
-    """The ``mongod`` to run: the one on PATH, else the one that comes with the installed wheel.
+    """Return the ``mongod`` to run: the one on PATH, else the one that the installed wheel contains.
 
-    Of PATH's folders those are left out that are relative, or that other users may write to.
+    Folders of PATH that are relative, or that other users can write to, are skipped.
 
     Raises:
         EmbeddedServerError: there is neither.
@@ -57,7 +57,7 @@ def find_mongod() -> Path:
 
 
 def _is_trusted(folder: Path) -> bool:
-    """Whether only this user, or root, can have put a program there."""
+    """Return whether only this user, or root, can have put a program there."""
     return all(
         found.st_uid in (0, os.geteuid()) and not found.st_mode & stat.S_IWOTH
         for found in (folder.stat(), (folder / "mongod").stat())
@@ -80,7 +80,7 @@ class Embedded:
         threading.Thread(target=self._replace_dead_supervisor, name="embedded-mongod", daemon=True).start()
 
     def _take_share(self, deadline: float) -> int:
-        """Hold the users' lock; a server that is ending keeps it until it has ended."""
+        """Take the users' lock; a server that is shutting down holds it until it has ended."""
         try:
             while (share := lock(self._folder.users_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)) is None:
                 if time.monotonic() > deadline:
@@ -100,10 +100,11 @@ class Embedded:
                 self._folder.error.unlink(missing_ok=True)
                 spawned = _spawn_supervisor(self._folder)
             elif spawned.poll() is not None:
-                # Ours found another supervisor at work, or failed and said why.
+                # Our supervisor found another one at work, or failed and wrote down why.
                 if spawned.returncode and self._folder.error.exists():
                     raise EmbeddedServerError(self._folder.why_it_ended())
-                # Linked lock files are one: the supervisor that is at work is the other folder's.
+                # Hard-linked lock files are the same lock: the supervisor at work belongs to the other
+                # folder.
                 if socket is None and self._folder.held_by_another:
                     raise EmbeddedServerError(self._folder.why_not_ours)
                 spawned = None
@@ -116,10 +117,11 @@ class Embedded:
         )
 
     def _replace_dead_supervisor(self) -> None:
-        """See that there is a supervisor as long as this process has its share.
+        """Make sure there is a supervisor for as long as this process has its share.
 
-        It looks, often, and does not wait for the lock: under gevent that would hold up every other greenlet.
-        One that dies is replaced before its users can end too, else nobody would end the server.
+        It polls instead of waiting for the lock, because under gevent waiting would block every other
+        greenlet. A dead supervisor is replaced at once: if its users ended first, nobody would be left to
+        stop the server.
         """
         while not self._released.is_set():
             if self.was_moved():
@@ -136,16 +138,16 @@ class Embedded:
         if descriptor is None:
             return
         os.close(descriptor)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # the new one is at work
+        with contextlib.suppress(subprocess.TimeoutExpired):  # the new one is running
             _spawn_supervisor(self._folder).wait(timeout=1)
 
     def was_moved(self) -> bool:
-        """Whether DATA_DIR is no longer where it was: its supervisor ends the server then."""
+        """Return whether DATA_DIR is no longer where it was; its supervisor then ends the server."""
         share = self._share
         return share is not None and not is_in_place(share, self._folder.users_lock)
 
     def place(self) -> Path | None:
-        """Where DATA_DIR was moved to, as far as the system says; None where it was deleted."""
+        """Return where DATA_DIR was moved to, as far as the system knows; None if it was deleted."""
         if self._share is None:
             return None
         try:
@@ -164,7 +166,7 @@ class Embedded:
         )
 
     def release(self) -> None:
-        """Give this process's share back; the last one to do so ends the server."""
+        """Give this process's share back; when the last one does, the server is stopped."""
         self._released.set()
         if self._share is not None:
             os.close(self._share)
@@ -193,10 +195,10 @@ def _is_needed(name: str) -> bool:
 
 
 def _spawn_supervisor(folder: Folder) -> subprocess.Popen[bytes]:
-    # Started from the source tree, `core` is importable here but perhaps not from a new process.
+    # When started from the source tree, `core` can be imported here but perhaps not in a new process.
     source = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH")) if part)
-    # Passwords and keys are none of the server's business.
+    # The server has no need for passwords and keys.
     environment = {name: value for name, value in os.environ.items() if _is_needed(name)}
     return subprocess.Popen(  # noqa: S603 (our own interpreter and module)
         [sys.executable, "-m", "core.storage.server.supervisor", str(folder.root.parent)],
@@ -210,10 +212,10 @@ def _spawn_supervisor(folder: Folder) -> subprocess.Popen[bytes]:
 
 
 def start_embedded(data_dir: Path) -> Future[Embedded]:
-    """Have this process take its share in the embedded server of ``data_dir``, on a thread of its own.
+    """Take this process's share in the embedded server of ``data_dir``, on a thread, and return at once.
 
-    Returns at once: a start may take long, and whoever waits for it has a deadline of his own. A start that
-    failed is tried again by the next call.
+    A start may take long, and whoever waits for it has a deadline of their own. A failed start is tried again
+    by the next call.
 
     Raises:
         EmbeddedServerError: there is no mongod, or DATA_DIR cannot be used.
@@ -225,13 +227,13 @@ def start_embedded(data_dir: Path) -> Future[Embedded]:
             find_mongod()
             folder.create()
             share = _held[folder.root] = Future()
-            share.set_running_or_notify_cancel()  # who waits for it and gives up leaves it to the others
+            share.set_running_or_notify_cancel()  # one waiter giving up must not cancel it for the others
             threading.Thread(target=_begin, args=(folder, share), name="embedded-start", daemon=True).start()
         return share
 
 
 def located(data_dir: Path) -> Path:
-    """Where a DATA_DIR is now: one that was moved while in use is not begun anew at the old place."""
+    """Return where a DATA_DIR is now: one that was moved while in use is not recreated at its old place."""
     for root, share in list(_held.items()):
         if share.done() and share.exception() is None and share.result().was_moved():
             moved = share.result().place()
@@ -248,7 +250,7 @@ def _begin(folder: Folder, share: Future[Embedded]) -> None:
 
 
 def _forget_starts() -> None:
-    """In a forked child: the threads that start a server are its parent's."""
+    """In a forked child: forget the threads that start a server, which belong to its parent."""
     for root in [root for root, share in _held.items() if not share.done()]:
         del _held[root]
 
@@ -257,7 +259,7 @@ os.register_at_fork(after_in_child=_forget_starts)
 
 
 def embedded_uri(data_dir: Path) -> str:
-    """URI of the embedded server of ``data_dir``, once it answers.
+    """Return the URI of the embedded server of ``data_dir``, once it answers.
 
     Raises:
         EmbeddedServerError: the server cannot run here.
@@ -266,7 +268,7 @@ def embedded_uri(data_dir: Path) -> str:
 
 
 def release_embedded(*, wait_seconds: float = 0) -> None:
-    """Give up every share of this process, and wait for servers without other users to end."""
+    """Give up all shares of this process; wait ``wait_seconds`` at most for servers without users to end."""
     with _guard:
         roots = list(_held)
         for share in _held.values():
@@ -284,7 +286,7 @@ def _release(share: Future[Embedded]) -> None:
 
 
 def _is_idle(folder: Folder) -> bool:
-    """Whether no supervisor is left, or somebody else still uses the server."""
+    """Return whether no supervisor is left, or another process still uses the server."""
     others = lock(folder.users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     if others is not None:
         os.close(others)

@@ -1,7 +1,7 @@
-"""The files of an embedded server below DATA_DIR, and whether a server that answers has these files.
+"""The files of an embedded server below DATA_DIR, and whether a server that answers uses these files.
 
-A folder is copied with all that is in it, the record of the socket and lock files with process ids too. So
-neither is believed as it stands: before a server is used, adopted or ended, it is asked which files it has.
+A folder may be copied with everything in it, including the recorded socket and lock files with process ids.
+So neither is trusted: before a server is used, adopted or ended, it is asked which files it has open.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from urllib.parse import quote
 from core.errors import UserError
 from core.files import refuse_foreign
 
-MAX_SOCKET_PATH_BYTES = 107  # of sockaddr_un, less its closing zero
+MAX_SOCKET_PATH_BYTES = 107  # size of sockaddr_un, without the terminating zero
 NEEDED_BYTES = 300_000_000
-"""What the server wants from the first record on."""
+"""Free disk space the server needs from the first record on."""
 _OWNER = "folder"
-"""Name of the file, beside a socket outside DATA_DIR, that says whose it is."""
+"""Name of the file next to a socket outside DATA_DIR that says whose socket it is."""
 
 
 class EmbeddedServerError(UserError):
@@ -40,9 +40,9 @@ class Folder:
         self._socket_record = self.root / "socket"
 
     def create(self) -> None:
-        """Make the folders, for the owner only.
+        """Make the folders, for their owner only.
 
-        What another user made, or can write to, is not used: its server would be his.
+        Refuses what another user made or can write to, because the server in it would be that user's.
 
         Raises:
             EmbeddedServerError: DATA_DIR cannot be written, or is not this user's alone.
@@ -58,8 +58,8 @@ class Folder:
             raise self.unusable(error) from None
 
     def unusable(self, error: OSError) -> EmbeddedServerError:
-        """What to tell where DATA_DIR cannot be written."""
-        # Of a part of it that is not ours alone the part is named.
+        """Return the message for a DATA_DIR that cannot be written."""
+        # If only a part of it is not ours alone, name that part.
         which = f"{error.filename}: " if isinstance(error, PermissionError) and error.filename else ""
         return EmbeddedServerError(
             f"DATA_DIR {self.root.parent} cannot be used ({which}{error.strerror}); "
@@ -67,7 +67,7 @@ class Folder:
         )
 
     def why_it_ended(self) -> str:
-        """What its supervisor wrote down; a full disk takes not even that."""
+        """Return what its supervisor wrote down; a full disk may have taken not even that."""
         if said := self.error.read_text(encoding="utf-8"):
             return said
         free = shutil.disk_usage(self.root).free
@@ -80,16 +80,16 @@ class Folder:
 
     @property
     def inside(self) -> Path | None:
-        """The socket inside DATA_DIR; None where the path is no good for one."""
+        """Return the socket's path inside DATA_DIR; None if that path is unsuitable for a socket."""
         socket = self.root / "mongod.sock"
-        # mongod splits its addresses at commas, clients take what follows a colon for a port, and what
-        # is not ASCII is another name in another locale.
+        # mongod splits its addresses at commas, clients take what follows a colon for a port, and non-ASCII
+        # names are spelled differently in another locale.
         plain = str(socket).isascii() and not set(",:") & set(str(socket))
         return socket if plain and len(os.fsencode(socket)) <= MAX_SOCKET_PATH_BYTES else None
 
     @property
     def socket(self) -> Path | None:
-        """Where the running server listens, as its supervisor wrote it down for this very folder."""
+        """Return where the running server listens, as its supervisor recorded it for this very folder."""
         try:
             refuse_foreign(self._socket_record)
             socket = Path(os.fsdecode(self._socket_record.read_bytes()))
@@ -98,13 +98,13 @@ class Folder:
         return socket if socket.parent == self.root or self._claimed(socket) else None
 
     def record_socket(self, socket: Path) -> None:
-        """Write down where the server listens, in one step for whoever reads it meanwhile."""
+        """Record where the server listens, atomically for readers."""
         draft = self._socket_record.with_suffix(".new")
         draft.write_bytes(os.fsencode(socket))
         draft.replace(self._socket_record)
 
     def claim(self, socket: Path) -> None:
-        """Write down beside a socket outside DATA_DIR that it is this folder's."""
+        """Record next to a socket outside DATA_DIR that it belongs to this folder."""
         (socket.parent / _OWNER).write_bytes(os.fsencode(self.root))
 
     def _claimed(self, socket: Path) -> bool:
@@ -115,7 +115,7 @@ class Folder:
             return False
 
     def remove_socket(self) -> None:
-        """Take the socket and its record away; a copy of another folder's record alone."""
+        """Remove the socket and its record; if it is another folder's, only our copy of the record."""
         if (socket := self.socket) is not None:
             with contextlib.suppress(OSError):
                 socket.unlink(missing_ok=True)
@@ -125,26 +125,26 @@ class Folder:
 
     @property
     def owner_pid(self) -> int | None:
-        """Process id of the server that has the database files locked, if it was started on them."""
+        """Return the id of the process that has the database files locked, if it was started on them."""
         pid = self._holder_pid()
         return pid if pid is not None and self._is_served_by(pid) else None
 
     @property
     def held_by_another(self) -> bool:
-        """Whether a server that was started on other files has these locked: they are hard links to its."""
+        """Return whether a server started on other files has these locked: they are hard links to its own."""
         pid = self._holder_pid()
         return pid is not None and not self._is_served_by(pid)
 
     @property
     def why_not_ours(self) -> str:
-        """What to tell where the database files are served for another folder."""
+        """Return the message for database files that are being served for another folder."""
         return (
             f"the database files in {self.db} are in use by the server of another folder: "
             "are they hard links to its files? Copy them instead"
         )
 
     def _holder_pid(self) -> int | None:
-        file = self.db / "mongod.lock"  # mongod flocks it and writes its pid in
+        file = self.db / "mongod.lock"  # mongod locks this file and writes its pid into it
         if not file.exists():
             return None
         descriptor = lock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -159,7 +159,7 @@ class Folder:
 
 
 def _arguments(pid: int) -> list[str]:
-    """The command line of a process."""
+    """Return the command line of a process."""
     try:
         return [os.fsdecode(part) for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
     except OSError:
@@ -173,17 +173,17 @@ def _arguments(pid: int) -> list[str]:
 
 
 def is_in_place(descriptor: int, path: Path) -> bool:
-    """Whether an open file is still the one at its path, and its folder was not moved away."""
+    """Return whether an open file is still the one at its path, and its folder was not moved away."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except (FileNotFoundError, NotADirectoryError):
         return False
-    except OSError:  # a disk that does not answer just now has not moved
+    except OSError:  # a disk that does not answer right now has not moved
         return True
 
 
 def lock(path: Path, operation: int) -> int | None:
-    """Open ``path`` and flock it; the descriptor that holds the lock, or None where it is taken."""
+    """Open ``path`` and lock it; return the descriptor that holds the lock, or None if it is taken."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, operation)
@@ -194,15 +194,15 @@ def lock(path: Path, operation: int) -> int | None:
 
 
 def socket_uri(socket: Path) -> str:
-    """The MongoDB URI of a unix socket."""
+    """Return the MongoDB URI of a unix socket."""
     return f"mongodb://{quote(os.fsencode(socket), safe='')}/?directConnection=true"
 
 
 def server_pid(folder: Folder, socket: Path | None, timeout_ms: int = 500) -> int | None:
-    """Process id of the server that answers on the socket, if one does and its files are the folder's."""
+    """Return the process id of the server that answers on the socket, if its files are the folder's."""
     if socket is None or not socket.exists():
         return None
-    # A caller's deadline is his: it must not make a server look dead that is well.
+    # A caller's deadline must not make a healthy server look dead.
     pid, path = Context().run(_ask, socket, timeout_ms)
     return pid if path is not None and _same(path, folder.db) else None
 
@@ -215,7 +215,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _ask(socket: Path, timeout_ms: int) -> tuple[int | None, Path | None]:
-    """Process id and database files of the server that answers on a socket."""
+    """Return process id and database files of the server that answers on a socket."""
     from pymongo import MongoClient  # noqa: PLC0415 (kept out of the start of processes that have a URI)
     from pymongo.errors import PyMongoError  # noqa: PLC0415 (kept out of the start of processes that have a URI)
 
