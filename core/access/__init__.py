@@ -1,1 +1,1 @@
-"""Who may see and do what, and who it was."""
+"""Who may see and do what, and who did it."""

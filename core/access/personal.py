@@ -1,4 +1,4 @@
-"""What of a call is personal, and what stands in its place for who may not see it."""
+"""Which parts of a call are personal, and what replaces them for those who may not see them."""
 
 import hashlib
 import hmac
@@ -13,15 +13,15 @@ from core.storage.collections import INSTALLATION
 from core.types import Document
 
 LEFT_OUT = ("metadata", "links")
-"""Fields of a call that are left out: what else the agent knows of the lead, recording and transcript."""
+"""Fields that are left out: what else the agent knows about the lead, the recording and the transcript."""
 _KEY_ID, _KEY_BYTES, _SHOWN = "lead_names", 32, 8
 Naming = Callable[[str], str]
 
 
 def lead_names(database: Database[Document]) -> Naming:
-    """Return what names leads without telling who they are: the same lead by the same name, ``lead-3f9a…``.
+    """Return a function that names leads without identifying them: the same lead always as ``lead-3f9a…``.
 
-    The key is made with the store and stays in it; without it a name cannot be traced by trying ids.
+    The key is created with the store and stays in it. Without it, no name can be traced back by trying ids.
     """
     row = database[INSTALLATION].find_one({"_id": _KEY_ID})
     if row is None:
@@ -29,7 +29,7 @@ def lead_names(database: Database[Document]) -> Naming:
         row = database[INSTALLATION].find_one_and_update(
             {"_id": _KEY_ID}, made, upsert=True, return_document=ReturnDocument.AFTER
         )
-    key: bytes = row["key"] if row else b""  # an upsert brings one in any case
+    key: bytes = row["key"] if row else b""  # an upsert always returns a row
 
     def name(lead_id: str) -> str:
         digest = hmac.new(key, lead_id.encode(errors="replace"), hashlib.sha256).hexdigest()
@@ -39,7 +39,7 @@ def lead_names(database: Database[Document]) -> Naming:
 
 
 def hidden(call: CallMetrics, name: Naming) -> CallMetrics:
-    """Return a call without personal data."""
+    """Return a call without its personal data."""
     consent = call.compliance.model_copy(update={"consent_id": None}) if call.compliance else None
     return call.model_copy(
         update={
@@ -52,7 +52,7 @@ def hidden(call: CallMetrics, name: Naming) -> CallMetrics:
 
 
 def hidden_row(row: Mapping[str, object], name: Naming) -> Document:
-    """Return a stored call without personal data."""
+    """Return a stored call without its personal data."""
     kept = {field: value for field, value in row.items() if field not in (*LEFT_OUT, "compliance")}
     lead = row.get("lead_id")
     return kept | ({"lead_id": name(str(lead))} if lead else {})

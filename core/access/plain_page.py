@@ -1,4 +1,4 @@
-"""A page that loads nothing and that nobody frames: for signing in, and behind links to acknowledge."""
+"""A page that loads no resources and cannot be framed: for signing in, and behind links to acknowledge."""
 
 from html import escape
 
@@ -33,7 +33,8 @@ def headers(referrer: str = "no-referrer") -> dict[str, str]:
     """Return the headers of such a page.
 
     Args:
-        referrer: the policy; with ``no-referrer`` a browser hides the page's Origin from its own form.
+        referrer: the referrer policy; with ``no-referrer`` a browser sends no Origin with the page's own
+            form.
     """
     return {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -51,8 +52,8 @@ def page(title: str, content: str, *, head: str = "", narrow: bool = False) -> s
     Args:
         title: plain text.
         content: HTML below the title.
-        head: more HTML for its head.
-        narrow: whether it is as narrow as a short form.
+        head: more HTML for the head.
+        narrow: whether it is only as wide as a short form.
     """
     kind = ' class="narrow"' if narrow else ""
     return (

@@ -1,4 +1,4 @@
-"""Who has signed in at a proxy: DASHBOARD_ROLES says what each name may do."""
+"""Users who sign in at a proxy; DASHBOARD_ROLES gives each name its role."""
 
 from core.access.roles import Actor, Role
 from core.errors import UserError
@@ -11,7 +11,7 @@ def proxied_roles(settings: Settings) -> dict[str, Role]:
     """Return the roles of DASHBOARD_ROLES by name.
 
     Raises:
-        UserError: there are none, or one of them is no role.
+        UserError: there are none, or a role is unknown.
     """
     if not settings.dashboard_roles:
         raise UserError(
@@ -25,10 +25,10 @@ def proxied_roles(settings: Settings) -> dict[str, Role]:
 
 
 def proxied_actor(settings: Settings, name: str) -> Actor | None:
-    """Whoever the proxy names; None where nobody of that name has a role.
+    """Return the user the proxy names; None if the name has no role.
 
     Raises:
-        UserError: DASHBOARD_ROLES cannot be used.
+        UserError: DASHBOARD_ROLES is invalid.
     """
     roles = proxied_roles(settings)
     role = roles.get(name.strip().lower(), roles.get(ANYBODY))

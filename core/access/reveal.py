@@ -1,4 +1,4 @@
-"""Opening one sealed value of one call, for somebody who may, and says why."""
+"""Open one sealed value of one call, for somebody who may see it and gives a reason."""
 
 from pymongo.database import Database
 
@@ -19,23 +19,23 @@ LONGEST_REASON = 256
 
 
 class NotAllowedError(UserError):
-    """Whoever asks may not see it, or did not say why."""
+    """The role does not allow it, or no reason was given."""
 
 
 def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, reason: str) -> object:
-    """Return what a sealed value of a call says; who asked for which, and why, is in the audit log first.
+    """Return the content of a sealed value; the audit log records who asked, for what and why, beforehand.
 
     Args:
         database: the store.
-        actor: who asks; a role below privileged is refused.
-        call_id: of which call.
-        path: which value: ``metadata.phone``.
+        actor: who asks; roles below privileged are refused.
+        call_id: the call.
+        path: the value: ``metadata.phone``.
         reason: why, in 4 to 256 characters.
 
     Raises:
         NotAllowedError: the role does not allow it, or there is no reason.
-        AuditError: the audit log does not take it.
-        UserError: there is no such value, or it cannot be opened: its lead was erased, a key is missing.
+        AuditError: the audit log did not accept the entry.
+        UserError: there is no such value, or it cannot be opened: its lead was erased, or a key is missing.
         PyMongoError: the database does not answer.
     """
     reason = _allowed(actor, reason)

@@ -1,4 +1,4 @@
-"""The four roles, each of which may do what those before it may, and who acts."""
+"""The four roles, each including those before it, and the actor who has one."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,28 +8,28 @@ from core.errors import UserError
 
 
 class Role(IntEnum):
-    """What somebody may do; a higher role may all that a lower one may."""
+    """What somebody may do; a higher role includes all lower ones."""
 
     VIEWER = 1
-    """Sees figures and calls, no personal data."""
+    """Sees figures and calls, but no personal data."""
     OPERATOR = 2
     """Acknowledges, silences, changes rules."""
     PRIVILEGED = 3
-    """Decrypts one value, with a reason; exports; erases."""
+    """Decrypts single values with a reason; exports; erases."""
     ADMIN = 4
     """Manages users and keys, reads the audit log."""
 
     @property
     def label(self) -> str:
-        """The role as people and settings write it: ``viewer``."""
+        """Return the role as people and settings write it: ``viewer``."""
         return self.name.lower()
 
     @classmethod
     def of(cls, label: str) -> Self:
-        """Read a role as people write it.
+        """Parse a role as people write it.
 
         Raises:
-            UserError: there is none of that name.
+            UserError: there is no such role.
         """
         for role in cls:
             if role.label == label.strip().lower():
@@ -39,12 +39,12 @@ class Role(IntEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does something: a user, the key of a program, or whoever sits at this machine."""
+    """Who does something: a user, a program's key, or whoever sits at this machine."""
 
     name: str
     role: Role
 
 
 def of_machine(name: str = "this machine") -> Actor:
-    """Whoever reaches a program that only serves its own machine and user: may all."""
+    """Return the actor for a program that serves only its own machine and user: it may do everything."""
     return Actor(name, Role.ADMIN)

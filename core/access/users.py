@@ -1,4 +1,4 @@
-"""People who sign in with a password: their names, roles and hashes, in the collection ``users``."""
+"""Users who sign in with a password: name, role and password hash, in the collection ``users``."""
 
 import re
 import secrets
@@ -26,7 +26,10 @@ _hasher = PasswordHasher()
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who may sign in; ``version`` changes with password, role and standing, and ends sessions."""
+    """Somebody who may sign in.
+
+    ``version`` changes with password, role and state, which ends their sessions.
+    """
 
     name: str
     role: Role
@@ -36,10 +39,10 @@ class User:
 
 
 def add_user(database: Database[Document], name: str, role: Role, password: str) -> User:
-    """Let somebody sign in from now on.
+    """Add a user, who may sign in from now on.
 
     Raises:
-        UserError: the name is taken or cannot be used, or the password is too short or too long.
+        UserError: the name is taken or invalid, or the password is too short or too long.
     """
     known = name.strip().lower()
     if not _NAME.fullmatch(known):
@@ -64,18 +67,18 @@ def add_user(database: Database[Document], name: str, role: Role, password: str)
 
 
 def list_users(database: Database[Document]) -> list[User]:
-    """Return all users by name."""
+    """Return all users, ordered by name."""
     return [_user(row) for row in database[USERS].find().sort("_id", 1)]
 
 
 def find_user(database: Database[Document], name: str) -> User | None:
-    """The user of a name, whether they may sign in or not."""
+    """Return the user of that name, disabled or not; None if there is none."""
     row = database[USERS].find_one({"_id": name.strip().lower()})
     return _user(row) if row else None
 
 
 def set_password(database: Database[Document], name: str, password: str) -> None:
-    """Give somebody another password; whoever is signed in with the old one is signed out.
+    """Change a user's password; their sessions end.
 
     Raises:
         UserError: there is no such user, or the password is too short or too long.
@@ -84,7 +87,7 @@ def set_password(database: Database[Document], name: str, password: str) -> None
 
 
 def set_role(database: Database[Document], name: str, role: Role) -> None:
-    """Give somebody another role; they sign in again.
+    """Change a user's role; they have to sign in again.
 
     Raises:
         UserError: there is no such user.
@@ -93,7 +96,7 @@ def set_role(database: Database[Document], name: str, role: Role) -> None:
 
 
 def set_disabled(database: Database[Document], name: str, *, disabled: bool) -> None:
-    """Keep somebody out, or let them in again; their sessions end.
+    """Disable a user, or enable them again; their sessions end.
 
     Raises:
         UserError: there is no such user.
@@ -102,7 +105,7 @@ def set_disabled(database: Database[Document], name: str, *, disabled: bool) -> 
 
 
 def remove_user(database: Database[Document], name: str) -> None:
-    """Forget somebody, and end their sessions.
+    """Remove a user, and end their sessions.
 
     Raises:
         UserError: there is no such user.
@@ -114,9 +117,9 @@ def remove_user(database: Database[Document], name: str) -> None:
 
 
 def check_password(database: Database[Document], name: str, password: str) -> User | None:
-    """The user whose name and password these are; None where there is none, who may sign in.
+    """Return the user with this name and password; None if there is none who may sign in.
 
-    It takes as long for a name that nobody has.
+    It takes equally long for names that do not exist, so that they cannot be told from others.
     """
     nobodys = _nobodys_hash()
     row = database[USERS].find_one({"_id": name.strip().lower()})
@@ -154,7 +157,7 @@ def _hashed(password: str) -> str:
 
 
 def _normal(password: str) -> str:
-    """One form for what looks the same, however the keyboard writes it."""
+    """Return one form for texts that look the same, however the keyboard encodes them."""
     return unicodedata.normalize("NFKC", password)
 
 

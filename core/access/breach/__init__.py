@@ -1,4 +1,4 @@
-"""What a breach concerns: whose data, which fields, which days, and who read them."""
+"""What a breach affects: whose data, which fields, which days, and who read them."""
 
 from core.access.breach.report import Breach, examine
 from core.access.breach.scope import of_days, read_by

@@ -1,4 +1,4 @@
-"""The report about a breach, made from what is stored and from the audit log; it changes nothing."""
+"""The report on a breach, from what is stored and from the audit log; it changes nothing."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,36 +23,36 @@ _MOMENT = pa.timestamp("ms", tz="UTC")
 
 @dataclass
 class Reads:
-    """How often somebody did something about the data in question, first and last."""
+    """How often somebody accessed the data in question, and when first and last."""
 
     times: int
     first: datetime
     last: datetime
 
     def add(self, at: datetime) -> None:
-        """Count one more."""
+        """Count one more access."""
         self.times, self.first, self.last = self.times + 1, min(self.first, at), max(self.last, at)
 
 
 @dataclass
 class Breach:
-    """What a breach concerns."""
+    """What a breach affects."""
 
     scope: Scope
     tally: Tally
     turns: int = 0
     log_lines: int = 0
     reads: dict[tuple[str, str, str], Reads] = field(default_factory=dict)
-    """By who, their role, and what they did."""
+    """By user, role and action."""
     audited_since: datetime | None = None
-    """When the audit log begins: who read before, nobody knows."""
+    """When the audit log begins; who read before that is unknown."""
 
     def leads(self) -> Iterator[LeadRow]:
-        """Yield the leads concerned, in the order of their ids."""
+        """Yield the affected leads, ordered by id."""
         return self.tally.each_lead()
 
     def note(self, entry: Entry) -> None:
-        """Count an entry of the audit log that is about the data."""
+        """Count an audit log entry that concerns the data."""
         who = (entry.actor, entry.role, entry.action)
         if who in self.reads:
             self.reads[who].add(entry.at)
@@ -63,14 +63,14 @@ class Breach:
 def examine(
     database: Database[Document], scope: Scope, since: datetime, tally: Tally, progress: Progress
 ) -> Breach:
-    """Find what is stored of the calls of a scope, and who read them; memory stays bounded.
+    """Find what is stored about the calls of a scope, and who read them; memory stays bounded.
 
     Args:
         database: the store.
         scope: which calls.
-        since: nobody had read any of them before.
-        tally: an empty one, which the report reads from as long as it is open.
-        progress: told what is read.
+        since: nobody had read any of them before this time.
+        tally: an empty one; the report reads from it for as long as it is open.
+        progress: called with what is being read.
 
     Raises:
         ArchiveUnreadableError: a file of the archive is not on this machine, or damaged.
@@ -122,7 +122,7 @@ def _add_others(
 
 
 def _add_archived(database: Database[Document], found: Breach, progress: Progress) -> None:
-    """Count what was moved to the archive, a file at a time."""
+    """Count what is in the archive, one file at a time."""
     for start, end in found.scope.periods:
         files = parts(database, {"first": {"$lt": end}, "last": {"$gte": start}})
         since, until = (pa.scalar(moment, _MOMENT) for moment in (start, end))
@@ -145,7 +145,7 @@ def _add_turns(found: Breach, rows: Iterable[Document]) -> None:
 
 
 def _concerns(entry: Entry, found: Breach) -> bool:
-    """Whether an entry says that somebody saw, or took, some of the data."""
+    """Return whether an entry says that somebody saw, or took, some of the data."""
     if entry.action in TAKES_ALL:
         return True
     if entry.action not in READS:

@@ -1,4 +1,4 @@
-"""Which calls a breach is about: those of some days, or those that somebody read."""
+"""Which calls a breach is about: those of certain days, or those that somebody read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from core.clock import to_utc
 from core.types import Document, Period
 
 TAKES_ALL = frozenset({Action.BACKED_UP})
-"""Whoever does it has everything."""
+"""Actions after which somebody has everything."""
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _ONE_CALL = frozenset({Action.VIEWED_CALL, Action.DECRYPTED})
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Calls that began in one of the periods, and those with these ids."""
+    """Calls that began in one of the periods, plus the calls with these ids."""
 
     periods: tuple[Period, ...]
     calls: tuple[str, ...] = ()
     unnamed: int = 0
-    """Readings of which the log has a token alone: of which lead, it does not tell."""
+    """Reads that the log knows only by a token, so that the lead cannot be told."""
 
     def overlaps(self, period: Period) -> bool:
-        """Whether some of a period is of interest."""
+        """Return whether part of a period is in scope."""
         return any(start < period[1] and end > period[0] for start, end in self.periods)
 
 
@@ -37,9 +37,9 @@ def of_days(since: datetime, until: datetime) -> Scope:
 
 
 def read_by(database: Database[Document], actor: str, since: datetime, until: datetime) -> Scope:
-    """Return the calls that somebody read or took in [since, until), as far as the audit log tells.
+    """Return the calls that somebody read or took in [since, until), according to the audit log.
 
-    A list or an export counts as all calls of its days, whatever it was narrowed to.
+    A list or an export counts as all calls of its days, whatever filters it had.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -56,13 +56,13 @@ def read_by(database: Database[Document], actor: str, since: datetime, until: da
             periods.append(period)
         elif entry.action in _ONE_CALL and not entry.subject.startswith(("call:", "lead:")):
             calls[entry.subject] = None
-        elif entry.action != Action.EXPORTED:  # of figures, or of what names nobody
+        elif entry.action != Action.EXPORTED:  # an export of figures, or of something that identifies nobody
             unnamed += 1
     return Scope(tuple(merged(periods)), tuple(calls), unnamed)
 
 
 def period_of(entry: Entry) -> Period | None:
-    """Return the days of a list or an export; None where it says none."""
+    """Return the days of a list or an export; None if it has none."""
     try:
         start, end = (to_utc(datetime.fromisoformat(str(entry.about[name]))) for name in ("since", "until"))
     except (KeyError, ValueError, OverflowError):
@@ -71,7 +71,7 @@ def period_of(entry: Entry) -> Period | None:
 
 
 def merged(periods: Iterable[Period]) -> list[Period]:
-    """Return the same time in as few periods as can be, the earliest first."""
+    """Return the same time in as few periods as possible, earliest first."""
     found: list[Period] = []
     for start, end in sorted(periods):
         if found and start <= found[-1][1]:

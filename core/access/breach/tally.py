@@ -14,7 +14,7 @@ from core.settings import get_settings
 from core.types import dotted
 
 MOST_FIELDS = 300
-"""Names of fields that are told apart; metadata may have any number."""
+"""Most field names counted separately; metadata may have any number."""
 OTHERS = "(further fields)"
 _TECHNICAL = frozenset(
     {
@@ -41,7 +41,7 @@ _TECHNICAL = frozenset(
 
 @dataclass(frozen=True)
 class LeadRow:
-    """A lead, and what there is of it."""
+    """A lead, and what is stored of it."""
 
     lead_id: str
     calls: int
@@ -50,13 +50,13 @@ class LeadRow:
 
 
 class Tally:
-    """What is counted, and which calls and leads it was; a database of SQLite that goes when it is closed."""
+    """What is counted, and the calls and leads it covers: an SQLite database that is deleted when closed."""
 
     def __init__(self) -> None:
         self.calls = self.archived = self.nameless = 0
         self.fields: dict[str, Counter[str]] = {}
         self.days: Counter[date] = Counter()
-        # "" is a file of its own that SQLite deletes, readable by this user alone.
+        # "" makes a private temporary file that SQLite deletes.
         self._rows = sqlite3.connect("", check_same_thread=False)
         self._rows.execute("PRAGMA journal_mode = OFF")
         self._rows.execute("CREATE TABLE subjects (name TEXT PRIMARY KEY) WITHOUT ROWID")
@@ -71,7 +71,7 @@ class Tally:
         self._rows.close()
 
     def add_calls(self, rows: Iterable[Mapping[str, Any]], *, archived: bool = False) -> None:
-        """Count calls; one that was counted already counts once."""
+        """Count calls; one that was counted before is not counted again."""
         for row in rows:
             if not self._is_new(call_subject(str(row["_id"]))):
                 continue
@@ -83,7 +83,7 @@ class Tally:
             self._add_lead(row.get("lead_id"), start)
 
     def add_fields(self, collection: str, row: Mapping[str, Any]) -> None:
-        """Count which fields of a document say something."""
+        """Count which fields of a document have a value."""
         counts = self.fields.setdefault(collection, Counter())
         for name, value in dotted(row):
             if value in (None, "", [], {}) or name.partition(".")[0] in _TECHNICAL:
@@ -91,18 +91,18 @@ class Tally:
             counts[name if name in counts or len(counts) < MOST_FIELDS else OTHERS] += 1
 
     def has(self, subject: str) -> bool:
-        """Whether an entry of the audit log is about one of the calls, or one of their leads."""
+        """Return whether an audit log entry is about one of the calls, or one of their leads."""
         with closing(self._rows.execute("SELECT 1 FROM subjects WHERE name = ?", (subject,))) as found:
             return found.fetchone() is not None
 
     @property
     def leads(self) -> int:
-        """How many leads there are."""
+        """Return how many leads there are."""
         with closing(self._rows.execute("SELECT count(*) FROM leads")) as found:
             return int(found.fetchone()[0])
 
     def each_lead(self) -> Iterator[LeadRow]:
-        """Yield the leads in the order of their ids."""
+        """Yield the leads, ordered by id."""
         zone = get_settings().tz
         with closing(self._rows.execute("SELECT id, calls, first, last FROM leads ORDER BY id")) as found:
             for lead_id, calls, first, last in found:

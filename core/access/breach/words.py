@@ -1,4 +1,4 @@
-"""The report about a breach in words, and the two clocks that run."""
+"""The report on a breach in words, and the two deadlines that follow from it."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -20,11 +20,11 @@ def report_lines(
     """Yield the report line by line.
 
     Args:
-        found: what it says.
-        since: the first moment that was asked for.
-        until: the moment after the last.
+        found: the report.
+        since: start of the period that was asked about.
+        until: its end, exclusive.
         noticed: when somebody became aware of the breach.
-        actor: whose readings of that time it is about; None: it is about the calls of that time.
+        actor: whose reads in that period it is about; None means the calls of that period.
     """
     what = "Data of the calls" if actor is None else f"Data of the calls that {actor} read or took"
     yield f"{what} from {_clock(since)} up to {_clock(until)}, {get_settings().timezone}"
@@ -81,7 +81,7 @@ def _readers(found: Breach) -> Iterator[str]:
 
 
 def clocks(noticed: datetime) -> Iterator[str]:
-    """Yield the two deadlines of India that run from a moment, as facts."""
+    """Yield the two Indian deadlines that start at a given time, as facts."""
     cert, board = (_clock(noticed + timedelta(hours=hours)) for hours in (CERT_IN_HOURS, BOARD_HOURS))
     yield f"  {cert}  CERT-In, directions of 28 April 2022: report an incident within 6 hours of noticing it"
     yield f"  {board}  Data Protection Board, DPDP Rules 2025, rule 7: in detail within 72 hours, a first"
