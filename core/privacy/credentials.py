@@ -1,4 +1,4 @@
-"""Keys, tokens and passwords in running text, by their shape or by the name before them."""
+"""Find keys, tokens and passwords in running text, by their shape or by the name before them."""
 
 import re
 
@@ -28,7 +28,7 @@ _CLOUD_KEY = re.compile(
     r"|lin_api_[A-Za-z0-9]{30,}|shp(?:at|ss|ca|pa)_[0-9a-f]{32}|1000\.[0-9a-f]{32}\.[0-9a-f]{32})"
 )
 _SHORTEST_KEY = 16
-# Any text with a key matches this one as well, at a third of the cost.
+# Any text that contains a key matches this pattern as well, at a third of the cost.
 _CLOUD_KEY_MARK = re.compile(
     r"A(?:[KS]IA|Iza|C[0-9a-f])|ya29\.|_(?:live|test|pat|org|v1|api|secret)_|[a-z](?:at|lpat|lx|ai|sk|api|it|app|ypi)-|sk-|SG\.|hvs\."
     r"|xox|(?:sk|hf|fw|fpk|8|key|re|sec|rys|sa|lc|sbp|ntn|secret|jina|npm|gh[pousr]|lsv2|hp(?:at|ss|ca|pa))_"
@@ -41,9 +41,9 @@ _IN_URL = re.compile(r"://[^\s/\"'<>?#]+@")
 
 
 def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
-    """The text with everything that would let its reader in masked, but for the kinds that are off.
+    """Return the text with all that would grant access masked, except for the kinds that are off.
 
-    ``may_name`` tells that the text has a digit, a colon or an equals sign: without, it names no secret.
+    ``may_name`` says that the text has a digit, a colon or an equals sign; without any it names no secret.
     """
     if "PRIVATE KEY" in text and "private_key" not in off:
         text = _PRIVATE_KEY.sub("[private key]", text)
@@ -56,7 +56,7 @@ def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
 
 
 def _mask_shapes(text: str, off: frozenset[str]) -> str:
-    """What is recognised by its own shape: JWTs, keys of cloud services, bearer tokens."""
+    """Mask what is recognised by its own shape: JWTs, keys of cloud services, bearer tokens."""
     if "eyJ" in text and "jwt" not in off:
         text = _JWT.sub("[jwt]", text)
     if "key" not in off and _has_long_word(text) and _CLOUD_KEY_MARK.search(text):
@@ -67,5 +67,5 @@ def _mask_shapes(text: str, off: frozenset[str]) -> str:
 
 
 def _has_long_word(text: str) -> bool:
-    """Whether a text has a word as long as a key; most have none."""
+    """Return whether a text has a word as long as a key; most have none."""
     return len(text) >= _SHORTEST_KEY and max(map(len, text.split()), default=0) >= _SHORTEST_KEY

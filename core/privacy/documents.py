@@ -1,4 +1,4 @@
-"""Numbers of papers: voter id, passport, driving licence, vehicle, and the code of a bank's branch."""
+"""Numbers of documents: voter id, passport, driving licence, vehicle, and a bank branch's code."""
 
 import re
 
@@ -18,7 +18,7 @@ _NO_VOTER = (
     r"ABC|ACC|APP|BUG|CAS|CRM|CUS|EMI|ERR|EVT|IDX|INC|INV|JOB|KEY|LAN|LED|LOG|MSG|ORD|PID|REF|REG|REQ|RRN|SEQ|SKU"
     r"|SRV|TAG|TKT|TXN|UID|UTR|VER"
 )
-"""How other numbers of three letters and seven digits begin."""
+"""How other numbers made of three letters and seven digits begin."""
 _BEFORE, _AFTER = r"(?<![A-Za-z0-9_/.-])", r"(?![A-Za-z0-9_])"
 _UNNAMED = re.compile(
     rf"{_BEFORE}(?:"
@@ -37,9 +37,9 @@ _SMALL = re.compile(
     rf"|(?P<ifsc>(?:{_BANKS.lower()})0[a-z0-9]{{6}})"
     rf"){_AFTER}"
 )
-"""In small letters only what no words between blanks can look like."""
+"""In lower case, only forms that ordinary words cannot have."""
 _MARK = re.compile(r"(?<![A-Za-z0-9_/.-])(?:[A-Za-z]{2,4}[ /-]?\d|\d\d[ -]?[Bb][Hh])")
-"""How those begin that have a form of their own; few texts have it, and others are spared a closer look."""
+"""How numbers with a form of their own begin; few texts contain one, so the others need no closer look."""
 _LETTER = r"(?:[^\W\d_]|[\u0900-\u0963])"
 _NUMBER_ITSELF = r"(?:[a-z]{1,4}[/ -]?\d|[a-z](?: [a-z]){0,3} ?\d)"
 _GAP = r"[\s:=#(,\"'._-]*+"
@@ -53,7 +53,7 @@ def _named(names: str, form: str) -> re.Pattern[str]:
 
 
 def _gapped(letters: int, digits: int) -> str:
-    """So many letters and digits, perhaps spelled one by one."""
+    """Return a pattern for this many letters and digits, possibly spelled out one by one."""
     return rf"[A-Z](?:[ -]?[A-Z]){{{letters - 1}}}[ /-]?\d(?:[ -]?\d){{{digits - 1}}}"
 
 
@@ -90,7 +90,10 @@ _NAMES = tuple(mark for _, marks, _ in _NAMED for mark in marks)
 
 
 def mask_documents(text: str, off: frozenset[str]) -> str:
-    """The text with numbers of papers masked: those with a form of their own, and those that are named."""
+    """Return the text with document numbers masked.
+
+    Those with a form of their own, and those that are named.
+    """
     if _MARK.search(text):
         text = _SMALL.sub(lambda found: _mask(found, off), text)
         text = _UNNAMED.sub(lambda found: _mask(found, off), text)

@@ -1,4 +1,4 @@
-"""Names for fields whose own name is taken, so that nothing is lost where two become the same."""
+"""Find free names for fields whose own name is taken, so that nothing is lost when two become the same."""
 
 from collections.abc import Container
 
@@ -6,9 +6,9 @@ _MOST_PREFIXES = 3
 
 
 def free_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
-    """The name, or ``name_2``, ``name_3`` … where it is taken.
+    """Return the name, or ``name_2``, ``name_3`` … if it is taken.
 
-    ``counts`` is kept from one field to the next: thousands of the same name cost no more than others.
+    ``counts`` is kept from one field to the next, so that thousands of fields with one name stay cheap.
     """
     if name not in taken:
         return name
@@ -20,7 +20,7 @@ def free_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
 
 
 def extra_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
-    """The same with ``extra_`` before it first, as for a field that is named like one of a line's own."""
+    """Return ``extra_name`` for a field named like one of a line's own, numbered if that is taken too."""
     for _ in range(_MOST_PREFIXES):
         if name not in taken:
             return name

@@ -1,4 +1,7 @@
-"""Mail and UPI addresses, PAN and GSTIN; accounts, names and postal addresses that are named as such."""
+"""Mail and UPI addresses, PAN and GSTIN.
+
+And accounts, names and postal addresses that are labelled as such.
+"""
 
 import re
 
@@ -42,7 +45,7 @@ _GSTIN = re.compile(
     re.IGNORECASE,
 )
 _PAPER_MARK = re.compile(r"[A-Za-z][ -]?\d(?:[ -]?\d){3}[ -]?[A-Za-z]")
-# Blanks are never counted in two ways (possessive gaps): a text of blanks costs its length, not its square.
+# Gaps are matched possessively, so that a text of blanks costs its length and not its square.
 _ACCOUNT = re.compile(
     r"(?<![A-Za-z0-9])((?:(?:a/?c|acc(?:oun)?t?|khata)\b|खाता)"
     r"(?:\s*+(?:number|num|no|is|hai|ka|संख्या|नंबर|है|[.:=#-])){0,5}\s*+)"
@@ -66,7 +69,7 @@ _PLACES = (
 )
 NAME_KEY = re.compile(rf"^(?:{_OF_WHOM.replace('[ _-]?', '')})s?name$|(?:^|customer|lead)surname$")
 ADDRESS_KEY = re.compile(rf"^(?:{_PLACES})?(?:address|addr)(?:line)?$|^(?:landmark|locality)$")
-"""Of the name of a field, in small letters without what is between its words."""
+"""Matches a field's name in lower case, with separators between its words removed."""
 
 _IS = r"[\"']?\s*+[:=]\s*+"
 _QUOTED = r"\"(?:[^\"\\\n]|\\.)*+\"|'(?:[^'\\\n]|\\.)*+'"
@@ -88,7 +91,7 @@ _HAS_LETTER = re.compile(r"[^\W\d_]|[\u0900-\u0963]")
 
 
 def mask_addresses(text: str, off: frozenset[str]) -> str:
-    """The text with mail and UPI addresses masked."""
+    """Return the text with mail and UPI addresses masked."""
     if "email" not in off and ("@" in text or "%40" in text):
         text = _EMAIL.sub("[email]", text)
     if "upi" not in off and "@" in text:
@@ -100,7 +103,7 @@ def mask_addresses(text: str, off: frozenset[str]) -> str:
 
 
 def mask_papers(text: str, off: frozenset[str]) -> str:
-    """The text with PAN and GSTIN masked."""
+    """Return the text with PAN and GSTIN masked."""
     if _PAPER_MARK.search(text):
         text = text if "gstin" in off else _GSTIN.sub("[gstin]", text)
         text = text if "pan" in off else _NAMED_PAN.sub(behind("[pan]"), _PAN.sub("[pan]", text))
@@ -108,7 +111,7 @@ def mask_papers(text: str, off: frozenset[str]) -> str:
 
 
 def mask_accounts(text: str) -> str:
-    """The text with account numbers masked that are named as such, or stand beside an IFSC."""
+    """Return the text with account numbers masked that are labelled as such, or stand next to an IFSC."""
     low = text.casefold()
     if "ac" in low or "a/c" in low or "khata" in low or "खाता" in low:
         text = _ACCOUNT.sub(_masked_account, text)
@@ -133,5 +136,5 @@ def mask_people(text: str, off: frozenset[str]) -> str:
 
 
 def is_postal(text: str) -> bool:
-    """Whether what a field calls an address is one of a house, and not of a machine: it has words."""
+    """Return whether the value of an address field is a postal address, not a machine's: it has words."""
     return len(text.split()) > 1 and _HAS_LETTER.search(text) is not None

@@ -1,4 +1,4 @@
-"""What the name of a field says about its value."""
+"""What a field's name says about its value."""
 
 import re
 from enum import Enum
@@ -35,7 +35,7 @@ maps recaptcha hmac ssh aes rsa server service admin vendor partner merchant san
 live
 """
 VENDORS = frozenset(f"{_SPEECH}{_LANGUAGE_MODELS}{_TELEPHONY_AND_AGENTS}{_OTHERS}".split())
-"""Services whose keys are masked by the name of the field, ``deepgram_key``, and general words."""
+"""Services whose keys are masked by field name, as in ``deepgram_key``, and general words."""
 
 
 class Kind(Enum):
@@ -75,7 +75,7 @@ _SECRET_ANYWHERE = re.compile(
     r"|(?:api|auth|session|access|account|private|encryption|signing|subscription|license|master|consumer)key"
 )
 _CODES = frozenset({"otp", "otps", "mpin", "tpin", "upin", "cvv", "cvc", "pwd", "totp", "csrf", "jwt", "dsn"})
-"""What is never a number to count with."""
+"""Codes that are never quantities."""
 _SECRET_LAST = _CODES | {"token", "pin", "pins", "pass", "auth", "signature", "sig", "jwts"}
 _SECRET_END = re.compile(
     r"(?:token|pwd)$|(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$"
@@ -84,20 +84,20 @@ _GIVEN = _names(
     "entered given typed input received provided submitted said heard spoken value raw plain text "
     "string digits old new current actual expected"
 )
-"""After the name of a secret: the value is the secret itself."""
+"""After a secret's name: the value is the secret itself."""
 _ABOUT = _names(
     "sent status state type kind channel provider method mode result reason error valid verified "
     "verification expired required enabled requested flow id name step event service format "
     "language missing present matched ok"
 )
-"""After the name of a code: the value tells of it, and is not the code."""
+"""After a code's name: the value describes the code, and is not the code."""
 _MEASURES = _names(
     "ms us ns seconds secs sec minutes mins hours days count total size bytes length len attempts "
     "tries retries rate ratio share percent pct age ttl latency duration cost usage budget limit "
     "max min avg mean median expiry in at on ts timestamp time epoch left remaining used"
 )
 _MEASURED = _MEASURES | {"first", "last", "per", "ttft", "num", "number", "throughput", "p", "speed"}
-"""Words before a name such as ``token`` that make a measure of it: ``time_to_first_token``."""
+"""Words that make a measure of a following name such as ``token``: ``time_to_first_token``."""
 _IDENTIFYING_KEYS = _names(
     "primary foreign partition sort cache idempotency routing object row dedup dedupe group "
     "public index map lookup hash range message storage bucket file order unique event topic "
@@ -144,13 +144,13 @@ _NUMBERED = _names(
     "phone phones mobile msisdn whatsapp wa telephone tel caller callee cell cli ani dnis did dialed dialled "
     "aadhaar aadhar adhar card"
 )
-"""Words after which a number is looked at, whatever the last word of the name says: ``phone_ref``."""
+"""Words after which a number is examined, whatever the name's last word says: ``phone_ref``."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 @lru_cache(maxsize=4096)
 def kind_of(key: str) -> Kind:
-    """How the value of a field of this name is treated; any case, snake, kebab and camel alike."""
+    """Return how to treat the value of a field of this name; in any case, snake, kebab or camel."""
     words = [word.lower() for word in _WORDS.findall(key)]
     if (kept := _KEPT.get("".join(words))) is not None:
         return kept
@@ -170,7 +170,7 @@ def kind_of(key: str) -> Kind:
 
 
 def _kind_of_number(words: list[str]) -> Kind:
-    """What the name of neither a secret nor anything personal says of numbers in it."""
+    """Return what a name that is neither secret nor personal says about numbers in the value."""
     if not _NUMBERED.isdisjoint(words):
         return Kind.OPEN
     if words[-1] == "key" and len(words) > 1 and _IDENTIFYING_KEYS.isdisjoint(words):
@@ -179,7 +179,7 @@ def _kind_of_number(words: list[str]) -> Kind:
 
 
 def looks_made_by_chance(text: str) -> bool:
-    """Whether a text is long and mixed enough for a key that a service has made."""
+    """Return whether a text is long and mixed enough to be a generated key."""
     return (
         len(text) >= _SHORTEST_KEY
         and not any(char.isspace() for char in text)
@@ -193,7 +193,7 @@ _MEASURE = re.compile(r"-?\d{1,12}(?:\.\d{1,20})?\s?(?:ms|s|us|%)?")
 
 
 def is_measure(text: str) -> bool:
-    """Whether a text is a number, perhaps with its unit."""
+    """Return whether a text is a number, possibly with a unit."""
     return _MEASURE.fullmatch(text) is not None
 
 
@@ -214,7 +214,10 @@ def _names_vendor(words: list[str]) -> bool:
 
 
 def _is_measure(words: list[str]) -> bool:
-    """Whether the name is of a measure of something secret: ``token_age_days``, ``time_to_first_token``."""
+    """Return whether the name measures something about a secret.
+
+    ``token_age_days``, ``time_to_first_token``.
+    """
     if words[-1] in _MEASURES:
         return True
     return words[-1] not in _CODES | {"pin", "pins"} and not _MEASURED.isdisjoint(words[:-1])

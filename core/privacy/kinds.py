@@ -1,4 +1,4 @@
-"""The kinds of what is masked, and which of them are in force in this process."""
+"""The kinds of data that are masked, and which of them are active in this process."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -11,21 +11,21 @@ KINDS = (
     *("voter", "passport", "licence", "vehicle", "ifsc", "name", "address"),
     *("secret", "token", "jwt", "key", "private_key", "url"),
 )
-"""phone … address identify a person; the others let somebody in. ``secret`` is what is named so."""
+"""phone … address identify a person; the others grant access. ``secret`` is whatever is named as one."""
 
 
 class Active(NamedTuple):
-    """What is in force: the kinds that are off, and the patterns of the user's own."""
+    """What is active: the kinds that are off, and the user's own patterns."""
 
     off: frozenset[str] = frozenset()
     own: tuple[tuple[str, re.Pattern[str]], ...] = ()
 
 
 def chosen(off: Iterable[str] = (), own: Mapping[str, str | re.Pattern[str]] | None = None) -> Active:
-    """Check a choice of kinds.
+    """Validate a choice of kinds and return it.
 
     Raises:
-        UserError: a kind is not known, or a pattern is no regular expression.
+        UserError: a kind is unknown, or a pattern is not a valid regular expression.
     """
     off = frozenset(off)
     if unknown := sorted(off - set(KINDS)):
@@ -38,9 +38,9 @@ def chosen(off: Iterable[str] = (), own: Mapping[str, str | re.Pattern[str]] | N
 
 
 def behind(mask: str) -> Callable[[re.Match[str]], str]:
-    """Return what puts a mask behind the first group of a match.
+    """Return a function that puts a mask after the first group of a match.
 
-    A template that names the group would do the same but at the interpreter's end: it is compiled by an
-    import, which fails then, and whole texts would be masked.
+    A replacement template would do the same, except while the interpreter shuts down: templates are compiled
+    by an import, which fails then, and whole texts would be masked instead.
     """
     return lambda match: match[1] + mask

@@ -1,4 +1,4 @@
-"""Masking of what identifies or authenticates a person, before a line leaves the process.
+"""Mask whatever identifies or authenticates a person, before a line leaves the process.
 
 A masked value keeps its kind and, where that is safe, its last digits: ``[phone …3210]``.
 """
@@ -26,14 +26,14 @@ from core.privacy.sensitive import stored_lead_id
 from core.privacy.spoken import mask_spoken
 from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 
-# Reading a member of an enumeration takes as long as masking a short text.
+# Reading an enum member takes as long as masking a short text.
 _OPEN, _KEPT, _LEAD, _SECRET = Kind.OPEN, Kind.KEPT, Kind.LEAD, Kind.SECRET
 _TOKENS, _IDENTIFIER, _KEY = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY
 _MASKED = "[masked]"
 _MASK = re.compile(r"\[(?:[a-z_]{3,12}(?: …\d{4})?|transcript of \d+ characters)\]")
 _UNMASKABLE = "[text that could not be masked]"
 SHORT = 64
-"""Characters of a text that is likely to come again: statuses, languages and most messages."""
+"""Longest text, in characters, that is likely to come again: statuses, languages and most messages."""
 _SMALLEST_PERSONAL_NUMBER = 1_000_000
 _SMALLEST_PHONE = 6_000_000_000
 _SIGNS = b"@%:="
@@ -48,12 +48,13 @@ _active = Active()
 def configure_masking(
     *, off: Iterable[str] | None = None, own: Mapping[str, str | re.Pattern[str]] | None = None
 ) -> None:
-    """Choose what is masked in this process: the kinds in ``off`` are not, ``own`` patterns are.
+    """Choose what this process masks: kinds in ``off`` are not masked, patterns in ``own`` are as well.
 
-    What matches an own pattern becomes ``[name]``. None leaves what was chosen before.
+    A match of an own pattern becomes ``[name]``. None keeps the previous choice.
 
     Raises:
-        UserError: a kind is not known (core.privacy.kinds.KINDS), or a pattern is no regular expression.
+        UserError: a kind is unknown (core.privacy.kinds.KINDS), or a pattern is not a valid regular
+            expression.
     """
     global _active  # noqa: PLW0603 (one for the process, as logging itself)
     _active = chosen(_active.off if off is None else off, dict(_active.own) if own is None else own)
@@ -62,7 +63,7 @@ def configure_masking(
 
 
 def mask_text(text: str) -> str:
-    """The text with credentials and personal data masked; never raises."""
+    """Return the text with credentials and personal data masked; never raises."""
     return mask_short_text(text) if len(text) <= SHORT else _safely_masked(text)
 
 
@@ -74,25 +75,26 @@ def _safely_masked(text: str) -> str:
 
 
 mask_short_text = lru_cache(maxsize=4096)(_safely_masked)
-"""``mask_text`` for a text of at most SHORT characters, for where a call more would be felt."""
+"""Return ``mask_text`` of a text of at most SHORT characters, for places where one more call is noticeable.
+"""
 
 
 def has_mask(text: str) -> bool:
-    """Whether something in a text was masked."""
+    """Return whether something in a text was masked."""
     return _MASK.search(text) is not None
 
 
 def mask_value(value: Any) -> Any:  # noqa: ANN401 (any logged value)
-    """A copy of a value with what is personal or secret masked, at any depth; never raises.
+    """Return a copy of a value with everything personal or secret masked, at any depth; never raises.
 
-    Fields are judged by their name first, then by their value; ``call_id`` and ``lead_id`` stay,
-    but a phone that serves as lead_id where BLIND_INDEX_KEY is set.
+    Fields are judged by their name first, then by their value. ``call_id`` and ``lead_id`` stay, except for a
+    phone that serves as a lead_id while BLIND_INDEX_KEY is set.
     """
     return mask_field(value, _OPEN)
 
 
 def mask_field(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any logged value)
-    """The same for the value of a field of that kind."""
+    """Return the masked value of a field of that kind."""
     try:
         return _mask(value, kind, frozenset())
     except Exception:  # noqa: BLE001 (better no value than one that was not looked through)
@@ -101,7 +103,7 @@ def mask_field(value: Any, kind: Kind) -> Any:  # noqa: ANN401 (any logged value
 
 @lru_cache(maxsize=4096)
 def field(key: str) -> tuple[str, Kind]:
-    """A field's name, masked itself, and how its value is treated."""
+    """Return a field's name, masked itself, and how to treat its value."""
     kind = kind_of(key)
     return mask_text(key), _OPEN if kind.value in _active.off or _is_off(kind) else kind
 
@@ -114,7 +116,7 @@ def _mask_text(text: str) -> str:
     off, own = _active
     for name, pattern in own:
         text = pattern.sub(f"[{name}]", text)
-    # What is left of most texts is next to nothing, and says at once how little there is to look for.
+    # Most texts have next to nothing left by now, which shows at once how little there is to look for.
     telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else _ANYTHING
     text = mask_credentials(text, off, may_name=len(telling) > 1 or telling in _NAMING)
     if len(telling) and "transcript" not in off:
@@ -130,7 +132,7 @@ def _mask_text(text: str) -> str:
     if len(digits) >= _FEWEST_IN_PAN:
         text = mask_papers(text, off)
     if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
-        text = mask_accounts(text)  # before all others: the word beside a number decides what it is
+        text = mask_accounts(text)  # first of all, because the word next to a number decides what it is
     if len(digits) >= _FEWEST_IN_PAN:
         text = mask_documents(text, off)
     if len(digits) >= _FEWEST_IN_PHONE:
@@ -144,7 +146,8 @@ def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN40
     if value is None or value is True or value is False or kind is _KEPT or kind is _LEAD:
         return value
     if kind is _SECRET:
-        return value if isinstance(value, float) and not value.is_integer() else _MASKED  # a measure of one
+        # a quantity, such as a token count
+        return value if isinstance(value, float) and not value.is_integer() else _MASKED
     if isinstance(value, str):
         return mask_text(value) if kind is _OPEN else _mask_named_string(value, kind)
     if isinstance(value, int | float):
@@ -162,12 +165,12 @@ def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # n
         return _mask_mapping(value, around)
     items = list(value)
     if len(items) == 2 and isinstance(items[0], str) and field(items[0])[1] is _SECRET:  # noqa: PLR2004 (a pair)
-        return [items[0], _MASKED]  # a pair of name and value, as HTTP headers come
+        return [items[0], _MASKED]  # a pair of name and value, like an HTTP header
     return [_mask(item, kind, around) for item in items]
 
 
 def _mask_mapping(value: Mapping[Any, Any], around: frozenset[int]) -> dict[Any, Any]:
-    """A mapping, masked; names that are the same when they are masked are numbered, so that none is lost."""
+    """Return a mapping, masked; names that become the same are numbered, so that none is lost."""
     masked: dict[Any, Any] = {}
     counts: dict[str, int] = {}
     for key, item in value.items():
@@ -209,7 +212,7 @@ def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 (a numb
         return value
     if kind is _OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
         return value
-    # A column of phones with gaps comes out of pandas as whole floats.
+    # pandas turns a column of phone numbers with gaps into whole floats.
     whole = int(value) if isinstance(value, int) or value.is_integer() else None
     if kind is _OPEN:
         return value if whole is None else mask_number(abs(whole), _active.off) or value

@@ -1,4 +1,4 @@
-"""What a text names as a secret: by a sign, in markup, on a command line, in a header, in a sentence."""
+"""Find what a text names as a secret: by a sign, in markup, on a command line, in a header, in a sentence."""
 
 import re
 
@@ -20,10 +20,10 @@ _FIRST_WORD = (
 _SCHEME = r"(?:bearer|basic|digest|token|splunk|apikey|negotiate|aws4-hmac-sha256)"
 _QUOTE = r"(?:\\{0,4}[\"'`]|&(?:quot|apos|#0?3[49]);)"
 _TYPE = r"(?:(?:Optional\[)?(?:str|[Ss]tring|SecretStr|bytes|Any|Text)\]?(?: ?\| ?None)?\s*+=(?!=)\s*+)"
-# An end that is none of the value's own: a quote that closes what is around it.
+# An end that does not belong to the value: a quote that closes the text around it.
 _ENCLOSING = r"\\{0,4}[\"'`](?=[\s,;:)\]}>&]|\Z)"
 _TAIL = rf"(?:(?!{_ENCLOSING})[^\s&]|&(?![\w.%\[\]-]{{1,40}}=))"
-# Each way to write a value is taken to its very end: half a secret is as good as the whole.
+# Each notation of a value is matched to its very end: half a secret is as bad as all of it.
 _VALUE = (
     r"(?:-?\d[\d.]*|true|false|null|none|nil)(?=[)\]}]*+(?:,?(?:[\s\"'\\]|\Z)|,?\Z))"  # a number, as in JSON
     r"|[|>][+-]?[ \t]*+(?:\n[ \t]++[^\n]*+)++"  # a block of YAML
@@ -117,9 +117,9 @@ _ANY_DIGIT = re.compile(r"\d")
 
 
 def mask_named(text: str, *, may_name: bool) -> str:
-    """The text with what is named as a secret masked: ``token=…``, ``OTP is 123456``, ``123456 is your OTP``.
+    """Return the text with named secrets masked: ``token=…``, ``OTP is 123456``, ``123456 is your OTP``.
 
-    ``may_name`` tells that the text has a digit, a colon or an equals sign.
+    ``may_name`` says that the text has a digit, a colon or an equals sign.
     """
     quoted = '"' in text or "'" in text
     marked = " -" in text or "--" in text or "</" in text or "&lt;/" in text
@@ -167,7 +167,7 @@ def _masked_value(match: re.Match[str]) -> str:
 
 
 def _quote_of(value: str) -> str:
-    """The quotes around a value, which stay, so that what is JSON stays JSON."""
+    """Return the quotes around a value, which stay, so that JSON remains JSON."""
     for quote in ('\\"', "\\'", '""', '"', "'"):
         if len(value) > len(quote) and value.startswith(quote) and value.endswith(quote):
             return quote

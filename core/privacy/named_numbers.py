@@ -1,4 +1,4 @@
-"""Numbers that a text names as personal: masked whatever their check digit says, as when one was misheard."""
+"""Numbers that a text names as personal: masked whatever their check digit, which may have been misheard."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _SHORT_FILLER = r"(?:[\s:=#(\"'.-]*+(?:number|no|num|is|hai|was|mera|ka|नं�
 
 
 def _named(names: str, filler: str, *lengths: int) -> re.Pattern[str]:
-    """A pattern for so many digits behind one of the names; the usual length first."""
+    """Return a pattern for this many digits after one of the names; the usual length comes first."""
     digits = "|".join(rf"\d(?:{SEPARATOR}{{0,3}}\d){{{length - 1}}}(?!\d)" for length in lengths)
     return re.compile(rf"(?<![A-Za-z])((?:{names})(?!{_LETTER}){filler})({digits})(?!\.\d)", re.IGNORECASE)
 
@@ -34,7 +34,7 @@ _NAMED: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 
 
 def mask_named_numbers(text: str, off: frozenset[str]) -> str:
-    """The text with Aadhaar, card and phone numbers masked that are named as such."""
+    """Return the text with Aadhaar, card and phone numbers masked that are named as such."""
     low = text.casefold()
     for kind, marks, pattern in _NAMED:
         if kind not in off and any(mark in low for mark in marks):

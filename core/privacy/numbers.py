@@ -1,16 +1,16 @@
 """Phones, cards and Aadhaar numbers in running text, however they are grouped, in any script's digits.
 
-A run of digits and separators is cut into its groups; from each group on, the longest sequence that
-makes a valid number is masked. Whole groups only: ten digits within a longer number are no phone.
+A run of digits and separators is split into groups; starting at each group, the longest sequence that makes a
+valid number is masked. Only whole groups count: ten digits inside a longer number are not a phone.
 """
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_FEWEST_DIGITS, _MOST_DIGITS = 10, 19  # a phone's, a card's
-_MOST_ABROAD = 15  # of a phone, after +
-_SOLID = 7  # digits without a gap that are the last of a phone
+_FEWEST_DIGITS, _MOST_DIGITS = 10, 19  # of a phone, of a card
+_MOST_ABROAD = 15  # of a phone after a plus
+_SOLID = 7  # digits without a gap at the end of a phone
 _AADHAAR_DIGITS = 12
 _OLDEST_CARD, _COMMON_CARD = 13, 16
 _PLANS = (
@@ -19,12 +19,12 @@ _PLANS = (
     " 852:11 880:13 886:12 960:10 965:11 966:12 968:11 971:12 973:11 974:11 975:11 977:13"
 )
 _MOST_OF_COUNTRY = {code: int(most) for code, most in (plan.split(":") for plan in _PLANS.split())}
-"""By country code: its digits and those of a number there, at most; elsewhere _MOST_ABROAD."""
+"""By country code: the most digits a number has there, its code included; elsewhere _MOST_ABROAD."""
 _MOST_GROUPS = 13
 _MOST_IN_LANDLINE = 3
 
 SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060\u00ad,;\u2026\u00b7|*_~]"
-"""What may stand between the groups of one number: a pause in speech is written as a comma."""
+"""What may stand between the groups of one number; speech recognition writes a pause as a comma."""
 _PAUSES = frozenset(",;\u2026\u00b7|*_~")
 _SEPARATORS = b" \t./()[]-,;|*_~"
 _RUN = re.compile(rf"\d(?:{SEPARATOR}{{0,4}}\d){{{_FEWEST_DIGITS - 1},}}")
@@ -93,7 +93,7 @@ _VERHOEFF_PERMUTATION = tuple(
 
 
 class _Group(NamedTuple):
-    """Digits without a gap: where they stand, and what they are in ASCII."""
+    """Digits without a gap: where they are, and their ASCII form."""
 
     begin: int
     end: int
@@ -101,7 +101,7 @@ class _Group(NamedTuple):
 
 
 def mask_numbers(text: str, off: frozenset[str] = frozenset()) -> str:
-    """The text with phones, cards and Aadhaar numbers masked but for their last four digits."""
+    """Return the text with phones, cards and Aadhaar numbers masked except for their last four digits."""
     parts: list[str] = []
     done = 0
     for begin, end, kind in _numbers(text):
@@ -113,26 +113,26 @@ def mask_numbers(text: str, off: frozenset[str] = frozenset()) -> str:
 
 
 def mask_number(number: int, off: frozenset[str] = frozenset()) -> str | None:
-    """The mask of a bare number that is a phone, card or Aadhaar number; None for any other."""
+    """Return the mask of a bare number that is a phone, card or Aadhaar number; None for any other."""
     digits = str(number) if 0 < number < 10**_MOST_DIGITS else ""
     kind = _kind([digits], digits) if len(digits) >= _FEWEST_DIGITS else None
     return mask_of(kind, digits) if kind and kind not in off else None
 
 
 def mask_of(kind: str, text: str) -> str:
-    """``[phone …3210]``: the kind and, of ten digits or more, the last four."""
+    """Return ``[phone …3210]``: the kind and, given ten digits or more, the last four."""
     digits = _ascii_digits(text)
     return f"[{kind} …{digits[-4:]}]" if len(digits) >= _FEWEST_DIGITS else f"[{kind}]"
 
 
 def is_luhn(digits: str) -> bool:
-    """Whether ASCII digits end in the check digit that payment cards carry."""
+    """Return whether ASCII digits end in the check digit that payment cards have."""
     backwards = digits.encode()[::-1]
     return (sum(backwards[::2].translate(_DIGIT_VALUES)) + sum(backwards[1::2].translate(_DOUBLED))) % 10 == 0
 
 
 def is_verhoeff(digits: str) -> bool:
-    """Whether ASCII digits end in the check digit that Aadhaar numbers carry."""
+    """Return whether ASCII digits end in the check digit that Aadhaar numbers have."""
     check = 0
     for place, value in enumerate(digits.encode()[::-1].translate(_DIGIT_VALUES)):
         check = _VERHOEFF_PRODUCT[check][_VERHOEFF_PERMUTATION[place % 8][value]]
@@ -144,7 +144,7 @@ def _ascii_digits(text: str) -> str:
 
 
 def _numbers(text: str) -> Iterator[tuple[int, int, str]]:
-    """Begin, end and kind of each number to mask."""
+    """Yield begin, end and kind of each number to mask."""
     for run in (_ASCII_RUN if text.isascii() else _RUN).finditer(text):
         if not _is_candidate(text, run):
             continue
@@ -162,14 +162,17 @@ def _numbers(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _is_candidate(text: str, run: re.Match[str]) -> bool:
-    """Whether a run can hold a number at all; most, as dates, cannot, and are spared a closer look."""
+    """Return whether a run can contain a number at all.
+
+    Most, such as dates, cannot and need no closer look.
+    """
     if text[run.start() - 1 : run.start()] in {"+", "("} or not run[0].isascii():
         return True
     return _MAY_BE_ONE.search(run[0].encode().translate(None, _SEPARATORS)) is not None
 
 
 def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
-    """The groups of a run without the digits that belong to a word on either side."""
+    """Return the groups of a run, without digits that belong to a word on either side."""
     groups = [
         _Group(*found.span(), found[0] if found[0].isascii() else _ascii_digits(found[0]))
         for found in _GROUP.finditer(text, run.start(), run.end())
@@ -183,7 +186,10 @@ def _whole_groups(text: str, run: re.Match[str]) -> list[_Group]:
 
 
 def _ends_before_letters(text: str, run: re.Match[str], groups: list[_Group]) -> bool:
-    """Whether the last digits are a number's in spite of letters behind: after a plus, with an extension."""
+    """Return whether the last digits are a number's despite letters after them.
+
+    After a plus, or an extension.
+    """
     if _EXTENSION.match(text, run.end()):
         return True
     first = max(len(groups) - _MOST_GROUPS, 0)
@@ -191,8 +197,8 @@ def _ends_before_letters(text: str, run: re.Match[str], groups: list[_Group]) ->
 
 
 def _continues_word(text: str, begin: int) -> bool:
-    """Whether the digits belong to a word before them, as in ``call_98…``; not in ``%2B98…``, ``mob98…``."""
-    # ASCII letters only: Hindi writes words close to the digits.
+    """Return whether the digits continue a word, as in ``call_98…``; not in ``%2B98…`` or ``mob98…``."""
+    # ASCII letters only: Hindi writes words directly next to digits.
     before = text[max(begin - _LONGEST_WORD, 0) : begin]
     last = before[-1:]
     if not (last == "_" or (last.isascii() and last.isalpha())) or _ESCAPE.search(before):
@@ -201,13 +207,13 @@ def _continues_word(text: str, begin: int) -> bool:
 
 
 def _plus_before(text: str, begin: int) -> int | None:
-    """Where the plus of ``+91``, ``+ 91`` or ``+(91`` stands."""
+    """Return where the plus of ``+91``, ``+ 91`` or ``+(91`` is."""
     opening = _PLUS.search(text, max(begin - 2, 0), begin)
     return opening.start() if opening else None
 
 
 def _longest(text: str, groups: list[_Group], first: int, *, abroad: bool) -> tuple[int, str | None]:
-    """The last group of the longest sequence from ``first`` that is a number of some kind."""
+    """Return the last group of the longest sequence from ``first`` that is a number of some kind."""
     begin = groups[first].begin
     if _is_fraction(text, groups, first):
         return first, None
@@ -221,14 +227,14 @@ def _longest(text: str, groups: list[_Group], first: int, *, abroad: bool) -> tu
 
 
 def _is_fraction(text: str, groups: list[_Group], first: int) -> bool:
-    """Whether a group stands behind the point of a decimal number."""
+    """Return whether a group follows the point of a decimal number."""
     if first == 0 or text[groups[first - 1].end : groups[first].begin] != ".":
         return False
     return first == 1 or text[groups[first - 2].end : groups[first - 1].begin] != "."
 
 
 def _is_said(text: str, groups: list[_Group], first: int, last: int) -> bool:
-    """Whether groups with pauses between them are one number, and not an amount or a list of figures."""
+    """Return whether groups with pauses between them are one number, not an amount or a list of figures."""
     begin, end = groups[first].begin, groups[last].end
     sizes = tuple(len(group.digits) for group in groups[first : last + 1])
     if sizes not in _SPOKEN_SIZES and set(sizes) != {1}:
@@ -247,7 +253,7 @@ def _is_said(text: str, groups: list[_Group], first: int, last: int) -> bool:
 
 
 def _possible_ends(groups: list[_Group], first: int, *, abroad: bool = False) -> list[int]:
-    """The groups at which 10 to 19 digits are complete; after a plus, as many as its country has."""
+    """Yield the groups at which 10 to 19 digits are complete; after a plus, as many as the country has."""
     count = 0
     ends: list[int] = []
     most = _most_abroad(groups, first) if abroad else _MOST_DIGITS
@@ -285,7 +291,10 @@ def _kind(groups: list[str], written: str, *, abroad: bool = False) -> str | Non
 
 
 def _is_phone(groups: list[str], sizes: list[int], digits: str) -> bool:
-    """An Indian mobile number, ten digits from 6 to 9, perhaps after 0, 91 or 0091; or 022-2456 7890."""
+    """Return whether it is a phone: ten digits from 6 to 9, after 0, 91 or 0091 or nothing.
+
+    Or 022-2456 7890.
+    """
     prefix = digits[:-10]
     if prefix == "0" and 1 < len(groups) <= _MOST_IN_LANDLINE and _STD_CODE.fullmatch(groups[0]):
         return True
@@ -298,7 +307,7 @@ def _is_phone(groups: list[str], sizes: list[int], digits: str) -> bool:
 
 
 def _is_decimal(groups: list[str], written: str) -> bool:
-    """Whether dots make it an address or a decimal number; 98765.43210 is a phone."""
+    """Return whether the dots make it an IP address or a decimal number; 98765.43210 is a phone."""
     if written.count(".") == 1 and len(groups) == 2:  # noqa: PLR2004 (whole part and fraction)
         return len(groups[0]) != len(groups[1])
     return _ADDRESS.fullmatch(written) is not None
@@ -310,13 +319,13 @@ def _is_card(sizes: list[int], digits: str) -> bool:
         return False
     if len(digits) > _COMMON_CARD and first not in "456":
         return False
-    # As printed on cards.
+    # Grouped as printed on cards.
     by_fours = set(sizes[:-1]) == {4} and 1 < sizes[-1] <= 4  # noqa: PLR2004 (as printed on cards)
     return (len(sizes) == 1 or by_fours or tuple(sizes) in _CARD_SIZES) and is_luhn(digits)
 
 
 def _is_reference(text: str, begin: int, end: int) -> bool:
-    """Whether digits are part of a UUID or a pod's name, or are named as an id, an order, a UTR."""
+    """Return whether digits are part of a UUID or a pod's name, or labelled as an id, an order or a UTR."""
     before = text[max(begin - _REFERENCE_LENGTH, 0) : begin]
     if text[begin:end].isdecimal() and (_REFERENCE.search(before) or _UNIT.match(text, end)):
         return _OF_A_PERSON.search(before) is None

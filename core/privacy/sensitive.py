@@ -1,7 +1,7 @@
-"""Which values are personal by where they stand: the one list of what is never stored in clear.
+"""Which values are personal, judged by where they are: the one list of what is never stored in clear.
 
-Of a call the metadata: fields of these names, however deep, and the paths of ENCRYPTED_FIELDS. A phone that
-serves as lead_id is replaced by its blind index, where BLIND_INDEX_KEY is set.
+In a call's metadata these are fields with certain names, at any depth, and the paths of ENCRYPTED_FIELDS. A
+phone that serves as a lead_id is replaced by its blind index if BLIND_INDEX_KEY is set.
 """
 
 import re
@@ -13,11 +13,11 @@ from core.privacy.keys import Kind, kind_of
 from core.settings import get_settings
 
 WITHHELD = "(not stored: no encryption key)"
-"""Stands where a personal value would, so that what was left out can be seen."""
+"""Takes the place of a personal value that was not stored, so that people see something was left out."""
 HELD = "env."
-"""What the name of a key begins with that is of ENCRYPTION_KEYS: a value on its way to its lead's key."""
+"""Prefix of the names of keys that belong to ENCRYPTION_KEYS: the value has yet to get its lead's key."""
 LEAD_OF_PHONE = "lead:"
-"""What a lead_id begins with that stands for a phone."""
+"""Prefix of a lead_id that stands for a phone."""
 _KINDS = frozenset(
     {
         *(Kind.PHONE, Kind.EMAIL, Kind.PAN, Kind.AADHAAR, Kind.ACCOUNT, Kind.CARD, Kind.UPI),
@@ -41,20 +41,20 @@ _OF_PHONES = re.compile(r"^[+(\d][\d\s().\-\u2010-\u2015]{6,24}$")
 _ABROAD, _NATIONAL = re.compile(r"[1-9]\d{7,14}"), re.compile(r"(?:0|91)?([6-9]\d{9})")
 _MOST_ORDINARY = 4_096
 _ordinary: set[str] = set()
-"""Names that are not personal, so far as they were met."""
+"""Names known not to be personal, among those seen so far."""
 Change = Callable[[str, Any], object]
-"""Of the path of a personal value and the value, what is to stand in its place."""
+"""Takes the path and value of a personal value, and returns what to put in its place."""
 
 
 @lru_cache(maxsize=4096)
 def is_personal(name: str) -> bool:
-    """Whether the value of a field of this name is a person's own; any case, snake, kebab and camel alike."""
+    """Return whether a field of this name holds personal data; in any case, snake, kebab or camel."""
     joined = re.sub(r"[^a-z0-9]", "", name.lower())
     return _PERSONAL.fullmatch(joined) is not None or kind_of(name) in _KINDS
 
 
 def may_be_personal(metadata: dict[str, Any]) -> bool:
-    """Whether metadata is worth a closer look; of most calls it is not, and this is all that it costs."""
+    """Return whether metadata needs a closer look; most calls' does not, and then this is its only cost."""
     for name, item in metadata.items():
         kind = type(item)
         if kind is dict or kind is list:
@@ -68,7 +68,7 @@ def may_be_personal(metadata: dict[str, Any]) -> bool:
 
 
 def replaced(metadata: dict[str, Any], change: Change) -> dict[str, Any]:
-    """Return metadata with each personal value replaced; the same object where there is none."""
+    """Return metadata with each personal value replaced; the same object if there is none."""
     chosen = get_settings().encrypted_fields
     if not chosen and not may_be_personal(metadata):
         return metadata
@@ -95,13 +95,13 @@ def _item(name: str, item: Any, path: str, paths: frozenset[str], change: Change
 
 
 def key_of(value: object) -> str | None:
-    """Return the name of the key that a sealed value is under; None of anything else."""
+    """Return the name of the key a sealed value is under; None for anything else."""
     found = _SEALED.fullmatch(value) if isinstance(value, str) else None
     return found[1] if found else None
 
 
 def phone_of(text: str) -> str | None:
-    """Return a phone number in the form of E.164, Indian where it says no country; None of other texts."""
+    """Return a phone number in E.164 form, Indian if it names no country; None for other texts."""
     text = text.strip()
     if not _OF_PHONES.fullmatch(text):
         return None
@@ -114,11 +114,11 @@ def phone_of(text: str) -> str | None:
 
 
 def stored_lead_id(lead_id: str) -> str:
-    """Return what a lead_id is stored as: of a phone its blind index, else itself.
+    """Return the form a lead_id is stored in: a phone's blind index, or the id itself.
 
-    The same for whoever records and whoever looks for the lead.
+    Recording and searching both use it, so that they agree.
     """
-    if not lead_id or lead_id[0].isalpha():  # of most, and at no cost for log lines
+    if not lead_id or lead_id[0].isalpha():  # true of most ids, and free of cost for log lines
         return lead_id
     settings = get_settings()
     if settings.blind_index_key is None or settings.lead_id_phones == "keep":
@@ -128,12 +128,15 @@ def stored_lead_id(lead_id: str) -> str:
 
 
 def lead_ids_of(text: str) -> list[str]:
-    """Return the ids that a lead may be stored under: as it is now, and as before BLIND_INDEX_KEY was set."""
+    """Return the ids a lead may be stored under.
+
+    Today's form, and the one from before BLIND_INDEX_KEY was set.
+    """
     return list(dict.fromkeys([stored_lead_id(text), text]))
 
 
 def phone_index(value: object) -> str | None:
-    """Return the blind index of a phone; None where it is none, or there is no BLIND_INDEX_KEY."""
+    """Return a phone's blind index; None if it is not a phone, or there is no BLIND_INDEX_KEY."""
     if get_settings().blind_index_key is None or not isinstance(value, str | int):
         return None
     phone = phone_of(str(value))

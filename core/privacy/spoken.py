@@ -1,4 +1,4 @@
-"""What is spoken, as speech recognition writes it: digits as words, and mail addresses in words."""
+"""Spoken data as speech recognition writes it: digits as words, and mail addresses in words."""
 
 import re
 
@@ -31,7 +31,7 @@ _DIGITS = {
 _TIMES = {"double": 2, "triple": 3, "डबल": 2, "ट्रिपल": 3}
 _FEWEST_DIGITS, _FEWEST_WORDS = 9, 5
 _FEWEST_IN_CODE, _MOST_IN_CODE = 4, 8
-_SHORTEST, _FEWEST_GAPS = 18, 4  # characters, and blanks, of so many words
+_SHORTEST, _FEWEST_GAPS = 18, 4  # fewest characters and blanks of a text with that many words
 _LETTER = r"[^\W_]|[\u0900-\u0963]"
 _WORD = "|".join(sorted((*_DIGITS, *_TIMES), key=len, reverse=True))
 _TOKEN = rf"(?:(?:{_WORD})(?!{_LETTER})|[0-9]{{1,6}}(?![0-9A-Za-z]))"
@@ -56,7 +56,7 @@ _AT = (
     r"|\s{1,3}(?:at(?:\s{1,3}(?:the\s{1,3})?rate(?:\s{1,3}of)?)?|एट(?:\s{1,3}द)?(?:\s{1,3}रेट)?)\s{1,3})"
 )
 _BARE_PROVIDER = r"(?:g\s?mail|yahoo|hotmail|outlook|rediffmail|icloud)\s{1,3}(?:com|co\s{1,3}in)"
-"""A dot that was not heard."""
+"""A provider whose dot was not heard."""
 _AT_DOMAIN = re.compile(
     rf"(?P<at>{_AT})(?P<domain>{_BARE_PROVIDER}|{_LABEL}(?:(?:\.|{_DOT}){_LABEL}){{0,2}}?(?:\.|{_DOT}){_TOP}(?:(?:\.|{_DOT})in)?)"
     rf"(?![\w\u0900-\u0963])",
@@ -77,7 +77,7 @@ _IN_A_NAME = re.compile(r"[._+\d]")
 
 
 def mask_spoken(text: str, off: frozenset[str]) -> str:
-    """The text with long runs of spoken digits, and mail addresses in words, masked."""
+    """Return the text with long runs of spoken digits, and mail addresses in words, masked."""
     if "spoken" not in off and _may_hold_digits(text):
         text = _RUN.sub(_masked_digits, text)
     if "email" not in off and (
@@ -88,7 +88,7 @@ def mask_spoken(text: str, off: frozenset[str]) -> str:
 
 
 def _may_hold_digits(text: str) -> bool:
-    """Whether a text has the words for it; most have not, and are spared a closer look."""
+    """Return whether a text has words for digits; most have not and need no closer look."""
     if len(text) < _SHORTEST or (text.count(" ") < _FEWEST_GAPS and "," not in text and "-" not in text):
         return False
     if not text.isascii():
@@ -127,7 +127,7 @@ def _mask_mail(text: str) -> str:
 
 
 def _is_address(text: str, local: re.Match[str], found: re.Match[str]) -> bool:
-    """Whether "… at …" is an address and not a place: "listening at api.example.com" is none."""
+    """Return whether "… at …" is a mail address and not a place, as in "listening at api.example.com"."""
     at, domain = found["at"].strip().lower(), found["domain"]
     if at != "at" or re.search(_DOT, domain) or _PROVIDER.match(domain) or _IN_A_NAME.search(local.group()):
         return True

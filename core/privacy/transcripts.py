@@ -1,4 +1,7 @@
-"""What somebody said: kept out of the log unless asked for, since no pattern finds all that is personal."""
+"""What people said.
+
+Kept out of the log unless asked for, since no pattern finds everything personal in it.
+"""
 
 import re
 
@@ -14,12 +17,12 @@ _NAMED = re.compile(
 
 
 def mask_of_transcript(said: str) -> str:
-    """Only how long it is: ``[transcript of 42 characters]``."""
+    """Return only its length: ``[transcript of 42 characters]``."""
     return f"[transcript of {len(said)} characters]"
 
 
 def mask_transcripts(text: str) -> str:
-    """The text with what it names as a transcript masked, to the end of its line or quotes."""
+    """Return the text with what it labels as a transcript masked, to the end of its line or quotes."""
     low = text.casefold()
     return _NAMED.sub(_masked, text) if "transcript" in low or "utterance" in low else text
 
