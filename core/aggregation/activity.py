@@ -1,4 +1,4 @@
-"""What happens now: when the newest call began and ended, how many ended in the last minutes."""
+"""What is happening now: when the newest call began and ended, and how many ended in the last minutes."""
 
 from datetime import date, datetime, timedelta
 
@@ -13,12 +13,12 @@ LIVE_MINUTES = 15
 
 
 def newest_call_start(database: Database[Document]) -> datetime | None:
-    """When the newest call began, in UTC; None where no call is stored."""
+    """Return when the newest call began, in UTC; None if no call is stored."""
     return _start(database, -1)
 
 
 def oldest_call_start(database: Database[Document]) -> datetime | None:
-    """When the oldest call began that is stored, archived ones apart, in UTC; None without any."""
+    """Return when the oldest stored call began, in UTC, not counting archived ones; None if there is none."""
     return _start(database, 1)
 
 
@@ -28,7 +28,7 @@ def _start(database: Database[Document], order: int) -> datetime | None:
 
 
 def first_call_start(database: Database[Document]) -> datetime | None:
-    """When the first call began that figures are made of, in UTC; of an archived one the day's begin."""
+    """Return when the first call in the figures began, in UTC; for an archived one, when its day began."""
     first = oldest_call_start(database)
     zone = get_settings().timezone
     of_zone = {"_id": {"$gte": f"{zone}:", "$lt": f"{zone}:~"}}
@@ -42,13 +42,13 @@ def first_call_start(database: Database[Document]) -> datetime | None:
 
 
 def last_call_ended_at(database: Database[Document]) -> datetime | None:
-    """When the newest call ended, in UTC; None where no call is stored."""
+    """Return when the newest call ended, in UTC; None if no call is stored."""
     row = database[CALLS].find_one({"end_time": A_TIME}, {"end_time": 1}, sort=[("end_time", -1)])
     return row["end_time"] if row else None
 
 
 def calls_ended_recently(database: Database[Document]) -> int:
-    """Calls that ended in the last 15 minutes."""
+    """Return how many calls ended in the last 15 minutes."""
     now = utc_now()
     window = {"$gt": now - timedelta(minutes=LIVE_MINUTES), "$lte": now}
     return database[CALLS].count_documents({"end_time": window})

@@ -1,4 +1,4 @@
-"""What filters offer: the languages and campaigns that calls have."""
+"""The choices filters offer: the languages and campaigns that calls have."""
 
 from typing import Literal
 
@@ -15,21 +15,21 @@ from core.storage.collections import CALLS, ROLLUPS_CAMPAIGNS, ROLLUPS_DAILY
 from core.types import Document
 
 _DOCUMENTS = 400
-"""One a day: values that occur in none of the newest 400 days with calls are no longer offered."""
+"""One document is a day: values that do not occur in the newest 400 days with calls are no longer offered."""
 
 
 def languages(database: Database[Document]) -> list[str]:
-    """The languages of the calls, in alphabetical order."""
+    """Return the languages of the calls, in alphabetical order."""
     return _values(database, "language")
 
 
 def campaigns(database: Database[Document]) -> list[str]:
-    """The campaigns of the calls, in alphabetical order."""
+    """Return the campaigns of the calls, in alphabetical order."""
     return _values(database, "campaign")
 
 
 def _values(database: Database[Document], dimension: Literal["language", "campaign"]) -> list[str]:
-    """From the newest days of the roll-ups, and from the calls that were recorded since."""
+    """Return a dimension's values, from the newest days of the roll-ups and from calls recorded since."""
     zone = get_settings().timezone
     until = rollup_store.until(database, windows_key(), days_key(zone))
     if {windows_key(), days_key(zone)} - until.keys():

@@ -33,10 +33,10 @@ from core.types import Document
 
 @dataclass(frozen=True)
 class Cube:
-    """The calls of the half-open period [start, end); ``finest``: the smallest bucket it can be cut into.
+    """The calls of the half-open period [start, end); ``finest`` is the smallest bucket it can be cut into.
 
-    ``campaigns``: whether they are told apart. ``read_at``: when they had been read.
-    Numbers of calls go down to the hour and quarter hour also where ``finest`` is a day.
+    ``campaigns`` says whether it tells campaigns apart, ``read_at`` when the calls had been read. Numbers of
+    calls are available by hour and quarter hour even if ``finest`` is a day.
     """
 
     start: datetime
@@ -50,11 +50,11 @@ class Cube:
 
     @property
     def total(self) -> int:
-        """How many calls there are."""
+        """Return how many calls there are."""
         return int(self.counted("total_calls").sum())
 
     def counted(self, key: str) -> Ints:
-        """Return a count of the definitions in each cell, by its key: ``completed_calls``."""
+        """Return one of the defined counts in each cell, by its key: ``completed_calls``."""
         count = COUNTS[key]
         column = COUNTS["total_calls"].stored if count.stored is None else count.stored
         values: Ints = self.cells.counts[:, column or 0]
@@ -66,10 +66,12 @@ class Cube:
         return values
 
     def values(self, dimension: str) -> tuple[list[str], Ints]:
-        """The values of a dimension, most calls first, and the number of each cell's; no value is ''.
+        """Return the values of a dimension, most calls first, and each cell's index into them.
+
+        '' is no value.
 
         Raises:
-            ValueError: the cube was loaded without campaigns, and this asks for them.
+            ValueError: it asks for campaigns, and the cube was loaded without them.
         """
         if dimension == "campaign" and not self.campaigns:
             raise ValueError("the cube was loaded without campaigns")
@@ -82,34 +84,34 @@ class Cube:
         return texts[order].tolist(), number[values]
 
     def is_(self, dimension: str, value: str) -> Ints:
-        """1 for cells of that value, else 0."""
+        """Return 1 for cells with that value, 0 for others."""
         codes = self.cells.codes[:, DIMENSIONS.index(dimension)]
         code = self.cells.words.index(value) if value in self.cells.words else -1
         return np.asarray(codes == code, np.int64)
 
     @cached_property
     def slots(self) -> tuple[Ints, Ints, Ints]:
-        """Calls by quarter hour or less: its start in seconds since 1970, the cell, how many."""
+        """Return calls by quarter hour or finer: start in seconds since 1970, cell, number of calls."""
         tally = self.cells.tallies["slots"]
         return self.cells.time[tally.cell] + tally.key * QUARTER_HOUR, tally.cell, tally.n
 
     def index(self, bucket: Bucket) -> pd.DatetimeIndex:
-        """Every bucket of the period."""
+        """Return every bucket of the period."""
         return buckets.buckets(self.start, self.end, bucket, self.zone)
 
     def bucket_numbers(self, times: Ints, bucket: Bucket) -> Ints:
-        """Which bucket of ``index`` each time falls in."""
+        """Return the index of each time's bucket in ``index``."""
         unique, inverse = buckets.distinct(times)
         floors = buckets.floor(buckets.local(unique, self.zone), bucket, self.zone)
         number = self.index(bucket).get_indexer(floors).astype(np.int64)
         return number[inverse]
 
     def has(self, bucket: Bucket) -> bool:
-        """Whether rates and percentiles can be had for each bucket of that size."""
+        """Return whether rates and percentiles are available for buckets of that size."""
         return buckets.BUCKETS.index(bucket) >= buckets.BUCKETS.index(self.finest)
 
     def cell_buckets(self, bucket: Bucket) -> Ints:
-        """The bucket that each cell falls in.
+        """Return the index of each cell's bucket.
 
         Raises:
             ValueError: the cube was loaded for a longer bucket than this.
@@ -121,7 +123,7 @@ class Cube:
         return self._cell_buckets[bucket]
 
     def spread(self, field: str, group: Ints, size: int) -> Floats:
-        """Sum, least and greatest of a field in each group of cells; -1 leaves a cell out."""
+        """Return sum, least and greatest of a field in each group of cells; -1 leaves a cell out."""
         result = np.tile(NOTHING, (size, 1))
         order, firsts, there = runs(group)
         if len(firsts):
@@ -131,7 +133,7 @@ class Cube:
         return result
 
     def distribution(self, field: str, group: Ints, size: int) -> Ints:
-        """How often each bucket of the field's sketch occurs in each group of cells."""
+        """Return the counts of the field's sketch in each group of cells; -1 leaves a cell out."""
         return self.cells.tallies[field].table(group, size, sketch.WIDTH)
 
 
@@ -146,18 +148,18 @@ def load_cube(
     fields: Sequence[str] = MEASURES,
     campaigns: bool = True,
 ) -> Cube:
-    """The calls of [start, end), so that all figures can be had for each ``bucket`` of the zone (TIMEZONE).
+    """Load the calls of [start, end), so that all figures are available for each ``bucket`` of the zone.
 
     Charts of calls by hour, and by weekday and hour, need no bucket below a day; rates and percentiles do.
-    Read from roll-ups; what they do not hold yet is computed from the calls, so that nothing is behind.
+    Reads roll-ups, and computes from calls what those do not contain yet, so figures are never behind.
 
     Args:
         database: the store.
-        start: begin of the period, inclusive.
+        start: start of the period, inclusive.
         end: end of the period, exclusive.
         filters: which calls.
-        bucket: the smallest bucket that rates and percentiles are wanted in.
-        zone: of days, weeks and months; TIMEZONE unless given.
+        bucket: the smallest bucket for which rates and percentiles are wanted.
+        zone: zone of days, weeks and months; TIMEZONE if left out.
         fields: those of the MEASURES whose percentiles are wanted; fewer are faster.
         campaigns: tell campaigns apart; several times faster without. A filter by campaign works either way.
     """

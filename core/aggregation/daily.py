@@ -1,4 +1,4 @@
-"""The figures of local days, from the roll-ups; kept in ``daily_metrics`` for tools that read MongoDB."""
+"""Figures of local days, from the roll-ups; also stored in ``daily_metrics`` for tools that read MongoDB."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -28,7 +28,7 @@ def daily_range(
 
 
 def daily_figures(cube: Cube, start: date, end: date) -> list[DailyMetrics]:
-    """The same from a cube of these days."""
+    """Return the same from a cube of these days."""
     zone, now = get_settings().timezone, utc_now()
     return [
         DailyMetrics(date=day, timezone=zone, computed_at=now, **dict(summary))
@@ -37,7 +37,7 @@ def daily_figures(cube: Cube, start: date, end: date) -> list[DailyMetrics]:
 
 
 def refresh_days(database: Database[Document]) -> list[date]:
-    """Bring roll-ups and ``daily_metrics`` up to date; the days that changed."""
+    """Bring roll-ups and ``daily_metrics`` up to date; return the days that changed."""
     days = refresh_rollups(database).days
     for first, last in _runs(days):
         _keep(database, daily_range(database, first, last))
@@ -47,7 +47,7 @@ def refresh_days(database: Database[Document]) -> list[date]:
 def rebuild_days(
     database: Database[Document], start: date, end: date, progress: WindowProgress | None = None
 ) -> list[DailyMetrics]:
-    """Compute the days from ``start`` to ``end`` anew from their calls, and store them."""
+    """Recompute the days from ``start`` to ``end`` from their calls, and store them."""
     rebuild_rollups(database, *period_of_days(start, end), progress)
     days = daily_range(database, start, end)
     _keep(database, days)
@@ -60,14 +60,14 @@ def _keep(database: Database[Document], days: Sequence[DailyMetrics]) -> None:
 
 
 def _document(daily: DailyMetrics) -> Document:
-    """A day as it is stored: one document for each day and time zone; ``start`` is its first moment."""
+    """Return a day as it is stored: one document per day and time zone; ``start`` is its first moment."""
     fields = daily.model_dump(mode="json", exclude={"computed_at"})
     times = {"start": day_bounds(daily.date)[0], "computed_at": daily.computed_at}
     return {"_id": f"{daily.timezone}:{daily.date}", **fields, **times}
 
 
 def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
-    """First and last of each run of days one after the other, at most 90 of them."""
+    """Yield first and last day of each run of consecutive days, at most 90 at a time."""
     runs: list[tuple[date, date]] = []
     for day in days:
         if runs and runs[-1][1] + timedelta(days=1) == day and (day - runs[-1][0]).days < _DAYS_AT_ONCE:

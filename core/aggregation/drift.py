@@ -1,4 +1,7 @@
-"""Proof that readers see what the calls say: a day's figures from roll-ups against those from its calls."""
+"""Check that readers see what the calls say.
+
+Compare a day's figures from roll-ups with those from its calls.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +24,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Difference:
-    """A figure that is not the same; None where it is missing."""
+    """A figure that differs; None where it is missing."""
 
     figure: str
     rolled_up: object
@@ -30,7 +33,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Drift:
-    """What comparing a day brought: how many calls, how many figures, and which of them differ."""
+    """The result of checking a day: how many calls and figures were compared, and which differ."""
 
     day: date
     calls: int
@@ -39,12 +42,12 @@ class Drift:
 
 
 def drift(database: Database[Document], day: date) -> Drift:
-    """Compute a local day's figures from its calls and hold them against those that are shown."""
+    """Compute a local day's figures from its calls, and compare them with those that are shown."""
     zone = get_settings().tz
     start, end = day_bounds(day, zone)
     raw = Cube(start, end, zone, "1D", cells_of_sound(read_calls(database, [(start, end)])).cells)
     whole, told_apart = (load_cube(database, start, end, campaigns=campaigns) for campaigns in (False, True))
-    # Figures with and without campaigns are kept apart, and either can be wrong alone.
+    # Figures with and without campaigns are stored separately, and either can be wrong on its own.
     pairs = {
         "": (_figures(whole), _figures(raw)),
         " by campaign": (_figures(told_apart) | _campaigns(told_apart), _figures(raw) | _campaigns(raw)),
@@ -63,7 +66,7 @@ def _figures(cube: Cube) -> dict[str, object]:
 
 
 def _campaigns(cube: Cube) -> dict[str, object]:
-    """Calls by campaign, of as many campaigns as are told apart of a day."""
+    """Return calls by campaign, for as many campaigns as a day tells apart."""
     cells = cube.cells.capped()
     calls = np.bincount(cells.codes[:, DIMENSIONS.index("campaign")], cells.counts[:, 0], len(cells.words))
     return {f"campaign {cells.words[code]}": int(calls[code]) for code in np.flatnonzero(calls).tolist()}

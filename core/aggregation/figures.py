@@ -1,4 +1,4 @@
-"""The figures of a period, of each of its days or values, made from a cube by pure functions."""
+"""Figures of a period, or of each of its days or values, computed from a cube by pure functions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,26 +13,26 @@ from core.models.figures import ErrorCount
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 
 MOST_ERROR_TYPES = 50
-"""Types of error that are listed: an agent may make one up for each call."""
+"""Most types of error listed: an agent may invent one for each call."""
 
 
 def rate(part: float, whole: float) -> float | None:
-    """``part`` ÷ ``whole``; None where there is nothing to divide by."""
+    """Return ``part`` ÷ ``whole``; None if there is nothing to divide by."""
     return float(part / whole) if whole else None
 
 
 def summarise(cube: Cube) -> CallSummary:
-    """The figures of the period; ``definitions.METRICS`` says what each one means."""
+    """Return the figures of the period; ``definitions.METRICS`` says what each one means."""
     return summaries(cube, np.zeros(len(cube.cells), np.int64), 1)[0]
 
 
 def summarise_days(cube: Cube) -> list[CallSummary]:
-    """The figures of each local day that the period touches."""
+    """Return the figures of each local day that the period touches."""
     return summaries(cube, cube.cell_buckets("1D"), len(cube.index("1D")))
 
 
 def summaries(cube: Cube, group: Ints, size: int) -> list[CallSummary]:
-    """The figures of each group of cells."""
+    """Return the figures of each group of cells."""
     counts = {key: np.bincount(group, cube.counted(key), size).astype(np.int64) for key in COUNTS}
     spreads = {
         field: _spreads(cube, field, group, counts["total_calls"])
@@ -66,7 +66,7 @@ def _languages(names: Sequence[str], counts: Ints) -> dict[str, int]:
 
 
 def _errors(cube: Cube, group: Ints, size: int) -> list[list[ErrorCount]]:
-    """The errors of each group of cells by type, most first."""
+    """Return the errors of each group of cells by type, most frequent first."""
     counted: list[Counter[str]] = [Counter() for _ in range(size)]
     tally = cube.cells.tallies["errors"].regroup(group)
     for number, key, n in zip(tally.cell.tolist(), tally.key.tolist(), tally.n.tolist(), strict=True):

@@ -1,11 +1,12 @@
 """Figures as pandas frames, for an agent, a notebook or a script: plain calls, on the configured database.
 
 The figures are those of the dashboard, the API and the alerts (:mod:`core.models.definitions`). Every
-function takes a half-open period [start, end): a ``datetime`` (without a zone it is taken in TIMEZONE), a
-``date`` or ``"2024-10-24"`` (its midnight in TIMEZONE), or text such as ``"2024-10-24T15:30"``. Filters are
-``direction``, ``language``, ``status`` and ``campaign``. Buckets, and the times of an index, are in TIMEZONE.
+function takes a half-open period [start, end). Each end is a ``datetime`` (one without a zone is in
+TIMEZONE), a ``date`` or ``"2024-10-24"`` (its midnight in TIMEZONE), or a text such as
+``"2024-10-24T15:30"``. Filters are ``direction``, ``language``, ``status`` and ``campaign``. Buckets, and
+times in an index, are in TIMEZONE.
 
-Counts are int64; rates run from 0 to 1 and are NaN where there is nothing to divide by; latencies are in
+Counts are int64; rates go from 0 to 1 and are NaN if there is nothing to divide by; latencies are in
 milliseconds, durations in seconds. Percentiles come from sketches, within 1 % of the exact value.
 """
 
@@ -37,7 +38,7 @@ Moment = datetime | date | str
 
 
 class Filters(TypedDict, total=False):
-    """Which calls; what is left out lets all pass. ``database`` is another one than the configured."""
+    """Which calls; a filter that is left out matches all. ``database`` replaces the configured one."""
 
     direction: str | None
     language: str | None
@@ -47,20 +48,20 @@ class Filters(TypedDict, total=False):
 
 
 def series(start: Moment, end: Moment, bucket: Bucket = "1D", **filters: Unpack[Filters]) -> pd.DataFrame:
-    """Return counts and rates over time, one row a bucket, those without calls included.
+    """Return counts and rates over time, one row per bucket, including those without calls.
 
     Args:
-        start: begin of the period.
+        start: start of the period.
         end: its end, exclusive.
         bucket: "1min", "5min", "15min", "1h", "3h", "1D", "1W" (from Monday) or "1MS" (months).
         **filters: which calls.
 
     Returns:
-        Index ``start``: the begin of each bucket. Columns: every count (``total_calls`` …), every rate
+        Index ``start``: the start of each bucket. Columns: every count (``total_calls`` …), every rate
         (``answer_rate`` …) and the ends of its 95 % Wilson interval (``answer_rate_low``, ``_high``).
 
     Raises:
-        UserError: a time, bucket or period cannot be used, or an archived file cannot be read.
+        UserError: a time, bucket or period is invalid, or an archived file cannot be read.
         PyMongoError: the database does not answer.
     """
     cube = _cube(start, end, bucket, filters)
@@ -72,16 +73,16 @@ def breakdown(start: Moment, end: Moment, by: Dimension, **filters: Unpack[Filte
     """Return counts and rates of a period for each value of a dimension, most calls first.
 
     Args:
-        start: begin of the period.
+        start: start of the period.
         end: its end, exclusive.
-        by: "direction", "language", "status" or "campaign"; no value is "".
+        by: "direction", "language", "status" or "campaign"; calls without a value are under "".
         **filters: which calls.
 
     Returns:
-        Columns as of :func:`series`, and ``share``: of all calls of the period, 0 to 1.
+        The columns of :func:`series`, and ``share``: of all calls of the period, 0 to 1.
 
     Raises:
-        UserError: as :func:`series`; or there is no such dimension.
+        UserError: as for :func:`series`; or there is no such dimension.
         PyMongoError: the database does not answer.
     """
     if by not in DIMENSIONS:
@@ -96,22 +97,23 @@ def breakdown(start: Moment, end: Moment, by: Dimension, **filters: Unpack[Filte
 def percentiles(
     start: Moment, end: Moment, field: str, bucket: Bucket | None = None, **filters: Unpack[Filters]
 ) -> pd.DataFrame:
-    """Return the distribution of a field: of the whole period, or of each bucket.
+    """Return the distribution of a field, for the whole period or for each bucket.
 
     Args:
-        start: begin of the period.
+        start: start of the period.
         end: its end, exclusive.
         field: ``asr_latency_ms``, ``llm_latency_ms``, ``tts_latency_ms``, ``e2e_latency_ms``,
             ``duration_seconds`` or ``qualification_seconds``.
-        bucket: as of :func:`series`; None for one row, the whole period.
+        bucket: as for :func:`series`; None for one row, the whole period.
         **filters: which calls.
 
     Returns:
-        Columns ``n`` (calls that carry the field), ``mean``, ``p50``, ``p90``, ``p95``, ``p99``, ``max``, in
-        the field's unit; NaN where no call carries it.
+        Columns ``n`` (calls that have the field), ``mean``, ``p50``, ``p90``, ``p95``, ``p99``, ``max``, in
+            the
+        field's unit; NaN if no call has it.
 
     Raises:
-        UserError: as :func:`series`; or the field has no distribution.
+        UserError: as for :func:`series`; or the field has no distribution.
         PyMongoError: the database does not answer.
     """
     if field not in DISTRIBUTIONS:
@@ -131,17 +133,18 @@ def funnel(
     """Return how many outbound calls reach each stage of the loan funnel.
 
     Args:
-        start: begin of the period.
+        start: start of the period.
         end: its end, exclusive.
-        by: a dimension to tell them apart by; None for one row, "all".
+        by: a dimension to split by; None for one row, "all".
         **filters: which calls.
 
     Returns:
-        Columns ``dialled``, ``answered``, ``engaged``, ``qualified``, ``handed_off``; ``with_turns`` says of
-        how many answered calls it is known who spoke, the only ones that can count as engaged.
+        Columns ``dialled``, ``answered``, ``engaged``, ``qualified``, ``handed_off``; ``with_turns`` is how
+            many
+        answered calls have turns: without them it is unknown who spoke, so a call cannot count as engaged.
 
     Raises:
-        UserError: as :func:`breakdown`.
+        UserError: as for :func:`breakdown`.
         PyMongoError: the database does not answer.
     """
     if by is not None and by not in DIMENSIONS:
@@ -150,21 +153,22 @@ def funnel(
 
 
 def calls(start: Moment, end: Moment, **filters: Unpack[Filters]) -> pd.DataFrame:
-    """Return the calls that started in a period, one row each, archived ones too, the oldest first.
+    """Return the calls that started in a period, one row each, oldest first, archived ones included.
 
     All of them are read: a million calls take some seconds and about a gigabyte.
 
     Args:
-        start: begin of the period.
+        start: start of the period.
         end: its end, exclusive.
         **filters: which calls.
 
     Returns:
         Index ``call_id``. ``start_time`` in TIMEZONE; texts as ``str``; numbers as float64 or Int64, missing
-        where the call does not say; costs in rupees (``cost_asr`` …); ``errors`` as a list of type and fault.
+            if
+        the call does not have them; costs in rupees (``cost_asr`` …); ``errors`` as a list of type and fault.
 
     Raises:
-        UserError: as :func:`series`.
+        UserError: as for :func:`series`.
         PyMongoError: the database does not answer.
     """
     period = _period(start, end)

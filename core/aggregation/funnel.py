@@ -1,4 +1,4 @@
-"""The loan funnel of outbound calls: how many reach each stage, and which share goes on to the next."""
+"""The loan funnel of outbound calls: how many reach each stage, and which share reaches the next."""
 
 from itertools import pairwise
 
@@ -14,9 +14,9 @@ FUNNEL = ("dialled", "answered", "engaged", "qualified", "handed_off")
 
 
 def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
-    """Outbound calls that came as far as each stage of FUNNEL; a row for each value, or one in all.
+    """Return how many outbound calls reached each stage of FUNNEL, in one row or one per value.
 
-    ``with_turns``: answered calls of which it is known who spoke; only they can count as engaged.
+    ``with_turns`` counts answered calls of which it is known who spoke; only they can count as engaged.
     """
     names, number = cube.values(by) if by else (["all"], np.zeros(len(cube.cells), np.int64))
     outbound = np.where(cube.is_("direction", "outbound"), number, -1)
@@ -35,7 +35,10 @@ def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
 
 
 def attempts(cube: Cube) -> pd.DataFrame:
-    """The funnel of outbound calls by attempt, 1 to 5 and more; calls without an attempt are left out."""
+    """Return the funnel of outbound calls by attempt, 1 to 5 and more.
+
+    Calls without an attempt are left out.
+    """
     outbound = np.where(cube.is_("direction", "outbound"), 0, -1)
     answered = np.where(cube.is_("status", "no_answer"), -1, outbound)
     stages, rows = len(ATTEMPT_STAGES), MOST_ATTEMPTS + 1
@@ -49,19 +52,22 @@ def attempts(cube: Cube) -> pd.DataFrame:
 
 
 def stages_of(frame: pd.DataFrame) -> list[str]:
-    """The stages that are known: without turns nobody knows who was engaged."""
+    """Return the stages that are known: without turns it is unknown who was engaged."""
     return [stage for stage in FUNNEL if stage != "engaged" or frame["engaged"].sum()]
 
 
 def steps(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """For each stage after the first, the rows of a frame of ``funnel`` or ``attempts`` as in ``share``."""
+    """Return, for each stage after the first, a frame of ``funnel`` or ``attempts`` rows as in ``share``."""
     stages = stages_of(frame)
     return {stage: share(frame[stage], frame[before]) for before, stage in pairwise(stages)}
 
 
 def share(part: pd.Series, whole: pd.Series) -> pd.DataFrame:
-    """``part`` ÷ ``whole`` as ``rate``, ``low``, ``high`` (0 to 1) and ``n``; NaN where there is no whole."""
-    # A call may be qualified without its turns being known: a share is never above one.
+    """Return ``part`` ÷ ``whole`` as ``rate``, ``low``, ``high`` (0 to 1) and ``n``.
+
+    NaN if there is no whole.
+    """
+    # A call may be qualified although its turns are unknown, so cap the share at one.
     part = part.clip(upper=whole)
     low, high = wilson(part, whole)
     return pd.DataFrame(

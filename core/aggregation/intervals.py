@@ -1,4 +1,4 @@
-"""How sure a share is: Wilson's interval.
+"""The uncertainty of a share: Wilson's interval.
 
 E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927); the
 difference of two shares after R. G. Newcombe, Statistics in Medicine 17 (1998), method 10.
@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Z_95 = 1.959963984540054
-"""Of the standard normal distribution, two-sided 95 %."""
+"""Standard normal quantile for a two-sided 95 %."""
 SURE_FROM = 400
-"""A rate of fewer is drawn with its interval."""
+"""A rate of fewer calls is drawn with its interval."""
 
 
 def wilson(part: ArrayLike, whole: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper end, 0 to 1, of the 95 % interval of ``part`` ÷ ``whole``; NaN where whole is 0."""
+    """Return the lower and upper end, 0 to 1, of the 95 % interval of ``part`` ÷ ``whole``.
+
+    NaN if whole is 0.
+    """
     n = np.where(np.asarray(whole) > 0, whole, np.nan).astype(float)
     share = np.asarray(part, float) / n
     spread = Z_95**2 / n
@@ -24,7 +27,7 @@ def wilson(part: ArrayLike, whole: ArrayLike) -> tuple[NDArray[np.float64], NDAr
 
 
 def distinguishable(part: int, whole: int, other_part: int, other_whole: int) -> bool:
-    """Whether two shares differ beyond chance (95 %); never where either has nothing to divide by."""
+    """Return whether two shares differ beyond chance (95 %); False if either has nothing to divide by."""
     if not whole or not other_whole:
         return False
     share, other = part / whole, other_part / other_whole

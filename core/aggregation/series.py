@@ -1,6 +1,6 @@
-"""Frames for charts over time, made from a cube: one row a bucket of local time.
+"""Frames for charts over time, made from a cube: one row per bucket of local time.
 
-A bucket without calls is zero in a count and a gap (NaN) in a rate or percentile.
+In a bucket without calls a count is zero, and a rate or percentile is a gap (NaN).
 """
 
 import numpy as np
@@ -16,12 +16,12 @@ from core.models.figures import TOLD_APART
 LEAST_FOR_PERCENTILES = 5
 LEAST_FOR_RATES = 10
 _IN_RATES = [key for key in COUNTS if any(key in {rate.part, rate.whole} for rate in RATES.values())]
-"""The counts that rates are made of."""
+"""The counts from which rates are computed."""
 HOURS, DAYS = 24, 7
 
 
 def volume(cube: Cube, by: Dimension, bucket: Bucket) -> pd.DataFrame:
-    """Calls per bucket, one column for each value of the dimension, most calls first."""
+    """Return calls per bucket, one column for each value of the dimension, most calls first."""
     index = cube.index(bucket)
     names, number = cube.values(by)
     if cube.has(bucket):
@@ -39,7 +39,7 @@ def _table(row: Ints, column: Ints, n: Ints, rows: int, columns: int) -> Ints:
 
 
 def rate_counts(cube: Cube, group: Ints, size: int) -> pd.DataFrame:
-    """What rates are made of, for each group of cells; -1 leaves a cell out."""
+    """Return what rates are computed from, for each group of cells; -1 leaves a cell out."""
     kept = group >= 0
     sums = {
         COUNTS[key].column: np.bincount(group[kept], cube.counted(key)[kept], size).astype(np.int64)
@@ -49,7 +49,7 @@ def rate_counts(cube: Cube, group: Ints, size: int) -> pd.DataFrame:
 
 
 def shares(counts: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return every rate, 0 to 1, of the rows of ``rate_counts``; NaN where there is nothing to divide by."""
+    """Return every rate, 0 to 1, for rows of ``rate_counts``; NaN if there is nothing to divide by."""
     return {key: _part(counts, rate.part) / _whole(counts, rate) for key, rate in RATES.items()}
 
 
@@ -62,7 +62,7 @@ def _whole(counts: pd.DataFrame, rate: Rate) -> pd.Series:
 
 
 def rates(cube: Cube, bucket: Bucket) -> pd.DataFrame:
-    """Per bucket: n, completed, and the rates from 0 to 1 (see ``definitions.METRICS``)."""
+    """Return, per bucket, n, completed and the rates from 0 to 1 (see ``definitions.METRICS``)."""
     index = cube.index(bucket)
     counts = rate_counts(cube, cube.cell_buckets(bucket), len(index)).set_index(index)
     wholes = dict.fromkeys(COUNTS[rate.whole].column for rate in RATES.values())
@@ -70,13 +70,16 @@ def rates(cube: Cube, bucket: Bucket) -> pd.DataFrame:
 
 
 def percentile_series(cube: Cube, field: str, bucket: Bucket) -> pd.DataFrame:
-    """Per bucket: n, mean, p50 … p99 and max of the calls that carry the field."""
+    """Return, per bucket, n, mean, p50 … p99 and max of the calls that have the field."""
     index = cube.index(bucket)
     return percentile_table(cube, field, cube.cell_buckets(bucket), len(index)).set_index(index)
 
 
 def percentile_table(cube: Cube, field: str, group: Ints, size: int) -> pd.DataFrame:
-    """For each group of cells: n, mean, p50 … p99, max of the calls that carry the field; -1 is left out."""
+    """Return, per group of cells, n, mean, p50 … p99 and max of the calls that have the field.
+
+    A group of -1 leaves a cell out.
+    """
     counts, spread = cube.distribution(field, group, size), cube.spread(field, group, size)
     n = counts.sum(axis=1)
     points = sketch.quantiles(counts, list(PERCENTILES.values()), spread[:, LEAST], spread[:, MOST])
@@ -89,13 +92,13 @@ def percentile_table(cube: Cube, field: str, group: Ints, size: int) -> pd.DataF
 
 
 def by_hour_of_week(cube: Cube) -> pd.DataFrame:
-    """Calls by weekday (rows, 0 is Monday) and hour (columns) of local time."""
+    """Return calls by weekday (rows, 0 is Monday) and hour (columns) of local time."""
     time, _, n = cube.slots
     return _week(np.bincount(_hour_of_week(cube, time), n, DAYS * HOURS).astype(np.int64))
 
 
 def by_hour_of_day(cube: Cube) -> pd.DataFrame:
-    """Calls by hour of the day (rows) of local time: each count of ``figures.TOLD_APART``."""
+    """Return each count of ``figures.TOLD_APART`` by hour of the day (rows), in local time."""
     time, cell, n = cube.slots
     hour = _hour_of_week(cube, time) % HOURS
     columns = {
@@ -106,7 +109,7 @@ def by_hour_of_day(cube: Cube) -> pd.DataFrame:
 
 
 def answers_by_hour_of_week(cube: Cube) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Outbound calls by weekday and hour, as ``by_hour_of_week``, and how many of them were answered."""
+    """Return outbound calls by weekday and hour, as ``by_hour_of_week``, and how many were answered."""
     time, cell, n = cube.slots
     dialled = n * cube.is_("direction", "outbound")[cell]
     answered = dialled * (1 - cube.is_("status", "no_answer")[cell])
@@ -119,9 +122,9 @@ def answers_by_hour_of_week(cube: Cube) -> tuple[pd.DataFrame, pd.DataFrame]:
 def percentile_by_hour_of_week(
     cube: Cube, field: str, percentile: str = "p95"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A percentile of the field by weekday and hour of local time, and the calls that carry the field.
+    """Return a percentile of the field by weekday and local hour, and the number of calls that have it.
 
-    Needs a cube of hours or less.
+    Needs a cube of hours or finer.
 
     Raises:
         ValueError: the cube was loaded for longer buckets.
@@ -147,16 +150,16 @@ def _week(values: np.ndarray) -> pd.DataFrame:
 
 
 def steady(frame: pd.DataFrame, least: int = LEAST_FOR_PERCENTILES) -> pd.DataFrame:
-    """The same frame with gaps where a bucket has too few calls to say anything.
+    """Return the frame with gaps where a bucket has too few calls to mean anything.
 
-    Where no bucket has enough, all stay: a little is better than nothing.
+    If no bucket has enough, all stay: a little is better than nothing.
     """
     few = frame["n"] < least
     return frame if few.all() else frame.mask(few)
 
 
 def steady_rates(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame of ``rates`` with gaps where a rate is of too few calls to say anything."""
+    """Return a frame of ``rates`` with gaps where a rate has too few calls to mean anything."""
     result = frame.copy()
     for key, rate in RATES.items():
         few = frame[COUNTS[rate.whole].column] < LEAST_FOR_RATES

@@ -1,4 +1,4 @@
-"""Requests to the agent's API and to the services it uses: stored minutes → frames for charts."""
+"""Requests to the agent's API and to the services it uses: from stored minutes to frames for charts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ _PROJECTION = dict.fromkeys(
 class Requests:
     """The stored minutes of [start, end).
 
-    ``rows``, one for each minute, process, service and operation: minute (seconds since 1970), service,
-    operation, count, the kinds of ERRORS, total_ms, min_ms, max_ms. ``sketch``: the requests of each row by
+    ``rows`` has one row per minute, process, service and operation: minute (seconds since 1970), service,
+    operation, count, the kinds of ERRORS, total_ms, min_ms, max_ms. ``sketch`` has each row's requests by
     bucket of ``sketch``.
     """
 
@@ -40,7 +40,7 @@ class Requests:
     sketch: Tally
 
     def between(self, start: datetime, end: datetime) -> "Requests":
-        """Of requests in order of their minutes those of [start, end)."""
+        """Return the requests of [start, end); rows must be in order of their minutes."""
         bounds = [math.ceil(moment.timestamp()) for moment in (start, end)]
         first, last = self.rows["minute"].to_numpy(np.int64).searchsorted(bounds)
         begin, finish = self.sketch.cell.searchsorted([first, last])
@@ -51,12 +51,12 @@ class Requests:
 
     @property
     def total(self) -> int:
-        """How many requests there were."""
+        """Return how many requests there were."""
         return int(self.rows["count"].sum())
 
 
 def load_requests(database: Database[Document], start: datetime, end: datetime, zone: tzinfo) -> Requests:
-    """The requests of [start, end), in order of their minutes."""
+    """Return the requests of [start, end), in order of their minutes."""
     cursor = database[SERVICE_MINUTES].find({"minute": {"$gte": start, "$lt": end}}, _PROJECTION)
     documents = list(cursor.sort("minute", 1))
     rows = pd.DataFrame(
@@ -85,14 +85,15 @@ def load_requests(database: Database[Document], start: datetime, end: datetime, 
 
 
 def grouped(requests: Requests, labels: Sequence[str], only: Mapping[str, str]) -> pd.DataFrame:
-    """A row for each value of the labels (service, operation; one without any), of ``only`` such requests.
+    """Return a row for each value of the labels (service, operation), or one row if there are no labels.
 
-    Columns: the labels, n, errors, the kinds of ERRORS, mean, p50 … p99, max in milliseconds.
+    Only requests that match ``only`` are counted. Columns: the labels, n, errors, the kinds of ERRORS, mean,
+    p50 … p99, max in milliseconds.
     """
     kept = np.ones(len(requests.rows), bool)
     for label, value in only.items():
         kept &= (requests.rows[label] == value).to_numpy(bool)
-    # Of few rows, as in the window of an alert rule, this takes a tenth of the time of a groupby.
+    # For few rows, as in the window of an alert rule, this takes a tenth of the time of a groupby.
     values = [requests.rows[label].tolist() for label in labels]
     each = list(zip(*values, strict=True)) if labels else [()] * len(kept)
     keys = sorted(set(each))
@@ -105,7 +106,7 @@ def grouped(requests: Requests, labels: Sequence[str], only: Mapping[str, str]) 
 
 
 def by_operation(requests: Requests) -> pd.DataFrame:
-    """A row for each service and operation, most requests first.
+    """Return a row for each service and operation, most requests first.
 
     Columns: service, operation, n, errors, the kinds of ERRORS, error_rate with error_rate_low and
     error_rate_high (95 % Wilson), mean, p50 … p99, max in milliseconds.
@@ -119,9 +120,9 @@ def by_operation(requests: Requests) -> pd.DataFrame:
 
 
 def over_time(requests: Requests, bucket: Bucket) -> dict[str, pd.DataFrame]:
-    """For each service, most requests first, a frame with a row for each bucket: n, errors, p50 … p99.
+    """Return, for each service (most requests first), a frame per bucket: n, errors, p50 … p99.
 
-    A bucket without requests is zero in the counts and a gap (NaN) elsewhere; ``error_rate`` is 0 to 1.
+    In a bucket without requests counts are zero and the rest is a gap (NaN); ``error_rate`` is 0 to 1.
     """
     rows = requests.rows
     index = buckets.buckets(requests.start, requests.end, bucket, requests.zone)
@@ -143,7 +144,7 @@ def _numbers(rows: pd.DataFrame, columns: list[str]) -> tuple[Ints, pd.DataFrame
 
 
 def _figures(requests: Requests, group: Ints, size: int) -> pd.DataFrame:
-    """Counts and percentiles of groups of rows; -1 is left out."""
+    """Return counts and percentiles of groups of rows; -1 leaves a row out."""
     rows, kept = requests.rows, group >= 0
 
     def sums(column: str) -> np.ndarray:

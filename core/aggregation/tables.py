@@ -20,12 +20,12 @@ _MOST_BINS = 40
 
 
 def _whole(cube: Cube) -> Ints:
-    """Every cell in one group."""
+    """Return every cell in one group."""
     return np.zeros(len(cube.cells), np.int64)
 
 
 def breakdown(cube: Cube, by: Dimension, fields: Sequence[str] = ()) -> pd.DataFrame:
-    """A row for each value, most calls first: the counts of ``rate_counts``, share of all calls, the rates.
+    """Return a row per value, most calls first: the counts of ``rate_counts``, share of all calls, the rates.
 
     Each rate comes with the ends of its 95 % Wilson interval (``answer_rate_low``, ``answer_rate_high``),
     each field with its coverage, mean and percentiles (``asr_latency_ms_p95``).
@@ -47,7 +47,7 @@ def breakdown(cube: Cube, by: Dimension, fields: Sequence[str] = ()) -> pd.DataF
 
 
 def outside_hours(cube: Cube, covered: Callable[[datetime], bool]) -> tuple[int, int]:
-    """Outbound calls, and those of them that began in quarter hours that are not ``covered``."""
+    """Return outbound calls, and those that began in quarter hours that are not ``covered``."""
     time, cell, n = cube.slots
     n = n * cube.is_("direction", "outbound")[cell]
     moments, number = buckets.distinct(time)
@@ -56,7 +56,10 @@ def outside_hours(cube: Cube, covered: Callable[[datetime], bool]) -> tuple[int,
 
 
 def costs(cube: Cube, by: Dimension) -> pd.DataFrame:
-    """Rupees by value: each component, total, per call (that carries a cost), qualified lead and handoff."""
+    """Return rupees by value.
+
+    Each component, total, per call (with a cost), per qualified lead and handoff.
+    """
     names, number = cube.values(by)
     size = len(names)
     frame = pd.DataFrame(
@@ -75,12 +78,12 @@ def costs(cube: Cube, by: Dimension) -> pd.DataFrame:
 
 
 def errors(cube: Cube) -> pd.DataFrame:
-    """Errors by type and fault ('' where unknown), most first; a call may have several."""
+    """Return errors by type and fault ('' if unknown), most frequent first; a call may have several."""
     return _pairs(cube.cells.tallies["errors"], ("type", "fault"))
 
 
 def ends(cube: Cube) -> pd.DataFrame:
-    """Calls by end_reason and fault, most first; calls that carry neither are left out."""
+    """Return calls by end_reason and fault, most first; calls that have neither are left out."""
     return _pairs(cube.cells.tallies["ends"], ("end_reason", "fault"))
 
 
@@ -92,10 +95,10 @@ def _pairs(tally: Tally, names: tuple[str, str]) -> pd.DataFrame:
 
 
 def histogram(cube: Cube, field: str) -> pd.DataFrame:
-    """Calls by a field's value: exactly those in [start, end) of each bin, and n.
+    """Return calls by a field's value: exactly those in [start, end) of each bin, and n.
 
-    Bins begin at those edges of the sketch's buckets that are nearest to round numbers (within 1 %), at most
-    40 up to the 99th percentile; the last one holds all greater values.
+    Bins begin at the edges of sketch buckets that are nearest to round numbers (within 1 %). There are at
+    most 40 up to the 99th percentile; the last one holds all greater values.
     """
     spread = percentile_table(cube, field, _whole(cube), 1).iloc[0]
     if not spread["n"]:
@@ -106,7 +109,7 @@ def histogram(cube: Cube, field: str) -> pd.DataFrame:
     edges = np.log(sketch.edges()[1:])
     joints = 1 + np.rint(np.interp(np.log(np.arange(1, last + 1) * width), edges, np.arange(len(edges))))
     counts = cube.distribution(field, _whole(cube), 1)[0]
-    # A bucket's values are not above its edge.
+    # No value in a bucket exceeds its edge.
     place = np.searchsorted(joints, np.arange(len(counts)), side="left")
     starts = np.append(0.0, sketch.edges()[joints.astype(int)])
     ends_ = np.append(starts[1:], max(spread["max"], starts[-1] + width))
@@ -115,7 +118,7 @@ def histogram(cube: Cube, field: str) -> pd.DataFrame:
 
 
 def sentiment_histogram(cube: Cube) -> pd.DataFrame:
-    """Calls by sentiment score from -1 to 1: start and end of each bin of 0.05, and n."""
+    """Return calls by sentiment score from -1 to 1: start and end of each bin of 0.05, and n."""
     tally = cube.cells.tallies[SENTIMENT]
     n = np.bincount(tally.key, tally.n, len(SENTIMENT_EDGES) - 1).astype(int)
     return pd.DataFrame({"start": SENTIMENT_EDGES[:-1], "end": SENTIMENT_EDGES[1:], "n": n})

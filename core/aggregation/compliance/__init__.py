@@ -1,1 +1,1 @@
-"""Calls held against the rules of calling: hours by purpose, attempts, opt-outs, what they must tell."""
+"""Check calls against the rules of calling: hours by purpose, attempts, opt-outs, required disclosures."""

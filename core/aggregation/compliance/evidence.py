@@ -1,4 +1,4 @@
-"""Violations of the rules of calling as tables: over time, by campaign, and as evidence line by line."""
+"""Violations of the rules of calling as tables: over time, by campaign, and line by line as evidence."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from core.settings import get_settings
 
 
 def over_time(judged: Judged, start: datetime, end: datetime, bucket: Bucket) -> pd.DataFrame:
-    """Violations in each bucket of [start, end), a column for each rule that any call violates."""
+    """Return violations per bucket of [start, end), with a column for each rule that any call violates."""
     zone = get_settings().tz
     index = buckets(start, end, bucket, zone)
     rows = judged.violations
@@ -24,7 +24,7 @@ def over_time(judged: Judged, start: datetime, end: datetime, bucket: Bucket) ->
 
 
 def by_campaign(judged: Judged) -> pd.DataFrame:
-    """Calls of each campaign, those in violation, and a column for each rule that any call violates."""
+    """Return each campaign's calls, those in violation, and a column for each rule that any call violates."""
     rows = judged.violations
     kinds = [rule.key for rule in judged.rules if rule.violations]
     table = pd.DataFrame({"calls": judged.frame["campaign"].astype(object).fillna("").value_counts()})
@@ -36,7 +36,7 @@ def by_campaign(judged: Judged) -> pd.DataFrame:
 
 
 def evidence(judged: Judged) -> pd.DataFrame:
-    """Every violation as a line that stands by itself: the rule, where it is from, times with their zone."""
+    """Return each violation as a self-contained line: the rule, its source, and times with their zone."""
     rows, settings = judged.listed, get_settings()
     local = rows["start_time"].dt.tz_convert(settings.tz)
     return pd.DataFrame(

@@ -1,7 +1,7 @@
-"""From calls to their violations of the rules of calling: pure functions over a frame of calls.
+"""Find violations of the rules of calling in calls: pure functions over a frame of calls.
 
-A flag counts where the record of a call carries it. A call that does not tell violates nothing, unless
-CALLS_MUST_TELL asks for it; how many tell is said beside the count.
+A flag counts only if the call's record carries it. A call that does not say violates nothing, unless
+CALLS_MUST_TELL requires it to say; how many calls say is shown next to the count.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,14 +34,17 @@ COLUMNS = (
     ),
     *("consent_id", "disclosure_given", "recording_notice", "dnd_checked_at", "opt_out", "number_series"),
 )
-"""What has to be known of each call."""
+"""What has to be known about each call."""
 FOUND = ("kind", "call_id", "lead_id", "start_time", "campaign", "purpose", "rule", "found")
-"""The columns of violations; ``rule`` says what it was at that time, ``found`` what the call shows."""
+"""Columns of violations; ``rule`` is the rule as it was at that time, ``found`` what the call shows."""
 
 
 @dataclass(frozen=True)
 class RuleFigures:
-    """What came of one rule: the calls it is about, those that tell, and those that violate it."""
+    """Figures of one rule.
+
+    The calls it applies to, those that say what it asks, and those that violate it.
+    """
 
     key: str
     in_force: bool
@@ -52,42 +55,45 @@ class RuleFigures:
 
     @property
     def share(self) -> float | None:
-        """Violations ÷ the calls that the rule is about."""
+        """Return violations ÷ calls the rule applies to."""
         return self.violations / self.calls if self.calls else None
 
     @property
     def coverage(self) -> float | None:
-        """The share of the calls that tell what the rule asks."""
+        """Return the share of the calls that say what the rule asks."""
         return self.told / self.calls if self.calls else None
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The calls of a period held against all rules."""
+    """The calls of a period, judged by all rules."""
 
     calls: int
     rules: tuple[RuleFigures, ...]
     violations: pd.DataFrame
-    """One row for each rule that a call violates, with the columns of FOUND, the newest first."""
+    """One row per rule and call that violates it, with the columns of FOUND, newest first."""
     frame: pd.DataFrame
     """The calls that were judged, with COLUMNS."""
     hidden: frozenset[str] = frozenset()
-    """Leads that are on no list; their violations count."""
+    """Leads that must not be listed; their violations count all the same."""
 
     @property
     def listed(self) -> pd.DataFrame:
-        """The violations that may be shown one by one."""
+        """Return the violations that may be shown one by one."""
         return self.violations[~self.violations["lead_id"].isin(self.hidden)]
 
     @property
     def calls_in_violation(self) -> int:
-        """Calls that violate any rule."""
+        """Return how many calls violate any rule."""
         return int(self.violations["call_id"].nunique())
 
 
 @dataclass(frozen=True)
 class _Held:
-    """What a rule says of each call: whether it is about it, told, and violated."""
+    """What a rule says about each call.
+
+    Whether it applies, whether the call says, and whether it is violated.
+    """
 
     about: Bools
     told: Bools
@@ -100,7 +106,7 @@ class _Held:
 
 @dataclass(frozen=True)
 class _Calls:
-    """Calls in order of their start, and what the rules ask of them again and again."""
+    """Calls in order of their start, with what several rules need, computed once."""
 
     frame: pd.DataFrame
     terms: Terms
@@ -119,25 +125,25 @@ class _Calls:
 
     @cached_property
     def purposes(self) -> "pd.Series[Any]":
-        """Sales, service or recovery; None where the call does not tell, or tells another."""
+        """Return sales, service or recovery; None if the call says nothing, or something else."""
         found = [_purpose(word) for word in self.frame["purpose"]]
         return pd.Series(found, self.frame.index, dtype=object)
 
     @cached_property
     def to_leads(self) -> "pd.Series[Any]":
-        """The leads of outbound calls; missing for all others."""
+        """Return the leads of outbound calls; missing for all others."""
         return self.frame["lead_id"].astype(object).where(pd.Series(self.outbound, self.frame.index))
 
 
 def judge(
     calls: pd.DataFrame, terms: Terms, opted_out: Mapping[str, datetime], wanted: "pd.Series[bool]"
 ) -> Judged:
-    """Hold calls against the rules.
+    """Judge calls by the rules.
 
     Args:
-        calls: with COLUMNS, in order of ``start_time`` (UTC); also those that only count for others.
+        calls: with COLUMNS, in order of ``start_time`` (UTC); includes calls needed only to judge others.
         terms: the rules.
-        opted_out: for each lead who asked not to be called again, when the call began in which that was.
+        opted_out: when the call began in which each lead asked not to be called again.
         wanted: which of the calls to judge.
     """
     held = _Calls(calls, terms, opted_out)
@@ -203,7 +209,7 @@ def _hours(calls: _Calls) -> _Held:
 
 
 def _within(hours: Hours, starts: "pd.Series[Any]") -> Bools:
-    """Which times lie in hours that are those of every day."""
+    """Return which times lie within hours that are the same every day."""
     local = starts.dt.tz_convert(hours.zone)
     seconds = (local.dt.hour * 3600 + local.dt.minute * 60 + local.dt.second).to_numpy()
     first, last = (3600 * at.hour + 60 * at.minute for at in (hours.start, hours.end))
@@ -349,4 +355,4 @@ _RULES: dict[str, Callable[[_Calls], _Held]] = dict(
         strict=True,
     )
 )
-"""In the order of the table."""
+"""In the order they are shown."""

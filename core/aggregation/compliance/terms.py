@@ -1,4 +1,4 @@
-"""What the rules of calling say here: the settings, as functions of the time can use them."""
+"""The rules of calling in force here: the settings, in a form that functions of time can use."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -12,7 +12,7 @@ from core.settings import Settings
 
 @dataclass(frozen=True)
 class Terms:
-    """The rules in force; a number of 0 is no rule."""
+    """The rules in force; a number of 0 means there is no such rule."""
 
     zone: tzinfo
     zone_name: str
@@ -25,7 +25,7 @@ class Terms:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The rules that these settings say."""
+        """Return the rules that these settings contain."""
         return cls(
             settings.tz,
             settings.timezone,
@@ -38,21 +38,24 @@ class Terms:
         )
 
     def hours_of(self, purpose: str | None) -> str | None:
-        """The hours in which calls of a purpose may begin: ``09:00-21:00``; None: at any time."""
+        """Return the hours in which calls of a purpose may begin (``09:00-21:00``).
+
+        None means at any time.
+        """
         known = purpose_of(purpose)
         return None if known == SERVICE else self.hours_recovery if known == RECOVERY else self.hours
 
     def allows(self, purpose: str | None, moment: datetime) -> bool:
-        """Whether a call of a purpose may begin at a moment."""
+        """Return whether a call of a purpose may begin at a given time."""
         hours = self.hours_of(purpose)
         return hours is None or Hours.parse(hours, self.zone).cover(moment)
 
     @property
     def look_back(self) -> bool:
-        """Whether any rule is about a lead's other calls."""
+        """Return whether any rule depends on a lead's other calls."""
         return bool(self.attempts or self.gap)
 
     def looks_back_to(self, start: datetime) -> datetime:
-        """From when on the calls to a lead matter to those from ``start`` on."""
+        """Return from when on a lead's calls matter for those from ``start`` on."""
         day = day_bounds(start.astimezone(self.zone).date(), self.zone)[0] if self.attempts else start
         return min(day, start - self.gap)

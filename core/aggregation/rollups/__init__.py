@@ -1,1 +1,4 @@
-"""Roll-ups: calls of a span of time as counts, sums and sketches; computed, stored, read and refreshed."""
+"""Roll-ups: the calls of a span of time as counts, sums and sketches.
+
+Computed, stored, read and refreshed.
+"""

@@ -1,4 +1,4 @@
-"""The conditions of a count, read as a mask over columns of calls and as a MongoDB query."""
+"""The conditions of a count, as a mask over columns of calls and as a MongoDB query."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -20,31 +20,31 @@ _OPERATORS: dict[Test, str] = {
 }
 _FIXED: dict[Test, object] = {"true": True, "known": {"$ne": None}}
 _MADE_UP: dict[str, Document] = {
-    # Calls of schema version 1 name types only.
+    # Calls of schema version 1 have only the types.
     "has_error": {"$or": [{"errors.0": {"$exists": True}}, {"error_types.0": {"$exists": True}}]},
     "cost": {"$or": [{f"cost.{part}": {"$ne": None}} for part in COST_PARTS]},
 }
-"""Conditions on what is no field of a stored call: ``has_error`` true, ``cost`` known."""
+"""Conditions on something that is not a stored field: ``has_error`` true, ``cost`` known."""
 
 
 class Columns(Protocol):
-    """Calls as columns, whatever they are held in."""
+    """Calls as columns, whatever holds them."""
 
     def __len__(self) -> int:
-        """How many calls there are."""
+        """Return how many calls there are."""
 
     def matches(self, field: str, value: str) -> Bools:
-        """Which calls have this text in a field."""
+        """Return which calls have this text in a field."""
 
     def true(self, field: str) -> Bools:
-        """Where a flag is set; unknown is not."""
+        """Return which calls have a flag set; unknown counts as not set."""
 
     def number(self, field: str) -> Floats:
-        """A number of each call; NaN where it is unknown."""
+        """Return a number of each call; NaN if unknown."""
 
 
 def mask(where: Iterable[Condition], columns: Columns) -> Bools:
-    """Return which calls fulfil every condition."""
+    """Return which calls meet every condition."""
     fulfilled = np.ones(len(columns), bool)
     for condition in where:
         fulfilled &= _mask(condition, columns)
@@ -74,7 +74,7 @@ def _mask(condition: Condition, columns: Columns) -> Bools:
 
 
 def amounts(count: Count, columns: Columns) -> NDArray[np.generic]:
-    """Return what each call adds to a count: whether it counts, or its capped value."""
+    """Return what each call adds to a count: 1 if it counts, or its capped value."""
     if count.total_of is None:
         return mask(count.where, columns)
     values = np.nan_to_num(columns.number(count.total_of))
@@ -82,7 +82,7 @@ def amounts(count: Count, columns: Columns) -> NDArray[np.generic]:
 
 
 def query(where: Iterable[Condition]) -> Document:
-    """Return the MongoDB query for the calls that fulfil every condition."""
+    """Return the MongoDB query for the calls that meet every condition."""
     parts = [_query(condition) for condition in where]
     return {"$and": parts} if len(parts) > 1 else parts[0] if parts else {}
 
@@ -92,7 +92,7 @@ def _query(condition: Condition) -> Document:
     if field in _MADE_UP:
         return _MADE_UP[field]
     if condition.test == "exceeds":
-        # In an expression a missing field is less than any number: both have to be there.
+        # In an expression a missing field is less than any number, so both must be present.
         there = [{field: {"$ne": None}}, {str(value): {"$ne": None}}]
         return {"$and": [*there, {"$expr": {"$gt": [f"${field}", f"${value}"]}}]}
     if condition.test in _FIXED:

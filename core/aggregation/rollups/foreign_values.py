@@ -1,4 +1,4 @@
-"""Stored calls with values of types that no call has, as another tool wrote them: read past, and named."""
+"""Stored calls with values of types no call has, written by other tools: leave them out, and name them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -22,18 +22,18 @@ _TYPES: dict[Kind, tuple[str, ...]] = {
     "flag": ("bool", "null"),
     "errors": ("array", "null"),
 }
-"""BSON types that a field of each kind may have."""
+"""BSON types that each kind of field may have."""
 _FIELDS: dict[str, tuple[str, ...]] = {
     one.name: _TYPES[one.kind] for one in CALL_FIELDS if one.kind in _TYPES and (one.rolled_up or one.checked)
 } | {f"cost.{part}": _NUMBERS for part in COST_PARTS}
 FOREIGN: Document = {
     "$or": [{name: {"$exists": True, "$not": {"$type": list(types)}}} for name, types in _FIELDS.items()]
 }
-"""Calls that cannot be read as columns."""
+"""Matches calls that cannot be read as columns."""
 
 
 class Found(NamedTuple):
-    """What was read, and the calls that were left out: their id and start."""
+    """The calls that were read, and id and start of those left out."""
 
     calls: Any
     left_out: list[Document]
@@ -42,9 +42,9 @@ class Found(NamedTuple):
 def read_past(
     read: Callable[[Document], Any], collection: Collection[Document], query: Mapping[str, Any]
 ) -> Found:
-    """Read the calls of a query; where one has a value of a foreign type, all others.
+    """Read the calls of a query; if one has a value of a foreign type, read all others.
 
-    Costs nothing where there is none. ``read`` gets the query to use.
+    Costs nothing if there is none. ``read`` is called with the query to use.
 
     Raises:
         PyMongoError: the database does not answer.

@@ -1,4 +1,4 @@
-"""From calls to cells: one pure function."""
+"""Turn calls into cells: one pure function."""
 
 from typing import Any
 
@@ -25,17 +25,17 @@ from core.aggregation.rollups.cells import (
 from core.aggregation.rollups.conditions import Bools, amounts
 from core.models.definitions import COST_PARTS, DIMENSIONS
 
-pc: Any = compute  # its functions are made at run time, unknown to type checkers
+pc: Any = compute  # its functions are generated at run time, so type checkers do not know them
 QUARTER_HOUR = 900
 MOST_ATTEMPTS = 5
-"""Attempts from the fifth on are counted together; 0: the call says nothing of it."""
+"""Attempts from the fifth on are counted together; 0 means the call does not say."""
 ATTEMPT_STAGES = ("total_calls", "engaged_calls", "qualified_calls", "handoff_calls")
 SENTIMENT_EDGES = np.round(np.arange(-1, 1.025, 0.05), 2)
-"""Bins of the sentiment histogram."""
+"""Edges of the sentiment histogram's bins."""
 
 
 def cells_of(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Cells:
-    """The cells of a table of calls (see ``calls.CALL_SCHEMA``), in spans of so many seconds of UTC."""
+    """Return the cells of a table of calls (see ``calls.CALL_SCHEMA``), in spans of ``seconds`` of UTC."""
     moments = calls["start_time"].cast(pa.int64()).to_numpy() // 1000
     times = moments // seconds * seconds
     codes, words = _codes(calls)
@@ -49,7 +49,7 @@ def cells_of(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Cells:
         else [np.empty(0, np.int64)] * len(STORED)
     )
     spreads, tallies = {}, {}
-    order = np.argsort(cell, kind="stable")  # once: what is in order already is sorted again in no time
+    order = np.argsort(cell, kind="stable")  # once: sorting what is in order already is fast
     ordered = cell[order]
     for name in (*MEASURES, SENTIMENT):
         values = columns.number(name)[order]
@@ -65,7 +65,10 @@ def cells_of(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Cells:
 
 
 class ArrowColumns:
-    """A table of calls as :class:`core.aggregation.rollups.conditions.Columns`; each is made once."""
+    """A table of calls as :class:`core.aggregation.rollups.conditions.Columns`.
+
+    Each column is computed once.
+    """
 
     def __init__(self, calls: pa.Table) -> None:
         self._calls = calls
@@ -75,25 +78,25 @@ class ArrowColumns:
         return len(self._calls)
 
     def matches(self, field: str, value: str) -> Bools:
-        """Which calls have this text in a field."""
+        """Return which calls have this text in a field."""
         found: Bools = pc.fill_null(pc.equal(self._calls[field], value), fill_value=False).to_numpy()
         return found
 
     def true(self, field: str) -> Bools:
-        """Where a flag is set; unknown is not."""
+        """Return which calls have a flag set; unknown counts as not set."""
         if field == "has_error":
             return np.asarray(_error_counts(self._calls) > 0)
         found: Bools = pc.fill_null(self._calls[field], fill_value=False).to_numpy()
         return found
 
     def number(self, field: str) -> Floats:
-        """A number of each call; NaN where it is unknown."""
+        """Return a number of each call; NaN if unknown."""
         if field not in self._numbers:
             self._numbers[field] = self._cost() if field == "cost" else self._float(field)
         return self._numbers[field]
 
     def _float(self, field: str) -> Floats:
-        # Not safely: that refuses whole numbers above 2^53, where a double is the nearest one.
+        # An unsafe cast: the safe one rejects whole numbers above 2^53, for which the nearest double is fine.
         values: Floats = self._calls[field].cast(pa.float64(), safe=False).to_numpy()  # NaN where null
         return values
 
@@ -103,7 +106,7 @@ class ArrowColumns:
 
 
 def _encode(column: pa.ChunkedArray | pa.Array) -> tuple[Ints, list[str | None]]:
-    """Numbers of the values and the values themselves, null among them."""
+    """Return each value's number and the distinct values, null included."""
     encoded = pa.chunked_array(column).combine_chunks().dictionary_encode("encode")
     return encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64), encoded.dictionary.to_pylist()
 
@@ -119,7 +122,7 @@ def _codes(calls: pa.Table) -> tuple[Ints, tuple[str | None, ...]]:
 
 
 def _group(times: Ints, codes: Ints) -> tuple[Ints, Ints, Ints]:
-    """The cell of each call; time and codes of each cell."""
+    """Return each call's cell, and time and codes of each cell."""
     first, cell = distinct_rows(times, *codes.T)
     return cell, times[first], codes[first]
 
@@ -134,7 +137,7 @@ def _spread(cell: Ints, values: Floats, size: int) -> Floats:
 
 
 def _sentiment_bin(scores: Floats) -> Ints:
-    """The bin of each score, as numpy's ``histogram`` has them."""
+    """Return each score's bin, as numpy's ``histogram`` would."""
     found = np.searchsorted(SENTIMENT_EDGES, scores, side="right") - 1
     return found.clip(0, len(SENTIMENT_EDGES) - 2).astype(np.int64)
 
@@ -169,7 +172,7 @@ def _errors(calls: pa.Table, cell: Ints) -> Tally:
 
 
 def _pairs(cell: Ints, first: pa.ChunkedArray, second: pa.ChunkedArray) -> Tally:
-    """A tally of pairs of texts; rows where both are null are left out."""
+    """Return a tally of pairs of texts; rows in which both are null are left out."""
     left, left_words = _encode(first)
     right, right_words = _encode(second)
     width = len(right_words) or 1

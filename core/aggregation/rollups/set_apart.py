@@ -1,4 +1,4 @@
-"""Calls that no cell can be made of: named and counted, while all others go on."""
+"""Set apart calls that cannot be rolled up: they are named and counted, and do not affect the others."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,28 +11,31 @@ from core.types import Document
 
 
 class Apart(NamedTuple):
-    """A call that is in no figure, where it would lie, and what kind of trouble it makes."""
+    """A call that is in no figure, where it would have been, and the kind of problem."""
 
     call_id: str
     seconds: int
-    """Its start, since 1970."""
+    """Its start, in seconds since 1970."""
     reason: str
 
     @classmethod
     def of(cls, call: Document, reason: str) -> "Apart":
-        """A stored call, of which id and start are known."""
+        """Return it for a stored call whose id and start are known."""
         return cls(str(call["_id"]), int(call["start_time"].timestamp()), reason)
 
 
 class Sorted(NamedTuple):
-    """The cells of the calls that make some, and the calls that do not."""
+    """The cells of the calls that can be rolled up, and the calls that cannot."""
 
     cells: Cells
     apart: list[Apart]
 
 
 def cells_of_sound(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Sorted:
-    """The same as :func:`core.aggregation.rollups.rollup.cells_of`, whatever one of the calls holds."""
+    """Return the cells as :func:`core.aggregation.rollups.rollup.cells_of` does.
+
+    Calls it fails on are set apart.
+    """
     try:
         return Sorted(cells_of(calls, seconds), [])
     except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError):
@@ -45,7 +48,7 @@ def cells_of_sound(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Sorted:
 
 
 def _halves(calls: pa.Table, seconds: int) -> Iterator[Sorted]:
-    """The calls in parts, down to the one that makes trouble."""
+    """Yield the calls in halves, down to the one that fails."""
     if len(calls) > 1:
         middle = len(calls) // 2
         yield cells_of_sound(calls.slice(0, middle), seconds)

@@ -1,1 +1,1 @@
-"""Finding calls: lists by filters and facets, one call whole, the slowest of a period."""
+"""Find calls: lists by filters and facets, one call as a whole, the slowest of a period."""

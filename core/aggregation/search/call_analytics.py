@@ -1,4 +1,4 @@
-"""The figures of the calls of a list: of all of them, by how they ended, by language, by hour of the day."""
+"""Figures of a list of calls: in total, by how they ended, by language, by hour of the day."""
 
 from datetime import datetime
 
@@ -23,11 +23,11 @@ from core.settings import get_settings
 from core.types import Document
 
 MOST_READ = 100_000
-"""Calls that are read one by one for their figures, where roll-ups do not tell them apart."""
+"""Most calls read one by one for their figures, if roll-ups cannot tell them apart."""
 
 
 def analytics(cube: Cube) -> CallAnalytics:
-    """The figures of a cube."""
+    """Return the figures of a cube."""
     return CallAnalytics(
         summary=summarise(cube),
         by_outcome=[
@@ -45,9 +45,9 @@ def analytics(cube: Cube) -> CallAnalytics:
 def load_narrowed(
     database: Database[Document], start: datetime, end: datetime, filters: CallFilters, facets: CallFacets
 ) -> Cube | None:
-    """The stored calls of a list, for what roll-ups do not tell apart; None where there are too many.
+    """Load the stored calls of a list that roll-ups cannot tell apart; None if there are too many.
 
-    Archived calls are not among them, as they are on no page.
+    Archived calls are not included, as no page lists them.
 
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
@@ -61,7 +61,7 @@ def load_narrowed(
 def load_listed(
     database: Database[Document], start: datetime, end: datetime, filters: CallFilters, facets: CallFacets
 ) -> Cube | None:
-    """The calls of a list, from the roll-ups where those tell them apart.
+    """Load the calls of a list, from roll-ups if those can tell them apart.
 
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.

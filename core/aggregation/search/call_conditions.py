@@ -1,4 +1,4 @@
-"""What calls of a list can have to fulfil beyond facets: fields that are exactly so, numbers in a range."""
+"""Conditions on the calls of a list beyond facets: exact values of fields, and ranges of numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,26 +19,26 @@ EXACT = (
     "qualification_completed",
     "handoff_triggered",
 )
-"""Fields that can be asked for by their value."""
+"""Fields that can be matched by value."""
 RANGED = (*NUMBERS, "cost")
-"""Numbers that can be asked for from one value to another, both included; ``cost`` is that of all parts."""
+"""Numbers that can be matched by range, both ends included; ``cost`` is the total of all parts."""
 
 
 @dataclass(frozen=True)
 class CallConditions(CallFacets):
-    """Facets, and more: ``exact`` values of fields, and ``least`` and ``most`` of numbers.
+    """Facets and more: ``exact`` values of fields, and ``least`` and ``most`` of numbers.
 
-    A call that does not carry the number is in no range of it.
+    A call without the number is in no range of it.
     """
 
     exact: Mapping[str, str | bool] = field(default_factory=dict)
     least: Mapping[str, float] = field(default_factory=dict)
     most: Mapping[str, float] = field(default_factory=dict)
     found: Mapping[str, Any] = field(default_factory=dict)
-    """A query of what was looked up: the calls that a phone is known of."""
+    """A query from a look-up: the calls that have a phone."""
 
     def query(self) -> Document:
-        """The conditions as a MongoDB query; an empty one lets all pass."""
+        """Return the conditions as a MongoDB query; an empty one matches all."""
         parts = [one for one in (super().query(), dict(self.found)) if one]
         parts += [
             {name: value if value is not False else {"$ne": True}} for name, value in self.exact.items()

@@ -1,4 +1,4 @@
-"""One call whole: itself, its turns, its lead's other calls, and where it stands among the day's calls."""
+"""One call as a whole: its turns, its lead's other calls, and how it compares with the day's calls."""
 
 from dataclasses import dataclass, field
 
@@ -29,7 +29,10 @@ MOST_OTHERS = 50
 
 @dataclass(frozen=True)
 class Standing:
-    """A call's value of a field beside the calls of its local day; ``below``: share of them with less."""
+    """A call's value of a field among the calls of its local day.
+
+    ``below`` is the share of them with less.
+    """
 
     field: str
     value: float
@@ -41,7 +44,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class WholeCall:
-    """A call and what belongs to it; ``others`` are its lead's other calls as they are stored."""
+    """A call and what belongs to it; ``others`` are its lead's other calls, as stored."""
 
     call: CallMetrics
     turns: list[TurnMetrics]
@@ -51,16 +54,16 @@ class WholeCall:
     archived: bool
     state: str = "final"
     given_by: dict[str, str] = field(default_factory=dict)
-    """The source of each field, where more than the agent reported."""
+    """The source of each field, if more than the agent reported."""
     alike: list[str] = field(default_factory=list)
-    """Other calls with the same provider_call_id, the latest first."""
+    """Other calls with the same provider_call_id, latest first."""
 
 
 def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
-    """A call by its id, from the archive where the database has it no longer; None where nobody may see one.
+    """Return a call by its id, from the archive if need be; None if there is none that may be seen.
 
     Raises:
-        ValueError: what is stored is no call yet, or none at all; somebody else wrote it.
+        ValueError: what is stored is not a complete call, or was written by another tool.
         PyMongoError: the database does not answer.
         ArchiveUnreadableError: a file of the archive is missing or damaged.
     """

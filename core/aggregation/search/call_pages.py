@@ -1,4 +1,4 @@
-"""Pages of calls that go on where the one before ended, whatever comes in meanwhile."""
+"""Pages of calls, each continuing where the one before ended, whatever is recorded in between."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Position:
-    """A place in the list of calls: right after the call of this start and id."""
+    """A place in the list of calls: right after the call with this start and id."""
 
     start: datetime
     call_id: str
@@ -39,7 +39,7 @@ class Position:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what ``str`` wrote.
+        """Parse what ``str`` wrote.
 
         Raises:
             ValueError: it is something else.
@@ -57,7 +57,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Page:
-    """Calls, the newest first, and where the next page begins; None: there is none."""
+    """Calls, newest first, and where the next page begins; None if there is none."""
 
     calls: list[CallMetrics]
     next: Position | None
@@ -74,9 +74,9 @@ def find_page(
     offset: int = 0,
     after: Position | None = None,
 ) -> Page:
-    """A page of the calls that started in [start, end), the newest first, equal starts by their id.
+    """Return a page of the calls that started in [start, end), newest first, equal starts by id.
 
-    With ``after`` it begins right there: no call is repeated, and none skipped that was there all along.
+    With ``after`` it continues right there: no call is repeated, and none that existed all along is skipped.
 
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s for a step.
@@ -100,7 +100,7 @@ def find_page(
 def _same_start(
     database: Database[Document], after: Position, filters: CallFilters, facets: CallFacets, limit: int
 ) -> list[Document]:
-    """The calls that started in the same millisecond as the last one of the page before, and follow it."""
+    """Return the calls with the same start, to the millisecond, as the previous page's last one, after it."""
     query = list_query(after.start, after.start + TICK, filters, facets)
     later = visible(database, {"$and": [query, {"_id": {"$gt": after.call_id}}]})
     cursor = database[CALLS].find(later).sort("_id", 1).limit(limit)

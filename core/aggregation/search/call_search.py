@@ -22,14 +22,14 @@ from core.storage.sealing.open import owners_with_phone
 from core.types import Document
 
 NUMBERS = (*MEASURES, SENTIMENT)
-"""Fields that a range of values can be asked of, and an order by."""
+"""Fields with numbers that can be filtered by range, and ordered by."""
 ANY = "any"
 UNKNOWN = "unknown"
-"""As a fault: whose it was is not known."""
+"""As a fault: it is not known whose it was."""
 MOST_FOUND = 200
 LONGEST_QUERY_MS = 10_000
 TICK = timedelta(milliseconds=1)
-"""The database keeps times in these."""
+"""The resolution of times in the database."""
 _STAGE_COUNTS = {
     "answered": "answered_calls",
     "engaged": "engaged_calls",
@@ -37,20 +37,20 @@ _STAGE_COUNTS = {
     "handed_off": "handoff_calls",
 }
 STAGES = tuple(_STAGE_COUNTS)
-"""Stages of the funnel that a list can be narrowed to."""
+"""Stages of the funnel by which a list can be narrowed."""
 COST: Document = {"$sum": [{"$ifNull": [f"$cost.{part}", 0]} for part in COST_PARTS]}
 
 
 MADE_BY = ("agent_version", "carrier", "llm_provider", "asr_provider", "tts_provider")
-"""Facets that say which software and which suppliers a call was made with."""
+"""Facets about the software and suppliers that made a call."""
 
 
 @dataclass(frozen=True)
 class CallFacets:
-    """What the calls of a list have in common beyond the filters; None lets all pass.
+    """What the calls of a list have in common beyond the filters; None matches all.
 
-    ``fault`` is that of the ``error`` where one is asked for, else that of the end. ``weekday`` (0 is Monday)
-    and ``hour`` are local; ``field`` lies in [low, high).
+    ``fault`` is that of the ``error`` if one is given, else that of the end. ``weekday`` (0 is Monday) and
+    ``hour`` are local; ``field`` lies in [low, high).
     """
 
     lead_id: str | None = None
@@ -71,7 +71,7 @@ class CallFacets:
     tts_provider: str | None = None
 
     def query(self) -> Document:
-        """The facets as a MongoDB query."""
+        """Return the facets as a MongoDB query."""
         parts: list[Document] = []
         if self.stage in _STAGE_COUNTS:
             parts.append(query(COUNTS[_STAGE_COUNTS[self.stage]].where))
@@ -105,12 +105,15 @@ class CallFacets:
 
     @property
     def chosen(self) -> dict[str, Any]:
-        """The facets that do not let all pass."""
+        """Return the facets that do not match all."""
         return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
 
 
 def _error_query(kind: str, fault: str | None) -> Document:
-    """Calls with an error of a type and fault; calls of schema version 1 name types only."""
+    """Return a query for calls with an error of a type and fault.
+
+    Calls of schema version 1 have only types.
+    """
     of = ({} if kind == ANY else {"type": kind}) | ({} if fault is None else _fault_query(fault))
     new = {"errors": {"$elemMatch": of}} if of else {"errors.0": {"$exists": True}}
     if fault not in {None, UNKNOWN}:
@@ -130,7 +133,7 @@ def _fault_query(fault: str) -> Document:
 
 
 def list_query(start: datetime, end: datetime, filters: CallFilters, facets: CallFacets) -> Document:
-    """The calls that started in [start, end) with these filters and facets."""
+    """Return a query for the calls that started in [start, end), with these filters and facets."""
     query = calls_query(start, end, "start_time", filters)
     return {"$and": [query, narrowed]} if (narrowed := facets.query()) else query
 
@@ -144,7 +147,7 @@ def count_calls(
     facets: CallFacets | None = None,
     most: int = 0,
 ) -> int:
-    """How many calls started in [start, end); counting stops at ``most``, where it is not 0.
+    """Return how many calls started in [start, end); counting stops at ``most``, unless that is 0.
 
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
@@ -164,10 +167,10 @@ def find_documents(
     limit: int = 100,
     offset: int = 0,
 ) -> list[Document]:
-    """Calls that started in [start, end) as they are stored, the newest first, equal starts by their id.
+    """Return the calls that started in [start, end) as stored, newest first, equal starts by id.
 
-    The index has the starts in order. Only calls that start at the same moment as the first or the last of
-    the page are sorted, so that no page repeats or skips one of another.
+    The index is ordered by start. Only calls that start at the same moment as the page's first or last one
+    are sorted, so that no page repeats or skips one of another page.
 
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s for a step.
@@ -200,7 +203,7 @@ def list_calls(
     limit: int = 100,
     offset: int = 0,
 ) -> list[Document]:
-    """The stored documents of a query, those with most of ``order`` first; the lowest sentiment first.
+    """Return the stored documents of a query, highest ``order`` first; for sentiment, lowest first.
 
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
@@ -218,7 +221,7 @@ def list_calls(
     if order not in {"start_time", *NUMBERS}:
         raise ValueError(f"calls cannot be ordered by {order!r}")
     if order == "start_time":
-        # The index alone has this order; with the id behind it a day of a million calls would be sorted.
+        # The index has this order by itself; adding the id would sort all of a day's million calls.
         cursor = calls.find(query).sort("start_time", -1).skip(offset).limit(limit)
         return list(cursor.max_time_ms(LONGEST_QUERY_MS))
     direction = 1 if order == SENTIMENT else -1
@@ -228,16 +231,16 @@ def list_calls(
 
 
 def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUND) -> list[Document]:
-    """Calls whose call_id or lead_id is the text or begins with it, whenever they were; the newest first.
+    """Return the calls whose call_id or lead_id is the text or begins with it, at any time; newest first.
 
-    Of a phone the calls with it, too, where BLIND_INDEX_KEY is set. Where there is none, the archive is asked
-    for exactly this id.
+    For a phone this includes the calls that have it, if BLIND_INDEX_KEY is set. If there is none, the archive
+    is searched for exactly this id.
     """
     wanted = text.strip()
     if not wanted:
         return []
     begins = {"$regex": f"^{re.escape(wanted)}"}
-    known = {"start_time": {"$type": "date"}}  # open calls have none yet
+    known = {"start_time": {"$type": "date"}}  # open calls do not have one yet
     ways: list[Document] = [{"_id": begins}, {"lead_id": {"$type": "string"} | begins}]
     if ways_by_phone := with_phone(database, wanted):
         ways.append(ways_by_phone)
@@ -253,7 +256,7 @@ def search_calls(database: Database[Document], text: str, limit: int = MOST_FOUN
 
 
 def with_phone(database: Database[Document], text: str) -> Document | None:
-    """Return a query for the calls that a phone is known of; None where the text is none.
+    """Return a query for the calls that have a phone; None if the text is not a phone.
 
     Raises:
         PyMongoError: the database does not answer.

@@ -1,4 +1,4 @@
-"""Calls as a table for other programs: one column a value, the same ones each time; as Parquet, as CSV."""
+"""Calls as a table for other programs, always with the same columns; as Parquet or CSV."""
 
 import csv
 import io
@@ -37,11 +37,11 @@ def _columns(one: CallField) -> dict[str, pa.DataType]:
 
 
 SCHEMA = pa.schema([column for one in CALL_FIELDS for column in _columns(one).items()])
-"""Costs by part and in total, in rupees; of errors their types; what is nested as JSON text."""
+"""Costs by part and in total, in rupees; errors as their types; nested values as JSON text."""
 
 
 def to_table(calls: Sequence[CallMetrics]) -> pa.Table:
-    """Return calls as a table in the columns of SCHEMA."""
+    """Return calls as a table with the columns of SCHEMA."""
     return pa.Table.from_pylist([_row(call) for call in calls], schema=SCHEMA)
 
 
@@ -53,7 +53,7 @@ def to_parquet(calls: Sequence[CallMetrics]) -> bytes:
 
 
 def to_csv(calls: Sequence[CallMetrics]) -> str:
-    """Return calls as CSV (RFC 4180); a text that a spreadsheet would take for a formula is made plain."""
+    """Return calls as CSV (RFC 4180); texts that a spreadsheet would take for formulas are neutralised."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(SCHEMA.names)
@@ -64,11 +64,11 @@ def to_csv(calls: Sequence[CallMetrics]) -> str:
 
 
 def harmless(value: object) -> object:
-    """Return a value of a CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
+    """Return a value for a CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
     if not isinstance(value, str):
         return value
     plain = f"'{value}" if value[:1] in _FORMULAS else value
-    # Python's writer leaves a carriage return without quotes, and readers begin a new row there.
+    # Python's writer does not quote a carriage return, and readers begin a new row there.
     return plain.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -14,12 +14,12 @@ from core.storage.restrictions import visible
 from core.types import Document
 
 _SPAN = timedelta(hours=1)
-"""Cells of a cube of hours hold quarter hours or hours: neither reaches further from its start."""
+"""Cells of an hourly cube are quarter hours or hours; neither reaches further than this from its start."""
 
 
 @dataclass(frozen=True)
 class SlowCall:
-    """A call and the value of the field that was asked for; times in UTC."""
+    """A call and its value of the field in question; times in UTC."""
 
     call_id: str
     start_time: datetime
@@ -29,9 +29,9 @@ class SlowCall:
 
 
 def spans_of_highest(cube: Cube, field: str, n: int) -> list[datetime]:
-    """Starts of the cells that the ``n`` highest values lie in; needs a cube of hours or less.
+    """Return the starts of the cells with the ``n`` highest values; needs a cube of hours or finer.
 
-    A call among the n highest lies at one of the n starts with the highest maxima.
+    A call among the n highest lies at one of the n starts with the highest maxima, so no others need reading.
     """
     cube.cell_buckets("1h")
     starts, group = np.unique(cube.cells.time, return_inverse=True)
@@ -43,13 +43,13 @@ def spans_of_highest(cube: Cube, field: str, n: int) -> list[datetime]:
 def slowest_calls(
     database: Database[Document], cube: Cube, field: str, filters: Document, n: int = 10
 ) -> Sequence[SlowCall]:
-    """The ``n`` calls of the cube with the highest value of a field, the highest first.
+    """Return the ``n`` calls of the cube with the highest value of a field, highest first.
 
     Args:
         database: the store.
-        cube: of hours or less.
+        cube: of hours or finer.
         field: one of ``cells.MEASURES``.
-        filters: the query that the cube was loaded with.
+        filters: the query the cube was loaded with.
         n: how many at most.
     """
     spans = spans_of_highest(cube, field, n)

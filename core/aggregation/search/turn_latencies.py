@@ -1,4 +1,4 @@
-"""Percentiles of turns: what leads waited for each time, which the mean of a call's turns hides."""
+"""Percentiles of turns: how long leads waited each time, which the mean of a call's turns hides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from core.storage.collections import CALLS, TURNS
 from core.types import Document
 
 NEWEST_CALLS = 1_000
-"""Turns of so many calls are read, however many are stored."""
+"""Turns of this many calls are read, however many are stored."""
 LONGEST_QUERY_MS = 2_000
 FIELDS = {
     "e2e_latency_ms": "e2e_ms",
@@ -23,14 +23,14 @@ FIELDS = {
     "asr_latency_ms": "asr_ms",
     "tts_latency_ms": "tts_ttfb_ms",
 }
-"""The field of a turn behind each latency of a call."""
+"""The field of a turn that corresponds to each latency of a call."""
 
 
 @dataclass(frozen=True)
 class TurnLatencies:
-    """Percentiles over turns by the latency of calls that they are behind, in milliseconds.
+    """Percentiles over turns, in milliseconds, by the corresponding latency of calls.
 
-    They are of the ``calls`` newest calls that have turns, the oldest of which began at ``since`` (UTC).
+    They cover the ``calls`` newest calls that have turns, the oldest of which began at ``since`` (UTC).
     """
 
     spreads: Mapping[str, Percentiles]
@@ -41,7 +41,7 @@ class TurnLatencies:
 def turn_latencies(
     database: Database[Document], start: datetime, end: datetime, filters: CallFilters | None = None
 ) -> TurnLatencies:
-    """The turns of the newest calls that started in [start, end), at most ``NEWEST_CALLS``.
+    """Return latencies of the turns of the newest NEWEST_CALLS calls, at most, that started in [start, end).
 
     Raises:
         ExecutionTimeout: the database needs more than 2 s to find the calls.
