@@ -126,7 +126,7 @@ def _masked_account(match: re.Match[str]) -> str:
 
 
 def mask_people(text: str, off: frozenset[str]) -> str:
-    """The text with names and addresses masked that stand behind ``customer_name=``, ``address:``."""
+    """Return the text with names and addresses masked that follow labels such as ``customer_name=``."""
     low = text.casefold()
     if "name" not in off and "name" in low:
         text = _NAME.sub(behind("[name]"), text)

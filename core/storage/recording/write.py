@@ -349,7 +349,7 @@ def _refusal(code: int | None) -> Refusal:
 
 
 def _content(document: Document) -> Document:
-    """What it says: what is empty, as older versions stored it, says as little as a field left out."""
+    """Return what a document says, without bookkeeping and without empty values, which used to be stored."""
     return {
         name: value
         for name, value in document.items()
