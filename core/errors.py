@@ -16,6 +16,10 @@ class UserError(Exception):
     """
 
 
+class TooMuchError(UserError):
+    """More was asked for than is read at once; the text says what to ask for instead."""
+
+
 def names_of(*models: type[BaseModel]) -> frozenset[str]:
     """Return the names of all fields of models, those of models within them too."""
     found: dict[type[BaseModel], frozenset[str]] = {}

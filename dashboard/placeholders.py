@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 import streamlit as st
 
 from core.clock import utc_now
+from core.errors import TooMuchError
 from core.settings import get_settings
 from dashboard import formats
 from dashboard.filters import Selection, Window, clear_filters, show_days
@@ -47,6 +48,10 @@ def guarded(*, speak: bool) -> Iterator[None]:
                 f"**The database is not reachable.** {formats.plain(str(error))}", icon=":material/cloud_off:"
             )
             st.caption("This page tries again every few seconds and comes back by itself.")
+    except TooMuchError as error:
+        if speak:
+            said = formats.plain(str(error))
+            st.info(f"{said[:1].upper()}{said[1:]}.", icon=":material/filter_alt:")
     except SignedOutError:
         if speak:
             st.error("You are signed out: reload the page to sign in again.", icon=":material/logout:")

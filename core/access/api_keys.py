@@ -11,9 +11,13 @@ from core.access.roles import Role
 from core.access.tokens import digest_of, new_token
 from core.clock import utc_now
 from core.errors import UserError
+from core.files import create_private, private_folder
+from core.logging_config import get_logger
+from core.settings import get_settings
 from core.storage.collections import API_KEYS
 from core.types import Document
 
+logger = get_logger("security")
 MOST_DAYS = 3_650
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -28,6 +32,38 @@ class ApiKey:
     sends: bool
     created_at: datetime
     expires_at: datetime
+
+
+class NoKeysNote:
+    """A file of DATA_DIR that is there where the store had no keys when an API read them last.
+
+    By it an API that starts while the database is away may serve this machine's own programs.
+    """
+
+    def __init__(self) -> None:
+        settings = get_settings()
+        self._file = settings.data_dir / "api" / f"{settings.mongodb_database}.no-keys"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it says that there are none."""
+        return self._file.exists()
+
+    def keep(self, *, none: bool) -> None:
+        """Put it there, or take it away; a disk that refuses is said in the log."""
+        if none == self.is_there:
+            return
+        try:
+            if none:
+                private_folder(self._file.parent)
+                create_private(self._file).close()
+            else:
+                self._file.unlink(missing_ok=True)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError as error:
+            extra = {"reason": error.strerror}
+            logger.warning("DATA_DIR cannot say whether the API has keys", extra=extra)
 
 
 def add_api_key(
@@ -57,6 +93,7 @@ def add_api_key(
         "created_at": at,
         "expires_at": at + timedelta(days=days),
     }
+    NoKeysNote().keep(none=False)
     try:
         database[API_KEYS].insert_one(row)
     except DuplicateKeyError:

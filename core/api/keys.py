@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from core.access.api_keys import ApiKey, list_api_keys
+from core.access.api_keys import ApiKey, NoKeysNote, list_api_keys
 from core.access.permissions import Permission, allowed
 from core.access.roles import Role
 from core.access.tokens import digest_of
@@ -74,6 +74,7 @@ class StoredKeys:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.keys: Sequence[Key] = ()
+        self._note = NoKeysNote()
         self._clock = clock
         self._read_at: float | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -88,6 +89,11 @@ class StoredKeys:
         if waits and self._read_at is None:
             await asyncio.wait({self._reading}, timeout=FIRST_READ_SECONDS)
 
+    @property
+    def are_unknown(self) -> bool:
+        """Whether the store may know keys that were never read, so that having none means nothing."""
+        return self._read_at is None and not self._note.is_there
+
     async def _read(self) -> None:
         began = self._clock()
         try:
@@ -95,12 +101,18 @@ class StoredKeys:
         except (PyMongoError, UserError):
             return  # the ones of before, while the database is away
         self._read_at = began
+        await asyncio.to_thread(self._note.keep, none=not self.keys)
+
+
+def stored_keys(scope: Scope) -> StoredKeys | None:
+    """The keys of the store that the application which serves a request knows."""
+    app = scope.get("app")
+    return cast("StoredKeys | None", getattr(app.state, "stored_keys", None)) if app is not None else None
 
 
 def keys_for(scope: Scope) -> list[Key]:
     """The keys that a request can carry, those that have expired too."""
-    app = scope.get("app")
-    stored = cast("StoredKeys | None", getattr(app.state, "stored_keys", None)) if app is not None else None
+    stored = stored_keys(scope)
     return [*keys_of(get_settings()), *(stored.keys if stored is not None else ())]
 
 

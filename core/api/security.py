@@ -23,6 +23,7 @@ from core.api.keys import (
     keys_for,
     keys_of,
     matching,
+    stored_keys,
 )
 from core.api.problems import ProblemResponse
 from core.errors import UserError
@@ -40,6 +41,10 @@ SHORTEST_KEY = 22
 _CLOSED = (
     "without API_KEYS only programs of this machine and user may ask, of python -m core api; set API_KEYS"
 )
+_UNREAD = "the keys of the API cannot be read while the database is away; try again in a moment"
+_RETRY_SECONDS = 5
+_ALWAYS = {"/healthz", "/readyz"}
+"""What says how the process is, and nothing else without a key."""
 _MOST_AUTHOR = 128
 _X_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="One of API_KEYS")
 _BEARER = HTTPBearer(auto_error=False, description="One of API_KEYS")
@@ -186,7 +191,9 @@ def carries_key(request: Request) -> bool:
     """Whether a request carries a key that may read, or there are none."""
     keys = keys_for(request.scope)
     reading = [key for key in keys if Permission.READ in key.may]
-    return not keys or find_key(reading, given_keys(request.headers)) is not None
+    if find_key(reading, given_keys(request.headers)) is not None:
+        return True
+    return not keys and not _is_undecided(request.scope)
 
 
 class Door:
@@ -205,21 +212,43 @@ class Door:
         asks = scope["type"] == "http" and not signed
         if asks:
             await _renew_stored(scope)
-        if asks and not keys_for(scope) and not self._keyless(Request(scope)):
-            await ProblemResponse(status.HTTP_403_FORBIDDEN, _CLOSED)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        refusal = self._refusal(scope) if asks else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> ProblemResponse | None:
+        request = Request(scope)
+        opens = self._keyless(request)
+        if _is_undecided(scope) and scope["path"] not in _ALWAYS and (opens or any(_given(scope))):
+            away = {"Retry-After": str(_RETRY_SECONDS)}
+            return ProblemResponse(status.HTTP_503_SERVICE_UNAVAILABLE, _UNREAD, headers=away)
+        if not opens and not keys_for(scope):
+            return ProblemResponse(status.HTTP_403_FORBIDDEN, _CLOSED)
+        return None
 
 
 async def _renew_stored(scope: Scope) -> None:
-    """Look which keys the store knows, where those of the settings do not decide already."""
-    stored = cast("StoredKeys | None", getattr(scope["app"].state, "stored_keys", None))
+    """Look which keys the store knows, where they decide."""
+    stored = _deciding(scope)
+    if stored is not None:
+        # Whether the process lives is told at once, whatever the database does.
+        await stored.renew(waits=scope["path"] != "/healthz")
+
+
+def _is_undecided(scope: Scope) -> bool:
+    """Whether the keys of the store decide about a request, and could not be read yet."""
+    stored = _deciding(scope)
+    return stored is not None and stored.are_unknown
+
+
+def _deciding(scope: Scope) -> StoredKeys | None:
+    """The keys of the store, where those of the settings do not decide about a request already."""
     known = keys_of(get_settings())
-    given = [text for text in given_keys(Headers(scope=scope)) if text]
-    if stored is None or (known and not given) or matching(known, given):
-        return
-    # Whether the process lives is told at once, whatever the database does.
-    await stored.renew(waits=scope["path"] != "/healthz")
+    given = _given(scope)
+    return None if (known and not given) or matching(known, given) else stored_keys(scope)
+
+
+def _given(scope: Scope) -> list[str]:
+    return [text for text in given_keys(Headers(scope=scope)) if text]
 
 
 def nobody(_request: Request) -> bool:

@@ -8,6 +8,7 @@ from core.clock import utc_now
 from core.erasure.lead import erase_lead
 from core.errors import UserError
 from core.logging_config import get_logger
+from core.privacy.masking import mask_text
 from core.privacy.sensitive import lead_ids_of
 from core.storage.restrictions import LONGEST_REASON, Restriction, restrict, restrictions
 from core.types import Document
@@ -26,7 +27,7 @@ def restrict_lead(
         database: the store.
         lead_id: whose.
         until: the last moment up to which it has to be kept; in the future.
-        reason: why it has to be, in 500 characters at most.
+        reason: why it has to be, in 500 characters at most; kept masked.
         by: who hides it.
 
     Raises:
@@ -38,10 +39,11 @@ def restrict_lead(
         raise UserError(f"name the lead, and a reason of {LONGEST_REASON} characters at most")
     if until <= utc_now():
         raise UserError("the end has to be in the future; erase-lead erases at once")
-    found = [Restriction(lead_id=one, until=until, reason=reason.strip(), by=by) for one in ids]
+    reason = mask_text(reason.strip())[:LONGEST_REASON]
+    found = [Restriction(lead_id=one, until=until, reason=reason, by=by) for one in ids]
     for restriction in found:
         restrict(database, restriction)
-    logger.info("Lead hidden until it is erased", extra={"until": until, "reason": reason.strip(), "by": by})
+    logger.info("Lead hidden until it is erased", extra={"until": until, "reason": reason, "by": by})
     return found[0]
 
 

@@ -48,7 +48,7 @@ class SignInSettings(BaseModel):
         default=(), description="Roles of those the proxy names: name=role, comma separated; * is anybody"
     )
     dashboard_trusted_proxies: Networks = Field(
-        default=(), description="Where proxies are whose word counts, beside this machine"
+        default=(), description="Where proxies are whose word counts, in place of this machine"
     )
     session_hours: int = Field(
         default=12, ge=1, le=720, description="Hours after which everybody signs in again"

@@ -19,7 +19,7 @@ from core.alerting.rules.soundness import refuse_slips
 from core.alerting.rules.toml_file import as_table, parse_rule
 from core.alerting.wording import quantity
 from core.clock import utc_now
-from core.errors import UserError
+from core.errors import TooMuchError, UserError
 from core.models.alerts import Severity
 from core.models.metrics import CallStatus, Direction
 from core.models.rule_metrics import RULE_METRICS
@@ -359,8 +359,12 @@ def _delete(rule_id: str) -> None:
 
 
 def _preview(rule: AlertRule) -> None:
-    with st.spinner("Replaying the last 7 days"):
-        found = cache.ask(("preview", rule), alert_queries.preview_rule, rule, PREVIEW_DAYS).value
+    try:
+        with st.spinner("Replaying the last 7 days"):
+            found = cache.ask(("preview", rule), alert_queries.preview_rule, rule, PREVIEW_DAYS).value
+    except TooMuchError as error:
+        st.caption(f"No preview: {formats.plain(str(error))}")
+        return
     st.markdown(said(found, utc_now()))
     if not found.firings:
         return

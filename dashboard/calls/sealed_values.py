@@ -45,7 +45,12 @@ def _show_one(call_id: str, paths: list[str]) -> None:
         st.form(f"reveal-{call_id}", border=False),
     ):
         path = st.selectbox("Value", paths, format_func=_name)
-        reason = st.text_input("Why", max_chars=LONGEST_REASON, placeholder="Ticket 4711; no names")
+        reason = st.text_input(
+            "Why",
+            max_chars=LONGEST_REASON,
+            placeholder="Ticket 4711",
+            help="Kept in the audit log: write no name or number of a person",
+        )
         if not st.form_submit_button("Show", icon=":material/visibility:") or path is None:
             return
         try:

@@ -13,7 +13,7 @@ import streamlit as st
 from pymongo.errors import PyMongoError
 
 from core.clock import utc_now
-from core.errors import UserError
+from core.errors import TooMuchError, UserError
 from core.storage.server.connection import unavailable_text
 
 ANSWERS_KEPT = 64
@@ -51,6 +51,8 @@ def ask(
     if time.monotonic() >= _down["until"]:
         try:
             result = query(*args, **kwargs)
+        except TooMuchError:
+            raise
         except (PyMongoError, UserError) as error:
             why = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
             # Others need not wait for the same time-out: a page asks several times.

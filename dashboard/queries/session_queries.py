@@ -2,16 +2,26 @@
 
 import logging
 
+import pymongo
+
 from core.access.sessions import Session, end_session, find_session
 from core.logging_config import get_logger, log_security_event
 from core.storage import get_sync_database
 
 logger = get_logger("security")
+LOOK_SECONDS = 1.0
+"""Every page and each of its parts asks: who waits longer is told that the database is away."""
 
 
 def session(token: str, *, clicked: bool) -> Session | None:
-    """The session of a token, as long as it holds; a click keeps it."""
-    return find_session(get_sync_database(), token, clicked=clicked)
+    """The session of a token, as long as it holds; a click keeps it.
+
+    Raises:
+        PyMongoError: the database did not answer within LOOK_SECONDS.
+    """
+    database = get_sync_database()
+    with pymongo.timeout(LOOK_SECONDS):
+        return find_session(database, token, clicked=clicked)
 
 
 def sign_out(token: str) -> None:

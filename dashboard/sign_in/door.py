@@ -5,8 +5,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import TypeVar
 from urllib.parse import parse_qs, quote
 
+import pymongo
 from pymongo.errors import PyMongoError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -16,12 +18,13 @@ from core.access.audit import Action, audit_read
 from core.access.guesses import Guesses
 from core.access.proxied import proxied_actor
 from core.access.roles import Actor
-from core.access.sessions import begin_session, end_session, find_session
+from core.access.sessions import begin_session, end_session
 from core.access.users import User, check_password, find_user, list_users
 from core.errors import UserError
 from core.logging_config import get_logger, log_security_event
 from core.settings import get_settings
 from core.storage import get_sync_database
+from dashboard.queries.session_queries import session
 from dashboard.sign_in import cookies, pages
 from dashboard.sign_in.addresses import SIGN_IN, SIGN_OUT, base, path_to
 from dashboard.sign_in.peers import client_of, headers_of, is_trusted, peer_of
@@ -38,7 +41,10 @@ AT_ONCE = 2
 LOOK_EVERY_SECONDS, GRACE_SECONDS = 5.0, 15.0
 """How often it is looked whether a session still holds; how long its page may say that it does not."""
 _AWAY = "The database does not answer, so nobody can be let in. Try again in a moment."
+FORM_SECONDS = 10.0
+"""How long signing in and out may wait for the database."""
 Holds = Callable[[], Awaitable[bool]]
+Answer = TypeVar("Answer")
 
 
 class SignedInOnly:
@@ -53,6 +59,7 @@ class SignedInOnly:
         self._clients = Guesses(most=CLIENT_TRIES, window_seconds=TRIES_SECONDS)
         self._names = Guesses(most=NAME_TRIES, window_seconds=TRIES_SECONDS)
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._noting: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, ask who comes, or refuse it before Streamlit sees it."""
@@ -132,15 +139,17 @@ class SignedInOnly:
         self._clients.add(client)
         self._names.add(name)
         async with self._places:
-            user = await asyncio.to_thread(_check, name, fields.get("password", ""))
+            user = await _bounded(lambda: _check(name, fields.get("password", "")))
         if user is None:
-            known = await asyncio.to_thread(_note_failure, name)
-            _tell("sign_in_refused", request.scope, user=name if known else "unknown")
+            # After the answer: a known name alone is noted, and the time must not tell which one is.
+            noting = asyncio.create_task(asyncio.to_thread(_note_failure, request.scope, name))
+            self._noting.add(noting)
+            noting.add_done_callback(self._noting.discard)
             return _ask(onward, name, "Name or password is wrong.", HTTPStatus.FORBIDDEN)
         self._clients.take_back(client)
         self._names.take_back(name)
         old = cookies.token_of(request.cookies)
-        token = await asyncio.to_thread(_begin, user, old)
+        token = await _bounded(lambda: _begin(user, old))
         _tell("signed_in", request.scope, logging.INFO, user=user.name, role=user.role.label)
         return _redirect(onward, cookies.set_cookie(token))
 
@@ -197,7 +206,7 @@ def _is_open(scope: Scope) -> bool:
 async def _holds(token: str | None) -> bool:
     if token is None:
         return False
-    return await asyncio.to_thread(lambda: find_session(get_sync_database(), token)) is not None
+    return await asyncio.to_thread(session, token, clicked=False) is not None
 
 
 async def _still_holds(token: str | None) -> bool:
@@ -208,6 +217,16 @@ async def _still_holds(token: str | None) -> bool:
         return True
 
 
+async def _bounded(work: Callable[[], Answer]) -> Answer:
+    """What a page of ours asks the database, for so long at most."""
+
+    def within() -> Answer:
+        with pymongo.timeout(FORM_SECONDS):
+            return work()
+
+    return await asyncio.to_thread(within)
+
+
 async def _show(request: Request) -> Response:
     """The form; whoever has signed in already is led on."""
     onward = _onward(request.query_params.get("next"))
@@ -215,14 +234,14 @@ async def _show(request: Request) -> Response:
         return _redirect(onward)
     if request.headers.get("sec-fetch-site") == "cross-site":
         return pages.bounce(pages.leading_to(path_to(SIGN_IN), onward))
-    nobody = not await asyncio.to_thread(lambda: list_users(get_sync_database()))
+    nobody = not await _bounded(lambda: list_users(get_sync_database()))
     note = "There is no user yet. On the server: python -m core users add NAME --role admin" if nobody else ""
     return _ask(onward, note=note)
 
 
 async def _leave(request: Request) -> Response:
     token = cookies.token_of(request.cookies)
-    name = await asyncio.to_thread(lambda: end_session(get_sync_database(), token)) if token else None
+    name = await _bounded(lambda: end_session(get_sync_database(), token)) if token else None
     if name is not None:
         _tell("signed_out", request.scope, logging.INFO, user=name)
     return _redirect(path_to(SIGN_IN), cookies.clear_cookie())
@@ -277,13 +296,17 @@ def _check(name: str, password: str) -> User | None:
     return check_password(get_sync_database(), name, password)
 
 
-def _note_failure(name: str) -> bool:
-    """Note that somebody could not sign in; whether there is a user of that name."""
-    database = get_sync_database()
-    user = find_user(database, name)
+def _note_failure(scope: Scope, name: str) -> None:
+    """Note that somebody could not sign in, by their name where there is a user of it."""
+    try:
+        database = get_sync_database()
+        with pymongo.timeout(FORM_SECONDS):
+            user = find_user(database, name)
+    except (PyMongoError, UserError):
+        user = None
+    _tell("sign_in_refused", scope, user="unknown" if user is None else user.name)
     if user is not None:
         audit_read(database, Actor(user.name, user.role), Action.SIGN_IN_FAILED, each=True)
-    return user is not None
 
 
 def _begin(user: User, old: str | None) -> str:

@@ -23,11 +23,11 @@ def peer_of(scope: Scope) -> str:
 
 
 def is_trusted(address: str) -> bool:
-    """Whether a proxy's word from there counts: from this machine, or DASHBOARD_TRUSTED_PROXIES."""
-    known = _address(address)
+    """Whether a proxy's word from there counts: DASHBOARD_TRUSTED_PROXIES, else this machine."""
+    known, proxies = _address(address), get_settings().dashboard_trusted_proxies
     if known is None:
         return False
-    return known.is_loopback or any(known in one for one in get_settings().dashboard_trusted_proxies)
+    return any(known in one for one in proxies) if proxies else known.is_loopback
 
 
 def client_of(scope: Scope) -> str:

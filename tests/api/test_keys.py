@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
+from core.access.api_keys import NoKeysNote, add_api_key
 from core.access.guesses import MOST_CLIENTS, MOST_WRONG, WINDOW_SECONDS, Guesses
+from core.access.roles import Role
 from core.access.tokens import digest_of
+from core.api import keys
 from core.api.app import create_app
 from core.api.keys import keys_of
 from core.api.security import refuse_open_door
@@ -19,6 +22,7 @@ from core.errors import UserError
 from core.logging_config import flush
 from core.settings import get_settings
 from core.types import Document
+from tests.api.conftest import from_this_machine
 from tests.api.test_routes import ANALYTICS
 
 FIRST, SECOND, WRITING = (secrets.token_urlsafe(32) for _ in range(3))
@@ -56,6 +60,34 @@ def test_a_key_that_reads_changes_nothing(keyed: TestClient, database: Database[
     assert keyed.post(AGGREGATE).status_code == 401
     assert database["daily_metrics"].count_documents({}) == 0
     assert keyed.post(AGGREGATE, headers={"X-API-Key": WRITING}).status_code != 403
+
+
+def test_keys_that_could_not_be_read_are_not_none(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the database away a program without a key is let in only where there were none before."""
+    rules, call = f"{ANALYTICS}/metrics/daily/2024-10-24", {"call_id": "call_1"}
+    with from_this_machine() as client:
+        assert client.get(rules).status_code == 200
+    assert NoKeysNote().is_there
+    add_api_key(database, "grafana", Role.VIEWER)
+    assert not NoKeysNote().is_there
+    monkeypatch.setenv("MONGODB_URI", "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=50")
+    get_settings.cache_clear()
+    monkeypatch.setattr(keys, "FIRST_READ_SECONDS", 0.05)
+    with from_this_machine() as client:
+        for answer in (
+            client.get(rules),
+            client.post("/api/v1/calls", json=call),
+            client.get(rules, headers={"X-API-Key": FIRST}),
+        ):
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert "keys of the API cannot be read" in answer.json()["detail"]
+        assert client.get("/healthz").status_code == 200
+        assert "127.0.0.1" not in client.get("/readyz").text
+    NoKeysNote().keep(none=True)
+    with from_this_machine() as client:
+        assert client.post("/api/v1/calls", json=call).status_code == 422
 
 
 @pytest.mark.parametrize("name", ["API_KEYS", "API_WRITE_KEYS"])

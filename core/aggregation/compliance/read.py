@@ -13,11 +13,14 @@ from core.aggregation.compliance.judge import COLUMNS, Judged, judge
 from core.aggregation.compliance.terms import Terms
 from core.aggregation.rollups.call_frames import CallFilters, TimeField, calls_query
 from core.aggregation.rollups.foreign_values import read_past
+from core.errors import TooMuchError
 from core.settings import get_settings
 from core.storage.collections import CALLS
 from core.storage.restrictions import hidden_leads
 from core.types import Document
 
+MOST_JUDGED = 300_000
+"""Calls that are read at once, each of them by all rules."""
 _MOMENT = pa.timestamp("ms", tz="UTC")
 _TYPES: dict[str, pa.DataType] = {
     "start_time": _MOMENT,
@@ -66,6 +69,8 @@ def load_compliance(
     same. Violations of leads that are hidden count, and are not listed.
 
     Raises:
+        TooMuchError: of the calls, with those that their attempts and gaps are counted from, there are
+            more than MOST_JUDGED.
         PyMongoError: the database does not answer.
     """
     terms = Terms.of(get_settings())
@@ -77,6 +82,7 @@ def load_compliance(
         others = _read(database, {"start_time": period, "direction": "outbound"})
         others = others[~others["call_id"].isin(calls["call_id"])]
         wanted = pd.concat([wanted, pd.Series(data=False, index=others.index)], ignore_index=True)
+        _refuse_more(len(wanted))
         calls = pd.concat([calls, others], ignore_index=True)
     order = calls.sort_values(["start_time", "call_id"], kind="stable").index
     calls, wanted = calls.loc[order].reset_index(drop=True), wanted.loc[order].reset_index(drop=True)
@@ -85,13 +91,25 @@ def load_compliance(
 
 
 def _read(database: Database[Document], query: Document) -> pd.DataFrame:
+    schema, most = Schema(_SCHEMA), MOST_JUDGED + 1
     found = read_past(
-        lambda sound: find_pandas_all(database[CALLS], sound, schema=Schema(_SCHEMA), projection=_PROJECTION),
+        lambda sound: find_pandas_all(
+            database[CALLS], sound, schema=schema, projection=_PROJECTION, limit=most
+        ),
         database[CALLS],
         query,
     )
     calls: pd.DataFrame = found.calls
+    _refuse_more(len(calls))
     return calls[calls["start_time"].notna()].reset_index(drop=True)
+
+
+def _refuse_more(calls: int) -> None:
+    if calls > MOST_JUDGED:
+        raise TooMuchError(
+            f"more than {MOST_JUDGED:,} calls, too many to hold against the rules at once; "
+            "choose a shorter period"
+        )
 
 
 def opted_out(database: Database[Document], until: datetime) -> dict[str, datetime]:

@@ -18,6 +18,7 @@ from core.api.problems import refusals
 from core.api.reading.forms import Form, WantedForm
 from core.api.security import Asking, Require
 from core.clock import period_of_days
+from core.errors import TooMuchError
 from core.models.calls.calling_rules import CALLING_RULES
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -25,7 +26,7 @@ from core.storage.archive.archived_rows import archived_rows
 from core.storage.collections import CALLS
 
 MOST_IN_JSON = 1_000
-_HTTP_NOT_ACCEPTABLE = 406
+_HTTP_NOT_ACCEPTABLE, _HTTP_UNPROCESSABLE = 406, 422
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {Form.CSV: {"schema": {"type": "string"}}}},
     **refusals(_HTTP_NOT_ACCEPTABLE),
@@ -96,7 +97,10 @@ def compliance(
         raise HTTPException(403, f"this key may not {Permission.EXPORT_CALLS}; ask for {Form.JSON}")
     database, period = get_sync_database(), period_of_days(*days)
     naming = str if Permission.SEE_PERSONAL in key.may else lead_names(database)
-    judged = load_compliance(database, *period, filters)
+    try:
+        judged = load_compliance(database, *period, filters)
+    except TooMuchError as error:
+        raise HTTPException(_HTTP_UNPROCESSABLE, str(error)) from None
     headers = {"Vary": "Accept"}
     if form is Form.CSV:
         name = f'attachment; filename="compliance_{days[0]}_{days[1]}.csv"'

@@ -57,7 +57,10 @@ def erase_lead(
 def restrict_lead(
     lead_id: Annotated[str, typer.Argument(help="Whom to hide; also a phone", show_default=False)],
     until: Annotated[str, typer.Option(help="Until when it has to be kept: 2027-11-14", show_default=False)],
-    reason: Annotated[str, typer.Option(help="Why it has to be", show_default=False)],
+    reason: Annotated[
+        str,
+        typer.Option(help="Why it has to be; kept and logged, so no name of a person", show_default=False),
+    ],
 ) -> None:
     """Hide a lead from lists, pages and API at once; the scheduler erases it after that day."""
     from core.clock import date_of, day_bounds  # noqa: PLC0415 (only this command needs it)

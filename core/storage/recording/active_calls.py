@@ -20,6 +20,7 @@ from core.settings import get_settings
 from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY
 from core.storage.recording.breaker import breaker
 from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
+from core.storage.restrictions import visible
 from core.storage.server.connection import open_database
 from core.types import Document
 
@@ -102,8 +103,8 @@ def count_active_by_direction(database: Database[Document]) -> dict[str, int]:
 
 
 def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[ActiveCall]:
-    """The calls that are going on now, the newest first."""
-    rows = database[ACTIVE_CALLS].find(_ALIVE).sort("started_at", -1).limit(limit)
+    """The calls that are going on now, the newest first; but those of leads that are hidden, which count."""
+    rows = database[ACTIVE_CALLS].find(visible(database, _ALIVE)).sort("started_at", -1).limit(limit)
     return [ActiveCall(call_id=row["_id"], **row) for row in rows]
 
 

@@ -4,11 +4,14 @@ import csv
 import io
 from datetime import timedelta
 
+import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
+from core.aggregation.compliance import read
 from core.clock import day_bounds, local_today
 from core.models.metrics import CallMetrics
+from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.types import Document
 
@@ -47,6 +50,27 @@ def test_findings_and_evidence_name_the_same_violations(
     assert line["call_id"] == "night"
     assert line["lead_id"] == "'=cmd"
     assert line["time_zone"] == "Asia/Kolkata"
+
+
+def test_more_calls_than_are_judged_at_once_are_refused_with_a_reason(
+    client: TestClient, database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that attempts are counted from count too."""
+    day = local_today() - timedelta(days=1)
+    usual = {"status": "completed", "direction": "outbound", "duration_seconds": 60, "lead_id": "lead_1"}
+    starts = [day_bounds(day)[0] + timedelta(hours=hour) for hour in (1, 12)]
+    for n, start in enumerate(starts):
+        fields = {**usual, "call_id": f"call_{n}", "start_time": start, "campaign": f"c{n}"}
+        write_calls(database, [CallMetrics.model_validate(fields)])
+    monkeypatch.setattr(read, "MOST_JUDGED", 1)
+    span = {"start_date": str(day), "end_date": str(day)}
+    answer = client.get(PATH, params=span)
+    assert answer.status_code == 422
+    assert "more than 1 calls" in answer.json()["detail"]
+    assert client.get(PATH, params={**span, "campaign": "c1"}).status_code == 200
+    monkeypatch.setenv("ATTEMPTS_PER_DAY", "1")
+    get_settings.cache_clear()
+    assert client.get(PATH, params={**span, "campaign": "c1"}).status_code == 422
 
 
 def test_parquet_is_not_to_be_had(client: TestClient) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
+from core.aggregation.compliance import read
 from core.clock import day_bounds, local_today
 from core.settings import get_settings
 from core.storage.calls import write_calls
@@ -54,6 +55,18 @@ def test_each_violation_is_listed_with_its_rule_and_its_call(calls: Database[Doc
 
 def test_a_filter_narrows_the_page(calls: Database[Document], start: Start) -> None:
     assert "Calls in violation: 1 of 1" in text_of(start("compliance", period="7d", campaign="emi"))
+
+
+def test_more_calls_than_are_judged_at_once_are_said(
+    calls: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "MOST_JUDGED", 4)
+    app = start("compliance", period="7d")
+    assert not app.exception
+    assert [one.value for one in app.info] == [
+        "More than 4 calls, too many to hold against the rules at once; choose a shorter period."
+    ]
+    assert not app.error
 
 
 def test_a_store_without_calls_says_what_to_do(database: Database[Document], start: Start) -> None:

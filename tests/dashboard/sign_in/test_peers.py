@@ -15,9 +15,9 @@ def asked(peer: str, *told: str) -> Scope:
     return {"type": "http", "client": (peer, 1), "headers": headers}
 
 
-def test_only_this_machine_and_named_proxies_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_proxies_are_believed_and_without_any_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stranger may write into the header what it likes; the last one that no proxy has is the client."""
-    monkeypatch.setenv("DASHBOARD_TRUSTED_PROXIES", "10.0.0.7, 172.18.0.0/16")
+    monkeypatch.setenv("DASHBOARD_TRUSTED_PROXIES", "10.0.0.7, 172.18.0.0/16, 127.0.0.1")
     get_settings.cache_clear()
     for peer, told, client in (
         ("203.0.113.9", ["127.0.0.1"], "203.0.113.9"),
@@ -33,6 +33,12 @@ def test_only_this_machine_and_named_proxies_are_believed(monkeypatch: pytest.Mo
         assert client_of(asked(peer, *told)) == client
     assert not is_trusted("")
     assert not is_trusted("localhost")
+    monkeypatch.setenv("DASHBOARD_TRUSTED_PROXIES", "10.0.0.7")
+    get_settings.cache_clear()
+    assert [is_trusted(one) for one in ("10.0.0.7", "127.0.0.1", "::1")] == [True, False, False]
+    monkeypatch.delenv("DASHBOARD_TRUSTED_PROXIES")
+    get_settings.cache_clear()
+    assert [is_trusted(one) for one in ("10.0.0.7", "127.0.0.1", "::1")] == [False, True, True]
 
 
 @given(st.text(max_size=80))
