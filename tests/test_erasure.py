@@ -137,7 +137,7 @@ def test_alerts_that_named_the_lead_go_with_their_history_and_messages(
     send("crm_push", "Meera Pillai waits", lead="lead_meera", name="Meera Pillai")
     send("slow_call", "Somebody waits for long", about={"calls": ["call_7"], "name": "Meera Pillai"})
     send("crm_push", "Ravi Iyer waits", lead="lead_meera_2", name="Ravi Iyer")
-    assert texts(database).count("Meera Pillai") >= 5
+    assert texts(database).count("Meera Pillai") >= 2, "in messages; not in metadata"
     looked = find_traces(database, "lead_meera")
     assert (looked.alerts, looked.alert_events >= 2, looked.messages) == (1, True, 2)
     done = core("erase-lead", "lead_meera", "--yes")

@@ -11,13 +11,16 @@ from pymongo.database import Database
 from core.clock import utc_now
 from core.hooks.receive import noted, take
 from core.hooks.secrets import sources
+from core.privacy.sensitive import WITHHELD, key_of
 from core.storage.collections import HOOK_DELIVERIES
 from core.storage.hook_deliveries import HookDelivery, HookOutcome, kept_deliveries, replayed
+from core.storage.sealing.contents import BODY
+from core.storage.sealing.open import open_value
 from core.types import Document
 
 Progress = Callable[[str, int, int], None]
 NOT_KEPT = "not kept"
-"""Of deliveries without content: it was none, or too large."""
+"""Of deliveries without content: it was none, too large, or there is no key that it is sealed under."""
 
 
 def wanted(source: str | None, since: datetime | None, *, refused: bool) -> Document:
@@ -50,11 +53,24 @@ async def replay_deliveries(
     return became
 
 
+def _body(database: Database[Document], note: HookDelivery) -> str | None:
+    """The masked content; None where it was none, was recorded without a key, or its key is gone."""
+    from core.privacy.encryption import SealError  # noqa: PLC0415 (only where something is sealed)
+
+    if note.body is None or key_of(note.body) is None:
+        return None if note.body == WITHHELD else note.body  # in clear: of a version before
+    try:
+        return str(open_value(database, note.id, BODY, note.body))
+    except SealError:
+        return None
+
+
 async def _replay(database: Database[Document], note: HookDelivery) -> str:
     source = sources().get(note.source)
-    if note.body is None or source is None:
+    body = _body(database, note)
+    if body is None or source is None:
         return NOT_KEPT
-    payload: dict[str, Any] = orjson.loads(note.body)
+    payload: dict[str, Any] = orjson.loads(body)
     said = await take(source, payload, note.received_at, masks=True)
     if said.is_masked and note.outcome != HookOutcome.REFUSED:
         return str(note.outcome)  # what was recorded of it when it came still stands

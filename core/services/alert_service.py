@@ -27,7 +27,9 @@ from core.clock import to_utc, utc_now
 from core.errors import UserError, one_line
 from core.logging_config import get_logger
 from core.models.alerts import Alert, AlertState, Severity
+from core.privacy.keys import Kind, kind_of
 from core.privacy.masking import mask_text, mask_value
+from core.privacy.sensitive import replaced
 from core.settings import get_settings
 from core.storage.server.connection import database_for_loop, server_time_async
 from core.types import Document
@@ -35,6 +37,13 @@ from core.types import Document
 __all__ = ["AlertService", "CheckReport", "check_and_send_alerts"]
 
 logger = get_logger("alerting")
+_MASKED_WHOLE = frozenset(
+    {
+        *(Kind.PHONE, Kind.EMAIL, Kind.PAN, Kind.AADHAAR, Kind.ACCOUNT, Kind.CARD, Kind.UPI),
+        *(Kind.TRANSCRIPT, Kind.SECRET, Kind.VOTER, Kind.PASSPORT, Kind.LICENCE),
+    }
+)
+"""Kinds of which masking leaves a few digits at most, whatever the value looks like."""
 MAX_TYPE_LENGTH = 128
 MAX_DIGITS = 18  # of an integer that MongoDB can keep
 
@@ -231,6 +240,11 @@ def _text(given: str) -> str:
     return given.strip().encode(errors="replace").decode()
 
 
+def _unsaid(path: str, value: object) -> object:
+    """What is sent of a personal value: masked by its kind, or that there was one."""
+    return value if kind_of(path.rpartition(".")[2]) in _MASKED_WHOLE else "[personal]"
+
+
 def _custom_alert(
     alert_type: str,
     severity: Severity | str,
@@ -257,7 +271,7 @@ def _custom_alert(
             message=mask_text(_text(message)),
             started_at=now,
             updated_at=now,
-            metadata=mask_value(_storable(metadata or {})),
+            metadata=mask_value(replaced(_storable(metadata or {}), _unsaid)),
             **dict(values or {}),
         )
     except ValidationError as error:

@@ -49,7 +49,7 @@ class HookDelivery(BaseModel):
     )
     size: int = Field(default=0, description="Bytes of the body")
     body: str | None = Field(
-        default=None, description="The masked content as JSON; None where it was no content"
+        default=None, description="The masked content as JSON, sealed; None where it was no content"
     )
     replayed_at: datetime | None = None
 

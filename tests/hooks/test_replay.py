@@ -16,14 +16,24 @@ from core.erasure import erase_lead
 from core.hooks import replay
 from core.hooks.masked import LARGEST_KEPT, masked_body
 from core.hooks.receive import receive
+from core.privacy.sensitive import key_of
+from core.settings import get_settings
 from core.storage.hook_deliveries import recent_deliveries, source_activity
+from core.storage.sealing.open import open_value
 from core.storage.server.connection import close_connections, store_name
 from core.types import Document
 from tests.hooks.example import EXAMPLE, now_ended
+from tests.storage.sealing.test_sealing import OLD, use
 
+pytestmark = pytest.mark.usefixtures("keys")
 T = TypeVar("T")
 BROKEN = Source("example", "Example", EXAMPLE.role, lambda _: Delivery(str(1 / 0)))
 """The example with a slip in its adapter."""
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, OLD, blind=None)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -102,6 +112,24 @@ def test_a_good_delivery_whose_id_was_masked_stays_good(database: Database[Docum
     before = as_stored(database)
     assert again(database) == {"stored": 1}
     assert (recent_deliveries(database)[0].outcome, as_stored(database)) == ("stored", before)
+
+
+def test_what_is_kept_is_sealed_and_without_a_key_left_out(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under the key of the call's lead: it goes with that."""
+    deliver({**now_ended(), "phone": "lead_1", "note": "Meera Pillai agreed"})
+    (row,) = database["hook_deliveries"].find()
+    assert database["lead_keys"].distinct("lead") == ["lead_1"]
+    assert key_of(row["body"]) is not None
+    assert "Meera" in str(open_value(database, row["_id"], "body", row["body"]))
+    database["lead_keys"].delete_many({})
+    assert again(database) == {"not kept": 1}
+    monkeypatch.delenv("ENCRYPTION_KEYS")
+    get_settings.cache_clear()
+    deliver({**now_ended(), "id": "other", "note": "Meera Pillai agreed"})
+    assert "Meera" not in str(list(database["hook_deliveries"].find()))
+    assert again(database) == {"not kept": 2}
 
 
 def test_a_body_that_is_too_large_to_be_kept_is_recorded_all_the_same(database: Database[Document]) -> None:

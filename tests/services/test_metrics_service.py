@@ -16,6 +16,8 @@ import pytest
 from pymongo.database import Database
 
 from core.aggregation.rollups.sketch import bucket_of
+from core.clock import utc_now
+from core.erasure import restrict_lead
 from core.errors import UserError
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
@@ -185,6 +187,9 @@ def test_a_call_is_active_until_it_ends_or_gives_no_sign_of_life(database: Datab
     database["active_calls"].update_one({"_id": "died"}, {"$set": {"seen_at": dead}})
     database["active_calls"].update_one({"_id": "long"}, {"$set": {"started_at": hours}})
     assert [(one.call_id, one.campaign) for one in list_active(database)] == [("long", "festive")]
+    database["active_calls"].update_one({"_id": "long"}, {"$set": {"lead_id": "lead_1"}})
+    restrict_lead(database, "lead_1", utc_now() + timedelta(days=1), "a duty", "asha")
+    assert (list_active(database), count_active(database)) == ([], 1), "of a hidden lead"
     assert count_active(database) == 1
 
 

@@ -22,6 +22,7 @@ from core.alerting.evaluation.thresholds import RuleWindow, evaluate_all, window
 from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.storage.collections import CALLS
+from core.storage.restrictions import hidden_leads
 from core.storage.server.connection import blocking
 from core.types import Document, Period
 
@@ -61,8 +62,11 @@ class Evaluator:
         if (picked := standouts.bad_calls(evaluation, calls)) is None:
             return evaluation
         ids = standouts.newest(calls, *picked)
-        fields = {"errors.type": 1, "error_types": 1}
+        fields = {"errors.type": 1, "error_types": 1, "lead_id": 1}
         rows = await self._database[CALLS].find({"_id": {"$in": ids}}, fields).to_list()
+        hidden = set(await asyncio.to_thread(hidden_leads, blocking(self._database)))
+        unseen = {row["_id"] for row in rows if row.get("lead_id") in hidden}
+        ids = [one for one in ids if one not in unseen]
         kinds = standouts.kinds(row.get("errors") or row.get("error_types") or () for row in rows)
         links = [f"{get_settings().dashboard_url}/calls?{urlencode({'call_id': one})}" for one in ids]
         found = standouts.standouts(evaluation.rule, calls, *picked)

@@ -13,12 +13,14 @@ from core.models.metrics import CallMetrics, TurnMetrics
 from core.privacy import sensitive
 from core.privacy.sensitive import HELD, WITHHELD, Change, key_of, personal_in, replaced, stored_lead_id
 from core.settings import get_settings
+from core.storage.hook_deliveries import HookDelivery
 
 Content = TypeVar("Content", bound=BaseModel)
 OF_CALL = "call:"
 """What the owner of a key begins with where no lead is known: it is the call's own."""
-TRANSCRIPT = "transcript"
-"""The field of a turn that is personal."""
+TRANSCRIPT, BODY = "transcript", "body"
+FIELDS: dict[type[BaseModel], str] = {TurnMetrics: TRANSCRIPT, HookDelivery: BODY}
+"""Of records without metadata the one field that is personal as a whole."""
 
 logger = get_logger("security")
 _withheld: Counter[str] = Counter()
@@ -36,12 +38,20 @@ def lead_of(content: BaseModel) -> str | None:
 
 
 def call_of(content: BaseModel) -> str:
-    """Return the id of the call that a record is about."""
-    return str(getattr(content, "call_id", ""))
+    """Return the id of the call that a record is about; "" of a delivery that is about none."""
+    return str(getattr(content, "call_id", None) or "")
+
+
+def own_name(content: BaseModel) -> str:
+    """Return what owns the key of a record whose lead nobody knows: its call, or its source."""
+    call = call_of(content)
+    return f"{OF_CALL}{call}" if call else f"source:{getattr(content, 'source', '')}"
 
 
 def document_of(content: BaseModel) -> str:
     """Return the id of the document that a record becomes, or becomes a part of."""
+    if isinstance(content, HookDelivery):
+        return content.id
     return turn_id(content.call_id, content.turn) if isinstance(content, TurnMetrics) else call_of(content)
 
 
@@ -52,23 +62,24 @@ def turn_id(call_id: str, turn: int) -> str:
 
 def may_be_personal(content: BaseModel) -> bool:
     """Return whether a record is worth a closer look; costs next to nothing."""
-    if type(content) is TurnMetrics:
-        return bool(content.transcript)
+    kind = type(content)
+    if kind is TurnMetrics or kind is HookDelivery:
+        return bool(getattr(content, FIELDS[kind]))
     metadata = content.metadata if type(content) is CallMetrics else _metadata(content)
     return metadata is not None and sensitive.may_be_personal(metadata)
 
 
 def open_values(content: BaseModel) -> list[tuple[str, Any]]:
     """Return the personal values of a record that are not under their lead's key yet, each with its path."""
-    if isinstance(content, TurnMetrics):
-        said = content.transcript
-        return [] if not said or said == WITHHELD or _is_final(said) else [(TRANSCRIPT, said)]
+    if field := FIELDS.get(type(content)):
+        said = getattr(content, field)
+        return [] if not said or said == WITHHELD or _is_final(said) else [(field, said)]
     return [(path, value) for path, value in personal_in(_metadata(content)) if not _is_final(value)]
 
 
 def with_values(content: Content, change: Change) -> Content:
     """Return a record with each of :func:`open_values` replaced; the same object where there is none."""
-    if isinstance(content, TurnMetrics):
+    if type(content) in FIELDS:
         said = open_values(content)
         return _updated(content, {path: change(path, value) for path, value in said}) if said else content
     metadata = _metadata(content)

@@ -16,19 +16,19 @@ from pymongo.errors import BulkWriteError
 
 from core.clock import utc_now
 from core.logging_config import get_logger
-from core.models.metrics import TurnMetrics
 from core.privacy.keys import Kind, kind_of
 from core.privacy.sensitive import key_of, phone_index
 from core.settings import get_settings
 from core.storage.collections import ACTIVE_CALLS, CALLS, DUPLICATE_KEY, LEAD_KEYS
 from core.storage.sealing.contents import (
-    OF_CALL,
+    FIELDS,
     as_text,
     call_of,
     document_of,
     lead_of,
     may_be_personal,
     open_values,
+    own_name,
     with_stored_lead,
     with_values,
     without_personal,
@@ -81,17 +81,20 @@ def _owners(
 ) -> Generator[Step, Any, dict[int, str]]:
     """Whose key each record's values are under: its lead's, else the call's own.
 
-    A turn names no lead: its call does, in the same batch, while it goes on, or where it is stored.
+    Turns and deliveries name no lead: their call does, in the same batch, while it goes on, or stored.
     """
     leads = {call_of(content): lead for content in contents if (lead := lead_of(content))}
     for name in (ACTIVE_CALLS, CALLS):
-        asked = {call_of(contents[index]) for index in wanted if type(contents[index]) is TurnMetrics}
+        asked = {call_of(contents[index]) for index in wanted if type(contents[index]) in FIELDS} - {""}
         if unknown := sorted(asked - leads.keys()):
             query = {"_id": {"$in": unknown}, "lead_id": {"$type": "string"}}
             rows = yield partial(_leads, collections[name], query)
             leads |= {str(row["_id"]): str(row["lead_id"]) for row in rows}
-    named = {index: (lead_of(contents[index]), call_of(contents[index])) for index in wanted}
-    return {index: lead or leads.get(call) or f"{OF_CALL}{call}" for index, (lead, call) in named.items()}
+    return {index: _owner(contents[index], leads) for index in wanted}
+
+
+def _owner(content: BaseModel, leads: Mapping[str, str]) -> str:
+    return lead_of(content) or leads.get(call_of(content)) or own_name(content)
 
 
 def _leads(collection: Any, query: Document) -> Any:  # noqa: ANN401 (of either sort of client)

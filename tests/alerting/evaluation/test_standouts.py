@@ -6,6 +6,8 @@ import pytest
 from pymongo.database import Database
 
 from core.alerting.state.alert_store import active_alerts
+from core.clock import utc_now
+from core.erasure import restrict_lead
 from core.models.metrics import CallError, CallMetrics, CallStatus, Direction
 from core.models.rules import AlertRule
 from core.storage.calls import write_calls
@@ -68,6 +70,14 @@ def test_the_language_that_fails_stands_out_and_the_campaign_does_not(
     assert facts["Errors"] == "llm_timeout 9, telephony 2"
     assert [facts[f"Example {number}"].rpartition("=")[2] for number in (1, 2, 3)] == ["c021", "c020", "c008"]
     assert facts["Example 1"] == "http://localhost:3000/calls?call_id=c021"
+
+
+def test_a_call_of_a_hidden_lead_counts_and_is_no_example(database: Database[Document], mixed: None) -> None:
+    database["calls"].update_one({"_id": "c021"}, {"$set": {"lead_id": "lead_1"}})
+    restrict_lead(database, "lead_1", utc_now() + timedelta(days=1), "a duty", "asha")
+    facts = found(database)
+    assert facts["Stands out"] == "language hindi 9 of 12 calls, others 2 of 30"
+    assert [facts[f"Example {number}"].rpartition("=")[2] for number in (1, 2, 3)] == ["c020", "c008", "c007"]
 
 
 @pytest.mark.parametrize(
