@@ -33,10 +33,11 @@ COMPLIANCE = st.Page(ROOT / "pages" / "compliance.py", title="Compliance", icon=
 RUNBOOKS = st.Page(ROOT / "pages" / "runbooks.py", title="Runbooks", icon=":material/menu_book:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
 AUDIT = st.Page(ROOT / "pages" / "audit.py", title="Audit", icon=":material/receipt_long:")
+LEAD = st.Page(ROOT / "pages" / "lead.py", title="Lead", url_path="lead", visibility="hidden")
 NOT_FOUND = st.Page(
     ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
 )
-ALONE = [COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, AUDIT, NOT_FOUND]
+ALONE = [COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, LEAD, AUDIT, NOT_FOUND]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
@@ -49,6 +50,7 @@ PAGES = [
     ALERTS,
     RUNBOOKS,
     CALLS,
+    LEAD,
     AUDIT,
     NOT_FOUND,
 ]
@@ -87,7 +89,7 @@ def _unused(page: st.Page) -> tuple[str, ...]:
     if page == ALERTS:
         history = st.session_state.get("view", link.get("view")) == "History"
         return (*filters.FILTERS, filters.SWITCH) if history else ("filters",)
-    alone = page in {SOURCES, RUNBOOKS, NOT_FOUND} or (
+    alone = page in {SOURCES, RUNBOOKS, LEAD, NOT_FOUND} or (
         page == CALLS and (link.get("call_id") or link.get("q"))
     )
     return ("filters",) if alone else ()

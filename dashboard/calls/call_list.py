@@ -16,6 +16,7 @@ from core.settings import get_settings
 from core.types import Document
 from dashboard import audited, filters, formats, placeholders, theme, visitor
 from dashboard.calls import call_table
+from dashboard.calls.call_page import every_attempt
 from dashboard.calls.call_table import error_types
 from dashboard.calls.facets import OWN, change, chips, facets, narrowed, whole
 from dashboard.calls.personal import shown_rows
@@ -131,6 +132,9 @@ def _found(wanted: str) -> None:
             st.button("Back to the list", on_click=change, kwargs={"q": None}, icon=":material/arrow_back:")
         return
     st.caption(f"{len(rows):,} calls of any time whose {ids} begins with {formats.plain(wanted)}")
+    leads = {str(row["lead_id"]) for row in rows if row.get("lead_id")}
+    if len(leads) == 1:
+        every_attempt(str(next(row["_id"] for row in rows if row.get("lead_id"))))
     call_table.draw(shown_rows(rows), get_settings().tz, "start_time")
 
 

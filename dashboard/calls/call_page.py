@@ -1,5 +1,6 @@
 """One call whole: how it ended, who spoke when, what was said, log lines, errors, cost, its lead's others."""
 
+import html
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from dashboard.calls.personal import shown_call
 from dashboard.calls.sealed_values import personal_values
 from dashboard.calls.transcript import turns_said
 from dashboard.calls.turn_panels import clock_panel, waits_panel
+from dashboard.drilldown import CallsTarget
 from dashboard.filters import label
 from dashboard.panels.panel import Panel, page_table, show, table_behind
 from dashboard.queries import cache, call_queries
@@ -267,10 +269,21 @@ def _given_as(origin: Origin) -> str:
     return f"{origin.currency} {origin.amount:,g} {rate}"
 
 
+def every_attempt(call_id: str) -> None:
+    """A link to the page of a call's lead; the call names it, so that no lead stands in an address."""
+    address = html.escape(CallsTarget(page="lead", facets={"call_id": call_id}).link)
+    st.html(
+        f'<p class="every-attempt"><a href="{address}">Every attempt of this lead</a></p>', width="content"
+    )
+
+
 def _others(whole: WholeCall) -> None:
     call, zone, now = whole.call, get_settings().tz, utc_now()
     with st.container(border=True, key="chart-others"):
-        st.markdown("## The lead's other calls")
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+            st.markdown("## The lead's other calls", width="stretch")
+            if call.lead_id is not None:
+                every_attempt(call.call_id)
         if not whole.others:
             st.caption("No lead is named" if call.lead_id is None else "This is the only call with the lead")
             return

@@ -17,6 +17,7 @@ from core.aggregation.rollups.buckets import HOURLY, Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.search.call_detail import WholeCall, whole_call
 from core.aggregation.search.call_search import CallFacets, count_calls, list_calls, list_query, search_calls
+from core.aggregation.search.lead_detail import WholeLead, whole_lead
 from core.aggregation.search.slowest import SlowCall, slowest_calls
 from core.aggregation.search.turn_latencies import TurnLatencies, turn_latencies
 from core.clock import utc_now
@@ -249,6 +250,12 @@ def one_call(call_id: str) -> WholeCall | None:
         return whole_call(get_sync_database(), call_id)
     except ArchiveUnreadableError as error:
         raise ValueError(str(error)) from None
+
+
+@st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
+def one_lead(lead_id: str) -> WholeLead | None:
+    """One lead with every attempt to reach it."""
+    return whole_lead(get_sync_database(), lead_id, utc_now())
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)

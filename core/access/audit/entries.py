@@ -30,6 +30,7 @@ class Action(StrEnum):
     """What somebody did."""
 
     VIEWED_CALL = "viewed_call"
+    VIEWED_LEAD = "viewed_lead"
     LISTED_CALLS = "listed_calls"
     SEARCHED = "searched"
     EXPORTED = "exported"
@@ -58,7 +59,10 @@ class Action(StrEnum):
     PRUNED = "pruned"
 
 
-READS = (Action.VIEWED_CALL, Action.LISTED_CALLS, Action.SEARCHED, Action.EXPORTED, Action.DECRYPTED)
+READS = (
+    *(Action.VIEWED_CALL, Action.VIEWED_LEAD, Action.LISTED_CALLS, Action.SEARCHED),
+    *(Action.EXPORTED, Action.DECRYPTED),
+)
 """Actions by which somebody gets to see what is stored of leads."""
 
 

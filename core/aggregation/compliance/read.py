@@ -1,6 +1,6 @@
 """Reads the calls of a period, and what of earlier ones the rules of calling need, and judges them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -88,6 +88,37 @@ def load_compliance(
     calls, wanted = calls.loc[order].reset_index(drop=True), wanted.loc[order].reset_index(drop=True)
     judged = judge(calls, terms, opted_out(database, end), wanted)
     return replace(judged, hidden=frozenset(hidden_leads(database)))
+
+
+def judge_lead(database: Database[Document], lead_ids: Sequence[str], since: datetime) -> Judged:
+    """Hold the calls of one lead from ``since`` on against the rules of calling; archived ones are not read.
+
+    Args:
+        database: the store.
+        lead_ids: all ids that the lead is stored under.
+        since: calls that began before are not judged, and count for the rules about attempts all the same.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    terms = Terms.of(get_settings())
+    first = terms.looks_back_to(since) if terms.look_back else since
+    calls = _read(database, {"lead_id": {"$in": list(lead_ids)}, "start_time": {"$gte": first}})
+    calls = calls.sort_values(["start_time", "call_id"], kind="stable").reset_index(drop=True)
+    asked = first_opt_out(database, lead_ids)
+    opted = dict.fromkeys(lead_ids, asked) if asked else {}
+    return judge(calls, terms, opted, calls["start_time"] >= since)
+
+
+def first_opt_out(database: Database[Document], lead_ids: Sequence[str]) -> datetime | None:
+    """Return when the first call began in which a lead asked not to be called again; None of the others.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    query = {"compliance.opt_out": True, "lead_id": {"$in": list(lead_ids)}}
+    rows = database[CALLS].find(query, {"_id": 0, "lead_id": 1, "start_time": 1})
+    return min(_first(rows, datetime.max.replace(tzinfo=UTC)).values(), default=None)
 
 
 def _read(database: Database[Document], query: Document) -> pd.DataFrame:

@@ -1,0 +1,109 @@
+"""One lead whole: every attempt to reach it, how each went, and what the rules of calling allow next."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pymongo.database import Database
+
+from core.aggregation.compliance.next_call import NextCall, next_call
+from core.aggregation.compliance.read import first_opt_out, judge_lead
+from core.aggregation.compliance.terms import Terms
+from core.models.metrics import CallMetrics
+from core.privacy.sensitive import lead_ids_of
+from core.settings import get_settings
+from core.storage.calls import readable
+from core.storage.collections import CALLS, TURNS
+from core.storage.restrictions import restriction_of
+from core.types import Document
+
+MOST_ATTEMPTS = 200
+"""Calls of a lead that are read, the newest."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """What a lead waited in the turns of one call, in milliseconds; ``turns``: those with a wait."""
+
+    mean: float
+    longest: float
+    turns: int
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A call with a lead, what it waited for, and the rules of calling that the call violates."""
+
+    call: CallMetrics
+    waits: Waits | None
+    violations: tuple[str, ...] = ()
+
+    @property
+    def longest_silence(self) -> float | None:
+        """Return the seconds of the longest silence; None where none was reported."""
+        return max((one.seconds for one in self.call.silences or ()), default=None)
+
+
+@dataclass(frozen=True)
+class WholeLead:
+    """A lead's calls, the newest first; ``count`` is how many there are, of which 200 at most are here."""
+
+    lead_id: str
+    attempts: tuple[Attempt, ...]
+    count: int
+    next: NextCall
+    opted_out_at: datetime | None = None
+    ids: tuple[str, ...] = field(default=())
+    """What the lead is stored as."""
+
+    @property
+    def answered(self) -> int:
+        """Return how many of the attempts reached somebody."""
+        return sum(one.call.status != "no_answer" for one in self.attempts)
+
+
+def whole_lead(database: Database[Document], lead_id: str, now: datetime) -> WholeLead | None:
+    """Return a lead by its id, or by the phone that is its id; None where there is no call, or it is hidden.
+
+    Archived calls are not among its attempts.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    ids = lead_ids_of(lead_id)
+    query = {"lead_id": {"$in": ids}, "state": {"$ne": "open"}}
+    if restriction_of(database, ids) is not None:
+        return None
+    calls = readable(database[CALLS].find(query).sort("start_time", -1).limit(MOST_ATTEMPTS))
+    if not calls:
+        return None
+    count = len(calls)
+    if count == MOST_ATTEMPTS:
+        count = database[CALLS].count_documents(query)
+    waits, flags = _waits(database, calls), _violations(database, ids, calls[-1].start_time)
+    attempts = tuple(Attempt(call, waits.get(call.call_id), flags.get(call.call_id, ())) for call in calls)
+    asked = first_opt_out(database, ids)
+    outbound = [call.start_time for call in calls if call.direction == "outbound"]
+    purpose = next((call.purpose for call in calls if call.purpose), None)
+    allowed = next_call(outbound, Terms.of(get_settings()), now, purpose=purpose, opted_out=asked is not None)
+    return WholeLead(lead_id, attempts, count, allowed, asked, tuple(ids))
+
+
+def _waits(database: Database[Document], calls: Sequence[CallMetrics]) -> dict[str, Waits]:
+    """What was waited in the turns of each call."""
+    wanted = {"call_id": {"$in": [call.call_id for call in calls]}, "e2e_ms": {"$type": "number"}}
+    figures = {"mean": {"$avg": "$e2e_ms"}, "longest": {"$max": "$e2e_ms"}, "turns": {"$sum": 1}}
+    rows = database[TURNS].aggregate([{"$match": wanted}, {"$group": {"_id": "$call_id", **figures}}])
+    return {str(row.pop("_id")): Waits(**row) for row in rows}
+
+
+def _violations(
+    database: Database[Document], ids: Sequence[str], since: datetime
+) -> dict[str, tuple[str, ...]]:
+    """The rules that each call violates, by the keys of the table of rules."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    rows = judge_lead(database, ids, since).violations
+    for call_id, kind in zip(rows["call_id"], rows["kind"], strict=True):
+        found[str(call_id)].append(str(kind))
+    return {call_id: tuple(kinds) for call_id, kinds in found.items()}
