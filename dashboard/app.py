@@ -13,16 +13,15 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from core.access.permissions import Permission  # noqa: E402 (the path first)
-from core.settings import get_settings  # noqa: E402 (the path first)
+from core.settings import PRODUCT, get_settings  # noqa: E402 (the path first)
 from core.variables.kinds import is_loopback  # noqa: E402 (the path first)
-from dashboard import filters, formats, guard, theme, visitor  # noqa: E402 (the path first)
+from dashboard import filters, formats, guard, header, theme, visitor  # noqa: E402 (the path first)
 from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
 from dashboard.sign_in.addresses import SIGN_IN, path_to  # noqa: E402 (the path first)
 from dashboard.sign_in.door import SignedInOnly  # noqa: E402 (the path first)
 
-PRODUCT = "Voice agent monitoring"
 OVERVIEW = st.Page(
     ROOT / "pages" / "overview.py", title="Overview", icon=":material/dashboard:", default=True
 )
@@ -153,13 +152,13 @@ def main() -> None:
     if _leads_nowhere():
         st.switch_page(NOT_FOUND)
     call_id = st.query_params.get("call_id") if page == CALLS else None
-    st.set_page_config(f"{call_id or page.title} \N{MIDDLE DOT} {PRODUCT}")
     theme.apply_style()
     theme.hide(_unused(page))
     with st.container(
         key="title", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         st.title(page.title, anchor=False, width="content")
+        header.draw(call_id or page.title)
         with st.container(key="redraw"):
             st.button("Draw anew", key="redraw-button")
         st.toggle(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -155,7 +156,8 @@ SEVERITY_BADGES = {
     "info": ("blue", ":material/info:", "Info"),
 }
 
-_STYLE = (_STATIC / "style.css").read_text()
+_MARK = "data:image/svg+xml," + quote((_STATIC / "mark.svg").read_text())
+_STYLE = (_STATIC / "style.css").read_text().replace("mark.svg", _MARK)
 _ROWS = ":is(.st-key-filters, .st-key-call-controls)"
 _DARK_STYLE = (_STATIC / "dark.css").read_text()
 

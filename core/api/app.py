@@ -48,7 +48,7 @@ from core.logging_config import RequestLogMiddleware, get_logger
 from core.peers import is_own_user
 from core.ports import check_free
 from core.scheduler.heartbeat import scheduler_heartbeat
-from core.settings import get_settings
+from core.settings import PRODUCT, get_settings
 from core.storage import get_sync_database
 from core.storage.collections import ensure_indexes
 from core.storage.server.connection import check_reachable, store_name
@@ -96,7 +96,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
     refuse_weak_keys(get_settings())
     hook_secrets(get_settings())
     app = FastAPI(
-        title="Voice agent monitoring",
+        title=PRODUCT,
         version=__version__,
         description="Figures, calls and alerts of an AI voice agent. Rates run from 0 to 1.",
         docs_url=None,  # these load scripts from another host; docs_page does not

@@ -85,6 +85,7 @@ def _web_address(value: str | None) -> str | None:
 
 
 WebAddress = Annotated[str | None, AfterValidator(_web_address)]
+TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
 HAND_OVER = r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$"
 """A weekday and a time of day."""
 

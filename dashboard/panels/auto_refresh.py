@@ -43,6 +43,12 @@ def moment() -> datetime:
     return at
 
 
+def as_of() -> datetime:
+    """The moment of the figures on the page, as it was last drawn."""
+    at: datetime = st.session_state.get(_MOMENT) or utc_now()
+    return at
+
+
 def watch() -> None:
     """Draw the whole page again once what it waits for is there: the database, or a first call."""
     renew(_end_of_wait, FIGURES_EVERY)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse, Response
 
 from core.access import plain_page
+from core.settings import PRODUCT
 
 # With no-referrer a browser would hide the page's Origin from the form's own request.
 _REFERRER = "same-origin"
@@ -47,7 +48,7 @@ def form(
         f'autocomplete="current-password"{second}>'
         f"<button>Sign in</button></form>{f'<small>{escape(note)}</small>' if note else ''}"
     )
-    return _answer("Voice agent monitoring", content, status, headers)
+    return _answer(PRODUCT, content, status, headers)
 
 
 def refusal(title: str, text: str, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:
@@ -63,7 +64,7 @@ def bounce(address: str) -> Response:
     target = escape(address)
     head = f'<meta http-equiv="refresh" content="0;url={target}">'
     content = f'<p><a href="{target}">Go on</a></p>'
-    body = plain_page.page("Voice agent monitoring", content, head=head, narrow=True)
+    body = plain_page.page(PRODUCT, content, head=head, narrow=True)
     return HTMLResponse(body, headers=plain_page.headers(_REFERRER))
 
 

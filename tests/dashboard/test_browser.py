@@ -118,4 +118,4 @@ def test_the_tab_names_the_page_and_the_call(address: str, browser: Browser) -> 
     for path, title in {"/": "Overview", "/latency": "Latency", "/calls?call_id=call_1": "call_1"}.items():
         with opened(browser, f"{address}{path}") as page:
             page.wait_for_function("title => document.title.startsWith(title)", arg=title)
-            assert "Voice agent monitoring" in page.title()
+            assert "Ringside" in page.title()

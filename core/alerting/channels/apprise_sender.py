@@ -19,6 +19,7 @@ from core.alerting.channels.layout import Tone, cut
 from core.alerting.channels.message import Message
 from core.alerting.channels.post import is_final
 from core.errors import UserError
+from core.settings import PRODUCT
 
 _NOTIFY_TYPES = {
     Tone.INFO: NotifyType.INFO,
@@ -26,7 +27,7 @@ _NOTIFY_TYPES = {
     Tone.CRITICAL: NotifyType.FAILURE,
     Tone.RESOLVED: NotifyType.SUCCESS,
 }
-_ASSET = AppriseAsset(app_id="Voice agent monitoring", app_desc="Alerts of the voice agent")
+_ASSET = AppriseAsset(app_id=PRODUCT, app_desc="Alerts of the voice agent")
 _HTTP_STATUS = re.compile(r"error=(\d{3})\b")
 _SMTP_STATUS = re.compile(r"Socket Exception: \((\d{3}), ")
 _ERRNO = re.compile(r"\[Errno (\d{1,3})\]")

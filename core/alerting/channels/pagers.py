@@ -15,6 +15,7 @@ from core.alerting.channels.layout import cut
 from core.alerting.channels.message import Incident, Message
 from core.alerting.channels.post import post
 from core.models.alerts import Severity
+from core.settings import PRODUCT
 
 _OPTIONS = {"cto": "3", "rto": "5", "redirect": "no"}
 _JSM = "https://api.atlassian.com/jsm/ops/integration/v2/alerts"
@@ -29,7 +30,7 @@ _GENIE_ALERTS = {
 _PRIORITIES = {Severity.CRITICAL: "p1", Severity.WARNING: "p3", Severity.INFO: "p5"}
 _LONGEST_NOTE = 25_000
 _LONGEST_SUMMARY = 1_024
-_NAME = "Voice agent monitoring"
+_NAME = PRODUCT
 
 
 def _with(url: str, options: Mapping[str, str]) -> str:

@@ -7,11 +7,11 @@ from core.alerting.channels.base import Failure
 from core.alerting.channels.layout import COLOURS, cut
 from core.alerting.channels.message import Message
 from core.alerting.channels.post import post
+from core.settings import PRODUCT
 
 LONGEST_TEXT = 8_000
 """Slack cuts an attachment's text off beyond it, unsaid. In its letters: & < > are several."""
 _LONGEST_TITLE = 300
-_NAME = "Voice agent monitoring"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def payload(message: Message) -> dict[str, Any]:
     }
     if message.link:
         attachment["title_link"] = message.link
-    return {"text": title, "username": _NAME, "mrkdwn": False, "attachments": [attachment]}
+    return {"text": title, "username": PRODUCT, "mrkdwn": False, "attachments": [attachment]}
 
 
 def _within(text: str, most: int) -> str:

@@ -10,6 +10,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from core.alerting.rules.builtin import built_in_rules
+from core.alerting.rules.target_store import TargetSet, targets_in_force, targets_in_force_async
 from core.alerting.rules.toml_file import UNNAMED, RuleSet, parse_rule, read_rules
 from core.clock import utc_now
 from core.errors import UserError
@@ -29,6 +30,7 @@ def rules_in_force(database: Database[Document]) -> RuleSet:
     """
     path = get_settings().alert_rules_file
     found = _of_file(path) if path else _overlaid(database[RULES].find().sort("_id"))
+    found = _with_targets(found, targets_in_force(database))
     if not found.broken:
         return found
     return _completed(found, database[GOOD_RULES].find_one({"_id": _source()}))
@@ -38,6 +40,7 @@ async def rules_in_force_async(database: AsyncDatabase[Document]) -> RuleSet:
     """The same for asyncio code."""
     path = get_settings().alert_rules_file
     found = _of_file(path) if path else _overlaid(await database[RULES].find().sort("_id").to_list())
+    found = _with_targets(found, await targets_in_force_async(database))
     if not found.broken:
         return found
     return _completed(found, await database[GOOD_RULES].find_one({"_id": _source()}))
@@ -61,6 +64,16 @@ def _of_file(path: Path) -> RuleSet:
         return read_rules(path)
     except UserError as error:
         return RuleSet((), (str(error),), {UNNAMED: str(error)})
+
+
+def _with_targets(found: RuleSet, aims: TargetSet) -> RuleSet:
+    """The rules with those that alert on targets; a rule with the id of one of these takes its place."""
+    known = {rule.id for rule in found.rules}
+    rules = (*found.rules, *(rule for rule in aims.rules if rule.id not in known))
+    if not aims.refused:
+        return replace(found, rules=rules)
+    broken = {UNNAMED: aims.refused, **found.broken}
+    return RuleSet(rules, (*found.refused, aims.refused), broken)
 
 
 def _completed(found: RuleSet, kept: Mapping[str, Any] | None) -> RuleSet:

@@ -1,0 +1,167 @@
+"""Targets of key figures as TOML: reading KPI_TARGETS_FILE, one target, and the rule that alerts on it."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import UserError, one_line
+from core.models.alerts import Severity
+from core.models.definitions import COST_PER, DISTRIBUTIONS, METRICS, RATES, STATISTICS
+from core.models.figures import CallSummary
+from core.models.rule_metrics import RULE_METRICS
+from core.models.rules import AlertRule
+
+WINDOW_MINUTES = 60
+LEAST_SAMPLES = 20
+_COST_RULES = {"per_call": "cost_per_call_rupees"}
+
+
+class Target(BaseModel):
+    """What a figure is to reach: at least or at most, as more of it is good or bad news.
+
+    A share is given from 0 to 1, latencies in milliseconds, spans in seconds, prices in rupees.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str
+    part: str = Field(default="", description="Percentile of a distribution, or price: per_qualified_lead")
+    target: float = Field(allow_inf_nan=False)
+    alert: Severity | None = Field(default=None, description="Severity of the alert where it is missed")
+
+    @model_validator(mode="after")
+    def _sound(self) -> "Target":
+        metric = METRICS.get(self.metric)
+        if metric is None or metric.good == "neither" or not _parts(self.metric):
+            raise ValueError(f"metric: {self.metric!r} has no better and worse; docs/alerting.md lists those")
+        if self.part not in _parts(self.metric):
+            known = ", ".join(f"{self.metric}.{part}" for part in _parts(self.metric) if part)
+            raise ValueError(f"metric: write {known or self.metric}")
+        if metric.unit == "share" and not 0 <= self.target <= 1:
+            raise ValueError("target: a rate runs from 0 to 1; write 0.05 for 5 %")
+        if self.target < 0 and metric.unit != "score":
+            raise ValueError("target: cannot be negative")
+        if self.alert is not None and self.rule_metric is None:
+            raise ValueError(f"alert: {self.key} is shown, but no rule can measure it; leave alert out")
+        return self
+
+    @property
+    def key(self) -> str:
+        """Its name: ``failure_rate``, ``cost.per_qualified_lead``."""
+        return f"{self.metric}.{self.part}" if self.part else self.metric
+
+    @property
+    def least(self) -> bool:
+        """Whether the figure is to be at least this; else at most."""
+        return METRICS[self.metric].good == "up"
+
+    def is_missed_by(self, value: float) -> bool:
+        """Return whether a value is worse than the target."""
+        return value < self.target if self.least else value > self.target
+
+    @property
+    def rule_metric(self) -> str | None:
+        """What a rule measures to hold it against the target; None where no rule can."""
+        if self.metric == "cost":
+            return _COST_RULES.get(self.part)
+        return next(
+            (
+                one.name
+                for one in RULE_METRICS.values()
+                if one.fields == (self.metric,)
+                and one.statistic == ("mean" if self.metric == "sentiment_score" else self.part)
+            ),
+            None,
+        )
+
+    def rule(self) -> AlertRule | None:
+        """Return the rule that fires while the figure of the last hour is worse; None without ``alert``."""
+        if self.alert is None or self.rule_metric is None:
+            return None
+        return AlertRule.model_validate(
+            {
+                "id": f"target-{self.key.replace('.', '-')}",
+                "name": f"{METRICS[self.metric].label} misses its target",
+                "metric": self.rule_metric,
+                "operator": "below" if self.least else "above",
+                "levels": {self.alert: self.target},
+                "window": WINDOW_MINUTES,
+                "min_samples": LEAST_SAMPLES,
+                "guard": "wilson" if METRICS[self.metric].unit == "share" else "none",
+            }
+        )
+
+    def read(self, summary: CallSummary) -> float | None:
+        """Return the figure that the target is for."""
+        if self.metric == "sentiment_score":
+            return summary.sentiment.mean
+        found = getattr(summary, self.metric)
+        value: float | None = getattr(found, self.part) if self.part else found
+        return value
+
+
+Targets = Mapping[str, Target]
+"""By key."""
+
+
+def _parts(metric: str) -> tuple[str, ...]:
+    if metric == "cost":
+        return tuple(COST_PER)
+    if metric in DISTRIBUTIONS:
+        return STATISTICS
+    return ("",) if metric in RATES or metric == "sentiment_score" else ()
+
+
+def keys() -> list[str]:
+    """Return the names of all figures that can have a target."""
+    return [
+        f"{name}.{part}" if part else name
+        for name, metric in METRICS.items()
+        if metric.good != "neither"
+        for part in _parts(name)
+    ]
+
+
+def read_targets(path: Path) -> Targets:
+    """Return the targets of a TOML file: ``failure_rate = 0.05``, ``cost.per_qualified_lead = 120``.
+
+    Raises:
+        UserError: the file cannot be used; one line that names the key and the remedy.
+    """
+    where = f"KPI_TARGETS_FILE {path}"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{where} is not valid TOML: {error}") from None
+    try:
+        return {target.key: target for target in _targets(content)}
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def _targets(content: Mapping[str, Any]) -> Iterator[Target]:
+    for metric, given in content.items():
+        if isinstance(given, Mapping) and "target" not in given:
+            for part, inner in given.items():
+                yield parse_target(metric, part, inner)
+        else:
+            yield parse_target(metric, "", given)
+
+
+def parse_target(metric: str, part: str, given: object) -> Target:
+    """Return a target from its number, or from a table of ``target`` and ``alert``.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    table = dict(given) if isinstance(given, Mapping) else {"target": given}
+    try:
+        return Target.model_validate({**table, "metric": metric, "part": part})
+    except ValidationError as error:
+        name = f"{metric}.{part}" if part else metric
+        raise UserError(f"{name}: {one_line(error)}") from None
