@@ -66,12 +66,12 @@ def test_every_file_to_copy_is_well_formed() -> None:
     assert {".yaml", ".yml", ".json", ".conf"} <= seen
 
 
-def test_every_page_links_its_files_and_says_how_it_was_tried() -> None:
+def test_every_page_links_its_files_and_says_how_it_was_tested() -> None:
     for folder in (path for path in INTEGRATIONS.iterdir() if path.is_dir()):
         page = (folder / "README.md").read_text()
         unnamed = [file.name for file in folder.rglob("*.*") if f"]({file.relative_to(folder)})" not in page]
         assert unnamed == ["README.md"], folder
-        assert re.search("[Tt]ried", page), folder
+        assert re.search("[Tt]ested", page), folder
 
 
 @pytest.mark.parametrize(
