@@ -13,7 +13,7 @@ _SECURE = {"https", "wss"}
 _PORTS = {"http": 80, "https": 443}
 _EMBEDDED = {"iframe", "frame", "embed", "object"}
 _NOT_OURS = b"This address is not the dashboard's own: see DASHBOARD_PUBLIC_URL in docs/configuration.md\n"
-_NOT_YOURS = b"The dashboard of another user of this machine: see Who gets in, docs/dashboard.md\n"
+_NOT_YOURS = b"The dashboard of another user of this machine: see Access in docs/dashboard.md\n"
 
 Origin = tuple[str, str, int]
 """Scheme, host and port, as a browser tells pages apart."""
