@@ -142,7 +142,7 @@ def test_an_import_without_a_mapping_proposes_one_and_goes_no_further(
     assert database["calls"].count_documents({}) == 0
     again = core("import", str(file))
     assert (again.returncode, again.stdout) == (2, "")
-    assert f"{mapping} is there already: import with --mapping {mapping}" in again.stderr
+    assert f"{mapping} already exists: import with --mapping {mapping}" in again.stderr
     done = core("import", str(file), "--mapping", str(mapping))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == ["columns not used: Mobile"]
@@ -167,7 +167,7 @@ def test_a_terminal_is_asked_before_a_proposed_mapping_is_used(
     os.close(ours)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert b"Import with it? [y/N]" in seen
+    assert b"Import with this mapping? [y/N]" in seen
     assert (b"imported 2" in seen) == (calls == 2)
     assert (tmp_path / "map.toml").exists()
     assert database["calls"].count_documents({}) == calls

@@ -66,7 +66,7 @@ def test_a_refresh_that_fails_is_said_until_one_succeeds(refreshed: Database[Doc
         journal.failed(ROLL_UPS, reason)
     assert states(refreshed) == (RollUpState.FAILING, "degraded", State.FAIL)
     *_, said = work.roll_ups(refreshed)
-    assert "2 times, the last for KeyError" in said.text
+    assert "2 times, most recently because of KeyError" in said.text
     assert journal.last_slot(ROLL_UPS) is None
     assert journal.succeeded(ROLL_UPS, 7, 1)
     assert states(refreshed) == (RollUpState.CURRENT, "ok", State.OK)

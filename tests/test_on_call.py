@@ -51,7 +51,7 @@ def test_an_alert_is_listed_acknowledged_and_closed_with_who_and_why(
     assert held is not None
     assert (held.comment, held.until - held.at) == ("Restarting", timedelta(minutes=30))
     assert "is closed" in alerts("close", "call_failure_rate", "--as", "Ravi", "--note", "Dialler restarted")
-    assert "No alert fires" in alerts("list")
+    assert "No alert is firing" in alerts("list")
     lines = {line.event: (line.author, line.comment) for line in history(database, alert_id=alert_id)}
     assert lines["acknowledged"] == ("Asha", "Restarting")
     assert lines["resolved"] == ("Ravi", "Dialler restarted")
@@ -83,7 +83,7 @@ def test_a_silence_is_made_shown_and_ended(database: Database[Document], alert_i
     [
         (("ack", "nothing"), "no alert 'nothing' fires; python -m core alerts list shows"),
         (("ack", "x", "--for", "soon"), "no alert 'x' fires"),
-        (("silence", "--note", "x"), "name an alert, or what to silence"),
+        (("silence", "--note", "x"), "name an alert, or labels to silence"),
         (("silence", "--label", "campaign", "--note", "x"), "has no value"),
         (("silence", "--label", "mood=bad", "--note", "x"), "'mood' is no label"),
         (("silence", "--label", "rule=x"), "comment: "),

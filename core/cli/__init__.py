@@ -1,4 +1,4 @@
-"""The command line, ``python -m core``: what is wrong is said in one line, with exit code 2."""
+"""The command line, ``python -m core``. Errors are one line, with exit code 2."""
 
 import sys
 from io import TextIOWrapper
@@ -14,10 +14,10 @@ from core.settings import get_settings
 from core.storage.server.connection import unavailable_text
 
 _SERVERS = {"api"}
-"""Commands without a report: their log lines go to stdout, as those of any service."""
+"""Commands that print no report: they log to stdout, as any service does."""
 app = typer.Typer(
     name="python -m core",
-    help="Monitoring of an AI voice agent: back-fill, aggregate, check alerts, serve the API.",
+    help="Monitoring for AI voice agents: import calls, compute figures, check alerts, serve the API.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -26,10 +26,10 @@ app = typer.Typer(
 
 @app.callback()
 def configured(context: typer.Context) -> None:
-    """Refuse settings that cannot be used before anything else is loaded or logged."""
+    """Reject invalid settings before anything else is loaded or logged."""
     get_settings()
     if context.invoked_subcommand not in _SERVERS:
-        spare_stdout()  # tables and reports are all that is there
+        spare_stdout()  # stdout is for tables and reports
 
 
 for commands in (imports, calls, alerts, store, erasure, run, sources, breach):
@@ -45,10 +45,10 @@ app.add_typer(api_keys.app, name="api-keys")
 
 
 def main() -> int:
-    """Run the command line; its exit code."""
+    """Run the command line and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only
+            stream.reconfigure(errors="backslashreplace")  # the terminal may only support ASCII
     try:
         app()
     except UserError as error:

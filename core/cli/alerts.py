@@ -1,4 +1,4 @@
-"""Commands about alerts: check the rules, try the channels."""
+"""Commands for alerts: check the rules, test the channels."""
 
 import asyncio
 from typing import Annotated
@@ -20,10 +20,10 @@ def check_alerts(
         str | None, typer.Option(help="Check as of this time, for example 1999-01-03T00:00 [default: now]")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent; send and store nothing")
+        bool, typer.Option("--dry-run", help="Show what would be sent; send and store nothing")
     ] = False,
 ) -> None:
-    """Check the alert rules once and send what is due."""
+    """Check the alert rules once and send notifications."""
     from core.services.alert_service import check_and_send_alerts  # noqa: PLC0415 (only this command needs it)
 
     moment = parse_moment(at) if at else None
@@ -35,7 +35,7 @@ def check_alerts(
 
 @app.command("test-alert")
 def test_alert() -> None:
-    """Send a test message to every channel; exit code 1 where one that is configured fails."""
+    """Send a test message to every channel. Exit code 1 if a configured channel fails."""
     from core.services.alert_service import AlertService  # noqa: PLC0415 (only this command needs it)
 
     outcome, settings = asyncio.run(AlertService().try_channels()), get_settings()
@@ -50,6 +50,6 @@ def test_alert() -> None:
         for recipient, reason in recipients.items():
             typer.echo(f"{channel}, {recipient}: " + (f"FAILED: {reason}" if reason else "delivered"))
     if outcome and settings.dashboard_public_url is None:
-        typer.echo(f"links lead to {settings.dashboard_url}, this machine alone; set DASHBOARD_PUBLIC_URL")
+        typer.echo(f"links only work on this machine ({settings.dashboard_url}); set DASHBOARD_PUBLIC_URL")
     failed = any(reason for recipients in outcome.values() for reason in recipients.values())
     raise typer.Exit(1 if failed else 0)

@@ -1,4 +1,4 @@
-"""Commands about calls: compute the figures of days."""
+"""Commands for calls: recompute daily figures."""
 
 from datetime import date
 from typing import Annotated
@@ -23,7 +23,7 @@ def aggregate(
         str, typer.Argument(metavar="DATE|FIRST..LAST", help="2024-10-24, or 2024-10-01..2024-10-31")
     ],
 ) -> None:
-    """Compute the figures of days anew and store them in daily_metrics."""
+    """Recompute the figures of one or more days and store them in daily_metrics."""
     first, last = _parse_days(days)
     check_reachable()
     figures = _aggregate(first, last)
@@ -35,7 +35,7 @@ def _parse_days(text: str) -> tuple[date, date]:
     first = parse_date(first_text)
     last = parse_date(last_text) if dots else first
     if last < first:
-        raise UserError(f"{last} is before {first}; write the earlier day first")
+        raise UserError(f"{last} is before {first}; put the earlier day first")
     return first, last
 
 

@@ -1,4 +1,4 @@
-"""Commands about webhooks: what was delivered, and reading it anew."""
+"""Commands for webhooks: list and replay deliveries."""
 
 import asyncio
 from typing import Annotated
@@ -22,10 +22,12 @@ from core.storage.server.connection import (
 )
 from core.types import Document
 
-app = typer.Typer(help="What platforms and carriers posted, and reading it anew.", no_args_is_help=True)
-Name = Annotated[str | None, typer.Option("--source", help="Of this source alone")]
-Since = Annotated[str | None, typer.Option(help="Received since, 2024-10-24T15:30 in TIMEZONE")]
-Refused = Annotated[bool, typer.Option("--refused", help="Refused ones alone")]
+app = typer.Typer(help="List and replay webhook deliveries of platforms and carriers.", no_args_is_help=True)
+Name = Annotated[str | None, typer.Option("--source", help="Only this source")]
+Since = Annotated[
+    str | None, typer.Option(help="Only received since this time: 2024-10-24T15:30, in TIMEZONE")
+]
+Refused = Annotated[bool, typer.Option("--refused", help="Only refused deliveries")]
 
 
 @app.command("list")
@@ -33,15 +35,15 @@ def list_deliveries(
     source: Name = None,
     since: Since = None,
     refused: Refused = False,
-    most: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most")] = 50,
+    most: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number to show")] = 50,
 ) -> None:
-    """Show the latest deliveries, the newest first: what each was, and what became of it."""
+    """Show recent deliveries and their outcome, newest first."""
     from core.storage.hook_deliveries import recent_deliveries  # noqa: PLC0415 (only this command needs it)
 
     query = _query(source, since, refused=refused)
     check_reachable()
     zone = get_settings().tz
-    table = Table("received", "source", "event", "outcome", "call", "why, or what is odd")
+    table = Table("received", "source", "event", "outcome", "call", "reason or remark")
     for one in recent_deliveries(get_sync_database(), most=most, **query):
         unknown = f"unknown: {', '.join(one.unknown)}" if one.unknown else None
         why = "; ".join(filter(None, (one.reason, one.remark, *one.left_out, unknown)))
@@ -50,12 +52,12 @@ def list_deliveries(
             at, *(Text(text) for text in (one.source, one.event, one.outcome, one.call_id or "", why))
         )
     typer.echo(f"of {store_name()}")
-    Console(highlight=False).print(table if table.rows else "no such delivery within 7 days")
+    Console(highlight=False).print(table if table.rows else "no matching delivery in the last 7 days")
 
 
 @app.command("replay")
 def replay(source: Name = None, since: Since = None, refused: Refused = False) -> None:
-    """Read kept deliveries anew and record what they say; the same again changes nothing."""
+    """Process kept deliveries again and record the result. Replaying twice changes nothing more."""
     from core.hooks.replay import replay_deliveries  # noqa: PLC0415 (only this command needs it)
 
     query = _query(source, since, refused=refused)
@@ -80,5 +82,5 @@ def _query(source: str | None, since: str | None, *, refused: bool) -> Document:
     from core.hooks.secrets import sources  # noqa: PLC0415 (as above)
 
     if source is not None and source not in sources():
-        raise UserError(f"{source!r} is no source; there are {', '.join(sorted(sources()))}")
+        raise UserError(f"{source!r} is not a source; choose from {', '.join(sorted(sources()))}")
     return wanted(source, parse_moment(since) if since else None, refused=refused)

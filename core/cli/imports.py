@@ -1,4 +1,4 @@
-"""The command that back-fills calls from files, and proposes a mapping where there is none."""
+"""The command that backfills calls from files, and proposes a mapping if there is none."""
 
 import os
 import sys
@@ -28,36 +28,34 @@ def import_calls(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help='CSV, JSON, Parquet or .xlsx, also packed; or "calls-*.csv"',
+            help='CSV, JSON, Parquet or .xlsx, also gzipped or zipped; or "calls-*.csv"',
             show_default=False,
         ),
     ],
     mapping: Annotated[
         Path | None,
-        typer.Option(
-            help="TOML file that says what the columns mean; without one it is proposed", show_default=False
-        ),
+        typer.Option(help="TOML file that maps columns to fields; proposed if omitted", show_default=False),
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option(help="Where rejected rows go [default: below DATA_DIR/imports]")
+        Path | None, typer.Option(help="File for rejected rows [default: in DATA_DIR/imports]")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, store nothing")] = False,
 ) -> None:
-    """Back-fill calls from files; the same files again change nothing. Exit code 1 where no row is good.
+    """Backfill calls from files. Importing a file again changes nothing. Exit code 1 if no row is valid.
 
-    Without a mapping one is proposed, written beside the file and, in a terminal, used if you say so.
+    Without a mapping, one is proposed and written beside the file. In a terminal you can then import with it.
     """
     from core.importing import import_file  # noqa: PLC0415 (only this command needs it)
 
     if mapping is not None and not mapping.parent.is_dir():
-        raise UserError(f"there is no mapping {mapping}, nor a folder {mapping.parent} to write one to")
+        raise UserError(f"mapping {mapping} does not exist, nor does the folder {mapping.parent}")
     if mapping is None or not mapping.exists():
         mapping = _proposed(files, mapping)
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
             names = " ".join(map(str, files))
             command = f"python -m core import {names} --mapping {mapping}"
-            raise UserError(f"nothing is imported yet: look {mapping} over, then: {command}")
-        if not typer.confirm("Import with it?"):
+            raise UserError(f"nothing imported yet: review {mapping}, then run: {command}")
+        if not typer.confirm("Import with this mapping?"):
             raise typer.Exit
     report = import_file(files, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
     if not dry_run:
@@ -71,16 +69,14 @@ def import_calls(
 
 
 def _proposed(files: list[Path], target: Path | None) -> Path:
-    """Propose a mapping for the first file, show it and write it; where it was written."""
+    """Propose a mapping for the first file, show it, write it, and return its path."""
     from core.importing.proposing import propose  # noqa: PLC0415 (only this command needs it)
     from core.importing.reading.files import find_parts  # noqa: PLC0415 (only this command needs it)
 
     part = find_parts(files)[0]
     path = target or part.path.with_name(f"{part.name if part.member is None else part.path.stem}.toml")
     if path.exists():
-        raise UserError(
-            f"{path} is there already: import with --mapping {path}, or name another to be written"
-        )
+        raise UserError(f"{path} already exists: import with --mapping {path}, or name a new file")
     try:
         proposal = propose(part)
     except UserError as error:
@@ -97,7 +93,7 @@ def _proposed(files: list[Path], target: Path | None) -> Path:
 
 def _write(path: Path, text: str) -> None:
     try:
-        # Readable by its owner alone, as it may have words from the cells; and never over another file.
+        # Only its owner can read it, because it may quote cells. Never overwrites a file.
         with os.fdopen(
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
         ) as file:
@@ -109,7 +105,7 @@ def _write(path: Path, text: str) -> None:
 def _show(proposal: "Proposal", label: str) -> None:
     console = Console(highlight=False)
     made = f"made for {proposal.ready.name}" if proposal.ready else "guessed"
-    table = Table(title=escape(f"{label}: what its columns seem to mean ({made})"), title_justify="left")
+    table = Table(title=escape(f"{label}: proposed mapping ({made})"), title_justify="left")
     for heading in ("field", "column", "for example", "why"):
         table.add_column(heading, overflow="fold")
     for guess in proposal.guesses:
@@ -120,12 +116,12 @@ def _show(proposal: "Proposal", label: str) -> None:
     if proposal.unused:
         named = (f"{column} ({remark})" if remark else column for column, remark in proposal.unused)
         console.print(escape(_printable(f"not used: {', '.join(named)}")), soft_wrap=True)
-    console.print(f"{proposal.valid:,} of the first {proposal.rows:,} rows are calls by it")
+    console.print(f"{proposal.valid:,} of the first {proposal.rows:,} rows are valid calls")
     if proposal.problem:
-        console.print(escape(_printable(f"the first that is none: {proposal.problem}")), soft_wrap=True)
+        console.print(escape(_printable(f"first invalid row: {proposal.problem}")), soft_wrap=True)
     if proposal.first is not None:
         stored = proposal.first.model_dump_json(exclude_defaults=True)
-        console.print(escape(f"the first, as it would be stored: {stored}"), soft_wrap=True)
+        console.print(escape(f"first call, as it would be stored: {stored}"), soft_wrap=True)
 
 
 def _printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What commands write to the audit log: in the name of whoever is logged in on this machine."""
+"""Audit entries of commands, under the name of the user logged in on this machine."""
 
 import getpass
 import os
@@ -9,7 +9,7 @@ from core.storage.server.connection import get_sync_database
 
 
 def actor() -> Actor:
-    """Whoever runs the command; a container's user may have no name."""
+    """Return the user who runs the command; in a container it may have no name."""
     try:
         name = getpass.getuser()
     except (OSError, KeyError):
@@ -18,9 +18,9 @@ def actor() -> Actor:
 
 
 def note(action: Action, subject: str = "", **about: object) -> None:
-    """Append what a command has just done.
+    """Add an audit entry for what a command has just done.
 
     Raises:
-        AuditError: the log does not take it.
+        AuditError: the audit log cannot be written.
     """
     audit(get_sync_database(), actor(), action, subject, **about)

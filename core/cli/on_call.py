@@ -1,4 +1,4 @@
-"""``python -m core alerts``: what fires, and what whoever is on call does about it."""
+"""``python -m core alerts``: list, acknowledge, silence and close alerts."""
 
 import getpass
 from collections.abc import Sequence
@@ -23,15 +23,15 @@ from core.storage.server.connection import check_reachable, get_sync_database, s
 app = typer.Typer(help="List, acknowledge, silence and close alerts.", no_args_is_help=True)
 Which = Annotated[
     str,
-    typer.Argument(metavar="ALERT", help="Id of the alert or its beginning, or its rule", show_default=False),
+    typer.Argument(metavar="ALERT", help="Id of the alert, the start of it, or its rule", show_default=False),
 ]
-Who = Annotated[str | None, typer.Option("--as", help="Your name [default: that of your login]")]
-Note = Annotated[str, typer.Option(help="What you found, or why")]
+Who = Annotated[str | None, typer.Option("--as", help="Your name [default: your login]")]
+Note = Annotated[str, typer.Option(help="What you found, or the reason")]
 
 
 @app.command("list")
 def list_alerts() -> None:
-    """Show the alerts that fire or are about to, and the silences."""
+    """Show firing and pending alerts, and silences."""
     from core.alerting.board import alert_board, silence_lines  # noqa: PLC0415 (only this command needs it)
     from core.alerting.rota import on_call_words  # noqa: PLC0415 (only this command needs it)
     from core.alerting.wording import moment  # noqa: PLC0415 (only this command needs it)
@@ -42,14 +42,14 @@ def list_alerts() -> None:
     board = alert_board(database, now)
     found = [*board.active, *board.silenced, *board.pending]
     table = Table(title="Alerts", title_justify="left")
-    for column in ("id", "severity", "alert", "since", "stands"):
+    for column in ("id", "severity", "alert", "since", "state"):
         table.add_column(column, no_wrap=column == "id")
     for alert in found:
         table.add_row(
             alert.id, alert.severity, alert.message, moment(alert.started_at), _standing(alert, now)
         )
     console = Console(highlight=False)
-    console.print(table if found else "No alert fires, and none is about to.")
+    console.print(table if found else "No alert is firing or pending.")
     if (words := on_call_words(get_settings(), now)) is not None:
         console.print(f"on call: {words}", markup=False, soft_wrap=True)
     for line in silence_lines(database, now):
@@ -64,7 +64,7 @@ def acknowledge(
     note: Note = "",
     lasts: Annotated[str, typer.Option("--for", help="How long, for example 30m or 4h")] = "4h",
 ) -> None:
-    """Say that you look after an alert: no reminders, no escalation; whoever was told hears of it."""
+    """Acknowledge an alert: stop reminders and escalation, and notify its channels."""
     from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
     from core.alerting.wording import moment  # noqa: PLC0415 (only this command needs it)
 
@@ -74,27 +74,30 @@ def acknowledge(
     ).acknowledged
     noted.note(Action.ACKNOWLEDGED, found.id, name=who)
     until = f" until {moment(held.until)}" if held else ""
-    typer.echo(f"{found.name} is acknowledged{until}; the channels that were told hear of it")
+    typer.echo(f"{found.name} is acknowledged{until}; its channels are notified")
 
 
 @app.command("silence")
 def silence_alerts(
     alert: Annotated[
-        str | None, typer.Argument(metavar="[ALERT]", help="One alert; else give --label", show_default=False)
+        str | None,
+        typer.Argument(metavar="[ALERT]", help="One alert; otherwise use --label", show_default=False),
     ] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help=f"label=value, * for any text: {', '.join(MATCHERS)}")
+        list[str] | None, typer.Option(help=f"label=value, with * for any text: {', '.join(MATCHERS)}")
     ] = None,
     note: Annotated[str, typer.Option(help="Why")] = "",
     who: Who = None,
     lasts: Annotated[str, typer.Option("--for", help="How long, for example 30m, 4h or 7d")] = "1h",
-    until: Annotated[str | None, typer.Option(help="Until this time instead, in TIMEZONE")] = None,
+    until: Annotated[str | None, typer.Option(help="End time instead of a duration, in TIMEZONE")] = None,
     every: Annotated[
         str | None,
-        typer.Option(help="Only then, for ever unless --until: mon-fri 22:00-24:00, 1-7 jan 00:00-06:00"),
+        typer.Option(
+            help="Recurring hours, forever unless --until: mon-fri 22:00-24:00, 1-7 jan 00:00-06:00"
+        ),
     ] = None,
 ) -> None:
-    """Let alerts say nothing for a while; what still fires then is told."""
+    """Silence alerts for a while. Whatever still fires when it ends is sent then."""
     from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
 
     matchers = _matchers(label or ())
@@ -103,7 +106,7 @@ def silence_alerts(
         own = {name: [value] for name, value in found.labels.items() if name in MATCHERS}
         matchers = {"rule": [found.alert_type]} | own | matchers
     if not matchers:
-        raise UserError("name an alert, or what to silence: --label campaign=diwali")
+        raise UserError("name an alert, or labels to silence: --label campaign=diwali")
     check_reachable()
     database = get_sync_database()
     now = to_utc(server_time(database))
@@ -126,24 +129,24 @@ def end_silence(
         str, typer.Argument(metavar="SILENCE", help="Id of the silence", show_default=False)
     ],
 ) -> None:
-    """End a silence now; what it muted and still fires is told at the next check."""
+    """End a silence now. Whatever still fires is sent at the next check."""
     from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
     actions.end_silence(get_sync_database(), silence_id)
     noted.note(Action.UNSILENCED, silence_id)
-    typer.echo("The silence is over")
+    typer.echo("Silence ended")
 
 
 @app.command("close")
 def close(alert: Which, who: Who = None, note: Note = "") -> None:
-    """End an alert by hand; it fires anew if its rule is still broken."""
+    """Resolve an alert by hand. It fires again if its rule is still breached."""
     from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
 
     found = _firing(alert)
     actions.close(get_sync_database(), found.id, _name(who), note)
     noted.note(Action.CLOSED, found.id, name=who)
-    typer.echo(f"{found.name} is closed; the channels that were told hear of it")
+    typer.echo(f"{found.name} is closed; its channels are notified")
 
 
 app.command("resolve", hidden=True)(close)
@@ -160,7 +163,7 @@ def _name(given: str | None) -> str:
     try:
         return given or getpass.getuser()
     except (OSError, KeyError):  # a container's user may have no name
-        raise UserError("say who you are: --as asha") from None
+        raise UserError("your name is unknown; pass it with --as asha") from None
 
 
 def _matchers(labels: Sequence[str]) -> dict[str, list[str]]:
@@ -168,7 +171,7 @@ def _matchers(labels: Sequence[str]) -> dict[str, list[str]]:
     for text in labels:
         name, equals, value = text.partition("=")
         if not equals:
-            raise UserError(f"--label {text} has no value; write for example --label campaign=diwali")
+            raise UserError(f"--label {text} has no value; for example: --label campaign=diwali")
         found.setdefault(name.strip(), []).append(value.strip())
     return found
 
@@ -197,10 +200,10 @@ def _standing(alert: Alert, now: datetime) -> str:
     if alert.silenced_by:
         return f"silenced by {', '.join(alert.silenced_by)}"
     if alert.inhibited_by:
-        return "a worse alert speaks for it"
+        return "inhibited by a worse alert"
     if alert.acknowledged is not None and now < alert.acknowledged.until:
         return f"acknowledged by {alert.acknowledged.author}"
-    return "comes and goes" if alert.flapping else str(alert.state)
+    return "flapping" if alert.flapping else str(alert.state)
 
 
 def _silence_line(silence: Silence, standing: str) -> str:

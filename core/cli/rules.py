@@ -1,4 +1,4 @@
-"""``python -m core rules``: list, export, import and try out alert rules."""
+"""``python -m core rules``: list, export, import and preview alert rules."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
 
-app = typer.Typer(help="List, export, import and try out alert rules.", no_args_is_help=True)
+app = typer.Typer(help="List, export, import and preview alert rules.", no_args_is_help=True)
 STANDARD_STREAM = Path("-")
 
 
@@ -40,9 +40,7 @@ def list_rules() -> None:
 
 @app.command("export")
 def export_rules(
-    file: Annotated[
-        Path, typer.Argument(help="TOML file to write; - for the standard output")
-    ] = STANDARD_STREAM,
+    file: Annotated[Path, typer.Argument(help="TOML file to write; - for stdout")] = STANDARD_STREAM,
 ) -> None:
     """Write the rules in force as TOML, for another machine or for ALERT_RULES_FILE."""
     from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (only this command needs it)
@@ -67,7 +65,7 @@ def import_rules(
     file: Annotated[Path, typer.Argument(help="TOML file of [[rules]]", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every rule, store nothing")] = False,
 ) -> None:
-    """Store the rules of a TOML file, over those with the same ids. Exit code 1 where one is refused."""
+    """Store the rules of a TOML file, replacing rules with the same id. Exit code 1 if one is refused."""
     from core.alerting.channels.configured import nameable_channels  # noqa: PLC0415 (only this command needs it)
     from core.alerting.rules.builtin import built_in_rules  # noqa: PLC0415 (only this command needs it)
     from core.alerting.rules.rule_store import rules_in_force, save_rule  # noqa: PLC0415 (only this command needs it)
@@ -86,7 +84,7 @@ def import_rules(
         save_rule(get_sync_database(), rule, author="import")
         note(Action.RULE_CHANGED, rule.id, file=file.name)
     refused = (*found.refused, *(f"the file {file}: {slip}" for slip in wrong.values()))
-    typer.echo(f"{len(good)} rules {'are good' if dry_run else 'stored'}, {len(refused)} refused")
+    typer.echo(f"{len(good)} rules {'are valid' if dry_run else 'stored'}, {len(refused)} refused")
     _say_refused(refused)
     raise typer.Exit(1 if refused else 0)
 
@@ -96,7 +94,7 @@ def preview_rule(
     rule_id: Annotated[str, typer.Argument(help="Id of a rule in force", show_default=False)],
     days: Annotated[int, typer.Option(min=1, max=30, help="How many days back")] = 7,
 ) -> None:
-    """Say when a rule would have fired in the last days. Stores and sends nothing."""
+    """Show when a rule would have fired in the last days. Stores and sends nothing."""
     from core.alerting.preview import preview  # noqa: PLC0415 (only this command needs it)
     from core.alerting.rules.rule_store import rules_in_force  # noqa: PLC0415 (only this command needs it)
     from core.alerting.wording import moment  # noqa: PLC0415 (only this command needs it)
@@ -105,8 +103,8 @@ def preview_rule(
     database = get_sync_database()
     rules = {rule.id: rule for rule in rules_in_force(database).rules}
     if rule_id not in rules:
-        raise UserError(f"there is no rule {rule_id!r}; known are {', '.join(rules)}")
-    with Console(stderr=True).status("Checking the past"):
+        raise UserError(f"there is no rule {rule_id!r}; rules in force: {', '.join(rules)}")
+    with Console(stderr=True).status("Replaying"):
         found = preview(database, rules[rule_id], days)
     for firing in found.firings:
         end = moment(firing.end) if firing.end else "now"

@@ -1,4 +1,4 @@
-"""Commands that run or look at the system: servers, doctor, logs."""
+"""Commands that run or inspect the system: servers, doctor, logs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ app = typer.Typer()
 
 @app.command()
 def doctor() -> None:
-    """Say what is configured, reachable and behind, and what to do; exit code 1 where something fails."""
+    """Check configuration, connections and lag, and suggest fixes. Exit code 1 if a check fails."""
     from core.doctor import State, examine  # noqa: PLC0415 (only this command needs it)
 
     failed = False
@@ -28,11 +28,11 @@ def logs(
     call: Annotated[str | None, typer.Option(help="Only the lines of this call_id")] = None,
     level: Annotated[str | None, typer.Option(help="Only this level and above, for example WARNING")] = None,
     since: Annotated[
-        str | None, typer.Option(help="Only from this time on: 2024-10-24T15:30, or 15m, 2h, 3d, 1w ago")
+        str | None, typer.Option(help="Only since this time: 2024-10-24T15:30, or 15m, 2h, 3d, 1w ago")
     ] = None,
     component: Annotated[str | None, typer.Option(help="Only this component")] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Wait for more lines; Ctrl-C ends it")
+        bool, typer.Option("--follow", "-f", help="Wait for more lines; stop with Ctrl-C")
     ] = False,
 ) -> None:
     """Show the lines of a LOG_FILE, coloured in a terminal."""
@@ -45,11 +45,9 @@ def logs(
     for line in read_lines(file, wanted, follow=follow, tally=tally):
         console.print(shown(line))
     if tally.odd:
-        typer.echo(f"{tally.odd} lines were no JSON and are left out", err=True)
+        typer.echo(f"{tally.odd} lines are not JSON and were skipped", err=True)
     if not tally.wanted:
-        typer.echo(
-            f"nothing matches: none of {tally.unwanted} lines" if tally.unwanted else "no lines", err=True
-        )
+        typer.echo(f"no match in {tally.unwanted} lines" if tally.unwanted else "no lines", err=True)
 
 
 @app.command()
@@ -62,13 +60,13 @@ def api() -> None:
 
 @app.command()
 def run() -> None:
-    """Run everything on your own calls: store, scheduler, API and dashboard. Ctrl-C stops it."""
+    """Run store, scheduler, API and dashboard on your own calls. Stop with Ctrl-C."""
     _launch(demo=False)
 
 
 @app.command()
 def demo() -> None:
-    """Run everything on a simulated agent, in a database of its own. Ctrl-C stops it."""
+    """Run store, scheduler, API and dashboard on a simulated agent, in its own database. Stop with Ctrl-C."""
     _launch(demo=True)
 
 

@@ -1,4 +1,4 @@
-"""Commands about the store: archive, backup, restore."""
+"""Commands for the store: archive, backup, restore."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +20,11 @@ app = typer.Typer()
 
 @app.command()
 def archive(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be moved; move nothing")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be moved; move nothing")
+    ] = False,
 ) -> None:
-    """Move calls and turns that are older than RAW_RETENTION_DAYS to Parquet files below DATA_DIR/archive."""
+    """Move calls and turns older than RAW_RETENTION_DAYS to Parquet files in DATA_DIR/archive."""
     from core.aggregation.rollups.refresh import archive_due  # noqa: PLC0415 (only this command needs it)
     from core.storage.archive.mover import cutoff, due  # noqa: PLC0415 (only this command needs it)
 
@@ -44,7 +46,7 @@ def archive(
 def backup(
     folder: Annotated[Path, typer.Argument(help="New folder to save the store to", show_default=False)],
 ) -> None:
-    """Save the whole store: database, archive and spool. Agents may go on recording."""
+    """Save the whole store: database, archive and spool. Agents can keep recording."""
     from core.storage.archive.backup import back_up  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
@@ -54,16 +56,16 @@ def backup(
     typer.echo(f"Saved {manifest.documents:,} documents and {len(manifest.files):,} files to {folder}")
     if keys := get_sync_database()[LEAD_KEYS].estimated_document_count():
         typer.echo(
-            f"{keys:,} keys of leads are not in it, so that it brings no erased lead back: keys export"
+            f"{keys:,} lead keys are left out, so that erased leads stay erased; save them with: keys export"
         )
 
 
 @app.command()
 def restore(
-    folder: Annotated[Path, typer.Argument(help="Folder that backup wrote", show_default=False)],
-    replace: Annotated[bool, typer.Option("--replace", help="Delete what the store holds first")] = False,
+    folder: Annotated[Path, typer.Argument(help="Folder written by backup", show_default=False)],
+    replace: Annotated[bool, typer.Option("--replace", help="Delete the store's contents first")] = False,
 ) -> None:
-    """Bring a backup back into an empty store. Stop agents and scheduler first."""
+    """Restore a backup into an empty store. Stop agents and scheduler first."""
     from core.access.audit.restored import note_restore  # noqa: PLC0415 (only this command needs it)
     from core.erasure import erase_again  # noqa: PLC0415 (only this command needs it)
     from core.storage.archive.restore import restore as bring_back  # noqa: PLC0415 (only this command needs it)
@@ -83,12 +85,12 @@ def restore(
     )
     typer.echo(f"Restored {manifest.documents:,} documents and {len(manifest.files):,} files")
     if leads := erase_again(get_sync_database()):
-        typer.echo(f"{leads:,} leads had been erased since that backup, and are erased again")
+        typer.echo(f"{leads:,} leads were erased since that backup, and have been erased again")
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on the terminal for work that says what it does, how much is done, and of how much."""
+    """Show a progress bar; call the yielded function with the step, the amount done and the total."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("")

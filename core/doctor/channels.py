@@ -26,16 +26,16 @@ def channels(settings: Settings) -> Iterator[Finding]:
     """Each channel, and whether there is one at all."""
     names = list(configured_channels(settings))
     if not names:
-        text = "no channel is configured: nobody is told of alerts"
+        text = "no channel is configured: alerts notify no one"
         remedy = "set SMTP_SERVER, ALERT_EMAIL_FROM and ALERT_EMAIL_TO, or SLACK_WEBHOOK_URL"
         yield Finding("channels", State.WARN, text, remedy)
         return
     if settings.dashboard_public_url is None:
-        text = f"links in messages lead to {settings.dashboard_url}, which is this machine alone"
-        yield Finding("links", State.WARN, text, "set DASHBOARD_PUBLIC_URL to the address people open")
+        text = f"links in messages only work on this machine ({settings.dashboard_url})"
+        yield Finding("links", State.WARN, text, "set DASHBOARD_PUBLIC_URL to the URL people open")
     if settings.ack_link_key is not None and settings.api_public_url is None:
-        text = f"links to acknowledge lead to {settings.api_url}, which is this machine alone"
-        yield Finding("links", State.WARN, text, "set API_PUBLIC_URL to the address people reach the API at")
+        text = f"links to acknowledge only work on this machine ({settings.api_url})"
+        yield Finding("links", State.WARN, text, "set API_PUBLIC_URL to the URL where people reach the API")
     if settings.smtp_server:
         yield _mail(settings, settings.smtp_server)
     if settings.slack_webhook_url:
@@ -54,12 +54,12 @@ def _mail(settings: Settings, server: str) -> Finding:
             answers = _recipients(mail, settings)
     except smtplib.SMTPAuthenticationError:
         remedy = "check SMTP_USERNAME and SMTP_PASSWORD"
-        return Finding("email", State.FAIL, f"{where} refuses the log-in", remedy)
+        return Finding("email", State.FAIL, f"{where} rejects the login", remedy)
     except smtplib.SMTPSenderRefused as error:
-        text = f"{where} refuses the sender ({_said(error.smtp_code, error.smtp_error, settings)})"
+        text = f"{where} rejects the sender ({_said(error.smtp_code, error.smtp_error, settings)})"
         return Finding("email", State.FAIL, text, "check ALERT_EMAIL_FROM")
     except smtplib.SMTPNotSupportedError:
-        return Finding("email", State.FAIL, f"{where} takes no TLS or no such log-in", "check SMTP_PORT")
+        return Finding("email", State.FAIL, f"{where} does not support TLS or this login", "check SMTP_PORT")
     except ssl.SSLCertVerificationError as error:
         text = f"the certificate of {where} is not trusted ({error.verify_message})"
         return Finding("email", State.FAIL, text, "check SMTP_SERVER")
@@ -84,9 +84,9 @@ def _recipients(mail: smtplib.SMTP, settings: Settings) -> dict[int, tuple[int, 
 
 def _answered(text: str, answers: Mapping[int, tuple[int, bytes]], settings: Settings) -> Finding:
     """A mail server that answers, and what became of each recipient."""
-    logged_in = "the log-in is taken" if settings.smtp_username else "no log-in is configured"
+    logged_in = "login accepted" if settings.smtp_username else "no login configured"
     each = ", ".join(
-        f"{number} taken" if code < _REFUSED else f"{number} refused ({_said(code, said, settings)})"
+        f"{number} accepted" if code < _REFUSED else f"{number} refused ({_said(code, said, settings)})"
         for number, (code, said) in answers.items()
     )
     text = f"{text}, {logged_in}; recipients of ALERT_EMAIL_TO: {each}"
@@ -112,5 +112,5 @@ def _slack() -> Finding:
     except OSError as error:
         cause = getattr(error, "reason", error)
         text = f"{_SLACK} cannot be reached ({getattr(cause, 'strerror', None) or type(cause).__name__})"
-        return Finding("slack", State.FAIL, text, "check the firewall; a proxy is named by HTTPS_PROXY")
+        return Finding("slack", State.FAIL, text, "check the firewall; set a proxy with HTTPS_PROXY")
     return Finding("slack", State.OK, f"{_SLACK} answers; {_TRY}")

@@ -63,14 +63,14 @@ def configuration() -> Iterator[Finding]:
     names = {name.upper() for name in Settings.model_fields}
     written = set(dotenv_values(".env")) if Path(".env").is_file() else set()
     given = written | set(os.environ)
-    found = ", ".join(sorted(names & given)) or "nothing is set, the defaults hold"
+    found = ", ".join(sorted(names & given)) or "nothing is set, defaults apply"
     yield Finding("configuration", State.OK, f"{found} (.env is {'read' if written else 'empty or absent'})")
     for name in sorted(given - names):
         if name.upper() in NO_EFFECT:
             text, remedy = NO_EFFECT[name.upper()]
             yield Finding("configuration", State.WARN, f"{name} has no effect: {text}", remedy)
         elif meant := _meant(name, names - given):
-            text = f"{name} is none of our variables"
+            text = f"{name} is not one of our variables"
             yield Finding("configuration", State.WARN, text, f"did you mean {meant}?")
 
 
@@ -100,7 +100,7 @@ def prices(settings: Settings) -> Iterator[Finding]:
     try:
         table = price_table()
     except UserError as error:
-        yield Finding("prices", State.FAIL, str(error), "mend the file; until then usage has no price")
+        yield Finding("prices", State.FAIL, str(error), "fix the file; until then usage has no price")
         return
     rates = ", ".join(sorted(table.rates)) or "none"
     yield Finding("prices", State.OK, f"{len(table.price):,} models and voices, rates of {rates}")
@@ -115,11 +115,11 @@ def data_folder(settings: Settings) -> Finding:
     free = shutil.disk_usage(there).free
     text = f"{folder}, {free / 1e9:,.1f} GB free"
     if free < _FULL_BYTES:
-        return Finding("DATA_DIR", State.FAIL, text, "make room: nothing can be stored or spooled soon")
+        return Finding("DATA_DIR", State.FAIL, text, "free disk space: soon nothing can be stored or spooled")
     if folder.exists() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
-        return Finding("DATA_DIR", State.WARN, f"{text}; others may look in", f"chmod 700 {folder}")
+        return Finding("DATA_DIR", State.WARN, f"{text}; other users can read it", f"chmod 700 {folder}")
     if free < _SCARCE_BYTES:
-        return Finding("DATA_DIR", State.WARN, text, "make room before it is full")
+        return Finding("DATA_DIR", State.WARN, text, "free disk space before it is full")
     return Finding("DATA_DIR", State.OK, text)
 
 
@@ -145,16 +145,16 @@ def spool() -> Iterator[Finding]:
     status = spool_status()
     if status.waiting and status.oldest and utc_now() - status.oldest > _SPOOL_IS_OLD:
         since = f"{status.oldest:%Y-%m-%d %H:%M} UTC"
-        text = f"{status.waiting:,} records wait for the database, the oldest since {since}"
-        yield Finding("spool", State.WARN, text, "start whatever records: it replays them")
+        text = f"{status.waiting:,} records are waiting for the database, the oldest since {since}"
+        yield Finding("spool", State.WARN, text, "start the agent or the scheduler: it replays them")
     else:
-        waiting = f"{status.waiting:,} records wait" if status.waiting else "empty"
+        waiting = f"{status.waiting:,} records waiting" if status.waiting else "empty"
         yield Finding("spool", State.OK, waiting)
     if status.dead:
-        text = f"{status.dead:,} records that MongoDB will never take are kept apart"
-        yield Finding("spool", State.WARN, text, "DATA_DIR/spool/dead has them, each with the reason")
+        text = f"{status.dead:,} records are dead-lettered: MongoDB will never accept them"
+        yield Finding("spool", State.WARN, text, "see DATA_DIR/spool/dead, each with its reason")
     if status.lost:
-        text = f"{status.lost:,} records were lost: neither database nor disk took them"
+        text = f"{status.lost:,} records were lost: neither database nor disk accepted them"
         yield Finding("spool", State.WARN, text, "the log says which (Lost: …)")
 
 
@@ -175,6 +175,6 @@ def _server(variable: str, host: str, port: int, path: str, command: str) -> Fin
     if answers(where + path):
         return Finding(name, State.OK, f"answers at {where}")
     if not is_taken(host, port):
-        return Finding(name, State.OFF, f"does not run here; {command} starts it")
-    text = f"something else listens on port {port}, or it does not answer"
-    return Finding(name, State.FAIL, text, f"stop what listens there, or set {variable}_PORT")
+        return Finding(name, State.OFF, f"not running here; start it with {command}")
+    text = f"another program uses port {port}, or it does not answer"
+    return Finding(name, State.FAIL, text, f"stop that program, or set {variable}_PORT")

@@ -18,7 +18,7 @@ def encryption(database: Database[Document], settings: Settings) -> Iterator[Fin
     if not settings.encryption_keys:
         new = "set ENCRYPTION_KEYS: `python -m core keys new`"
         if withheld:
-            text = f"{withheld:,} personal values were not stored of late: ENCRYPTION_KEYS is not set"
+            text = f"{withheld:,} personal values were recently not stored: ENCRYPTION_KEYS is not set"
             yield Finding(_NAME, State.WARN, text, new)
         else:
             yield Finding(
@@ -31,9 +31,9 @@ def encryption(database: Database[Document], settings: Settings) -> Iterator[Fin
     service, wraps = configured(), wrapped_with(database)
     names = service.names if service else ()
     if missing := sorted(set(wraps) - set(names)):
-        text = f"ENCRYPTION_KEYS lacks {', '.join(missing)}, by which keys of leads are wrapped"
+        text = f"ENCRYPTION_KEYS lacks {', '.join(missing)}, which wraps lead keys"
         yield Finding(_NAME, State.FAIL, text, "put it back, then `python -m core keys rotate`")
         return
     later = sum(count for name, count in wraps.items() if name != names[0])
-    text = f"{sum(wraps.values()):,} leads have a key, {later:,} wrapped by another key than the first"
+    text = f"{sum(wraps.values()):,} leads have a key, {later:,} not wrapped with the first key"
     yield Finding(_NAME, State.OK, text)

@@ -14,7 +14,7 @@ def exports(settings: Settings) -> Iterator[Finding]:
     """One line for each system that is set."""
     if settings.statsd_host:
         where = f"{settings.statsd_host} port {settings.statsd_port} as {settings.statsd_dialect}"
-        said = f"the scheduler sends figures to {where}; whether anybody hears UDP is not known"
+        said = f"the scheduler sends figures to {where}; UDP does not confirm receipt"
         yield _finding("statsd", said, "" if statsd.is_installed() else statsd.NEEDS)
     if settings.otel_exporter_otlp_endpoint:
         host = urlsplit(settings.otel_exporter_otlp_endpoint).hostname

@@ -16,8 +16,8 @@ from core.settings import Settings
 from core.variables.kinds import is_loopback
 
 _WAIVED = {
-    "mongodb_allow_insecure": "calls may cross the network in clear, and the database may let anybody in",
-    "alert_allow_insecure": "alerts, and the passwords of channels, may cross the network in clear",
+    "mongodb_allow_insecure": "calls can cross the network unencrypted, and the database can let anyone in",
+    "alert_allow_insecure": "alerts and channel passwords can cross the network unencrypted",
 }
 _UNCHECKED_NAMES = {
     name.lower(): name for name in ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
@@ -38,7 +38,7 @@ def exposure(settings: Settings) -> Iterator[Finding]:
     for name, meaning in _WAIVED.items():
         if getattr(settings, name):
             text = f"{name.upper()} is on: {meaning}"
-            yield Finding("protection", State.WARN, text, "unset it once the server takes TLS and a log-in")
+            yield Finding("protection", State.WARN, text, "unset it once the server supports TLS and a login")
     yield from _logs(settings)
     yield from _store(settings)
     yield from _in_clear(settings)
@@ -54,19 +54,21 @@ def _secrets(file: Path) -> Iterator[Finding]:
     )
     if held and file.stat().st_mode & _OTHERS:
         whose = "every user" if file.stat().st_mode & stat.S_IROTH else "its group"
-        text = f"{whose} of this machine may read {file.absolute()}, which has {', '.join(held)}"
+        text = f"{whose} of this machine can read {file.absolute()}, which contains {', '.join(held)}"
         yield Finding("secrets", State.WARN, text, f"chmod 600 {file.absolute()}")
 
 
 def _logs(settings: Settings) -> Iterator[Finding]:
     for kind in settings.log_mask_off:
-        text = f"LOG_MASK_OFF has {kind}: log lines show it to whoever reads them, wherever they are sent"
-        yield Finding("masking", State.WARN, text, "take it out of LOG_MASK_OFF")
+        text = f"LOG_MASK_OFF has {kind}: log lines show it to everyone who can read them"
+        yield Finding("masking", State.WARN, text, "remove it from LOG_MASK_OFF")
     if settings.log_file and settings.log_file_mode & _OTHERS:
         every = settings.log_file_mode & stat.S_IROTH
         whose = "every user of this machine" if every else "its group"
-        text = f"LOG_FILE_MODE {settings.log_file_mode:04o}: {whose} may read the log"
-        remedy = "set LOG_FILE_MODE=0600" + (", or 0640 for its group" if every else ", if none of it has to")
+        text = f"LOG_FILE_MODE {settings.log_file_mode:04o}: {whose} can read the log"
+        remedy = "set LOG_FILE_MODE=0600" + (
+            ", or 0640 for its group" if every else " if it does not need to"
+        )
         yield Finding("protection", State.WARN, text, remedy)
 
 
@@ -83,23 +85,23 @@ def _store(settings: Settings) -> Iterator[Finding]:
     known = parsed["username"] or options.get("authmechanism")
     here = [f"{host}:{port}" for host, port in parsed["nodelist"] if port and is_loopback(host)]
     if here and not known:
-        text = f"MONGODB_URI has no credentials: every user of this machine may read all calls at {here[0]}"
+        text = f"MONGODB_URI has no credentials: every user of this machine can read all calls at {here[0]}"
         remedy = "give the server users (mongod --auth), or unset MONGODB_URI: the embedded one has no port"
         yield Finding("protection", State.WARN, text, remedy)
     written = {name.lower() for name, value in parse_qsl(urlsplit(uri).query) if value.lower() == "true"}
     for option in sorted(_UNCHECKED_NAMES.keys() & written):
-        text = f"MONGODB_URI has {_UNCHECKED_NAMES[option]}: any server may take the place of the database"
-        yield Finding("protection", State.WARN, text, "name its authority with tlsCAFile instead")
+        text = f"MONGODB_URI has {_UNCHECKED_NAMES[option]}: any server can impersonate the database"
+        yield Finding("protection", State.WARN, text, "set its authority with tlsCAFile instead")
 
 
 def _in_clear(settings: Settings) -> Iterator[Finding]:
     endpoint = urlsplit(settings.otel_exporter_otlp_endpoint or "")
     if endpoint.scheme == "http" and not is_loopback(endpoint.hostname or ""):
-        text = f"figures, and their headers, go to {endpoint.hostname} in clear"
-        remedy = "begin OTEL_EXPORTER_OTLP_ENDPOINT with https://"
+        text = f"figures and headers go to {endpoint.hostname} unencrypted"
+        remedy = "use https:// in OTEL_EXPORTER_OTLP_ENDPOINT"
         yield Finding("protection", State.WARN, text, remedy)
     if settings.api_requests_per_minute == 0:
-        text = "API_REQUESTS_PER_MINUTE is 0: a key may ask as often as it likes, also one that was stolen"
+        text = "API_REQUESTS_PER_MINUTE is 0: a key has no rate limit, even a stolen one"
         yield Finding("protection", State.WARN, text, "unset it, or set a number")
 
 
@@ -107,14 +109,14 @@ def _other_users(settings: Settings) -> Iterator[Finding]:
     """The ports of this machine that its other users get in at."""
     keys = settings.api_keys or settings.api_write_keys or settings.api_ingest_keys
     if is_loopback(settings.api_host) and not keys and not peers.KERNEL_TELLS:
-        text = "without API_KEYS every user of this machine may ask the API for all calls"
-        yield Finding("protection", State.WARN, text, "set API_KEYS where others have accounts")
+        text = "without API_KEYS, every user of this machine can read all calls from the API"
+        yield Finding("protection", State.WARN, text, "set API_KEYS if others have accounts")
     port = f"port {settings.dashboard_port}"
     if settings.dashboard_sign_in == "users":
         return  # whoever comes signs in
     if not peers.KERNEL_TELLS:
-        text = f"every user of this machine may open the dashboard at {port}"
-        yield Finding("protection", State.WARN, text, "run it where nobody else has an account")
+        text = f"every user of this machine can open the dashboard at {port}"
+        yield Finding("protection", State.WARN, text, "run it where no one else has an account")
     elif settings.dashboard_has_proxy:
-        text = f"a proxy asks who comes to the dashboard; users of this machine get round it at {port}"
-        yield Finding("protection", State.WARN, text, "run both where nobody else has an account")
+        text = f"users of this machine can bypass the proxy in front of the dashboard at {port}"
+        yield Finding("protection", State.WARN, text, "run both where no one else has an account")

@@ -33,7 +33,7 @@ def server() -> Finding:
         return Finding("store", State.FAIL, str(error))
     text = f"{store_name()}, {version}{_topology(hello)}, answers in {milliseconds:.1f} ms"
     if not hello.get("isWritablePrimary"):
-        return Finding("store", State.FAIL, text, "it has no primary: start more members of its replica set")
+        return Finding("store", State.FAIL, text, "no primary: start more members of the replica set")
     return Finding("store", State.OK, text)
 
 
@@ -58,7 +58,7 @@ def clock(database: Database[Document]) -> Finding:
     seconds = away.total_seconds()
     text = f"the database's clock is {abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} ours"
     if abs(away) > _CLOCKS_DIFFER:
-        return Finding("clock", State.WARN, text, "set both by NTP")
+        return Finding("clock", State.WARN, text, "sync both with NTP")
     return Finding("clock", State.OK, "agrees with the database's")
 
 
@@ -74,5 +74,5 @@ def indexes(database: Database[Document]) -> Finding:
     ]
     if missing:
         text = f"missing: {', '.join(missing)}"
-        return Finding("indexes", State.WARN, text, "the scheduler and the API make them as they start")
+        return Finding("indexes", State.WARN, text, "the scheduler and the API create them at start")
     return Finding("indexes", State.OK, "all there")

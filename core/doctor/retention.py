@@ -62,7 +62,7 @@ class Kept:
         if profile != "india" or self.least is None or not self.on:
             return None
         if not self.certain:
-            return State.WARN, f"nobody knows whether it is kept for {self.least} days"
+            return State.WARN, f"unknown whether it is kept for {self.least} days"
         if self.days is not None and self.days < self.least:
             return State.FAIL, f"{self.days:g} days, less than {self.least} ({self.why})"
         return None

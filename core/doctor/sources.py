@@ -31,7 +31,7 @@ def webhooks(database: Database[Document], settings: Settings) -> Iterator[Findi
         )
         yield Finding("webhooks", State.OK, text)
     elif not on:
-        yield Finding("webhooks", State.OFF, "no source is on; docs/webhooks.md says how to set one up")
+        yield Finding("webhooks", State.OFF, "no source is on; see docs/webhooks.md to set one up")
     for name in on:
         yield _source(name, activity.get(name, SourceActivity(source=name)), now)
 
@@ -39,10 +39,10 @@ def webhooks(database: Database[Document], settings: Settings) -> Iterator[Findi
 def _source(name: str, activity: SourceActivity, now: datetime) -> Finding:
     title, refused = title_of(name), activity.outcomes.get(HookOutcome.REFUSED, 0)
     if activity.last_at is None or now - activity.last_at > _A_DAY:
-        remedy = f"has {title} the address /hooks/{name} of this API, and is it reachable from there?"
-        return Finding("webhooks", State.WARN, f"{title} may post, and delivered nothing for a day", remedy)
+        remedy = f"is {title} set to /hooks/{name} of this API, and can it reach it?"
+        return Finding("webhooks", State.WARN, f"{title} is on but delivered nothing for a day", remedy)
     text = f"{title}: {activity.total:,} deliveries in 24 h"
     if refused:
-        remedy = f"python -m core hooks list --source {name} --refused says why"
+        remedy = f"see why: python -m core hooks list --source {name} --refused"
         return Finding("webhooks", State.WARN, f"{text}, {refused:,} of them refused", remedy)
     return Finding("webhooks", State.OK, text)

@@ -41,21 +41,21 @@ def calls(database: Database[Document]) -> Finding:
     """Whether calls come in, and at times that can be."""
     newest = newest_call_start(database)
     if newest is None:
-        return Finding("calls", State.OFF, "none recorded yet; the README's section Use it shows how")
+        return Finding("calls", State.OFF, "none recorded yet; see Use it in the README")
     count = database[CALLS].estimated_document_count()
     local = newest.astimezone(get_settings().tz)
-    text = f"about {count:,}, the newest began {local:%Y-%m-%d %H:%M %Z}"
+    text = f"about {count:,}, the newest started {local:%Y-%m-%d %H:%M %Z}"
     if ahead := _versions_ahead(database):
-        text = f"{text}; the clock of a machine that recorded some was ahead: {', '.join(ahead)}"
-        remedy = "set its clock; a call that is recorded or imported again replaces such a form all the same"
+        text = f"{text}; the clock of a recording machine was ahead for: {', '.join(ahead)}"
+        remedy = "set its clock; recording or importing a call again still replaces it"
         return Finding("calls", State.WARN, text, remedy)
-    remedy = f"is TIMEZONE={get_settings().timezone} that of times recorded without a zone?"
+    remedy = f"is TIMEZONE={get_settings().timezone} right for times recorded without a zone?"
     if (late := _always_late(database)) is not None:
         hours = late.total_seconds() / 3_600
-        text = f"{text}; the last ones were recorded {hours:,.1f} h after they ended, all of them"
+        text = f"{text}; the latest were all recorded {hours:,.1f} h after they ended"
         return Finding("calls", State.WARN, text, f"{remedy} {_machine_zone()}")
     if newest - utc_now() > _AHEAD:
-        return Finding("calls", State.WARN, f"{text}, which is yet to come", remedy)
+        return Finding("calls", State.WARN, f"{text}, which is in the future", remedy)
     return Finding("calls", State.OK, text)
 
 
@@ -93,29 +93,29 @@ def roll_ups(database: Database[Document]) -> Iterator[Finding]:
     if health.set_apart:
         named = ", ".join(health.set_apart[:_NAMED])
         text = f"{len(health.set_apart):,} calls cannot be rolled up and are in no figure: {named}"
-        yield Finding("roll-ups", State.WARN, text, "record them again, put right, or delete them")
+        yield Finding("roll-ups", State.WARN, text, "correct and record them again, or delete them")
     yield _rolled_up(database, health)
 
 
 def _rolled_up(database: Database[Document], health: RollUpHealth) -> Finding:
     if health.failing:
         since = f"{health.failing.since.astimezone(get_settings().tz):%Y-%m-%d %H:%M %Z}"
-        reason = f"{health.failing.times:,} times, the last for {health.failing.reason}"
+        reason = f"{health.failing.times:,} times, most recently because of {health.failing.reason}"
         text = f"every refresh since {since} has failed, {reason}"
-        remedy = f"the scheduler's log says why: {ROLL_UPS}; charts read the calls themselves meanwhile"
+        remedy = f"see {ROLL_UPS} in the scheduler's log; until then charts read the calls directly"
         return Finding("roll-ups", State.FAIL, text, remedy)
     if health.ahead is not None:
         hours = health.ahead.total_seconds() / 3_600
-        text = f"refreshed {hours:,.1f} h in the future: the database's clock was ahead then"
-        return Finding("roll-ups", State.WARN, text, f"the next refresh puts it right; {_START}")
+        text = f"refreshed {hours:,.1f} h in the future: the database's clock was ahead"
+        return Finding("roll-ups", State.WARN, text, f"the next refresh corrects it; {_START}")
     if health.lag is None:
         if newest_call_start(database) is None:
             return Finding("roll-ups", State.OFF, "there are no calls yet")
-        return Finding("roll-ups", State.WARN, "never made: charts read the calls themselves", _START)
+        return Finding("roll-ups", State.WARN, "never built: charts read the calls directly", _START)
     seconds = health.lag.total_seconds()
     text = f"up to date {seconds:,.0f} s ago, {health.waiting:,} windows marked for recomputation"
     if health.state is RollUpState.STALE:
-        return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls themselves", _START)
+        return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls directly", _START)
     return Finding("roll-ups", State.OK, text)
 
 
@@ -126,8 +126,8 @@ def archive(database: Database[Document]) -> Finding:
     rows, size = sum(part.rows for part in kept), sum(part.bytes for part in kept)
     text = f"{rows:,} records in {len(kept):,} files, {size / 1e6:,.1f} MB"
     if missing := sum(not (folder(database) / part.file).is_file() for part in kept):
-        remedy = "restore them from a backup, or set DATA_DIR to that of the machine that archives"
-        return Finding("archive", State.FAIL, f"{text}; {missing:,} of the files are not there", remedy)
+        remedy = "restore them from a backup, or set DATA_DIR to that of the archiving machine"
+        return Finding("archive", State.FAIL, f"{text}; {missing:,} of the files are missing", remedy)
     late = {"recorded_at": {"$lt": Timestamp(cutoff(database) - _ARCHIVE_LATE, 0)}, "start_time": A_TIME}
     if database[CALLS].find_one(late, {"_id": 1}):
         text += f"; calls older than RAW_RETENTION_DAYS ({days}) are still in the database"
@@ -139,11 +139,11 @@ def scheduler(database: Database[Document]) -> Finding:
     """Whether anybody looks at the alert rules."""
     heartbeat = scheduler_heartbeat(database)
     if heartbeat is None:
-        return Finding("scheduler", State.WARN, "has never run: no alert is checked", _START)
+        return Finding("scheduler", State.WARN, "has never run: no alerts are checked", _START)
     local = heartbeat.at.astimezone(get_settings().tz)
-    text = f"last sign of life {local:%Y-%m-%d %H:%M:%S %Z}"
+    text = f"last heartbeat {local:%Y-%m-%d %H:%M:%S %Z}"
     if heartbeat.is_silent(server_time(database)):
-        return Finding("scheduler", State.FAIL, f"silent, {text}: no alert is checked", _START)
+        return Finding("scheduler", State.FAIL, f"silent, {text}: no alerts are checked", _START)
     return Finding("scheduler", State.OK, text)
 
 
@@ -153,10 +153,10 @@ def outbox(database: Database[Document]) -> Finding:
     waiting = database[OUTBOX].count_documents({"state": {"$in": list(WAITING)}, "created_at": {"$lt": late}})
     given_up = {"state": OutboxState.DEAD, "done_at": {"$gt": utc_now() - _LOOK_BACK}}
     dead = list(database[OUTBOX].find(given_up).sort("done_at", -1))
-    text = f"{waiting:,} messages have waited for more than 15 minutes, {len(dead):,} were given up in a week"
+    text = f"{waiting:,} messages have waited for more than 15 minutes, {len(dead):,} were given up this week"
     if dead:
         last = f"{dead[0]['channel']}: {dead[0]['reason']}"
-        return Finding("outbox", State.WARN, f"{text}, the last for {last}", "python -m core test-alert")
+        return Finding("outbox", State.WARN, f"{text}, the last: {last}", "python -m core test-alert")
     return Finding("outbox", State.WARN if waiting else State.OK, text, _START if waiting else "")
 
 
@@ -166,18 +166,20 @@ def rules(database: Database[Document]) -> Iterator[Finding]:
     in_force = {rule.id for rule in found.rules}
     for rule_id, line in found.broken.items():
         kept = rule_id in in_force or rule_id == UNNAMED
-        what = "its last good form is checked" if kept else "it is not checked"
+        what = "its last valid version is checked" if kept else "it is not checked"
         since = _refused_since(database, rule_id)
-        yield Finding("alert rules", State.WARN, f"{line}{since}", f"{what}; put it right or delete it")
+        yield Finding("alert rules", State.WARN, f"{line}{since}", f"{what}; correct or delete it")
     takes = {name: channel.severities for name, channel in configured_channels(get_settings()).items()}
     for rule in found.enabled if takes else ():
         for slip in slips(rule, takes, in_force):
-            yield Finding("alert rules", State.WARN, slip, "put it right: it does not tell whom it should")
+            yield Finding(
+                "alert rules", State.WARN, slip, "correct it: it does not notify the channels it should"
+            )
     firing = database[ALERTS].count_documents({"state": AlertState.FIRING})
     off = len(found.rules) - len(found.enabled)
-    text = f"{len(found.enabled):,} are checked, {off:,} are disabled; {firing:,} alerts fire now"
+    text = f"{len(found.enabled):,} enabled, {off:,} disabled; {firing:,} alerts firing"
     if not found.enabled:
-        yield Finding("alert rules", State.WARN, text, "enable one: nobody will be alerted")
+        yield Finding("alert rules", State.WARN, text, "enable one: no alert can fire")
     else:
         yield Finding("alert rules", State.OK, text)
 

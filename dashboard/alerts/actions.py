@@ -193,7 +193,7 @@ def end_silence(silence_id: str) -> None:
     attempt(
         Permission.SILENCE,
         lambda _by: actions.end_silence(get_sync_database(), silence_id),
-        "The silence is over; what it muted and still fires is told at the next check",
+        "Silence ended; whatever still fires is sent at the next check",
         Action.UNSILENCED,
         silence_id,
     )

@@ -138,9 +138,9 @@ def _state_line(alert: Alert) -> None:
     if alert.silenced_by:
         badges.append((":material/notifications_off:", "silenced", "gray"))
     if alert.inhibited_by:
-        badges.append((":material/low_priority:", "a worse alert speaks for it", "gray"))
+        badges.append((":material/low_priority:", "inhibited by a worse alert", "gray"))
     if alert.flapping:
-        badges.append((":material/sync_problem:", "comes and goes", "orange"))
+        badges.append((":material/sync_problem:", "flapping", "orange"))
     for channel, delivered in sorted(alert.channels.items()):
         badges.append(
             (":material/send:", f"sent by {channel}", "gray")

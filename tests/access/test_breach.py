@@ -180,5 +180,5 @@ def test_the_command_writes_the_leads_for_its_owner_alone(stored: Database[Docum
 
 
 def test_a_period_the_wrong_way_round_is_refused() -> None:
-    with pytest.raises(UserError, match="--until is not after --since"):
+    with pytest.raises(UserError, match="--until must be after --since"):
         breach("2026-01-10T00:00", "2026-01-09T00:00")

@@ -20,7 +20,7 @@ def test_a_user_is_added_by_hand_and_by_script(database: Database[Document]) -> 
     """The password is asked for twice and not shown; or it comes on standard input."""
     added = run("users", "add", "asha", "--role", "operator", given=f"{PASSWORD}\n{PASSWORD}\n")
     assert added.exit_code == 0
-    assert "asha may sign in as operator" in added.output
+    assert "asha can sign in as operator" in added.output
     assert PASSWORD not in added.output
     assert (
         run("users", "add", "ravi", "--role", "admin", "--password-stdin", given=f"{PASSWORD}\n").exit_code

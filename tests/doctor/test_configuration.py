@@ -44,7 +44,7 @@ def test_a_variable_by_another_name_is_asked_about(
     """The same meant in other words, or misspelt."""
     monkeypatch.delenv(meant, raising=False)
     assert said(monkeypatch, tmp_path, f"{name}=x") == [
-        f"{name} is none of our variables -> did you mean {meant}?"
+        f"{name} is not one of our variables -> did you mean {meant}?"
     ]
 
 

@@ -49,7 +49,7 @@ def test_a_new_store_is_told_what_is_still_to_do(database: Database[Document]) -
     }
     assert (found["calls"], found["roll-ups"], found["API"]) == ("off", "off", "off")
     assert (found["scheduler"], found["channels"]) == ("warn", "warn")
-    assert "MONGODB_URL is none of our variables -> did you mean MONGODB_URI?" in done.stdout
+    assert "MONGODB_URL is not one of our variables -> did you mean MONGODB_URI?" in done.stdout
 
 
 @pytest.mark.full
@@ -74,7 +74,7 @@ def test_what_lags_or_is_broken_is_said_with_the_remedy(database: Database[Docum
     assert {name for name, state in found.items() if state == "FAIL"} == {"API", "log", "scheduler"}
     assert {name for name, state in found.items() if state == "warn"} >= {"calls", "spool", "alert rules"}
     assert found["roll-ups"] == "warn"
-    for said in ("which is yet to come", "1 records that MongoDB will never take", "run_scheduler.py"):
+    for said in ("which is in the future", "1 records are dead-lettered", "run_scheduler.py"):
         assert said in done.stdout
 
 
@@ -114,7 +114,7 @@ def test_channels_are_tried_out_without_sending(database: Database[Document], tm
     mail.stop()
     gone = core("doctor", **settings)
     assert (states(good)["email"], states(good)["slack"]) == ("ok", "ok"), good.stdout
-    assert "refuses the log-in -> check SMTP_USERNAME and SMTP_PASSWORD" in wrong.stdout
+    assert "rejects the login -> check SMTP_USERNAME and SMTP_PASSWORD" in wrong.stdout
     assert "is not trusted" in untrusted.stdout
     assert "cannot be reached (Connection refused)" in gone.stdout
     assert all(states(done)["email"] == "FAIL" for done in (wrong, untrusted, gone))

@@ -73,11 +73,11 @@ def test_a_file_without_secrets_may_be_read(monkeypatch: pytest.MonkeyPatch, tmp
         ({"API_REQUESTS_PER_MINUTE": "0"}, ["protection: API_REQUESTS_PER_MINUTE is 0"]),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example:4318"},
-            ["protection: figures, and their headers, go to collector.example in clear"],
+            ["protection: figures and headers go to collector.example unencrypted"],
         ),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, []),
         ({"API_KEYS": SECRET}, []),
-        ({"DASHBOARD_PUBLIC_URL": "https://calls.example"}, ["protection: a proxy asks who comes"]),
+        ({"DASHBOARD_PUBLIC_URL": "https://calls.example"}, ["protection: users of this machine can bypass the proxy"]),
         ({"DASHBOARD_PUBLIC_URL": "http://localhost:3000"}, []),
     ],
 )
@@ -101,7 +101,7 @@ def test_where_the_kernel_does_not_tell_users_apart_that_is_said(
 ) -> None:
     """Of the API where it has no keys, of the dashboard always."""
     monkeypatch.setattr(peers, "KERNEL_TELLS", False)
-    every = "protection: every user of this machine may open the dashboard"
+    every = "protection: every user of this machine can open the dashboard"
     without, with_keys = said(monkeypatch, tmp_path, {}), said(monkeypatch, tmp_path, {"API_KEYS": SECRET})
     assert [line.startswith(every) for line in without] == [False, True]
     assert [line.startswith(every) for line in with_keys] == [True]

@@ -63,7 +63,7 @@ def test_the_profile_keeps_all_as_long_as_it_asks_for(
             State.FAIL,
             "Log lines in files: 30 days, less than 365",
         ),
-        ({"LOG_FILE": "/x/y.log", "LOG_ROTATE_MB": "100"}, State.WARN, "Log lines in files: nobody knows"),
+        ({"LOG_FILE": "/x/y.log", "LOG_ROTATE_MB": "100"}, State.WARN, "Log lines in files: unknown whether"),
     ],
 )
 def test_what_is_set_by_hand_against_the_profile_is_said(

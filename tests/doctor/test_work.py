@@ -35,7 +35,7 @@ def test_calls_that_all_come_hours_late_are_a_question_about_the_zone(
     found = work.calls(database)
     assert found.state is State.WARN
     assert f"recorded {hours:.1f} h after they ended" in found.text
-    assert "is TIMEZONE=Asia/Kolkata that of times recorded without a zone?" in found.remedy
+    assert "is TIMEZONE=Asia/Kolkata right for times recorded without a zone?" in found.remedy
 
 
 def test_calls_that_came_late_for_another_reason_are_no_question(database: Database[Document]) -> None:
@@ -52,5 +52,5 @@ def test_a_version_that_is_yet_to_come_is_named_with_what_to_do(database: Databa
     database[CALLS].update_one({"_id": "c1"}, [{"$set": {"version": {"$add": ["$version", 10**15]}}}])
     found = work.calls(database)
     assert found.state is State.WARN
-    assert "was ahead: c1" in found.text
-    assert "recorded or imported again" in found.remedy
+    assert "was ahead for: c1" in found.text
+    assert "recording or importing a call again" in found.remedy

@@ -177,11 +177,11 @@ def test_what_logrotate_has_compressed_is_read(file: Path) -> None:
 @pytest.mark.full
 def test_what_is_not_shown_is_said(file: Path, tmp_path: Path) -> None:
     """On stderr: lines that are none, and a filter that nothing passes."""
-    assert "2 lines were no JSON" in run(str(file)).stderr
+    assert "2 lines are not JSON" in run(str(file)).stderr
     assert "nothing matches" in run(str(file), "--call", "nobody").stderr
     words = tmp_path / "words"
     words.write_text("some plain\nwords\n")
-    assert run(str(words)).stderr.splitlines() == ["2 lines were no JSON and are left out", "no lines"]
+    assert run(str(words)).stderr.splitlines() == ["2 lines are not JSON and were skipped", "no lines"]
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Commands about who gets in, what they did, and whose data there is."""
+"""Commands for users, keys, the audit log, breaches and erasure."""

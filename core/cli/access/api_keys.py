@@ -1,4 +1,4 @@
-"""``python -m core api-keys``: keys of programs that ask the API, each with a role and an end."""
+"""``python -m core api-keys``: API keys with a role and an expiry."""
 
 from typing import Annotated
 
@@ -17,29 +17,30 @@ from core.storage.collections import ensure_indexes
 from core.storage.server.connection import check_reachable, get_sync_database
 from core.types import Document
 
-app = typer.Typer(help="Keys of the API that have a role and expire.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="Name of the program that has it", show_default=False)]
+app = typer.Typer(help="Manage API keys with a role and an expiry.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Name of the program that uses the key", show_default=False)]
 
 
 @app.command()
 def add(
     name: Name,
     role: Annotated[
-        str | None, typer.Option("--role", help="What it may read and change: viewer, operator, privileged")
+        str | None,
+        typer.Option("--role", help="What the key may read and change: viewer, operator, privileged"),
     ] = None,
-    ingest: Annotated[bool, typer.Option("--ingest", help="It may send calls")] = False,
+    ingest: Annotated[bool, typer.Option("--ingest", help="Allow the key to send calls")] = False,
     days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Days until it expires")] = 90,
 ) -> None:
-    """Make a key; it is shown this once, and only its hash is kept."""
+    """Create a key. It is shown only once; the database keeps its hash."""
     key = add_api_key(_database(), name, Role.of(role) if role else None, sends=ingest, days=days)
     note(Action.KEY_CHANGED, name, added_as=role, sends=ingest, days=days)
     typer.echo(key)
-    typer.echo(f"The key of {name}, good for {days} days; it is not shown again.", err=True)
+    typer.echo(f"Key of {name}, valid for {days} days. It is not shown again.", err=True)
 
 
 @app.command("list")
 def list_them() -> None:
-    """Show the keys: name, role, and when each expires; never the key itself."""
+    """List keys with role and expiry, never the key itself."""
     table, now, zone = (
         Table("name", "role", "sends calls", "expires", "id in the log"),
         utc_now(),
@@ -54,15 +55,15 @@ def list_them() -> None:
             f"{expires}, expired" if key.expires_at <= now else expires,
             key.digest[:8],
         )
-    Console(highlight=False).print(table if table.rows else "no keys but those of the settings")
+    Console(highlight=False).print(table if table.rows else "no keys except those in the settings")
 
 
 @app.command()
 def remove(name: Name) -> None:
-    """Take a key away; running APIs refuse it within seconds."""
+    """Remove a key. Running APIs refuse it within seconds."""
     remove_api_key(_database(), name)
     note(Action.KEY_CHANGED, name, removed=True)
-    typer.echo(f"the key of {name} is removed")
+    typer.echo(f"key of {name} removed")
 
 
 def _database() -> Database[Document]:

@@ -1,4 +1,4 @@
-"""``python -m core audit``: who looked at, took, changed or erased what; and whether the log is whole."""
+"""``python -m core audit``: list, export and verify the audit log."""
 
 import csv
 import io
@@ -22,22 +22,26 @@ from core.files import create_private
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database, store_name
 
-app = typer.Typer(help="Who looked at, took, changed or erased what.", no_args_is_help=True)
-Since = Annotated[str | None, typer.Option(help="From this time on, 2024-10-24T15:30 in TIMEZONE")]
-Until = Annotated[str | None, typer.Option(help="Before this time")]
-Who = Annotated[str | None, typer.Option("--actor", help="Who, by the name that the log has")]
-What = Annotated[Action | None, typer.Option("--action", help="What was done")]
-Which = Annotated[str | None, typer.Option("--subject", help="To what: an id, a call's, or a lead's")]
+app = typer.Typer(
+    help="Show who viewed, exported, changed or erased what, and verify the log.", no_args_is_help=True
+)
+Since = Annotated[str | None, typer.Option(help="Only since this time: 2024-10-24T15:30, in TIMEZONE")]
+Until = Annotated[str | None, typer.Option(help="Only before this time")]
+Who = Annotated[str | None, typer.Option("--actor", help="Only this actor, by its name in the log")]
+What = Annotated[Action | None, typer.Option("--action", help="Only this action")]
+Which = Annotated[
+    str | None, typer.Option("--subject", help="Only this subject: an id, of a call or lead too")
+]
 
 
 @app.command("verify")
 def verify_log(
     head: Annotated[
         list[str] | None,
-        typer.Option(help="An entry that was written down elsewhere, NUMBER:HASH; may be repeated"),
+        typer.Option(help="An entry saved elsewhere, NUMBER:HASH; can be repeated"),
     ] = None,
 ) -> None:
-    """Walk the whole log: is every entry there, in its place, as it was written? Exit code 1 where not."""
+    """Verify that every entry is present, in place and unchanged. Exit code 1 if not."""
     from core.access.audit.anchor import Head  # noqa: PLC0415 (only this command needs it)
     from core.access.audit.verify import verify  # noqa: PLC0415 (only this command needs it)
 
@@ -58,22 +62,22 @@ def list_entries(
     who: Who = None,
     action: What = None,
     subject: Which = None,
-    most: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most")] = 50,
+    most: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number to show")] = 50,
 ) -> None:
-    """Show entries, the newest first."""
+    """Show entries, newest first."""
     from core.access.audit.reading import Wanted, entries  # noqa: PLC0415 (only this command needs it)
 
     wanted = Wanted(who, action, subject, _moment(since), _moment(until))
     check_reachable()
     database, zone = get_sync_database(), get_settings().tz
     audit_read(database, actor(), Action.VIEWED_AUDIT)
-    table = Table("n", "at", "who", "role", "what", "to what", "about")
+    table = Table("n", "at", "actor", "role", "action", "subject", "details")
     for one in entries(database, wanted, most=most):
         about = ", ".join(f"{name} {value}" for name, value in one.about.items())
         at = f"{one.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
         texts = (one.actor, one.role, one.action, one.subject, about)
         table.add_row(str(one.n), at, *map(Text, texts))
-    Console(highlight=False).print(table if table.rows else "no such entry")
+    Console(highlight=False).print(table if table.rows else "no matching entry")
 
 
 @app.command("export")
@@ -85,7 +89,7 @@ def export_entries(
     action: What = None,
     subject: Which = None,
 ) -> None:
-    """Write entries as CSV, the newest first, with their hashes; the file is readable by its owner alone."""
+    """Write entries as CSV, newest first, with their hashes. Only the file's owner can read it."""
     from core.access.audit.reading import COLUMNS, Wanted, csv_row, entries  # noqa: PLC0415 (as above)
 
     wanted = Wanted(who, action, subject, _moment(since), _moment(until))
@@ -105,13 +109,13 @@ def private_csv(file: Path) -> Iterator[Callable[[Iterable[object]], object]]:
     """Write rows to a new CSV file of mode 0600.
 
     Raises:
-        UserError: it is there already, or cannot be written.
+        UserError: the file exists already or cannot be written.
     """
     try:
         with io.TextIOWrapper(create_private(file), encoding="utf-8", newline="") as content:
             yield csv.writer(content).writerow
     except FileExistsError:
-        raise UserError(f"{file} is there already; name a new file") from None
+        raise UserError(f"{file} already exists; name a new file") from None
     except OSError as error:
         raise UserError(f"{file} cannot be written: {error.strerror}") from None
 

@@ -1,4 +1,4 @@
-"""``python -m core breach``: what to know, and to report, where data got into wrong hands."""
+"""``python -m core breach``: what to report after a data breach."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,22 +19,24 @@ app = typer.Typer()
 @app.command("breach")
 def breach(
     since: Annotated[
-        str, typer.Option(help="From this time on, 2024-10-24T15:30 in TIMEZONE", show_default=False)
+        str, typer.Option(help="Calls since this time: 2024-10-24T15:30, in TIMEZONE", show_default=False)
     ],
-    until: Annotated[str | None, typer.Option(help="Before this time [default: now]")] = None,
+    until: Annotated[str | None, typer.Option(help="Calls before this time [default: now]")] = None,
     who: Annotated[
         str | None,
-        typer.Option("--actor", help="What this one read in that time, in place of the calls of that time"),
+        typer.Option(
+            "--actor", help="Calls that this actor read in that time, instead of the calls of that time"
+        ),
     ] = None,
-    noticed: Annotated[str | None, typer.Option(help="When it was noticed [default: now]")] = None,
+    noticed: Annotated[str | None, typer.Option(help="When the breach was noticed [default: now]")] = None,
     leads: Annotated[
-        Path | None, typer.Option("--csv", help="New file for the ids of the leads, for its owner alone")
+        Path | None, typer.Option("--csv", help="New file for the leads' ids; only its owner can read it")
     ] = None,
 ) -> None:
-    """Say whose data, which fields and which days a breach concerns, and who read them. Changes nothing.
+    """Report whose data, which fields and which days a breach concerns, and who read them. Changes nothing.
 
-    Of the calls of a time (a lost laptop, an export in wrong hands); with --actor, of the calls that somebody
-    read in that time (a stolen key or password).
+    Covers the calls of a period (a lost laptop, a leaked export) or, with --actor, the calls someone read
+    in that period (a stolen key or password).
     """
     from core.access.breach import examine, of_days, read_by  # noqa: PLC0415 (only this command needs it)
     from core.access.breach.tally import Tally  # noqa: PLC0415 (only this command needs it)
@@ -43,7 +45,7 @@ def breach(
 
     start, end = parse_moment(since), parse_moment(until) if until else to_utc(utc_now())
     if end <= start:
-        raise UserError("--until is not after --since")
+        raise UserError("--until must be after --since")
     check_reachable()
     with Tally() as tally:
         with progress_bar() as progress:

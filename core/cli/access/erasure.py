@@ -1,4 +1,4 @@
-"""Commands about erasing a lead: at once, or hidden now and erased at the end; and the receipts of it."""
+"""Commands to erase a lead, now or later, and to verify receipts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,29 +11,31 @@ from core.cli.noted import actor, note
 from core.storage.server.connection import check_reachable, get_sync_database
 
 app = typer.Typer()
-receipts = typer.Typer(help="Check the receipts of erasures.", no_args_is_help=True)
+receipts = typer.Typer(help="Verify receipts of erasures.", no_args_is_help=True)
 _receipt = typer.Typer(no_args_is_help=True)
-receipts.add_typer(_receipt, name="receipt", help="Receipts: DATA_DIR/erasures/DATABASE.")
+receipts.add_typer(_receipt, name="receipt", help="Receipts in DATA_DIR/erasures/DATABASE.")
 
 
 @app.command("erase-lead")
 def erase_lead(
-    lead_id: Annotated[str, typer.Argument(help="Whose data to erase; also a phone", show_default=False)],
+    lead_id: Annotated[
+        str, typer.Argument(help="The lead to erase, by id or phone number", show_default=False)
+    ],
     also: Annotated[
         list[str] | None,
-        typer.Option(help="A name or number of the lead, looked for in texts as well; may be repeated"),
+        typer.Option(help="Also look for this name or number in texts; can be repeated"),
     ] = None,
     keep_counts: Annotated[
-        bool, typer.Option(help="Whether its calls still count in the figures, as calls of nobody")
+        bool, typer.Option(help="Keep counting its calls in the figures, anonymously")
     ] = True,
-    yes: Annotated[bool, typer.Option("--yes", help="Erase; without it only say what there is")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase; without it, only show what there is")] = False,
 ) -> None:
-    """Erase what is stored of a lead in database, archive and spool, alerts about it too, for good."""
+    """Permanently erase a lead's data from database, archive and spool, including alerts about it."""
     from core import erasure  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
     database = get_sync_database()
-    with Console(stderr=True).status("Erasing" if yes else "Looking"):
+    with Console(stderr=True).status("Erasing" if yes else "Searching"):
         if yes:
             found = erasure.erase_lead(database, lead_id, also or (), counts=keep_counts, by=actor().name)
         else:
@@ -44,25 +46,27 @@ def erase_lead(
         if isinstance(value, int):
             typer.echo(f"{name.replace('_', ' '):<16} {value:>10,}")
     for name, count in found.said.items():
-        typer.echo(f"{count:,} {name} name the lead; people wrote them, change them on the Alerts page")
+        typer.echo(f"{count:,} {name} name the lead; people wrote them, edit them on the Alerts page")
     for file, lines in found.files.items():
-        typer.echo(f"{file} names the lead in {lines:,} lines; it is not rewritten")
+        typer.echo(f"{file} names the lead in {lines:,} lines and is not rewritten")
     if not yes and found.records:
-        typer.echo("nothing was erased; add --yes to erase it for good")
+        typer.echo("nothing erased; add --yes to erase permanently")
     elif yes:
         typer.echo(f"erased {found.records:,} records")
 
 
 @app.command("restrict-lead")
 def restrict_lead(
-    lead_id: Annotated[str, typer.Argument(help="Whom to hide; also a phone", show_default=False)],
-    until: Annotated[str, typer.Option(help="Until when it has to be kept: 2027-11-14", show_default=False)],
+    lead_id: Annotated[
+        str, typer.Argument(help="The lead to hide, by id or phone number", show_default=False)
+    ],
+    until: Annotated[str, typer.Option(help="Last day to keep the data: 2027-11-14", show_default=False)],
     reason: Annotated[
         str,
-        typer.Option(help="Why it has to be; kept and logged, so no name of a person", show_default=False),
+        typer.Option(help="Why it must be kept; stored and logged, so name no person", show_default=False),
     ],
 ) -> None:
-    """Hide a lead from lists, pages and API at once; the scheduler erases it after that day."""
+    """Hide a lead from lists, pages and API at once. The scheduler erases it after that day."""
     from core.clock import date_of, day_bounds  # noqa: PLC0415 (only this command needs it)
     from core.erasure import restrict_lead as hide  # noqa: PLC0415 (likewise)
 
@@ -70,12 +74,16 @@ def restrict_lead(
     _, end = day_bounds(date_of(until))
     done = hide(get_sync_database(), lead_id, end, reason, actor().name)
     note(Action.RESTRICTED, lead_token(lead_id), until=until)
-    typer.echo(f"hidden now, and erased after {until}: {done.lead_id}")
+    typer.echo(f"hidden now, erased after {until}: {done.lead_id}")
 
 
 @app.command("show-lead")
-def show_lead(lead_id: Annotated[str, typer.Argument(help="Whom", show_default=False)]) -> None:
-    """Show a lead again that was hidden by mistake; it is not erased."""
+def show_lead(
+    lead_id: Annotated[
+        str, typer.Argument(help="The lead to show, by id or phone number", show_default=False)
+    ],
+) -> None:
+    """Show a lead that was hidden by mistake; it is not erased."""
     from core.privacy.sensitive import lead_ids_of  # noqa: PLC0415 (only this command needs it)
     from core.storage.restrictions import lift  # noqa: PLC0415 (likewise)
 
@@ -83,20 +91,20 @@ def show_lead(lead_id: Annotated[str, typer.Argument(help="Whom", show_default=F
     shown = lift(get_sync_database(), lead_ids_of(lead_id))
     if shown:
         note(Action.RESTRICTED, lead_token(lead_id), lifted=True)
-    typer.echo("shown again" if shown else "it was not hidden")
+    typer.echo("shown again" if shown else "not hidden")
 
 
 @_receipt.command("verify")
 def verify(
-    file: Annotated[Path, typer.Argument(help="A receipt", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The receipt", show_default=False)],
     public_key: Annotated[
-        str | None, typer.Option(help="Whose signature it has to have [default: this installation's]")
+        str | None, typer.Option(help="Public key of the expected signer [default: this installation]")
     ] = None,
 ) -> None:
-    """Say whether a receipt is as it was signed, and what it says."""
+    """Verify a receipt's signature and show its contents."""
     from core.storage.receipts import Receipts  # noqa: PLC0415 (only this command needs it)
 
     receipt = Receipts().verify(file, public_key)
-    typer.echo(f"signed by {receipt.public_key}: as it was written")
+    typer.echo(f"valid signature by {receipt.public_key}")
     for name, value in receipt.model_dump(mode="json", exclude={"public_key", "signature"}).items():
         typer.echo(f"{name:<14} {value}")

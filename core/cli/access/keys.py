@@ -1,4 +1,4 @@
-"""``python -m core keys``: the keys that personal values are sealed under."""
+"""``python -m core keys``: the keys that encrypt personal values."""
 
 import base64
 import secrets
@@ -19,12 +19,12 @@ from core.variables.master_keys import KEY_BYTES
 if TYPE_CHECKING:
     from core.privacy.encryption import EncryptionService
 
-app = typer.Typer(help="Make, rotate, list, export and import encryption keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, rotate, list, export and import encryption keys.", no_args_is_help=True)
 
 
 @app.command("new")
 def new(
-    name: Annotated[str | None, typer.Argument(help="What to call it, for example 2026")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of the key, for example 2026")] = None,
 ) -> None:
     """Print a new key: for ENCRYPTION_KEYS, BLIND_INDEX_KEY or ERASURE_RECEIPT_KEY. Nothing is stored."""
     key = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode()
@@ -33,7 +33,7 @@ def new(
 
 @app.command("list")
 def list_keys() -> None:
-    """Show the keys of ENCRYPTION_KEYS by name, and what each wraps."""
+    """List the keys in ENCRYPTION_KEYS by name, and what each wraps."""
     from core.storage.recording.spool import spooled_under  # noqa: PLC0415 (only this command needs it)
     from core.storage.sealing.lead_keys import wrapped_with  # noqa: PLC0415 (likewise)
 
@@ -41,14 +41,14 @@ def list_keys() -> None:
     check_reachable()
     wraps = wrapped_with(get_sync_database())
     table = Table(title="Keys", title_justify="left")
-    for column in ("name", "keys of leads", "files in the spool", "use"):
+    for column in ("name", "lead keys", "spool files", "use"):
         table.add_column(column)
     for name in [*service.names, *sorted(set(wraps) - set(service.names))]:
         held = spooled_under(name)
         use = (
-            "wraps new ones"
+            "wraps new keys"
             if name == service.first
-            else "may go"
+            else "can be removed"
             if not (wraps.get(name) or held)
             else "opens"
         )
@@ -59,7 +59,7 @@ def list_keys() -> None:
 
 @app.command("rotate")
 def rotate() -> None:
-    """Wrap the keys of all leads by the first of ENCRYPTION_KEYS; a run that was stopped is gone on with."""
+    """Rewrap all lead keys with the first of ENCRYPTION_KEYS. Run it again if it was interrupted."""
     from core.storage.recording.spool import spooled_under  # noqa: PLC0415 (only this command needs it)
     from core.storage.sealing.lead_keys import rotate as wrap_anew  # noqa: PLC0415 (likewise)
     from core.storage.sealing.lead_keys import wrapped_with  # noqa: PLC0415 (likewise)
@@ -70,22 +70,20 @@ def rotate() -> None:
     with progress_bar() as progress:
         done = wrap_anew(database, service, progress)
     note(Action.KEY_CHANGED, service.first, rotated=done)
-    typer.echo(f"wrapped {done:,} keys by {service.first}")
+    typer.echo(f"wrapped {done:,} keys with {service.first}")
     wraps = wrapped_with(database)
     for name in service.names[1:]:
         if held := spooled_under(name):
-            typer.echo(f"{name} is still needed: {held:,} files in the spool hold values under it")
+            typer.echo(f"{name} is still needed: {held:,} spool files hold values under it")
         elif wraps.get(name):
-            typer.echo(
-                f"{name} is still needed: it wraps {wraps[name]:,} keys that came meanwhile; rotate again"
-            )
+            typer.echo(f"{name} is still needed: it wraps {wraps[name]:,} keys created since; rotate again")
         else:
-            typer.echo(f"{name} wraps nothing any longer: take it out once every process knows the new one")
+            typer.echo(f"{name} wraps nothing: remove it once every process has the new key")
 
 
 @app.command("export")
 def export(file: Annotated[Path, typer.Argument(help="New file", show_default=False)]) -> None:
-    """Write the keys of all leads, wrapped, to a file; keep it apart from backups, renew it often."""
+    """Write all lead keys, wrapped, to a file. Keep it apart from backups and renew it often."""
     from core.storage.sealing.lead_keys import export_keys  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
@@ -95,8 +93,8 @@ def export(file: Annotated[Path, typer.Argument(help="New file", show_default=Fa
 
 
 @app.command("import")
-def import_(file: Annotated[Path, typer.Argument(help="File that export wrote", show_default=False)]) -> None:
-    """Bring exported keys back but those of leads that were erased since."""
+def import_(file: Annotated[Path, typer.Argument(help="File written by export", show_default=False)]) -> None:
+    """Restore exported keys, except those of leads erased since."""
     from core.storage.sealing.lead_keys import import_keys  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
@@ -104,7 +102,7 @@ def import_(file: Annotated[Path, typer.Argument(help="File that export wrote", 
         done = import_keys(get_sync_database(), file, progress)
     note(Action.KEY_CHANGED, "keys of leads", stored=done.stored, file=file.name)
     typer.echo(
-        f"stored {done.stored:,} keys; {done.there:,} leads had theirs, {done.erased:,} were erased since"
+        f"stored {done.stored:,} keys; {done.there:,} already there, {done.erased:,} of leads erased since"
     )
 
 

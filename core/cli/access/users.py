@@ -1,4 +1,4 @@
-"""``python -m core users``: people who sign in at the dashboard with a password."""
+"""``python -m core users``: people who sign in to the dashboard with a password."""
 
 import sys
 from typing import Annotated
@@ -17,8 +17,8 @@ from core.storage.collections import ensure_indexes
 from core.storage.server.connection import check_reachable, get_sync_database
 from core.types import Document
 
-app = typer.Typer(help="Who signs in at the dashboard (DASHBOARD_SIGN_IN=users).", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="Name that somebody signs in with", show_default=False)]
+app = typer.Typer(help="Manage dashboard users (DASHBOARD_SIGN_IN=users).", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(help="Sign-in name", show_default=False)]
 AsRole = Annotated[str, typer.Option("--role", help="viewer, operator, privileged or admin")]
 FromStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input, one line")
@@ -27,17 +27,17 @@ FromStdin = Annotated[
 
 @app.command()
 def add(name: Name, role: AsRole, password_stdin: FromStdin = False) -> None:
-    """Let somebody sign in; asks for the password twice."""
+    """Add a user. Asks for the password twice."""
     from core.access.users import add_user  # noqa: PLC0415 (loads what takes a while)
 
     made = add_user(_database(), name, Role.of(role), _password(stdin=password_stdin))
     note(Action.USER_CHANGED, made.name, added_as=made.role.label)
-    typer.echo(f"{made.name} may sign in as {made.role.label}")
+    typer.echo(f"{made.name} can sign in as {made.role.label}")
 
 
 @app.command("list")
 def list_them() -> None:
-    """Show who may sign in."""
+    """List users."""
     from core.access.users import list_users  # noqa: PLC0415 (as above)
 
     table = Table("name", "role", "since", "signs in")
@@ -49,15 +49,15 @@ def list_them() -> None:
 
 @app.command()
 def password(name: Name, password_stdin: FromStdin = False) -> None:
-    """Give somebody another password; they are signed out everywhere."""
+    """Change a password. Signs the user out everywhere."""
     from core.access.users import find_user, set_password  # noqa: PLC0415 (as above)
 
     database = _database()
     if find_user(database, name) is None:
-        raise UserError(f"there is no user {name}; python -m core users list shows those there are")
+        raise UserError(f"there is no user {name}; list them with: python -m core users list")
     set_password(database, name, _password(stdin=password_stdin))
     note(Action.USER_CHANGED, name, changed="password")
-    typer.echo(f"{name} signs in with the new password; old sessions are over")
+    typer.echo(f"{name} has a new password; old sessions are ended")
 
 
 @app.command()
@@ -67,36 +67,36 @@ def role(
         str, typer.Argument(metavar="ROLE", help="viewer, operator, privileged or admin", show_default=False)
     ],
 ) -> None:
-    """Give somebody another role; they sign in again."""
+    """Change a role. The user has to sign in again."""
     from core.access.users import set_role  # noqa: PLC0415 (as above)
 
     set_role(_database(), name, Role.of(to))
     note(Action.USER_CHANGED, name, role=Role.of(to).label)
-    typer.echo(f"{name} is {Role.of(to).label} from the next sign-in on; old sessions are over")
+    typer.echo(f"{name} is {Role.of(to).label} from the next sign-in; old sessions are ended")
 
 
 @app.command()
 def disable(name: Name) -> None:
-    """Keep somebody out, at once."""
+    """Block a user at once."""
     _set_disabled(name, disabled=True)
-    typer.echo(f"{name} may not sign in; old sessions are over")
+    typer.echo(f"{name} can no longer sign in; old sessions are ended")
 
 
 @app.command()
 def enable(name: Name) -> None:
-    """Let somebody in again who was disabled."""
+    """Unblock a disabled user."""
     _set_disabled(name, disabled=False)
-    typer.echo(f"{name} may sign in")
+    typer.echo(f"{name} can sign in")
 
 
 @app.command()
 def remove(name: Name) -> None:
-    """Forget somebody, and end their sessions."""
+    """Delete a user and end their sessions."""
     from core.access.users import remove_user  # noqa: PLC0415 (as above)
 
     remove_user(_database(), name)
     note(Action.USER_CHANGED, name, removed=True)
-    typer.echo(f"{name} is removed")
+    typer.echo(f"{name} removed")
 
 
 def _set_disabled(name: str, *, disabled: bool) -> None:

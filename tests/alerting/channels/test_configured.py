@@ -40,7 +40,7 @@ def test_a_test_alert_tries_every_channel_and_says_why_one_failed(
     assert "slack: not configured; set SLACK_WEBHOOK_URL" in said
     assert "pager, pager: delivered" in said
     assert "hook, hook: delivered" in said
-    assert "links lead to http://localhost:3000, this machine alone; set DASHBOARD_PUBLIC_URL" in said
+    assert "links only work on this machine (http://localhost:3000); set DASHBOARD_PUBLIC_URL" in said
     events = [payload["event_action"] for host, _, payload in web.received if "pagerduty" in host]
     assert events == ["trigger", "resolve"]
     assert "s3cret" not in said + done.stderr
