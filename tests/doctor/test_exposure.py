@@ -77,7 +77,10 @@ def test_a_file_without_secrets_may_be_read(monkeypatch: pytest.MonkeyPatch, tmp
         ),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}, []),
         ({"API_KEYS": SECRET}, []),
-        ({"DASHBOARD_PUBLIC_URL": "https://calls.example"}, ["protection: users of this machine can bypass the proxy"]),
+        (
+            {"DASHBOARD_PUBLIC_URL": "https://calls.example"},
+            ["protection: users of this machine can bypass the proxy"],
+        ),
         ({"DASHBOARD_PUBLIC_URL": "http://localhost:3000"}, []),
     ],
 )
