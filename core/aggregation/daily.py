@@ -22,7 +22,7 @@ _DAYS_AT_ONCE = 90
 def daily_range(
     database: Database[Document], start: date, end: date, filters: CallFilters | None = None
 ) -> list[DailyMetrics]:
-    """The figures of every local day from ``start`` to ``end``, both included, days without calls too."""
+    """Return the figures of every local day from ``start`` to ``end``, both inclusive, even without calls."""
     cube = load_cube(database, *period_of_days(start, end), filters, campaigns=False)
     return daily_figures(cube, start, end)
 
