@@ -1,4 +1,4 @@
-"""Links in messages by which whoever reads one acknowledges its alert, signed with ACK_LINK_KEY."""
+"""Links in messages that let their reader acknowledge the alert, signed with ACK_LINK_KEY."""
 
 import base64
 import hashlib
@@ -11,26 +11,29 @@ from core.settings import get_settings
 
 PATH = "/acknowledge"
 LASTS = timedelta(hours=24)
-"""How long after its message a link can be used."""
+"""How long after its message a link works."""
 _PURPOSE = b"acknowledge\0"
 _TICK = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
 class AckLink:
-    """What a link is good for: one alert, as it fires since then, until a time."""
+    """What a link is valid for: one alert, in its current run of firing, until a given time."""
 
     alert_id: str
     started_at: datetime
     until: datetime
 
     def is_about(self, alert: Alert) -> bool:
-        """Whether an alert is the very one that the message told of, and not a later one of its rule."""
+        """Return whether this is the very alert of the message, and not a later one of the same rule."""
         return alert.id == self.alert_id and alert.started_at == self.started_at
 
 
 def ack_link(alert: Alert, at: datetime) -> str | None:
-    """The address at which an alert of a message of ``at`` can be acknowledged; None without ACK_LINK_KEY."""
+    """Return the address that acknowledges an alert of a message sent at ``at``.
+
+    None without ACK_LINK_KEY.
+    """
     settings = get_settings()
     if settings.ack_link_key is None:
         return None
@@ -39,7 +42,7 @@ def ack_link(alert: Alert, at: datetime) -> str | None:
 
 
 def read_token(token: str) -> AckLink | None:
-    """What the last part of such an address says, where our key has signed it."""
+    """Return what the last part of such an address says; None unless it is signed with our key."""
     key = get_settings().ack_link_key
     said, _, signature = token.rpartition(".")
     if key is None or not hmac.compare_digest(

@@ -25,7 +25,7 @@ from core.types import Document
 
 ACKNOWLEDGED_FOR = timedelta(hours=4)
 LEAST_OF_ID = 4
-"""So many characters of an alert's id stand for it, where no other begins alike."""
+"""This many characters of an alert's id are enough to name it, if no other begins with them."""
 _MOST_NAMED = 5
 Made = TypeVar("Made", bound=BaseModel)
 
@@ -48,14 +48,14 @@ def acknowledge(
     now: datetime | None = None,
     lasts: timedelta = ACKNOWLEDGED_FOR,
 ) -> Alert:
-    """Say that somebody looks after an alert: it is not repeated until it is over, gets worse, or 4 h passed.
+    """Acknowledge an alert: it is not repeated until it ends, gets worse, or 4 h have passed.
 
     Raises:
-        UserError: there is no such alert that fires, or the author is missing.
+        UserError: no such alert is firing, or the author is missing.
     """
     at = now or to_utc(server_time(database))
     held = _checked(Acknowledgement, author=author.strip(), at=at, until=at + lasts, comment=comment.strip())
-    # Whoever heard of the alert is told within seconds: by the scheduler, or by the next check.
+    # Everyone notified of the alert learns of this within seconds, from the scheduler or the next check.
     fields = {"acknowledged": held.model_dump(), "acknowledgement_untold": True}
     return _change(database, alert_id, fields, _Entry("acknowledged", held.author, held.comment), at)
 
@@ -63,10 +63,10 @@ def acknowledge(
 def withdraw_acknowledgement(
     database: Database[Document], alert_id: str, author: str, *, now: datetime | None = None
 ) -> Alert:
-    """Let an alert be repeated again.
+    """Withdraw an acknowledgement, so that the alert is repeated again.
 
     Raises:
-        UserError: there is no such alert that fires.
+        UserError: no such alert is firing.
     """
     at = now or to_utc(server_time(database))
     fields = {"acknowledged": None, "acknowledgement_untold": False}
@@ -81,23 +81,25 @@ def close(
     *,
     now: datetime | None = None,
 ) -> Alert:
-    """End an alert by hand, one whose calls no longer come; it fires anew if its rule is still broken.
+    """End an alert by hand, for example one whose calls have stopped.
+
+    It fires again if its rule is still broken.
 
     Raises:
-        UserError: there is no such alert that fires.
+        UserError: no such alert is firing.
     """
     at = now or to_utc(server_time(database))
     over = {"state": AlertState.RESOLVED, "resolved_at": at, "updated_at": at, "acknowledged": None}
-    # The next check tells it to whoever heard of the alert.
+    # The next check notifies everyone who was notified of the alert.
     entry = _Entry("resolved", author, comment.strip())
     return _change(database, alert_id, over | {"holds": {}, "end_untold": True}, entry, at)
 
 
 def find_firing(database: Database[Document], called: str) -> Alert:
-    """The alert that fires and is called so: by its id, the beginning of that, or its rule or type.
+    """Return the firing alert with this name: its id, the beginning of its id, or its rule or type.
 
     Raises:
-        UserError: none fires that is called so, or several do; one line that says which.
+        UserError: none or several match; one line that says which.
     """
     forms: list[Document] = [{"_id": called}, {"alert_type": called}]
     if len(called) >= LEAST_OF_ID:
@@ -121,10 +123,10 @@ def silence(
     *,
     recurrence: Recurrence | None = None,
 ) -> Silence:
-    """Let the alerts with these labels say nothing from ``start`` up to, but not at, ``end``.
+    """Silence the alerts with these labels from ``start`` (inclusive) to ``end`` (exclusive).
 
     Raises:
-        UserError: what is given makes no silence; one line that says why.
+        UserError: the silence is invalid; one line that says why.
     """
     made = _checked(
         Silence,
@@ -141,7 +143,7 @@ def silence(
 
 
 def end_silence(database: Database[Document], silence_id: str, *, now: datetime | None = None) -> None:
-    """End a silence now; what it muted and still fires is told at the next check.
+    """End a silence now; what it muted and still fires is notified at the next check.
 
     Raises:
         UserError: there is no such silence, or it is over.
@@ -157,7 +159,7 @@ def end_silence(database: Database[Document], silence_id: str, *, now: datetime 
 def _change(
     database: Database[Document], alert_id: str, fields: Document, entry: _Entry, at: datetime
 ) -> Alert:
-    # The revision makes a check that is under way look again instead of writing over it.
+    # Raising the revision makes a check in progress read again instead of overwriting this.
     row = database[ALERTS].find_one_and_update(
         {"_id": alert_id, "state": AlertState.FIRING},
         {"$set": fields, "$inc": {"revision": 1}},

@@ -1,4 +1,4 @@
-"""What the Alerts page shows: alerts by where they stand, their history, and who was told what."""
+"""What the Alerts page shows: alerts by state, their history, and who was notified of what."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from core.types import Document
 RESOLVED_WITHIN = timedelta(days=7)
 MOST_MARKS = 200
 SENDINGS = ("sent", "not sent")
-"""The lines of the history that say who was told, and who could not be."""
+"""Lines of the history that say who was notified, and who could not be."""
 
 
 @dataclass(frozen=True)
 class AlertBoard:
-    """Alerts by where they stand, the worst first; resolved ones the newest first."""
+    """Alerts by state, worst first; resolved ones newest first."""
 
     active: list[Alert]
     pending: list[Alert]
     silenced: list[Alert]
-    """They fire, but a silence or a worse alert mutes them."""
+    """Firing, but muted by a silence or a worse alert."""
     resolved: list[Alert]
 
 
@@ -51,20 +51,20 @@ class HistoryLine:
 
 @dataclass(frozen=True)
 class SilenceLine:
-    """A silence, and whether it is in force, yet to come, between two of its times, or over."""
+    """A silence, and whether it is active, still to come, between two recurrences, or over."""
 
     silence: Silence
     standing: str
 
     @classmethod
     def of(cls, silence: Silence, now: datetime) -> Self:
-        """Where a silence stands at a moment."""
+        """Return a silence with its state at a given time."""
         return cls(silence, _standing(silence, now))
 
 
 @dataclass(frozen=True)
 class Fired:
-    """An alert that began to fire; the time is in UTC."""
+    """An alert that started to fire; the time is in UTC."""
 
     at: datetime
     name: str
@@ -72,7 +72,7 @@ class Fired:
 
 
 def alert_board(database: Database[Document], now: datetime) -> AlertBoard:
-    """The alerts as they stand at a moment."""
+    """Return the alerts as they stand at a given time."""
     over = {"state": AlertState.RESOLVED, "resolved_at": {"$gte": now - RESOLVED_WITHIN}}
     standing = {"state": {"$in": [AlertState.FIRING, AlertState.PENDING]}}
     alerts = [
@@ -99,15 +99,15 @@ def history(
     events: Collection[str] = (),
     limit: int = 500,
 ) -> list[HistoryLine]:
-    """What happened to the alerts, or to one, the newest first.
+    """Return what happened to all alerts, or to one, newest first.
 
     Args:
         database: the store.
-        start: the earliest moment, in UTC; None: the first there is.
-        end: the moment that is no longer in it; None: the newest there is.
-        alert_id: the one alert; None: all.
-        events: kinds of lines, SENDINGS for example; none: all.
-        limit: the most lines.
+        start: earliest time, in UTC; None for no limit.
+        end: time before which a line must be; None for no limit.
+        alert_id: the one alert; None for all.
+        events: kinds of lines, for example SENDINGS; empty for all.
+        limit: at most this many lines.
     """
     bounds = {"$gte": start, "$lt": end}
     query: Document = {"at": within} if (within := {k: at for k, at in bounds.items() if at}) else {}
@@ -118,14 +118,14 @@ def history(
 
 
 def fired_between(database: Database[Document], start: datetime, end: datetime) -> tuple[Fired, ...]:
-    """The alerts that began to fire in [start, end), the oldest first; of very many the newest."""
+    """Return the alerts that started to fire in [start, end), oldest first; of very many, the newest ones."""
     query = {"at": {"$gte": start, "$lt": end}, "event": "firing"}
     rows = database[ALERT_EVENTS].find(query).sort("at", -1).limit(MOST_MARKS)
     return tuple(Fired(row["at"], str(row["name"]), Severity(row["severity"])) for row in rows)[::-1]
 
 
 def silence_lines(database: Database[Document], now: datetime) -> list[SilenceLine]:
-    """Every silence with where it stands, the newest first."""
+    """Return every silence with its state, newest first."""
     return [SilenceLine.of(silence, now) for silence in all_silences(database)]
 
 

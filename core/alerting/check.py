@@ -1,4 +1,4 @@
-"""One check of every rule: evaluate, move the alerts on, say what each channel is to be told."""
+"""One check of every rule: evaluate, move the alerts on, decide what each channel is told."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -52,14 +52,14 @@ async def check_alerts(
     broken: Mapping[str, str] = MappingProxyType({}),
     present: bool = False,
 ) -> CheckReport:
-    """Check the rules as of ``at`` (UTC) and send what is due.
+    """Check the rules as of ``at`` (UTC) and send what is due; return what was found and done.
 
-    One rule that cannot be evaluated does not stop the others. ``broken`` are rules that were refused, by id,
-    and why: their alerts stay as they are, or go on by the form that is among ``rules``. ``present`` says
-    that ``at`` is now, so that what is stored as of a later time comes from a wrong clock.
+    A rule that cannot be evaluated does not stop the others. ``broken`` holds rules that were refused, by id,
+    and why: their alerts stay as they are, or follow the earlier form that is among ``rules``. ``present``
+    says that ``at`` is now, so that records dated later come from a wrong clock.
 
     Raises:
-        PyMongoError: the store is away.
+        PyMongoError: the database does not answer.
     """
     on_call = duty(get_settings(), at)
     rules = [on_call.rule(rule) for rule in rules]
@@ -104,7 +104,7 @@ def _manner() -> Manner:
 
 
 class _Check:
-    """One check as of one moment: what it loads, and what it found so far."""
+    """One check as of one moment: what it loads, and what it has found so far."""
 
     def __init__(
         self,
@@ -125,11 +125,11 @@ class _Check:
         self._present = present
         self._gap = timedelta()
         self.bad: set[str] = set()
-        """The alerts that were seen bad just now: only they are repeated."""
+        """The alerts that this check found bad; only these are repeated."""
         self.report = CheckReport(at, dry_run)
 
     async def advance_all(self, rules: Sequence[AlertRule]) -> dict[str, AlertRecord]:
-        """Evaluate every rule, move its alerts on and write that down; all alerts as they stand then."""
+        """Evaluate every rule, move its alerts on and store that; return all alerts as they then stand."""
         known = await self._known()
         evaluator = Evaluator(self._database, self._at)
         rule_errors = await RuleErrors.load(self._database, self._at)
@@ -156,7 +156,7 @@ class _Check:
         return {name: record for name, record in after.items() if record is not None}
 
     async def _known(self) -> dict[str, AlertRecord]:
-        """The alerts as they were left; what a clock that was ahead left is brought back, for good."""
+        """Return the alerts as stored, with times from a clock that was ahead corrected for good."""
         interval = timedelta(seconds=get_settings().alert_check_interval_seconds)
         self._gap = unattended(await self._store.last_check(), self._at, interval)
         known = await self._store.load()
@@ -210,9 +210,9 @@ class _Check:
     def _removed(
         self, known: Mapping[str, AlertRecord], rules: Mapping[str, AlertRule], followed: Collection[str]
     ) -> list[Change]:
-        """End the alerts whose rule is no longer checked, or looks at other labels now.
+        """End the alerts whose rule is no longer checked, or has different labels now.
 
-        Not those of a rule that was refused: nobody knows that they are over.
+        Alerts of a refused rule are kept: it is not known whether they have ended.
         """
         gone = [
             record

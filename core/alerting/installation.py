@@ -1,4 +1,4 @@
-"""The name of this installation: two that share a pager must not close each other's incidents."""
+"""This installation's name: two that share a pager must not close each other's incidents."""
 
 from secrets import token_hex
 
@@ -13,7 +13,7 @@ _ID = "installation"
 
 
 async def installation_name(database: AsyncDatabase[Document]) -> str:
-    """INSTALLATION_NAME, or a name that was made with the store and stays in it."""
+    """Return INSTALLATION_NAME, or a name created with the store that stays in it."""
     if (name := get_settings().installation_name) is not None:
         return name
     row = await database[INSTALLATION].find_one({"_id": _ID})

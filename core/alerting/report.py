@@ -1,4 +1,4 @@
-"""What one check of every rule found and did, and the lines that say so."""
+"""What one check of every rule found and did, and the lines that describe it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,12 +32,12 @@ class RuleResult:
 
     @property
     def fires(self) -> bool:
-        """Whether a threshold is exceeded."""
+        """Return whether a threshold is exceeded."""
         return any(evaluation.verdict == Verdict.BREACH for evaluation in self.evaluations)
 
     @property
     def lines(self) -> Iterator[str]:
-        """The findings, one line each."""
+        """Return the findings, one line each."""
         if self.error is not None:
             yield f"ERROR   {self.rule.name}: {self.error}"
         for evaluation in self.evaluations:
@@ -45,7 +45,7 @@ class RuleResult:
 
     @property
     def line(self) -> str:
-        """The first finding in one line."""
+        """Return the first finding in one line."""
         return next(self.lines, f"silent  {self.rule.name}: no calls")
 
 
@@ -58,12 +58,12 @@ class Sending:
 
     @property
     def channel(self) -> str:
-        """Where it goes."""
+        """Return where it goes."""
         return self.notification.channel
 
     @property
     def line(self) -> str:
-        """The sending in one line."""
+        """Return it in one line."""
         return (
             f"{_OUTCOMES[self.delivered]} to {self.channel}: {notification_message(self.notification).title}"
         )
@@ -84,24 +84,24 @@ class CheckReport:
 
     @property
     def firing(self) -> list[RuleResult]:
-        """The rules whose threshold is exceeded."""
+        """Return the rules whose threshold is exceeded."""
         return [result for result in self.results if result.fires]
 
     @property
     def resolved(self) -> list[Alert]:
-        """The alerts that ended in this check."""
+        """Return the alerts that ended in this check."""
         return [change.after.alert for change in self.changes if change.after and "resolved" in change.events]
 
     @property
     def errors(self) -> list[str]:
-        """The rules that could not be used or evaluated, and why."""
+        """Return the rules that could not be used or evaluated, and why."""
         return [
             *self.refused,
             *(f"{result.rule.id}: {result.error}" for result in self.results if result.error),
         ]
 
     def lines(self) -> Iterator[str]:
-        """The report as people read it."""
+        """Return the report as people read it."""
         yield f"Alert check as of {moment(self.at)}{' (dry run: nothing is sent or stored)' * self.dry_run}"
         yield from (f"REFUSED {reason}" for reason in self.refused)
         for result in self.results:

@@ -26,10 +26,10 @@ class Turn:
 
 @dataclass(frozen=True)
 class Rota:
-    """Channels that take turns, each from a weekday and time of a zone until the same of the next week.
+    """Channels that take turns, each from a weekday and time of a zone until the same time a week later.
 
-    The first is on call in the week of the first hand-over on or after ``begin``. ``swaps`` are weeks, by the
-    day that they begin on, that somebody else takes.
+    The first one is on call in the week of the first hand-over on or after ``begin``. ``swaps`` are weeks, by
+    the day they begin, that another channel takes.
     """
 
     members: tuple[str, ...]
@@ -40,7 +40,7 @@ class Rota:
     swaps: Mapping[date, str] = field(default_factory=dict)
 
     def turn(self, now: datetime) -> Turn:
-        """The turn that a moment lies in."""
+        """Return the turn that a given time is in."""
         local = now.astimezone(self.zone).date()
         day = local - timedelta(days=(local.weekday() - self.weekday) % 7)
         if self._hand_over(day) > now:
@@ -55,19 +55,19 @@ class Rota:
 
 @dataclass(frozen=True)
 class Duty:
-    """Who is on call at a moment, and which channels have their turn at another time."""
+    """Who is on call at a given time, and which channels have their turn at another time."""
 
     on: str | None = None
     off: frozenset[str] = frozenset()
 
     def named(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Names of channels with whoever is on call in the place of ``on-call``."""
+        """Return names of channels with ``on-call`` replaced by whoever is on call."""
         if self.on is None:
             return names
         return tuple(dict.fromkeys(self.on if name == ON_CALL else name for name in names))
 
     def rule(self, rule: AlertRule) -> AlertRule:
-        """A rule that names whoever is on call in person."""
+        """Return a rule with ``on-call`` replaced by whoever is on call."""
         if self.on is None or ON_CALL not in (*rule.channels, *(rule.escalate_to or ())):
             return rule
         then = None if rule.escalate_to is None else self.named(rule.escalate_to)
@@ -75,7 +75,7 @@ class Duty:
 
 
 def rota_of(settings: Settings) -> Rota | None:
-    """The rota of the settings; None where nobody takes turns."""
+    """Return the rota of the settings; None if channels do not take turns."""
     if not settings.alert_rota:
         return None
     day, _, clock = settings.alert_rota_hand_over.partition(" ")
@@ -90,7 +90,7 @@ def rota_of(settings: Settings) -> Rota | None:
 
 
 def duty(settings: Settings, now: datetime) -> Duty:
-    """Who is on call at a moment."""
+    """Return who is on call at a given time."""
     if (rota := rota_of(settings)) is None:
         return Duty()
     who = rota.turn(now).who
@@ -98,7 +98,7 @@ def duty(settings: Settings, now: datetime) -> Duty:
 
 
 def on_call_words(settings: Settings, now: datetime) -> str | None:
-    """Who is on call until when, and who comes then: ``asha until 30 Nov 2026, 10:00 IST, then ravi``."""
+    """Return who is on call until when, and who follows: ``asha until 30 Nov 2026, 10:00 IST, then ravi``."""
     if (rota := rota_of(settings)) is None:
         return None
     turn = rota.turn(now)

@@ -35,7 +35,7 @@ _RUNBOOKS = {
 
 
 def quantity(value: float, unit_: str, apart_from: float | None = None) -> str:
-    """``12.5 %`` or ``2,340 ms``, with as many decimals as tell it apart from the other value."""
+    """Return ``12.5 %`` or ``2,340 ms``, with enough decimals to tell it from the other value."""
     digits = 1 if unit_ == "%" or value % 1 else 0
     while apart_from is not None and value != apart_from and digits < 6:  # noqa: PLR2004 (enough for any count)
         if f"{value:.{digits}f}" != f"{apart_from:.{digits}f}":
@@ -47,13 +47,13 @@ def quantity(value: float, unit_: str, apart_from: float | None = None) -> str:
 
 
 def moment(at: datetime) -> str:
-    """A time as people read it, with the zone said: ``24 Oct 2024, 18:15 IST``."""
+    """Return a time as people read it, with its zone: ``24 Oct 2024, 18:15 IST``."""
     local = at.astimezone(get_settings().tz)
     return f"{_day(local)}, {local:%H:%M} {local:%Z}"
 
 
 def period(start: datetime, end: datetime) -> str:
-    """A period as people read it: ``24 Oct 2024, 18:00–18:15 IST``."""  # noqa: RUF002 (as it is printed)
+    """Return a period as people read it: ``24 Oct 2024, 18:00–18:15 IST``."""  # noqa: RUF002 (as it is printed)
     zone = get_settings().tz
     first, last = start.astimezone(zone), end.astimezone(zone)
     if first.date() == last.date():
@@ -66,7 +66,7 @@ def _day(local: datetime) -> str:
 
 
 def runbook(rule: AlertRule) -> str | None:
-    """Where it is written what to do about a rule's alert."""
+    """Return where to read what to do about a rule's alert."""
     if rule.runbook:
         return rule.runbook
     if rule.measure.of_compliance:
@@ -76,22 +76,22 @@ def runbook(rule: AlertRule) -> str | None:
 
 
 def outcome(rule: AlertRule) -> str | None:
-    """How the calls ended that a rule is about, where it is about one of the ends."""
+    """Return the ending that a rule is about, if it is about one."""
     return _OUTCOMES.get(rule.metric)
 
 
 def unit(rule: AlertRule) -> str:
-    """Unit of the values that people see."""
+    """Return the unit of values that people see."""
     return _UNITS[rule.measure.unit]
 
 
 def shown(rule: AlertRule, value: float) -> float:
-    """A value in the unit that people see: a share becomes per cent."""
+    """Return a value in the unit people see: a share as per cent."""
     return value * 100 if rule.measure.unit == "share" else value
 
 
 def limit(evaluation: Evaluation, severity: Severity | None) -> float | None:
-    """The threshold that a value is held against, in the unit of the rule's metric."""
+    """Return the threshold that a value is compared with, in the unit of the rule's metric."""
     rule, usual = evaluation.rule, evaluation.usual
     if usual is not None:
         return usual.high if rule.operator == "above" else usual.low
@@ -102,7 +102,7 @@ def limit(evaluation: Evaluation, severity: Severity | None) -> float | None:
 
 
 def sentence(evaluation: Evaluation, severity: Severity | None = None) -> str:
-    """The finding in one sentence, without a full stop; ``severity`` says which level it is held against."""
+    """Return the finding in one sentence, without a full stop; ``severity`` says which level it is about."""
     rule, measured = evaluation.rule, evaluation.measured
     if evaluation.saying is not None:
         return evaluation.saying.words
@@ -126,7 +126,7 @@ def _too_little(evaluation: Evaluation) -> str:
 
 
 def expected(evaluation: Evaluation) -> str:
-    """The usual range: ``40–60`` with its unit."""  # noqa: RUF002 (as it is printed)
+    """Return the usual range: ``40–60`` with its unit."""  # noqa: RUF002 (as it is printed)
     rule, usual = evaluation.rule, evaluation.usual
     if usual is None:
         return ""
@@ -143,19 +143,19 @@ def _of(evaluation: Evaluation) -> str:
 
 
 def no_more(rule: AlertRule) -> str:
-    """Name of the fact that a figure is older than its window."""
+    """Return the name of the fact that a figure is older than its window."""
     return f"No {'requests' if rule.measure.of_requests else 'calls'} since"
 
 
 def only(evaluation: Evaluation) -> str:
-    """The labels of an instance; a rule's own filters go without saying."""
+    """Return the labels of an instance, without the rule's own filters."""
     own = evaluation.rule.filters
     labels = {key: value for key, value in evaluation.labels.items() if key not in own}
     return "".join(f" [{key} {value or 'none'}]" for key, value in labels.items())
 
 
 def facts_of(evaluation: Evaluation) -> dict[str, str]:
-    """What a message says besides the finding; kept with the alert for whoever shows it later."""
+    """Return what a message says besides the finding; stored with the alert for later display."""
     if evaluation.saying is not None:
         return {**evaluation.saying.facts, **evaluation.notes}
     what = "Requests" if evaluation.rule.measure.of_requests else "Calls"

@@ -1,1 +1,1 @@
-"""Ways to reach people: email, Slack, pagers, anything Apprise reaches; and the words they get."""
+"""Ways to reach people: email, Slack, pagers, anything Apprise reaches; and the text they get."""

@@ -1,4 +1,4 @@
-"""Sending through Apprise, to Slack and whatever else it reaches by a URL."""
+"""Send through Apprise, to Slack and everything else it reaches by URL."""
 
 import builtins
 import logging
@@ -38,7 +38,7 @@ _KINDS = frozenset(
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, Exception)
 )
-"""Names of errors: what may be shown of a text that is not ours."""
+"""Names of errors: the only parts of foreign texts that may be shown."""
 _PLAIN_MODES = {"insecure", "none"}
 
 
@@ -49,14 +49,14 @@ class AppriseSender:
     url: Callable[[Message], str] = field(repr=False)
 
     def __call__(self, message: Message) -> Failure | None:
-        """Send a message; why it was not taken."""
+        """Send a message; return why it was not accepted, or None."""
         _keep_quiet()
-        # A fresh object each time: a used one sleeps between sends.
+        # A new object each time, because a used one sleeps between sends.
         plugin = Apprise.instantiate(self.url(message), asset=_ASSET)
         if plugin is None:
             return Failure("the address cannot be used; check the channel's settings", permanent=True)
-        # The reason of a failure is logged at DEBUG, where Slack's token is too: a logger that
-        # belongs to nobody lets the result have it, and no handler of the process.
+        # Apprise logs the reason of a failure at DEBUG, along with Slack's token. A logger outside the
+        # hierarchy passes it to the result, and to no handler of the process.
         plugin.logger = logging.Logger("apprise.private", logging.DEBUG)  # noqa: LOG001 (registered nowhere)
         sender = Apprise(asset=_ASSET)
         sender.add(plugin)
@@ -73,13 +73,16 @@ class AppriseSender:
 
 
 def _fitting(message: Message, plugin: NotifyBase) -> str:
-    """The text in the length that the service takes; where it has no title, that comes out of it."""
+    """Return the text shortened to what the service accepts.
+
+    If it has no titles, the title counts as well.
+    """
     title = len(message.title) + len("\r\n") if plugin.title_maxlen <= 0 else 0
     return cut(message.text, max(plugin.body_maxlen - title, 1)) if plugin.body_maxlen > 0 else message.text
 
 
 def _keep_quiet() -> None:
-    """These libraries print tokens at DEBUG; whatever the application logs, they stay above it."""
+    """These libraries print tokens at DEBUG, so they stay above it whatever the application logs."""
     for name in ("apprise", "urllib3"):
         logger = logging.getLogger(name)
         if logger.getEffectiveLevel() < logging.INFO or logger.level == logging.NOTSET:
@@ -87,9 +90,9 @@ def _keep_quiet() -> None:
 
 
 def _failure(lines: Iterable[str]) -> Failure:
-    """What the plugin's log says of the reason, in words of our own, and whether it is final.
+    """Return the reason from the plugin's log in words of our own, and whether it is final.
 
-    Its own words may hold the address, in any spelling: only kinds and numbers of errors are taken from them.
+    The original words may contain the address in any spelling, so only kinds and numbers of errors are used.
     """
     text = "\n".join(lines)
     if answered := _HTTP_STATUS.search(text):
@@ -104,10 +107,10 @@ def _failure(lines: Iterable[str]) -> Failure:
 
 
 def check_url(name: str, url: str, *, allow_insecure: bool) -> None:
-    """Refuse a URL that Apprise cannot use, or that goes without verified encryption.
+    """Refuse a URL that Apprise cannot use, or that works without verified encryption.
 
     Raises:
-        UserError: one line that names the channel, nothing of its URL but the scheme.
+        UserError: one line that names the channel, and nothing of its URL but the scheme.
     """
     _keep_quiet()
     scheme = url.partition("://")[0].lower()
@@ -117,7 +120,7 @@ def check_url(name: str, url: str, *, allow_insecure: bool) -> None:
         raise UserError(f"ALERT_APPRISE_URLS: the URL of {name} cannot be used; {where}")
     plain_schemes = plugin.protocol if isinstance(plugin.protocol, (tuple, list)) else (plugin.protocol,)
     unverified = not getattr(plugin, "verify_certificate", True)
-    # What will be done counts, not the first word: a mode of the URL can take back what its scheme promises.
+    # What will actually be done counts, not the scheme: a URL's mode can undo what its scheme promises.
     plain = scheme in plain_schemes or str(getattr(plugin, "secure_mode", "")) in _PLAIN_MODES
     plain = plain or str(getattr(plugin, "notify_url", "")).startswith("http://")
     if (plain or unverified) and not allow_insecure:

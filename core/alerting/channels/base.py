@@ -1,4 +1,4 @@
-"""Channels: who is told how; each recipient is sent to, and answers, on its own."""
+"""Channels: who is notified and how. Each recipient is sent to, and succeeds or fails, separately."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from core.logging_config import get_logger
 from core.models.alerts import Severity
 
 SEND_TIMEOUT_SECONDS = 60.0
-"""Longest that a send is waited for; a mail server has 10 s for each answer, others 5 s."""
+"""Longest time to wait for a send; within it, a mail server has 10 s for each answer, others 5 s."""
 _AT_ONCE = 32
 logger = get_logger("alerting")
 
@@ -28,14 +28,14 @@ class Failure:
     reason: str
     permanent: bool = False
     wait: timedelta | None = None
-    """Before it has passed the other side does not want to be asked again."""
+    """How long the other side asked to be left alone."""
     held: bool = False
-    """It was not tried: the recipient takes no more just now. It follows by itself."""
+    """It was not tried because of the recipient's rate limit; it follows by itself."""
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody who is told: an identity without secrets, and what may be shown of it."""
+    """Somebody who is notified: an identity without secrets, and what may be shown of it."""
 
     id: str
     label: str
@@ -46,35 +46,35 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """Name in results: email, slack, or that of ALERT_APPRISE_URLS."""
+        """Return the name in results: email, slack, or the one in ALERT_APPRISE_URLS."""
 
     @property
     def recipients(self) -> Sequence[Recipient]:
-        """Who is told; each is sent to on its own."""
+        """Return who is notified; each is sent to separately."""
 
     @property
     def severities(self) -> frozenset[Severity] | None:
-        """The severities it takes; None takes all."""
+        """Return the severities it accepts; None accepts all."""
 
     @property
     def pages(self) -> bool:
-        """Whether each alert is a message of its own that opens or closes an incident."""
+        """Return whether each alert is a message of its own that opens or closes an incident."""
 
     @property
     def limit(self) -> Limit | None:
-        """How much a recipient takes."""
+        """Return how many messages a recipient accepts."""
 
     @property
     def ends(self) -> bool:
-        """Whether it is told of ends."""
+        """Return whether it is notified of ends."""
 
     async def send(self, recipient: Recipient, message: Message) -> Failure | None:
-        """Send one message; why it did not arrive. Never raises for what the other side does."""
+        """Send one message; return why it did not arrive, or None. Never raises because of the other side."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A recipient, and what sends to it; that blocks, and knows the secrets."""
+    """A recipient and the function that sends to it, which blocks and knows the secrets."""
 
     recipient: Recipient
     deliver: Callable[[Message], Failure | None] = field(repr=False)
@@ -93,11 +93,11 @@ class TargetChannel:
 
     @property
     def recipients(self) -> Sequence[Recipient]:
-        """Who is told."""
+        """Return who is notified."""
         return [target.recipient for target in self.targets]
 
     async def send(self, recipient: Recipient, message: Message) -> Failure | None:
-        """Send to one recipient; what is not done in a minute counts as failed."""
+        """Send to one recipient; a send that takes over a minute counts as failed."""
         target = next((target for target in self.targets if target.recipient.id == recipient.id), None)
         if target is None:
             return Failure("the recipient is no longer configured", permanent=True)
@@ -121,7 +121,7 @@ async def _within_a_minute(target: Target, message: Message) -> Failure | None:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Threads of our own: those that wait for a mail server must not keep others from sending."""
+    """Separate threads: those waiting for a mail server must not keep others from sending."""
     return ThreadPoolExecutor(_AT_ONCE, "alert-sender")
 
 
@@ -131,7 +131,10 @@ os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of 
 async def send_directly(
     channels: Mapping[str, Channel], message: Message
 ) -> dict[str, dict[str, str | None]]:
-    """Send past the outbox to everybody at once; by channel and recipient why it failed, or None."""
+    """Send to everybody at once, bypassing the outbox.
+
+    Return by channel and recipient why it failed, or None.
+    """
 
     async def send(channel: Channel) -> dict[str, str | None]:
         failures = await asyncio.gather(*(channel.send(one, message) for one in channel.recipients))
@@ -143,12 +146,12 @@ async def send_directly(
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """The text with each secret replaced."""
+    """Return the text with each secret replaced."""
     for secret in secrets:
         text = text.replace(secret, "***") if secret else text
     return text
 
 
 def identity(*parts: str) -> str:
-    """A short identity of an address; no part may be a secret."""
+    """Return a short identity for an address; no part of it is a secret."""
     return sha256("|".join(parts).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""A small chart for a mail: how the value went, and its limit. A PNG, drawn by Pillow."""
+"""A small chart for a mail: the value's course and its limit. A PNG, drawn by Pillow."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 WIDTH, HEIGHT = 320, 96
-"""As it is shown; drawn twice as large for sharp screens."""
+"""Size as shown; drawn twice as large for high-resolution screens."""
 _SCALE = 2
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 74, 12, 22
 _GROUND, _LINE, _MUTED, _LIMIT = "#FFFFFF", "#0072B2", "#565E68", "#8A949F"
@@ -26,7 +26,7 @@ logger = get_logger("alerting")
 
 @dataclass(frozen=True)
 class _Scale:
-    """From places in the series and values to points of the picture."""
+    """Converts places in the series and values to points of the picture."""
 
     points: int
     top: float
@@ -43,7 +43,10 @@ class _Scale:
 
 
 def picture(alert: Alert, trend: Trend | None, tone: Tone, name: str) -> Picture | None:
-    """The chart of an alert's value before and now; None where there is nothing to draw, or it fails."""
+    """Return the chart of an alert's value before and now.
+
+    None if there is nothing to draw, or drawing fails.
+    """
     if trend is None or alert.current_value is None or all(value is None for value in trend.values):
         return None
     values = [*trend.values, alert.current_value]
@@ -101,7 +104,7 @@ def _draw(values: Sequence[float | None], alert: Alert, trend: Trend, tone: Tone
 
 
 def _runs(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
-    """The stretches of the series without a gap."""
+    """Return the parts of the series without gaps."""
     run: list[tuple[int, float]] = []
     for place, value in enumerate(values):
         if value is not None:
@@ -125,7 +128,7 @@ def _dot(pen: "ImageDraw", centre: tuple[float, float], colour: str, radius: flo
 
 
 def _apart(labels: Sequence[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
-    """Labels so far from each other that both can be read."""
+    """Return label positions far enough apart for both to be read."""
     if len(labels) < 2:  # noqa: PLR2004 (a pair)
         return list(labels)
     (one, *a), (two, *b) = labels

@@ -1,4 +1,4 @@
-"""The channels that are set up: email, Slack, and those of ALERT_APPRISE_URLS."""
+"""The configured channels: email, Slack, and those of ALERT_APPRISE_URLS."""
 
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -27,14 +27,14 @@ _CRITICAL = frozenset({Severity.CRITICAL})
 
 
 def configured_channels(settings: Settings) -> dict[str, Channel]:
-    """The channels that are set up, by name.
+    """Return the configured channels, by name.
 
     Raises:
-        UserError: an address of ALERT_APPRISE_URLS cannot be used, or a setting names a channel there is not.
+        UserError: an address in ALERT_APPRISE_URLS is invalid, or a setting names an unknown channel.
     """
     channels: dict[str, TargetChannel] = {}
     if settings.smtp_server:
-        # Addresses are masked in the log: it tells recipients apart by their number.
+        # Addresses are masked in the log, so it identifies recipients by number.
         mails = [
             _mail(settings, address, f"recipient {number} of ALERT_EMAIL_TO")
             for number, address in enumerate(settings.alert_email_to, start=1)
@@ -63,9 +63,9 @@ def configured_channels(settings: Settings) -> dict[str, Channel]:
 
 
 def nameable_channels(settings: Settings) -> dict[str, frozenset[Severity] | None]:
-    """The channels that a rule may name, and what each takes; mail and Slack also while not set up.
+    """Return the channels a rule may name, and what each accepts; mail and Slack even if not configured.
 
-    Whoever is on call is one of them where channels take turns.
+    Includes ``on-call`` if channels take turns.
     """
     set_up = {name: channel.severities for name, channel in configured_channels(settings).items()}
     on_call = dict.fromkeys((ON_CALL,) if settings.alert_rota else ())
@@ -92,7 +92,7 @@ def _slack(name: str, webhook: str, severities: frozenset[Severity] | None = Non
     parts = urlsplit(webhook)
     path = [part for part in parts.path.split("/") if part]
     sender = SlackSender(f"{parts.scheme}://{parts.netloc}{parts.path}")
-    # The last part is the secret one.
+    # The last part is the secret.
     target = Target(Recipient(identity(*path[:-1]), "Slack"), sender)
     return TargetChannel(name, [target], severities, limit=SLACK_LIMIT)
 
@@ -105,7 +105,7 @@ def _extra(settings: Settings, extra: ExtraChannel) -> TargetChannel:
     if url.startswith("https://hooks.slack.com/"):
         return _slack(extra.name, url, extra.severities)
     check_url(extra.name, url, allow_insecure=settings.alert_allow_insecure)
-    # What of a URL is secret differs by service: its channel's name is who it is.
+    # Which part of a URL is secret differs by service, so the recipient is shown by its channel's name.
     recipient = Recipient(identity(extra.name, scheme), extra.name)
     if scheme in PAGERS:
         severities = extra.severities or (_CRITICAL if scheme == "pagerduty" else None)

@@ -1,4 +1,4 @@
-"""From what is said about each alert to one message for mail and chat, never longer than they take."""
+"""Turn what is said about each alert into one message for mail and chat, never longer than they accept."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 from core.settings import get_settings
 
 MOST_AT_LENGTH = 10
-"""A message about more has the titles of the rest alone."""
+"""A message about more alerts gives only the titles of the rest."""
 LONGEST_BRIEF = 7_000
-"""Slack takes an attachment of 8,000 letters, some of which it counts as several."""
+"""Slack accepts attachments of 8,000 letters, some of which it counts as several."""
 LONGEST_PLAIN, LONGEST_HTML = 15_000, 45_000
-"""Gmail clips a mail at 102 kB; in bytes, of which the wire makes a third more."""
+"""In bytes. Gmail clips a mail at 102 kB, and encoding for transport adds a third."""
 _LONGEST_TEXT = 4_000
 _LONGEST_FACT = 500
 _MOST_FACTS = 30
@@ -25,11 +25,11 @@ LINK_WORDS = {
     "Runbook": "what to do",
     "Acknowledge": "say that you look after it",
 }
-"""What a mail shows of a link, by the name of the fact; others are shown as they are."""
+"""What a mail shows for a link, by the name of its fact; other links are shown as they are."""
 
 
 class Tone(StrEnum):
-    """How good or bad the news is; the later, the worse, but for what is over."""
+    """How good or bad the news is, from mild to severe, with "over" last."""
 
     INFO = "info"
     WARNING = "warning"
@@ -41,12 +41,12 @@ COLOURS = {Tone.INFO: "#5b7083", Tone.WARNING: "#b26a00", Tone.CRITICAL: "#b3261
 
 
 def length(text: str) -> int:
-    """Length in UTF-16 units, the most that any service counts a text as, but for those that count bytes."""
+    """Return the length in UTF-16 units, the largest count of any service that does not count bytes."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, most: int, mark: str = _CUT) -> str:
-    """A text of at most so many UTF-16 units; one that is longer ends with a mark."""
+    """Return a text of at most this many UTF-16 units; one that was shortened ends with a mark."""
     if length(text) <= most:
         return text
     left = max(most - length(mark), 0)
@@ -58,7 +58,7 @@ def cut(text: str, most: int, mark: str = _CUT) -> str:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a mail, by the name that its HTML knows it by, and what it says in words."""
+    """A picture in a mail: the name by which the HTML refers to it, and its content in words."""
 
     name: str
     png: bytes = field(repr=False)
@@ -67,7 +67,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """What is said about one alert; one that is only a ``line`` is named, and nothing more."""
+    """What is said about one alert; one with only a ``line`` is named and nothing more."""
 
     title: str
     text: str
@@ -78,17 +78,17 @@ class Section:
 
     @property
     def state(self) -> str:
-        """How it stands: CRITICAL, RESOLVED after 2 h."""
+        """Return its state: CRITICAL, RESOLVED after 2 h."""
         return self.title.partition(": ")[0]
 
     @property
     def what(self) -> str:
-        """Which alert it is."""
+        """Return which alert it is."""
         return self.title.partition(": ")[2]
 
     @property
     def bounded(self) -> "Section":
-        """The same in a length that several of it fit into a message."""
+        """Return the same at a length that lets several fit into one message."""
         facts = dict(list(self.facts.items())[-_MOST_FACTS:])
         facts = {
             cut(key, _LONGEST_FACT): value if _is_link(value) else cut(value, _LONGEST_FACT)
@@ -99,7 +99,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Layout:
-    """The same message as plain text, for chat, and as HTML."""
+    """One message as plain text, for chat, and as HTML."""
 
     text: str
     brief: str
@@ -107,7 +107,10 @@ class Layout:
 
 
 def lay_out(sections: Sequence[Section]) -> Layout:
-    """Everything about one alert; of several a table first, then everything about the first ten."""
+    """Return a message with everything about one alert.
+
+    For several a table, then everything about the first ten.
+    """
     bounded = [section.bounded for section in sections]
     if len(bounded) == 1:
         brief = cut(_brief(bounded[0], with_title=False), LONGEST_BRIEF)
@@ -143,7 +146,7 @@ def _plain(section: Section) -> str:
 
 
 def _stacked(first: Sequence[str], pieces: Iterable[str], most: int, measure: Callable[[str], int]) -> str:
-    """What has to be there, and below it as many whole pieces as fit."""
+    """Return what must be included, followed by as many whole pieces as fit."""
     left = most - sum(measure(one) + len(_APART) for one in first)
     return _APART.join([*first, *_fitting(pieces, left, measure, len(_APART))])
 
@@ -160,7 +163,7 @@ def _fitting(
 
 
 def _table(sections: Sequence[Section], most: int, measure: Callable[[str], int]) -> Iterator[str]:
-    """How each alert stands and which it is, a line each; nothing where there are none."""
+    """Return each alert's state and name, one per line; empty if there are none."""
     if not sections:
         return
     width = max(len(section.state) for section in sections)
@@ -200,7 +203,7 @@ def fitted(
     between: str = "\n\n",
     measure: Callable[[str], int] = length,
 ) -> str:
-    """Pieces one below the other, at most so much of them: whole, then as titles, then as a number."""
+    """Return pieces one below the other, as many as fit: in full, then as titles, then as a number."""
     left = most - _ROOM_FOR_THE_REST
     kept: list[str] = []
     for piece, title in zip(pieces, titles, strict=True):
@@ -215,7 +218,7 @@ def fitted(
 
 
 def in_bytes(text: str) -> int:
-    """Length as UTF-8."""
+    """Return the length in UTF-8."""
     return len(text.encode(errors="replace"))
 
 
@@ -227,7 +230,7 @@ def _text(section: Section, *, with_title: bool) -> str:
 
 
 def _brief(section: Section, *, with_title: bool) -> str:
-    # Chat shows the title right above the text: nothing is said twice, and nothing is cut off unsaid.
+    # Chat shows the title right above the text, so avoid saying it twice, and mark whatever was cut off.
     head = [section.title] if with_title and section.title else []
     text = [] if section.text in section.title else [section.text]
     return "\n".join([*head, *text, *(f"{key}: {value}" for key, value in section.facts.items())])
@@ -258,11 +261,11 @@ def _is_link(value: str) -> bool:
 
 
 def _call_in(value: str) -> str | None:
-    """The call that a link of the dashboard shows."""
+    """Return the call that a dashboard link shows."""
     return parse_qs(urlsplit(value).query).get("call_id", [None])[0] if _is_link(value) else None
 
 
 def _linked(value: str, words: str | None = None) -> str:
-    """A value; one that is an address as a link, with words of its own where there are."""
+    """Return a value as HTML; an address becomes a link, with words of its own if there are any."""
     shown = escape(value)
     return f'<a href="{shown}">{escape(words) if words else shown}</a>' if _is_link(value) else shown

@@ -1,4 +1,4 @@
-"""Sending a mail: plain text and HTML, encrypted unless that is waived, with what the server answered."""
+"""Send a mail: plain text and HTML, encrypted unless that is waived, and report what the server answered."""
 
 import base64
 import contextlib
@@ -28,7 +28,7 @@ Mode = Literal["ssl", "starttls", "plain"]
 
 
 def mode_of(settings: Settings) -> Mode:
-    """How the mail server is talked to."""
+    """Return how to talk to the mail server."""
     if settings.smtp_port == IMPLICIT_TLS_PORT:
         return "ssl"
     plain = settings.alert_allow_insecure and settings.smtp_port != SUBMISSION_PORT
@@ -37,13 +37,13 @@ def mode_of(settings: Settings) -> Mode:
 
 @contextlib.contextmanager
 def connect(server: str, port: int, mode: Mode) -> Iterator[smtplib.SMTP]:
-    """A connection, encrypted as ``mode`` says; the server's certificate is verified.
+    """Yield a connection, encrypted as ``mode`` says; the server's certificate is verified.
 
-    What the server answers when it is left is nobody's concern: a mail that it took stays taken.
+    What the server answers on leaving is ignored: a mail it has accepted stays accepted.
 
     Raises:
-        OSError: there is no such server, or it cannot prove to be it.
-        SMTPException: it does not talk as it should, or has no STARTTLS.
+        OSError: there is no such server, or it cannot prove its identity.
+        SMTPException: it breaks the protocol, or has no STARTTLS.
     """
     connection = _opened(server, port, mode)
     try:
@@ -69,7 +69,7 @@ def _opened(server: str, port: int, mode: Mode) -> smtplib.SMTP:
 
 
 def log_in(connection: smtplib.SMTP, user: str, password: str) -> None:
-    """Log in; with letters outside ASCII by PLAIN, the one method that says they are UTF-8 (RFC 4616).
+    """Log in; with non-ASCII letters by PLAIN, the only method that defines them as UTF-8 (RFC 4616).
 
     Raises:
         OSError: the connection broke.
@@ -91,7 +91,7 @@ def log_in(connection: smtplib.SMTP, user: str, password: str) -> None:
 
 
 def _take_leave(connection: smtplib.SMTP) -> None:
-    """Say QUIT and wait a moment for an answer, whatever it is (RFC 5321, 4.1.1.10)."""
+    """Send QUIT and wait a moment for an answer, whatever it is (RFC 5321, 4.1.1.10)."""
     connection.putcmd("quit")
     if connection.sock is not None:
         connection.sock.settimeout(FAREWELL_SECONDS)
@@ -112,7 +112,7 @@ class Mailer:
     password: str = field(default="", repr=False)
 
     def __call__(self, message: Message) -> Failure | None:
-        """Send a message; why it was not taken."""
+        """Send a message; return why it was not accepted, or None."""
         try:
             with connect(self.server, self.port, self.mode) as connection:
                 if self.user:
@@ -129,13 +129,12 @@ class Mailer:
         mail["From"] = AddressHeader("From", self.sender)
         mail["To"], mail["Date"] = AddressHeader("To", self.address), localtime()
         mail["Auto-Submitted"] = "auto-generated"
-        # The same message once more has the same id: mail programs show it once. Without one many refuse it.
+        # A retry has the same id, so that mail programs show it once. Many servers refuse mail without one.
         mail["Message-ID"] = f"<{message.reference or uuid4().hex}.{self.identity}@voice-agent.invalid>"
         if message.reference:
             mail["X-Alert-Reference"] = message.reference
-        if (
-            message.reference and message.incident
-        ):  # what an alert began, went on and ended with is one thread
+        # One run of an alert is one thread, from its start to its end.
+        if message.reference and message.incident:
             mail["References"] = f"<{message.incident.key}@voice-agent.invalid>"
         mail.set_content(message.text)
         if message.html:
@@ -145,7 +144,7 @@ class Mailer:
 
 
 def _show(mail: EmailMessage, pictures: Sequence[Picture]) -> None:
-    """Put the pictures beside the HTML that shows them."""
+    """Attach the pictures that the HTML shows."""
     *_, html = mail.iter_parts()
     for one in pictures:
         html.add_related(
@@ -171,6 +170,6 @@ def _failure(error: OSError | smtplib.SMTPException | UnicodeError) -> Failure:
 
 
 def _answer(code: int, text: bytes | str) -> Failure:
-    # RFC 5321, 4.2.1: 4xx may be another next time, 5xx will not.
+    # RFC 5321, 4.2.1: 4xx is temporary, 5xx is permanent.
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
     return Failure(f"refused: {code} {' '.join(words.split())}", permanent=code >= 500)  # noqa: PLR2004 (RFC 5321: 5yz is final)

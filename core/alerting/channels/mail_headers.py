@@ -1,7 +1,7 @@
-"""Headers of a mail that hold people's words, as written in every mail program.
+"""Mail headers with people's words, encoded so that every mail program reads them.
 
-Python's own folding drops the blanks between the encoded words that it makes of a long text, and takes a
-text that looks like an encoded word for one. Here the whole text is encoded, its blanks inside the words.
+Python's own folding drops the blanks between the encoded words it makes from a long text, and takes a text
+that looks like an encoded word for one. Here the whole text is encoded, with its blanks inside the words.
 """
 
 from email.header import Header
@@ -13,19 +13,19 @@ _LONGEST_PLAIN_WORD = 60
 
 
 class TextHeader(str):
-    """The value of a header that is nothing but text; its words have single blanks between them."""
+    """A header value of plain text; its words are separated by single blanks."""
 
     __slots__ = ("name",)
     name: str
 
     def __new__(cls, name: str, text: str) -> Self:
-        """Make it from the header's name and what it is to say."""
+        """Make it from the header's name and its text."""
         made = super().__new__(cls, " ".join(text.split()))
         made.name = name
         return made
 
     def fold(self, *, policy: Policy) -> str:
-        """The lines that are sent."""
+        """Return the lines to send."""
         return f"{self.name}: {self._encoded(policy)}{policy.linesep}"
 
     def _encoded(self, policy: Policy) -> str:
@@ -33,7 +33,7 @@ class TextHeader(str):
 
 
 class AddressHeader(TextHeader):
-    """The value of a header that is one address, with the words before it or without."""
+    """A header value that is one address, with or without words before it."""
 
     __slots__ = ()
 
@@ -45,7 +45,7 @@ class AddressHeader(TextHeader):
 
 
 def encoded(text: str, name: str, policy: Policy) -> str:
-    """A text as it stands in a header: plain where that is safe, else in encoded words (RFC 2047)."""
+    """Return a text as it stands in a header: plain if that is safe, else in encoded words (RFC 2047)."""
     charset = "us-ascii" if _is_plain(text) else "utf-8"
     return Header(text, charset, header_name=name).encode(linesep=policy.linesep)
 

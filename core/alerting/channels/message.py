@@ -1,4 +1,4 @@
-"""What people read: the words of an alert, for mail and for chat."""
+"""What people read: the text of an alert, for mail and for chat."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -28,14 +28,14 @@ from core.settings import get_settings
 TITLE_WIDTH = 160
 _LONGEST_LOOKED_AT = 2_000
 LOOK_BACK = timedelta(minutes=15)
-"""The link shows this much of what was before an alert that has no window of its own."""
+"""For an alert without a window of its own, the link shows this much of the time before it."""
 FILTERS = ("direction", "language", "status", "campaign")
 _BAD_FIRST = [Tone.RESOLVED, Tone.INFO, Tone.WARNING, Tone.CRITICAL]
 
 
 @dataclass(frozen=True)
 class Incident:
-    """What a pager opens and closes: the same ``key`` from the first message to the last."""
+    """What a pager opens and closes; ``key`` is the same from the first message to the last."""
 
     key: str
     name: str
@@ -43,16 +43,16 @@ class Incident:
     over: bool
     link: str
     source: str = ""
-    """The installation that speaks."""
+    """The installation that sends it."""
     held: bool = False
-    """Somebody looks after it."""
+    """Whether somebody has acknowledged it."""
 
 
 @dataclass(frozen=True)
 class Message:
     """One message: ``text`` and ``html`` for mail, the shorter ``brief`` for chat.
 
-    ``reference`` is the same wherever the same message arrives once more: delivery is at least once.
+    ``reference`` is the same for every copy of a message, since delivery is at least once.
     """
 
     title: str
@@ -69,14 +69,14 @@ class Message:
 
 
 def alert_message(alert: Alert) -> Message:
-    """The message for an alert that fires, still fires, or is over."""
+    """Return the message for an alert that fires, still fires, or has ended."""
     section = _section(alert)
     incident = _incident(alert, get_settings().installation_name or "")
     return _compose(section.title, [section], incident=incident)
 
 
 def notification_message(notification: Notification, undelivered: str | None = None) -> Message:
-    """The message for a group of alerts, the worst of what is new first; the title of several counts them.
+    """Return the message for a group of alerts, worst news first; with several, the title counts them.
 
     ``undelivered`` says where it should have gone and why that failed.
     """
@@ -116,7 +116,7 @@ def notification_message(notification: Notification, undelivered: str | None = N
 
 
 def _acknowledged(notification: Notification) -> Message:
-    """That somebody looks after an alert; it goes on."""
+    """Return the message that somebody has acknowledged an alert, which is still firing."""
     (alert,) = notification.alerts
     held = alert.acknowledged
     section = _section(alert, at=notification.at)
@@ -130,7 +130,7 @@ def _acknowledged(notification: Notification) -> Message:
 
 
 def digest_message(messages: Sequence[Message]) -> Message:
-    """One message for several that had to wait for the channel's rate limit."""
+    """Return one message for several that had to wait for the channel's rate limit."""
     worst = max((message.tone for message in messages), key=_BAD_FIRST.index)
     title = f"{len(messages)} alert messages that had to wait"
     section = Section("", "More came at once than this channel takes; here they are together.", {}, worst)
@@ -152,7 +152,7 @@ def digest_message(messages: Sequence[Message]) -> Message:
 
 
 def dashboard_link(alert: Alert) -> str:
-    """Where the dashboard shows the calls that an alert is about, or the rule that cannot be evaluated."""
+    """Return where the dashboard shows the calls an alert is about, or the rule that cannot be evaluated."""
     if "rule" in alert.labels:
         return f"{get_settings().dashboard_url}/alerts?{urlencode({'rule': alert.labels['rule']})}"
     zone = get_settings().tz
@@ -208,12 +208,12 @@ def _section(
 
 
 def _shown(html: str, pictures: Iterable[Picture]) -> tuple[Picture, ...]:
-    """The pictures that a message's HTML has room for."""
+    """Return the pictures for which the message's HTML has room."""
     return tuple(one for one in pictures if f"cid:{one.name}" in html)
 
 
 def _line(alert: Alert, at: datetime) -> Section:
-    """What goes on and is no news, in one line: who looks after it."""
+    """Return one line about an alert that is no news: it is still firing, and who has acknowledged it."""
     held = alert.acknowledged
     who = f" (acknowledged by {held.author})" if held is not None and at < held.until else " (goes on)"
     title = f"{alert.severity.upper()}: {_named(alert)}"
@@ -230,7 +230,7 @@ def _named(alert: Alert) -> str:
 
 
 def _counted(alerts: Sequence[Alert]) -> str:
-    """How many there are of each state, the worst first: ``2 critical firing, 1 resolved``."""
+    """Return how many there are in each state, worst first: ``2 critical firing, 1 resolved``."""
     firing = [alert.severity for alert in alerts if not _is_over(alert)]
     parts = [f"{firing.count(severity)} {severity}" for severity in reversed(Severity) if severity in firing]
     over = len(alerts) - len(firing)
@@ -239,7 +239,7 @@ def _counted(alerts: Sequence[Alert]) -> str:
 
 
 def _span(lasted: timedelta) -> str:
-    """A time in words: ``4 h 50 min``."""
+    """Return a duration in words: ``4 h 50 min``."""
     minutes = max(round(lasted.total_seconds() / 60), 0)
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [f"{days} d"] * (days > 0) + [f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0)
@@ -252,7 +252,7 @@ def _incident(alert: Alert, installation: str) -> Incident:
 
 
 def _is_over(alert: Alert) -> bool:
-    """Whether people are to take it as over: one that flaps fires until it stays as it is."""
+    """Return whether people should take it as ended; a flapping alert fires until it settles."""
     return alert.state == AlertState.RESOLVED and not alert.flapping
 
 

@@ -1,4 +1,4 @@
-"""Pagers: each alert is an incident that its fingerprint opens, repeats and closes."""
+"""Pagers: each alert is an incident, opened, repeated and closed under its fingerprint."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _GENIE_ALERTS = {
     },
     "jira": {"us": _JSM, "eu": _JSM},
 }
-"""Where Opsgenie, and Jira Service Management Operations that follows it, take alerts, by region."""
+"""Where Opsgenie, and Jira Service Management Operations after it, accept alerts, by region."""
 _PRIORITIES = {Severity.CRITICAL: "p1", Severity.WARNING: "p3", Severity.INFO: "p5"}
 _LONGEST_NOTE = 25_000
 _LONGEST_SUMMARY = 1_024
@@ -34,7 +34,7 @@ _NAME = PRODUCT
 
 
 def _with(url: str, options: Mapping[str, str]) -> str:
-    """The URL with these options in place of its own of the same names."""
+    """Return the URL with these options replacing its own of the same names."""
     base, _, query = url.partition("?")
     kept = [part for part in query.split("&") if part and unquote(part.partition("=")[0]) not in options]
     return f"{base}?{'&'.join([*kept, urlencode(options, quote_via=quote)])}"
@@ -66,7 +66,7 @@ PAGERS: Mapping[str, Callable[[str, Incident], str]] = {
     "json": _webhook,
     "jsons": _webhook,
 }
-"""For each scheme the URL that a message about an incident is sent to."""
+"""By scheme, the URL that a message about an incident is sent to."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class PagerSender:
     url: str = field(repr=False)
 
     def __call__(self, message: Message) -> Failure | None:
-        """Send a message; why it was not taken."""
+        """Send a message; return why it was not accepted, or None."""
         scheme = self.url.partition("://")[0]
         incident = message.incident
         if scheme in _GENIE_ALERTS and incident is not None and (incident.over or incident.held):
@@ -92,9 +92,10 @@ class PagerSender:
 
 
 def change_genie_alert(url: str, incident: Incident, note: str) -> Failure | None:
-    """Close or acknowledge an alert by its alias: Apprise can do so only with what the same process opened.
+    """Close or acknowledge an alert by its alias; Apprise can do so only for what the same process opened.
 
-    Opsgenie's "Alert API" and Jira Service Management's "Integration events", which take the same.
+    Uses Opsgenie's "Alert API" and Jira Service Management's "Integration events", which take the same
+    request.
     """
     action, done = ("close", "closed") if incident.over else ("acknowledge", "acknowledged")
     parts = urlsplit(url)
@@ -111,9 +112,9 @@ def change_genie_alert(url: str, incident: Incident, note: str) -> Failure | Non
 
 
 def send_to_pagerduty(url: str, incident: Incident, message: Message) -> Failure | None:
-    """Open an incident, go on with it, or close it, by its key (PagerDuty's Events API v2).
+    """Open an incident, update it, or close it, by its key (PagerDuty's Events API v2).
 
-    The summary is as long as PagerDuty takes it, the whole text stands in the details.
+    The summary is cut to what PagerDuty accepts; the whole text is in the details.
     """
     channel = Apprise.instantiate(url)
     if not isinstance(channel, NotifyPagerDuty):
@@ -142,7 +143,7 @@ def send_to_pagerduty(url: str, incident: Incident, message: Message) -> Failure
 
 
 def _chosen(part: str) -> str | None:
-    """A part of the URL, unless it is what the plugin puts where there is none."""
+    """Return a part of the URL, unless it is the plugin's own default."""
     return None if part == NotifyPagerDuty.template_tokens["source"]["default"] else part
 
 
@@ -150,14 +151,14 @@ def _chosen(part: str) -> str | None:
 class VictorOpsMailer:
     """Sends mails whose subject VictorOps's email integration understands.
 
-    It takes a word for what to do, and the rest of the subject, the same each time, for which incident
-    ("Email Endpoint Integration Guide").
+    It takes one word as the action, and the rest of the subject, which never changes, as the incident ("Email
+    Endpoint Integration Guide").
     """
 
     mailer: Callable[[Message], Failure | None]
 
     def __call__(self, message: Message) -> Failure | None:
-        """Send a message; why it was not taken."""
+        """Send a message; return why it was not accepted, or None."""
         incident = message.incident
         if incident is None:
             return self.mailer(message)

@@ -1,4 +1,4 @@
-"""Posting JSON to a service: what came of it, in words that hold nothing of the address."""
+"""Post JSON to a service, and describe the outcome without revealing the address."""
 
 import logging
 import socket
@@ -15,7 +15,7 @@ from core.alerting.channels.base import Failure
 _TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
 _TRY_LATER = {408, 429}
 _LONGEST_WAIT = timedelta(hours=1)
-"""A service that asks for more is asked again after this long."""
+"""A service that asks for a longer wait is tried again after this."""
 
 
 def post(
@@ -25,7 +25,7 @@ def post(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
 ) -> Failure | None:
-    """Post to a service; why it was not taken. A redirect is not followed."""
+    """Post to a service; return why it was not accepted, or None. Redirects are not followed."""
     keep_quiet()
     try:
         answer = httpx2.post(url, json=dict(payload), headers=headers, params=params, timeout=_TIMEOUT)
@@ -39,18 +39,18 @@ def post(
 
 
 def keep_quiet() -> None:
-    """The HTTP client logs whole addresses at INFO, and some of them are secrets."""
+    """Silence the HTTP client, which logs whole addresses at INFO, some of which are secrets."""
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def is_final(status: int) -> bool:
-    """Whether an HTTP answer will be the same next time: a wrong address, key or payload."""
+    """Return whether a status would be the same next time: a wrong address, key or payload."""
     return 300 <= status < 500 and status not in _TRY_LATER  # noqa: PLR2004 (HTTP classes)
 
 
 def asked_to_wait(retry_after: str) -> timedelta | None:
-    """How long a Retry-After (RFC 9110, 10.2.3) asks to wait, an hour at most; None: not at all."""
+    """Return how long a Retry-After (RFC 9110, 10.2.3) asks to wait, at most an hour; None if it does not."""
     text = retry_after.strip()
     try:
         if text.isascii() and text.isdigit():
@@ -64,7 +64,10 @@ def asked_to_wait(retry_after: str) -> timedelta | None:
 
 
 def reason_of(error: BaseException) -> str:
-    """What went wrong, by the kinds of error and the system's own words; their texts may hold the address."""
+    """Return what went wrong, by the kinds of errors and the system's messages.
+
+    Other texts may contain the address.
+    """
     chain = list(_chain(error))
     for cause in reversed(chain):
         if isinstance(cause, ssl.SSLCertVerificationError):

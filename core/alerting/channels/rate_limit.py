@@ -1,4 +1,4 @@
-"""How many messages a recipient takes: token buckets in the store, which every process shares."""
+"""How many messages a recipient gets: token buckets in the store, shared by all processes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +13,7 @@ from core.types import Document
 
 @dataclass(frozen=True)
 class Limit:
-    """So many at once, and so many more each second."""
+    """How many messages at once, and how many more per second."""
 
     burst: int
     per_second: float
@@ -22,12 +22,12 @@ class Limit:
 async def take_token(
     database: AsyncDatabase[Document], bucket: str, limit: Limit, *, urgent: bool = False
 ) -> timedelta | None:
-    """Take leave to send one message: None, or how long to wait.
+    """Take a token for one message; return None, or how long to wait.
 
-    What is urgent need not wait; it goes on account, up to a whole burst. Where the other side wants to be
-    left alone for a while nothing is sent.
+    Urgent messages need not wait: they overdraw the bucket, by up to a whole burst. While the other side has
+    asked to be left alone, nothing is sent.
     """
-    # Where the server's clock was set back no time has passed, and nobody is left alone for over an hour.
+    # If the server's clock was set back, no time has passed, and no pause lasts longer than an hour.
     elapsed = {"$max": [0, {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$at", "$$NOW"]}]}, 1000]}]}
     filled = {"$add": [{"$ifNull": ["$tokens", limit.burst]}, {"$multiply": [elapsed, limit.per_second]}]}
     spent = {"$max": [-limit.burst, {"$subtract": ["$tokens", 1]}]}
@@ -53,7 +53,7 @@ async def take_token(
         found = await database[RATE_LIMITS].find_one_and_update(
             {"_id": bucket}, steps, upsert=True, return_document=ReturnDocument.AFTER
         )
-    except DuplicateKeyError:  # made by somebody else in between
+    except DuplicateKeyError:  # another process created it in between
         return await take_token(database, bucket, limit, urgent=urgent)
     if found is None or found["granted"]:
         return None
@@ -62,6 +62,6 @@ async def take_token(
 
 
 async def leave_alone(database: AsyncDatabase[Document], bucket: str, wait: timedelta) -> None:
-    """Send a recipient nothing for so long, not even what is urgent."""
+    """Send a recipient nothing for this long, not even urgent messages."""
     until = {"$add": ["$$NOW", round(wait.total_seconds() * 1000)]}
     await database[RATE_LIMITS].update_one({"_id": bucket}, [{"$set": {"closed_until": until}}], upsert=True)

@@ -1,4 +1,4 @@
-"""Sending to a Slack incoming webhook: with words for the notice on a phone, and a title that is a link."""
+"""Send to a Slack incoming webhook, with a text for the phone's notification and a linked title."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from core.alerting.channels.post import post
 from core.settings import PRODUCT
 
 LONGEST_TEXT = 8_000
-"""Slack cuts an attachment's text off beyond it, unsaid. In its letters: & < > are several."""
+"""Slack silently cuts an attachment's text beyond this. It counts & < > as several letters."""
 _LONGEST_TITLE = 300
 
 
@@ -21,12 +21,12 @@ class SlackSender:
     url: str = field(repr=False)
 
     def __call__(self, message: Message) -> Failure | None:
-        """Send a message; why it was not taken."""
+        """Send a message; return why it was not accepted, or None."""
         return post(self.url, payload(message))
 
 
 def payload(message: Message) -> dict[str, Any]:
-    """What is posted; no text in it is markup, and none pings anybody."""
+    """Return what is posted; no text in it is markup, and none mentions anybody."""
     title = _within(message.title, _LONGEST_TITLE)
     attachment = {
         "title": title,
@@ -41,7 +41,7 @@ def payload(message: Message) -> dict[str, Any]:
 
 
 def _within(text: str, most: int) -> str:
-    """A text as Slack wants it escaped, in the length that it takes."""
+    """Return a text escaped for Slack, at a length it accepts."""
     for width in (most, most - most // 10, most // 2, most // 5):
         escaped = cut(text, width).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         if len(escaped) <= most:

@@ -1,1 +1,1 @@
-"""What a rule sees: its value over the calls of a window, held against thresholds or past weeks."""
+"""What a rule sees: its value over the calls of a window, compared with thresholds or past weeks."""

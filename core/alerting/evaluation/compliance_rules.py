@@ -21,7 +21,7 @@ from core.types import Document
 
 @dataclass(frozen=True)
 class Violations:
-    """The calls of a period, and for each rule of calling that one violates a row of its own."""
+    """The calls of a period, and one row for each rule that a call violates."""
 
     calls: pd.DataFrame
     rows: pd.DataFrame
@@ -29,13 +29,13 @@ class Violations:
 
     @classmethod
     def of(cls, found: Judged, by: TimeField) -> Self:
-        """From calls that were judged, those of a period by one of their times."""
+        """Return it from judged calls, restricted to a period by one of their times."""
         calls = found.frame[["call_id", "start_time", "end_time", *LABELS]].copy()
         calls[list(LABELS)] = calls[list(LABELS)].astype(object).fillna("")
         return cls(calls, calls.merge(found.violations[["call_id", "kind"]], on="call_id"), by)
 
     def between(self, start: datetime, end: datetime) -> Self:
-        """Those of [start, end)."""
+        """Return those of [start, end)."""
         calls, rows = (
             frame[(frame[self.by] >= start) & (frame[self.by] < end)] for frame in (self.calls, self.rows)
         )
@@ -45,7 +45,7 @@ class Violations:
 def load_violations(
     database: Database[Document], start: datetime, end: datetime, by: TimeField
 ) -> Violations:
-    """Hold the calls of [start, end) against the rules of calling.
+    """Check the calls of [start, end) against the rules of calling.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -56,7 +56,7 @@ def load_violations(
 def evaluate_violations(
     rule: AlertRule, found: Violations, start: datetime, end: datetime, known: Collection[Labels] = ()
 ) -> list[Evaluation]:
-    """Judge every instance of a rule in the calls of its window, and those ``known`` from before."""
+    """Judge every instance of a rule in the calls of its window, including those ``known`` from before."""
     calls, rows = _chosen(rule, found.calls), _chosen(rule, found.rows)
     if rule.metric != ANY_VIOLATION:
         rows = rows[rows["kind"] == rule.metric.removesuffix("_violations")]

@@ -1,4 +1,4 @@
-"""Reads the calls that rules look at, each period once, and evaluates the rules over them."""
+"""Load the calls that rules look at, each period once, and evaluate the rules over them."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -39,7 +39,7 @@ class Evaluator:
         self._loaded_violations: dict[RuleWindow, Violations] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
-        """Judge every instance of a rule, those ``known`` from before among them."""
+        """Judge every instance of a rule, including those ``known`` from before."""
         period = window(rule, self._at, self._zone)
         if rule.measure.of_requests:
             requests = await self._requests(period)
@@ -54,7 +54,7 @@ class Evaluator:
         return await self._compare(rule, known)
 
     async def _located(self, evaluation: Evaluation, calls: CallColumns) -> Evaluation:
-        """A breach with what its bad calls have in common, and a few of them."""
+        """Return a breach with what its bad calls have in common, and a few of them."""
         if evaluation.verdict != Verdict.BREACH:
             return evaluation
         for label, value in evaluation.labels.items():

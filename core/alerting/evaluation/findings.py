@@ -1,4 +1,4 @@
-"""What an evaluation finds, for those who act on it and tell of it; loads nothing of what computes it."""
+"""What an evaluation finds, for code that acts on it or describes it; imports nothing that computes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured: a value of so many samples; a share also has the ``count`` it is made of."""
+    """A measured value and its number of samples; a share also has the ``count`` it is made of."""
 
     label: str
     value: float
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Breach:
-    """What a check sees of one level: beyond its threshold, and not yet back to where it clears."""
+    """One level in a check: whether its threshold is exceeded, and whether it has not yet cleared."""
 
     exceeded: bool
     uncleared: bool
@@ -40,7 +40,7 @@ class Breach:
 
 @dataclass(frozen=True)
 class Saying:
-    """Words and facts of a finding that is not about calls."""
+    """Text and facts of a finding that is not about calls."""
 
     words: str
     facts: Mapping[str, str]
@@ -48,7 +48,7 @@ class Saying:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a rule sees in the calls of its window [start, end) that carry ``labels``."""
+    """What a rule sees in the calls of its window [start, end) with these ``labels``."""
 
     rule: AlertRule
     start: datetime
@@ -60,17 +60,17 @@ class Evaluation:
     usual: Usual | None = None
     saying: Saying | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
-    """Further facts for whoever is told."""
+    """Further facts for those who are notified."""
 
     @property
     def verdict(self) -> Verdict:
-        """The finding in a word."""
+        """Return the finding in one word."""
         if self.measured is None:
             return Verdict.TOO_FEW
         return Verdict.BREACH if self.severity else Verdict.OK
 
     @property
     def severity(self) -> Severity | None:
-        """The worst level whose threshold is exceeded."""
+        """Return the worst level whose threshold is exceeded."""
         exceeded = [severity for severity, breach in self.breaches.items() if breach.exceeded]
         return max(exceeded, key=lambda severity: severity.rank, default=None)

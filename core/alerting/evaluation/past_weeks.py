@@ -1,4 +1,4 @@
-"""What a rule measured in windows of past weeks, from roll-ups: cheap, and there when calls are archived."""
+"""What a rule measured in windows of past weeks, from roll-ups: cheap, and available for archived calls."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,15 +19,15 @@ from core.storage.collections import ROLLUPS_15M
 from core.types import Document, Period
 
 Key = tuple[tuple[str, str], ...]
-"""Labels of an instance in a form that can be looked up."""
+"""Labels of an instance in a hashable form."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def load_past(database: Database[Document], rule: AlertRule, periods: Sequence[Period]) -> "Past":
-    """Read the periods that the windows lie in.
+    """Load the periods that the windows are in.
 
     Raises:
-        PyMongoError: the store is away.
+        PyMongoError: the database does not answer.
     """
     metric, filters = rule.measure, CallFilters(**rule.filters)
     fields = [field for field in metric.fields if field in MEASURES]
@@ -40,14 +40,14 @@ def load_past(database: Database[Document], rule: AlertRule, periods: Sequence[P
 
 
 def first_call(database: Database[Document]) -> datetime | None:
-    """When the first call began that calls or roll-ups know of."""
+    """Return when the first call began, as far as calls or roll-ups show."""
     windows = database[ROLLUPS_15M].find_one({}, {"_id": 1}, sort=[("_id", 1)])
     found = [start for start in (oldest_call_start(database), windows["_id"] if windows else None) if start]
     return min(found, default=None)
 
 
 class Past:
-    """The values of a rule by window and instance; windows of one phase are computed together."""
+    """A rule's values by window and instance; windows of one phase are computed together."""
 
     def __init__(self, rule: AlertRule, cubes: Sequence[Cube]) -> None:
         self._rule = rule
@@ -56,7 +56,7 @@ class Past:
         self._phases: dict[int, dict[int, dict[Key, float]]] = {}
 
     def values(self, period: Period) -> dict[Key, float]:
-        """The value of each instance with enough calls in a window; the calls are those that began in it."""
+        """Return the value of each instance with enough calls that began in a window."""
         number, phase = divmod((period[0] - _EPOCH) // timedelta(seconds=1), self._length)
         if phase not in self._phases:
             found: dict[int, dict[Key, float]] = {}
@@ -67,7 +67,7 @@ class Past:
         return self._phases[phase].get(number, {})
 
     def value(self, period: Period, key: Key) -> float | None:
-        """The value of one instance; where it had no calls a count is 0, and all else unknown."""
+        """Return the value of one instance; without calls a count is 0, and everything else unknown."""
         return self.values(period).get(key, None if self._rule.measure.sampled else 0.0)
 
     def _compute(self, cube: Cube, phase: int) -> Iterator[tuple[int, Key, float]]:
@@ -88,7 +88,7 @@ class Past:
 
 
 def _measured(rule: AlertRule, cube: Cube, group: Ints, size: int) -> Floats:
-    """The rule's value for each group of cells; NaN where there are too few calls."""
+    """Return the rule's value for each group of cells; NaN if there are too few calls."""
     metric = rule.measure
     if metric.unit in {"ms", "s"}:
         tables = [percentile_table(cube, field, group, size) for field in metric.fields]
@@ -113,7 +113,7 @@ def _counted(cube: Cube, key: str, group: Ints, size: int) -> "pd.Series[float]"
 def _total_and_samples(
     metric: RuleMetric, cube: Cube, group: Ints, size: int
 ) -> tuple["pd.Series[float]", "pd.Series[float]"]:
-    """What a mean is made of, for each group of cells."""
+    """Return what a mean is computed from, for each group of cells."""
     if metric.unit == "score":
         scored = cube.cells.tallies[SENTIMENT].regroup(group)
         total: Floats = cube.spread(SENTIMENT, group, size)[:, SUM]

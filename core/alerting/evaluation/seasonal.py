@@ -20,13 +20,13 @@ from core.types import Period
 
 
 def recent_period(rule: AlertRule, at: datetime) -> Period:
-    """The period whose calls, by their end, a rule looks at now."""
+    """Return the period whose calls, by their end, a rule looks at now."""
     recent = recent_windows(rule, at)
     return recent[0][0], recent[-1][1]
 
 
 def past_periods(rule: AlertRule, at: datetime, zone: tzinfo) -> list[Period]:
-    """The periods around the same local time in past weeks."""
+    """Return the periods around the same local time in past weeks."""
     recent = recent_windows(rule, at)
     return [
         (past_windows(recent[0], zone, week)[0][0], past_windows(recent[-1], zone, week)[-1][1])
@@ -35,7 +35,7 @@ def past_periods(rule: AlertRule, at: datetime, zone: tzinfo) -> list[Period]:
 
 
 class Windows:
-    """The value of a rule in any window, for each instance, from calls; each is computed once."""
+    """A rule's value in any window, for each instance, from calls; each is computed once."""
 
     def __init__(self, rule: AlertRule, calls: CallColumns) -> None:
         self._rule = rule
@@ -44,7 +44,7 @@ class Windows:
         self._known: dict[Period, dict[Key, Measured | None]] = {}
 
     def values(self, period: Period) -> dict[Key, Measured | None]:
-        """The measured value of each instance that has calls; None where it has too few."""
+        """Return the measured value of each instance that has calls; None if it has too few."""
         if period not in self._known:
             within = scope(self._rule, *period)
             self._known[period] = {
@@ -54,7 +54,7 @@ class Windows:
         return self._known[period]
 
     def value(self, period: Period, key: Key) -> Measured | None:
-        """The value of one instance; where it has no calls a count is 0, and all else unknown."""
+        """Return the value of one instance; without calls a count is 0, and everything else unknown."""
         found = self.values(period)
         if key in found or self._rule.measure.sampled:
             return found.get(key)
@@ -62,12 +62,12 @@ class Windows:
 
 
 def key_of(labels: Labels) -> Key:
-    """Labels in a form that can be looked up."""
+    """Return labels in a hashable form."""
     return tuple(sorted(labels.items()))
 
 
 class Comparison:
-    """Judges a rule by what is usual; ``since``: when the first call was recorded."""
+    """Judges a rule by what is usual; ``since`` is when the first call was recorded."""
 
     def __init__(
         self, rule: AlertRule, recent: Windows, past: Past, zone: tzinfo, since: datetime | None
@@ -81,7 +81,7 @@ class Comparison:
         self._usual: dict[tuple[Period, Key], Usual | None] = {}
 
     def evaluate(self, at: datetime, known: Collection[Labels] = ()) -> list[Evaluation]:
-        """Judge every instance of the rule, those ``known`` from before among them."""
+        """Judge every instance of the rule, including those ``known`` from before."""
         periods = recent_windows(self._rule, at)
         keys = {key_of(labels) for labels in known}
         for period in periods:
@@ -103,7 +103,7 @@ class Comparison:
         ]
 
     def _past_of(self, period: Period) -> list[list[Period]]:
-        """The windows to compare one with, for each week that was recorded."""
+        """Return the windows to compare one with, for each recorded week."""
         if period not in self._weeks:
             weeks = [past_windows(period, self._zone, week) for week in range(1, WEEKS + 1)]
             since = self._since

@@ -1,4 +1,4 @@
-"""Rules about requests to the agent's API and to the services that it uses. Pure functions."""
+"""Rules about requests to the agent's API and to the services it uses. Pure functions."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,9 +14,10 @@ from core.models.rules import AlertRule
 def evaluate_requests(
     rule: AlertRule, requests: Requests, start: datetime, end: datetime, known: Collection[Labels] = ()
 ) -> list[Evaluation]:
-    """Judge every instance of a rule in the requests of its window, and those ``known`` from before.
+    """Judge every instance of a rule in the requests of its window, including those ``known`` from before.
 
-    The minutes that begin in the window. Percentiles are those of the stored sketches, 1 % off at most.
+    Uses the minutes that begin in the window. Percentiles are those of the stored sketches, off by 1 % at
+    most.
     """
     found = []
     for row in grouped(requests, rule.group_by, rule.filters).to_dict("records"):

@@ -1,4 +1,4 @@
-"""Where it is: which calls make a rule's value bad, and what they have in common. Pure functions."""
+"""Find the cause: which calls make a rule's value bad, and what they have in common. Pure functions."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,13 +15,13 @@ from core.models.rules import LABELS, AlertRule
 MOST_KINDS = 3
 EXAMPLES = 3
 MOST_LOOKED_AT = 300
-"""Bad calls, the newest, whose errors are read."""
+"""How many bad calls, the newest ones, are read for their errors."""
 
 
 def bad_calls(evaluation: Evaluation, calls: CallColumns) -> tuple[Bools, Bools] | None:
-    """Which of an instance's calls make its value bad, and which of them count at all.
+    """Return which of an instance's calls make its value bad, and which count at all.
 
-    None where no single call does: a count of all calls, too few calls, what is usual.
+    None if no single call does: for a count of all calls, for too few calls, and for what is usual.
     """
     rule, severity = evaluation.rule, evaluation.severity
     if rule.baseline != "none" or severity is None or not len(calls):
@@ -43,7 +43,7 @@ def bad_calls(evaluation: Evaluation, calls: CallColumns) -> tuple[Bools, Bools]
 
 
 def standouts(rule: AlertRule, calls: CallColumns, bad: Bools, counted: Bools) -> list[Standout]:
-    """What stands out of each label that the rule does not fix, the clearest first."""
+    """Return what stands out for each label that the rule does not fix, clearest first."""
     found = [
         one
         for label in LABELS
@@ -60,14 +60,14 @@ def _worst(label: str, calls: CallColumns, bad: Bools, counted: Bools) -> Stando
 
 
 def newest(calls: CallColumns, bad: Bools, counted: Bools) -> list[str]:
-    """The ids of the bad calls, the newest first."""
+    """Return the ids of the bad calls, newest first."""
     rows = np.flatnonzero(bad & counted)
     order = np.argsort(calls.columns["end_time"][rows], kind="stable")[::-1]
     return [str(call_id) for call_id in calls.columns["call_id"][rows[order][:MOST_LOOKED_AT]]]
 
 
 def kinds(errors: Iterable[Sequence[Mapping[str, str] | str]]) -> str:
-    """The commonest kinds of error, each with the number of calls that have it: ``llm_timeout 9``."""
+    """Return the most common kinds of error, each with its number of calls: ``llm_timeout 9``."""
     counted = Counter(kind for of_call in errors for kind in _distinct(of_call))
     return ", ".join(f"{kind} {count:,}" for kind, count in counted.most_common(MOST_KINDS))
 
@@ -77,7 +77,7 @@ def _distinct(errors: Sequence[Mapping[str, str] | str]) -> set[str]:
 
 
 def facts(found: Sequence[Standout], kinds_: str, links: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The facts of a message that say where it is."""
+    """Return a message's facts about the cause."""
     if found:
         yield "Stands out", "; ".join(one.words for one in found)
     if kinds_:

@@ -1,4 +1,4 @@
-"""From the calls of a rule's window to what it says of each level: pure functions, exact to the last call."""
+"""From the calls of a rule's window to the state of each level: pure functions, exact to the last call."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ class RuleWindow:
 
 
 def window(rule: AlertRule, at: datetime, zone: tzinfo) -> RuleWindow:
-    """The window of a rule at a moment.
+    """Return the window of a rule at a given time.
 
-    Calls of a short window are those that ended in it: by their start, quick failures would arrive before
-    long successes and inflate the newest minutes. A window of whole days is made of the zone's own days
-    and counts by the start, as the daily figures do: at midnight it is the local day before, with the very
-    calls that the dashboard shows for that day, also where it had 23 or 25 hours.
+    For a short window these are the calls that ended in it: by their start, quick failures would arrive
+    before long successes and inflate the newest minutes. A window of whole days consists of the zone's own
+    days and counts by start, as the daily figures do: at midnight it is the previous local day, with exactly
+    the calls the dashboard shows for it, even if that day had 23 or 25 hours.
     """
     minutes = rule.window_minutes
     if minutes % _MINUTES_A_DAY:
@@ -44,14 +44,14 @@ def window(rule: AlertRule, at: datetime, zone: tzinfo) -> RuleWindow:
 
 
 def chosen(rule: AlertRule, calls: CallColumns) -> CallColumns:
-    """The calls that pass the rule's filters."""
+    """Return the calls that match the rule's filters."""
     for label, value in rule.filters.items():
         calls = calls.at(calls.is_(label, value))
     return calls
 
 
 def instances(rule: AlertRule, calls: CallColumns) -> Iterator[tuple[Labels, CallColumns]]:
-    """The calls by the labels of the alert they belong to: the filters, and each value of ``group_by``."""
+    """Return the calls by the labels of their alert: the filters, and each value of ``group_by``."""
     if not rule.group_by:
         yield rule.filters, calls
         return
@@ -62,7 +62,7 @@ def instances(rule: AlertRule, calls: CallColumns) -> Iterator[tuple[Labels, Cal
 def evaluate_all(
     rule: AlertRule, calls: CallColumns, start: datetime, end: datetime, known: Collection[Labels] = ()
 ) -> list[Evaluation]:
-    """Judge every instance of a rule in the calls of its window, and those ``known`` from before."""
+    """Judge every instance of a rule in the calls of its window, including those ``known`` from before."""
     found = [
         evaluate(rule, part, start, end, labels) for labels, part in instances(rule, chosen(rule, calls))
     ]
@@ -82,20 +82,20 @@ def evaluate(
 def judged(
     rule: AlertRule, candidates: Sequence[Measured], start: datetime, end: datetime, labels: Labels
 ) -> Evaluation:
-    """Judge what was measured of one instance."""
+    """Judge what was measured for one instance."""
     worst, samples = worst_of(rule, candidates)
     breaches = breaches_of(rule, worst) if worst else {}
     return Evaluation(rule, start, end, worst, samples, breaches, labels)
 
 
 def scope(rule: AlertRule, start: datetime, end: datetime) -> Scope:
-    """The hours that a rule's measure needs to know."""
+    """Return the hours that a rule's measure needs."""
     active = parse_all(rule.active_hours, get_settings().tz) if rule.active_hours else ()
     return Scope(start, end, active)
 
 
 def worst_of(rule: AlertRule, candidates: Sequence[Measured]) -> tuple[Measured | None, int]:
-    """The worst of what has enough samples, if anything has, and how many samples there were."""
+    """Return the worst value that has enough samples, if any has, and how many samples there were."""
     samples = max((measured.samples for measured in candidates), default=0)
     least = rule.min_samples if rule.measure.sampled else 0
     enough = [measured for measured in candidates if measured.samples >= least]
@@ -107,7 +107,7 @@ def worst_of(rule: AlertRule, candidates: Sequence[Measured]) -> tuple[Measured 
 
 
 def breaches_of(rule: AlertRule, measured: Measured) -> dict[Severity, Breach]:
-    """What a measured value says of each level of a rule."""
+    """Return the state of each level of a rule for a measured value."""
     return {severity: _breach(rule, level, measured) for severity, level in rule.levels.items()}
 
 
@@ -119,7 +119,10 @@ def _breach(rule: AlertRule, level: Level, measured: Measured) -> Breach:
 
 
 def _beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:
-    """Strictly; shares are compared as fractions: 25 of 250 is 0.10, not a hair above it."""
+    """Return whether a value is strictly beyond a limit.
+
+    Shares are compared as fractions, so 25 of 250 is 0.10.
+    """
     if measured.count is None:
         value, bound = Fraction(measured.value), Fraction(limit)
     else:
@@ -141,9 +144,9 @@ def compared(
     values: Sequence[Measured | None],
     usuals: Sequence[Usual | None],
 ) -> Evaluation:
-    """Judge the last windows of an instance by what is usual at their hours; the newest comes last.
+    """Judge the last windows of an instance by what is usual at their hours; newest last.
 
-    A level is exceeded where two of the three windows are; too little to tell is no data.
+    A level is exceeded if two of the three windows are unusual; too few calls count as no data.
     """
     known = [(m, u) for m, u in zip(values, usuals, strict=True) if m is not None and u is not None]
     samples = values[-1].samples if values and values[-1] else 0

@@ -1,4 +1,4 @@
-"""How a rule's value went before a message: for its chart, and the value before. From roll-ups, and cheap."""
+"""A rule's value before a message, for its chart and the previous value. From roll-ups, and cheap."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from core.storage.server.connection import blocking
 from core.types import Document
 
 WINDOWS = 12
-"""So many are shown before the one that the message is about."""
+"""How many windows are shown before the one the message is about."""
 MOST_AT_ONCE = 10
 _LONGEST_SECONDS = 5.0
 _QUARTER = 900
@@ -27,7 +27,7 @@ logger = get_logger("alerting")
 async def with_trends(
     database: AsyncDatabase[Document], notifications: Sequence[Notification], rules: Mapping[str, AlertRule]
 ) -> list[Notification]:
-    """Return the notifications with the trends of their news; whatever fails there, without."""
+    """Return the notifications with the trends of their news; without, if anything fails."""
     news = {
         alert.id: (alert, notification.at)
         for notification in notifications
@@ -58,13 +58,14 @@ def _trends(
 def trend(
     database: Database[Document], rule: AlertRule, labels: Mapping[str, str], at: datetime
 ) -> Trend | None:
-    """The values of an instance in the windows before the one that ends at a moment.
+    """Return an instance's values in the windows before the one that ends at a given time.
 
-    None where roll-ups cannot tell: windows that are not made of quarters of an hour, requests to services,
-    time without calls. The windows end on quarters of an hour, and hold the calls that began in them.
+    None if roll-ups cannot provide them: for windows that are not made of quarters of an hour, for requests
+    to services, and for time without calls. The windows end on quarters of an hour and cover the calls that
+    began in them.
 
     Raises:
-        PyMongoError: the store is away.
+        PyMongoError: the database does not answer.
     """
     length = timedelta(minutes=rule.window_minutes)
     beyond = rule.window_minutes % 15 or rule.window_minutes > 1440  # noqa: PLR2004 (a day)

@@ -1,1 +1,1 @@
-"""Who is told what, and when: muting, deduplication, the outbox, sending."""
+"""Who is notified of what, and when: muting, deduplication, the outbox, sending."""

@@ -1,4 +1,4 @@
-"""That somebody looks after an alert: told to the channels that were told of it."""
+"""Acknowledgements: notify the channels that were notified of the alert."""
 
 from hashlib import sha256
 
@@ -16,7 +16,7 @@ GROUP_PREFIX = "acknowledged:"
 async def tell_acknowledgements(
     database: AsyncDatabase[Document], channels: Channels
 ) -> list[tuple[Notification, Delivery]]:
-    """Tell what has yet to be told to the channels that got the alert; what became of each message."""
+    """Notify channels of new acknowledgements of alerts they know of; return what became of each message."""
     store = AlertStore(database)
     told: list[tuple[Notification, Delivery]] = []
     for alert in await store.untold_acknowledgements():
@@ -33,7 +33,7 @@ async def tell_acknowledgements(
 
 
 def _notification(alert: Alert, held: Acknowledgement, channel: str, installation: str) -> Notification:
-    """The same message from whoever tells it."""
+    """Return the notification; it is the same whoever makes it."""
     return Notification(
         key=sha256(f"{alert.id}|{held.at}|{held.author}|{channel}".encode()).hexdigest()[:24],
         group_key=f"{GROUP_PREFIX}{alert.id}",

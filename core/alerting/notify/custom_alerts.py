@@ -1,4 +1,4 @@
-"""Notifications about the agent's own alerts: the beginning, and the end for whoever heard of it."""
+"""Notifications about the agent's own alerts: the start, and the end for those who were notified of it."""
 
 from collections.abc import Collection
 from hashlib import sha256
@@ -14,12 +14,12 @@ from core.types import Document
 
 
 def beginning(alert: Alert, channel: str, installation: str) -> Notification:
-    """That an alert of the agent fires: a message of its own each time."""
+    """Return the notification that an alert of the agent fires: a new message each time."""
     return _notification(alert, channel, NotificationEvent.FIRING, uuid4().hex[:24], installation)
 
 
 def ending(alert: Alert, channel: str, installation: str) -> Notification:
-    """That it is over: the same message from whoever tells it."""
+    """Return the notification that it has ended; it is the same whoever makes it."""
     key = sha256(f"{alert.id}|{alert.resolved_at}|{channel}".encode()).hexdigest()[:24]
     return _notification(alert, channel, NotificationEvent.RESOLVED, key, installation)
 
@@ -27,7 +27,7 @@ def ending(alert: Alert, channel: str, installation: str) -> Notification:
 async def tell_ends(
     database: AsyncDatabase[Document], channels: Channels, only: Collection[str] = ()
 ) -> list[tuple[Notification, Delivery]]:
-    """Tell the ends that have yet to be told to the channels that got the beginning; what became of each."""
+    """Notify channels of new ends of alerts they know of; return what became of each message."""
     store = AlertStore(database)
     told: list[tuple[Notification, Delivery]] = []
     for alert in await store.untold_ends():

@@ -1,4 +1,4 @@
-"""Who is told next where nobody acknowledges an alert, and when. Pure."""
+"""Who is notified next if nobody acknowledges an alert, and when. Pure functions."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from core.models.rules import AlertRule
 
 @dataclass(frozen=True)
 class Escalation:
-    """The channels that are told of an alert that nobody has acknowledged for so long; none: nobody is."""
+    """The channels to notify if nobody acknowledges an alert in time; empty for no escalation."""
 
     to: frozenset[str] = frozenset()
     after: timedelta = timedelta(minutes=15)
 
     def of(self, rule: AlertRule | None) -> "Escalation":
-        """The escalation of a rule: its own where it says one."""
+        """Return the escalation for a rule: its own if it has one."""
         if rule is None:
             return self
         to = self.to if rule.escalate_to is None else frozenset(rule.escalate_to)
@@ -26,13 +26,13 @@ class Escalation:
         return Escalation(to, self.after if minutes is None else timedelta(minutes=minutes))
 
     def first(self, rule: AlertRule | None, channels: Collection[str]) -> frozenset[str]:
-        """The channels that hear of a rule's alert at once: those it names, but for whom it escalates to."""
+        """Return the channels notified at once: those the rule names, except those it escalates to."""
         everybody = rule is None or tells_everybody(rule, channels)
         named = frozenset(channels if everybody or rule is None else rule.channels) & frozenset(channels)
         return (named - self.to) or named
 
     def then(self, channels: Collection[str]) -> frozenset[str]:
-        """The channels that hear of it after that; all, where none of those is set up: better than none."""
+        """Return the channels notified after that; all of them if none of those is configured."""
         return self.to & frozenset(channels) or frozenset(channels if self.to else ())
 
     def is_due(self, record: AlertRecord, at: datetime) -> bool:
@@ -42,5 +42,5 @@ class Escalation:
             return False
         level = record.holds.get(alert.severity)
         since = level.fired_at if level is not None and level.fired_at is not None else alert.started_at
-        # What was muted was told to nobody, who could not have acknowledged it.
+        # Nobody was notified while it was muted, so nobody could have acknowledged it.
         return at - max(since, record.last_muted_at or since) >= self.after

@@ -1,4 +1,4 @@
-"""The ``notifications`` collection: what each channel was last told about a group of alerts."""
+"""The ``notifications`` collection: what each channel was last sent about a group of alerts."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -13,16 +13,16 @@ from core.storage.collections import NOTIFICATIONS
 from core.types import Document
 
 GROUP = "rules"
-"""The alerts of all rules are one group: what one check finds is one message."""
+"""The alerts of all rules form one group: what one check finds is one message."""
 
 
 def record_id(group_key: str, channel: str) -> str:
-    """The ``_id`` of what a channel was told about a group."""
+    """Return the ``_id`` of what a channel was sent about a group."""
     return f"{group_key}|{channel}"
 
 
 async def load_records(database: AsyncDatabase[Document], group_key: str) -> dict[str, NotificationRecord]:
-    """What each channel was last told about a group, by the channel's name."""
+    """Return what each channel was last sent about a group, by the channel's name."""
     rows = database[NOTIFICATIONS].find({"group_key": group_key, "sent_at": {"$ne": None}})
     return {row["channel"]: record_of(row) async for row in rows}
 
@@ -34,9 +34,9 @@ async def bring_back(
     tolerance: timedelta,
     group_interval: timedelta,
 ) -> int:
-    """Let what was told at a time that is yet to come count as told just now; how many channels that was.
+    """Correct records dated in the future to one group interval ago; return how many there were.
 
-    A group interval ago: what is to be told next does not have to wait.
+    With that date, the next message does not have to wait.
     """
     ahead = {"group_key": group_key, "sent_at": {"$gt": now + tolerance}}
     back = {"sent_at": now - group_interval, "told_at": {}}
@@ -45,7 +45,11 @@ async def bring_back(
 
 
 def record_of(row: Mapping[str, Any]) -> NotificationRecord:
-    """From a stored document."""
+    """Return the record of a stored document.
+
+    Raises:
+        TypeError: it is not one.
+    """
     sent_at, members, severities = row["sent_at"], row["members"], row["severities"]
     told_at = row.get("told_at") or {}
     found = (sent_at, datetime), (members, dict), (severities, dict), (told_at, dict)
@@ -57,9 +61,10 @@ def record_of(row: Mapping[str, Any]) -> NotificationRecord:
 
 
 async def record_sent(database: AsyncDatabase[Document], notification: Notification, at: datetime) -> bool:
-    """Keep that a notification was sent: the next decision is made against it.
+    """Record that a notification was sent; the next decision is based on it.
 
-    Whether that is news: False for a further recipient of it, or where a later one was sent before.
+    Returns whether that was new: False for a further recipient of the same notification, or if a later one
+    was sent before.
     """
     fields: Document = {
         "group_key": notification.group_key,
@@ -84,6 +89,6 @@ async def record_sent(database: AsyncDatabase[Document], notification: Notificat
 
 
 async def is_recorded(database: AsyncDatabase[Document], notification: Notification) -> bool:
-    """Whether this very notification was confirmed for another recipient."""
+    """Return whether this very notification was recorded for another recipient."""
     key = record_id(notification.group_key, notification.channel)
     return await database[NOTIFICATIONS].find_one({"_id": key, "key": notification.key}) is not None

@@ -21,12 +21,12 @@ def _in_force(now: datetime) -> Document:
 
 
 async def current_silences(database: AsyncDatabase[Document], now: datetime) -> list[Silence]:
-    """The silences that may be in force at a moment."""
+    """Return the silences that may be active at a given time."""
     return _usable(await database[SILENCES].find(_in_force(now)).to_list())
 
 
 def all_silences(database: Database[Document]) -> list[Silence]:
-    """Every silence, the newest first."""
+    """Return every silence, newest first."""
     return _usable(database[SILENCES].find().sort("start", -1))
 
 

@@ -36,7 +36,10 @@ _QUIET_CLEARS_AT = 0.8
 
 
 def built_in_rules(profile: Profile = "strict") -> tuple[AlertRule, ...]:
-    """The built-in rules; ``quiet`` waits, wants more calls and is sure before it wakes anybody."""
+    """Return the built-in rules.
+
+    ``quiet`` ones wait longer, need more calls, and make sure before they page.
+    """
     return BUILT_IN_RULES if profile == "strict" else tuple(map(_quiet, BUILT_IN_RULES))
 
 

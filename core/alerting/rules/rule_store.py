@@ -1,4 +1,4 @@
-"""The ``rules`` collection: what was added to the built-in rules, or changed; and which are in force."""
+"""The ``rules`` collection: additions to the built-in rules and changes of them; and which rules apply."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,9 +21,9 @@ from core.types import Document
 
 
 def rules_in_force(database: Database[Document]) -> RuleSet:
-    """The rules that a check looks at, disabled ones among them.
+    """Return the rules that a check looks at, including disabled ones.
 
-    What is refused stays in force in its last good form, which ``keep_good`` wrote down.
+    A rule that is refused stays in force in its last good form, which ``keep_good`` stored.
 
     Raises:
         UserError: ALERT_RULES_FILE cannot be used, and never could.
@@ -37,7 +37,7 @@ def rules_in_force(database: Database[Document]) -> RuleSet:
 
 
 async def rules_in_force_async(database: AsyncDatabase[Document]) -> RuleSet:
-    """The same for asyncio code."""
+    """Return the rules in force, for asyncio code."""
     path = get_settings().alert_rules_file
     found = _of_file(path) if path else _overlaid(await database[RULES].find().sort("_id").to_list())
     found = _with_targets(found, await targets_in_force_async(database))
@@ -47,7 +47,7 @@ async def rules_in_force_async(database: AsyncDatabase[Document]) -> RuleSet:
 
 
 async def keep_good(database: AsyncDatabase[Document], found: RuleSet) -> None:
-    """Write down the rules in force, for a time when some of them are refused."""
+    """Store the rules in force, for a time when some of them are refused."""
     forms = [rule.model_dump(mode="json") for rule in found.rules]
     kept = await database[GOOD_RULES].find_one({"_id": _source()})
     if kept is None or kept.get("rules") != forms:
@@ -77,7 +77,7 @@ def _with_targets(found: RuleSet, aims: TargetSet) -> RuleSet:
 
 
 def _completed(found: RuleSet, kept: Mapping[str, Any] | None) -> RuleSet:
-    """The rules with the last good form of each that was refused."""
+    """Return the rules plus the last good form of each that was refused."""
     good = list(_readable((kept or {}).get("rules") or ()))
     if not found.rules and not good:
         raise UserError(found.refused[0])
@@ -92,7 +92,7 @@ def _completed(found: RuleSet, kept: Mapping[str, Any] | None) -> RuleSet:
 
 def _readable(forms: Iterable[object]) -> Iterator[AlertRule]:
     for form in forms:
-        with contextlib.suppress(UserError):  # of an older version
+        with contextlib.suppress(UserError):  # stored by an older version
             yield parse_rule(form)
 
 
@@ -108,7 +108,7 @@ def _overlaid(rows: Iterable[Mapping[str, Any]]) -> RuleSet:
 
 
 def save_rule(database: Database[Document], rule: AlertRule, author: str) -> None:
-    """Store a rule; one with the id of a built-in rule takes its place.
+    """Store a rule; one with the id of a built-in rule replaces it.
 
     Raises:
         UserError: the rules come from ALERT_RULES_FILE.
@@ -124,7 +124,7 @@ def save_rule(database: Database[Document], rule: AlertRule, author: str) -> Non
 
 
 def delete_rule(database: Database[Document], rule_id: str) -> None:
-    """Remove a stored rule; a built-in rule that it stood in for is back.
+    """Remove a stored rule; a built-in rule that it replaced comes back.
 
     Raises:
         UserError: there is none, it is built in, or the rules come from ALERT_RULES_FILE.

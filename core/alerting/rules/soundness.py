@@ -1,4 +1,4 @@
-"""Rules that can be read, and yet would tell nobody: what is wrong with them, in one line each."""
+"""Rules that are valid and would still notify nobody: what is wrong with them, in one line each."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
@@ -7,21 +7,21 @@ from core.models.alerts import Severity
 from core.models.rules import AlertRule
 
 Takes = Mapping[str, Collection[Severity] | None]
-"""The channels by name, and the severities each takes; None takes all."""
+"""Channels by name, with the severities each accepts; None accepts all."""
 
 
 def missing_channels(rule: AlertRule, channels: Collection[str]) -> list[str]:
-    """The channels that a rule names and that are not set up."""
+    """Return the channels a rule names that are not configured."""
     return [name for name in rule.channels if name not in channels]
 
 
 def tells_everybody(rule: AlertRule, channels: Collection[str]) -> bool:
-    """Whether every channel hears of a rule: it names none, or only such as are not set up."""
+    """Return whether every channel is notified: the rule names none, or only ones that are not configured."""
     return not set(rule.channels) & set(channels)
 
 
 def slips(rule: AlertRule, channels: Takes, rule_ids: Collection[str] | None = None) -> Iterator[str]:
-    """Why a rule cannot do what its author meant; ``rule_ids`` are all there are, None: unknown."""
+    """Yield why a rule cannot do what its author meant; ``rule_ids`` are all that exist, None if unknown."""
     for name in missing_channels(rule, channels):
         yield f"rule {rule.id!r} names the channel {name!r}, which is not set up"
     for name in rule.escalate_to or ():
@@ -37,7 +37,7 @@ def slips(rule: AlertRule, channels: Takes, rule_ids: Collection[str] | None = N
 
 
 def never_passed(rule: AlertRule) -> Iterator[str]:
-    """The thresholds that no value can lie beyond."""
+    """Yield the thresholds that no value can exceed."""
     if rule.baseline != "none":
         return
     low, high = _range(rule)
@@ -61,7 +61,7 @@ def refuse_slips(rules: Iterable[AlertRule], channels: Takes, rule_ids: Collecti
     """Refuse rules that would fire for nobody, before they are stored.
 
     Raises:
-        UserError: one of them would; one line that names it and the slip.
+        UserError: one of them would; one line that names it and the mistake.
     """
     for rule in rules:
         if (slip := next(slips(rule, channels, rule_ids), None)) is not None:

@@ -1,4 +1,4 @@
-"""Alert rules as TOML: reading ALERT_RULES_FILE, one rule, and writing them out."""
+"""Alert rules as TOML: read ALERT_RULES_FILE, parse one rule, and write rules."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _SPANS = {
     "repeat_minutes": "repeat",
 }
 UNNAMED = "rules file"
-"""Stands for a whole file that cannot be used, and for a refused rule that does not say which it is."""
+"""Stands for a file that cannot be used at all, and for a refused rule without an id."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,21 @@ class RuleSet:
     rules: tuple[AlertRule, ...]
     refused: tuple[str, ...] = ()
     broken: Mapping[str, str] = field(default_factory=dict)
-    """The ids of what was refused, or UNNAMED, and why: what of it was in force stays in force."""
+    """Return the ids of what was refused, or UNNAMED, and why; earlier forms of these stay in force."""
 
     @property
     def enabled(self) -> tuple[AlertRule, ...]:
-        """The rules that are checked."""
+        """Return the rules that are checked."""
         return tuple(rule for rule in self.rules if rule.enabled)
 
 
 def read_rules(path: Path, source: str = "ALERT_RULES_FILE") -> RuleSet:
-    """The rules of a TOML file of ``[[rules]]``; one that cannot be used does not keep the others out.
+    """Return the rules of a TOML file of ``[[rules]]``.
+
+    A rule that cannot be used does not exclude the others.
 
     Raises:
-        UserError: the file cannot be read, is no TOML or has no rules.
+        UserError: the file cannot be read, is not TOML, or has no rules.
     """
     where = f"{source} {path}"
     rules: dict[str, AlertRule] = {}
@@ -79,10 +81,10 @@ def _tables(path: Path, where: str) -> list[Any]:
 
 
 def parse_rule(table: object) -> AlertRule:
-    """A rule from its keys.
+    """Return the rule with these keys.
 
     Raises:
-        UserError: it cannot be used; one line that names the key and the remedy.
+        UserError: it is invalid; one line that names the key and the remedy.
     """
     if not isinstance(table, Mapping):
         raise UserError("is not a table; a rule begins with [[rules]]")
@@ -93,7 +95,7 @@ def parse_rule(table: object) -> AlertRule:
 
 
 def as_table(rule: AlertRule) -> dict[str, Any]:
-    """A rule as its keys, without what is as it would be anyway."""
+    """Return a rule's keys, without those at their default."""
     fields = rule.model_dump(mode="json", exclude_defaults=True)
     table = {_SPANS.get(key, key): span(value) if key in _SPANS else value for key, value in fields.items()}
     table["levels"] = {
@@ -104,5 +106,5 @@ def as_table(rule: AlertRule) -> dict[str, Any]:
 
 
 def to_toml(rules: Iterable[AlertRule]) -> str:
-    """Rules as a TOML file that ``read_rules`` reads."""
+    """Return rules as a TOML file that ``read_rules`` reads."""
     return tomli_w.dumps({"rules": [as_table(rule) for rule in rules]})

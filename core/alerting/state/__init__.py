@@ -1,1 +1,1 @@
-"""Where alerts stand: pending, firing, resolved; and where that is stored."""
+"""The state of alerts: pending, firing, resolved; and where it is stored."""

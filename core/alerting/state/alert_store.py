@@ -1,7 +1,7 @@
-"""The ``alerts`` collection: one document for each alert, and its history in ``alert_events``.
+"""The ``alerts`` collection: one document per alert, and its history in ``alert_events``.
 
-A change is written only where the alert is still at the revision that it was made from: of several
-schedulers at work one wins, and the others take what it wrote.
+A change is stored only if the alert is still at the revision the change was based on. If several schedulers
+are at work, one wins and the others use what it wrote.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from core.types import Document
 
 _CHECKED = "alerts"
 CUSTOM_LASTS = timedelta(hours=4)
-"""An alert that the agent sent itself is over after this long."""
+"""An alert that the agent sent itself ends after this long."""
 _HISTORY_FIELDS = (
     *("alert_type", "name", "severity", "labels", "message", "current_value", "threshold_value", "unit"),
 )
@@ -32,17 +32,17 @@ def _active(now: datetime) -> Document:
 
 
 def worst_first(alerts: Collection[Alert]) -> list[Alert]:
-    """The worst first, then the oldest."""
+    """Return the alerts worst first, then oldest first."""
     return sorted(alerts, key=lambda alert: (-alert.severity.rank, alert.started_at))
 
 
 def active_alerts(database: Database[Document], now: datetime | None = None) -> list[Alert]:
-    """The alerts that fire, the worst first, then the oldest."""
+    """Return the firing alerts, worst first, then oldest first."""
     return worst_first([to_alert(row) for row in database[ALERTS].find(_active(now or utc_now()))])
 
 
 async def active_alerts_async(database: AsyncDatabase[Document], now: datetime | None = None) -> list[Alert]:
-    """The same for asyncio code."""
+    """Return the firing alerts as :func:`active_alerts` does, for asyncio code."""
     cursor = database[ALERTS].find(_active(now or utc_now()))
     return worst_first([to_alert(row) for row in await cursor.to_list()])
 
@@ -56,21 +56,21 @@ class AlertStore:
         self._checks = database[CHECKS]
 
     async def load(self) -> dict[str, AlertRecord]:
-        """The alerts of rules that are pending, fire, or did of late, by fingerprint."""
+        """Return the alerts of rules that are pending, firing, or ended recently, by fingerprint."""
         return {row["_id"]: AlertRecord.of(row) async for row in self._alerts.find({"origin": "rule"})}
 
     async def last_check(self) -> datetime | None:
-        """When the rules were last checked, by the clock of that check."""
+        """Return when the rules were last checked, by the clock of that check."""
         row = await self._checks.find_one({"_id": _CHECKED})
         return row["at"] if row else None
 
     async def checked(self, at: datetime, *, present: bool) -> None:
-        """Keep that the rules were checked; a replay of the past takes nothing back."""
+        """Record that the rules were checked; a replay of the past does not move it back."""
         change = "$set" if present else "$max"
         await self._checks.update_one({"_id": _CHECKED}, {change: {"at": at}}, upsert=True)
 
     async def save(self, changes: Sequence[Change], at: datetime) -> dict[str, AlertRecord | None]:
-        """Write what a check changed; how the alerts stand that somebody else changed first."""
+        """Store what a check changed; return the state of alerts that another process changed first."""
         written = [change for change in changes if change.after != change.before]
         if not written:
             return {}
@@ -90,7 +90,10 @@ class AlertStore:
         return {name: rows.get(name) for name in names}
 
     async def _write_events(self, changes: Sequence[Change], at: datetime) -> None:
-        """The history, before the state: a line is known by its alert's revision, so a repeat adds none."""
+        """Write the history, before the state.
+
+        A line's key contains its alert's revision, so a repeat adds none.
+        """
         rows = [_event(name, change, at) for change in changes for name in change.events]
         if not rows:
             return
@@ -105,7 +108,7 @@ class AlertStore:
             pass
 
     async def resolve_custom(self, alert_id: str, at: datetime) -> bool:
-        """End an alert that the agent sent itself; whether it fired."""
+        """End an alert that the agent sent itself; return whether it was firing."""
         return await self._end_custom({"_id": alert_id, "origin": "custom"}, at)
 
     async def _end_custom(self, which: Document, at: datetime) -> bool:
@@ -118,23 +121,23 @@ class AlertStore:
         return row is not None
 
     async def untold_ends(self) -> list[Alert]:
-        """The alerts that the agent sent itself, that are over, and whose end has yet to be told."""
+        """Return the agent's own alerts that have ended and whose end has not been notified yet."""
         untold = {"end_untold": True, "origin": "custom", "state": AlertState.RESOLVED}
         return [to_alert(row) for row in await self._alerts.find(untold).to_list()]
 
     async def end_told(self, alert: Alert) -> None:
-        """Keep that the end of an alert is on its way."""
+        """Record that the end of an alert is on its way."""
         same = {"_id": alert.id, "resolved_at": alert.resolved_at}
         await self._alerts.update_one(same, {"$unset": {"end_untold": ""}})
 
     async def untold_acknowledgements(self) -> list[Alert]:
-        """The alerts that fire and that somebody looks after, which has yet to be told."""
+        """Return the firing alerts whose acknowledgement has not been notified yet."""
         untold = {"state": AlertState.FIRING, "acknowledgement_untold": True}
         alerts = [to_alert(row) for row in await self._alerts.find(untold).to_list()]
         return [alert for alert in alerts if alert.acknowledged is not None]
 
     async def acknowledgement_told(self, alert: Alert) -> None:
-        """Keep that the acknowledgement of an alert is on its way."""
+        """Record that the acknowledgement of an alert is on its way."""
         held = alert.acknowledged
         same = {"_id": alert.id, "acknowledged.at": held.at if held else None}
         await self._alerts.update_one(same, {"$unset": {"acknowledgement_untold": ""}})
@@ -152,7 +155,7 @@ class AlertStore:
         await self.record("firing", document | {"_id": alert.id}, alert.updated_at)
 
     async def present(self, notification: Notification) -> Notification:
-        """The notification with the alerts that have ended since it was made as they stand now."""
+        """Return the notification with the present state of those of its alerts that have ended since."""
         names = [alert.id for alert in notification.alerts]
         query = {"_id": {"$in": names}, "state": AlertState.RESOLVED, "resolved_at": {"$gt": notification.at}}
         over = {row["_id"]: to_alert(row) async for row in self._alerts.find(query)}
@@ -169,11 +172,11 @@ class AlertStore:
         await self._events.insert_one(history_row(event, document, at) | {"channel": channel})
 
     async def record_sending(self, notification: Notification, at: datetime, *, delivered: bool) -> None:
-        """Keep with each alert of the news whether a channel got it, in its state and in its history."""
+        """Record, in the state and history of each alert of the news, whether a channel got it."""
         news = notification.alerts[: notification.news]
         names = [alert.id for alert in news]
         held = notification.event == NotificationEvent.ACKNOWLEDGED
-        if not held:  # who heard of the alert itself stays as it was
+        if not held:  # who was notified of the alert itself does not change
             await self._alerts.update_many(
                 {"_id": {"$in": names}}, {"$set": {f"channels.{notification.channel}": delivered}}
             )
@@ -186,7 +189,7 @@ class AlertStore:
 
 
 def history_row(event: str, document: Mapping[str, Any], at: datetime) -> Document:
-    """A line of the history of an alert's document."""
+    """Return a line of the history of an alert's document."""
     row: Document = {"at": at, "event": event, "alert_id": document["_id"], "channel": None}
     return row | {key: document.get(key) for key in _HISTORY_FIELDS}
 
@@ -196,7 +199,8 @@ def _write(change: Change) -> InsertOne[Document] | UpdateOne | DeleteOne:
     if before is None and after is not None:
         return InsertOne({"_id": after.alert.id, "revision": 1, "channels": {}} | after.document())
     revision = before.revision if before else 0
-    known: Document = {"_id": change.alert_id, "revision": revision or None}  # None is also what is not there
+    # None also matches a missing field
+    known: Document = {"_id": change.alert_id, "revision": revision or None}
     if after is None:
         return DeleteOne(known)
     fields = after.document() | {"revision": revision + 1}
@@ -208,14 +212,14 @@ def _event(event: str, change: Change, at: datetime) -> Document:
     record = change.after or change.before
     revision = change.before.revision if change.before else 0
     fields = record.alert.model_dump(include=set(_HISTORY_FIELDS)) if record else {}
-    # Revisions begin again where an alert was forgotten: the time tells those lives apart.
+    # Revisions start over if an alert was forgotten; the time tells the two lives apart.
     began = at if revision == 0 else "then"
     key = f"{change.alert_id}:{revision}:{event}:{began}"
     return {"key": key, "at": at, "event": event, "alert_id": change.alert_id, "channel": None} | fields
 
 
 def _only_duplicates(error: BulkWriteError) -> None:
-    """Pass over what somebody else has written first; raise anything else."""
+    """Ignore duplicates, which another process wrote first; raise anything else."""
     others = [e for e in error.details.get("writeErrors", ()) if e.get("code") != DUPLICATE_KEY]
     if others or error.details.get("writeConcernErrors"):
         raise error

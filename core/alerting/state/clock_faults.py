@@ -1,4 +1,4 @@
-"""State that a wrong clock left, and time in which nobody looked. Pure functions of time."""
+"""Records left by a wrong clock, and time in which no check ran. Pure functions of time."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,22 +8,22 @@ from core.alerting.state.rule_state import LevelState
 from core.models.rules import AlertRule
 
 AHEAD = timedelta(minutes=1)
-"""Two checks at once differ by less; what is further ahead comes from a clock that was wrong."""
+"""Simultaneous checks differ by less; anything further ahead comes from a wrong clock."""
 UNATTENDED = timedelta(minutes=15)
-"""Checks that lie further apart than this, and than three intervals, leave time in which nobody looked."""
+"""If checks are further apart than this, and than three intervals, nobody was watching in between."""
 TOLERANCE = timedelta(hours=1)
-"""After a longer outage what was pending begins anew, as Prometheus has it."""
+"""After a longer outage pending alerts start over, as in Prometheus."""
 GRACE = timedelta(minutes=10)
-"""After an outage nothing that has to last fires earlier."""
+"""After an outage, no alert that has to last fires earlier than this."""
 
 
 def is_ahead(record: AlertRecord, now: datetime) -> bool:
-    """Whether a record is of a time that is yet to come."""
+    """Return whether a record is dated in the future."""
     return record.alert.updated_at > now + AHEAD
 
 
 def brought_back(record: AlertRecord, now: datetime) -> AlertRecord:
-    """A record with every time that is yet to come set to the present."""
+    """Return a record with every time in the future set to now."""
 
     def past(moment: datetime | None) -> datetime | None:
         return None if moment is None else min(moment, now)
@@ -55,13 +55,13 @@ def brought_back(record: AlertRecord, now: datetime) -> AlertRecord:
 
 
 def unattended(last_check: datetime | None, now: datetime, interval: timedelta) -> timedelta:
-    """How long nobody looked before this check; nothing where checks came as they should."""
+    """Return how long no check ran before this one; zero if checks came as they should."""
     gap = now - last_check if last_check is not None else timedelta()
     return gap if gap > max(UNATTENDED, 3 * interval) else timedelta()
 
 
 def after_outage(record: AlertRecord, rule: AlertRule, gap: timedelta, now: datetime) -> AlertRecord:
-    """A record in which the time that nobody looked counts neither as bad nor as good."""
+    """Return a record in which the time without checks counts neither as bad nor as good."""
     hold = timing(rule).hold
     return replace(
         record, holds={severity: _resumed(state, hold, gap, now) for severity, state in record.holds.items()}

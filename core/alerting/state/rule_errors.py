@@ -1,4 +1,4 @@
-"""Rules that cannot be evaluated, or are refused: three checks in a row raise an alert of its own."""
+"""Rules that cannot be evaluated, or are refused: three checks in a row raise an alert about the rule."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -28,18 +28,18 @@ _NAMES = {UNNAMED: "The rules file"}
 
 @dataclass(frozen=True)
 class Counted:
-    """Errors in a row as of a check, since when, and the last of them."""
+    """Consecutive errors as of a check, since when, and the last of them."""
 
     errors: int
     at: datetime
     since: datetime | None = None
     error: str = ""
     times: int = 0
-    """How many there were in the row that is over, while ``errors`` is 0."""
+    """How many there were in the row that has ended, if ``errors`` is 0."""
 
 
 class RuleErrors:
-    """How often in a row each rule failed, as of one check."""
+    """How many times in a row each rule failed, as of one check."""
 
     def __init__(self, database: AsyncDatabase[Document], at: datetime, counted: dict[str, Counted]) -> None:
         self._database = database
@@ -49,7 +49,7 @@ class RuleErrors:
 
     @classmethod
     async def load(cls, database: AsyncDatabase[Document], at: datetime) -> "RuleErrors":
-        """What earlier checks left."""
+        """Load what earlier checks left."""
         fields = Counted.__dataclass_fields__
         return cls(
             database,
@@ -61,7 +61,7 @@ class RuleErrors:
         )
 
     def follow(self, rule_id: str, name: str, error: str | None) -> Evaluation:
-        """Count a rule's error, or forget the earlier ones; what that says about the rule."""
+        """Count a rule's error, or forget earlier ones; return what that says about the rule."""
         counted = self._count(rule_id, error)
         count = counted.errors
         measured = Measured("Checks in a row", count, count)
@@ -78,7 +78,7 @@ class RuleErrors:
         )
 
     def follow_refused(self, broken: Mapping[str, str], judged: set[str]) -> Iterator[Evaluation]:
-        """The same for what was refused and has no form in force, and for the file as a whole."""
+        """Do the same for refused rules without a form in force, and for the file as a whole."""
         for rule_id, reason in broken.items():
             if rule_id not in judged:
                 yield self.follow(rule_id, rule_id, reason)
@@ -87,7 +87,7 @@ class RuleErrors:
 
     def _count(self, rule_id: str, error: str | None) -> Counted:
         before = self._counted.get(rule_id)
-        if before is not None and before.at == self._at:  # another scheduler has counted this check
+        if before is not None and before.at == self._at:  # another scheduler has already counted this check
             return before
         if error is not None:
             goes_on = before is not None and before.errors > 0
@@ -102,7 +102,7 @@ class RuleErrors:
         return counted
 
     async def save(self) -> None:
-        """Keep the counts that changed."""
+        """Store the counts that changed."""
         for rule_id in self._changed:
             fields = {"$set": vars(self._counted[rule_id])}
             await self._database[RULE_HEALTH].update_one({"_id": rule_id}, fields, upsert=True)
