@@ -1,1 +1,1 @@
-"""What the agent imports to record and to alert."""
+"""What the agent imports to record calls and to send alerts."""

@@ -43,18 +43,18 @@ _MASKED_WHOLE = frozenset(
         *(Kind.TRANSCRIPT, Kind.SECRET, Kind.VOTER, Kind.PASSPORT, Kind.LICENCE),
     }
 )
-"""Kinds of which masking leaves a few digits at most, whatever the value looks like."""
+"""Kinds of which masking leaves only a few digits, whatever the value looks like."""
 MAX_TYPE_LENGTH = 128
-MAX_DIGITS = 18  # of an integer that MongoDB can keep
+MAX_DIGITS = 18  # of an integer that MongoDB can store
 
 
 class Answer(dict[str, bool]):
-    """For each channel whether an alert arrived there, False where it is not set up."""
+    """For each channel, whether an alert arrived there; False if the channel is not configured."""
 
     def __init__(self, delivered: Mapping[str, bool], waiting: Collection[str] = ()) -> None:
         super().__init__(dict.fromkeys(CHANNEL_NAMES, False) | dict(delivered))
         self.waiting = frozenset(waiting)
-        """The channels that take no more just now: there it follows by itself."""
+        """Channels whose rate limit is reached; the alert follows there by itself."""
 
 
 async def check_and_send_alerts(
@@ -64,12 +64,12 @@ async def check_and_send_alerts(
 
     Args:
         db: a PyMongo ``AsyncDatabase``; None for the configured one.
-        at: replays history: calls, state and times are as of this moment; messages are really sent.
-        dry_run: only say what would be sent; send and store nothing.
+        at: replays history: calls, state and times are as of then; messages are really sent.
+        dry_run: only report what would be sent; send and store nothing.
 
     Raises:
         UserError: ALERT_RULES_FILE cannot be used, and never could.
-        PyMongoError: the store is away.
+        PyMongoError: the database does not answer.
     """
     settings = get_settings()
     database = database_for_loop(db)
@@ -92,9 +92,9 @@ async def check_and_send_alerts(
 
 
 class AlertService:
-    """Sends alerts of the agent's own and tells which alerts are active.
+    """Sends the agent's own alerts, and returns which alerts are active.
 
-    ``db`` is a PyMongo ``AsyncDatabase``, or nothing: the configured one.
+    ``db`` is a PyMongo ``AsyncDatabase``; the configured one if left out.
     """
 
     def __init__(self, db: AsyncDatabase[Document] | None = None) -> None:
@@ -109,15 +109,15 @@ class AlertService:
         threshold_value: float | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Answer:
-        """Send an alert now; for each channel whether it arrived (False where it is not set up).
+        """Send an alert now; return for each channel whether it arrived (False if it is not configured).
 
         It is active until four hours pass without the same ``alert_type`` being sent again. What a channel
-        does not take now is tried again by the scheduler; what comes faster than it takes follows in a
-        digest, and the channel is among the ``waiting`` of the answer. Neither a channel nor a database that
-        is away raises: both are logged.
+        does not accept now, the scheduler sends later. What exceeds a channel's rate limit follows in a
+        digest, and the channel is in the answer's ``waiting``. A channel or database that is unavailable does
+        not raise; it is logged.
 
         Raises:
-            UserError: an argument, or ALERT_APPRISE_URLS, cannot be used.
+            UserError: an argument or ALERT_APPRISE_URLS is invalid.
         """
         values = {"current_value": current_value, "threshold_value": threshold_value}
         alert = _custom_alert(alert_type, severity, message, values, metadata)
@@ -133,12 +133,12 @@ class AlertService:
             return Answer({name: None in reasons.values() for name, reasons in outcome.items()})
 
     async def resolve_alert(self, alert_type: str) -> Answer:
-        """Say that an alert that was sent is over; for each channel whether that arrived.
+        """End an alert that was sent; return for each channel whether that message arrived.
 
-        The channels that got the alert are told. All False where no such alert is active.
+        Notifies the channels that got the alert. All are False if no such alert is active.
 
         Raises:
-            UserError: ALERT_APPRISE_URLS cannot be used.
+            UserError: ALERT_APPRISE_URLS is invalid.
         """
         channels = configured_channels(get_settings())
         database = database_for_loop(self._db)
@@ -154,24 +154,24 @@ class AlertService:
         return _answer((notification.channel, delivery) for notification, delivery in told)
 
     async def send_test_alert(self) -> dict[str, bool]:
-        """Send a test message to every channel; whether every recipient got it. Nothing is stored.
+        """Send a test message to every channel; return whether every recipient got it. Nothing is stored.
 
         Raises:
-            UserError: ALERT_APPRISE_URLS cannot be used.
+            UserError: ALERT_APPRISE_URLS is invalid.
         """
         outcome = await self.try_channels()
         return Answer({name: not any(reasons.values()) for name, reasons in outcome.items()})
 
     async def try_channels(self, only: str | None = None) -> dict[str, dict[str, str | None]]:
-        """Send a test message to every channel; by channel and recipient why it failed, None if it arrived.
+        """Send a test message to every channel; return by channel and recipient why it failed, or None.
 
-        At a pager an incident is opened and closed again. Nothing is stored, no reason holds a secret.
+        At a pager an incident is opened and closed again. Nothing is stored, and no reason contains a secret.
 
         Args:
-            only: the one channel to try, by its name; None tries all.
+            only: name of the one channel to try; None tries all.
 
         Raises:
-            UserError: ALERT_APPRISE_URLS cannot be used.
+            UserError: ALERT_APPRISE_URLS is invalid.
         """
         text = "This is a test: alerts of the voice agent reach you here."
         alert = _custom_alert("test", Severity.INFO, text).model_copy(update={"id": uuid4().hex[:16]})
@@ -189,10 +189,10 @@ class AlertService:
         return outcome
 
     async def get_active_alerts(self) -> list[Alert]:
-        """The alerts that fire, the worst first.
+        """Return the firing alerts, worst first.
 
         Raises:
-            PyMongoError: the store is away.
+            PyMongoError: the database does not answer.
         """
         return await active_alerts_async(database_for_loop(self._db))
 
@@ -213,7 +213,7 @@ def _answer(deliveries: Iterable[tuple[str, Delivery]]) -> Answer:
 
 
 def _channels_for(alert: Alert) -> dict[str, Channel]:
-    """The channels that take alerts as bad as this one."""
+    """Return the channels that accept alerts of this severity."""
     channels = configured_channels(get_settings())
     off_duty = duty(get_settings(), alert.updated_at).off
     if not channels:
@@ -226,7 +226,10 @@ def _channels_for(alert: Alert) -> dict[str, Channel]:
 
 
 def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Any metadata in a form that can be stored: what JSON or MongoDB cannot say becomes text."""
+    """Return any metadata in a form that can be stored.
+
+    What neither JSON nor MongoDB can express becomes text.
+    """
 
     def integer(digits: str) -> int | str:
         return int(digits) if len(digits) <= MAX_DIGITS else digits
@@ -236,12 +239,15 @@ def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(given: str) -> str:
-    """A text that every channel and the store can take: half a character becomes a question mark."""
+    """Return a text that every channel and the store accept.
+
+    Half a surrogate pair becomes a question mark.
+    """
     return given.strip().encode(errors="replace").decode()
 
 
 def _unsaid(path: str, value: object) -> object:
-    """What is sent of a personal value: masked by its kind, or that there was one."""
+    """Return what is sent in place of a personal value: its mask, or only that there was one."""
     return value if kind_of(path.rpartition(".")[2]) in _MASKED_WHOLE else "[personal]"
 
 
@@ -267,7 +273,7 @@ def _custom_alert(
             name=name,
             severity=Severity(severity),
             state=AlertState.FIRING,
-            # Whatever the agent puts in, it goes to people and services outside.
+            # Whatever the agent passes goes to people and services outside.
             message=mask_text(_text(message)),
             started_at=now,
             updated_at=now,

@@ -1,4 +1,4 @@
-"""Recording from a thread of its own, for code that must not wait at all: a pipeline of audio."""
+"""Record on a separate thread, for code that must not wait at all, such as an audio pipeline."""
 
 import atexit
 import os
@@ -15,16 +15,15 @@ from core.storage.recording.active_calls import BEAT_SECONDS
 
 logger = get_logger("metrics")
 END_SECONDS = 15.0
-"""How long the process's end waits for what is not recorded yet."""
+"""How long the end of the process waits for what is not recorded yet."""
 Work = Callable[[], None]
 
 
 class BackgroundMetricsService:
-    """The same names as :class:`SyncMetricsService`, each a matter of microseconds.
+    """The methods of :class:`SyncMetricsService`, each taking only microseconds.
 
-    One thread records in the order of the calls, and tells every BEAT_SECONDS that the calls that were
-    started go on. What waits when the process ends is recorded before it does, within END_SECONDS; kill -9
-    loses it.
+    One thread records in the order of the calls to it, and sends heartbeats for started calls every
+    BEAT_SECONDS. What waits when the process ends is recorded first, within END_SECONDS; kill -9 loses it.
     """
 
     def __init__(self) -> None:
@@ -39,19 +38,19 @@ class BackgroundMetricsService:
         self._going: set[str] = set()
 
     def record_call_metrics(self, call: CallMetrics) -> None:
-        """Have a call stored."""
+        """Queue a call for storing."""
         self._put(lambda: self._service.record_call_metrics(call))
 
     def record_turn(self, turn: TurnMetrics) -> None:
-        """Have one exchange of a call stored."""
+        """Queue one exchange of a call for storing."""
         self._put(lambda: self._service.record_turn(turn))
 
     def record_service_call(self, sample: ServiceSample) -> None:
-        """Have one request to a service counted."""
+        """Queue one request to a service for counting."""
         self._put(lambda: self._service.record_service_call(sample))
 
     def call_started(self, call_id: str, **about: Any) -> None:  # noqa: ANN401 (as SyncMetricsService's)
-        """Have a call counted as going on until :meth:`call_ended`, its signs of life included."""
+        """Count a call as active until :meth:`call_ended`; heartbeats are sent for it."""
 
         def start() -> None:
             self._going.add(call_id)
@@ -60,7 +59,7 @@ class BackgroundMetricsService:
         self._put(start)
 
     def call_ended(self, call_id: str) -> None:
-        """Have a call counted no longer."""
+        """Stop counting a call as active."""
 
         def end() -> None:
             self._going.discard(call_id)
@@ -69,7 +68,7 @@ class BackgroundMetricsService:
         self._put(end)
 
     def flush(self, seconds: float = END_SECONDS) -> bool:
-        """Wait until all that was handed over is recorded; whether that took at most ``seconds``."""
+        """Wait until everything queued is recorded; return whether that took at most ``seconds``."""
         if self._thread is None:
             return True
         done = Event()

@@ -1,4 +1,4 @@
-"""Recording calls and making their daily figures: what the agent and the scheduler call."""
+"""Record calls and compute daily figures: what the agent and the scheduler call."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,12 +24,12 @@ from core.types import Document
 class MetricsService:
     """Records calls and aggregates them.
 
-    ``db`` is a PyMongo ``AsyncDatabase``, or nothing: the configured one. One service may be used in
-    several event loops, one after the other, and by many tasks at once. ``async with`` is not needed; it
-    writes on leaving what is otherwise written within seconds. Code without an event loop uses
+    ``db`` is a PyMongo ``AsyncDatabase``; the configured one if left out. One service may be used in several
+    event loops, one after the other, and by many tasks at once. ``async with`` is optional; on leaving, it
+    writes what would otherwise be written within seconds. Code without an event loop uses
     :class:`core.services.sync_metrics_service.SyncMetricsService`.
 
-    What records raises nothing for reasons of the store and waits RECORD_WAIT_SECONDS (2) for it at most.
+    Recording methods raise no error of the store, and wait for it RECORD_WAIT_SECONDS (2) at most.
     """
 
     def __init__(self, db: AsyncDatabase[Document] | None = None) -> None:
@@ -42,30 +42,30 @@ class MetricsService:
         await asyncio.to_thread(writer.flush)
 
     async def record_call_metrics(self, call: CallMetrics) -> None:
-        """Store one call; returns when it is durable. The same call_id again replaces it.
+        """Store one call; returns when it is durable. Recording the same call_id again replaces it.
 
-        What the database does not take within RECORD_WAIT_SECONDS is on this machine's disk when this
+        What the database does not accept within RECORD_WAIT_SECONDS is on this machine's disk when this
         returns, and is stored once the database is back.
         """
         await record(self._db, priced(call))
 
     async def record_call_report(self, report: CallReport) -> None:
-        """Add what another source knows of a call: a carrier's callback, a platform's analysis, a price.
+        """Add what another source knows about a call: a carrier's callback, a platform's analysis, a price.
 
-        It fills in what it knows, by the precedence in docs/merging.md, and blanks nothing that another
-        source said. Reports may come in any order, before or after the call itself, and more than once.
+        It fills in what it knows, by the precedence in docs/merging.md, and never blanks what another source
+        has reported. Reports may come in any order, before or after the call itself, and more than once.
         """
         await record(self._db, report)
 
     async def record_turn(self, turn: TurnMetrics) -> None:
-        """Store one exchange of a call, as durable as a call. The same turn of the call again replaces it."""
+        """Store one exchange of a call, as durably as a call. Recording the same turn again replaces it."""
         await record(self._db, turn)
 
     def record_service_call(self, sample: ServiceSample) -> None:
-        """Count one request to the agent's API or to a service it uses; a plain call, some microseconds.
+        """Count one request to the agent's API or to a service it uses; not a coroutine, takes microseconds.
 
-        Requests are summed per minute in this process and written every 10 s, and when it ends; kill -9
-        loses the last ones.
+        Requests are summed per minute in this process and written every 10 s, and when it ends; kill -9 loses
+        the last ones.
         """
         writer.add(self._db, sample)
 
@@ -78,21 +78,21 @@ class MetricsService:
         language: str = "unknown",
         campaign: str | None = None,
     ) -> None:
-        """Count a call as going on, until ``call_ended`` or until 90 s pass without a ``call_heartbeat``."""
+        """Count a call as active until ``call_ended``, or until 90 s pass without a ``call_heartbeat``."""
         about = {"lead_id": lead_id, "direction": direction, "language": language, "campaign": campaign}
         await signal_active(self._db, started(call_id, **about))
 
     async def call_heartbeat(self, call_id: str) -> None:
-        """Say that a call is still going on; every 30 s is good."""
+        """Report that a call is still active; every 30 s is enough."""
         await signal_active(self._db, alive(call_id))
 
     async def call_ended(self, call_id: str) -> None:
-        """Count a call as going on no longer."""
+        """Stop counting a call as active."""
         await signal_active(self._db, ended(call_id))
 
     @asynccontextmanager
     async def active_call(self, call_id: str, **about: Any) -> AsyncIterator[None]:  # noqa: ANN401 (as call_started's)
-        """Count a call as going on while the block runs, its signs of life included.
+        """Count a call as active while the block runs, heartbeats included.
 
         Args:
             call_id: the call.
@@ -115,16 +115,16 @@ class MetricsService:
         """Compute and store the figures of one local day (TIMEZONE).
 
         Args:
-            day: a date, or text as ``2024-10-24``; of a moment, the day that it is on in TIMEZONE.
+            day: a date, or text such as ``2024-10-24``; a datetime stands for its day in TIMEZONE.
 
         Raises:
-            UserError: it is no date.
+            UserError: it is not a date.
         """
         day = date_of(day)
 
         def rebuild() -> DailyMetrics:
-            # An agent that only records is spared pandas: a second at its start, 100 MB. Others load it here,
-            # beside the loop.
+            # Imported here, so that an agent that only records is spared pandas: a second at its start, and
+            # 100 MB. Others load it off the event loop.
             from core.aggregation.daily import rebuild_days  # noqa: PLC0415 (pandas)
 
             (daily,) = rebuild_days(blocking(self._db), day, day)
@@ -133,7 +133,7 @@ class MetricsService:
         return await asyncio.to_thread(rebuild)
 
     async def aggregate_recent(self) -> list[date]:
-        """Bring roll-ups and daily figures up to date with what was recorded since; the days that changed."""
+        """Bring roll-ups and daily figures up to date with recent records; return the days that changed."""
 
         def refresh() -> list[date]:
             from core.aggregation.daily import refresh_days  # noqa: PLC0415 (pandas)

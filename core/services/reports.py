@@ -1,4 +1,4 @@
-"""Reports from outside, made ready to be recorded: costs in rupees, and for the call that they are about."""
+"""Prepare reports from outside for recording: costs in rupees, and the call they are about."""
 
 import asyncio
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ logger = get_logger("metrics")
 
 
 def fact(report: CallReport, name: str) -> Any:  # noqa: ANN401 (of whichever type the field is)
-    """Return what a report says of a field of a call; None where it says nothing."""
+    """Return what a report says about a field of a call; None if nothing."""
     return getattr(report.facts, name)
 
 
 def not_ahead(report: CallReport, now: datetime) -> CallReport:
-    """Return a report as it may be recorded: said no later than ``now``, by the clock of whoever takes it.
+    """Return a report with a time no later than ``now``, by the clock of whoever receives it.
 
-    A report from a clock that is ahead would count as the latest word until that time has come.
+    Otherwise a report from a clock that is ahead would override all others until that time has come.
     """
     return report if report.at <= now else report.model_copy(update={"at": now})
 
@@ -36,8 +36,8 @@ def not_ahead(report: CallReport, now: datetime) -> CallReport:
 async def prepared(reports: Iterable[CallReport]) -> list[CallReport]:
     """Return the reports with costs in rupees where PRICES_FILE has the rate, each for the call it is about.
 
-    A report by its source's own id is turned to the call that carries this ``provider_call_id``. Where none
-    is stored yet, or the database is away, it stays as it is, and is joined later.
+    A report under its source's own id is changed to the call with this ``provider_call_id``. If no such call
+    is stored yet, or the database is unavailable, it stays as it is and is joined later.
     """
     given = [_in_rupees(report) for report in reports]
     unknown = sorted({report.call_id for report in given if not report.known_call})

@@ -1,4 +1,4 @@
-"""Recording for agents without an event loop: the same names as :class:`MetricsService`, as plain calls."""
+"""Recording for agents without an event loop: the methods of :class:`MetricsService` as plain calls."""
 
 import threading
 from collections.abc import Iterator
@@ -20,9 +20,11 @@ from core.storage.recording.service_minutes import writer
 
 
 class SyncMetricsService:
-    """Records into the configured database, from any thread; each call waits as its async namesake does.
+    """Records into the configured database, from any thread.
 
-    In an event loop use :class:`core.services.metrics_service.MetricsService`: these calls would hold it up.
+    Each call waits as long as its async counterpart.
+
+    In an event loop use :class:`core.services.metrics_service.MetricsService`: these methods would block it.
     """
 
     def __enter__(self) -> Self:
@@ -36,11 +38,11 @@ class SyncMetricsService:
         record_blocking(None, [priced(call)])
 
     def record_call_report(self, report: CallReport) -> None:
-        """Add what another source knows of a call, as its async namesake does."""
+        """Add what another source knows about a call, as the async method does."""
         record_blocking(None, [report])
 
     def record_turn(self, turn: TurnMetrics) -> None:
-        """Store one exchange of a call, as durable as a call."""
+        """Store one exchange of a call, as durably as a call."""
         record_blocking(None, [turn])
 
     def record_service_call(self, sample: ServiceSample) -> None:
@@ -56,21 +58,21 @@ class SyncMetricsService:
         language: str = "unknown",
         campaign: str | None = None,
     ) -> None:
-        """Count a call as going on, until ``call_ended`` or until 90 s pass without a ``call_heartbeat``."""
+        """Count a call as active until ``call_ended``, or until 90 s pass without a ``call_heartbeat``."""
         about = {"lead_id": lead_id, "direction": direction, "language": language, "campaign": campaign}
         signal_active_blocking(None, started(call_id, **about))
 
     def call_heartbeat(self, call_id: str) -> None:
-        """Say that a call is still going on; every 30 s is good."""
+        """Report that a call is still active; every 30 s is enough."""
         signal_active_blocking(None, alive(call_id))
 
     def call_ended(self, call_id: str) -> None:
-        """Count a call as going on no longer."""
+        """Stop counting a call as active."""
         signal_active_blocking(None, ended(call_id))
 
     @contextmanager
     def active_call(self, call_id: str, **about: Any) -> Iterator[None]:  # noqa: ANN401 (as call_started's)
-        """Count a call as going on while the block runs, its signs of life included."""
+        """Count a call as active while the block runs, heartbeats included."""
         self.call_started(call_id, **about)
         over = threading.Event()
 
