@@ -9,7 +9,7 @@ def run(*, once: bool = False) -> int:
     """Run the scheduler until SIGTERM or SIGINT, or every job once; return the exit code.
 
     Raises:
-        UserError: the configuration cannot be used.
+        UserError: the configuration is invalid.
     """
     from core.scheduler.loop import run_scheduler  # noqa: PLC0415 (who only reads the heartbeat loads no jobs)
 

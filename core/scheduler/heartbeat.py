@@ -1,4 +1,7 @@
-"""The scheduler's sign of life: written after every successful check, read by probes, API and dashboard."""
+"""The scheduler's heartbeat.
+
+Written after every successful check, read by probes, the API and the dashboard.
+"""
 
 import os
 import platform
@@ -20,21 +23,21 @@ _ID = "scheduler"
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """When the scheduler last checked the alerts, and how often it means to."""
+    """When the scheduler last checked the alerts, and how often it intends to."""
 
     at: datetime
     interval_seconds: float
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether more than two of its periods have passed without a sign.
+        """Return whether more than two of its periods have passed without a heartbeat.
 
-        One in the future was given while a clock was ahead, and says nothing.
+        A heartbeat in the future was written while a clock was ahead, and proves nothing.
         """
         return abs(now - self.at) > timedelta(seconds=SILENT_AFTER_PERIODS * self.interval_seconds)
 
 
 async def beat() -> None:
-    """Leave a sign of life in the configured database.
+    """Write a heartbeat to the configured database.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -49,13 +52,13 @@ async def beat() -> None:
 
 
 def scheduler_heartbeat(database: Database[Document]) -> Heartbeat | None:
-    """Return the scheduler's last sign of life; None if it never gave one."""
+    """Return the scheduler's last heartbeat; None if there has never been one."""
     row = database[HEARTBEATS].find_one({"_id": _ID})
     return Heartbeat(row["at"], float(row["interval_seconds"])) if row else None
 
 
 def health(now: datetime | None = None) -> tuple[bool, str]:
-    """Return whether a scheduler gave a sign of life lately, and one line that says so."""
+    """Return whether there has been a recent heartbeat, and one line that says so."""
     try:
         heartbeat = scheduler_heartbeat(get_sync_database())
         now = now or server_time(get_sync_database())

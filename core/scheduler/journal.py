@@ -1,4 +1,4 @@
-"""The `scheduler_jobs` collection: the slot that each job last succeeded in, and since when it fails."""
+"""The `scheduler_jobs` collection: the slot in which each job last succeeded, and since when it fails."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ ROLL_UPS = "roll_ups"
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that fails: since when, by the server's clock, how often in a row, and why the last time."""
+    """A failing job: since when by the server's clock, how often in a row, and the latest reason."""
 
     since: datetime
     times: int
@@ -29,18 +29,18 @@ class Failure:
 
 
 class Journal:
-    """What is written down about the jobs of one database."""
+    """What is stored about the jobs of one database."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._rows: Collection[Document] = database.get_collection(SCHEDULER_JOBS, write_concern=DURABLE)
 
     def last_slot(self, job: str) -> int | None:
-        """The slot that a job last succeeded in; None where it never did."""
+        """Return the slot in which a job last succeeded; None if it never did."""
         row = self._rows.find_one({"_id": job})
         return row.get("slot") if row else None
 
     def succeeded(self, job: str, slot: int, term: int) -> bool:
-        """Write a slot down; False where a scheduler of a later term has taken over."""
+        """Record a slot; return False if a scheduler of a later term has taken over."""
         done: Document = {"slot": slot, "term": term, "holder_at": utc_now()}
         change = {"$set": done, "$unset": {"failing": 1}}
         try:
@@ -50,7 +50,7 @@ class Journal:
         return True
 
     def failed(self, job: str, reason: str) -> None:
-        """Count a failure; the next success forgets it."""
+        """Count a failure; the next success clears it."""
         failing: Document = {
             "since": {"$ifNull": ["$failing.since", "$$NOW"]},
             "times": {"$add": [{"$ifNull": ["$failing.times", 0]}, 1]},
@@ -60,6 +60,6 @@ class Journal:
         self._rows.update_one({"_id": job}, change, upsert=True)
 
     def failing(self, job: str) -> Failure | None:
-        """Since when a job fails; None where it last succeeded, or never ran."""
+        """Return since when a job has been failing; None if it last succeeded, or never ran."""
         row = self._rows.find_one({"_id": job, "failing": {"$exists": True}})
         return Failure(**row["failing"]) if row else None

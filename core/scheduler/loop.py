@@ -1,7 +1,8 @@
-"""The scheduler process: of several, the one that holds the lease runs the jobs, each once in its slots.
+"""The scheduler process: the one that holds the lease runs the jobs, each once per slot.
 
-A tick every second asks whether a new slot has begun. When a job last succeeded stands in the database: a
-slow job neither drifts nor is caught up on, a restart forgets nothing, and time is the database server's.
+A tick every second checks whether a new slot has begun. When each job last succeeded is stored in the
+database, so a slow job neither drifts nor piles up, a restart forgets nothing, and all times are the database
+server's.
 """
 
 import asyncio
@@ -36,16 +37,16 @@ from core.types import Document
 
 TICK_SECONDS: Final = 1
 LEASE_SECONDS: Final = 30.0
-"""A scheduler that was killed is replaced after so long."""
+"""A scheduler that was killed is replaced after this long."""
 RETRY_SECONDS: Final = 30.0
-"""A job that failed is tried again after this long, or at its next slot if that comes earlier."""
+"""A failed job is tried again after this long, or at its next slot if that comes earlier."""
 MISSED_WORTH_SAYING: Final = timedelta(minutes=15)
 CLOCK_WORTH_SAYING: Final = timedelta(seconds=5)
 logger = get_logger("scheduler")
 
 
 class Runner:
-    """Runs the jobs of one lane in one thread, one after the other."""
+    """Runs the jobs of one lane on one thread, one after the other."""
 
     def __init__(self, database: Database[Document], jobs: Sequence[Job], keeper: LeaseKeeper) -> None:
         self._journal = Journal(database)
@@ -56,11 +57,11 @@ class Runner:
         self._loop = asyncio.Runner()
 
     def stop(self) -> None:
-        """Finish the job in hand, then end."""
+        """Finish the current job, then end."""
         self._stopping = True
 
     def run_all(self) -> bool:
-        """Run every job now; whether all of them succeeded."""
+        """Run every job now; return whether all succeeded."""
         try:
             held = self._keeper.held()
         except PyMongoError as error:
@@ -73,11 +74,12 @@ class Runner:
         return all(succeeded)
 
     def run_forever(self) -> None:
-        """Run what is due at once and then in every slot, until ``stop`` is called."""
+        """Run what is due, at once and then in every slot, until ``stop`` is called."""
         plan = self._plan()
         while not self._stopping:
             plan.run_pending()
-            # `schedule` counts in local time: where that was set back it would sleep until then.
+            # `schedule` counts in local time: if that was set back, it would sleep until the old time comes
+            # again.
             if (plan.idle_seconds or 0) > 2 * TICK_SECONDS:
                 plan = self._plan()
             time.sleep(TICK_SECONDS / 4)
@@ -125,7 +127,7 @@ class Runner:
             logger.warning("No scheduler was at work for a while; only the present is looked at", extra=extra)
 
     def _run(self, job: Job, held: Held, slot: int) -> bool:
-        """Run one job; whatever it raises is logged, so that the others go on."""
+        """Run one job; log whatever it raises, so that the others continue."""
         self._retry_at.pop(job.name, None)
         try:
             self._loop.run(_call(job))
@@ -136,7 +138,7 @@ class Runner:
         return True
 
     def _note(self, job: Job, held: Held, slot: int) -> None:
-        """Write down the slot, unless a scheduler of a later term has."""
+        """Record the slot, unless a scheduler of a later term has."""
         if not self._journal.succeeded(job.name, slot, held.term):
             logger.warning("Another scheduler took over meanwhile", extra={"job": job.name})
 
@@ -144,7 +146,7 @@ class Runner:
         self._retry_at[job.name] = slot, time.monotonic() + RETRY_SECONDS
         self._say_failed(job.name, error)
         if not isinstance(error, ConnectionFailure):
-            with suppress(PyMongoError):  # the log has said it
+            with suppress(PyMongoError):  # already logged
                 self._journal.failed(job.name, type(error).__name__)
 
     @staticmethod
@@ -163,7 +165,7 @@ async def _call(job: Job) -> None:
 
 
 class Scheduler:
-    """The lease, and a thread for each lane of jobs."""
+    """The lease, and one thread for each lane of jobs."""
 
     def __init__(self, jobs: Sequence[Job], *, lease_seconds: float = LEASE_SECONDS) -> None:
         database = get_sync_database()
@@ -174,12 +176,12 @@ class Scheduler:
         ]
 
     def stop(self, _signal: int | None = None, _frame: FrameType | None = None) -> None:
-        """Finish the jobs in hand, then end; good as a signal handler."""
+        """Finish the current jobs, then end; usable as a signal handler."""
         for runner in self._runners:
             runner.stop()
 
     def run_once(self) -> bool:
-        """Run every job once, unless another scheduler is at work; whether all of them succeeded."""
+        """Run every job once, unless another scheduler is at work; return whether all succeeded."""
         self._keeper.start()
         try:
             succeeded = [runner.run_all() for runner in self._runners]
@@ -188,7 +190,7 @@ class Scheduler:
             self._close()
 
     def run_forever(self) -> None:
-        """Run each job in its slots until ``stop`` is called, while this scheduler holds the lease."""
+        """Run each job in its slots until ``stop`` is called, whenever this scheduler holds the lease."""
         self._keeper.start()
         threads = [threading.Thread(target=runner.run_forever, daemon=True) for runner in self._runners]
         try:
@@ -226,10 +228,10 @@ class Scheduler:
 
 
 def run_scheduler(*, once: bool = False) -> int:
-    """Run the scheduler until SIGTERM or SIGINT, or every job once; the exit code.
+    """Run the scheduler until SIGTERM or SIGINT, or every job once; return the exit code.
 
     Raises:
-        UserError: the configuration cannot be used.
+        UserError: the configuration is invalid.
     """
     settings = get_settings()
     rules = _rules()
@@ -249,7 +251,7 @@ def run_scheduler(*, once: bool = False) -> int:
 
 
 def _rules() -> list[str]:
-    """The ids of the rules that are known without the database; a file that can never be used is refused."""
+    """Return the ids of the rules known without the database; refuses a file that can never be used."""
     settings = get_settings()
     if settings.alert_rules_file is None:
         return [rule.id for rule in built_in_rules(settings.alert_profile)]
@@ -259,7 +261,7 @@ def _rules() -> list[str]:
         try:
             kept = [rule.id for rule in rules_in_force(get_sync_database()).rules]
         except PyMongoError:
-            kept = []  # whether there are any is known once the database is back
+            kept = []  # whether there are any will be known once the database is back
         extra = {"reason": str(error), "rules": kept}
         logger.error("The rules file cannot be used; the last good rules stay in force", extra=extra)  # noqa: TRY400 (the reason is enough)
         return kept

@@ -1,4 +1,4 @@
-"""When a job is due: time is cut into slots, and a job runs once in each. Pure functions of the time."""
+"""When a job is due: time is divided into slots, and a job runs once in each. Pure functions of time."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -9,41 +9,41 @@ class Timetable(Protocol):
     """Numbers the slots of time."""
 
     def slot(self, now: datetime) -> int:
-        """The slot that a moment falls in; later slots have greater numbers."""
+        """Return the slot a time is in; later slots have greater numbers."""
 
 
 @dataclass(frozen=True)
 class Every:
-    """Slots of so many seconds, counted from 1970: a slow job does not drift."""
+    """Slots of a fixed number of seconds, counted from 1970, so that a slow job does not drift."""
 
     seconds: float
 
     def slot(self, now: datetime) -> int:
-        """The slot that a moment falls in."""
+        """Return the slot a time is in."""
         return int(now.timestamp() // self.seconds)
 
 
 @dataclass(frozen=True)
 class Nightly:
-    """One slot for each day of a zone, beginning so long after local midnight."""
+    """One slot for each day of a zone, beginning a fixed time after local midnight."""
 
     after_midnight: timedelta
     zone: tzinfo
 
     def slot(self, now: datetime) -> int:
-        """The slot that a moment falls in."""
+        """Return the slot a time is in."""
         return (now.astimezone(self.zone).replace(tzinfo=None) - self.after_midnight).toordinal()
 
 
 def is_due(slot: int, last: int | None) -> bool:
-    """Whether a job that last ran in slot ``last`` is due in this one.
+    """Return whether a job that last ran in slot ``last`` is due in this one.
 
-    After an outage it is due once, for the present slot. A clock that was set back by more than a slot
-    does not make it wait until the old time comes round again.
+    After an outage it is due once, for the present slot. If the clock was set back by more than a slot, it
+    does not wait until the old time comes again.
     """
     return last is None or slot > last or slot < last - 1
 
 
 def missed_slots(slot: int, last: int | None) -> int:
-    """How many slots passed between the last one and this without a run."""
+    """Return how many slots passed without a run between the last one and this."""
     return max(slot - last - 1, 0) if last is not None else 0
