@@ -1,4 +1,7 @@
-"""Durations and numbers as files have them: ``1:40``, ``PT1M40S``, ``100 s``, ``1,250.50``, ``₹2.75``."""
+"""Parse durations and numbers as they occur in files.
+
+``1:40``, ``PT1M40S``, ``100 s``, ``1,250.50``, ``₹2.75``.
+"""
 
 import re
 from collections.abc import Sequence
@@ -24,15 +27,15 @@ _UNITS: dict[str, Unit] = {
 _RUPEES = re.compile(r"₹|Rs\.?|INR", re.IGNORECASE)
 _CURRENCY = re.compile(r"[$€£¥]|USD|EUR|GBP|AED|SGD", re.IGNORECASE)
 _PLAIN = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
-# Thousands in threes, or lakhs and crores in twos; the last group has three digits.
+# Groups of three digits (thousands), or of two (lakhs and crores); the last group has three.
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{2,3}){0,12},\d{3}(?:\.\d{0,40})?", re.ASCII)
 
 
 def parse_duration(text: str, unit: Unit, decimal: Decimal = ".") -> float:
-    """Seconds of a duration; ``unit`` is that of a mere number.
+    """Return a duration in seconds; ``unit`` applies to a bare number.
 
     Raises:
-        ValueError: the text is no duration.
+        ValueError: the text is not a duration.
     """
     if len(text) <= _LONGEST:
         if clock := _CLOCK.fullmatch(text):
@@ -47,7 +50,7 @@ def parse_duration(text: str, unit: Unit, decimal: Decimal = ".") -> float:
 
 
 def _worded(text: str) -> float | None:
-    """Seconds of ``1 min 40 s`` and the like; None where the text is of another form."""
+    """Return the seconds of ``1 min 40 s`` and the like; None if the text has another form."""
     total, at = 0.0, 0
     while at < len(text):
         part = _PART.match(text, at)
@@ -59,12 +62,12 @@ def _worded(text: str) -> float | None:
 
 
 def parse_number(text: str, decimal: Decimal = ".", *, rupees: bool = False, foreign: bool = False) -> float:
-    """A number with or without groups of digits; of ``rupees``, with or without their sign.
+    """Return a number written with or without digit groups; with ``rupees`` it may have their sign.
 
-    Of a ``foreign`` currency it may have the sign as well.
+    With ``foreign`` it may have the sign of a foreign currency as well.
 
     Raises:
-        ValueError: the text is no such number; it says what it may be.
+        ValueError: the text is not such a number; says what is allowed.
     """
     plain = _RUPEES.sub("", text, count=1).strip() if rupees else text
     if foreign:
@@ -83,7 +86,7 @@ def parse_number(text: str, decimal: Decimal = ".", *, rupees: bool = False, for
 
 
 def combine(numbers: Sequence[float], how: Combination) -> float:
-    """One number of several: their sum, mean, least or greatest."""
+    """Return one number from several: their sum, mean, least or greatest."""
     if how == "mean":
         return fmean(numbers)
     if how == "sum":

@@ -1,4 +1,4 @@
-"""One row of a file → one call."""
+"""Convert one row of a file into one call."""
 
 import re
 from collections.abc import Mapping as Cells
@@ -32,23 +32,23 @@ _IN_DIGITS = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 
 
 class RowRejectedError(Exception):
-    """The row is no call; the text says why in one line."""
+    """The row is not a valid call; the text says why in one line."""
 
 
 class RowDroppedError(RowRejectedError):
-    """The mapping says that such rows are no calls."""
+    """The mapping says that rows like this are not calls."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A call, and whether a time that cannot be right was left out of it."""
+    """A call, and whether an impossible time was left out of it."""
 
     call: CallMetrics
     repaired: bool
 
 
 class Converter:
-    """Converts the rows of one file, in file order (a rolling year depends on it)."""
+    """Converts the rows of one file, in file order (a rolling year depends on the order)."""
 
     def __init__(self, mapping: Mapping, file: str = "") -> None:
         self._mapping = mapping
@@ -59,15 +59,15 @@ class Converter:
         self._rolling = RollingYear(first_year) if first_year is not None else None
 
     def convert(self, row: Row) -> Converted:
-        """The call of a row.
+        """Return the call of a row.
 
         Raises:
-            RowRejectedError: the row is dropped by the mapping, or is not a valid call.
+            RowRejectedError: the mapping drops the row, or it is not a valid call.
         """
         if row.cells is None:
             raise RowRejectedError(row.problem)
         cells = {LINE: str(row.line), FILE: self._file, **row.cells}
-        start = self._start(cells)  # before the drop rules: a rolling year has to see every row's month
+        start = self._start(cells)  # before the drop rules, since a rolling year has to see every row's month
         self._drop(cells)
         end, repaired = self._end(cells, start)
         mapping = self._mapping
@@ -85,7 +85,7 @@ class Converter:
             raise RowRejectedError(self._describe(error)) from None
 
     def _table(self, table: str, parts: Cells[str, Value], cells: Cells[str, str]) -> dict[str, Any] | None:
-        """What a part of the call gets; None where nothing is known of it."""
+        """Return the fields of one part of the call; None if nothing is known of it."""
         kinds = TABLES[table]
         values = _present(
             {name: self._value(f"{table}.{name}", spec, kinds[name], cells) for name, spec in parts.items()}
@@ -95,7 +95,7 @@ class Converter:
         return values or None
 
     def _value(self, name: str, spec: Value, kind: Kind, cells: Cells[str, str]) -> object:
-        """What a field gets; None for nothing."""
+        """Return a field's value; None for none."""
         try:
             if spec.constant is not None:
                 return spec.constant
@@ -117,7 +117,7 @@ class Converter:
             raise RowRejectedError(f"{name}: {error}{where}") from None
 
     def _describe(self, error: ValidationError) -> str:
-        """The first problem: the field, what is wrong, and the cell with its column."""
+        """Return the first problem: the field, what is wrong, and the cell with its column."""
         first = error.errors()[0]
         loc = [str(part) for part in first["loc"]]
         table = self._mapping.tables.get(loc[0] if loc else "", {})
@@ -147,7 +147,7 @@ class Converter:
             raise RowRejectedError(f"start_time: {error}") from None
 
     def _zone_of(self, spec: StartTime | EndTime | Value, cells: Cells[str, str]) -> tzinfo:
-        """The zone that a column names, else that of the file."""
+        """Return the zone that a column names, else that of the file."""
         name = _cell(cells, spec.zone) if spec.zone else ""
         return parse_zone(name) if name else self._zone
 
@@ -165,7 +165,7 @@ class Converter:
             raise ValueError(f"day {day!r}, month {month!r}, year {str(rolled)!r} is not a date") from None
 
     def _end(self, cells: Cells[str, str], start: datetime | None) -> tuple[datetime | None, bool]:
-        """The latest of the end times, and whether one before the start was ignored."""
+        """Return the latest of the end times, and whether one before the start was ignored."""
         spec = self._mapping.end_time
         if spec is None or start is None:
             return None, False
@@ -191,17 +191,18 @@ def _latest_clock(spec: EndTime, given: Cells[str, str], start: datetime) -> tup
 
 
 def _cell(cells: Cells[str, str], column: str) -> str:
-    # A key that this row of a JSON file lacks is empty; that a column exists at all is checked before.
+    # A key missing in this row of a JSON file counts as empty; whether a column exists at all is checked
+    # earlier.
     return cells.get(column, "").strip()
 
 
 def _is_none(text: str) -> bool:
-    """Whether a cell with a time has one of the words for none."""
+    """Return whether a time cell has one of the words for none."""
     return text.lower() in NO_MOMENT
 
 
 def _moment_cell(cells: Cells[str, str], column: str) -> str:
-    """A cell with a time; empty where it has one of the words for none."""
+    """Return a time cell; empty if it has one of the words for none."""
     text = _cell(cells, column)
     return "" if _is_none(text) else text
 
@@ -211,7 +212,10 @@ def _present(fields: Cells[str, object]) -> dict[str, Any]:
 
 
 def _amount(name: str, spec: Value, kind: Kind, value: object, *, foreign: bool) -> object:
-    """What a text says where the field is a number; what is in digits, or is none, stays as it is."""
+    """Return a text as a number for numeric fields.
+
+    Plain digits, and texts that are not numbers, stay as they are.
+    """
     if kind not in {"span", "number", "cost"}:
         return value
     if isinstance(value, list):
@@ -222,7 +226,7 @@ def _amount(name: str, spec: Value, kind: Kind, value: object, *, foreign: bool)
     try:
         return _plain(_number(name, spec, kind, value, foreign=foreign), spec)
     except ValueError:
-        # What Python may take for another number, or what means one in another unit.
+        # What Python might read as a different number, or what stands for one in another unit.
         if kind == "cost" or "_" in value or "," in value or not value.isascii():
             raise
         return value

@@ -1,4 +1,4 @@
-"""The fields of a call that a mapping can fill, and what they hold: made from the model."""
+"""The fields of a call that a mapping can fill, and what they hold; derived from the model."""
 
 import types
 import typing
@@ -18,7 +18,7 @@ _UNITS: dict[str, Unit] = {"_ms": "milliseconds", "_seconds": "seconds"}
 
 
 def _types(annotation: object) -> Iterator[type]:
-    """The plain types that an annotation allows."""
+    """Return the plain types that an annotation allows."""
     origin = typing.get_origin(annotation)
     if origin is Annotated:
         yield from _types(typing.get_args(annotation)[0])
@@ -30,14 +30,14 @@ def _types(annotation: object) -> Iterator[type]:
 
 
 def _items(annotation: object) -> Iterator[type]:
-    """The types of the items of a list that an annotation allows."""
+    """Return the item types of a list that an annotation allows."""
     for part in (annotation, *typing.get_args(annotation)):
         if typing.get_origin(part) is list:
             yield from _types(typing.get_args(part)[0])
 
 
 def _kind(name: str, annotation: object) -> Kind | None:
-    """What a field holds; None where no single cell can say it."""
+    """Return what a field holds; None if a single cell cannot express it."""
     allowed = set(_types(annotation))
     inner = set(_items(annotation)) - {CallError}
     if any(issubclass(one, BaseModel | dict) for one in allowed | inner):
@@ -54,18 +54,18 @@ def _kind(name: str, annotation: object) -> Kind | None:
 
 
 def unit_of(name: str) -> Unit | None:
-    """The unit in which a call has a span of time; None where the field is none."""
+    """Return the unit in which a call stores a duration; None if the field is not one."""
     return next((unit for ending, unit in _UNITS.items() if name.endswith(ending)), None)
 
 
 def _kinds(model: type[BaseModel]) -> dict[str, Kind]:
-    """The fields of a model that a cell can say."""
+    """Return the fields of a model that a cell can express."""
     found = {name: _kind(name, field.annotation) for name, field in model.model_fields.items()}
     return {name: kind for name, kind in found.items() if kind is not None}
 
 
 def _tables() -> dict[str, dict[str, Kind]]:
-    """The parts of a call that are objects, with their fields."""
+    """Return the parts of a call that are objects, with their fields."""
     tables: dict[str, dict[str, Kind]] = {}
     for name, field in CallMetrics.model_fields.items():
         for model in set(_types(field.annotation)):
@@ -78,7 +78,7 @@ def _tables() -> dict[str, dict[str, Kind]]:
 
 
 TABLES = _tables()
-"""Every table beside ``[fields]`` that fills a part of a call, by its name, with what its fields hold."""
+"""Every table beside ``[fields]`` that fills a part of a call, by name, with what its fields hold."""
 OWN_TABLES = frozenset({"start_time", "end_time", "metadata", *TABLES})
 KINDS = {name: kind for name, kind in _kinds(CallMetrics).items() if name not in OWN_TABLES}
-"""Every field that ``[fields]`` takes, in the order of the model, with what it holds."""
+"""Every field that ``[fields]`` accepts, in the model's order, with what it holds."""

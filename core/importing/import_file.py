@@ -1,4 +1,4 @@
-"""Importing files: read, convert, write in batches, and say what became of every row."""
+"""Import files: read, convert, write in batches, and report what became of every row."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,12 +31,12 @@ def import_file(
     dry_run: bool = False,
     console: Console | None = None,
 ) -> ImportReport:
-    """Back-fill calls from files; importing the same files again changes nothing.
+    """Import calls from files; importing the same files again changes nothing.
 
-    ``path`` is a CSV, JSON, Parquet or Excel file, packed or not, a zip archive of such, a pattern such as
-    ``calls-*.csv``, or several of them. Rows that are no valid calls go to ``rejects`` (default:
-    ``imports/<stem>.rejected.jsonl`` in DATA_DIR, by the first file) and stop nothing. A terminal shows
-    progress. A dry run writes no call.
+    ``path`` is a CSV, JSON, Parquet or Excel file, compressed or not, a zip archive of such files, a pattern
+    such as ``calls-*.csv``, or several of these. Rows that are not valid calls go to ``rejects`` (default:
+    ``imports/<stem>.rejected.jsonl`` in DATA_DIR, named after the first file) and do not stop the import. A
+    terminal shows progress. A dry run writes no call.
 
     Raises:
         UserError: file, mapping or store cannot be used. Calls written before that stay.
@@ -63,7 +63,7 @@ def import_file(
 
 
 def _import_part(part: Part, mapping: Mapping, tally: Tally, progress: Progress, *, alone: bool) -> Table:
-    """Import one file; its columns are known then."""
+    """Import one file, whose columns are known by now."""
     task = progress.add_task(part.path.name, total=part.size)
     converter = Converter(mapping, part.name)
     try:
@@ -78,7 +78,7 @@ def _import_part(part: Part, mapping: Mapping, tally: Tally, progress: Progress,
 
 
 def _check(parts: Sequence[Part], mapping: Mapping) -> None:
-    """Refuse what could only go wrong, before the first call is stored."""
+    """Refuse whatever could only fail, before the first call is stored."""
     named = placeholders(mapping.fields["call_id"].template or "")
     if len(parts) > 1 and LINE in named and FILE not in named:
         raise UserError(

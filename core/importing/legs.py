@@ -1,4 +1,4 @@
-"""Calls whose legs stand in several rows: the rows of one call_id become one call."""
+"""Calls whose legs are in several rows: the rows with one call_id become one call."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,11 +9,11 @@ from core.models.definitions import CostPart
 from core.models.metrics import MAX_CALL_SECONDS, CallCost, CallMetrics, CallStatus
 
 MOST_OPEN = 50_000
-"""Calls that may still get a leg: one that comes later replaces its call, as without legs."""
+"""How many calls may still get a leg. A later leg replaces its call, as it would without joining."""
 _BEST_FIRST = (CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER)
 _SUMS = ("total_turns", "user_turns", "interruptions", "agent_interruptions", "talk_seconds")
 _ENDING = ("end_reason", "end_reason_raw", "fault", "hangup_by")
-"""Of the better leg alone: how the other ended is not how the call did."""
+"""Taken from the better leg only: how the other one ended is not how the call ended."""
 _FLAGS = ("qualification_completed", "handoff_triggered")
 _MOST = 1_000_000
 _MOST_ERRORS = 1_000
@@ -28,7 +28,7 @@ class Legs:
         """Rows that became part of an earlier row's call."""
 
     def add(self, calls: Iterable[CallMetrics]) -> list[CallMetrics]:
-        """Take calls in; those that no further leg is waited for."""
+        """Add calls; return those for which no further leg is expected."""
         for call in calls:
             if (known := self._open.get(call.call_id)) is not None:
                 self.joined += 1
@@ -37,16 +37,16 @@ class Legs:
         return [self._open.pop(call_id) for call_id in list(self._open)[:over]]
 
     def rest(self) -> list[CallMetrics]:
-        """All that are left, at the end of the file."""
+        """Return all that are left at the end of the file."""
         left = list(self._open.values())
         self._open = {}
         return left
 
 
 def join(one: CallMetrics, other: CallMetrics) -> CallMetrics:
-    """One call of two legs: from the first start to the last end, as good as the better of them.
+    """Return one call from two legs: from the first start to the last end, with the better outcome.
 
-    Counts, costs and errors add up. Of the rest the earlier leg's counts, where it has any.
+    Counts, costs and errors are added up. For everything else the earlier leg counts, if it has a value.
     """
     first, second = sorted((one, other), key=lambda leg: leg.start_time)
     fields: dict[str, Any] = {
@@ -78,7 +78,7 @@ def _sum(one: float | None, other: float | None) -> float | None:
 
 
 def _costs(one: CallCost | None, other: CallCost | None) -> CallCost | None:
-    """The sum; of a part that the legs gave in two currencies, that of the rupees."""
+    """Return the sum of the costs; for a part in two currencies, only the rupees."""
     if one is None or other is None:
         return one or other
     sums = {part: _amounts(one, other, part) for part in get_args(CostPart)}
@@ -88,7 +88,7 @@ def _costs(one: CallCost | None, other: CallCost | None) -> CallCost | None:
 
 
 def _amounts(one: CallCost, other: CallCost, part: CostPart) -> tuple[float | None, Origin | None]:
-    """The rupees of a part of two costs, and what they were given as where that was in one currency."""
+    """Return the rupees of a part in two costs, and the original amounts if both are in one currency."""
     given = [(getattr(cost, part), (cost.origins or {}).get(part)) for cost in (one, other)]
     given = [pair for pair in given if pair != (None, None)]
     if len(given) < 2:  # noqa: PLR2004 (both)

@@ -16,7 +16,7 @@ from core.importing.times import check_pattern
 from core.importing.values import Table, Texts, TimeFormat, Value, ZoneOrOffset
 
 LINE, FILE = "line", "file"
-"""Placeholders for the line number and the name of the file, unless the file has a column so named."""
+"""Placeholders for the line number and the file's name, unless the file has a column of that name."""
 
 
 def _shorthand(value: object) -> object:
@@ -35,7 +35,7 @@ GRIDS, RECORDS = ("csv", "xlsx"), ("json", "jsonl", "parquet")
 
 
 class Source(Table):
-    """What the file is like; without a format the file itself says it."""
+    """What the file is like; the format is detected if left out."""
 
     format: Literal["csv", "json", "jsonl", "xlsx", "parquet"] | None = None
     delimiter: Delimiter = ","
@@ -76,7 +76,7 @@ class Source(Table):
 
     @property
     def codec(self) -> str:
-        """The encoding to read with: UTF-8 may begin with a byte order mark."""
+        """Return the encoding to read with; UTF-8 may begin with a byte order mark."""
         return "utf-8-sig" if codecs.lookup(self.encoding).name == "utf-8" else self.encoding
 
 
@@ -115,7 +115,7 @@ class StartTime(Table):
         return self
 
     def columns(self) -> set[str]:
-        """The columns it reads."""
+        """Return the columns it reads."""
         days = (self.date, self.day, self.month, self.year)
         names = (self.column, self.fallback, *days, self.time, self.zone)
         return {name for name in names if name is not None}
@@ -140,16 +140,16 @@ class EndTime(Table):
         return self
 
     def columns(self) -> set[str]:
-        """The columns it reads."""
+        """Return the columns it reads."""
         return self.moments() | ({self.zone} if self.zone else set())
 
     def moments(self) -> set[str]:
-        """The columns with times."""
+        """Return the columns with times."""
         return {*self.latest} if self.column is None else {self.column}
 
 
 class Drop(Table):
-    """Rows that are no calls: rejected, with the reason given."""
+    """Rows that are not calls: rejected with the given reason."""
 
     column: str
     equals: Texts = Field(min_length=1)
@@ -166,7 +166,7 @@ _NEEDS: tuple[tuple[str, tuple[Kind, ...], str], ...] = (
     ("format", ("moment",), "is no time and takes no format"),
     ("zone", ("moment",), "is no time and takes no zone"),
 )
-"""Keys that have an effect on fields of some kinds only, and what is said of others."""
+"""Keys that affect only certain kinds of fields, and the message for other fields."""
 
 
 def _check_kind(name: str, spec: Value, kind: Kind) -> None:
@@ -186,7 +186,7 @@ class Mapping(Table):
     end_time: EndOrColumn | None = None
     fields: dict[str, ValueOrColumn]
     tables: dict[str, dict[str, ValueOrColumn]] = Field(default_factory=dict)
-    """``[cost]`` and the other parts of a call that are objects; a mapping has each by its own name."""
+    """Return ``[cost]`` and the other parts of a call that are objects, each by name."""
     metadata: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], ValueOrColumn] = Field(
         default_factory=dict
     )
@@ -234,13 +234,13 @@ class Mapping(Table):
         return value
 
     def columns(self) -> set[str]:
-        """Every column the mapping reads, placeholders for line and file among them."""
+        """Return every column the mapping reads, including placeholders for line and file."""
         return {name for part in self._parts() for name in part.columns()} | {
             rule.column for rule in self.drop
         }
 
     def needed(self) -> set[str]:
-        """The columns without which a file is another one: all, or those of what each call has."""
+        """Return the columns without which it is the wrong file: all, or those that every call has."""
         if not self.source.optional:
             return self.columns()
         start = self.start_time.columns() - {self.start_time.fallback}
@@ -257,10 +257,10 @@ class Mapping(Table):
 
 
 def load_mapping(path: Path) -> Mapping:
-    """Read a mapping file.
+    """Load a mapping file.
 
     Raises:
-        UserError: it is absent, not TOML, or has a key or value that cannot be used.
+        UserError: it is missing, not TOML, or has an invalid key or value.
     """
     try:
         return parse_mapping(path.read_text(encoding="utf-8"), path)
@@ -271,10 +271,10 @@ def load_mapping(path: Path) -> Mapping:
 
 
 def parse_mapping(text: str, label: object) -> Mapping:
-    """Read the text of a mapping; ``label`` names it in messages.
+    """Parse the text of a mapping; ``label`` names it in messages.
 
     Raises:
-        UserError: it is not TOML, or has a key or value that cannot be used.
+        UserError: it is not TOML, or has an invalid key or value.
     """
     try:
         return Mapping.model_validate(tomllib.loads(text))

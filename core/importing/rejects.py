@@ -1,4 +1,4 @@
-"""The rows that were no calls, kept for whoever mends the file."""
+"""Keep the rows that were not calls, for whoever corrects the file."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from core.importing.reading.rows import Row
 
 
 class Rejects:
-    """A JSONL file with line number, reason and row, readable by its owner alone; gone when it is empty.
+    """A JSONL file with line number, reason and row, readable by its owner only; removed if it stays empty.
 
     Raises:
         UserError: the file cannot be written.
@@ -26,14 +26,14 @@ class Rejects:
             private_folder(path.parent)
             if path.exists() and not path.is_file():
                 raise UserError(f"{path} is not a regular file; name another for the rejected rows")
-            # Rows may hold personal data: private from the first byte, whatever an older file was.
+            # Rows may contain personal data: private from the first byte, whatever mode an older file had.
             self._draft.unlink(missing_ok=True)
             self._file = os.fdopen(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
         except OSError as error:
             raise self._unwritable(error) from None
 
     def add(self, row: Row, reason: str, file: str | None = None) -> None:
-        """Note one row; ``file`` says of which file, where there are several."""
+        """Write one row; ``file`` says which file it is from, if there are several."""
         where = {} if file is None else {"file": file}
         record = where | {
             "line": row.line,

@@ -20,18 +20,17 @@ from core.types import Document
 
 BATCH_ROWS, BATCH_CHARACTERS = 1_000, 20_000_000
 MOST_NAMED = 20
-"""Columns that the report names."""
+"""Most columns that the report names."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of the rows; ``unchanged`` of the ``replaced`` were stored exactly so already.
+    """What became of the rows; ``unchanged`` of the ``replaced`` were already stored exactly like this.
 
-    Of ``outdated`` ones somebody stored a later form meanwhile; ``joined`` rows are further legs of a call.
-
-    ``repaired`` calls were stored without an end time that lay before their start. In a dry run
-    ``valid`` rows would have been written, and none was. ``unused`` are columns that the mapping does not
-    read, ``absent`` those that it reads and the files lack.
+    A later version of the ``outdated`` ones was stored before; ``joined`` rows are further legs of a call.
+    ``repaired`` calls were stored without an end time that was before their start. In a dry run, ``valid``
+    rows would have been written, and none was. ``unused`` are columns that the mapping does not read,
+    ``absent`` those that it reads and the files lack.
     """
 
     inserted: int = 0
@@ -50,7 +49,7 @@ class ImportReport:
 
     @property
     def summary(self) -> str:
-        """What became of the rows, in one line."""
+        """Return what became of the rows, in one line."""
         done = (
             f"dry run, nothing written: {self.valid:,} valid"
             if self.dry_run
@@ -65,7 +64,7 @@ class ImportReport:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that were not used, and those that were not there, each in a line if there are any."""
+        """Return a line each for unused and for absent columns, if there are any."""
         kinds = (("not used", self.unused), ("not found", self.absent))
         return [f"columns {kind}: {_named(columns)}" for kind, columns in kinds if columns]
 
@@ -76,7 +75,7 @@ def _named(columns: Sequence[str]) -> str:
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """The rows in batches that are neither long nor large."""
+    """Yield the rows in batches that are limited in number and size."""
     batch: list[Row] = []
     size = 0
     for row in rows:
@@ -90,7 +89,7 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def store_problem(error: PyMongoError) -> str:
-    """What is wrong with the store, in one line."""
+    """Return what is wrong with the store, in one line."""
     if isinstance(error, ConnectionFailure) or not isinstance(error, OperationFailure):
         return unavailable_text(error)
     return f"{store_name()} refuses to store the calls (error code {error.code}); its log says why"
@@ -109,7 +108,7 @@ class Tally:
         self._repaired = 0
 
     def add(self, rows: Sequence[Row], converter: Converter, file: str | None) -> None:
-        """Store one batch; ``file`` says whose rows they are, where there are several."""
+        """Store one batch; ``file`` says which file it is from, if there are several."""
         converted = [done for row in rows if (done := self._convert(row, converter, file)) is not None]
         calls = [done.call for done in converted]
         self._write(self._legs.add(calls) if self._legs else calls)
@@ -123,7 +122,7 @@ class Tally:
             self._write(left[first : first + BATCH_ROWS])
 
     def report(self, files: int, unused: Sequence[str], absent: Sequence[str]) -> ImportReport:
-        """What became of the rows so far."""
+        """Return what became of the rows so far."""
         return ImportReport(
             **asdict(self._written),
             valid=self._valid,
@@ -144,7 +143,7 @@ class Tally:
             self._rejects.add(row, str(error), file)
             return None
         if self._receipts.covers(done.call.lead_id, done.call.start_time):
-            # The row itself would keep what was to go.
+            # Keeping the row itself would keep what was to be erased.
             self._rejects.add(Row(row.line, None), "the lead was erased since", file)
             return None
         return done

@@ -1,4 +1,4 @@
-"""Moments out of columns: patterns, dates split over columns, times of day, years that roll."""
+"""Read times from columns: patterns, dates split over columns, times of day, rolling years."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
@@ -28,11 +28,11 @@ NO_MOMENT = frozenset(
         "0000-00-00t00:00:00",
     }
 )
-"""What stands in files, in small letters, where there is no start or end."""
+"""Words in files, in lower case, for a missing start or end."""
 EPOCHS = {"epoch": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
-"""How many of each make a second."""
+"""How many of each unit make a second."""
 FORMS = ("iso", *EPOCHS, "excel", "time_of_day")
-"""Forms of a time that have a name; any other is a strptime pattern."""
+"""Forms of a time that have a name; anything else is a strptime pattern."""
 _EPOCH = re.compile(r"-?\d+(?:\.\d*)?", re.ASCII)
 _SERIAL = re.compile(r"\d{5}(?:\.\d{1,20})?", re.ASCII)
 _FIRST_SERIAL = datetime(1899, 12, 30)  # noqa: DTZ001 (a spreadsheet knows no zone)
@@ -40,7 +40,7 @@ _ISO_ZONE = re.compile(r" ?(UTC|GMT|Z)$| ([+-]\d\d:?\d\d)$", re.ASCII)
 _OFFSET = re.compile(r"(?:UTC|GMT)? ?([+-])(\d{1,2}):?([0-5]\d)?", re.ASCII)
 _WIDEST_OFFSET = 14
 _FIRST_EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
-"""Before it lie null values, the day numbers of spreadsheets, and seconds that are taken for milliseconds."""
+"""Anything earlier is a null value, a spreadsheet's day number, or seconds read as milliseconds."""
 _DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
 _UTC_NAMES = ("UTC", "GMT", "Z")
 _SAMPLE = datetime(2024, 11, 25, 21, 30, 15, tzinfo=UTC)
@@ -52,10 +52,10 @@ _SHORTEST_MONTH = 3
 
 
 def parse_moment(text: str, form: str, zone: tzinfo) -> datetime:
-    """A moment in the given form; in ``zone`` where the text says none.
+    """Return a time given in this form; in ``zone`` if the text has none.
 
     Raises:
-        ValueError: the text is not such a moment.
+        ValueError: the text is not such a time.
     """
     try:
         moment = _of_form(text, form)
@@ -74,7 +74,7 @@ def _of_form(text: str, form: str) -> datetime:
 
 
 def _of_iso(text: str) -> datetime:
-    """ISO 8601, also with ``UTC`` behind it, or a space before the offset."""
+    """Parse ISO 8601, also with ``UTC`` at the end, or a space before the offset."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -82,7 +82,7 @@ def _of_iso(text: str) -> datetime:
 
 
 def _of_serial(text: str) -> datetime:
-    """A spreadsheet's day with its part of a day, to the second."""
+    """Return a spreadsheet's day number with fraction as a time, to the second."""
     if not _SERIAL.fullmatch(text):
         raise ValueError(text)
     return _FIRST_SERIAL + timedelta(seconds=round(float(text) * 86_400))
@@ -90,7 +90,7 @@ def _of_serial(text: str) -> datetime:
 
 @lru_cache(maxsize=1024)
 def parse_zone(name: str) -> tzinfo:
-    """A zone by its IANA name, or an offset from UTC: ``Asia/Kolkata``, ``+05:30``, ``UTC+5:30``, ``Z``.
+    """Return a zone given by its IANA name or offset: ``Asia/Kolkata``, ``+05:30``, ``UTC+5:30``, ``Z``.
 
     Raises:
         ValueError: it is neither.
@@ -103,14 +103,14 @@ def parse_zone(name: str) -> tzinfo:
             return timezone(span if offset[1] == "+" else -span)
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # an unknown zone is a KeyError
+    except (KeyError, ValueError, OSError):  # an unknown zone raises KeyError
         raise ValueError(
             f"{name!r} is not an IANA time zone such as Asia/Kolkata, nor an offset such as +05:30"
         ) from None
 
 
 class NoMomentError(ValueError):
-    """A number that is no time at which anybody phoned; the text says what it may be."""
+    """A number that cannot be the time of a call; the text says what it may be."""
 
 
 def _of_epoch(text: str, divisor: int) -> datetime:
@@ -123,9 +123,9 @@ def _of_epoch(text: str, divisor: int) -> datetime:
 
 
 def _of_pattern(text: str, form: str) -> datetime:
-    """A moment by a strptime pattern; the name of a zone may be one of UTC's.
+    """Parse a time by a strptime pattern; a zone's name may be one of UTC's.
 
-    ``strptime`` itself takes the names of this machine's zone too, and returns a time without one.
+    ``strptime`` itself also accepts the names of this machine's zone, and returns a time without a zone.
     """
     if "Z" not in _directives(form):
         return datetime.strptime(text, form)  # noqa: DTZ007 (the caller puts the zone in)
@@ -143,10 +143,10 @@ def _directives(form: str) -> list[str]:
 
 
 def check_pattern(form: str, *, date_only: bool = False) -> None:
-    """See that every part of a strptime pattern has an effect, and that it says which day it is.
+    """Check that every part of a strptime pattern has an effect, and that it includes the day.
 
     Raises:
-        ValueError: saying which part has none, or what lacks.
+        ValueError: saying which part has none, or what is missing.
     """
     parts = set(_directives(form))
     if date_only and parts & {"z", "Z"}:
@@ -166,7 +166,7 @@ def check_pattern(form: str, *, date_only: bool = False) -> None:
 
 @lru_cache(maxsize=1024)
 def parse_day(text: str, form: str) -> date:
-    """A date in a strptime pattern, which may have a time of day that is always midnight.
+    """Parse a date by a strptime pattern; it may have a time of day if that is always midnight.
 
     Raises:
         ValueError: the text is not such a date.
@@ -182,7 +182,9 @@ def parse_day(text: str, form: str) -> date:
 
 @lru_cache(maxsize=4096)
 def parse_clock(text: str) -> time:
-    """A time of day: ``9:05``, ``09:05:30.250``, ``9:05 PM``, ``090530``, or a fraction of a day below 1.
+    """Parse a time of day.
+
+    ``9:05``, ``09:05:30.250``, ``9:05 PM``, ``090530``, or a fraction of a day below 1.
 
     Raises:
         ValueError: the text is not such a time.
@@ -202,7 +204,7 @@ def parse_clock(text: str) -> time:
 
 
 def _part_of_a_day(text: str) -> time:
-    """A spreadsheet's time of day, to the second."""
+    """Return a spreadsheet's time of day, to the second."""
     if not _FRACTION.fullmatch(text):
         raise ValueError(text)
     seconds = round(float(text) * 86_400)
@@ -212,10 +214,10 @@ def _part_of_a_day(text: str) -> time:
 
 
 def parse_month(text: str) -> int:
-    """A month from its number, its English name or the name's first letters, three at least.
+    """Parse a month given as its number, its English name or at least its first three letters.
 
     Raises:
-        ValueError: the text is no month.
+        ValueError: the text is not a month.
     """
     wanted = text.lower().rstrip(".")
     if wanted.isdecimal() and 1 <= int(wanted) <= len(_MONTHS):
@@ -227,10 +229,10 @@ def parse_month(text: str) -> int:
 
 
 def clock_after(start: datetime, clock: time) -> datetime | None:
-    """The moment nearest to ``start`` at which clocks there show ``clock``; None if that is before it.
+    """Return the time nearest to ``start`` at which clocks there show ``clock``; None if that is before it.
 
-    So a time more than 12 h before the start belongs to the next day, and one less than that before is
-    an error in the file.
+    So a time of day more than 12 h before the start belongs to the next day, and one less than that before it
+    is an error in the file.
     """
     moment = datetime.combine(start.date(), clock, start.tzinfo)
     if start - moment > HALF_DAY:
@@ -241,14 +243,14 @@ def clock_after(start: datetime, clock: time) -> datetime | None:
 
 
 class RollingYear:
-    """The year of rows in date order that give none: it advances whenever the month falls back."""
+    """The year of rows that have none but are in date order: it advances whenever the month goes back."""
 
     def __init__(self, first: int) -> None:
         self._year = first
         self._month = 0
 
     def of(self, month: int) -> int:
-        """The year of the next row, whose month this is."""
+        """Return the year of the next row, given its month."""
         if month < self._month:
             self._year += 1
         self._month = month

@@ -1,4 +1,4 @@
-"""Where the value of a field comes from and what is made of it: the tables of ``[fields]`` and the like."""
+"""Where a field's value comes from and how it is treated: the tables of ``[fields]`` and the like."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,21 +12,21 @@ from core.importing.times import FORMS, check_pattern, parse_zone
 Scalar = str | int | float | bool
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _TREATMENTS = ("equals", "values", "split", "combine")
-"""What is made of a cell: one of them, save that ``combine`` may say with ``split`` what parts the items."""
+"""Ways to treat a cell: only one of them, except that ``combine`` may use ``split`` to separate items."""
 _MATCHES = ("contains", "prefix", "glob")
 _FURTHER = ("unit", "scale", "absolute", "ignore_case", *_MATCHES, "cut", "format", "zone")
 
 
 def as_list(value: object) -> object:
-    """A single cell as a list of one."""
+    """Return a single cell as a list of one."""
     return [value] if isinstance(value, str | int | float) else value
 
 
 def time_format(value: str) -> str:
-    """Check the form of a time.
+    """Validate the form of a time.
 
     Raises:
-        ValueError: it has no such name, and is no pattern either.
+        ValueError: it is neither a known name nor a pattern.
     """
     if value in FORMS:
         return value
@@ -37,7 +37,7 @@ def time_format(value: str) -> str:
 
 
 def zone_name(value: str) -> str:
-    """Check the name of a zone, or an offset.
+    """Validate the name of a zone, or an offset.
 
     Raises:
         ValueError: it is neither.
@@ -55,7 +55,7 @@ ZoneOrOffset = Annotated[str, AfterValidator(zone_name)]
 
 
 class Table(BaseModel):
-    """A table of a mapping: unknown keys are refused."""
+    """A table of a mapping; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
@@ -103,23 +103,23 @@ class Value(Table):
         return self
 
     def columns(self) -> set[str]:
-        """The columns it reads."""
+        """Return the columns it reads."""
         named = placeholders(self.template) if self.template is not None else set()
         return named | {name for name in (self.column, self.zone) if name is not None}
 
 
 def placeholders(template: str) -> set[str]:
-    """The names in braces."""
+    """Return the names in braces."""
     return set(_PLACEHOLDER.findall(template))
 
 
 def fill(template: str, value_of: Callable[[str], str]) -> str:
-    """The template with every name in braces replaced by its value."""
+    """Return the template with every name in braces replaced by its value."""
     return _PLACEHOLDER.sub(lambda match: value_of(match[1]), template)
 
 
 def treated(spec: Value, text: str) -> object:
-    """What a cell says by ``equals``, ``values``, ``split`` and ``cut``; None for nothing.
+    """Return a cell after ``equals``, ``values``, ``split`` and ``cut``; None for nothing.
 
     Raises:
         ValueError: ``values`` does not list it.
@@ -153,7 +153,7 @@ def _mapped(spec: Value, values: Mapping[str, Scalar], text: str) -> Scalar:
 
 
 def _loosely(spec: Value, values: Mapping[str, Scalar], text: str) -> Scalar | None:
-    """The value of the first key that fits the text, capital letters or not."""
+    """Return the value of the first key that matches the text, ignoring case."""
     for key, value in values.items():
         if key not in {"*", ""} and _fits(spec, key.casefold(), text):
             return value
@@ -169,7 +169,7 @@ def _fits(spec: Value, wanted: str, text: str) -> bool:
 
 
 def like(pattern: str, text: str) -> bool:
-    """Whether a text is as a pattern says, ``*`` being any text; each piece is searched for only once."""
+    """Return whether a text matches a pattern in which ``*`` is any text; each piece is searched for once."""
     first, *pieces = pattern.split("*")
     if not pieces:
         return first == text

@@ -1,4 +1,4 @@
-"""Proposing a mapping for a file that has none: what its columns seem to mean, and why."""
+"""Propose a mapping for a file that has none: what its columns seem to mean, and why."""
 
 from core.importing.proposing.proposal import Proposal, propose
 

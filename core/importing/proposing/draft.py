@@ -1,4 +1,4 @@
-"""A mapping as TOML, with the reason behind each line."""
+"""Write a mapping as TOML, with the reason behind each line."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ _TABLES = ("start_time", "end_time")
 
 
 def draft(file: str, source: Mapping[str, Any], guesses: Sequence[Guess], zone: str) -> str:
-    """The text of a mapping."""
+    """Return the text of a mapping."""
     lines = [
         f"# A mapping proposed for {_comment(file)}: look it over. docs/importing.md has every key.",
         "",
@@ -39,7 +39,7 @@ def _line(guess: Guess) -> str:
 
 
 def toml(value: object) -> str:
-    """A value as TOML has it in one line."""
+    """Return a value as TOML on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Which form the cells of a column have: times, times of day, spans of time."""
+"""Detect the form of a column's cells: times, times of day, durations."""
 
 import re
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _EPOCHS = (("epoch_us", 1e14), ("epoch_ms", 1e11), ("epoch", 1e8))
 
 
 def form_of_times(cells: Sequence[str]) -> str | None:
-    """The form in which every cell is a time, the best known first; None where there is none such."""
+    """Return the form in which every cell is a time, best known first; None if there is none."""
     given = [cell for cell in cells if cell.lower() not in NO_MOMENT]
     if not given:
         return None
@@ -48,13 +48,13 @@ def form_of_times(cells: Sequence[str]) -> str | None:
 
 
 def form_of_days(cells: Sequence[str]) -> str | None:
-    """The pattern by which every cell is a date without a time of day; None where there is none such."""
+    """Return the pattern with which every cell is a date without a time of day; None if there is none."""
     given = [cell for cell in cells if cell.lower() not in NO_MOMENT]
     return next((form for form in ("%Y-%m-%d", *_DAYS) if given and _all_are(given, form)), None)
 
 
 def is_ambiguous(cells: Sequence[str], form: str) -> bool:
-    """Whether day and month could be the other way round."""
+    """Return whether day and month could be swapped."""
     other = form.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
     return other != form and form.startswith(("%d", "%m")) and "%m" in form and _all_are(cells, other)
 
@@ -67,7 +67,7 @@ def _all_are(cells: Sequence[str], form: str) -> bool:
 
 
 def are_times_of_day(cells: Sequence[str]) -> bool:
-    """Whether every cell is a time of day."""
+    """Return whether every cell is a time of day."""
     try:
         return bool(cells) and all(isinstance(parse_clock(cell), time) for cell in cells)
     except ValueError:
@@ -75,7 +75,7 @@ def are_times_of_day(cells: Sequence[str]) -> bool:
 
 
 def unit_by_ends(spans: Sequence[float], lengths: Sequence[float]) -> str | None:
-    """The unit in which spans of time are the lengths in seconds; None where they are something else."""
+    """Return the unit in which durations match the lengths in seconds; None if they are something else."""
     pairs = [(span, length) for span, length in zip(spans, lengths, strict=True) if span > 0 and length > 0]
     if not pairs:
         return "seconds"
@@ -90,7 +90,7 @@ def _rounding(length: float) -> float:
 
 
 def unit_by_size(name: str, spans: Sequence[float]) -> tuple[str, str]:
-    """The unit that a column's name or its numbers suggest, and why."""
+    """Return the unit suggested by a column's name or numbers, and why."""
     lower = name.lower()
     if lower.endswith(("ms", "msec", "millis", "milliseconds")):
         return "milliseconds", "by its name"
@@ -102,7 +102,7 @@ def unit_by_size(name: str, spans: Sequence[float]) -> tuple[str, str]:
 
 
 def moments(cells: Sequence[str], form: str) -> list[datetime | None]:
-    """Each cell as a time; None where it is none."""
+    """Return each cell as a time; None if it is not one."""
     found: list[datetime | None] = []
     for cell in cells:
         try:

@@ -1,4 +1,4 @@
-"""Guesses: which column is which field of a call, and why."""
+"""Guess which column is which field of a call, and why."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ from core.importing.reading.grid import plain_name as plain
 from core.models.metrics import ROUNDING_SECONDS
 
 MOST_VALUES = 30
-"""Different cells of a column with a status; one with more is something else."""
+"""Most distinct values of a status column; one with more is something else."""
 _BY_THEMSELVES = frozenset({"call_id", "status", "direction", "duration_seconds", "hangup_by"})
 LONGEST = {"campaign": 128, "agent": 128}
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -51,13 +51,13 @@ _UNITS = (
     "utc",
     "ist",
 )
-"""What stands behind the name of a column, and is none of it."""
+"""Endings of column names that are not part of the name."""
 _FLAGS = frozenset({"true", "false", "yes", "no", "y", "n", "1", "0", "on", "off"})
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What fills a field: ``value`` as the mapping has it, the column with one of its cells, and why."""
+    """What fills a field: ``value`` as in the mapping, the column with an example cell, and why."""
 
     field: str
     value: Any
@@ -65,7 +65,7 @@ class Guess:
     column: str = ""
     cell: str = ""
     doubtful: bool = False
-    """Whether a person should look at it: it is there for want of something better."""
+    """Return whether a person should check it, because it was only the best of poor choices."""
 
 
 class Guesser:
@@ -77,7 +77,7 @@ class Guesser:
         self.guesses: list[Guess] = []
 
     def all(self) -> list[Guess]:
-        """A guess for every field that can be told, in the order of a mapping."""
+        """Return a guess for every field that can be recognised, in the order of a mapping."""
         self._start()
         self._end()
         self._call_id()
@@ -93,7 +93,7 @@ class Guesser:
         return self.guesses
 
     def _price(self) -> None:
-        """What the line cost, where the file says in which currency."""
+        """Return what the line cost, if the file says in which currency."""
         prices, currencies = (
             [column for column, its in self._names.items() if its & {*names} and self._sample.cells(column)]
             for names in (PRICES, CURRENCIES)
@@ -111,7 +111,7 @@ class Guesser:
                 return
 
     def remarks(self) -> list[tuple[str, str]]:
-        """The columns that no guess reads, each with a word on it."""
+        """Return the columns that no guess uses, each with a remark."""
         used = {guess.column for guess in self.guesses} | {
             value
             for guess in self.guesses
@@ -122,7 +122,7 @@ class Guesser:
         return [(column, _remark(column)) for column in self._sample.columns if column not in used]
 
     def _columns(self, field: str) -> list[str]:
-        """The columns that may be a field, the best named first; none that is empty throughout."""
+        """Return the columns that may be a field, best name first, without those that are entirely empty."""
         named = [
             (NAMES[field].index(name), place, column)
             for place, (column, names) in enumerate(self._names.items())
@@ -154,7 +154,7 @@ class Guesser:
                 return
 
     def _created(self, start: str, form: str) -> str | None:
-        """The column that says when a call was asked for, where some have no start."""
+        """Return the column that says when a call was requested, if some calls have no start."""
         if all(self._sample.all_cells(start)):
             return None
         named = (column for column, names in self._names.items() if column != start and names & {*CREATED})
@@ -201,7 +201,10 @@ class Guesser:
         )
 
     def _chosen(self, field: str, words: dict[str, str], otherwise: str | None) -> None:
-        """A field with few values: from a column of which most cells are known words, else a constant."""
+        """Return a field with few values.
+
+        From a column in which most cells are known words, else a constant.
+        """
         for column in self._columns(field):
             cells = dict.fromkeys(self._sample.cells(column))
             known = {cell: words[plain(cell)] for cell in cells if plain(cell) in words}
@@ -274,7 +277,7 @@ class Guesser:
 
 
 def _names_of(column: str) -> set[str]:
-    """What a column may be called: with what it lies in or without, with its unit or without."""
+    """Return the names a column may have: with or without its parent's, with or without its unit."""
     last = column.rsplit(".", maxsplit=1)[-1]
     names = {plain(column), plain(last), plain(_ASIDE.sub("", last))}
     return names | {name.removesuffix(unit) for name in names for unit in _UNITS if name.endswith(unit)}
@@ -285,7 +288,10 @@ def _day_first(cells: Sequence[str], form: str) -> str:
 
 
 def _is_talk(spans: Sequence[float], lengths: Sequence[float]) -> bool:
-    """Whether spans run from the answer: they are 0 where a call took a while and nobody answered."""
+    """Return whether durations start at the answer.
+
+    They are 0 for calls that took time but were not answered.
+    """
     return any(span == 0 and length > ROUNDING_SECONDS for span, length in zip(spans, lengths, strict=True))
 
 
@@ -297,7 +303,7 @@ def _span(cell: str) -> float | None:
 
 
 def _are(kind: Kind, field: str, cells: Sequence[str]) -> bool:
-    """Whether cells can be what a field holds."""
+    """Return whether cells can be what a field holds."""
     if kind == "moment":
         return form_of_times(cells) is not None
     if kind == "flag":

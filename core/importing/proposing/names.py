@@ -1,4 +1,4 @@
-"""What columns are called in the exports of telephone systems and voice agents, and what their cells say."""
+"""Names of columns in the exports of telephone systems and voice agents, and the words in their cells."""
 
 NAMES: dict[str, tuple[str, ...]] = {
     "call_id": (
@@ -56,7 +56,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "tts_latency_ms": ("ttslatencyms", "ttslatency", "artifactperformancemetricsvoicelatencyaverage"),
     "e2e_latency_ms": ("e2elatencyms", "e2elatency", "artifactperformancemetricsturnlatencyaverage"),
 }
-"""Names by the field they stand for, without spaces, dots and capital letters; the best first."""
+"""Names by the field they stand for, lower case without spaces and dots; best first."""
 STATUSES: dict[str, str] = {
     **dict.fromkeys(
         (
@@ -91,7 +91,7 @@ STATUSES: dict[str, str] = {
         "failed",
     ),
 }
-"""What cells with a status say, written as the names above."""
+"""Words in status cells, normalised like the names above."""
 DIRECTIONS: dict[str, str] = {
     **dict.fromkeys(("inbound", "incoming", "in", "inboundphonecall"), "inbound"),
     **dict.fromkeys(
@@ -108,10 +108,10 @@ HANGUPS: dict[str, str] = {
     **dict.fromkeys(("carrier", "network", "provider"), "carrier"),
     **dict.fromkeys(("system", "platform", "error"), "system"),
 }
-"""Who hung up."""
+"""Words for who hung up."""
 CURRENCIES = ("priceunit", "currency", "currencycode", "costcurrency")
 CREATED = ("createdat", "datecreated", "createdtime", "created")
-"""When a call was asked for: its start where nobody was ever dialled."""
+"""When a call was requested: its start, if it was never dialled."""
 PRICES = ("price", "cost", "totalcost", "totalamount", "amount", "callcost", "charge", "billedamount")
 PERSONAL = (
     "from",
@@ -129,4 +129,4 @@ PERSONAL = (
     "transcript",
     "recording",
 )
-"""Parts of names of columns that hold personal data, or lead to it."""
+"""Parts of the names of columns that hold personal data, or lead to it."""

@@ -1,4 +1,4 @@
-"""A mapping for a file that has none: one that ships where it fits, else one that is guessed."""
+"""A mapping for a file that has none: a ready-made one if it fits, else a guessed one."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,35 +19,35 @@ from core.models.metrics import CallMetrics
 from core.settings import get_settings
 
 READY = Path(__file__).resolve().parents[3] / "docs" / "mappings"
-"""Mappings that ship with the project; where it is installed without its documents there are none."""
+"""Mappings that ship with the project; none if it is installed without its documents."""
 _FITS, _KNOWN = 0.8, 0.5
-"""Shares of rows that a mapping that ships can read, and of its columns that the file has, where it fits."""
+"""To fit, a ready-made mapping must read this share of rows, and the file have this share of its columns."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A proposed mapping, as TOML, and what comes of the rows of the beginning with it."""
+    """A proposed mapping, as TOML, and its effect on the first rows."""
 
     text: str
     guesses: tuple[Guess, ...]
     unused: tuple[tuple[str, str], ...]
     first: CallMetrics | None
     problem: str
-    """Why the first row that is no call is none; empty where all are calls."""
+    """Return why the first rejected row is not a call; empty if all are calls."""
     valid: int
     rows: int
     ready: Path | None = None
-    """The mapping that ships which it is a copy of."""
+    """The ready-made mapping it is a copy of."""
 
     @property
     def can_be_used(self) -> bool:
-        """Whether at least one row is a call by it."""
+        """Return whether it makes a call of at least one row."""
         return self.first is not None
 
 
 @dataclass
 class _Trial:
-    """What came of rows."""
+    """The result of converting rows."""
 
     first: CallMetrics | None = None
     problem: str = ""
@@ -72,7 +72,7 @@ def propose(part: Part) -> Proposal:
     """Propose a mapping for a file.
 
     Raises:
-        UserError: the file cannot be read, or holds no table.
+        UserError: the file cannot be read, or contains no table.
     """
     return _ready_made(part) or _guessed(take_sample(part))
 
@@ -95,7 +95,7 @@ def _guessed(sample: Sample) -> Proposal:
 
 
 def _tried(rows: tuple[Row, ...], mapping: Mapping, part: Part) -> _Trial:
-    """What becomes of rows by a mapping."""
+    """Return what a mapping makes of rows."""
     converter = Converter(mapping, part.name)
     trial = _Trial()
     for row in rows:
@@ -111,7 +111,7 @@ def _tried(rows: tuple[Row, ...], mapping: Mapping, part: Part) -> _Trial:
 
 
 def _ready_made(part: Part) -> Proposal | None:
-    """The mapping that ships which fits the file best; None where none fits."""
+    """Return the ready-made mapping that fits the file best; None if none fits."""
     found = [fit for path in sorted(READY.glob("*.toml")) if (fit := _fitting(path, part)) is not None]
     return max(found, key=lambda fit: fit[0])[1] if found else None
 
@@ -152,7 +152,7 @@ def _specs(mapping: Mapping) -> Iterator[tuple[str, Value | StartTime | EndTime]
 
 
 def _as_guess(name: str, spec: Value | StartTime | EndTime, rows: tuple[Row, ...], source: str) -> Guess:
-    """A line of a mapping that ships, as if it had been guessed, with a cell of the file."""
+    """Return a line of a ready-made mapping as if it had been guessed, with a cell of the file."""
     value = spec.model_dump(exclude_defaults=True)
     column = spec.column or next(iter(sorted(spec.columns())), "")
     cells = ((row.cells or {}).get(column, "") for row in rows)

@@ -1,4 +1,4 @@
-"""The beginning of a file: what it is like, its columns, and some of its rows."""
+"""The beginning of a file: its layout, its columns, and some of its rows."""
 
 import csv
 import re
@@ -17,7 +17,7 @@ from core.importing.reading.rows import Row
 from core.importing.reading.table import open_table
 
 LOOKED_AT = 1 << 16
-"""Bytes that show what a file is like."""
+"""Bytes read to find out what a file is like."""
 MOST_ROWS = 200
 _DELIMITERS = (",", ";", "\t", "|", "||", "::", "~")
 _SEPARATOR_LINE = re.compile(r"sep=.{0,3}", re.ASCII)
@@ -27,7 +27,7 @@ _MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows of the beginning, and the ``[source]`` with which they were read."""
+    """Rows from the beginning, and the ``[source]`` they were read with."""
 
     part: Part
     source: dict[str, Any]
@@ -35,19 +35,19 @@ class Sample:
     rows: tuple[Row, ...]
 
     def cells(self, column: str) -> list[str]:
-        """The cells of a column that are not empty."""
+        """Return the cells of a column that are not empty."""
         return [cell for cell in self.all_cells(column) if cell]
 
     def all_cells(self, column: str) -> list[str]:
-        """The cells of a column, one a row."""
+        """Return the cells of a column, one per row."""
         return [(row.cells or {}).get(column, "").strip() for row in self.rows]
 
 
 def take_sample(part: Part) -> Sample:
-    """Look at the beginning of a file.
+    """Read the beginning of a file.
 
     Raises:
-        UserError: it cannot be read, or no columns can be told apart.
+        UserError: it cannot be read, or has no recognisable columns.
     """
     try:
         source = _detected(part)
@@ -62,7 +62,7 @@ def take_sample(part: Part) -> Sample:
 
 
 def _detected(part: Part) -> dict[str, Any]:
-    """What ``[source]`` has to say of a file, where that is not the default."""
+    """Return what ``[source]`` must say about a file, where that differs from the default."""
     with open_part(part) as opened:
         if opened.form != "text":
             return {}
@@ -90,7 +90,7 @@ def _encoding(head: bytes) -> str:
 
 
 def _layout(lines: Sequence[str], part: Part) -> dict[str, Any]:
-    """Delimiter, lines before the header, and names where there is no header."""
+    """Return delimiter, lines before the header, and names if there is no header."""
     escape = {"escape": "\\"} if any('\\"' in line for line in lines) else {}
     read = {mark: list(_rows(lines, mark, escape)) for mark in _DELIMITERS}
     usual = {mark: Counter(len(row) for row in rows if row).most_common(1) for mark, rows in read.items()}
@@ -128,7 +128,7 @@ def _rows(lines: Sequence[str], delimiter: str, escape: dict[str, str]) -> Itera
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    """Whether a row names columns: no cell of it is a number or a time, and hardly one is empty."""
+    """Return whether a row names columns: no cell is a number or a time, and hardly any is empty."""
     named = [cell.strip() for cell in cells if cell.strip()]
     if len(named) * 2 < len(cells):
         return False

@@ -1,1 +1,1 @@
-"""From a file, packed or not, to rows of cells with names: CSV, JSON, Parquet and workbooks."""
+"""Read a file, compressed or not, into rows of named cells: CSV, JSON, Parquet and workbooks."""

@@ -1,4 +1,4 @@
-"""The cells of CSV and its likes."""
+"""Read the cells of CSV and similar files."""
 
 import csv
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     import _csv
 
 _SEPARATOR = "\x1f"
-"""Stands for a delimiter of several characters, of which Python's reader knows none."""
+"""Replaces delimiters of several characters, which Python's reader does not support."""
 
 
 def csv_lines(lines: Lines, source: Source) -> Iterator[Line]:
-    """Every row; a blank line is one without cells."""
+    """Yield every row; a blank line is one without cells."""
     reader = csv_reader(lines, source)
     long = source.delimiter if len(source.delimiter) > 1 else None
     while True:
@@ -35,13 +35,13 @@ def csv_lines(lines: Lines, source: Source) -> Iterator[Line]:
 
 
 def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
-    """The rows of CSV text, as lists of cells."""
+    """Return the rows of CSV text, as lists of cells."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
     delimiter = source.delimiter
     if len(delimiter) > 1:
         lines = (line.replace(source.delimiter, _SEPARATOR) for line in lines)
         delimiter = _SEPARATOR
-    # A space before a quote is none of the cell's, which is trimmed anyway.
+    # A space before a quote is not part of the cell, which is trimmed anyway.
     return csv.reader(
         lines,
         delimiter=delimiter,
@@ -53,7 +53,10 @@ def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
 
 
 def _mended(error: csv.Error, first: int, last: int, raw: str, source: Source) -> Line:
-    """A row with quotes inside its quoted cells, where it is plain which end a cell; else what is wrong."""
+    """Return a row with quotes inside its quoted cells, if it is clear which ones end a cell.
+
+    Else the problem.
+    """
     if last > first:
         where = f" (lines {first} to {last}: is a quote left open?)"
         return Line(first, None, f"is not valid CSV: {error}{where}", raw)
@@ -64,9 +67,9 @@ def _mended(error: csv.Error, first: int, last: int, raw: str, source: Source) -
 
 
 def loose_cells(text: str, delimiter: str) -> list[str] | None:
-    """The cells of a row in which a quote ends a cell only before a delimiter, or at the end.
+    """Return the cells of a row in which a quote ends a cell only before a delimiter, or at the end.
 
-    None where a quote is left open.
+    None if a quote is left open.
     """
     cells, at = [], 0
     while True:

@@ -1,4 +1,4 @@
-"""The bytes of a file: unpacked where gzip or zip packed them, within bounds, and what form they have."""
+"""Open a file: decompress gzip and zip within limits, and detect its format."""
 
 import gzip
 import io
@@ -24,52 +24,53 @@ FOREIGN = {
     b"SQLite": "an SQLite database: write a table as CSV first",
     b"%PDF": "a PDF: ask for the calls as CSV or JSON",
 }
-"""How files begin that are no text, and what they are."""
+"""How files that are not text begin, and what they are."""
 _ZIP, _EMPTY_ZIP, _GZIP, _PARQUET = b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"PAR1"
 MOST_MEMBERS = 10_000
 FREE_BYTES, MOST_RATIO = 50_000_000, 250
-"""What a packed file may grow to: so many bytes, or so many times its size. Exports shrink to a tenth."""
+"""Limits for a compressed file: it may grow to this many bytes, or this many times its size. Typical exports
+shrink to a tenth."""
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A file to read: one on the disk, or a member of a zip archive there."""
+    """A file to read: one on the disk, or a member of a zip archive."""
 
     path: Path
     member: str | None = None
     size: int = 0
-    """Bytes, as they are packed."""
+    """Return its compressed size in bytes."""
 
     @property
     def label(self) -> str:
-        """Its name for messages."""
+        """Return its name for messages."""
         return f"{self.path}: {self.member}" if self.member else str(self.path)
 
     @property
     def name(self) -> str:
-        """Its name without folders and endings, as templates have it by ``{file}``."""
+        """Return its name without folders and extensions, as ``{file}`` has it in templates."""
         return Path(self.member or self.path).name.split(".")[0]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The bytes of a part, what form they have, and how many were read of those on the disk."""
+    """A part's bytes, their format, and how many bytes on the disk have been read."""
 
     binary: io.BufferedReader
     form: Form
     _counted: "_Counted"
 
     def position(self) -> int:
-        """Bytes read, as they are packed."""
+        """Return how many bytes have been read, compressed."""
         return self._counted.position()
 
 
 def find_parts(paths: Sequence[Path]) -> list[Part]:
-    """The files that paths, patterns such as ``calls-*.csv`` and zip archives stand for, each once.
+    """Return the files that paths, patterns such as ``calls-*.csv`` and zip archives stand for, each once.
 
     Raises:
-        UserError: there is none such, or an archive cannot be read.
+        UserError: there are none, or an archive cannot be read.
     """
     found = dict.fromkeys(file for path in paths for file in _matching(path))
     try:
@@ -124,12 +125,12 @@ def _parts_of(path: Path) -> list[Part]:
 
 
 def _is_litter(name: str) -> bool:
-    """Whether a system's own file came along in an archive."""
+    """Return whether an archive member is a file that an operating system added."""
     return name.startswith("__MACOSX/") or Path(name).name.startswith(".") or Path(name).name == "Thumbs.db"
 
 
 class _Counted(io.RawIOBase):
-    """Bytes that come out of a packed file: counted, bounded, and in one line where they are damaged."""
+    """Decompressed bytes: counted, limited, and with damage reported in one line."""
 
     def __init__(self, inner: IO[bytes], label: str, packed: int, raw: IO[bytes] | None) -> None:
         self._inner, self._label, self._packed, self._raw = inner, label, packed, raw
@@ -138,15 +139,15 @@ class _Counted(io.RawIOBase):
 
     @property
     def is_packed(self) -> bool:
-        """Whether what is read is not what is on the disk."""
+        """Return whether the bytes on the disk are compressed."""
         return self._inner is not self._raw
 
     def readable(self) -> bool:
-        """It can be read, and nothing else."""
+        """Return True: it can be read, and nothing else."""
         return True
 
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        """Read as io.RawIOBase says.
+        """Read as io.RawIOBase specifies.
 
         Raises:
             UserError: the file is damaged, or grows out of all proportion.
@@ -165,16 +166,16 @@ class _Counted(io.RawIOBase):
         return len(data)
 
     def position(self) -> int:
-        """How far the packed file was read; of a member of an archive, about."""
+        """Return how far the compressed file was read; approximate for a member of an archive."""
         return self._raw.tell() if self._raw is not None else min(self._read, self._packed)
 
 
 @contextmanager
 def open_part(part: Part) -> Iterator[Opened]:
-    """A part's bytes, unpacked.
+    """Open a part and decompress it.
 
     Raises:
-        UserError: it is of a form that cannot be read; the text names the form and what to do.
+        UserError: its format cannot be read; the text names the format and what to do.
         OSError: it cannot be read.
     """
     with part.path.open("rb") as file:

@@ -12,19 +12,19 @@ from core.importing.mapping import FILE, LINE, Source
 from core.importing.reading.rows import MAX_COLUMNS, Row, listed
 
 _DELIMITER_LINE = re.compile(r"sep=.{0,3}", re.ASCII)
-"""What Excel wants before the header, and what is left of it by the delimiter that it names."""
+"""The line Excel wants before the header, and what splitting it by the named delimiter leaves of it."""
 _PLACE = re.compile(r"#([1-9]\d{0,4})", re.ASCII)
-"""A column by its place: ``#5``."""
+"""A column by its position: ``#5``."""
 
 
 def plain_name(name: str) -> str:
-    """A name without spaces, signs and capital letters."""
+    """Return a name in lower case, without spaces and punctuation."""
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The cells of a row; ``problem`` says what is wrong with them, where they are not as the header says."""
+    """The cells of a row; ``problem`` says what is wrong if they do not match the header."""
 
     number: int
     cells: list[str] | None
@@ -35,10 +35,10 @@ class Line:
 class Grid:
     """A header and the rows below it.
 
-    ``wanted`` are the columns that are asked for; with ``pad`` a row may have fewer cells than the header.
+    ``wanted`` names the columns to read; with ``pad`` a row may have fewer cells than the header.
 
     Raises:
-        UserError: there is no header, or it is none.
+        UserError: there is no header, or it is not one.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Grid:
             header = [asked.get(plain_name(name), name) for name in header]
         self._twice = {name for name, count in Counter(header).items() if count > 1}
         self._header_names = header
-        # What has no name of its own goes by its place.
+        # Columns without a name are known by their position.
         self.columns = [
             name if name and name not in header[:place] else f"#{place + 1}"
             for place, name in enumerate(header)
         ]
 
     def check(self, needed: AbstractSet[str]) -> None:
-        """Refuse needed names that no column has, and names that are asked for and that several have.
+        """Refuse needed names that no column has, and wanted names that several columns have.
 
         Raises:
             UserError: naming the column, and the columns there are.
@@ -85,7 +85,7 @@ class Grid:
             raise UserError(f"{self._label} has no column {min(missing)!r}; its columns are: {columns}")
 
     def rows(self) -> Iterator[Row]:
-        """Every row; cells of columns that are asked for by their place are there by that name as well."""
+        """Yield every row; cells of columns wanted by position are included under that name as well."""
         columns, width = self.columns, len(self.columns)
         by_place = self.by_place()
         for line in self._lines:
@@ -105,11 +105,11 @@ class Grid:
                 yield Row(line.number, None, problem, line.raw or repr(cells), len(line.raw))
 
     def by_place(self) -> dict[str, int]:
-        """The names such as ``#5`` that are asked for, with the place they mean."""
+        """Return the wanted names such as ``#5``, with the position they mean."""
         return {name: place for name in self._wanted or () if (place := self._place(name)) is not None}
 
     def _place(self, name: str) -> int | None:
-        """Where the column is that a name such as ``#5`` means."""
+        """Return the position that a name such as ``#5`` means."""
         found = _PLACE.fullmatch(name)
         place = int(found[1]) - 1 if found else None
         return place if place is not None and name not in self.columns and place < len(self.columns) else None

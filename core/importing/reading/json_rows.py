@@ -1,4 +1,4 @@
-"""Rows of JSON: one object a line, or any other layout."""
+"""Rows of JSON: one object per line, or any other layout."""
 
 import json
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from core.importing.reading.records import TooManyCellsError, cells_of
 from core.importing.reading.rows import Row
 
 _LOOKED_AT = 2
-"""Lines that tell the layout."""
+"""Lines read to detect the layout."""
 
 
 def json_rows(lines: Lines, source: Source, wanted: AbstractSet[str] | None) -> Iterator[Row]:
-    """Every object, as a row.
+    """Yield every object as a row.
 
     Raises:
-        UserError: it is not JSON from some place on.
+        UserError: from some point on, it is not JSON.
     """
     head: list[str] = []
     filled: list[tuple[int, str]] = []
@@ -69,7 +69,7 @@ def _line_rows(number: int, raw: str, source: Source, wanted: AbstractSet[str] |
 
 
 def _calls_in(value: object, records: str | None) -> list[Any]:
-    """The calls that an object of one line holds in a list, or the object itself."""
+    """Return the calls that an object on one line holds in a list, or the object itself."""
     paths = [records.split(".")] if records else [[name] for name in CONTAINERS]
     for path in paths:
         found: Any = value
@@ -81,7 +81,7 @@ def _calls_in(value: object, records: str | None) -> list[Any]:
 
 
 def record_row(number: int, record: object, wanted: AbstractSet[str] | None) -> Row:
-    """The row of one object."""
+    """Return the row of one object."""
     if not isinstance(record, dict):
         return _refused(number, "is not a JSON object", record)
     try:

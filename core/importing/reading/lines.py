@@ -1,4 +1,4 @@
-"""The lines of a text, bounded in length and counted."""
+"""Read the lines of a text, limited in length and counted."""
 
 import io
 from typing import IO
@@ -7,18 +7,18 @@ from core.errors import UserError
 from core.importing.mapping import Source
 
 MAX_LINE = 1_000_000
-"""Characters of a line of CSV; a longer one means that this is not the kind of file the mapping says."""
+"""Most characters in a line of CSV; a longer one means the file is not of the kind the mapping says."""
 MAX_ROW = 4_000_000
-"""Characters of a row, whose cells may go over many lines."""
+"""Most characters in a row, whose cells may span many lines."""
 
 
 def open_text(binary: IO[bytes], source: Source) -> IO[str]:
-    """The file as text; bytes that are none become surrogates, so that only their row is lost."""
+    """Open a file as text; invalid bytes become surrogates, so that only their row is lost."""
     return io.TextIOWrapper(binary, encoding=source.codec, errors="surrogateescape", newline="")
 
 
 class Lines:
-    """The lines of a text, with a count and the lines of the row that is being read."""
+    """The lines of a text, counted, with those of the current row kept."""
 
     def __init__(self, text: IO[str], label: str, encoding: str) -> None:
         self.text = text
@@ -41,7 +41,7 @@ class Lines:
         return line
 
     def read(self, most: int) -> str:
-        """The next line, or the beginning of one that is longer than ``most``; empty at the end."""
+        """Return the next line, or the beginning of one longer than ``most``; empty at the end."""
         try:
             line = self.text.readline(most)
         except UnicodeError:
@@ -49,7 +49,7 @@ class Lines:
         if not line:
             return line
         if self.number == 0:
-            line = line.removeprefix("\ufeff")  # where the encoding does not take the mark off itself
+            line = line.removeprefix("\ufeff")  # for encodings that leave the byte order mark in place
         self.number += 1
         self._row.append(line)
         self._size += len(line)
@@ -60,7 +60,7 @@ class Lines:
         return line
 
     def take(self) -> str:
-        """The lines read since the last call."""
+        """Return the lines read since the last call."""
         taken = self._row[0] if len(self._row) == 1 else "".join(self._row)
         self._row.clear()
         self._size = 0

@@ -1,4 +1,4 @@
-"""Records of a Parquet file, some at a time."""
+"""Read the records of a Parquet file in small portions."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -12,7 +12,7 @@ from core.errors import UserError
 
 ROWS_AT_ONCE = 500
 MAX_GROUP = 1_000_000_000
-"""Bytes of a group of rows, of which a Parquet file is read as a whole at times."""
+"""Most bytes in a group of rows; Parquet files may have to be read a group at a time."""
 
 
 class ParquetFile:
@@ -35,10 +35,10 @@ class ParquetFile:
             raise UserError(f"{path} has a group of rows of more than 1 GB; write it with smaller row groups")
 
     def records(self, wanted: AbstractSet[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Every record with its number, from 1 on; only columns that ``wanted`` names.
+        """Yield every record with its number, from 1; only the columns in ``wanted``.
 
         Raises:
-            UserError: the file is damaged, or holds what Python has no value for.
+            UserError: the file is damaged, or contains values that Python cannot represent.
         """
         columns = None if wanted is None else [name for name in self.columns if _is_wanted(name, wanted)]
         number = 0

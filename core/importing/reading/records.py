@@ -1,4 +1,4 @@
-"""Nested records, as JSON and Parquet have them, as cells with names: ``costs[0].cost``, ``turns[].ms``."""
+"""Turn nested records of JSON and Parquet into named cells: ``costs[0].cost``, ``turns[].ms``."""
 
 import json
 import re
@@ -11,20 +11,20 @@ from typing import Any
 from core.importing.reading.rows import MAX_COLUMNS
 
 MOST_DEEP = 20
-"""Levels of nesting that become names; what lies deeper stays one cell of JSON."""
+"""Levels of nesting that become names; anything deeper stays one cell of JSON."""
 _STEP = re.compile(r"\[(\d{0,9})\]|[^.\[\]]+")
 _EVERY = -1
 Steps = tuple[str | int, ...]
 
 
 class TooManyCellsError(ValueError):
-    """A record that has more values than any call has."""
+    """A record has more values than any call has."""
 
 
 def cells_of(record: Mapping[str, Any], wanted: AbstractSet[str] | None) -> dict[str, str]:
-    """The values of a record by their dotted names, and those items of lists that ``wanted`` names.
+    """Return a record's values by their dotted names, and the list items that ``wanted`` names.
 
-    A list is its items joined by commas, or JSON where they are nested; ``name.length`` is how many.
+    A list is its items joined by commas, or JSON if they are nested; ``name.length`` is how many there are.
 
     Raises:
         TooManyCellsError: it has more than 10,000 values.
@@ -52,7 +52,7 @@ def _leaves(record: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[
 
 @lru_cache(maxsize=1024)
 def steps_of(name: str) -> Steps:
-    """The keys and places that a name such as ``costs[0].cost`` goes through."""
+    """Return the keys and positions that a name such as ``costs[0].cost`` passes through."""
     steps: list[str | int] = []
     for found in _STEP.finditer(name):
         if found[0].startswith("["):
@@ -63,7 +63,7 @@ def steps_of(name: str) -> Steps:
 
 
 def _find(value: object, steps: Steps) -> list[Any] | None:
-    """What a name leads to: the one value, or those of every item; None where there is no such place."""
+    """Return what a name leads to: one value, or those of every item; None if there is no such place."""
     for number, step in enumerate(steps):
         if step == _EVERY:
             if not isinstance(value, list):
@@ -82,7 +82,7 @@ def _find(value: object, steps: Steps) -> list[Any] | None:
 
 
 def text_of(value: object) -> str:
-    """A value as a cell."""
+    """Return a value as a cell."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -97,7 +97,7 @@ def _of_time(value: date | time | timedelta) -> str:
     if isinstance(value, timedelta):
         return _clock(value)
     if isinstance(value, datetime) and value.tzinfo is None and value.time() == time():
-        return value.date().isoformat()  # a workbook has no other way to say a day
+        return value.date().isoformat()  # workbooks have no other way to write a date
     return value.isoformat()
 
 
@@ -112,7 +112,7 @@ def _of_number(value: object) -> str:
 
 
 def _clock(span: timedelta) -> str:
-    """A span of time as ``H:MM:SS``."""
+    """Return a duration as ``H:MM:SS``."""
     seconds = span.total_seconds()
     whole, sign = int(abs(seconds)), "-" if seconds < 0 else ""
     part = f"{abs(seconds) - whole:.6f}".removeprefix("0").rstrip("0").rstrip(".")

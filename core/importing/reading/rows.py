@@ -1,4 +1,4 @@
-"""A row as it stands in a file, and what all kinds of files have in common."""
+"""A row as it is in a file, and what all kinds of files have in common."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
@@ -11,18 +11,18 @@ MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as it stands in the file; ``cells`` is None where ``problem`` says why it has none."""
+    """One row as it is in the file; ``cells`` is None if it has none, and ``problem`` says why."""
 
     line: int
     cells: dict[str, str] | None
     problem: str = ""
     raw: str = ""
     size: int = 0
-    """Characters that it has in the file, more or less."""
+    """Return about how many characters it has in the file."""
 
 
 def is_text(raw: str) -> bool:
-    """Whether no character stands for a byte that is no text, or for half a character."""
+    """Return whether no character stands for an undecodable byte or half a character."""
     if raw.isascii():
         return True
     try:
@@ -33,12 +33,12 @@ def is_text(raw: str) -> bool:
 
 
 def as_far_as_text(row: Row, wanted: AbstractSet[str] | None, encoding: str) -> Row:
-    """The row without cells that are no text where nobody asks for them; else refused."""
+    """Return the row without undecodable cells that are not wanted; if they are wanted, refuse it."""
     if is_text(row.raw or "".join((row.cells or {}).values())):
         return row
     raw = row.raw.encode(errors="backslashreplace").decode()
     bad = [name for name, cell in (row.cells or {}).items() if not is_text(cell)]
-    # The marks of bytes that could not be decoded are of their own; others come from escapes in JSON.
+    # Undecodable bytes have marks of their own; other surrogates come from escapes in JSON.
     halves = any(
         "\ud800" <= letter <= "\udfff" and not "\udc80" <= letter <= "\udcff"
         for name in bad
@@ -52,7 +52,7 @@ def as_far_as_text(row: Row, wanted: AbstractSet[str] | None, encoding: str) -> 
 
 
 def listed(columns: Iterable[str], most: int = MOST_LISTED) -> str:
-    """Names of columns for a message: what cannot be seen is spelt out, and a long list cut."""
+    """Return column names for a message: invisible characters are spelt out, and a long list is shortened."""
     shown = ["".join(map(_visible, name)) for name in islice(columns, most + 1)]
     return ", ".join([*shown[:most], *(["…"] if len(shown) > most else [])])
 

@@ -1,4 +1,4 @@
-"""The one door: from a file to its rows, whatever its form."""
+"""The entry point: open a file of any format as rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,7 +19,7 @@ from core.importing.reading.workbook import workbook_lines
 
 
 class Table:
-    """The rows of an open file, and the columns that it was seen to have."""
+    """The rows of an open file, and the columns seen in it."""
 
     def __init__(
         self, opened: Opened, rows: Iterator[Row], columns: Sequence[str], grid: Grid | None
@@ -30,7 +30,7 @@ class Table:
         self.grid = grid
 
     def __iter__(self) -> Iterator[Row]:
-        """Every row, in the order of the file."""
+        """Yield every row, in file order."""
         known = self.grid is not None
         for row in self._rows:
             if not known and row.cells is not None and len(self.columns) < MAX_COLUMNS:
@@ -38,12 +38,12 @@ class Table:
             yield row
 
     def named(self) -> dict[str, None]:
-        """The columns that it was seen to have, without those that are asked for by their place."""
+        """Return the columns seen in it, without those wanted by position."""
         places = self.grid.by_place().values() if self.grid else ()
         return {name: None for place, name in enumerate(self.columns) if place not in places}
 
     def position(self) -> int:
-        """Bytes read of the file on the disk."""
+        """Return how many bytes of the file on the disk have been read."""
         return self._opened.position()
 
 
@@ -54,13 +54,13 @@ def open_table(
     wanted: AbstractSet[str] | None = None,
     needed: AbstractSet[str] | None = None,
 ) -> Iterator[Table]:
-    """Open a file and read its header, where it has one.
+    """Open a file and read its header, if it has one.
 
-    ``wanted`` are the columns that are asked for; None for all. Bytes that are no text in others do no harm.
-    Of them ``needed`` are those without which the file is refused; None for all.
+    ``wanted`` names the columns to read; None for all. Undecodable bytes in other columns do no harm.
+    ``needed`` names those without which the file is refused; None for all wanted ones.
 
     Raises:
-        UserError: the file is not such a file at all, or its header lacks a column that is needed.
+        UserError: the file is not of that kind, or its header lacks a needed column.
         OSError: it cannot be read.
     """
     with open_part(part) as opened:
@@ -91,7 +91,7 @@ def open_table(
 
 
 def _form_of(opened: Opened, source: Source, part: Part) -> str:
-    """What the file is, by itself or by the mapping."""
+    """Return the file's format, as detected or as the mapping says."""
     said = {"jsonl": "json"}.get(source.format or "", source.format)
     if opened.form != "text":
         if said not in {None, opened.form}:
@@ -111,7 +111,7 @@ _NAMES = {"xlsx": "a workbook (.xlsx)", "parquet": "a Parquet file"}
 
 
 def _looks_like_columns(binary: BufferedReader, source: Source) -> bool:
-    """Whether a text begins with a line of names between delimiters, and no bracket."""
+    """Return whether a text begins with a line of names between delimiters, and without a bracket."""
     first, _, more = binary.peek(512)[:512].decode(source.codec, errors="ignore").strip().partition("\n")
     return bool(more) and not {"{", "["} & set(first) and any(first.count(mark) > 1 for mark in ",;\t|")
 
@@ -124,7 +124,7 @@ def _begins_as_json(binary: BufferedReader, source: Source) -> bool:
 def check_columns(
     parts: Sequence[Part], source: Source, wanted: AbstractSet[str], needed: AbstractSet[str] | None = None
 ) -> None:
-    """Refuse a mapping that names a column the files don't have; of JSON, that no object has.
+    """Refuse a mapping that names a column missing from the files; for JSON, from all objects.
 
     Raises:
         UserError: naming the column, the file and the columns there are.
@@ -144,7 +144,7 @@ def check_columns(
                     break
                 if row.cells is not None and len(present) < MAX_COLUMNS:
                     present |= dict.fromkeys(row.cells)
-    # Without columns there is nothing to go by: an empty file, or each row is going to be refused.
+    # Without columns there is nothing to check: the file is empty, or each row will be rejected.
     if records and missing and present:
         shown = listed(name for name in present if not name.endswith(".length"))
         whose = f"{parts[0].label} has" if len(parts) == 1 else f"the {len(parts):,} files have"
@@ -152,7 +152,7 @@ def check_columns(
 
 
 def unused_columns(columns: Sequence[str], wanted: AbstractSet[str]) -> list[str]:
-    """The columns that a mapping does not read; of nested ones those of which it reads no part."""
+    """Return the columns a mapping does not read; nested ones only if no part of them is read."""
     used = set(wanted)
     for name in wanted:
         path = ""
@@ -165,5 +165,5 @@ def unused_columns(columns: Sequence[str], wanted: AbstractSet[str]) -> list[str
 
 
 def absent_columns(columns: Iterable[str], wanted: AbstractSet[str]) -> list[str]:
-    """The columns that a mapping reads and no file has."""
+    """Return the columns a mapping reads and no file has."""
     return sorted(name for name in wanted - {LINE, FILE, *columns} if not name.startswith("#"))

@@ -1,4 +1,4 @@
-"""Rows of a workbook (.xlsx), read with openpyxl, which only those need who have one."""
+"""Read the rows of a workbook (.xlsx) with openpyxl, which only users of workbooks need."""
 
 import zipfile
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from core.importing.reading.records import text_of
 from core.importing.reading.rows import MAX_COLUMNS
 
 MAX_STRINGS = 200_000_000
-"""Bytes of the texts of all cells, which a workbook keeps in one place and which are read at once."""
+"""Most bytes of text in all cells; a workbook stores them in one place, and they are read at once."""
 
 
 def workbook_lines(path: Path, sheet: str | None) -> Iterator[Line]:
-    """The rows of a sheet, of the first one where none is named.
+    """Yield the rows of a sheet, of the first one if none is named.
 
     Raises:
-        UserError: openpyxl is not there, the workbook is damaged or too large, or has no such sheet.
+        UserError: openpyxl is missing, the workbook is damaged or too large, or has no such sheet.
     """
     try:
         from openpyxl import load_workbook  # noqa: PLC0415 (an extra: only workbooks need it)
@@ -29,7 +29,7 @@ def workbook_lines(path: Path, sheet: str | None) -> Iterator[Line]:
             "(the extra xlsx); or save the sheet as CSV"
         ) from None
     _check_size(path)
-    with path.open("rb") as file:  # openpyxl goes by the ending of a name, but not of a file
+    with path.open("rb") as file:  # openpyxl checks the extension of a name, but not of an open file
         try:
             book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             names = [one.title for one in book.worksheets]
@@ -38,7 +38,7 @@ def workbook_lines(path: Path, sheet: str | None) -> Iterator[Line]:
             if not names:
                 raise UserError(f"{path} has no sheet with cells")
             rows: Any = book[sheet or names[0]]
-            rows.reset_dimensions()  # some programs write wrong ones, and cells would be left out
+            rows.reset_dimensions()  # some programs write wrong dimensions, which would hide cells
             for number, cells in enumerate(rows.iter_rows(values_only=True, max_col=MAX_COLUMNS), start=1):
                 yield Line(number, _trimmed(cells))
         except UserError:
@@ -48,7 +48,7 @@ def workbook_lines(path: Path, sheet: str | None) -> Iterator[Line]:
 
 
 def _trimmed(cells: tuple[Any, ...]) -> list[str]:
-    """The cells of a row up to the last that is not empty."""
+    """Return the cells of a row up to the last non-empty one."""
     texts = [text_of(cell) for cell in cells]
     while texts and not texts[-1]:
         texts.pop()
