@@ -1,4 +1,7 @@
-"""Keys of programs that ask the API, in the collection ``api_keys``: the hash alone, a role, an end."""
+"""Keys of programs that use the API, in the collection ``api_keys``.
+
+Only the hash, a role, an expiry date.
+"""
 
 import re
 from dataclasses import dataclass
@@ -75,10 +78,10 @@ def add_api_key(
     days: int = 90,
     now: datetime | None = None,
 ) -> str:
-    """Make a key; it is shown this once.
+    """Create a key; this is the only time it is shown.
 
     Raises:
-        UserError: the name is taken or cannot be used, or the key could do nothing.
+        UserError: the name is taken or invalid, or the key could do nothing.
     """
     if not _NAME.fullmatch(name):
         raise UserError(f"{name!r} is no name: use up to 64 letters, digits and . _ -, for example grafana")
@@ -102,12 +105,12 @@ def add_api_key(
 
 
 def list_api_keys(database: Database[Document]) -> list[ApiKey]:
-    """Return all keys by name, those that have expired too."""
+    """Return all keys by name, including expired ones."""
     return [_key(row) for row in database[API_KEYS].find().sort("_id", 1)]
 
 
 def remove_api_key(database: Database[Document], name: str) -> None:
-    """Take a key away: running APIs refuse it within seconds.
+    """Remove a key; running APIs refuse it within seconds.
 
     Raises:
         UserError: there is no such key.

@@ -1,4 +1,4 @@
-"""Deliveries of webhooks: what came, masked, and what became of it; kept for a week."""
+"""Deliveries of webhooks: what arrived, masked, and what became of it; kept for a week."""
 
 import uuid
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from core.storage.collections import HOOK_DELIVERIES
 from core.types import Document
 
 MOST_UNKNOWN = 20
-"""Unknown fields of a source that are listed."""
+"""Most unknown fields of a source that are listed."""
 _SUMMARY = {"body": False, "version": False, "recorded_at": False, "schema_version": False}
 
 
@@ -22,8 +22,8 @@ class HookOutcome(StrEnum):
     """What became of a delivery."""
 
     STORED = "stored"
-    SPOOLED = "spooled"  # durable on the receiver's disk, on its way to the database
-    IGNORED = "ignored"  # an event that says nothing of a call
+    SPOOLED = "spooled"  # durable on the receiver's disk, to be replayed
+    IGNORED = "ignored"  # an event that is not about a call
     REFUSED = "refused"
 
 
@@ -55,7 +55,7 @@ class HookDelivery(BaseModel):
 
 
 class SourceActivity(BaseModel):
-    """What a source delivered of late."""
+    """What a source delivered recently."""
 
     source: str
     last_at: datetime | None = None
@@ -68,12 +68,12 @@ class SourceActivity(BaseModel):
 
     @property
     def total(self) -> int:
-        """Deliveries of the period."""
+        """Return the number of deliveries in the period."""
         return sum(self.outcomes.values())
 
     @property
     def unknown_share(self) -> float | None:
-        """Share, 0 to 1, of the endings that are ``unknown``; None without any ending."""
+        """Return the share, 0 to 1, of endings that are ``unknown``; None without any ending."""
         return self.unknown_endings / self.endings if self.endings else None
 
 
@@ -83,7 +83,7 @@ def recent_deliveries(
     most: int = 50,
     **query: Any,  # noqa: ANN401 (values of a query)
 ) -> list[HookDelivery]:
-    """Return the latest deliveries without their bodies, the newest first.
+    """Return the latest deliveries without their bodies, newest first.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -93,7 +93,7 @@ def recent_deliveries(
 
 
 def kept_deliveries(database: Database[Document], query: Document) -> Iterator[HookDelivery]:
-    """Yield deliveries with their bodies, the oldest first.
+    """Yield deliveries with their bodies, oldest first.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -103,7 +103,7 @@ def kept_deliveries(database: Database[Document], query: Document) -> Iterator[H
 
 
 def source_activity(database: Database[Document], since: datetime) -> dict[str, SourceActivity]:
-    """Return what each source delivered since a moment, and when its last delivery came at all.
+    """Return what each source delivered since a given time, and when its last delivery ever came.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -139,7 +139,7 @@ _UNKNOWN: list[Document] = [
 
 
 def last_delivery(database: Database[Document], source: str) -> datetime | None:
-    """Return when a source's latest delivery came; None where none is kept.
+    """Return when a source's latest delivery came; None if none is kept.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -151,7 +151,7 @@ def last_delivery(database: Database[Document], source: str) -> datetime | None:
 
 
 def replayed(database: Database[Document], note: HookDelivery, at: datetime) -> None:
-    """Note what became of a delivery that was read anew.
+    """Record what became of a delivery when it was read again.
 
     Raises:
         PyMongoError: the database does not answer.

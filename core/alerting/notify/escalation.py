@@ -36,7 +36,7 @@ class Escalation:
         return self.to & frozenset(channels) or frozenset(channels if self.to else ())
 
     def is_due(self, record: AlertRecord, at: datetime) -> bool:
-        """Whether an alert has fired for long enough, as bad as it is now, and nobody looks after it."""
+        """Return whether an alert fired long enough, at its present severity, without being acknowledged."""
         alert, held = record.alert, record.alert.acknowledged
         if alert.state != AlertState.FIRING or alert.muted or (held is not None and at < held.until):
             return False

@@ -1,7 +1,7 @@
-"""Calls that are going on: one row each, counted while its sign of life is young by the server's clock.
+"""Active calls: one row each, counted while its last heartbeat is recent by the server's clock.
 
-So a call whose process died stops counting, and one that lasts for hours goes on counting. These rows are
-never spooled: what was going on a minute ago says nothing now.
+So a call whose process died stops counting, while one that lasts for hours continues to count. These rows are
+never spooled: which calls were active a minute ago no longer matters.
 """
 
 from datetime import datetime
@@ -25,13 +25,13 @@ from core.storage.server.connection import open_database
 from core.types import Document
 
 ALIVE_SECONDS = 90
-"""Age of the last sign of life from which on a call no longer counts."""
+"""Age of the last heartbeat after which a call no longer counts."""
 BEAT_SECONDS = 30
-"""How often a call gives a sign of life: it may miss two."""
+"""How often a call sends a heartbeat; it may miss two."""
 MOST_LISTED = 200
 _ALIVE: Document = {
     "ended": False,
-    # Neither long ago nor in a future that the server's clock was ahead into.
+    # Neither long ago nor in the future, which a server's clock that was ahead may have left behind.
     "$expr": {"$lt": [{"$abs": {"$subtract": ["$seen_at", "$$NOW"]}}, ALIVE_SECONDS * 1_000]},
 }
 
@@ -39,7 +39,7 @@ logger = get_logger("database")
 
 
 class ActiveCall(BaseModel):
-    """A call that is going on. Times in UTC, by the server's clock."""
+    """An active call. Times in UTC, by the server's clock."""
 
     model_config = ConfigDict(extra="ignore", use_enum_values=True)
 
@@ -53,14 +53,14 @@ class ActiveCall(BaseModel):
 
 
 Change = tuple[Document, Document]
-"""Which row, and what becomes of it; to be upserted."""
+"""A query for the row, and the update to upsert it with."""
 
 
 def started(call_id: str, **about: object) -> Change:
-    """Count a call from now on; ``about`` are fields of :class:`ActiveCall`.
+    """Count a call as active from now on; ``about`` are fields of :class:`ActiveCall`.
 
     Raises:
-        ValidationError: a field cannot be used.
+        ValidationError: a field is invalid.
     """
     call = ActiveCall.model_validate({"call_id": call_id, **about})
     if call.lead_id is not None:
@@ -71,45 +71,45 @@ def started(call_id: str, **about: object) -> Change:
 
 
 def began(call_id: str, **about: object) -> Change:
-    """The same as :func:`started`, for who tells it late: a call that has ended stays so.
+    """Do the same as :func:`started`, reported late: a call that has ended stays ended.
 
     Raises:
-        ValidationError: a field cannot be used.
+        ValidationError: a field is invalid.
     """
     row, change = started(call_id, **about)
     return row | {"ended": {"$ne": True}}, change
 
 
 def alive(call_id: str) -> Change:
-    """A sign of life; one that comes late does not bring an ended call back."""
+    """Record a heartbeat; one that arrives late does not revive an ended call."""
     return {"_id": call_id}, {"$currentDate": {"seen_at": True}, "$setOnInsert": {"ended": False}}
 
 
 def ended(call_id: str) -> Change:
-    """Count a call no longer."""
+    """Stop counting a call."""
     return {"_id": call_id}, {"$set": {"ended": True}, "$currentDate": {"seen_at": True}}
 
 
 def count_active(database: Database[Document], direction: str | None = None) -> int:
-    """How many calls are going on now."""
+    """Return how many calls are active now."""
     return database[ACTIVE_CALLS].count_documents(_ALIVE | ({"direction": direction} if direction else {}))
 
 
 def count_active_by_direction(database: Database[Document]) -> dict[str, int]:
-    """How many calls are going on now, by direction; those that say none are ``unknown``."""
+    """Return how many calls are active now, by direction; those without one are ``unknown``."""
     group: Document = {"_id": {"$ifNull": ["$direction", "unknown"]}, "n": {"$sum": 1}}
     found = database[ACTIVE_CALLS].aggregate([{"$match": _ALIVE}, {"$group": group}])
     return {row["_id"]: row["n"] for row in found}
 
 
 def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[ActiveCall]:
-    """The calls that are going on now, the newest first; but those of leads that are hidden, which count."""
+    """Return the active calls, newest first."""
     rows = database[ACTIVE_CALLS].find(visible(database, _ALIVE)).sort("started_at", -1).limit(limit)
     return [ActiveCall(call_id=row["_id"], **row) for row in rows]
 
 
 async def signal_active(database: AsyncDatabase[Document] | None, *changes: Change) -> bool:
-    """Note that calls began, go on or ended; False where the database is away, which forgets it."""
+    """Record that calls began, continue or ended; return False if the database is away, which discards it."""
     if breaker.is_open():
         return False
     updates = [UpdateOne(*change, upsert=True) for change in changes]
@@ -117,7 +117,7 @@ async def signal_active(database: AsyncDatabase[Document] | None, *changes: Chan
         opened = await within_wait(open_database(database))
         await within_wait(opened[ACTIVE_CALLS].bulk_write(updates))
     except BulkWriteError as error:
-        # The row of `began` is there, and ended. Bulk writes are ordered: the rest is still to be done.
+        # The row of `began` exists and has ended. Bulk writes are ordered, so the rest is still to be done.
         failed = error.details["writeErrors"][0]
         if failed["code"] != DUPLICATE_KEY:
             _not_counted(error)
@@ -131,7 +131,7 @@ async def signal_active(database: AsyncDatabase[Document] | None, *changes: Chan
 
 
 def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Change) -> None:
-    """The same as :func:`signal_active` for code without an event loop."""
+    """Do the same as :func:`signal_active`, for code without an event loop."""
     if breaker.is_open():
         return
     wait = get_settings().record_wait_seconds

@@ -1,4 +1,4 @@
-"""What of a record is personal, and the record with that sealed, held, or left out."""
+"""Which parts of a record are personal, and the record with them sealed, held, or left out."""
 
 import threading
 from collections import Counter
@@ -17,7 +17,7 @@ from core.storage.hook_deliveries import HookDelivery
 
 Content = TypeVar("Content", bound=BaseModel)
 OF_CALL = "call:"
-"""What the owner of a key begins with where no lead is known: it is the call's own."""
+"""Prefix of a key's owner if no lead is known: the key is the call's own."""
 TRANSCRIPT, BODY = "transcript", "body"
 FIELDS: dict[type[BaseModel], str] = {TurnMetrics: TRANSCRIPT, HookDelivery: BODY}
 """Of records without metadata the one field that is personal as a whole."""
@@ -28,7 +28,7 @@ _guard = threading.Lock()
 
 
 def withheld_values() -> int:
-    """Return how many personal values this process left out, for want of a key."""
+    """Return how many personal values this process left out for want of a key."""
     return sum(_withheld.values())
 
 
@@ -49,7 +49,7 @@ def own_name(content: BaseModel) -> str:
 
 
 def document_of(content: BaseModel) -> str:
-    """Return the id of the document that a record becomes, or becomes a part of."""
+    """Return the id of the document that a record becomes part of."""
     if isinstance(content, HookDelivery):
         return content.id
     return turn_id(content.call_id, content.turn) if isinstance(content, TurnMetrics) else call_of(content)
@@ -61,7 +61,7 @@ def turn_id(call_id: str, turn: int) -> str:
 
 
 def may_be_personal(content: BaseModel) -> bool:
-    """Return whether a record is worth a closer look; costs next to nothing."""
+    """Return whether a record needs a closer look; costs next to nothing."""
     kind = type(content)
     if kind is TurnMetrics or kind is HookDelivery:
         return bool(getattr(content, FIELDS[kind]))
@@ -78,7 +78,7 @@ def open_values(content: BaseModel) -> list[tuple[str, Any]]:
 
 
 def with_values(content: Content, change: Change) -> Content:
-    """Return a record with each of :func:`open_values` replaced; the same object where there is none."""
+    """Return a record with each of :func:`open_values` replaced; the same object if there are none."""
     if type(content) in FIELDS:
         said = open_values(content)
         return _updated(content, {path: change(path, value) for path, value in said}) if said else content
@@ -90,7 +90,7 @@ def with_values(content: Content, change: Change) -> Content:
 
 
 def with_stored_lead(content: Content) -> Content:
-    """Return a record whose lead_id is stored as it may be: of a phone its blind index."""
+    """Return a record with its lead_id in the form it may be stored in: for a phone, its blind index."""
     facts = _facts(content)
     lead_id = getattr(facts, "lead_id", None)
     if lead_id is None or get_settings().blind_index_key is None:
@@ -100,7 +100,7 @@ def with_stored_lead(content: Content) -> Content:
 
 
 def for_disk(content: Content) -> Content:
-    """Return a record as it may lie on this machine's disk while no database says its lead's key."""
+    """Return a record in the form it may have on this machine's disk before its lead's key is known."""
     content = with_stored_lead(content)
     if not get_settings().encryption_keys:
         return without_personal(content)
@@ -121,10 +121,10 @@ def for_disk(content: Content) -> Content:
 
 
 def without_personal(content: Content) -> Content:
-    """Return a record with its personal values left out, which is counted and said once for each field."""
+    """Return a record with its personal values left out; they are counted, and each field is logged once."""
 
     def withhold(path: str, value: object) -> object:
-        if key_of(value) is not None:  # of a time when there was a key
+        if key_of(value) is not None:  # sealed at a time when there was a key
             return value
         _count(path)
         return WITHHELD
@@ -133,7 +133,7 @@ def without_personal(content: Content) -> Content:
 
 
 def as_text(value: object) -> str:
-    """Return a value of any form as the text that is sealed."""
+    """Return any value as the text that is sealed."""
     return orjson.dumps(value).decode()
 
 

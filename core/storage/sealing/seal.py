@@ -1,7 +1,7 @@
-"""Sealing what is recorded, on its way to the database: each value under the key of its lead.
+"""Seal what is recorded on its way to the database: each value under its lead's key.
 
-Steps, as in :mod:`core.storage.recording.write`, so that asyncio code and plain code take the same ones. The
-keys are read with each batch and never kept: one that is destroyed is used no more.
+Written as steps, like :mod:`core.storage.recording.write`, so that asyncio code and plain code share them.
+Keys are read with each batch and never cached, so that a destroyed key is no longer used.
 """
 
 from collections import defaultdict
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 logger = get_logger("security")
 Step = Callable[[], Any]
 Rows = dict[str, Document]
-"""Rows of ``lead_keys`` by the lead that they are of."""
+"""Rows of ``lead_keys``, by lead."""
 
 
 def sealed(
@@ -55,7 +55,7 @@ def sealed(
     settings, found = get_settings(), list(contents)
     if settings.blind_index_key is not None:
         found = [with_stored_lead(content) for content in found]
-    if not settings.encryption_keys:  # nothing personal came so far
+    if not settings.encryption_keys:  # personal values were left out earlier
         return found
     wanted = [
         index for index, content in enumerate(found) if may_be_personal(content) and open_values(content)
@@ -102,7 +102,7 @@ def _leads(collection: Any, query: Document) -> Any:  # noqa: ANN401 (of either 
 
 
 def rows_of(lead_keys: Any, service: "EncryptionService", owners: set[str]) -> Generator[Step, Any, Rows]:  # noqa: ANN401 (of either sort of client)
-    """Return the rows of some leads, made where there are none yet."""
+    """Return the rows of some leads, creating those that do not exist."""
     query = {"lead": {"$in": sorted(owners)}}
     found = yield lambda: lead_keys.find(query).to_list()
     if missing := owners - {row["lead"] for row in found}:
@@ -110,7 +110,7 @@ def rows_of(lead_keys: Any, service: "EncryptionService", owners: set[str]) -> G
         try:
             yield lambda: lead_keys.bulk_write(inserts, ordered=False)
         except BulkWriteError as error:
-            # Another process was first: its key counts.
+            # Another process was first, and its key is the one that counts.
             if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
                 raise
         found = yield lambda: lead_keys.find(query).to_list()
@@ -118,9 +118,9 @@ def rows_of(lead_keys: Any, service: "EncryptionService", owners: set[str]) -> G
 
 
 def opened(service: "EncryptionService", value: object, document: str, field: str) -> str | None:
-    """Return what is to be sealed of a value: its text, or that of one held under a key of ENCRYPTION_KEYS.
+    """Return the text to seal for a value: its own, or that of one held under a key of ENCRYPTION_KEYS.
 
-    None where it is held under one that is not there.
+    None if that key is missing.
     """
     from core.privacy.encryption import SealError  # noqa: PLC0415 (only where there are keys)
 
@@ -145,7 +145,7 @@ def _unwrapped(service: "EncryptionService", row: Document) -> "DataKey | None":
     try:
         return service.unwrap(row["_id"], row["wrapped"])
     except SealError as error:
-        # Its name says nothing of the lead.
+        # The key's name does not identify the lead.
         logger.error("The key of a lead cannot be used", extra={"lead_key": row["_id"], "reason": str(error)})  # noqa: TRY400 (the reason is enough)
         return None
 
@@ -169,7 +169,7 @@ def _note_phones(
     owners: Mapping[int, str],
     service: "EncryptionService",
 ) -> Generator[Step, Any, None]:
-    """Note the blind indexes of the phones beside the key: with it they go."""
+    """Store the blind indexes of the phones beside the key, so that they are deleted along with it."""
     if get_settings().blind_index_key is None:
         return
     phones: defaultdict[str, set[str]] = defaultdict(set)
