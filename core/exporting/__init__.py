@@ -1,1 +1,1 @@
-"""The figures for other systems: one set of counters, histograms and gauges, in each system's own form."""
+"""Export figures to other systems: one set of counters, histograms and gauges, in each system's format."""

@@ -1,7 +1,7 @@
-"""What is exported of calls, by name: counters and histograms, derived from the definitions of metrics.
+"""What is exported about calls, by name: counters and histograms, derived from the definitions of metrics.
 
-Names and labels are a promise to dashboards and alert rules of others: they stay. A label has few values, and
-never one that a call brought with it unchecked.
+Names and labels are a promise to other people's dashboards and alert rules, so they must not change. A label
+has few values, and never an unchecked value from a call.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from core.models.definitions import COUNTS, DISTRIBUTIONS, Distribution
 PREFIX = "voice_agent_"
 OTHER, UNKNOWN = "other", "unknown"
 MOST_ERROR_TYPES = 50
-"""Types of errors that are told apart, those seen first; the rest counts as ``other``."""
+"""Most types of errors counted separately, those seen first; all others count as ``other``."""
 LANGUAGES = frozenset({*NAMES.values(), UNKNOWN})
 REASONS = frozenset(ENDINGS)
 LATENCY_BOUNDS = (
@@ -25,18 +25,18 @@ DURATION_BOUNDS = (
     *(5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 150.0),
     *(180.0, 240.0, 300.0, 420.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0),
 )
-"""Upper bounds of histograms in seconds; the limits and targets of the definitions are among them."""
+"""Upper bounds of histograms in seconds; they include the limits and targets of the definitions."""
 _OF_CALLS = {"duration_seconds": "call_duration_seconds"}
-"""Names that would say too little beside those of other programs."""
+"""Names that would be too vague among those of other programs."""
 
 Kind = Literal["counter", "gauge", "histogram"]
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A metric without PREFIX and, of a counter, without ``_total``.
+    """A metric, named without PREFIX and, for a counter, without ``_total``.
 
-    ``of`` is its key in the definitions. Histograms are in seconds: ``scale`` turns the values into them.
+    ``of`` is its key in the definitions. Histograms are in seconds: values are multiplied by ``scale``.
     """
 
     name: str
@@ -57,7 +57,7 @@ OF_COUNTS = tuple(
     for key, count in COUNTS.items()
     if count.stored is not None and key != CALLS.of
 )
-"""Counts that the labels of CALLS do not tell already."""
+"""Counts that the labels of CALLS do not already show."""
 
 
 def _histogram(one: Distribution) -> Exported:

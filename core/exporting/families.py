@@ -1,4 +1,4 @@
-"""Everything that is exported, as it stands now: what calls add up to, and how the system is."""
+"""Everything that is exported, as of now: totals of calls, and the state of the system."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from core.types import Document
 
 @dataclass(frozen=True)
 class Bins:
-    """A histogram's counts, each bin's own, the last above all bounds; and the sum of the values."""
+    """A histogram: the count in each bin (the last one is above all bounds), and the sum of the values."""
 
     counts: tuple[float, ...]
     total: float
@@ -22,17 +22,17 @@ class Bins:
 
 @dataclass(frozen=True)
 class Family:
-    """A metric with its values by the values of its labels."""
+    """A metric with its values by label values."""
 
     metric: Exported
     samples: Samples = field(default_factory=dict)
-    """Of a counter or gauge."""
+    """For a counter or gauge."""
     bins: Mapping[tuple[str, ...], Bins] = field(default_factory=dict)
-    """Of a histogram."""
+    """For a histogram."""
 
 
 def families(database: Database[Document]) -> list[Family]:
-    """Everything that is exported, counters first. Takes the same time however many calls there are.
+    """Return everything that is exported, counters first. Takes the same time however many calls there are.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -43,7 +43,7 @@ def families(database: Database[Document]) -> list[Family]:
 
 
 def of_sums(sums: Sums) -> Iterator[Family]:
-    """The counters and histograms of stored sums, those without a value too."""
+    """Return the counters and histograms of stored sums, including those without a value."""
     values: dict[str, dict[tuple[str, ...], float]] = {}
     for (name, *labels), value in sums.items():
         values.setdefault(name, {})[tuple(labels)] = value

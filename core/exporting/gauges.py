@@ -1,4 +1,4 @@
-"""How the system is, as gauges: what goes on, what waits, what was lost, how far behind the figures are."""
+"""The state of the system as gauges: what is active, waiting and lost, and how far figures are behind."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from core.storage.recording.processes import ProcessHealth
 from core.types import Document
 
 Samples = Mapping[tuple[str, ...], float]
-"""Values by the values of the labels; without labels by ``()``."""
+"""Values by label values; without labels the key is ``()``."""
 _TOLD = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.DEAD)
 
 
@@ -52,7 +52,7 @@ GAUGES = (
 
 
 def gauges(database: Database[Document]) -> list[tuple[Exported, Samples]]:
-    """Every gauge with its values; one that has none yet is left out.
+    """Return every gauge with its values; one without a value is left out.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -100,7 +100,7 @@ def _recording(health: SystemHealth) -> dict[Exported, Samples]:
     alive = [process for process in health.processes if not process.is_silent(health.now)]
     spool = health.spool
     return {
-        # This machine's spool is counted now, those of others as their processes said last.
+        # This machine's spool is counted now; those of other machines are as their processes last reported.
         SPOOLED: _one(max(spool.waiting, _of_hosts(health, "spooled"))),
         DEAD: _one(max(spool.dead, _of_hosts(health, "dead"))),
         LOST: _one(max(spool.lost, _of_hosts(health, "lost"))),
@@ -115,7 +115,7 @@ def _recording(health: SystemHealth) -> dict[Exported, Samples]:
 
 
 def _of_hosts(health: SystemHealth, name: str) -> int:
-    """What lies on the disks of all hosts: the processes of one share theirs."""
+    """Return what is on the disks of all hosts; processes on one host share its disk."""
     most: dict[str, int] = {}
     for process in health.processes:
         most[process.host] = max(most.get(process.host, 0), _number(process, name))

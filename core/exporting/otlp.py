@@ -1,4 +1,4 @@
-"""The figures to an OpenTelemetry collector, by OTLP over HTTP: cumulative sums, histograms, gauges."""
+"""Send the figures to an OpenTelemetry collector, by OTLP over HTTP: cumulative sums, histograms, gauges."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -30,20 +30,20 @@ PREFIX = "voice_agent."
 GEN_AI: dict[str, tuple[str, Mapping[str, str]]] = {
     "llm_latency_seconds": ("gen_ai.client.operation.time_to_first_chunk", {"gen_ai.operation.name": "chat"}),
 }
-"""Metrics that the semantic conventions have a name for, and what they want said beside it."""
+"""Metrics that have a name in the semantic conventions, and the attributes those require."""
 _TIMEOUT_SECONDS = 5.0
 
 
 def is_installed() -> bool:
-    """Whether the extra ``opentelemetry`` is there."""
+    """Return whether the extra ``opentelemetry`` is installed."""
     return find_spec("opentelemetry") is not None and find_spec("opentelemetry.exporter.otlp") is not None
 
 
 def send_otlp(database: Database[Document]) -> None:
-    """Send how everything stands to OTEL_EXPORTER_OTLP_ENDPOINT; what is not taken is in the next one too.
+    """Send the present state to OTEL_EXPORTER_OTLP_ENDPOINT; anything not accepted is included next time.
 
     Raises:
-        UserError: the extra is not installed, or the collector does not take it.
+        UserError: the extra is not installed, or the collector rejects it.
         PyMongoError: the database does not answer.
     """
     if not is_installed():
@@ -53,7 +53,7 @@ def send_otlp(database: Database[Document]) -> None:
 
     settings = get_settings()
     endpoint = str(settings.otel_exporter_otlp_endpoint).rstrip("/")
-    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)  # we say it ourselves
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)  # we report it ourselves
     exporter = metric_exporter.OTLPMetricExporter(
         endpoint=f"{endpoint}/v1/metrics", headers=headers_of(settings), timeout=_TIMEOUT_SECONDS
     )
@@ -66,13 +66,13 @@ def send_otlp(database: Database[Document]) -> None:
 
 
 def headers_of(settings: Settings) -> dict[str, str]:
-    """OTEL_EXPORTER_OTLP_HEADERS as its specification has it: name=value, percent-encoded."""
+    """Parse OTEL_EXPORTER_OTLP_HEADERS as its specification says: name=value, percent-encoded."""
     pairs = [one.get_secret_value().partition("=") for one in settings.otel_exporter_otlp_headers]
     return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
 
 
 def metrics_data(database: Database[Document]) -> "MetricsData":
-    """Everything that is exported, in the form of OpenTelemetry's SDK.
+    """Return everything that is exported, as objects of OpenTelemetry's SDK.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -129,7 +129,7 @@ def _point(
     from opentelemetry.sdk.metrics.export import HistogramDataPoint  # noqa: PLC0415 (an extra)
 
     counts = [round(n) for n in bins.counts]
-    extremes = {"min": None, "max": None}  # they are not known of all calls together
+    extremes = {"min": None, "max": None}  # not known for all calls together
     return HistogramDataPoint(
         attributes,
         begin,
@@ -143,7 +143,7 @@ def _point(
 
 
 def named(metric: Exported) -> tuple[str, str]:
-    """A metric's name and unit as OpenTelemetry has them: no unit in the name."""
+    """Return a metric's name and unit as OpenTelemetry wants them: no unit in the name."""
     if metric.name in GEN_AI:
         return GEN_AI[metric.name][0], "s"
     if metric == COST:

@@ -1,4 +1,4 @@
-"""The figures for Prometheus: made at each scrape from what is stored, so every worker says the same."""
+"""The figures for Prometheus: computed from the store at each scrape, so every worker reports the same."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -18,18 +18,18 @@ from core.exporting.families import Bins, Family
 
 
 class FamilyCollector(Collector):
-    """Hands a registry the families that were read for one scrape."""
+    """Gives a registry the families that were read for one scrape."""
 
     def __init__(self, found: Sequence[Family]) -> None:
         self._found = found
 
     def collect(self) -> Iterable[Metric]:
-        """The families in the client's own form."""
+        """Yield the families as objects of the client library."""
         return map(_metric, self._found)
 
 
 def expose(found: Sequence[Family], accept: str) -> tuple[bytes, str]:
-    """The page and its content type: OpenMetrics where Accept asks for it, else Prometheus's text."""
+    """Return the page and its content type: OpenMetrics if Accept asks for it, else Prometheus text."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(FamilyCollector(found))
     encode, content_type = choose_encoder(accept)
@@ -52,6 +52,6 @@ def _metric(family: Family) -> Metric:
 
 
 def _cumulated(about: Exported, bins: Bins) -> Iterator[tuple[str, float]]:
-    """Each upper bound as text, and how many values are not above it."""
+    """Return each upper bound as text, and how many values do not exceed it."""
     bounds = [*(str(bound) for bound in about.bounds), "+Inf"]
     return zip(bounds, accumulate(bins.counts), strict=True)

@@ -1,4 +1,4 @@
-"""Percentiles of the last minutes, for systems that are sent figures and keep no histograms."""
+"""Percentiles of the last minutes, for systems that receive figures and keep no histograms."""
 
 from datetime import timedelta
 
@@ -15,7 +15,9 @@ QUANTILES = ("p50", "p95", "p99")
 
 
 def recent_percentiles(database: Database[Document]) -> dict[Exported, dict[str, float]]:
-    """QUANTILES of each histogram's values in seconds, over calls that began in WINDOW; without calls none.
+    """Return QUANTILES of each histogram in seconds, over calls that began within WINDOW.
+
+    Empty without calls.
 
     Raises:
         PyMongoError: the database does not answer.

@@ -1,6 +1,6 @@
-"""The figures to StatsD, as plain StatsD or with Datadog's tags: how much counters rose, gauges, percentiles.
+"""Send figures to StatsD, plain or with Datadog's tags: increases of counters, gauges, percentiles.
 
-UDP: nobody waits for an answer, and what nobody hears is gone.
+UDP: nobody waits for an answer, and packets that nobody receives are lost.
 """
 
 import re
@@ -32,14 +32,14 @@ logger = get_logger("scheduler")
 
 
 def is_installed() -> bool:
-    """Whether the extra ``statsd`` is there."""
+    """Return whether the extra ``statsd`` is installed."""
     return find_spec("datadog") is not None
 
 
 def send_statsd(database: Database[Document]) -> None:
-    """Send what changed since the last time to STATSD_HOST, and how things stand.
+    """Send to STATSD_HOST how much counters have risen since the last time, and the present gauges.
 
-    Counters begin at the first time: what was stored before is not sent.
+    Counting starts with the first time; what was stored before is not sent.
 
     Raises:
         UserError: the extra is not installed.
@@ -79,23 +79,23 @@ def _client() -> "DogStatsd":
         track_instance=False,
     )
     if settings.statsd_dialect == "statsd":
-        client.constant_tags = []  # those of DD_ENV and the like
+        client.constant_tags = []  # otherwise taken from DD_ENV and the like
     return client
 
 
 class Teller:
-    """Writes samples in one of the dialects; without tags the labels' values are part of the name."""
+    """Writes samples in one of the dialects; without tags, label values are part of the name."""
 
     def __init__(self, client: "DogStatsd", *, tags: bool) -> None:
         self._client = client
         self._tags = tags
 
     def count(self, name: str, labels: tuple[str, ...], values: tuple[str, ...], rose: float) -> None:
-        """Tell how much a counter rose."""
+        """Send how much a counter rose."""
         self._client.increment(self._name(name, values), _plain(rose), tags=self._tagged(labels, values))
 
     def gauge(self, name: str, labels: tuple[str, ...], values: tuple[str, ...], value: float) -> None:
-        """Tell how a gauge stands."""
+        """Send the value of a gauge."""
         self._client.gauge(self._name(name, values), _plain(value), tags=self._tagged(labels, values))
 
     def _name(self, name: str, values: tuple[str, ...]) -> str:
@@ -107,12 +107,12 @@ class Teller:
 
 
 def _plain(value: float) -> float:
-    """A whole number as one: 3, not 3.0; no exponents."""
+    """Return a whole number without decimals: 3, not 3.0; never with an exponent."""
     return int(value) if value == int(value) else round(value, 6)
 
 
 def _rose(database: Database[Document]) -> Sums:
-    """By how much counters rose since the last time, which is now."""
+    """Return how much counters rose since the last time, and make now the last time."""
     totals = read_totals(database)
     kept = database.get_collection(EXPORTED_TOTALS, write_concern=DURABLE)
     last = kept.find_one({"_id": _ID})
@@ -123,6 +123,6 @@ def _rose(database: Database[Document]) -> Sums:
 
 
 def difference(now: Mapping[tuple[str, ...], float], before: Mapping[tuple[str, ...], float]) -> Sums:
-    """By how much each sum is above what it was; those that are not are left out."""
+    """Return how much each sum has risen; those that have not are left out."""
     rose = {key: value - before.get(key, 0.0) for key, value in now.items()}
     return {key: value for key, value in rose.items() if value > 0}

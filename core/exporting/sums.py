@@ -1,4 +1,4 @@
-"""The calls of a day as the sums that counters and histograms are made of, by a pure function of cells."""
+"""The calls of a day as the sums behind counters and histograms, by a pure function of cells."""
 
 import re
 from collections import defaultdict
@@ -25,16 +25,16 @@ from core.exporting.catalogue import (
 from core.models.definitions import DIMENSIONS
 
 Key = tuple[str, ...]
-"""A metric's name and the values of its labels; of a histogram then the number of a bin, or TOTAL."""
+"""A metric's name and its label values; for a histogram, followed by the number of a bin, or TOTAL."""
 Sums = dict[Key, float]
 TOTAL = "sum"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.: /-]{0,63}")
-"""A type of errors that may be a label; others would be texts, and may say anything."""
+"""Error types that may be used as a label; others would be free text."""
 _DIRECTIONS, _STATUSES = ("inbound", "outbound"), ("completed", "failed", "no_answer")
 
 
 def sums_of(cells: Cells) -> Sums:
-    """What the calls of these cells add up to; only what is above zero."""
+    """Return what the calls of these cells add up to; only values above zero."""
     sums: defaultdict[Key, float] = defaultdict(float)
     _add_counts(sums, cells)
     for one, values in ((ERRORS, None), (ENDS, REASONS)):
@@ -75,10 +75,10 @@ def _add_histogram(
 
 @cache
 def bins_of(one: Exported) -> Ints:
-    """The bin of a histogram that each bucket of the sketch falls in; the last is above all bounds.
+    """Return the histogram bin of each sketch bucket; the last one is above all bounds.
 
-    The bucket that a bound lies in counts as below it: what is exactly the bound is, and what is at most 2 %
-    above it may be.
+    The bucket that contains a bound counts as below it. So a value equal to the bound is counted correctly,
+    and one up to 2 % above it may be counted as below.
     """
     begins = sketch.edges() / sketch.GAMMA * one.scale
     return np.searchsorted(np.array(one.bounds), begins, side="right").astype(np.int64)

@@ -1,11 +1,12 @@
-"""Totals of all calls that only ever rise, kept in the database: what counters are read from.
+"""Totals of all calls that only ever rise, kept in the database; counters are read from them.
 
-Each day has the highest sums it ever had, and the totals are those of all days together. A corrected call
-moves from one sum to another within its day, an erased one takes nothing away, and what changes a past day
-holds up no other. Who reads the totals reads one document, however many calls there are.
+Each day keeps the highest sums it ever had, and the totals add up all days. A corrected call moves from one
+sum to another within its day, an erased call takes nothing away, and a change to a past day does not delay
+other days. Reading the totals means reading one document, however many calls there are.
 
-The scheduler takes in the days that were rolled up again. Killed at any point, it counts no day twice: one
-write has the new totals and the days that they hold (``taking``), which are then written on their own.
+The scheduler adds the days that were rolled up again. If it is killed at any point, no day is counted twice:
+a single write stores the new totals together with the days they include (``taking``), which are then stored
+on their own.
 """
 
 import zlib
@@ -29,7 +30,7 @@ from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
 OVERLAP = timedelta(minutes=10)
-"""Days rolled up so long ago are looked at again: one may have come late, or a clock been set back."""
+"""Days rolled up this recently are checked again: one may have arrived late, or a clock been set back."""
 _DAYS_AT_ONCE = 50
 _ID = "calls"
 _PACKING = 3
@@ -37,9 +38,9 @@ _PACKING = 3
 
 @dataclass(frozen=True)
 class Totals:
-    """The totals, since when they are kept, and up to which roll-up days are in them.
+    """The totals, since when they are kept, and up to which roll-up they include days.
 
-    ``floor`` is what was told before the zone of the days changed: less is not told again.
+    ``floor`` is what was published before the days' zone changed; nothing below it is ever published again.
     """
 
     zone: str
@@ -51,14 +52,14 @@ class Totals:
 
     @property
     def told(self) -> Sums:
-        """What is published."""
+        """Return what is published."""
         return self.floor | {
             key: value for key, value in self.sums.items() if value > self.floor.get(key, 0.0)
         }
 
 
 def read_totals(database: Database[Document]) -> Totals | None:
-    """The totals as they stand; None before the first roll-up.
+    """Return the present totals; None before the first roll-up.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -68,10 +69,10 @@ def read_totals(database: Database[Document]) -> Totals | None:
 
 
 def advance_totals(database: Database[Document]) -> int:
-    """Take the days that were rolled up since the last time into the totals; how many days changed them.
+    """Add the days that were rolled up since the last time to the totals; return how many changed them.
 
     Raises:
-        PyMongoError: the database does not answer; the next time does what is left.
+        PyMongoError: the database does not answer; the next run does what is left.
     """
     totals = _begin(database)
     late = server_time(database) - OVERLAP
@@ -86,14 +87,14 @@ def advance_totals(database: Database[Document]) -> int:
         if days or totals.until != part[-1]["read_at"]:
             later = replace(totals, sums=sums, until=part[-1]["read_at"], revision=totals.revision + 1)
             if not _store(database, later, days):
-                return taken  # another scheduler is at it
+                return taken  # another scheduler is doing it
             totals = later
         taken += len(days)
     return taken
 
 
 def _begin(database: Database[Document]) -> Totals:
-    """The totals in today's zone, once the days that they hold are written."""
+    """Return the totals in today's zone, after storing the days they include."""
     zone = get_settings().timezone
     row = database[EXPORTED_TOTALS].find_one({"_id": _ID})
     if row is None:
@@ -102,12 +103,12 @@ def _begin(database: Database[Document]) -> Totals:
     if totals.zone == zone:
         _write_days(database, row["revision"], row["taking"])
         return totals
-    database[EXPORTED_DAYS].delete_many({})  # all of them are counted anew
+    database[EXPORTED_DAYS].delete_many({})  # all of them are counted again
     return replace(totals, zone=zone, floor=totals.told, sums={}, until=None)
 
 
 def _take_in(database: Database[Document], sums: Sums, ids: Sequence[str]) -> tuple[Sums, dict[str, Sums]]:
-    """The totals with these days, and the sums of those that rose."""
+    """Return the totals including these days, and the sums of those that rose."""
     before = {row["_id"]: unpacked(row["sums"]) for row in database[EXPORTED_DAYS].find(_any_of(ids))}
     higher: dict[str, Sums] = {}
     sums = dict(sums)
@@ -128,7 +129,7 @@ def _any_of(ids: Sequence[str]) -> Document:
 
 
 def _bounded(key: Key, sums: Sums) -> Key:
-    """The key itself, or that of the rest where there are too many types of errors to tell it apart."""
+    """Return the key, or that of ``other`` if there are already too many types of errors."""
     if key[0] != ERRORS.name or key in sums:
         return key
     types = sum(other[0] == ERRORS.name for other in sums)
@@ -136,7 +137,7 @@ def _bounded(key: Key, sums: Sums) -> Key:
 
 
 def _store(database: Database[Document], totals: Totals, days: dict[str, Sums]) -> bool:
-    """Store totals and the days that are new in them; False where somebody else has meanwhile."""
+    """Store totals and the days that are new in them; return False if another process did in the meantime."""
     taking = [[name, packed(sums)] for name, sums in days.items()]
     row = {
         "zone": totals.zone,
@@ -169,7 +170,7 @@ def _write_days(database: Database[Document], revision: int, taking: Iterable[Se
         return
     try:
         database.get_collection(EXPORTED_DAYS, write_concern=DURABLE).bulk_write(changes, ordered=False)
-    except BulkWriteError as error:  # those that are there in this revision, or a later one
+    except BulkWriteError as error:  # those stored in this revision, or a later one
         if any(failure["code"] != DUPLICATE_KEY for failure in error.details["writeErrors"]):
             raise
 
@@ -186,10 +187,10 @@ def _totals_of(row: Document) -> Totals:
 
 
 def packed(sums: Sums) -> bytes:
-    """Sums as they are stored: JSON, compressed, a tenth of its size as a document."""
+    """Return sums in their stored form: compressed JSON, a tenth of their size as a document."""
     return zlib.compress(orjson.dumps([[*key, value] for key, value in sums.items()]), _PACKING)
 
 
 def unpacked(stored: bytes) -> Sums:
-    """Stored sums."""
+    """Return sums from their stored form."""
     return {tuple(key): value for *key, value in orjson.loads(zlib.decompress(stored))}

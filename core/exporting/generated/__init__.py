@@ -1,1 +1,1 @@
-"""The files of docs/integrations that are made from the definitions: rules and dashboards."""
+"""Generate the files of docs/integrations from the definitions: rules and dashboards."""

@@ -1,4 +1,4 @@
-"""Writes the files of docs/integrations that are made from the definitions: ``make integrations``."""
+"""Write the files of docs/integrations that are generated from the definitions: ``make integrations``."""
 
 import sys
 from pathlib import Path

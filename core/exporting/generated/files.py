@@ -1,4 +1,4 @@
-"""The files for other systems that are made from the definitions of metrics."""
+"""Files for other systems, generated from the definitions of metrics."""
 
 import json
 
@@ -8,7 +8,7 @@ from core.exporting.generated.recording_rules import recording_rules
 
 
 def generated() -> dict[str, str]:
-    """Each file below docs/integrations, and its text."""
+    """Return each file below docs/integrations, and its text."""
     dashboards = {"prometheus": grafana_prometheus(), "rest": grafana_rest()}
     return {"prometheus/recording.rules.yml": recording_rules()} | {
         f"grafana/{name}.json": json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -19,13 +19,13 @@ UNITS: Mapping[Unit, str] = {
     "score": "none",
 }
 SCHEMA_VERSION = 39
-"""Of Grafana 11; later ones bring it up to date when they load it."""
+"""That of Grafana 11; later versions upgrade it when they load it."""
 Type = Literal["timeseries", "stat", "table", "heatmap"]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel: what it asks (``targets``), its unit in Grafana's words, and limits to draw."""
+    """A panel: its queries (``targets``), its unit in Grafana's terms, and limits to draw."""
 
     title: str
     targets: Sequence[Document]
@@ -50,7 +50,7 @@ class Row:
 def dashboard(
     uid: str, title: str, datasource: str, variables: Sequence[Document], rows: Sequence[Row]
 ) -> Document:
-    """A whole dashboard on a data source of that type, which is chosen when it is imported."""
+    """Return a whole dashboard for a data source of this type, which is chosen on import."""
     choice = {"name": "datasource", "label": "Data source", "type": "datasource", "query": datasource}
     return {
         "uid": uid,

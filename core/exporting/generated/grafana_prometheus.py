@@ -1,4 +1,4 @@
-"""The Grafana dashboard on Prometheus, made from the definitions of metrics."""
+"""The Grafana dashboard for Prometheus, generated from the definitions of metrics."""
 
 from core.exporting.catalogue import COST, ENDS, ERRORS, HISTOGRAMS, PREFIX, Exported
 from core.exporting.gauges import BUILD, CHECKED, GAUGES
@@ -13,7 +13,7 @@ _RANGE = "$__range"
 
 
 def grafana_prometheus() -> Document:
-    """The dashboard, ready to be imported."""
+    """Return the dashboard, ready to import."""
     return dashboard(
         "voice-agent",
         "Voice agent",

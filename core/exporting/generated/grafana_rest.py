@@ -1,4 +1,4 @@
-"""The Grafana dashboard on the REST API by the Infinity data source: exact days, alerts, calls."""
+"""The Grafana dashboard for the REST API, through the Infinity data source: exact days, alerts, calls."""
 
 from collections.abc import Mapping
 
@@ -17,11 +17,11 @@ _CALLS = (
 _TIMES = {"date", "started_at", "start_time"}
 _TEXTS = {*_ALERTS, *_CALLS} - {"current_value", "threshold_value", "duration_seconds", "e2e_latency_ms"}
 DAYS_PANEL = 2
-"""Id of the panel that asks for the days; the others show what it got, and ask nothing themselves."""
+"""Id of the panel that queries the days; the others show its result and query nothing themselves."""
 
 
 def grafana_rest() -> Document:
-    """The dashboard, ready to be imported."""
+    """Return the dashboard, ready to import."""
     return dashboard(
         "voice-agent-days",
         "Voice agent, by day",
@@ -32,7 +32,7 @@ def grafana_rest() -> Document:
 
 
 def day_fields() -> dict[str, str]:
-    """What is asked of a day: the place of each figure in the answer, and its name in the panel."""
+    """Return what is read of a day: the path of each figure in the answer, and its name in the panel."""
     shown = {key: count.label for key, count in COUNTS.items() if count.shown}
     shown |= {key: rate.label for key, rate in RATES.items()}
     shown |= {f"{key}.p95": f"{one.label} p95" for key, one in DISTRIBUTIONS.items()}

@@ -1,4 +1,4 @@
-"""Questions to Prometheus for the metrics of the definitions: rates of counters, shares, percentiles."""
+"""PromQL for the metrics of the definitions: rates of counters, shares, percentiles."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from core.exporting.catalogue import CALLS, PREFIX, Exported
 from core.models.definitions import COUNTS, DIMENSIONS, Rate
 
 WINDOW = "15m"
-"""Counters advance once a minute: a window of a few minutes or more sees them do so several times."""
+"""Counters advance once a minute, so a window of several minutes sees several steps."""
 
 
 def counter(key: str, *matchers: str) -> str:
-    """The counter of a count of the definitions, for label matchers such as ``language="hindi"``."""
+    """Return the counter of a count, for label matchers such as ``language="hindi"``."""
     count = COUNTS[key]
     if count.stored is not None and key != CALLS.of:
         return _selector(f"{key}_total", matchers)
@@ -20,28 +20,28 @@ def counter(key: str, *matchers: str) -> str:
 
 
 def increase(key: str, *matchers: str, window: str = WINDOW) -> str:
-    """How much a count rose within a window."""
+    """Return how much a count rose within a window."""
     return f"sum(increase({counter(key, *matchers)}[{window}]))"
 
 
 def share(rate: Rate, *matchers: str, window: str = WINDOW) -> str:
-    """A rate of the definitions over a window, 0 to 1; nothing where there is nothing to divide by.
+    """Return a rate over a window, 0 to 1; no result if there is nothing to divide by.
 
-    A count without a single call has no series yet, and is 0.
+    A count without a single call has no series yet and is 0.
     """
     part, whole = (f"sum(rate({counter(key, *matchers)}[{window}]))" for key in (rate.part, rate.whole))
     return f"({part} or vector(0)) / ({whole} > 0)"
 
 
 def quantile(metric: Exported, q: float, *matchers: str, window: str = WINDOW, by: str = "") -> str:
-    """A percentile of a histogram over a window, in seconds."""
+    """Return a percentile of a histogram over a window, in seconds."""
     bucket = _selector(f"{metric.name}_bucket", matchers)
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({q}, sum by ({labels}) (rate({bucket}[{window}])))"
 
 
 def gauge(metric: Exported, *matchers: str) -> str:
-    """A gauge; every API process says the same, so the greatest of them is the value."""
+    """Return a gauge; every API process reports the same, so the greatest value is taken."""
     by = f"max by ({', '.join(metric.labels)}) " if metric.labels else "max"
     return f"{by}({_selector(metric.name, matchers)})"
 

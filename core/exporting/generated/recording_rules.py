@@ -1,4 +1,4 @@
-"""Prometheus's recording rules for the rates and percentiles of the definitions, as YAML."""
+"""Prometheus recording rules for the rates and percentiles of the definitions, as YAML."""
 
 from core.exporting.catalogue import HISTOGRAMS
 from core.exporting.generated import promql
@@ -12,7 +12,7 @@ groups:
 
 
 def recording_rules() -> str:
-    """The file of the rules."""
+    """Return the file of rules."""
     rules = {"calls": f"sum by (direction) (rate({promql.counter('total_calls')}[{promql.WINDOW}]))"}
     rules |= {key: promql.share(rate) for key, rate in RATES.items()}
     rules |= {f"{one.name}_p95": promql.quantile(one, 0.95) for one in HISTOGRAMS}
