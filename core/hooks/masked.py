@@ -1,4 +1,4 @@
-"""The content of a delivery as it may be kept: without secrets, without what identifies a person."""
+"""A delivery's content in the form it may be kept: without secrets and without what identifies a person."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from core.privacy.masking import mask_value
 from core.privacy.numbers import mask_of
 
 LARGEST_KEPT = 256_000
-"""Bytes of a body that is kept; transcripts are masked before they count."""
+"""Largest body that is kept, in bytes; transcripts are masked before they count."""
 _NUMBERS = frozenset(
     {
         *("from", "to", "callfrom", "callto", "transferredto", "forwardedfrom", "fromsipuri", "tosipuri"),
@@ -17,19 +17,19 @@ _NUMBERS = frozenset(
     }
 )
 _ENDINGS = ("number", "phone", "mobile", "msisdn", "whatsapp")
-"""Fields that carry a number dialled, in whatever form it is written; case and strokes apart."""
+"""Names of fields with a dialled number, however it is written; case and separators do not matter."""
 _FEWEST_DIGITS = 6
 
 
 def masked_body(
     payload: Mapping[str, Any], secrets: Collection[str], ids: Collection[str] = ()
 ) -> str | None:
-    """Return the content as JSON, masked; None where it is too large to be kept.
+    """Return the content as masked JSON; None if it is too large to keep.
 
     Args:
-        payload: what came.
+        payload: what was posted.
         secrets: keys whose values are left out, at any depth, in any case.
-        ids: values that stay as they are, though they look like a number of a person: ids of calls.
+        ids: values that stay although they look like a person's number: ids of calls.
     """
     hidden = frozenset(key.lower() for key in secrets)
     plain = _without(payload, hidden)
@@ -44,9 +44,9 @@ def _without(value: Any, secrets: frozenset[str]) -> Any:  # noqa: ANN401 (forei
 
 
 def _kept(plain: Any, masked: Any, ids: frozenset[str], *, dialled: bool = False) -> Any:  # noqa: ANN401 (foreign data)
-    """The masked form, with ids as they were and numbers dialled masked by the name of their field.
+    """Return the masked form, with ids unchanged and dialled numbers masked by the name of their field.
 
-    Such a number may stand there in parts, with words around it or in any script's digits: no digit is left.
+    Such a number may be split into parts, surrounded by words, or in any script's digits; no digit is left.
     """
     if isinstance(plain, Mapping) and isinstance(masked, Mapping):
         pairs = zip(plain.items(), masked.items(), strict=True)
@@ -69,7 +69,7 @@ def _is_dialled(name: str, value: object) -> bool:
 
 
 def _digits(value: object) -> int:
-    """How many digits there are in a value, at any depth."""
+    """Return how many digits there are in a value, at any depth."""
     if isinstance(value, Mapping):
         return sum(map(_digits, value.values()))
     return sum(map(_digits, value)) if isinstance(value, list) else sum(map(str.isdecimal, str(value)))

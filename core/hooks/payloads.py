@@ -1,4 +1,4 @@
-"""What the body of a webhook says, whichever way it is written: JSON, a form, or JSON within a form."""
+"""Parse the body of a webhook in any notation: JSON, a form, or JSON inside a form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,34 +11,34 @@ import orjson
 
 MOST_DEPTH = 64
 MOST_VALUES = 200_000
-"""Commas and brackets of a JSON text: an object in memory is many times as large as its two brackets."""
+"""Most commas and brackets in a JSON text; an object in memory is many times larger than its two brackets."""
 MOST_FIELDS = 1_000
-"""Fields of a form."""
+"""Most fields in a form."""
 _WITHIN = "data"
-"""The field of a form that some carriers write their JSON into."""
+"""The form field into which some carriers write their JSON."""
 
 
 class UnreadableError(ValueError):
-    """A body that cannot be read at all; the text says why."""
+    """A body that cannot be parsed; the text says why."""
 
 
 class UnsuitableError(ValueError):
-    """A body that can be read and is none of what is asked for; the text says why."""
+    """A body that can be parsed and is not what is expected; the text says why."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a body says; ``form`` are its fields as they were sent, where it is a form."""
+    """The content of a body; ``form`` holds its fields as they were sent, if it is a form."""
 
     payload: Mapping[str, Any]
     form: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 (whatever it says)
-    """Return what a JSON text says.
+    """Return the content of a JSON text.
 
     Raises:
-        UnreadableError: it is no JSON.
+        UnreadableError: it is not JSON.
         UnsuitableError: it is nested more than 64 levels deep, or has too many values.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
@@ -64,15 +64,15 @@ def _children(value: object) -> Any:  # noqa: ANN401 (an iterable of anything)
 
 
 def read_content(body: bytes, content_type: str) -> Content:
-    """Return what the body of a webhook says.
+    """Return the content of a webhook's body.
 
     Args:
-        body: as it came.
-        content_type: the header's value; without one, or with another, a body that begins with ``{`` is JSON.
+        body: as received.
+        content_type: the header's value; if missing or unknown, a body that begins with ``{`` is JSON.
 
     Raises:
         UnreadableError: it is neither JSON nor a form.
-        UnsuitableError: it is no object, too deep, or has too many fields.
+        UnsuitableError: it is not an object, is too deep, or has too many fields.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded" and body.lstrip()[:1] != b"{":

@@ -1,4 +1,4 @@
-"""A delivery on its way: read by its source's adapter, recorded, and noted with what became of it."""
+"""Process a delivery: its source's adapter reads it, it is recorded, and the outcome is noted."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 AHEAD, BEHIND = timedelta(minutes=5), timedelta(hours=1)
-"""How far a source's clock may seem off before it is said; a delivery may well come late."""
+"""How far a source's clock may seem to be off before that is mentioned; late deliveries are normal."""
 _LONGEST_REASON = 500
 _SPOOLED = "the database is away; it goes there by itself"
 _LOST = "neither the database nor the disk took it"
@@ -39,15 +39,15 @@ class _Said:
     reports: Sequence[CallReport] = ()
     refusal: str | None = None
     is_masked: bool = False
-    """Of a replay: its id was masked, so that it says nothing of any call."""
+    """Whether the id of a replayed delivery was masked, so that it belongs to no call."""
     fates: Sequence[Fate] = field(default_factory=list)
 
 
 async def receive(source: Source, payload: Mapping[str, Any], size: int) -> HookDelivery:
-    """Record what a payload says; return the note of what became of it, which is kept as well.
+    """Record what a payload says; return the note about the outcome, which is stored as well.
 
-    Nothing is raised for reasons of the payload, the adapter or the store. An outcome of ``stored`` or
-    ``spooled`` is durable; with ``refused`` and :func:`should_come_again` nothing of it may be.
+    Nothing is raised because of the payload, the adapter or the store. With the outcome ``stored`` or
+    ``spooled`` it is durable; with ``refused`` and :func:`should_come_again` it may not be stored at all.
     """
     now = _to_the_millisecond(utc_now())
     said = await take(source, payload, now)
@@ -62,17 +62,17 @@ async def receive(source: Source, payload: Mapping[str, Any], size: int) -> Hook
 
 
 def _to_the_millisecond(moment: datetime) -> datetime:
-    """As the database gives it back: what is replayed has the same time."""
+    """Return the time as the database would, so that a replay has the same one."""
     return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
 
 
 def should_come_again(note: HookDelivery) -> bool:
-    """Whether the sender should send it once more: nobody could keep it."""
+    """Return whether the sender should retry, because it could not be kept anywhere."""
     return note.reason == _LOST
 
 
 async def refuse(source: str, reason: str, size: int) -> HookDelivery:
-    """Note a body that could not even be read."""
+    """Note a body that could not even be parsed."""
     note = HookDelivery(
         received_at=utc_now(), source=source, outcome=HookOutcome.REFUSED, reason=_short(reason), size=size
     )
@@ -85,10 +85,10 @@ async def take(source: Source, payload: Mapping[str, Any], now: datetime, *, mas
     """Read a payload and record what it says.
 
     Args:
-        source: whose.
-        payload: what came.
-        now: when it came.
-        masks: whether it was masked: then no value with a mask in it is recorded.
+        source: who sent it.
+        payload: what was posted.
+        now: when it arrived.
+        masks: whether it was masked; then values with a mask in them are not recorded.
     """
     try:
         delivery = source.read(payload)
@@ -115,7 +115,7 @@ async def take(source: Source, payload: Mapping[str, Any], now: datetime, *, mas
 
 
 def _unmasked(reports: list[CallReport], turns: list[Any]) -> tuple[list[CallReport], list[Any], str | None]:
-    """The reports without facts that are masked, and why there are none where the call's id is."""
+    """Return the reports without masked facts; if the call's id is masked, none, and why."""
     if any(has_mask(report.call_id) for report in reports):
         return [], [], "its id was masked: it can only be sent again"
     kept = [report.model_copy(update={"facts": _without_masks(report.facts)}) for report in reports]
@@ -140,7 +140,7 @@ async def _signal(delivery: Delivery, reports: Sequence[CallReport]) -> None:
 
 
 def noted(said: _Said, source: Source, now: datetime) -> HookDelivery:
-    """Return the note of what became of a delivery."""
+    """Return the note about a delivery's outcome."""
     delivery, outcome, reason = said.delivery, HookOutcome.STORED, said.refusal
     if said.refusal is not None:
         outcome = HookOutcome.REFUSED
@@ -168,7 +168,7 @@ def noted(said: _Said, source: Source, now: datetime) -> HookDelivery:
 
 
 def _remark(reports: Sequence[CallReport], now: datetime) -> str | None:
-    """Whether the times of a delivery are far from the clock here."""
+    """Return a remark if a delivery's times are far from this machine's clock."""
     told = (fact(report, name) for report in reports for name in ("start_time", "answered_at", "end_time"))
     moments = [moment for moment in told if moment]
     if not moments:

@@ -1,4 +1,4 @@
-"""Deliveries that were kept, read anew: once an adapter knows more, or a price is known."""
+"""Replay stored deliveries, once an adapter knows more, or a price has become known."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,11 +20,14 @@ from core.types import Document
 
 Progress = Callable[[str, int, int], None]
 NOT_KEPT = "not kept"
-"""Of deliveries without content: it was none, too large, or there is no key that it is sealed under."""
+"""Outcome for deliveries without content: there was none, it was too large, or its key is missing."""
 
 
 def wanted(source: str | None, since: datetime | None, *, refused: bool) -> Document:
-    """Return the query for deliveries of a source, since a moment, refused ones alone; None lets all pass."""
+    """Return the query for deliveries of a source, since a given time, or only refused ones.
+
+    None matches all.
+    """
     query: Document = {}
     if source:
         query["source"] = source
@@ -38,9 +41,9 @@ def wanted(source: str | None, since: datetime | None, *, refused: bool) -> Docu
 async def replay_deliveries(
     database: Database[Document], query: Document, progress: Progress
 ) -> Counter[str]:
-    """Read the deliveries of a query anew and record what they say; how many became what.
+    """Read the deliveries of a query again and record what they say; return the number of each outcome.
 
-    A value that was masked is not recorded. The same again changes nothing.
+    Masked values are not recorded. Doing it twice changes nothing.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -54,11 +57,11 @@ async def replay_deliveries(
 
 
 def _body(database: Database[Document], note: HookDelivery) -> str | None:
-    """The masked content; None where it was none, was recorded without a key, or its key is gone."""
+    """Return the masked content; None if there was none, it was stored without a key, or its key is gone."""
     from core.privacy.encryption import SealError  # noqa: PLC0415 (only where something is sealed)
 
     if note.body is None or key_of(note.body) is None:
-        return None if note.body == WITHHELD else note.body  # in clear: of a version before
+        return None if note.body == WITHHELD else note.body  # in clear: stored by an earlier version
     try:
         return str(open_value(database, note.id, BODY, note.body))
     except SealError:
@@ -73,7 +76,7 @@ async def _replay(database: Database[Document], note: HookDelivery) -> str:
     payload: dict[str, Any] = orjson.loads(body)
     said = await take(source, payload, note.received_at, masks=True)
     if said.is_masked and note.outcome != HookOutcome.REFUSED:
-        return str(note.outcome)  # what was recorded of it when it came still stands
+        return str(note.outcome)  # what was recorded when it arrived remains
     again = noted(said, source, note.received_at)
     replayed(database, again.model_copy(update={"id": note.id}), utc_now())
     return str(again.outcome)

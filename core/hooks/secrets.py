@@ -1,4 +1,4 @@
-"""Which sources there are, which of them may post (HOOK_SECRETS), and what each has to know."""
+"""Which sources exist, which of them may post (HOOK_SECRETS), and the secret each one must know."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -12,32 +12,32 @@ from core.errors import UserError
 from core.settings import Settings
 
 SHORTEST_SECRET = 22
-"""Characters of a random secret of 128 bits in base64."""
+"""Length of a random 128-bit secret in base64."""
 Secrets = Mapping[str, tuple[SecretStr, ...]]
 
 
 def sources() -> Mapping[str, Source]:
-    """Return every source that there is an adapter for, by name."""
+    """Return every source that has an adapter, by name."""
     return adapters.SOURCES
 
 
 def title_of(name: str) -> str:
-    """Return what people call a source; its name where it is none any longer."""
+    """Return what people call a source; its name if it no longer exists."""
     return sources()[name].title if name in sources() else name
 
 
 def hook_secrets(settings: Settings) -> Secrets:
-    """Return the secrets of each source that is on; a source may have several while one replaces another.
+    """Return the secrets of each enabled source; a source may have several while one replaces another.
 
     Raises:
-        UserError: an entry is not ``source=secret``, names no source, or its secret can be guessed.
+        UserError: an entry is not ``source=secret``, names no source, or its secret is easy to guess.
     """
     return _read(settings.hook_secrets)
 
 
 @lru_cache(maxsize=1)
 def _read(entries: tuple[SecretStr, ...]) -> Secrets:
-    """Once, and not for every request."""
+    """Parse them once, not for every request."""
     found: defaultdict[str, list[SecretStr]] = defaultdict(list)
     for number, entry in enumerate(entries, start=1):
         name, equals, secret = entry.get_secret_value().partition("=")
