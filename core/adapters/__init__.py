@@ -1,1 +1,1 @@
-"""Foreign data as our records: one module a source, each a pure function from a payload to a delivery."""
+"""Turn foreign data into our records: one module per source, each a pure function of a payload."""

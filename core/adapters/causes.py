@@ -1,7 +1,7 @@
-"""Why a line came down, in words that many carriers share: SIP responses and Q.850 causes.
+"""Why a call was disconnected, in codes that many carriers share: SIP responses and Q.850 causes.
 
-Codes of SIP: RFC 3261, 8197 (607) and 8688 (608). Names of causes: ITU-T Q.850 as FreeSWITCH writes them,
-which Plivo, Vobiz, Knowlarity, Tata and Telnyx run or follow.
+SIP codes: RFC 3261, 8197 (607) and 8688 (608). Names of causes: ITU-T Q.850 as FreeSWITCH writes them, which
+Plivo, Vobiz, Knowlarity, Tata and Telnyx run or follow.
 """
 
 from types import MappingProxyType
@@ -37,7 +37,7 @@ _BY_NUMBER = MappingProxyType(
         102: "no_answer",
     }
 )
-"""Of Q.850; 16 is a normal end, and what else there is below 128 is a failure of the line."""
+"""For Q.850: 16 is a normal end, and any other number below 128 a failure of the line."""
 _NORMAL, _UNSPECIFIED, _LAST_NUMBER = 16, 31, 127
 _WORDS: dict[str, tuple[str, ...]] = {
     "busy": ("user_busy", "busy_line", "subscriber_busy", "busy_everywhere"),
@@ -109,21 +109,21 @@ _BY_WORD = MappingProxyType({word: name for name, words in _WORDS.items() for wo
 
 
 def by_sip(code: int | None) -> str | None:
-    """Return the ending that a SIP response means; None where it is a success, or no code at all."""
+    """Return the ending that a SIP response means; None for a success, or if it is not a SIP code."""
     if code is None or not _FIRST_ERROR <= code <= _LAST_ERROR:
         return None
     return _BY_SIP.get(code, "carrier_failed")
 
 
 def by_number(cause: int | None) -> str | None:
-    """Return the ending that a cause of Q.850 means; None where it is a normal end, or no cause."""
+    """Return the ending that a Q.850 cause means; None for a normal end, or if it is not a cause."""
     if cause is None or cause in {_NORMAL, _UNSPECIFIED} or not 0 < cause <= _LAST_NUMBER:
         return None
     return _BY_NUMBER.get(cause, "carrier_failed")
 
 
 def by_word(cause: str | None) -> str | None:
-    """Return the ending that the name of a cause means; None for a normal end, or a word unknown."""
+    """Return the ending that the name of a cause means; None for a normal end, or an unknown word."""
     word = "_".join((cause or "").lower().replace("-", " ").replace("_", " ").split())
     known = _BY_WORD.get(word) or ending_of(word)
     return None if known == "unknown" else known

@@ -1,4 +1,4 @@
-"""What an adapter makes of one payload, and how a source of payloads is described."""
+"""What an adapter makes of one payload, and the description of a source."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,20 +8,20 @@ from core.models.calls.reports import CallReport, Role
 from core.models.metrics import TurnMetrics
 
 Headers = Mapping[str, str]
-"""Of a request, by name in lower case."""
+"""Headers of a request, by name in lower case."""
 
 
 class RefusedDeliveryError(ValueError):
-    """A payload that no record can be made of; the text says why, and names the field."""
+    """A payload from which no record can be made; the text says why, and names the field."""
 
 
 @dataclass(frozen=True)
 class Delivery:
     """What one payload says.
 
-    ``unknown`` are its fields that the adapter knows nothing of, by dotted path, and ``refused`` those with a
-    value that cannot be used, with the reason. Neither keeps the rest from being recorded. A payload that
-    is none of our business has no reports, and says in ``event`` what it was.
+    ``unknown`` lists fields the adapter does not know, by dotted path; ``refused`` those with an invalid
+    value, with the reason. Neither keeps the rest from being recorded. A payload that is not about a call has
+    no reports, and names itself in ``event``.
     """
 
     event: str
@@ -37,9 +37,9 @@ class Source:
     """A platform or carrier that posts to ``/hooks/{name}``.
 
     ``read`` is pure. ``secrets`` are keys of the payload, at any depth, whose values are never kept or
-    logged. ``signed``: checks the vendor's own signature with the source's secret; None where the vendor
-    signs nothing, and the secret has to stand in the address. ``answer`` is the body that the vendor waits
-    for.
+    logged. ``signed`` checks the vendor's own signature with the source's secret; None if the vendor does not
+    sign, in which case the secret is part of the address. ``answer`` is the response body that the vendor
+    expects.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Request:
-    """A delivery as it came: for signatures, which are made over the bytes, the address or the form."""
+    """A delivery as received, for signatures, which cover the bytes, the address or the form."""
 
     url: str
     headers: Headers

@@ -1,4 +1,4 @@
-"""From what an adapter read of a payload to its delivery, alike for all sources."""
+"""Turn what an adapter read from a payload into its delivery, in the same way for all sources."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,15 +15,15 @@ from core.models.metrics import TurnMetrics
 from core.privacy.masking import mask_text
 
 STARTED, RINGING, ANSWERED, TALKING, ENDED, ANALYSED, PRICED = 10, 20, 30, 40, 50, 60, 70
-"""How far a call was when it was reported."""
+"""How far a call had progressed when it was reported."""
 MOST_MONEY = 1_000_000.0
 OWN_SERIES = ("1600", "140")
-"""Series of numbers that the regulator reserves for banks, and for selling."""
+"""Number series that the regulator reserves for banks, and for telemarketing."""
 T = TypeVar("T")
 Facts = dict[str, Any]
 _LONGEST_ERROR = 160
 _MOST_GUESSED = 9
-"""The stage of guesses: below that of any word of the source, and the higher the earlier they are made."""
+"""Stage of guesses: below any real report of the source, and higher the earlier they are made."""
 _HUNG_UP_BY = {
     "customer_hung_up": "customer",
     "declined": "customer",
@@ -41,7 +41,7 @@ _MOBILE = re.compile(r"(?:91|0)?[6-9]\d{9}")
 
 @dataclass(frozen=True)
 class Call:
-    """Which call a payload speaks of: our own id, where ``known``, else that of the source."""
+    """Which call a payload is about: our own id if ``known``, else the source's."""
 
     source: str
     role: Role
@@ -51,7 +51,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Word:
-    """What a payload says of a call: how far it was, when that was said, and whether it is the last word."""
+    """What a payload says about a call: how far it was, when that was reported, and whether it is final."""
 
     event: str
     stage: int
@@ -64,14 +64,14 @@ class Word:
 
 
 def call_of(payload: Payload, source: str, role: Role, own: str | None, *theirs: str) -> Call:
-    """Return which call a payload speaks of.
+    """Return which call a payload is about.
 
     Args:
-        payload: as it came.
+        payload: as received.
         source: who posted it.
         role: what the source is.
-        own: our own id of the call, where the source carries it.
-        theirs: where the source's own id stands, the first that is there counting.
+        own: our own id of the call, if the source carries it.
+        theirs: where the source's own id may be; the first that exists counts.
 
     Raises:
         RefusedDeliveryError: there is no id at all.
@@ -89,13 +89,13 @@ def call_of(payload: Payload, source: str, role: Role, own: str | None, *theirs:
 
 
 def _is_phone(text: str) -> bool:
-    """Whether an id is a mobile number of India, however it is written."""
+    """Return whether an id is an Indian mobile number, however it is written."""
     digits = text.lstrip("+").replace(" ", "").replace("-", "")
     return _MOBILE.fullmatch(digits) is not None
 
 
 def told(payload: Payload, call: Call, word: Word) -> Delivery:
-    """Return the delivery of one word on a call; what cannot be used is named in it."""
+    """Return the delivery of one report on a call; invalid values are listed in it."""
     facts, refused = lenient_facts(word.facts)
     at = word.at or first(word.facts.get(name) for name in ("end_time", "answered_at", "start_time"))
     reports = []
@@ -115,7 +115,7 @@ def told(payload: Payload, call: Call, word: Word) -> Delivery:
 
 
 def nothing(event: str) -> Delivery:
-    """Return the delivery of an event that says nothing of a call."""
+    """Return the delivery of an event that is not about a call."""
     return Delivery(event=event[:LONGEST_NAME])
 
 
@@ -151,10 +151,10 @@ def ending(
     """Return the facts of how a call ended.
 
     Args:
-        end_reason: one of ENDINGS; None where the source does not say.
+        end_reason: one of ENDINGS; None if the source does not say.
         raw: the source's own words.
-        answered: whether somebody took the call; None where that is not known.
-        failed: the source says that the call failed, whatever the reason.
+        answered: whether the call was answered; None if unknown.
+        failed: whether the source says the call failed, whatever the reason.
     """
     if answered is False and end_reason in _TALKED:
         end_reason = "no_answer"
@@ -178,9 +178,9 @@ def ending(
 
 
 def cost(currency: str, parts: Mapping[str, float | None]) -> Facts | None:
-    """Return what a call cost in a currency, by part; None where nothing is known.
+    """Return what a call cost in a currency, by part; None if nothing is known.
 
-    Amounts above MOST_MONEY are slips and left out.
+    Amounts above MOST_MONEY are mistakes and left out.
     """
     known = {
         part: amount
@@ -191,12 +191,12 @@ def cost(currency: str, parts: Mapping[str, float | None]) -> Facts | None:
 
 
 def links(**found: str | None) -> Facts | None:
-    """Return where recording, transcript and trace are kept; None where nothing is known."""
+    """Return where recording, transcript and trace are kept; None if nothing is known."""
     return {name: link for name, link in found.items() if link} or None
 
 
 def telephony(provider: str | None, calling_number: object = None) -> Facts | None:
-    """Return who carried a call, and of the number that called the reserved series, never the number."""
+    """Return the call's carrier and whether the calling number is in a reserved series; never the number."""
     digits = "".join(filter(str.isdecimal, str(calling_number)[:32])).lstrip("0").removeprefix("91")
     series = first(name for name in OWN_SERIES if digits.startswith(name))
     known = {"provider": provider, "number_series": series}
@@ -207,7 +207,7 @@ _MINE: dict[str, int] = {"lead_id": 256, "campaign": 128, "purpose": 64}
 
 
 def own_fields(*parts: Payload) -> Facts:
-    """Return what the user's own fields of a call say under our names; the first part that has one counts.
+    """Return the user's own fields of a call under our names; the first part that has one counts.
 
     ``lead_id``, ``campaign``, ``purpose`` and ``attempt``, ``qualification`` and ``qualification_completed``.
     """
@@ -219,9 +219,9 @@ def own_fields(*parts: Payload) -> Facts:
 
 
 def own_id(payload: Payload, path: str) -> tuple[str | None, Payload]:
-    """Return our own id of a call out of a field of free text, and the fields in it.
+    """Return our own id of a call from a free-text field, and the other fields in it.
 
-    It is the text itself, or ``call_id`` in it where it is a JSON object.
+    The id is the whole text, or ``call_id`` in it if it is a JSON object.
     """
     whole, part = payload.get(path), payload.part(path)
     if isinstance(whole, Mapping) or (isinstance(whole, str) and whole.lstrip().startswith("{")):
@@ -230,5 +230,5 @@ def own_id(payload: Payload, path: str) -> tuple[str | None, Payload]:
 
 
 def first(values: Iterable[T | None]) -> T | None:
-    """Return the first that is not None."""
+    """Return the first value that is not None."""
     return next((value for value in values if value is not None), None)

@@ -1,11 +1,11 @@
-"""What vendors sign their webhooks with, checked in constant time.
+"""Verify vendors' signatures of their webhooks, in constant time.
 
 After docs.vapi.ai/server-url/server-authentication, and the vendors' packages for Python: retell-sdk 5.60.0
 (``lib/webhook_auth.py``), elevenlabs of July 2026 (``webhooks_custom.py``), twilio
 (``request_validator.py``), plivo (``utils/signature_v3.py``), telnyx 4.176.0
 (``lib/webhook_verification.py``).
 
-A signature over the address needs the one that the vendor called, as it is seen from outside.
+A signature that covers the address needs the one the vendor called, as seen from outside.
 """
 
 import base64
@@ -21,22 +21,22 @@ from core.errors import UserError
 
 FIVE_MINUTES, HALF_AN_HOUR = 300.0, 1_800.0
 _MILLISECONDS_FROM = 1e11
-"""From which size on a moment since 1970 is one in milliseconds."""
+"""From which size a time since 1970 is in milliseconds."""
 _PORTS = {"https": 443, "http": 80}
 
 
 def vapi(request: Request, secret: str) -> bool:
-    """Whether Vapi sent it: the secret itself in a header, or HMAC-SHA256 over moment and body.
+    """Return whether Vapi sent it: the secret itself in a header, or HMAC-SHA256 over time and body.
 
-    A credential with an HMAC sends its signature in ``x-signature`` or ``x-vapi-signature`` and the moment
-    in ``x-timestamp``; what is signed is to stay as Vapi proposes it: ``{timestamp}.{body}``, or ``{body}``
-    where there is no moment.
+    A credential with an HMAC sends its signature in ``x-signature`` or ``x-vapi-signature`` and the time in
+    ``x-timestamp``. The signed content must be what Vapi proposes: ``{timestamp}.{body}``, or ``{body}`` if
+    there is no timestamp.
     """
     plain = request.headers.get("authorization", "").removeprefix("Bearer ")
     if any(_same(given, secret) for given in (request.headers.get("x-vapi-secret", ""), plain)):
         return bool(secret)
     given = request.headers.get("x-signature") or request.headers.get("x-vapi-signature") or ""
-    if _same(given, secret):  # as the header was used before there were credentials
+    if _same(given, secret):  # the header's use before there were credentials
         return bool(secret)
     moment = request.headers.get("x-timestamp")
     if moment is not None and not _is_recent(moment, FIVE_MINUTES):
@@ -46,7 +46,10 @@ def vapi(request: Request, secret: str) -> bool:
 
 
 def retell(request: Request, secret: str) -> bool:
-    """Whether Retell sent it within five minutes: ``x-retell-signature: v=<ms>,d=<hex>``, by the API key."""
+    """Return whether Retell sent it within five minutes.
+
+    ``x-retell-signature: v=<ms>,d=<hex>``, by the API key.
+    """
     given = _fields(request.headers.get("x-retell-signature", ""))
     moment = given.get("v", "")
     return _is_recent(moment, FIVE_MINUTES) and _is_hmac(
@@ -55,7 +58,7 @@ def retell(request: Request, secret: str) -> bool:
 
 
 def elevenlabs(request: Request, secret: str) -> bool:
-    """Whether ElevenLabs sent it within half an hour: ``elevenlabs-signature: t=<s>,v0=<hex>``."""
+    """Return whether ElevenLabs sent it within half an hour: ``elevenlabs-signature: t=<s>,v0=<hex>``."""
     given = _fields(request.headers.get("elevenlabs-signature", ""))
     moment = given.get("t", "")
     return _is_recent(moment, HALF_AN_HOUR) and _is_hmac(
@@ -64,10 +67,10 @@ def elevenlabs(request: Request, secret: str) -> bool:
 
 
 def twilio(request: Request, secret: str) -> bool:
-    """Whether Twilio sent it: ``x-twilio-signature``, HMAC-SHA1 by the account's token over address and form.
+    """Return whether Twilio sent it: ``x-twilio-signature``, HMAC-SHA1 by the account's token.
 
-    The address is tried with and without its port, as Twilio signs either. A JSON body is signed by its
-    hash, which stands in the address.
+    It covers address and form. The address is tried with and without its port, as Twilio signs either. A JSON
+    body is covered by its hash, which is part of the address.
     """
     given = request.headers.get("x-twilio-signature", "")
     parts = _split(request.url)
@@ -83,7 +86,10 @@ def twilio(request: Request, secret: str) -> bool:
 
 
 def plivo(request: Request, secret: str) -> bool:
-    """Whether Plivo sent it: version 3 of its signature over address, form and nonce, else version 2."""
+    """Return whether Plivo sent it.
+
+    Version 3 of its signature over address, form and nonce, else version 2.
+    """
     headers = request.headers
     parts = _split(request.url)
     if parts is None:
@@ -101,10 +107,12 @@ def plivo(request: Request, secret: str) -> bool:
 
 
 def telnyx(request: Request, secret: str) -> bool:
-    """Whether Telnyx sent it within five minutes: Ed25519 over moment and body; the secret is its public key.
+    """Return whether Telnyx sent it within five minutes: Ed25519 over time and body.
+
+    The secret is Telnyx's public key.
 
     Raises:
-        UserError: the package ``cryptography`` is not there, or the secret is no public key.
+        UserError: the package ``cryptography`` is missing, or the secret is not a public key.
     """
     try:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (one source alone needs it)
@@ -138,7 +146,7 @@ def _plivo_address(plain: str, query: str, form: Mapping[str, str]) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
-    """The parts of an address; None where it is none, or its port is no number."""
+    """Return the parts of an address; None if it is not one, or its port is not a number."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -154,7 +162,7 @@ def _with_and_without_port(parts: SplitResult) -> Iterator[str]:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """The fields of a header such as ``t=1,v0=ab``."""
+    """Return the fields of a header such as ``t=1,v0=ab``."""
     pairs = (part.strip().partition("=") for part in text.split(","))
     return {name: value for name, _, value in pairs}
 

@@ -1,4 +1,4 @@
-"""Who may post to ``/hooks/{name}``: every platform and carrier that there is an adapter for."""
+"""Who may post to ``/hooks/{name}``: every platform and carrier that has an adapter."""
 
 from types import MappingProxyType
 

@@ -1,4 +1,4 @@
-"""What an agent's own code says of a call where its framework lets it: lead, campaign, outcome."""
+"""What an agent's own code can add about a call through its framework: lead, campaign, outcome."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,10 @@ TOLD_BY_AGENT = frozenset(
         *("end_reason", "handoff_answered_at", "handoff_wait_seconds"),
     }
 )
-"""Fields of a call that no framework knows; whatever else is attached is none of ours, and left alone."""
+"""Fields of a call that no framework knows; anything else that is attached is ignored."""
 
 
 def told(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of TOLD_BY_AGENT that can be used."""
+    """Return the valid fields of TOLD_BY_AGENT."""
     facts, _ = lenient_facts({name: about[name] for name in TOLD_BY_AGENT & about.keys()})
     return facts.model_dump(exclude_none=True)

@@ -1,4 +1,4 @@
-"""What the lead waited for in a turn, as parts that make up the whole."""
+"""What the lead waited for in a turn, as parts that add up to the whole."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -7,19 +7,19 @@ from core.models.calls.parts import WaitPart
 
 Owner = Literal["service", "setting", "agent", "network"]
 Span = tuple[str, float | None, Owner]
-"""A part's key, its milliseconds if they are known, and who can shorten it."""
+"""A part's key, its milliseconds if known, and who can shorten it."""
 MOST_PARTS = 32
 LEAST_REST_MS = 0.5
-"""Less is rounding."""
+"""Anything less is rounding."""
 REST = "pipeline"
-"""The part that no source measured: the agent's own time between the others."""
+"""The part that no source measured: the agent's own time in between."""
 
 
 def wait_parts(spans: Iterable[Span], whole_ms: float | None) -> list[WaitPart] | None:
-    """Return the parts that are known, in order, and what they leave of ``whole_ms`` as REST.
+    """Return the known parts, in order, and what they leave of ``whole_ms`` as REST.
 
-    Parts that are more than the whole are kept as they are: the turn is then marked as not adding up. None
-    where no part is known.
+    If the parts exceed the whole they are kept as they are, and the turn is marked as not adding up. None if
+    no part is known.
     """
     parts = [
         WaitPart(key=key, ms=round(ms, 3), owner=owner)

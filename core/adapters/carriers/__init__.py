@@ -1,1 +1,1 @@
-"""Carriers of the line: one module each, for what they post of a call."""
+"""Telephone carriers: one module each, for what they post about a call."""

@@ -1,11 +1,11 @@
 """Exotel: status callbacks, the request of a Passthru applet, and call details as the API returns them.
 
-Fields are those of developer.exotel.com/docs/voice-v1/api-reference/status-callback (its events
-``answered`` and ``terminal``), of the support article on the Passthru applet, and of call details
-(``Call.Price``, ``Call.Duration``). Times are local to India and name no zone; amounts are in rupees.
+Fields are those of developer.exotel.com/docs/voice-v1/api-reference/status-callback (its events ``answered``
+and ``terminal``), of the support article on the Passthru applet, and of call details (``Call.Price``,
+``Call.Duration``). Times are Indian local time without a zone; amounts are in rupees.
 
-``From`` is the number that is dialled first. A Passthru is sent in the midst of a call, and its ``EndTime``
-is always 1970-01-01 05:30:00.
+``From`` is the number dialled first. A Passthru is sent in the middle of a call, and its ``EndTime`` is
+always 1970-01-01 05:30:00.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a callback of Exotel.
 
     Raises:
-        RefusedDeliveryError: it names no call.
+        RefusedDeliveryError: it does not name a call.
     """
     priced = isinstance(payload.get("Call"), Mapping)
     whole = Payload(unwrapped(payload, "Call"))
@@ -98,7 +98,7 @@ def _callback(whole: Payload, call: Call, facts: Facts, *, priced: bool) -> Deli
 
 
 def _passthru(whole: Payload, call: Call, facts: Facts) -> Delivery:
-    """The call goes on; its end comes with the status callback."""
+    """Return that the call is still active; its end comes with the status callback."""
     facts["talk_seconds"] = whole.seconds("DialCallDuration")
     kind = whole.text("CallType")
     return told(
@@ -115,7 +115,7 @@ def _passthru(whole: Payload, call: Call, facts: Facts) -> Delivery:
 
 
 def ending_of_status(status: str) -> str | None:
-    """Return our ending for a status; None for ``completed``: Exotel does not say who hung up."""
+    """Return our ending for a status; None for ``completed``, as Exotel does not say who hung up."""
     if status == "completed":
         return None
     return _ENDINGS.get(status) or by_word(status) or "unknown"

@@ -1,8 +1,8 @@
-"""Knowlarity: the events of a call, and the record of a call that was dialled out.
+"""Knowlarity: the events of a call, and the record of an outbound call.
 
-No schema is published; fields are those of its stream of events and call logs as public clients read them
-(``event_type`` ORIGINATE, ANSWER, AGENT_ANSWER, HANGUP, CDR), and of a record of a dialled call that was made
-public (``message.unique_id``, ``hangup_cause``, ``pickup_time``). Times without a zone are local to India.
+There is no published schema. Fields are those of its event stream and call logs as public clients read them
+(``event_type`` ORIGINATE, ANSWER, AGENT_ANSWER, HANGUP, CDR), and of one published record of an outbound call
+(``message.unique_id``, ``hangup_cause``, ``pickup_time``). Times without a zone are Indian local time.
 """
 
 from collections.abc import Mapping
@@ -50,14 +50,14 @@ _BUSINESS = {
 }
 _NORMAL = frozenset({"phone", "outbound", "inbound", "dtmf", "answered", "connected"})
 _ANSWERED_CAUSE = 900
-"""Of a dialled call that somebody took, in the record that is public."""
+"""The cause of an answered outbound call in the published record."""
 
 
 def read(payload: Mapping[str, Any]) -> Delivery:
     """Read an event or a record of Knowlarity.
 
     Raises:
-        RefusedDeliveryError: it names no call.
+        RefusedDeliveryError: it does not name a call.
     """
     whole = Payload(unwrapped(payload, "message"))
     whole.withhold("customer_number", "agent_number", "knowlarity_number", "caller_id", "caller", "called")
@@ -109,7 +109,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 
 
 def ending_of_type(business_call_type: str) -> str | None:
-    """Return our ending for a business call type; None for a call that was taken."""
+    """Return our ending for a business call type; None for an answered call."""
     kind = business_call_type.lower().strip()
     return None if kind in _NORMAL else _BUSINESS.get(kind, "unknown")
 
@@ -147,7 +147,7 @@ def _end(whole: Payload) -> Facts:
 
 
 def _record(whole: Payload, call: Call) -> Delivery:
-    """A dialled call, told when it is over."""
+    """Return an outbound call, reported after its end."""
     picked_up, end = whole.moment("pickup_time", INDIA), whole.moment("hangup_time", INDIA)
     cause = whole.count("hangup_cause")
     answered = picked_up is not None

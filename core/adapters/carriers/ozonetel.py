@@ -1,9 +1,9 @@
-"""Ozonetel CloudAgent: the summary of each call that a callback address gets, and events of a subscription.
+"""Ozonetel CloudAgent: the summary of each call sent to a callback address, and events of a subscription.
 
-Fields of the summary are those of docs.ozonetel.com/docs/callback-url-configuration, where it is a form
-with one field ``data`` of JSON; those of events are in docs.ozonetel.com/reference/post_events-subscribe.
-Times are local to India and name no zone, spans are HH:MM:SS. ``Apikey`` is the account's key: it is never
-kept. Our own id comes back in ``UUI``, as it is or as a JSON object with ``call_id``.
+The summary's fields are those of docs.ozonetel.com/docs/callback-url-configuration, a form with one field
+``data`` of JSON; those of events are in docs.ozonetel.com/reference/post_events-subscribe. Times are Indian
+local time without a zone, durations HH:MM:SS. ``Apikey`` is the account's key and is never kept. Our own id
+comes back in ``UUI``, as it is or as a JSON object with ``call_id``.
 """
 
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a callback of Ozonetel.
 
     Raises:
-        RefusedDeliveryError: it names no call.
+        RefusedDeliveryError: it does not name a call.
     """
     whole = Payload(unwrapped(payload, "data"))
     whole.withhold("CallerID", "DialedNumber", "Did", "dId", "PhoneName", "AgentPhoneNumber", "TransferredTo")
@@ -101,14 +101,17 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 
 
 def ending_of_statuses(*statuses: str | None) -> str | None:
-    """Return our ending for the first of Ozonetel's words that says one; None where all say it went well."""
+    """Return our ending for the first of Ozonetel's words that indicates one.
+
+    None if all say it went well.
+    """
     words = [word.strip().lower().replace(" ", "") for word in statuses if word]
     names = [_ENDINGS.get(word) or by_word(word) or "unknown" for word in words if word not in _NORMAL]
     return first(name for name in names if name != "unknown") or (names[0] if names else None)
 
 
 def _event(whole: Payload, call: Call, facts: Facts) -> Delivery:
-    """A step of a call; its summary, and how it ended, comes to the callback address."""
+    """Return a step of a call; its summary, and how it ended, comes to the callback address."""
     action = (whole.text("action") or "").lower()
     stage = _STAGES.get(action)
     if stage is None:

@@ -1,7 +1,7 @@
-"""Plivo, and Vobiz which posts alike: the requests to ring, answer and hangup addresses.
+"""Plivo, and Vobiz with the same format: the requests to ring, answer and hangup addresses.
 
-Fields are those of docs.plivo.com/docs/voice/xml/request and of the ``hangup_url`` in the reference of an
-application, the causes those of docs.plivo.com/docs/voice/troubleshooting/hangup-causes. Times are in UTC,
+Fields are those of docs.plivo.com/docs/voice/xml/request and of the ``hangup_url`` in an application's
+reference; the causes are those of docs.plivo.com/docs/voice/troubleshooting/hangup-causes. Times are in UTC,
 amounts in US dollars.
 """
 
@@ -68,7 +68,7 @@ _BY_THOUSAND = {
     7: "configuration",
     8: "configuration",
 }
-"""What the codes of a thousand have in common, for those that are not listed one by one."""
+"""Meaning of each thousand of codes, for codes that are not listed individually."""
 _BY_NAME = {
     "canceled out of credits": "limit_or_payment",
     "cancelled out of credits": "limit_or_payment",
@@ -100,7 +100,7 @@ _THEIRS = {
     "outbound": frozenset({"callee", "call recipient"}),
     "inbound": frozenset({"caller"}),
 }
-"""Who of the hangup sources is the lead, by direction."""
+"""Which hangup sources are the lead, by direction."""
 _OURS = frozenset({"caller", "callee", "call recipient", "api request", "answer xml"})
 
 
@@ -108,7 +108,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a request of Plivo.
 
     Raises:
-        RefusedDeliveryError: it has no status, or names no call.
+        RefusedDeliveryError: it has no status, or does not name a call.
     """
     whole = Payload(payload)
     whole.withhold("From", "To", "ForwardedFrom", "CallerName")
@@ -146,7 +146,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 def ending_of_cause(
     code: int | None, name: str | None, source: str | None = None, direction: str = "outbound"
 ) -> str | None:
-    """Return our ending for a hangup cause of Plivo; None where it is a normal end by nobody knows whom."""
+    """Return our ending for a hangup cause of Plivo; None for a normal end by an unknown side."""
     words = " ".join("".join(letter if letter.isalnum() else " " for letter in (name or "").lower()).split())
     known = _BY_NAME.get(words) or by_word(words)
     if known is None and code is not None:

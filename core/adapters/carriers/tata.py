@@ -1,8 +1,8 @@
-"""Tata Smartflo, and Servetel which posts alike: webhooks of a call's steps and of its end.
+"""Tata Smartflo, and Servetel with the same format: webhooks about a call's steps and its end.
 
-The triggers are those of docs.smartflo.tatatelebusiness.com/docs/webhook; the schema of what is posted is not
-public, and the fields (``uuid``, ``call_id``, ``start_stamp``, ``billsec``, ``hangup_cause_description``,
-``custom_identifier`` …) are those that public receivers read. Times are local to India and name no zone.
+The triggers are those of docs.smartflo.tatatelebusiness.com/docs/webhook. The schema of what is posted is not
+public; the fields (``uuid``, ``call_id``, ``start_stamp``, ``billsec``, ``hangup_cause_description``,
+``custom_identifier`` …) are those that public receivers read. Times are Indian local time without a zone.
 
 ``call_id`` is Tata's own; ours comes back in ``custom_identifier`` or ``ref_id``.
 """
@@ -54,7 +54,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a webhook of Tata Smartflo.
 
     Raises:
-        RefusedDeliveryError: it names no call.
+        RefusedDeliveryError: it does not name a call.
     """
     whole = Payload(payload)
     whole.withhold(
@@ -114,7 +114,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 
 
 def ending_of_reason(reason: str) -> str | None:
-    """Return our ending for a reason of Tata; None for a normal end by nobody knows whom."""
+    """Return our ending for a reason of Tata; None for a normal end by an unknown side."""
     words = " ".join(reason.lower().replace("_", " ").split())
     if words in _NORMAL or words.replace(" ", "_") in _NORMAL:
         return None

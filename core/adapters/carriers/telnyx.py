@@ -1,9 +1,9 @@
 """Telnyx: webhooks of Call Control.
 
 Events and fields are those of Telnyx's SDK for Python, 4.176.0 (``CallInitiated``, ``CallAnswered``,
-``CallMachineDetectionEnded``, ``CallHangup``, ``CallRecordingSaved``, ``CallCostWebhookEvent``). Times are
-in UTC. Our own id comes back in ``client_state``, which is a JSON object with ``call_id`` in base64. A call
-that is handed over has a leg of its own for it, which is a call of its own here.
+``CallMachineDetectionEnded``, ``CallHangup``, ``CallRecordingSaved``, ``CallCostWebhookEvent``). Times are in
+UTC. Our own id comes back in ``client_state``, a JSON object with ``call_id`` in base64. A call that is
+handed over gets another leg, which counts as a call of its own here.
 """
 
 import base64
@@ -48,7 +48,7 @@ _STAGES = {
     "call.recording.saved": ANALYSED,
     "call.cost": PRICED,
 }
-"""A machine that answered is noticed in the call, and still says more of its end than the hangup does."""
+"""A machine that answered is detected during the call, yet says more about its end than the hangup does."""
 _ENDINGS = {
     "call_rejected": "declined",
     "originator_cancel": "cancelled",
@@ -66,7 +66,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a webhook of Telnyx.
 
     Raises:
-        RefusedDeliveryError: it has no type, or names no call.
+        RefusedDeliveryError: it has no type, or does not name a call.
     """
     whole = Payload(payload)
     data = whole.part("data")
@@ -102,7 +102,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 def ending_of_cause(
     cause: str, source: str | None = None, sip: int | None = None, direction: str = "outbound"
 ) -> str | None:
-    """Return our ending for a hangup cause; None for a normal end by nobody knows whom."""
+    """Return our ending for a hangup cause; None for a normal end by an unknown side."""
     if cause == "normal_clearing":
         lead = "callee" if direction == "outbound" else "caller"
         return (
@@ -135,7 +135,7 @@ def _know(whole: Payload, data: Payload, said: Payload) -> None:
 
 
 def _state(said: Payload) -> Payload:
-    """The client state, decoded; one that is no JSON object is the user's own affair."""
+    """Return the decoded client state; one that is not a JSON object is the user's own and ignored."""
     state: object = None
     text = said.get("client_state")
     if isinstance(text, str) and len(text) <= _LONGEST_STATE:

@@ -1,11 +1,11 @@
 """Twilio: the status callbacks of a call.
 
 Fields are those of twilio.com/docs/voice/api/call-resource#statuscallback and of
-twilio.com/docs/usage/webhooks/voice-webhooks. The price comes with no callback; where something else posts
-it, it is in US dollars and less than 0.
+twilio.com/docs/usage/webhooks/voice-webhooks. No callback contains the price; if something else posts it, it
+is in US dollars and negative.
 
-A callback carries the moment of its event and no other, so that a call of which the last event alone is asked
-for has no start: it is taken to have begun with the answer, until an earlier event says more.
+A callback has the time of its event and no other. So a call for which only the last event is requested has no
+start: it is taken to begin with the answer, until an earlier event says otherwise.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a status callback of Twilio.
 
     Raises:
-        RefusedDeliveryError: it has no status, or names no call.
+        RefusedDeliveryError: it has no status, or does not name a call.
     """
     whole = Payload(payload)
     status = event_of(whole, "CallStatus").lower()
@@ -88,7 +88,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 
 
 def ending_of_status(status: str, sip: int | None = None, answered_by: str | None = None) -> str | None:
-    """Return our ending for a status; None for ``completed``: Twilio does not say who hung up."""
+    """Return our ending for a status; None for ``completed``, as Twilio does not say who hung up."""
     if (answered_by or "").startswith("machine"):
         return "voicemail"
     if answered_by == "fax":

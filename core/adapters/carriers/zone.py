@@ -1,4 +1,4 @@
-"""The zone that Indian carriers write their times in, without naming it."""
+"""The zone in which Indian carriers give times without naming it."""
 
 from zoneinfo import ZoneInfo
 

@@ -1,4 +1,4 @@
-"""What the spans of one conversation say of its call and turns: Pipecat's, LiveKit's, and plain GenAI."""
+"""What the spans of one conversation say about its call and turns: Pipecat's, LiveKit's, and plain GenAI."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,7 @@ from core.models.metrics import TurnMetrics
 
 SOURCE = "otlp"
 ROOTS = frozenset({"conversation", "agent_session"})
-"""Pipecat's and LiveKit's span of a whole call; it ends last."""
+"""The span of a whole call in Pipecat and LiveKit; it ends last."""
 Kind = Literal["asr", "llm", "tts"]
 _KIND_OF_OPERATION: dict[str, Kind] = {
     **dict.fromkeys(("speech_to_text", "transcription", "stt"), "asr"),
@@ -47,7 +47,7 @@ class _Request:
 
     @property
     def first_ms(self) -> float | None:
-        """Milliseconds to the first result."""
+        """Return the milliseconds to the first result."""
         return _ms(self.span.number("metrics.ttfb", "gen_ai.response.time_to_first_chunk"))
 
     def usage(self) -> dict[str, float]:
@@ -65,9 +65,9 @@ class _Request:
 
 
 def read_conversation(call_id: str, spans: Sequence[Span]) -> tuple[CallReport, list[TurnMetrics]]:
-    """Return what all spans that are known of a conversation say; the more there are, the more it is.
+    """Return what all spans known of a conversation say; more spans give more.
 
-    While the span of the whole call is not there, the call is open.
+    Until the span of the whole call has arrived, the call is open.
     """
     spans = sorted(spans, key=lambda span: (span.start, span.end, span.id))
     root = next((span for span in spans if span.name in ROOTS), None)
@@ -116,7 +116,10 @@ def _request(span: Span) -> _Request | None:
 
 
 def _pipecat_turns(call_id: str, spans: Iterable[Span], requests: Iterable[_Request]) -> list[TurnMetrics]:
-    """Its spans are numbered; the last is called interrupted where only the call's end cut it."""
+    """Return the turns. Pipecat numbers its spans.
+
+    The last is marked interrupted if only the call's end cut it off.
+    """
     turns = [span for span in spans if span.name == "turn" and span.number("turn.number")]
     below: defaultdict[str, list[_Request]] = defaultdict(list)
     for request in requests:
@@ -147,7 +150,10 @@ def _pipecat_turn(call_id: str, span: Span, requests: Sequence[_Request], *, las
 
 
 def _livekit_turns(call_id: str, spans: Sequence[Span], root: Span | None) -> list[TurnMetrics]:
-    """Its spans have no numbers: turns are counted once the call is over, and all of them are there."""
+    """Return the turns.
+
+    LiveKit's spans have no numbers, so turns are counted once the call is over and complete.
+    """
     if root is None:
         return []
     found: list[tuple[list[Span], list[Span]]] = []
@@ -210,7 +216,7 @@ def _usage(requests: Iterable[_Request]) -> list[ModelUsage]:
             sums[request.kind, provider and provider[:128], model and model[:128]][unit] += amount
     found = []
     for (kind, provider, model), units in sums.items():
-        with suppress(ValidationError):  # an amount that nobody can have used
+        with suppress(ValidationError):  # an impossible amount
             found.append(
                 ModelUsage.model_validate({"kind": kind, "provider": provider, "model": model, **units})
             )
@@ -233,7 +239,7 @@ def _ending(spans: Sequence[Span]) -> dict[str, Any]:
 
 
 def _told(spans: Iterable[Span]) -> dict[str, Any]:
-    """What the bot's own code attached to its spans."""
+    """Return what the bot's own code attached to its spans."""
     return {
         name: value
         for span in spans

@@ -1,4 +1,4 @@
-"""Spans of a conversation gathered over requests: a turn's parts are exported before the turn itself."""
+"""Gather a conversation's spans over several requests: the parts of a turn are exported before the turn."""
 
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -7,16 +7,17 @@ from core.adapters.otlp.conversation import ROOTS
 from core.adapters.otlp.spans import Span
 
 MOST_SPANS = 100_000
-"""Kept at once, some 100 MB; the conversations that were silent longest give way."""
+"""Most spans kept at once, some 100 MB; the conversations silent for longest give way."""
 MOST_OF_ONE = 10_000
-"""Kept of one conversation: hours of talk. Of more only the end is taken, and what is dropped is counted."""
+"""Most spans kept of one conversation, hours of talk. Beyond that only its end is accepted; what is dropped
+is counted."""
 _ROOM_FOR_ENDS = 10
 _CONVERSATION = ("conversation.id", "gen_ai.conversation.id", "lk.job_id", "lk.room_sid")
-"""Attributes that name a conversation, the best first."""
+"""Attributes that name a conversation, best first."""
 
 
 class Conversations:
-    """The conversations that spans came of lately, in this process's memory."""
+    """The conversations with recent spans, in this process's memory."""
 
     def __init__(self, most_spans: int = MOST_SPANS, most_of_one: int = MOST_OF_ONE) -> None:
         self._most_spans = most_spans
@@ -25,7 +26,7 @@ class Conversations:
         self._named: dict[str, str] = {}
         self._spans = 0
         self.dropped = 0
-        """Spans that were not taken: there were too many of one conversation."""
+        """Spans that were dropped because their conversation had too many."""
 
     @property
     def held(self) -> int:
@@ -33,9 +34,9 @@ class Conversations:
         return self._spans
 
     def add(self, spans: Iterable[Span]) -> dict[str, list[Span]]:
-        """Take spans; return all that is known of each conversation that they are of, by its id.
+        """Add spans; return all that is known of each conversation they belong to, by its id.
 
-        A span that names no conversation belongs to that of its trace, which a later span may name.
+        A span that names no conversation belongs to its trace's, which a later span may name.
         """
         touched: set[str] = set()
         for span in spans:
@@ -65,7 +66,7 @@ class Conversations:
         return span.id in held or len(held) < room
 
     def _join(self, nameless: str, named: str) -> None:
-        """What was held of a trace is of the conversation that it turns out to be."""
+        """Move what was kept under a trace to the conversation it turns out to be."""
         known, more = self._held.setdefault(named, {}), self._held.pop(nameless, {})
         for span in more.values():
             if span.id in known or not self._has_room(named, span):

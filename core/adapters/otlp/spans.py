@@ -1,4 +1,4 @@
-"""Spans out of an OTLP request, in JSON or protobuf; what is said in a call is dropped here."""
+"""Read the spans of an OTLP request, in JSON or protobuf; anything said in a call is dropped here."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,11 +10,11 @@ from core.clock import FIRST_YEAR, LAST_YEAR
 
 MOST_ATTRIBUTES = 200
 MOST_NUMBER = 1e15
-"""Of an attribute: more than any moment, amount or count can be; no number is above it, and NaN is none."""
+"""Largest number accepted in an attribute: larger than any time, amount or count; also excludes NaN."""
 MOST_VALUES = 500_000
-"""Commas and brackets of a request in JSON: what is made of them takes many times the memory."""
+"""Most commas and brackets in a JSON request; what they turn into takes many times the memory."""
 MOST_TEXT = 4_096
-"""Of an attribute; a longer one is dropped: none that is read is so long."""
+"""Longest text accepted in an attribute; none that is read is this long."""
 _SAID = (
     ".pii.",
     "gen_ai.input",
@@ -26,18 +26,18 @@ _SAID = (
 _SAID_WHOLE = frozenset(
     {"text", "text_output", "transcript", "input", "output", "messages", "tools", "user_id"}
 )
-"""Attributes that hold what was said, or who said it."""
+"""Attributes that contain what was said, or who said it."""
 _FAILED = {2, "STATUS_CODE_ERROR"}
 Attributes = Mapping[str, str | float | int | bool]
 
 
 class UnreadableSpansError(ValueError):
-    """A request that is no OTLP; the text says why."""
+    """A request that is not OTLP; the text says why."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """What is kept of a span. Times are in seconds since 1970, ids as they came."""
+    """What is kept of a span. Times are in seconds since 1970, ids as received."""
 
     trace: str
     id: str
@@ -49,7 +49,7 @@ class Span:
     failed: bool = False
 
     def number(self, *names: str) -> float | None:
-        """Return the first of these attributes that is a number at least 0."""
+        """Return the first of these attributes that is a number of 0 or more."""
         for name in names:
             value = self.attributes.get(name)
             if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_NUMBER:
@@ -57,21 +57,21 @@ class Span:
         return None
 
     def text(self, *names: str) -> str | None:
-        """Return the first of these attributes that is a text with something in it."""
+        """Return the first of these attributes that is a non-empty text."""
         found = (self.attributes.get(name) for name in names)
         return next((value[:256] for value in found if isinstance(value, str) and value), None)
 
 
 def moment(at: float) -> datetime:
-    """Return seconds since 1970 as a moment in UTC."""
+    """Return seconds since 1970 as a time in UTC."""
     return datetime.fromtimestamp(at, UTC)
 
 
 def read_json(body: bytes) -> tuple[list[Span], int]:
-    """Return the spans of a request in JSON, and how many more cannot be used.
+    """Return the spans of a JSON request, and how many more cannot be used.
 
     Raises:
-        UnreadableSpansError: it is no OTLP.
+        UnreadableSpansError: it is not OTLP.
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise UnreadableSpansError(f"the body has more than {MOST_VALUES:,} values; send fewer spans at once")
@@ -88,11 +88,11 @@ def read_json(body: bytes) -> tuple[list[Span], int]:
 
 
 def read_protobuf(body: bytes) -> tuple[list[Span], int]:
-    """Return the spans of a request in protobuf, and how many more cannot be used.
+    """Return the spans of a protobuf request, and how many more cannot be used.
 
     Raises:
         ImportError: the extra ``otlp`` is not installed.
-        UnreadableSpansError: it is no OTLP.
+        UnreadableSpansError: it is not OTLP.
     """
     from google.protobuf.message import DecodeError  # noqa: PLC0415 (an extra)
     from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: PLC0415 (an extra)
@@ -177,7 +177,7 @@ def _protobuf_span(span: Any) -> Span:  # noqa: ANN401 (an extra's)
 
 
 def _kept(attributes: Iterable[tuple[str, object]]) -> Attributes:
-    """The plain attributes, but those that hold what was said."""
+    """Return the plain attributes, without those that contain what was said."""
     kept: dict[str, str | float | int | bool] = {}
     for name, value in attributes:
         said = name in _SAID_WHOLE or any(part in name for part in _SAID)

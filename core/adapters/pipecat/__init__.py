@@ -1,1 +1,1 @@
-"""Calls of a Pipecat bot, recorded without a line of its code; see docs/sources/pipecat.md."""
+"""Calls of a Pipecat bot, recorded without changing its code; see docs/sources/pipecat.md."""

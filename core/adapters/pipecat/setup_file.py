@@ -1,13 +1,13 @@
-"""The file for PIPECAT_SETUP_FILES: Pipecat loads it by its path, and runs what is in here for each pipeline.
+"""The file for PIPECAT_SETUP_FILES: Pipecat loads it by path, and runs its functions for each pipeline.
 
-Whatever goes wrong in here is logged by Pipecat, and the bot's call goes on without being recorded.
+If anything here fails, Pipecat logs it, and the bot's call continues without being recorded.
 """
 
 from typing import Any
 
 
 async def setup_worker_runner(runner: Any) -> None:  # noqa: ANN401 (Pipecat's, loaded in the bot alone)
-    """Do nothing: Pipecat warns where a setup file lacks it."""
+    """Do nothing; Pipecat warns if a setup file lacks this function."""
 
 
 async def setup_pipeline_worker(worker: Any) -> None:  # noqa: ANN401 (Pipecat's, loaded in the bot alone)
@@ -18,4 +18,4 @@ async def setup_pipeline_worker(worker: Any) -> None:  # noqa: ANN401 (Pipecat's
 
 
 setup_pipeline_task = setup_pipeline_worker
-"""Its name before Pipecat 1.3."""
+"""Do the same under the name used before Pipecat 1.3."""

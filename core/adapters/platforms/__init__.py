@@ -1,1 +1,1 @@
-"""Platforms that run the agent: one module each, for what they post of a call."""
+"""Platforms that run the agent: one module each, for what they post about a call."""

@@ -1,11 +1,11 @@
-"""Bolna: one webhook for each status of an execution, each with the whole of it.
+"""Bolna: one webhook for each status of an execution, each containing all of it.
 
 Fields are those of bolna.ai/docs/api-reference/executions/payload, statuses those of
 bolna.ai/docs/list-phone-call-status, reasons those of bolna.ai/docs/post-call/termination-reasons and of the
-open-source bolna (``HangupReason``). Waits are in milliseconds, amounts in cents of US dollars, times in UTC.
+open-source bolna (``HangupReason``). Waits are in milliseconds, amounts in US cents, times in UTC.
 
-A status of ``completed`` means that the call was processed, not that anybody talked: without a conversation
-it is one that was not answered, for the reason that the carrier gave.
+The status ``completed`` means that the call was processed, not that anybody talked: without a conversation,
+the call was not answered, for the reason that the carrier gave.
 """
 
 from collections.abc import Mapping
@@ -105,7 +105,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a webhook of Bolna.
 
     Raises:
-        RefusedDeliveryError: it has no status, or names no execution.
+        RefusedDeliveryError: it has no status, or does not name an execution.
     """
     whole = Payload(payload)
     status = event_of(whole, "status")
@@ -121,7 +121,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     at = whole.moment("updated_at")
     if stage < ENDED:
         return told(whole, call, Word(status, stage, facts, at, live="started"))
-    if stage == ENDED:  # how, how long and at what cost comes later
+    if stage == ENDED:  # ending, duration and cost come later
         return told(whole, call, Word(status, stage, facts, at, live="ended"))
     turns = _turns(whole.part("latency_data"), call)
     facts |= _end(whole, status) | _outcome(whole, turns)
@@ -129,7 +129,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 
 
 def ending_of_reason(reason: str) -> str:
-    """Return our ending for a reason of Bolna, or for one that it passes on from a carrier."""
+    """Return our ending for a reason of Bolna, or for one it passes on from a carrier."""
     word = "_".join(
         reason.lower().replace("-", " ").replace("(", " ").replace(")", " ").replace("_", " ").split()
     )
@@ -235,6 +235,6 @@ def _turns(latency: Payload, call: Call) -> tuple[TurnMetrics, ...]:
 
 
 def _number(part: Payload, index: int) -> int:
-    """Of a turn; 0 is the greeting, which nobody waited for."""
+    """Return a turn's number; 0 is the greeting, for which nobody waited."""
     number = part.count("turn")
     return index if number is None or number > MOST_TURNS else number

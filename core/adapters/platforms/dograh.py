@@ -1,8 +1,8 @@
-"""Dograh: the webhook node that runs when a call is over, with the template of docs/sources/dograh.md.
+"""Dograh: the webhook node that runs after a call, with the template of docs/sources/dograh.md.
 
 The variables are those of Dograh's ``docs/developer/webhooks.mdx``, the dispositions those of its
 ``EndTaskReason`` and ``TelephonyCallStatus`` (repository dograh-hq/dograh, commit 058c540 of August 2026).
-What is posted is the user's choice: a variable that the template lacks is not there.
+What is posted is the user's choice: a variable missing from the template is missing here.
 """
 
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read what a webhook node of Dograh posts.
 
     Raises:
-        RefusedDeliveryError: it names no run.
+        RefusedDeliveryError: it does not name a run.
     """
     whole = Payload(payload)
     whole.known(
@@ -65,7 +65,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 
 
 def ending_of_disposition(disposition: str) -> str:
-    """Return our ending for a disposition of Dograh; one that a user made up is ``unknown``."""
+    """Return our ending for a disposition of Dograh; one that a user invented is ``unknown``."""
     word = disposition.lower().replace("-", "_").replace(" ", "_")
     return _ENDINGS.get(word) or by_word(word) or "unknown"
 

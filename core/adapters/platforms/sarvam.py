@@ -1,8 +1,8 @@
-"""Sarvam Voice Agents: the webhook of a deployment (a call that came in) and that of a campaign (an attempt).
+"""Sarvam Voice Agents: the webhooks of a deployment (an inbound call) and of a campaign (an attempt).
 
-Fields are those of docs.sarvam.ai/voice-agents/api/deployments/webhooks/webhook-payload and of the
-campaign's webhook payload beside it. Neither says who ended a call, nor what it cost; times are in UTC.
-``executed_at`` of an attempt is taken for its end, as it is in the published example.
+Fields are those of docs.sarvam.ai/voice-agents/api/deployments/webhooks/webhook-payload and of the campaign's
+webhook payload next to it. Neither says who ended a call, nor its cost; times are in UTC. ``executed_at`` of
+an attempt is taken for its end, as in the published example.
 """
 
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
 
 
 def ending_of_connectivity(status: str, reason: str | None) -> str | None:
-    """Return our ending for a connectivity status and a reason of failure; None for a call that connected."""
+    """Return our ending for a connectivity status and failure reason; None for a call that connected."""
     if status == "connected":
         return None
     known = _CONNECTIVITY.get(status, "unknown")
