@@ -1,4 +1,4 @@
-"""When the rules of calling would next allow a call to a lead: a pure function of its calls and the time."""
+"""When the rules of calling next allow a call to a lead: a pure function of its calls and the time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from core.clock import day_bounds
 from core.models.hours import Hours
 
 _STEPS = 8
-"""More than the rules that can push a call on, each as often as another makes it apply again."""
+"""More steps than the rules can postpone a call, counting each time that one makes another apply again."""
 _AHEAD = timedelta(days=2)
 OPTED_OUT = "the lead asked not to be called again"
 
 
 @dataclass(frozen=True)
 class NextCall:
-    """The earliest moment that a lead may be called at, and the rules that it is that one for.
+    """The earliest time at which a lead may be called, and the rules that determine it.
 
-    ``at`` is None where no call is allowed any more; without ``reasons`` nothing stands in its way.
+    ``at`` is None if no call is allowed any more; without ``reasons`` nothing prevents one now.
     """
 
     at: datetime | None
@@ -34,8 +34,8 @@ def next_call(
         calls: when outbound calls to the lead began, in any order.
         terms: the rules in force.
         now: the time.
-        purpose: of the call to make, in a source's word; None where it is not known.
-        opted_out: the lead asked not to be called again.
+        purpose: the purpose of the next call, in a source's word; None if unknown.
+        opted_out: whether the lead asked not to be called again.
     """
     if opted_out:
         return NextCall(None, (OPTED_OUT,))
@@ -52,14 +52,14 @@ def next_call(
 
 
 def _after_gap(calls: Sequence[datetime], terms: Terms, at: datetime) -> tuple[datetime, str]:
-    """The gap to the last call before, over."""
+    """Return the time after the minimum gap since the previous call."""
     last = max(calls, default=None)
     minutes = int(terms.gap.total_seconds() // 60)
     return (at if last is None else max(at, last + terms.gap)), f"{minutes} min between calls"
 
 
 def _after_day(calls: Sequence[datetime], terms: Terms, at: datetime) -> tuple[datetime, str]:
-    """The day over whose attempts are used up."""
+    """Return the time after a day whose attempts are used up."""
     start, end = day_bounds(at.astimezone(terms.zone).date(), terms.zone)
     used = sum(start <= call < end for call in calls)
     full = bool(terms.attempts) and used >= terms.attempts
@@ -67,7 +67,7 @@ def _after_day(calls: Sequence[datetime], terms: Terms, at: datetime) -> tuple[d
 
 
 def _in_hours(terms: Terms, purpose: str | None, at: datetime) -> tuple[datetime, str]:
-    """The calling hours open."""
+    """Return the time at which calling hours begin."""
     hours = terms.hours_of(purpose)
     if hours is None:
         return at, ""

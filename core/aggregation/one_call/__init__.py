@@ -1,1 +1,1 @@
-"""What there is to tell of one call, by pure functions: its clock, what was waited for, how it ended."""
+"""What can be said about one call, by pure functions: its timeline, its waits, how it ended."""

@@ -1,4 +1,4 @@
-"""A call on its own clock: when who spoke, what was waited for, and what else happened when."""
+"""A call on its own clock: who spoke when, what was waited for, and what else happened."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class TurnOnClock:
-    """A turn by the seconds since the clock began: the lead speaks, waits, and the agent answers.
+    """A turn in seconds since the clock began: the lead speaks, waits, and the agent answers.
 
-    What nobody reported takes no time, but the agent's answer: that lasts ``until`` the next turn at most,
-    and ``agent_end`` is None.
+    What nobody reported takes no time. The exception is the agent's answer: it lasts ``until`` the next turn
+    at most, and ``agent_end`` is None.
     """
 
     turn: TurnMetrics
@@ -38,20 +38,20 @@ class TurnOnClock:
 
     @property
     def spoken_until(self) -> float:
-        """Return when the agent's answer is over, as far as anybody knows."""
+        """Return when the agent's answer ended, as far as is known."""
         return self.until if self.agent_end is None else self.agent_end
 
 
 @dataclass(frozen=True)
 class Quiet:
-    """A stretch of silence: whose, from when, how long."""
+    """A stretch of silence: whose it was, its start, its length."""
 
     silence: Silence
     begin: float
 
     @property
     def end(self) -> float:
-        """Return when it was over."""
+        """Return when it ended."""
         return self.begin + self.silence.seconds
 
 
@@ -67,7 +67,7 @@ class Event:
 
 @dataclass(frozen=True)
 class CallClock:
-    """A call from its answer to its end, in seconds; turns without a time are not on it."""
+    """A call from its answer to its end, in seconds; turns without a time are left out."""
 
     origin: datetime
     seconds: float
@@ -77,27 +77,30 @@ class CallClock:
 
     @property
     def is_told(self) -> bool:
-        """Whether anybody reported when turns began."""
+        """Return whether the start of any turn was reported."""
         return bool(self.turns)
 
     @property
     def knows_speech(self) -> bool:
-        """Whether it is known how long the sides spoke: else a wait begins where its turn does."""
+        """Return whether it is known how long each side spoke.
+
+        Otherwise a wait begins where its turn does.
+        """
         return any(one.turn.lead_speech_ms is not None for one in self.turns)
 
     def second_of(self, moment: datetime) -> float:
-        """Return a moment on the clock; before the origin it is negative."""
+        """Return a time on the clock; negative before the origin."""
         return (moment - self.origin) / _SECOND
 
     def turn_at(self, moment: datetime) -> int | None:
-        """Return the number of the turn that a moment lies in; None before the first and after the call."""
+        """Return the number of the turn a time is in; None before the first and after the call."""
         at = self.second_of(moment)
         if at > self.seconds:
             return None
         return next((one.number for one in reversed(self.turns) if one.begin <= at), None)
 
     def turn_of_line(self, line: Mapping[str, Any]) -> int | None:
-        """Return the turn that a log line belongs to: the one it names, else that of its time."""
+        """Return the turn a log line belongs to: the one it names, else the one its time is in."""
         named = line.get("turn")
         if isinstance(named, int) and not isinstance(named, bool):
             return named
@@ -106,7 +109,7 @@ class CallClock:
 
 
 def clock_of(call: CallMetrics, turns: Sequence[TurnMetrics]) -> CallClock:
-    """Return a call on its clock, which begins with its answer, or with its start where none is known."""
+    """Return a call on its clock, which begins with its answer, or with its start if that is unknown."""
     origin = call.answered_at or call.start_time
     end = (call.end_time - origin) / _SECOND if call.end_time else 0.0
     timed = list(_timed(turns, origin))
@@ -119,7 +122,7 @@ def clock_of(call: CallMetrics, turns: Sequence[TurnMetrics]) -> CallClock:
 
 
 def _timed(turns: Sequence[TurnMetrics], origin: datetime) -> Iterator[tuple[TurnMetrics, float]]:
-    """The turns that have a time, in its order; the agent's greeting has none and comes first."""
+    """Yield the turns that have a time, in order; the agent's greeting has none and comes first."""
     known = [(turn, (turn.start_time - origin) / _SECOND) for turn in turns if turn.start_time]
     if known and turns[0].start_time is None:
         yield turns[0], 0.0
@@ -137,7 +140,10 @@ def _placed(turn: TurnMetrics, begin: float, until: float) -> TurnOnClock:
 def _silences(
     silences: Sequence[Silence], turns: Sequence[TurnOnClock], origin: datetime, seconds: float
 ) -> Iterator[Quiet]:
-    """Those whose time is known: said, the end of the call, or after whoever spoke last in their turn."""
+    """Yield the silences whose time is known.
+
+    Reported, at the call's end, or after the last speaker of a turn.
+    """
     by_number = {one.number: one for one in turns}
     for one in silences:
         turn = by_number.get(one.turn or 0)

@@ -1,4 +1,4 @@
-"""How a call ended, as one sentence in plain English."""
+"""How a call ended, as one sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from core.models.calls.parts import Silence
 from core.models.metrics import CallMetrics, TurnMetrics
 
 _WHOLE_SECONDS_FROM = 10.0
-"""From here on a tenth of a second says nothing more."""
+"""From this many seconds on, tenths add nothing."""
 _HUNG_UP = {
     "customer": "The lead hung up",
     "agent": "The agent hung up",
@@ -22,8 +22,8 @@ _RECORDED_AS = {"agent": "the agent's", "carrier": "the carrier's", "system": "t
 class _Way:
     """One way for a call to end.
 
-    ``implied``: who hangs up needs no word. ``talking``: it happens in a conversation, so that the turn and
-    the silence before it say something.
+    ``implied``: it is clear who hangs up. ``talking``: it happens in a conversation, so that the turn and the
+    silence before it are worth mentioning.
     """
 
     words: str
@@ -56,18 +56,18 @@ _WAYS = {
     "cancelled": _way("The call was cancelled", "agent", "system", talking=True),
     "lost": _way("Contact with the call was lost", "system", talking=True),
 }
-"""By the ending; ``silence`` and those that nobody knows are told by who hung up."""
+"""By ending; ``silence`` and unknown endings are described by who hung up."""
 _DROPPED = _way("The carrier dropped the call", "carrier", talking=True)
 
 
 def how_it_ended(call: CallMetrics, turns: Sequence[TurnMetrics] = ()) -> str:
     """Return how a call ended: ``The lead hung up after 4.6 s of silence in turn 9``, without a full stop.
 
-    It has no word of a source in it, only our own.
+    Only our own words are used, never a source's.
 
     Args:
-        call: of its ending, who hung up, and the silence that it ended in, what is known.
-        turns: its turns in order, where there are any: the last one is where a conversation ended.
+        call: of which the ending, who hung up, and the silence it ended in are used, if known.
+        turns: its turns in order, if any; a conversation ended in the last one.
     """
     ending, by, silence = call.end_reason or "unknown", call.hangup_by, _last_silence(call)
     way = _DROPPED if ending == "carrier_failed" and _was_answered(call, turns) else _WAYS.get(ending)
@@ -87,7 +87,7 @@ def how_it_ended(call: CallMetrics, turns: Sequence[TurnMetrics] = ()) -> str:
 
 
 def _by_whom(ending: str, by: str | None, silence: Silence | None, last_turn: int | None) -> str:
-    """A call that ended in silence, or nobody knows why."""
+    """Return the sentence for a call that ended in silence, or for an unknown reason."""
     said = _HUNG_UP[by] if by else "The call ended"
     if silence:
         said += _after(silence, said) + _in_turn(silence, last_turn)
@@ -115,7 +115,7 @@ def _in_turn(silence: Silence | None, last_turn: int | None) -> str:
 
 
 def _after(silence: Silence, said: str) -> str:
-    """What went before: the silence of whoever is the subject of the sentence, or of the other side."""
+    """Return what came before: the silence of the sentence's subject, or of the other side."""
     subject = "customer" if said.startswith("The lead") else "agent" if said.startswith("The agent") else None
     if subject == silence.by:
         return f" after saying nothing for {_length(silence)}"

@@ -1,4 +1,4 @@
-"""What the lead waited for in a turn, as parts that sum to the wait."""
+"""What the lead waited for in a turn, as parts that add up to the wait."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -8,23 +8,24 @@ from core.models.metrics import TurnMetrics
 
 Owner = Literal["service", "setting", "agent", "network", "unknown"]
 REST = "not_measured"
-"""What no source measured of a wait."""
+"""The part of a wait that no source measured."""
 LEAST_MS = 0.5
-"""Less is rounding."""
+"""Anything less is rounding."""
 _STAGES: tuple[tuple[str, str, Owner], ...] = (
     ("asr_ms", "transcription", "service"),
     ("end_of_turn_delay_ms", "turn_detection", "setting"),
     ("llm_ttft_ms", "llm_inference", "service"),
     ("tts_ttfb_ms", "speech_synthesis", "service"),
 )
-"""Of a turn without parts: the field, what it is called as a part, and who can shorten it."""
+"""For turns without parts: the field, its name as a part, and who can shorten it."""
 
 
 @dataclass(frozen=True)
 class Part:
     """A part of a wait; ``ms`` of it were waited for.
 
-    ``begin_ms`` counts from the lead's last word; ``before_ms`` more passed while the lead still spoke.
+    ``begin_ms`` counts from the lead's last word; a further ``before_ms`` passed while the lead was still
+    speaking.
     """
 
     key: str
@@ -34,15 +35,15 @@ class Part:
     before_ms: float = 0.0
 
     def share(self, wait_ms: float | None) -> float | None:
-        """Return the part's share of a wait, 0 to 1; None where the wait is not known, or nothing."""
+        """Return the part's share of a wait, 0 to 1; None if the wait is unknown or zero."""
         return self.ms / wait_ms if wait_ms else None
 
 
 def wait_parts(turn: TurnMetrics) -> list[Part]:
-    """Return what the lead waited for, in order: the milliseconds sum to ``e2e_ms`` where that is known.
+    """Return what the lead waited for, in order; the milliseconds add up to ``e2e_ms`` if that is known.
 
-    What was measured beyond the wait ran while the lead still spoke, as recognition does: that much of the
-    first parts was not waited for. What the parts leave of the wait is one part more, ``not_measured``.
+    Anything measured beyond the wait ran while the lead was still speaking, as recognition does, so that much
+    is taken from the first parts. What the parts leave of the wait becomes one more part, ``not_measured``.
     """
     parts = list(_measured(turn))
     if turn.e2e_ms is None:
@@ -63,7 +64,7 @@ def _measured(turn: TurnMetrics) -> Iterable[Part]:
 
 
 def _without(parts: Sequence[Part], extra: float) -> list[Part]:
-    """Take from the first parts what is more than the wait."""
+    """Take the excess over the wait from the first parts."""
     left, kept = max(extra, 0.0), []
     for part in parts:
         before = min(part.ms, left)

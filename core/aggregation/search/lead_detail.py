@@ -1,4 +1,4 @@
-"""One lead whole: every attempt to reach it, how each went, and what the rules of calling allow next."""
+"""One lead as a whole: every attempt to reach it, how each went, and what the rules of calling allow next."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from core.storage.restrictions import restriction_of
 from core.types import Document
 
 MOST_ATTEMPTS = 200
-"""Calls of a lead that are read, the newest."""
+"""How many calls of a lead are read, newest first."""
 
 
 @dataclass(frozen=True)
 class Waits:
-    """What a lead waited in the turns of one call, in milliseconds; ``turns``: those with a wait."""
+    """How long a lead waited in the turns of one call, in milliseconds; ``turns`` is how many have a wait."""
 
     mean: float
     longest: float
@@ -33,7 +33,7 @@ class Waits:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A call with a lead, what it waited for, and the rules of calling that the call violates."""
+    """A call with a lead, its waits, and the rules of calling it violates."""
 
     call: CallMetrics
     waits: Waits | None
@@ -41,13 +41,13 @@ class Attempt:
 
     @property
     def longest_silence(self) -> float | None:
-        """Return the seconds of the longest silence; None where none was reported."""
+        """Return the length of the longest silence in seconds; None if none was reported."""
         return max((one.seconds for one in self.call.silences or ()), default=None)
 
 
 @dataclass(frozen=True)
 class WholeLead:
-    """A lead's calls, the newest first; ``count`` is how many there are, of which 200 at most are here."""
+    """A lead's calls, newest first; ``count`` is how many there are, of which at most 200 are included."""
 
     lead_id: str
     attempts: tuple[Attempt, ...]
@@ -55,18 +55,18 @@ class WholeLead:
     next: NextCall
     opted_out_at: datetime | None = None
     ids: tuple[str, ...] = field(default=())
-    """What the lead is stored as."""
+    """The ids the lead is stored under."""
 
     @property
     def answered(self) -> int:
-        """Return how many of the attempts reached somebody."""
+        """Return how many attempts reached somebody."""
         return sum(one.call.status != "no_answer" for one in self.attempts)
 
 
 def whole_lead(database: Database[Document], lead_id: str, now: datetime) -> WholeLead | None:
-    """Return a lead by its id, or by the phone that is its id; None where there is no call, or it is hidden.
+    """Return a lead by its id, or by the phone that is its id; None if it has no calls, or is hidden.
 
-    Archived calls are not among its attempts.
+    Archived calls are not included.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -91,7 +91,7 @@ def whole_lead(database: Database[Document], lead_id: str, now: datetime) -> Who
 
 
 def _waits(database: Database[Document], calls: Sequence[CallMetrics]) -> dict[str, Waits]:
-    """What was waited in the turns of each call."""
+    """Return the waits in the turns of each call."""
     wanted = {"call_id": {"$in": [call.call_id for call in calls]}, "e2e_ms": {"$type": "number"}}
     figures = {"mean": {"$avg": "$e2e_ms"}, "longest": {"$max": "$e2e_ms"}, "turns": {"$sum": 1}}
     rows = database[TURNS].aggregate([{"$match": wanted}, {"$group": {"_id": "$call_id", **figures}}])
@@ -101,7 +101,7 @@ def _waits(database: Database[Document], calls: Sequence[CallMetrics]) -> dict[s
 def _violations(
     database: Database[Document], ids: Sequence[str], since: datetime
 ) -> dict[str, tuple[str, ...]]:
-    """The rules that each call violates, by the keys of the table of rules."""
+    """Return the rules that each call violates, by their keys in the table of rules."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     rows = judge_lead(database, ids, since).violations
     for call_id, kind in zip(rows["call_id"], rows["kind"], strict=True):

@@ -1,12 +1,12 @@
-"""How much of a change in a rate each value of a field explains. Pure functions over counts.
+"""How much of a change in a rate each value of a field explains. Pure functions of counts.
 
-E. M. Kitagawa, "Components of a difference between two rates", JASA 50 (1955). With w the value's share
-of the calls, r its rate and R the rate of all calls, now (1) and before (0), a value contributes
+E. M. Kitagawa, "Components of a difference between two rates", JASA 50 (1955). With w the value's share of
+the calls, r its rate and R the rate of all calls, now (1) and before (0), a value contributes
 
     w1 (r1 - r0)  +  (w1 - w0) (r0 - R0)
 
-its own change, and that it makes up more of the calls or fewer; the contributions of all values add up to
-R1 - R0. A value that was not there before is held against all calls of before: r0 = R0.
+The first term is its own change, the second that it makes up more or fewer of the calls. The contributions of
+all values add up to R1 - R0. A value that did not exist before is compared with all calls of before: r0 = R0.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,24 +15,24 @@ from dataclasses import dataclass
 from core.aggregation.story.standing_out import Standout, standing_out
 
 LEAST_SHARE = 0.2
-"""A value that explains less of the change is no reason."""
+"""A value that explains less of the change than this is not given as a reason."""
 Counts = Mapping[str, tuple[int, int]]
-"""By value of a field: bad calls, all calls."""
+"""Bad calls and all calls, by value of a field."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A value with more of the bad calls than chance gives it, and the share of the change it explains."""
+    """A value with more bad calls than expected by chance, and the share of the change it explains."""
 
     standout: Standout
     share: float
 
 
 def shares(now: Counts, before: Counts) -> dict[str, float]:
-    """Return the share of the change of the rate that each value explains; all of them add up to 1.
+    """Return the share of the change in the rate that each value explains; all of them add up to 1.
 
-    Empty where there is no change, or nothing to divide by. A value may explain less than
-    nothing, or more than all.
+    Empty if there is no change, or nothing to divide by. A single value may explain less than nothing, or
+    more than everything.
     """
     bad, calls = _totals(now)
     bad_before, calls_before = _totals(before)
@@ -58,7 +58,7 @@ def _totals(counts: Counts) -> tuple[int, int]:
 
 
 def explaining(field: str, now: Counts, before: Counts) -> Iterator[Explained]:
-    """Yield the values of a field that are reasons: beyond chance, and a fifth of the change at least."""
+    """Yield the values of a field that are reasons: beyond chance, and at least a fifth of the change."""
     share_of = shares(now, before)
     values = [*now]
     found = standing_out(

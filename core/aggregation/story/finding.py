@@ -1,4 +1,4 @@
-"""What is worse than before: of which metric, for whose calls, from when to when. Pure functions."""
+"""Find what is worse than before: which metric, for which calls, from when to when. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from core.aggregation.story.measures import Measure, Shares, measures
 from core.aggregation.story.spells import Floats, Spell
 
 FIELDS = ("language", "campaign", "direction")
-"""Fields of cells that a story may be about; how a call ended is what it is made of."""
+"""Fields of cells that a story may be about; status is left out, because the metrics are made of it."""
 MOST_VALUES = 12
-"""Of each field the values with the most calls are looked at on their own."""
+"""For each field, this many values with the most calls are examined separately."""
 ABOUT_AS_CLEAR = 1 / 3
-"""A metric with this share of the clearest one's evidence may be told of in its place: see WATCHED."""
+"""A metric with this share of the clearest one's evidence may be reported in its place: see WATCHED."""
 LEAST_EXCESS = 5
-"""So many more bad calls than usual there must be."""
+"""There must be at least this many more bad calls than usual."""
 STILL = timedelta(minutes=30)
-"""A spell that lasts up to so little before the calls were read goes on."""
+"""A spell that ends this shortly before the calls were read is still going on."""
 _NEIGHBOURS = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A spell in which a metric is worse than usual, of the calls with these ``filters``.
+    """A spell in which a metric is worse than usual, for the calls with these ``filters``.
 
     ``usual`` is the share of bad calls in the whole earlier period, 0 to 1.
     """
@@ -42,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Series:
-    """The values whose calls are looked at on their own, and the cells of each; the first is all calls."""
+    """The values whose calls are examined separately, and each one's cells; the first is all calls."""
 
     filters: list[dict[str, str]]
     now: list[Bools]
@@ -50,7 +50,10 @@ class _Series:
 
 
 def find(now: Cube, before: Cube) -> Finding | None:
-    """Return what is worse beyond chance: of what is about as clear as the clearest, what matters most."""
+    """Return what is worse beyond chance.
+
+    Among findings about as clear as the clearest, what matters most.
+    """
     found = _findings(now, before)
     most = max((one.spell.evidence for one in found), default=0.0)
     return next((one for one in found if one.spell.evidence >= ABOUT_AS_CLEAR * most), None)
@@ -79,7 +82,7 @@ def _findings(now: Cube, before: Cube) -> list[Finding]:
 
 
 def _tables(shares: Shares, cells: Sequence[Bools], bucket: Ints, buckets: int) -> tuple[Floats, Floats]:
-    """Return the bad calls and the calls of each series in each bucket."""
+    """Return bad calls and all calls of each series in each bucket."""
     bad, calls = (
         np.stack([np.bincount(bucket, of * kept, buckets).astype(np.float64) for kept in cells])
         for of in (shares.bad, shares.calls)
@@ -109,7 +112,7 @@ def having(cube: Cube, filters: Mapping[str, str]) -> Bools:
 
 
 def within(cube: Cube, spell: Spell) -> Bools:
-    """Return which cells lie in a spell."""
+    """Return which cells are in a spell."""
     bucket = cube.cell_buckets(cube.finest)
     inside: Bools = (bucket >= spell.first) & (bucket < spell.last)
     return inside
@@ -124,5 +127,5 @@ def bounds(cube: Cube, spell: Spell) -> tuple[datetime, datetime]:
 
 
 def goes_on(cube: Cube, spell: Spell) -> bool:
-    """Return whether a spell is not over as far as the calls tell that were read."""
+    """Return whether a spell is not over, judging by the calls that were read."""
     return spell.last == len(cube.index(cube.finest)) and cube.read_at - cube.end < STILL

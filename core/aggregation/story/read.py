@@ -1,4 +1,4 @@
-"""A story from the store: roll-ups for what happened, and a bounded number of calls where something did."""
+"""Load a story: from roll-ups what happened, and then a limited number of calls about it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from core.storage.collections import CALLS
 from core.types import Document, Period
 
 MOST_CALLS = 5_000
-"""So many calls of a spell, and of the earlier period, are read: the latest ones."""
+"""How many calls of a spell, and of the earlier period, are read: the latest ones."""
 LONGEST_READ_MS = 2_000
 SHORT = timedelta(hours=48)
-"""A longer period is told of in whole days."""
+"""Longer periods are described in whole days."""
 _LEAD = timedelta(minutes=15)
-"""A spell is looked for from so long before the quarter hour on that the roll-ups name."""
+"""How long before the quarter hour named by the roll-ups a spell may have begun."""
 _BY_CALLS = {
     "agent_version": "$agent_version",
     "carrier": "$telephony.provider",
@@ -39,7 +39,7 @@ _BY_CALLS = {
     "asr_provider": "asr",
     "tts_provider": "tts",
 }
-"""What cells lack: where it stands in a call, or the kind of model whose provider it is."""
+"""What cells do not have: where it is in a call, or the kind of model whose provider it is."""
 _NUMBERS = ("total_turns", "user_turns", *LATENCIES)
 _SCHEMA: dict[str, pa.DataType] = {
     "_id": pa.string(),
@@ -56,7 +56,7 @@ _SCHEMA: dict[str, pa.DataType] = {
 
 
 def _provider(kind: str) -> Document:
-    """The provider of the first model of a kind that a call used."""
+    """Return the provider of the first model of a kind that a call used."""
     used = {"$filter": {"input": {"$ifNull": ["$usage", []]}, "cond": {"$eq": ["$$this.kind", kind]}}}
     return {"$let": {"vars": {"first": {"$first": used}}, "in": "$$first.provider"}}
 
@@ -68,19 +68,19 @@ _FIELDS: Document = dict.fromkeys(_SCHEMA, 1) | {
 
 @dataclass(frozen=True)
 class Periods:
-    """A period and the earlier one that it is compared with, half open, in UTC."""
+    """A period and the earlier one it is compared with, half open, in UTC."""
 
     now: Period
     before: Period
 
     @property
     def bucket(self) -> Bucket:
-        """How finely time is told apart."""
+        """Return how finely time is divided."""
         return "15min" if self.now[1] - self.now[0] <= SHORT else "1D"
 
 
 def story_of(database: Database[Document], periods: Periods, filters: CallFilters) -> Story:
-    """Tell what happened in a period; the cost depends on its length, not on how many calls there are.
+    """Return what happened in a period; the cost depends on its length, not on the number of calls.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -94,7 +94,7 @@ def story_of(database: Database[Document], periods: Periods, filters: CallFilter
 
 @dataclass(frozen=True)
 class _Look:
-    """Reads what only calls tell of a finding."""
+    """Reads what only calls can say about a finding."""
 
     database: Database[Document]
     periods: Periods
@@ -113,7 +113,7 @@ class _Look:
         return Details(self._first(finding, start, end), told_apart)
 
     def _first(self, finding: Finding, start: datetime, end: datetime) -> datetime | None:
-        """When the first bad call of the spell began, to the call: the same search over calls one by one."""
+        """Return when the first bad call of the spell began: the same search, over single calls."""
         if not finding.spell.first or self.periods.bucket != "15min":
             return None
         calls = self._read((start - _LEAD, end), finding.filters)
@@ -145,7 +145,7 @@ class _Look:
 
 
 def _bad(finding: Finding, calls: pa.Table) -> tuple[Bools, Bools]:
-    """Which calls are bad, and which of them count."""
+    """Return which calls are bad, and which count at all."""
     columns, key = ArrowColumns(calls), finding.measure.key
     if key in RATES:
         rate = RATES[key]
@@ -156,7 +156,7 @@ def _bad(finding: Finding, calls: pa.Table) -> tuple[Bools, Bools]:
 
 
 def _counts(calls: pa.Table, name: str, bad: Bools, counted: Bools) -> Counts:
-    """Bad calls and calls by value; those that do not say are left out."""
+    """Return bad calls and all calls by value, without calls that have no value."""
     return dict(_by_value(calls[name].to_pylist(), bad, counted))
 
 

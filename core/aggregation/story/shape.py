@@ -1,4 +1,4 @@
-"""What a story is: one sentence about a period, and the reasons for it."""
+"""The shape of a story: one sentence about a period, and its reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,10 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Reason:
-    """A value of a field that explains part of a change: ``share``, 0 to 1; ``calls`` are its bad ones."""
+    """A value of a field that explains part of a change: ``share`` of it, 0 to 1.
+
+    ``calls`` are its bad ones.
+    """
 
     field: str
     value: str
@@ -18,10 +21,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Story:
-    """What happened in a period, against an earlier one.
+    """What happened in a period, compared with an earlier one.
 
-    ``since`` and ``until`` bound the spell that is told of: None where it began before the period, or lasts
-    to its end. ``lost`` is in rupees, None where it is not known. ``reasons``: largest first.
+    ``since`` and ``until`` limit the spell it is about; None if it began before the period, or lasts to its
+    end. ``lost`` is in rupees, None if unknown. ``reasons`` are sorted, largest first.
     """
 
     normal: bool
@@ -31,11 +34,11 @@ class Story:
     reasons: tuple[Reason, ...] = ()
     until: datetime | None = None
     known: bool = True
-    """Whether there were enough calls to tell."""
+    """Whether there were enough calls to say anything."""
     measure: str = ""
-    """The key of the metric that moved; "" where none did."""
+    """The key of the metric that moved; "" if none did."""
     limit_ms: float | None = None
-    """Of a latency: above this a call counts as slow."""
+    """For a latency: above this a call counts as slow."""
     filters: Mapping[str, str] = field(default_factory=dict)
     """Which calls it is about: a value of language, campaign or direction; empty means all."""
     calls: int = 0

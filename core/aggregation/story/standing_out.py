@@ -1,4 +1,4 @@
-"""Values that have more of the bad calls than chance would give them. Pure functions over counts."""
+"""Values with more bad calls than expected by chance. Pure functions of counts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from core.aggregation.intervals import distinguishable
 
 LEAST_CALLS = 3
-"""So many bad calls a value must have to stand out."""
+"""A value needs at least this many bad calls to stand out."""
 
 
 @dataclass(frozen=True)
 class Standout:
-    """A value of a label that has more of the bad calls than chance would give it."""
+    """A value of a label with more bad calls than expected by chance."""
 
     label: str
     value: str
@@ -25,23 +25,23 @@ class Standout:
 
     @property
     def words(self) -> str:
-        """As people read it: ``language hindi 10 of 12 calls, others 2 of 38``."""
+        """Return it as people read it: ``language hindi 10 of 12 calls, others 2 of 38``."""
         shown = f"{self.label} {self.value or 'none'}"
         return f"{shown} {self.bad:,} of {self.calls:,} calls, others {self.others_bad:,} of {self.others:,}"
 
     @property
     def excess(self) -> float:
-        """How many bad calls it has beyond what the others' share would give it."""
+        """Return how many more bad calls it has than the others' share would give it."""
         return self.bad - self.calls * self.others_bad / self.others if self.others else 0.0
 
     @property
     def is_clear(self) -> bool:
-        """Whether that is more than chance, at 95 %."""
+        """Return whether that is beyond chance, at 95 %."""
         return self.excess > 0 and distinguishable(self.bad, self.calls, self.others_bad, self.others)
 
 
 def standing_out(label: str, values: Sequence[str], bad: ArrayLike, calls: ArrayLike) -> Iterator[Standout]:
-    """Yield what stands out among the values of a label; ``bad`` and ``calls`` count those of each value."""
+    """Yield what stands out among the values of a label; ``bad`` and ``calls`` are counts by value."""
     bads: NDArray[np.int64] = np.asarray(bad, np.int64)
     alls: NDArray[np.int64] = np.asarray(calls, np.int64)
     for at in np.flatnonzero(bads >= LEAST_CALLS).tolist():

@@ -25,15 +25,15 @@ from core.aggregation.story.measures import LEAST_CALLS, Shares
 from core.aggregation.story.shape import Reason, Story
 
 FALLEN = 0.5
-"""Fewer than this share of the earlier calls is told of."""
+"""Fewer than this share of the earlier calls is reported."""
 _FALLEN_FROM = 3 * LEAST_CALLS
 
 
 @dataclass(frozen=True)
 class Details:
-    """What only the calls themselves tell: when the first bad one began, and counts by fields cells lack.
+    """What only calls can say: when the first bad one began, and counts by fields that cells do not have.
 
-    ``fields`` holds for each field its bad calls and calls by value, of the spell and of the earlier period.
+    For each field, ``fields`` has bad calls and all calls by value, for the spell and for the earlier period.
     """
 
     first: datetime | None = None
@@ -41,7 +41,7 @@ class Details:
 
 
 Look = Callable[[Finding, datetime, datetime], Details]
-"""Reads the calls of a finding, from the one moment to the other."""
+"""Reads the calls of a finding between two times."""
 
 
 def _look_at_nothing(_finding: Finding, _start: datetime, _end: datetime) -> Details:
@@ -49,12 +49,12 @@ def _look_at_nothing(_finding: Finding, _start: datetime, _end: datetime) -> Det
 
 
 def tell(now: Cube, before: Cube, look: Look = _look_at_nothing) -> Story:
-    """Tell what is worse in a period than in the one that it is compared with, or that everything is normal.
+    """Return what is worse in a period than in the one it is compared with, or that everything is normal.
 
     Args:
         now: the period, with campaigns.
         before: what it is compared with: the same filters and ``finest`` bucket.
-        look: reads the calls themselves; asked only where something is wrong.
+        look: reads the calls themselves; called only if something is wrong.
     """
     if has_fallen(now, before):
         fallen = _fallen(now, before)
@@ -75,7 +75,7 @@ def _unknown(headline: str) -> Story:
 
 
 def has_fallen(now: Cube, before: Cube) -> bool:
-    """Return whether a period has so few calls, as long as it has lasted, that this is what to say of it."""
+    """Return whether a period has so few calls, for its length so far, that this is what to report."""
     length, whole = min(now.end, now.read_at) - now.start, before.end - before.start
     lasted = min(max(length / whole, 0.0), 1.0)
     return before.total >= _FALLEN_FROM and now.total < FALLEN * before.total * lasted
@@ -120,7 +120,7 @@ def _told(now: Cube, before: Cube, finding: Finding, details: Details) -> Story:
 
 
 def _since(now: Cube, finding: Finding, details: Details) -> datetime | None:
-    """Return when it began: the minute of the first bad call, where that is known."""
+    """Return when it began: the minute of the first bad call, if known."""
     if not finding.spell.first:
         return None
     start, _ = bounds(now, finding.spell)
@@ -129,7 +129,7 @@ def _since(now: Cube, finding: Finding, details: Details) -> datetime | None:
 
 
 def _until(now: Cube, finding: Finding) -> datetime | None:
-    """Return when it ended; of days the last one. None where it lasts to the end of the period."""
+    """Return when it ended; for days, the last one. None if it lasts to the end of the period."""
     if finding.spell.last == len(now.index(now.finest)):
         return None
     _, end = bounds(now, finding.spell)
@@ -137,7 +137,7 @@ def _until(now: Cube, finding: Finding) -> datetime | None:
 
 
 def _lost(now: Cube, before: Cube, there: Bools, there_before: Bools) -> float | None:
-    """Return the rupees that the qualified leads would have cost which the calls fell short of."""
+    """Return the cost, in rupees, of the qualified leads that these calls failed to produce."""
     leads, dialled = before.counted("qualified_calls"), before.counted("total_calls")
     spent = float(before.cells.costs.sum())
     if not (leads.sum() and spent and dialled[there_before].sum()):
@@ -150,7 +150,7 @@ def _lost(now: Cube, before: Cube, there: Bools, there_before: Bools) -> float |
 
 
 def _cause(now: Cube, before: Cube, finding: Finding, there: Bools, there_before: Bools) -> Iterator[str]:
-    """Yield the kind of error that there are most more of, where calls failed or hit errors."""
+    """Yield the kind of error that increased most, if calls failed or had errors."""
     if finding.measure.key not in {"failure_rate", "error_rate"}:
         return
     calls_before = int(before.counted("total_calls")[there_before].sum())

@@ -1,4 +1,4 @@
-"""JSON that is not one object a line, read piece by piece: long lists, objects with a list in them."""
+"""JSON that is not one object per line, read piece by piece: long lists, and objects that contain a list."""
 
 import json
 import re
@@ -9,21 +9,21 @@ from core.errors import UserError
 
 CHUNK = 1 << 16
 MAX_VALUE = 10_000_000
-"""Characters of one call, or of what stands beside the list of calls."""
+"""Most characters in one call, or in everything beside the list of calls."""
 CONTAINERS = ("calls", "records", "data", "results", "items", "rows", "objects", "executions")
-"""Keys that are taken for a list of calls, where ``source.records`` names none."""
+"""Keys whose value is taken for the list of calls if ``source.records`` names none."""
 _BLANK = re.compile(r"[ \t\r\n,\ufeff]*")
 
 
 def is_lines(first: str = "", second: str = "") -> bool:
-    """Whether the first two lines that are not blank are those of a file with one object a line."""
+    """Return whether a file whose first two non-blank lines are these has one object per line."""
     text = first.strip()
     if text.startswith("["):
         return False
     try:
         json.loads(text)
     except ValueError:
-        # Else an object that goes on in the next line, with a key, its end, or the first call of a list.
+        # Otherwise an object continues on the next line with a key, its end, or the first call of a list.
         goes_on = text.startswith("{") and text[-1] in "{[,"
         return not (goes_on and second.lstrip()[:1] in {'"', "}", "{", "]"})
     except RecursionError:
@@ -32,9 +32,9 @@ def is_lines(first: str = "", second: str = "") -> bool:
 
 
 class JsonStream:
-    """The calls in a text that is JSON: values one after the other, or the items of a list.
+    """The calls in a JSON text: values one after the other, or the items of a list.
 
-    Numbers stay as they are written. No more is held than one call, or what stands beside the list.
+    Numbers stay as they are written. Memory holds no more than one call, plus what is beside the list.
     """
 
     def __init__(self, begin: str, read: Callable[[int], str], label: str, records: str | None) -> None:
@@ -48,10 +48,10 @@ class JsonStream:
         self._decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
 
     def calls(self) -> Iterator[tuple[int, Any]]:
-        """Each call, or whatever stands in its place, with the line in which it begins.
+        """Yield each call, or whatever is in its place, with the line on which it begins.
 
         Raises:
-            UserError: the text is not JSON from some place on, or has a value that is too long.
+            UserError: from some point on the text is not JSON, or a value is too long.
         """
         while sign := self._sign():
             if sign == "[":
@@ -62,7 +62,7 @@ class JsonStream:
                 yield self._number(), self._value()
 
     def _items(self) -> Iterator[tuple[int, Any]]:
-        """The items of a list."""
+        """Yield the items of a list."""
         self._at += 1
         while (sign := self._sign()) != "]":
             self._see(sign, "the list has no end")
@@ -70,9 +70,11 @@ class JsonStream:
         self._at += 1
 
     def _object(self, path: tuple[str, ...]) -> Generator[tuple[int, Any], None, bool]:
-        """The calls that an object holds in a list; one at the top that holds none is itself a call.
+        """Yield the calls that an object holds in a list.
 
-        Returns whether it holds a list of calls.
+        One at the top level without such a list is itself a call.
+
+        Returns whether it contains a list of calls.
         """
         line, found, size = self._number(), False, 0
         members: dict[str, Any] = {}
@@ -96,7 +98,7 @@ class JsonStream:
         return found
 
     def _key(self) -> str:
-        """The name of a member; its value begins here then."""
+        """Return the name of a member, and move on to its value."""
         key = self._value()
         if self._sign() != ":" or not isinstance(key, str):
             self._fail("a key without a value")
@@ -116,7 +118,7 @@ class JsonStream:
         return deeper and self._sign() == "{"
 
     def _value(self) -> Any:  # noqa: ANN401 (whatever JSON holds)
-        """The value that begins here."""
+        """Return the value that begins here, and move past it."""
         while True:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
@@ -130,15 +132,15 @@ class JsonStream:
                     f"{self._label} is JSON that is nested too deeply (line {self._number()})"
                 ) from None
             if end == len(self._text) and not isinstance(value, dict | list) and not self._ended:
-                self._more()  # a number may go on
+                self._more()  # the number may continue
                 continue
             self._at = end
             return value
 
     def _sign(self, beyond: int = 0) -> str:
-        """The next character that says something, which is gone to; empty at the end.
+        """Move to the next significant character and return it; empty at the end.
 
-        With ``beyond`` the one after so many characters more, and nothing is gone to.
+        With ``beyond``, look that many characters further and do not move.
         """
         while True:
             found = _BLANK.match(self._text, self._at + beyond)
@@ -152,7 +154,10 @@ class JsonStream:
             self._more()
 
     def _more(self) -> None:
-        """Read on; what was read already is let go, and a long value is read in long pieces."""
+        """Read more, and drop what has been used.
+
+        A long value is read in long pieces, to keep the cost linear.
+        """
         self._number()
         held = len(self._text) - self._at
         if held > MAX_VALUE:
@@ -164,7 +169,7 @@ class JsonStream:
         self._at = self._counted = 0
 
     def _number(self) -> int:
-        """The number of the line that is being read."""
+        """Return the number of the current line."""
         self._line += self._text.count("\n", self._counted, self._at)
         self._counted = self._at
         return self._line
