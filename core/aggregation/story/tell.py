@@ -137,7 +137,7 @@ def _until(now: Cube, finding: Finding) -> datetime | None:
 
 
 def _lost(now: Cube, before: Cube, there: Bools, there_before: Bools) -> float | None:
-    """Return the cost, in rupees, of the qualified leads that these calls failed to produce."""
+    """Return what the missing qualified leads cost, in rupees, at the earlier period's cost per lead."""
     leads, dialled = before.counted("qualified_calls"), before.counted("total_calls")
     spent = float(before.cells.costs.sum())
     if not (leads.sum() and spent and dialled[there_before].sum()):
