@@ -1,6 +1,6 @@
 # `make help` lists the tasks. Each builds the virtual environment it needs in .venv first.
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-full bench screenshots integrations lint format lock clean
+.PHONY: help demo run test test-full bench screenshots integrations configuration lint format lock dist clean
 
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -40,6 +40,9 @@ bench: .venv/dev ## Measure the hot paths beside their rivals
 integrations: .venv/dev ## The files of docs/integrations that are made from the metrics' definitions
 	$(BIN)/python -m core.exporting.generated docs/integrations
 
+configuration: .venv/dev ## The table of docs/configuration.md, from the settings
+	$(BIN)/python -m tests.configuration
+
 screenshots: .venv/dev ## The pictures in docs/images, of a demo started for them
 	$(BIN)/python -m tests.dashboard.screenshots
 
@@ -60,8 +63,11 @@ lock: .venv/dev ## Pin versions within the ranges, with hashes, for Python 3.11 
 		--output-file requirements.lock
 	$(BIN)/python -m tests.licences
 
+dist: .venv/dev ## The wheel and the sdist, in dist/
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --clear
+
 clean: ## Remove the virtual environment and what tools left behind
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info build dist
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: install it, or name it with make PYTHON=/path/to/python3" >&2; exit 2; }

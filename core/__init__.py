@@ -1,3 +1,3 @@
 """Logging, metrics, aggregation and alerting for an AI voice agent."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

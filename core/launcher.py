@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -67,7 +67,7 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         try:
-            with self._console.status("Starting the scheduler, the API and the dashboard"):
+            with _step(self._console, "Starting the scheduler, the API and the dashboard"):
                 self._start()
                 ready = self._wait_until_ready()
             if ready:
@@ -136,6 +136,14 @@ class Launcher:
                 process.wait()
 
 
+def _step(console: Console, words: str) -> AbstractContextManager[object]:
+    """Say what is being done: in a terminal while it lasts, elsewhere as a line that stays."""
+    if console.is_terminal:
+        return console.status(words)
+    console.print(words)
+    return nullcontext()
+
+
 def _end_with_parent() -> list[str]:
     """On Linux the parts end also where the launcher is killed without a chance to end them."""
     setpriv = shutil.which("setpriv")
@@ -178,12 +186,14 @@ def launch(*, demo: bool) -> int:
     check_free("API", settings.api_host, settings.api_port)
     check_free("DASHBOARD", settings.dashboard_host, settings.dashboard_port)
     try:
-        with console.status("Starting MongoDB"):
+        with _step(console, "Starting MongoDB"):
             check_reachable()
             ensure_indexes(get_sync_database())
         with surroundings.mail() if demo else nullcontext() as mail:
             if demo:
                 surroundings.keep_key()
+                if not console.is_terminal:  # there its progress is shown
+                    console.print("Making up two weeks of calls")
                 fill_history(get_sync_database(), console)
             banner = _banner(settings, demo=demo, mail=mail)
             return Launcher(settings, _parts(settings, demo=demo), console).run(banner)

@@ -115,7 +115,7 @@ class Settings(Protection, BaseSettings):
         default=90,
         ge=LEAST_RETENTION_DAYS,
         le=36_500,
-        description="Days that calls and turns stay in the database after they were recorded; then archived",
+        description="Days (30 or more) that recorded calls and turns stay in the database; then archived",
     )
 
     log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")
@@ -141,7 +141,7 @@ class Settings(Protection, BaseSettings):
     )
     log_format: Annotated[Literal["json", "ecs", "datadog", "emf"], BeforeValidator(in_lower_case)] = Field(
         default="json",
-        description="Form of a line: our own, Elastic's, Datadog's or CloudWatch's",
+        description="Form of a line: `json` (our own), `ecs` (Elastic), `datadog`, `emf` (CloudWatch)",
     )
     log_mask_off: CommaList = Field(
         default=(), description="Kinds that are not masked in log lines, comma separated; docs/logging.md"
@@ -159,7 +159,7 @@ class Settings(Protection, BaseSettings):
 
     statsd_host: str | None = Field(
         default=None,
-        description="StatsD server that the scheduler sends figures to; docs/integrations/statsd",
+        description="StatsD server that the scheduler sends figures to; docs/integrations/statsd/README.md",
     )
     statsd_port: Port = Field(default=8125, description="UDP port of the StatsD server")
     statsd_prefix: str = Field(
@@ -168,12 +168,13 @@ class Settings(Protection, BaseSettings):
         description="What the names of figures begin with at StatsD",
     )
     statsd_dialect: Annotated[Literal["dogstatsd", "statsd"], BeforeValidator(in_lower_case)] = Field(
-        default="dogstatsd", description="With Datadog's tags, or plain: labels in the names"
+        default="dogstatsd",
+        description="`dogstatsd` has Datadog's tags; `statsd` puts labels into the names",
     )
 
     otel_exporter_otlp_endpoint: WebAddress = Field(
         default=None,
-        description="OpenTelemetry collector that the scheduler sends figures to, by OTLP over HTTP",
+        description="OpenTelemetry collector for figures; docs/integrations/otlp/README.md",
     )
     otel_exporter_otlp_headers: SecretCommaList = Field(
         default=(), description="Headers for the collector: name=value, comma separated"
@@ -185,7 +186,8 @@ class Settings(Protection, BaseSettings):
     smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server")
     alert_email_from: MailAddress = Field(default=None, description="Sender of alert mails")
     alert_email_to: AddressList = Field(
-        default=(), description="Recipients of alert mails, separated by commas or semicolons"
+        default=(),
+        description="Recipients of alert mails, separated by commas or semicolons",
     )
     slack_webhook_url: SlackAddress = Field(default=None, description="Slack incoming webhook for alerts")
     alert_apprise_urls: ExtraChannels = Field(
@@ -220,7 +222,7 @@ class Settings(Protection, BaseSettings):
     )
     alert_rota: CommaList = Field(
         default=(),
-        description="Channels that are on call in turn, a week each, comma separated; rules name on-call",
+        description="Channels on call in turn, a week each, comma separated; `on-call` names whoever is",
     )
     alert_rota_hand_over: str = Field(
         default="mon 10:00",
@@ -228,24 +230,24 @@ class Settings(Protection, BaseSettings):
         description="Weekday and time at which the next one takes over",
     )
     alert_rota_zone: ZoneName | None = Field(
-        default=None, description="IANA zone of the hand-over, where it is not TIMEZONE"
+        default=None, description="IANA zone of the hand-over, where it is not `TIMEZONE`"
     )
     alert_rota_begin: date = Field(
         default=date(2024, 1, 1),
-        description="The first of ALERT_ROTA is on call from the first hand-over on or after this day",
+        description="The first of `ALERT_ROTA` is on call from the first hand-over on or after this day",
     )
     alert_rota_swaps: Swaps = Field(
         default=(),
-        description="Weeks that another takes, by the day of their hand-over: 2026-12-21=meera",
+        description="Weeks that another takes, by the day of their hand-over: `2026-12-21=meera`",
     )
     runbook_base_url: WebAddress = Field(
         default=None,
-        description="Where runbooks are read, if not on the dashboard: {name} in it is the runbook's name",
+        description="Where runbooks are read, if not on the dashboard: `{name}` in it is the runbook's name",
     )
     ack_link_key: SecretStr | None = Field(
         default=None,
         min_length=22,
-        description="Key that signs links to acknowledge in messages; without it they have none",
+        description="Key of 22 characters or more that signs links to acknowledge; without it there are none",
     )
     alert_rules_file: Path | None = Field(
         default=None, description="TOML file with alert rules that replaces the built-in three"
@@ -285,7 +287,7 @@ class Settings(Protection, BaseSettings):
         default=(), description="Keys of the API that may change as well as read, comma separated"
     )
     api_ingest_keys: SecretCommaList = Field(
-        default=(), description="Keys of the API that may only send calls, comma separated"
+        default=(), description="Keys of the API that may only send calls, comma separated; docs/ingestion.md"
     )
     api_requests_per_minute: int = Field(
         default=1_200,
@@ -298,16 +300,17 @@ class Settings(Protection, BaseSettings):
         description="Address that webhooks and links to acknowledge lead to, where a proxy is in front",
     )
     hook_secrets: SecretCommaList = Field(
-        default=(), description="Who may post webhooks: source=secret, comma separated"
+        default=(), description="Who may post webhooks: source=secret, comma separated; docs/webhooks.md"
     )
     dashboard_host: str = Field(
-        default="127.0.0.1", description="Address the dashboard listens on (loopback)"
+        default="127.0.0.1",
+        description="Address the dashboard listens on; others than loopback ask for sign-in; docs/access.md",
     )
     dashboard_port: Port = Field(default=3000, description="Port of the dashboard")
     installation_name: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
-        description="Name of this installation in alerts, such as staging; else one is made for pagers' keys",
+        description="Name of this installation in alerts, such as `staging`; else pagers get one made up",
     )
     dashboard_public_url: WebAddress = Field(
         default=None, description="Address people open the dashboard at; used for links in alerts"

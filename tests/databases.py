@@ -1,8 +1,8 @@
 """Databases of tests: a few for each worker, taken in turn and emptied before each test.
 
-To make one takes 0.2 s of the machine: twenty collections with three indexes each, all of them files. To empty one
-takes a hundredth of a second. What is left is what :func:`core.storage.collections.ensure_indexes` makes, and a
-database that a test left in another shape is dropped and made anew.
+To make one takes 0.2 s of the machine: twenty collections with three indexes each, all of them files. To
+empty one takes a hundredth of a second. What is left is what ``ensure_indexes`` makes, and a database that a
+test left in another shape is dropped and made anew.
 """
 
 import shutil

@@ -7,15 +7,18 @@ import pytest
 
 from core.cli import app
 from core.settings import Settings
+from tests import configuration
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def test_every_variable_is_documented() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text()
-    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    assert documented == {name.upper() for name in Settings.model_fields}
+def test_the_page_of_settings_is_that_of_the_code() -> None:
+    """After a change of settings: make configuration."""
+    text = configuration.FILE.read_text()
+    assert configuration.with_table(text, configuration.FILE.parent) == text
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
+    assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields)
 
 
 def test_every_command_is_in_the_readme() -> None:

@@ -61,12 +61,17 @@ def api() -> None:
 @app.command()
 def run() -> None:
     """Run store, scheduler, API and dashboard on your own calls. Stop with Ctrl-C."""
+    typer.echo("Starting the database, the scheduler, the API and the dashboard.")
     _launch(demo=False)
 
 
 @app.command()
 def demo() -> None:
     """Run store, scheduler, API and dashboard on a simulated agent, in its own database. Stop with Ctrl-C."""
+    typer.echo(
+        "Starting a demo: a database, two weeks of simulated calls, then the scheduler, the API and the "
+        "dashboard. It takes about a minute."
+    )
     _launch(demo=True)
 
 

@@ -21,7 +21,7 @@ class AuditLog(BaseModel):
 
     audit_key: Annotated[SecretCommaList, AfterValidator(_long_enough)] = Field(
         default=(),
-        description="Key that seals the audit log, of 22 characters or more; further ones only verify",
+        description="Key of 22 characters or more that seals the audit log; more only verify; docs/audit.md",
     )
     audit_days: int = Field(
         default=365, ge=180, le=3650, description="Days that entries of the audit log stay (180 or more)"

@@ -36,7 +36,7 @@ class CallingRules(BaseModel):
     calling_hours_recovery: str = Field(
         default="08:00-19:00",
         pattern=HOURS,
-        description="Local hours of calls whose purpose is recovery, on quarter hours",
+        description="Local hours of calls whose purpose is recovery, on quarter hours; docs/compliance.md",
     )
     attempts_per_day: int = Field(
         default=0, ge=0, le=1_000, description="Calls that a lead may get in a local day; 0: any number"
@@ -55,5 +55,5 @@ class CallingRules(BaseModel):
     )
     calls_must_tell: Annotated[CommaList, AfterValidator(_known)] = Field(
         default=(),
-        description="What each call must tell, such as consent_id, comma separated; docs/compliance.md",
+        description="What each call must tell, such as `consent_id`, comma separated; docs/compliance.md",
     )

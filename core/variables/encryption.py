@@ -13,18 +13,20 @@ class Encryption(BaseModel):
 
     encryption_keys: SecretKeys = Field(
         default=(),
-        description="Keys that wrap each lead's key, name:base64, comma separated; the first wraps new ones",
+        description="Keys that wrap each lead's, name:base64; the first wraps new ones; docs/encryption.md",
     )
     blind_index_key: SecretKey = Field(
         default=None, description="Key by which a lead is found by phone; never changes; 32 bytes in base64"
     )
     encrypted_fields: CommaList = Field(
-        default=(), description="Further metadata that is personal, by its path: loan.account, by commas"
+        default=(),
+        description="Further metadata that is personal, by its path: loan.account, comma separated",
     )
     lead_id_phones: Annotated[Literal["replace", "keep"], BeforeValidator(in_lower_case)] = Field(
         default="replace",
-        description="What becomes of a phone given as lead_id where BLIND_INDEX_KEY is set",
+        description="`replace` a phone given as lead_id by its blind index (with BLIND_INDEX_KEY), or `keep`",
     )
     erasure_receipt_key: SecretKey = Field(
-        default=None, description="Key that signs receipts of erasures; else one is made in DATA_DIR"
+        default=None,
+        description="Key that signs receipts of erasures, 32 bytes in base64; else made in `DATA_DIR`",
     )

@@ -37,7 +37,7 @@ class SignInSettings(BaseModel):
 
     dashboard_sign_in: Annotated[Literal["none", "users", "proxy"], BeforeValidator(in_lower_case)] = Field(
         default="none",
-        description="How people sign in at the dashboard: not at all, with a password, or at a proxy",
+        description="How people sign in: `none`, `users` (with a password), `proxy`; docs/access.md",
     )
     dashboard_user_header: str = Field(
         default="X-Forwarded-Email",
@@ -45,14 +45,19 @@ class SignInSettings(BaseModel):
         description="Header in which the proxy names who has signed in",
     )
     dashboard_roles: GivenRoles = Field(
-        default=(), description="Roles of those the proxy names: name=role, comma separated; * is anybody"
+        default=(),
+        description="Roles of those the proxy names: `asha@example.com=operator, *=viewer`; `*` is anybody",
     )
     dashboard_trusted_proxies: Networks = Field(
-        default=(), description="Where proxies are whose word counts, in place of this machine"
+        default=(),
+        description="Addresses or networks of proxies to believe, in place of this machine, comma separated",
     )
     session_hours: int = Field(
         default=12, ge=1, le=720, description="Hours after which everybody signs in again"
     )
     session_idle_minutes: int = Field(
-        default=60, ge=1, le=43_200, description="Minutes without a click after which one signs in again"
+        default=60,
+        ge=1,
+        le=43_200,
+        description="Minutes without a click after which one signs in again; a renewing page is no click",
     )
