@@ -1,16 +1,26 @@
 """The documents name what exists, all of it."""
 
+import ast
+import importlib
+import json
 import re
+import subprocess
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from core.cli import app
 from core.settings import Settings
 from tests import configuration
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+OF_OTHERS = {"pipecat", "livekit"}
+"""Whose names a program may import that are not installed here."""
 
 
 def test_the_page_of_settings_is_that_of_the_code() -> None:
@@ -21,8 +31,8 @@ def test_the_page_of_settings_is_that_of_the_code() -> None:
     assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields)
 
 
-def test_every_command_is_in_the_readme() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_every_command_is_on_the_page_of_commands() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text()
     names = [
         command.name or command.callback.__name__ for command in app.registered_commands if command.callback
     ]
@@ -51,3 +61,91 @@ def test_every_file_of_the_busy_folders_is_on_the_map() -> None:
 def test_every_link_leads_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
     assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def python(text: str) -> None:
+    """Whether a program compiles, ``await`` outside of functions too, and imports of ours what there is."""
+    tree = compile(text, "a page", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] not in OF_OTHERS:
+            for name in node.names:
+                try:
+                    importlib.import_module(f"{node.module}.{name.name}")
+                except ModuleNotFoundError:
+                    assert hasattr(importlib.import_module(node.module), name.name)
+
+
+def objects(text: str) -> None:
+    """Whether a text is JSON, or has an object in each line."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        list(map(json.loads, text.splitlines()))
+
+
+def shell(text: str) -> None:
+    """Whether a shell would take it."""
+    done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def session(text: str) -> None:
+    """The same of what stands behind the prompts; the rest was printed."""
+    shell("\n".join(line[2:] for line in text.splitlines() if line.startswith("$ ")))
+
+
+def braces(text: str) -> None:
+    """Whether blocks are closed, and directives ended."""
+    assert text.count("{") == text.count("}")
+    code = [line.partition(" #")[0].rstrip() for line in text.splitlines()]
+    assert [line for line in code if line and not line.endswith((";", "{", "}"))] == []
+
+
+CHECKS: dict[str, Callable[[str], object]] = {
+    "python": python,
+    "json": objects,
+    "toml": tomllib.loads,
+    "bash": shell,
+    "sh": shell,
+    "console": session,
+    "nginx": braces,
+    "csv": str.splitlines,  # imported by tests/importing/test_docs.py
+    "floors": str.splitlines,  # read by tests/test_architecture.py
+    "text": str.splitlines,  # what something prints
+}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_example_is_what_it_says_it_is(document: Path) -> None:
+    text = document.read_text()
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) * 2 == len(re.findall("^ *```", text, re.MULTILINE))
+    for language, example in blocks:
+        CHECKS[language](example)
+
+
+def unknown(command: Any, words: list[str]) -> str | None:
+    """What of a command line there is no such command or option for."""
+    while words and hasattr(command, "commands"):
+        if words[0] not in command.commands:
+            return None if words[0].startswith("-") else words[0]
+        command, words = command.commands[words[0]], words[1:]
+    options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
+    asked = [word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)]
+    return next((word for word in asked if word not in options), None)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_is_named_exists(document: Path) -> None:
+    lines = re.findall(r"python -m core ([a-z][^`\n|;#&)]*)", document.read_text())
+    whole = typer.main.get_command(app)
+    assert [line for line in lines if unknown(whole, line.split())] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    """Whoever does not know that there is a page finds it by who they are."""
+    listed = {
+        (ROOT / "docs" / target).resolve()
+        for target in re.findall(r"\]\(([^)#]+)", (ROOT / "docs" / "README.md").read_text())
+    }
+    assert [page.name for page in (ROOT / "docs").glob("*.md") if page not in listed] == ["README.md"]

@@ -41,7 +41,7 @@ def calls(database: Database[Document]) -> Finding:
     """Whether calls come in, and at times that can be."""
     newest = newest_call_start(database)
     if newest is None:
-        return Finding("calls", State.OFF, "none recorded yet; see Use it in the README")
+        return Finding("calls", State.OFF, "none recorded yet; docs/getting-started.md shows how")
     count = database[CALLS].estimated_document_count()
     local = newest.astimezone(get_settings().tz)
     text = f"about {count:,}, the newest started {local:%Y-%m-%d %H:%M %Z}"
