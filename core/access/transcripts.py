@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pymongo.database import Database
 
-from core.models.calls.transcripts import Said, said_in
+from core.models.calls.transcripts import Said, as_text, said_in
 from core.models.metrics import TurnMetrics
 from core.privacy.masking import mask_text
 from core.privacy.sensitive import WITHHELD, key_of
@@ -57,6 +57,14 @@ def masked(text: str) -> tuple[Said, ...]:
     return tuple(Said(one.by, mask_text(one.words)) for one in said_in(text))
 
 
-def without_words(turns: Sequence[TurnMetrics]) -> list[TurnMetrics]:
-    """Return turns without what was said, sealed or not: for who gets only figures."""
-    return [turn.model_copy(update={"transcript": None}) if turn.transcript else turn for turn in turns]
+def with_masked_words(database: Database[Document], turns: Sequence[TurnMetrics]) -> list[TurnMetrics]:
+    """Return turns with what was said in them masked; None where it is not stored, or cannot be opened.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    said = masked_transcript(database, turns).said
+    return [
+        turn.model_copy(update={"transcript": as_text(said.get(turn.turn, ()))}) if turn.transcript else turn
+        for turn in turns
+    ]

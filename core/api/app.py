@@ -27,7 +27,7 @@ from core.api.operating import routes as operating
 from core.api.pace import Pace
 from core.api.problems import add_handlers, describe
 from core.api.reading import calls as listed
-from core.api.reading import compliance
+from core.api.reading import compliance, one_call
 from core.api.responses import Health, Readiness, RollUps
 from core.api.routes import router
 from core.api.security import (
@@ -129,6 +129,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         exposition.router,
         docs_page.router,
         listed.router,
+        one_call.router,
         compliance.router,
         operating.router,
         intake.router,

@@ -40,6 +40,7 @@ ENDPOINTS: dict[tuple[str, str], Permission | str | None] = {
     ("GET", f"{V1}/analytics/metrics/daily/{{day}}"): Permission.READ,
     ("GET", f"{V1}/analytics/metrics/range"): Permission.READ,
     ("GET", f"{V1}/analytics/calls"): Permission.READ,
+    ("GET", f"{V1}/analytics/calls/{{call_id:path}}"): Permission.READ,
     ("GET", f"{V1}/analytics/alerts"): Permission.READ,
     ("GET", f"{V1}/analytics/compliance"): Permission.READ,
     ("POST", f"{V1}/analytics/metrics/aggregate/{{day}}"): Permission.RECOMPUTE,

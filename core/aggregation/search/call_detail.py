@@ -59,8 +59,39 @@ class WholeCall:
     """Other calls with the same provider_call_id, latest first."""
 
 
+@dataclass(frozen=True)
+class FoundCall:
+    """A call as it is stored, and its turns."""
+
+    call: CallMetrics
+    turns: list[TurnMetrics]
+    stored: Document
+    archived: bool
+
+
 def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
-    """Return a call by its id, from the archive if need be; None if there is none that may be seen.
+    """Return a call by its id, with all that belongs to it; None if there is none that may be seen.
+
+    Raises:
+        ValueError: what is stored is not a complete call, or was written by another tool.
+        PyMongoError: the database does not answer.
+        ArchiveUnreadableError: a file of the archive is missing or damaged.
+    """
+    found = find_call(database, call_id)
+    if found is None:
+        return None
+    call, stored = found.call, found.stored
+    others, standings = _others(database, call), _standings(database, call)
+    lines = call_lines(database, call_id)
+    state = stored.get("state", "final")
+    alike = carrying(database, call.provider_call_id, but=call_id) if call.provider_call_id else []
+    return WholeCall(
+        call, found.turns, others, standings, lines, found.archived, state, given_by(stored), alike
+    )
+
+
+def find_call(database: Database[Document], call_id: str) -> FoundCall | None:
+    """Return a call and its turns, from the archive if need be; None if there is none that may be seen.
 
     Raises:
         ValueError: what is stored is not a complete call, or was written by another tool.
@@ -82,11 +113,7 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
         call = from_document(stored)
     except ValidationError as error:
         raise ValueError(f"what is stored as call {call_id} is no call: {one_line(error)}") from None
-    turns, others = _turns(database, call_id), _others(database, call)
-    standings, lines = _standings(database, call), call_lines(database, call_id)
-    state = stored.get("state", "final")
-    alike = carrying(database, call.provider_call_id, but=call_id) if call.provider_call_id else []
-    return WholeCall(call, turns, others, standings, lines, archived, state, given_by(stored), alike)
+    return FoundCall(call, _turns(database, call_id), stored, archived)
 
 
 def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:

@@ -1,4 +1,4 @@
-"""Lists of calls, with their leads: whoever gets one is noted, also where the answer is shared."""
+"""Calls and lists of them: whoever gets one is noted, also where the answer is shared."""
 
 from contextlib import suppress
 
@@ -16,19 +16,23 @@ from core.storage.server.connection import StoreUnavailableError
 
 LISTS = {"/api/v1/analytics/calls": "calls", "/api/v1/analytics/compliance": "compliance"}
 """Questions whose answers name leads, and what the log calls them."""
+ONE_CALL = "/api/v1/analytics/calls/"
+"""What the path of a single call begins with; its id follows."""
 _NO_FACTS = {"start_date", "end_date", "lead_id", "cursor", "analytics"}
 _OK = 200
 
 
 class AuditedLists:
-    """Notes each list before a byte of it leaves; outside of what has readers share an answer."""
+    """Notes each call and list before a byte of it leaves; outside of what has readers share an answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] not in LISTS:
+        path = scope.get("path", "")
+        asked = path in LISTS or path.startswith(ONE_CALL)
+        if scope["type"] != "http" or scope["method"] != "GET" or not asked:
             await self._app(scope, receive, send)
             return
 
@@ -42,6 +46,12 @@ class AuditedLists:
 
 
 def _note(request: Request, kind: str) -> None:
+    path: str = request.scope["path"]
+    if path.startswith(ONE_CALL):
+        subject = call_subject(path.removeprefix(ONE_CALL))
+        with suppress(StoreUnavailableError):
+            audit_read(get_sync_database(), actor_of(request), Action.VIEWED_CALL, subject, form=kind)
+        return
     asked = request.query_params
     is_file = kind != "application/json"
     subject = next(

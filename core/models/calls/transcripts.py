@@ -1,6 +1,6 @@
 """What was said in a turn, as the one text that is stored of it: a line for each who spoke."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 LONGEST = 4_000
@@ -26,6 +26,11 @@ def as_transcript(lead: str | None, agent: str | None) -> str | None:
     said = [(name, words) for name, words in said if words]
     most = LONGEST // max(len(said), 1) - max(map(len, _NAMES.values())) - 1
     return "\n".join(f"{_NAMES[name]}{_shortened(words, most)}" for name, words in said) or None
+
+
+def as_text(said: Iterable[Said]) -> str | None:
+    """Return the text of what was said, however long; None of nothing."""
+    return "\n".join(f"{_NAMES.get(one.by, '')}{one.words}" for one in said) or None
 
 
 def said_in(text: str) -> list[Said]:
