@@ -51,6 +51,7 @@ _CONFIGURATION = (
         "BLIND_INDEX_KEY",
         "ENCRYPTED_FIELDS",
         "LEAD_ID_PHONES",
+        "RECORD_TRANSCRIPTS",
         "ERASURE_RECEIPT_KEY",
         "AUDIT_KEY",
         "AUDIT_DAYS",

@@ -10,7 +10,7 @@ Nothing in here imports LiveKit: the agent hands over its job context.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from statistics import fmean
@@ -20,11 +20,13 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel
 
 from core.adapters.told import told
+from core.adapters.turns import heard as heard_words
+from core.adapters.turns import length_ms
 from core.adapters.waits import Span, wait_parts
 from core.logging_config import get_logger
 from core.models.calls.endings import ENDINGS
-from core.models.calls.parts import CallError, Fault, ModelUsage
-from core.models.metrics import CallMetrics, TurnMetrics
+from core.models.calls.parts import CallError, Fault, ModelUsage, ToolCall
+from core.models.metrics import MOST_TOOL_CALLS, CallMetrics, TurnMetrics
 from core.services.background_metrics_service import BackgroundMetricsService
 from core.services.metrics_service import MetricsService
 
@@ -202,20 +204,27 @@ def _turns(items: Iterable[Mapping[str, Any]], call_id: str) -> Iterator[TurnMet
     """Turns: what the lead says until the agent has answered; the agent's greeting is the first."""
     asked: list[Mapping[str, Any]] = []
     answers: list[Mapping[str, Any]] = []
+    tools: list[Mapping[str, Any]] = []
     number = 1
     for item in items:
+        if item.get("type") in {"function_call", "function_call_output"}:
+            tools.append(item)
         if item.get("type") != "message" or item.get("role") not in {"user", "assistant"}:
             continue
         if item["role"] == "user" and answers:
-            yield _turn(call_id, number, asked, answers)
-            number, asked, answers = number + 1, [], []
+            yield _turn(call_id, number, asked, answers, tools)
+            number, asked, answers, tools = number + 1, [], [], []
         (asked if item["role"] == "user" else answers).append(item)
     if asked or answers:
-        yield _turn(call_id, number, asked, answers)
+        yield _turn(call_id, number, asked, answers, tools)
 
 
 def _turn(
-    call_id: str, number: int, asked: list[Mapping[str, Any]], answers: list[Mapping[str, Any]]
+    call_id: str,
+    number: int,
+    asked: list[Mapping[str, Any]],
+    answers: list[Mapping[str, Any]],
+    tools: list[Mapping[str, Any]],
 ) -> TurnMetrics:
     first, last = (asked[0], asked[-1]) if asked else ({}, {})
     heard = last.get("metrics") or {}
@@ -235,8 +244,41 @@ def _turn(
         tts_ttfb_ms=_ms(spoken.get("tts_node_ttfb")),
         e2e_ms=e2e_ms,
         interrupted=any(one.get("interrupted") for one in answers),
+        lead_speech_ms=_speech_ms(asked),
+        agent_speech_ms=_speech_ms(answers),
+        tool_calls=list(_tools(tools))[:MOST_TOOL_CALLS] or None,
+        transcript=heard_words(_words(asked), _words(answers)),
         parts=wait_parts(_spans(heard, spoken, turn_ms, asr_ms), e2e_ms) if e2e_ms is not None else None,
     )
+
+
+def _speech_ms(said: Sequence[Mapping[str, Any]]) -> float | None:
+    """From the first sound to the last; of what has both."""
+    timed = [
+        one["metrics"]
+        for one in said
+        if {"started_speaking_at", "stopped_speaking_at"} <= {*(one.get("metrics") or ())}
+    ]
+    return length_ms(timed[0]["started_speaking_at"], timed[-1]["stopped_speaking_at"]) if timed else None
+
+
+def _words(said: Iterable[Mapping[str, Any]]) -> str:
+    """What was said: of each message the texts; images and audio are left out."""
+    return " ".join(text for one in said for text in one.get("content") or () if isinstance(text, str))
+
+
+def _tools(items: Sequence[Mapping[str, Any]]) -> Iterator[ToolCall]:
+    """The functions that were called, each with its result where that came."""
+    results = {one.get("call_id"): one for one in items if one["type"] == "function_call_output"}
+    for one in items:
+        if one["type"] == "function_call" and one.get("name"):
+            result, began = results.get(one.get("call_id"), {}), one.get("created_at")
+            yield ToolCall(
+                name=str(one["name"])[:128],
+                ms=length_ms(began, result.get("created_at")),
+                ok=not result.get("is_error"),
+                at=_moment(began) if began else None,
+            )
 
 
 def _spans(

@@ -108,6 +108,11 @@ class Payload:
             return None
         return text or None
 
+    def words(self, path: str) -> str | None:
+        """Return what somebody said, as it is: a turn takes it, which is encrypted before it is stored."""
+        value = self.get(path)
+        return value if isinstance(value, str) else None
+
     def identifier(self, path: str) -> str | None:
         """Return an id: a text that is not cut; one longer than LONGEST_ID is refused."""
         text = self.text(path, LONGEST_ID + 1)

@@ -1,12 +1,15 @@
 """Turns of a call as platforms report them: waits, by part and in whole, mostly without times."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from core.adapters.reporting import Call, Facts
-from core.models.calls.parts import WaitPart
-from core.models.metrics import TurnMetrics
+from core.models.calls.parts import ToolCall, WaitPart
+from core.models.calls.transcripts import as_transcript
+from core.models.metrics import MOST_TOOL_CALLS, TurnMetrics
+from core.settings import get_settings
 
 MOST_TURNS = 2_000
 Owner = Literal["service", "setting", "agent", "network"]
@@ -25,6 +28,56 @@ _MEANS = {
 }
 
 
+Item = TypeVar("Item")
+MOST_SPEECH_MS = 3_600_000.0
+"""An hour: nobody speaks longer without a word from the other side."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What is known of who spoke in a turn: words, how long in milliseconds, and the tools between."""
+
+    lead: str | None = None
+    agent: str | None = None
+    lead_ms: float | None = None
+    agent_ms: float | None = None
+    tools: Sequence[ToolCall] = ()
+
+
+def heard(lead: str | None, agent: str | None) -> str | None:
+    """Return what was said as a turn takes it; None unless RECORD_TRANSCRIPTS is on."""
+    return as_transcript(lead, agent) if get_settings().record_transcripts else None
+
+
+def exchanges(items: Iterable[tuple[str, Item]]) -> list[tuple[list[Item], list[Item]]]:
+    """Return what the lead said and what the agent answered, exchange by exchange.
+
+    Args:
+        items: in order, each ``lead`` or ``agent`` with what was said; a greeting has no question and is
+            left out, as is what the agent never answered.
+    """
+    found: list[tuple[list[Item], list[Item]]] = []
+    for by, item in items:
+        if by == "lead":
+            if not found or found[-1][1]:
+                found.append(([], []))
+            found[-1][0].append(item)
+        elif found:
+            found[-1][1].append(item)
+    return [one for one in found if one[1]]
+
+
+def length_ms(begin: datetime | float | None, end: datetime | float | None) -> float | None:
+    """Return the milliseconds from one moment, or second, to another; None where that makes no sense."""
+    if isinstance(begin, datetime) and isinstance(end, datetime):
+        ms = (end - begin).total_seconds() * 1_000
+    elif isinstance(begin, int | float) and isinstance(end, int | float):
+        ms = (end - begin) * 1_000
+    else:
+        return None
+    return round(ms, 3) if 0 <= ms <= MOST_SPEECH_MS else None
+
+
 def turn_of(
     call: Call,
     number: int,
@@ -32,6 +85,7 @@ def turn_of(
     *,
     start: datetime | None = None,
     interrupted: bool = False,
+    speech: Speech | None = None,
 ) -> TurnMetrics | None:
     """Return a turn of its waits; None where none of them is known.
 
@@ -41,7 +95,9 @@ def turn_of(
         waits: in milliseconds, those known of ``asr``, ``endpointing``, ``llm``, ``tts`` and ``e2e``.
         start: when the lead began to speak.
         interrupted: the lead cut the agent short.
+        speech: what was said, and for how long.
     """
+    said = speech or Speech()
     known = [(key, waits.get(wait), owner) for wait, key, owner in _PARTS]
     parts = [WaitPart(key=key, ms=ms, owner=owner) for key, ms, owner in known if ms is not None]
     if not parts and waits.get("e2e") is None:
@@ -56,6 +112,10 @@ def turn_of(
         tts_ttfb_ms=waits.get("tts"),
         e2e_ms=waits.get("e2e"),
         interrupted=interrupted,
+        lead_speech_ms=said.lead_ms,
+        agent_speech_ms=said.agent_ms,
+        tool_calls=list(said.tools)[:MOST_TOOL_CALLS] or None,
+        transcript=heard(said.lead, said.agent),
         parts=parts if len(parts) > 1 else None,
         source=call.source,
     )

@@ -22,6 +22,10 @@ class Encryption(BaseModel):
         default=(),
         description="Further metadata that is personal, by its path: loan.account, comma separated",
     )
+    record_transcripts: bool = Field(
+        default=False,
+        description="Whether adapters record what was said in turns; it is stored encrypted, or left out",
+    )
     lead_id_phones: Annotated[Literal["replace", "keep"], BeforeValidator(in_lower_case)] = Field(
         default="replace",
         description="`replace` a phone given as lead_id by its blind index (with BLIND_INDEX_KEY), or `keep`",

@@ -13,10 +13,12 @@ from statistics import fmean
 from typing import Any, Literal
 
 from core.adapters.told import told
+from core.adapters.turns import heard, length_ms
 from core.adapters.waits import Span, wait_parts
 from core.models.calls.endings import ENDINGS, ending_of
-from core.models.calls.parts import CallError, Fault, HangupBy, ModelUsage
-from core.models.metrics import CallMetrics, CallStatus, TurnMetrics
+from core.models.calls.parts import CallError, Fault, HangupBy, ModelUsage, ToolCall
+from core.models.calls.transcripts import LONGEST
+from core.models.metrics import MOST_TOOL_CALLS, CallMetrics, CallStatus, TurnMetrics
 
 ServiceKind = Literal["asr", "llm", "tts", "realtime"]
 RINGING_SECONDS = 1.0
@@ -53,6 +55,12 @@ class _Exchange:
     end_of_turn_ms: float | None = None
     service_ms: dict[str, float] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
+    lead_until: float | None = None
+    agent_from: float | None = None
+    agent_until: float | None = None
+    lead_words: list[str] = field(default_factory=list)
+    agent_words: list[str] = field(default_factory=list)
+    tools: list[ToolCall] = field(default_factory=list)
 
     def as_turn(self, call_id: str) -> TurnMetrics:
         return TurnMetrics(
@@ -66,6 +74,10 @@ class _Exchange:
             tts_ttfb_ms=self.service_ms.get("tts"),
             e2e_ms=self.e2e_ms,
             interrupted=self.interrupted,
+            lead_speech_ms=length_ms(self.began_at, self.lead_until),
+            agent_speech_ms=length_ms(self.agent_from, self.agent_until),
+            tool_calls=self.tools or None,
+            transcript=heard(" ".join(self.lead_words), " ".join(self.agent_words)),
             parts=wait_parts(self.spans, self.e2e_ms),
         )
 
@@ -86,6 +98,7 @@ class PipecatCall:
         self._voice = False
         self._exchange: _Exchange | None = None
         self._spoken: _Exchange | None = None
+        self._sounding: _Exchange | None = None
         self._exchanges: list[_Exchange] = []
         self._usage: defaultdict[_Model, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
         self._errors: list[CallError] = []
@@ -112,9 +125,11 @@ class PipecatCall:
         """The lead's voice is heard, which need not be a turn."""
         self._voice, self._voice_at = True, at
 
-    def voice_stopped(self) -> None:
+    def voice_stopped(self, at: float | None = None) -> None:
         """The lead's voice is heard no more."""
         self._voice = False
+        if self._exchange is not None and not self._exchange.answered:
+            self._exchange.lead_until = at or self._exchange.lead_until
 
     def user_started(self, at: float) -> TurnMetrics | None:
         """The lead's turn begins; the turn before is over, if the agent had answered."""
@@ -126,10 +141,23 @@ class PipecatCall:
         self._open(began_at)
         return before.as_turn(self.call_id) if before else None
 
-    def user_spoke(self, language: str | None) -> None:
+    def user_spoke(self, language: str | None, words: str = "") -> None:
         """A transcript of what the lead said is there, in ``language``."""
-        if self._exchange is not None and not self._exchange.answered and language:
-            self._exchange.language = language
+        if self._exchange is None or self._exchange.answered:
+            return
+        self._exchange.language = language or self._exchange.language
+        _add(self._exchange.lead_words, words)
+
+    def bot_spoke(self, words: str) -> None:
+        """The agent says these words."""
+        if self._exchange is not None:
+            _add(self._exchange.agent_words, words)
+
+    def tool_used(self, name: str, began_at: float, seconds: float) -> None:
+        """The agent called a function of its own code."""
+        if self._exchange is not None and len(self._exchange.tools) < MOST_TOOL_CALLS:
+            tool = ToolCall(name=name[:128], ms=_ms(seconds), at=_moment(began_at))
+            self._exchange.tools.append(tool)
 
     def bot_started(self, at: float) -> None:
         """The agent begins to speak."""
@@ -140,18 +168,21 @@ class PipecatCall:
             ready_at = max(self._started_at or at, self._connected_at or 0.0)
             self._greeting_ms = round(max(0.0, at - ready_at) * 1_000, 3)
         exchange.answered = True
-        self._spoken = exchange
+        exchange.agent_from = exchange.agent_from or at
+        self._spoken = self._sounding = exchange
 
-    def bot_stopped(self) -> None:
+    def bot_stopped(self, at: float | None = None) -> None:
         """The agent has spoken."""
-        self._spoken = None
+        if self._sounding is not None:
+            self._sounding.agent_until = at
+        self._spoken = self._sounding = None
 
-    def interrupted(self) -> TurnMetrics | None:
+    def interrupted(self, at: float | None = None) -> TurnMetrics | None:
         """What the agent said, or was about to say, is dropped; the turn it was cut short in, if it spoke."""
         cut, self._spoken = self._spoken, None
         if cut is None:
             return None
-        cut.interrupted = True
+        cut.interrupted, cut.agent_until = True, at
         return cut.as_turn(self.call_id) if cut is not self._exchange else None
 
     def waited(self, seconds: float) -> None:
@@ -287,6 +318,12 @@ class PipecatCall:
         cut_off = said and ending_of(str(ending["end_reason"])) == "cancelled"
         failed = CallStatus.FAILED if broken else CallStatus.COMPLETED if cut_off else status
         return {"status": failed, **ending}
+
+
+def _add(words: list[str], more: str) -> None:
+    """Keep what is said, up to what a turn takes of it."""
+    if more.strip() and sum(map(len, words)) < LONGEST:
+        words.append(more.strip())
 
 
 def _moment(at: float | None) -> datetime | None:

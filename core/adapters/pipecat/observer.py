@@ -26,6 +26,7 @@ from pipecat.frames.frames import (
     MetricsFrame,
     StopFrame,
     TranscriptionFrame,
+    TTSTextFrame,
     UserStartedSpeakingFrame,
     VADUserStartedSpeakingFrame,
     VADUserStoppedSpeakingFrame,
@@ -85,12 +86,13 @@ class CallObserver(BaseObserver):
         self._handlers: dict[type[Frame], _Handler | None] = {
             ClientConnectedFrame: lambda _: self._call.client_connected(time.time()),
             VADUserStartedSpeakingFrame: self._voice_started,
-            VADUserStoppedSpeakingFrame: lambda _: self._call.voice_stopped(),
+            VADUserStoppedSpeakingFrame: self._voice_stopped,
             UserStartedSpeakingFrame: lambda _: self._call.user_started(time.time()),
             TranscriptionFrame: self._heard,
             BotStartedSpeakingFrame: lambda _: self._call.bot_started(time.time()),
-            BotStoppedSpeakingFrame: lambda _: self._call.bot_stopped(),
-            InterruptionFrame: lambda _: self._call.interrupted(),
+            TTSTextFrame: lambda data: self._call.bot_spoke(str(data.frame.text)),
+            BotStoppedSpeakingFrame: lambda _: self._call.bot_stopped(time.time()),
+            InterruptionFrame: lambda _: self._call.interrupted(time.time()),
             MetricsFrame: self._metrics,
             ErrorFrame: self._failed,
             FunctionCallInProgressFrame: self._tool_began,
@@ -238,15 +240,22 @@ class CallObserver(BaseObserver):
     def _tool_ended(self, data: Any) -> None:  # noqa: ANN401 (Pipecat's)
         name, began = self._tools.pop(data.frame.tool_call_id, (None, 0.0))
         if name:
-            took = (time.monotonic() - began) * 1_000
+            seconds = time.monotonic() - began
+            took = seconds * 1_000
+            self._call.tool_used(name, time.time() - seconds, seconds)
             service.record_service_call(ServiceSample(service="tool", operation=name[:256], duration_ms=took))
 
     def _voice_started(self, data: Any) -> None:  # noqa: ANN401 (Pipecat's)
         self._call.voice_started(data.frame.timestamp - data.frame.start_secs)
 
+    def _voice_stopped(self, data: Any) -> None:  # noqa: ANN401 (Pipecat's)
+        frame = data.frame
+        at, waited = getattr(frame, "timestamp", None), getattr(frame, "stop_secs", 0.0)
+        self._call.voice_stopped(at - waited if at else None)
+
     def _heard(self, data: Any) -> None:  # noqa: ANN401 (Pipecat's)
-        language = data.frame.language
-        self._call.user_spoke(str(getattr(language, "value", language)) if language else None)
+        language, words = data.frame.language, str(data.frame.text or "")
+        self._call.user_spoke(str(getattr(language, "value", language)) if language else None, words)
 
     def _say_once(self, text: str, error: Exception) -> None:
         if text not in self._said:

@@ -6,7 +6,7 @@ SDK for Python (``GetConversationResponseModel``, commit 54e5899 of July 2026). 
 list is not published. Waits are in seconds, amounts in US dollars.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +28,10 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, known_turns, means, turn_of
+from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, means, turn_of
+from core.models.calls.parts import ToolCall
 from core.models.calls.reports import Role
-from core.models.metrics import TurnMetrics
+from core.models.metrics import MOST_TOOL_CALLS, TurnMetrics
 
 NAME = "elevenlabs"
 _WORDS = (
@@ -162,29 +163,43 @@ def _cost(metadata: Payload) -> Facts | None:
 
 def _turns(data: Payload, call: Call, start: datetime | None) -> tuple[TurnMetrics, ...]:
     """What the agent said in answer to the lead; that it greets is no turn."""
-    found: list[TurnMetrics | None] = []
-    asked: Payload | None = None
-    for item in data.parts("transcript", MOST_TURNS):
-        if item.text("role") == "user":
-            asked = asked or item
-        elif asked is not None:
-            found.append(_turn(asked, item, call, len(found) + 1, start))
-            asked = None
+    items = (
+        ("lead" if item.text("role") == "user" else "agent", item)
+        for item in data.parts("transcript", MOST_TURNS)
+    )
+    found = (
+        _turn(asked, answers, call, number, start)
+        for number, (asked, answers) in enumerate(exchanges(items), 1)
+    )
     return known_turns(found)
 
 
 def _turn(
-    asked: Payload, answer: Payload, call: Call, number: int, start: datetime | None
+    asked: Sequence[Payload], answers: Sequence[Payload], call: Call, number: int, start: datetime | None
 ) -> TurnMetrics | None:
+    answer = answers[0]
+    speech = Speech(_said(asked), _said(answers), tools=[tool for one in answers for tool in _tools(one)])
     metrics = answer.part("conversation_turn_metrics.metrics")
     waits = {ours: metrics.milliseconds(f"{theirs}.elapsed_time", _TO_MS) for ours, theirs in _WAITS.items()}
     return turn_of(
         call,
         number,
         waits,
-        start=ended(start, asked.seconds("time_in_call_secs")),
+        start=ended(start, asked[0].seconds("time_in_call_secs")),
         interrupted=answer.flag("interrupted") or False,
+        speech=speech,
     )
+
+
+def _said(items: Sequence[Payload]) -> str:
+    return " ".join(filter(None, (item.words("message") for item in items)))
+
+
+def _tools(answer: Payload) -> Iterator[ToolCall]:
+    for result in answer.parts("tool_results", MOST_TOOL_CALLS):
+        if name := result.text("tool_name"):
+            took = result.milliseconds("tool_latency_secs", _TO_MS)
+            yield ToolCall(name=name, ms=took, ok=not result.flag("is_error"))
 
 
 def _failure(data: Payload, at: datetime | None) -> Facts:

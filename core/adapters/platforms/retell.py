@@ -5,11 +5,11 @@ Fields and the 34 disconnection reasons are those of ``PhoneCallResponse`` in Re
 in cents of US dollars. ``call_started`` is not sent where dialling failed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.adapters.delivery import Delivery
-from core.adapters.payload import Payload
+from core.adapters.payload import Payload, ended
 from core.adapters.reporting import (
     ANALYSED,
     ANSWERED,
@@ -29,7 +29,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, known_turns, mean, turn_of
+from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, length_ms, mean, turn_of
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -95,6 +95,8 @@ _PRODUCTS = (
 )
 """Words in the names of products, and what part of the cost they are; any other is ``other``."""
 _CENT = 0.01
+MOST_WORDS = 2_000
+"""Of what one side says before the other does."""
 
 
 def read(payload: Mapping[str, Any]) -> Delivery:
@@ -209,11 +211,42 @@ def _turns(said: Payload, call: Call) -> tuple[TurnMetrics, ...]:
     e2e = _waits(said, "latency.e2e.values")
     services = {name: _waits(said, f"latency.{name}.values") for name in ("asr", "llm", "tts")}
     of_each = {name: waits for name, waits in services.items() if len(waits) == len(e2e)}
+    items = (
+        ("lead" if one.text("role") == "user" else "agent", one)
+        for one in said.parts("transcript_object", MOST_TURNS)
+    )
+    talks = exchanges(items)
+    # What was said names no turn: of which it is is known where there are as many.
+    speeches = [_speech(*one) for one in talks] if len(talks) == len(e2e) else [(None, None)] * len(e2e)
+    begin = said.moment("start_timestamp")
     found = (
-        turn_of(call, number, {"e2e": whole} | {name: waits[number - 1] for name, waits in of_each.items()})
-        for number, whole in enumerate(e2e, 1)
+        turn_of(
+            call,
+            number,
+            {"e2e": whole} | {name: waits[number - 1] for name, waits in of_each.items()},
+            start=ended(begin, second),
+            speech=speech,
+        )
+        for number, (whole, (second, speech)) in enumerate(zip(e2e, speeches, strict=True), 1)
     )
     return known_turns(found)
+
+
+def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[float | None, Speech]:
+    """In which second of the call the lead began to speak, and who said what for how long."""
+    spans = _span(asked), _span(answers)
+    speech = Speech(_words(asked), _words(answers), length_ms(*spans[0]), length_ms(*spans[1]))
+    return spans[0][0], speech
+
+
+def _words(said: Sequence[Payload]) -> str:
+    return " ".join(filter(None, (one.words("content") for one in said)))
+
+
+def _span(part: Sequence[Payload]) -> tuple[float | None, float | None]:
+    """The seconds of the first word and of the last one's end."""
+    words = [word for one in part for word in one.parts("words", MOST_WORDS)]
+    return (words[0].number("start"), words[-1].number("end")) if words else (None, None)
 
 
 def _cost(said: Payload) -> Facts | None:

@@ -5,7 +5,8 @@ Fields and the 571 ended reasons are those of Vapi's server SDK for TypeScript, 
 ``CostBreakdown``). Waits are in milliseconds, amounts in US dollars.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from core.adapters.delivery import Delivery
@@ -30,7 +31,7 @@ from core.adapters.reporting import (
     telephony,
     told,
 )
-from core.adapters.turns import MOST_TURNS, known_turns, means, turn_of
+from core.adapters.turns import MOST_TURNS, Speech, exchanges, known_turns, length_ms, means, turn_of
 from core.models.calls.reports import Role
 from core.models.metrics import TurnMetrics
 
@@ -101,6 +102,7 @@ _WAITS = {
     "tts": "voiceLatency",
     "e2e": "turnLatency",
 }
+_WHO = {"user": "lead", "bot": "agent", "assistant": "agent"}
 _COSTS = {
     "asr": "stt",
     "llm": "llm",
@@ -241,13 +243,41 @@ def _outcome(message: Payload, turns: tuple[TurnMetrics, ...]) -> Facts:
 
 
 def _turns(message: Payload, call: Call) -> tuple[TurnMetrics, ...]:
+    waits = message.parts("artifact.performanceMetrics.turnLatencies", MOST_TURNS)
+    items = (
+        (_WHO[by], item)
+        for item in message.parts("artifact.messages", MOST_TURNS)
+        if (by := item.text("role")) in _WHO
+    )
+    said = exchanges(items)
+    # The messages name no turn: of which they are is known where there are as many.
+    speeches = [_speech(*one) for one in said] if len(said) == len(waits) else [(None, None)] * len(waits)
     found = (
-        turn_of(call, number, {ours: part.milliseconds(theirs) for ours, theirs in _WAITS.items()})
-        for number, part in enumerate(
-            message.parts("artifact.performanceMetrics.turnLatencies", MOST_TURNS), 1
+        turn_of(
+            call,
+            number,
+            {ours: part.milliseconds(theirs) for ours, theirs in _WAITS.items()},
+            start=start,
+            speech=speech,
         )
+        for number, (part, (start, speech)) in enumerate(zip(waits, speeches, strict=True), 1)
     )
     return known_turns(found)
+
+
+def _speech(asked: Sequence[Payload], answers: Sequence[Payload]) -> tuple[datetime | None, Speech]:
+    """When the lead began to speak, and who said what for how long."""
+    speech = Speech(
+        _words(asked),
+        _words(answers),
+        length_ms(asked[0].moment("time"), asked[-1].moment("endTime")),
+        length_ms(answers[0].moment("time"), answers[-1].moment("endTime")),
+    )
+    return asked[0].moment("time"), speech
+
+
+def _words(said: Sequence[Payload]) -> str:
+    return " ".join(filter(None, (one.words("message") for one in said)))
 
 
 def _cost(message: Payload) -> Facts | None:
