@@ -28,7 +28,6 @@ from core.errors import UserError, problem
 from core.models.zone import ZoneName
 from core.variables.kinds import (
     HAND_OVER,
-    TIME_OF_DAY,
     AddressList,
     CollectorAddress,
     CommaList,
@@ -47,6 +46,7 @@ from core.variables.kinds import (
     is_loopback,
 )
 from core.variables.protection import Protection
+from core.variables.reporting import Reporting
 
 LEAST_RETENTION_DAYS = 30
 PRODUCT = "Ringside"
@@ -57,7 +57,7 @@ class SettingsError(UserError):
     """An environment variable has a value that cannot be used; the text names it and the remedy."""
 
 
-class Settings(Protection, BaseSettings):
+class Settings(Protection, Reporting, BaseSettings):
     """The configuration of every process; each field is the environment variable of that name."""
 
     model_config = SettingsConfigDict(
@@ -252,26 +252,12 @@ class Settings(Protection, BaseSettings):
     alert_rules_file: Path | None = Field(
         default=None, description="TOML file with alert rules that replaces the built-in three"
     )
-    kpi_targets_file: Path | None = Field(
-        default=None, description="TOML file with targets of key figures, instead of those set on the screen"
-    )
     alert_profile: Literal["strict", "quiet"] = Field(
         default="strict",
         description="Built-in rules as agreed on, or quiet: they wait 10 minutes and are sure first",
     )
     alert_check_interval_seconds: int = Field(
         default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"
-    )
-
-    report_daily_at: str | None = Field(
-        default=None,
-        pattern=TIME_OF_DAY,
-        description="Local time at which the report of the day before is sent: 09:00; none by default",
-    )
-    report_weekly_on: str | None = Field(
-        default=None,
-        pattern=HAND_OVER,
-        description="Weekday and time at which the report of the week before is sent: mon 09:00",
     )
 
     scheduler_ping_url: SecretWebAddress = Field(

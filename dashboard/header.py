@@ -22,7 +22,7 @@ def draw(name: str) -> None:
     ``name`` is that of the page, or of the one call it shows.
     """
     auto_refresh.moment()
-    with st.container(key="status", width="content"):
+    with st.container(key="firing", width="content"):
         auto_refresh.renew(lambda: _status(name), auto_refresh.FIGURES_EVERY)
 
 

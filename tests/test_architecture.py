@@ -23,7 +23,7 @@ FLOORS = (
     ("core.alerting",),
     (
         *("core.services", "core.scheduler", "core.importing", "core.adapters", "core.hooks"),
-        *("core.erasure", "core.exporting", "core.health", "core.access"),
+        *("core.erasure", "core.exporting", "core.health", "core.access", "core.reporting"),
     ),
     ("core.api", "core.doctor", "core.demo", "dashboard"),
     ("pages", "core.launcher", "core.cli"),

@@ -83,6 +83,7 @@ class NotificationEvent(StrEnum):
     RESOLVED = "resolved"
     REPEAT = "repeat"
     ACKNOWLEDGED = "acknowledged"
+    REPORT = "report"
 
 
 class Trend(BaseModel):

@@ -23,6 +23,26 @@ class OutboxState(StrEnum):
 WAITING = (OutboxState.QUEUED, OutboxState.SENDING)
 
 
+class ReportPicture(BaseModel):
+    """A picture of a report, by the name that its HTML knows it by."""
+
+    name: str
+    png: bytes = Field(repr=False)
+    words: str
+
+
+class ReportText(BaseModel):
+    """A report as it was written: it says what was true then, whenever it arrives."""
+
+    title: str
+    text: str
+    brief: str
+    html: str = Field(repr=False)
+    link: str
+    tone: str
+    pictures: list[ReportPicture] = Field(default_factory=list)
+
+
 class OutboxRow(BaseModel):
     """One message for one recipient. All its times are the database server's."""
 
@@ -35,6 +55,7 @@ class OutboxRow(BaseModel):
     label: str = Field(description="The recipient as it may be shown")
     stream: str = Field(description="A newer message of a stream takes the place of an older one")
     notification: Notification
+    report: ReportText | None = Field(default=None, description="Set where it is a report, not about alerts")
     urgent: bool = Field(description="A new critical alert, or an end: never held back nor put in a digest")
     failed_channels: list[str] = Field(
         default_factory=list, description="Set where this replaces a message that could not be delivered"

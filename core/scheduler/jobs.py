@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 import httpx2
@@ -14,14 +15,15 @@ from core.alerting.channels.post import keep_quiet
 from core.alerting.notify.acknowledged import tell_acknowledgements
 from core.alerting.notify.custom_alerts import tell_ends
 from core.alerting.notify.sender import Delivery, deliver_due
-from core.clock import local_today
+from core.clock import local_today, utc_now
 from core.logging_config import get_logger
+from core.reporting.due import Sending
 from core.scheduler.heartbeat import beat
 from core.scheduler.journal import ROLL_UPS
 from core.scheduler.timetable import Every, Nightly, Timetable
 from core.services.alert_service import check_and_send_alerts
 from core.services.metrics_service import MetricsService
-from core.settings import get_settings
+from core.settings import Settings, get_settings
 from core.storage import get_database, get_sync_database
 from core.storage.collections import ensure_indexes
 
@@ -35,7 +37,7 @@ AUDIT_AFTER_MIDNIGHT = timedelta(hours=2, minutes=45)
 PING_TIMEOUT_SECONDS = 5.0
 logger = get_logger("scheduler")
 
-Lane = Literal["minute", "outbox", "night", "export"]
+Lane = Literal["minute", "outbox", "night", "export", "report"]
 """Jobs of a lane run one after the other; no archive, mail server or other system holds up a check."""
 
 
@@ -66,11 +68,36 @@ def all_jobs() -> tuple[Job, ...]:
         Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("audit", prune_audit, Nightly(AUDIT_AFTER_MIDNIGHT, settings.tz), "night"),
         *(
+            Job(f"report_{name}", partial(report, sending), sending, "report")
+            for name, sending in _reports(settings).items()
+        ),
+        *(
             Job(name, action, Every(EXPORT_EVERY_SECONDS), "export")
             for name, (address, action) in exports.items()
             if address
         ),
     )
+
+
+def _reports(settings: Settings) -> dict[str, Sending]:
+    """When which reports go out; none where none is set."""
+    given = {"daily": settings.report_daily_at, "weekly": settings.report_weekly_on}
+    return {name: Sending.parse(text, settings.tz) for name, text in given.items() if text}
+
+
+async def report(sending: Sending) -> None:
+    """Send the report that is due; whoever has it already does not get it again."""
+    from core.reporting.message import report_message  # noqa: PLC0415 (pandas takes a while to load)
+    from core.reporting.read import read_report  # noqa: PLC0415 (pandas takes a while to load)
+    from core.reporting.send import send_report  # noqa: PLC0415 (pandas takes a while to load)
+
+    span = sending.span(utc_now())
+    channels = configured_channels(get_settings())
+    if span is None or not channels:
+        return
+    message = report_message(await asyncio.to_thread(lambda: read_report(get_sync_database(), span)))
+    sent = await send_report(get_database(), span, message, channels)
+    logger.info("Report sent", extra={"report": span.key, "recipients": sent})
 
 
 async def roll_up() -> None:

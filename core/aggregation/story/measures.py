@@ -20,7 +20,9 @@ WATCHED_RATES = (
     "qualification_rate",
     "handoff_rate",
 )
-WATCHED = (*WATCHED_RATES, *LATENCIES)
+COMPONENTS_FIRST = tuple(sorted(LATENCIES, key=lambda key: key == "e2e_latency_ms"))
+"""Who holds calls up says more than that they are held up."""
+WATCHED = (*WATCHED_RATES, *COMPONENTS_FIRST)
 """The worse for an owner, the earlier: of what is about as clear, the first is told."""
 SLOWER = 1.25
 """A call is slow from so many times the earlier period's 95th percentile on."""
@@ -49,7 +51,7 @@ def measures(now: Cube, before: Cube) -> Iterator[Measure]:
     """Yield every watched metric that both periods have enough calls of."""
     for key in WATCHED_RATES:
         yield from _enough(Measure(key, _of_rate(now, key), _of_rate(before, key)))
-    for key in LATENCIES:
+    for key in COMPONENTS_FIRST:
         limit = _slow_from(before, key) if key in before.cells.tallies else None
         if limit is not None and key in now.cells.tallies:
             last = float(sketch.edges()[limit])

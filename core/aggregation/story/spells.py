@@ -93,6 +93,8 @@ def _risen(steps: Floats) -> list[Spell]:
     sums = np.pad(np.cumsum(steps, axis=1), ((0, 0), (1, 0)))
     rises = sums[:, 1:] - np.minimum.accumulate(sums, axis=1)[:, :-1]
     ends = rises.argmax(axis=1)
+    # What no call says is over goes on.
+    ends = np.where(rises[:, -1] >= rises.max(axis=1), rises.shape[1] - 1, ends)
     return [
         Spell(row, int(sums[row, : end + 1].argmin()), int(end) + 1, float(rises[row, end]))
         for row, end in enumerate(ends)

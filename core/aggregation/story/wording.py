@@ -106,7 +106,8 @@ def cause(kind: str) -> str:
 def amount(bad: int, calls: int, usual: float, limit_ms: float | None) -> str:
     """Return how many calls it is, and how many are usual: ``41 of 60 calls (usually 4.1 %)``."""
     above = "" if limit_ms is None else f" above {number(limit_ms, 'ms')}"
-    return f"{bad:,} of {calls:,} calls{above} (usually {number(usual, 'share')})"
+    share = number(usual, "share")
+    return f"{bad:,} of {calls:,} calls{above} (usually {'none' if share == '0.0 %' else share})"
 
 
 def lost_words(lost: float, against_: str) -> str:

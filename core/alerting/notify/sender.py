@@ -14,6 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from core.alerting.channels.base import Channel, Failure, Recipient
 from core.alerting.channels.configured import configured_channels
+from core.alerting.channels.layout import Picture, Tone
 from core.alerting.channels.message import Message, digest_message, notification_message
 from core.alerting.channels.rate_limit import leave_alone, take_token
 from core.alerting.notify.notification_log import GROUP, is_recorded, record_sent
@@ -278,6 +279,9 @@ class _Worker:
     async def _tell_elsewhere(self, row: OutboxRow) -> None:
         """Have another channel, or other recipients of this one, say what could not be delivered here."""
         extra = {"channel": row.channel, "recipient": row.label, "reason": row.reason}
+        if row.report is not None:
+            logger.error("Report given up", extra=extra)
+            return
         logger.error("Alert given up", extra=extra)
         tried = [*row.failed_channels, row.channel]
         others = [channel for name, channel in self._channels.items() if name not in tried]
@@ -328,6 +332,22 @@ def _batches(
             yield [one for one, _ in together], any(is_due for _, is_due in together)
 
 
+def _composed(row: OutboxRow) -> Message:
+    if row.report is None:
+        return notification_message(row.notification, row.failed_reason)
+    written = row.report
+    pictures = tuple(Picture(one.name, one.png, one.words) for one in written.pictures)
+    return Message(
+        written.title,
+        written.text,
+        written.brief,
+        Tone(written.tone),
+        written.html,
+        link=written.link,
+        pictures=pictures,
+    )
+
+
 def _message(rows: Sequence[OutboxRow]) -> Message:
-    messages = [notification_message(row.notification, row.failed_reason) for row in rows]
+    messages = [_composed(row) for row in rows]
     return messages[0] if len(messages) == 1 else digest_message(messages)

@@ -1,0 +1,58 @@
+"""A report as a message: HTML with its picture and plain text for mail, a short form for chat."""
+
+from core.alerting.channels.layout import LONGEST_BRIEF, LONGEST_PLAIN, Picture, Tone, cut
+from core.alerting.channels.message import TITLE_WIDTH, Message
+from core.reporting import picture
+from core.reporting.page import body
+from core.reporting.read import Line, Report
+from core.settings import get_settings
+
+
+def report_message(report: Report) -> Message:
+    """Return the message of a report."""
+    shown = Picture(report.span.key, picture.draw(report.calls), picture.words(report.calls))
+    installation = get_settings().installation_name
+    title = f"[{installation}] {report.title}" if installation else report.title
+    return Message(
+        title=cut(title, TITLE_WIDTH, " …"),
+        text=cut(text(report), LONGEST_PLAIN),
+        brief=cut(brief(report), LONGEST_BRIEF),
+        tone=Tone.RESOLVED if report.story.normal else Tone.WARNING,
+        html=body(report, f"cid:{shown.name}"),
+        reference="",
+        link=report.span.link,
+        pictures=(shown,),
+    )
+
+
+def text(report: Report) -> str:
+    """Return a report as plain text: the same sentences and figures."""
+    width = max(len(line.label) for line in report.lines) + 2
+    figures = [
+        f"{line.label:<{width}}{line.value}, a week before {line.was}{_goal(line)}" for line in report.lines
+    ]
+    zone = get_settings().tz
+    alerts = [
+        f"{fired.at.astimezone(zone):%a %H:%M}  {fired.severity}  {fired.name}" for fired in report.fired
+    ]
+    return "\n".join(
+        [
+            *[report.story.headline, *(f"- {reason.sentence}" for reason in report.story.reasons), ""],
+            *[*figures, ""],
+            *["Alerts", *(alerts or ["No alert fired."]), ""],
+            f"Dashboard: {report.span.link}",
+        ]
+    )
+
+
+def _goal(line: Line) -> str:
+    return f" (target {line.goal})" if line.goal else ""
+
+
+def brief(report: Report) -> str:
+    """Return a report for chat: the story, and a line of figures each."""
+    reasons = [f"• {reason.sentence}" for reason in report.story.reasons]
+    figures = [f"{line.label}: {line.value} (was {line.was})" for line in report.lines]
+    alerts = len(report.fired)
+    fired = "No alert fired" if not alerts else f"{alerts} alert{'' if alerts == 1 else 's'} fired"
+    return "\n".join([report.story.headline, *reasons, *figures, fired])
