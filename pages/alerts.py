@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.access.permissions import Permission
 from dashboard import visitor
-from dashboard.alerts import actions, alert_history, cards, channels, rule_editor
+from dashboard.alerts import actions, alert_history, cards, channels, rule_editor, targets
 from dashboard.panels import auto_refresh
 
 VIEWS = ("Now", "History", "Rules", "Silences", "Channels")
@@ -26,6 +26,7 @@ if view == "History":
     auto_refresh.renew(alert_history.history, auto_refresh.CHARTS_EVERY)
 elif view == "Rules":
     rule_editor.rules()
+    targets.targets()
 elif view == "Silences":
     alert_history.silences()
 elif view == "Channels":

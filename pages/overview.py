@@ -59,7 +59,8 @@ def figures() -> None:
             return
         st.caption(caption(board, window, zone))
         now, before = board.figures.now, board.figures.before
-        owner.draw(now, before, board.spent, None)
+        targets = cache.ask("targets", alert_queries.targets).value.targets
+        owner.draw(now, before, board.spent, targets.get("cost.per_qualified_lead"))
         cards = (*kpi_tiles.CARDS, *kpi_tiles.latency_cards(boards.measured(now)))
         told_of = cache.ask(selection, story_queries.story, window, selection.filters).value.measure
         first = {*alert_queries.alerting_fields(), told_of}

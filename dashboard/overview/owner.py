@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from core.alerting.rules.targets import Target
 from core.models.metrics import CallSummary
 from dashboard import formats
 from dashboard.panels.comparison import FEW_CALLS
@@ -26,14 +27,14 @@ class _Part:
     tone: str = ""
 
 
-def draw(now: CallSummary, before: CallSummary, spent: pd.Series, target: float | None) -> None:
+def draw(now: CallSummary, before: CallSummary, spent: pd.Series, target: Target | None) -> None:
     """Draw the strip; nothing where no call carries a cost.
 
     Args:
         now: figures of the period.
         before: figures of the compared one.
         spent: rupees by how the calls ended.
-        target: rupees that a qualified lead may cost; None where nobody said.
+        target: what a qualified lead may cost; None where nobody said.
     """
     with st.container(key="owner"):
         if not now.cost.n:
@@ -47,7 +48,7 @@ def draw(now: CallSummary, before: CallSummary, spent: pd.Series, target: float 
         st.html(f"<dl>{cells}</dl>")
 
 
-def _parts(now: CallSummary, before: CallSummary, spent: pd.Series, target: float | None) -> Iterator[_Part]:
+def _parts(now: CallSummary, before: CallSummary, spent: pd.Series, target: Target | None) -> Iterator[_Part]:
     earlier = before if before.cost.n >= FEW_CALLS else None
     yield _Part(
         "Spent",
@@ -57,8 +58,8 @@ def _parts(now: CallSummary, before: CallSummary, spent: pd.Series, target: floa
     was = f"was {earlier.qualified_calls:,}" if earlier else ""
     yield _Part("Qualified leads", f"{now.qualified_calls:,}", was)
     each = now.cost.per_qualified_lead
-    tone = "" if target is None or each is None else "missed" if each > target else "met"
-    goal = "no target set" if target is None else f"{_AGAINST[tone]} {formats.rupees(target)}"
+    tone = "" if target is None or each is None else "missed" if target.is_missed_by(each) else "met"
+    goal = "no target set" if target is None else f"{_AGAINST[tone]} {formats.rupees(target.target)}"
     yield _Part("Per qualified lead", formats.number(each, "rupees"), goal, tone)
     wasted = float(spent.reindex(list(BROUGHT_NOTHING)).fillna(0).sum())
     share = wasted / now.cost.total if now.cost.total else 0.0

@@ -109,7 +109,8 @@ def view_of(window: Window, selection: Selection, mode: theme.Mode) -> View:
     """What the panels of a page share, with the marks of alerts that began in its period."""
     filling = window.start < utc_now() <= window.end
     fired = alert_queries.fired_between(window.start, window.end)
-    return View(window, selection, theme.palette_of(mode), filling, fired)
+    targets = alert_queries.targets().targets
+    return View(window, selection, theme.palette_of(mode), filling, fired, targets)
 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)

@@ -132,7 +132,12 @@ def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         return view.missing(key, title, "completed call")
     shown = steady_rates(frame)
     figure = time_series.lines(
-        shown, view.lines(_CONVERSIONS, wide="qualification_rate"), view.window.bucket, view.palette, unit="%"
+        shown,
+        view.lines(_CONVERSIONS, wide="qualification_rate"),
+        view.window.bucket,
+        view.palette,
+        unit="%",
+        limits=view.rate_targets(_CONVERSIONS),
     )
     few = (frame["completed"] < SURE_FROM) & shown["qualification_rate"].notna()
     for name in _CONVERSIONS:

@@ -8,12 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from core.aggregation.intervals import SURE_FROM, wilson
+from core.alerting.rules.targets import Target
 from core.models.definitions import METRICS, Good
 from core.models.metrics import CallSummary
 from dashboard import formats
 from dashboard.charts import sparkline
 from dashboard.filters import Selection
 from dashboard.panels.comparison import FEW_CALLS, Reading, is_clear, read
+from dashboard.queries import alert_queries, cache
 from dashboard.theme import mode, palette_of
 
 DeltaColor = Literal["normal", "inverse", "off"]
@@ -27,6 +29,11 @@ class Card:
     metric: str
     part: str = ""
     label: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its target is named by: ``failure_rate``, ``cost.per_call``."""
+        return f"{self.metric}.{self.part}" if self.part else self.metric
 
     @property
     def good(self) -> Good:
@@ -71,7 +78,8 @@ def key_figures(
     selection: Selection,
     course: pd.DataFrame | None = None,
 ) -> None:
-    """The grid of cards."""
+    """The grid of cards, each with its target where it has one."""
+    targets = cache.ask("targets", alert_queries.targets).value.targets
     with st.container(key="kpis"):
         for card in cards:
             name = f"{card.metric} {card.part}" if card.metric == "cost" else card.metric
@@ -82,11 +90,17 @@ def key_figures(
                     read(card.metric, before, card.part),
                     selection,
                     course,
+                    targets.get(card.key),
                 )
 
 
 def _card(
-    card: Card, now: Reading, before: Reading, selection: Selection, course: pd.DataFrame | None
+    card: Card,
+    now: Reading,
+    before: Reading,
+    selection: Selection,
+    course: pd.DataFrame | None,
+    target: Target | None,
 ) -> None:
     metric = METRICS[card.metric]
     delta = None
@@ -106,6 +120,8 @@ def _card(
         border=True,
         height="stretch",
     )
+    if target is not None:
+        st.markdown(target_badge(target, now.value))
     points = [] if course is None else sparkline.values(course, card.metric)
     if points:
         rising = (now.value or 0) > (before.value or 0)
@@ -115,6 +131,16 @@ def _card(
                 points, metric.unit, palette_of(mode()).tones[tone], bars=card.metric == "total_calls"
             )
         )
+
+
+def target_badge(target: Target, value: float | None) -> str:
+    """A target in Markdown, and whether it is met: by icon, word and colour."""
+    goal = formats.plain(formats.number(target.target, METRICS[target.metric].unit))
+    if value is None:
+        return f":gray-badge[:material/flag: Target {goal}]"
+    if target.is_missed_by(value):
+        return f":red-badge[:material/flag: Misses {goal}]"
+    return f":green-badge[:material/flag: Meets {goal}]"
 
 
 def _small_print(card: Card, now: Reading, before: Reading) -> str:

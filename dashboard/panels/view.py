@@ -1,7 +1,8 @@
 """What all panels of a page share: period, selection, colours, marks of alerts, words for values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from dataclasses import field as a_field
 from datetime import datetime
 from functools import cached_property
 
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 
 from core.aggregation.rollups.buckets import SECONDS, bucket_start
 from core.alerting.board import Fired
+from core.alerting.rules.targets import Targets
 from core.models.definitions import METRICS, PERCENTILES, REFERENCES, Dimension
 from core.models.hours import Hours
 from core.settings import get_settings
@@ -43,6 +45,7 @@ class View:
     palette: Palette
     is_filling: bool
     fired: tuple[Fired, ...] = ()
+    targets: Targets = a_field(default_factory=dict)
 
     def annotate(self, figure: go.Figure) -> go.Figure:
         """A chart over time with the nights behind it, and marks where alerts began to fire."""
@@ -73,6 +76,24 @@ class View:
     def limits(self, field: str, shown: Sequence[str]) -> list[Limit]:
         """The reference lines of a latency for the percentiles that are drawn."""
         several = len(REFERENCES.get(field, ())) > 1
+        own = {part: self.targets[key].target for part in shown if (key := f"{field}.{part}") in self.targets}
+        return [
+            *(Limit(value, f"target {part}", self.palette.colours[part]) for part, value in own.items()),
+            *self._published(field, shown, own, several=several),
+        ]
+
+    def rate_targets(self, rates: Sequence[str]) -> list[Limit]:
+        """The targets of rates as dashed lines of their colours, in per cent."""
+        return [
+            Limit(100 * self.targets[rate].target, f"{_name(rate)} target", self.palette.colours[rate])
+            for rate in rates
+            if rate in self.targets
+        ]
+
+    def _published(
+        self, field: str, shown: Sequence[str], own: Collection[str], *, several: bool
+    ) -> list[Limit]:
+        """The limits that alerts use, and published targets where there is none of one's own."""
         return [
             Limit(
                 reference.value,
@@ -81,6 +102,7 @@ class View:
             )
             for reference in REFERENCES.get(field, ())
             if reference.percentile in shown
+            and (reference.kind == "limit" or reference.percentile not in own)
         ]
 
     def missing(self, key: str, title: str, what: str) -> Panel:

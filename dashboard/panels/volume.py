@@ -94,7 +94,12 @@ def rates(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         f"the others of all (n {summary.total_calls:,})",
         view.annotate(
             time_series.lines(
-                steady_rates(frame), view.lines(RATES), view.window.bucket, view.palette, unit="%"
+                steady_rates(frame),
+                view.lines(RATES),
+                view.window.bucket,
+                view.palette,
+                unit="%",
+                limits=view.rate_targets(RATES),
             )
         ),
         timed(

@@ -10,6 +10,7 @@ from core.alerting.board import AlertBoard, Fired, HistoryLine, SilenceLine
 from core.alerting.notify.outbox import outbox_rows
 from core.alerting.preview import Preview, preview
 from core.alerting.rules.rule_store import rules_in_force
+from core.alerting.rules.target_store import TargetSet, targets_in_force
 from core.alerting.rules.toml_file import RuleSet
 from core.clock import utc_now
 from core.models.outbox import OutboxRow, OutboxState
@@ -75,6 +76,12 @@ def rules() -> RuleSet:
     return rules_in_force(get_sync_database())
 
 
+@st.cache_data(ttl=5, show_spinner=False)
+def targets() -> TargetSet:
+    """The targets of key figures."""
+    return targets_in_force(get_sync_database())
+
+
 @st.cache_data(ttl=300, max_entries=ANSWERS_KEPT, show_spinner=False, hash_funcs={AlertRule: repr})
 def preview_rule(rule: AlertRule, days: int) -> Preview:
     """What a rule would have done."""
@@ -100,5 +107,15 @@ def count_fired(start: datetime, end: datetime) -> int:
 
 def forget_alerts() -> None:
     """Ask for the alerts and rules afresh: somebody changed them."""
-    for question in (pulse, alert_board, sendings, alert_history, recent_history, silences, given_up, rules):
+    for question in (
+        pulse,
+        alert_board,
+        sendings,
+        alert_history,
+        recent_history,
+        silences,
+        given_up,
+        rules,
+        targets,
+    ):
         question.clear()

@@ -105,6 +105,7 @@ class Target(BaseModel):
 
 Targets = Mapping[str, Target]
 """By key."""
+NO_TARGETS: Targets = {}
 
 
 def _parts(metric: str) -> tuple[str, ...]:
