@@ -63,7 +63,7 @@ def figures() -> None:
         owner.draw(now, before, board.spent, targets.get("cost.per_qualified_lead"))
         cards = (*kpi_tiles.CARDS, *kpi_tiles.latency_cards(boards.measured(now)))
         told_of = cache.ask(selection, story_queries.story, window, selection.filters).value.measure
-        first = {*alert_queries.alerting_fields(), told_of}
+        first = {*cache.ask("alerting", alert_queries.alerting_fields).value, told_of}
         kpi_tiles.key_figures(
             kpi_tiles.first_those_of(cards, first), now, before, selection, board.figures.course
         )
