@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     SecretStr,
@@ -44,6 +45,7 @@ from core.variables.kinds import (
     WebAddress,
     in_lower_case,
     is_loopback,
+    plain_names,
 )
 from core.variables.protection import Protection
 from core.variables.reporting import Reporting
@@ -116,6 +118,10 @@ class Settings(Protection, Reporting, BaseSettings):
         ge=LEAST_RETENTION_DAYS,
         le=36_500,
         description="Days (30 or more) that recorded calls and turns stay in the database; then archived",
+    )
+
+    explore_metadata_keys: Annotated[CommaList, AfterValidator(plain_names)] = Field(
+        default=(), description="Metadata that calls can be told apart by on Explore, comma separated"
     )
 
     log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")

@@ -14,6 +14,7 @@ from pydantic_settings import NoDecode
 from core.models.channels import ExtraChannel, extra_channels
 
 _MOST_DIGITS_OF_LEVEL = 3
+_MOST_NAMES = 20
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -51,6 +52,19 @@ LogLevel = Annotated[str, BeforeValidator(_level)]
 _NAMED_LEVELS = frozenset(logging.getLevelNamesMapping().values())
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_at_commas)]
 SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(split_at_commas)]
+
+
+def plain_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names of letters, digits, ``_`` and ``-``.
+
+    Raises:
+        ValueError: one has something else in it, is longer than 64 letters, or there are more than 20.
+    """
+    if len(value) > _MOST_NAMES:
+        raise ValueError(f"has {len(value)} names; {_MOST_NAMES} are enough")
+    if wrong := [name for name in value if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name)]:
+        raise ValueError(f"has {wrong[0]!r}; a name is made of letters, digits, _ and -")
+    return tuple(dict.fromkeys(value))
 
 
 def _addresses(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from pymongo.database import Database
 
@@ -78,19 +79,41 @@ def stored_cells(
 
 def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool) -> Plan:
     """Return how to read the period, given what changed since the roll-ups were last brought up to date."""
+    found = behind(database, period, zone, by_day=by_day)
+    return plan(period, zone, *found) if found else Plan(calls=[period])
+
+
+class Behind(NamedTuple):
+    """Windows whose stored documents are behind the calls, and those that stored days are behind of.
+
+    ``days`` is None where there are no days of the zone, or none are wanted.
+    """
+
+    windows: set[datetime]
+    days: set[datetime] | None
+
+
+def behind(
+    database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool = True
+) -> Behind | None:
+    """What of a half-open period the roll-ups do not hold yet; None where nothing was ever rolled up.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
     start, end = period
     days = days_key(str(zone))
     until = rollup_store.until(database, windows_key(), days)
     if windows_key() not in until:
-        return Plan(calls=[period])
+        return None
     near = {"$gte": start - dirty_windows.WINDOW, "$lt": end}
     few = near if end - start < _LONG else None
     stale = touched_windows(database, until[windows_key()] - LATE, few)
     marked = database[DIRTY_WINDOWS].find({"_id": near}, {"_id": 1})
     stale.update(row["_id"] for row in marked)
     if not by_day or days not in until:
-        return plan(period, zone, stale, None)
-    return plan(period, zone, stale, changed_windows(database, until[days]))
+        return Behind(stale, None)
+    return Behind(stale, changed_windows(database, until[days]))
 
 
 def _cells(

@@ -1,0 +1,100 @@
+"""What the columnar copy has of a call: what calls are told apart by, and what is measured. Nothing personal."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from core.models.calls.fields import CALL_FIELDS
+from core.models.definitions import COST_PARTS
+from core.privacy.sensitive import is_personal
+from core.settings import get_settings
+
+VERSION = 1
+"""Of the copy's form: another one is written afresh, beside what is there."""
+Order = Literal["most calls", "value"]
+METADATA = "metadata."
+LONGEST_TEXT = 64
+"""Of a value; more letters are cut, so that what tells calls apart stays short."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Something to tell calls apart by: its column, and in which order its values are shown.
+
+    ``most`` values are told apart, those with the most calls; the others are one.
+    """
+
+    key: str
+    label: str
+    order: Order = "most calls"
+    most: int = 20
+
+
+_OF_CALLS = (
+    Field("direction", "Direction"),
+    Field("language", "Language"),
+    Field("campaign", "Campaign"),
+    Field("status", "Outcome"),
+    Field("agent", "Agent"),
+    Field("agent_version", "Agent version"),
+    Field("provider", "Carrier"),
+    Field("number_series", "Number series"),
+    Field("end_reason", "End reason"),
+    Field("fault", "Fault"),
+    Field("hangup_by", "Hung up by"),
+    Field("purpose", "Purpose"),
+    Field("qualification", "Qualified for"),
+    Field("attempt", "Attempt", "value"),
+    Field("hour", "Hour of the day", "value", 24),
+    Field("weekday", "Weekday", "value", 7),
+    Field("day", "Day", "value", 100),
+)
+TEXTS = frozenset(field.key for field in _OF_CALLS if field.order == "most calls")
+NUMBERS = tuple(one.name for one in CALL_FIELDS if one.kind == "number" and one.rolled_up)
+COUNTS = tuple(one.name for one in CALL_FIELDS if one.kind == "count" and one.rolled_up)
+FLAGS = ("qualification_completed", "handoff_triggered", "has_error")
+COSTS = tuple(f"cost_{part}" for part in COST_PARTS)
+
+
+def fields() -> dict[str, Field]:
+    """What calls can be told apart by, by key: fields of calls, then the declared keys of their metadata."""
+    declared = (Field(f"{METADATA}{key}", f"Metadata: {key}") for key in metadata_keys())
+    return {field.key: field for field in (*_OF_CALLS, *declared)}
+
+
+def metadata_keys() -> tuple[str, ...]:
+    """The keys of EXPLORE_METADATA_KEYS that hold nothing personal."""
+    return tuple(key for key in get_settings().explore_metadata_keys if key not in refused_keys())
+
+
+def refused_keys() -> tuple[str, ...]:
+    """The keys of EXPLORE_METADATA_KEYS that are personal, and so are not copied."""
+    settings = get_settings()
+    sealed = {path.removeprefix(METADATA).split(".")[0] for path in settings.encrypted_fields}
+    return tuple(key for key in settings.explore_metadata_keys if is_personal(key) or key in sealed)
+
+
+def schema() -> pa.Schema:
+    """The columns of the copy; hour and weekday (0 is Monday) are local, money is in rupees."""
+    return pa.schema(
+        {
+            "start_time": pa.timestamp("ms", tz="UTC"),
+            "day": pa.date32(),
+            "hour": pa.int8(),
+            "weekday": pa.int8(),
+            **dict.fromkeys((*sorted(TEXTS), *(METADATA + key for key in metadata_keys())), pa.string()),
+            **dict.fromkeys(NUMBERS, pa.float64()),
+            **dict.fromkeys(COUNTS, pa.int32()),
+            **dict.fromkeys(FLAGS, pa.bool_()),
+            **dict.fromkeys(COSTS, pa.float64()),
+            "cost": pa.float64(),
+        }
+    )
+
+
+def form(zone: str) -> str:
+    """A name for the form of the copy: other columns, or days of another zone, are other files."""
+    said = f"{VERSION}\n{zone}\n{schema().to_string()}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -1,0 +1,74 @@
+"""Questions that roll-ups hold all of, answered from a cube as the others are from the copy."""
+
+import numpy as np
+import pandas as pd
+
+from core.aggregation.columnar.question import EVERYTHING, Answer, Question
+from core.aggregation.cube import Cube
+from core.aggregation.rollups import sketch
+from core.aggregation.rollups.cells import Ints
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.series import percentile_table
+from core.models.definitions import COST_PER, COUNTS, DIMENSIONS, DISTRIBUTIONS, RATES
+
+
+def in_rollups(question: Question) -> bool:
+    """Whether roll-ups hold all that a question needs, so that no call is read."""
+    names = [name for name, _ in question.where]
+    return (
+        question.by in {EVERYTHING, *DIMENSIONS}
+        and question.measure in {*COUNTS, *RATES, *DISTRIBUTIONS, "cost"}
+        and set(names) <= {*DIMENSIONS}
+        and len(names) == len(set(names))
+        and all(value for _, value in question.where)
+    )
+
+
+def filters_of(question: Question) -> CallFilters:
+    """The filters of a question that roll-ups hold."""
+    return CallFilters(**dict(question.where))
+
+
+def answer_of_cube(cube: Cube, question: Question) -> Answer:
+    """Answer a question from a cube of the calls that pass its filters; percentiles are within 1 %.
+
+    Raises:
+        ValueError: the cube was loaded without campaigns, and the question is by campaign.
+    """
+    about = question.field
+    names, number = cube.values(question.by) if about else (["all"], np.zeros(len(cube.cells), np.int64))
+    if about is None and not cube.total:
+        names = []
+    most = about.most if about else 1
+    shown = names[:most]
+    rows = _grouped(cube, question.measure, np.minimum(number, most), most + 1)
+    other = rows.iloc[most:] if len(names) > most else rows.iloc[:0]
+    rows = rows.iloc[: len(shown)].set_axis(pd.Index(shown, name="key", dtype=object))
+    return Answer(rows, len(names), other.set_axis(["other"] * len(other)), exact=False, at=cube.read_at)
+
+
+def _grouped(cube: Cube, measure: str, group: Ints, size: int) -> pd.DataFrame:
+    """What a measure is made of in each group of cells."""
+
+    def counted(key: str) -> Ints:
+        return np.bincount(group, cube.counted(key), size).astype(np.int64)
+
+    rows = pd.DataFrame({"calls": counted("total_calls")})
+    if measure in COUNTS:
+        return rows.assign(value=counted(measure))
+    if measure in RATES:
+        return rows.assign(part=counted(RATES[measure].part), whole=counted(RATES[measure].whole))
+    if measure == "cost":
+        total = np.bincount(group, cube.cells.costs.sum(axis=1), size)
+        rows = rows.assign(n=counted("calls_with_cost"), sd=np.nan, total=total)
+        return rows.assign(**{name: counted(key) for name, key in COST_PER.items()})
+    table = percentile_table(cube, measure, group, size)
+    return rows.join(table).assign(sd=_deviation(cube, measure, group, table))
+
+
+def _deviation(cube: Cube, measure: str, group: Ints, table: pd.DataFrame) -> pd.Series:
+    """The standard deviation within each group, from the sketch: as near as its buckets are narrow."""
+    counts = cube.distribution(measure, group, len(table))
+    squares = counts @ np.square(sketch.estimates())
+    n = table["n"].where(table["n"] > 1)
+    return np.sqrt((squares / n - table["mean"] ** 2).clip(lower=0) * n / (n - 1))

@@ -1,0 +1,142 @@
+"""From definitions to SQL over the columnar copy. What people write is bound to it, and never part of its text."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from core.aggregation.columnar.copy import Source
+from core.aggregation.columnar.engine import FRESH
+from core.aggregation.columnar.fields import COSTS, METADATA, TEXTS, Field, schema
+from core.clock import day_bounds
+from core.models.definitions import (
+    COST_PER,
+    COUNTS,
+    DISTRIBUTIONS,
+    PERCENTILES,
+    RATES,
+    Condition,
+    Count,
+)
+
+CALLS = "calls"
+_SIGNS = {"at least": ">=", "above": ">", "below": "<"}
+
+
+class Statement:
+    """A query in the making: what its parameters stand for, and the calls that it is about."""
+
+    def __init__(self, source: Source, columns: Sequence[str]) -> None:
+        """Begin with the calls of a source, in some of the columns of the copy."""
+        self._source = source
+        self._columns = sorted({*columns} | {"day"})
+        self.values: dict[str, object] = {}
+
+    def bind(self, value: object) -> str:
+        """Return the parameter that stands for a value."""
+        name = f"p{len(self.values)}"
+        self.values[name] = value
+        return f"${name}"
+
+    def only(self, by_field: Mapping[Field, Sequence[str]]) -> str:
+        """Return the condition that calls have one of the values of each field; '' is no value."""
+        tests = [f"{as_text(one)} IN (SELECT unnest({self.bind([*values])}))" for one, values in by_field.items()]
+        return " AND ".join(tests) or "true"
+
+    def calls(self, condition: str = "true") -> str:
+        """Return the table expression of the calls that fulfil a condition."""
+        chosen = ", ".join(map(quoted, self._columns))
+        parts = [f"SELECT {chosen} FROM {FRESH} WHERE {condition}"]
+        if self._source.files:
+            files = self.bind([str(file) for file in self._source.files])
+            parts.append(f"SELECT {chosen} FROM read_parquet({files}) WHERE {self._of_source()} AND {condition}")
+        return f"({' UNION ALL '.join(parts)})"
+
+    def _of_source(self) -> str:
+        """The condition for the source's days in its files, and for its hours where it cuts through a day."""
+        source = self._source
+        first, last = min(source.days), max(source.days)
+        tests = [f"day BETWEEN {self.bind(first)} AND {self.bind(last)}"]
+        between = {date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)}
+        if gaps := sorted(between - source.days):
+            tests.append(f"day NOT IN (SELECT unnest({self.bind(gaps)}))")
+        if day_bounds(first, source.zone)[0] < source.start:
+            tests.append(f"start_time >= {self.bind(source.start)}")
+        if source.end < day_bounds(last, source.zone)[1]:
+            tests.append(f"start_time < {self.bind(source.end)}")
+        return " AND ".join(tests)
+
+
+def quoted(column: str) -> str:
+    """A column of the copy as SQL names it.
+
+    Raises:
+        ValueError: the copy has no such column.
+    """
+    if column not in schema().names:
+        raise ValueError(f"the copy has no column {column!r}")
+    return f'"{column}"'
+
+
+def key_of(field: Field) -> str:
+    """What calls are told apart by: a field's value, '' where a text is not given."""
+    is_text = field.key in TEXTS or field.key.startswith(METADATA)
+    return f"coalesce({quoted(field.key)}, '')" if is_text else quoted(field.key)
+
+
+def as_text(field: Field) -> str:
+    """A field's value as a text; '' where there is none."""
+    return f"coalesce(CAST({quoted(field.key)} AS VARCHAR), '')"
+
+
+def needed(measure: str) -> set[str]:
+    """The columns that a measure is computed from."""
+    if measure in COUNTS:
+        count = COUNTS[measure]
+        return set(count.fields) | ({count.total_of} if count.total_of else set())
+    if measure in RATES:
+        return needed(RATES[measure].part) | needed(RATES[measure].whole)
+    if measure == "cost":
+        return {"cost", *COSTS}.union(*(needed(count) for count in COST_PER.values()))
+    return {measure}
+
+
+def measured(measure: str, statement: Statement) -> str:
+    """The columns of an answer to a measure, as ``Answer`` has them."""
+    if measure in COUNTS:
+        return f"{_counted(COUNTS[measure], statement)} AS value"
+    if measure in RATES:
+        part, whole = COUNTS[RATES[measure].part], COUNTS[RATES[measure].whole]
+        return f"{_counted(part, statement)} AS part, {_counted(whole, statement)} AS whole"
+    spread = f"count({quoted(measure)}) AS n, stddev_samp({quoted(measure)}) AS sd"
+    if measure == "cost":
+        counts = (f"{_counted(COUNTS[key], statement)} AS {name}" for name, key in COST_PER.items())
+        return f"{spread}, sum(cost) AS total, {', '.join(counts)}"
+    mean = f"{spread}, avg({quoted(measure)}) AS mean"
+    if measure not in DISTRIBUTIONS:
+        return mean
+    return f"{mean}, quantile_disc({quoted(measure)}, {[*PERCENTILES.values()]}) AS points, max({quoted(measure)}) AS max"
+
+
+def _counted(count: Count, statement: Statement) -> str:
+    test = " AND ".join(_test(condition, statement) for condition in count.where) or "true"
+    if count.total_of is None:
+        return "count(*)" if not count.where else f"count(*) FILTER (WHERE {test})"
+    capped = f"least(greatest({quoted(count.total_of)}, 0), {int(count.most or 0)})"
+    return f"CAST(coalesce(sum({capped}) FILTER (WHERE {test}), 0) AS BIGINT)"
+
+
+def _test(condition: Condition, statement: Statement) -> str:
+    """A condition of the definitions; of what is unknown none holds but ``is not``."""
+    column = quoted(condition.field)
+    match condition.test:
+        case "is":
+            return f"{column} = {statement.bind(str(condition.value))}"
+        case "is not":
+            return f"{column} IS DISTINCT FROM {statement.bind(str(condition.value))}"
+        case "true":
+            return column
+        case "known":
+            return f"{column} IS NOT NULL"
+        case "exceeds":
+            return f"{column} > {quoted(str(condition.value))}"
+        case _:
+            return f"{column} {_SIGNS[condition.test]} {statement.bind(float(condition.value))}"
