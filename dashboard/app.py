@@ -29,6 +29,8 @@ CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
 SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:")
 COMPLIANCE = st.Page(ROOT / "pages" / "compliance.py", title="Compliance", icon=":material/policy:")
+EXPLORE = st.Page(ROOT / "pages" / "questions" / "explore.py", title="Explore", icon=":material/travel_explore:")
+COMPARE = st.Page(ROOT / "pages" / "questions" / "compare.py", title="Compare", icon=":material/compare_arrows:")
 RUNBOOKS = st.Page(ROOT / "pages" / "runbooks.py", title="Runbooks", icon=":material/menu_book:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
 AUDIT = st.Page(ROOT / "pages" / "audit.py", title="Audit", icon=":material/receipt_long:")
@@ -36,13 +38,15 @@ LEAD = st.Page(ROOT / "pages" / "lead.py", title="Lead", url_path="lead", visibi
 NOT_FOUND = st.Page(
     ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
 )
-ALONE = [COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, LEAD, AUDIT, NOT_FOUND]
+ALONE = [EXPLORE, COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, LEAD, AUDIT, NOT_FOUND]
 """Pages that compare with no earlier period."""
 PAGES = [
     OVERVIEW,
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
     st.Page(ROOT / "pages" / "conversion.py", title="Conversion", icon=":material/filter_alt:"),
     st.Page(ROOT / "pages" / "latency.py", title="Latency", icon=":material/speed:"),
+    EXPLORE,
+    COMPARE,
     COMPLIANCE,
     SYSTEM,
     SOURCES,
@@ -85,6 +89,9 @@ def _unused(page: st.Page) -> tuple[str, ...]:
     link = st.query_params
     if page == AUDIT:
         return (*filters.FILTERS, filters.SWITCH)
+    if page == COMPARE:
+        by_period = st.session_state.get("versus", link.get("versus")) == "Period"
+        return () if by_period else ("compare",)
     if page == ALERTS:
         history = st.session_state.get("view", link.get("view")) == "History"
         return (*filters.FILTERS, filters.SWITCH) if history else ("filters",)

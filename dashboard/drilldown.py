@@ -142,6 +142,25 @@ def rows(
     return target
 
 
+def groups(by: str, values: Sequence[str], *, upright: bool = False) -> Drilldown:
+    """The calls of the value of a filter or facet whose bar was clicked; "" has no list.
+
+    Args:
+        by: the filter, or the facet where it is none.
+        values: one a bar, in their order.
+        upright: whether the bars stand beside each other rather than one below the other.
+    """
+
+    def target(point: Point) -> CallsTarget | None:
+        at = round(float(point["x" if upright else "y"]))
+        if not (0 <= at < len(values) and values[at]):
+            return None
+        one = {by: values[at]}
+        return CallsTarget(filters=one) if by in filters.FILTERS else CallsTarget(facets=one)
+
+    return target
+
+
 def stages(names: Mapping[str, str], chosen: Mapping[str, str]) -> Drilldown:
     """The calls that got to a stage of the funnel; ``names``: labels by stage."""
     stage_of = {text: stage for stage, text in names.items()}

@@ -16,6 +16,7 @@ class Permission(StrEnum):
     CLOSE = "close alerts"
     SILENCE = "silence alerts"
     CHANGE_RULES = "change rules"
+    SAVE_VIEWS = "save views"
     TEST_CHANNELS = "test channels"
     SEND_AGAIN = "send messages again"
     RECOMPUTE = "compute days anew"
@@ -32,6 +33,7 @@ LEAST: Final = MappingProxyType(
         Permission.CLOSE: Role.OPERATOR,
         Permission.SILENCE: Role.OPERATOR,
         Permission.CHANGE_RULES: Role.OPERATOR,
+        Permission.SAVE_VIEWS: Role.OPERATOR,
         Permission.TEST_CHANNELS: Role.OPERATOR,
         Permission.SEND_AGAIN: Role.OPERATOR,
         Permission.RECOMPUTE: Role.OPERATOR,

@@ -33,6 +33,7 @@ TREATMENTS: Final[dict[str, Treatment]] = {
     names.RULES: Treatment.SAID,
     names.GOOD_RULES: Treatment.SAID,
     names.SILENCES: Treatment.SAID,
+    names.SAVED_VIEWS: Treatment.SAID,
     names.ROLLUPS_15M: Treatment.FIGURES,
     names.ROLLUPS_DAILY: Treatment.FIGURES,
     names.ROLLUPS_CAMPAIGNS: Treatment.FIGURES,

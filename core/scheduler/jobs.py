@@ -34,6 +34,9 @@ DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
 ERASE_AFTER_MIDNIGHT = timedelta(minutes=30)
 ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
 AUDIT_AFTER_MIDNIGHT = timedelta(hours=2, minutes=45)
+COPY_AFTER_MIDNIGHT = timedelta(minutes=15)
+COPIED_DAYS = 90
+"""How far back Explore finds its copy ready; older days are copied when somebody looks at them."""
 PING_TIMEOUT_SECONDS = 5.0
 logger = get_logger("scheduler")
 
@@ -64,6 +67,7 @@ def all_jobs() -> tuple[Job, ...]:
         Job("check_alerts", check_alerts, checks, says_missed=True),
         Job("outbox", outbox, Every(OUTBOX_EVERY_SECONDS), "outbox"),
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
+        Job("columnar", copy_days, Nightly(COPY_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("erase_due", erase_due, Nightly(ERASE_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("audit", prune_audit, Nightly(AUDIT_AFTER_MIDNIGHT, settings.tz), "night"),
@@ -175,6 +179,15 @@ async def daily_figures() -> None:
     yesterday = local_today() - timedelta(days=1)
     figures = await MetricsService().aggregate_daily_metrics(yesterday)
     logger.info("Day closed", extra={"day": str(yesterday), "calls": figures.total_calls})
+
+
+async def copy_days() -> None:
+    """Bring the columnar copy that Explore asks up to date."""
+    from core.aggregation.columnar.copy import copy_closed_days  # noqa: PLC0415 (pandas takes a while to load)
+
+    copied = await asyncio.to_thread(lambda: copy_closed_days(get_sync_database(), COPIED_DAYS))
+    if copied:
+        logger.info("Days copied", extra={"days": copied})
 
 
 async def erase_due() -> None:

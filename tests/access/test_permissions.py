@@ -17,6 +17,7 @@ ROLES = {
             Permission.CLOSE,
             Permission.SILENCE,
             Permission.CHANGE_RULES,
+            Permission.SAVE_VIEWS,
         ),
         *(Permission.TEST_CHANNELS, Permission.SEND_AGAIN, Permission.RECOMPUTE),
     },

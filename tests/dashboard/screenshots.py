@@ -34,6 +34,8 @@ PAGES = {
     "analytics": "/analytics?period=7d",
     "conversion": "/conversion?period=7d",
     "latency": "/latency?period=7d",
+    "explore": "/explore?period=7d&measure=End-to-end+latency&split=Agent+version",
+    "compare": "/compare?period=7d",
     "system": "/system?period=24h",
     "alerts": "/alerts",
     "rules": "/alerts?view=Rules&rule=model_latency",

@@ -26,6 +26,7 @@ from core.storage.calls import write_calls
 from core.types import Document
 from dashboard import visitor
 from dashboard.alerts import actions, channels, rule_editor
+from dashboard.explore import saved
 from dashboard.sign_in.cookies import cookie_name
 from dashboard.sign_in.door import SignedInOnly
 from dashboard.system import health
@@ -102,6 +103,20 @@ def delete_rule(database: Database[Document]) -> None:
     rule_editor._delete(BUILT_IN_RULES[0].id)
 
 
+def save_view(database: Database[Document]) -> None:
+    st.session_state["view-name"] = f"View {database['saved_views'].count_documents({})}"
+    saved.save()
+
+
+def rename_view(database: Database[Document]) -> None:
+    st.session_state["new-name"] = "Another name"
+    saved.rename("v", "new-name")
+
+
+def delete_view(database: Database[Document]) -> None:
+    saved.delete("v", "A view")
+
+
 def try_channel(database: Database[Document]) -> None:
     channels._test("email")
 
@@ -127,6 +142,9 @@ DONE: dict[Callable[[Database[Document]], None], Permission] = {
     send_again: Permission.SEND_AGAIN,
     save_rule: Permission.CHANGE_RULES,
     delete_rule: Permission.CHANGE_RULES,
+    save_view: Permission.SAVE_VIEWS,
+    rename_view: Permission.SAVE_VIEWS,
+    delete_view: Permission.SAVE_VIEWS,
     try_channel: Permission.TEST_CHANNELS,
     roll_up_again: Permission.RECOMPUTE,
     export: Permission.EXPORT_CALLS,
@@ -165,7 +183,7 @@ def told(act: Callable[[], None]) -> str:
 
 
 def stored(database: Database[Document]) -> dict[str, list[Document]]:
-    names = ("alerts", "alert_events", "silences", "rules", "outbox", "rollups_daily")
+    names = ("alerts", "alert_events", "silences", "rules", "outbox", "rollups_daily", "saved_views")
     return {name: list(database[name].find()) for name in names}
 
 
@@ -301,11 +319,14 @@ def test_without_the_door_nobody_is_let_in(
 
 WRITERS = {
     *("core.alerting.actions", "core.alerting.rules.rule_store", "core.alerting.notify.outbox"),
-    *("core.services.alert_service", "core.aggregation.daily"),
+    *("core.services.alert_service", "core.aggregation.daily", "core.storage.saved_views"),
 }
 """What pages change things by."""
-ASKING = {"dashboard/alerts/actions.py", "dashboard/alerts/rule_editor.py", "dashboard/alerts/channels.py"}
-READING = {"dashboard/queries/alert_queries.py", "dashboard/queries/system_queries.py"}
+ASKING = {
+    *("dashboard/alerts/actions.py", "dashboard/alerts/rule_editor.py", "dashboard/alerts/channels.py"),
+    "dashboard/explore/saved.py",
+}
+READING = {f"dashboard/queries/{name}_queries.py" for name in ("alert", "explore", "system")}
 
 
 def test_no_page_changes_anything_that_does_not_ask_first() -> None:

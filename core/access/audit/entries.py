@@ -44,6 +44,8 @@ class Action(StrEnum):
     SENT_AGAIN = "sent_again"
     RULE_CHANGED = "rule_changed"
     RULE_DELETED = "rule_deleted"
+    VIEW_SAVED = "view_saved"
+    VIEW_DELETED = "view_deleted"
     TESTED_CHANNEL = "tested_channel"
     IMPORTED = "imported"
     REPLAYED = "replayed"

@@ -1,9 +1,10 @@
-"""The columnar copy: closed days as Parquet below DATA_DIR/columnar/DATABASE, a file a month; no personal fields.
+"""The columnar copy: closed days as Parquet below DATA_DIR/columnar/DATABASE, one file a month.
 
 A day is in it with the mark of the roll-ups that it was read after: the moment at which its windows were last
-merged. Another mark means that a call of the day came, changed or went since, and the day is read anew; so late,
-corrected, erased and restored calls come out right as they do in the roll-ups. What the roll-ups do not hold yet
-is read from the store. Nothing here is the only copy of anything: the folder may be deleted at any time.
+merged. Another mark means that a call of the day came, changed or went since, and the day is read anew; so
+late, corrected, erased and restored calls come out right as they do in the roll-ups. What the roll-ups do
+not hold yet is read from the store. Nothing in the files is personal, and nothing is only there: the folder
+may be deleted at any time.
 """
 
 import fcntl
@@ -61,7 +62,7 @@ class Source:
 def open_source(
     database: Database[Document], start: datetime, end: datetime, progress: Progress = lambda *_: None
 ) -> Source:
-    """Return the calls of [start, end) to ask questions of; days that are not in the copy yet are copied first.
+    """Return the calls of [start, end) to ask; days that are not in the copy yet are copied first.
 
     Raises:
         ArchiveUnreadableError: a file of the archive is not on this machine, or damaged.
@@ -71,7 +72,12 @@ def open_source(
     zone, at = get_settings().tz, utc_now()
     wanted = closed_days(database, (start, end), zone)
     _bring_up_to_date(database, wanted, zone, progress)
-    held = {day: file for file in _files(database) for day, mark in _days_of(file).items() if wanted.get(day) == mark}
+    held = {
+        day: file
+        for file in _files(database)
+        for day, mark in _days_of(file).items()
+        if wanted.get(day) == mark
+    }
     fresh = calls_of(database, _left(held, (start, end), zone), zone)
     files = tuple(dict.fromkeys(held[day] for day in sorted(held)))
     return Source(start, end, zone, files, frozenset(held), fresh, at)
@@ -95,7 +101,7 @@ def copy_closed_days(database: Database[Document], days: int, progress: Progress
 
 
 def closed_days(database: Database[Document], period: Period, zone: tzinfo) -> dict[date, datetime]:
-    """The days before today, of those that a period touches, of which the roll-ups hold all; with their marks."""
+    """The days before today that a period touches and the roll-ups hold all of, with their marks."""
     first, last = (moment.astimezone(zone).date() for moment in period)
     whole = (day_bounds(first, zone)[0], day_bounds(last, zone)[1])
     found = behind(database, whole, zone)
@@ -146,9 +152,7 @@ def _days_of(file: Path) -> Marks:
     return {date.fromisoformat(day): datetime.fromisoformat(mark) for day, mark in said.items()}
 
 
-def _bring_up_to_date(
-    database: Database[Document], wanted: Marks, zone: tzinfo, progress: Progress
-) -> int:
+def _bring_up_to_date(database: Database[Document], wanted: Marks, zone: tzinfo, progress: Progress) -> int:
     """Copy the days that are missing or have another mark, by month; how many."""
     if not _missing(database, wanted):
         return 0
@@ -177,9 +181,10 @@ def _written(database: Database[Document], month: str, days: Marks, zone: tzinfo
     unfinished = file.with_suffix(".part")
     marks = {day.isoformat(): mark.isoformat() for day, mark in sorted({**kept, **days}.items())}
     try:
-        with create_private(unfinished) as target, pq.ParquetWriter(
-            target, schema(), compression="lz4", store_schema=False
-        ) as writer:
+        with (
+            create_private(unfinished) as target,
+            pq.ParquetWriter(target, schema(), compression="lz4", store_schema=False) as writer,
+        ):
             waiting: list[pa.Table] = [table for one in old for table in _rows_of(one, set(kept), writer)]
             for day in sorted(days):
                 waiting.append(calls_of(database, [day_bounds(day, zone)], zone))
@@ -229,5 +234,3 @@ def _alone(folder: Path) -> Iterator[None]:
         for old in set(folder.glob("*.parquet")) - set(newest.values()):
             old.unlink(missing_ok=True)
         yield
-
-

@@ -58,7 +58,9 @@ def ask(source: Source, query: str, values: Mapping[str, object]) -> pa.Table:
     except duckdb.IOException as error:
         raise SourceGoneError(str(error)) from None
     except duckdb.InterruptException:
-        raise TooLargeError(f"This takes longer than {LONGEST_SECONDS:.0f} s: choose a shorter period") from None
+        raise TooLargeError(
+            f"This takes longer than {LONGEST_SECONDS:.0f} s: choose a shorter period"
+        ) from None
     except duckdb.OutOfMemoryException:
         raise TooLargeError(f"This takes more than {MEMORY} of memory: choose a shorter period") from None
     finally:

@@ -1,4 +1,4 @@
-"""What the columnar copy has of a call: what calls are told apart by, and what is measured. Nothing personal."""
+"""What the columnar copy has of a call: what calls are told apart by, what is measured; nothing personal."""
 
 import hashlib
 from dataclasses import dataclass
@@ -32,6 +32,10 @@ class Field:
     most: int = 20
 
 
+Where = tuple[tuple[str, str], ...]
+"""Pairs of a field's key and a value: any of the values of a field, and that for all fields."""
+
+
 _OF_CALLS = (
     Field("direction", "Direction"),
     Field("language", "Language"),
@@ -62,6 +66,20 @@ def fields() -> dict[str, Field]:
     """What calls can be told apart by, by key: fields of calls, then the declared keys of their metadata."""
     declared = (Field(f"{METADATA}{key}", f"Metadata: {key}") for key in metadata_keys())
     return {field.key: field for field in (*_OF_CALLS, *declared)}
+
+
+def by_field(where: Where) -> dict[Field, list[str]]:
+    """The values that calls may have, by field.
+
+    Raises:
+        ValueError: there is no such field.
+    """
+    known, found = fields(), dict[Field, list[str]]()
+    for name, value in where:
+        if name not in known:
+            raise ValueError(f"there is no field {name!r}")
+        found.setdefault(known[name], []).append(value)
+    return found
 
 
 def metadata_keys() -> tuple[str, ...]:

@@ -6,8 +6,8 @@ import pandas as pd
 from core.aggregation.columnar.question import EVERYTHING, Answer, Question
 from core.aggregation.cube import Cube
 from core.aggregation.rollups import sketch
-from core.aggregation.rollups.cells import Ints
 from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.cells import Ints
 from core.aggregation.series import percentile_table
 from core.models.definitions import COST_PER, COUNTS, DIMENSIONS, DISTRIBUTIONS, RATES
 
@@ -71,4 +71,5 @@ def _deviation(cube: Cube, measure: str, group: Ints, table: pd.DataFrame) -> pd
     counts = cube.distribution(measure, group, len(table))
     squares = counts @ np.square(sketch.estimates())
     n = table["n"].where(table["n"] > 1)
-    return np.sqrt((squares / n - table["mean"] ** 2).clip(lower=0) * n / (n - 1))
+    deviation: pd.Series = np.sqrt((squares / n - table["mean"] ** 2).clip(lower=0) * n / (n - 1))
+    return deviation

@@ -88,7 +88,9 @@ def _stored(database: Database[Document], query: Document) -> pa.Table:
 
 
 def _archived(database: Database[Document], periods: Sequence[Period]) -> pa.Table:
-    plain = [name for name in _columns() if name in {*TEXTS, *NUMBERS, *COUNTS, *FLAGS} - {*_NESTED, "has_error"}]
+    plain = [
+        name for name in _columns() if name in {*TEXTS, *NUMBERS, *COUNTS, *FLAGS} - {*_NESTED, "has_error"}
+    ]
     rows = archived(
         database, CALLS, periods, ["_id", "start_time", *plain, "errors", "cost", "telephony", "metadata"]
     )

@@ -1,10 +1,12 @@
-"""From definitions to SQL over the columnar copy. What people write is bound to it, and never part of its text."""
+"""From definitions to SQL over the columnar copy. What people write is bound, and never part of its text."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import pyarrow as pa
+
 from core.aggregation.columnar.copy import Source
-from core.aggregation.columnar.engine import FRESH
+from core.aggregation.columnar.engine import FRESH, ask
 from core.aggregation.columnar.fields import COSTS, METADATA, TEXTS, Field, schema
 from core.clock import day_bounds
 from core.models.definitions import (
@@ -17,7 +19,6 @@ from core.models.definitions import (
     Count,
 )
 
-CALLS = "calls"
 _SIGNS = {"at least": ">=", "above": ">", "below": "<"}
 
 
@@ -38,16 +39,28 @@ class Statement:
 
     def only(self, by_field: Mapping[Field, Sequence[str]]) -> str:
         """Return the condition that calls have one of the values of each field; '' is no value."""
-        tests = [f"{as_text(one)} IN (SELECT unnest({self.bind([*values])}))" for one, values in by_field.items()]
+        tests = [
+            f"{as_text(one)} IN (SELECT unnest({self.bind([*values])}))" for one, values in by_field.items()
+        ]
         return " AND ".join(tests) or "true"
 
-    def calls(self, condition: str = "true") -> str:
-        """Return the table expression of the calls that fulfil a condition."""
+    def run(self, said: Sequence[str], condition: str = "true", then: str = "") -> pa.Table:
+        """Return what is said of the calls that fulfil a condition; ``then`` groups and orders it.
+
+        Raises:
+            SourceGoneError: files of the source have been replaced.
+            TooLargeError: it takes more memory or time than it may.
+        """
+        query = f"SELECT {', '.join(said)} FROM {self._calls(condition)} {then}"  # noqa: S608 (names of ours alone)
+        return ask(self._source, query, self.values)
+
+    def _calls(self, condition: str) -> str:
         chosen = ", ".join(map(quoted, self._columns))
-        parts = [f"SELECT {chosen} FROM {FRESH} WHERE {condition}"]
+        parts = [f"SELECT {chosen} FROM {FRESH} WHERE {condition}"]  # noqa: S608 (names of ours alone)
         if self._source.files:
-            files = self.bind([str(file) for file in self._source.files])
-            parts.append(f"SELECT {chosen} FROM read_parquet({files}) WHERE {self._of_source()} AND {condition}")
+            files = f"read_parquet({self.bind([str(file) for file in self._source.files])})"
+            of_source = f"{self._of_source()} AND {condition}"
+            parts.append(f"SELECT {chosen} FROM {files} WHERE {of_source}")  # noqa: S608 (names of ours alone)
         return f"({' UNION ALL '.join(parts)})"
 
     def _of_source(self) -> str:
@@ -99,27 +112,42 @@ def needed(measure: str) -> set[str]:
     return {measure}
 
 
-def measured(measure: str, statement: Statement) -> str:
+def measured(measure: str, statement: Statement) -> list[str]:
     """The columns of an answer to a measure, as ``Answer`` has them."""
+    calls = "count(*) AS calls"
     if measure in COUNTS:
-        return f"{_counted(COUNTS[measure], statement)} AS value"
+        return [calls, f"{_counted(COUNTS[measure], statement)} AS value"]
     if measure in RATES:
         part, whole = COUNTS[RATES[measure].part], COUNTS[RATES[measure].whole]
-        return f"{_counted(part, statement)} AS part, {_counted(whole, statement)} AS whole"
-    spread = f"count({quoted(measure)}) AS n, stddev_samp({quoted(measure)}) AS sd"
+        return [calls, f"{_counted(part, statement)} AS part", f"{_counted(whole, statement)} AS whole"]
+    column = quoted(measure)
+    spread = [calls, f"count({column}) AS n", f"stddev_samp({column}) AS sd"]
     if measure == "cost":
         counts = (f"{_counted(COUNTS[key], statement)} AS {name}" for name, key in COST_PER.items())
-        return f"{spread}, sum(cost) AS total, {', '.join(counts)}"
-    mean = f"{spread}, avg({quoted(measure)}) AS mean"
-    if measure not in DISTRIBUTIONS:
-        return mean
-    return f"{mean}, quantile_disc({quoted(measure)}, {[*PERCENTILES.values()]}) AS points, max({quoted(measure)}) AS max"
+        return [*spread, "sum(cost) AS total", *counts]
+    spread.append(f"avg({column}) AS mean")
+    return (
+        [*spread, f"{points(measure)} AS points", f"max({column}) AS max"]
+        if measure in DISTRIBUTIONS
+        else spread
+    )
+
+
+def points(column: str) -> str:
+    """The exact percentiles of a column, as a list in the order of PERCENTILES."""
+    return f"quantile_disc({quoted(column)}, {[*PERCENTILES.values()]})"
+
+
+def counted(where: Sequence[Condition], statement: Statement) -> str:
+    """The number of calls that fulfil every condition."""
+    test = " AND ".join(_test(condition, statement) for condition in where)
+    return f"count(*) FILTER (WHERE {test})" if test else "count(*)"
 
 
 def _counted(count: Count, statement: Statement) -> str:
-    test = " AND ".join(_test(condition, statement) for condition in count.where) or "true"
     if count.total_of is None:
-        return "count(*)" if not count.where else f"count(*) FILTER (WHERE {test})"
+        return counted(count.where, statement)
+    test = " AND ".join(_test(condition, statement) for condition in count.where) or "true"
     capped = f"least(greatest({quoted(count.total_of)}, 0), {int(count.most or 0)})"
     return f"CAST(coalesce(sum({capped}) FILTER (WHERE {test}), 0) AS BIGINT)"
 

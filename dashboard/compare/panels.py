@@ -1,0 +1,245 @@
+"""The panels of Compare: verdicts on every figure, latency distributions, funnels and costs of two sides."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.aggregation.columnar.sides import Figures, verdict
+from core.aggregation.funnel import FUNNEL, share
+from core.aggregation.intervals import wilson
+from core.aggregation.sequential import LEAST_CALLS, Verdict
+from core.models.definitions import COST_PARTS, LATENCIES, METRICS, RATES, Good, Unit
+from dashboard import formats
+from dashboard.charts import distributions, groups
+from dashboard.panels.conversion import STAGES as STAGE_LABELS
+from dashboard.panels.panel import Panel
+from dashboard.theme import Palette
+
+MEANS = ("e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms", "duration_seconds", "cost")
+_POINT = " points"
+_FIRST, _SECOND = "first", "second"
+_MARKS = re.compile(r"\*\*|:(?:green|red)\[[^]]*\]")
+_PRICES = {"per_qualified_lead": "Cost per qualified lead", "per_handoff": "Cost per handoff"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A side and what it is called; foreign text, not yet made plain."""
+
+    name: str
+    figures: Figures
+
+
+def colours(palette: Palette) -> tuple[str, str]:
+    """The colours of the first and the second side."""
+    return palette.neutral, palette.accent
+
+
+def verdicts(first: Named, second: Named) -> Panel:
+    """Every rate and mean of both sides, their difference, and what can be said of it by now."""
+    rows = [_row(key, first, second) for key in (*RATES, *MEANS) if _is_known(key, first, second)]
+    rows += [_price_row(key, first, second) for key in _PRICES]
+    told = [row["Figure"] for row in rows if "**" in row["Verdict"]]
+    said = f"Told apart: {', '.join(told)}" if told else "Nothing can be told apart yet"
+    return Panel(
+        "verdicts",
+        f"{formats.plain(second.name)} against {formats.plain(first.name)}",
+        f"{said} · 95 % at all looks together: look as often as you like · "
+        f"n {second.figures.calls:,} against {first.figures.calls:,}",
+        table=_titled(rows, first.name, second.name).map(_unmarked),
+        page=_titled(rows, formats.plain(first.name), formats.plain(second.name)),
+    )
+
+
+def _is_known(key: str, first: Named, second: Named) -> bool:
+    """Whether both sides have the figure; a rate that is zero on both says nothing."""
+    sides = (first.figures, second.figures)
+    return all(side.sides[key].n for side in sides) and (
+        key not in RATES or any(side.rate(key)[0] for side in sides)
+    )
+
+
+def _row(key: str, first: Named, second: Named) -> dict[str, str]:
+    metric = METRICS[key]
+    found = verdict(key, first.figures, second.figures)
+    label = metric.label + {"ms": ", mean", "s": ", mean", "rupees": " per call"}.get(metric.unit, "")
+    return {
+        "Figure": label,
+        _FIRST: _figure(key, first.figures, metric.unit),
+        _SECOND: _figure(key, second.figures, metric.unit),
+        "Difference": _difference(found, metric.unit),
+        "Verdict": words(found, metric.unit, metric.good),
+        "n": f"{first.figures.sides[key].n:,} \N{MIDDLE DOT} {second.figures.sides[key].n:,}",
+    }
+
+
+def _titled(rows: Sequence[Mapping[str, str]], first: str, second: str) -> pd.DataFrame:
+    return pd.DataFrame(rows).rename(columns={_FIRST: first, _SECOND: second})
+
+
+def _unmarked(cell: str) -> str:
+    """A cell without the Markdown of its verdict."""
+    return _MARKS.sub("", cell).strip()
+
+
+def _figure(key: str, side: Figures, unit: Unit) -> str:
+    if key not in RATES:
+        return formats.number(side.sides[key].mean, unit)
+    part, whole = side.rate(key)
+    low, high = wilson(min(part, whole), whole)
+    return f"{formats.number(part / whole, unit)} ({100 * float(low):.1f} to {100 * float(high):.1f})"
+
+
+def _price_row(key: str, first: Named, second: Named) -> dict[str, str]:
+    return {
+        "Figure": _PRICES[key],
+        _FIRST: formats.number(first.figures.price(key), "rupees"),
+        _SECOND: formats.number(second.figures.price(key), "rupees"),
+        "Difference": formats.NONE,
+        "Verdict": "No verdict: a price of two counts",
+        "n": f"{first.figures.calls:,} \N{MIDDLE DOT} {second.figures.calls:,}",
+    }
+
+
+def _difference(found: Verdict | None, unit: Unit) -> str:
+    if found is None:
+        return formats.NONE
+    if unit == "share":
+        return f"{100 * found.low:+.1f} to {100 * found.high:+.1f}{_POINT}"
+    return f"{amount(found.low, unit, signed=True)} to {amount(found.high, unit, signed=True)}"
+
+
+def amount(value: float, unit: Unit, *, signed: bool = False) -> str:
+    """A difference in its unit: ``2.1 points``, ``40 ms``, ``12 s``, ``₹0.31``."""
+    sign = ("-" if value < 0 else "+") if signed else ""
+    size = abs(value)
+    match unit:
+        case "share":
+            return f"{sign}{100 * size:.1f}{_POINT}"
+        case "rupees":
+            return f"{sign}\N{INDIAN RUPEE SIGN}{size:,.2f}"
+        case "s" | "ms":
+            return f"{sign}{size:,.{0 if size >= 10 else 1}f} {unit}"  # noqa: PLR2004 (two digits are enough)
+        case _:
+            return f"{sign}{size:,.2f}"
+
+
+def words(found: Verdict | None, unit: Unit, good: Good) -> str:
+    """What can be said by now, in Markdown: ``Better by 2.1 to 5.0 points``."""
+    if found is None:
+        return f"Too few calls: each side needs {LEAST_CALLS}"
+    if found.is_told:
+        low, high = sorted((abs(found.low), abs(found.high)))
+        span = f"by {amount(low, unit).removesuffix(_suffix(unit))} to {amount(high, unit)}"
+        rises = found.difference > 0
+        if good == "neither":
+            return f"**{'Higher' if rises else 'Lower'}** {span}"
+        better = rises is (good == "up")
+        icon = ":green[:material/trending_up:]" if better else ":red[:material/trending_down:]"
+        return f"{icon} **{'Better' if better else 'Worse'} {span}**"
+    if found.more_calls is None:
+        return f"About the same: at most {amount(max(-found.low, found.high), unit)} apart"
+    return f"Cannot be told yet: about {found.more_calls:,} more calls needed"
+
+
+def _suffix(unit: Unit) -> str:
+    return {"share": _POINT, "ms": " ms", "s": " s"}.get(unit, "")
+
+
+def measured(first: Figures, second: Figures) -> list[str]:
+    """The latencies that both sides carry."""
+    return [name for name in LATENCIES if first.spreads[name].n and second.spreads[name].n]
+
+
+def latency(name: str, frame: pd.DataFrame, sides: Sequence[Named], palette: Palette) -> Panel:
+    """How a latency is spread on both sides, as shares of their calls."""
+    spreads = [side.figures.spreads[name] for side in sides]
+    said = " \N{MIDDLE DOT} ".join(
+        f"{formats.plain(side.name)}: p50 {formats.number(one.p50, 'ms')}, "
+        f"p95 {formats.number(one.p95, 'ms')}, n {one.n:,}"
+        for side, one in zip(sides, spreads, strict=True)
+    )
+    names = [side.name for side in sides]
+    table = frame[["start", "end"]].rename(columns={"start": "From (ms)", "end": "To (ms)"})
+    for number, one in enumerate(names):
+        table[f"{one} (%)"] = (100 * frame[str(number)]).round(2)
+    return Panel(
+        f"compare-{name}",
+        METRICS[name].label,
+        f"{said} \N{MIDDLE DOT} the last step has all that is longer",
+        groups.overlaid(frame, names, colours(palette), palette, x_title="ms"),
+        table,
+    )
+
+
+def percentiles(sides: Sequence[Named], names: Sequence[str]) -> Panel:
+    """The percentiles of every latency on both sides, exact."""
+    rows = [
+        {"Latency": METRICS[name].label, "Side": formats.plain(side.name)}
+        | {
+            level: formats.number(getattr(side.figures.spreads[name], level), "ms")
+            for level in ("p50", "p90", "p95", "p99", "max")
+        }
+        | {"n": f"{side.figures.spreads[name].n:,}"}
+        for name in names
+        for side in sides
+    ]
+    return Panel(
+        "compare-percentiles",
+        "Latency percentiles",
+        "Exact, of each call's mean" if rows else "No latency is recorded on both sides",
+        table=pd.DataFrame(rows),
+        page=pd.DataFrame(rows) if rows else None,
+    )
+
+
+def funnel(sides: Sequence[Named], palette: Palette) -> Panel:
+    """How far outbound calls of both sides come."""
+    counts = pd.DataFrame([dict(side.figures.funnel) for side in sides], index=[side.name for side in sides])
+    if not counts["dialled"].all():
+        return Panel("compare-funnel", "Funnel", "A side has no outbound calls")
+    stages = [stage for stage in FUNNEL if stage != "engaged" or counts["engaged"].sum()]
+    labels = [STAGE_LABELS[stage] for stage in stages]
+    table = pd.DataFrame({"Side": list(counts.index)})
+    for stage, label in zip(stages, labels, strict=True):
+        table[label] = counts[stage].to_numpy()
+        if stage != "dialled":
+            of_dialled = share(counts[stage], counts["dialled"])["rate"]
+            table[f"{label} (% of dialled)"] = (100 * of_dialled).round(2).to_numpy()
+    return Panel(
+        "compare-funnel",
+        "Funnel",
+        "Outbound calls; each stage's share of those dialled \N{MIDDLE DOT} n "
+        + " against ".join(f"{n:,}" for n in counts["dialled"]),
+        groups.side_by_side(
+            labels, counts[stages].to_numpy().tolist(), list(counts.index), colours(palette), palette
+        ),
+        table,
+    )
+
+
+def costs(sides: Sequence[Named], palette: Palette) -> Panel:
+    """What a call costs on both sides, by component."""
+    known = [side.figures.counts["calls_with_cost"] for side in sides]
+    if not all(known):
+        return Panel("compare-cost", "Cost per call", "A side has no calls with a cost")
+    frame = pd.DataFrame(
+        [
+            {part: amount_ / n for part, amount_ in side.figures.costs.items()}
+            for side, n in zip(sides, known, strict=True)
+        ],
+        index=[side.name for side in sides],
+    )
+    frame = frame.loc[:, frame.sum() > 0]
+    shades = dict(zip(COST_PARTS, (*palette.cycle, palette.neutral), strict=False))
+    table = frame.round(4).rename(columns=COST_PARTS).rename_axis("Side").reset_index()
+    return Panel(
+        "compare-cost",
+        "Cost per call",
+        "Rupees by component, of calls with a cost \N{MIDDLE DOT} n "
+        + " against ".join(f"{n:,}" for n in known),
+        distributions.stacked_shares(frame, shades, COST_PARTS, palette, unit="\N{INDIAN RUPEE SIGN}"),
+        table,
+    )

@@ -1,0 +1,117 @@
+"""What a reader of Explore asks: the measure, by which field, of which calls. All of it stands in the URL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.access.permissions import Permission
+from core.aggregation.columnar.fields import METADATA, Field, Where, fields
+from core.aggregation.columnar.question import EVERYTHING, Question
+from core.models.definitions import METRICS
+from dashboard import visitor
+from dashboard.explore import readings
+from dashboard.filters import Selection, Window
+from dashboard.queries import explore_queries
+
+BY_LABEL = {metric.label: key for key, metric in METRICS.items()}
+NOTHING = "Nothing"
+DEFAULT_MEASURE, DEFAULT_FIELD = "Qualification rate", "Language"
+_BETWEEN = ": "
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and which figure of its answer is shown."""
+
+    question: Question
+    statistic: str
+
+
+def known_fields() -> dict[str, Field]:
+    """The fields that the reader may tell calls apart by; metadata is not for everybody."""
+    personal = visitor.may(Permission.SEE_PERSONAL)
+    return {key: one for key, one in fields().items() if personal or not key.startswith(METADATA)}
+
+
+def measure_choice() -> tuple[str, str]:
+    """Ask for the measure, and where it has several figures for which of them."""
+    chosen = st.selectbox(
+        "Measure",
+        list(BY_LABEL),
+        index=list(BY_LABEL).index(DEFAULT_MEASURE),
+        key="measure",
+        bind="query-params",
+        width=210,
+    )
+    measure = BY_LABEL[chosen or DEFAULT_MEASURE]
+    known = readings.statistics(measure)
+    if not known:
+        return measure, ""
+    figure = st.selectbox("Figure", list(known.values()), key="statistic", bind="query-params", width=150)
+    return measure, next((key for key, label in known.items() if label == figure), next(iter(known)))
+
+
+def field_choice() -> str:
+    """Ask what the calls are told apart by."""
+    known = {one.label: key for key, one in known_fields().items()}
+    labels = [*known, NOTHING]
+    chosen = st.selectbox(
+        "By", labels, index=labels.index(DEFAULT_FIELD), key="split", bind="query-params", width=180
+    )
+    return known.get(chosen or DEFAULT_FIELD, EVERYTHING)
+
+
+def filter_choice(window: Window) -> Where:
+    """Ask for further filters; each is a field and a value, added in a popover, and taken away by its x."""
+    known = known_fields()
+    if (added := st.session_state.pop("add-only", None)) is not None:
+        st.session_state["only"] = [*dict.fromkeys([*st.session_state.get("only", []), added])]
+    given = [*st.session_state.get("only", []), *st.query_params.get_all("only")]
+    options = [text for text in dict.fromkeys(given) if _pair(text, known)]
+    chosen = st.multiselect(
+        "Only calls with", options, key="only", bind="query-params", placeholder="all", width=260
+    )
+    with st.popover(
+        "Add a filter", icon=":material/filter_alt:", key="add-filter", on_change="rerun"
+    ) as opened:
+        if opened.open:
+            _add(window, known)
+    return tuple(pair for text in chosen if (pair := _pair(text, known)))
+
+
+def _add(window: Window, known: dict[str, Field]) -> None:
+    by_label = {one.label: key for key, one in known.items() if key != "day"}
+    field = st.selectbox("Field", list(by_label), key="filter-field")
+    values = explore_queries.values(window.start, window.end, by_label[field])
+    value = st.selectbox(
+        "Value",
+        values,
+        format_func=lambda one: one or "none given",
+        key="filter-value",
+        accept_new_options=True,
+        help="The values with the most calls; another one can be typed",
+    )
+    if st.button("Add", type="primary", key="filter-add", disabled=value is None):
+        st.session_state["add-only"] = f"{field}{_BETWEEN}{value}"
+        st.rerun()
+
+
+def _pair(text: str, known: dict[str, Field]) -> tuple[str, str] | None:
+    """``Carrier: exotel`` as field and value; None where there is no such field."""
+    for one in known.values():
+        # The longest label first would only matter for labels with a colon: those of metadata.
+        if text.startswith(one.label + _BETWEEN):
+            return one.key, text.removeprefix(one.label + _BETWEEN)
+    return None
+
+
+def of_all_pages(selection: Selection) -> Where:
+    """The filters that hold on every page."""
+    return tuple(sorted(selection.filters.query().items()))
+
+
+def described(where: Sequence[tuple[str, str]]) -> str:
+    """Filters in a sentence: ``carrier exotel, hour of the day 9``."""
+    known = fields()
+    return ", ".join(f"{known[name].label.lower()} {value or 'none given'}" for name, value in where)

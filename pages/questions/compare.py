@@ -1,0 +1,131 @@
+"""Compare: two versions of the agent, campaigns, languages or periods, side by side, and which is better."""
+
+import streamlit as st
+
+from core.aggregation.columnar.fields import fields
+from core.settings import get_settings
+from dashboard import filters, formats, placeholders, theme
+from dashboard.compare import panels
+from dashboard.compare.panels import Named
+from dashboard.explore.choices import of_all_pages
+from dashboard.explore.panels import value_label
+from dashboard.panels import auto_refresh
+from dashboard.panels.panel import grid, show
+from dashboard.queries import cache, explore_queries, system_queries
+from dashboard.queries.explore_queries import Part, Refused
+
+HEIGHT = 1_400
+PERIOD = "Period"
+VERSUS = (
+    "agent_version",
+    "agent",
+    "campaign",
+    "language",
+    "provider",
+    "number_series",
+    "direction",
+    "purpose",
+)
+LATENCIES_SHOWN = 2
+
+
+def window_now() -> filters.Window:
+    """The period as of the moment that the page is of."""
+    return filters.selected().window(auto_refresh.moment(), get_settings().tz, auto_refresh.CHARTS_EVERY)
+
+
+def side_choice(key: str, words: str, values: list[str], usual: int) -> str:
+    """Ask for a side: one of the values of the field that is compared."""
+    if st.session_state.get(key) not in values:
+        st.session_state.pop(key, None)
+    chosen = st.selectbox(words, values, index=usual, key=key, bind="query-params", width=220)
+    return chosen or values[usual]
+
+
+def parts() -> tuple[tuple[str, Part], ...]:
+    """The two sides by name; one or none where there are not two to compare."""
+    window, where = window_now(), of_all_pages(filters.selected())
+    if field is None:
+        before = Part(window.before, window.before_end, where)
+        return (("Before", before), ("This period", Part(window.start, window.end, where)))
+    return tuple(
+        (value_label(field, value), Part(window.start, window.end, (*where, (field.key, value))))
+        for value in dict.fromkeys(chosen)
+    )
+
+
+def compared() -> None:
+    """Both sides, or why they cannot be compared."""
+    with placeholders.guarded(speak=True), placeholders.loading("compare", HEIGHT):
+        asked = parts()
+        answers = [cache.ask(asked, explore_queries.side, part).value for _, part in asked]
+        if refused := next((one for one in answers if isinstance(one, Refused)), None):
+            st.error(formats.plain(refused), icon=":material/error:")
+            return
+        sides = [
+            Named(name, one)
+            for (name, _), one in zip(asked, answers, strict=True)
+            if not isinstance(one, Refused) and one.calls
+        ]
+        if len(sides) < 2:  # noqa: PLR2004 (two sides)
+            nothing_to_compare()
+            return
+        draw(sides[0], sides[1], tuple(part for _, part in asked))
+
+
+def draw(first: Named, second: Named, of: tuple[Part, ...]) -> None:
+    """Verdicts, then latency, funnel and cost."""
+    palette, zone = theme.palette_of(theme.mode()), get_settings().tz
+    st.caption(placeholders.as_of(window_now(), auto_refresh.moment(), zone))
+    show(panels.verdicts(first, second))
+    latencies = panels.measured(first.figures, second.figures)
+    drawn = []
+    for name in latencies[:LATENCIES_SHOWN]:
+        top = max(side.figures.spreads[name].p99 or 1.0 for side in (first, second))
+        frame = cache.ask((of, name), explore_queries.spread, of, name, top).value
+        if not isinstance(frame, Refused):
+            drawn.append(panels.latency(name, frame, (first, second), palette))
+    sides = (first, second)
+    grid([*drawn, panels.funnel(sides, palette), panels.costs(sides, palette)])
+    show(panels.percentiles(sides, latencies))
+
+
+def nothing_to_compare() -> None:
+    """What stands there where a side has no calls."""
+    newest = cache.ask("pulse", system_queries.pulse).value.newest_call
+    if not newest:
+        placeholders.no_calls_at_all()
+        return
+    what = field.label.lower() if field else "period"
+    with st.container(border=True, key="one-side"):
+        st.markdown("## Nothing to compare with")
+        st.markdown(
+            f"Calls {filters.selected().words} have one {formats.plain(what)} only, or one side has none. "
+            "Choose a longer period, other filters, or another field."
+        )
+
+
+known = {one.label: one for key, one in fields().items() if key in VERSUS}
+with st.container(key="choices", horizontal=True, gap="small", vertical_alignment="bottom"):
+    versus = st.selectbox(
+        "Compare by",
+        [*known, PERIOD],
+        key="versus",
+        bind="query-params",
+        width=200,
+        index=list(known).index("Agent version"),
+    )
+    field = known.get(versus or "")
+    chosen: tuple[str, ...] = ()
+    if field is not None:
+        window = window_now()
+        found = [value for value in explore_queries.values(window.start, window.end, field.key) if value]
+        if len(found) > 1:
+            # Of the two with the most calls the former version comes first.
+            usual = sorted(found[:2])
+            chosen = (
+                side_choice("a", "First", found, found.index(usual[0])),
+                side_choice("b", "Second", found, found.index(usual[1])),
+            )
+auto_refresh.watch()
+auto_refresh.renew(compared, auto_refresh.CHARTS_EVERY)

@@ -1,0 +1,83 @@
+"""Compare: which of two sides is better, said only where that holds however often people look."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
+
+from core.aggregation.sequential import Verdict
+from core.clock import utc_now
+from core.storage.calls import write_calls
+from core.types import Document
+from dashboard.compare.panels import words
+from tests.dashboard.conftest import make_call, tables_of, text_of
+
+Start = Callable[..., AppTest]
+
+
+@pytest.fixture
+def calls(database: Database[Document]) -> Database[Document]:
+    """600 calls of two versions in turn: the new one qualifies 4 of 5 leads, the old one 1 of 5."""
+    now = utc_now()
+    write_calls(
+        database,
+        [
+            make_call(
+                number,
+                now - timedelta(minutes=2 * number + 1),
+                agent_version=f"2.{number % 2}",
+                qualification_completed=(number // 2) % 5 < (4 if number % 2 else 1),
+                e2e_latency_ms=1000 + (number * 7919) % 400,
+                cost={"llm": 1.0 + number % 2, "asr": 0.5 + number % 7 / 100},
+            )
+            for number in range(600)
+        ],
+    )
+    return database
+
+
+def test_two_versions_are_told_apart(calls: Database[Document], start: Start) -> None:
+    """The rate that differs has a verdict in points; the others say what they lack."""
+    app = start("questions/compare")
+    assert not app.exception
+    verdicts = {row["Figure"]: row for row in tables_of(app)[0]}
+    qualified = verdicts["Qualification rate"]
+    assert (qualified["2\\.0"][:6], qualified["2\\.1"][:6]) == ("20.0 %", "80.0 %")
+    assert "Better by" in qualified["Verdict"]
+    assert "points" in qualified["Verdict"]
+    assert verdicts["Answer rate"]["Verdict"].startswith("About the same: at most")
+    assert "Worse by" in verdicts["Cost per call"]["Verdict"]
+    assert qualified["n"] == "300 \N{MIDDLE DOT} 300"
+    assert len(app.get("plotly_chart")) == 4
+    assert "look as often as you like" in text_of(app)
+
+
+def test_a_period_is_compared_with_the_one_before(calls: Database[Document], start: Start) -> None:
+    app = start("questions/compare", versus="Period", period="1h", compare="vs period before")
+    assert not app.exception
+    assert "This period against Before" in text_of(app)
+
+
+def test_one_value_alone_is_nothing_to_compare(calls: Database[Document], start: Start) -> None:
+    assert "Nothing to compare with" in text_of(start("questions/compare", versus="Language"))
+
+
+@pytest.mark.parametrize(
+    ("found", "good", "said"),
+    [
+        (Verdict(0.035, 0.021, 0.05), "up", ":green[:material/trending_up:] **Better by 2.1 to 5.0 points**"),
+        (
+            Verdict(0.035, 0.021, 0.05),
+            "down",
+            ":red[:material/trending_down:] **Worse by 2.1 to 5.0 points**",
+        ),
+        (Verdict(-0.035, -0.05, -0.021), "neither", "**Lower** by 2.1 to 5.0 points"),
+        (Verdict(0.01, -0.02, 0.04, 1900), "up", "Cannot be told yet: about 1,900 more calls needed"),
+        (Verdict(0.0, -0.012, 0.011), "up", "About the same: at most 1.2 points apart"),
+        (None, "up", "Too few calls: each side needs 50"),
+    ],
+)
+def test_the_words_of_a_verdict(found: Verdict | None, good: str, said: str) -> None:
+    assert words(found, "share", good) == said  # type: ignore[arg-type]

@@ -1,0 +1,103 @@
+"""Explore: questions that charts of other pages do not answer, and views with a name."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
+
+from core.clock import utc_now
+from core.storage.calls import write_calls
+from core.storage.saved_views import save_view, saved_views
+from core.types import Document
+from tests.dashboard.conftest import make_call, tables_of, text_of
+
+Start = Callable[..., AppTest]
+
+
+@pytest.fixture
+def calls(database: Database[Document]) -> Database[Document]:
+    """60 calls of two versions and 25 carriers; every 3rd is qualified."""
+    now = utc_now()
+    write_calls(
+        database,
+        [
+            make_call(
+                number,
+                now - timedelta(minutes=10 * number + 1),
+                agent_version=f"2.{number % 2}",
+                telephony={"provider": f"carrier-{number % 25:02}"},
+                qualification_completed=number % 3 == 0,
+                e2e_latency_ms=1000 + number,
+            )
+            for number in range(60)
+        ],
+    )
+    return database
+
+
+def test_a_rate_by_agent_version(calls: Database[Document], start: Start) -> None:
+    """With its interval and n, as chart and as table."""
+    app = start("questions/explore", measure="Qualification rate", split="Agent version")
+    assert not app.exception
+    [rows] = tables_of(app)
+    assert [row["Agent version"] for row in rows] == ["2\\.0", "2\\.1"]
+    assert [(row["n"], row["Calls"]) for row in rows] == [("30", "30")] * 2
+    assert all(" to " in row["95 % interval"] for row in rows)
+    assert len(app.get("plotly_chart")) == 1
+
+
+def test_the_largest_groups_are_shown_and_the_rest_as_one(calls: Database[Document], start: Start) -> None:
+    """25 carriers: 20 bars and Other, and exact percentiles in all of them."""
+    app = start("questions/explore", measure="End-to-end latency", split="Carrier", statistic="p90")
+    assert not app.exception
+    assert "the 20 largest of 25, the rest as Other" in text_of(app)
+    [rows] = tables_of(app)
+    assert (len(rows), rows[-1]["Carrier"], rows[-1]["n"]) == (21, "Other \\(5\\)", "10")
+    assert rows[0]["End-to-end latency p90"] == "1,050 ms"  # of 1,000, 1,025 and 1,050
+
+
+def test_a_link_narrows_to_calls_with_a_value(calls: Database[Document], start: Start) -> None:
+    """Any field can be a filter; what is no field is left out, and no page breaks."""
+    app = start("questions/explore", measure="Calls", split="Agent version", only="Carrier: carrier-03")
+    [rows] = tables_of(app)
+    assert sum(int(row["Calls"]) for row in rows) == 3
+    app = start("questions/explore", measure="Calls", split="Agent version", only="Shoe size: 44")
+    assert not app.exception
+    assert sum(int(row["Calls"]) for row in tables_of(app)[0]) == 60
+    assert "No call of this period passes" in " ".join(
+        one.value for one in start("questions/explore", only="Carrier: nobody").info
+    )
+
+
+def test_saved_views_are_links_for_everybody(calls: Database[Document], start: Start) -> None:
+    """With who made them; their names are foreign text."""
+    save_view(calls, "By carrier", {"measure": ["Calls"], "split": ["Carrier"]}, "asha")
+    save_view(calls, "[x](http://evil) <b>", {"measure": ["Calls"]}, "*asha*")
+    app = start("questions/explore", measure="Error rate")
+    app.session_state["saved-views"] = True
+    app.run()
+    assert "[By carrier](explore?measure=Calls&split=Carrier)" in text_of(app)
+    assert "by asha" in text_of(app)
+    assert "](http" not in text_of(app).replace("\\]", "")
+
+
+def test_a_view_gets_a_name_another_one_and_goes(calls: Database[Document], start: Start) -> None:
+    """What the page asks is kept, in the name of who did it."""
+    app = start("questions/explore", measure="Error rate", split="Carrier")
+    app.session_state["saved-views"] = True
+    app.run()
+    app.text_input(key="view-name").input("Errors by carrier")
+    app.text_input(key="view-who").input("asha")
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception
+    [view] = saved_views(calls)
+    assert (view.name, view.made_by) == ("Errors by carrier", "asha")
+    assert (view.link["measure"], view.link["split"]) == (["Error rate"], ["Carrier"])
+    app.text_input(key=f"view-name-{view.id}").input("Errors")
+    app.button(key=f"rename-{view.id}").click().run()
+    assert [one.name for one in saved_views(calls)] == ["Errors"]
+    app.button(key=f"delete-{view.id}").click().run()
+    assert saved_views(calls) == []
+    assert {row["action"] for row in calls["audit"].find()} >= {"view_saved", "view_deleted"}
