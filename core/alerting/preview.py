@@ -1,8 +1,10 @@
 """What a rule would have done: every check of the last days again, computed from the calls."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import repeat
+from typing import NamedTuple
 
 from pymongo.database import Database
 
@@ -11,7 +13,9 @@ from core.aggregation.service_requests import Requests, load_requests
 from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.compliance_rules import Violations, evaluate_violations, load_violations
 from core.alerting.evaluation.findings import Evaluation, Labels
+from core.alerting.evaluation.measures import fields_of
 from core.alerting.evaluation.past_weeks import first_call, load_past
+from core.alerting.evaluation.quiet import may_exceed
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
 from core.alerting.evaluation.thresholds import chosen, evaluate_all, window
@@ -64,35 +68,44 @@ def preview(
     step = every or timedelta(seconds=get_settings().alert_check_interval_seconds)
     count = max(1, timedelta(days=days) // step)
     checks = [last - step * n for n in reversed(range(count))]
-    see = _eyes(database, rule, checks)
-    firings = sorted(_replay(see, checks), key=lambda firing: firing.start)
+    eyes = eyes_of(database, rule, checks)
+    firings = sorted(_replay(eyes, checks), key=lambda firing: firing.start)
     return Preview(checks[0], last, count, firings)
 
 
-def _eyes(database: Database[Document], rule: AlertRule, checks: Sequence[datetime]) -> _See:
-    """What a rule sees at each of the checks, from calls and roll-ups in memory."""
+class _Eyes(NamedTuple):
+    """What a rule sees at each of the checks, and which of them may begin an alert."""
+
+    see: _See
+    may_begin: Iterable[bool] = repeat(True)
+
+
+def eyes_of(database: Database[Document], rule: AlertRule, checks: Sequence[datetime]) -> _Eyes:
+    """What a rule sees, from calls and roll-ups in memory."""
     zone = get_settings().tz
     if rule.baseline != "none":
         first, last = recent_period(rule, checks[0])[0], recent_period(rule, checks[-1])[1]
         windows = Windows(rule, CallColumns.of(load_calls(database, first, last, by="end_time")))
         past = load_past(database, rule, [(past_periods(rule, checks[0], zone)[-1][0], last)])
-        return Comparison(rule, windows, past, zone, first_call(database)).evaluate
+        return _Eyes(Comparison(rule, windows, past, zone, first_call(database)).evaluate)
     if rule.measure.of_requests:
         requests = load_requests(database, window(rule, checks[0], zone).start, checks[-1], zone)
-        return lambda at, known: _see_requests(rule, requests, at, known)
+        return _Eyes(lambda at, known: _see_requests(rule, requests, at, known))
     if rule.measure.of_compliance:
         period = window(rule, checks[0], zone)
         violations = load_violations(database, period.start, checks[-1], period.by)
-        return lambda at, known: _see_violations(rule, violations, at, known)
-    begin, by = window(rule, checks[0], zone).start, window(rule, checks[0], zone).by
-    ordered = chosen(rule, CallColumns.of(load_calls(database, begin, checks[-1], by=by))).ordered(by)
+        return _Eyes(lambda at, known: _see_violations(rule, violations, at, known))
+    looked_at = {at: window(rule, at, zone) for at in checks}
+    begin, by = looked_at[checks[0]].start, looked_at[checks[0]].by
+    calls = load_calls(database, begin, checks[-1], by=by, fields=fields_of(rule))
+    ordered = chosen(rule, CallColumns.of(calls)).ordered(by)
 
     def see(at: datetime, known: Sequence[Labels]) -> list[Evaluation]:
-        period = window(rule, at, zone)
+        period = looked_at[at]
         seen = ordered.between(period.start, period.end, by)
         return evaluate_all(rule, seen, period.start, period.end, known)
 
-    return see
+    return _Eyes(see, may_exceed(rule, ordered, list(looked_at.values())).tolist())
 
 
 def _see_requests(
@@ -111,13 +124,15 @@ def _see_violations(
     return evaluate_violations(rule, within, period.start, period.end, known)
 
 
-def _replay(see: _See, checks: list[datetime]) -> Iterator[Firing]:
+def _replay(eyes: _Eyes, checks: Sequence[datetime]) -> Iterator[Firing]:
     records: dict[str, AlertRecord] = {}
     open_: dict[str, Firing] = {}
-    for at in checks:
+    for at, may_begin in zip(checks, eyes.may_begin, strict=False):
         known = [record.alert.labels for record in records.values() if record.holds]
-        for evaluation in see(at, known):
-            yield from _step(records, open_, evaluation, at)
+        # Where nothing is pending or fires, a check that exceeds no level changes nothing.
+        if known or may_begin:
+            for evaluation in eyes.see(at, known):
+                yield from _step(records, open_, evaluation, at)
     yield from open_.values()
 
 

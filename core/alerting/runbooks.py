@@ -36,6 +36,19 @@ def page(name: str) -> str | None:
     return _HEADING.sub(r"#\1", led)
 
 
+def in_place(where: str) -> tuple[str, str] | None:
+    """The title and text of what a rule names as its runbook, to stand below a heading; None: none of ours.
+
+    The title is not part of the text, whose headings are two levels lower than in the document.
+    """
+    found = _OURS.fullmatch(where)
+    text = page(found[1]) if found else None
+    if found is None or text is None:
+        return None
+    _, _, rest = text.partition("\n")
+    return titles()[found[1]], _HEADING.sub(r"#\1", rest).strip()
+
+
 def link(where: str) -> str:
     """The address of what a rule names as its runbook: the dashboard's page, or below RUNBOOK_BASE_URL.
 

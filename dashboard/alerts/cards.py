@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import streamlit as st
 
 from core.access.permissions import Permission
-from core.alerting.board import AlertBoard, HistoryLine
+from core.alerting import runbooks, wording
+from core.alerting.board import AlertBoard
 from core.alerting.rota import on_call_words
 from core.alerting.wording import quantity
 from core.clock import utc_now
@@ -14,12 +16,15 @@ from core.models.alerts import Alert, AlertState
 from core.settings import get_settings
 from dashboard import drilldown, formats, placeholders, visitor
 from dashboard.alerts import actions, episodes
+from dashboard.alerts.timeline import timeline
+from dashboard.charts import alert_course
 from dashboard.drilldown import go
 from dashboard.queries import alert_queries, cache
-from dashboard.theme import SEVERITY_BADGES, severity_badge
+from dashboard.theme import SEVERITY_BADGES, mode, palette_of
 
 NOW_HEIGHT = 420
-EVENT_ICONS = {"sent": "send", "not sent": "error"}
+MOST_CHARTS = 12
+"""Of each section so many alerts show their course."""
 
 
 def now() -> None:
@@ -47,11 +52,11 @@ def _section(title: str, alerts: Sequence[Alert], nothing: str, key: str) -> Non
         st.markdown(f"## {title} · {len(alerts)}" if alerts else f"## {title}")
         if not alerts:
             st.markdown(f":green-badge[:material/check_circle: {nothing}]")
-        for alert in alerts:
-            _card(alert)
+        for number, alert in enumerate(alerts):
+            _card(alert, charted=number < MOST_CHARTS)
 
 
-def _card(alert: Alert) -> None:
+def _card(alert: Alert, *, charted: bool) -> None:
     at = utc_now()
     over = alert.state == AlertState.RESOLVED
     colour, icon, word = SEVERITY_BADGES[alert.severity]
@@ -66,6 +71,8 @@ def _card(alert: Alert) -> None:
             st.caption(_times(alert, at), width="content")
         st.markdown(formats.plain(alert.message) + _worst(alert))
         _state_line(alert)
+        if charted:
+            _chart(alert, at)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             for words, key, icon, target in (
                 ("View calls", "calls", "call", drilldown.calls_of_alert),
@@ -81,12 +88,37 @@ def _card(alert: Alert) -> None:
                 )
             if alert.state == AlertState.FIRING:
                 _firing_buttons(alert)
-            with st.popover(
-                "Notifications", icon=":material/forum:", type="tertiary", key=f"told-{alert.id}"
-            ):
-                alert_id = episodes.id_of(alert)
-                lines = cache.ask(("told", alert_id), alert_queries.sendings, alert_id).value
-                _told(episodes.told_of(alert, lines), alert, at)
+            timeline(alert, at)
+        _runbook(alert)
+
+
+def _chart(alert: Alert, at: datetime) -> None:
+    """The value against its limit around the time of the alert."""
+    found = cache.ask(("course", alert.id), alert_queries.alert_course, alert).value
+    if found is None:
+        return
+    palette, zone = palette_of(mode()), get_settings().tz
+    colour = palette.severities[alert.severity]
+    st.html(alert_course.image(found, colour, palette, zone, at))
+    st.caption(f"{alert_course.in_words(found, zone, at)} (dashed) · shaded while it fired")
+
+
+def _runbook(alert: Alert) -> None:
+    """What to do, in place: only our own documents are rendered, an address elsewhere is a link."""
+    rule = alert_queries.rule_of(alert)
+    where = None if rule is None else wording.runbook(rule)
+    if where is None:
+        return
+    found = runbooks.in_place(where)
+    if found is not None:
+        title, text = found
+        with st.expander(
+            f"Runbook: {title}", icon=":material/menu_book:", key=f"runbook-{alert.id}", on_change="rerun"
+        ) as opened:
+            if opened.open:
+                st.markdown(text)
+    elif urlsplit(where).scheme in {"http", "https"}:
+        st.link_button("Runbook", where, icon=":material/menu_book:", type="tertiary")
 
 
 def _firing_buttons(alert: Alert) -> None:
@@ -151,21 +183,3 @@ def _state_line(alert: Alert) -> None:
         st.markdown(
             " ".join(f":{colour}-badge[{icon} {formats.plain(text)}]" for icon, text, colour in badges)
         )
-
-
-def _told(lines: Sequence[HistoryLine], alert: Alert, at: datetime) -> None:
-    if not lines:
-        st.caption("Nobody was notified: no channel was set up, or it was muted.")
-        return
-    for line in lines[:12]:
-        icon = EVENT_ICONS.get(line.event, "info")
-        when = formats.clock(line.at, get_settings().tz, at)
-        verb = "sent" if line.event == "sent" else "not sent"
-        over = alert.resolved_at is not None and line.at >= alert.resolved_at
-        what = ":green-badge[:material/check_circle: Resolved]" if over else severity_badge(line.severity)
-        st.markdown(
-            f":material/{icon}: **{formats.plain(line.channel or '')}** {verb} {when} {what} "
-            f"{formats.plain(line.message)}"
-        )
-    if len(lines) > 12:  # noqa: PLR2004 (as many as are read)
-        st.caption(f"and {len(lines) - 12} more: see History")

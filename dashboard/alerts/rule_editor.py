@@ -32,7 +32,7 @@ from dashboard.panels.panel import page_table, table_behind
 from dashboard.queries import alert_queries, cache, call_queries
 from dashboard.theme import severity_badge
 
-PREVIEW_DAYS = 7
+REPLAY_DAYS = (7, 30, 90)
 MOST_FIRINGS = 20
 NEW = "new rule"
 _EDITED = "rule"
@@ -359,13 +359,21 @@ def _delete(rule_id: str) -> None:
 
 
 def _preview(rule: AlertRule) -> None:
+    days = st.segmented_control(
+        "Replay",
+        REPLAY_DAYS,
+        default=REPLAY_DAYS[0],
+        required=True,
+        format_func=lambda days: f"Last {days} days",
+        key="replay-days",
+    )
     try:
-        with st.spinner("Replaying the last 7 days"):
-            found = cache.ask(("preview", rule), alert_queries.preview_rule, rule, PREVIEW_DAYS).value
+        with st.spinner(f"Replaying the last {days} days"):
+            found = cache.ask(("preview", rule, days), alert_queries.preview_rule, rule, days).value
     except TooMuchError as error:
         st.caption(f"No preview: {formats.plain(str(error))}")
         return
-    st.markdown(said(found, utc_now()))
+    st.markdown(said(found, utc_now(), days))
     if not found.firings:
         return
     zone, at = get_settings().tz, utc_now()
@@ -384,15 +392,13 @@ def _preview(rule: AlertRule) -> None:
         st.caption(f"the newest {MOST_FIRINGS} of {len(found.firings)}")
 
 
-def said(found: Preview, at: datetime) -> str:
+def said(found: Preview, at: datetime, days: int) -> str:
     """A preview in a sentence."""
     zone, n = get_settings().tz, len(found.firings)
     checks = f"{found.checks:,} checks"
     if not n:
-        return f"Over the last {PREVIEW_DAYS} days this rule would not have fired ({checks})."
+        return f"Over the last {days} days this rule would not have fired ({checks})."
     when = ", ".join(formats.clock(firing.start, zone, at) for firing in found.firings[:5])
     more = " …" if n > 5 else ""  # noqa: PLR2004 (as many as are read)
     times = "once" if n == 1 else f"**{n} times**"
-    return (
-        f"Over the last {PREVIEW_DAYS} days this rule would have fired {times}, at {when}{more} ({checks})."
-    )
+    return f"Over the last {days} days this rule would have fired {times}, at {when}{more} ({checks})."

@@ -7,12 +7,15 @@ import streamlit as st
 
 from core.alerting import board
 from core.alerting.board import AlertBoard, Fired, HistoryLine, SilenceLine
+from core.alerting.course import Course, course
 from core.alerting.notify.outbox import outbox_rows
 from core.alerting.preview import Preview, preview
 from core.alerting.rules.rule_store import rules_in_force
 from core.alerting.rules.target_store import TargetSet, targets_in_force
 from core.alerting.rules.toml_file import RuleSet
 from core.clock import utc_now
+from core.errors import TooMuchError
+from core.models.alerts import Alert
 from core.models.outbox import OutboxRow, OutboxState
 from core.models.rules import AlertRule
 from core.storage import get_sync_database
@@ -30,9 +33,34 @@ def alert_board() -> AlertBoard:
 
 
 @st.cache_data(ttl=5, max_entries=ANSWERS_KEPT, show_spinner=False)
-def sendings(alert_id: str) -> list[HistoryLine]:
-    """Notifications of an alert."""
-    return board.history(get_sync_database(), alert_id=alert_id, events=board.SENDINGS, limit=200)
+def incident(alert_id: str) -> list[HistoryLine]:
+    """What happened to an alert and who was notified, the newest first."""
+    return board.history(get_sync_database(), alert_id=alert_id, limit=200)
+
+
+def alert_course(alert: Alert) -> Course | None:
+    """How an alert's value went around its time, at most a minute old; worked out once where it is over.
+
+    None: its rule is gone, or there is nothing to draw.
+    """
+    rule = rule_of(alert)
+    if rule is None:
+        return None
+    until = alert.resolved_at or utc_now().replace(second=0, microsecond=0)
+    try:
+        found = _course(rule, (alert.id, alert.started_at, until), alert)
+    except TooMuchError:
+        return None
+    return None if found.is_empty else found
+
+
+@st.cache_data(ttl=3600, max_entries=256, show_spinner=False, hash_funcs={AlertRule: repr})
+def _course(
+    rule: AlertRule,
+    which: tuple[str, datetime, datetime],  # noqa: ARG001 (what it is kept by: the alert changes with each check)
+    _alert: Alert,
+) -> Course:
+    return course(get_sync_database(), rule, _alert, utc_now())
 
 
 @dataclass(frozen=True)
@@ -88,6 +116,11 @@ def preview_rule(rule: AlertRule, days: int) -> Preview:
     return preview(get_sync_database(), rule, days)
 
 
+def rule_of(alert: Alert) -> AlertRule | None:
+    """The rule in force that an alert is of."""
+    return next((rule for rule in rules().rules if rule.id == alert.alert_type), None)
+
+
 def alerting_fields() -> frozenset[str]:
     """The fields of calls that the rules that fire now are about."""
     fields = {rule.id: rule.measure.fields for rule in rules().rules}
@@ -110,7 +143,7 @@ def forget_alerts() -> None:
     for question in (
         pulse,
         alert_board,
-        sendings,
+        incident,
         alert_history,
         recent_history,
         silences,

@@ -39,12 +39,12 @@ class CallColumns:
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> "CallColumns":
-        """From a frame of ``load_calls``."""
+        """From a frame of ``load_calls``, with what its columns tell."""
         columns: dict[str, Column] = {name: milliseconds(frame[name]) for name in _TIMES}
-        columns |= {name: _numbers(frame[name]) for name in _NUMBERS}
+        columns |= {name: _numbers(frame[name]) for name in _NUMBERS if name in frame}
         columns["call_id"] = frame["call_id"].to_numpy(dtype=object)
         words: dict[str, list[str]] = {}
-        for label in LABELS:
+        for label in (label for label in LABELS if label in frame):
             texts = frame[label].astype(object).where(frame[label].notna(), "")
             codes, values = pd.factorize(texts)
             columns[label], words[label] = codes.astype(np.int64), [str(value) for value in values]
@@ -124,7 +124,11 @@ def _same(texts: "pd.Series[Any]", value: str) -> Bools:
 def _flags(calls: CallColumns, frame: pd.DataFrame) -> dict[str, Column]:
     """Which calls each count counts, by its key."""
     columns = _FrameColumns(frame, calls)
-    counted = {key: count for key, count in COUNTS.items() if count.shown and count.total_of is None}
+    counted = {
+        key: count
+        for key, count in COUNTS.items()
+        if count.shown and count.total_of is None and count.fields <= set(frame)
+    }
     return {key: mask(count.where, columns) for key, count in counted.items()}
 
 

@@ -9,7 +9,7 @@ from core.aggregation.rollups.cells import Floats
 from core.alerting.evaluation.call_columns import CallColumns, moment_of
 from core.alerting.evaluation.findings import Measured
 from core.models.calls.calling_rules import CALLING_RULES
-from core.models.definitions import METRICS, PERCENTILES, RATES
+from core.models.definitions import COUNTS, METRICS, PERCENTILES, RATES
 from core.models.hours import Hours, open_since
 from core.models.rule_metrics import ANY_VIOLATION, RuleMetric
 from core.models.rules import AlertRule
@@ -31,6 +31,18 @@ class Scope:
     end: datetime
     active_hours: tuple[Hours, ...] = ()
     """None: calls are expected at any time."""
+
+
+def fields_of(rule: AlertRule) -> frozenset[str]:
+    """The fields of calls that a rule about calls needs, beside their times."""
+    metric = rule.measure
+    labels = {*rule.filters, *rule.group_by}
+    if metric.unit == "share":
+        rate = RATES[metric.fields[0]]
+        return COUNTS[rate.part].fields | COUNTS[rate.whole].fields | labels
+    if metric.unit == "calls":
+        return COUNTS[metric.name].fields | labels
+    return frozenset(labels if metric.unit == "min" else {*metric.fields, *labels})
 
 
 def measure(rule: AlertRule, calls: CallColumns, scope: Scope) -> list[Measured]:

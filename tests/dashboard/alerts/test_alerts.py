@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.alerting.preview import preview
 from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.rules.rule_store import rules_in_force
+from core.alerting.runbooks import in_place
 from core.clock import utc_now
 from core.health import system_health
 from core.models.alerts import Alert, AlertState, Severity
@@ -22,6 +23,7 @@ from core.storage.calls import write_calls
 from core.types import Document
 from dashboard import formats
 from dashboard.alerts.rule_editor import said
+from dashboard.alerts.timeline import table
 from dashboard.queries import alert_queries
 from tests.dashboard.conftest import make_call, text_of
 
@@ -72,7 +74,52 @@ def test_alerts_stand_in_their_sections_with_who_was_told(alerts: Database[Docum
     assert all(place < name for place, name in zip(places, names, strict=True))
     assert "sent by slack" in said_
     assert "not delivered to email" in said_
-    assert "**email** not sent" in said_
+    assert "**Not delivered: email**" in said_
+    assert "**Notified: slack**" in said_
+
+
+def test_an_incident_can_be_taken_along_line_by_line(alerts: Database[Document], start: Start) -> None:
+    """Fired, who was notified, who acknowledged it, in the order of time; the audit log has who took it."""
+    now = utc_now()
+    fired = {"at": now - timedelta(minutes=29), "event": "firing", "severity": "critical"}
+    held = {"at": now - timedelta(minutes=9), "event": "acknowledged", "author": "Asha", "comment": "on it"}
+    alerts["alert_events"].insert_many(
+        [{"alert_id": "burning", "name": "burning", **line} for line in (fired, held)]
+    )
+    app = start("alerts")
+    said_ = text_of(app)
+    steps = ("**Fired**", "**Acknowledged by Asha** on it", "**Notified: slack**")
+    places = [said_.index(step) for step in steps]
+    assert places == sorted(places)
+    told = alert_queries.incident("burning")[::-1]
+    rows = table(told)
+    assert list(rows["Event"]) == ["Fired", "Acknowledged", "Notified", "Not delivered"]
+    assert list(rows["By"])[1] == "Asha"
+    app.download_button(key="csv-timeline-burning").click().run()
+    (entry,) = alerts["audit"].find({"action": "exported"})
+    assert (entry["subject"], entry["about"]) == ("timeline-burning", {"alert": "burning", "lines": 4})
+
+
+def test_the_course_of_an_alert_and_what_to_do_stand_on_its_card(
+    alerts: Database[Document], start: Start
+) -> None:
+    write_calls(
+        alerts,
+        [
+            make_call(100 + n, utc_now() - timedelta(minutes=n), errors=["llm_timeout"] if n % 4 == 0 else [])
+            for n in range(2, 100)
+        ],
+    )
+    app = start("alerts")
+    assert not app.exception
+    pictures = [html.proto.body for html in app.get("html") if "<img" in html.proto.body]
+    assert len(pictures) == 3, "none where the calls of its language tell nothing"
+    assert all("limit 5 %" in picture for picture in pictures)
+    assert "shaded while it fired" in text_of(app)
+    title, text = in_place("docs/runbooks/error_rate.md") or ("", "")
+    assert f"Runbook: {title}" in [expander.label for expander in app.expander]
+    assert text.startswith("**")
+    assert "#### What to look at" in text
 
 
 def test_acknowledging_is_kept_with_its_author(alerts: Database[Document], start: Start) -> None:
@@ -149,7 +196,10 @@ def test_the_preview_follows_the_boxes_and_saving_keeps_the_rule(
     )
     app = start("alerts", view="Rules")
     rule = BUILT_IN_RULES[0]
-    assert said(preview(database, rule, 7), utc_now()) in text_of(app)
+    assert said(preview(database, rule, 7), utc_now(), 7) in text_of(app)
+    app.button_group(key="replay-days").set_value(90).run()
+    assert not app.exception
+    assert "Over the last 90 days this rule would have fired" in text_of(app)
     app.number_input(key=f"edit-{rule.id}-{rule.metric}-critical").set_value(4.0).run()
     assert not app.exception
     lower = rule.model_copy(

@@ -1,0 +1,88 @@
+"""The small chart on an alert's card: its value against its limit, as a picture that keeps the page light."""
+
+import html
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from urllib.parse import quote
+
+from core.alerting.course import Course
+from core.alerting.wording import quantity
+from dashboard import formats
+from dashboard.theme import Palette
+
+WIDTH, HEIGHT, EDGE = 600, 84, 4
+
+
+def image(course: Course, colour: str, palette: Palette, zone: tzinfo, now: datetime) -> str:
+    """The chart with what it shows in words: ``colour`` fills the time in which it fired."""
+    words = html.escape(in_words(course, zone, now), quote=True)
+    known = [value for value in course.values if value is not None]
+    bounds = known if course.limit is None else [*known, course.limit]
+    low, high = min(0.0, *bounds), max(bounds)
+    scale = _Scale(course, low, high + 0.08 * ((high - low) or 1.0))
+    drawing = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">'
+        f"{''.join(_parts(course, scale, colour, palette))}</svg>"
+    )
+    return (
+        f'<img class="alert-course" alt="{words}" title="{words}" src="data:image/svg+xml,{quote(drawing)}">'
+    )
+
+
+def in_words(course: Course, zone: tzinfo, now: datetime) -> str:
+    """``18:30 to 21:45 · highest 6,458 ms at 20:40 · limit 2,000 ms``."""
+    known = [(value, at) for value, at in zip(course.values, course.times, strict=True) if value is not None]
+    span = f"{formats.clock(course.times[0], zone, now)} to {formats.clock(course.times[-1], zone, now)}"
+    worst, at = min(known) if course.lower_is_worse else max(known)
+    word = "lowest" if course.lower_is_worse else "highest"
+    limit = "" if course.limit is None else f" · limit {quantity(course.limit, course.unit)}"
+    return f"{span} · {word} {quantity(worst, course.unit)} at {formats.clock(at, zone, now)}{limit}"
+
+
+class _Scale:
+    """From moments and values to places of the picture."""
+
+    def __init__(self, course: Course, low: float, high: float) -> None:
+        self._first, self._last = course.times[0], course.times[-1]
+        self._low, self._span = low, high - low
+
+    def x(self, at: datetime) -> float:
+        share = (at - self._first) / (self._last - self._first)
+        return WIDTH * min(max(share, 0.0), 1.0)
+
+    def y(self, value: float) -> float:
+        return HEIGHT - EDGE - (value - self._low) / self._span * (HEIGHT - 2 * EDGE)
+
+
+def _parts(course: Course, scale: _Scale, colour: str, palette: Palette) -> Iterator[str]:
+    begin, end = scale.x(course.began), scale.x(course.ended or course.times[-1])
+    yield (
+        f'<rect x="{begin:.1f}" y="0" width="{max(end - begin, 1.5):.1f}" height="{HEIGHT}" fill="{colour}" '
+        'opacity="0.14"/>'
+    )
+    if course.limit is not None:
+        y = scale.y(course.limit)
+        yield (
+            f'<line x1="0" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="{palette.muted}" '
+            'stroke-width="1.5" stroke-dasharray="5 4" vector-effect="non-scaling-stroke"/>'
+        )
+    for run in _runs(course):
+        points = [f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in run]
+        points = points * 2 if len(points) == 1 else points
+        yield (
+            f'<polyline points="{" ".join(points)}" fill="none" stroke="{palette.accent}" stroke-width="2" '
+            'stroke-linejoin="round" stroke-linecap="round" vector-effect="non-scaling-stroke"/>'
+        )
+
+
+def _runs(course: Course) -> Iterator[list[tuple[datetime, float]]]:
+    """Stretches without a gap."""
+    run: list[tuple[datetime, float]] = []
+    for at, value in zip(course.times, course.values, strict=True):
+        if value is not None:
+            run.append((at, value))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
