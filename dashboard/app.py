@@ -29,8 +29,12 @@ CALLS = st.Page(ROOT / "pages" / "calls.py", title="Calls", icon=":material/call
 ALERTS = st.Page(ROOT / "pages" / "alerts.py", title="Alerts", icon=":material/notifications_active:")
 SYSTEM = st.Page(ROOT / "pages" / "system.py", title="System", icon=":material/monitor_heart:")
 COMPLIANCE = st.Page(ROOT / "pages" / "compliance.py", title="Compliance", icon=":material/policy:")
-EXPLORE = st.Page(ROOT / "pages" / "questions" / "explore.py", title="Explore", icon=":material/travel_explore:")
-COMPARE = st.Page(ROOT / "pages" / "questions" / "compare.py", title="Compare", icon=":material/compare_arrows:")
+EXPLORE = st.Page(
+    ROOT / "pages" / "questions" / "explore.py", title="Explore", icon=":material/travel_explore:"
+)
+COMPARE = st.Page(
+    ROOT / "pages" / "questions" / "compare.py", title="Compare", icon=":material/compare_arrows:"
+)
 RUNBOOKS = st.Page(ROOT / "pages" / "runbooks.py", title="Runbooks", icon=":material/menu_book:")
 SOURCES = st.Page(ROOT / "pages" / "sources.py", title="Sources", icon=":material/input:")
 AUDIT = st.Page(ROOT / "pages" / "audit.py", title="Audit", icon=":material/receipt_long:")
