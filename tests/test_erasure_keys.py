@@ -13,6 +13,7 @@ import pytest
 from bson import Timestamp
 from pymongo.database import Database
 
+from core.access.audit import lead_token
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
@@ -159,6 +160,9 @@ def test_a_hidden_lead_is_shown_nowhere_counts_and_is_erased_at_the_end(database
         erase_lead(database, LEAD)
     assert erase_due(database) == 0
     assert erase_due(database, end + timedelta(seconds=1)) == 1
+    noted = database["audit"].find_one({"action": "erased"})
+    assert noted is not None
+    assert (noted["actor"], noted["subject"]) == ("scheduler", lead_token(LEAD))
     assert restrictions(database) == []
     (file,) = Receipts().folder.glob("*.json")
     receipt = Receipts().verify(file)
@@ -167,6 +171,19 @@ def test_a_hidden_lead_is_shown_nowhere_counts_and_is_erased_at_the_end(database
     assert abs(receipt.due_at - end) < timedelta(seconds=1)
     assert receipt.restricted_at < receipt.at
     assert database["calls"].distinct("_id") != ["call_7", "call_8"]
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_lead_hidden_by_its_phone_is_erased_once_with_one_receipt(database: Database[Document]) -> None:
+    """Though it may be stored under the phone itself, as before there were keys, or its index."""
+    write_calls(database, [call(7, lead_id="9701155238")])
+    end = utc_now() + timedelta(days=30)
+    restrict_lead(database, "97011 55238", end, "a duty", "asha")
+    assert len(restrictions(database)) == 2
+    assert erase_due(database, end + timedelta(seconds=1)) == 1
+    assert restrictions(database) == []
+    (file,) = Receipts().folder.glob("*.json")
+    assert Receipts().verify(file).erased["calls"] == 1
 
 
 def test_a_restored_backup_does_not_show_who_was_hidden_since(

@@ -48,3 +48,7 @@ class Actor:
 def of_machine(name: str = "this machine") -> Actor:
     """Return the actor for a program that serves only its own machine and user: it may do everything."""
     return Actor(name, Role.ADMIN)
+
+
+SCHEDULER = Actor("scheduler", Role.ADMIN)
+"""Whoever does what the clock sets off."""

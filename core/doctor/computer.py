@@ -11,12 +11,13 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from core.clock import utc_now
+from core.doctor.idle import idle
 from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.logs.sinks.log_file import foreign, is_shared
 from core.ports import address, answers, is_taken
 from core.pricing import price_table
-from core.settings import Settings
+from core.settings import Settings, get_settings
 from core.storage.recording.spool import spool_status
 
 _LIKENESS = 0.85
@@ -61,8 +62,9 @@ _SPOOL_IS_OLD = timedelta(minutes=5)
 def configuration() -> Iterator[Finding]:
     """Which variables are set, by name alone, and names that look like slips."""
     names = {name.upper() for name in Settings.model_fields}
-    written = set(dotenv_values(".env")) if Path(".env").is_file() else set()
-    given = written | set(os.environ)
+    written = dotenv_values(".env") if Path(".env").is_file() else {}
+    values = written | os.environ
+    given = set(values)
     found = ", ".join(sorted(names & given)) or "nothing is set, defaults apply"
     yield Finding("configuration", State.OK, f"{found} (.env is {'read' if written else 'empty or absent'})")
     for name in sorted(given - names):
@@ -72,6 +74,7 @@ def configuration() -> Iterator[Finding]:
         elif meant := _meant(name, names - given):
             text = f"{name} is not one of our variables"
             yield Finding("configuration", State.WARN, text, f"did you mean {meant}?")
+    yield from idle({name for name, value in values.items() if value}, get_settings())
 
 
 def _meant(name: str, ours: set[str]) -> str | None:

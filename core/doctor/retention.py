@@ -14,6 +14,7 @@ from core.storage.collections import (
     ALERT_EVENTS,
     ALERTS,
     ARCHIVES,
+    AUDIT,
     CALLS,
     HOOK_DELIVERIES,
     HOOK_DELIVERY_SECONDS,
@@ -68,6 +69,7 @@ class Kept:
         return None
 
 
+_RULES_6_AND_8 = "DPDP Rules 6 and 8(3): a year"
 _RULE_8 = "DPDP Rule 8(3): a year"
 _CERT_IN = "CERT-In, 28 Apr 2022: 180 days"
 
@@ -89,6 +91,7 @@ def matrix(settings: Settings) -> list[Kept]:
         Kept("What happened to alerts", "", None, HALF_A_YEAR, _CERT_IN),
         Kept("Alerts that are over", "", RESOLVED_ALERT_SECONDS / _DAY_SECONDS),
         Kept("Messages that were sent", "", OUTBOX_SECONDS / _DAY_SECONDS),
+        Kept("Who looked at what: the audit log", "AUDIT_DAYS", settings.audit_days, A_YEAR, _RULES_6_AND_8),
         Kept("Deliveries of webhooks, masked", "", HOOK_DELIVERY_SECONDS / _DAY_SECONDS),
         Kept("Requests to services", "", None),
     ]
@@ -115,6 +118,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "What happened to alerts": (ALERT_EVENTS, "at"),
     "Alerts that are over": (ALERTS, "resolved_at"),
     "Messages that were sent": (OUTBOX, "done_at"),
+    "Who looked at what: the audit log": (AUDIT, "at"),
     "Deliveries of webhooks, masked": (HOOK_DELIVERIES, "received_at"),
     "Requests to services": (SERVICE_MINUTES, "minute"),
 }

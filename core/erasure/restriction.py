@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pymongo.database import Database
 
+from core.access.audit import Action, audit, lead_token
+from core.access.roles import SCHEDULER
 from core.clock import utc_now
 from core.erasure.lead import erase_lead
 from core.errors import UserError
@@ -50,12 +52,18 @@ def restrict_lead(
 def erase_due(database: Database[Document], now: datetime | None = None) -> int:
     """Erase the hidden leads whose time is over, with receipts that say both dates; how many there were.
 
+    Each is noted in the audit log, by the scheduler.
+
     Raises:
+        AuditError: the log does not take it; what was erased stays so.
         UserError: as for :func:`core.erasure.lead.erase_lead`.
         PyMongoError: the database does not answer; the next run goes on.
     """
     now = now or utc_now()
-    due = restrictions(database, due=now)
-    for one in due:
-        erase_lead(database, one.lead_id, by=one.by, now=now)
-    return len(due)
+    due = {one.lead_id: one for one in restrictions(database, due=now)}
+    again = {other for name in due for other in lead_ids_of(name) if other != name}
+    leads = [one for name, one in due.items() if name not in again]
+    for one in leads:
+        found = erase_lead(database, one.lead_id, by=one.by, now=now)
+        audit(database, SCHEDULER, Action.ERASED, lead_token(one.lead_id), records=found.records)
+    return len(leads)

@@ -6,6 +6,7 @@ import pytest
 
 from core.doctor import computer
 from core.doctor.result import State
+from core.settings import get_settings
 
 
 def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str) -> list[str]:
@@ -66,3 +67,28 @@ def test_a_variable_of_another_program_is_no_matter(
 ) -> None:
     """There are many of them."""
     assert said(monkeypatch, tmp_path, f"{name}=x") == []
+
+
+@pytest.mark.parametrize(
+    ("env", "idle"),
+    [
+        ({"LOG_ROTATE_MB": "5", "LOG_DATABASE_DAYS": "9"}, {"LOG_ROTATE_MB", "LOG_DATABASE_DAYS"}),
+        ({"LOG_FILE": "agent.log", "LOG_ROTATE_KEEP": "3"}, {"LOG_ROTATE_KEEP"}),
+        ({"LOG_FILE": "agent.log", "LOG_ROTATE_KEEP": "3", "LOG_ROTATE_MB": "5"}, set()),
+        ({"DASHBOARD_ROLES": "*=viewer", "SESSION_HOURS": "8"}, {"DASHBOARD_ROLES", "SESSION_HOURS"}),
+        ({"DASHBOARD_SIGN_IN": "users", "SESSION_HOURS": "8"}, set()),
+        ({"STATSD_PORT": "", "LOG_LEVEL": "INFO"}, set()),
+        ({"RETENTION_PROFILE": "india"}, set()),
+    ],
+)
+def test_a_variable_that_lacks_another_one_is_said_to_do_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, env: dict[str, str], idle: set[str]
+) -> None:
+    """With what it lacks; what a profile sets is nobody's slip."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    found = [one for one in computer.configuration() if "has no effect as it is" in one.text]
+    assert {one.text.partition(" ")[0] for one in found} == idle
+    assert all(" too, or take it out" in one.remedy for one in found)

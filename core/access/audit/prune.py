@@ -10,14 +10,13 @@ from pymongo.database import Database
 
 from core.access.audit.append import audit
 from core.access.audit.entries import Action
-from core.access.roles import Actor, Role
+from core.access.roles import SCHEDULER
 from core.clock import to_utc
 from core.settings import get_settings
 from core.storage.collections import AUDIT
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
-BY = Actor("scheduler", Role.ADMIN)
 AT_ONCE = 5_000
 
 
@@ -38,7 +37,7 @@ def prune(database: Database[Document], now: datetime | None = None) -> int:
     through = first_kept["_id"] - 1 if first_kept else newest["_id"]
     if log.find_one({"_id": {"$lte": through}}, {"_id": 1}) is None:
         return deleted
-    audit(database, BY, Action.PRUNED, through=through, older_than_days=get_settings().audit_days)
+    audit(database, SCHEDULER, Action.PRUNED, through=through, older_than_days=get_settings().audit_days)
     return deleted + _delete(database, through)
 
 
