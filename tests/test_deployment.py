@@ -9,18 +9,20 @@ import ssl
 import subprocess
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import trustme
 import yaml
 from pymongo.database import Database
 
+from core.access.roles import Role
+from core.access.users import add_user
 from core.types import Document
 from tests.ports import free_port
 
@@ -29,7 +31,7 @@ DEPLOYMENT = ROOT / "docs" / "deployment"
 UNITS = sorted((DEPLOYMENT / "systemd").glob("*.service"))
 NAME = "monitoring.test"
 KEY = "k" * 32
-PASSWORD = "Basic " + b64encode(b"asha:pw").decode()
+PASSWORD = "correct horse battery"
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -104,24 +106,37 @@ def test_systemd_takes_the_units(unit: Path, tmp_path: Path) -> None:
 def test_nginx_lets_in_who_may_come(
     database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TLS, a password for people, keys for programs, compression, the websocket, a log without secrets."""
+    """TLS, signing in for people, keys for programs, compression, the websocket, a log without secrets."""
     if shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") is None:
         pytest.skip("no nginx: apt-get install nginx-light")
-    for name, value in {"API_KEYS": KEY, "DASHBOARD_PUBLIC_URL": f"https://{NAME}"}.items():
+    origin = f"https://{NAME}"
+    for name, value in {
+        "API_KEYS": KEY,
+        "DASHBOARD_PUBLIC_URL": origin,
+        "DASHBOARD_SIGN_IN": "users",
+    }.items():
         monkeypatch.setenv(name, value)
+    add_user(database, "asha", Role.VIEWER, PASSWORD)
     with behind_nginx(tmp_path) as port:
 
         def get(path: str, **headers: str) -> HTTPResponse:
             return answer(tmp_path, port, path, headers)
 
-        assert get("/").status == 401
-        assert get("/", Authorization=PASSWORD).status == 200
-        page = get("/", Authorization=PASSWORD).read().decode()
+        assert get("/").headers["Location"].startswith("/sign-in")
+        form = urlencode({"name": "asha", "password": PASSWORD})
+        signed = answer(tmp_path, port, "/sign-in", {"Origin": origin}, form)
+        cookie = signed.headers["Set-Cookie"].partition(";")[0]
+        assert (signed.status, cookie.startswith("__Host-")) == (303, True)
+        page = get("/", Cookie=cookie).read().decode()
         script = re.findall(r'src="\./(static/js/index[^"]+)"', page)[0]
-        packed = get(f"/{script}", Authorization=PASSWORD, **{"Accept-Encoding": "gzip"})
+        packed = get(f"/{script}", Cookie=cookie, **{"Accept-Encoding": "gzip"})
         assert (packed.status, packed.headers["Content-Encoding"]) == (200, "gzip")
-        assert handshake(tmp_path, port, f"https://{NAME}").startswith("HTTP/1.1 101")
-        assert handshake(tmp_path, port, "https://elsewhere.test").startswith("HTTP/1.1 403")
+        for of, shown, status in (
+            (origin, cookie, 101),
+            (origin, "", 403),
+            ("https://elsewhere.test", cookie, 403),
+        ):
+            assert handshake(tmp_path, port, of, shown).startswith(f"HTTP/1.1 {status}")
         assert get("/api/v1/analytics/alerts").status == 401
         assert get("/api/v1/analytics/alerts?token=hush", **{"X-API-Key": KEY}).status in {200, 422}
         assert get("/healthz").status == 200
@@ -143,10 +158,7 @@ def behind_nginx(folder: Path) -> Iterator[int]:
     (folder / "tls").mkdir()
     (folder / "tls" / "fullchain.pem").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(folder / "tls" / "privkey.pem")
-    (folder / "htpasswd").write_text("asha:{PLAIN}pw\n")
-    text = (DEPLOYMENT / "nginx.conf").read_text()
-    for path in ("tls", "htpasswd"):
-        text = text.replace(f"/etc/nginx/{path}", str(folder / path))
+    text = (DEPLOYMENT / "nginx.conf").read_text().replace("/etc/nginx/tls", str(folder / "tls"))
     text = text.replace("/dev/stdout", str(folder / "access.log")).replace(
         "/run/nginx.pid", str(folder / "pid")
     )
@@ -191,19 +203,22 @@ class _Connection(HTTPSConnection):
         self.sock = self._context.wrap_socket(plain, server_hostname=self.host)  # type: ignore[attr-defined]
 
 
-def answer(folder: Path, port: int, path: str, headers: dict[str, str]) -> HTTPResponse:
+def answer(
+    folder: Path, port: int, path: str, headers: dict[str, str], form: str | None = None
+) -> HTTPResponse:
     connection = _Connection(NAME, port, context=trusted(folder))
-    connection.request("GET", path, headers={"Host": NAME} | headers)
+    kind = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("GET" if form is None else "POST", path, form, {"Host": NAME} | kind | headers)
     return connection.getresponse()
 
 
-def handshake(folder: Path, port: int, origin: str) -> str:
+def handshake(folder: Path, port: int, origin: str, cookie: str) -> str:
     """What a browser's websocket from a page of ``origin`` is told first."""
     lines = [
         "GET /_stcore/stream HTTP/1.1",
         f"Host: {NAME}",
         f"Origin: {origin}",
-        f"Authorization: {PASSWORD}",
+        f"Cookie: {cookie}",
         "Connection: Upgrade",
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",

@@ -222,14 +222,9 @@ def _attempts(calls: _Calls) -> _Held:
     days = calls.frame["start_time"].dt.tz_convert(calls.terms.zone).dt.date
     numbers = (leads.groupby([leads, days]).cumcount() + 1).where(leads.notna(), 0)
     broken = numbers > most if most else numbers < 0
-    counted = dict(zip(calls.frame["call_id"][broken], numbers[broken], strict=True))
-    return _Held(
-        calls.outbound,
-        calls.known("lead_id"),
-        broken.to_numpy(dtype=bool),
-        f"{most} a day" if most else "any number",
-        lambda call: f"number {counted[call['call_id']]:.0f} of the day",
-        in_force=bool(most),
+    rule = f"{most} a day" if most else "any number"
+    return _by_lead(
+        calls, broken, numbers, rule, lambda number: f"number {number:.0f} of the day", bool(most)
     )
 
 
@@ -238,14 +233,31 @@ def _gap(calls: _Calls) -> _Held:
     since = calls.frame["start_time"].groupby(leads).diff()
     broken = since < least
     minutes = int(least.total_seconds() // 60)
-    waited = dict(zip(calls.frame["call_id"][broken], since[broken], strict=True))
+    rule = f"{minutes} min" if minutes else "none"
+
+    def words(waited: Any) -> str:  # noqa: ANN401 (of pandas)
+        return f"{waited.total_seconds() / 60:.1f} min after the one before"
+
+    return _by_lead(calls, broken, since, rule, words, bool(minutes))
+
+
+def _by_lead(
+    calls: _Calls,
+    broken: "pd.Series[bool]",
+    values: "pd.Series[Any]",
+    rule: str,
+    words: Callable[[Any], str],
+    in_force: bool,
+) -> _Held:
+    """A rule about a lead's other calls; ``words`` say a value of a call in violation."""
+    said = dict(zip(calls.frame["call_id"][broken], values[broken], strict=True))
     return _Held(
         calls.outbound,
         calls.known("lead_id"),
         broken.to_numpy(dtype=bool),
-        f"{minutes} min" if minutes else "none",
-        lambda call: f"{waited[call['call_id']].total_seconds() / 60:.1f} min after the one before",
-        in_force=bool(minutes),
+        rule,
+        lambda call: words(said[call["call_id"]]),
+        in_force=in_force,
     )
 
 

@@ -21,7 +21,7 @@ from core.api.keys import Key
 from core.api.parameters import DayRange, Filters, Flag, only_known
 from core.api.problems import refusals
 from core.api.reading.conditions import Conditions
-from core.api.reading.forms import Form, WantedForm
+from core.api.reading.forms import Form, WantedForm, refuse_file
 from core.api.responses import CallPage, rounded
 from core.api.security import Asking, Require
 from core.clock import period_of_days
@@ -150,8 +150,7 @@ def _refuse_beyond(key: Key, form: Form, conditions: CallConditions) -> None:
     of_lead = conditions.lead_id is not None or bool(conditions.found)
     if of_lead and Permission.SEE_PERSONAL not in key.may:
         raise HTTPException(403, f"lead_id: this key may not {Permission.SEE_PERSONAL}")
-    if form is not Form.JSON and Permission.EXPORT_CALLS not in key.may:
-        raise HTTPException(403, f"this key may not {Permission.EXPORT_CALLS}; ask for {Form.JSON}")
+    refuse_file(form, key)
 
 
 def _headers(request: Request, page: Page) -> dict[str, str]:

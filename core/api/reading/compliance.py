@@ -15,7 +15,7 @@ from core.aggregation.compliance.read import load_compliance
 from core.aggregation.search.call_tables import harmless
 from core.api.parameters import DayRange, Filters, only_known
 from core.api.problems import refusals
-from core.api.reading.forms import Form, WantedForm
+from core.api.reading.forms import Form, WantedForm, refuse_file
 from core.api.security import Asking, Require
 from core.clock import period_of_days
 from core.errors import TooMuchError
@@ -93,8 +93,7 @@ def compliance(
     """
     if form is Form.PARQUET:
         raise HTTPException(_HTTP_NOT_ACCEPTABLE, f"Accept has none of {Form.JSON}, {Form.CSV}")
-    if form is Form.CSV and Permission.EXPORT_CALLS not in key.may:
-        raise HTTPException(403, f"this key may not {Permission.EXPORT_CALLS}; ask for {Form.JSON}")
+    refuse_file(form, key)
     database, period = get_sync_database(), period_of_days(*days)
     naming = str if Permission.SEE_PERSONAL in key.may else lead_names(database)
     try:

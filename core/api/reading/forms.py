@@ -6,6 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
+from core.access.permissions import Permission
+from core.api.keys import Key
+
 _PARTS = 20
 """Media types of one header that are looked at."""
 
@@ -35,6 +38,18 @@ def wanted_form(request: Request) -> Form:
     if best is None:
         raise HTTPException(HTTPStatus.NOT_ACCEPTABLE, f"Accept has none of {', '.join(Form)}")
     return best[2]
+
+
+def refuse_file(form: Form, key: Key) -> None:
+    """Refuse a file to a key that may not export.
+
+    Raises:
+        HTTPException: 403 for it.
+    """
+    if form is not Form.JSON and Permission.EXPORT_CALLS not in key.may:
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, f"this key may not {Permission.EXPORT_CALLS}; ask for {Form.JSON}"
+        )
 
 
 def _form_of(kind: str) -> Form | None:

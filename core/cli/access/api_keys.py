@@ -3,19 +3,16 @@
 from typing import Annotated
 
 import typer
-from pymongo.database import Database
 from rich.console import Console
 from rich.table import Table
 
 from core.access.api_keys import MOST_DAYS, add_api_key, list_api_keys, remove_api_key
 from core.access.audit import Action
 from core.access.roles import Role
+from core.cli.access.store import store
 from core.cli.noted import note
 from core.clock import utc_now
 from core.settings import get_settings
-from core.storage.collections import ensure_indexes
-from core.storage.server.connection import check_reachable, get_sync_database
-from core.types import Document
 
 app = typer.Typer(help="Manage API keys with a role and an expiry.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the program that uses the key", show_default=False)]
@@ -32,7 +29,7 @@ def add(
     days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="Days until it expires")] = 90,
 ) -> None:
     """Create a key. It is shown only once; the database keeps its hash."""
-    key = add_api_key(_database(), name, Role.of(role) if role else None, sends=ingest, days=days)
+    key = add_api_key(store(), name, Role.of(role) if role else None, sends=ingest, days=days)
     note(Action.KEY_CHANGED, name, added_as=role, sends=ingest, days=days)
     typer.echo(key)
     typer.echo(f"Key of {name}, valid for {days} days. It is not shown again.", err=True)
@@ -46,7 +43,7 @@ def list_them() -> None:
         utc_now(),
         get_settings().tz,
     )
-    for key in list_api_keys(_database()):
+    for key in list_api_keys(store()):
         expires = f"{key.expires_at.astimezone(zone):%Y-%m-%d}"
         table.add_row(
             key.name,
@@ -61,13 +58,6 @@ def list_them() -> None:
 @app.command()
 def remove(name: Name) -> None:
     """Remove a key. Running APIs refuse it within seconds."""
-    remove_api_key(_database(), name)
+    remove_api_key(store(), name)
     note(Action.KEY_CHANGED, name, removed=True)
     typer.echo(f"key of {name} removed")
-
-
-def _database() -> Database[Document]:
-    check_reachable()
-    database = get_sync_database()
-    ensure_indexes(database)
-    return database

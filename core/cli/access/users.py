@@ -4,18 +4,15 @@ import sys
 from typing import Annotated
 
 import typer
-from pymongo.database import Database
 from rich.console import Console
 from rich.table import Table
 
 from core.access.audit import Action
 from core.access.roles import Role
+from core.cli.access.store import store
 from core.cli.noted import note
 from core.errors import UserError
 from core.settings import get_settings
-from core.storage.collections import ensure_indexes
-from core.storage.server.connection import check_reachable, get_sync_database
-from core.types import Document
 
 app = typer.Typer(help="Manage dashboard users (DASHBOARD_SIGN_IN=users).", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Sign-in name", show_default=False)]
@@ -30,7 +27,7 @@ def add(name: Name, role: AsRole, password_stdin: FromStdin = False) -> None:
     """Add a user. Asks for the password twice."""
     from core.access.users import add_user  # noqa: PLC0415 (loads what takes a while)
 
-    made = add_user(_database(), name, Role.of(role), _password(stdin=password_stdin))
+    made = add_user(store(), name, Role.of(role), _password(stdin=password_stdin))
     note(Action.USER_CHANGED, made.name, added_as=made.role.label)
     typer.echo(f"{made.name} can sign in as {made.role.label}")
 
@@ -41,7 +38,7 @@ def list_them() -> None:
     from core.access.users import list_users  # noqa: PLC0415 (as above)
 
     table = Table("name", "role", "since", "signs in")
-    for user in list_users(_database()):
+    for user in list_users(store()):
         since = f"{user.created_at.astimezone(get_settings().tz):%Y-%m-%d}"
         table.add_row(user.name, user.role.label, since, "no: disabled" if user.disabled else "yes")
     Console(highlight=False).print(table if table.rows else "no users; python -m core users add NAME")
@@ -52,7 +49,7 @@ def password(name: Name, password_stdin: FromStdin = False) -> None:
     """Change a password. Signs the user out everywhere."""
     from core.access.users import find_user, set_password  # noqa: PLC0415 (as above)
 
-    database = _database()
+    database = store()
     if find_user(database, name) is None:
         raise UserError(f"there is no user {name}; list them with: python -m core users list")
     set_password(database, name, _password(stdin=password_stdin))
@@ -70,7 +67,7 @@ def role(
     """Change a role. The user has to sign in again."""
     from core.access.users import set_role  # noqa: PLC0415 (as above)
 
-    set_role(_database(), name, Role.of(to))
+    set_role(store(), name, Role.of(to))
     note(Action.USER_CHANGED, name, role=Role.of(to).label)
     typer.echo(f"{name} is {Role.of(to).label} from the next sign-in; old sessions are ended")
 
@@ -94,7 +91,7 @@ def remove(name: Name) -> None:
     """Delete a user and end their sessions."""
     from core.access.users import remove_user  # noqa: PLC0415 (as above)
 
-    remove_user(_database(), name)
+    remove_user(store(), name)
     note(Action.USER_CHANGED, name, removed=True)
     typer.echo(f"{name} removed")
 
@@ -102,15 +99,8 @@ def remove(name: Name) -> None:
 def _set_disabled(name: str, *, disabled: bool) -> None:
     from core.access.users import set_disabled  # noqa: PLC0415 (as above)
 
-    set_disabled(_database(), name, disabled=disabled)
+    set_disabled(store(), name, disabled=disabled)
     note(Action.USER_CHANGED, name, disabled=disabled)
-
-
-def _database() -> Database[Document]:
-    check_reachable()
-    database = get_sync_database()
-    ensure_indexes(database)
-    return database
 
 
 def _password(*, stdin: bool) -> str:
