@@ -27,9 +27,9 @@ _CLOUD_KEY = re.compile(
     r"|(?:ntn|secret)_[A-Za-z0-9]{40,}"
     r"|lin_api_[A-Za-z0-9]{30,}|shp(?:at|ss|ca|pa)_[0-9a-f]{32}|1000\.[0-9a-f]{32}\.[0-9a-f]{32})"
 )
-_SHORTEST_KEY = 16
+SHORTEST_KEY = 16
 # Any text that contains a key matches this pattern as well, at a third of the cost.
-_CLOUD_KEY_MARK = re.compile(
+CLOUD_KEY_MARK = re.compile(
     r"A(?:[KS]IA|Iza|C[0-9a-f])|ya29\.|_(?:live|test|pat|org|v1|api|secret)_|[a-z](?:at|lpat|lx|ai|sk|api|it|app|ypi)-|sk-|SG\.|hvs\."
     r"|xox|(?:sk|hf|fw|fpk|8|key|re|sec|rys|sa|lc|sbp|ntn|secret|jina|npm|gh[pousr]|lsv2|hp(?:at|ss|ca|pa))_"
     r"|[ps]k-|pa-|key-|SK[0-9a-f]|PT[0-9a-f]|PSK|KEY|:AA|EAA|ib-|dapi|NR[AJI]|ATATT|1000\."
@@ -59,7 +59,7 @@ def _mask_shapes(text: str, off: frozenset[str]) -> str:
     """Mask what is recognised by its own shape: JWTs, keys of cloud services, bearer tokens."""
     if "eyJ" in text and "jwt" not in off:
         text = _JWT.sub("[jwt]", text)
-    if "key" not in off and _has_long_word(text) and _CLOUD_KEY_MARK.search(text):
+    if "key" not in off and _has_long_word(text) and CLOUD_KEY_MARK.search(text):
         text = _CLOUD_KEY.sub("[key]", text)
     if ("earer" in text or "EARER" in text) and "token" not in off:
         text = _BEARER.sub(behind("[token]"), text)
@@ -68,4 +68,4 @@ def _mask_shapes(text: str, off: frozenset[str]) -> str:
 
 def _has_long_word(text: str) -> bool:
     """Return whether a text has a word as long as a key; most have none."""
-    return len(text) >= _SHORTEST_KEY and max(map(len, text.split()), default=0) >= _SHORTEST_KEY
+    return len(text) >= SHORTEST_KEY and max(map(len, text.split()), default=0) >= SHORTEST_KEY

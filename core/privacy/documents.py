@@ -38,8 +38,10 @@ _SMALL = re.compile(
     rf"){_AFTER}"
 )
 """In lower case, only forms that ordinary words cannot have."""
-_MARK = re.compile(r"(?<![A-Za-z0-9_/.-])(?:[A-Za-z]{2,4}[ /-]?\d|\d\d[ -]?[Bb][Hh])")
+_MARK = re.compile(r"(?<![A-Za-z0-9_/.-])(?:([A-Za-z]{2,4})(?=[ /-]?\d)|\d\d[ -]?[Bb][Hh])")
 """How numbers with a form of their own begin; few texts contain one, so the others need no closer look."""
+_BEGINNINGS = frozenset({*_STATES.split("|"), *_BANKS.split("|")})
+_LETTERS_OF_VOTER = 3
 _LETTER = r"(?:[^\W\d_]|[\u0900-\u0963])"
 _NUMBER_ITSELF = r"(?:[a-z]{1,4}[/ -]?\d|[a-z](?: [a-z]){0,3} ?\d)"
 _GAP = r"[\s:=#(,\"'._-]*+"
@@ -86,24 +88,33 @@ _NAMED: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         _named(r"ifsc|आईएफएससी", r"[A-Z](?:[ -]?[A-Z]){3}[ -]?0(?:[ -]?[A-Z0-9]){6}"),
     ),
 )
-_NAMES = tuple(mark for _, marks, _ in _NAMED for mark in marks)
+NAMES = tuple(mark for _, marks, _ in _NAMED for mark in marks)
 
 
-def mask_documents(text: str, off: frozenset[str]) -> str:
+def mask_documents(text: str, off: frozenset[str], *, names: bool = True) -> str:
     """Return the text with document numbers masked.
 
-    Those with a form of their own, and those that are named.
+    Those with a form of their own and, with ``names``, those that are named.
     """
-    if _MARK.search(text):
+    if any(map(_is_beginning, _MARK.findall(text))):
         text = _SMALL.sub(lambda found: _mask(found, off), text)
         text = _UNNAMED.sub(lambda found: _mask(found, off), text)
+    if not names:
+        return text
     low = text.casefold()
-    if not any(map(low.__contains__, _NAMES)):
+    if not any(map(low.__contains__, NAMES)):
         return text
     for kind, marks, pattern in _NAMED:
         if kind not in off and any(mark in low for mark in marks):
             text = pattern.sub(behind(f"[{kind}]"), text)
     return text
+
+
+def _is_beginning(letters: str) -> bool:
+    """Whether a number with a form of its own may begin so; of the series BH there are no letters first."""
+    if not letters or (len(letters) == _LETTERS_OF_VOTER and letters.isupper()):
+        return True
+    return letters.upper() in _BEGINNINGS
 
 
 def _mask(found: re.Match[str], off: frozenset[str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.privacy.credentials import mask_credentials
 from core.privacy.documents import mask_documents
+from core.privacy.dull_words import says_nothing
 from core.privacy.free_names import free_name
 from core.privacy.identities import (
     is_postal,
@@ -118,14 +119,23 @@ def _mask_text(text: str) -> str:
         text = pattern.sub(f"[{name}]", text)
     # Most texts have next to nothing left by now, which shows at once how little there is to look for.
     telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else _ANYTHING
+    names = not (text.isascii() and says_nothing(text))
+    if names:
+        text = _mask_what_words_tell(text, telling, off)
+    return _mask_forms(text, telling, off, names=names) if telling else text
+
+
+def _mask_what_words_tell(text: str, telling: bytes, off: frozenset[str]) -> str:
     text = mask_credentials(text, off, may_name=len(telling) > 1 or telling in _NAMING)
     if len(telling) and "transcript" not in off:
         text = mask_transcripts(text)
     if b":" in telling or b"=" in telling:
         text = mask_people(text, off)
-    text = mask_spoken(text, off)
-    if not telling:
-        return text
+    return mask_spoken(text, off)
+
+
+def _mask_forms(text: str, telling: bytes, off: frozenset[str], *, names: bool) -> str:
+    """Mask addresses and numbers; where ``names`` is false, no word tells what a number is."""
     if b"@" in telling or b"%" in telling:
         text = mask_addresses(text, off)
     digits = telling.translate(None, _SIGNS) if len(telling) >= _FEWEST_IN_PAN else b""
@@ -134,9 +144,10 @@ def _mask_text(text: str) -> str:
     if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
         text = mask_accounts(text)  # first of all, because the word next to a number decides what it is
     if len(digits) >= _FEWEST_IN_PAN:
-        text = mask_documents(text, off)
+        text = mask_documents(text, off, names=names)
     if len(digits) >= _FEWEST_IN_PHONE:
-        text = mask_named_numbers(mask_numbers(text, off), off)
+        text = mask_numbers(text, off)
+        text = mask_named_numbers(text, off) if names else text
     return text
 
 

@@ -9,7 +9,7 @@ _NAME = (
     r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|sig(?:nature)?|dsn|otp|[mtu]?pin|cv[vc]2?"
     r"|credential|cookie|bearer|sid"
 )
-_NAME_MARK = re.compile(
+NAME_MARK = re.compile(
     r"pass|pwd|secret|token|key|auth|jwt|csrf|sig|dsn|otp|o\.t\.p|o t p|pin|cv[vc]|credential|cookie"
     r"|bearer|sid|ओटीपी|ओ टी पी|पिन|पासवर्ड"
 )
@@ -142,7 +142,7 @@ def mask_named(text: str, *, may_name: bool) -> str:
 
 
 def _may_have_name(low: str) -> bool:
-    return _NAME_MARK.search(low) is not None or " code" in low
+    return NAME_MARK.search(low) is not None or " code" in low
 
 
 def _mask_codes(text: str) -> str:

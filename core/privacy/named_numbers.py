@@ -33,6 +33,9 @@ _NAMED: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 )
 
 
+NAMES = tuple(mark for _, marks, _ in _NAMED for mark in marks)
+
+
 def mask_named_numbers(text: str, off: frozenset[str]) -> str:
     """Return the text with Aadhaar, card and phone numbers masked that are named as such."""
     low = text.casefold()

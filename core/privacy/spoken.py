@@ -29,7 +29,7 @@ _DIGITS = {
     for value, word in enumerate(words.split(), least)
 } | _OTHER_SPELLINGS
 _TIMES = {"double": 2, "triple": 3, "डबल": 2, "ट्रिपल": 3}
-_FEWEST_DIGITS, _FEWEST_WORDS = 9, 5
+_FEWEST_DIGITS, FEWEST_WORDS = 9, 5
 _FEWEST_IN_CODE, _MOST_IN_CODE = 4, 8
 _SHORTEST, _FEWEST_GAPS = 18, 4  # fewest characters and blanks of a text with that many words
 _LETTER = r"[^\W_]|[\u0900-\u0963]"
@@ -45,8 +45,8 @@ _NAME_OF_CODE = re.compile(
     re.IGNORECASE,
 )
 _PIECE = re.compile(r"[^\s,.;:…/\-\u2010-\u2015]+")
-_GAPS = bytes(byte if chr(byte).isalpha() else ord(" ") for byte in range(128)) + bytes(128)
-_ASCII_WORDS = frozenset(word.encode() for word in (*_DIGITS, *_TIMES) if word.isascii())
+GAPS = bytes(byte if chr(byte).isalpha() else ord(" ") for byte in range(128)) + bytes(128)
+ASCII_WORDS = frozenset(word.encode() for word in (*_DIGITS, *_TIMES) if word.isascii())
 
 _DOT = r"(?:\s{1,3}(?:dot|डॉट|point)\s{1,3}|\s?[(\[]\s?dot\s?[)\]]\s?)"
 _LABEL = r"(?:[a-z0-9\u0900-\u0963-]{2,40}|(?:[a-z0-9]\s){1,20}[a-z0-9])"
@@ -93,7 +93,7 @@ def _may_hold_digits(text: str) -> bool:
         return False
     if not text.isascii():
         return True
-    return not _ASCII_WORDS.isdisjoint(text.lower().encode().translate(_GAPS).split())
+    return not ASCII_WORDS.isdisjoint(text.lower().encode().translate(GAPS).split())
 
 
 def _masked_digits(match: re.Match[str]) -> str:
@@ -106,7 +106,7 @@ def _masked_digits(match: re.Match[str]) -> str:
             continue
         digits += (word if word.isdecimal() else _DIGITS.get(word, "")) * times
         times = 1
-    if len(digits) < _FEWEST_DIGITS or words < _FEWEST_WORDS:
+    if len(digits) < _FEWEST_DIGITS or words < FEWEST_WORDS:
         before = match.string[max(match.start() - _LONGEST_BEFORE, 0) : match.start()]
         is_code = _FEWEST_IN_CODE <= len(digits) <= _MOST_IN_CODE and _NAME_OF_CODE.search(before)
         return "[masked]" if is_code else match.group()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.privacy.credentials import _CLOUD_KEY, _CLOUD_KEY_MARK
+from core.privacy.credentials import _CLOUD_KEY, CLOUD_KEY_MARK
 from core.privacy.masking import mask_text
 
 NAMES = (
@@ -159,4 +159,4 @@ def test_the_keys_of_the_services_an_agent_uses_are_known_by_their_shape(key: st
     """Alone in a text, and the mark that is looked for first is in each."""
     assert mask_text(f"refused {key}, again") == "refused [key], again"
     assert _CLOUD_KEY.fullmatch(key)
-    assert _CLOUD_KEY_MARK.search(key)
+    assert CLOUD_KEY_MARK.search(key)
