@@ -10,7 +10,7 @@ from core.adapters.waits import Span, wait_parts
 from core.demo.calls import ASR_UNSEEN
 from core.demo.facts import changes_language
 from core.demo.sayings import OTHER_LANGUAGE, said_in
-from core.models.metrics import CallMetrics, ServiceError, ServiceSample, TurnMetrics
+from core.models.metrics import CallMetrics, ServiceError, ServiceSample, ToolCall, TurnMetrics
 
 SERVICES = {"asr": "speech-to-text", "llm": "language-model", "tts": "text-to-speech"}
 OPERATIONS = {"asr": "stream", "llm": "POST /chat/completions", "tts": "POST /synthesize"}
@@ -25,6 +25,10 @@ ENDPOINTING_SHARE = 0.7
 """Of what is neither recognition, model nor synthesis: waiting for the lead to go on."""
 SLOWER_AFTER_CHANGE = 2.2
 """Recognition takes this many times as long in the first turn in another language."""
+LEAD_SPEAKS, AGENT_SPEAKS = 0.32, 0.6
+"""Shares of a turn without its wait."""
+LOOKS_UP_IN, TOOL_SHARE = 2, 0.4
+"""The turn, from 0 on, in which the agent looks something up, and what that takes of the model's time."""
 FOLLOWS = 0.7
 """The share of changes in which the agent answers in the new language."""
 
@@ -73,10 +77,24 @@ def turns_of(call: CallMetrics, rng: random.Random) -> list[TurnMetrics]:
             reply_language=spoken[number][1],
             interrupted=number in interrupted,
             transcript=said_in(number + 1, spoken[number][0], cut_short=number in interrupted),
-            **_waited(_Waits(*wait)),
+            **_waited(found := _Waits(*wait)),
+            **_speech(step, found, cut_short=number in interrupted),
+            tool_calls=_tools(found) if number == LOOKS_UP_IN else None,
         )
         for number, wait in enumerate(waits)
     ]
+
+
+def _speech(step: timedelta, waits: _Waits, *, cut_short: bool) -> dict[str, float]:
+    """How long each side speaks: what the wait leaves of the turn, but for a pause before the next."""
+    room = max(0.0, step.total_seconds() * 1_000 - waits.whole)
+    agent = LEAD_SPEAKS if cut_short else AGENT_SPEAKS
+    return {"lead_speech_ms": round(LEAD_SPEAKS * room, 1), "agent_speech_ms": round(agent * room, 1)}
+
+
+def _tools(waits: _Waits) -> list[ToolCall]:
+    """What the agent looks up while the model thinks."""
+    return [ToolCall(name="check_eligibility", ms=round(waits.llm * TOOL_SHARE, 1))]
 
 
 def _waited(waits: _Waits) -> dict[str, Any]:
