@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError, problem
 from core.models.zone import ZoneName
+from core.variables.exports import ExportSettings
 from core.variables.kinds import (
     HAND_OVER,
     AddressList,
@@ -59,7 +60,7 @@ class SettingsError(UserError):
     """An environment variable has a value that cannot be used; the text names it and the remedy."""
 
 
-class Settings(Protection, Reporting, BaseSettings):
+class Settings(Protection, Reporting, ExportSettings, BaseSettings):
     """The configuration of every process; each field is the environment variable of that name."""
 
     model_config = SettingsConfigDict(
@@ -162,29 +163,6 @@ class Settings(Protection, Reporting, BaseSettings):
         default=None, description="Splunk HTTP Event Collector that log lines are sent to as well"
     )
     splunk_hec_token: SecretStr | None = Field(default=None, description="Token of the HTTP Event Collector")
-
-    statsd_host: str | None = Field(
-        default=None,
-        description="StatsD server that the scheduler sends figures to; docs/integrations/statsd/README.md",
-    )
-    statsd_port: Port = Field(default=8125, description="UDP port of the StatsD server")
-    statsd_prefix: str = Field(
-        default="voice_agent",
-        pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$",
-        description="What the names of figures begin with at StatsD",
-    )
-    statsd_dialect: Annotated[Literal["dogstatsd", "statsd"], BeforeValidator(in_lower_case)] = Field(
-        default="dogstatsd",
-        description="`dogstatsd` has Datadog's tags; `statsd` puts labels into the names",
-    )
-
-    otel_exporter_otlp_endpoint: WebAddress = Field(
-        default=None,
-        description="OpenTelemetry collector for figures; docs/integrations/otlp/README.md",
-    )
-    otel_exporter_otlp_headers: SecretCommaList = Field(
-        default=(), description="Headers for the collector: name=value, comma separated"
-    )
 
     smtp_server: str | None = Field(default=None, description="Mail server for alerts")
     smtp_port: Port = Field(default=587, description="465 means implicit TLS, any other port STARTTLS")
