@@ -20,7 +20,7 @@ def check_free(name: str, host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror:
-        raise UserError(f"{name}_HOST {host} is no address of this machine") from None
+        raise UserError(f"{name}_HOST {host} is not an address of this machine") from None
     except OSError as error:
         raise UserError(
             f"{host} port {port} cannot be listened on ({error.strerror}); stop what listens there, "

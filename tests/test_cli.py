@@ -48,7 +48,7 @@ def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         (["aggregate", "9999-12-31"], "not a date of the years 1970 to 2200"),
         (["aggregate", "20240101xx"], "'20240101xx' is not a date"),
         (["check-alerts", "--at", "teatime"], "'teatime' is not a time"),
-        (["check-alerts", "--at", "2199-01-01T00:00"], "lies in the future; add --dry-run"),
+        (["check-alerts", "--at", "2199-01-01T00:00"], "is in the future; add --dry-run"),
         (["import", "absent.csv", "--mapping", "docs/mappings/technion.toml"], "absent.csv does not exist"),
         (["import", "README.md", "--mapping", "absent.toml"], "absent.toml"),
     ],

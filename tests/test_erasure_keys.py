@@ -72,9 +72,9 @@ def test_a_backup_from_before_an_erasure_cannot_bring_the_lead_back(
     done = import_keys(database, tmp_path / "keys", nothing)
     assert (done.stored, done.there, done.erased) == (0, 1, 2)
     for turn in database["turns"].find({"call_id": "call_7"}):
-        with pytest.raises(SealError, match="its key is not here"):
+        with pytest.raises(SealError, match="its key is missing"):
             open_value(database, turn["_id"], "transcript", turn["transcript"])
-    with pytest.raises(SealError, match="its key is not here"):
+    with pytest.raises(SealError, match="its key is missing"):
         open_value(database, "call_7", "metadata.phone", tokens["lead_7"])
     restored = core("restore", str(tmp_path / "saved"), "--replace")
     assert "1 leads had been erased since" in restored.stdout, restored.stderr
@@ -120,7 +120,7 @@ def test_a_receipt_proves_what_was_done_and_by_whom(
     assert done.returncode == 0, done.stderr
     (file,) = Receipts().folder.glob("*.json")
     shown = core("erasure", "receipt", "verify", str(file))
-    assert (shown.returncode, "as it was written" in shown.stdout) == (0, True), shown.stderr
+    assert (shown.returncode, "valid signature by" in shown.stdout) == (0, True), shown.stderr
     receipt = orjson.loads(file.read_bytes())
     public = receipt["public_key"]
     for changed in (
@@ -131,7 +131,7 @@ def test_a_receipt_proves_what_was_done_and_by_whom(
         {"erased": {"calls": 9}},
     ):
         file.write_bytes(orjson.dumps(receipt | changed))
-        with pytest.raises(ReceiptError, match="not as it was signed"):
+        with pytest.raises(ReceiptError, match="does not match its signature"):
             Receipts().verify(file)
     file.write_bytes(orjson.dumps(receipt))
     monkeypatch.setenv("ERASURE_RECEIPT_KEY", "D" * 42 + "A")
@@ -156,7 +156,7 @@ def test_a_hidden_lead_is_shown_nowhere_counts_and_is_erased_at_the_end(database
     assert search_calls(database, LEAD) == []
     assert whole_call(database, "call_7") is None
     assert load_cube(database, *PERIOD).total == 2
-    with pytest.raises(UserError, match="has to be kept until"):
+    with pytest.raises(UserError, match="must be kept until"):
         erase_lead(database, LEAD)
     assert erase_due(database) == 0
     assert erase_due(database, end + timedelta(seconds=1)) == 1

@@ -81,7 +81,7 @@ def test_a_silence_is_made_shown_and_ended(database: Database[Document], alert_i
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("ack", "nothing"), "no alert 'nothing' fires; python -m core alerts list shows"),
+        (("ack", "nothing"), "no alert 'nothing' is firing; list them with"),
         (("ack", "x", "--for", "soon"), "no alert 'x' fires"),
         (("silence", "--note", "x"), "name an alert, or labels to silence"),
         (("silence", "--label", "campaign", "--note", "x"), "has no value"),

@@ -84,7 +84,9 @@ def add_api_key(
         UserError: the name is taken or invalid, or the key could do nothing.
     """
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no name: use up to 64 letters, digits and . _ -, for example grafana")
+        raise UserError(
+            f"{name!r} is not a valid name: use up to 64 letters, digits and . _ -, for example grafana"
+        )
     if role is None and not sends:
         raise UserError("a key without a role can do nothing: add --role viewer, or --ingest to send calls")
     key, at = new_token(), now or utc_now()
@@ -116,7 +118,7 @@ def remove_api_key(database: Database[Document], name: str) -> None:
         UserError: there is no such key.
     """
     if not database[API_KEYS].delete_one({"_id": name}).deleted_count:
-        raise UserError(f"there is no key {name}; python -m core api-keys list shows those there are")
+        raise UserError(f"there is no key {name}; list them with: python -m core api-keys list")
 
 
 def _key(row: Document) -> ApiKey:

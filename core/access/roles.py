@@ -34,7 +34,7 @@ class Role(IntEnum):
         for role in cls:
             if role.label == label.strip().lower():
                 return role
-        raise UserError(f"{label!r} is no role; use {', '.join(role.label for role in cls)}")
+        raise UserError(f"{label!r} is not a role; use {', '.join(role.label for role in cls)}")
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def add_user(database: Database[Document], name: str, role: Role, password: str)
     known = name.strip().lower()
     if not _NAME.fullmatch(known):
         raise UserError(
-            f"{name!r} is no name: use up to 64 letters, digits and . _ @ + -, for example asha@example.com"
+            f"{name!r} is not a valid name: up to 64 letters, digits and . _ @ + -, such as asha@example.com"
         )
     row = {
         "_id": known,
@@ -174,7 +174,7 @@ def _new_version() -> str:
 
 
 def _nobody(name: str) -> UserError:
-    return UserError(f"there is no user {name}; python -m core users list shows those there are")
+    return UserError(f"there is no user {name}; list them with: python -m core users list")
 
 
 def _user(row: Document) -> User:

@@ -124,7 +124,7 @@ def telnyx(request: Request, secret: str) -> bool:
     try:
         key = ed25519.Ed25519PublicKey.from_public_bytes(base64.b64decode(secret, validate=True))
     except (binascii.Error, ValueError):
-        raise UserError("the secret of telnyx is to be the account's public key, in base64") from None
+        raise UserError("the secret of telnyx must be the account's public key, in base64") from None
     moment = request.headers.get("telnyx-timestamp", "")
     if not _is_recent(moment, FIVE_MINUTES):
         return False

@@ -86,7 +86,7 @@ def breakdown(start: Moment, end: Moment, by: Dimension, **filters: Unpack[Filte
         PyMongoError: the database does not answer.
     """
     if by not in DIMENSIONS:
-        raise UserError(f"calls are not told apart by {by!r}; use one of {', '.join(DIMENSIONS)}")
+        raise UserError(f"calls cannot be grouped by {by!r}; use one of {', '.join(DIMENSIONS)}")
     cube = _cube(start, end, "1D", filters, campaigns=by == "campaign")
     names, number = cube.values(by)
     frame = _counts_and_rates(cube, number, pd.Index(names, name=by))
@@ -148,7 +148,7 @@ def funnel(
         PyMongoError: the database does not answer.
     """
     if by is not None and by not in DIMENSIONS:
-        raise UserError(f"calls are not told apart by {by!r}; use one of {', '.join(DIMENSIONS)}")
+        raise UserError(f"calls cannot be grouped by {by!r}; use one of {', '.join(DIMENSIONS)}")
     return funnels.funnel(_cube(start, end, "1D", filters, campaigns=by == "campaign"), by)
 
 
@@ -205,9 +205,9 @@ def _cube(
 ) -> Cube:
     first, last = _period(start, end)
     if bucket not in BUCKETS:
-        raise UserError(f"{bucket!r} is no bucket; use one of {', '.join(BUCKETS)}")
+        raise UserError(f"{bucket!r} is not a bucket; use one of {', '.join(BUCKETS)}")
     if (last - first).total_seconds() / SECONDS.get(bucket, 86_400) > MOST_BUCKETS:
-        raise UserError(f"the period has more than {MOST_BUCKETS:,} buckets of {bucket}; take longer ones")
+        raise UserError(f"the period has more than {MOST_BUCKETS:,} buckets of {bucket}; use longer ones")
     chosen = _filters(filters)
     return load_cube(
         _database(filters), first, last, chosen, bucket=bucket, fields=fields, campaigns=campaigns
@@ -230,7 +230,7 @@ def _moment(given: Moment) -> datetime:
 def _filters(given: Filters) -> CallFilters:
     known = CallFilters.__dataclass_fields__
     if unknown := sorted(given.keys() - {*known, "database"}):
-        raise UserError(f"{unknown[0]!r} is no filter; use {', '.join(known)}")
+        raise UserError(f"{unknown[0]!r} is not a filter; use {', '.join(known)}")
     return CallFilters(**{name: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # texts, as checked
 
 

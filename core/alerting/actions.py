@@ -106,7 +106,7 @@ def find_firing(database: Database[Document], called: str) -> Alert:
         forms.append({"_id": {"$regex": f"^{re.escape(called)}"}})
     rows = list(database[ALERTS].find({"state": AlertState.FIRING, "$or": forms}).limit(_MOST_NAMED + 1))
     if not rows:
-        raise UserError(f"no alert {called!r} fires; python -m core alerts list shows those that do")
+        raise UserError(f"no alert {called!r} is firing; list them with: python -m core alerts list")
     if len(rows) > 1:
         ids = ", ".join(row["_id"] for row in rows[:_MOST_NAMED])
         raise UserError(f"several alerts {called!r} fire; choose one by its id: {ids}")
@@ -146,14 +146,14 @@ def end_silence(database: Database[Document], silence_id: str, *, now: datetime 
     """End a silence now; what it muted and still fires is notified at the next check.
 
     Raises:
-        UserError: there is no such silence, or it is over.
+        UserError: there is no such silence, or it has ended.
     """
     at = now or to_utc(server_time(database))
     not_over = {"_id": silence_id, "$or": [{"end": None}, {"end": {"$gt": at}}]}
     if database[SILENCES].delete_one(not_over | {"start": {"$gte": at}}).deleted_count:
         return
     if not database[SILENCES].update_one(not_over, {"$set": {"end": at}}).matched_count:
-        raise UserError("there is no such silence, or it is over")
+        raise UserError("there is no such silence, or it has ended")
 
 
 def _change(
@@ -166,7 +166,7 @@ def _change(
         return_document=ReturnDocument.AFTER,
     )
     if row is None:
-        raise UserError("there is no such alert that fires; it may be over")
+        raise UserError("there is no such firing alert; it may have resolved")
     said = {"author": entry.author, "comment": entry.comment}
     database[ALERT_EVENTS].insert_one(history_row(entry.event, row, at) | said)
     return to_alert(row)

@@ -120,7 +120,7 @@ def erase_lead(
     leads = lead_ids_of(lead_id)
     hidden = restriction_of(database, leads)
     if hidden is not None and hidden.until > (now or utc_now()):
-        raise UserError(f"it has to be kept until {hidden.until:%Y-%m-%d} ({hidden.reason}): see show-lead")
+        raise UserError(f"it must be kept until {hidden.until:%Y-%m-%d} ({hidden.reason}): see show-lead")
     with alone(database):
         sweep(database)
         found = find_traces(database, lead_id, also)
@@ -195,7 +195,7 @@ def _treated(treatment: Treatment) -> list[str]:
 def _empty_spool(database: Database[Document]) -> None:
     replay(database)
     if Spool().has_waiting():
-        raise UserError("records in DATA_DIR/spool wait for the database; try again in a moment")
+        raise UserError("records in DATA_DIR/spool are waiting for the database; try again in a moment")
 
 
 def _of_lead(leads: Sequence[str]) -> Document:

@@ -40,7 +40,7 @@ def restrict_lead(
     if not ids[0] or not reason.strip() or len(reason) > LONGEST_REASON:
         raise UserError(f"name the lead, and a reason of {LONGEST_REASON} characters at most")
     if until <= utc_now():
-        raise UserError("the end has to be in the future; erase-lead erases at once")
+        raise UserError("the end must be in the future; erase-lead erases at once")
     reason = mask_text(reason.strip())[:LONGEST_REASON]
     found = [Restriction(lead_id=one, until=until, reason=reason, by=by) for one in ids]
     for restriction in found:

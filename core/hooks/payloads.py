@@ -48,7 +48,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 (whatever it says)
     except orjson.JSONDecodeError as error:
         if "depth" in error.msg:
             raise UnsuitableError(f"the body is nested more than {MOST_DEPTH} levels deep") from None
-        raise UnreadableError(f"the body is no JSON: {error.msg} at character {error.pos}") from None
+        raise UnreadableError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
     level, depth = [content], 0
     while level := [child for value in level for child in _children(value)]:
         depth += 1
@@ -85,7 +85,7 @@ def read_content(body: bytes, content_type: str) -> Content:
 def _object(body: bytes) -> Mapping[str, Any]:
     payload = read_json(body)
     if not isinstance(payload, dict):
-        raise UnsuitableError("the body is no JSON object")
+        raise UnsuitableError("the body is not a JSON object")
     return payload
 
 
@@ -101,7 +101,7 @@ def _urlencoded(body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except UnicodeDecodeError:
-        raise UnreadableError("the form is no UTF-8 text") from None
+        raise UnreadableError("the form is not UTF-8 text") from None
     except ValueError:
         raise UnsuitableError(f"the form has more than {MOST_FIELDS:,} fields") from None
     return dict(pairs)

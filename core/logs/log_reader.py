@@ -78,7 +78,7 @@ def parse_level(text: str) -> str:
     """
     number = level_number(text)
     if number is None:
-        raise UserError(f"{text} is no level; use one of {', '.join(LEVELS)}")
+        raise UserError(f"{text} is not a level; use one of {', '.join(LEVELS)}")
     return next((name for name in LEVELS if getattr(logging, name) >= number), LEVELS[-1])
 
 

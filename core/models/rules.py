@@ -214,14 +214,14 @@ class AlertRule(BaseModel):
         if self.baseline != "none":
             self._check_baseline()
         if self.measure.unit == "min" and max(thresholds) >= self.window_minutes:
-            raise ValueError("window: has to be longer than the threshold in minutes")
+            raise ValueError("window: must be longer than the threshold in minutes")
         return self
 
     def _check_baseline(self) -> None:
         if not self.measure.of_roll_ups:
             raise ValueError(f"baseline: {self.metric} has none; leave it out")
         if self.window_minutes % 15 or self.window_minutes > _LONGEST_COMPARED_MINUTES:
-            raise ValueError("window: with a baseline it is made of quarters of an hour, 24 h at most")
+            raise ValueError("window: with a baseline it must be whole quarter hours, 24 h at most")
 
     def _check_level(self, severity: Severity, level: Level) -> None:
         beyond = level.clears_at > level.threshold if self._rises else level.clears_at < level.threshold

@@ -38,7 +38,7 @@ class Silence(BaseModel):
     @classmethod
     def _known_labels(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
         if unknown := sorted(set(value) - set(MATCHERS)):
-            raise ValueError(f"{unknown[0]!r} is no label; use {', '.join(MATCHERS)}")
+            raise ValueError(f"{unknown[0]!r} is not a label; use {', '.join(MATCHERS)}")
         return value
 
     @model_validator(mode="after")
@@ -46,7 +46,7 @@ class Silence(BaseModel):
         if self.end is None and self.recurrence is None:
             raise ValueError("end: a silence that does not recur needs one")
         if self.end is not None and self.end <= self.start:
-            raise ValueError("end: has to be after start")
+            raise ValueError("end: must be after start")
         return self
 
     def active(self, now: datetime) -> bool:

@@ -29,11 +29,11 @@ def chosen(off: Iterable[str] = (), own: Mapping[str, str | re.Pattern[str]] | N
     """
     off = frozenset(off)
     if unknown := sorted(off - set(KINDS)):
-        raise UserError(f"{unknown[0]!r} is no kind of what is masked; use some of {', '.join(KINDS)}")
+        raise UserError(f"{unknown[0]!r} is not a kind that can be masked; choose from {', '.join(KINDS)}")
     try:
         compiled = tuple((name, re.compile(pattern)) for name, pattern in (own or {}).items())
     except re.error as error:
-        raise UserError(f"a pattern to mask is no regular expression: {error}") from None
+        raise UserError(f"a pattern to mask is not a regular expression: {error}") from None
     return Active(off, compiled)
 
 

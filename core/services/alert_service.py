@@ -75,7 +75,7 @@ async def check_and_send_alerts(
     database = database_for_loop(db)
     now = await server_time_async(database)
     if at and not dry_run and to_utc(at) > now:
-        raise UserError("the time to check lies in the future; add --dry-run to try rules out")
+        raise UserError("the time to check is in the future; add --dry-run to try rules out")
     rules = await rules_in_force_async(database)
     if not dry_run:
         await keep_good(database, rules)
@@ -261,7 +261,7 @@ def _custom_alert(
     if not isinstance(alert_type, str) or not 0 < len(alert_type.strip()) <= MAX_TYPE_LENGTH:
         raise UserError(f"alert_type must be a text of 1 to {MAX_TYPE_LENGTH} characters")
     if not isinstance(message, str) or not message.strip():
-        raise UserError("message must say something; an empty one is not delivered")
+        raise UserError("message is empty; write what happened")
     if severity not in list(Severity):
         raise UserError(f"severity {severity!r} is unknown; use one of {', '.join(Severity)}")
     now = to_utc(utc_now())

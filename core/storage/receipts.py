@@ -33,7 +33,7 @@ _KEY_BYTES = 32
 
 
 class ReceiptError(UserError):
-    """A receipt is not as it was signed, or that cannot be checked here; the text says which."""
+    """A receipt does not match its signature, or that cannot be checked here; the text says which."""
 
 
 class Receipt(BaseModel):
@@ -122,9 +122,9 @@ class Receipts:
         except OSError as error:
             raise ReceiptError(f"{file} cannot be read: {error.strerror}") from None
         except ValueError:
-            raise ReceiptError(f"{file} is no receipt") from None
+            raise ReceiptError(f"{file} is not a receipt") from None
         if not signature:
-            raise ReceiptError(f"{file} has no signature: it is of before receipts were signed")
+            raise ReceiptError(f"{file} has no signature: it is older than signed receipts")
         if receipt.public_key != (public_key or self.public_key):
             raise ReceiptError(
                 f"{file} is signed by another key: name the one that is trusted with --public-key"
@@ -135,7 +135,7 @@ class Receipts:
         try:
             Ed25519PublicKey.from_public_bytes(public).verify(signature, _to_sign(raw))
         except (InvalidSignature, ValueError):
-            raise ReceiptError(f"{file} is not as it was signed") from None
+            raise ReceiptError(f"{file} does not match its signature") from None
         return receipt
 
     @property

@@ -216,7 +216,7 @@ def send_again(row_id: str, what: str) -> None:
 
     def again(_by: str) -> None:
         if not outbox.send_again(get_sync_database(), row_id):
-            raise UserError("that message is no longer given up: somebody sent it again meanwhile")
+            raise UserError("that message has already been sent again")
 
     attempt(
         Permission.SEND_AGAIN,

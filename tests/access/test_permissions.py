@@ -42,7 +42,7 @@ def test_a_higher_role_may_all_that_a_lower_one_may() -> None:
 
 def test_roles_are_read_as_people_write_them() -> None:
     assert [Role.of(f" {role.label.upper()} ") for role in Role] == [*Role]
-    with pytest.raises(UserError, match="'boss' is no role; use viewer, operator, privileged, admin"):
+    with pytest.raises(UserError, match="'boss' is not a role; use viewer, operator, privileged, admin"):
         Role.of("boss")
 
 

@@ -104,9 +104,9 @@ def test_what_cannot_be_asked_is_refused_in_one_line(database: Database[Document
     """The line names what is wrong and what there is."""
     with pytest.raises(UserError, match="not after its start"):
         frames.series("2024-10-23", "2024-10-22")
-    with pytest.raises(UserError, match="'2h' is no bucket; use one of 1min, 5min"):
+    with pytest.raises(UserError, match="'2h' is not a bucket; use one of 1min, 5min"):
         frames.series(*PERIOD, "2h")  # type: ignore[arg-type]  # a slip
-    with pytest.raises(UserError, match="'langauge' is no filter; use direction, language"):
+    with pytest.raises(UserError, match="'langauge' is not a filter; use direction, language"):
         frames.series(*PERIOD, langauge="hindi")  # type: ignore[call-arg]  # a slip
     with pytest.raises(UserError, match="'asr' has no distribution; use one of qualification_seconds"):
         frames.percentiles(*PERIOD, "asr")

@@ -109,7 +109,7 @@ def test_an_alert_whose_calls_no_longer_come_can_be_closed(database: Database[Do
     close(database, alert.id, "asha", now=NOON + HOUR)
     check(NOON + HOUR, email)
     assert email.words == ["CRITICAL", "RESOLVED"]
-    with pytest.raises(UserError, match="no such alert"):
+    with pytest.raises(UserError, match="no such firing alert"):
         close(database, alert.id, "asha")
 
 
@@ -117,8 +117,8 @@ def test_an_alert_whose_calls_no_longer_come_can_be_closed(database: Database[Do
     ("fields", "said"),
     [
         ({"matchers": {}}, "matchers: "),
-        ({"matchers": {"mood": ["bad"]}}, "'mood' is no label; use rule, severity"),
-        ({"end": NOON}, "end: has to be after start"),
+        ({"matchers": {"mood": ["bad"]}}, "'mood' is not a label; use rule, severity"),
+        ({"end": NOON}, "end: must be after start"),
         ({"end": None}, "a silence that does not recur needs one"),
         ({"comment": " "}, "comment: "),
     ],

@@ -68,7 +68,7 @@ opt_out = "dnc"
     assert second.telephony is not None
     assert (second.telephony.provider, second.links, second.compliance) == ("exotel", None, None)
     (wrong,) = files.put(text[: text.index("c2")].replace("https", "ftp"), mapping).convert()
-    assert str(wrong).startswith("2: links.recording: is no web address")
+    assert str(wrong).startswith("2: links.recording: is not a URL")
 
 
 @pytest.mark.parametrize(

@@ -78,12 +78,12 @@ def read_json(body: bytes) -> tuple[list[Span], int]:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        raise UnreadableSpansError("the body is no JSON") from None
+        raise UnreadableSpansError("the body is not JSON") from None
     if not isinstance(content, dict):
-        raise UnreadableSpansError("the body is no JSON object")
+        raise UnreadableSpansError("the body is not a JSON object")
     groups = content.get("resourceSpans")
     if not isinstance(groups, list | None):
-        raise UnreadableSpansError("resourceSpans is no array")
+        raise UnreadableSpansError("resourceSpans is not an array")
     return _usable(_json_spans(groups or ()))
 
 
@@ -101,7 +101,7 @@ def read_protobuf(body: bytes) -> tuple[list[Span], int]:
     try:
         request.ParseFromString(body)
     except DecodeError:
-        raise UnreadableSpansError("the body is no ExportTraceServiceRequest") from None
+        raise UnreadableSpansError("the body is not an ExportTraceServiceRequest") from None
     return _usable(
         _protobuf_span(span)
         for group in request.resource_spans

@@ -108,7 +108,7 @@ def find_call(database: Database[Document], call_id: str) -> FoundCall | None:
     if is_hidden(database, stored):
         return None
     if stored.get("state") == "open":
-        raise ValueError(f"call {call_id} is open: nobody said yet when it began, or how it ended")
+        raise ValueError(f"call {call_id} is open: no source has reported when it began or how it ended")
     try:
         call = from_document(stored)
     except ValidationError as error:

@@ -49,9 +49,9 @@ class Position:
             moment, colon, call_id = base64.b64decode(padded, b"-_", validate=True).decode().partition(":")
             start = _EPOCH + timedelta(milliseconds=int(moment))
         except (binascii.Error, UnicodeError, ValueError, OverflowError):
-            raise ValueError("is no cursor; take the one of the page before") from None
+            raise ValueError("is not a cursor; use the one from the previous page") from None
         if not colon or not call_id or not FIRST_YEAR <= start.year <= LAST_YEAR:
-            raise ValueError("is no cursor; take the one of the page before")
+            raise ValueError("is not a cursor; use the one from the previous page")
         return cls(start, call_id)
 
 

@@ -24,7 +24,7 @@ _FURTHEST = 1e9
 
 def _known_ending(value: str) -> str:
     if value not in ENDINGS:
-        raise ValueError(f"is no ending; use {', '.join(ENDINGS)}")
+        raise ValueError(f"is not an ending; use {', '.join(ENDINGS)}")
     return value
 
 

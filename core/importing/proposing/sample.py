@@ -101,7 +101,7 @@ def _layout(lines: Sequence[str], part: Part) -> dict[str, Any]:
         if width > 1
     }
     if not scores:
-        raise UserError(f"no columns can be told apart in {part.label}; is it a table of calls?")
+        raise UserError(f"no columns found in {part.label}; is it a table of calls?")
     delimiter = max(scores, key=lambda mark: scores[mark])
     if all(line.count("|") == 2 * line.count("||") for line in lines) and "||" in scores:
         delimiter = "||"

@@ -27,7 +27,7 @@ Rate = Annotated[float, Field(gt=0, le=1_000_000, description="Rupees for one of
 
 def _web_address(value: str) -> str:
     if not value.lower().startswith(("https://", "http://")):
-        raise ValueError("is no web address: it begins with neither https:// nor http://")
+        raise ValueError("is not a URL: it must start with https:// or http://")
     return value
 
 

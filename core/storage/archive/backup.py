@@ -93,7 +93,7 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
         PyMongoError: the database does not answer.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise BackupError(f"{folder} is there already; name a new folder for the backup")
+        raise BackupError(f"{folder} already exists; name a new folder for the backup")
     draft = folder.with_name(f"{folder.name}.partial")
     try:
         shutil.rmtree(draft, ignore_errors=True)

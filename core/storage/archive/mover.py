@@ -146,7 +146,7 @@ def _locked(database: Database[Document], name: str, how: int) -> Iterator[None]
         try:
             fcntl.flock(file, how)
         except BlockingIOError:
-            raise ArchiveBusyError("another process archives here just now; try again later") from None
+            raise ArchiveBusyError("another process is archiving; try again later") from None
         yield
 
 

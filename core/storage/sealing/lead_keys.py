@@ -161,7 +161,7 @@ def import_keys(database: Database[Document], file: Path, progress: Progress) ->
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
     except ValidationError:
-        raise UserError(f"{file} is no file of keys, or damaged; nothing was stored") from None
+        raise UserError(f"{file} is not a key file, or is damaged; nothing was stored") from None
     done, receipts = Imported(), Receipts()
     for first in range(0, len(keys), AT_ONCE):
         some = keys[first : first + AT_ONCE]

@@ -148,7 +148,7 @@ def _service() -> "EncryptionService":
 
     service = encryption()
     if service is None:
-        raise SealError("ENCRYPTION_KEYS is not set here; set it as where the calls are recorded")
+        raise SealError("ENCRYPTION_KEYS is not set here; use the value of the process that records calls")
     return service
 
 
@@ -163,5 +163,5 @@ def _key(database: Database[Document], service: "EncryptionService", token: str)
         return service.held_key(name)
     row = find_key(database, name)
     if row is None:
-        raise SealError("its key is not here: the lead was erased, or `keys import` brings it back")
+        raise SealError("its key is missing: the lead was erased, or `keys import` can restore it")
     return service.unwrap(name, row.wrapped)

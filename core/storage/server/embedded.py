@@ -53,7 +53,7 @@ def find_mongod() -> Path:
         candidate = Path(folder) / "bin" / "mongod"
         if candidate.is_file():
             return candidate
-    raise EmbeddedServerError(f"no mongod can be had on this machine: {_WAYS_OUT}")
+    raise EmbeddedServerError(f"there is no mongod on this machine: {_WAYS_OUT}")
 
 
 def _is_trusted(folder: Path) -> bool:

@@ -176,7 +176,7 @@ def test_a_mail_server_that_never_answers_is_false_within_seconds(
     [
         (("x", "urgent", "text"), "severity 'urgent' is unknown; use one of info, warning, critical"),
         (("", "info", "text"), "alert_type must be a text"),
-        (("x", "info", " "), "message must say something"),
+        (("x", "info", " "), "message is empty"),
         (("x", "info", "text", "many"), "current_value: "),
     ],
 )

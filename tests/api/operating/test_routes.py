@@ -137,7 +137,7 @@ UNUSABLE: list[tuple[str, dict[str, Any], str]] = [
     (
         "silences",
         {**ASHA, "matchers": {"rule": ["x"]}, "end": "1999-01-01T00:00:00Z"},
-        "has to be after start",
+        "must be after start",
     ),
     ("silences", {**ASHA, "matchers": {"rule": ["x"]}, "recurs": "sometimes"}, "neither days nor hours"),
     ("silences", {**ASHA, "matchers": {"rule": ["x"]}, "start": "9999-12-31T23:59:59Z"}, "outside the years"),

@@ -260,7 +260,7 @@ def test_a_call_that_only_began_is_not_listed_and_says_so(database: Database[Doc
     price = {"call_id": "c-open", "source": "exotel", "role": "carrier", "facts": {"cost": {"telephony": 1}}}
     write(database, [Record.now(CallReport.model_validate(price))], fresh=True)
     assert search_calls(database, "c-open") == []
-    assert "nobody said yet when it began" in text_of(start("calls", call_id="c-open"))
+    assert "no source has reported when it began" in text_of(start("calls", call_id="c-open"))
 
 
 def test_whoever_prints_a_call_gets_its_log_lines_whole(some_calls: Database[Document], start: Start) -> None:

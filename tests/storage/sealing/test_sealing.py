@@ -329,7 +329,7 @@ def test_exported_keys_come_back_into_a_store_that_has_none(
     assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
     assert all(orjson.loads(line)["wrapped"].startswith("key:1:old:") for line in (tmp_path / "keys").open())
     database["lead_keys"].delete_one({"lead": "lead_1"})
-    with pytest.raises(SealError, match="its key is not here"):
+    with pytest.raises(SealError, match="its key is missing"):
         seen(database, "call_1", "metadata.phone")
     done = import_keys(database, tmp_path / "keys", lambda *_: None)
     assert (done.stored, done.there, done.erased) == (1, 2, 0)
@@ -338,5 +338,5 @@ def test_exported_keys_come_back_into_a_store_that_has_none(
         == "97011 55238"
     )
     (tmp_path / "keys").write_text("no keys")
-    with pytest.raises(UserError, match="no file of keys"):
+    with pytest.raises(UserError, match="is not a key file"):
         import_keys(database, tmp_path / "keys", lambda *_: None)
