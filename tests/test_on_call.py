@@ -82,10 +82,10 @@ def test_a_silence_is_made_shown_and_ended(database: Database[Document], alert_i
     ("arguments", "said"),
     [
         (("ack", "nothing"), "no alert 'nothing' is firing; list them with"),
-        (("ack", "x", "--for", "soon"), "no alert 'x' fires"),
+        (("ack", "x", "--for", "soon"), "no alert 'x' is firing"),
         (("silence", "--note", "x"), "name an alert, or labels to silence"),
         (("silence", "--label", "campaign", "--note", "x"), "has no value"),
-        (("silence", "--label", "mood=bad", "--note", "x"), "'mood' is no label"),
+        (("silence", "--label", "mood=bad", "--note", "x"), "'mood' is not a label"),
         (("silence", "--label", "rule=x"), "comment: "),
         (
             ("silence", "--label", "rule=x", "--note", "x", "--for", "soon"),

@@ -67,7 +67,7 @@ def test_a_password_that_is_too_short_or_too_long_is_refused_with_the_remedy(
 
 @pytest.mark.parametrize("name", ["", "a b", "\u0101sha", "-asha", "a" * 65, "{$ne: 1}"])
 def test_a_name_that_would_be_mistaken_is_refused(database: Database[Document], name: str) -> None:
-    with pytest.raises(UserError, match="is no name"):
+    with pytest.raises(UserError, match="is not a valid name"):
         add_user(database, name, Role.VIEWER, RIGHT)
 
 

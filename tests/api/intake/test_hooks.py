@@ -182,7 +182,7 @@ def test_what_is_none_of_our_business_is_answered_200(
 def test_what_cannot_be_used_is_refused_and_says_why(keyed: TestClient, database: Database[Document]) -> None:
     """Garbage, a body without an id, and one that the adapter stumbles over; each is noted."""
     for content, status, says in (
-        (b"not json", 400, "no JSON"),
+        (b"not json", 400, "not JSON"),
         (b"[1]", 422, "not a JSON object"),
         (b"[" * 10_000 + b"]" * 10_000, 422, "nested"),
         (b'{"event": "ended", "id": [1]}', 422, "id is missing"),

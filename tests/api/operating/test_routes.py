@@ -127,7 +127,7 @@ def test_alerts_are_silenced_for_a_while_or_at_hours_of_the_week(
 
 UNUSABLE: list[tuple[str, dict[str, Any], str]] = [
     ("silences", {**ASHA}, "matchers: is missing"),
-    ("silences", {**ASHA, "matchers": {"colour": ["red"]}}, "'colour' is no label"),
+    ("silences", {**ASHA, "matchers": {"colour": ["red"]}}, "'colour' is not a label"),
     ("silences", {**ASHA, "matchers": {}}, "matchers"),
     (
         "silences",
