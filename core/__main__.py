@@ -4,7 +4,7 @@ import sys
 
 
 def run() -> int:
-    """The command line; Ctrl-C while it is still loading ends it as quietly as later."""
+    """Run the command line; Ctrl-C ends it quietly even while it is still loading."""
     try:
         from core.cli import main  # noqa: PLC0415 (Ctrl-C while it loads)
 

@@ -1,4 +1,4 @@
-"""Time: stored in UTC, shown and cut into days in TIMEZONE."""
+"""Time: stored in UTC, shown in TIMEZONE and divided into its days."""
 
 import re
 from collections.abc import Iterator
@@ -8,18 +8,18 @@ from core.errors import UserError
 from core.settings import get_settings
 
 FIRST_YEAR, LAST_YEAR = 1970, 2200
-"""Moments outside them are null values or slips: .NET's year 1, a 9999 for "never"."""
+"""Times outside these years are null values or mistakes: .NET's year 1, a 9999 for "never"."""
 YEARS = r"19[7-9]\d|2[01]\d\d|2200"
-"""The same as a pattern, which the schema of a date can say."""
+"""The same as a pattern that a date's schema can contain."""
 
 
 def utc_now() -> datetime:
-    """The present moment, in UTC."""
+    """Return the present time, in UTC."""
     return datetime.now(UTC)
 
 
 def to_utc(moment: datetime) -> datetime:
-    """A moment in UTC, to the millisecond MongoDB keeps; without a zone it is taken in TIMEZONE."""
+    """Return a time in UTC, cut to the millisecond MongoDB keeps; without a zone it is read in TIMEZONE."""
     if moment.tzinfo is not UTC:
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=get_settings().tz)).astimezone(UTC)
     finer = moment.microsecond % 1000
@@ -27,18 +27,18 @@ def to_utc(moment: datetime) -> datetime:
 
 
 def note_naive() -> None:
-    """Remember that a time without a zone was taken in TIMEZONE."""
+    """Remember that a time without a zone was read in TIMEZONE."""
     global _naive  # noqa: PLW0603 (once in a process)
     _naive = True
 
 
 def took_naive() -> bool:
-    """Whether a time without a zone was taken in TIMEZONE."""
+    """Return whether a time without a zone was read in TIMEZONE."""
     return _naive
 
 
 def zones_in_doubt() -> tuple[str, str] | None:
-    """The zone that times without one are taken in, and the machine's; None where both show the same."""
+    """Return the zone that naive times are read in, and the machine's; None if both show the same time."""
     now = utc_now()
     zone, machine = now.astimezone(get_settings().tz), now.astimezone()
     if zone.utcoffset() == machine.utcoffset():
@@ -50,12 +50,12 @@ _naive = False
 
 
 def local_today() -> date:
-    """Today's date in TIMEZONE."""
+    """Return today's date in TIMEZONE."""
     return datetime.now(get_settings().tz).date()
 
 
 def day_bounds(day: date, zone: tzinfo | None = None) -> tuple[datetime, datetime]:
-    """First moment of a local day and of the next one, in UTC (23 to 25 hours apart)."""
+    """Return the first moment of a local day and of the next one, in UTC (23 to 25 hours apart)."""
     zone = zone or get_settings().tz
     start = datetime.combine(day, datetime.min.time(), zone)
     end = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
@@ -63,32 +63,32 @@ def day_bounds(day: date, zone: tzinfo | None = None) -> tuple[datetime, datetim
 
 
 def days_of(start: date, end: date) -> Iterator[date]:
-    """Every day from ``start`` to ``end``, both included."""
+    """Return every day from ``start`` to ``end``, both inclusive."""
     for offset in range((end - start).days + 1):
         yield start + timedelta(days=offset)
 
 
 def period_of_days(first: date, last: date) -> tuple[datetime, datetime]:
-    """The half-open period in UTC of the local days from ``first`` to ``last``, both included."""
+    """Return the half-open period, in UTC, of the local days from ``first`` to ``last``, both inclusive."""
     return day_bounds(first)[0], day_bounds(last)[1]
 
 
 def round_up(moment: datetime, seconds: int) -> datetime:
-    """The next moment, or this one, that is a whole number of such steps after 1970, in UTC."""
+    """Return the earliest time, not before this one, that is a whole number of steps after 1970, in UTC."""
     return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, UTC)
 
 
 def rolling(length: timedelta, now: datetime, seconds: int = 60) -> tuple[datetime, datetime]:
-    """The half-open period of that length that ends with the minute, or another step of time, that it is.
+    """Return the half-open period of this length that ends with the present minute, or another step of time.
 
-    So whoever asks within a step gets the same period: dashboard and API count the same calls.
+    Everyone who asks within a step gets the same period, so that dashboard and API count the same calls.
     """
     end = round_up(now, seconds)
     return end - length, end
 
 
 def parse_date(text: str) -> date:
-    """A calendar day from ``YYYY-MM-DD``.
+    """Return the calendar day of a text such as ``2024-10-24``.
 
     Raises:
         UserError: the text is not such a date.
@@ -105,10 +105,10 @@ def parse_date(text: str) -> date:
 
 
 def date_of(value: object) -> date:
-    """A calendar day from a date, a moment (the day that it is on in TIMEZONE), or ``YYYY-MM-DD``.
+    """Return a calendar day given a date, a time (its day in TIMEZONE), or ``YYYY-MM-DD``.
 
     Raises:
-        UserError: it is none of them.
+        UserError: it is none of these.
     """
     if isinstance(value, datetime):
         return to_utc(value).astimezone(get_settings().tz).date()
@@ -116,7 +116,7 @@ def date_of(value: object) -> date:
 
 
 def parse_moment(text: str) -> datetime:
-    """A moment in UTC from ISO 8601; without an offset it is taken in TIMEZONE.
+    """Return a time in UTC given ISO 8601; without an offset it is read in TIMEZONE.
 
     Raises:
         UserError: the text is not such a time.
@@ -126,6 +126,6 @@ def parse_moment(text: str) -> datetime:
         moment = to_utc(given)
     except (ValueError, OverflowError):
         raise UserError(f"{text!r} is not a time; write for example 2024-10-24T15:30 or …+05:30") from None
-    if not FIRST_YEAR <= given.year <= LAST_YEAR:  # the first midnight of 1970 is one of 1969 in UTC
+    if not FIRST_YEAR <= given.year <= LAST_YEAR:  # in UTC the first midnight of 1970 may lie in 1969
         raise UserError(f"{text!r} is not a time of the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment

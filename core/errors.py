@@ -1,4 +1,4 @@
-"""The one error that people are meant to read, and pydantic's in the same form: one line."""
+"""The one error that people are meant to read, and pydantic's errors in the same form: one line."""
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
@@ -9,10 +9,10 @@ from pydantic_core import ErrorDetails
 
 
 class UserError(Exception):
-    """Something the person at the keyboard can put right.
+    """Something the person at the keyboard can fix.
 
-    The text is one line that names what is wrong and the remedy. Command lines print it without a
-    traceback and exit with 2.
+    The text is one line that names the problem and the remedy. Commands print it without a traceback and exit
+    with 2.
     """
 
 
@@ -21,7 +21,7 @@ class TooMuchError(UserError):
 
 
 def names_of(*models: type[BaseModel]) -> frozenset[str]:
-    """Return the names of all fields of models, those of models within them too."""
+    """Return the names of all fields of models, including those of nested models."""
     found: dict[type[BaseModel], frozenset[str]] = {}
     waiting = list(models)
     while waiting:
@@ -40,11 +40,11 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 (a
 
 
 def problem(error: ErrorDetails, names: Collection[str] = ()) -> str:
-    """Return what is wrong with one value, without the value; the name of a variable keeps its capitals.
+    """Return what is wrong with one value, without the value; names of variables keep their capitals.
 
     Args:
-        error: pydantic's.
-        names: fields that there are: of an unknown one the nearest is named.
+        error: pydantic's error.
+        names: the fields that exist; for an unknown one the nearest is suggested.
     """
     if error["type"] == "missing":
         return "is missing"

@@ -1,4 +1,4 @@
-"""Files with data are for their owner alone, and on the disk before anything relies on them."""
+"""Files with data are readable by their owner only, and on the disk before anything relies on them."""
 
 import errno
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder, and those above it that are missing, for the owner alone.
+    """Create a folder, and missing ones above it, for the owner only.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     for parent in [*reversed(folder.parents), folder]:
         if not parent.is_dir():
@@ -20,11 +20,11 @@ def private_folder(folder: Path) -> Path:
 
 
 def refuse_foreign(path: Path, *, shared: bool = False) -> None:
-    """See that a file or folder with data is this user's, and that nobody else can write to it.
+    """Check that a file or folder with data is this user's, and that nobody else can write to it.
 
     Args:
-        path: what is looked at; where it is not there nothing is wrong with it.
-        shared: whether it may be root's, as a folder that an administrator made for us is.
+        path: the file or folder; if it does not exist, all is well.
+        shared: whether it may be root's, like a folder that an administrator created for us.
 
     Raises:
         PermissionError: it is another user's, or others may write to it; ``strerror`` says which.
@@ -43,10 +43,10 @@ def refuse_foreign(path: Path, *, shared: bool = False) -> None:
 
 
 def create_private(file: Path) -> BufferedWriter:
-    """A new file for the owner alone, open for writing.
+    """Create a file for the owner only and return it, open for writing.
 
     Raises:
-        OSError: it is there already, or cannot be made.
+        OSError: it exists, or cannot be created.
     """
     return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
@@ -55,7 +55,7 @@ def sync(path: Path) -> None:
     """Wait until a file, or the entries of a folder, are on the disk.
 
     Raises:
-        OSError: the disk does not take it.
+        OSError: the disk does not accept it.
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:

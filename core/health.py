@@ -1,4 +1,4 @@
-"""Whether the system itself is well: what waits, what was lost, how far behind the figures are."""
+"""The system's own health: what waits, what was lost, how far the figures are behind."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,10 +22,10 @@ from core.storage.server.connection import server_time
 from core.types import Document
 
 LATE_AFTER = timedelta(hours=1)
-"""A call recorded so long after it began came late: from the spool, or by an import."""
+"""A call recorded this long after it began came late: from the spool, or from an import."""
 LATE_WITHIN = timedelta(hours=24)
 STALE_AFTER = timedelta(minutes=10)
-"""The scheduler refreshes the roll-ups each minute."""
+"""The scheduler refreshes roll-ups every minute, so older ones are stale."""
 MOST_NAMED = 100
 
 
@@ -48,7 +48,7 @@ class OutboxHealth:
 
 @dataclass(frozen=True)
 class CollectionSize:
-    """A collection's documents and their size in bytes, on the disk with its indexes."""
+    """A collection's number of documents and its size on disk in bytes, indexes included."""
 
     name: str
     documents: int
@@ -56,7 +56,7 @@ class CollectionSize:
 
 
 class RollUpState(StrEnum):
-    """How the roll-ups are."""
+    """The state of the roll-ups."""
 
     CURRENT = "current"
     NONE = "none"
@@ -67,30 +67,30 @@ class RollUpState(StrEnum):
 
 @dataclass(frozen=True)
 class RollUpHealth:
-    """How far the roll-ups reach, and what keeps them from being whole.
+    """How far the roll-ups reach, and what is missing from them.
 
-    Figures are right all the same, only slower to draw: what is younger comes from the calls. Those that are
-    ``set_apart`` are in none: no refresh could read them.
+    Figures are right all the same, only slower to draw: anything newer is read from the calls. The exception
+    are calls ``set_apart``, which no refresh could read; they are in no figure.
     """
 
     now: datetime
     until: datetime | None
-    """Everything recorded before is in them; None: there are none yet."""
+    """Everything recorded before this is included; None if there are no roll-ups yet."""
     ahead: timedelta | None
-    """How far the last refresh lies in the future, where the database's clock was ahead then."""
+    """How far in the future the last refresh lies, if the database's clock was ahead then."""
     waiting: int
-    """Quarter hours that are marked for recomputation."""
+    """Quarter hours marked for recomputation."""
     set_apart: list[str]
     failing: Failure | None
 
     @property
     def lag(self) -> timedelta | None:
-        """How old the youngest call is that is surely in them."""
+        """Return the age of the newest call that is certainly included."""
         return max(self.now - self.until, timedelta(0)) if self.until else None
 
     @property
     def state(self) -> RollUpState:
-        """What matters most of it."""
+        """Return the most important thing about it."""
         if self.failing:
             return RollUpState.FAILING
         if self.ahead is not None:
@@ -117,7 +117,7 @@ class SystemHealth:
 
 
 def system_health(database: Database[Document]) -> SystemHealth:
-    """How the system is.
+    """Return the health of the system.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -137,7 +137,7 @@ def system_health(database: Database[Document]) -> SystemHealth:
 
 
 def rollup_health(database: Database[Document]) -> RollUpHealth:
-    """How the roll-ups are.
+    """Return the health of the roll-ups.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -154,11 +154,13 @@ def rollup_health(database: Database[Document]) -> RollUpHealth:
 
 
 def _without_time(database: Database[Document]) -> list[str]:
-    """Ids of calls that another tool wrote without a time, or with a text for one: they lie in no window.
+    """Return the ids of calls that another tool wrote without a time, or with a text as one.
 
-    Open calls have none yet, and are well.
+    No window has them.
+
+    Open calls do not have a time yet, and are fine.
     """
-    # The index has all times behind one another, and these before and after them.
+    # The index sorts all times together, and these before and after them.
     query = {"start_time": {"$not": A_TIME}, "state": {"$ne": "open"}}
     found = database[CALLS].find(query, {"_id": 1}).limit(MOST_NAMED)
     return [str(row["_id"]) for row in found]
@@ -175,7 +177,7 @@ _BY_STATE: list[Document] = [{"$group": {"_id": "$state", "n": {"$sum": 1}}}, {"
 
 
 def late_calls(database: Database[Document]) -> LateCalls:
-    """Calls of the last 24 hours that were recorded long after they began; read from an index alone."""
+    """Return the calls of the last 24 hours that were recorded long after they began; from an index alone."""
     since = server_time(database) - LATE_WITHIN
     delay = {"$subtract": [{"$toDate": "$recorded_at"}, "$start_time"]}
     late = {"$gt": [delay, int(LATE_AFTER.total_seconds() * 1_000)]}
@@ -196,7 +198,7 @@ def late_calls(database: Database[Document]) -> LateCalls:
 
 
 def collections(database: Database[Document]) -> list[CollectionSize]:
-    """Every collection, the greatest first."""
+    """Return every collection, largest first."""
     found = []
     for name in database.list_collection_names():
         if name.startswith("system."):

@@ -1,4 +1,4 @@
-"""Whose program it is that asks over the loopback address: the kernel knows."""
+"""Find out whose program is asking over the loopback address: the kernel knows."""
 
 import os
 import struct
@@ -8,9 +8,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-"""A line for each connection: its number, both ends, its state …, its owner."""
+"""One line per connection: its number, both ends, its state …, its owner."""
 _ESTABLISHED = "01"
-"""The owner of a connection that its program has given up is told no longer: it reads as root's."""
+"""Other states no longer show the owner: a closed connection appears as root's."""
 _ROOT = 0
 KERNEL_TELLS = sys.platform == "linux"
 End = tuple[str, int]
@@ -18,13 +18,13 @@ End = tuple[str, int]
 
 
 def is_own_user(client: End | None, server: End | None) -> bool:
-    """Whether a program of the user that serves asks, or one of root's.
+    """Return whether a program of the serving user, or of root, is asking.
 
-    True where the kernel does not tell: on macOS every user of the machine may ask.
+    True if the kernel does not tell: on macOS every user of the machine may ask.
 
     Args:
-        client: host and port that the connection comes from, on this machine.
-        server: host and port that it goes to.
+        client: host and port the connection comes from, on this machine.
+        server: host and port it goes to.
     """
     if not KERNEL_TELLS:
         return True
@@ -37,7 +37,7 @@ def is_own_user(client: End | None, server: End | None) -> bool:
 
 
 def _owners(near: End, far: End) -> Iterator[int]:
-    """Users that own the connection with these ends."""
+    """Return the users that own the connection with these ends."""
     spellings = [f"{one} {other}" for one, other in zip(_spelt(*near), _spelt(*far), strict=False)]
     for table in _TABLES:
         if not table.exists():
@@ -51,9 +51,9 @@ def _owners(near: End, far: End) -> Iterator[int]:
 
 
 def _spelt(host: str, port: int) -> list[str]:
-    """An address as the kernel's tables write it: words of 32 bits in the machine's own order.
+    """Return an address as the kernel's tables write it: 32-bit words in the machine's own byte order.
 
-    One of IPv4 also as a socket of IPv6 has it.
+    An IPv4 address is also returned as an IPv6 socket has it.
     """
     address: IPv4Address | IPv6Address = ip_address(host)
     forms = [address.packed]

@@ -1,4 +1,4 @@
-"""Whether a server can listen where it is told to, and whether one answers there."""
+"""Whether a server can listen at an address, and whether one answers there."""
 
 import socket
 from http.client import HTTPException
@@ -9,10 +9,10 @@ from core.errors import UserError
 
 
 def check_free(name: str, host: str, port: int) -> None:
-    """Try an address out; ``name`` is that of its variables, API or DASHBOARD.
+    """Try to bind an address; ``name`` is that of its variables, API or DASHBOARD.
 
     Raises:
-        UserError: nobody can listen there.
+        UserError: it is not possible to listen there.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -29,7 +29,7 @@ def check_free(name: str, host: str, port: int) -> None:
 
 
 def is_taken(host: str, port: int) -> bool:
-    """Whether somebody listens there, or nobody could."""
+    """Return whether somebody is listening there, or nobody could."""
     try:
         check_free("", host, port)
     except UserError:
@@ -38,13 +38,13 @@ def is_taken(host: str, port: int) -> bool:
 
 
 def address(host: str, port: int) -> str:
-    """Where a program on this machine reaches a server that listens there."""
+    """Return where a program on this machine reaches a server that listens there."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (named, not bound)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def answers(url: str) -> bool:
-    """Whether a server of ours answers at the URL within 2 s."""
+    """Return whether one of our servers answers at the URL within 2 s."""
     try:
         with urlopen(url, timeout=2) as response:  # noqa: S310 (our own address)
             return bool(response.status == 200)  # noqa: PLR2004 (HTTP OK)

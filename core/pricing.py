@@ -1,6 +1,6 @@
-"""What a call's usage of models and voices cost: PRICES_FILE, a table of prices and rates of currencies.
+"""What a call's use of models and voices cost: PRICES_FILE, a table of prices and exchange rates.
 
-A price that is not in the table is unknown, never 0: then that part of the cost stays unknown too.
+A price that is not in the table is unknown, never 0; that part of the cost is then unknown as well.
 """
 
 import tomllib
@@ -27,11 +27,11 @@ PART_OF: Mapping[str, Literal["asr", "llm", "tts"]] = {
     "asr": "asr",
     "tts": "tts",
 }
-"""Which part of a call's cost a kind of usage is."""
+"""The part of a call's cost that each kind of usage belongs to."""
 
 
 class Price(BaseModel):
-    """What one model or voice costs. A model that ends in ``*`` stands for all that begin so."""
+    """What one model or voice costs. A model that ends in ``*`` stands for all that begin with it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,7 @@ class Price(BaseModel):
     audio_per_minute: Amount | None = None
 
     def amount(self, usage: ModelUsage) -> float | None:
-        """Return what a usage costs in ``currency``; None where it used something that has no price here."""
+        """Return what a usage costs in ``currency``; None if part of it has no price here."""
         cached = min(usage.cached_tokens or 0, usage.input_tokens or 0)
         cached_price = self.input_per_million if self.cached_per_million is None else self.cached_per_million
         parts = (
@@ -57,13 +57,13 @@ class Price(BaseModel):
         )
         used = [(units, price, per) for units, price, per in parts if units]
         priced = [units * price / per for units, price, per in used if price is not None]
-        # Voices are billed by characters or by time, and report both: one price is enough.
+        # Voices are billed by characters or by time, and report both, so one price is enough.
         enough = len(priced) == len(used) or (usage.kind in {"tts", "asr"} and priced)
         return sum(priced) if used and enough else None
 
 
 class PriceTable(BaseModel):
-    """A whole PRICES_FILE: ``[rates]`` in rupees for one of a currency, and ``[[price]]`` entries."""
+    """A whole PRICES_FILE: ``[rates]`` in rupees per unit of a currency, and ``[[price]]`` entries."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,11 +73,11 @@ class PriceTable(BaseModel):
     price: tuple[Price, ...] = ()
 
     def rate(self, currency: str) -> float | None:
-        """Return rupees for one of a currency; None where that is not known."""
+        """Return the rupees per unit of a currency; None if unknown."""
         return 1.0 if currency == HOME_CURRENCY else self.rates.get(currency)
 
     def rupees(self, usage: ModelUsage) -> float | None:
-        """Return what a usage cost in rupees; None where price or rate is not known."""
+        """Return what a usage cost in rupees; None if price or rate is unknown."""
         price = self._price_of(usage)
         amount = price.amount(usage) if price else None
         rate = self.rate(price.currency) if price else None
@@ -101,7 +101,7 @@ def price_table() -> PriceTable:
     """Return the prices of PRICES_FILE, read again when the file changes; an empty table without one.
 
     Raises:
-        UserError: the file is absent, not TOML, or has a key or value that cannot be used.
+        UserError: the file is missing, not TOML, or has an invalid key or value.
     """
     path = get_settings().prices_file
     if path is None:
@@ -123,7 +123,7 @@ def _read(path: Path, _changed: int) -> PriceTable:
 
 
 def cost_of(usage: Iterable[ModelUsage], table: PriceTable) -> tuple[dict[str, float], list[str]]:
-    """Return the rupees by part of the cost, and the models without a price; their part is not in it."""
+    """Return the rupees by part of the cost, and the models without a price; their part is left out."""
     amounts: defaultdict[str, float] = defaultdict(float)
     unpriced: list[ModelUsage] = []
     for one in usage:
@@ -138,9 +138,9 @@ def cost_of(usage: Iterable[ModelUsage], table: PriceTable) -> tuple[dict[str, f
 
 
 def priced(call: CallMetrics) -> CallMetrics:
-    """Return a call with the parts of its cost that follow from its usage; what it says itself stays.
+    """Return a call with the parts of its cost that follow from its usage; parts it already has stay.
 
-    A table that cannot be read leaves the call as it is, and is said in the log.
+    If the table cannot be read, the call stays as it is, and the log says so.
     """
     if not call.usage and not (call.cost and call.cost.origins):
         return call
@@ -159,7 +159,7 @@ def priced(call: CallMetrics) -> CallMetrics:
 
 
 def in_rupees(cost: CallCost, table: PriceTable) -> CallCost:
-    """Return a cost with the rupees of its parts in other currencies, where the table has their rate."""
+    """Return a cost with the rupees of parts in other currencies, if the table has their rate."""
     changed: dict[str, Any] = {}
     origins = dict(cost.origins or {})
     for part, origin in origins.items():

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP: what has to be done before the process ends of one."""
+"""SIGTERM and SIGHUP: what has to be done before one of them ends the process."""
 
 import os
 import signal
@@ -12,10 +12,11 @@ _acts: list[Callable[[], object]] = []
 
 
 def before_sigterm(act: Callable[[], object]) -> None:
-    """Do something before SIGTERM, or SIGHUP of a closed terminal, ends the process as it would have.
+    """Run an action before SIGTERM, or SIGHUP of a closed terminal, ends the process as usual.
 
-    The last thing asked for is done first; nothing where somebody else handles the signal, or ``nohup``
-    ignores it. Only the main thread may see to it; what other threads ask for is done once that has.
+    The latest action runs first. Nothing is done if somebody else handles the signal, or ``nohup`` ignores
+    it. Only the main thread can install it; actions registered on other threads take effect once that has
+    happened.
     """
     _acts.append(act)
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Names for types that many modules share, and the one walk through nested ones."""
+"""Names for types that many modules share, and the one function that walks nested mappings."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -9,7 +9,7 @@ Document = dict[str, Any]
 Period = tuple[datetime, datetime]
 """A half-open period [start, end), in UTC."""
 Progress = Callable[[str, int, int], object]
-"""Called with what is worked on, how much of it is done, and of how much."""
+"""Called with what is being worked on, how much of it is done, and of how much."""
 
 
 def dotted(nested: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""The ways to tell people: whether mail server and Slack answer, and take the log-in and the recipients.
+"""Ways to notify people: whether mail server and Slack answer, and accept the log-in and the recipients.
 
 Sends nothing.
 """
@@ -23,7 +23,7 @@ _REFUSED, _REFUSED_FOR_GOOD = 400, 500
 
 
 def channels(settings: Settings) -> Iterator[Finding]:
-    """Each channel, and whether there is one at all."""
+    """Return a finding for each channel, and for there being none."""
     names = list(configured_channels(settings))
     if not names:
         text = "no channel is configured: alerts notify no one"
@@ -71,7 +71,7 @@ def _mail(settings: Settings, server: str) -> Finding:
 
 
 def _recipients(mail: smtplib.SMTP, settings: Settings) -> dict[int, tuple[int, bytes]]:
-    """What the server says to each recipient by its number; no mail follows."""
+    """Return what the server answers to each recipient, by number; no mail is sent."""
     mail.ehlo_or_helo_if_needed()
     sender = settings.alert_email_from or ""
     code, said = mail.mail(sender)
@@ -83,7 +83,7 @@ def _recipients(mail: smtplib.SMTP, settings: Settings) -> dict[int, tuple[int, 
 
 
 def _answered(text: str, answers: Mapping[int, tuple[int, bytes]], settings: Settings) -> Finding:
-    """A mail server that answers, and what became of each recipient."""
+    """Return the finding for a mail server that answers, given its answer to each recipient."""
     logged_in = "login accepted" if settings.smtp_username else "no login configured"
     each = ", ".join(
         f"{number} accepted" if code < _REFUSED else f"{number} refused ({_said(code, said, settings)})"
@@ -105,10 +105,10 @@ def _said(code: int, said: bytes | str, settings: Settings) -> str:
 
 def _slack() -> Finding:
     try:
-        # Through HTTPS_PROXY where that is set, as the messages go.
+        # Uses HTTPS_PROXY if set, as sending does.
         urlopen(Request(_SLACK, method="HEAD"), timeout=_TIMEOUT_SECONDS).close()
     except HTTPError:
-        pass  # it answers, if only that there is no such page
+        pass  # any answer will do, even that there is no such page
     except OSError as error:
         cause = getattr(error, "reason", error)
         text = f"{_SLACK} cannot be reached ({getattr(cause, 'strerror', None) or type(cause).__name__})"

@@ -1,4 +1,4 @@
-"""To which country each sink sends, as far as its address tells, and whether that carries personal data."""
+"""The country each sink sends to, as far as its address shows, and whether personal data goes there."""
 
 import ipaddress
 import re
@@ -39,7 +39,7 @@ _HOSTS: dict[str, str] = {
     "zoho.com": _US,
     "zoho.eu": _EU,
 }
-"""Names of hosts, or ends of them; the longest that fits counts."""
+"""Names of hosts, or endings of them; the longest match counts."""
 _REGIONS: dict[str, str] = {
     "ap-south-1": INDIA,
     "ap-south-2": INDIA,
@@ -69,7 +69,7 @@ _REGIONS: dict[str, str] = {
     "westeurope": _EU,
     "northeurope": _EU,
 }
-"""Regions of clouds, as they stand in the names of their hosts."""
+"""Cloud regions as they occur in host names."""
 _SERVICES: dict[str, str] = {
     "slack": "hooks.slack.com",
     "pagerduty": "events.pagerduty.com",
@@ -77,32 +77,32 @@ _SERVICES: dict[str, str] = {
     "victorops": "alert.victorops.com",
     "splunk": "alert.victorops.com",
 }
-"""For schemes of ALERT_APPRISE_URLS the host that they mean."""
+"""The host behind each scheme of ALERT_APPRISE_URLS."""
 _WITH_REGION = frozenset({"pagerduty", "opsgenie"})
 _AT_HOST = frozenset({"json", "jsons", "xml", "xmls", "form", "forms", "ntfy", "ntfys", "mailto", "mailtos"})
-"""Schemes whose address names the host itself."""
+"""Schemes whose address contains the host."""
 _OWN_ENDS = (".local", ".internal", ".lan", ".intranet", ".corp")
 
 
 @dataclass(frozen=True)
 class Sink:
-    """Something that data leaves this process for."""
+    """A destination of data that leaves this process."""
 
     name: str
     host: str
     country: str
     carries: str
     personal: bool
-    """Whether that identifies people: calls with their leads, log lines."""
+    """Whether that data identifies people: calls with their leads, log lines."""
 
     @property
     def leaves_india(self) -> bool:
-        """Whether it is outside India, or may be."""
+        """Return whether it is, or may be, outside India."""
         return self.country not in {INDIA, HERE, OWN_NETWORK}
 
 
 def country_of(host: str) -> str:
-    """Return the country of a host, as far as its name tells; ``unknown`` where it does not."""
+    """Return a host's country as far as its name shows; ``unknown`` if it does not."""
     name = host.lower().strip("[]").rstrip(".")
     if name.startswith("/") or is_loopback(name):
         return HERE
@@ -119,7 +119,7 @@ def country_of(host: str) -> str:
 
 
 def sinks(settings: Settings) -> Iterator[Sink]:
-    """Everything that is set up to be sent to, the database first."""
+    """Return every configured destination, the database first."""
     calls, lines = "calls, turns and their leads' ids", "log lines, masked"
     figures, alerts = "figures", "alerts: figures and ids of calls"
     if settings.mongodb_uri is not None:
@@ -150,7 +150,7 @@ def _host(address: str) -> str:
 
 
 def _host_of_channel(url: str) -> str:
-    """The host that an Apprise URL means; "" where only Apprise knows it."""
+    """Return the host behind an Apprise URL; "" if only Apprise knows it."""
     scheme = url.partition("://")[0].lower()
     if scheme in _AT_HOST:
         return _host(url)
@@ -162,7 +162,7 @@ def _host_of_channel(url: str) -> str:
 
 
 def countries(settings: Settings) -> Iterator[Finding]:
-    """A line for each sink; with the profile india what takes personal data abroad is a warning."""
+    """Return a line for each sink; with the profile india, personal data going abroad is a warning."""
     for sink in sinks(settings):
         where = "its country is unknown; check" if sink.country == UNKNOWN else sink.country
         text = f"{sink.name} sends {sink.carries} to {sink.host}: {where}"

@@ -1,4 +1,4 @@
-"""Whether personal values are encrypted, and whether every key that is needed is there."""
+"""Whether personal values are encrypted, and whether every key that is needed is available."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,10 @@ _NAME = "encryption"
 
 
 def encryption(database: Database[Document], settings: Settings) -> Iterator[Finding]:
-    """What personal values are stored under; which are left out for want of a key, which key is missing."""
+    """Return how personal values are stored.
+
+    Under which keys, left out for want of one, or with a key missing.
+    """
     withheld = sum(one.withheld for one in processes(database))
     if not settings.encryption_keys:
         new = "set ENCRYPTION_KEYS: `python -m core keys new`"

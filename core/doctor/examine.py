@@ -1,4 +1,4 @@
-"""All checks, in the order in which one thing relies on another."""
+"""All checks, in the order in which one depends on another."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -23,7 +23,7 @@ Check = Callable[[], Iterable[Finding]]
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything once; changes nothing and sends nothing."""
+    """Run every check once; changes nothing and sends nothing."""
     settings = get_settings()
     yield from computer.configuration()
     yield from _safely("protection", lambda: exposure.exposure(settings))
@@ -54,7 +54,7 @@ def examine() -> Iterator[Finding]:
 
 
 def _safely(name: str, check: Check) -> Iterator[Finding]:
-    """One check that fails in a way of its own leaves the others their say."""
+    """Run one check; if it fails unexpectedly, report that and let the others run."""
     try:
         yield from check()
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Other systems that figures are sent to: whether what that needs is installed."""
+"""Other systems that receive figures: whether what they need is installed."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ _INSTALL = "install it where the scheduler runs"
 
 
 def exports(settings: Settings) -> Iterator[Finding]:
-    """One line for each system that is set."""
+    """Return one line for each configured system."""
     if settings.statsd_host:
         where = f"{settings.statsd_host} port {settings.statsd_port} as {settings.statsd_dialect}"
         said = f"the scheduler sends figures to {where}; UDP does not confirm receipt"

@@ -1,4 +1,4 @@
-"""What the settings give away: secrets that others can read, protection that is off, what is not masked."""
+"""What the settings expose: readable secrets, protection that is off, data that is not masked."""
 
 import os
 import stat
@@ -22,7 +22,7 @@ _WAIVED = {
 _UNCHECKED_NAMES = {
     name.lower(): name for name in ("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames")
 }
-"""Options of an address that let any certificate pass."""
+"""Options of an address that disable certificate checks."""
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 _WITH_SECRETS = (
     *("MONGODB_URI", "SMTP_PASSWORD", "SLACK_WEBHOOK_URL", "ALERT_APPRISE_URLS", "SPLUNK_HEC_TOKEN"),
@@ -33,7 +33,7 @@ _WITH_SECRETS = (
 
 
 def exposure(settings: Settings) -> Iterator[Finding]:
-    """A line for each thing that is less safe than it could be; none where all is."""
+    """Return a line for each thing that is less safe than it could be; empty if all is well."""
     yield from _secrets(Path(".env"))
     for name, meaning in _WAIVED.items():
         if getattr(settings, name):
@@ -46,7 +46,7 @@ def exposure(settings: Settings) -> Iterator[Finding]:
 
 
 def _secrets(file: Path) -> Iterator[Finding]:
-    """A file of settings that others may read, though it has secrets in it."""
+    """Report a settings file with secrets that others can read."""
     if not file.is_file() or not os.access(file, os.R_OK):
         return
     held = sorted(
@@ -73,14 +73,14 @@ def _logs(settings: Settings) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    """A database that lets in whoever reaches its port, or does not say who it is."""
+    """Report a database that accepts anyone who reaches its port, or whose identity is not verified."""
     if settings.mongodb_uri is None:
         return
     try:
         uri = settings.mongodb_uri.get_secret_value()
         parsed = parse_uri(uri.replace("mongodb+srv://", "mongodb://", 1))
     except (PyMongoError, ValueError, OSError):
-        return  # the check of the store says so
+        return  # reported by the check of the store
     options = parsed["options"]
     known = parsed["username"] or options.get("authmechanism")
     here = [f"{host}:{port}" for host, port in parsed["nodelist"] if port and is_loopback(host)]
@@ -106,14 +106,14 @@ def _in_clear(settings: Settings) -> Iterator[Finding]:
 
 
 def _other_users(settings: Settings) -> Iterator[Finding]:
-    """The ports of this machine that its other users get in at."""
+    """Report ports of this machine that its other users can reach."""
     keys = settings.api_keys or settings.api_write_keys or settings.api_ingest_keys
     if is_loopback(settings.api_host) and not keys and not peers.KERNEL_TELLS:
         text = "without API_KEYS, every user of this machine can read all calls from the API"
         yield Finding("protection", State.WARN, text, "set API_KEYS if others have accounts")
     port = f"port {settings.dashboard_port}"
     if settings.dashboard_sign_in == "users":
-        return  # whoever comes signs in
+        return  # everyone has to sign in
     if not peers.KERNEL_TELLS:
         text = f"every user of this machine can open the dashboard at {port}"
         yield Finding("protection", State.WARN, text, "run it where no one else has an account")

@@ -1,4 +1,4 @@
-"""The store: whether it answers, as what, with which clock and indexes."""
+"""The store: whether it answers, what it is, its clock and its indexes."""
 
 import time
 from datetime import timedelta
@@ -19,7 +19,7 @@ _CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 def server() -> Finding:
-    """Whether the store answers and can be written to."""
+    """Return whether the store answers and can be written to."""
     try:
         database = get_sync_database()
         hello = database.client.admin.command("hello")
@@ -40,7 +40,7 @@ def server() -> Finding:
 def _version(database: Database[Document]) -> str:
     try:
         return f"version {database.client.server_info()['version']}"
-    except OperationFailure:  # a user that may not ask
+    except OperationFailure:  # a user without permission to ask
         return "version unknown"
 
 
@@ -51,7 +51,7 @@ def _topology(hello: dict[str, Any]) -> str:
 
 
 def clock(database: Database[Document]) -> Finding:
-    """Whether this machine and the database agree on the time: it decides what is new and what is old."""
+    """Return whether this machine and the database agree on the time, which decides what is new."""
     before = utc_now()
     theirs = server_time(database)
     away = theirs - (before + (utc_now() - before) / 2)
@@ -63,7 +63,7 @@ def clock(database: Database[Document]) -> Finding:
 
 
 def indexes(database: Database[Document]) -> Finding:
-    """Whether every index is there."""
+    """Return whether every index exists."""
     there = set(database.list_collection_names())
     missing = [
         f"{name}.{model.document['name']}"

@@ -1,4 +1,4 @@
-"""What comes in without the agent: which platforms and carriers may post, and which of them are silent."""
+"""What arrives without the agent: which platforms and carriers may post, and which of them are silent."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,10 +16,10 @@ _A_DAY = timedelta(days=1)
 
 
 def webhooks(database: Database[Document], settings: Settings) -> Iterator[Finding]:
-    """Whether each source that is on was heard within a day, and whether its deliveries could be used.
+    """Return whether each enabled source was heard from within a day, and whether its deliveries were usable.
 
     Raises:
-        UserError: HOOK_SECRETS cannot be used.
+        UserError: HOOK_SECRETS is invalid.
     """
     on = sorted(hook_secrets(settings))
     now = utc_now()

@@ -1,4 +1,4 @@
-"""Erasing all that is stored of a lead."""
+"""Erase everything that is stored about a lead."""
 
 from core.erasure.lead import erase_again, erase_lead, find_traces
 from core.erasure.restriction import erase_due, restrict_lead

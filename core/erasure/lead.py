@@ -1,8 +1,8 @@
-"""Erasing all that is stored of a lead: calls, turns, log lines and alerts, in database, archive and spool.
+"""Erase all that is stored about a lead: calls, turns, log lines and alerts; in database, archive and spool.
 
-The lead's key goes first: from then on nobody opens what is sealed under it, in no backup either. The calls
-go last: they say which turns and log lines are the lead's, so that an erasure that was killed is finished by
-the next. What they count for stays, of nobody, unless it is to go as well.
+The lead's key goes first: from then on, nobody can open what is sealed under it, not even from a backup. The
+calls go last, because they say which turns and log lines are the lead's. So if an erasure is killed, the next
+run can finish it. What the calls count for stays, without any link to a person, unless it should go as well.
 """
 
 from collections.abc import Iterator, Sequence
@@ -53,17 +53,21 @@ logger = get_logger("security")
 
 
 def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] = ()) -> Traces:
-    """What is stored of a lead; changes nothing but that spooled records go to the database first.
+    """Return what is stored about a lead.
+
+    Changes nothing, except that spooled records go to the database first.
 
     Args:
         database: the store.
-        lead_id: whose.
-        also: further texts that the lead is known by, such as a name or a number; records of calls are
-            found by the id alone, all others by these too.
+        lead_id: the lead.
+        also: further texts the lead is known by, such as a name or a number. Records of calls are found by
+            the id
+            alone, all others by these too.
 
     Raises:
         UserError: records of this machine wait for the database, an archived file cannot be read, or a text
-            is too short to be looked for.
+            is
+            too short to search for.
         PyMongoError: the database does not answer.
     """
     _check(lead_id, also)
@@ -101,21 +105,22 @@ def erase_lead(
     by: str = "",
     now: datetime | None = None,
 ) -> Traces:
-    """Erase what is stored of a lead; what there was.
+    """Erase what is stored about a lead; return what there was.
 
-    Killed at any point, it is finished by the next run.
+    If it is killed at any point, running it again finishes the job.
 
     Args:
         database: the store.
-        lead_id: whose.
+        lead_id: the lead.
         also: as for :func:`find_traces`.
         counts: whether its calls still count, as calls of nobody.
         by: who erases it, for the receipt.
-        now: the moment that counts for what has to be kept.
+        now: the time that decides what has to be kept.
 
     Raises:
-        UserError: as for :func:`find_traces`, another process archives just now, or it has to be kept yet.
-        PyMongoError: the database does not answer; what is left is erased by the next run.
+        UserError: as for :func:`find_traces`; or another process is archiving, or the data has to be kept for
+            now.
+        PyMongoError: the database does not answer; the next run erases what is left.
     """
     leads = lead_ids_of(lead_id)
     hidden = restriction_of(database, leads)
@@ -153,18 +158,18 @@ def erase_lead(
 
 
 def erase_again(database: Database[Document]) -> int:
-    """Erase the leads that a restored backup brought back, with all that is theirs; how many they were.
+    """Erase the leads that a restored backup brought back, with all their data; return how many there were.
 
-    A lead counts as come back where a call of it began before its erasure.
+    A lead counts as brought back if one of its calls began before its erasure.
 
     Raises:
         UserError: as for :func:`erase_lead`.
-        PyMongoError: the database does not answer; the next run goes on.
+        PyMongoError: the database does not answer; the next run continues.
     """
     receipts = Receipts()
     if not receipts.any:
         return 0
-    replay(database)  # what the backup had in its spool is looked at too
+    replay(database)  # includes what the backup had in its spool
     rows = list(database[CALLS].find({"lead_id": {"$type": "string"}}, {"lead_id": 1, "start_time": 1}))
     for part in parts(database, {"collection": CALLS}):
         rows += read_part(database, part, ["lead_id", "start_time"]).to_pylist()
@@ -199,9 +204,9 @@ def _empty_spool(database: Database[Document]) -> None:
 
 
 def _of_lead(leads: Sequence[str]) -> Document:
-    """The calls of a lead, also where one source alone names it and another's word counted.
+    """Return the lead's calls, even if only one source names the lead and another's value won.
 
-    Reads all calls with several sources: erasing is rare, and must miss none.
+    Reads all calls with several sources: erasing is rare, and must not miss any.
     """
     said = {"$map": {"input": {"$objectToArray": "$sources"}, "in": "$$this.v.facts.lead_id"}}
     of_lead = {"$size": {"$setIntersection": [{"$literal": list(leads)}, said]}}
@@ -210,7 +215,10 @@ def _of_lead(leads: Sequence[str]) -> Document:
 
 
 def _calls_of(database: Database[Document], leads: Sequence[str]) -> list[str]:
-    """Ids of the lead's calls: in the database, the archive, and among what the database never took."""
+    """Return the ids of the lead's calls.
+
+    In the database, the archive, and among those the database rejected.
+    """
     ids = [row["_id"] for row in database[CALLS].find(_of_lead(leads), {"_id": 1})]
     if database[CATALOGUE].find_one({}, {"_id": 1}) is not None:
         ids += [row["_id"] for row in find_archived(database, CALLS, "lead_id", leads)]
@@ -230,7 +238,7 @@ def _active(leads: Sequence[str], ids: Sequence[str]) -> Document:
 
 
 def _letters() -> Iterator[tuple[Path, Document]]:
-    """Files of the dead-letter folder, each of them one record, with that where it can be read."""
+    """Yield the files set aside by the spool, each holding one record, with that record if it can be read."""
     for file in sorted(Spool().dead.glob("*.json")):
         try:
             record = orjson.loads(file.read_bytes())["record"]
@@ -240,7 +248,7 @@ def _letters() -> Iterator[tuple[Path, Document]]:
 
 
 def _refused(names: Names) -> Iterator[Path]:
-    """Files of records that name the lead, calls last: they say whose the turns are."""
+    """Return the files of records that name the lead, calls last: they say whose the turns are."""
     for file, _ in sorted(_letters(), key=lambda letter: ("lead_id" in letter[1], letter[0])):
         if names.within(file.read_bytes()):
             yield file

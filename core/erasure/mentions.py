@@ -1,4 +1,4 @@
-"""Where texts name a lead: records of the database, files beside it."""
+"""Find where texts name a lead: in records of the database, and in files next to it."""
 
 import gzip
 import json
@@ -20,17 +20,17 @@ from core.types import Document
 
 _ERASED = "(erased)"
 SHORTEST_TEXT = 4
-"""Letters of a text that is looked for: a shorter one is part of what is said of everybody."""
+"""Shortest text, in letters, that is searched for: shorter ones occur in texts about anybody."""
 _TELLING_DIGITS = 8
-"""Digits of a number that is nobody's milliseconds."""
+"""Digits from which on a number cannot be mistaken for a quantity."""
 _OF_IDS = re.compile(r"lead|call", re.IGNORECASE)
 """Keys of fields that hold ids."""
 
 
 class Names:
-    """What a lead is called: its id, those of its calls, and further texts; found as whole words only.
+    """A lead's names: its id, those of its calls, and further texts; found as whole words only.
 
-    An id that could be any number or word (``7``, ``1024``) is looked for where an id is expected alone.
+    An id that could be any number or word (``7``, ``1024``) is searched for only where an id is expected.
     """
 
     def __init__(self, ids: Iterable[str], also: Iterable[str] = ()) -> None:
@@ -38,17 +38,17 @@ class Names:
         self._plain_ids = {name for name in names if not _is_telling(name)}
         self.texts = tuple(dict.fromkeys([*(name for name in names if _is_telling(name)), *also]))
         self._numbers = any(text.isdecimal() for text in self.texts)
-        # What is not ASCII counts as part of a word: half a letter is no end of a name.
+        # Non-ASCII counts as part of a word: half a letter does not end a name.
         self._words = _any_of(self.texts, rb"(?<![\w\x80-\xff-])(?:%b)(?![\w\x80-\xff-])")
         self._fields = _any_of(self._plain_ids, rb'"(?:lead|call)_id": ?"(?:%b)"')
 
     def within(self, content: bytes) -> bool:
-        """Whether a text has one of them."""
+        """Return whether a text contains one of them."""
         return any(one is not None and one.search(content) for one in (self._words, self._fields))
 
     def within_document(self, document: Mapping[str, Any]) -> bool:
-        """Whether a key, a text or a number of a document has one of them, however deep."""
-        # Most documents are passed over unread; in their binary form numbers do not look like themselves.
+        """Return whether a key, text or number of a document contains one of them, at any depth."""
+        # Most documents are skipped without parsing; in binary form, numbers do not look like themselves.
         readable = not self._numbers and not self._plain_ids
         if readable and isinstance(document, RawBSONDocument) and not self.within(bytes(document.raw)):
             return False
@@ -60,19 +60,19 @@ class Names:
         return any(self.within(one.encode(errors="replace")) for one in (key, text))
 
     def without(self, text: str) -> str:
-        """The text with each of them replaced."""
+        """Return the text with each of them replaced."""
         if self._words is None:
             return text
         return self._words.sub(_ERASED.encode(), text.encode(errors="replace")).decode(errors="replace")
 
 
 def _is_telling(name: str) -> bool:
-    """Whether an id found in a text means the lead, and not a quantity or a word."""
+    """Return whether an id found in a text must mean the lead, and not a quantity or a word."""
     return len(name) >= SHORTEST_TEXT and not (name.isdecimal() and len(name) < _TELLING_DIGITS)
 
 
 def _any_of(texts: Iterable[str], around: bytes) -> re.Pattern[bytes] | None:
-    """A pattern for each of the texts, as they are and as JSON has them; None without any."""
+    """Return a pattern for the texts, as they are and as JSON escapes them; None without any."""
     spelt = {form for text in texts for form in (text.encode(errors="replace"), _json(text))}
     longest_first = sorted(map(re.escape, spelt), key=len, reverse=True)
     return re.compile(around % b"|".join(longest_first)) if spelt else None
@@ -83,7 +83,7 @@ def _json(text: str) -> bytes:
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401 (nested data)
-    """Each text and number of nested data, with the key that it stands under."""
+    """Yield each text and number of nested data, with its key."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield name, ""
@@ -96,11 +96,11 @@ def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN
 
 
 def naming(database: Database[Document], collection: str, names: Names) -> list[Any]:
-    """Ids of the documents whose keys or values name the lead, wherever in them."""
+    """Return the ids of documents whose keys or values name the lead, at any depth."""
     query: Document = {}
     if collection == SERVICE_MINUTES and not names.texts:
         return []
-    if collection == SERVICE_MINUTES:  # one a minute for years, and only its names are text
+    if collection == SERVICE_MINUTES:  # one per minute for years, and only its names are text
         one = {"$regex": "|".join(re.escape(text) for text in names.texts)}
         query = {"$or": [{"operation": one}, {"service": one}]}
     options = CodecOptions(document_class=RawBSONDocument)
@@ -109,9 +109,9 @@ def naming(database: Database[Document], collection: str, names: Names) -> list[
 
 
 def alert_queries(database: Database[Document], names: Names) -> dict[str, Document]:
-    """The documents about alerts that name the lead, by collection.
+    """Return queries for the documents about alerts that name the lead, by collection.
 
-    The history has no metadata: there the texts of alerts that named the lead in theirs are looked for.
+    The history has no metadata, so there the texts of alerts that name the lead in theirs are searched for.
     """
     found = {name: naming(database, name, names) for name in (ALERTS, ALERT_EVENTS, OUTBOX)}
     told = [
@@ -130,9 +130,9 @@ def alert_queries(database: Database[Document], names: Names) -> dict[str, Docum
 
 
 def erase_alerts(database: Database[Document], names: Names) -> None:
-    """Erase what :func:`alert_queries` finds; the alert itself last, since it leads to the others.
+    """Erase what :func:`alert_queries` finds; alerts themselves last, as they lead to the rest.
 
-    One of a rule goes on firing: only the words that name the lead go, as in somebody's comment.
+    A rule's alert keeps firing: only the words that name the lead are removed, as in a person's comment.
     """
     for name, query in alert_queries(database, names).items():
         collection = database.get_collection(name, write_concern=DURABLE)
@@ -145,7 +145,7 @@ def erase_alerts(database: Database[Document], names: Names) -> None:
 
 
 def _redacted(document: Document, names: Names) -> Document:
-    """The fields of a document that named the lead, without that."""
+    """Return the fields of a document that named the lead, without the name."""
     clean = {key: _clean(value, names) for key, value in document.items()}
     return {key: value for key, value in clean.items() if value != document[key]}
 
@@ -162,10 +162,10 @@ def _clean(value: Any, names: Names) -> Any:  # noqa: ANN401 (nested data)
 
 
 def files_naming(names: Names) -> Iterator[tuple[Path, int]]:
-    """Files that name the lead and are not rewritten, with how many of their lines do.
+    """Return files that name the lead and are not rewritten, with how many of their lines do.
 
-    Logs and rejected rows of imports: other processes write to them, or people look after them. Drafts of
-    the spool may yet become records; the spools of other databases are those databases' business.
+    These are logs and rejected rows of imports: other processes write to them, or people look after them.
+    Drafts of the spool may yet become records; the spools of other databases are not examined.
     """
     settings = get_settings()
     folders = [settings.data_dir / name for name in ("logs", "imports")]
@@ -181,7 +181,7 @@ def files_naming(names: Names) -> Iterator[tuple[Path, int]]:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """Lines of a file, unpacked where it is packed; one that is damaged ends where the damage is."""
+    """Yield the lines of a file, decompressed if need be; a damaged one ends where the damage is."""
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as lines:
             yield from lines

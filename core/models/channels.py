@@ -1,4 +1,4 @@
-"""Further channels for alerts, as ALERT_APPRISE_URLS names them."""
+"""Additional channels for alerts, as listed in ALERT_APPRISE_URLS."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from core.models.alerts import Severity
 
 @dataclass(frozen=True)
 class ExtraChannel:
-    """A channel of ALERT_APPRISE_URLS; ``severities`` None takes all."""
+    """A channel of ALERT_APPRISE_URLS; ``severities`` None accepts all."""
 
     name: str
     url: SecretStr
@@ -18,16 +18,16 @@ class ExtraChannel:
 
 
 _CHANNEL = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)(?:\[([^\]]*)\])?=([A-Za-z][A-Za-z0-9+.-]*://.+)", re.DOTALL)
-# URLs may hold commas: a new channel begins where a name and a scheme follow.
+# URLs may contain commas, so a new channel begins where a name and a scheme follow.
 _NEXT_CHANNEL = re.compile(r"[,\s]+(?=[A-Za-z][A-Za-z0-9_-]*(?:\[[^\]]*\])?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _OWN_CHANNELS = {"email", "slack"}
 
 
 def extra_channels(value: object) -> object:
-    """The channels that a text names, for pydantic.
+    """Return the channels in a text, for pydantic.
 
     Raises:
-        ValueError: the text has another form; no URL is in the message.
+        ValueError: the text has another form; the message contains no URL.
     """
     if not isinstance(value, str):
         return value

@@ -1,8 +1,9 @@
 """Every metric of calls, defined once: name, label, unit, meaning, and how it is counted.
 
-Roll-ups, figures, charts, alert measures, the search for calls and the API are derived from TABLE. A count
-is a set of conditions on a call's fields; ``core.aggregation.rollups.conditions`` reads them as a numpy mask
-over columns and as a MongoDB query, ``Cube.counted`` reads them off roll-up cells. A new metric is one entry.
+Roll-ups, figures, charts, alert measures, the search for calls and the API are derived from TABLE. A count is
+a set of conditions on a call's fields: ``core.aggregation.rollups.conditions`` turns them into a numpy mask
+over columns and into a MongoDB query, and ``Cube.counted`` reads them from roll-up cells. A new metric is one
+entry.
 """
 
 from dataclasses import dataclass
@@ -16,20 +17,20 @@ Test = Literal["is", "is not", "true", "known", "at least", "above", "below", "e
 
 Dimension = Literal["direction", "language", "status", "campaign"]
 DIMENSIONS: tuple[Dimension, ...] = ("direction", "language", "status", "campaign")
-"""Fields that roll-ups tell calls apart by: what is counted by these alone needs no column of its own."""
+"""Fields by which roll-ups divide calls; counts that depend on these alone need no column of their own."""
 MOST_INTERRUPTIONS = MOST_TURNS = 10_000
-"""Of one call; more are a slip and would drown all others."""
+"""Most interruptions counted for one call; more are a mistake and would drown all others."""
 NEGATIVE_BELOW = -0.25
 POSITIVE_ABOVE = 0.25
 
 
 @dataclass(frozen=True)
 class Condition:
-    """What a field of a call has to be; unknown fulfils none but ``is not``.
+    """What a field of a call must be; an unknown value meets only ``is not``.
 
-    ``exceeds`` holds a field against another one, whose name is the ``value``. Besides the fields of
+    ``exceeds`` compares a field with another one, whose name is the ``value``. Besides the fields of
     :class:`core.models.metrics.CallMetrics` there are ``has_error`` (true with at least one error) and
-    ``cost`` (known where any part of it is).
+    ``cost`` (known if any part of it is).
     """
 
     field: str
@@ -39,7 +40,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure as people see it: ``of`` is what it is divided by, or the calls that it is taken from."""
+    """A figure as people see it; ``of`` is what it is divided by, or the calls it is taken from."""
 
     key: str
     label: str
@@ -51,12 +52,12 @@ class Metric:
 
 @dataclass(frozen=True, kw_only=True)
 class Count(Metric):
-    """A number of calls: those that fulfil all conditions of ``where``.
+    """A number of calls: those that meet all conditions of ``where``.
 
-    ``column`` is its name in frames. ``stored``, the place of its column in the documents of roll-ups, is
-    needed where ``where`` asks for more than the DIMENSIONS; a new one takes the next number and raises
-    ``codec.SCHEMA_VERSION``. With ``total_of`` it adds up that field, each call's capped at ``most``, instead
-    of counting calls. One that is not ``shown`` serves other figures only.
+    ``column`` is its name in frames. ``stored``, its column's place in the documents of roll-ups, is needed
+    if ``where`` uses more than the DIMENSIONS; a new one takes the next number and raises
+    ``codec.SCHEMA_VERSION``. With ``total_of`` it adds up that field, capped at ``most`` per call, instead of
+    counting calls. One that is not ``shown`` only serves other figures.
     """
 
     where: tuple[Condition, ...]
@@ -75,7 +76,7 @@ class Count(Metric):
 
     @property
     def fields(self) -> frozenset[str]:
-        """The fields of a call that it looks at."""
+        """Return the fields of a call that it uses."""
         held_against = {str(one.value) for one in self.where if one.test == "exceeds"}
         return frozenset(one.field for one in self.where) | held_against
 
@@ -409,13 +410,13 @@ METRICS: dict[str, Metric] = {
 LATENCIES = ("e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms")
 PERCENTILES = {"p50": 0.50, "p90": 0.90, "p95": 0.95, "p99": 0.99}
 STATISTICS = ("mean", *PERCENTILES, "max")
-"""What is computed of a distribution."""
+"""What is computed for a distribution."""
 
 CostPart = Literal["asr", "llm", "tts", "telephony", "platform", "other"]
-"""The parts that a call's cost is made of."""
+"""The parts of a call's cost."""
 _PART_LABELS = ("Recognition", "Model", "Synthesis", "Telephony", "Platform", "Other")
 COST_PARTS: dict[str, str] = dict(zip(get_args(CostPart), _PART_LABELS, strict=True))
-"""The same with their labels; amounts are in rupees."""
+"""The parts with their labels; amounts are in rupees."""
 COST_PER: dict[str, str] = {
     "per_call": "calls_with_cost",
     "per_qualified_lead": "qualified_calls",
@@ -424,12 +425,12 @@ COST_PER: dict[str, str] = {
 """The prices: total cost ÷ this count."""
 
 LATENCY_LIMIT_MS = 2000.0
-"""Above this the 95th percentile of ASR or TTS is too slow: drawn in charts, alerted on."""
+"""Above this, the 95th percentile of ASR or TTS is too slow: drawn in charts, alerted on."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A value to hold a percentile against: the limit that alerts use, or a published target."""
+    """A value to compare a percentile with: the limit that alerts use, or a published target."""
 
     percentile: str
     value: float
@@ -442,4 +443,4 @@ REFERENCES: dict[str, tuple[Reference, ...]] = {
     "tts_latency_ms": _LIMIT,
     "e2e_latency_ms": (Reference("p50", 1500.0, "target"), Reference("p95", 3500.0, "target")),
 }
-"""Targets of end-to-end latency are those that makers of voice agents publish."""
+"""Targets for end-to-end latency are those that makers of voice agents publish."""

@@ -12,9 +12,9 @@ _MOMENT = timedelta(milliseconds=1)
 
 @dataclass(frozen=True)
 class Hours:
-    """From ``start`` up to, but not at, ``end``; an end not after the start is the next day's.
+    """From ``start`` (inclusive) to ``end`` (exclusive); an end not after the start is on the next day.
 
-    ``weekdays`` (0 is Monday) are those on which they begin.
+    ``weekdays`` (0 is Monday) are the days on which they begin.
     """
 
     start: time
@@ -24,13 +24,13 @@ class Hours:
 
     @classmethod
     def parse(cls, text: str, zone: tzinfo) -> "Hours":
-        """From ``09:00-21:00`` or ``mon-fri 09:00-21:00``; 24:00 is midnight."""
+        """Parse ``09:00-21:00`` or ``mon-fri 09:00-21:00``; 24:00 is midnight."""
         days, _, hours = text.strip().rpartition(" ")
         first, last = (time.fromisoformat(part.replace("24:00", "00:00")) for part in hours.split("-"))
         return cls(first, last, zone, named(days, WEEKDAYS) or EVERY_DAY)
 
     def cover(self, moment: datetime) -> bool:
-        """Whether a moment lies in them."""
+        """Return whether a time is within them."""
         local = moment.astimezone(self.zone)
         at, today = local.time(), local.weekday()
         if self.start < self.end:
@@ -39,7 +39,7 @@ class Hours:
         return (today in self.weekdays and at >= self.start) or (yesterday in self.weekdays and at < self.end)
 
     def closed_between(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-        """The parts of [start, end) that they leave out, in order, in the zone's time."""
+        """Return the parts of [start, end) outside them, in order, in the zone's time."""
         first, last = (moment.astimezone(self.zone) for moment in (start, end))
         day, over_night = first.date() - timedelta(days=1), self.end <= self.start
         while day <= last.date():
@@ -50,7 +50,7 @@ class Hours:
                 yield begin, stop
 
     def began(self, moment: datetime) -> datetime | None:
-        """When the hours that a moment lies in began; None outside of them."""
+        """Return when the hours around a given time began; None outside them."""
         if not self.cover(moment):
             return None
         local = moment.astimezone(self.zone)
@@ -61,12 +61,12 @@ class Hours:
 
 
 def parse_all(text: str, zone: tzinfo) -> tuple[Hours, ...]:
-    """From ``mon-fri 09:00-21:00, sat 10:00-14:00``."""
+    """Parse ``mon-fri 09:00-21:00, sat 10:00-14:00``."""
     return tuple(Hours.parse(part, zone) for part in text.split(","))
 
 
 def open_since(hours: Sequence[Hours], moment: datetime, earliest: datetime) -> datetime | None:
-    """Since when any of the hours have lasted without a break, back to ``earliest``; None outside them."""
+    """Return since when the hours have been open without a break, back to ``earliest``; None outside them."""
     since = _began(hours, moment)
     while since is not None and since > earliest and (before := _began(hours, since - _MOMENT)) is not None:
         since = before

@@ -1,4 +1,4 @@
-"""Days and hours that come again, and how people write them: ``mon-fri 22:00-24:00``."""
+"""Recurring days and hours, and how people write them: ``mon-fri 22:00-24:00``."""
 
 import re
 from calendar import monthrange
@@ -14,7 +14,7 @@ from core.models.zone import ZoneName
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 HOURS = r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)"
-"""From a time up to, but not at, another."""
+"""From one time (inclusive) to another (exclusive)."""
 _LONGEST_MONTH = 31
 _DAY = r"-?\d{1,2}"
 
@@ -33,12 +33,12 @@ DayOfMonth = Annotated[int, Field(ge=-_LONGEST_MONTH, le=_LONGEST_MONTH), AfterV
 
 
 class Recurrence(BaseModel):
-    """On these days, from ``start`` up to ``end``, by the clocks of ``zone``.
+    """On these days, from ``start`` (inclusive) to ``end`` (exclusive), by the clocks of ``zone``.
 
-    A day has to be one of the weekdays (0 is Monday), of the days of the month (-1 is its last) and of the
-    months; where none are given, any is. An ``end`` that is not after ``start``, 24:00 among them, is the
-    next day's; the day counts on which it begins. Where clocks are set forward a time that does not exist is
-    skipped, where they are set back one that comes twice counts twice.
+    A day must be one of the weekdays (0 is Monday), the days of the month (-1 is the last) and the months; an
+    empty set allows any. An ``end`` not after ``start``, including 24:00, is on the next day; the day on
+    which it begins counts. When clocks go forward, a time that does not exist is skipped; when they go back,
+    a time that occurs twice counts twice.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +52,7 @@ class Recurrence(BaseModel):
 
     @classmethod
     def parse(cls, text: str, zone: str) -> Self:
-        """Read ``sat,sun 22:00-24:00``: weekdays, days of the month, months and hours, apart by blanks.
+        """Parse ``sat,sun 22:00-24:00``: weekdays, days of the month, months and hours, separated by spaces.
 
         Raises:
             ValueError: it is something else; one line that says what to write.
@@ -75,7 +75,7 @@ class Recurrence(BaseModel):
 
     @property
     def words(self) -> str:
-        """As ``parse`` reads it, the zone after it."""
+        """Return it as ``parse`` reads it, followed by the zone."""
         end = "24:00" if self.end == time() else f"{self.end:%H:%M}"
         parts = [
             ",".join(WEEKDAYS[number] for number in sorted(self.weekdays)),
@@ -86,7 +86,7 @@ class Recurrence(BaseModel):
         return f"{' '.join(filter(None, parts))} {self.zone}"
 
     def covers(self, now: datetime) -> bool:
-        """Whether a moment lies in it."""
+        """Return whether a time is within it."""
         local = now.astimezone(ZoneInfo(self.zone))
         at, today = local.time(), local.date()
         if self.start < self.end:
@@ -104,9 +104,9 @@ class Recurrence(BaseModel):
 
 
 def named(text: str, names: Sequence[str]) -> frozenset[int] | None:
-    """The numbers of names, ``mon-wed,sun`` for example; None where one is none of them.
+    """Return the numbers of names such as ``mon-wed,sun``; None if one is unknown.
 
-    A span may run over the end: ``sat-mon``.
+    A range may wrap around: ``sat-mon``.
     """
     found: set[int] = set()
     for part in text.split(","):

@@ -1,4 +1,4 @@
-"""What alert rules can measure, made from the definitions of the metrics."""
+"""What alert rules can measure, derived from the definitions of the metrics."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES, STATISTICS, Di
 
 Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
 _NAMES = {"failure_rate": "call_failure_rate"}
-"""Rates that rules have another name for."""
+"""Rates that rules call by another name."""
 _SPEECH = ("asr_latency_ms", "tts_latency_ms")
 ANY_VIOLATION = "compliance_violations"
 """Calls that violate any of the rules of calling."""
@@ -30,22 +30,22 @@ class RuleMetric:
 
     @property
     def of_requests(self) -> bool:
-        """Whether it is about requests to services, not about calls."""
+        """Return whether it is about requests to services, not about calls."""
         return self.name.startswith("service_")
 
     @property
     def of_compliance(self) -> bool:
-        """Whether it counts violations of the rules of calling, which only the calls themselves tell."""
+        """Return whether it counts violations of the rules of calling, for which calls have to be read."""
         return self.name.endswith("_violations")
 
     @property
     def of_roll_ups(self) -> bool:
-        """Whether roll-ups tell it, so that it can be compared with past weeks."""
+        """Return whether roll-ups contain it, so that it can be compared with past weeks."""
         return not (self.of_requests or self.of_compliance or self.unit == "min")
 
 
 def _of_distribution(metric: Distribution) -> tuple[RuleMetric, ...]:
-    """One for each statistic: ``asr_latency_ms`` gives ``asr_latency_p95_ms`` and others."""
+    """Yield one for each statistic: ``asr_latency_ms`` gives ``asr_latency_p95_ms`` and others."""
     stem, _, ending = metric.key.rpartition("_")
     unit: Unit = "ms" if metric.unit == "ms" else "s"
     return tuple(

@@ -1,4 +1,4 @@
-"""Alert rules as data: what is measured, over which calls, when it is bad, for how long, who is told."""
+"""Alert rules as data: what is measured, over which calls, when it is bad, for how long, who is notified."""
 
 import re
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ from core.models.rule_metrics import RULE_METRICS, RuleMetric
 RULE_SCHEMA_VERSION = 1
 Label = Literal["direction", "language", "status", "campaign", "service", "operation"]
 LABELS: tuple[Label, ...] = DIMENSIONS
-"""What calls are told apart by."""
+"""Labels by which calls can be divided."""
 SERVICE_LABELS: tuple[Label, ...] = ("service", "operation")
-"""What requests are told apart by."""
+"""Labels by which requests can be divided."""
 _ID = r"^[a-z0-9_-]{1,64}$"
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 _LONGEST_MINUTES = 30 * 1440
@@ -33,7 +33,7 @@ _LONGEST_COMPARED_MINUTES = 1440
 
 
 def _minutes(value: object) -> object:
-    """``15``, ``"15m"``, ``"2h"`` or ``"1d"`` as minutes."""
+    """Return ``15``, ``"15m"``, ``"2h"`` or ``"1d"`` as minutes."""
     return minutes_of(value) if isinstance(value, str) else value
 
 
@@ -58,7 +58,7 @@ def span(minutes: int) -> str:
 
 
 def is_rule_id(value: object) -> TypeGuard[str]:
-    """Whether a value can be the id of a rule."""
+    """Return whether a value can be a rule's id."""
     return isinstance(value, str) and re.fullmatch(_ID, value) is not None
 
 
@@ -85,7 +85,7 @@ class Level(BaseModel):
 
     @property
     def clears_at(self) -> float:
-        """The value at which a firing alert is over."""
+        """Return the value at which a firing alert ends."""
         return self.threshold if self.clear is None else self.clear
 
 
@@ -237,26 +237,26 @@ class AlertRule(BaseModel):
 
     @property
     def _rises(self) -> bool:
-        """Whether worse is more: a deviation from what is usual is, in either direction."""
+        """Return whether a higher value is worse; a deviation from what is usual is, in either direction."""
         return self.operator == "above" or self.baseline != "none"
 
     @property
     def measure(self) -> RuleMetric:
-        """What is measured."""
+        """Return what is measured."""
         return RULE_METRICS[self.metric]
 
     @property
     def filters(self) -> dict[str, str]:
-        """The labels that calls must have."""
+        """Return the labels that calls must have."""
         return {label: str(value) for label in (*LABELS, *SERVICE_LABELS) if (value := getattr(self, label))}
 
     def covers(self, labels: Mapping[str, str]) -> bool:
-        """Whether an alert with these labels is one of the rule's, as the rule is now."""
+        """Return whether an alert with these labels is one of the rule's, in its present form."""
         filters = self.filters
         same = all(labels.get(label) == value for label, value in filters.items())
         return same and labels.keys() == filters.keys() | set(self.group_by)
 
     @property
     def first_level(self) -> Level:
-        """The mildest level: where the alert begins."""
+        """Return the mildest level, at which the alert begins."""
         return next(self.levels[severity] for severity in Severity if severity in self.levels)

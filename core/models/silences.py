@@ -50,13 +50,13 @@ class Silence(BaseModel):
         return self
 
     def active(self, now: datetime) -> bool:
-        """Whether it is in force at a moment."""
+        """Return whether it is active at a given time."""
         if now < self.start or (self.end is not None and now >= self.end):
             return False
         return self.recurrence is None or self.recurrence.covers(now)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether an alert with these labels is meant; a label that it lacks is the empty text."""
+        """Return whether an alert with these labels is matched; a label it lacks counts as empty."""
         return all(
             any(_like(pattern, labels.get(label, "")) for pattern in patterns)
             for label, patterns in self.matchers.items()
@@ -64,7 +64,7 @@ class Silence(BaseModel):
 
 
 def _like(pattern: str, text: str) -> bool:
-    """Whether a text is as a pattern says; each piece is searched for once, from left to right."""
+    """Return whether a text matches a pattern; each piece is searched for once, from left to right."""
     first, *pieces = pattern.split("*")
     if not pieces:
         return first == text

@@ -1,4 +1,4 @@
-"""The types of values that records are made of: moments, amounts, names of languages."""
+"""The types of values that records consist of: times, amounts, names of languages."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,10 +15,9 @@ from core.models.calls.languages import fold
 MAX_METADATA_DEPTH = 50
 _PERHAPS_UNSTORABLE = re.compile(rb"\\u0000|\d{19}")
 JSON = {"written_as": "JSON"}
-"""Context of a validation that takes flags, numbers and moments only as JSON writes them.
+"""Validation context that accepts flags, numbers and times only as JSON writes them.
 
-Of files, forms and programs 1 is taken for true, and "12" for a number.
-"""
+From files, forms and programs, 1 is accepted as true, and "12" as a number."""
 
 
 def _own_form(
@@ -37,7 +36,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_moment(value: object) -> bool:
-    """Whether a text has a date, rather than the seconds since 1970."""
+    """Return whether a text contains a date, rather than seconds since 1970."""
     return isinstance(value, str) and "-" in value[1:]
 
 
@@ -71,7 +70,7 @@ def _plain_metadata(value: object) -> object:
 
 
 def _storable(value: object) -> object:
-    """The same in what MongoDB takes: integers beyond 64 bits as text, names without NUL."""
+    """Return the same as MongoDB accepts it: integers beyond 64 bits as text, names without NUL."""
     if isinstance(value, dict):
         return {name.replace("\0", "\N{SYMBOL FOR NULL}"): _storable(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -91,7 +90,7 @@ def _depth(value: object) -> int:
 
 
 NUMBER = _own_form("float_type", _is_number)
-"""Stands behind the bounds of a number: those that come later are in no schema."""
+"""Goes after a number's bounds; bounds added later would not be in the schema."""
 _WHOLE = _own_form("int_type", _is_number)
 Flag = Annotated[bool, _own_form("bool_type", lambda value: isinstance(value, bool))]
 UtcDatetime = Annotated[
@@ -101,19 +100,19 @@ UtcDatetime = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": rf"^({YEARS})-"}),
 ]
 Language = Annotated[str, Field(min_length=1, max_length=32, pattern=r"\S"), BeforeValidator(_folded)]
-"""By its English name in lower case; codes and other spellings are folded to it."""
+"""An English name in lower case; codes and other spellings are mapped to it."""
 Metadata = Annotated[dict[str, Any], BeforeValidator(_plain_metadata)]
 Milliseconds = Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False), NUMBER]
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400, allow_inf_nan=False), NUMBER]
 MOST_RUPEES = 1_000_000.0
-"""Of one part of one call's cost."""
+"""For one part of one call's cost."""
 Rupees = Annotated[float, Field(ge=0, le=MOST_RUPEES, allow_inf_nan=False), NUMBER]
 Rate = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(ge=-1, le=1), NUMBER]
 MOST_COUNTED = 1_000_000
 Count = Annotated[int, Field(ge=0, le=MOST_COUNTED), _WHOLE]
-"""Of a call's turns and the like: more than one a second for a whole week is no count but a slip."""
+"""For a call's turns and the like: more than one per second for a whole week is a mistake."""
 Ordinal = Annotated[int, Field(ge=1, le=MOST_COUNTED), _WHOLE]
 Stage = Annotated[int, Field(ge=0, le=99), _WHOLE]
 Total = Annotated[int, Field(ge=0, le=2**53), _WHOLE]
-"""Of many requests; the greatest that is exact as a double too."""
+"""For many requests; the largest number that is exact as a double too."""

@@ -1,4 +1,4 @@
-"""Time zones by name, as settings, mappings and silences take them."""
+"""Time zones by name, for settings, mappings and silences."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:  # an unknown zone is a KeyError
+    except (KeyError, ValueError, OSError) as error:  # an unknown zone raises KeyError
         raise ValueError("is not an IANA time zone; for example Asia/Kolkata") from error
     return value
 

@@ -1,4 +1,4 @@
-"""Keys as environment variables carry them: 32 bytes in base64, with a name before them or without."""
+"""Keys in environment variables: 32 bytes in base64, optionally with a name in front."""
 
 import base64
 import binascii
@@ -20,17 +20,17 @@ _REMEDY = "`python -m core keys new` prints one"
 
 @dataclass(frozen=True)
 class MasterKey:
-    """A key of ENCRYPTION_KEYS: its name, which what it wrapped carries, and its 32 bytes."""
+    """A key of ENCRYPTION_KEYS: its name, which is part of everything it wraps, and its 32 bytes."""
 
     name: str
     secret: bytes = field(repr=False)
 
 
 def key_bytes(text: str) -> bytes:
-    """Return the 32 bytes that a text is in base64, of either alphabet.
+    """Return the 32 bytes that a text encodes in base64, in either alphabet.
 
     Raises:
-        ValueError: it is none; the text says what to do, never what it was.
+        ValueError: it does not; the text says what to do, and never contains the value.
     """
     plain = text.strip().rstrip("=").replace("-", "+").replace("_", "/")
     try:
@@ -43,10 +43,10 @@ def key_bytes(text: str) -> bytes:
 
 
 def master_key(text: str) -> MasterKey:
-    """Return the key that a part of ENCRYPTION_KEYS says: ``name:base64``, or base64 alone.
+    """Return the key in one part of ENCRYPTION_KEYS: ``name:base64``, or base64 alone.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not one.
     """
     name, colon, encoded = text.strip().rpartition(":")
     secret = key_bytes(encoded)
@@ -58,10 +58,10 @@ def master_key(text: str) -> MasterKey:
 
 
 def master_keys(parts: Sequence[str]) -> tuple[MasterKey, ...]:
-    """Return the keys that ENCRYPTION_KEYS says, in its order.
+    """Return the keys in ENCRYPTION_KEYS, in order.
 
     Raises:
-        ValueError: one is no key, or two have one name.
+        ValueError: one is not a key, or two have the same name.
     """
     keys = tuple(master_key(part) for part in parts)
     names = [key.name for key in keys]

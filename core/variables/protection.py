@@ -1,4 +1,4 @@
-"""The settings that protect people's data: encryption, sign-in, the audit log, how long what stays."""
+"""The settings that protect people's data: encryption, sign-in, the audit log, and retention."""
 
 from core.variables.audit_log import AuditLog
 from core.variables.calling import CallingRules

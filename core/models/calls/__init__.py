@@ -1,1 +1,1 @@
-"""What a call is made of, how calls end, and what sources report of them."""
+"""What a call consists of, how calls end, and what sources report about them."""

@@ -1,4 +1,4 @@
-"""The rules of calling that calls are held against: what each asks, where it is from, and for which calls."""
+"""The rules of calling: what each one requires, its source, and which calls it applies to."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,20 +10,20 @@ _PURPOSES = {
     RECOVERY: ("recovery", "collection", "collections", "debt", "overdue", "dunning"),
 }
 PURPOSES: dict[str, str] = {word: purpose for purpose, words in _PURPOSES.items() for word in words}
-"""What the words that sources use for a call's purpose mean; another word is no known purpose."""
+"""What sources' words for a call's purpose mean; any other word means the purpose is unknown."""
 NUMBER_SERIES: dict[str, str] = {SALES: "140", SERVICE: "1600", RECOVERY: "1600"}
 """The first digits of the calling number, by purpose."""
 
 
 @lru_cache(maxsize=1024)
 def purpose_of(word: str | None) -> str | None:
-    """Return sales, service or recovery for the word of a source; None where it is no known one."""
+    """Return sales, service or recovery for a source's word; None if it is unknown."""
     return PURPOSES.get((word or "").strip().lower().replace("-", "_").replace(" ", "_"))
 
 
 @dataclass(frozen=True)
 class CallingRule:
-    """A rule; ``label`` follows the word calls, ``source`` is the law or the setting that it comes from."""
+    """A rule; ``label`` continues the word "calls", ``source`` is the law or setting behind it."""
 
     key: str
     label: str
@@ -32,7 +32,7 @@ class CallingRule:
 
     @property
     def metric(self) -> str:
-        """What alert rules call the number of calls that violate it."""
+        """Return the name that alert rules use for the number of calls in violation."""
         return f"{self.key}_violations"
 
 

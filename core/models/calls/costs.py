@@ -1,6 +1,6 @@
-"""What sources say of a call's cost: one word a part, so that amount, currency and rate stay together.
+"""What sources say about a call's cost: one word per part, which keeps amount, currency and rate together.
 
-A word is a number of rupees, or an origin (amount, currency, rate) with the rupees that came of it.
+A word is a number of rupees, or an origin (amount, currency, rate) with the resulting rupees.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from core.types import Document
 
 Word = float | Document
 _FORMER = ("currency", "rate", "original")
-"""Of all parts of a cost at once, as it was stored before each part had its own."""
+"""The key for all parts of a cost at once, as stored before each part had its own."""
 
 
 def words_of(cost: Mapping[str, Any]) -> Iterator[tuple[str, Word]]:
-    """Yield for each part of a cost what is said of it."""
+    """Yield the word for each part of a cost."""
     origins = cost.get("origins") or origins_of_before(cost)
     for part in COST_PARTS:
         rupees = cost.get(part)
@@ -27,12 +27,12 @@ def words_of(cost: Mapping[str, Any]) -> Iterator[tuple[str, Word]]:
 
 
 def rupees_in(word: Word) -> float | None:
-    """Return the rupees of a word; None where the rate was not known."""
+    """Return the rupees of a word; None if the rate was unknown."""
     return word.get("rupees") if isinstance(word, dict) else word
 
 
 def cost_of(words: Mapping[str, Word]) -> Document:
-    """Return the cost that has these parts; the reverse of :func:`words_of`."""
+    """Return the cost with these parts; the reverse of :func:`words_of`."""
     cost: Document = {part: amount for part, word in words.items() if (amount := rupees_in(word)) is not None}
     origins = {part: _origin(word) for part, word in words.items() if isinstance(word, dict)}
     return cost | ({"origins": origins} if origins else {})

@@ -1,7 +1,7 @@
 """How calls end: one list for all sources, whose fault each ending is, and common words for them.
 
-What a source said itself is kept beside it, as ``end_reason_raw``. The words of each platform and carrier
-are in its adapter; here are those that an agent's own code is likely to use.
+The source's own words are kept as well, as ``end_reason_raw``. The words of each platform and carrier are in
+its adapter; here are those that an agent's own code is likely to use.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ _ENDING_OF = MappingProxyType({word: name for name, words in _WORDS.items() for 
 
 
 def ending_of(raw: str) -> str:
-    """Return the ending that a word stands for, in any case, with blanks or dashes; else ``unknown``."""
+    """Return the ending a word stands for, in any case, with spaces or hyphens; else ``unknown``."""
     if raw in ENDINGS:
         return raw
     word = "_".join(raw.lower().replace("-", " ").replace("_", " ").split())
@@ -80,5 +80,5 @@ def ending_of(raw: str) -> str:
 
 
 def words_for(ending: str) -> tuple[str, ...]:
-    """Return an ending and the words for it, as calls recorded before there was one list have them."""
+    """Return an ending and its synonyms, as calls recorded before this list existed have them."""
     return (ending, *_WORDS.get(ending, ()))

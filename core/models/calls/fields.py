@@ -1,17 +1,20 @@
-"""The fields of a stored call, once: the schemas of frames, roll-ups and archive come from this table."""
+"""The fields of a stored call, defined once.
+
+Schemas of frames, roll-ups and archive derive from this table.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["moment", "text", "number", "count", "flag", "errors", "cost", "json"]
-"""``count`` is a whole number, ``json`` what is kept as text in files; the others say what they are."""
+"""``count`` is a whole number, ``json`` is stored as text in files; the others are self-explanatory."""
 
 
 @dataclass(frozen=True)
 class CallField:
     """A field of :class:`core.models.metrics.CallMetrics` as it is stored; ``call_id`` is stored as ``_id``.
 
-    ``rolled_up``: the roll-ups read it. ``checked``: the alert rules and the frames of calls read it.
+    ``rolled_up``: roll-ups read it. ``checked``: alert rules and the frames of calls read it.
     """
 
     name: str

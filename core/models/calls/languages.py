@@ -1,4 +1,4 @@
-"""Names of languages: the codes and spellings that platforms send, folded to one name each."""
+"""Names of languages: the codes and spellings that platforms send, mapped to one name each."""
 
 from types import MappingProxyType
 
@@ -23,13 +23,13 @@ _BY_CODE = {
 NAMES = MappingProxyType(
     {name: name for name in _BY_CODE} | {code: name for name, codes in _BY_CODE.items() for code in codes}
 )
-"""What is known of languages: code, name or spelling in lower case, and the name it is folded to."""
+"""Known languages: code, name or spelling in lower case, and the name it maps to."""
 
 
 def fold(language: str) -> str:
     """Return the one name of a language: ``hi``, ``hi-IN``, ``hi_IN`` and ``Hindi`` are all ``hindi``.
 
-    A name that is not known stays as it is, in lower case.
+    An unknown name stays as it is, in lower case.
     """
     if language in NAMES:
         return NAMES[language]

@@ -1,7 +1,7 @@
-"""What one source says of a call: a carrier's callback, a platform's analysis, a price that comes later.
+"""What one source says about a call: a carrier's callback, a platform's analysis, a price that comes later.
 
-A report carries what its source knows, and nothing else; :mod:`core.storage.recording.merging` makes one
-call of all reports.
+A report contains what its source knows and nothing else; :mod:`core.storage.recording.merging` makes one call
+of all reports.
 """
 
 from enum import StrEnum
@@ -27,7 +27,7 @@ AGENT = "agent"
 
 
 class Role(StrEnum):
-    """What a source is; it decides whose word counts for which field."""
+    """What a source is; it decides which source wins for which field."""
 
     AGENT = "agent"
     PLATFORM = "platform"
@@ -36,7 +36,7 @@ class Role(StrEnum):
 
 
 def _optional(field: FieldInfo) -> Any:  # noqa: ANN401 (a type made of types)
-    """The type of a field with its bounds, or None."""
+    """Return the type of a field with its bounds, or None."""
     kind: Any = field.annotation
     return (Annotated[(kind, *field.metadata)] if field.metadata else kind) | None
 
@@ -51,7 +51,10 @@ _Facts = create_model("_Facts", __config__=ConfigDict(extra="forbid", use_enum_v
 
 
 class CallFacts(_Facts):
-    """Any of the fields of :class:`core.models.metrics.CallMetrics`, each with its bounds; none is needed."""
+    """Any of the fields of :class:`core.models.metrics.CallMetrics`, each with its bounds.
+
+    None is required.
+    """
 
     @model_validator(mode="before")
     @classmethod
@@ -60,11 +63,11 @@ class CallFacts(_Facts):
 
 
 class CallReport(BaseModel):
-    """What a source says of one call.
+    """What a source says about one call.
 
-    Reports of one source are ordered by ``stage``, then by ``at``: for each field the latest word counts, in
-    whichever order they arrive. Without ``known_call`` the ``call_id`` is the source's own, and the call may
-    turn out to be one that another source reports by another id.
+    Reports of one source are ordered by ``stage``, then by ``at``: the latest value of each field counts, in
+    whatever order they arrive. Without ``known_call`` the ``call_id`` is the source's own, and the call may
+    turn out to be one that another source reports under another id.
     """
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
@@ -89,7 +92,7 @@ class CallReport(BaseModel):
 
 
 def lenient_facts(fields: dict[str, Any]) -> tuple[CallFacts, dict[str, str]]:
-    """Take what can be used of foreign fields; return it, and for each other field why it cannot.
+    """Return the usable ones among foreign fields, and for each other one the reason.
 
     Fields that are None are left out.
     """

@@ -9,25 +9,28 @@ _SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http", "e2
 
 
 def number(value: float | None, unit: Unit) -> str:
-    """A figure with its unit: ``1,204``, ``94.0 %``, ``812 ms``, ``3:05``, ``0.21``; a dash for none."""
+    """Return a figure with its unit: ``1,204``, ``94.0 %``, ``812 ms``, ``3:05``, ``0.21``.
+
+    A dash for none.
+    """
     if value is None or value != value:  # noqa: PLR0124 (NaN is not equal to itself)
         return NONE
     return _WRITERS[unit](value)
 
 
 def rupees(value: float) -> str:
-    """An amount: ``₹2.35``, from a thousand on without paise."""
+    """Return an amount: ``₹2.35``, without paise from a thousand on."""
     return f"₹{value:,.0f}" if value >= 1_000 else f"₹{value:,.2f}"  # noqa: PLR2004 (paise below)
 
 
 def duration(seconds: float) -> str:
-    """Minutes and seconds: ``3:05``."""
+    """Return minutes and seconds: ``3:05``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
 
 def words(code: str) -> str:
-    """A stored code in plain words: ``hung_up`` as Hung up, ``llm_timeout`` as LLM timeout."""
+    """Return a stored code in plain words: ``hung_up`` as Hung up, ``llm_timeout`` as LLM timeout."""
     parts = [part.upper() if part.lower() in _SHORT else part for part in code.split("_")]
     text = " ".join(parts)
     return text[:1].upper() + text[1:]
