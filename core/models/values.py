@@ -57,7 +57,7 @@ def _folded(value: object) -> object:
 
 
 def _plain_metadata(value: object) -> object:
-    """Metadata as JSON can say it and MongoDB takes it, so that it can be stored, served and spooled."""
+    """Return metadata in a form that JSON and MongoDB can hold, fit to be stored, served and spooled."""
     if not isinstance(value, Mapping) or not value:
         return value
     try:
