@@ -1,6 +1,6 @@
-"""``/acknowledge``: where the signed link of a message leads. Looking changes nothing, the button does.
+"""``/acknowledge``: where the signed link of a message leads. Opening it changes nothing; the button does.
 
-Mail scanners and previews of links open every address; none of them presses a button.
+Mail scanners and link previews open every address, but none of them presses a button.
 """
 
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 router = APIRouter(include_in_schema=False)
 MOST_BYTES = 16_384
-"""Of a form: a name and a note."""
+"""For a form: a name and a note."""
 
 
 @dataclass(frozen=True)
 class _Answer(Exception):  # noqa: N818 (an answer, good or bad)
-    """A page that is all there is to say."""
+    """A page that is the whole answer."""
 
     status: HTTPStatus
     title: str
@@ -49,7 +49,7 @@ class _Answer(Exception):  # noqa: N818 (an answer, good or bad)
 
 @router.get(PATH)
 async def look(request: Request) -> HTMLResponse:
-    """Show the alert, and ask whether its reader looks after it."""
+    """Show the alert, with a button to acknowledge it."""
     try:
         alert = await run_in_threadpool(_alert, request)
     except _Answer as answer:
@@ -68,7 +68,7 @@ async def look(request: Request) -> HTMLResponse:
 
 @router.post(PATH)
 async def take(request: Request) -> HTMLResponse:
-    """Acknowledge the alert in the name that was given."""
+    """Acknowledge the alert under the given name."""
     try:
         link = _link(request)
         form = await _form(request)
@@ -81,10 +81,10 @@ async def take(request: Request) -> HTMLResponse:
 
 
 def _link(request: Request) -> AckLink:
-    """What the link is good for.
+    """Return what the link is valid for.
 
     Raises:
-        _Answer: it is none of ours.
+        _Answer: it is not one of ours.
     """
     if get_settings().ack_link_key is None:
         raise HTTPException(HTTPStatus.NOT_FOUND, "links to acknowledge are off; ACK_LINK_KEY turns them on")
@@ -100,7 +100,7 @@ def _alert(request: Request) -> Alert:
 
 
 def _still_open(link: AckLink) -> Alert:
-    """The alert of a link, as long as it can be acknowledged.
+    """Return a link's alert, as long as it can be acknowledged.
 
     Raises:
         _Answer: why it cannot be.
@@ -126,7 +126,7 @@ def _acknowledge(link: AckLink, who: str, note: str) -> Alert:
         held = acknowledge(get_sync_database(), alert.id, who, note)
     except UserError as error:
         raise _Answer(HTTPStatus.UNPROCESSABLE_ENTITY, "Not acknowledged", str(error)) from None
-    # The link says that somebody was told, and not who it is.
+    # The link shows that somebody was notified, not who that is.
     audit(
         get_sync_database(),
         Actor("link in a message", Role.OPERATOR),
@@ -154,5 +154,5 @@ def _about(alert: Alert) -> str:
 
 
 def _page(title: str, content: str, status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
-    """A page that loads nothing, and that nobody frames."""
+    """Return a page that loads no resources and cannot be framed."""
     return HTMLResponse(plain_page.page(title, content), status, headers=plain_page.headers())

@@ -1,4 +1,4 @@
-"""``/docs``: the API to read and to try out, in Swagger UI; nothing of it comes from another host."""
+"""``/docs``: the API's documentation in Swagger UI; nothing on it is loaded from another host."""
 
 from importlib.resources import files
 
@@ -22,14 +22,14 @@ router = APIRouter(prefix=PATH, include_in_schema=False)
 
 @router.get("")
 def page() -> Response:
-    """The page; it says nothing but asks for a key where there is one."""
+    """Return the page; it reveals nothing, and asks for a key if there is one."""
     headers = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
     return FileResponse(str(_OWN / "docs.html"), media_type="text/html", headers=headers)
 
 
 @router.get("/{part}")
 def part(part: str) -> Response:
-    """A script or style of the page."""
+    """Return a script or style of the page."""
     if part not in _PARTS:
         raise HTTPException(404, "there is no such file")
     folder, kind = _PARTS[part]

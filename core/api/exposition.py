@@ -1,4 +1,4 @@
-"""``GET /metrics``: the figures for Prometheus and whatever reads its format."""
+"""``GET /metrics``: the figures for Prometheus, and whatever else reads its format."""
 
 from http import HTTPStatus
 from typing import Any
@@ -26,7 +26,7 @@ router = APIRouter(tags=["metrics"], dependencies=[Depends(Require(Permission.RE
 
 @router.get("/metrics", response_class=Response, responses=_ANSWERS)
 def metrics(request: Request) -> Response:
-    """Counters, histograms and gauges of the whole store; counters advance once a minute."""
+    """Counters, histograms and gauges for the whole store; counters advance once a minute."""
     accept = ", ".join(request.headers.getlist("accept"))
     page, content_type = expose(families(get_sync_database()), accept)
     return Response(page, headers={"Content-Type": content_type, "Cache-Control": "no-store"})

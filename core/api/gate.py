@@ -1,4 +1,4 @@
-"""How many requests are at work at once, how long each may ask the database; questions bring no body."""
+"""Limit how many requests run at once, and how long each may query the database; queries have no body."""
 
 import asyncio
 from contextlib import suppress
@@ -13,29 +13,29 @@ from core.api.manners import methods_of
 from core.api.problems import ProblemResponse
 
 AT_WORK = 4
-"""Requests that compute at the same time; more share the same processor and end later, all of them."""
+"""Requests that compute at the same time; more would share the same processor, and all would finish later."""
 LISTS = 2
-"""Lists of calls, and days that are computed anew: they may take long, and figures do not wait for them."""
+"""Lists of calls, and recomputed days: they may take long, and figures do not wait for them."""
 _LISTS = {"/api/v1/analytics/calls", "/api/v1/analytics/compliance"}
 LOOKS = 2
-"""Questions of monitors, how the system is; apart, so that readers do not starve them."""
+"""Queries of monitoring systems; separate, so that readers do not starve them."""
 _MONITORS = {"/readyz", "/metrics"}
 PATIENCE_SECONDS = 10.0
 RETRY_SECONDS = 2
 LONGEST_SECONDS = 10.0
 LONGEST_CHANGE_SECONDS = 120.0
-"""To read all calls of a day anew."""
+"""For reading all calls of a day again."""
 _BUSY = "too many requests are at work; try again in a moment"
 _BODY = "this request takes no body; send it without"
 _READS = {"GET", "HEAD"}
 
 
 class Gate:
-    """Lets so many requests at a time through to the application; the others wait, then are told 503.
+    """Lets a limited number of requests through to the application at a time; the others wait, then get 503.
 
-    A client that gives up while it waits leaves the queue. What a request asks of the database ends after
-    ``LONGEST_SECONDS``, also where nobody waits for the answer any longer. What brings calls passes: it waits
-    RECORD_WAIT_SECONDS for the database at most, and what it holds is bounded.
+    A client that gives up while waiting leaves the queue. A request's database queries end after
+    ``LONGEST_SECONDS``, even if nobody is waiting for the answer any more. Requests that bring calls pass:
+    they wait RECORD_WAIT_SECONDS for the database at most, and what they hold is limited elsewhere.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Gate:
         self._looks = asyncio.Semaphore(LOOKS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or say that there is too much to do."""
+        """Serve one request, or answer that there is too much to do."""
         if scope["type"] != "http" or scope["path"] == "/healthz" or takes_body(scope):
             await self._app(scope, receive, send)
             return
@@ -78,7 +78,7 @@ class Gate:
         return self._places if scope["method"] in _READS and scope["path"] not in _LISTS else self._lists
 
     async def _begin(self, scope: Scope, receive: Receive) -> Message | None:
-        """The end of an empty body, a part of one, or None where one is announced or does not come."""
+        """Return the end of an empty body, a part of one, or None if one is announced or does not arrive."""
         headers = Headers(scope=scope)
         if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
             return None
@@ -90,7 +90,7 @@ class Gate:
         return None
 
     async def _enter(self, places: asyncio.Semaphore, gone: "asyncio.Future[Message]") -> bool:
-        """Take a place; False where none comes free in time, or the client has gone."""
+        """Take a place; return False if none becomes free in time, or the client has gone."""
         place: asyncio.Future[bool] = asyncio.ensure_future(places.acquire())
         either: set[asyncio.Future[Any]] = {place, gone}
         try:
@@ -106,7 +106,7 @@ class Gate:
 
 
 def _refusal(scope: Scope) -> ProblemResponse:
-    """What a request with a body is told; where its method is wrong too, that comes first."""
+    """Return the answer to a request with a body; a wrong method is reported first."""
     allowed = methods_of(scope)
     if not allowed or scope["method"] in allowed:
         return ProblemResponse(400, _BODY)
@@ -114,7 +114,7 @@ def _refusal(scope: Scope) -> ProblemResponse:
 
 
 def _give_back(place: "asyncio.Future[bool]", places: asyncio.Semaphore) -> None:
-    """Leave the queue, or the place that was had meanwhile."""
+    """Leave the queue, or give up the place obtained in the meantime."""
     if place.done():
         places.release()
     else:
@@ -122,7 +122,7 @@ def _give_back(place: "asyncio.Future[bool]", places: asyncio.Semaphore) -> None
 
 
 def _again(first: Message, later: "asyncio.Future[Message]") -> Receive:
-    """What was received already, and what comes."""
+    """Yield what was already received, then what follows."""
     unread = [first]
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""What HTTP asks of every answer: methods, headers, validators, time limits."""
+"""What HTTP requires of every answer: methods, headers, validators, time limits."""
 
 import asyncio
 import hashlib
@@ -20,13 +20,13 @@ HEADER_SECONDS = 10.0
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FIGURES = "/api/v1/analytics/metrics"
 _MOMENT = re.compile(rb'"(?:computed_at|period_start|period_end)":"[^"]{0,64}"')
-"""When figures were computed; they are the same where nothing else has changed."""
+"""When figures were computed; if nothing else has changed, they are the same."""
 
 
 class Manners:
-    """Names each request, and has its answer neither kept by others nor taken for something else.
+    """Gives each request an id, and keeps its answer from being cached or interpreted as something else.
 
-    The id is that of ``X-Request-ID``, or made here; it is in every line that is logged meanwhile.
+    The id is that of ``X-Request-ID``, or made here; it is in every line logged during the request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,7 +58,7 @@ class Manners:
 
 
 def _relative(location: str) -> str:
-    """An address without the host that the request named: it may be anybody's."""
+    """Return an address without the host named by the request, which may be anybody's."""
     parts = urlsplit(location)
     query = f"?{parts.query}" if parts.query else ""
     return f"/{parts.path.lstrip('/')}{query}"
@@ -91,7 +91,7 @@ class Methods:
 
 
 def methods_of(scope: Scope) -> list[str]:
-    """The methods that the path of a request takes."""
+    """Return the methods that the path of a request accepts."""
     routes: list[BaseRoute] = scope["app"].routes
     own = [
         method
@@ -102,9 +102,9 @@ def methods_of(scope: Scope) -> list[str]:
 
 
 class Validators:
-    """Gives figures an ETag, and answers 304 where the client has them already.
+    """Gives figures an ETag, and answers 304 if the client already has them.
 
-    The tag is weak: when the figures were computed does not count.
+    The tag is weak: it does not depend on when the figures were computed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -144,22 +144,22 @@ def _has(known: str, tag: str) -> bool:
 
 
 class PromptProtocol(H11Protocol):
-    """HTTP over a connection that is closed where the head of a request does not arrive in time."""
+    """HTTP on a connection that is closed if the head of a request does not arrive in time."""
 
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 (uvicorn's)
-        """Begin to wait for the first request."""
+        """Start waiting for the first request."""
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Receive part of a request."""
         super().data_received(data)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
+        """Stop waiting."""
         self._stop()
         super().connection_lost(exc)
 

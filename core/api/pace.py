@@ -1,4 +1,4 @@
-"""How many questions each key may ask in a minute."""
+"""Limit how many queries each key may send per minute."""
 
 import math
 import time
@@ -18,16 +18,19 @@ _API = "/api/"
 
 @dataclass
 class _Allowance:
-    """What a key has left, and when that was so."""
+    """What a key had left, and when."""
 
     left: float
     at: float
 
 
 class Pace:
-    """Tells a key 429 that asks more than API_REQUESTS_PER_MINUTE; what brings calls is not counted.
+    """Answers 429 to a key that sends more than API_REQUESTS_PER_MINUTE.
 
-    After a pause a key may ask that many at once; then they come back evenly. Each process counts its own.
+    Requests that bring calls do not count.
+
+    After a pause a key may send that many at once; then they become available evenly. Each process counts on
+    its own.
     """
 
     def __init__(self, app: ASGIApp, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,7 +39,7 @@ class Pace:
         self._allowances: dict[str, _Allowance] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or say when to come again."""
+        """Serve one request, or say when to try again."""
         wait = self._wait_seconds(scope) if scope["type"] == "http" else 0
         if wait:
             detail = f"this key may ask {get_settings().api_requests_per_minute:,} times a minute"
@@ -51,7 +54,7 @@ class Pace:
         if not most or not path.startswith(_API) or path in INTAKE:
             return 0
         key = find_key(keys_for(scope), given_keys(Headers(scope=scope)))
-        if key is None:  # refused later, or nobody needs one
+        if key is None:  # refused later, or no key is needed
             return 0
         now, a_second = self._clock(), most / 60
         one = self._allowances.setdefault(key.id, _Allowance(most, now))

@@ -1,4 +1,4 @@
-"""What every endpoint takes in the same way: days and filters."""
+"""Parameters that all endpoints share: days and filters."""
 
 from datetime import date
 from difflib import get_close_matches
@@ -23,11 +23,11 @@ from core.types import Document
 
 MAX_DAYS = 1_100
 SAID = {"minLength": 1, "pattern": r"\S"}
-"""In the schema of a text: ``only_known`` refuses an empty one."""
+"""For a text's schema: ``only_known`` refuses an empty one."""
 
 
 _MOST_NAMED = 50
-"""Parameters of one request that are looked at; no path takes more."""
+"""Most parameters of a request that are examined; no path accepts more."""
 
 
 def _strict_date(value: object) -> object:
@@ -57,7 +57,7 @@ LastDay = Annotated[
 
 
 def day_range(start_date: FirstDay, end_date: LastDay = None) -> tuple[date, date]:
-    """First and last day of a request, both included."""
+    """Return first and last day of a request, both inclusive."""
     today = local_today()
     last = end_date or today
     if start_date > today:
@@ -72,7 +72,7 @@ def day_range(start_date: FirstDay, end_date: LastDay = None) -> tuple[date, dat
 
 
 def day_until_today(day: PathDay) -> date:
-    """A day that has begun."""
+    """Return a day that has begun."""
     if day > local_today():
         raise _to_come(day)
     return day
@@ -84,7 +84,7 @@ def _to_come(day: date) -> HTTPException:
 
 
 def day_with_calls(day: Annotated[date, Depends(day_until_today)]) -> date:
-    """A day that can have calls: from the first one's to today."""
+    """Return a day that may have calls: from the first call's to today."""
     first = first_day(get_sync_database())
     if first is None or day < first:
         since = f"the first is of {first}" if first else "there are none"
@@ -93,7 +93,7 @@ def day_with_calls(day: Annotated[date, Depends(day_until_today)]) -> date:
 
 
 def first_day(database: Database[Document]) -> date | None:
-    """The local day of the earliest call, stored or archived; None without any."""
+    """Return the local day of the earliest call, stored or archived; None without any."""
     stored = oldest_call_start(database)
     archived = database[ARCHIVES].find_one({"collection": CALLS}, {"first": 1}, sort=[("first", 1)])
     starts = [start for start in (stored, archived["first"] if archived else None) if start]
@@ -106,17 +106,17 @@ def call_filters(
     language: Annotated[str | None, Query(max_length=32, json_schema_extra=SAID)] = None,
     campaign: Annotated[str | None, Query(max_length=128, json_schema_extra=SAID)] = None,
 ) -> CallFilters:
-    """The calls to count; what is left out lets all pass."""
+    """Return the filters; one that is left out matches all calls."""
     return CallFilters(direction, language.strip().lower() if language else None, status, campaign)
 
 
 async def only_known(request: Request) -> None:
-    """Refuse parameters that the path does not take, that come twice, or say nothing.
+    """Refuse parameters that the path does not accept, that occur twice, or are empty.
 
-    An answer that looks filtered and is not would mislead.
+    An answer that looks filtered but is not would mislead.
 
     Raises:
-        RequestValidationError: it names each of them.
+        RequestValidationError: it lists each of them.
     """
     route = request.scope["route"]
     known = _names(route.dependant) if isinstance(route, APIRoute) else []

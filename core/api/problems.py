@@ -1,4 +1,4 @@
-"""One form for every refusal and failure: application/problem+json (RFC 9457)."""
+"""One format for every refusal and failure: application/problem+json (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -27,7 +27,7 @@ class Mistake(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request is not answered as asked."""
+    """Why a request could not be answered."""
 
     type: str = "about:blank"
     title: str
@@ -37,7 +37,7 @@ class Problem(BaseModel):
 
 
 class ProblemResponse(JSONResponse):
-    """An answer of that form."""
+    """An answer in that format."""
 
     media_type = PROBLEM
 
@@ -55,7 +55,7 @@ class ProblemResponse(JSONResponse):
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Have the application answer whatever goes wrong in that form."""
+    """Make the application answer every failure in that format."""
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _mistaken)
     app.add_exception_handler(PyMongoError, _store_failed)
@@ -84,7 +84,7 @@ def _store_failed(_request: Request, error: Exception) -> ProblemResponse:
         text = "the database needs too long for this; ask for fewer days"
     elif isinstance(error, PyMongoError):
         text = unavailable_text(error)
-    # What is done, and only not noted, is not to be done again.
+    # An action that was done but not recorded must not be repeated.
     headers = {} if isinstance(error, AuditError) else {"Retry-After": "5"}
     return ProblemResponse(HTTPStatus.SERVICE_UNAVAILABLE, text, headers=headers)
 
@@ -94,13 +94,13 @@ def _failed(_request: Request, _error: Exception) -> ProblemResponse:
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe answers of this form with these statuses, for an OpenAPI document."""
+    """Return a description of such answers with these statuses, for an OpenAPI document."""
     content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def describe(document: dict[str, Any]) -> dict[str, Any]:
-    """An OpenAPI document with these answers in place of the framework's own."""
+    """Return an OpenAPI document with these answers in place of the framework's own."""
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -1,4 +1,4 @@
-"""What the endpoints answer."""
+"""The answers of the endpoints."""
 
 import math
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from core.models.metrics import CallMetrics, CallSummary, DailyMetrics, LiveMetr
 from core.models.values import Rate
 
 _DIGITS, _DECIMALS = 6, 2
-"""Percentiles are within 1 %; of a sum in rupees the paise count, however large it is."""
+"""Percentiles are within 1 %; in a sum of rupees the paise count, however large it is."""
 
 
 class Figures(JSONResponse):
@@ -26,7 +26,7 @@ class Figures(JSONResponse):
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 (any JSON)
-    """The same with its floats rounded to what means something."""
+    """Return the same with its floats rounded to what is meaningful."""
     if isinstance(value, float):
         return (
             round(value, max(_DECIMALS, _DIGITS - 1 - math.floor(math.log10(abs(value))))) if value else 0.0
@@ -48,7 +48,7 @@ class Latency(BaseModel):
 
 
 class ServiceFigures(BaseModel):
-    """Requests to one service, of the period."""
+    """Requests to one service in the period."""
 
     service: str = Field(description="api is the agent's own; else the provider: deepgram")
     requests: int
@@ -59,14 +59,14 @@ class ServiceFigures(BaseModel):
 
 
 class SystemMetrics(BaseModel):
-    """How the agent's API and the services that it uses did, of the period; filters do not count here."""
+    """How the agent's API and the services it uses performed in the period; filters do not apply here."""
 
     api: ServiceFigures | None = Field(description="The agent's own API; null without a request")
     services: list[ServiceFigures] = Field(description="External services, most requests first")
 
 
 class CurrentMetrics(CallSummary):
-    """The rolling last 24 hours and what is going on now."""
+    """The rolling last 24 hours, and what is happening now."""
 
     period_start: datetime
     period_end: datetime
@@ -86,7 +86,7 @@ class MetricsRange(BaseModel):
 
 
 class CallPage(BaseModel):
-    """One page of calls, the newest first, and on the first page the figures of all of them."""
+    """One page of calls, newest first; the first page also has the figures of all of them."""
 
     start_date: date
     end_date: date
@@ -130,21 +130,21 @@ def in_shares(alert: Alert) -> AlertAnswer:
 
 
 class AlertList(BaseModel):
-    """The alerts that fire now, the worst first."""
+    """The alerts that are firing now, worst first."""
 
     count: int
     alerts: list[AlertAnswer]
 
 
 class Health(BaseModel):
-    """Whether the process serves."""
+    """Whether the process is serving."""
 
     status: str = "ok"
     version: str
 
 
 class RollUps(BaseModel):
-    """How far the roll-ups reach. Figures are right all the same, read from the calls, only later."""
+    """How far the roll-ups reach. Figures are right all the same: anything newer is read from the calls."""
 
     state: RollUpState = Field(
         description="current; none yet; stale, not refreshed for 10 minutes; ahead, by a wrong clock; failing"
@@ -154,7 +154,7 @@ class RollUps(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the store behind it answers, how its roll-ups are, and when the scheduler last gave a sign."""
+    """Whether the store answers, the state of its roll-ups, and the scheduler's last heartbeat."""
 
     status: str = Field(description="ok; degraded, where roll-ups are stale or failing; store unavailable")
     store: str

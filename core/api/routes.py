@@ -1,4 +1,4 @@
-"""``/api/v1/analytics``: the figures, and the alerts that fire."""
+"""``/api/v1/analytics``: the figures, and the alerts that are firing."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ router = APIRouter(
 
 @router.get("/metrics", response_class=Figures)
 def current_metrics(filters: Filters) -> CurrentMetrics:
-    """The rolling last 24 hours, to the end of this minute, with what goes on now and how services do."""
+    """The rolling last 24 hours, to the end of this minute, with active calls and the services' figures."""
     database = get_sync_database()
     start, end = rolling(timedelta(hours=24), utc_now())
     summary = summarise(load_cube(database, start, end, filters, campaigns=False))
@@ -66,12 +66,12 @@ def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
     "/metrics/aggregate/{day}", dependencies=[Depends(Require(Permission.RECOMPUTE))], response_class=Figures
 )
 async def aggregate(day: DayWithCalls) -> DailyMetrics:
-    """Compute one local day anew and store it in ``daily_metrics``."""
+    """Recompute one local day and store it in ``daily_metrics``."""
     return await MetricsService().aggregate_daily_metrics(day)
 
 
 @router.get("/alerts", response_class=Figures)
 def alerts() -> AlertList:
-    """The alerts that fire now."""
+    """The alerts that are firing now."""
     firing = active_alerts(get_sync_database())
     return AlertList(count=len(firing), alerts=[in_shares(alert) for alert in firing])

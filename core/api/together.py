@@ -1,4 +1,4 @@
-"""The same question asked by many is answered once: all share who came before it was begun."""
+"""Answer identical queries once: everyone who asked before the answer was begun shares it."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -23,7 +23,7 @@ Question = tuple[str, ...]
 
 
 class _Round:
-    """One answer for all who asked the question before it was begun."""
+    """One answer for everyone who asked before it was begun."""
 
     def __init__(self) -> None:
         self.readers = 0
@@ -31,17 +31,17 @@ class _Round:
         self.answer: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
 
     def leave(self) -> None:
-        """Note that a reader no longer waits; an answer that nobody waits for need not be begun."""
+        """Note that a reader no longer waits; an answer nobody waits for need not be begun."""
         self.readers -= 1
         if not self.readers:
             self.abandoned.set()
 
 
 class Together:
-    """Has readers share the answer to the same question, where it is not begun yet; outside of the queue.
+    """Lets readers share the answer to the same query if it has not been begun; comes before the queue.
 
-    Nobody gets an answer that was begun before they asked: none is older than one of their own. Requests
-    without a right key, and those that bring a body, go on alone.
+    Nobody gets an answer that was begun before they asked, so none is older than one of their own would be.
+    Requests without a valid key, and those with a body, are not shared.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -98,7 +98,7 @@ class Together:
             mine.answer.set_result(said)
         except Exception as error:  # noqa: BLE001 (whoever waits for the answer gets it)
             mine.answer.set_exception(error)
-            mine.answer.exception()  # also where nobody waits
+            mine.answer.exception()  # even if nobody waits
         finally:
             begin()
             if not mine.answer.done():
@@ -106,7 +106,7 @@ class Together:
 
 
 class Begins:
-    """Notes that an answer is begun: who comes from now on waits for the next; inside of the queue."""
+    """Notes that an answer is begun: those who ask from now on wait for the next; comes after the queue."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -149,7 +149,7 @@ def _key(scope: Scope) -> Key | None:
 
 
 def _note_access(scope: Scope) -> None:
-    """Log who asked, as where the question is asked by one alone."""
+    """Log who asked, as for a query that is not shared."""
     request = Request(scope)
     key = _key(scope)
     if key is not None:
@@ -162,7 +162,7 @@ async def _until_gone(receive: Receive) -> None:
 
 
 def _copy(message: Message) -> MutableMapping[str, object]:
-    """What each reader gets; headers are added to it on its way."""
+    """Return what each reader gets; headers are added to it on its way."""
     if "headers" not in message:
         return message
     return {**message, "headers": list(message["headers"])}

@@ -1,1 +1,1 @@
-"""What is written to the audit log of those who ask the API."""
+"""What the audit log records about users of the API."""

@@ -1,4 +1,4 @@
-"""Who asks: the holder of a key, or a program of this machine where there are none."""
+"""Who is asking: the holder of a key, or a program of this machine if there are no keys."""
 
 from fastapi import Request
 
@@ -8,7 +8,7 @@ from core.api.keys import find_key, given_keys, keys_for
 
 
 def actor_of(request: Request) -> Actor:
-    """Return who asks, a key by its name or id; the request has passed its check already."""
+    """Return who is asking, by the key's name or id; the request has already been authorised."""
     key = find_key(keys_for(request.scope), given_keys(request.headers))
     if key is None:
         return of_machine()

@@ -1,1 +1,1 @@
-"""What comes in over HTTP: calls, turns, requests and signs of life, and webhooks."""
+"""What arrives over HTTP: calls, turns, requests and heartbeats, and webhooks."""

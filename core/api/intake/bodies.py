@@ -1,4 +1,4 @@
-"""Bodies of requests, read within bounds: of one, of all that are held at once, and of the time it takes."""
+"""Read request bodies within limits: for each, for all that are held at once, and for the time one takes."""
 
 import asyncio
 import re
@@ -14,11 +14,11 @@ from starlette.types import Scope
 from core.alerting import ack_links
 
 MOST_BYTES = 10_000_000
-"""Of one body."""
+"""For one body."""
 MOST_HELD = 32_000_000
-"""Of all bodies that are held at once."""
+"""For all bodies held at once."""
 LEAST_HELD = 16_384
-"""What a body counts as at least: what is made of it takes memory too."""
+"""What a body counts at least, as what is made of it takes memory too."""
 BODY_SECONDS = 30.0
 """How long a body may take to arrive."""
 HOOKS = "/hooks/"
@@ -32,14 +32,14 @@ OPERATING = re.compile(r"/api/v1/(alerts/[^/]+/(acknowledge|withdraw|close)|sile
 
 
 def takes_body(scope: Scope) -> bool:
-    """Whether a request is one that brings a body."""
+    """Return whether a request has a body."""
     path: str = scope["path"]
     named = path in INTAKE or path in {TRACES, ACKNOWLEDGE} or path.startswith(HOOKS)
     return scope["method"] == "POST" and (named or OPERATING.fullmatch(path) is not None)
 
 
 class Bodies:
-    """The bodies that a process holds just now."""
+    """The bodies that a process is holding."""
 
     def __init__(self, most_held: int = MOST_HELD) -> None:
         self._most_held = most_held
@@ -47,17 +47,20 @@ class Bodies:
 
     @asynccontextmanager
     async def read(self, request: Request, *, packed: bool = False) -> AsyncIterator[bytes]:
-        """Hold the body of a request; nothing is read beyond what one may be long, packed or not.
+        """Hold the body of a request while it is used.
 
-        Of a packed one both forms count for what is held.
+        Never reads more than a body may have, compressed or not.
+
+        A compressed body counts in both forms.
 
         Args:
-            request: whose body.
-            packed: whether it may come packed by gzip.
+            request: the request.
+            packed: whether it may be compressed with gzip.
 
         Raises:
-            HTTPException: 413 where it is too long, 408 where it takes too long, 503 where too much is held
-                already, 400 where it does not come whole, 415 where it is packed otherwise.
+            HTTPException: 413 if it is too long, 408 if it takes too long, 503 if too much is held already,
+                400 if it
+                arrives incomplete, 415 if it is compressed in another way.
         """
         packing = request.headers.get("content-encoding", "identity").lower()
         if packing not in ({"identity", "gzip"} if packed else {"identity"}):
@@ -73,10 +76,10 @@ class Bodies:
             self._held -= share.claimed
 
     def claim(self, size: int) -> None:
-        """Hold so many bytes more.
+        """Hold this many more bytes.
 
         Raises:
-            HTTPException: 503 where too much is held already.
+            HTTPException: 503 if too much is held already.
         """
         if self._held + size > self._most_held:
             detail = "too much is being received; try again in a moment"
@@ -114,7 +117,7 @@ class _Share:
         return b"".join(parts)
 
     def unpack(self, body: bytes) -> bytes:
-        """What a body says that is packed by gzip; unpacked piece by piece, each claimed before the next."""
+        """Return a gzip body decompressed, piece by piece, each claimed before the next."""
         unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
         parts: list[bytes] = []
         size, rest = 0, body

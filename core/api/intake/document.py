@@ -1,4 +1,4 @@
-"""The OpenAPI document's part about bodies, which the framework does not read itself."""
+"""The part of the OpenAPI document about bodies, which the framework does not read itself."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ _TAKEN: dict[str, tuple[type[BaseModel], ...]] = {
     "/api/v1/active-calls": (ActiveCallSign,),
 }
 _TEMPLATE = "#/components/schemas/{model}Input"
-"""Apart from the same models as they are answered, which have all fields."""
+"""Separate from the same models in answers, which have all fields."""
 
 
 def describe_bodies(document: dict[str, Any]) -> dict[str, Any]:
-    """Return an OpenAPI document that says what each path takes, and how it refuses it."""
+    """Return an OpenAPI document that says what each path accepts, and how it refuses it."""
     models = [model for taken in _TAKEN.values() for model in taken]
     names, found = models_json_schema([(model, "validation") for model in models], ref_template=_TEMPLATE)
     schemas = document["components"]["schemas"]

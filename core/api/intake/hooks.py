@@ -1,4 +1,4 @@
-"""``POST /hooks/{source}``: what platforms and carriers post, from those that know the source's secret."""
+"""``POST /hooks/{source}``: what platforms and carriers post, if they know the source's secret."""
 
 import hmac
 from collections.abc import Sequence
@@ -46,10 +46,10 @@ _BODY = {
 
 @router.post("/hooks/{source}", responses=_ANSWERS, openapi_extra={"requestBody": _BODY})
 async def hook(source: str, request: Request) -> Response:
-    """Take what a platform or carrier tells of a call.
+    """Accept what a platform or carrier reports about a call.
 
-    The secret stands in the path (``/hooks/{source}/{secret}``), in the header ``X-Hook-Secret`` or in
-    ``?secret=``; where the vendor signs, its signature is verified instead.
+    The secret is in the path (``/hooks/{source}/{secret}``), in the header ``X-Hook-Secret`` or in
+    ``?secret=``. If the vendor signs, its signature is verified instead.
     """
     known, secrets = _source(source, request)
     _slow_down(request)
@@ -57,7 +57,7 @@ async def hook(source: str, request: Request) -> Response:
         shown = presented(request.scope).secrets
         if not _is_right(shown, secrets):
             raise _wrong(request, known, given=bool(shown))
-    # Whoever signs has to be heard out before it is known who they are: they share a room of their own.
+    # A signed body has to be read before its sender is known, so these share a limit of their own.
     room = "bodies" if known.signed is None else "unsigned_bodies"
     async with cast("Bodies", getattr(request.app.state, room)).read(request) as body:
         return await _take(request, known, secrets, body)
@@ -92,7 +92,7 @@ async def _take(request: Request, source: Source, secrets: Sequence[SecretStr], 
 
 
 def _own_fields(request: Request, source: Source) -> dict[str, str]:
-    """What whoever placed the call wrote into the address that a carrier calls back."""
+    """Return what the caller wrote into the address that a carrier calls back."""
     if source.role != Role.CARRIER:
         return {}
     return {name: value for name, value in request.query_params.items() if name in OWN_FIELDS}
@@ -127,7 +127,7 @@ def _is_signed(
 
 
 def _is_right(given: Sequence[str], secrets: Sequence[SecretStr]) -> bool:
-    # Every one is compared with every other, so that the time taken says nothing.
+    # All are compared with each other, so that timing reveals nothing.
     right = [
         hmac.compare_digest(text.encode(), secret.get_secret_value().encode())
         for text in given

@@ -1,4 +1,4 @@
-"""The items of a request: one object, or an array of them; each is good, or refused with the reason."""
+"""The items of a request: one object, or an array of them; each is accepted, or refused with a reason."""
 
 from collections.abc import Callable, Collection, Sequence
 from http import HTTPStatus
@@ -14,12 +14,12 @@ from core.privacy.masking import mask_text
 
 MOST_ITEMS = 1_000
 _MOST_MISTAKES = 10
-"""Of one item that are named."""
+"""Most mistakes listed for one item."""
 T = TypeVar("T")
 
 
 class Refused(BaseModel):
-    """Why an item is not taken, or a field of it, or not as it came."""
+    """Why an item or one of its fields was not accepted, or not as it was sent."""
 
     index: int = Field(description="Which of the array, from 0; 0 for a single object")
     field: str = Field(description="By dotted path; empty where it is the item as a whole")
@@ -27,7 +27,7 @@ class Refused(BaseModel):
 
 
 class Accepted(BaseModel):
-    """What was taken: it is durable, in the database or on this machine's disk."""
+    """What was accepted: it is durable, in the database or on this machine's disk."""
 
     accepted: int
     refused: list[Refused] = Field(default_factory=list, description="Items that were not; the others were")
@@ -35,13 +35,13 @@ class Accepted(BaseModel):
 
 
 class Unusable(Problem):
-    """Why nothing of a request is taken."""
+    """Why nothing in a request was accepted."""
 
     refused: list[Refused] = Field(default_factory=list)
 
 
 class Items(Generic[T]):
-    """The good items of a request by index, and what is wrong with the others."""
+    """The valid items of a request by index, and what is wrong with the others."""
 
     def __init__(self) -> None:
         self.good: dict[int, T] = {}
@@ -49,7 +49,7 @@ class Items(Generic[T]):
         self.changed: list[Refused] = []
 
     def refuse(self, index: int, reason: str, field: str = "") -> None:
-        """Take an item for a refused one."""
+        """Count an item as refused."""
         self.good.pop(index, None)
         self.refused.append(Refused(index=index, field=field, reason=reason))
 
@@ -57,11 +57,12 @@ class Items(Generic[T]):
 def read_items(
     body: bytes, content_type: str, validate: Callable[[dict[str, Any]], T], names: Collection[str] = ()
 ) -> Items[T]:
-    """Return the items of a body, each as ``validate`` makes it; ``names`` are the fields that they may have.
+    """Return the items of a body, each as returned by ``validate``; ``names`` are the fields they may have.
 
     Raises:
-        HTTPException: 400 where it is no JSON, 415 where it is something else, 422 where it is neither an
-            object nor an array of at most 1,000, or too deep.
+        HTTPException: 400 if it is not JSON, 415 if it is something else, 422 if it is neither an object nor
+            an
+            array of at most 1,000, or too deep.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):

@@ -35,9 +35,10 @@ router = APIRouter(tags=["otlp"], dependencies=[Depends(require_sending_key)])
 
 @router.post(TRACES, responses=_ANSWERS, openapi_extra={"requestBody": _BODY})
 async def traces(request: Request) -> Response:
-    """Take spans, in JSON or protobuf, packed by gzip or not. Answers once what they say is durable.
+    """Accept spans, in JSON or protobuf, with or without gzip. Answers once their content is durable.
 
-    Spans that cannot be used are counted in ``partialSuccess``; those of no conversation are left alone.
+    Spans that cannot be used are counted in ``partialSuccess``; those that belong to no conversation are
+    ignored.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {PROTOBUF, JSON}:
@@ -63,12 +64,13 @@ def _spans(body: bytes, kind: str) -> tuple[list[Span], int]:
 
 
 async def _record(conversations: Mapping[str, Sequence[Span]]) -> int:
-    """Record what conversations say; the number of spans of those that nothing can be made of."""
+    """Record what conversations say; return the number of spans of those that make no call."""
     service, rejected = MetricsService(), 0
     for call_id, known in conversations.items():
         try:
             report, turns = read_conversation(call_id, known)
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:  # of one alone
+        # concerns only one conversation
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             logger.warning("Conversation not readable", extra={"reason": type(error).__name__})
             rejected += len(known)
             continue

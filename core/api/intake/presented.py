@@ -1,4 +1,4 @@
-"""The secret of a webhook taken out of its address, before anything can log or answer it."""
+"""Take the secret of a webhook out of its address, before anything can log it or echo it."""
 
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlencode
@@ -17,16 +17,17 @@ _STATE = "presented"
 
 @dataclass(frozen=True)
 class Presented:
-    """What a request shows of what it knows; ``address`` is its path and query as they came."""
+    """The secrets a request presents; ``address`` is its path and query as received."""
 
     secrets: tuple[str, ...] = field(repr=False)
     address: str = field(repr=False)
 
 
 class HiddenSecrets:
-    """Takes the secret of ``/hooks/{source}/{secret}`` and of ``?secret=`` out of the request's address.
+    """Takes the secret of ``/hooks/{source}/{secret}``, and of ``?secret=``, out of the request's address.
 
-    All that follows, the log of requests too, sees ``/hooks/{source}`` alone; ``/acknowledge`` likewise.
+    Everything after it, including the request log, sees only ``/hooks/{source}``; likewise for
+    ``/acknowledge``.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,7 +41,7 @@ class HiddenSecrets:
 
 
 def _blanked(scope: Scope) -> Scope:
-    """Take the secrets out of addresses that are slightly off: in capitals, or without the source."""
+    """Return an address without secrets even if it is slightly wrong: in capitals, or without the source."""
     found = [
         secret
         for secrets in hook_secrets(get_settings()).values()
@@ -72,7 +73,7 @@ def _hidden(scope: Scope) -> Scope:
 
 
 def _link_hidden(scope: Scope) -> Scope:
-    """The same of the signed part of a link to acknowledge."""
+    """Return an address without the signed part of a link to acknowledge."""
     path = scope["path"]
     if path != ACKNOWLEDGE and not path.startswith(f"{ACKNOWLEDGE}/"):
         return scope
@@ -88,6 +89,6 @@ def _link_hidden(scope: Scope) -> Scope:
 
 
 def presented(scope: Scope) -> Presented:
-    """Return what a request showed."""
+    """Return what a request presented."""
     found: Presented = scope["state"][_STATE]
     return found

@@ -43,7 +43,7 @@ router = APIRouter(
 
 
 class ActiveCallSign(BaseModel):
-    """A sign of life: a call began, goes on, or ended. It counts for 90 s."""
+    """A heartbeat: a call began, continues, or ended. It counts for 90 s."""
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
@@ -56,7 +56,7 @@ class ActiveCallSign(BaseModel):
 
 
 class _SharedFlush:
-    """Writes sums of requests; who comes while it is at it shares the next time."""
+    """Writes sums of requests; those that arrive during a write share the next one."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -64,7 +64,7 @@ class _SharedFlush:
         self._durable = True
 
     async def __call__(self) -> bool:
-        """Whether all that was added before is durable."""
+        """Return whether everything added before is durable."""
         self._asked += 1
         mine = self._asked
         async with self._lock:
@@ -85,7 +85,7 @@ def _call_or_report(item: dict[str, Any]) -> CallMetrics | CallReport:
 
 
 def _in_time(items: Items[CallMetrics | CallReport]) -> dict[int, CallReport]:
-    """The reports of a request, none of them from a time that is still to come; which were is told."""
+    """Return the reports of a request, none of them dated in the future; those that were are reported."""
     now, taken = utc_now(), {}
     for index, one in items.good.items():
         if isinstance(one, CallReport):
@@ -99,7 +99,7 @@ def _in_time(items: Items[CallMetrics | CallReport]) -> dict[int, CallReport]:
 
 @router.post("/calls", status_code=202, response_model_exclude_none=True)
 async def calls(request: Request) -> Accepted:
-    """Store calls, or what a source knows of calls. The same ``call_id`` again replaces the call.
+    """Store calls, or what a source knows about calls. Sending the same ``call_id`` again replaces the call.
 
     With ``source`` and ``role`` an item is a report: it fills in what the source knows, and blanks nothing.
     """
@@ -113,7 +113,7 @@ async def calls(request: Request) -> Accepted:
 
 @router.post("/turns", status_code=202, response_model_exclude_none=True)
 async def turns(request: Request) -> Accepted:
-    """Store exchanges of calls. The same ``turn`` of the same ``call_id`` again replaces it."""
+    """Store exchanges of calls. Sending the same ``turn`` of the same ``call_id`` again replaces it."""
     async with _bodies(request).read(request) as body:
         checked = partial(TurnMetrics.model_validate, context=JSON)
         return await _record(_read(request, body, checked, TurnMetrics))
@@ -121,7 +121,7 @@ async def turns(request: Request) -> Accepted:
 
 @router.post("/service-calls", status_code=202, response_model_exclude_none=True)
 async def service_calls(request: Request) -> Accepted:
-    """Count requests to the agent's API or to services that it uses. Sent again they count again."""
+    """Count requests to the agent's API or to services it uses. Sent again, they count again."""
     async with _bodies(request).read(request) as body:
         checked = partial(ServiceSample.model_validate, context=JSON)
         items = _read(request, body, checked, ServiceSample)
@@ -134,7 +134,7 @@ async def service_calls(request: Request) -> Accepted:
 
 @router.post("/active-calls", status_code=202, response_model_exclude_none=True)
 async def active_calls(request: Request) -> Accepted:
-    """Say that calls began, go on (every 30 s is good) or ended; 503 while the database is away."""
+    """Report that calls began, continue (every 30 s is enough) or ended; 503 while the database is away."""
     async with _bodies(request).read(request) as body:
         items = _read(request, body, ActiveCallSign.model_validate, ActiveCallSign)
     changes = [_change(sign) for sign in items.good.values()]
@@ -172,7 +172,7 @@ def _answer(items: Items[Any]) -> Accepted:
 
 
 class NothingUsableError(Exception):
-    """Every item of a request is refused."""
+    """Every item of a request was refused."""
 
     def __init__(self, items: Items[Any]) -> None:
         super().__init__()
@@ -180,7 +180,7 @@ class NothingUsableError(Exception):
 
 
 def nothing_usable(_request: Request, error: Exception) -> Response:
-    """Answer a request without any good item."""
+    """Answer a request without any valid item."""
     assert isinstance(error, NothingUsableError)  # noqa: S101 (it is registered for this alone)
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     first = error.refused[0]

@@ -1,1 +1,1 @@
-"""What whoever is on call does: alerts acknowledged and closed, silences begun and ended, rules read."""
+"""What people on call do: acknowledge and close alerts, start and end silences, read rules."""

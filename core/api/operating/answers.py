@@ -1,4 +1,4 @@
-"""What operators are answered."""
+"""Answers to operators."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from core.models.rules import AlertRule
 
 
 class Board(BaseModel):
-    """The alerts by where they stand, the worst first."""
+    """The alerts by state, worst first."""
 
     active: list[AlertAnswer] = Field(description="They fire, and are told")
     pending: list[AlertAnswer] = Field(description="Bad, but not for long enough yet")
@@ -19,7 +19,7 @@ class Board(BaseModel):
 
 
 class SilenceAnswer(BaseModel):
-    """A silence, and where it stands."""
+    """A silence and its state."""
 
     id: str
     matchers: dict[str, list[str]] = Field(description="Label → values, one of which an alert has")
@@ -42,14 +42,14 @@ class SilenceAnswer(BaseModel):
 
 
 class SilenceList(BaseModel):
-    """Every silence, the newest first."""
+    """Every silence, newest first."""
 
     count: int
     silences: list[SilenceAnswer]
 
 
 class RuleList(BaseModel):
-    """The rules in force, disabled ones among them; shares run from 0 to 1, spans are in minutes."""
+    """The rules in force, including disabled ones; shares run from 0 to 1, durations are in minutes."""
 
     count: int
     rules: list[AlertRule]

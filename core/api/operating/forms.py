@@ -1,4 +1,4 @@
-"""The bodies of an operator's requests, read within bounds."""
+"""The bodies of operators' requests, read within limits."""
 
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
@@ -18,9 +18,9 @@ MOST_MINUTES = 30 * 1440
 _MOST_MISTAKES = 10
 Form = TypeVar("Form", bound=BaseModel)
 Moment = Annotated[UtcDatetime, Strict(strict=False)]
-"""Its own reading takes nothing but a text with a date."""
+"""Parsed strictly: only a text that contains a date."""
 Minutes = Annotated[Ordinal, Strict(strict=False)]
-"""A number, which ``30.0`` is as well."""
+"""A number; ``30.0`` counts as well."""
 
 
 class _Form(BaseModel):
@@ -30,23 +30,23 @@ class _Form(BaseModel):
 
 
 class Withdrawing(_Form):
-    """Whoever takes an acknowledgement back."""
+    """Who withdraws an acknowledgement."""
 
 
 class Closing(_Form):
-    """Whoever ends an alert by hand, and what they found."""
+    """Who closes an alert by hand, and what they found."""
 
     comment: str = Field(default="", max_length=1_000)
 
 
 class Acknowledging(Closing):
-    """Whoever looks after an alert, and for how long nobody is reminded."""
+    """Who acknowledges an alert, and for how long there are no reminders."""
 
     minutes: Minutes = Field(default=240, le=MOST_MINUTES, description="No reminders for so long, minutes")
 
 
 class Silencing(_Form):
-    """Which alerts say nothing, when, and why."""
+    """Which alerts to silence, when, and why."""
 
     matchers: dict[str, Values] = Field(
         min_length=1,
@@ -69,16 +69,16 @@ async def read_form(request: Request, form: type[Form]) -> Form:
     """Read the body of a request.
 
     Raises:
-        HTTPException: 400 where it is no JSON, 408, 413 or 503 where it cannot be held, 415 where it is
-            something else.
-        RequestValidationError: it is no such form; names each mistake.
+        HTTPException: 400 if it is not JSON, 408, 413 or 503 if it cannot be held, 415 if it is something
+            else.
+        RequestValidationError: it is not such a form; lists each mistake.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and kind != "application/json":
         raise HTTPException(415, "send application/json")
     async with cast("Bodies", request.app.state.bodies).read(request) as body:
         try:
-            read_json(body)  # within bounds of depth and size
+            read_json(body)  # limits depth and size
             return form.model_validate_json(body, context=JSON)
         except UnreadableError as error:
             raise HTTPException(400, str(error)) from None

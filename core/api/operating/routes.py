@@ -49,7 +49,7 @@ def _taking(form: type[BaseModel]) -> dict[str, Any]:
 
 @router.get("/alerts", response_class=Figures)
 def board() -> Board:
-    """The alerts that fire, are pending, are silenced, or ended within 7 days."""
+    """The alerts that are firing, pending or silenced, or ended within the last 7 days."""
     database = get_sync_database()
     found = alert_board(database, _now(database))
     return Board(
@@ -68,7 +68,7 @@ def board() -> Board:
     openapi_extra=_taking(Acknowledging),
 )
 async def acknowledge(alert: Which, request: Request, key: Asking) -> AlertAnswer:
-    """Say that somebody looks after an alert: no reminders, no escalation; whoever was told hears of it."""
+    """Acknowledge an alert: no more reminders, no escalation; everyone notified of it learns of this."""
     form = await read_form(request, Acknowledging)
 
     def act(database: Database[Document]) -> AlertAnswer:
@@ -88,7 +88,7 @@ async def acknowledge(alert: Which, request: Request, key: Asking) -> AlertAnswe
     openapi_extra=_taking(Withdrawing),
 )
 async def withdraw(alert: Which, request: Request, key: Asking) -> AlertAnswer:
-    """Take an acknowledgement back: the alert is repeated again."""
+    """Withdraw an acknowledgement, so that the alert is repeated again."""
     form = await read_form(request, Withdrawing)
 
     def act(database: Database[Document]) -> AlertAnswer:
@@ -106,7 +106,7 @@ async def withdraw(alert: Which, request: Request, key: Asking) -> AlertAnswer:
     openapi_extra=_taking(Closing),
 )
 async def close(alert: Which, request: Request, key: Asking) -> AlertAnswer:
-    """End an alert by hand; it fires anew if its rule is still broken."""
+    """Close an alert by hand; it fires again if its rule is still broken."""
     form = await read_form(request, Closing)
 
     def act(database: Database[Document]) -> AlertAnswer:
@@ -118,7 +118,7 @@ async def close(alert: Which, request: Request, key: Asking) -> AlertAnswer:
 
 @router.get("/silences")
 def silences() -> SilenceList:
-    """Every silence, and whether it is in force, yet to come, between two of its times, or over."""
+    """Every silence, and whether it is active, still to come, between two recurrences, or over."""
     database = get_sync_database()
     found = [SilenceAnswer.of(line) for line in silence_lines(database, _now(database))]
     return SilenceList(count=len(found), silences=found)
@@ -132,9 +132,9 @@ def silences() -> SilenceList:
     openapi_extra=_taking(Silencing),
 )
 async def silence(request: Request, key: Asking) -> SilenceAnswer:
-    """Let alerts with these labels say nothing for a while, 1 h where nothing else is given.
+    """Silence alerts with these labels for a while, 1 h by default.
 
-    What still fires then is told.
+    What still fires at its end is notified then.
     """
     form = await read_form(request, Silencing)
 
@@ -159,7 +159,7 @@ async def silence(request: Request, key: Asking) -> SilenceAnswer:
     "/silences/{silence}/end", dependencies=[Depends(Require(Permission.SILENCE))], responses=refusals(404)
 )
 def end_silence(silence: Annotated[str, Path(min_length=1, max_length=64)], request: Request) -> SilenceList:
-    """End a silence now; what it muted and still fires is told at the next check."""
+    """End a silence now; what it muted and still fires is notified at the next check."""
     database = get_sync_database()
     try:
         actions.end_silence(database, silence)
@@ -179,7 +179,7 @@ def rules() -> RuleList:
 async def _attempt(
     request: Request, act: Callable[[Database[Document]], Result], refused: int, action: Action
 ) -> Result:
-    """Do something within the time that a question has, and note it; what cannot be done has this status."""
+    """Run an action within a query's time limit, and record it; a failure is answered with this status."""
 
     def done() -> Result:
         with pymongo.timeout(LONGEST_SECONDS):

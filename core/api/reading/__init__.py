@@ -1,1 +1,1 @@
-"""What is asked of calls and of the system: lists with their figures, as JSON or as files."""
+"""Queries about calls and the system: lists with their figures, as JSON or as files."""

@@ -1,4 +1,4 @@
-"""The parameters that narrow a list of calls beyond the filters that all figures take."""
+"""Parameters that narrow a list of calls beyond the filters that all figures accept."""
 
 from collections.abc import Mapping
 from inspect import Parameter, Signature
@@ -39,7 +39,7 @@ Whose = Literal["customer", "agent", "provider", "carrier", "unknown"]
 
 
 class Ranges:
-    """``min_…`` and ``max_…`` of every number that calls can be asked for by; both ends are included."""
+    """``min_…`` and ``max_…`` of every number by which calls can be filtered; both ends are included."""
 
     __signature__ = Signature(
         [
@@ -63,10 +63,10 @@ class Ranges:
     )
 
     def __call__(self, **given: float | None) -> Mapping[str, float]:
-        """The ends that are given, by their parameter.
+        """Return the given limits, by parameter.
 
         Raises:
-            HTTPException: 422 where a least is above its most.
+            HTTPException: 422 if a minimum exceeds its maximum.
         """
         found = {name: value for name, value in given.items() if value is not None}
         for name in RANGED:
@@ -98,7 +98,7 @@ def call_conditions(
     ] = None,
     attempt: Annotated[int | None, Query(ge=1, le=1_000_000)] = None,
 ) -> CallConditions:
-    """The calls to list, beyond direction, status, language and campaign; what is left out lets all pass."""
+    """Return the conditions beyond direction, status, language and campaign; one left out matches all."""
     exact: dict[str, str | bool | None] = {
         "agent": agent,
         "agent_version": agent_version,
@@ -125,7 +125,7 @@ def call_conditions(
 
 
 def _of_phone(lead_id: str) -> Document:
-    """The calls that a phone is known of; nothing where it is none, or BLIND_INDEX_KEY is not set."""
+    """Return the calls that have a phone; none if it is not one, or BLIND_INDEX_KEY is not set."""
     return {} if phone_index(lead_id) is None else with_phone(get_sync_database(), lead_id) or {}
 
 

@@ -1,4 +1,4 @@
-"""What ``GET /api/v1/analytics/metrics`` says beside figures of calls: what goes on, how services do."""
+"""What ``GET /api/v1/analytics/metrics`` returns beside figures of calls: active calls, services."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ from core.storage.recording.active_calls import count_active
 from core.types import Document
 
 OWN_API = "api"
-"""As a service: the agent's own."""
+"""The agent's own API, as a service."""
 
 
 def live_metrics(database: Database[Document]) -> LiveMetrics:
-    """What is going on now.
+    """Return what is happening now.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -42,7 +42,7 @@ def live_metrics(database: Database[Document]) -> LiveMetrics:
 
 
 def system_metrics(database: Database[Document], start: datetime, end: datetime) -> SystemMetrics:
-    """How the agent's API and the services that it uses did in [start, end).
+    """Return the figures of the agent's API and the services it uses in [start, end).
 
     Raises:
         PyMongoError: the database does not answer.
