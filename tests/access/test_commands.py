@@ -48,7 +48,7 @@ def test_users_are_changed(database: Database[Document]) -> None:
 
 def test_what_cannot_be_is_said(database: Database[Document]) -> None:
     for arguments, said in (
-        (("users", "add", "asha", "--role", "boss", "--password-stdin"), "is no role"),
+        (("users", "add", "asha", "--role", "boss", "--password-stdin"), "is not a role"),
         (("users", "add", "asha", "--role", "viewer", "--password-stdin"), "12 to 256"),
         (("users", "password", "asha"), "there is no user asha"),
         (("api-keys", "add", "grafana"), "can do nothing"),

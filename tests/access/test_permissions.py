@@ -66,7 +66,7 @@ def test_whom_a_proxy_names_has_the_role_of_the_settings(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [("", "lets nobody in without roles"), ("asha=boss", "DASHBOARD_ROLES: 'boss' is no role")],
+    [("", "lets nobody in without roles"), ("asha=boss", "DASHBOARD_ROLES: 'boss' is not a role")],
 )
 def test_roles_that_cannot_be_used_are_refused(
     given: str, said: str, monkeypatch: pytest.MonkeyPatch

@@ -159,7 +159,7 @@ def test_the_command_lists_and_replays(database: Database[Document]) -> None:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     listed = core("list").stdout
-    assert "no such delivery" in listed
+    assert "no matching delivery" in listed
     assert store_name() in listed
     call = {"CallUUID": "u-1", "Event": "Hangup", "CallStatus": "completed", "Direction": "outbound"}
     call |= {"StartTime": "2026-11-20 10:00:00", "EndTime": "2026-11-20 10:01:00"}
@@ -171,7 +171,7 @@ def test_the_command_lists_and_replays(database: Database[Document]) -> None:
     assert (done.returncode, "replayed 1 deliveries" in done.stdout) == (0, True), done.stderr
     assert database["calls"].distinct("_id") == ["u-1"]
     wrong = core("replay", "--source", "nobody")
-    assert (wrong.returncode, "is no source" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "is not a source" in wrong.stderr) == (2, True)
 
 
 def test_deliveries_go_when_their_lead_is_erased(database: Database[Document]) -> None:

@@ -70,7 +70,7 @@ def read_items(
     items: Items[T] = Items()
     for index, one in enumerate(_objects(body)):
         if not isinstance(one, dict):
-            items.refuse(index, "is no JSON object")
+            items.refuse(index, "is not a JSON object")
             continue
         try:
             items.good[index] = validate(one)

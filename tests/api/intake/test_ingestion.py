@@ -149,10 +149,10 @@ def test_a_value_of_another_type_is_refused(keyed: TestClient, path: str, field:
 
 
 GARBAGE = (
-    (b"", 400, "no JSON"),
-    (b"{", 400, "no JSON"),
-    (b'{"call_id": NaN}', 400, "no JSON"),
-    (b"\xff\xfe", 400, "no JSON"),
+    (b"", 400, "not JSON"),
+    (b"{", 400, "not JSON"),
+    (b'{"call_id": NaN}', 400, "not JSON"),
+    (b"\xff\xfe", 400, "not JSON"),
     (b'"text"', 422, "neither an object nor an array"),
     (b"[" * 10_000 + b"]" * 10_000, 422, "nested"),
     (b'{"metadata":' + b"[" * 500 + b"]" * 500 + b"}", 422, "nested"),

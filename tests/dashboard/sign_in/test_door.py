@@ -313,7 +313,7 @@ def test_another_address_needs_sign_in_and_the_public_one(setting: Setting) -> N
         ({"DASHBOARD_HOST": anywhere}, "DASHBOARD_SIGN_IN=users"),
         ({"DASHBOARD_SIGN_IN": "users"}, "DASHBOARD_PUBLIC_URL is not set"),
         ({"DASHBOARD_SIGN_IN": "proxy"}, "DASHBOARD_ROLES"),
-        ({"DASHBOARD_ROLES": "asha=boss"}, "'boss' is no role"),
+        ({"DASHBOARD_ROLES": "asha=boss"}, "'boss' is not a role"),
         ({"DASHBOARD_ROLES": "*=viewer"}, "DASHBOARD_PUBLIC_URL is not set"),
     ):
         setting(**variables)
