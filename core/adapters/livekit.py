@@ -6,7 +6,7 @@ An agent needs two lines::
 
     @server.rtc_session(on_session_end=record_session)
 
-Nothing in here imports LiveKit: the agent hands over its job context.
+Nothing here imports LiveKit: the agent passes its job context.
 """
 
 import json
@@ -33,7 +33,7 @@ from core.services.metrics_service import MetricsService
 logger = get_logger("metrics")
 ERRORS_AT_MOST = 1_000
 _LEFT = {"USER_UNAVAILABLE": "no_answer", "USER_REJECTED": "declined", "SIP_TRUNK_FAILURE": "carrier_failed"}
-"""Why a participant left, where that says more than how the session was closed."""
+"""Why a participant left, if that says more than why the session was closed."""
 CLOSED: dict[str, tuple[str, str]] = {
     "participant_disconnected": ("customer_hung_up", "customer"),
     "user_initiated": ("agent_goodbye", "agent"),
@@ -61,7 +61,7 @@ _UNITS = {
 
 @dataclass
 class Line:
-    """What the room says of the other side: its SIP attributes, and why it left."""
+    """What the room says about the other side: its SIP attributes, and why it left."""
 
     attributes: dict[str, str] = field(default_factory=dict)
     left: str | None = None
@@ -74,7 +74,7 @@ _signs = BackgroundMetricsService()
 async def record_session(ctx: Any) -> None:  # noqa: ANN401 (LiveKit's JobContext)
     """Record the call of a job whose session has ended; for ``on_session_end``.
 
-    Raises nothing, and waits RECORD_WAIT_SECONDS for each record at most: the job ends as it would.
+    Raises nothing and waits RECORD_WAIT_SECONDS per record at most, so the job ends as it otherwise would.
     """
     try:
         report = _report_of(ctx)
@@ -89,9 +89,11 @@ async def record_session(ctx: Any) -> None:  # noqa: ANN401 (LiveKit's JobContex
 
 
 def watch_session(ctx: Any) -> None:  # noqa: ANN401 (LiveKit's JobContext)
-    """Count the job's call as going on, and note what the room says of the line; at the job's beginning.
+    """Count the job's call as active, and note what the room says about the line.
 
-    Without it a job that is killed leaves no trace, and the carrier's id of the call is not known. Raises
+    Call it when the job starts.
+
+    Without it, a job that is killed leaves no trace, and the carrier's id of the call is unknown. Raises
     nothing.
     """
     try:
@@ -114,7 +116,7 @@ def watch_session(ctx: Any) -> None:  # noqa: ANN401 (LiveKit's JobContext)
 
 
 def about_job(ctx: Any) -> dict[str, Any]:  # noqa: ANN401 (LiveKit's JobContext)
-    """Return what the agent's code says: metadata of room and job, where that is JSON, and the userdata."""
+    """Return what the agent's code says: metadata of room and job, if that is JSON, and the userdata."""
     about: dict[str, Any] = {}
     for text in (ctx.job.room.metadata, ctx.job.metadata):
         about |= _json_object(text)
@@ -123,19 +125,19 @@ def about_job(ctx: Any) -> dict[str, Any]:  # noqa: ANN401 (LiveKit's JobContext
 
 
 def call_id_of(about: Mapping[str, Any], room: str, job_id: str) -> str:
-    """Return the id of a call: as the agent names it, else the room's name, else the job's id."""
+    """Return a call's id: the one the agent gives, else the room's name, else the job's id."""
     return str(about.get("call_id") or room or job_id)[:256]
 
 
 def read_report(
     report: Mapping[str, Any], about: Mapping[str, Any], line: Line
 ) -> tuple[CallMetrics, list[TurnMetrics]]:
-    """Return the call and the turns that a session's report is of; a pure function.
+    """Return the call and the turns in a session's report; a pure function.
 
     Args:
-        report: ``make_session_report().to_dict()``, with ``started_at`` and whole ``usage``.
-        about: what the agent's code says of the call.
-        line: what the room says of the other side.
+        report: ``make_session_report().to_dict()``, with ``started_at`` and complete ``usage``.
+        about: what the agent's code says about the call.
+        line: what the room says about the other side.
     """
     call_id = call_id_of(about, report["room"], report["job_id"])
     turns = list(_turns(report.get("chat_history", {}).get("items", ()), call_id))
@@ -172,7 +174,7 @@ def read_report(
 
 
 def _report_of(ctx: Any) -> dict[str, Any]:  # noqa: ANN401 (LiveKit's JobContext)
-    """The report as a mapping; of a job that never had a session, one that says so."""
+    """Return the report as a mapping; for a job that never had a session, one that says so."""
     if getattr(ctx, "_primary_agent_session", None) is None:
         now = datetime.now(UTC).timestamp()
         about = {"job_id": ctx.job.id, "room": ctx.job.room.name, "agent_name": ctx.job.agent_name}
@@ -190,7 +192,7 @@ def _line_of(ctx: Any) -> Line:  # noqa: ANN401 (LiveKit's JobContext)
 
 
 def _sip(attributes: Mapping[str, str]) -> dict[str, str]:
-    """The SIP attributes that are no number of a person."""
+    """Return the SIP attributes that are not a person's number."""
     return {name: attributes[name] for name in ("sip.callID", "sip.ruleID") if name in attributes}
 
 
@@ -201,7 +203,7 @@ def _reason_name(reason: Any) -> str | None:  # noqa: ANN401 (an enum of LiveKit
 
 
 def _turns(items: Iterable[Mapping[str, Any]], call_id: str) -> Iterator[TurnMetrics]:
-    """Turns: what the lead says until the agent has answered; the agent's greeting is the first."""
+    """Return the turns, each from what the lead says to the agent's answer; the greeting is the first."""
     asked: list[Mapping[str, Any]] = []
     answers: list[Mapping[str, Any]] = []
     tools: list[Mapping[str, Any]] = []
@@ -284,7 +286,7 @@ def _tools(items: Sequence[Mapping[str, Any]]) -> Iterator[ToolCall]:
 def _spans(
     heard: Mapping[str, Any], spoken: Mapping[str, Any], turn_ms: float | None, asr_ms: float | None
 ) -> list[Span]:
-    """What a wait is made of; the transcript comes within the time that the end of the turn takes."""
+    """Return the parts of a wait; the transcript arrives within the time that end-of-turn detection takes."""
     transcribed = min(asr_ms, turn_ms) if asr_ms is not None and turn_ms is not None else asr_ms
     return [
         ("transcription", transcribed, "service"),
@@ -299,7 +301,7 @@ def _spans(
 def _usage(usage: Iterable[Mapping[str, Any]]) -> Iterator[ModelUsage]:
     for one in usage:
         kind = _USAGE.get(one["type"])
-        if kind is None:  # detectors of turns and interruptions, which run without being paid for
+        if kind is None:  # detectors of turns and interruptions, which cost nothing
             continue
         kind = "realtime" if kind == "llm" and one.get("session_duration") else kind
         units = {ours: one[theirs] for theirs, ours in _UNITS.items() if one.get(theirs)}
@@ -308,7 +310,7 @@ def _usage(usage: Iterable[Mapping[str, Any]]) -> Iterator[ModelUsage]:
 
 
 def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[CallError]:
-    """The errors by type and time; their texts are not kept, which may quote keys and what was said."""
+    """Return the errors by type and time; their texts may quote keys and speech, so they are not kept."""
     for event in events:
         if event.get("type") == "error":
             error = event.get("error")
@@ -324,7 +326,7 @@ def _language(events: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _ending(report: Mapping[str, Any], line: Line, *, spoken: bool) -> dict[str, Any]:
-    """Status, ending and who hung up."""
+    """Return status, ending and who hung up."""
     left = _LEFT.get(line.left or "")
     if left:
         return {"status": ENDINGS[left].status, "end_reason": left}

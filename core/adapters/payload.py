@@ -1,4 +1,4 @@
-"""Reading foreign payloads: each value by its dotted path, and which fields nobody asked for."""
+"""Read foreign payloads: each value by its dotted path, keeping track of fields nobody asked for."""
 
 import math
 import re
@@ -13,25 +13,26 @@ from core.clock import FIRST_YEAR, LAST_YEAR
 from core.privacy.masking import mask_text
 
 MOST_UNKNOWN = 50
-"""Fields that are named; a payload may have any number."""
+"""Most fields that are listed; a payload may have any number."""
 LONGEST_NAME = 120
 LONGEST_ID, LONGEST_LINK = 256, 2_000
 LONGEST_REASON = 200
 LONGEST_WAIT_MS = 3_600_000
 _DEEPEST = 20
-"""Levels down to which unknown fields are named one by one; below, the whole is."""
+"""Levels down to which unknown fields are listed individually; below, only their parent is."""
 _FEWEST_DIGITS, _OF_NUMBER = 7, 10
-"""Of what is withheld: shorter ones stand in other values by chance; the last ten are without the country."""
+"""For withheld numbers: shorter ones occur in other values by chance; the last ten digits exclude the
+country."""
 _NAMED_BY_NUMBER = "(a field named by a phone number)"
 _NOTHING: frozenset[object] = frozenset({"", "null", "none", "n/a", "nil", "undefined"})
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "y"}), frozenset({"false", "no", "0", "n"})
 _CLOCK = re.compile(r"(\d{1,4}):(\d{2}):(\d{2})(\.\d{1,6})?")
 _EPOCH_UNITS = ((1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
-"""From which size on a number is taken for microseconds, milliseconds and seconds since 1970."""
+"""From which size a number is read as microseconds, milliseconds or seconds since 1970."""
 
 
 class _Notes:
-    """What the parts of a payload share: the whole, what of it was read, and what was found wrong."""
+    """What the parts of a payload share: the whole payload, what has been read, and what was wrong."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = content
@@ -43,8 +44,8 @@ class _Notes:
 class Payload:
     """A JSON object or a form, read by dotted paths: ``call.customer.id``.
 
-    What is read is remembered, so that :meth:`unknown` can name the rest. A value that cannot be used is left
-    out and named in :attr:`refused`, by path, with the reason.
+    What is read is remembered, so that :meth:`unknown` can list the rest. An invalid value is left out and
+    listed in :attr:`refused`, by path, with the reason.
     """
 
     def __init__(self, content: Mapping[str, Any], _prefix: str = "", _notes: _Notes | None = None) -> None:
@@ -54,11 +55,11 @@ class Payload:
         self.refused = self._notes.refused
 
     def name(self, path: str) -> str:
-        """Return a path as it is from the top of the payload."""
+        """Return a path from the top of the payload."""
         return (self._prefix + path)[:LONGEST_NAME]
 
     def get(self, path: str) -> Any:  # noqa: ANN401 (foreign data)
-        """Return the value at a path, whatever it is; None where there is none, or a word for none."""
+        """Return the value at a path, whatever it is; None if there is none, or a word for none."""
         self.known(path)
         return self._value(path)
 
@@ -69,13 +70,13 @@ class Payload:
         return None if isinstance(value, str) and value.strip().lower() in _NOTHING else value
 
     def known(self, *paths: str) -> None:
-        """Note paths as known, with all below them, though nothing is made of them."""
+        """Mark paths, with everything below them, as known although they are not used."""
         self._notes.read.update(self._prefix + path for path in paths)
 
     def withhold(self, *paths: str) -> None:
-        """Note paths as known, and the phone numbers there as never to be kept.
+        """Mark paths as known, and the phone numbers there as never to be kept.
 
-        A text, an id or a link that holds one of them is refused, wherever it stands.
+        A text, id or link that contains one of them is refused, wherever it is.
         """
         for path in paths:
             digits = _digits(_text(self.get(path)))
@@ -83,7 +84,7 @@ class Payload:
                 self._notes.withheld.add(digits[-_OF_NUMBER:])
 
     def text(self, path: str, most: int = 128) -> str | None:
-        """Return a text, cut to ``most`` characters; numbers are written out."""
+        """Return a text, cut to ``most`` characters; numbers are converted."""
         value = self.get(path)
         if value is None or isinstance(value, bool):
             return None
@@ -97,7 +98,7 @@ class Payload:
         return text[:most] or None
 
     def reason(self, path: str) -> str | None:
-        """Return a text that somebody may have written by hand: what is personal in it is masked."""
+        """Return a text that a person may have typed, with personal data masked."""
         self.known(path)
         value = self._value(path)
         text = (
@@ -114,7 +115,7 @@ class Payload:
         return value if isinstance(value, str) else None
 
     def identifier(self, path: str) -> str | None:
-        """Return an id: a text that is not cut; one longer than LONGEST_ID is refused."""
+        """Return an id, which is never cut; one longer than LONGEST_ID is refused."""
         text = self.text(path, LONGEST_ID + 1)
         if text is not None and len(text) > LONGEST_ID:
             self._refuse(path, f"is longer than {LONGEST_ID} characters")
@@ -130,7 +131,7 @@ class Payload:
         return None
 
     def number(self, path: str, scale: float = 1.0) -> float | None:
-        """Return a number at least 0, times ``scale``; digits in a text count."""
+        """Return a number of 0 or more, times ``scale``; digits in a text count."""
         number = self._number(path, scale)
         if number is not None and number < 0:
             self._refuse(path, "is negative")
@@ -138,7 +139,7 @@ class Payload:
         return number
 
     def amount(self, path: str, scale: float = 1.0) -> float | None:
-        """Return an amount of money times ``scale``; a vendor may write what it charges as less than 0."""
+        """Return an amount of money times ``scale``; some vendors write charges as negative numbers."""
         number = self._number(path, scale)
         return None if number is None else abs(number)
 
@@ -165,7 +166,7 @@ class Payload:
         return round(number, 6)
 
     def count(self, path: str) -> int | None:
-        """Return a whole number at least 0."""
+        """Return a whole number of 0 or more."""
         number = self.number(path)
         if number is None:
             return None
@@ -175,7 +176,7 @@ class Payload:
         return int(number)
 
     def flag(self, path: str) -> bool | None:
-        """Return true or false, also as a word or digit."""
+        """Return true or false, also from a word or digit."""
         value = self.get(path)
         if value is None or isinstance(value, bool):
             return value
@@ -186,7 +187,7 @@ class Payload:
         return None
 
     def seconds(self, path: str) -> float | None:
-        """Return a span in seconds: a number of them, or a text such as 00:01:40."""
+        """Return a duration in seconds, from a number of them or a text such as 00:01:40."""
         value = self.get(path)
         match = _CLOCK.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
@@ -195,11 +196,11 @@ class Payload:
         return int(hours) * 3600 + int(minutes) * 60 + int(seconds) + float(fraction or 0)
 
     def moment(self, path: str, zone: tzinfo = UTC) -> datetime | None:
-        """Return a moment in UTC: ISO 8601, RFC 2822, or seconds, milli- or microseconds since 1970.
+        """Return a time in UTC, from ISO 8601, RFC 2822, or seconds, milliseconds or microseconds since 1970.
 
         Args:
-            path: where it stands.
-            zone: that of a time that names none.
+            path: where it is.
+            zone: the zone of a time that has none.
         """
         value = self.get(path)
         if value is None or isinstance(value, bool):
@@ -211,7 +212,7 @@ class Payload:
         return moment
 
     def part(self, path: str) -> "Payload":
-        """Return the object at a path, also one written as JSON text; an empty one where there is none."""
+        """Return the object at a path, also one written as JSON text; an empty one if there is none."""
         value = self._value(path)
         if isinstance(value, str) and value.lstrip().startswith("{"):
             self.known(path)
@@ -219,7 +220,7 @@ class Payload:
         return self.inner(path, value if isinstance(value, Mapping) else {})
 
     def named(self, path: str, name: str, value: str) -> "Payload":
-        """Return the objects at a path, a list or by key, as one: the ``value`` of each by its ``name``."""
+        """Return the objects at a path (a list, or by key) as one: the ``value`` of each by its ``name``."""
         found = self.get(path)
         items = (
             list(found.values()) if isinstance(found, Mapping) else found if isinstance(found, list) else []
@@ -230,11 +231,11 @@ class Payload:
         return self.inner(path, content)
 
     def inner(self, path: str, content: Mapping[str, Any]) -> "Payload":
-        """Return what was made of the value at a path, to be read as a part of this payload."""
+        """Return what was made from the value at a path, to be read as part of this payload."""
         return Payload(content, f"{self._prefix}{path}.", self._notes)
 
     def parts(self, path: str, most: int = 2_000) -> list["Payload"]:
-        """Return the objects of a list; what else is in it is left out."""
+        """Return the objects of a list; other items are left out."""
         value = self._value(path)
         items = value if isinstance(value, list) else []
         return [
@@ -244,7 +245,7 @@ class Payload:
         ]
 
     def unknown(self) -> tuple[str, ...]:
-        """Return the paths that nobody asked for, in order, MOST_UNKNOWN at most."""
+        """Return the paths nobody asked for, in order, MOST_UNKNOWN at most."""
         found: set[str] = set()
         for path in _leaves(self._notes.content, "", "", _DEEPEST, self._notes.read):
             found.add(_NAMED_BY_NUMBER if self._is_withheld(path) else path[:LONGEST_NAME])
@@ -261,7 +262,7 @@ class Payload:
 
 
 def unwrapped(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return the object under a key, also one in JSON text; the content itself where there is none."""
+    """Return the object under a key, also one in JSON text; the content itself if there is none."""
     inner = content.get(key)
     if isinstance(inner, str):
         inner = _parsed(inner)
@@ -271,7 +272,7 @@ def unwrapped(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _text(value: object) -> str:
     try:
         return str(value).strip()
-    except (ValueError, RecursionError):  # an integer of thousands of digits, an object without end
+    except (ValueError, RecursionError):  # an integer with thousands of digits, or endless nesting
         return ""
 
 
@@ -287,7 +288,7 @@ def _parsed(text: str) -> object:
 
 
 def _leaves(value: Any, path: str, plain: str, levels: int, known: AbstractSet[str]) -> Iterator[str]:  # noqa: ANN401 (foreign data)
-    """The paths of single values that are not known; ``plain`` is the path without the marks of lists."""
+    """Yield the paths of single values that are not known; ``plain`` is the path without list markers."""
     if value is None or path in known or plain in known:
         return
     if levels and isinstance(value, Mapping) and value:
@@ -332,12 +333,12 @@ def _written(text: str, zone: tzinfo) -> datetime | None:
 
 
 def ended(start: datetime | None, seconds: float | None) -> datetime | None:
-    """Return when something ended that began at ``start`` and took so long; None where either is unknown."""
+    """Return when something ended, given its start and duration; None if either is unknown."""
     return _shifted(start, seconds)
 
 
 def began(end: datetime | None, seconds: float | None) -> datetime | None:
-    """Return when something began that ended at ``end`` and took so long; None where either is unknown."""
+    """Return when something began, given its end and duration; None if either is unknown."""
     return _shifted(end, None if seconds is None else -seconds)
 
 

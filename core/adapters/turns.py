@@ -1,4 +1,4 @@
-"""Turns of a call as platforms report them: waits, by part and in whole, mostly without times."""
+"""Turns of a call as platforms report them: waits, in parts and in total, mostly without times."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _PARTS: tuple[tuple[str, str, Owner], ...] = (
     ("llm", "llm_inference", "service"),
     ("tts", "speech_synthesis", "service"),
 )
-"""In the order of time; how long the end of the lead's turn is waited for is a setting of the agent."""
+"""In order of time; how long to wait for the end of the lead's turn is a setting of the agent."""
 _MEANS = {
     "asr_latency_ms": "asr_ms",
     "llm_latency_ms": "llm_ttft_ms",
@@ -87,15 +87,14 @@ def turn_of(
     interrupted: bool = False,
     speech: Speech | None = None,
 ) -> TurnMetrics | None:
-    """Return a turn of its waits; None where none of them is known.
+    """Return a turn with its waits; None if none of them is known.
 
     Args:
-        call: whose turn it is.
+        call: the call it belongs to.
         number: 1 is the first of the call.
-        waits: in milliseconds, those known of ``asr``, ``endpointing``, ``llm``, ``tts`` and ``e2e``.
+        waits: in milliseconds, the known ones of ``asr``, ``endpointing``, ``llm``, ``tts`` and ``e2e``.
         start: when the lead began to speak.
-        interrupted: the lead cut the agent short.
-        speech: what was said, and for how long.
+        interrupted: whether the lead interrupted the agent.
     """
     said = speech or Speech()
     known = [(key, waits.get(wait), owner) for wait, key, owner in _PARTS]
@@ -122,7 +121,7 @@ def turn_of(
 
 
 def known_turns(found: Iterable[TurnMetrics | None]) -> tuple[TurnMetrics, ...]:
-    """Return the turns of which a wait is known."""
+    """Return the turns that have a known wait."""
     return tuple(turn for turn in found if turn is not None)
 
 
@@ -137,5 +136,5 @@ def means(turns: Iterable[TurnMetrics]) -> Facts:
 
 
 def mean(values: list[float]) -> float | None:
-    """Return the mean of what there is, to a thousandth; None of nothing."""
+    """Return the mean of the values, to a thousandth; None if there are none."""
     return round(sum(values) / len(values), 3) if values else None

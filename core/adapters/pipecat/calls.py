@@ -1,7 +1,7 @@
-"""What the frames of a Pipecat pipeline say, as a call and its turns; knows nothing of Pipecat's classes.
+"""Turn the frames of a Pipecat pipeline into a call and its turns; does not depend on Pipecat's classes.
 
-Times are seconds since 1970. A turn is numbered as Pipecat numbers it: the agent's greeting is the first
-where the agent speaks first.
+Times are seconds since 1970. Turns are numbered as Pipecat numbers them: if the agent speaks first, its
+greeting is the first.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from core.models.metrics import MOST_TOOL_CALLS, CallMetrics, CallStatus, TurnMe
 
 ServiceKind = Literal["asr", "llm", "tts", "realtime"]
 RINGING_SECONDS = 1.0
-"""A client that connects so long after the pipeline's start was dialled by the agent, and rang."""
+"""A client that connects this long after the pipeline's start was dialled by the agent, and rang."""
 MOST_ERRORS = 1_000
 _FAULTS = {
     **dict.fromkeys(("connectivity", "server", "rate_limit", "quota"), Fault.PROVIDER),
@@ -34,7 +34,7 @@ _Model = tuple[ServiceKind, str | None, str | None]
 
 
 class End(StrEnum):
-    """How a pipeline ended: it was let finish, was cut off, or never began."""
+    """How a pipeline ended: it finished, was cut off, or never began."""
 
     FINISHED = "finished"
     CANCELLED = "cancelled"
@@ -43,7 +43,7 @@ class End(StrEnum):
 
 @dataclass
 class _Exchange:
-    """One turn while it lasts."""
+    """One turn in progress."""
 
     number: int
     began_at: float | None = None
@@ -83,9 +83,9 @@ class _Exchange:
 
 
 class PipecatCall:
-    """A call while it lasts; what tells of a turn that is over returns it, to be recorded.
+    """A call in progress. Methods that end a turn return it, to be recorded.
 
-    A turn may be returned again with more known of it: the later one replaces the earlier.
+    A turn may be returned again with more known about it; the later one replaces the earlier.
     """
 
     def __init__(self, call_id: str, at: float) -> None:
@@ -108,31 +108,34 @@ class PipecatCall:
         self._greeting_ms: float | None = None
 
     def started(self, at: float, *, connected: bool) -> None:
-        """The pipeline runs; ``connected``: the line was there before it, as with a carrier's stream."""
+        """Note that the pipeline runs.
+
+        ``connected`` says the line existed before it, as with a carrier's stream.
+        """
         self._started_at = at
         if connected:
             self._connected_at = at
 
     def client_connected(self, at: float) -> None:
-        """The other side is there; the first time counts."""
+        """Note that the other side is there; the first time counts."""
         self._connected_at = self._connected_at or at
 
     def client_left(self, at: float) -> None:
-        """The other side hung up, or its line broke."""
+        """Note that the other side hung up, or its line broke."""
         self._left_at = self._left_at or at
 
     def voice_started(self, at: float) -> None:
-        """The lead's voice is heard, which need not be a turn."""
+        """Note that the lead's voice is heard, which need not be a turn."""
         self._voice, self._voice_at = True, at
 
     def voice_stopped(self, at: float | None = None) -> None:
-        """The lead's voice is heard no more."""
+        """Note that the lead's voice is no longer heard."""
         self._voice = False
         if self._exchange is not None and not self._exchange.answered:
             self._exchange.lead_until = at or self._exchange.lead_until
 
     def user_started(self, at: float) -> TurnMetrics | None:
-        """The lead's turn begins; the turn before is over, if the agent had answered."""
+        """Begin the lead's turn; this ends the turn before if the agent had answered."""
         began_at = self._voice_at if self._voice and self._voice_at else at
         before = self._exchange
         if before is not None and not before.answered:
@@ -142,7 +145,7 @@ class PipecatCall:
         return before.as_turn(self.call_id) if before else None
 
     def user_spoke(self, language: str | None, words: str = "") -> None:
-        """A transcript of what the lead said is there, in ``language``."""
+        """Note that there is a transcript of what the lead said, in ``language``."""
         if self._exchange is None or self._exchange.answered:
             return
         self._exchange.language = language or self._exchange.language
@@ -160,7 +163,7 @@ class PipecatCall:
             self._exchange.tools.append(tool)
 
     def bot_started(self, at: float) -> None:
-        """The agent begins to speak."""
+        """Note that the agent begins to speak."""
         exchange = self._exchange or self._open(None)
         if self._voice:
             self._agent_interruptions += 1
@@ -172,13 +175,13 @@ class PipecatCall:
         self._spoken = self._sounding = exchange
 
     def bot_stopped(self, at: float | None = None) -> None:
-        """The agent has spoken."""
+        """Note that the agent has finished speaking."""
         if self._sounding is not None:
             self._sounding.agent_until = at
         self._spoken = self._sounding = None
 
     def interrupted(self, at: float | None = None) -> TurnMetrics | None:
-        """What the agent said, or was about to say, is dropped; the turn it was cut short in, if it spoke."""
+        """Note that the agent's speech, begun or not, was dropped; return the turn if it was cut short."""
         cut, self._spoken = self._spoken, None
         if cut is None:
             return None
@@ -186,7 +189,7 @@ class PipecatCall:
         return cut.as_turn(self.call_id) if cut is not self._exchange else None
 
     def waited(self, seconds: float) -> None:
-        """The lead waited so long for the agent's first sound; the first of a turn counts."""
+        """Note how long the lead waited for the agent's first sound; the first of a turn counts."""
         if self._exchange is not None and self._exchange.e2e_ms is None:
             self._exchange.e2e_ms = _ms(seconds)
 
@@ -197,13 +200,13 @@ class PipecatCall:
         services: Iterable[tuple[ServiceKind, float]],
         spans: Iterable[Span],
     ) -> None:
-        """Say what that wait was made of.
+        """Note what that wait consisted of.
 
         Args:
-            seconds: the sum of the spans, where there are any; it takes the place of what was measured.
-            user_turn_seconds: from the lead's last word until it was decided that the turn is over.
-            services: what each service took to its first result, in seconds.
-            spans: what the wait is made of.
+            seconds: the sum of the spans, if there are any; it replaces what was measured.
+            user_turn_seconds: from the lead's last word until the turn was judged to be over.
+            services: the time each service took to its first result, in seconds.
+            spans: the parts of the wait.
         """
         exchange = self._exchange
         if exchange is None or exchange.explained:
@@ -216,13 +219,13 @@ class PipecatCall:
             exchange.service_ms.setdefault(kind, round(took * 1_000, 3))
 
     def used(self, kind: ServiceKind, provider: str | None, model: str | None, **units: float | None) -> None:
-        """A service was used; ``units`` are those of :class:`core.models.calls.parts.ModelUsage`."""
+        """Note the use of a service; ``units`` are those of :class:`core.models.calls.parts.ModelUsage`."""
         usage = self._usage[kind, provider, model]
         for unit, amount in units.items():
             usage[unit] += amount or 0
 
     def failed(self, at: float, kind: ServiceKind | None, category: str | None, *, ends: bool) -> None:
-        """Something went wrong, in a service of ``kind`` or in the pipeline; ``ends``: it ends the call."""
+        """Note an error in a service of ``kind``, or in the pipeline; with ``ends`` it ends the call."""
         known = category if category in _FAULTS else None
         fault = _FAULTS[known] if known else Fault.PROVIDER if kind else Fault.AGENT
         self._fatal = self._fatal or ends
@@ -236,13 +239,13 @@ class PipecatCall:
     def ended(
         self, at: float, how: End, reason: str | None, about: Mapping[str, Any]
     ) -> tuple[TurnMetrics | None, CallMetrics]:
-        """The call is over: its last turn, and the call.
+        """End the call; return its last turn, and the call.
 
         Args:
             at: when.
-            how: the pipeline ended.
-            reason: as the bot gave it, if it did.
-            about: what the bot says of the call; see :data:`core.adapters.told.TOLD_BY_AGENT`.
+            how: how the pipeline ended.
+            reason: as given by the bot, if it was.
+            about: what the bot says about the call; see :data:`core.adapters.told.TOLD_BY_AGENT`.
         """
         last = self._exchange.as_turn(self.call_id) if self._exchange else None
         start = self._started_at or self._created_at
@@ -293,7 +296,10 @@ class PipecatCall:
         return ModelUsage.model_validate({"kind": kind, "provider": provider, "model": model, **used})
 
     def _ending(self, how: End, reason: str | None) -> dict[str, Any]:
-        """Status, ending and who hung up; what nobody said follows from who left, where that is known."""
+        """Return status, ending and who hung up.
+
+        What nobody reported follows from who left, if that is known.
+        """
         if how is End.NOT_STARTED:
             late = CallError(type="pipeline_start_timeout", fault=Fault.AGENT, at=_moment(self._created_at))
             self._errors = [*self._errors, late][-MOST_ERRORS:]

@@ -1,7 +1,7 @@
-"""Watches a Pipecat pipeline from beside it: Pipecat hands frames to observers over a queue of their own.
+"""Watch a Pipecat pipeline from the side: Pipecat passes frames to observers through a separate queue.
 
-Nothing in here waits: what is to be recorded goes to a thread (:class:`BackgroundMetricsService`), and what
-fails is logged once, while the call goes on.
+Nothing here waits: what is to be recorded goes to a thread (:class:`BackgroundMetricsService`), and a failure
+is logged once while the call continues.
 """
 
 import asyncio
@@ -47,14 +47,14 @@ from core.services.background_metrics_service import BackgroundMetricsService
 
 logger = get_logger("metrics")
 service = BackgroundMetricsService()
-"""The one of this process."""
+"""This process's service."""
 REMEMBERED_FRAMES = 256
 """Before Pipecat 1.12 an observer sees a frame again at each processor that passes it on."""
 _ONCE = {"observe_every_push": False} if hasattr(BaseObserver, "observe_every_push") else {}
 _OWNERS: dict[str, Owner] = {"service": "service", "setting": "setting"}
 _ON_THE_LINE = frozenset({"output_transport"})
 _CALL_IDS = ("_call_id", "_call_sid", "_call_control_id", "_conversation_id")
-"""Where Pipecat's serializers for carriers keep the carrier's id of the call."""
+"""Where Pipecat's serializers for carriers store the carrier's id of the call."""
 _KINDS: tuple[tuple[type, ServiceKind], ...] = ((STTService, "asr"), (TTSService, "tts"), (LLMService, "llm"))
 _REALTIME = re.compile("Realtime|Live|Sonic|Ultravox")
 _Handler = Callable[[Any], TurnMetrics | None]
@@ -62,7 +62,7 @@ _SERVICE_NAME = re.compile(r"(STT|LLM|TTS|Realtime|Live)?(Service)?$")
 
 
 class CallObserver(BaseObserver):
-    """Records the call of one pipeline; what measures latency is Pipecat's own observer."""
+    """Records the call of one pipeline; latency is measured by Pipecat's own observer."""
 
     def __init__(self, worker: Any) -> None:  # noqa: ANN401 (Pipecat's)
         super().__init__(**_ONCE)
@@ -100,12 +100,12 @@ class CallObserver(BaseObserver):
         }
 
     async def on_pipeline_started(self) -> None:
-        """Pass on that the pipeline runs: a greeting is timed from then."""
+        """Pass on that the pipeline runs, as a greeting is timed from then."""
         if hasattr(self._latency, "on_pipeline_started"):
             await self._latency.on_pipeline_started()
 
     async def on_push_frame(self, data: Any) -> None:  # noqa: ANN401 (Pipecat's)
-        """Take note of a frame."""
+        """Process a frame."""
         try:
             await self._latency.on_push_frame(data)
             self._take(data)
@@ -113,31 +113,31 @@ class CallObserver(BaseObserver):
             self._say_once("A frame cannot be read", error)
 
     async def cleanup(self) -> None:
-        """Record a call whose pipeline never told that it ended."""
+        """Record a call whose pipeline never reported its end."""
         await self._latency.cleanup()
         await super().cleanup()
         self.end(End.NOT_STARTED if self._late else End.CANCELLED, None)
 
     def start(self) -> None:
-        """The pipeline runs."""
+        """Note that the pipeline runs."""
         self._call.started(time.time(), connected=self._carrier is not None)
         about = {name: self._about().get(name) for name in ("lead_id", "direction", "campaign")}
         service.call_started(self._call.call_id, **about)
 
     async def finish(self, frame: Frame) -> None:
-        """The pipeline ended with this frame."""
-        for _ in range(3):  # frames that Pipecat has queued for observers come first
+        """Note that the pipeline ended with this frame."""
+        for _ in range(3):  # frames that Pipecat has already queued for observers come first
             await asyncio.sleep(0)
         how = End.FINISHED if isinstance(frame, EndFrame | StopFrame) else End.CANCELLED
         reason = getattr(frame, "reason", None)
         self.end(how, str(reason) if reason else None)
 
     def too_late(self) -> None:
-        """The pipeline did not start in the time that Pipecat gives it."""
+        """Note that the pipeline did not start within the time Pipecat allows."""
         self._late = not self._over
 
     def client_left(self) -> None:
-        """The other side hung up."""
+        """Note that the other side hung up."""
         self._call.client_left(time.time())
 
     def end(self, how: End, reason: str | None) -> None:
@@ -156,7 +156,7 @@ class CallObserver(BaseObserver):
         service.call_ended(self._call.call_id)
 
     def _about(self) -> dict[str, Any]:
-        """What the bot says of the call, also while it goes on."""
+        """Return what the bot says about the call, also while it is active."""
         spans = getattr(self._worker, "_additional_span_attributes", None) or {}
         return {**spans, **self._worker.params.start_metadata}
 
@@ -168,7 +168,7 @@ class CallObserver(BaseObserver):
         handler = self._handlers[kind]
         if handler is None or data.frame.id in self._seen:
             return
-        # What goes up is a twin of what goes down, but for errors.
+        # Upstream frames duplicate downstream ones, except for errors.
         if data.direction == FrameDirection.DOWNSTREAM or issubclass(kind, ErrorFrame):
             self._seen.append(data.frame.id)
             self._record(handler(data))
@@ -182,7 +182,7 @@ class CallObserver(BaseObserver):
 
     async def _on_breakdown(self, _observer: Any, breakdown: Any) -> None:  # noqa: ANN401 (Pipecat's)
         try:
-            if breakdown.user_turn_start_time is None:  # a greeting: nobody waited for an answer
+            if breakdown.user_turn_start_time is None:  # a greeting, for which nobody waited
                 return
             services = [
                 (self._services[one.processor][0], one.duration_secs)
@@ -266,7 +266,7 @@ class CallObserver(BaseObserver):
 def observe(worker: Any) -> None:  # noqa: ANN401 (Pipecat's)
     """Record the call of a pipeline that is being set up.
 
-    Pipecat's own metrics are switched on: without them no service says what it took or used.
+    Switches on Pipecat's own metrics, without which no service reports its times and usage.
     """
     worker.params.enable_metrics = worker.params.enable_usage_metrics = True
     observer = CallObserver(worker)
@@ -282,7 +282,8 @@ def observe(worker: Any) -> None:  # noqa: ANN401 (Pipecat's)
         observer.client_left()
 
     async def late(*about: object) -> None:
-        if not any(isinstance(one, CancelFrame) for one in about):  # then it was slow to end, not to start
+        # otherwise it was slow to end, not to start
+        if not any(isinstance(one, CancelFrame) for one in about):
             observer.too_late()
 
     for event in ("on_setup_timeout", "on_pipeline_timeout"):  # since Pipecat 1.7
@@ -313,7 +314,7 @@ def _serializer_of(worker: Any) -> Any:  # noqa: ANN401 (Pipecat's)
 
 
 def _provider_of(service_class: type) -> str:
-    """The provider by the package of its service, ``pipecat.services.openai.llm``, else by its class."""
+    """Return the provider, from the package of its service (``pipecat.services.openai.llm``) or its class."""
     package = service_class.__module__.split(".")
     if package[:2] == ["pipecat", "services"] and len(package) > 3:  # noqa: PLR2004 (a package for each provider)
         return package[2]
@@ -322,7 +323,7 @@ def _provider_of(service_class: type) -> str:
 
 
 def _spans(breakdown: Any) -> list[Span]:  # noqa: ANN401 (Pipecat's)
-    """The parts of a wait as Pipecat names them (since 1.9); its own time is left, to make up the whole."""
+    """Return the parts of a wait as Pipecat names them (since 1.9); its own time is left as the remainder."""
     return [
         (
             re.sub(r"[^a-z0-9_]", "_", one.key.lower())[:48],

@@ -2,8 +2,8 @@
 
 Fields are those of elevenlabs.io/docs/eleven-agents/workflows/post-call-webhooks and of a conversation in the
 SDK for Python (``GetConversationResponseModel``, commit 54e5899 of July 2026). The names of the waits in
-``conversation_turn_metrics`` are free there, and known from conversations alone. Reasons are free text; their
-list is not published. Waits are in seconds, amounts in US dollars.
+``conversation_turn_metrics`` are not specified there, and known only from conversations. Reasons are free
+text from an unpublished list. Waits are in seconds, amounts in US dollars.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ _WORDS = (
     ("llm", "provider_error"),
     ("error", "platform_error"),
 )
-"""Words in reasons, in lower case, and what they mean; the first that is there counts."""
+"""Words in reasons, in lower case, and their meaning; the first that occurs counts."""
 _FAILURES = {"busy": "busy", "no-answer": "no_answer", "rejected": "declined", "unknown": "carrier_failed"}
 _WAITS = {
     "asr": "convai_turn_asr_latency",
@@ -73,7 +73,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a post-call webhook of ElevenLabs.
 
     Raises:
-        RefusedDeliveryError: it has no type, or names no conversation.
+        RefusedDeliveryError: it has no type, or does not name a conversation.
     """
     whole = Payload(payload)
     event = event_of(whole, "type")
@@ -102,7 +102,7 @@ _NUMBERS = ("system__caller_id", "system__called_number")
 
 
 def ending_of_reason(reason: str) -> str:
-    """Return our ending for what ElevenLabs writes of how a conversation ended."""
+    """Return our ending for ElevenLabs' text about how a conversation ended."""
     text = reason.lower()
     return first(name for word, name in _WORDS if word in text) or "unknown"
 
@@ -162,7 +162,7 @@ def _cost(metadata: Payload) -> Facts | None:
 
 
 def _turns(data: Payload, call: Call, start: datetime | None) -> tuple[TurnMetrics, ...]:
-    """What the agent said in answer to the lead; that it greets is no turn."""
+    """Return the agent's answers to the lead as turns; its greeting is not one."""
     items = (
         ("lead" if item.text("role") == "user" else "agent", item)
         for item in data.parts("transcript", MOST_TURNS)
@@ -203,7 +203,7 @@ def _tools(answer: Payload) -> Iterator[ToolCall]:
 
 
 def _failure(data: Payload, at: datetime | None) -> Facts:
-    """The facts of a call that nobody took; its moment is that of the webhook, as no other is given."""
+    """Return the facts of a call nobody answered; the webhook's time is used, as there is no other."""
     data.known("metadata")
     reason = data.reason("failure_reason")
     code = data.count("metadata.body.SipResponseCode") or data.count("metadata.body.sip_status_code")

@@ -1,8 +1,8 @@
-"""Retell: call webhooks ``call_started``, ``call_ended``, ``call_analyzed`` and those of transfers.
+"""Retell: call webhooks ``call_started``, ``call_ended``, ``call_analyzed`` and those about transfers.
 
-Fields and the 34 disconnection reasons are those of ``PhoneCallResponse`` in Retell's SDK for Python,
-5.60.0, the events those of docs.retellai.com/features/webhook-overview. Waits are in milliseconds, amounts
-in cents of US dollars. ``call_started`` is not sent where dialling failed.
+Fields and the 34 disconnection reasons are those of ``PhoneCallResponse`` in Retell's SDK for Python, 5.60.0,
+the events those of docs.retellai.com/features/webhook-overview. Waits are in milliseconds, amounts in US
+cents. ``call_started`` is not sent if dialling failed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ _PRODUCTS = (
     ("llm", "llm"),
     ("retell", "platform"),
 )
-"""Words in the names of products, and what part of the cost they are; any other is ``other``."""
+"""Words in the names of products, and the part of the cost they mean; any other is ``other``."""
 _CENT = 0.01
 MOST_WORDS = 2_000
 """Of what one side says before the other does."""
@@ -103,7 +103,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a webhook of Retell.
 
     Raises:
-        RefusedDeliveryError: it has no event, or names no call.
+        RefusedDeliveryError: it has no event, or does not name a call.
     """
     whole = Payload(payload)
     event = event_of(whole, "event")
@@ -202,12 +202,12 @@ def _outcome(said: Payload, turns: tuple[TurnMetrics, ...]) -> Facts:
 def _waits(said: Payload, path: str) -> list[float]:
     values = said.get(path)
     known = values[:MOST_TURNS] if isinstance(values, list) else []
-    # Payload judges each as it judges any other number.
+    # Payload checks each of them like any other number.
     return [wait for value in known if (wait := Payload({"ms": value}).milliseconds("ms")) is not None]
 
 
 def _turns(said: Payload, call: Call) -> tuple[TurnMetrics, ...]:
-    """Turns of the waits from end to end; a service's are told apart where there is one for each turn."""
+    """Return turns from the end-to-end waits; services are added if they have one wait per turn."""
     e2e = _waits(said, "latency.e2e.values")
     services = {name: _waits(said, f"latency.{name}.values") for name in ("asr", "llm", "tts")}
     of_each = {name: waits for name, waits in services.items() if len(waits) == len(e2e)}

@@ -94,7 +94,7 @@ _OWN = (
     "artifact.variableValues",
     "assistant.metadata",
 )
-"""Where a user's own fields of a call may stand."""
+"""Where a user's own fields of a call may be."""
 _WAITS = {
     "asr": "transcriberLatency",
     "endpointing": "endpointingLatency",
@@ -117,7 +117,7 @@ def read(payload: Mapping[str, Any]) -> Delivery:
     """Read a server message of Vapi.
 
     Raises:
-        RefusedDeliveryError: it has no type, or names no call.
+        RefusedDeliveryError: it has no type, or does not name a call.
     """
     whole = Payload(payload)
     message = whole.part("message")
@@ -199,7 +199,7 @@ def _started(message: Payload) -> object:
 def _end(message: Payload) -> Facts:
     reason = message.text("endedReason", 200) or message.text("call.endedReason", 200)
     ending_name = ending_of_reason(reason) if reason else None
-    # Vapi gives no moment of the answer; that the lead was there shows in the reason alone.
+    # Vapi does not say when the call was answered; only the reason shows that the lead was there.
     unanswered = reason == "call.ringing.sip-inbound-caller-hungup-before-call-connect"
     facts = ending(ending_name, reason, answered=False if unanswered else None)
     if reason == "customer-did-not-give-microphone-permission":
