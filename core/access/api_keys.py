@@ -1,7 +1,4 @@
-"""Keys of programs that use the API, in the collection ``api_keys``.
-
-Only the hash, a role, an expiry date.
-"""
+"""Keys of programs that use the API, in the collection ``api_keys``: only the hash, a role, an end."""
 
 import re
 from dataclasses import dataclass
@@ -38,9 +35,9 @@ class ApiKey:
 
 
 class NoKeysNote:
-    """A file of DATA_DIR that is there where the store had no keys when an API read them last.
+    """A file in DATA_DIR that exists if the store had no keys when an API last read them.
 
-    By it an API that starts while the database is away may serve this machine's own programs.
+    It allows an API that starts while the database is away to serve this machine's own programs.
     """
 
     def __init__(self) -> None:
@@ -49,11 +46,11 @@ class NoKeysNote:
 
     @property
     def is_there(self) -> bool:
-        """Whether it says that there are none."""
+        """Return whether it exists, so that there were no keys."""
         return self._file.exists()
 
     def keep(self, *, none: bool) -> None:
-        """Put it there, or take it away; a disk that refuses is said in the log."""
+        """Create it, or remove it; if the disk refuses, the log says so."""
         if none == self.is_there:
             return
         try:

@@ -8,7 +8,7 @@ from core.access.roles import Role
 
 
 class Permission(StrEnum):
-    """Something that not everybody may do, in words that follow "may not"."""
+    """Something not everybody may do, in words that follow "may not"."""
 
     READ = "see figures and calls"
     SEE_PERSONAL = "see lead ids, metadata, recordings and log lines"
@@ -42,14 +42,14 @@ LEAST: Final = MappingProxyType(
         Permission.SEE_AUDIT: Role.ADMIN,
     }
 )
-"""The least role that may do it."""
+"""The lowest role that may do it."""
 
 
 def may(role: Role, permission: Permission) -> bool:
-    """Whether a role may do something."""
+    """Return whether a role may do something."""
     return role >= LEAST[permission]
 
 
 def allowed(role: Role) -> frozenset[Permission]:
-    """Return all that a role may do."""
+    """Return everything a role may do."""
     return frozenset(permission for permission in Permission if may(role, permission))

@@ -50,20 +50,22 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
 def reveal_transcript(
     database: Database[Document], actor: Actor, call_id: str, reason: str
 ) -> dict[int, str]:
-    """Return what was said in the first 500 turns of a call, by their numbers; noted as :func:`reveal` does.
+    """Return what was said in the first 500 turns of a call, by number.
 
-    A turn that says nothing, or was recorded without a key, is left out.
+    Recorded in the audit log like ``reveal``.
+
+    Turns in which nothing was said, or that were recorded without a key, are left out.
 
     Args:
         database: the store.
-        actor: who asks; a role below privileged is refused.
-        call_id: of which call.
+        actor: who asks; roles below privileged are refused.
+        call_id: the call.
         reason: why, in 4 to 256 characters.
 
     Raises:
         NotAllowedError: the role does not allow it, or there is no reason.
-        AuditError: the audit log does not take it.
-        UserError: nothing sealed was said, or it cannot be opened: its lead was erased, a key is missing.
+        AuditError: the audit log did not accept the entry.
+        UserError: nothing sealed was said, or it cannot be opened: its lead was erased, or a key is missing.
         PyMongoError: the database does not answer.
     """
     reason = _allowed(actor, reason)
@@ -79,7 +81,7 @@ def reveal_transcript(
 
 
 def _allowed(actor: Actor, reason: str) -> str:
-    """The reason as it is noted."""
+    """Return the reason in the form it is recorded."""
     reason = reason.strip()
     if not may(actor.role, Permission.DECRYPT):
         raise NotAllowedError(
@@ -91,7 +93,7 @@ def _allowed(actor: Actor, reason: str) -> str:
 
 
 def _call(database: Database[Document], call_id: str) -> Document | None:
-    """The call, from the archive as well; None of one that nobody may see."""
+    """Return the call, from the archive if need be; None if nobody may see it."""
     call = database[CALLS].find_one({"_id": call_id}) or next(
         iter(find_archived(database, CALLS, "_id", [call_id])), None
     )

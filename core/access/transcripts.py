@@ -1,4 +1,4 @@
-"""What was said in a call, as everybody may read it who may see the call: what is personal is masked."""
+"""What was said in a call, for everybody who may see the call: personal data is masked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from core.types import Document
 class Transcript:
     """What was said, by turn, masked.
 
-    ``left_out``: turns that were recorded without a key; ``locked``: those whose key is not here.
+    ``left_out`` are turns recorded without a key; ``locked`` those whose key is missing.
     """
 
     said: dict[int, tuple[Said, ...]]
@@ -27,15 +27,15 @@ class Transcript:
 
     @property
     def is_there(self) -> bool:
-        """Whether anything was said that is stored, or was to be."""
+        """Return whether anything said is stored, or would have been."""
         return bool(self.said or self.left_out or self.locked)
 
 
 def masked_transcript(database: Database[Document], turns: Sequence[TurnMetrics]) -> Transcript:
-    """Return what was said in some turns of a call, numbers and names masked, spoken digits as well.
+    """Return what was said in some turns of a call, with numbers and names masked, spoken digits included.
 
-    No pattern finds all that is personal: a name in the middle of a sentence stays. Who may open what is
-    sealed sees it whole, by :func:`core.access.reveal.reveal_transcript`.
+    No pattern finds everything personal: a name in the middle of a sentence stays. Those who may open sealed
+    values see all of it with :func:`core.access.reveal.reveal_transcript`.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -45,7 +45,7 @@ def masked_transcript(database: Database[Document], turns: Sequence[TurnMetrics]
     sealed = {document: str(texts[number]) for document, number in ids.items()}
     opened = open_transcripts(database, sealed) if sealed else {}
     found = {ids[document]: masked(text) for document, text in opened.items()}
-    # Another tool may have written what it does not know how to seal.
+    # Another tool may have written what it cannot seal.
     open_ones = {n: text for n, text in texts.items() if text != WITHHELD and key_of(text) is None}
     found |= {number: masked(text) for number, text in open_ones.items()}
     left_out = sum(text == WITHHELD for text in texts.values())
@@ -53,12 +53,12 @@ def masked_transcript(database: Database[Document], turns: Sequence[TurnMetrics]
 
 
 def masked(text: str) -> tuple[Said, ...]:
-    """Return who said what in the text of a turn, masked."""
+    """Return who said what in a turn's text, masked."""
     return tuple(Said(one.by, mask_text(one.words)) for one in said_in(text))
 
 
 def with_masked_words(database: Database[Document], turns: Sequence[TurnMetrics]) -> list[TurnMetrics]:
-    """Return turns with what was said in them masked; None where it is not stored, or cannot be opened.
+    """Return turns with what was said in them masked; None if it is not stored, or cannot be opened.
 
     Raises:
         PyMongoError: the database does not answer.

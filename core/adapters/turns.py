@@ -53,8 +53,8 @@ def exchanges(items: Iterable[tuple[str, Item]]) -> list[tuple[list[Item], list[
     """Return what the lead said and what the agent answered, exchange by exchange.
 
     Args:
-        items: in order, each ``lead`` or ``agent`` with what was said; a greeting has no question and is
-            left out, as is what the agent never answered.
+        items: in order, each ``lead`` or ``agent`` with what was said; a greeting has no question and is left
+            out, as is what the agent never answered.
     """
     found: list[tuple[list[Item], list[Item]]] = []
     for by, item in items:
@@ -95,6 +95,7 @@ def turn_of(
         waits: in milliseconds, the known ones of ``asr``, ``endpointing``, ``llm``, ``tts`` and ``e2e``.
         start: when the lead began to speak.
         interrupted: whether the lead interrupted the agent.
+        speech: what was said, and for how long.
     """
     said = speech or Speech()
     known = [(key, waits.get(wait), owner) for wait, key, owner in _PARTS]

@@ -1,4 +1,4 @@
-"""How an alert's value went around its time, against its limit: for a small chart; cheap to work out."""
+"""An alert's value around the time it fired, with its limit: for a small chart, and cheap to compute."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +18,17 @@ MOST_POINTS = 96
 BEFORE = timedelta(hours=2)
 AFTER = timedelta(hours=1)
 LONGEST_READ = timedelta(hours=6)
-"""Of what roll-ups do not tell no more than this is read, calls or requests."""
+"""Longest time over which calls or requests are read, if roll-ups do not have the value."""
 _LONGEST_WINDOW_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True)
 class Course:
-    """A value over time in the unit that people see; None: nothing to measure. ``limit`` may be unknown.
+    """A value over time in the unit people see; None where there is nothing to measure.
 
-    It fired from ``began`` to ``ended`` (UTC); None: it still does.
+    ``limit`` may be unknown.
+
+    The alert fired from ``began`` to ``ended`` (UTC); None if it still does.
     """
 
     times: tuple[datetime, ...]
@@ -39,18 +41,19 @@ class Course:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to draw."""
+        """Return whether there is nothing to draw."""
         return sum(value is not None for value in self.values) < 2  # noqa: PLR2004 (a line needs two points)
 
 
 def course(database: Database[Document], rule: AlertRule, alert: Alert, now: datetime) -> Course:
-    """The value of an alert's rule for its labels, from two hours before it began to an hour after its end.
+    """Return the value of an alert's rule for its labels, from 2 h before its start to 1 h after its end.
 
-    From roll-ups, whose windows end on quarters of an hour and hold the calls that began in them; where they
-    do not tell, what the checks saw, of 6 hours at most. Of an alert that lasts very long the beginning.
+    It is read from roll-ups, whose windows end on quarters of an hour and cover the calls that began in them.
+    If they do not have it, what the checks saw is computed again, for at most 6 hours. For a very long alert,
+    only its beginning is returned.
 
     Raises:
-        PyMongoError: the store is away.
+        PyMongoError: the database does not answer.
     """
     start, end = alert.started_at - max(BEFORE, window(rule)), min((alert.resolved_at or now) + AFTER, now)
     times = _moments(start, min(end, start + QUARTER * (MOST_POINTS - 1)))
@@ -71,7 +74,7 @@ def course(database: Database[Document], rule: AlertRule, alert: Alert, now: dat
 
 
 def window(rule: AlertRule) -> timedelta:
-    """How long the window of a rule is."""
+    """Return the length of a rule's window."""
     return timedelta(minutes=rule.window_minutes)
 
 
@@ -81,7 +84,7 @@ def _told_by_roll_ups(rule: AlertRule) -> bool:
 
 
 def _moments(start: datetime, end: datetime) -> list[datetime]:
-    """The quarters of an hour in [start, end]."""
+    """Return the quarters of an hour in [start, end]."""
     quarter = int(QUARTER.total_seconds())
     first = datetime.fromtimestamp(-(-start.timestamp() // quarter) * quarter, start.tzinfo)
     return (

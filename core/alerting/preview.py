@@ -1,4 +1,4 @@
-"""What a rule would have done: every check of the last days again, computed from the calls."""
+"""What a rule would have done: every check of the last days, computed from the calls."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,19 +31,19 @@ _See = Callable[[datetime, Sequence[Labels]], list[Evaluation]]
 
 @dataclass(frozen=True)
 class Firing:
-    """A time in which an alert would have fired; no ``end``: it still would."""
+    """A period in which an alert would have fired; without ``end`` it still would."""
 
     labels: Labels
     severity: Severity
     start: datetime
     end: datetime | None
     message: str
-    """What the rule found when it was at its worst severity first."""
+    """The finding when it was first at its worst severity."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The firings of a rule in the checks of [start, end], the oldest first."""
+    """The firings of a rule in the checks of [start, end], oldest first."""
 
     start: datetime
     end: datetime
@@ -59,10 +59,10 @@ def preview(
     end: datetime | None = None,
     every: timedelta | None = None,
 ) -> Preview:
-    """Replay a rule over the last ``days``, a check each ALERT_CHECK_INTERVAL_SECONDS (or ``every``).
+    """Replay a rule over the last ``days``, with a check every ALERT_CHECK_INTERVAL_SECONDS (or ``every``).
 
     Raises:
-        PyMongoError: the store is away.
+        PyMongoError: the database does not answer.
     """
     last = to_utc(end or utc_now())
     step = every or timedelta(seconds=get_settings().alert_check_interval_seconds)
@@ -74,14 +74,14 @@ def preview(
 
 
 class _Eyes(NamedTuple):
-    """What a rule sees at each of the checks, and which of them may begin an alert."""
+    """Evaluates a rule at any check, and knows which checks may begin an alert."""
 
     see: _See
     may_begin: Iterable[bool] = repeat(True)
 
 
 def eyes_of(database: Database[Document], rule: AlertRule, checks: Sequence[datetime]) -> _Eyes:
-    """What a rule sees, from calls and roll-ups in memory."""
+    """Return what evaluates a rule at any check time, from data loaded once."""
     zone = get_settings().tz
     if rule.baseline != "none":
         first, last = recent_period(rule, checks[0])[0], recent_period(rule, checks[-1])[1]
@@ -129,7 +129,7 @@ def _replay(eyes: _Eyes, checks: Sequence[datetime]) -> Iterator[Firing]:
     open_: dict[str, Firing] = {}
     for at, may_begin in zip(checks, eyes.may_begin, strict=False):
         known = [record.alert.labels for record in records.values() if record.holds]
-        # Where nothing is pending or fires, a check that exceeds no level changes nothing.
+        # While nothing is pending or firing, a check that exceeds no level changes nothing.
         if known or may_begin:
             for evaluation in eyes.see(at, known):
                 yield from _step(records, open_, evaluation, at)

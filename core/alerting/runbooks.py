@@ -1,4 +1,4 @@
-"""Runbooks: what is written about what to do, in docs/runbooks, and the links to it."""
+"""Runbooks: instructions in docs/runbooks, and links to them."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ _HEADING = re.compile(r"^(#+ )", re.MULTILINE)
 
 
 def titles() -> dict[str, str]:
-    """Every runbook by its name, and its title; none where the documents are not installed."""
+    """Return every runbook's name and title; empty if the documents are not installed."""
     files = sorted(FOLDER.glob("*.md"))
     return {file.stem: _title(file) for file in files if re.fullmatch(_NAME, file.stem)}
 
@@ -25,9 +25,9 @@ def _title(file: Path) -> str:
 
 
 def page(name: str) -> str | None:
-    """A runbook as Markdown to stand on a page, a heading lower, with links to others; None: no such.
+    """Return a runbook as Markdown for a page, with headings one level lower, and links to others; else None.
 
-    Only files of the folder itself are read, by names that they have.
+    Only files of the folder itself are read, by their own names.
     """
     if name not in titles():
         return None
@@ -37,7 +37,7 @@ def page(name: str) -> str | None:
 
 
 def in_place(where: str) -> tuple[str, str] | None:
-    """The title and text of what a rule names as its runbook, to stand below a heading; None: none of ours.
+    """Return title and text of a rule's runbook, to stand below a heading; None if it is not one of ours.
 
     The title is not part of the text, whose headings are two levels lower than in the document.
     """
@@ -50,9 +50,9 @@ def in_place(where: str) -> tuple[str, str] | None:
 
 
 def link(where: str) -> str:
-    """The address of what a rule names as its runbook: the dashboard's page, or below RUNBOOK_BASE_URL.
+    """Return the address of a rule's runbook: the dashboard's page, or one below RUNBOOK_BASE_URL.
 
-    What is none of ours, an address or a path elsewhere, stays as it is.
+    Anything that is not one of ours, such as an address or a path elsewhere, stays as it is.
     """
     found = _OURS.fullmatch(where)
     base = get_settings().runbook_base_url

@@ -57,7 +57,7 @@ logger = get_logger("api")
 _DEGRADED = {RollUpState.STALE, RollUpState.FAILING}
 _PACKED_BYTES = 1_000
 _PACKING = 3
-"""Of zlib's levels: a year of figures takes the event loop some milliseconds."""
+"""zlib's level: compressing a year of figures takes the event loop some milliseconds."""
 
 
 async def _health() -> Health:
@@ -84,14 +84,14 @@ def _readiness(request: Request, response: Response) -> Readiness:
 
 
 def create_app(keyless: Keyless = nobody) -> FastAPI:
-    """The application, for any ASGI server.
+    """Return the application, for any ASGI server.
 
     Args:
-        keyless: who may ask where API_KEYS is empty; nobody, for only the server knows where it listens, and
-            who stands in front of it.
+        keyless: who may ask if API_KEYS is empty; by default nobody, because only the server knows where it
+            listens and what is in front of it.
 
     Raises:
-        UserError: a key or a secret of the settings can be guessed, or is of no source.
+        UserError: a key or secret in the settings is easy to guess, or belongs to no source.
     """
     refuse_weak_keys(get_settings())
     hook_secrets(get_settings())
@@ -99,15 +99,15 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
         title=PRODUCT,
         version=__version__,
         description="Figures, calls and alerts of an AI voice agent. Rates run from 0 to 1.",
-        docs_url=None,  # these load scripts from another host; docs_page does not
+        docs_url=None,  # the framework's pages load scripts from another host; docs_page does not
         redoc_url=None,
-        openapi_url=None,  # it asks for a key too, below
+        openapi_url=None,  # below, as it requires a key as well
     )
     app.state.guesses, app.state.hook_guesses = Guesses(), Guesses()
     app.state.stored_keys = StoredKeys()
     app.state.bodies, app.state.unsigned_bodies = Bodies(), Bodies(MOST_HELD // 2)
     app.state.conversations = Conversations()
-    # The last is the first that a request meets.
+    # The last one added is the first that a request meets.
     app.add_middleware(Validators)
     app.add_middleware(Methods)
     app.add_middleware(Begins)
@@ -141,7 +141,7 @@ def create_app(keyless: Keyless = nobody) -> FastAPI:
 
     @cache
     def document() -> dict[str, Any]:
-        """Made when it is first asked for: it takes longer than all else of a start."""
+        """Return the document, made on first use: it takes longer than all the rest of a start."""
         return describe_bodies(describe(get_openapi(**_about(app))))
 
     app.add_api_route(
@@ -164,7 +164,7 @@ def serve() -> None:
     """Serve the API on API_HOST:API_PORT until a signal ends it.
 
     Raises:
-        UserError: the configuration cannot be used, or the store does not answer.
+        UserError: the configuration is invalid, or the store does not answer.
     """
     settings = get_settings()
     refuse_weak_keys(settings)

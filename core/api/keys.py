@@ -1,4 +1,4 @@
-"""The keys that the API knows: those of the settings, and those that the store knows by their hash."""
+"""The keys the API knows: those of the settings, and those the store knows by their hash."""
 
 import asyncio
 import hmac
@@ -22,7 +22,7 @@ from core.settings import Settings, get_settings
 from core.storage import get_sync_database
 
 RENEWED_SECONDS = 3.0
-"""How long a key that was taken away may go on."""
+"""How long a removed key may still work."""
 FIRST_READ_SECONDS = 2.0
 _SHOWN = 8
 _READER = frozenset({Permission.READ, Permission.SEE_PERSONAL, Permission.EXPORT_CALLS})
@@ -30,23 +30,23 @@ _READER = frozenset({Permission.READ, Permission.SEE_PERSONAL, Permission.EXPORT
 
 @dataclass(frozen=True)
 class Key:
-    """A key and what it may do; ``id`` may be shown: it tells keys apart, and says nothing of the key."""
+    """A key and what it may do; ``id`` may be shown: it identifies the key without revealing it."""
 
     id: str
     digest: str
     may: frozenset[Permission] = frozenset()
     sends: bool = False
     name: str | None = None
-    """Of a key that the store knows."""
+    """For a key that the store knows."""
     expires_at: datetime | None = None
 
 
 NO_KEY_NEEDED = Key("", "", allowed(Role.ADMIN), sends=True)
-"""Whoever asks where there are no keys: this machine's own programs."""
+"""Stands for whoever asks when there are no keys: this machine's own programs."""
 
 
 def keys_of(settings: Settings) -> list[Key]:
-    """The keys of the settings; one that is in several lists may do what each allows."""
+    """Return the keys of the settings; one in several lists may do what each of them allows."""
     writing = {key.get_secret_value() for key in settings.api_write_keys}
     reading = {key.get_secret_value() for key in settings.api_keys}
     sending = {key.get_secret_value() for key in settings.api_ingest_keys} | writing
@@ -70,7 +70,7 @@ def _stored(key: ApiKey) -> Key:
 
 
 class StoredKeys:
-    """The keys of the store as they were seconds ago, so that no request waits for them but the first."""
+    """The keys of the store as of a few seconds ago, so that only the first request waits for them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.keys: Sequence[Key] = ()
@@ -80,7 +80,10 @@ class StoredKeys:
         self._reading: asyncio.Task[None] | None = None
 
     async def renew(self, *, waits: bool = True) -> None:
-        """Read them anew where they are older than RENEWED_SECONDS; the first time it waits for them."""
+        """Read them again if they are older than RENEWED_SECONDS.
+
+        Only the first time does it wait for them.
+        """
         now = self._clock()
         if self._read_at is not None and now - self._read_at < RENEWED_SECONDS:
             return
@@ -99,38 +102,38 @@ class StoredKeys:
         try:
             self.keys = await asyncio.to_thread(lambda: [*map(_stored, list_api_keys(get_sync_database()))])
         except (PyMongoError, UserError):
-            return  # the ones of before, while the database is away
+            return  # keep the previous ones while the database is away
         self._read_at = began
         await asyncio.to_thread(self._note.keep, none=not self.keys)
 
 
 def stored_keys(scope: Scope) -> StoredKeys | None:
-    """The keys of the store that the application which serves a request knows."""
+    """Return the store's keys, as known to the application that serves a request."""
     app = scope.get("app")
     return cast("StoredKeys | None", getattr(app.state, "stored_keys", None)) if app is not None else None
 
 
 def keys_for(scope: Scope) -> list[Key]:
-    """The keys that a request can carry, those that have expired too."""
+    """Return the keys a request may carry, including expired ones."""
     stored = stored_keys(scope)
     return [*keys_of(get_settings()), *(stored.keys if stored is not None else ())]
 
 
 def find_key(keys: Sequence[Key], given: Sequence[str]) -> Key | None:
-    """The key that a request carries and that is still good."""
+    """Return the key that a request carries, if it is still valid."""
     now = utc_now()
     right = matching(keys, given)
     return next((key for key in right if key.expires_at is None or now < key.expires_at), None)
 
 
 def matching(keys: Sequence[Key], given: Sequence[str]) -> list[Key]:
-    """The keys among those that a request carries, good or expired."""
+    """Return which of these keys a request carries, valid or expired."""
     digests = [digest_of(text) for text in given if text]
-    # Every key is compared with every one, so that the time taken says nothing.
+    # Compare every key with every other, so that timing reveals nothing.
     return [key for key in keys for digest in digests if hmac.compare_digest(digest, key.digest)]
 
 
 def given_keys(headers: Headers) -> list[str]:
-    """What a request shows as keys."""
+    """Return what a request presents as keys."""
     _, _, bearer = headers.get("authorization", "").partition(" ")
     return [headers.get("x-api-key", ""), bearer.strip()]

@@ -1,4 +1,7 @@
-"""Who may ask, change and send: holders of a key, and on the loopback address this machine's own programs."""
+"""Who may ask, change and send.
+
+Holders of a key and, on the loopback address, this machine's own programs.
+"""
 
 import logging
 from collections.abc import Callable
@@ -37,25 +40,25 @@ if TYPE_CHECKING:
 
 logger = get_logger("security")
 SHORTEST_KEY = 22
-"""Characters of a random key of 128 bits in base64."""
+"""Length of a random 128-bit key in base64."""
 _CLOSED = (
     "without API_KEYS only programs of this machine and user may ask, of python -m core api; set API_KEYS"
 )
 _UNREAD = "the keys of the API cannot be read while the database is away; try again in a moment"
 _RETRY_SECONDS = 5
 _ALWAYS = {"/healthz", "/readyz"}
-"""What says how the process is, and nothing else without a key."""
+"""Shows the process's health; needs no key, and reveals nothing else without one."""
 _MOST_AUTHOR = 128
 _X_API_KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="One of API_KEYS")
 _BEARER = HTTPBearer(auto_error=False, description="One of API_KEYS")
 Keyless = Callable[[Request], bool]
-"""Whether a request may go without a key where none is configured."""
+"""Whether a request may pass without a key if none is configured."""
 _OWN_PAGES = {"same-origin", "none"}
-"""Sec-Fetch-Site of a page of ours, and of an address that somebody typed."""
+"""Sec-Fetch-Site of our own pages, and of an address that somebody typed."""
 
 
 def refuse_open_door(settings: Settings) -> None:
-    """Refuse to listen beyond this machine without keys, and anywhere with keys that can be guessed.
+    """Refuse to listen beyond this machine without keys, or anywhere with keys that are easy to guess.
 
     Raises:
         UserError: API_HOST is not a loopback address and there are no keys, or a key is weak.
@@ -70,10 +73,10 @@ def refuse_open_door(settings: Settings) -> None:
 
 
 def refuse_weak_keys(settings: Settings) -> None:
-    """Refuse keys that can be guessed, or that no header can carry.
+    """Refuse keys that are easy to guess, or that no header can carry.
 
     Raises:
-        UserError: a key is shorter than 22 characters, or has others than printable ASCII.
+        UserError: a key is shorter than 22 characters, or has characters other than printable ASCII.
     """
     for key in (*settings.api_keys, *settings.api_write_keys, *settings.api_ingest_keys):
         text = key.get_secret_value()
@@ -90,10 +93,10 @@ async def known_key(
     x_api_key: Annotated[str | None, Security(_X_API_KEY)] = None,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
 ) -> Key:
-    """Let a request pass that carries one of the keys; where there are none, every request.
+    """Let a request pass if it carries one of the keys; if there are none, let every request pass.
 
     Raises:
-        HTTPException: 401 without a right key or with one that has expired, 429 after many wrong ones.
+        HTTPException: 401 without a valid key or with an expired one, 429 after many wrong ones.
     """
     keys = keys_for(request.scope)
     if not keys:
@@ -120,7 +123,7 @@ async def known_key(
 
 
 def note_access(request: Request, key: Key) -> None:
-    """Log who asked: by the key's id, and the name of its program where the store knows it."""
+    """Log who asked: by the key's id, and its program's name if the store knows it."""
     program = {"program": key.name} if key.name else {}
     tell("api_access", request, logging.INFO, key_id=key.id, **program)
 
@@ -148,7 +151,7 @@ class Require:
         """Refuse a key that may not.
 
         Raises:
-            HTTPException: 403 for it.
+            HTTPException: 403 for such a key.
         """
         if self.permission in key.may:
             return
@@ -173,7 +176,7 @@ async def require_sending_key(key: Asking) -> None:
 
 
 def written_by(author: str, key: Key) -> str:
-    """Who did something: whom the program names, and by which key of the store."""
+    """Return who did something: the person the program names, and the stored key it used."""
     if key.name is None:
         return author
     by = f" (key {key.name})"
@@ -181,14 +184,14 @@ def written_by(author: str, key: Key) -> str:
 
 
 def tell(event: str, request: Request, level: int = logging.WARNING, **about: str) -> None:
-    """Log who asked for what, as an event of security."""
+    """Log who asked for what, as a security event."""
     client = request.client.host if request.client else None
     asked = {"method": request.method, "path": request.url.path, "query": request.url.query}
     log_security_event(logger, event, level, client=client, **asked, **about)
 
 
 def carries_key(request: Request) -> bool:
-    """Whether a request carries a key that may read, or there are none."""
+    """Return whether a request carries a key that may read, or there are none."""
     keys = keys_for(request.scope)
     reading = [key for key in keys if Permission.READ in key.may]
     if find_key(reading, given_keys(request.headers)) is not None:
@@ -197,7 +200,7 @@ def carries_key(request: Request) -> bool:
 
 
 class Door:
-    """Turns everybody away where there are no keys, but those who need none; webhooks have secrets.
+    """Turns everybody away if there are no keys, except those who need none; webhooks have secrets.
 
     Links to acknowledge are signed.
     """
@@ -227,21 +230,21 @@ class Door:
 
 
 async def _renew_stored(scope: Scope) -> None:
-    """Look which keys the store knows, where they decide."""
+    """Refresh the store's keys, if they decide."""
     stored = _deciding(scope)
     if stored is not None:
-        # Whether the process lives is told at once, whatever the database does.
+        # Liveness is answered at once, whatever the database does.
         await stored.renew(waits=scope["path"] != "/healthz")
 
 
 def _is_undecided(scope: Scope) -> bool:
-    """Whether the keys of the store decide about a request, and could not be read yet."""
+    """Return whether the store's keys decide about a request, and could not be read yet."""
     stored = _deciding(scope)
     return stored is not None and stored.are_unknown
 
 
 def _deciding(scope: Scope) -> StoredKeys | None:
-    """The keys of the store, where those of the settings do not decide about a request already."""
+    """Return the store's keys, unless those of the settings already decide about a request."""
     known = keys_of(get_settings())
     given = _given(scope)
     return None if (known and not given) or matching(known, given) else stored_keys(scope)
@@ -252,24 +255,24 @@ def _given(scope: Scope) -> list[str]:
 
 
 def nobody(_request: Request) -> bool:
-    """No request at all: how the application is served is not known."""
+    """Return False for every request: it is not known how the application is served."""
     return False
 
 
 def this_machine(request: Request) -> bool:
-    """Whether a program of this machine asks a server that listens on the loopback address alone.
+    """Return whether a program of this machine asks a server that listens on the loopback address only.
 
-    Where a proxy passes on what it got from elsewhere, its X-Forwarded-For is the client by now.
+    If a proxy passes on a request from elsewhere, the client is by now its X-Forwarded-For.
     """
     ends = request.client, request.scope.get("server")
     return all(end is not None and is_loopback(end[0]) for end in ends) and not is_foreign(request)
 
 
 def is_foreign(request: Request) -> bool:
-    """Whether another site's page in a browser on this machine sends the request.
+    """Return whether another site's page, in a browser on this machine, sends the request.
 
-    A rebound DNS name shows in Host, a form or script of another site in Sec-Fetch-Site, and in Origin where
-    the browser is too old, or too small, to send that.
+    A rebound DNS name shows in Host; a form or script of another site shows in Sec-Fetch-Site, or in Origin
+    if the browser is too old or too small to send that.
     """
     host = _host_of(f"//{request.headers.get('host', '')}")
     if host is None or not is_loopback(host):

@@ -1,4 +1,4 @@
-"""The work: whether calls come in, roll-ups keep up, old calls leave, and alerts are checked."""
+"""The work: whether calls arrive, roll-ups keep up, old calls are archived, and alerts are checked."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ _LOOK_BACK = timedelta(days=7)
 
 
 def calls(database: Database[Document]) -> Finding:
-    """Whether calls come in, and at times that can be."""
+    """Return whether calls arrive, and with plausible times."""
     newest = newest_call_start(database)
     if newest is None:
         return Finding("calls", State.OFF, "none recorded yet; docs/getting-started.md shows how")
@@ -64,9 +64,10 @@ def _machine_zone() -> str:
 
 
 def _always_late(database: Database[Document]) -> timedelta | None:
-    """How long after their end the last calls of a day were recorded, if all of them equally late.
+    """Return how long after their end a day's last calls were recorded, if all are late by the same time.
 
-    So do calls whose times are another zone's. What waited in a spool, or was imported, differs.
+    This is what calls with times in the wrong zone look like. Spooled or imported calls differ from each
+    other.
     """
     since = {"recorded_at": {"$gte": Timestamp(server_time(database) - _A_DAY, 0)}}
     fields = {"recorded_at": 1, "start_time": 1, "end_time": 1}
@@ -79,7 +80,7 @@ def _always_late(database: Database[Document]) -> timedelta | None:
 
 
 def _versions_ahead(database: Database[Document]) -> list[str]:
-    """Some calls of the last week whose version, the time they were handed over, is yet to come."""
+    """Return some calls of the last week whose version, the time of recording, is in the future."""
     now = server_time(database)
     latest = int((now + CLOCKS_DIFFER).timestamp() * 1_000_000)
     query = {"recorded_at": {"$gte": Timestamp(now - _LOOK_BACK, 0)}, "version": {"$gt": latest}}
@@ -88,7 +89,7 @@ def _versions_ahead(database: Database[Document]) -> list[str]:
 
 
 def roll_ups(database: Database[Document]) -> Iterator[Finding]:
-    """Whether roll-ups keep up, and hold every call."""
+    """Return whether roll-ups keep up, and contain every call."""
     health = rollup_health(database)
     if health.set_apart:
         named = ", ".join(health.set_apart[:_NAMED])
@@ -120,7 +121,7 @@ def _rolled_up(database: Database[Document], health: RollUpHealth) -> Finding:
 
 
 def archive(database: Database[Document]) -> Finding:
-    """Whether old calls leave the database, and whether what left it is readable from here."""
+    """Return whether old calls leave the database, and whether the archive can be read from here."""
     days = get_settings().raw_retention_days
     kept = parts(database, {})
     rows, size = sum(part.rows for part in kept), sum(part.bytes for part in kept)
@@ -136,7 +137,7 @@ def archive(database: Database[Document]) -> Finding:
 
 
 def scheduler(database: Database[Document]) -> Finding:
-    """Whether anybody looks at the alert rules."""
+    """Return whether anything checks the alert rules."""
     heartbeat = scheduler_heartbeat(database)
     if heartbeat is None:
         return Finding("scheduler", State.WARN, "has never run: no alerts are checked", _START)
@@ -148,7 +149,7 @@ def scheduler(database: Database[Document]) -> Finding:
 
 
 def outbox(database: Database[Document]) -> Finding:
-    """Whether alerts reach people."""
+    """Return whether alerts reach people."""
     late = utc_now() - _MESSAGE_LATE
     waiting = database[OUTBOX].count_documents({"state": {"$in": list(WAITING)}, "created_at": {"$lt": late}})
     given_up = {"state": OutboxState.DEAD, "done_at": {"$gt": utc_now() - _LOOK_BACK}}
@@ -161,7 +162,7 @@ def outbox(database: Database[Document]) -> Finding:
 
 
 def rules(database: Database[Document]) -> Iterator[Finding]:
-    """Whether the alert rules can be used, and how many alerts there are."""
+    """Return whether the alert rules are usable, and how many alerts there are."""
     found = rules_in_force(database)
     in_force = {rule.id for rule in found.rules}
     for rule_id, line in found.broken.items():

@@ -1,4 +1,7 @@
-"""What an erasure keeps of a call so that figures stay: times, outcome and measures, and nobody's name."""
+"""What an erasure keeps of a call so that figures stay right.
+
+Times, outcome and measures, but no identity.
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -17,7 +20,7 @@ from core.storage.server.connection import DURABLE
 from core.types import Document
 
 ERASED = "erased-"
-"""What ids begin with that stand for nobody."""
+"""Prefix of ids that stand for nobody."""
 _OF_A_CALL = (
     *("start_time", "end_time", "answered_at", "duration_seconds", "ring_seconds", "talk_seconds"),
     *(
@@ -37,24 +40,26 @@ _OF_A_CALL = (
     *("qualification_seconds", "handoff_triggered", "handoff_answered_at"),
     *("handoff_wait_seconds", "errors", "error_types"),
 )
-"""Fields that say nothing of who it was; one that is added stays behind until it is thought of here."""
+"""Fields that do not identify anybody; new ones are dropped until somebody adds them here."""
 _OF_A_TURN = (
     *("turn", "start_time", "language", "reply_language", "end_of_turn_delay_ms", "asr_ms", "llm_ttft_ms"),
     *("tts_ttfb_ms", "e2e_ms", "interrupted", "parts", "parts_add_up", "source"),
     *("lead_speech_ms", "agent_speech_ms"),
 )
 _COUNTED = {"start_time", "status", "direction"}
-"""What a call has that counts anywhere."""
+"""What a call must have to count in any figure."""
 
 
 def keep_counts(database: Database[Document], call_ids: Sequence[str]) -> int:
-    """Store what is kept of some calls and their turns, wherever they lie, under other ids; how many calls.
+    """Store what is kept of some calls and their turns, wherever they are, under other ids.
 
-    The ids follow from the calls' own by the key of the receipts: a repeat stores nothing twice.
+    Return how many calls.
+
+    The ids derive from the calls' own by the key of the receipts, so a repeat stores nothing twice.
 
     Raises:
         ArchiveUnreadableError: a file is not on this machine, or damaged.
-        PyMongoError: the database does not answer; the next run goes on.
+        PyMongoError: the database does not answer; the next run continues.
     """
     receipts, lead_id = Receipts(), f"{ERASED}{secrets.token_hex(8)}"
     calls = [row for row in _rows(database, CALLS, "_id", call_ids) if row.keys() >= _COUNTED]
@@ -68,7 +73,7 @@ def keep_counts(database: Database[Document], call_ids: Sequence[str]) -> int:
 def _rows(
     database: Database[Document], collection: Archived, field: str, ids: Sequence[str]
 ) -> list[Document]:
-    """The records of some calls, in the database and in the archive."""
+    """Return the records of some calls, from the database and the archive."""
     stored = database[collection].find({field: {"$in": list(ids)}})
     return [*stored, *find_archived(database, collection, field, ids)]
 

@@ -61,13 +61,11 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
         database: the store.
         lead_id: the lead.
         also: further texts the lead is known by, such as a name or a number. Records of calls are found by
-            the id
-            alone, all others by these too.
+            the id alone, all others by these too.
 
     Raises:
         UserError: records of this machine wait for the database, an archived file cannot be read, or a text
-            is
-            too short to search for.
+            is too short to search for.
         PyMongoError: the database does not answer.
     """
     _check(lead_id, also)

@@ -1,4 +1,4 @@
-"""What there is of a lead, and how each place that can hold something of one is treated."""
+"""Everything stored about a lead, and how an erasure treats each place that may hold something."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,13 +9,13 @@ from core.storage import collections as names
 
 
 class Treatment(StrEnum):
-    """What an erasure does about a collection."""
+    """What an erasure does with a collection."""
 
     OWN = "own"  # records of the lead, found by its id and those of its calls
-    TEXT = "text"  # records whose text may name the lead: erased where it does
-    SAID = "said"  # written by people, and needed: named where it does, for them to change
-    FIGURES = "figures"  # sums over calls: computed anew without the lead's
-    NOTHING = "nothing"  # holds nothing that came with a call
+    TEXT = "text"  # records whose text may name the lead: erased if it does
+    SAID = "said"  # written by people, and needed: reported if it does, for them to change
+    FIGURES = "figures"  # sums over calls: recomputed without the lead's
+    NOTHING = "nothing"  # contains nothing that came with a call
 
 
 TREATMENTS: Final[dict[str, Treatment]] = {
@@ -45,7 +45,7 @@ TREATMENTS: Final[dict[str, Treatment]] = {
     names.DIRTY_WINDOWS: Treatment.NOTHING,
     names.ARCHIVES: Treatment.NOTHING,
     names.RESTORE_MARK: Treatment.NOTHING,
-    names.AUDIT: Treatment.NOTHING,  # of leads it has tokens alone
+    names.AUDIT: Treatment.NOTHING,  # knows leads only by tokens
     names.PROCESSES: Treatment.NOTHING,
     names.RULE_HEALTH: Treatment.NOTHING,
     names.CHECKS: Treatment.NOTHING,
@@ -59,33 +59,33 @@ TREATMENTS: Final[dict[str, Treatment]] = {
     names.LEASES: Treatment.NOTHING,
     names.SCHEDULER_JOBS: Treatment.NOTHING,
 }
-"""Every collection: one that is added has to be thought of here."""
+"""Every collection; a new one has to be added here."""
 
 
 @dataclass(frozen=True)
 class Traces:
-    """What there is of a lead, or was until it was erased."""
+    """What is stored about a lead, or was until it was erased."""
 
     lead_keys: int = 0
-    """Keys under which values of the lead are sealed."""
+    """Keys under which the lead's values are sealed."""
     calls: int = 0
     archived_calls: int = 0
     turns: int = 0
     archived_turns: int = 0
     log_lines: int = 0
-    """Of the ``logs`` collection."""
+    """In the ``logs`` collection."""
     active_calls: int = 0
     refused: int = 0
-    """Records that the database never took, kept apart in the spool."""
+    """Records the database never accepted, set aside in the spool."""
     alerts: int = 0
     alert_events: int = 0
     """Lines of the alerts' history."""
     messages: int = 0
-    """Of the outbox."""
+    """In the outbox."""
     service_minutes: int = 0
     """Minutes of requests whose operation names the lead."""
     deliveries: int = 0
-    """Of webhooks, whose masked content names the lead or a call of it."""
+    """Webhooks whose masked content names the lead or one of its calls."""
     files: dict[Path, int] = field(default_factory=dict)
     """Files that are not rewritten, and in how many of their lines the lead is named."""
     said: dict[str, int] = field(default_factory=dict)
@@ -93,15 +93,15 @@ class Traces:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many there are of each kind, what is only named apart."""
+        """Return how many there are of each kind, without what is only reported."""
         return {name: value for name, value in vars(self).items() if isinstance(value, int)}
 
     @property
     def records(self) -> int:
-        """How many there are in all."""
+        """Return how many there are in total."""
         return sum(self.counts.values())
 
     @property
     def left(self) -> dict[str, int]:
-        """What an erasure leaves to people: files by their number alone, since a name may be telling."""
+        """Return what an erasure leaves to people; files by number only, since a name may be revealing."""
         return {"files": len(self.files), **self.said}

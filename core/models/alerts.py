@@ -10,7 +10,7 @@ ALERT_SCHEMA_VERSION = 1
 
 
 class Severity(StrEnum):
-    """How bad an alert is; the later, the worse."""
+    """How bad an alert is, in ascending order."""
 
     INFO = "info"
     WARNING = "warning"
@@ -18,12 +18,12 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 is the mildest."""
+        """Return its rank; 0 is the mildest."""
         return list(Severity).index(self)
 
 
 class AlertState(StrEnum):
-    """Where an alert stands."""
+    """The state of an alert."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -31,7 +31,7 @@ class AlertState(StrEnum):
 
 
 class Acknowledgement(BaseModel):
-    """Somebody looks after it: no reminders until it is over, gets worse, or ``until``."""
+    """Somebody has acknowledged it: no reminders until it ends, gets worse, or ``until``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -70,7 +70,7 @@ class Alert(BaseModel):
 
     @property
     def muted(self) -> bool:
-        """Whether a silence or a worse alert keeps it from being sent."""
+        """Return whether a silence or a worse alert keeps it from being sent."""
         return bool(self.silenced_by or self.inhibited_by)
 
 
@@ -87,7 +87,7 @@ class NotificationEvent(StrEnum):
 
 
 class Trend(BaseModel):
-    """How a value went before a message, one for each window, the newest last; None: too little."""
+    """A value before a message, one per window, newest last; None means too few calls."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -100,10 +100,10 @@ MemberState = Literal["firing", "resolved", "muted"]
 
 
 class Notification(BaseModel):
-    """What one channel is to be told about one group of alerts.
+    """What one channel is to be sent about one group of alerts.
 
     The same decision made twice has the same ``key``. Once it is confirmed sent, ``members`` and
-    ``severities`` are kept for (``group_key``, ``channel``): the next decision is made against them.
+    ``severities`` are kept for (``group_key``, ``channel``), and the next decision is based on them.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -19,7 +19,7 @@ UNITS: dict[Unit, str] = {
     "rupees": "rupees",
     "times": "times",
 }
-"""In words, for descriptions of fields."""
+"""In words, for field descriptions."""
 
 
 class Percentiles(BaseModel):
@@ -147,7 +147,8 @@ class DailyMetrics(CallSummary):
 
 
 TOLD_APART = tuple(key for key, one in COUNTS.items() if one.shown and (one.stored is None or not one.where))
-"""Counts that need no more than direction, language, status and campaign: known for every quarter hour."""
+"""Counts that need only direction, language, status and campaign, so they are known for every quarter hour.
+"""
 _OF_AN_HOUR = {
     **{key: _COUNTS[key] for key in TOLD_APART},
     **{key: _RATES[key] for key, one in RATES.items() if {one.part, one.whole} <= {*TOLD_APART}},
@@ -156,7 +157,7 @@ _HourFigures = create_model("_HourFigures", **_OF_AN_HOUR)
 
 
 class HourFigures(_HourFigures):
-    """The calls that began in one hour of the day, of all days together."""
+    """The calls that began in one hour of the day, over all days."""
 
     hour: int = Field(ge=0, le=23, description="Hour of the day in TIMEZONE")
 
@@ -185,7 +186,7 @@ class CallAnalytics(BaseModel):
 
 
 class LiveMetrics(BaseModel):
-    """What is going on now."""
+    """What is happening now."""
 
     active_calls: int = Field(description="Calls that go on now: begun, and with a sign of life of late")
     calls_last_15_minutes: int = Field(description="Calls that ended in the last 15 minutes")

@@ -89,19 +89,20 @@ def _none_if_unknown(cost: "CallCost | None") -> "CallCost | None":
 
 
 SCHEMA_VERSION = 3
-"""1 had ``error_types``, 2 errors with type and fault, 3 has facts of several sources; all are still read."""
+"""1 had ``error_types``, 2 errors with type and fault, 3 has facts from several sources; all can still be
+read."""
 MAX_CALL_SECONDS = 7 * 86_400
 ROUNDING_SECONDS, ROUNDING_SHARE = 2.0, 0.02
-"""How far a duration may be from what start and end say: it may be measured by another clock."""
+"""How far a duration may differ from start and end, as it may have been measured by another clock."""
 
 
 PARTS_ROUNDING_MS = 1.0
 LONGEST_TRANSCRIPT = 4_000
-"""Characters of what was said in a turn."""
+"""Most characters of what was said in a turn."""
 _LONGEST_SEALED = 33_000
-"""The same sealed, where each character takes six bytes as JSON."""
+"""The same when sealed, as each character may take six bytes in JSON."""
 MOST_TOOL_CALLS = 64
-"""Of one turn."""
+"""For one turn."""
 
 
 class CallStatus(StrEnum):
@@ -113,14 +114,14 @@ class CallStatus(StrEnum):
 
 
 class Direction(StrEnum):
-    """Who phoned whom: inbound is the lead phoning in."""
+    """Who called whom; inbound means that the lead called."""
 
     INBOUND = "inbound"
     OUTBOUND = "outbound"
 
 
 def keep_raw(fields: object) -> object:
-    """Return a call's fields with ending and language folded, and the source's own words beside them."""
+    """Return a call's fields with ending and language normalised, and the source's own words beside them."""
     if not isinstance(fields, dict):
         return fields
     ending, language = fields.get("end_reason"), fields.get("language")
@@ -135,7 +136,7 @@ def keep_raw(fields: object) -> object:
 
 
 EndReason = Annotated[str, Field(max_length=64), WithJsonSchema({"type": "string"}, mode="validation")]
-"""Whatever word is given is folded to one of the list, and cut where it is kept as it was."""
+"""Any word is mapped to one of the list; the original is kept, shortened if need be."""
 
 
 def _agree(told: float, seconds: float) -> bool:
@@ -145,11 +146,10 @@ def _agree(told: float, seconds: float) -> bool:
 class CallMetrics(BaseModel):
     """One call, recorded when it is over.
 
-    Times without a zone are taken in TIMEZONE and kept in UTC. Of ``end_time`` and
-    ``duration_seconds`` either may be left out: it follows from the other. The duration runs from
-    ``answered_at`` where that is known, else from ``start_time``. Latencies are in milliseconds, the mean
-    of the call's turns. A spelling of a language or an ending that is folded to the common one is kept in
-    ``language_raw`` and ``end_reason_raw``.
+    Times without a zone are read in TIMEZONE and stored in UTC. Either ``end_time`` or ``duration_seconds``
+    may be left out; it follows from the other. The duration runs from ``answered_at`` if that is known, else
+    from ``start_time``. Latencies are in milliseconds, the mean of the call's turns. If a language or an
+    ending is spelt in an uncommon way, the original is kept in ``language_raw`` and ``end_reason_raw``.
     """
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
@@ -253,7 +253,7 @@ class CallMetrics(BaseModel):
             self.duration_seconds = seconds
         elif _agree(self.duration_seconds, seconds):
             return self
-        elif _agree(self.duration_seconds, whole):  # measured from the start, though the answer is known
+        elif _agree(self.duration_seconds, whole):  # measured from the start although the answer is known
             self.duration_seconds = seconds
         else:
             raise ValueError(
@@ -331,7 +331,7 @@ class TurnMetrics(BaseModel):
 
     @property
     def switched_language(self) -> bool:
-        """Whether the agent answered in another language than the lead spoke."""
+        """Return whether the agent answered in another language than the lead's."""
         return self.reply_language not in {None, "unknown", self.language} and self.language != "unknown"
 
     @model_validator(mode="after")
@@ -352,7 +352,7 @@ class ServiceError(StrEnum):
 
 
 class ServiceSample(BaseModel):
-    """One request: to the agent's own API (``service`` is ``api``), or to a service that it uses."""
+    """One request: to the agent's own API (``service`` is ``api``), or to a service it uses."""
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 

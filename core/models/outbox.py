@@ -1,4 +1,4 @@
-"""The outbox: messages to be sent, one document for each alert, transition, channel and recipient."""
+"""The outbox: messages to send, one document per alert, transition, channel and recipient."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -24,7 +24,7 @@ WAITING = (OutboxState.QUEUED, OutboxState.SENDING)
 
 
 class ReportPicture(BaseModel):
-    """A picture of a report, by the name that its HTML knows it by."""
+    """A picture in a report, with the name by which its HTML refers to it."""
 
     name: str
     png: bytes = Field(repr=False)

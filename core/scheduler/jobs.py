@@ -36,28 +36,29 @@ ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
 AUDIT_AFTER_MIDNIGHT = timedelta(hours=2, minutes=45)
 COPY_AFTER_MIDNIGHT = timedelta(minutes=15)
 COPIED_DAYS = 90
-"""How far back Explore finds its copy ready; older days are copied when somebody looks at them."""
+"""How many days Explore's copy covers in advance; older days are copied when somebody opens them."""
 PING_TIMEOUT_SECONDS = 5.0
 logger = get_logger("scheduler")
 
 Lane = Literal["minute", "outbox", "night", "export", "report"]
-"""Jobs of a lane run one after the other; no archive, mail server or other system holds up a check."""
+"""Jobs of one lane run one after the other, so that no archive, mail server or other system delays a check.
+"""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do once in each slot of its timetable; it raises where it fails."""
+    """Something to do once in each slot of its timetable; it raises if it fails."""
 
     name: str
     action: Callable[[], Awaitable[None]]
     when: Timetable
     lane: Lane = "minute"
     says_missed: bool = False
-    """Whether it is worth a warning that it did not run for more than 15 minutes."""
+    """Whether to warn if it has not run for more than 15 minutes."""
 
 
 def all_jobs() -> tuple[Job, ...]:
-    """The jobs of this configuration, in the order in which they run."""
+    """Return the jobs of this configuration, in the order they run."""
     settings = get_settings()
     checks = Every(settings.alert_check_interval_seconds)
     exports = {"statsd": (settings.statsd_host, statsd), "otlp": (settings.otel_exporter_otlp_endpoint, otlp)}
@@ -84,13 +85,13 @@ def all_jobs() -> tuple[Job, ...]:
 
 
 def _reports(settings: Settings) -> dict[str, Sending]:
-    """When which reports go out; none where none is set."""
+    """Return when reports go out; empty if none is configured."""
     given = {"daily": settings.report_daily_at, "weekly": settings.report_weekly_on}
     return {name: Sending.parse(text, settings.tz) for name, text in given.items() if text}
 
 
 async def report(sending: Sending) -> None:
-    """Send the report that is due; whoever has it already does not get it again."""
+    """Send the report that is due, except to those who have it already."""
     from core.reporting.message import report_message  # noqa: PLC0415 (pandas takes a while to load)
     from core.reporting.read import read_report  # noqa: PLC0415 (pandas takes a while to load)
     from core.reporting.send import send_report  # noqa: PLC0415 (pandas takes a while to load)
@@ -112,7 +113,7 @@ async def roll_up() -> None:
 
 
 async def totals() -> None:
-    """Take what was rolled up into the totals that counters are read from."""
+    """Add what was rolled up to the totals that counters are read from."""
     from core.exporting.totals import advance_totals  # noqa: PLC0415 (pandas takes a while to load)
 
     await asyncio.to_thread(lambda: advance_totals(get_sync_database()))
@@ -133,7 +134,7 @@ async def otlp() -> None:
 
 
 async def check_alerts() -> None:
-    """Check the alert rules, send what is due; the sign of life follows only where that succeeded."""
+    """Check the alert rules and send what is due; the heartbeat follows only if that succeeded."""
     report = await check_and_send_alerts()
     logger.info(
         "Alerts checked",
@@ -152,7 +153,7 @@ async def check_alerts() -> None:
 
 
 async def outbox() -> None:
-    """Tell what people did to alerts, and send the messages that are due."""
+    """Notify channels of what people did to alerts, and send the messages that are due."""
     database, channels = get_database(), configured_channels(get_settings())
     await tell_ends(database, channels)
     await tell_acknowledgements(database, channels)
@@ -162,7 +163,7 @@ async def outbox() -> None:
 
 
 async def _ping() -> None:
-    """Tell a watch outside that the scheduler lives; the address is a secret."""
+    """Tell an external watchdog that the scheduler is alive; the address is a secret."""
     url = get_settings().scheduler_ping_url
     if url is None:
         return
@@ -175,14 +176,14 @@ async def _ping() -> None:
 
 
 async def daily_figures() -> None:
-    """Store yesterday's figures, also of a day without calls."""
+    """Store yesterday's figures, even if there were no calls."""
     yesterday = local_today() - timedelta(days=1)
     figures = await MetricsService().aggregate_daily_metrics(yesterday)
     logger.info("Day closed", extra={"day": str(yesterday), "calls": figures.total_calls})
 
 
 async def copy_days() -> None:
-    """Bring the columnar copy that Explore asks up to date."""
+    """Bring the columnar copy for Explore up to date."""
     from core.aggregation.columnar.copy import copy_closed_days  # noqa: PLC0415 (pandas takes a while to load)
 
     copied = await asyncio.to_thread(lambda: copy_closed_days(get_sync_database(), COPIED_DAYS))
@@ -207,7 +208,7 @@ async def archive() -> None:
 
 
 async def prune_audit() -> None:
-    """Let go of entries of the audit log that are older than AUDIT_DAYS."""
+    """Delete entries of the audit log that are older than AUDIT_DAYS."""
     deleted = await asyncio.to_thread(lambda: prune(get_sync_database()))
     if deleted:
         logger.info("Audit log pruned", extra={"entries": deleted})

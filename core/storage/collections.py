@@ -1,4 +1,4 @@
-"""Every collection: its name, its indexes, how long it keeps what. No name stands anywhere else."""
+"""Every collection: its name, its indexes, how long it keeps documents. No name is written anywhere else."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -9,7 +9,7 @@ from pymongo.database import Database
 from core.types import Document
 
 A_TIME: Final[Document] = {"$gte": datetime(1, 1, 1, tzinfo=UTC)}
-"""A condition on a field: what other tools write may have a text for a time, or nothing."""
+"""A condition on a field, as other tools may have written a text as a time, or nothing."""
 
 CALLS: Final = "calls"
 TURNS: Final = "turns"
@@ -24,7 +24,7 @@ RESTRICTIONS: Final = "restrictions"
 ROLLUPS_15M: Final = "rollups_15m"
 ROLLUPS_DAILY: Final = "rollups_daily"
 ROLLUPS_CAMPAIGNS: Final = "rollups_campaigns"
-"""Days as in ROLLUPS_DAILY, told apart by campaign: several times larger, so kept apart on the disk."""
+"""Days as in ROLLUPS_DAILY but with campaigns apart: several times larger, so stored separately."""
 ROLLUPS_HOURLY: Final = "rollups_hourly"
 ROLLUP_STATE: Final = "rollup_state"
 DIRTY_WINDOWS: Final = "dirty_windows"
@@ -57,28 +57,29 @@ LEASES: Final = "leases"
 SCHEDULER_JOBS: Final = "scheduler_jobs"
 
 DUPLICATE_KEY: Final = 11_000
-"""MongoDB's error code where an ``_id``, or another unique key, is there already."""
+"""MongoDB's error code if an ``_id``, or another unique key, already exists."""
 ACTIVE_CALL_SECONDS: Final = 3_600
-"""Rows are deleted this long after the last sign of life; until then an ended call stays ended."""
+"""Rows are deleted this long after the last heartbeat; until then an ended call stays ended."""
 PROCESS_SECONDS: Final = 86_400
 HOOK_DELIVERY_SECONDS: Final = 7 * 86_400
-"""How long a delivery of a webhook can be looked up, and replayed."""
+"""How long a webhook delivery can be looked up and replayed."""
 RESOLVED_ALERT_SECONDS: Final = 30 * 86_400
 OUTBOX_SECONDS: Final = 90 * 86_400
-"""How long it can be looked up what became of a message."""
+"""How long the outcome of a message can be looked up."""
 
 INDEXES: dict[str, list[IndexModel]] = {
     CALLS: [
         IndexModel([("start_time", ASCENDING)]),
         IndexModel([("end_time", ASCENDING)]),
-        # With the start: which windows new calls fall in is read from the index alone.
+        # Includes the start, so that the windows of new calls can be read from the index alone.
         IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),
         IndexModel(
             [("provider_call_id", ASCENDING)],
             partialFilterExpression={"provider_call_id": {"$type": "string"}},
         ),
-        # Few: calls in which a lead asked not to be called again. All that is read of them is in it.
+        # Few: calls in which a lead asked not to be called again. The index contains all that is read of
+        # them.
         IndexModel(
             [("compliance.opt_out", ASCENDING), ("lead_id", ASCENDING), ("start_time", ASCENDING)],
             name="opted_out",
@@ -123,7 +124,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("done_at", ASCENDING)], expireAfterSeconds=OUTBOX_SECONDS),
     ],
     SILENCES: [IndexModel([("end", ASCENDING)])],
-    # A page of the newest, whatever it is narrowed to, is read from one of them in its order.
+    # A page of the newest entries, however it is filtered, is read from one of these in its order.
     AUDIT: [
         IndexModel([*of, ("at", DESCENDING), ("_id", DESCENDING)])
         for of in ([], [("actor", ASCENDING)], [("action", ASCENDING)], [("subject", ASCENDING)])
@@ -136,6 +137,6 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 def ensure_indexes(database: Database[Document]) -> None:
-    """Create what is missing; does nothing on a store that has them all."""
+    """Create missing indexes; does nothing on a store that has them all."""
     for collection, models in INDEXES.items():
         database[collection].create_indexes(models)

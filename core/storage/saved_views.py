@@ -1,4 +1,4 @@
-"""Views of Explore that people gave a name: what they ask, and who made them. They hold no answers."""
+"""Saved views of Explore: what they ask, and who saved them. They contain no answers."""
 
 import uuid
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from core.types import Document
 
 MOST_VIEWS = 200
 MOST_VALUES, LONGEST_VALUE = 30, 200
-"""Of one parameter of a link."""
+"""For one parameter of a link."""
 
 
 class SavedView(BaseModel):
@@ -59,10 +59,10 @@ def saved_views(database: Database[Document]) -> list[SavedView]:
 
 
 def save_view(database: Database[Document], name: str, link: dict[str, list[str]], made_by: str) -> SavedView:
-    """Keep a view under a name.
+    """Store a view under a name.
 
     Raises:
-        UserError: the name is empty or too long, or taken, or there are 200 views already.
+        UserError: the name is empty, too long or taken, or there are 200 views already.
         PyMongoError: the database does not answer.
     """
     try:
@@ -78,10 +78,10 @@ def save_view(database: Database[Document], name: str, link: dict[str, list[str]
 
 
 def rename_view(database: Database[Document], view_id: str, name: str) -> None:
-    """Give a saved view another name.
+    """Rename a saved view.
 
     Raises:
-        UserError: the name is empty, too long or taken, or the view is gone.
+        UserError: the name is empty, too long or taken, or the view no longer exists.
         PyMongoError: the database does not answer.
     """
     known = {view.id: view for view in saved_views(database)}
@@ -96,7 +96,7 @@ def rename_view(database: Database[Document], view_id: str, name: str) -> None:
 
 
 def delete_view(database: Database[Document], view_id: str) -> None:
-    """Delete a saved view; one that is gone already is no fault.
+    """Delete a saved view, if it still exists.
 
     Raises:
         PyMongoError: the database does not answer.

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from core.variables.kinds import SecretCommaList
 
 SHORTEST_SEAL = 22
-"""Characters of a random key of 128 bits in base64."""
+"""Length of a random 128-bit key in base64."""
 
 
 def _long_enough(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:

@@ -1,4 +1,4 @@
-"""The rules of calling that calls are held against: hours by purpose, attempts, what a call must tell."""
+"""The rules of calling in force: hours by purpose, attempts, and what a call's record must say."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from core.variables.kinds import CommaList
 
 Told = Literal["consent_id", "disclosure_given", "recording_notice", "dnd_checked_at", "number_series"]
-"""What calls may be required to tell of themselves."""
+"""What a call's record may be required to say."""
 TOLD: tuple[Told, ...] = (
     "consent_id",
     "disclosure_given",
@@ -16,7 +16,7 @@ TOLD: tuple[Told, ...] = (
     "number_series",
 )
 HOURS = r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$"
-"""On quarter hours: roll-ups know calls by these."""
+"""On quarter hours, because roll-ups are that fine."""
 
 
 def _known(value: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,14 +19,14 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 def split_at_commas(value: object) -> object:
-    """Return the parts of a text between commas, without blanks around them; anything else as it is."""
+    """Return the parts of a text between commas, stripped; anything else unchanged."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
 def level_number(level: str | int) -> int | None:
-    """The number of a log level given by name, in any case, or by number; None where there is none."""
+    """Return the number of a log level, given its name in any case or its number; None if there is none."""
     if isinstance(level, int):
         return level
     text = level.strip()
@@ -36,7 +36,7 @@ def level_number(level: str | int) -> int | None:
 
 
 def _level(value: object) -> object:
-    """What ``logging`` takes: a name in any case, also WARN, or a number."""
+    """Return what ``logging`` accepts: a name in any case, WARN included, or a number."""
     number = level_number(value) if isinstance(value, str | int) else None
     if number is None:
         raise ValueError("must be DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
@@ -44,7 +44,7 @@ def _level(value: object) -> object:
 
 
 def in_lower_case(value: object) -> object:
-    """Return a text in lower case, without blanks around it; anything else as it is."""
+    """Return a text in lower case, stripped; anything else unchanged."""
     return value.strip().lower() if isinstance(value, str) else value
 
 
@@ -55,10 +55,10 @@ SecretCommaList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(spl
 
 
 def plain_names(value: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names of letters, digits, ``_`` and ``-``.
+    """Return names made of letters, digits, ``_`` and ``-``.
 
     Raises:
-        ValueError: one has something else in it, is longer than 64 letters, or there are more than 20.
+        ValueError: one has other characters or more than 64 letters, or there are more than 20.
     """
     if len(value) > _MOST_NAMES:
         raise ValueError(f"has {len(value)} names; {_MOST_NAMES} are enough")
@@ -68,12 +68,12 @@ def plain_names(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _addresses(value: object) -> object:
-    """Mail addresses separated by commas, or by semicolons as some address books have them."""
+    """Return mail addresses separated by commas, or by semicolons as in some address books."""
     return split_at_commas(value.replace(";", ",")) if isinstance(value, str) else value
 
 
 def is_mail_address(text: str) -> bool:
-    """Whether a text is one mail address, with words before it or without: ``Duty <duty@example.com>``."""
+    """Return whether a text is one mail address, with or without a name: ``Duty <duty@example.com>``."""
     _, address = parseaddr(text)
     named = not re.search(r"[\s<>]", text) or text.endswith(f"<{address}>")
     return named and re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address) is not None
@@ -105,7 +105,7 @@ HAND_OVER = r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$"
 
 
 def _swaps(value: object) -> object:
-    """``2026-12-21=meera`` as a day and a name, for each."""
+    """Return ``2026-12-21=meera`` as a day and a name, for each."""
     if not isinstance(value, str):
         return value
     parts = [part.strip() for part in value.split(",") if part.strip()]
@@ -119,7 +119,7 @@ def _swaps(value: object) -> object:
 
 
 Swaps = Annotated[tuple[tuple[date, str], ...], NoDecode, BeforeValidator(_swaps)]
-"""Days and who takes the week that begins on each."""
+"""Days, and who takes the week that begins on each."""
 
 
 def _octal(value: object) -> object:
@@ -133,7 +133,7 @@ FileMode = Annotated[int, Field(ge=0o200, le=0o777), BeforeValidator(_octal)]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be reached from this machine."""
+    """Return whether a host name or address can be reached only from this machine."""
     if host == "localhost":
         return True
     try:
@@ -143,7 +143,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _beginning(*starts: str) -> AfterValidator:
-    """Refuse a secret that begins with none of the texts; it is not told."""
+    """Refuse a secret that does not begin with one of the texts, without revealing it."""
 
     def check(value: SecretStr | None) -> SecretStr | None:
         if value and not value.get_secret_value().startswith(starts):

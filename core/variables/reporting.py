@@ -1,4 +1,4 @@
-"""Settings of targets of key figures, and of the reports that go out by themselves."""
+"""Settings for targets of key figures, and for reports that are sent automatically."""
 
 from pathlib import Path
 

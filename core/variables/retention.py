@@ -1,4 +1,4 @@
-"""How long what is kept, as one choice: today's values, or those that Indian lenders have to show."""
+"""How long data is kept, as one choice: our defaults, or what Indian lenders are required to keep."""
 
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ HALF_A_YEAR = 180
 PROFILES: dict[str, dict[str, int]] = {
     "india": {"raw_retention_days": A_YEAR, "log_database_days": A_YEAR, "log_rotate_keep": A_YEAR},
 }
-"""What a profile sets where the variable itself is not set."""
+"""What a profile sets if the variable itself is not set."""
 
 
 class Retention(BaseModel):

@@ -1,4 +1,4 @@
-"""The settings of who gets in at the dashboard: by a password, or by the word of a proxy."""
+"""Settings for who may sign in at the dashboard: with a password, or through a proxy."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ def _networks(value: object) -> object:
 
 
 def _given_roles(value: object) -> object:
-    """``asha@example.com=operator`` as a name in small letters and a role, for each."""
+    """Return ``asha@example.com=operator`` as a name in lower case and a role, for each."""
     if not isinstance(value, str):
         return value
     pairs = [part.rpartition("=") for part in value.split(",") if part.strip()]

@@ -1,4 +1,4 @@
-"""Reads the calls of a period, and what of earlier ones the rules of calling need, and judges them."""
+"""Read the calls of a period, and whatever else the rules of calling need, and judge them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from core.storage.restrictions import hidden_leads
 from core.types import Document
 
 MOST_JUDGED = 300_000
-"""Calls that are read at once, each of them by all rules."""
+"""Most calls read at once; each is judged by all rules."""
 _MOMENT = pa.timestamp("ms", tz="UTC")
 _TYPES: dict[str, pa.DataType] = {
     "start_time": _MOMENT,
@@ -45,7 +45,7 @@ _READ_PAST = {"call_id", "start_time", "end_time", "direction", "status", "langu
 
 
 def _projected(name: str) -> object:
-    """A column; what another tool wrote as another type is not told."""
+    """Return a column; a value of another type, written by another tool, counts as missing."""
     place = f"${_PLACES.get(name, name)}"
     if name in _READ_PAST:
         return place
@@ -63,14 +63,14 @@ def load_compliance(
     *,
     by: TimeField = "start_time",
 ) -> Judged:
-    """Hold the calls of [start, end) against the rules of calling; archived ones are not read.
+    """Check the calls of [start, end) against the rules of calling; archived ones are not read.
 
-    Only what the filters let pass is judged; a lead's other calls count for the rules about attempts all the
-    same. Violations of leads that are hidden count, and are not listed.
+    Only calls that match the filters are judged, but a lead's other calls count for the rules about attempts.
+    Violations of hidden leads count, and are not listed.
 
     Raises:
-        TooMuchError: of the calls, with those that their attempts and gaps are counted from, there are
-            more than MOST_JUDGED.
+        TooMuchError: there are more than MOST_JUDGED calls, including those needed to count attempts and
+            gaps.
         PyMongoError: the database does not answer.
     """
     terms = Terms.of(get_settings())
@@ -91,12 +91,12 @@ def load_compliance(
 
 
 def judge_lead(database: Database[Document], lead_ids: Sequence[str], since: datetime) -> Judged:
-    """Hold the calls of one lead from ``since`` on against the rules of calling; archived ones are not read.
+    """Check the calls of one lead from ``since`` on against the rules of calling; archived ones are not read.
 
     Args:
         database: the store.
-        lead_ids: all ids that the lead is stored under.
-        since: calls that began before are not judged, and count for the rules about attempts all the same.
+        lead_ids: all ids the lead is stored under.
+        since: calls that began earlier are not judged, but count for the rules about attempts.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -111,7 +111,7 @@ def judge_lead(database: Database[Document], lead_ids: Sequence[str], since: dat
 
 
 def first_opt_out(database: Database[Document], lead_ids: Sequence[str]) -> datetime | None:
-    """Return when the first call began in which a lead asked not to be called again; None of the others.
+    """Return when the first call began in which a lead asked not to be called again; None if there is none.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -144,7 +144,7 @@ def _refuse_more(calls: int) -> None:
 
 
 def opted_out(database: Database[Document], until: datetime) -> dict[str, datetime]:
-    """For each lead who asked not to be called again in a call before ``until``, the start of the first one.
+    """Return when each lead's first call began, before ``until``, in which it asked not to be called again.
 
     Raises:
         PyMongoError: the database does not answer.

@@ -31,7 +31,7 @@ _ARROW: dict[Kind, pa.DataType] = {
 }
 _COUNTED = {name for count in COUNTS.values() if count.shown for name in count.fields}
 _SCHEMA: dict[str, pa.DataType] = {
-    # Whole numbers as floats: in pandas those have room for "unknown".
+    # Whole numbers as floats, because pandas floats have room for "unknown".
     **{
         one.name: pa.float64() if one.kind == "count" else _ARROW[one.kind]
         for one in CALL_FIELDS
@@ -52,17 +52,17 @@ CALL_SCHEMA: dict[str, pa.DataType] = {
     "error_types": pa.list_(pa.string()),
     **{f"cost_{name}": pa.float64() for name in COMPONENTS},
 }
-"""What roll-ups need of a stored call; ``error_types`` is what schema version 1 had for ``errors``."""
+"""What roll-ups need of a stored call; ``error_types`` is schema version 1's form of ``errors``."""
 _FIELDS: Document = {
     name: f"$cost.{name.removeprefix('cost_')}" if name.startswith("cost_") else 1 for name in CALL_SCHEMA
 }
-"""What to read. Picking the costs takes the server's time, but a rebuild waits for the client, and there a
+"""What to read. Extracting the costs takes server time, but a rebuild waits for the client, where a
 sub-document costs over four times as much as plain fields."""
 
 
 @dataclass(frozen=True)
 class CallFilters:
-    """Which calls to look at; None lets all pass."""
+    """Which calls; None matches all."""
 
     direction: str | None = None
     language: str | None = None
@@ -70,19 +70,19 @@ class CallFilters:
     campaign: str | None = None
 
     def query(self) -> Document:
-        """The filters as a MongoDB query."""
+        """Return the filters as a MongoDB query."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def calls_query(start: datetime, end: datetime, by: TimeField, filters: CallFilters | None) -> Document:
-    """The calls of the half-open period [start, end)."""
+    """Return a query for the calls of the half-open period [start, end)."""
     return {by: {"$gte": start, "$lt": end}} | (filters.query() if filters else {})
 
 
 def read_calls(
     database: Database[Document], periods: Sequence[Period], filters: CallFilters | None = None
 ) -> pa.Table:
-    """The calls that started in any of the half-open periods, archived ones too, in CALL_SCHEMA's columns.
+    """Return the calls that started in any of the half-open periods, archived ones too, as CALL_SCHEMA says.
 
     Raises:
         UserError: a file of the archive is not on this machine, or damaged.
@@ -94,7 +94,7 @@ def read_calls(
 def find_calls(
     database: Database[Document], periods: Sequence[Period], filters: CallFilters | None = None
 ) -> Found:
-    """The same as :func:`read_calls`, with the calls that cannot be read as columns."""
+    """Return the same as :func:`read_calls`, and the calls that cannot be read as columns."""
     starts = [{"start_time": {"$gte": start, "$lt": end}} for start, end in periods]
     if not starts:
         return Found(pa.Table.from_pylist([], schema=pa.schema(CALL_SCHEMA.items())), [])
@@ -105,7 +105,7 @@ def find_calls(
 
 
 def find_stored(database: Database[Document], query: Document) -> Found:
-    """The stored calls of a query in CALL_SCHEMA's columns, archived ones apart.
+    """Return the stored calls of a query in CALL_SCHEMA's columns, without archived ones.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -125,7 +125,7 @@ def _with_archived(
     old = archived(database, CALLS, periods, [*stored, "cost"])
     if not len(old):
         return calls
-    # A run of the archive that was killed leaves calls in both places.
+    # A killed archive run leaves calls in both places.
     old = old.filter(pc.invert(pc.is_in(old["_id"], value_set=calls["_id"].combine_chunks())))
     for name, value in (filters.query() if filters else {}).items():
         old = old.filter(pc.equal(old[name], value))
@@ -153,9 +153,9 @@ def load_calls(
     filters: CallFilters | None = None,
     fields: Collection[str] | None = None,
 ) -> pd.DataFrame:
-    """Calls of [start, end), one row each, times in UTC; ``by`` says which time has to lie there.
+    """Return the calls of [start, end), one row each, times in UTC; ``by`` says which time must lie there.
 
-    With ``fields`` only these columns, beside id and times: of many calls they come in half the time.
+    With ``fields`` only these columns, beside id and times, which takes half the time for many calls.
     """
     wanted = set(_SCHEMA) if fields is None else {"_id", "start_time", "end_time", *fields}
     schema = Schema({name: kind for name, kind in _SCHEMA.items() if name in wanted})

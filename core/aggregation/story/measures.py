@@ -1,4 +1,4 @@
-"""What a story looks at: bad calls and those they are counted among, in each cell of two cubes."""
+"""What a story examines: bad calls, and the calls they are counted among, in each cell of two cubes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from core.aggregation.rollups.cells import Ints
 from core.models.definitions import LATENCIES, METRICS, RATES
 
 LEAST_CALLS = 20
-"""Fewer say nothing, be it of the period or of the one it is compared with."""
+"""Fewer calls say nothing, in the period or in the one it is compared with."""
 WATCHED_RATES = (
     "failure_rate",
     "error_rate",
@@ -23,15 +23,15 @@ WATCHED_RATES = (
 COMPONENTS_FIRST = tuple(sorted(LATENCIES, key=lambda key: key == "e2e_latency_ms"))
 """Who holds calls up says more than that they are held up."""
 WATCHED = (*WATCHED_RATES, *COMPONENTS_FIRST)
-"""The worse for an owner, the earlier: of what is about as clear, the first is told."""
+"""Ordered by how bad it is for the business: of what is about as clear, the first one is reported."""
 SLOWER = 1.25
-"""A call is slow from so many times the earlier period's 95th percentile on."""
+"""A call is slow from this multiple of the earlier period's 95th percentile on."""
 _SLOW_FROM = 0.95
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Of each cell: how many calls are bad, of how many."""
+    """For each cell, how many calls are bad, and of how many."""
 
     bad: Ints
     calls: Ints
@@ -39,7 +39,7 @@ class Shares:
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric in both periods; ``limit_ms`` is what slow calls are above, where it is a latency."""
+    """A metric in both periods; for a latency, calls above ``limit_ms`` are slow."""
 
     key: str
     now: Shares
@@ -48,7 +48,7 @@ class Measure:
 
 
 def measures(now: Cube, before: Cube) -> Iterator[Measure]:
-    """Yield every watched metric that both periods have enough calls of."""
+    """Yield every watched metric for which both periods have enough calls."""
     for key in WATCHED_RATES:
         yield from _enough(Measure(key, _of_rate(now, key), _of_rate(before, key)))
     for key in COMPONENTS_FIRST:

@@ -1,9 +1,9 @@
 """When something was worse than usual: the stretch of time with the most evidence. Pure functions.
 
 E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954): the log-likelihood of "the odds of a bad
-call are so many times the usual ones" is added up, and a spell lasts from where the sum is least to where it
-has risen most. By Wald a sum that begins at a given moment rises by ``h`` by chance with a probability of at
-most exp(-h), so that the evidence asked for follows from how many moments and series are looked at.
+call are this many times the usual ones" is added up, and a spell lasts from where the sum is lowest to where
+it has risen most. By Wald, a sum that begins at a given moment rises by ``h`` by chance with a probability of
+at most exp(-h), so the required evidence follows from how many moments and series are examined.
 """
 
 import math
@@ -17,16 +17,16 @@ from core.aggregation.intervals import wilson
 
 Floats = NDArray[np.float64]
 ODDS = (1.5, 3.0)
-"""How many times the usual odds are held against the usual ones: a moderate rise, and an outage."""
+"""Multiples of the usual odds that are tested: a moderate rise, and an outage."""
 CHANCE = 0.01
-"""How often a period in which nothing is wrong may be told of as if something was."""
+"""How often a period in which nothing is wrong may be reported as if something were."""
 PRIOR = 50.0
-"""The usual rate of a bucket is drawn towards that of the whole period as if by so many more calls."""
+"""A bucket's usual rate is drawn towards that of the whole period as if by this many additional calls."""
 
 
 @dataclass(frozen=True)
 class Spell:
-    """Buckets [first, last) of a series, and the evidence that it was worse than usual in them, in nats."""
+    """Buckets [first, last) of a series, and the evidence, in nats, that they were worse than usual."""
 
     row: int
     first: int
@@ -41,9 +41,9 @@ def usual(bad: Floats, calls: Floats, buckets: int, around: int) -> Floats:
     many on either side: an earlier period that happened to be good must not make a usual one look bad.
 
     Args:
-        bad: bad calls of the earlier period, series x buckets; the first series is of all calls.
-        calls: all its calls, the same way.
-        buckets: how many the period has; those beyond the earlier one's end are held against its last.
+        bad: bad calls of the earlier period, series x buckets; the first series is all calls.
+        calls: all its calls, in the same shape.
+        buckets: how many the period has; those beyond the earlier one's end are compared with its last.
         around: how many neighbours on each side count as the same time of day.
     """
     total_bad, total = bad.sum(axis=1), calls.sum(axis=1)
@@ -68,14 +68,14 @@ def _widened(values: Floats, around: int) -> Floats:
 def clearest(bad: Floats, calls: Floats, usual_rate: Floats, odds: Iterable[float] = ODDS) -> Spell:
     """Return the spell with the most evidence among all series (rows) and stretches of buckets.
 
-    ``odds``: how many times the usual odds of a bad call are looked for.
+    ``odds`` are the multiples of the usual odds of a bad call to look for.
     """
     found = [spell for times in odds for spell in _risen(_steps(bad, calls, usual_rate, times))]
     return max(found, key=lambda spell: spell.evidence)
 
 
 def odds_ratio(rate: float, usual_rate: float) -> float:
-    """Return how many times the usual odds a rate is, both from 0 to 1; at least the mildest of ODDS."""
+    """Return the ratio of a rate's odds to the usual ones, both 0 to 1; at least the mildest of ODDS."""
     within = [min(max(one, 1e-4), 1 - 1e-4) for one in (rate, usual_rate)]
     high, low = (one / (1 - one) for one in within)
     return max(high / low, ODDS[0])
@@ -102,5 +102,5 @@ def _risen(steps: Floats) -> list[Spell]:
 
 
 def asked_for(series: int, buckets: int) -> float:
-    """Return how much evidence, in nats, is more than chance among so many series of so many buckets."""
+    """Return how much evidence, in nats, exceeds chance for this many series of this many buckets."""
     return math.log(max(series, 1) * len(ODDS) * max(buckets, 1) / CHANCE)

@@ -80,7 +80,10 @@ def against(now: Cube, before: Cube) -> str:
 
 
 def when(since: datetime | None, until: datetime | None, end: datetime, *, days: bool) -> str:
-    """Return when it was, after a blank: `` since 11:05``, `` from 11:05 to 12:40``; "" for all along."""
+    """Return when it was, with a space in front: `` since 11:05``, `` from 11:05 to 12:40``.
+
+    "" for all along.
+    """
     first, last = _moment(since, end, days=days), _moment(until, end, days=days)
     if first and last:
         return f" on {first}" if days and first == last else f" from {first} to {last}"

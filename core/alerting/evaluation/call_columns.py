@@ -1,4 +1,4 @@
-"""Calls as plain columns: what rules look at again and again, without a data frame's overhead."""
+"""Calls as plain columns, which rules look at again and again, without the overhead of a data frame."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,14 +32,14 @@ Column = NDArray[Any]
 
 @dataclass(frozen=True)
 class CallColumns:
-    """Columns of equal length; ``words`` says what the codes of each label mean, '' is no value."""
+    """Columns of equal length; ``words`` gives the meaning of each label's codes, '' is no value."""
 
     columns: dict[str, Column]
     words: dict[str, list[str]]
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> "CallColumns":
-        """From a frame of ``load_calls``, with what its columns tell."""
+        """Return it from a frame of ``load_calls``, with whatever columns that has."""
         columns: dict[str, Column] = {name: milliseconds(frame[name]) for name in _TIMES}
         columns |= {name: _numbers(frame[name]) for name in _NUMBERS if name in frame}
         columns["call_id"] = frame["call_id"].to_numpy(dtype=object)
@@ -55,27 +55,27 @@ class CallColumns:
         return len(self.columns["start_time"])
 
     def ordered(self, by: TimeField) -> "CallColumns":
-        """The same calls in order of a time."""
+        """Return the same calls in order of a time."""
         return self.at(np.argsort(self.columns[by], kind="stable"))
 
     def at(self, rows: "Column | slice") -> "CallColumns":
-        """The calls of these rows."""
+        """Return the calls of these rows."""
         return CallColumns({name: column[rows] for name, column in self.columns.items()}, self.words)
 
     def between(self, start: datetime, end: datetime, by: TimeField) -> "CallColumns":
-        """Of calls in order of a time those of [start, end)."""
+        """Return the calls of [start, end); they must be in order of that time."""
         bounds = [instant(start), instant(end)]
         first, last = self.columns[by].searchsorted(bounds)
         return self.at(slice(int(first), int(last)))
 
     def is_(self, label: str, value: str) -> Column:
-        """Which calls have that value of a label."""
+        """Return which calls have that value of a label."""
         known = self.words[label]
         code = known.index(value) if value in known else -1
         return np.asarray(self.columns[label] == code)
 
     def groups(self, labels: Sequence[str]) -> Iterator[tuple[dict[str, str], "CallColumns"]]:
-        """The calls by their values of some labels, in the order of these."""
+        """Return the calls by their values of these labels, in the given order of labels."""
         if not len(self):
             return
         codes = np.stack([self.columns[label] for label in labels])
@@ -104,15 +104,15 @@ class _FrameColumns:
         return len(self.frame)
 
     def matches(self, field: str, value: str) -> Bools:
-        """Which calls have this text in a field."""
+        """Return which calls have this text in a field."""
         return self.calls.is_(field, value) if field in self.calls.words else _same(self.frame[field], value)
 
     def true(self, field: str) -> Bools:
-        """Where a flag is set."""
+        """Return where a flag is set."""
         return self.frame[field].to_numpy(dtype=bool)
 
     def number(self, field: str) -> Floats:
-        """A number of each call; NaN where it is unknown."""
+        """Return a number of each call; NaN if unknown."""
         known = self.calls.columns.get(field)
         return _numbers(self.frame[field]) if known is None else known
 
@@ -122,7 +122,7 @@ def _same(texts: "pd.Series[Any]", value: str) -> Bools:
 
 
 def _flags(calls: CallColumns, frame: pd.DataFrame) -> dict[str, Column]:
-    """Which calls each count counts, by its key."""
+    """Return which calls each count includes, by its key."""
     columns = _FrameColumns(frame, calls)
     counted = {
         key: count
@@ -137,17 +137,17 @@ def _numbers(values: "pd.Series[Any]") -> NDArray[np.float64]:
 
 
 def milliseconds(times: "pd.Series[Any]") -> NDArray[np.int64]:
-    """Times as milliseconds since 1970; one that is missing lies before all others."""
+    """Return times as milliseconds since 1970; a missing one is before all others."""
     naive = times.dt.tz_convert(None).to_numpy().astype("datetime64[ms]")
-    numbers: NDArray[np.int64] = naive.astype(np.int64)  # NaT is the least number
+    numbers: NDArray[np.int64] = naive.astype(np.int64)  # NaT is the smallest number
     return numbers
 
 
 def instant(moment: datetime) -> int:
-    """A moment as milliseconds since 1970, rounded down as MongoDB does."""
+    """Return a time as milliseconds since 1970, rounded down as MongoDB does."""
     return (moment - _EPOCH) // _MILLISECOND
 
 
 def moment_of(number: int) -> datetime:
-    """The moment of so many milliseconds since 1970."""
+    """Return the time of this many milliseconds since 1970."""
     return _EPOCH + int(number) * _MILLISECOND

@@ -1,4 +1,4 @@
-"""What a rule measures: exact, and the same as the figures of the dashboard."""
+"""What a rule measures: exact, and the same as the dashboard's figures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,16 +25,16 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class Scope:
-    """What a measure needs to know besides the calls: when, and within which hours calls are expected."""
+    """What a measure needs besides the calls: the time, and the hours in which calls are expected."""
 
     start: datetime
     end: datetime
     active_hours: tuple[Hours, ...] = ()
-    """None: calls are expected at any time."""
+    """None means that calls are expected at any time."""
 
 
 def fields_of(rule: AlertRule) -> frozenset[str]:
-    """The fields of calls that a rule about calls needs, beside their times."""
+    """Return the fields of calls that a rule about calls needs, besides their times."""
     metric = rule.measure
     labels = {*rule.filters, *rule.group_by}
     if metric.unit == "share":
@@ -46,7 +46,10 @@ def fields_of(rule: AlertRule) -> frozenset[str]:
 
 
 def measure(rule: AlertRule, calls: CallColumns, scope: Scope) -> list[Measured]:
-    """What the calls of a window show: one value, or one for each field of a metric that takes the worst."""
+    """Return what the calls of a window show.
+
+    One value, or one per field for a metric that takes the worst.
+    """
     metric = rule.measure
     if metric.unit == "share":
         return _share(rule, metric, calls)
@@ -71,14 +74,14 @@ def _present(values: Floats) -> Floats:
 
 
 def label(metric: RuleMetric, field: str | None = None) -> str:
-    """What people call a metric: ``ASR latency (p95)``."""
+    """Return what people call a metric: ``ASR latency (p95)``."""
     name = field or metric.fields[0]
     words = METRICS[name].label if name in METRICS else _LABELS.get(name, name)
     return f"{words} ({metric.statistic})" if metric.statistic else words
 
 
 def statistic(values: Floats, name: str) -> float:
-    """A statistic of at least one value; percentiles are exact (numpy's ``inverted_cdf``)."""
+    """Return a statistic of at least one value; percentiles are exact (numpy's ``inverted_cdf``)."""
     if name == "mean":
         return float(values.mean())
     if name == "max":
@@ -93,7 +96,10 @@ def _share(rule: AlertRule, metric: RuleMetric, calls: CallColumns) -> list[Meas
 
 
 def _without_calls(metric: RuleMetric, calls: CallColumns, scope: Scope) -> Measured:
-    """Minutes since the last call ended or, if later, since calls are expected; 0 while none are."""
+    """Return the minutes since the last call ended or, if later, since calls are expected.
+
+    0 while none are.
+    """
     since = moment_of(calls.columns["end_time"].max()) if len(calls) else scope.start
     if scope.active_hours:
         opened = open_since(scope.active_hours, scope.end, scope.start)

@@ -1,6 +1,6 @@
-"""Which windows surely exceed nothing: so that a replay looks closely at the others alone. Pure functions.
+"""Which windows certainly exceed nothing, so that a replay can skip them. Pure functions.
 
-Nothing is judged here: a window that may exceed a level is then looked at as a check does.
+Nothing is decided here: a window that may exceed a level is then examined as a check would.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,16 +17,16 @@ from core.models.rules import AlertRule
 
 Bools = NDArray[np.bool_]
 _ROUNDING = 1e-9
-"""Sums over all calls are off by less, as a share of all that they add up."""
+"""Sums over all calls are off by less than this share of everything they add up."""
 
 
 def may_exceed(rule: AlertRule, calls: CallColumns, windows: Sequence[RuleWindow]) -> Bools:
-    """Which windows may exceed a level of a rule; all of them where that cannot be told beforehand.
+    """Return which windows may exceed a level of a rule; all of them if that cannot be told in advance.
 
     Args:
-        rule: with thresholds; one that compares with past weeks is judged otherwise.
-        calls: those that pass the rule's filters, in order of the time that the windows are about.
-        windows: of that rule.
+        rule: one with thresholds; rules that compare with past weeks are not supported.
+        calls: those that match the rule's filters, in order of the time the windows are about.
+        windows: windows of that rule.
     """
     if not rule.measure.of_roll_ups or not windows:
         return np.ones(len(windows), bool)
@@ -44,20 +44,20 @@ def may_exceed(rule: AlertRule, calls: CallColumns, windows: Sequence[RuleWindow
 
 @dataclass(frozen=True)
 class _Windows:
-    """From which call up to which one each window reaches, among those of one instance."""
+    """The first and last call of each window, among those of one instance."""
 
     first: Ints
     last: Ints
 
     def sums(self, values: "Floats | Ints | Bools") -> Floats:
-        """The sum of a value over the calls of each window."""
+        """Return the sum of a value over the calls of each window."""
         total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
         added: Floats = total[self.last] - total[self.first]
         return added
 
 
 def _instances(rule: AlertRule, calls: CallColumns) -> Iterator[Ints]:
-    """The places of each instance's calls, in order of time."""
+    """Return the positions of each instance's calls, in order of time."""
     if not rule.group_by:
         yield np.arange(len(calls))
         return
@@ -68,7 +68,7 @@ def _instances(rule: AlertRule, calls: CallColumns) -> Iterator[Ints]:
 
 
 def _candidates(rule: AlertRule, calls: CallColumns, rows: Ints, within: _Windows) -> Iterator[Bools]:
-    """For each thing that the rule's measure takes the worst of: which windows may exceed a level."""
+    """Yield, for each field of which the rule takes the worst, which windows may exceed a level."""
     metric, limit = rule.measure, rule.first_level.threshold
     if metric.unit == "share":
         rate = RATES[metric.fields[0]]

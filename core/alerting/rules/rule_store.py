@@ -67,7 +67,7 @@ def _of_file(path: Path) -> RuleSet:
 
 
 def _with_targets(found: RuleSet, aims: TargetSet) -> RuleSet:
-    """The rules with those that alert on targets; a rule with the id of one of these takes its place."""
+    """Return the rules plus those that alert on targets; a rule with the same id replaces one of these."""
     known = {rule.id for rule in found.rules}
     rules = (*found.rules, *(rule for rule in aims.rules if rule.id not in known))
     if not aims.refused:

@@ -1,4 +1,4 @@
-"""Which targets of key figures are in force: those of KPI_TARGETS_FILE, or those set on the screen."""
+"""The targets of key figures in force: those of KPI_TARGETS_FILE, or those set on the dashboard."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,14 +22,14 @@ _ID = "kpi_targets"
 
 @dataclass(frozen=True)
 class TargetSet:
-    """Targets by key, and why KPI_TARGETS_FILE cannot be used; "" where it can."""
+    """Targets by key, and why KPI_TARGETS_FILE cannot be used; "" if it can."""
 
     targets: Targets = field(default_factory=dict)
     refused: str = ""
 
     @property
     def rules(self) -> list[AlertRule]:
-        """The rules that alert on targets."""
+        """Return the rules that alert on targets."""
         return [rule for target in self.targets.values() if (rule := target.rule()) is not None]
 
 
@@ -44,7 +44,7 @@ def targets_in_force(database: Database[Document]) -> TargetSet:
 
 
 async def targets_in_force_async(database: AsyncDatabase[Document]) -> TargetSet:
-    """Return the same for asyncio code."""
+    """Return the targets in force, for asyncio code."""
     path = get_settings().kpi_targets_file
     return _of_file(path) if path else _of(await database[INSTALLATION].find_one({"_id": _ID}))
 
@@ -62,12 +62,12 @@ def _of(row: Mapping[str, Any] | None) -> TargetSet:
 
 def _readable(forms: Iterable[object]) -> Iterator[Target]:
     for form in forms:
-        with contextlib.suppress(ValueError):  # of another version
+        with contextlib.suppress(ValueError):  # stored by another version
             yield Target.model_validate(form)
 
 
 def save_target(database: Database[Document], target: Target, author: str) -> None:
-    """Store a target; it takes the place of that for the same figure.
+    """Store a target, replacing the one for the same figure.
 
     Raises:
         UserError: the targets come from KPI_TARGETS_FILE.
@@ -76,7 +76,7 @@ def save_target(database: Database[Document], target: Target, author: str) -> No
 
 
 def delete_target(database: Database[Document], key: str, author: str) -> None:
-    """Remove a target; nothing happens where there is none.
+    """Remove a target, if there is one.
 
     Raises:
         UserError: the targets come from KPI_TARGETS_FILE.

@@ -1,4 +1,7 @@
-"""Targets of key figures as TOML: reading KPI_TARGETS_FILE, one target, and the rule that alerts on it."""
+"""Targets of key figures as TOML.
+
+Read KPI_TARGETS_FILE, parse one target, and make the rule that alerts on it.
+"""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -20,9 +23,9 @@ _COST_RULES = {"per_call": "cost_per_call_rupees"}
 
 
 class Target(BaseModel):
-    """What a figure is to reach: at least or at most, as more of it is good or bad news.
+    """What a figure should reach: at least or at most, depending on whether more of it is good or bad.
 
-    A share is given from 0 to 1, latencies in milliseconds, spans in seconds, prices in rupees.
+    Shares are from 0 to 1, latencies in milliseconds, durations in seconds, prices in rupees.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,12 +53,12 @@ class Target(BaseModel):
 
     @property
     def key(self) -> str:
-        """Its name: ``failure_rate``, ``cost.per_qualified_lead``."""
+        """Return its name: ``failure_rate``, ``cost.per_qualified_lead``."""
         return f"{self.metric}.{self.part}" if self.part else self.metric
 
     @property
     def least(self) -> bool:
-        """Whether the figure is to be at least this; else at most."""
+        """Return whether the figure should be at least this; else at most."""
         return METRICS[self.metric].good == "up"
 
     def is_missed_by(self, value: float) -> bool:
@@ -64,7 +67,7 @@ class Target(BaseModel):
 
     @property
     def rule_metric(self) -> str | None:
-        """What a rule measures to hold it against the target; None where no rule can."""
+        """Return what a rule measures to compare it with the target; None if no rule can."""
         if self.metric == "cost":
             return _COST_RULES.get(self.part)
         return next(
@@ -78,7 +81,7 @@ class Target(BaseModel):
         )
 
     def rule(self) -> AlertRule | None:
-        """Return the rule that fires while the figure of the last hour is worse; None without ``alert``."""
+        """Return the rule that fires while the last hour's figure is worse; None without ``alert``."""
         if self.alert is None or self.rule_metric is None:
             return None
         return AlertRule.model_validate(

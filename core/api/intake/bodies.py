@@ -59,8 +59,7 @@ class Bodies:
 
         Raises:
             HTTPException: 413 if it is too long, 408 if it takes too long, 503 if too much is held already,
-                400 if it
-                arrives incomplete, 415 if it is compressed in another way.
+                400 if it arrives incomplete, 415 if it is compressed in another way.
         """
         packing = request.headers.get("content-encoding", "identity").lower()
         if packing not in ({"identity", "gzip"} if packed else {"identity"}):

@@ -61,8 +61,7 @@ def read_items(
 
     Raises:
         HTTPException: 400 if it is not JSON, 415 if it is something else, 422 if it is neither an object nor
-            an
-            array of at most 1,000, or too deep.
+            an array of at most 1,000, or too deep.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind and kind != "application/json" and not kind.endswith("+json"):

@@ -38,7 +38,7 @@ class CallDetail(BaseModel):
 
 @router.get("/calls/{call_id:path}", response_model=CallDetail, responses=refusals(404, 409))
 def one_call(call_id: Annotated[str, Path(min_length=1, max_length=256)], key: Asking) -> Response:
-    """One call by its id, from the archive as well, with its turns and how it ended."""
+    """One call by its id, archived or not, with its turns and how it ended."""
     database = get_sync_database()
     try:
         found = find_call(database, call_id)

@@ -1,4 +1,4 @@
-"""What a call is made of beside its figures: errors, cost, usage, telephony, links, consent, silences."""
+"""What a call consists of besides its figures: errors, cost, usage, telephony, links, consent, silences."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -76,11 +76,11 @@ def _of_type(value: object) -> object:
 CallErrors = list[
     Annotated[CallError, BeforeValidator(_of_type, json_schema_input_type=CallError | ErrorType)]
 ]
-"""A plain text is taken for the type of an error."""
+"""A plain text is read as the type of an error."""
 
 
 class Origin(_Part):
-    """A part of a cost as it was given, in another currency than rupees."""
+    """A part of a cost as it was given, in a currency other than rupees."""
 
     amount: Rupees
     currency: Currency
@@ -88,16 +88,16 @@ class Origin(_Part):
 
     @property
     def rupees(self) -> float | None:
-        """Return the amount in rupees; None where the rate is not known, or nothing can cost so much."""
+        """Return the amount in rupees; None if the rate is unknown, or the result impossible."""
         rupees = None if self.rate is None else round(self.amount * self.rate, 6)
         return rupees if rupees is None or rupees <= MOST_RUPEES else None
 
 
 class CallCost(_Part):
-    """What a call cost, in rupees, by part; a part that is not known is left out.
+    """What a call cost, in rupees, by part; unknown parts are left out.
 
-    Parts given in another ``currency`` are multiplied by ``rate``, rupees for one of it, and kept as they
-    were given in ``origins``, each with both. Where the rate is not known the rupees are not either.
+    Parts given in another ``currency`` are multiplied by ``rate`` (rupees per unit of it), and kept as given
+    in ``origins``, each with both. If the rate is unknown, so are the rupees.
     """
 
     asr: Rupees | None = None
@@ -115,7 +115,7 @@ class CallCost(_Part):
     @model_validator(mode="before")
     @classmethod
     def _origins_of_before(cls, value: object) -> object:
-        """Read ``original``, the amounts of the one currency that a cost could be in."""
+        """Read ``original``, the amounts in the one currency that a cost used to have."""
         if not isinstance(value, dict) or "original" not in value:
             return value
         fields = {name: item for name, item in value.items() if name not in {"original", "currency", "rate"}}
@@ -136,18 +136,18 @@ class CallCost(_Part):
 
 
 def origins_of_before(cost: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``origins`` of a cost that is stored in the former way: all of it in one currency."""
+    """Return ``origins`` of a cost stored in the earlier form: all of it in one currency."""
     given = {name: cost[name] for name in ("currency", "rate") if cost.get(name) is not None}
     return {part: {"amount": amount, **given} for part, amount in (cost.get("original") or {}).items()}
 
 
 def known_costs(cost: Mapping[str, Any] | None) -> dict[str, float]:
-    """Return the rupees by part of a stored call's cost; a part that is not known is not among them."""
+    """Return the rupees by part of a stored call's cost, without unknown parts."""
     return {part: cost[part] for part in COST_PARTS if cost.get(part) is not None} if cost else {}
 
 
 def rupees_in_all(cost: Mapping[str, Any] | None) -> float | None:
-    """Return the rupees of a stored call's cost, all parts together; None where nothing is known."""
+    """Return the total rupees of a stored call's cost; None if nothing is known."""
     known = known_costs(cost)
     return round(sum(known.values()), 2) if known else None
 
@@ -195,7 +195,7 @@ class Compliance(_Part):
 
 
 class Silence(_Part):
-    """A stretch in which a side that was to speak did not."""
+    """A period in which a side that should have spoken did not."""
 
     by: Literal["customer", "agent"]
     seconds: Seconds
@@ -205,7 +205,7 @@ class Silence(_Part):
 
 
 class WaitPart(_Part):
-    """A part of what the lead waited in a turn, and who can shorten it."""
+    """A part of what the lead waited for in a turn, and who can shorten it."""
 
     key: Annotated[str, Field(min_length=1, max_length=48, pattern=r"^[a-z][a-z0-9_]*$")]
     ms: Milliseconds
@@ -213,7 +213,7 @@ class WaitPart(_Part):
 
 
 class ToolCall(_Part):
-    """Something that the agent looked up or set off in a turn: a function of its own code, by its name."""
+    """Something the agent looked up or triggered in a turn: a function of its own code, by name."""
 
     name: Annotated[str, Field(min_length=1, max_length=128)]
     ms: Milliseconds | None = Field(default=None, description="How long it took")

@@ -20,7 +20,7 @@ OF_CALL = "call:"
 """Prefix of a key's owner if no lead is known: the key is the call's own."""
 TRANSCRIPT, BODY = "transcript", "body"
 FIELDS: dict[type[BaseModel], str] = {TurnMetrics: TRANSCRIPT, HookDelivery: BODY}
-"""Of records without metadata the one field that is personal as a whole."""
+"""For records without metadata, the one field that is personal as a whole."""
 
 logger = get_logger("security")
 _withheld: Counter[str] = Counter()
@@ -33,17 +33,17 @@ def withheld_values() -> int:
 
 
 def lead_of(content: BaseModel) -> str | None:
-    """Return the lead that a record names; turns name none."""
+    """Return the lead a record names; turns name none."""
     return getattr(_facts(content), "lead_id", None)
 
 
 def call_of(content: BaseModel) -> str:
-    """Return the id of the call that a record is about; "" of a delivery that is about none."""
+    """Return the id of the call a record is about; "" for a delivery that is not about a call."""
     return str(getattr(content, "call_id", None) or "")
 
 
 def own_name(content: BaseModel) -> str:
-    """Return what owns the key of a record whose lead nobody knows: its call, or its source."""
+    """Return the owner of the key for a record whose lead is unknown: its call, or its source."""
     call = call_of(content)
     return f"{OF_CALL}{call}" if call else f"source:{getattr(content, 'source', '')}"
 
@@ -56,7 +56,7 @@ def document_of(content: BaseModel) -> str:
 
 
 def turn_id(call_id: str, turn: int) -> str:
-    """Return the id of the document of a turn."""
+    """Return the id of a turn's document."""
     return f"{call_id}:{turn}"
 
 
