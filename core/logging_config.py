@@ -89,6 +89,9 @@ def setup_logging(
 ) -> None:
     """Set up logging; calling it again changes only what is given.
 
+    Call it once at the start of a program that wants errors in its settings reported; otherwise the first
+    :func:`get_logger` sets up what the environment says.
+
     Args:
         level: lowest level to log; LOG_LEVEL if left out.
         file: file to append to; LOG_FILE if left out, and stdout if that is unset.

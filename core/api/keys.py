@@ -94,7 +94,7 @@ class StoredKeys:
 
     @property
     def are_unknown(self) -> bool:
-        """Whether the store may know keys that were never read, so that having none means nothing."""
+        """Return whether the store may have keys that were never read; an empty set then proves nothing."""
         return self._read_at is None and not self._note.is_there
 
     async def _read(self) -> None:

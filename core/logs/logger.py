@@ -91,7 +91,7 @@ def _level_method(level: int) -> Any:  # noqa: ANN401, C901 (has the type of the
             # A logger of somebody's own stands in between, or propagation is off.
             or self.parent is not _OURS
             or not self.propagate
-            # Another library patched logging (pytest's caplog, tracers) or builds records of its own.
+            # Another library patched logging (as tracers do) or builds records of its own.
             or Logger.callHandlers is not _CALL_HANDLERS
             or Logger.handle is not _HANDLE
             or logging._logRecordFactory is not LogRecord  # type: ignore[attr-defined]  # noqa: SLF001 (nothing public says it)

@@ -23,6 +23,9 @@ AT_ONCE = 5_000
 def prune(database: Database[Document], now: datetime | None = None) -> int:
     """Delete the entries older than AUDIT_DAYS, up to the first that is not; return how many were deleted.
 
+    The cut is recorded as an entry before anything is deleted, so that verification can tell pruning from
+    tampering.
+
     Raises:
         AuditError: the log did not accept the entry about it; nothing was deleted.
         PyMongoError: the database does not answer; the next run continues.

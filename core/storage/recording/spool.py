@@ -86,8 +86,10 @@ class Spool:
     def put(self, records: Sequence[Record]) -> Path:
         """Write records to one new file; they are on the disk (fsynced) when this returns.
 
+        The file carries the version of the first record in its name, which is what replay sorts by.
+
         Raises:
-            OSError: the disk is full or cannot be written; then nothing of them was kept.
+            OSError: the disk is full or cannot be written; then none of them was kept.
         """
         return _write(self.folder, [_line(record) for record in records], records[0].version)
 

@@ -84,6 +84,9 @@ def durable_collections(database: Database[Document] | AsyncDatabase[Document]) 
 def write(database: Database[Document], records: Sequence[Record], *, fresh: bool = False) -> list[Result]:
     """Store records durably; return the result of each, in order.
 
+    A refusal is a result and not an exception: it concerns its own record only, and the others are stored.
+    When this returns, every other result is on the journals of a majority.
+
     Args:
         database: where to store them.
         records: what to store.
@@ -109,7 +112,13 @@ def write(database: Database[Document], records: Sequence[Record], *, fresh: boo
 
 
 async def write_async(collections: Collections, records: Sequence[Record]) -> list[Result]:
-    """Store records durably as :func:`write` does, for asyncio code and records made just now."""
+    """Store records durably as :func:`write` does, for asyncio code and records made just now.
+
+    The collections come from :func:`durable_collections`; the loop is not blocked.
+
+    Raises:
+        PyMongoError: as for :func:`write`.
+    """
     steps = _write(collections, records, fresh=True)
     try:
         step = next(steps)
@@ -276,7 +285,11 @@ class _Writing:
         return self._replaced(unless_changed, stored, item)
 
     def _merged(self, item: Document, stored: Document) -> "_Operation":
-        """Add what the item's sources know to the stored call."""
+        """Add what the item's sources know to the stored call.
+
+        The merged call gets a version above both, so it cannot be mistaken for either. If the item adds
+        nothing, the stored call is left as it is.
+        """
         unless_changed = {"_id": item["_id"], "version": stored.get("version")}
         news = opts_out(item) and not opts_out(stored)
         if not is_merged(item) and agent_version(stored) > item["version"] and not news:
