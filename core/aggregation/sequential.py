@@ -1,34 +1,35 @@
-"""Comparing two sides while calls come in: verdicts that hold however often people look.
+"""Compare two sides while calls keep coming in: verdicts that hold however often people look.
 
-An interval of 95 % for one look is wrong far more often than once in twenty where somebody looks each morning
+A 95 % interval for a single look is wrong far more often than once in twenty if somebody looks every morning
 and stops at the first difference. A confidence *sequence* is right at all looks together. This one is the
 asymptotic sequence of I. Waudby-Smith, D. Arbour, R. Sinha, E. H. Kennedy, A. Ramdas, "Time-uniform central
-limit theory and asymptotic confidence sequences", Annals of Statistics 52(6), 2024: the normal mixture of
-H. Robbins (1970), as in S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric,
-nonasymptotic confidence sequences", Annals of Statistics 49(2), 2021, for means whose variance is estimated.
+limit theory and asymptotic confidence sequences", Annals of Statistics 52(6), 2024: the normal mixture of H.
+Robbins (1970), as in S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon, "Time-uniform, nonparametric,
+nonasymptotic confidence sequences", Annals of Statistics 49(2), 2021, for means with estimated variance.
 
-The difference of two means is looked at on the clock of its information, 1 ÷ its variance: so it holds, too,
-where one side is over and the other one grows.
+The difference of two means is followed on the clock of its information, 1 ÷ its variance. So it also holds if
+one side has ended while the other one grows.
 """
 
 import math
 from dataclasses import dataclass
 
 ALPHA = 0.05
-"""How often a verdict may be wrong where there is no difference, over all looks."""
+"""How often a verdict may be wrong if there is no difference, over all looks together."""
 LEAST_CALLS = 50
-"""Of each side: with fewer a mean is far from normal, and nothing is said."""
+"""For each side; with fewer calls a mean is far from normal, and no verdict is given."""
 TIGHTEST_AT = 1_000
-"""Effective calls (half of each side's, where they are equal) at which the interval is narrowest."""
+"""Effective calls (half of each side's, if they are equal) at which the interval is narrowest."""
 MOST_FACTOR, MOST_MORE_CALLS = 10.0, 20_000
-"""A difference that takes more times the calls and more calls than that is none that can be waited for."""
+"""A difference that needs both more than this multiple of the calls and more calls than this is not worth
+waiting for."""
 _RHO = TIGHTEST_AT / (2 * math.log(1 / ALPHA) + math.log(1 + 2 * math.log(1 / ALPHA)))
-"""The mixture's parameter for that, after Howard et al., in effective calls."""
+"""The mixture's parameter for TIGHTEST_AT, after Howard et al., in effective calls."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """The mean of a figure over ``n`` calls, and the variance of one call's."""
+    """The mean of a figure over ``n`` calls, and the variance of a single call."""
 
     n: int
     mean: float
@@ -37,10 +38,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How far the second side is above the first, and between which values that may be at all looks together.
+    """How far the second side is above the first, with limits that hold at all looks together.
 
-    ``more_calls``: about how many are needed, of both sides together, until the difference would show if it
-    stays as it is; None where it shows already, or where that would take too many.
+    ``more_calls`` is about how many calls are needed, on both sides together, until the difference would show
+    if it stays as it is; None if it shows already, or if that would take too many.
     """
 
     difference: float
@@ -50,18 +51,18 @@ class Verdict:
 
     @property
     def is_told(self) -> bool:
-        """Whether the two differ."""
+        """Return whether the two differ."""
         return self.low > 0 or self.high < 0
 
 
 def of_share(part: int, whole: int) -> Side:
-    """A rate's side; as after Agresti and Caffo, one success and one failure more keep it off 0 and 1."""
+    """Return a rate as a side; after Agresti and Caffo, one extra success and failure keep it off 0 and 1."""
     share = (part + 1) / (whole + 2)
     return Side(whole, share, share * (1 - share))
 
 
 def compare(first: Side, second: Side) -> Verdict | None:
-    """Return how the second side differs from the first; None where one has too few calls."""
+    """Return how the second side differs from the first; None if one has too few calls."""
     if min(first.n, second.n) < LEAST_CALLS:
         return None
     difference = second.mean - first.mean
@@ -73,13 +74,13 @@ def compare(first: Side, second: Side) -> Verdict | None:
 
 
 def _half_width(variance: float, effective: float) -> float:
-    """Half of the interval of a difference with this variance, after so many effective calls."""
+    """Return half the width of the interval, for this variance and this many effective calls."""
     grown = (effective + _RHO) / effective
     return math.sqrt(variance * grown * math.log((effective + _RHO) / (_RHO * ALPHA**2)))
 
 
 def _more(first: Side, second: Side, difference: float) -> int | None:
-    """How many more calls would show a difference of this size, at the present ratio of the sides."""
+    """Return how many more calls would show a difference of this size, at the present ratio of the sides."""
     variance = first.variance / first.n + second.variance / second.n
     effective = 1 / (1 / first.n + 1 / second.n)
 
@@ -98,6 +99,6 @@ def _more(first: Side, second: Side, difference: float) -> int | None:
 
 
 def _rounded(calls: float) -> int:
-    """To two digits: it is an estimate."""
+    """Return it to two digits, as it is an estimate."""
     unit: int = 10 ** max(0, math.floor(math.log10(max(calls, 1))) - 1)
     return max(1, math.ceil(calls / unit) * unit)

@@ -1,1 +1,1 @@
-"""Reports that leave the screen: a day or a week as a mail, a page to print, a PDF."""
+"""Reports for people outside the dashboard: a day or a week as a mail, a page to print, a PDF."""

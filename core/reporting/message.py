@@ -1,4 +1,4 @@
-"""A report as a message: HTML with its picture and plain text for mail, a short form for chat."""
+"""A report as a message: HTML with a picture and plain text for mail, a short form for chat."""
 
 from core.alerting.channels.layout import LONGEST_BRIEF, LONGEST_PLAIN, Picture, Tone, cut
 from core.alerting.channels.message import TITLE_WIDTH, Message
@@ -9,7 +9,7 @@ from core.settings import get_settings
 
 
 def report_message(report: Report) -> Message:
-    """Return the message of a report."""
+    """Return a report as a message."""
     shown = Picture(report.span.key, picture.draw(report.calls), picture.words(report.calls))
     installation = get_settings().installation_name
     title = f"[{installation}] {report.title}" if installation else report.title
@@ -26,7 +26,7 @@ def report_message(report: Report) -> Message:
 
 
 def text(report: Report) -> str:
-    """Return a report as plain text: the same sentences and figures."""
+    """Return a report as plain text, with the same sentences and figures."""
     width = max(len(line.label) for line in report.lines) + 2
     figures = [
         f"{line.label:<{width}}{line.value}, a week before {line.was}{_goal(line)}" for line in report.lines
@@ -50,7 +50,7 @@ def _goal(line: Line) -> str:
 
 
 def brief(report: Report) -> str:
-    """Return a report for chat: the story, and a line of figures each."""
+    """Return a report for chat: the story, and one line per figure."""
     reasons = [f"• {reason.sentence}" for reason in report.story.reasons]
     figures = [f"{line.label}: {line.value} (was {line.was})" for line in report.lines]
     alerts = len(report.fired)

@@ -1,4 +1,4 @@
-"""A report as HTML: one page that reads in mails, on screens and on paper. Foreign text is never markup."""
+"""A report as HTML: one page for mail, screen and paper. Foreign text is never markup."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 
 
 def page(report: Report) -> str:
-    """Return a whole page that needs nothing else: its picture is in it."""
+    """Return a complete page that includes its picture."""
     source = f"data:image/png;base64,{b64encode(picture.draw(report.calls)).decode()}"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(report.title)}</title>'
@@ -39,7 +39,7 @@ def page(report: Report) -> str:
 
 
 def body(report: Report, source: str) -> str:
-    """Return what stands on the page, or in the mail; ``source`` is the picture's address."""
+    """Return the content of the page or mail; ``source`` is the picture's address."""
     kind = "Daily" if report.span.days == 1 else "Weekly"
     image = f'<img src="{source}" alt="{escape(picture.words(report.calls))}" width="{picture.WIDTH}"'
     link = f'<a href="{escape(report.span.link)}">Open this period on the dashboard</a>'

@@ -1,4 +1,4 @@
-"""A page as PDF, printed by a Chromium that is installed."""
+"""Print a page as PDF with an installed Chromium."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ _SECONDS = 120
 
 
 def write_pdf(page: str, target: Path) -> None:
-    """Print a page of HTML, which needs nothing else, to a PDF.
+    """Print a self-contained HTML page to a PDF.
 
     Raises:
         UserError: no Chromium is installed, it failed, or the file cannot be written.
@@ -28,7 +28,7 @@ def write_pdf(page: str, target: Path) -> None:
         source, printed = Path(folder) / "report.html", Path(folder) / "report.pdf"
         source.write_text(page, encoding="utf-8")
         command = [program, "--headless", "--disable-gpu", "--no-pdf-header-footer"]
-        if os.geteuid() == 0:  # Chromium refuses to be root in its sandbox; the page is our own
+        if os.geteuid() == 0:  # Chromium refuses to run as root in its sandbox; the page is our own
             command.append("--no-sandbox")
         command += [f"--user-data-dir={folder}/profile", f"--print-to-pdf={printed}", source.as_uri()]
         try:

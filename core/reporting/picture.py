@@ -6,7 +6,7 @@ from io import BytesIO
 import pandas as pd
 
 WIDTH, HEIGHT = 640, 150
-"""As it is shown; drawn twice as large for sharp screens and paper."""
+"""Size as shown; drawn twice as large for sharp screens and paper."""
 _SCALE = 2
 _BOTTOM, _TOP = 22, 6
 COLOURS = {"completed": "#0072B2", "no_answer": "#A9B1BA", "failed": "#D55E00"}
@@ -15,7 +15,7 @@ _MOST_LABELS = 8
 
 
 def draw(calls: pd.DataFrame) -> bytes:
-    """Return stacked bars of calls by outcome; ``calls`` has a row for each bucket of local time."""
+    """Return stacked bars of calls by outcome; ``calls`` has one row per bucket of local time."""
     from PIL import Image, ImageDraw, ImageFont  # noqa: PLC0415 (only what makes reports needs it)
 
     image = Image.new("RGB", (WIDTH * _SCALE, HEIGHT * _SCALE), _GROUND)
@@ -49,7 +49,7 @@ def _labels(index: pd.DatetimeIndex) -> Sequence[str]:
 
 
 def words(calls: pd.DataFrame) -> str:
-    """Return what the picture says in words."""
+    """Return the picture's content in words."""
     totals = {outcome: int(calls[outcome].sum()) for outcome in COLOURS if outcome in calls}
     said = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in totals.items())
     return f"Calls over time: {said or 'none'}"

@@ -1,4 +1,4 @@
-"""Reports on their way to people: through the outbox, as alerts go, so that each arrives once."""
+"""Send reports through the outbox, like alerts, so that each arrives once."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from core.types import Document
 
 
 def takers(channels: Mapping[str, Channel]) -> dict[str, Channel]:
-    """Return the channels that reports go to: people, not pagers, and none that takes bad news only."""
+    """Return the channels for reports: people, not pagers, and none that accepts only bad news."""
     return {
         name: channel
         for name, channel in channels.items()
@@ -27,9 +27,9 @@ def takers(channels: Mapping[str, Channel]) -> dict[str, Channel]:
 async def send_report(
     database: AsyncDatabase[Document], span: Span, message: Message, channels: Mapping[str, Channel]
 ) -> int:
-    """Put a report into the outbox for everybody, try it at once; how many recipients got it now.
+    """Queue a report for everybody and try to send it at once; return how many recipients got it now.
 
-    One that is there already, sent or not, is not put in again. What failed is tried again later.
+    A report that is already queued or sent is not queued again. What failed is retried later.
     """
     rows = [row for name, channel in takers(channels).items() for row in _rows(span, message, name, channel)]
     ids = await enqueue(database, rows)

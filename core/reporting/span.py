@@ -1,4 +1,4 @@
-"""The day or the week that a report is about."""
+"""The day or the week that a report covers."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,19 +12,19 @@ WEEK = timedelta(weeks=1)
 
 @dataclass(frozen=True)
 class Span:
-    """The day or the week that a report is about; a week begins on ``first``."""
+    """The day or the week that a report covers; a week begins on ``first``."""
 
     first: date
     days: int = 1
 
     @property
     def key(self) -> str:
-        """What tells reports apart: ``day-2024-10-24``, ``week-2024-10-21``."""
+        """Return what identifies the report: ``day-2024-10-24``, ``week-2024-10-21``."""
         return f"{'day' if self.days == 1 else 'week'}-{self.first}"
 
     @property
     def words(self) -> str:
-        """As people read it: ``Thursday 24 October 2024``, ``21 to 27 October 2024``."""
+        """Return it as people read it: ``Thursday 24 October 2024``, ``21 to 27 October 2024``."""
         last = self.first + timedelta(days=self.days - 1)
         if self.days == 1:
             return f"{self.first:%A %-d %B %Y}"
@@ -33,17 +33,17 @@ class Span:
 
     @property
     def bounds(self) -> tuple[datetime, datetime]:
-        """Its first moment and the first after it, in UTC."""
+        """Return its first moment and the first one after it, in UTC."""
         return day_bounds(self.first)[0], day_bounds(self.first + timedelta(days=self.days))[0]
 
     @property
     def before(self) -> "Span":
-        """The same weekdays a week earlier."""
+        """Return the same weekdays a week earlier."""
         return Span(self.first - WEEK, self.days)
 
     @property
     def link(self) -> str:
-        """Where the dashboard shows it."""
+        """Return where the dashboard shows it."""
         end = self.first + timedelta(days=self.days)
         chosen = {"period": "custom", "from": f"{self.first}T00:00", "to": f"{end}T00:00"}
         return f"{get_settings().dashboard_url}/?{urlencode(chosen, safe=':')}"

@@ -1,1 +1,1 @@
-"""Questions that roll-ups do not answer: a columnar copy of calls, without personal data, and DuckDB."""
+"""Queries that roll-ups cannot answer: a columnar copy of calls, without personal data, and DuckDB."""

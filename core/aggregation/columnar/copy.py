@@ -1,10 +1,10 @@
-"""The columnar copy: closed days as Parquet below DATA_DIR/columnar/DATABASE, one file a month.
+"""The columnar copy: closed days as Parquet below DATA_DIR/columnar/DATABASE, one file per month.
 
-A day is in it with the mark of the roll-ups that it was read after: the moment at which its windows were last
-merged. Another mark means that a call of the day came, changed or went since, and the day is read anew; so
-late, corrected, erased and restored calls come out right as they do in the roll-ups. What the roll-ups do
-not hold yet is read from the store. Nothing in the files is personal, and nothing is only there: the folder
-may be deleted at any time.
+Each day carries a mark: when its windows were last merged in the roll-ups it was read after. A different mark
+means that a call of the day was added, changed or removed since, and the day is read again; so late,
+corrected, erased and restored calls come out right, as they do in the roll-ups. What the roll-ups do not
+contain yet is read from the store. Nothing in the files is personal, and nothing exists only there, so the
+folder may be deleted at any time.
 """
 
 import fcntl
@@ -34,15 +34,15 @@ from core.storage.collections import ROLLUPS_DAILY
 from core.types import Document, Period, Progress
 
 ROWS_AT_ONCE = 122_880
-"""Of a row group: what DuckDB reads as one, and what memory holds while a file is written."""
+"""Rows of one row group: what DuckDB reads at once, and what memory holds while a file is written."""
 _MARKS = b"days"
-"""Under which name a file says which days it holds, each with its mark."""
+"""Key under which a file lists its days, each with its mark."""
 Marks = Mapping[date, datetime]
 
 
 @dataclass(frozen=True)
 class Source:
-    """The calls of a half-open period: those of files, of their ``days`` alone, and the others in memory."""
+    """The calls of a half-open period: from files, limited to their ``days``, and the others in memory."""
 
     start: datetime
     end: datetime
@@ -55,14 +55,14 @@ class Source:
 
     @property
     def folder(self) -> Path:
-        """Where the files lie."""
+        """Where the files are."""
         return self.files[0].parent if self.files else Path()
 
 
 def open_source(
     database: Database[Document], start: datetime, end: datetime, progress: Progress = lambda *_: None
 ) -> Source:
-    """Return the calls of [start, end) to ask; days that are not in the copy yet are copied first.
+    """Return the calls of [start, end) for queries; days that are not in the copy yet are copied first.
 
     Raises:
         ArchiveUnreadableError: a file of the archive is not on this machine, or damaged.
@@ -84,9 +84,9 @@ def open_source(
 
 
 def copy_closed_days(database: Database[Document], days: int, progress: Progress = lambda *_: None) -> int:
-    """Copy those of the last so many days that are not in the copy, or changed since; how many.
+    """Copy those of the last days that are missing from the copy, or have changed; return how many.
 
-    Copies of another form, which nobody reads any more, are removed.
+    Copies in an earlier format, which nobody reads any more, are removed.
 
     Raises:
         ArchiveUnreadableError, OSError, PyMongoError: as for :func:`open_source`.
@@ -101,7 +101,7 @@ def copy_closed_days(database: Database[Document], days: int, progress: Progress
 
 
 def closed_days(database: Database[Document], period: Period, zone: tzinfo) -> dict[date, datetime]:
-    """The days before today that a period touches and the roll-ups hold all of, with their marks."""
+    """Return the days before today that a period touches and roll-ups cover entirely, with their marks."""
     first, last = (moment.astimezone(zone).date() for moment in period)
     whole = (day_bounds(first, zone)[0], day_bounds(last, zone)[1])
     found = behind(database, whole, zone)
@@ -117,7 +117,7 @@ def closed_days(database: Database[Document], period: Period, zone: tzinfo) -> d
 
 
 def _left(held: Mapping[date, Path], period: Period, zone: tzinfo) -> list[Period]:
-    """What of a period is not in days that are held, as few half-open periods."""
+    """Return what is left of a period without these days, as few half-open periods."""
     at, end = period
     left: list[Period] = []
     for day in sorted(held):
@@ -137,27 +137,27 @@ def _folder(database: Database[Document]) -> Path:
 
 
 def _files(database: Database[Document]) -> list[Path]:
-    """The newest file of each month."""
+    """Return the newest file of each month."""
     newest = {file.name[:7]: file for file in sorted(_folder(database).glob("*.parquet"))}
     return list(newest.values())
 
 
 @lru_cache(maxsize=1024)
 def _days_of(file: Path) -> Marks:
-    """The days that a file holds, each with its mark; a file is never changed once it has its name."""
+    """Return the days in a file, each with its mark; a file never changes once it has its name."""
     try:
         said = orjson.loads(pq.read_metadata(file).metadata[_MARKS])
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException):
-        return {}  # damaged, or just replaced: its days are read anew
+        return {}  # damaged, or just replaced: its days are read again
     return {date.fromisoformat(day): datetime.fromisoformat(mark) for day, mark in said.items()}
 
 
 def _bring_up_to_date(database: Database[Document], wanted: Marks, zone: tzinfo, progress: Progress) -> int:
-    """Copy the days that are missing or have another mark, by month; how many."""
+    """Copy the days that are missing or have a different mark, month by month; return how many."""
     if not _missing(database, wanted):
         return 0
     with _alone(_folder(database)):
-        missing = _missing(database, wanted)  # another process may have been at it
+        missing = _missing(database, wanted)  # another process may have done some
         done = 0
         for month in sorted({f"{day:%Y-%m}" for day in missing}):
             of_month = {day: wanted[day] for day in missing if f"{day:%Y-%m}" == month}
@@ -173,7 +173,7 @@ def _missing(database: Database[Document], wanted: Marks) -> list[date]:
 
 
 def _written(database: Database[Document], month: str, days: Marks, zone: tzinfo) -> Iterator[date]:
-    """Write a month's file with these days read anew; yields each of them once it is read."""
+    """Write a month's file with these days read again; yields each of them once it is read."""
     folder = _folder(database)
     old = [file for file in _files(database) if file.name.startswith(month)]
     kept = {day: mark for file in old for day, mark in _days_of(file).items() if day not in days}
@@ -202,7 +202,7 @@ def _written(database: Database[Document], month: str, days: Marks, zone: tzinfo
 
 
 def _rows_of(file: Path, days: set[date], writer: "pq.ParquetWriter") -> Iterator[pa.Table]:
-    """Pass on the rows of these days of a file, whole row groups at once; what is left of them is yielded."""
+    """Copy the rows of these days from a file, whole row groups at once; yields what is left of a group."""
     chosen = pa.array(sorted(days), pa.date32())
     waiting: list[pa.Table] = []
     with pq.ParquetFile(file) as source:
@@ -222,7 +222,7 @@ def _flush(writer: "pq.ParquetWriter", waiting: list[pa.Table]) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """No other process writes to a folder meanwhile; what a killed one left there is removed."""
+    """Keep other processes from writing to a folder; remove what a killed one left there."""
     path = private_folder(folder) / ".lock"
     with path.open("ab") as file:
         path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""DuckDB in this process, over the files of the copy and nothing else: bounded, and closed to the outside."""
+"""DuckDB in this process, over the files of the copy only: limited in memory, and closed to the outside."""
 
 import threading
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from core.errors import UserError
 
 THREADS = 2
 MEMORY = "512MB"
-"""For all questions at once, what is kept of the files included; what needs more is refused."""
+"""For all queries together, including cached files; a query that needs more is refused."""
 LONGEST_SECONDS = 20.0
 FRESH = "fresh"
 _CLOSED = (
@@ -26,28 +26,28 @@ _CLOSED = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
-"""In this order: after the last one nothing can be set any more, by no question."""
+"""The order matters: after the last one no query can change any setting."""
 
 
 class TooLargeError(UserError):
-    """A question takes more memory or time than it may."""
+    """A query needs more memory or time than it may use."""
 
 
 class SourceGoneError(Exception):
-    """Files of a source have been replaced since it was opened: open it again."""
+    """Files of a source have been replaced since it was opened; open it again."""
 
 
 def ask(source: Source, query: str, values: Mapping[str, object]) -> pa.Table:
-    """Return the answer to a query over ``read_parquet($files)`` and the table ``fresh``.
+    """Return the result of a query over ``read_parquet($files)`` and the table ``fresh``.
 
     Args:
         source: the calls; its files are bound as ``$files``.
-        query: SQL that holds no foreign text.
-        values: what its other parameters stand for.
+        query: SQL without foreign text.
+        values: values of its other parameters.
 
     Raises:
         SourceGoneError: files of the source have been replaced.
-        TooLargeError: it takes more memory or time than it may.
+        TooLargeError: it needs more memory or time than it may use.
     """
     cursor = _connection(source.folder).cursor()
     cursor.register(FRESH, source.fresh)
@@ -70,7 +70,7 @@ def ask(source: Source, query: str, values: Mapping[str, object]) -> pa.Table:
 
 @lru_cache(maxsize=8)
 def _connection(folder: Path) -> duckdb.DuckDBPyConnection:
-    """The one database of a folder, in memory; what is read of its files stays there within MEMORY."""
+    """Return a folder's one in-memory database; file contents are cached there within MEMORY."""
     made = duckdb.connect(":memory:", config={"threads": THREADS, "memory_limit": MEMORY})
     made.execute("SET allowed_directories = $folders", {"folders": [str(folder)] if folder.name else []})
     for closing in _CLOSED:

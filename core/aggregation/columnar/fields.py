@@ -1,4 +1,4 @@
-"""What the columnar copy has of a call: what calls are told apart by, what is measured; nothing personal."""
+"""What the columnar copy contains about a call: dimensions and measures, nothing personal."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from core.privacy.sensitive import is_personal
 from core.settings import get_settings
 
 VERSION = 1
-"""Of the copy's form: another one is written afresh, beside what is there."""
+"""Version of the copy's format; a new one is written from scratch, next to the old."""
 Order = Literal["most calls", "value"]
 METADATA = "metadata."
 LONGEST_TEXT = 64
-"""Of a value; more letters are cut, so that what tells calls apart stays short."""
+"""Longest value, in letters; longer ones are cut."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """Something to tell calls apart by: its column, and in which order its values are shown.
+    """A dimension: its column, and the order in which its values are shown.
 
-    ``most`` values are told apart, those with the most calls; the others are one.
+    The ``most`` values with the most calls are shown separately; the others are merged.
     """
 
     key: str
@@ -33,7 +33,7 @@ class Field:
 
 
 Where = tuple[tuple[str, str], ...]
-"""Pairs of a field's key and a value: any of the values of a field, and that for all fields."""
+"""Pairs of a field's key and a value: any of the values of one field, and all fields together."""
 
 
 _OF_CALLS = (
@@ -63,13 +63,13 @@ COSTS = tuple(f"cost_{part}" for part in COST_PARTS)
 
 
 def fields() -> dict[str, Field]:
-    """What calls can be told apart by, by key: fields of calls, then the declared keys of their metadata."""
+    """Return the dimensions by key: fields of calls, then the declared keys of their metadata."""
     declared = (Field(f"{METADATA}{key}", f"Metadata: {key}") for key in metadata_keys())
     return {field.key: field for field in (*_OF_CALLS, *declared)}
 
 
 def by_field(where: Where) -> dict[Field, list[str]]:
-    """The values that calls may have, by field.
+    """Return the values that calls may have, by field.
 
     Raises:
         ValueError: there is no such field.
@@ -83,19 +83,19 @@ def by_field(where: Where) -> dict[Field, list[str]]:
 
 
 def metadata_keys() -> tuple[str, ...]:
-    """The keys of EXPLORE_METADATA_KEYS that hold nothing personal."""
+    """Return the keys of EXPLORE_METADATA_KEYS that are not personal."""
     return tuple(key for key in get_settings().explore_metadata_keys if key not in refused_keys())
 
 
 def refused_keys() -> tuple[str, ...]:
-    """The keys of EXPLORE_METADATA_KEYS that are personal, and so are not copied."""
+    """Return the keys of EXPLORE_METADATA_KEYS that are personal, and so are not copied."""
     settings = get_settings()
     sealed = {path.removeprefix(METADATA).split(".")[0] for path in settings.encrypted_fields}
     return tuple(key for key in settings.explore_metadata_keys if is_personal(key) or key in sealed)
 
 
 def schema() -> pa.Schema:
-    """The columns of the copy; hour and weekday (0 is Monday) are local, money is in rupees."""
+    """Return the columns of the copy; hour and weekday (0 is Monday) are local, money is in rupees."""
     return pa.schema(
         {
             "start_time": pa.timestamp("ms", tz="UTC"),
@@ -113,6 +113,6 @@ def schema() -> pa.Schema:
 
 
 def form(zone: str) -> str:
-    """A name for the form of the copy: other columns, or days of another zone, are other files."""
+    """Return a name for the copy's format: other columns, or days of another zone, go to other files."""
     said = f"{VERSION}\n{zone}\n{schema().to_string()}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]

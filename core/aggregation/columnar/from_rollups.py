@@ -1,4 +1,4 @@
-"""Questions that roll-ups hold all of, answered from a cube as the others are from the copy."""
+"""Answer queries from roll-ups if they contain everything needed, in the same form as from the copy."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from core.models.definitions import COST_PER, COUNTS, DIMENSIONS, DISTRIBUTIONS,
 
 
 def in_rollups(question: Question) -> bool:
-    """Whether roll-ups hold all that a question needs, so that no call is read."""
+    """Return whether roll-ups contain all that a query needs, so that no call has to be read."""
     names = [name for name, _ in question.where]
     return (
         question.by in {EVERYTHING, *DIMENSIONS}
@@ -25,15 +25,15 @@ def in_rollups(question: Question) -> bool:
 
 
 def filters_of(question: Question) -> CallFilters:
-    """The filters of a question that roll-ups hold."""
+    """Return the filters of a query that roll-ups support."""
     return CallFilters(**dict(question.where))
 
 
 def answer_of_cube(cube: Cube, question: Question) -> Answer:
-    """Answer a question from a cube of the calls that pass its filters; percentiles are within 1 %.
+    """Answer a query from a cube of the calls that match its filters; percentiles are within 1 %.
 
     Raises:
-        ValueError: the cube was loaded without campaigns, and the question is by campaign.
+        ValueError: the cube was loaded without campaigns, and the query is by campaign.
     """
     about = question.field
     names, number = cube.values(question.by) if about else (["all"], np.zeros(len(cube.cells), np.int64))
@@ -48,7 +48,7 @@ def answer_of_cube(cube: Cube, question: Question) -> Answer:
 
 
 def _grouped(cube: Cube, measure: str, group: Ints, size: int) -> pd.DataFrame:
-    """What a measure is made of in each group of cells."""
+    """Return what a measure is computed from in each group of cells."""
 
     def counted(key: str) -> Ints:
         return np.bincount(group, cube.counted(key), size).astype(np.int64)
@@ -67,7 +67,7 @@ def _grouped(cube: Cube, measure: str, group: Ints, size: int) -> pd.DataFrame:
 
 
 def _deviation(cube: Cube, measure: str, group: Ints, table: pd.DataFrame) -> pd.Series:
-    """The standard deviation within each group, from the sketch: as near as its buckets are narrow."""
+    """Return the standard deviation within each group, from the sketch, as exact as its buckets."""
     counts = cube.distribution(measure, group, len(table))
     squares = counts @ np.square(sketch.estimates())
     n = table["n"].where(table["n"] > 1)

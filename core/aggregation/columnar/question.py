@@ -1,4 +1,4 @@
-"""A question about calls, and its answer: any measure of the definitions, by any field, of any calls."""
+"""A query about calls, and its answer: any measure of the definitions, by any field, of any calls."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from core.aggregation.columnar.statements import Statement, as_text, key_of, mea
 from core.models.definitions import METRICS, PERCENTILES
 
 EVERYTHING = ""
-"""The field of a question that tells nothing apart."""
+"""The field of a query that does not divide the calls."""
 MOST_OFFERED = 50
-"""Values of a field that are offered to be filtered by."""
+"""Most values of a field that filters offer."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A measure (a key of METRICS), by a field or EVERYTHING, of the calls that pass ``where``.
+    """A measure (a key of METRICS), by a field or EVERYTHING, of the calls that match ``where``.
 
     Raises:
         ValueError: there is no such measure or field.
@@ -31,25 +31,25 @@ class Question:
     where: Where = ()
 
     def __post_init__(self) -> None:
-        """Let nothing but known names come near a statement."""
+        """Make sure that only known names get near a statement."""
         if self.measure not in METRICS:
             raise ValueError(f"there is no measure {self.measure!r}")
         by_field((*self.where, *([(self.by, "")] if self.by else [])))
 
     @property
     def field(self) -> Field | None:
-        """What the calls are told apart by; None where by nothing."""
+        """Return the field by which calls are divided; None if they are not."""
         return fields()[self.by] if self.by else None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a question: a row for each value, in the order to show them; '' is no value.
+    """The result of a query: one row per value, in the order to show them; '' is no value.
 
-    ``rows`` has ``calls`` and what the measure is made of: ``value`` of a count; ``part`` and ``whole`` of a
-    rate; ``n``, ``mean``, ``sd``, the percentiles and ``max`` of a distribution; ``n``, ``total``, ``sd`` and
-    the counts of COST_PER of a cost. ``other`` is the same of the values that are not told apart, of which
-    there are ``groups`` less the rows. ``exact``: percentiles are values of calls, else within 1 %.
+    ``rows`` has ``calls`` and what the measure is computed from: ``value`` of a count; ``part`` and ``whole``
+    of a rate; ``n``, ``mean``, ``sd``, the percentiles and ``max`` of a distribution; ``n``, ``total``,
+    ``sd`` and the counts of COST_PER of a cost. ``other`` has the same for the merged values; ``groups`` is
+    how many values there are in total. ``exact``: percentiles are values of calls, else within 1 %.
     """
 
     rows: pd.DataFrame
@@ -60,16 +60,16 @@ class Answer:
 
     @property
     def calls(self) -> int:
-        """How many calls it is of."""
+        """Return how many calls it covers."""
         return int(self.rows["calls"].sum() + self.other["calls"].sum())
 
 
 def answer(source: Source, question: Question) -> Answer:
-    """Answer a question from the columnar copy; percentiles are exact.
+    """Answer a query from the columnar copy; percentiles are exact.
 
     Raises:
         SourceGoneError: files of the source have been replaced.
-        TooLargeError: it takes more memory or time than it may.
+        TooLargeError: it needs more memory or time than it may use.
     """
     about = question.field
     if about is None:
@@ -92,7 +92,7 @@ def answer(source: Source, question: Question) -> Answer:
 
 
 def values(source: Source, name: str) -> list[str]:
-    """The values of a field, those with the most calls first; '' is no value.
+    """Return the values of a field, those with the most calls first; '' is no value.
 
     Raises:
         SourceGoneError: files of the source have been replaced.
@@ -104,7 +104,7 @@ def values(source: Source, name: str) -> list[str]:
 
 
 def in_order(rows: pd.DataFrame, about: Field) -> pd.DataFrame:
-    """Rows with a ``key`` as they are shown, keys as texts: hours and days by time, names by their calls."""
+    """Return rows in the order to show them, with ``key`` as text: hours and days by time, names by calls."""
     if about.order == "value":
         rows = rows.sort_values("key", na_position="last")
     keys = ["" if pd.isna(key) else _key(key) for key in rows["key"]]

@@ -1,4 +1,4 @@
-"""Calls, stored or archived, as rows of the columnar copy."""
+"""Turn calls, stored or archived, into rows of the columnar copy."""
 
 from collections.abc import Sequence
 from datetime import tzinfo
@@ -28,9 +28,9 @@ from core.types import Document, Period
 
 _NESTED = {"provider": "telephony.provider", "number_series": "telephony.number_series"}
 _CHECKED = ("direction", "language", "campaign", "status", "end_reason", "fault")
-"""Texts that the roll-ups read too: a call with a foreign value there is left out of both."""
+"""Texts that roll-ups read too; a call with a foreign value there is left out of both."""
 _ALIAS = "metadata_"
-"""In an answer of MongoDB a dot would make a document."""
+"""Replaces dots, which would make nested documents of MongoDB's results."""
 
 
 def calls_of(database: Database[Document], periods: Sequence[Period], zone: tzinfo) -> pa.Table:
@@ -46,14 +46,14 @@ def calls_of(database: Database[Document], periods: Sequence[Period], zone: tzin
     stored = _stored(database, {"$or": starts})
     old = _archived(database, periods)
     if len(old):
-        # A run of the archive that was killed leaves calls in both places.
+        # A killed archive run leaves calls in both places.
         there = pc.is_in(old["_id"], value_set=stored["_id"].combine_chunks())
         stored = pa.concat_tables([stored, old.filter(pc.invert(there))])
     return _finished(stored, zone)
 
 
 def _columns() -> dict[str, pa.DataType]:
-    """What is read of a call, as it is called on the way."""
+    """Return what is read of a call, under temporary names."""
     return {
         "_id": pa.string(),
         "start_time": pa.timestamp("ms", tz="UTC"),
@@ -118,14 +118,14 @@ def _texts(rows: Sequence[Document], name: str) -> pa.Array:
 
 
 def _text(value: object) -> str | None:
-    """A value as MongoDB's ``$convert`` writes it; nothing of what is nested."""
+    """Return a value as MongoDB's ``$convert`` writes it; nested values give nothing."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, str | int | float) else None
 
 
 def _finished(rows: pa.Table, zone: tzinfo) -> pa.Table:
-    """Add what follows from the others, and leave the ids behind."""
+    """Add the derived columns, and drop the ids."""
     local = pc.local_timestamp(rows["start_time"].cast(pa.timestamp("ms", tz=str(zone))))
     known = pc.is_valid(rows[COSTS[0]])
     total = pc.fill_null(rows[COSTS[0]], 0.0)
@@ -144,7 +144,7 @@ def _finished(rows: pa.Table, zone: tzinfo) -> pa.Table:
 
 
 def _harmless(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values of metadata, short, and masked where one is personal though its key does not say so."""
+    """Return metadata values, shortened, and masked if one is personal although its key does not say so."""
     coded = texts.combine_chunks().dictionary_encode()
     words = [mask_text(text)[:LONGEST_TEXT] for text in coded.dictionary.to_pylist()]
     return pa.chunked_array([pa.array(words, pa.string()).take(coded.indices)])

@@ -33,8 +33,8 @@ _STAGES: Mapping[str, tuple[Condition, ...]] = {
 class Figures:
     """One side: its counts by key, its funnel of outbound calls by stage, and its means.
 
-    ``spreads`` are exact; ``sides`` are what verdicts compare: every rate, and the mean of every measure.
-    ``costs`` are rupees by part, of all its calls.
+    ``spreads`` are exact. ``sides`` are what verdicts compare: every rate, and the mean of every measure.
+    ``costs`` are rupees by part, over all its calls.
     """
 
     counts: Mapping[str, int]
@@ -45,25 +45,25 @@ class Figures:
 
     @property
     def calls(self) -> int:
-        """How many calls it has."""
+        """Return how many calls it has."""
         return self.counts["total_calls"]
 
     def rate(self, key: str) -> tuple[int, int]:
-        """Part and whole of a rate."""
+        """Return part and whole of a rate."""
         return self.counts[RATES[key].part], self.counts[RATES[key].whole]
 
     def price(self, key: str) -> float | None:
-        """Rupees for each of a count of COST_PER; None where there is none, or no cost is known."""
+        """Return rupees per unit of a COST_PER count; None if there are none, or no cost is known."""
         whole = self.counts[COST_PER[key]]
         return sum(self.costs.values()) / whole if whole and self.counts["calls_with_cost"] else None
 
 
 def figures(source: Source, where: Where) -> Figures:
-    """Count and measure the calls of a source that pass filters.
+    """Return the counts and measures of the calls of a source that match filters.
 
     Raises:
         SourceGoneError: files of the source have been replaced.
-        TooLargeError: it takes more memory or time than it may.
+        TooLargeError: it needs more memory or time than it may use.
         ValueError: there is no such field.
     """
     statement = Statement(source, sorted(_columns() | {name for name, _ in where}))
@@ -116,7 +116,7 @@ def _spread(row: Mapping[str, object], name: str, calls: int) -> Percentiles:
 
 
 def verdict(key: str, first: Figures, second: Figures) -> Verdict | None:
-    """How the second side's rate or mean differs from the first's; None where too few calls tell."""
+    """Return how the second side's rate or mean differs from the first's; None if there are too few calls."""
     return compare(first.sides[key], second.sides[key])
 
 
@@ -144,7 +144,7 @@ def histograms(pairs: Sequence[tuple[Source, Where]], name: str, top: float) -> 
 
 
 def _nice(width: float) -> float:
-    """The next 1, 2 or 5 times a power of ten."""
+    """Return the next 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(max(width, 1e-3)))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= width * (1 - 1e-9))
 

@@ -1,4 +1,4 @@
-"""From definitions to SQL over the columnar copy. What people write is bound, and never part of its text."""
+"""Turn definitions into SQL over the columnar copy. User input is always bound, never part of the SQL."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -23,16 +23,16 @@ _SIGNS = {"at least": ">=", "above": ">", "below": "<"}
 
 
 class Statement:
-    """A query in the making: what its parameters stand for, and the calls that it is about."""
+    """A query being built: the values of its parameters, and the calls it is about."""
 
     def __init__(self, source: Source, columns: Sequence[str]) -> None:
-        """Begin with the calls of a source, in some of the columns of the copy."""
+        """Start with the calls of a source, and some of the copy's columns."""
         self._source = source
         self._columns = sorted({*columns} | {"day"})
         self.values: dict[str, object] = {}
 
     def bind(self, value: object) -> str:
-        """Return the parameter that stands for a value."""
+        """Return the parameter for a value."""
         name = f"p{len(self.values)}"
         self.values[name] = value
         return f"${name}"
@@ -45,11 +45,11 @@ class Statement:
         return " AND ".join(tests) or "true"
 
     def run(self, said: Sequence[str], condition: str = "true", then: str = "") -> pa.Table:
-        """Return what is said of the calls that fulfil a condition; ``then`` groups and orders it.
+        """Return the result for the calls that meet a condition; ``then`` groups and orders it.
 
         Raises:
             SourceGoneError: files of the source have been replaced.
-            TooLargeError: it takes more memory or time than it may.
+            TooLargeError: it needs more memory or time than it may use.
         """
         query = f"SELECT {', '.join(said)} FROM {self._calls(condition)} {then}"  # noqa: S608 (names of ours alone)
         return ask(self._source, query, self.values)
@@ -79,7 +79,7 @@ class Statement:
 
 
 def quoted(column: str) -> str:
-    """A column of the copy as SQL names it.
+    """Return a column of the copy as SQL quotes it.
 
     Raises:
         ValueError: the copy has no such column.
@@ -90,18 +90,18 @@ def quoted(column: str) -> str:
 
 
 def key_of(field: Field) -> str:
-    """What calls are told apart by: a field's value, '' where a text is not given."""
+    """Return the expression by which calls are divided: a field's value, '' if it has none."""
     is_text = field.key in TEXTS or field.key.startswith(METADATA)
     return f"coalesce({quoted(field.key)}, '')" if is_text else quoted(field.key)
 
 
 def as_text(field: Field) -> str:
-    """A field's value as a text; '' where there is none."""
+    """Return a field's value as a text; '' if it has none."""
     return f"coalesce(CAST({quoted(field.key)} AS VARCHAR), '')"
 
 
 def needed(measure: str) -> set[str]:
-    """The columns that a measure is computed from."""
+    """Return the columns that a measure is computed from."""
     if measure in COUNTS:
         count = COUNTS[measure]
         return set(count.fields) | ({count.total_of} if count.total_of else set())
@@ -113,7 +113,7 @@ def needed(measure: str) -> set[str]:
 
 
 def measured(measure: str, statement: Statement) -> list[str]:
-    """The columns of an answer to a measure, as ``Answer`` has them."""
+    """Return a measure's result columns, as ``Answer`` has them."""
     calls = "count(*) AS calls"
     if measure in COUNTS:
         return [calls, f"{_counted(COUNTS[measure], statement)} AS value"]
@@ -134,12 +134,12 @@ def measured(measure: str, statement: Statement) -> list[str]:
 
 
 def points(column: str) -> str:
-    """The exact percentiles of a column, as a list in the order of PERCENTILES."""
+    """Return the exact percentiles of a column, as a list in the order of PERCENTILES."""
     return f"quantile_disc({quoted(column)}, {[*PERCENTILES.values()]})"
 
 
 def counted(where: Sequence[Condition], statement: Statement) -> str:
-    """The number of calls that fulfil every condition."""
+    """Return the number of calls that meet every condition."""
     test = " AND ".join(_test(condition, statement) for condition in where)
     return f"count(*) FILTER (WHERE {test})" if test else "count(*)"
 
@@ -153,7 +153,7 @@ def _counted(count: Count, statement: Statement) -> str:
 
 
 def _test(condition: Condition, statement: Statement) -> str:
-    """A condition of the definitions; of what is unknown none holds but ``is not``."""
+    """Return a condition of the definitions; an unknown value meets only ``is not``."""
     column = quoted(condition.field)
     match condition.test:
         case "is":
