@@ -11,12 +11,12 @@ from functools import lru_cache
 from core.privacy.credentials import CLOUD_KEY_MARK, SHORTEST_KEY
 from core.privacy.documents import NAMES as PAPERS
 from core.privacy.named import NAME_MARK
-from core.privacy.named_numbers import NAMES as NUMBERS
+from core.privacy.numbers import NAMES as NUMBERS
 from core.privacy.spoken import ASCII_WORDS, FEWEST_WORDS, GAPS
 
 MOST_KNOWN = 16_384
-LONGEST_KNOWN = 400
-"""Characters of a text whose words are worth remembering."""
+LONGEST = 500
+"""Characters of a text whose words are looked at and remembered."""
 _MARK = re.compile(
     "|".join(
         map(
@@ -38,16 +38,15 @@ _ENOUGH = FEWEST_WORDS
 
 
 def says_nothing(text: str) -> bool:
-    """Whether no word of an ASCII text tells anything; words that come again cost next to nothing."""
-    weight = weight_of if len(text) <= LONGEST_KNOWN else weight_of.__wrapped__
-    if sum(map(weight, text.split())) >= _ENOUGH:
+    """Return whether no word of an ASCII text tells anything; False of texts too long for a first look."""
+    if len(text) > LONGEST or sum(map(weight_of, text.split())) >= _ENOUGH:
         return False
     return " at " not in text or "." not in text  # neelam at shop.example is an address
 
 
 @lru_cache(MOST_KNOWN)
 def weight_of(word: str) -> int:
-    """How many digits are spoken in a word, mostly 0; of one that tells something, as many as are enough."""
+    """Return how many digits a word speaks, mostly 0; of one that tells something, as many as are enough."""
     if word == "at" or _NUMBER.fullmatch(word) is not None:
         return 0
     low = word.lower()

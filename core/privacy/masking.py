@@ -21,8 +21,7 @@ from core.privacy.identities import (
 )
 from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
-from core.privacy.named_numbers import mask_named_numbers
-from core.privacy.numbers import mask_number, mask_numbers, mask_of
+from core.privacy.numbers import mask_named_numbers, mask_number, mask_numbers, mask_of
 from core.privacy.sensitive import stored_lead_id
 from core.privacy.spoken import mask_spoken
 from core.privacy.transcripts import mask_of_transcript, mask_transcripts
