@@ -41,8 +41,8 @@ def draw(now: CallSummary, before: CallSummary, spent: pd.Series, target: Target
             st.empty()
             return
         cells = "".join(
-            f'<div class="{part.tone}"><dt>{html.escape(part.words)}</dt><dd>{html.escape(part.value)}</dd>'
-            f"<small>{html.escape(part.small)}</small></div>"
+            f'<div class="{part.tone}"><dt>{html.escape(part.words)}</dt>'
+            f"<dd>{html.escape(part.value)}<small>{html.escape(part.small)}</small></dd></div>"
             for part in _parts(now, before, spent, target)
         )
         st.html(f"<dl>{cells}</dl>")
