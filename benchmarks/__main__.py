@@ -11,6 +11,7 @@ BENCHMARKS = (
     "ingest",
     "api_read",
     "dashboard_queries",
+    "explore",
     "scrape",
     "rollups",
     "archive",
