@@ -7,9 +7,12 @@ import pandas as pd
 
 from core.aggregation.cube import Cube
 from core.aggregation.intervals import wilson
+from core.aggregation.rollups import buckets
+from core.aggregation.rollups.cells import Ints
 from core.aggregation.rollups.rollup import ATTEMPT_STAGES, MOST_ATTEMPTS
 from core.models.definitions import Dimension
 
+HOURS_A_DAY = 24
 FUNNEL = ("dialled", "answered", "engaged", "qualified", "handed_off")
 
 
@@ -20,8 +23,12 @@ def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
     """
     names, number = cube.values(by) if by else (["all"], np.zeros(len(cube.cells), np.int64))
     outbound = np.where(cube.is_("direction", "outbound"), number, -1)
-    kept, size = outbound >= 0, len(names)
-    answered = 1 - cube.is_("status", "no_answer")
+    return pd.DataFrame(_stages(cube, outbound, len(names)), index=pd.Index(names, name=by))
+
+
+def _stages(cube: Cube, group: Ints, size: int) -> dict[str, Ints]:
+    """The calls at each stage in each group of cells; -1 leaves a cell out."""
+    kept, answered = group >= 0, 1 - cube.is_("status", "no_answer")
     stages = {
         "dialled": cube.counted("total_calls"),
         "answered": cube.counted("answered_calls"),
@@ -30,8 +37,26 @@ def funnel(cube: Cube, by: Dimension | None = None) -> pd.DataFrame:
         "handed_off": cube.counted("handoff_calls"),
         "with_turns": cube.counted("calls_with_turns") * answered,
     }
-    sums = {name: np.bincount(outbound[kept], n[kept], size).astype(int) for name, n in stages.items()}
-    return pd.DataFrame(sums, index=pd.Index(names, name=by))
+    return {name: np.bincount(group[kept], n[kept], size).astype(np.int64) for name, n in stages.items()}
+
+
+def by_hour(cube: Cube) -> pd.DataFrame:
+    """Return the funnel by local hour of the day and language, the languages with most calls first.
+
+    Needs a cube of hours or finer.
+
+    Raises:
+        ValueError: the cube was loaded for longer buckets.
+    """
+    cube.cell_buckets("1h")
+    names, number = cube.values("language")
+    unique, inverse = buckets.distinct(cube.cells.time)
+    hour = buckets.local(unique, cube.zone).hour.to_numpy().astype(np.int64)[inverse]
+    group = hour * len(names) + number
+    sums = _stages(cube, np.where(cube.is_("direction", "outbound"), group, -1), HOURS_A_DAY * len(names))
+    index = pd.MultiIndex.from_product([range(HOURS_A_DAY), names], names=["hour", "language"])
+    frame = pd.DataFrame(sums, index=index)
+    return frame[frame["dialled"] > 0]
 
 
 def attempts(cube: Cube) -> pd.DataFrame:

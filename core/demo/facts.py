@@ -22,14 +22,14 @@ def changes_language(call_id: str, language: str) -> bool:
 
 def silences_of(
     start: datetime, seconds: float, exchanges: int, rng: random.Random, *, hung_up: bool
-) -> Sequence[Fields] | None:
+) -> Sequence[Fields]:
     """The silences of a call: one that it ended in, or one now and then in its midst."""
     if hung_up and rng.random() < SILENT_BEFORE_HANG_UP:
         length, turn, by = rng.uniform(3.2, 7.5), exchanges, "agent"
     elif rng.random() < 0.12:  # noqa: PLR2004 (made up)
         length, turn, by = rng.uniform(1.6, 3.4), rng.randint(1, exchanges), rng.choice(("agent", "customer"))
     else:
-        return None
+        return []
     length, ends = round(min(length, seconds), 1), hung_up and turn == exchanges
     begins = seconds - length if ends else (seconds - length) * turn / (exchanges + 1)
     at = start + timedelta(seconds=round(begins, 1))

@@ -24,6 +24,7 @@ from core.settings import get_settings
 from dashboard import formats, theme
 from dashboard.filters import Selection, Window
 from dashboard.panels import comparison, conversion, latency, service_requests, volume
+from dashboard.panels.conversations import handoffs, language_changes, silences
 from dashboard.panels.panel import Panel
 from dashboard.panels.view import View
 from dashboard.queries import alert_queries, call_queries, story_queries, system_queries
@@ -175,15 +176,15 @@ def analytics_board(
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> ComparedBoard:
     """The funnel and its leaks, conversion over time, sentiment, the best time to call, costs."""
-    course, cube = call_queries.together(
-        window,
-        selection.filters,
-        lambda: call_queries.load(window, selection.filters, "1D", campaigns=True),
-    )
+    reads = [lambda: call_queries.load(window, selection.filters, "1D", campaigns=True)]
+    if window.bucket not in SECONDS:
+        reads.append(lambda: call_queries.load(window, selection.filters, "1h"))
+    cubes = call_queries.together(window, selection.filters, *reads)
+    course, cube, hourly = cubes[0], cubes[1], cubes[2] if cubes[2:] else cubes[0]
     summary, before = call_queries.summary(course), call_queries.before(window, selection.filters)
     if not summary.total_calls:
         return ComparedBoard(summary, before=before, at=course.read_at)
-    zone = get_settings().tz
+    zone, found = get_settings().tz, call_queries.newest_conversations(window, selection.filters)
     allowed = Hours.parse(get_settings().calling_hours, zone)
     _, outside = tables.outside_hours(cube, allowed.cover)
     zone_words = formats.zone_name(window.end, zone)
@@ -195,7 +196,12 @@ def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> 
         conversion.leaks(view, "attempt", funnel.attempts(cube)),
         conversion.best_time(view, *series.answers_by_hour_of_week(cube), outside, zone_words),
         volume.sentiment(view, tables.sentiment_histogram(cube), summary),
+        conversion.by_hour(view, funnel.by_hour(hourly)),
         *(conversion.costs(view, name, tables.costs(cube, name), summary) for name in BY),
+        *(conversion.lead_costs(view, name, tables.costs(cube, name), summary) for name in BY),
+        handoffs.handoffs(view, found),
+        silences.silences(view, found),
+        language_changes.changes_of_language(view, found),
     )
     return ComparedBoard(summary, panels, before=before, at=course.read_at, shaded=bool(view.nights))
 

@@ -6,7 +6,8 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from core.aggregation.funnel import stages_of, steps
+from core.aggregation.best_hour import best_hour
+from core.aggregation.funnel import share, stages_of, steps
 from core.aggregation.intervals import SURE_FROM, wilson
 from core.aggregation.series import steady_rates
 from core.models.definitions import COST_PARTS, METRICS, Dimension
@@ -19,6 +20,7 @@ from dashboard.charts.distributions import Dots
 from dashboard.charts.time_series import WEEKDAYS
 from dashboard.drilldown import CallsTarget
 from dashboard.panels import headlines
+from dashboard.panels.chance import of_amount
 from dashboard.panels.panel import Panel, hours_table, timed
 from dashboard.panels.view import MOST_PARTS, View, value_label
 
@@ -33,6 +35,8 @@ OUTBOUND = {"direction": "outbound"}
 KNOWN_ENOUGH = 0.995
 LEAST_ATTEMPTS = 20
 """An hour of the week with fewer attempts says nothing of when to call."""
+MOST_LINES = 3
+"""Languages whose hours are drawn: more would hide each other."""
 _CONVERSIONS = ("qualification_rate", "handoff_rate")
 
 
@@ -186,8 +190,8 @@ def best_time(
     return Panel(
         key,
         title,
-        f"{_best(dialled, answered, closed)} · red crosses: outside calling hours "
-        f"({get_settings().calling_hours}), {outside:,} calls · "
+        f"{_best(dialled, answered, closed)} · {_switch(dialled, answered, closed)} "
+        f"· red crosses: outside calling hours ({get_settings().calling_hours}), {outside:,} calls · "
         f"grey: under {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
         figure,
         table[table["Dialled"] > 0],
@@ -219,6 +223,104 @@ def _best(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[int]
     rate = answered.iloc[day, hour] / n[day, hour]
     return (
         f"Best: {WEEKDAYS[day]} {hour:02d}:00, {formats.number(rate, 'share')} of {n[day, hour]:,} answered"
+    )
+
+
+def _switch(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[int]) -> str:
+    """What moving all other calls to the best hour of the day would bring, where that is beyond chance."""
+    best = best_hour(dialled, answered, closed, LEAST_ATTEMPTS)
+    if best is None:
+        return "too few hours to say what a switch would bring"
+    if not best.is_better:
+        return f"no hour of the day beats the others beyond chance ({best.compared} compared)"
+    low, high = round(1000 * best.low), round(1000 * best.high)
+    return (
+        f"moving calls to {best.hour:02d}:00 would bring {low:,} to {high:,} more answers per 1,000 "
+        f"(95 %, {best.compared} hours compared)"
+    )
+
+
+def by_hour(view: View, frame: pd.DataFrame) -> Panel:
+    """Qualified leads per dialled call by local hour and language, with the whole funnel behind it."""
+    key, title = "funnel-hours", "Qualified per call dialled, by hour and language"
+    names = list(dict.fromkeys(str(name) for name in frame.index.get_level_values("language")))[:MOST_LINES]
+    hours = sorted({int(hour) for hour in frame.index.get_level_values("hour")})
+    total = int(frame["dialled"].sum())
+    if not total:
+        return view.missing(key, title, "outbound call")
+    labels = {name: value_label("language", name) for name in names}
+    colours = view.palette.of(list(labels))
+    rates = share(frame["qualified"], frame["dialled"].where(frame["dialled"] >= LEAST_ATTEMPTS, 0))
+    dots = []
+    for name in names:
+        mine = rates.reindex([(hour, name) for hour in hours])
+        rate, low, high = (mine[column].tolist() for column in ("rate", "low", "high"))
+        n = mine["n"].fillna(0).astype(int).tolist()
+        dots.append(Dots(labels[name], colours[name], rate, low, high, n))
+    sure = rates[rates["n"] > 0]
+    best = "No hour has enough calls yet"
+    if len(sure):
+        at = int(sure["low"].to_numpy().argmax())
+        first, language = sure.index[at]
+        most, least, greatest = (100 * float(sure[name].iloc[at]) for name in ("rate", "low", "high"))
+        best = (
+            f"Most: {first:02d}:00, {formats.plain(value_label('language', str(language)))}, {most:.1f} % "
+            f"({least:.1f} to {greatest:.1f})"
+        )
+    table = frame.reset_index().rename(columns=STAGES | {"hour": "Hour", "language": "Language"})
+    return Panel(
+        key,
+        title,
+        f"{best} · bars: 95 % interval, left out under {LEAST_ATTEMPTS} calls · n {total:,}",
+        distributions.rate_dots([f"{hour:02d}:00" for hour in hours], dots, view.palette),
+        table[["Hour", "Language", *(STAGES[stage] for stage in stages_of(frame))]],
+        drilldown=drilldown.dots(
+            "language",
+            names,
+            [
+                CallsTarget(filters=OUTBOUND, facets={"hour": str(hour), "stage": "qualified"})
+                for hour in hours
+            ],
+        ),
+    )
+
+
+def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) -> Panel:
+    """Rupees a qualified lead by component, for each value of a dimension, with intervals."""
+    key, title = f"lead-costs-{by}", f"Cost per qualified lead by {by}"
+    there = frame[(frame["n"] > 0) & (frame["per_qualified_lead"] > 0)].iloc[:MOST_PARTS]
+    if there.empty:
+        return view.missing(key, title, "qualified lead with a cost")
+    leads = (there["total"] / there["per_qualified_lead"]).round().astype(int)
+    per_lead = there[list(COST_PARTS)].div(leads, axis=0)
+    per_lead = per_lead.loc[:, per_lead.sum() > 0]
+    per_lead.index = pd.Index([value_label(by, str(name)) for name in there.index])
+    sums = [of_amount(value, int(n)) for value, n in zip(there["per_qualified_lead"], leads, strict=True)]
+    ends = [(round(one.low, 2), round(one.high, 2)) if one else (None, None) for one in sums]
+    table = pd.DataFrame({by.capitalize(): per_lead.index, "Qualified leads": leads.to_numpy()})
+    for name in per_lead:
+        table[f"{COST_PARTS[str(name)]} (\N{INDIAN RUPEE SIGN}/lead)"] = per_lead[name].round(2).to_numpy()
+    table["\N{INDIAN RUPEE SIGN} per qualified lead"] = there["per_qualified_lead"].round(2).to_numpy()
+    table["from"], table["to"] = zip(*ends, strict=True)
+    dearest = there[list(COST_PARTS)].sum().idxmax()
+    whole = of_amount(summary.cost.per_qualified_lead or 0.0, summary.qualified_calls)
+    between = f" ({formats.rupees(whole.low)} to {formats.rupees(whole.high)})" if whole else ""
+    return Panel(
+        key,
+        title,
+        f"{formats.number(summary.cost.per_qualified_lead, 'rupees')} a qualified lead{between}"
+        f"{_leads(by, there)}; most of it: {COST_PARTS[str(dearest)].lower()} · of the cost of all calls "
+        f"· n {int(leads.sum()):,}",
+        distributions.stacked_shares(
+            per_lead, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
+        ),
+        table,
+        drilldown=drilldown.rows(
+            {str(name): value_label(by, str(name)) for name in there.index},
+            by,
+            {"stage": "qualified"},
+            "cost",
+        ),
     )
 
 

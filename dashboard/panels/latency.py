@@ -17,6 +17,7 @@ from dashboard.charts.time_series import WEEKDAYS
 from dashboard.drilldown import CallsTarget
 from dashboard.filters import label
 from dashboard.panels import headlines
+from dashboard.panels.chance import of_percentile
 from dashboard.panels.panel import Panel, hours_table, show
 from dashboard.panels.view import MOST_PARTS, View, value_label
 
@@ -114,17 +115,18 @@ def per_turn(view: View, turns: TurnLatencies | None, summary: CallSummary) -> P
     rows = [
         {"Stage": METRICS[name].label, "Turns": spread.n}
         | {f"{part} per turn": getattr(spread, part) for part in ("p50", "p95", "p99")}
+        | {"p95 from": ends.low, "p95 to": ends.high}
         | {"Longest turn": spread.max, "p95 of call means": getattr(summary, name).p95}
         for name, spread in turns.spreads.items()
-        if spread.n
+        if (ends := of_percentile(spread, "p95")) is not None
     ]
     table = pd.DataFrame(rows)
     return Panel(
         key,
         title,
         "One long pause among nine good turns shows here; all else on this page is of the mean of a call's "
-        f"turns \N{MIDDLE DOT} of the newest {turns.calls:,} calls with turns, since "
-        f"{formats.clock(turns.since, zone, view.window.end)}",
+        f"turns \N{MIDDLE DOT} from, to: 95 % interval of p95 \N{MIDDLE DOT} of the newest {turns.calls:,} "
+        f"calls with turns, since {formats.clock(turns.since, zone, view.window.end)}",
         table=table.round(),
         page=pd.DataFrame(
             {

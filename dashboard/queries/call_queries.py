@@ -11,6 +11,7 @@ from pymongo.errors import ExecutionTimeout
 from core.access.personal import Naming, lead_names
 from core.access.transcripts import Transcript, masked_transcript
 from core.aggregation import activity, choices, series, tables
+from core.aggregation.conversations.read import Conversations, conversations
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.buckets import HOURLY, Bucket
@@ -150,6 +151,14 @@ def turns(window: Window, filters: CallFilters) -> TurnLatencies | None:
     """Percentiles of single turns; None where the database gave up. Not cached, its board is."""
     try:
         return turn_latencies(get_sync_database(), window.start, window.end, filters)
+    except ExecutionTimeout:
+        return None
+
+
+def newest_conversations(window: Window, filters: CallFilters) -> Conversations | None:
+    """The newest calls of a period with what only they tell; None where the database gave up. Not cached."""
+    try:
+        return conversations(get_sync_database(), window.start, window.end, filters)
     except ExecutionTimeout:
         return None
 

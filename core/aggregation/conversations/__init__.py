@@ -1,0 +1,1 @@
+"""What roll-ups do not tell of conversations: waits for a person, changes of language, silences."""

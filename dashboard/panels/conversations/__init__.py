@@ -1,0 +1,1 @@
+"""Panels about single conversations that no roll-up tells: handoffs, changes of language, silences."""
