@@ -27,7 +27,7 @@ def silences_of(
     if hung_up and rng.random() < SILENT_BEFORE_HANG_UP:
         length, turn, by = rng.uniform(3.2, 7.5), exchanges, "agent"
     elif rng.random() < 0.12:  # noqa: PLR2004 (made up)
-        length, turn, by = rng.uniform(1.6, 3.4), rng.randint(1, exchanges), rng.choice(("agent", "customer"))
+        length, turn, by = rng.uniform(1.0, 5.5), rng.randint(1, exchanges), rng.choice(("agent", "customer"))
     else:
         return []
     length, ends = round(min(length, seconds), 1), hung_up and turn == exchanges

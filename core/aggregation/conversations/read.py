@@ -12,7 +12,7 @@ from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.storage.collections import CALLS, TURNS
 from core.types import Document
 
-NEWEST_CALLS = 10_000
+NEWEST_CALLS = 5_000
 """Calls of the period that are looked at, the newest first; the filters pick among them."""
 TURNS_OF = 1_000
 """The turns of so many of them are read."""
