@@ -65,8 +65,13 @@ def draw(call_id: str) -> None:
             _missing(call_id)
             return
         shown = shown_call(answer.value)
-        lines = bool(shown.lines)
-        audited.note_read(Action.VIEWED_CALL, call_subject(call_id), log="shown" if lines else None)
+        said = any(turn.transcript for turn in shown.turns)
+        audited.note_read(
+            Action.VIEWED_CALL,
+            call_subject(call_id),
+            log="shown" if shown.lines else None,
+            transcript="masked" if said else None,
+        )
         _whole(shown)
 
 

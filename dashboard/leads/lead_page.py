@@ -40,7 +40,9 @@ def draw(lead_id: str, call_id: str) -> None:
         answer = cache.ask(("lead", wanted), call_queries.one_lead, wanted)
         placeholders.stale(answer.stale_since)
         if answer.value is None:
-            _nothing("No such lead", f"No call with **{formats.plain(shown_lead()(wanted))}** is stored.")
+            shown = formats.plain(shown_lead()(wanted))
+            why = f"No call with **{shown}** is in the database; archived calls are not listed here."
+            _nothing("No such lead", why)
             return
         audited.note_read(Action.VIEWED_LEAD, lead_token(wanted), calls=len(answer.value.attempts))
         _whole(answer.value)
@@ -113,11 +115,11 @@ def next_words(allowed: NextCall) -> str:
     if allowed.at is None:
         return f"None is allowed: {OPTED_OUT}"
     if not allowed.reasons:
-        return "No retry is recorded; the rules of calling allow one now"
+        return "No retry is scheduled; the calling rules allow one now"
     zone = get_settings().tz
     at = formats.clock(allowed.at, zone, utc_now())
     why = ", ".join(allowed.reasons)
-    return f"No retry is recorded; the rules of calling allow one from {at} ({why})"
+    return f"No retry is scheduled; the calling rules allow one from {at} ({why})"
 
 
 _COLUMNS = {

@@ -33,7 +33,7 @@ def _open_each(page: Page) -> list[str]:
 def test_axe_finds_no_fault_of_ours(address: str, browser: Browser, width: int, scheme: str) -> None:
     with opened(browser, address) as page:
         menu = _open_each(page)
-    pages = [*menu, f"{address}/calls?call_id=call_7"]
+    pages = [*menu, f"{address}/calls?call_id=call_7", f"{address}/lead?call_id=call_7"]
     pages += [f"{address}/calls?call_id=nobody", f"{address}/?direction=inbound&status=failed"]
     pages += [f"{address}/alerts?view={view}" for view in ("History", "Rules", "Silences", "Channels")]
     faults = {}

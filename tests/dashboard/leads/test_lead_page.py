@@ -106,7 +106,7 @@ def test_a_viewer_sees_the_attempts_by_another_name_and_asks_for_no_lead(
         ({}, "No lead chosen"),
         ({"call_id": "call_5"}, "names no lead"),
         ({"call_id": "nobody"}, "names no lead"),
-        ({"lead_id": "nobody"}, "No call with **nobody** is stored"),
+        ({"lead_id": "nobody"}, "No call with **nobody** is in the database"),
     ],
 )
 def test_without_a_lead_the_page_says_why(
