@@ -8,6 +8,7 @@ from pymongo.database import Database
 from core.aggregation import series, tables
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
+from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.story import Story
 from core.aggregation.story.read import Periods, story_of
@@ -93,7 +94,7 @@ def read_report(database: Database[Document], span: Span) -> Report:
     Raises:
         PyMongoError: the database does not answer.
     """
-    bucket = "1h" if span.days == 1 else "1D"
+    bucket = _bucket(span)
     cube = load_cube(database, *span.bounds, bucket=bucket, campaigns=False)
     before = summarise(load_cube(database, *span.before.bounds, campaigns=False))
     targets = targets_in_force(database).targets
@@ -105,6 +106,10 @@ def read_report(database: Database[Document], span: Span) -> Report:
         languages=tables.breakdown(cube, "language"),
         fired=fired_between(database, *span.bounds),
     )
+
+
+def _bucket(span: Span) -> Bucket:
+    return "1h" if span.days == 1 else "1D"
 
 
 def lines(now: CallSummary, before: CallSummary, targets: Targets) -> list[Line]:

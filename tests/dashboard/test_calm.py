@@ -42,6 +42,23 @@ def test_the_first_renewal_leaves_page_and_charts_where_they_are(address: str, b
             assert _are_the_same(page), path
 
 
+def test_the_period_stays_in_sight_while_the_page_scrolls(address: str, browser: Browser) -> None:
+    """On a wide screen and on a phone, and what lies under it is not seen through it."""
+    for width in (1440, 390):
+        with opened(browser, address, width=width) as page:
+            _drawn(page, "volume-status")
+            page.evaluate(f"{MAIN}.scrollTop = 700")
+            page.wait_for_timeout(500)
+            box = page.locator(".st-key-period").bounding_box()
+            assert box
+            assert 0 <= box["y"] < 60, width
+            middle = [box["x"] + 40, box["y"] + box["height"] / 2]
+            on_top = (
+                f"document.elementFromPoint({middle[0]}, {middle[1]})?.closest('.st-key-filters') !== null"
+            )
+            assert page.evaluate(on_top), width
+
+
 def test_a_zoomed_chart_pauses_the_page_until_it_is_set_back(address: str, browser: Browser) -> None:
     """New data would be a new chart: the page waits, and goes on once the axes are reset."""
     with opened(browser, f"{address}/latency") as page:

@@ -36,7 +36,9 @@ class Outage:
     def hits(self, hours: Floats, languages: Texts) -> Bools:
         """Which calls suffer from it; ``hours`` are local."""
         first, last = (int(text[:2]) + int(text[3:]) / 60 for text in (self.start, self.end))
-        return (hours >= first) & (hours < last) & ((languages == self.language) | (not self.language))
+        found: Bools = (hours >= first) & (hours < last)
+        of_it: Bools = languages == self.language
+        return found & of_it if self.language else found
 
 
 NOTHING = Outage("00:00", "00:00")
