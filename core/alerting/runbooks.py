@@ -39,14 +39,14 @@ def page(name: str) -> str | None:
 def in_place(where: str) -> tuple[str, str] | None:
     """Return title and text of a rule's runbook, to stand below a heading; None if it is not one of ours.
 
-    The title is not part of the text, whose headings are two levels lower than in the document.
+    The title is not part of the text, whose headings are a level lower than in the document.
     """
     found = _OURS.fullmatch(where)
     text = page(found[1]) if found else None
     if found is None or text is None:
         return None
     _, _, rest = text.partition("\n")
-    return titles()[found[1]], _HEADING.sub(r"#\1", rest).strip()
+    return titles()[found[1]], rest.strip()
 
 
 def link(where: str) -> str:

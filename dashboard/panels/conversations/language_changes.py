@@ -27,7 +27,7 @@ def changes_of_language(view: View, found: Conversations | None) -> Panel:
     groups = {"Change language": changing, "One language": steady}
     rows = [
         {
-            "": name,
+            "Group": name,
             "Calls": f"{group.calls:,}",
             "Qualified (95 %)": share_words(group.qualified, group.completed),
             "Turns": f"{group.turns:,}",
@@ -41,7 +41,7 @@ def changes_of_language(view: View, found: Conversations | None) -> Panel:
     rows.append(
         rows[0]
         | {
-            "": "First turn after a change",
+            "Group": "First turn after a change",
             "Calls": "",
             "Qualified (95 %)": "",
             "Turns": f"{first.turns:,}",

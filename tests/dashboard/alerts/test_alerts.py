@@ -119,7 +119,7 @@ def test_the_course_of_an_alert_and_what_to_do_stand_on_its_card(
     title, text = in_place("docs/runbooks/error_rate.md") or ("", "")
     assert f"Runbook: {title}" in [expander.label for expander in app.expander]
     assert text.startswith("**")
-    assert "#### What to look at" in text
+    assert "### Check" in text
 
 
 def test_acknowledging_is_kept_with_its_author(alerts: Database[Document], start: Start) -> None:

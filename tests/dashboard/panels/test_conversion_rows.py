@@ -1,0 +1,96 @@
+"""Conversion's rows about single calls, costs and hours: each with n, an interval, and its calls."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import streamlit as st
+from pymongo.database import Database
+
+from core.clock import utc_now
+from core.models.metrics import CallMetrics, TurnMetrics
+from core.settings import get_settings
+from core.storage.calls import write_calls
+from core.storage.recording.records import Record
+from core.storage.recording.write import write
+from core.types import Document
+from dashboard.panels import boards
+from dashboard.panels.panel import Panel
+from tests.dashboard.conftest import make_call
+from tests.dashboard.panels.test_boards import SELECTION
+
+CALLS = 200
+
+
+def some_call(number: int) -> CallMetrics:
+    """Every 4th qualifies, of those every 2nd is handed over; every 5th hangs up, in a silence."""
+    qualified, hung_up = number % 4 == 0, number % 5 == 1
+    silent = {"by": "agent", "seconds": 4.6 if hung_up else 1.0, "ended_call": hung_up}
+    return make_call(
+        number,
+        utc_now() - timedelta(minutes=3 + 5 * number),
+        language="hindi" if number % 2 else "hinglish",
+        qualification_completed=qualified,
+        handoff_triggered=number % 8 == 0,
+        handoff_wait_seconds=10.0 if number % 8 == 0 else None,
+        handoff_answered_at=utc_now() if number % 16 == 0 else None,
+        end_reason="hung_up" if hung_up else "agent_goodbye",
+        silences=[silent],
+        cost={"llm": 2.0, "telephony": 1.0},
+    )
+
+
+@pytest.fixture
+def panels(database: Database[Document]) -> Iterator[dict[str, Panel]]:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    calls = [some_call(number) for number in range(CALLS)]
+    write_calls(database, calls)
+    turns = [
+        TurnMetrics(call_id=call.call_id, turn=turn, language="hindi" if turn == 2 else "english", e2e_ms=900)
+        for call in calls[:50]
+        for turn in (1, 2)
+    ]
+    write(database, [Record.now(turn) for turn in turns])
+    window = SELECTION.window(utc_now(), get_settings().tz, 60)
+    yield {panel.key: panel for panel in boards.conversion_board(window, SELECTION, "light").panels}
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def test_each_row_says_n_and_an_interval_and_leads_to_its_calls(panels: dict[str, Panel]) -> None:
+    point = {"x": "10\N{EN DASH}15", "y": 0, "point_index": 0, "curve_number": 0}
+    for key, said, facets in (
+        ("handoff-waits", "A person answers 52.0 % (33.5 to 70.0), within 20 s", {"stage": "handed_off"}),
+        ("silences", "Of 40 hang-ups 100.0 % (91.2 to 100.0) came", {"end_reason": "customer_hung_up"}),
+    ):
+        panel = panels[key]
+        assert said in panel.caption
+        assert " · n " in panel.caption
+        assert panel.drilldown is not None
+        target = panel.drilldown(point)
+        assert target is not None
+        assert target.facets == facets
+    changes = panels["language-changes"]
+    assert changes.caption.startswith("100.0 % (92.9 to 100.0) of calls change language")
+    assert changes.page is not None
+    assert "](calls?call_id=call_0)" in changes.page["Newest calls"].iloc[0]
+    assert "all calls of the period" in panels["silences"].caption
+
+
+def test_a_qualified_lead_costs_what_all_calls_cost(panels: dict[str, Panel]) -> None:
+    """Component by component; the parts make up the sum."""
+    table = panels["lead-costs-language"].table
+    assert table is not None
+    (row,) = table[table["Language"] == "Hinglish"].to_dict("records")
+    assert (row["Model (₹/lead)"], row["Telephony (₹/lead)"], row["₹ per qualified lead"]) == (4.0, 2.0, 6.0)
+    assert row["from"] < 6.0 < row["to"]
+    assert row["Qualified leads"] == CALLS // 4
+
+
+def test_the_funnel_by_hour_and_language_adds_up_to_the_funnel(panels: dict[str, Panel]) -> None:
+    table = panels["funnel-hours"].table
+    assert table is not None
+    assert table["Dialled"].sum() == CALLS
+    assert table["Qualified"].sum() == CALLS // 4
+    assert "Qualified per call dialled" in panels["funnel-hours"].title
