@@ -95,7 +95,7 @@ def test_nothing_of_the_lead_is_left_and_the_others_are(database: Database[Docum
     assert looked.returncode == 0, looked.stderr
     before = everything(database)
     assert sum(of_the_lead(text) for texts in before.values() for text in texts) == 22
-    assert "nothing was erased; add --yes" in looked.stdout
+    assert "nothing erased; add --yes" in looked.stdout
     done = core("erase-lead", LEAD, "--yes", "--no-keep-counts")
     assert done.returncode == 0, done.stderr
     assert "erased 22 records" in done.stdout
@@ -231,7 +231,7 @@ def test_what_was_erased_does_not_come_back(database: Database[Document], tmp_pa
     assert "lead_m" not in files.rejects.read_text()
     restored = core("restore", str(tmp_path / "saved"), "--replace")
     assert restored.returncode == 0, restored.stderr
-    assert "1 leads had been erased since" in restored.stdout
+    assert "1 leads were erased since" in restored.stdout
     assert [lead for lead in database["calls"].distinct("lead_id") if "erased-" not in lead] == ["lead_o"]
     soon = utc_now().astimezone(get_settings().tz) + timedelta(minutes=1)
     later = f"m2,lead_m,{soon:%Y-%m-%d %H:%M:%S},completed,9\n"

@@ -77,7 +77,7 @@ def test_a_backup_from_before_an_erasure_cannot_bring_the_lead_back(
     with pytest.raises(SealError, match="its key is missing"):
         open_value(database, "call_7", "metadata.phone", tokens["lead_7"])
     restored = core("restore", str(tmp_path / "saved"), "--replace")
-    assert "1 leads had been erased since" in restored.stdout, restored.stderr
+    assert "1 leads were erased since" in restored.stdout, restored.stderr
     assert search_calls(database, LEAD) == []
 
 
@@ -215,7 +215,7 @@ def test_a_rotation_killed_in_the_middle_is_gone_on_with(
         stopped += running.wait() == -signal.SIGKILL and 0 < wrapped_with(database).get("old", 0) < 6_000
     assert stopped >= 1
     done = subprocess.run(command, check=True, env=os.environ, capture_output=True, text=True)
-    assert "old wraps nothing any longer" in done.stdout
+    assert "old wraps nothing: remove it" in done.stdout
     assert wrapped_with(database) == {"new": 6_000}
     use(monkeypatch, NEW)
     row = database["calls"].find_one({"_id": "call_5999"})

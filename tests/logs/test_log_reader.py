@@ -178,7 +178,7 @@ def test_what_logrotate_has_compressed_is_read(file: Path) -> None:
 def test_what_is_not_shown_is_said(file: Path, tmp_path: Path) -> None:
     """On stderr: lines that are none, and a filter that nothing passes."""
     assert "2 lines are not JSON" in run(str(file)).stderr
-    assert "nothing matches" in run(str(file), "--call", "nobody").stderr
+    assert "no match" in run(str(file), "--call", "nobody").stderr
     words = tmp_path / "words"
     words.write_text("some plain\nwords\n")
     assert run(str(words)).stderr.splitlines() == ["2 lines are not JSON and were skipped", "no lines"]

@@ -114,5 +114,5 @@ def test_the_command_line_lists_and_exports(database: Database[Document], tmp_pa
     assert last is not None
     assert (last["action"], last["subject"], last["about"]) == ("exported", "audit log", {"entries": 1})
     assert last["actor"].endswith(" at this machine")
-    with pytest.raises(UserError, match="is there already"), private_csv(file):
+    with pytest.raises(UserError, match="already exists"), private_csv(file):
         pass

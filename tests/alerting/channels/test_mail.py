@@ -173,9 +173,9 @@ def test_a_mail_that_was_taken_stays_taken_whatever_the_server_says_afterwards(
 @pytest.mark.parametrize(
     ("second", "state", "said"),
     [
-        ("lead", State.OK, "1 taken, 2 taken"),
-        ("nobody", State.FAIL, "1 taken, 2 refused (550 no such user)"),
-        ("later", State.WARN, "1 taken, 2 refused (451 try again)"),
+        ("lead", State.OK, "1 accepted, 2 accepted"),
+        ("nobody", State.FAIL, "1 accepted, 2 refused (550 no such user)"),
+        ("later", State.WARN, "1 accepted, 2 refused (451 try again)"),
     ],
 )
 def test_the_doctor_says_of_each_recipient_whether_the_server_takes_it(

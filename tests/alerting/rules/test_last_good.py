@@ -79,7 +79,7 @@ def test_a_slip_in_the_file_neither_ends_an_incident_nor_stops_a_check(
     assert [text_of(mail).count("cannot be evaluated") > 0 for mail in mails.received] == [False, True]
     assert set(_rules()) <= {"calls_fail"}  # a scheduler that starts now does start
     findings = list(look_at_rules(database))
-    assert "last good form" in findings[0].remedy
+    assert "last valid version" in findings[0].remedy
     assert "since 2024-10-24 17:45" in findings[0].text
     record(database, NOON + 9 * FIVE, total=30, failed=0)
     check(45)

@@ -123,7 +123,7 @@ def test_a_full_store_is_refused_unless_it_is_to_be_replaced(
     assert other["calls"].count_documents({}) == 1
     restore(other, tmp_path / "new", tmp_path / "backup", silent, replace=True)
     assert contents(other)["calls"] == contents(database)["calls"]
-    with pytest.raises(BackupError, match="is there already"):
+    with pytest.raises(BackupError, match="already exists"):
         back_up(database, data_dir, tmp_path / "backup", silent)
 
 
