@@ -34,7 +34,9 @@ _ALIAS = "metadata_"
 
 
 def calls_of(database: Database[Document], periods: Sequence[Period], zone: tzinfo) -> pa.Table:
-    """The calls that started in any of the half-open periods, archived ones too, in the copy's columns.
+    """Return the calls that started in any of the half-open periods, in the copy's columns.
+
+    Archived calls are included.
 
     Raises:
         ArchiveUnreadableError: a file of the archive is not on this machine, or damaged.

@@ -85,7 +85,7 @@ def write(database: Database[Document], records: Sequence[Record], *, fresh: boo
     """Store records durably; return the result of each, in order.
 
     A refusal is a result and not an exception: it concerns its own record only, and the others are stored.
-    When this returns, every other result is on the journals of a majority.
+    Every other result is durable when this returns.
 
     Args:
         database: where to store them.
