@@ -64,7 +64,7 @@ class Statement:
         return f"({' UNION ALL '.join(parts)})"
 
     def _of_source(self) -> str:
-        """The condition for the source's days in its files, and for its hours where it cuts through a day."""
+        """Return the condition for the source's days in its files, and for its hours within a day."""
         source = self._source
         first, last = min(source.days), max(source.days)
         tests = [f"day BETWEEN {self.bind(first)} AND {self.bind(last)}"]
