@@ -1,8 +1,8 @@
 """Phones, cards and Aadhaar numbers in running text, however they are grouped, in any script's digits.
 
-A run of digits and separators is split into groups; starting at each group, the longest sequence that makes a
-valid number is masked. Only whole groups count: ten digits inside a longer number are not a phone. Numbers that
-a text names as personal are masked whatever their check digit, which may have been misheard.
+A run of digits and separators is split into groups; starting at each group, the longest sequence that makes
+a valid number is masked. Only whole groups count: ten digits inside a longer number are not a phone. Numbers
+that a text names as personal are masked whatever their check digit, which may have been misheard.
 """
 
 import re
