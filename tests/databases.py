@@ -75,6 +75,6 @@ def forget(data_dir: Path, name: str) -> None:
         service_minutes.writer._minutes,
         spool._lost_here,
     ):
-        known.clear()  # type: ignore[attr-defined]
+        known.clear()
     for folder in _FOLDERS:
         shutil.rmtree(data_dir / folder / name, ignore_errors=True)
