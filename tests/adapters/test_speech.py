@@ -126,7 +126,8 @@ def test_how_long_each_side_spoke_is_told(told: Told, lead_ms: float, agent_ms: 
 def test_the_tools_of_a_turn_are_told(told: Told, ok: list[bool]) -> None:
     tools = told()[0].tool_calls or []
     assert [one.ok for one in tools] == ok
-    assert (tools[0].name, tools[0].ms) == ("rates", pytest.approx(420))
+    assert tools[0].name == "rates"
+    assert tools[0].ms == pytest.approx(420)
 
 
 def test_words_that_belong_to_no_one_turn_are_left_out(recorded: None) -> None:
