@@ -113,7 +113,7 @@ def prepared(store: Database[Document]) -> tuple[Source, list[str]]:
     size = sum(file.stat().st_size for file in source.files)
     said = [
         f"Copying {len(source.days)} days: {copying:.1f} s, {size / 1e6:.0f} MB in {len(source.files)} files",
-        f"Opening the copy, {len(source.fresh):,} calls of today read from the store: {1000 * opening:.0f} ms",
+        f"Opening the copy, {len(source.fresh):,} of today from the store: {1000 * opening:.0f} ms",
     ]
     return source, said
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import pyarrow as pa
@@ -96,13 +97,18 @@ def refused_keys() -> tuple[str, ...]:
 
 def schema() -> pa.Schema:
     """Return the columns of the copy; hour and weekday (0 is Monday) are local, money is in rupees."""
+    return _schema(metadata_keys())
+
+
+@lru_cache(maxsize=8)
+def _schema(keys: tuple[str, ...]) -> pa.Schema:
     return pa.schema(
         {
             "start_time": pa.timestamp("ms", tz="UTC"),
             "day": pa.date32(),
             "hour": pa.int8(),
             "weekday": pa.int8(),
-            **dict.fromkeys((*sorted(TEXTS), *(METADATA + key for key in metadata_keys())), pa.string()),
+            **dict.fromkeys((*sorted(TEXTS), *(METADATA + key for key in keys)), pa.string()),
             **dict.fromkeys(NUMBERS, pa.float64()),
             **dict.fromkeys(COUNTS, pa.int32()),
             **dict.fromkeys(FLAGS, pa.bool_()),

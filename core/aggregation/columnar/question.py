@@ -76,15 +76,13 @@ def answer(source: Source, question: Question) -> Answer:
         return _of_everything(source, question)
     statement, said = _begun(source, question)
     grouped = f"GROUP BY 1 ORDER BY calls DESC, 1 LIMIT {about.most}"
-    rows = _frame(
-        statement.run(
-            [f"{key_of(about)} AS key", *said, "count(*) OVER () AS groups"],
-            statement.only(by_field(question.where)),
-            grouped,
-        )
+    found = statement.run(
+        [f"{key_of(about)} AS key", *said, "count(*) OVER () AS groups"],
+        statement.only(by_field(question.where)),
+        grouped,
     )
-    groups = int(rows["groups"].iloc[0]) if len(rows) else 0
-    rows = in_order(rows.drop(columns="groups"), about)
+    groups = found["groups"][0].as_py() if len(found) else 0
+    rows = in_order(_frame(found.drop_columns(["groups"])), about)
     other = rows.iloc[:0]
     if groups > len(rows):
         other = _of_the_rest(source, question, about, rows.index.tolist())

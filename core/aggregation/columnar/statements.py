@@ -6,7 +6,7 @@ from datetime import date
 import pyarrow as pa
 
 from core.aggregation.columnar.copy import Source
-from core.aggregation.columnar.engine import FRESH, ask
+from core.aggregation.columnar.engine import FRESH, ask, table_of
 from core.aggregation.columnar.fields import COSTS, METADATA, TEXTS, Field, schema
 from core.clock import day_bounds
 from core.models.definitions import (
@@ -56,11 +56,14 @@ class Statement:
 
     def _calls(self, condition: str) -> str:
         chosen = ", ".join(map(quoted, self._columns))
-        parts = [f"SELECT {chosen} FROM {FRESH} WHERE {condition}"]  # noqa: S608 (names of ours alone)
+        parts = []
+        if len(self._source.fresh) or not self._source.files:
+            parts.append(f"SELECT {chosen} FROM {FRESH} WHERE {condition}")  # noqa: S608 (names of ours alone)
         if self._source.files:
-            files = f"read_parquet({self.bind([str(file) for file in self._source.files])})"
             of_source = f"{self._of_source()} AND {condition}"
-            parts.append(f"SELECT {chosen} FROM {files} WHERE {of_source}")  # noqa: S608 (names of ours alone)
+            for file in self._source.files:
+                table = table_of(file)
+                parts.append(f"SELECT {chosen} FROM {table} WHERE {of_source}")  # noqa: S608 (names of ours alone)
         return f"({' UNION ALL '.join(parts)})"
 
     def _of_source(self) -> str:
@@ -84,7 +87,7 @@ def quoted(column: str) -> str:
     Raises:
         ValueError: the copy has no such column.
     """
-    if column not in schema().names:
+    if schema().get_field_index(column) < 0:
         raise ValueError(f"the copy has no column {column!r}")
     return f'"{column}"'
 
