@@ -1,10 +1,10 @@
-"""A person who goes through every way in is found in no byte of what is stored, with keys and without."""
+"""A person who goes through every way in is found in no byte of what is stored, sent, answered or shown."""
 
 import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from bson import Timestamp
 from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
 
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.settings import get_settings
@@ -21,19 +22,28 @@ from core.storage.archive.backup import back_up
 from core.storage.recording.replay import replay
 from core.storage.recording.spool import Spool
 from core.types import Document
+from tests.alerting.channels.wire import Mails, WebServer
+from tests.alerting.conftest import authority, mail_servers, mails, slack, web
+from tests.api.conftest import from_this_machine
+from tests.dashboard.conftest import start
 from tests.storage.sealing.test_sealing import BLIND, OLD
+
+__all__ = ["authority", "mail_servers", "mails", "slack", "start", "web"]
+"""Fixtures, which pytest finds by their names here."""
 
 _AGENT = """
 import asyncio, os, sys
 from datetime import UTC, datetime
 from core.logging_config import get_logger, set_call_context
 from core.models.calls.reports import CallFacts, CallReport, Role
+from core.hooks.receive import receive
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.services.alert_service import AlertService
 from core.services.metrics_service import MetricsService
 from core.storage.recording.breaker import breaker
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool
+from tests.hooks.example import EXAMPLE, now_ended
 
 names = ("phone", "name", "pan", "email", "address", "dob", "password")
 person = dict(zip(names, sys.argv[1].split("|")))
@@ -50,13 +60,23 @@ async def agent():
     set_call_context(call_id="call_1", lead_id=lead)
     await metrics.call_started("call_1", lead_id=lead)
     await metrics.record_call_metrics(call("call_1"))
-    await metrics.record_turn(TurnMetrics(call_id="call_1", turn=1, start_time=start))
+    heard = "I am " + person["name"] + " of " + person["address"]
+    await metrics.record_turn(TurnMetrics(call_id="call_1", turn=1, start_time=start, transcript=heard))
     facts = CallFacts(lead_id=lead, metadata=person)
     report = CallReport(call_id="call_1", source="exotel", role=Role.CARRIER, facts=facts)
     await metrics.record_call_report(report)
+    remark = heard if os.environ.get("ENCRYPTION_KEYS") else "agreed"  # without a key the content is masked
+    fields = {"id": "call_4", "phone": lead, "mobile": person["phone"], "customer": numbers, "remark": remark}
+    assert (await receive(EXAMPLE, now_ended(**fields), 100)).outcome == "stored"
     logger.info("Call of %s completed", person["phone"], extra={"customer": numbers})
+    logger.debug("Heard", extra={"transcript": heard, "customer_name": person["name"], **numbers})
+    try:
+        raise ValueError("no lead " + person["phone"])
+    except ValueError:
+        logger.exception("The CRM refuses")
     said = "Lead " + person["phone"] + " waits"
-    await AlertService().send_alert("crm_push", "critical", said, metadata=numbers)
+    answer = await AlertService().send_alert("crm_push", "critical", said, metadata={**person, "of": person})
+    assert answer == {"email": True, "slack": True}, answer
     breaker.failed()  # the database is away
     await metrics.record_call_metrics(call("call_2"))
     Spool().bury(Record.now(call("call_3")), "error 2")
@@ -70,7 +90,13 @@ asyncio.run(agent())
     "keys", [{}, {"ENCRYPTION_KEYS": OLD, "BLIND_INDEX_KEY": BLIND}], ids=["none", "keys"]
 )
 def test_a_person_is_found_in_no_byte(
-    keys: Mapping[str, str], database: Database[Document], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keys: Mapping[str, str],
+    database: Database[Document],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mails: Mails,
+    slack: WebServer,
+    start: Callable[..., AppTest],
 ) -> None:
     digits = f"{secrets.randbelow(10**8):08}"
     phone, mark, pan = f"97{digits}", f"Zx{digits[::-1]}", f"KZXPM{digits[:4]}K"
@@ -87,6 +113,7 @@ def test_a_person_is_found_in_no_byte(
     for name, value in {
         **keys,
         "LOG_FILE": str(log),
+        "LOG_LEVEL": "DEBUG",
         "LOG_TO_DATABASE": "true",
         "LEAD": _lead(keys, phone),
     }.items():
@@ -98,12 +125,14 @@ def test_a_person_is_found_in_no_byte(
         assert _found(wanted, Spool().folder, log) == []
         assert Spool().has_waiting()
         replay(database)
-        assert database["calls"].count_documents({}) == 2
+        assert database["calls"].count_documents({}) == 3
+        told = _sent(mails, slack) + _answered() + _shown(start)
+        assert [text for text in wanted if text in told] == []
         saved = back_up(database, get_settings().data_dir, tmp_path / "saved", lambda *_: None)
         assert saved.documents >= 4
         database["calls"].update_many({}, {"$set": {"recorded_at": Timestamp(1_750_000_000, 1)}})
         refresh_rollups(database)
-        assert sum(due.rows for due in archive_due(database)) == 2
+        assert sum(due.rows for due in archive_due(database)) == 3
         database.client.admin.command("fsync")
         rows = "".join(str(row) for name in database.list_collection_names() for row in database[name].find())
         assert [text for text in wanted if text in rows] == []
@@ -112,6 +141,37 @@ def test_a_person_is_found_in_no_byte(
     finally:
         for letter in Spool().dead.glob("*.json"):
             letter.unlink()
+
+
+def _sent(mails: Mails, slack: WebServer) -> str:
+    """What mail and Slack were sent, decoded."""
+    parts = [part for mail in mails.received for part in mail.walk() if not part.is_multipart()]
+    found = "".join([*map(str, mails.received), *(part.get_content() for part in parts), str(slack.posts)])
+    assert found.count("crm_push") >= 3
+    return found
+
+
+def _answered() -> str:
+    """What the API answers of calls, alerts and itself, in each form."""
+    with from_this_machine() as client:
+        days = "start_date=2026-01-01&end_date=2026-01-31"
+        asked = [(f"calls?{days}", "application/json"), (f"calls?{days}", "text/csv"), ("alerts", "*/*")]
+        answers = [client.get(f"/api/v1/analytics/{path}", headers={"Accept": form}) for path, form in asked]
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    assert "call_1" in answers[0].text
+    return "".join(answer.text for answer in answers)
+
+
+def _shown(start: Callable[..., AppTest]) -> str:
+    """The elements of pages about calls, alerts, deliveries and who looked, as a browser gets them.
+
+    Not the page of one call, which shows a conversation to those who may see it.
+    """
+    apps = [start("calls", period="90d"), *map(start, ("alerts", "sources", "audit", "system"))]
+    assert not any(app.exception for app in apps)
+    found = "".join(str(getattr(element, "proto", "")) for app in apps for element in app)
+    assert "_push" in found
+    return found
 
 
 def _lead(keys: Mapping[str, str], phone: str) -> str:
