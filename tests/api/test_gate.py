@@ -5,11 +5,13 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from core.access.api_keys import NoKeysNote
 from core.api import gate
 from core.api.app import create_app
 from core.api.gate import Gate
@@ -21,14 +23,16 @@ READERS = 60
 
 
 @pytest.fixture
-def hung_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A database that takes connections and never says a word."""
+def hung_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database that takes connections and never says a word; when it last did, there were no keys."""
     with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
         port = listener.getsockname()[1]
         monkeypatch.setenv("MONGODB_URI", f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=3000")
+        monkeypatch.setenv("DATA_DIR", str(tmp_path))
         monkeypatch.setattr(gate, "LONGEST_SECONDS", 3.0)
         monkeypatch.setattr(gate, "PATIENCE_SECONDS", 2.0)
         get_settings.cache_clear()
+        NoKeysNote().keep(none=True)
         yield
 
 

@@ -99,7 +99,7 @@ def test_the_rules_file_of_the_documentation_works(tmp_path: Path) -> None:
     """Whoever copies it has two rules."""
     text = (Path(__file__).resolve().parents[3] / "docs" / "alerting.md").read_text()
     file = tmp_path / "rules.toml"
-    file.write_text(text.split("```toml\n")[1].split("```")[0])
+    file.write_text(text.split("## Write your own rules")[1].split("```toml\n")[1].split("```")[0])
     assert [rule.id for rule in read_rules(file).rules] == [
         *("hinglish_failures", "day_errors", "slow_answers", "fewer_calls", "no_calls")
     ]
