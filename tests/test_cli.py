@@ -138,7 +138,7 @@ def test_an_import_without_a_mapping_proposes_one_and_goes_no_further(
     assert done.returncode == 2
     assert '"call_id":"a"' in done.stdout
     assert "not used: Mobile (personal data?)" in done.stdout
-    assert done.stderr.endswith(f"then: python -m core import {file} --mapping {mapping}\n")
+    assert done.stderr.endswith(f"python -m core import {file} --mapping {mapping}\n")
     assert database["calls"].count_documents({}) == 0
     again = core("import", str(file))
     assert (again.returncode, again.stdout) == (2, "")

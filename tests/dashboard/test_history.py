@@ -85,7 +85,7 @@ def test_filters_that_are_not_set_are_folded_and_what_is_set_can_be_taken_away(
             expect(page.locator(f".st-key-{name}")).to_be_hidden()
         bar = page.locator(".st-key-filters").bounding_box()
         assert bar
-        assert bar["height"] < 50
+        assert bar["height"] < 60
         _unfold(page)
         for name in ("language", "status", "compare"):
             expect(page.locator(f".st-key-{name}")).to_be_visible()
