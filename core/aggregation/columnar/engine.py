@@ -100,7 +100,8 @@ def table_of(file: Path) -> str:
                 held.execute(query, {"file": str(file)})
                 held.execute("CHECKPOINT held")
     except duckdb.OutOfMemoryException:
-        return f"read_parquet('{file}')"
+        path = str(file).replace("'", "''")  # DATA_DIR may have any name
+        return f"read_parquet('{path}')"
     except duckdb.IOException as error:
         raise SourceGoneError(str(error)) from None
     finally:
