@@ -118,7 +118,8 @@ def _take_in(database: Database[Document], sums: Sums, ids: Sequence[str]) -> tu
         rose = {key: value for key, value in now.items() if value > known.get(key, 0.0)}
         for key, value in rose.items():
             name = _bounded(key, sums)
-            sums[name] = sums.get(name, 0.0) + value - known.get(key, 0.0)
+            # The rise first: added and taken away in turn, rounding could let the total fall by a hair.
+            sums[name] = sums.get(name, 0.0) + (value - known.get(key, 0.0))
         if rose:
             higher[row["_id"]] = known | rose
     return sums, higher
