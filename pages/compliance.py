@@ -7,9 +7,9 @@ from core.aggregation.compliance.evidence import evidence
 from core.settings import get_settings
 from dashboard import filters, formats, placeholders, theme, visitor
 from dashboard.compliance import panels
-from dashboard.panels import auto_refresh, boards
+from dashboard.panels import auto_refresh, board_page, boards
 from dashboard.panels.panel import csv_button, show
-from dashboard.queries import cache, compliance_queries, system_queries
+from dashboard.queries import cache, compliance_queries
 from dashboard.queries.compliance_queries import Compliance
 
 HEIGHT = 1600
@@ -32,11 +32,7 @@ def compliance() -> None:
         placeholders.stale(answer.stale_since)
         found = answer.value
         if not found.judged.calls:
-            newest = cache.ask("pulse", system_queries.pulse).value.newest_call
-            if newest:
-                placeholders.no_calls(selection, newest)
-            else:
-                placeholders.no_calls_at_all()
+            board_page.no_calls(selection)
             return
         st.caption(caption(found, window))
         show(panels.rules(found.judged))

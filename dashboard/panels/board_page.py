@@ -44,14 +44,19 @@ def show(
                 st.caption(caption(board, window, zone))
                 draw(board, selection)
                 return
-            newest = cache.ask("pulse", system_queries.pulse).value.newest_call
-            if newest:
-                placeholders.no_calls(selection, newest)
-            else:
-                placeholders.no_calls_at_all()
+            no_calls(selection)
 
     auto_refresh.watch()
     auto_refresh.renew(part, auto_refresh.CHARTS_EVERY)
+
+
+def no_calls(selection: Selection) -> None:
+    """Say why there is nothing to show, and what to do: no calls in the period, or none ever."""
+    newest = cache.ask("pulse", system_queries.pulse).value.newest_call
+    if newest:
+        placeholders.no_calls(selection, newest)
+    else:
+        placeholders.no_calls_at_all()
 
 
 def caption(board: Board, window: Window, zone: tzinfo) -> str:

@@ -10,9 +10,9 @@ from dashboard import filters, formats, placeholders, theme
 from dashboard.alerts import actions
 from dashboard.explore import choices, panels, saved
 from dashboard.explore.choices import Asked
-from dashboard.panels import auto_refresh
+from dashboard.panels import auto_refresh, board_page
 from dashboard.panels.panel import Panel, show
-from dashboard.queries import cache, explore_queries, system_queries
+from dashboard.queries import cache, explore_queries
 from dashboard.queries.explore_queries import Refused
 
 HEIGHT = 760
@@ -58,11 +58,7 @@ def nothing(selection: filters.Selection) -> None:
     if asked.question.where:
         st.info("No call of this period passes these filters.", icon=":material/filter_alt_off:")
         return
-    newest = cache.ask("pulse", system_queries.pulse).value.newest_call
-    if newest:
-        placeholders.no_calls(selection, newest)
-    else:
-        placeholders.no_calls_at_all()
+    board_page.no_calls(selection)
 
 
 actions.answer()

@@ -44,10 +44,10 @@ class SourceGoneError(Exception):
 
 
 def ask(source: Source, query: str, values: Mapping[str, object]) -> pa.Table:
-    """Return the result of a query over ``read_parquet($files)`` and the table ``fresh``.
+    """Return the result of a query over the tables of :func:`table_of` and the table ``fresh``.
 
     Args:
-        source: the calls; its files are bound as ``$files``.
+        source: the calls; those that no file has yet are ``fresh``.
         query: SQL without foreign text.
         values: values of its other parameters.
 
