@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from core.adapters.livekit import CLOSED, ERRORS_AT_MOST
 from core.adapters.otlp.spans import Span, moment
 from core.adapters.told import TOLD_BY_AGENT
+from core.adapters.turns import heard
 from core.models.calls.endings import ENDINGS
 from core.models.calls.parts import CallError, Fault, ModelUsage
 from core.models.calls.reports import CallReport, Role, lenient_facts
@@ -145,6 +146,10 @@ def _pipecat_turn(call_id: str, span: Span, requests: Sequence[_Request], *, las
         tts_ttfb_ms=first.get("tts"),
         e2e_ms=e2e_ms,
         interrupted=cut,
+        transcript=_said(
+            (one.span for one in requests if one.kind == "asr"),
+            (one.span for one in requests if one.kind == "tts"),
+        ),
         source=SOURCE,
     )
 
@@ -168,33 +173,42 @@ def _livekit_turns(call_id: str, spans: Sequence[Span], root: Span | None) -> li
             found[-1][1].append(span)
     parents = {span.id: span.parent for span in spans}
     return [
-        _livekit_turn(call_id, number, heard, spoken, spans, parents)
-        for number, (heard, spoken) in enumerate(found, start=1)
+        _livekit_turn(call_id, number, asked, spoken, spans, parents)
+        for number, (asked, spoken) in enumerate(found, start=1)
     ]
 
 
 def _livekit_turn(
     call_id: str,
     number: int,
-    heard: Sequence[Span],
+    asked: Sequence[Span],
     spoken: Sequence[Span],
     spans: Iterable[Span],
     parents: Mapping[str, str],
 ) -> TurnMetrics:
     answers = {span.id for span in spoken}
     inside = [span for span in spans if span.id in answers or _is_below(span, answers, parents)]
-    last = heard[-1:]
+    last = asked[-1:]
     return TurnMetrics(
         call_id=call_id,
         turn=number,
-        start_time=moment(heard[0].start) if heard else None,
+        start_time=moment(asked[0].start) if asked else None,
         end_of_turn_delay_ms=_ms(_number(last, "lk.end_of_turn_delay")),
         asr_ms=_ms(_number(last, "lk.transcription_delay")),
         llm_ttft_ms=_ms(_number(inside, "lk.response.ttft")),
         tts_ttfb_ms=_ms(_number(inside, "lk.response.ttfb")),
         e2e_ms=_ms(_number(spoken, "lk.e2e_latency")),
         interrupted=any(span.attributes.get("lk.interrupted") is True for span in spoken),
+        transcript=_said(asked, inside),
         source=SOURCE,
+    )
+
+
+def _said(lead: Iterable[Span], agent: Iterable[Span]) -> str | None:
+    """Return the transcript of a turn; None unless RECORD_TRANSCRIPTS is on and the spans have words."""
+    # A span may repeat what one inside it says.
+    return heard(
+        *(" ".join(dict.fromkeys(span.words for span in spans if span.words)) for spans in (lead, agent))
     )
 
 

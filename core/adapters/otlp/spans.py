@@ -1,4 +1,7 @@
-"""Read the spans of an OTLP request, in JSON or protobuf; anything said in a call is dropped here."""
+"""Read the spans of an OTLP request, in JSON or protobuf.
+
+Anything said in a call is dropped here, but for the words of both speakers where RECORD_TRANSCRIPTS is on.
+"""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core.clock import FIRST_YEAR, LAST_YEAR
+from core.settings import get_settings
 
 MOST_ATTRIBUTES = 200
 MOST_NUMBER = 1e15
@@ -23,10 +27,21 @@ _SAID = (
     "gen_ai.completion",
     "gen_ai.system_instructions",
 )
-_SAID_WHOLE = frozenset(
-    {"text", "text_output", "transcript", "input", "output", "messages", "tools", "user_id"}
+_WORDS = frozenset(
+    {
+        *("transcript", "text"),  # Pipecat's stt and tts spans
+        *("lk.pii.user_transcript", "lk.pii.response.text", "lk.user_transcript", "lk.response.text"),
+    }
 )
-"""Attributes that contain what was said, or who said it."""
+"""Attributes with the words of one speaker; prompts and messages repeat them, and are never read."""
+_SAID_WHOLE = _WORDS | {
+    *("text_output", "input", "output", "messages", "tools", "user_id"),
+    *("lk.user_input", "lk.input_text", "lk.chat_ctx", "lk.instructions", "lk.function_tool.arguments"),
+    "lk.function_tool.output",
+}
+"""Attributes that contain what was said, or who said it; LiveKit has marked its own with ``.pii.`` since."""
+MOST_WORDS = 2_000
+"""Longest text kept of what is said in one span, in characters."""
 _FAILED = {2, "STATUS_CODE_ERROR"}
 Attributes = Mapping[str, str | float | int | bool]
 
@@ -47,6 +62,8 @@ class Span:
     end: float
     attributes: Attributes = field(default_factory=dict)
     failed: bool = False
+    words: str = ""
+    """What one speaker said in it; "" unless RECORD_TRANSCRIPTS is on."""
 
     def number(self, *names: str) -> float | None:
         """Return the first of these attributes that is a number of 0 or more."""
@@ -140,6 +157,7 @@ def _list(value: Any, name: str) -> list[Any]:  # noqa: ANN401 (foreign data)
 
 
 def _json_span(span: Mapping[str, Any]) -> Span:
+    values = [(one["key"], _json_value(one.get("value") or {})) for one in _list(span, "attributes")]
     return Span(
         trace=str(span["traceId"]),
         id=str(span["spanId"]),
@@ -147,10 +165,9 @@ def _json_span(span: Mapping[str, Any]) -> Span:
         name=str(span.get("name", ""))[:128],
         start=int(span["startTimeUnixNano"]) / 1e9,
         end=int(span["endTimeUnixNano"]) / 1e9,
-        attributes=_kept(
-            (one["key"], _json_value(one.get("value") or {})) for one in _list(span, "attributes")
-        ),
+        attributes=_kept(values),
         failed=(span.get("status") or {}).get("code") in _FAILED,
+        words=_words(values),
     )
 
 
@@ -161,9 +178,9 @@ def _json_value(value: Mapping[str, Any]) -> object:
 
 
 def _protobuf_span(span: Any) -> Span:  # noqa: ANN401 (an extra's)
-    values = (
+    values = [
         (one.key, getattr(one.value, one.value.WhichOneof("value") or "", None)) for one in span.attributes
-    )
+    ]
     return Span(
         trace=span.trace_id.hex(),
         id=span.span_id.hex(),
@@ -173,6 +190,7 @@ def _protobuf_span(span: Any) -> Span:  # noqa: ANN401 (an extra's)
         end=span.end_time_unix_nano / 1e9,
         attributes=_kept(values),
         failed=span.status.code in _FAILED,
+        words=_words(values),
     )
 
 
@@ -187,3 +205,11 @@ def _kept(attributes: Iterable[tuple[str, object]]) -> Attributes:
         if plain and not said and len(kept) < MOST_ATTRIBUTES:
             kept[name] = value  # type: ignore[assignment]
     return kept
+
+
+def _words(attributes: Iterable[tuple[str, object]]) -> str:
+    """Return what one speaker said in a span; nothing unless RECORD_TRANSCRIPTS is on."""
+    if not get_settings().record_transcripts:
+        return ""
+    said = (value for name, value in attributes if name in _WORDS and isinstance(value, str))
+    return next((words[:MOST_WORDS] for words in said if words), "")

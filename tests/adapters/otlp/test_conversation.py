@@ -97,6 +97,43 @@ def test_what_was_said_is_not_even_read() -> None:
     assert not names & {"text", "transcript", "output", "user_id"}
     assert not [name for name in names if ".pii." in name]
     assert b"haan ji" in (DATA / "pipecat_spans.pb").read_bytes()
+    assert not any(turn.transcript for name in ("pipecat", "livekit") for turn in read(recorded(name))[1])
+
+
+def test_with_transcripts_on_a_turn_says_what_both_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECORD_TRANSCRIPTS", "1")
+    _, turns = read(recorded("pipecat"))
+    both = "Lead: haan ji\nAgent: Namaste, loan chahiye?"
+    assert [turn.transcript for turn in turns] == ["Agent: Namaste!", both, both]
+    assert not [
+        name for one in recorded("pipecat") for name in one.attributes if name in {"text", "transcript"}
+    ]
+
+
+@pytest.mark.parametrize("marked", ["lk.", "lk.pii."])
+def test_livekits_words_are_the_heard_and_the_answered(marked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node's words may stand on the turn around it too; the prompt repeats them and is never read."""
+    monkeypatch.setenv("RECORD_TRANSCRIPTS", "1")
+    shared = {"traceId": "t", "startTimeUnixNano": str(10**18), "endTimeUnixNano": str(10**18 + 10**9)}
+
+    def told(name: str, parent: str, **words: str) -> dict[str, Any]:
+        said = {"gen_ai.conversation.id": "c", **{f"{marked}{key}": text for key, text in words.items()}}
+        attributes = [{"key": key, "value": {"stringValue": text}} for key, text in said.items()]
+        return {**shared, "name": name, "spanId": name, "parentSpanId": parent, "attributes": attributes}
+
+    answer = {"response.text": "Ji, kitna?", "chat_ctx": "system prompt"}
+    spans = [
+        told("agent_session", ""),
+        told("user_turn", "agent_session", user_transcript="loan chahiye"),
+        told("agent_turn", "agent_session", **answer),
+        told("llm_node", "agent_turn", **answer),
+        told("tts_node", "llm_node", input_text="Ji, kitna?"),
+    ]
+    for order, one in enumerate(spans):
+        one["startTimeUnixNano"] = str(10**18 + order * 10**6)
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
+    _, (turn,) = read(read_json(json.dumps(body).encode())[0])
+    assert turn.transcript == "Lead: loan chahiye\nAgent: Ji, kitna?"
 
 
 def test_livekits_turns_pair_what_was_heard_with_what_was_answered() -> None:
