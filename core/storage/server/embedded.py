@@ -286,11 +286,14 @@ def _release(share: Future[Embedded]) -> None:
 
 
 def _is_idle(folder: Folder) -> bool:
-    """Return whether no supervisor is left, or another process still uses the server."""
-    others = lock(folder.users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    if others is not None:
-        os.close(others)
-    supervisor = lock(folder.supervisor_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    """Return whether no supervisor is left, another process uses the server, or the folder is gone."""
+    try:
+        others = lock(folder.users_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if others is not None:
+            os.close(others)
+        supervisor = lock(folder.supervisor_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:  # deleted while it was in use; its server ends by itself
+        return True
     if supervisor is not None:
         os.close(supervisor)
     return supervisor is not None

@@ -93,6 +93,14 @@ def test_a_record_of_another_folders_socket_is_not_believed(
     assert count(user) == "1"
 
 
+DELETED = """
+import os, shutil
+from core.storage import get_sync_database
+from core.storage.server.connection import close_all
+get_sync_database().command("ping")
+shutil.rmtree(os.environ["DATA_DIR"])
+close_all(wait_seconds=20)
+"""
 MOVED = """
 import os, sys, time
 from datetime import UTC, datetime
@@ -123,6 +131,12 @@ database = get_sync_database()
 replay(database)
 print(database["calls"].count_documents({}))
 """
+
+
+def test_leaving_a_deleted_data_dir_is_no_error(tmp_path: Path) -> None:
+    environment = os.environ | {"DATA_DIR": str(tmp_path / "deleted")}
+    command = [sys.executable, "-c", DELETED]
+    subprocess.run(command, cwd=ROOT, env=environment, timeout=60, check=True)
 
 
 @pytest.mark.full
