@@ -14,7 +14,7 @@ from core.storage import collections
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
-    ("core.types", "core.errors", "core.files", "core.sigterm"),
+    ("core.types", "core.errors", "core.files", "core.sigterm", "core.threads"),
     ("core.models", "core.variables", "core.clock", "core.settings", "core.ports", "core.peers"),
     ("core.privacy",),
     ("core.logs", "core.logging_config"),

@@ -15,6 +15,7 @@ from core.logs.event import Event, Origin
 from core.logs.line_formats import FORMATS, Format, as_it_is
 from core.logs.render import document_of, encode
 from core.logs.sinks.sink import Both, Sink
+from core.threads import start_daemon
 
 if TYPE_CHECKING:
     from core.logs.sinks.shipper import Shipper
@@ -154,13 +155,10 @@ class LogWriter:
         with self._counting:
             if self._thread is not None:
                 return
-            thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the interpreter is ending
+            self._thread = start_daemon("log-writer", self._run)
+            if self._thread is None:
                 self._inline = True
                 return
-            self._thread = thread
         # A forked multiprocessing child ends without running atexit functions.
         if util := sys.modules.get("multiprocessing.util"):
             with suppress(Exception):

@@ -4,6 +4,7 @@ import atexit
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
@@ -12,6 +13,7 @@ from core.logging_config import get_logger
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.sync_metrics_service import SyncMetricsService
 from core.storage.recording.active_calls import BEAT_SECONDS
+from core.threads import start_daemon
 
 logger = get_logger("metrics")
 END_SECONDS = 15.0
@@ -78,8 +80,15 @@ class BackgroundMetricsService:
     def _put(self, work: Work) -> None:
         self._work.put(work)
         if self._thread is None:
-            self._thread = Thread(target=self._run, name="background-metrics", daemon=True)
-            self._thread.start()
+            self._thread = start_daemon("background-metrics", self._run)
+        if self._thread is None:
+            self._work_here()
+
+    def _work_here(self) -> None:
+        """Do what is queued on the caller's thread, because there can be no other."""
+        with suppress(Empty):
+            while True:
+                self._try(self._work.get_nowait())
 
     def _run(self) -> None:
         next_beat = time.monotonic() + BEAT_SECONDS

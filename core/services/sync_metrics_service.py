@@ -17,6 +17,7 @@ from core.storage.recording.active_calls import (
 )
 from core.storage.recording.recorder import record_blocking
 from core.storage.recording.service_minutes import writer
+from core.threads import start_daemon
 
 
 class SyncMetricsService:
@@ -80,7 +81,7 @@ class SyncMetricsService:
             while not over.wait(BEAT_SECONDS):
                 self.call_heartbeat(call_id)
 
-        threading.Thread(target=beat, name="active-call", daemon=True).start()
+        start_daemon("active-call", beat)
         try:
             yield
         finally:

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from core.threads import start_daemon
+
 CAPACITY = 10_000
 """Lines that may wait for the target; more are dropped and counted."""
 BATCH = 500
@@ -75,17 +77,16 @@ class Shipper(ABC, Generic[Batch]):
             return
         self._waiting.append(line)
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name=f"log-shipper {self.name}", daemon=True)
-            self._thread.start()
+            self._thread = start_daemon(f"log-shipper {self.name}", self._run)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything queued is sent or given up.
 
-        Return False if ``timeout`` seconds pass first.
+        Return False if ``timeout`` seconds pass first, or there is no thread that could send it.
         """
         until = time.monotonic() + timeout
         self._stir.set()
-        while (self._waiting or self._unsent) and time.monotonic() < until:
+        while self._thread and (self._waiting or self._unsent) and time.monotonic() < until:
             time.sleep(0.01)
         return not (self._waiting or self._unsent)
 

@@ -12,7 +12,7 @@ from pymongo.database import Database
 from core.models.archives import ArchivePart
 from core.storage.archive.archived_rows import ArchiveUnreadableError, parts, read_part
 from core.storage.collections import CALLS
-from core.storage.threads import fork_safe_lock
+from core.threads import fork_safe_lock
 from core.types import Document
 
 MOST_ROWS = 5_000_000

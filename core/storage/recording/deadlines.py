@@ -11,7 +11,7 @@ from pymongo.database import Database
 
 from core.settings import get_settings
 from core.storage.server.connection import OURS, blocking, store_key, wait_for_server
-from core.storage.threads import Threads
+from core.threads import Threads
 from core.types import Document
 
 T = TypeVar("T")

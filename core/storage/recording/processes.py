@@ -23,7 +23,7 @@ from core.storage.collections import PROCESSES
 from core.storage.recording.spool import spool_status
 from core.storage.sealing.contents import withheld_values
 from core.storage.server.connection import before_close
-from core.storage.threads import fork_safe_lock
+from core.threads import fork_safe_lock, start_daemon
 from core.types import Document
 
 FIRST_SECONDS = 5.0
@@ -96,8 +96,7 @@ class Beats:
         with self._guard:
             self._databases[key] = open_
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="process-health", daemon=True)
-                self._thread.start()
+                self._thread = start_daemon("process-health", self._run)
                 before_sigterm(self._end_at_once)
 
     def beat(self) -> None:

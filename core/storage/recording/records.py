@@ -16,7 +16,7 @@ from core.storage.hook_deliveries import HookDelivery
 from core.storage.recording import merging
 from core.storage.recording.versions import SERVER_TIME
 from core.storage.sealing.contents import may_be_personal, turn_id, without_personal
-from core.storage.threads import fork_safe_lock
+from core.threads import fork_safe_lock
 from core.types import Document
 
 OWN_FIELDS = ("recorded_at", "schema_version", "version", "sources", "state", "unjoined")

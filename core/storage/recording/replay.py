@@ -11,7 +11,7 @@ from core.logging_config import get_logger
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool, bury_record, records_in
 from core.storage.recording.write import MAX_BATCH, Refusal, Result, write
-from core.storage.threads import fork_safe_lock
+from core.threads import fork_safe_lock, start_daemon
 from core.types import Document
 
 BATCH_SECONDS = 30.0
@@ -118,10 +118,7 @@ class Replayer:
             if delay == 0:
                 self._wake.set()
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._run, args=(delay,), name="spool-replay", daemon=True
-                )
-                self._thread.start()
+                self._thread = start_daemon("spool-replay", self._run, delay)
 
     def wait(self, seconds: float) -> None:
         """Wait until there is nothing left to replay, for ``seconds`` at most."""

@@ -8,7 +8,6 @@ import itertools
 import math
 import os
 import platform
-import threading
 import time
 import uuid
 from collections import Counter
@@ -23,7 +22,7 @@ from core.storage.recording.recorder import record_blocking
 from core.storage.recording.records import Fate
 from core.storage.recording.write import MAX_BATCH
 from core.storage.server.connection import before_close, store_key
-from core.storage.threads import fork_safe_lock
+from core.threads import fork_safe_lock, start_daemon
 from core.types import Document
 
 logger = get_logger("database")
@@ -166,7 +165,7 @@ class ServiceWriter:
         with self._guard:
             self._minutes.setdefault(key, (database, ServiceMinutes()))
             if self._pid != os.getpid():  # a forked child's inherited thread belongs to its parent
-                threading.Thread(target=self._run, name="service-minutes", daemon=True).start()
+                start_daemon("service-minutes", self._run)
                 self._pid = os.getpid()
 
     def _run(self) -> None:

@@ -27,7 +27,7 @@ from core.settings import get_settings
 from core.storage.recording.records import KINDS, Fate, Record
 from core.storage.sealing.contents import for_disk, without_personal
 from core.storage.server.embedded import located
-from core.storage.threads import Threads
+from core.threads import Threads
 
 logger = get_logger("database")
 T = TypeVar("T")

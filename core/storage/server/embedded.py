@@ -20,13 +20,14 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from core.storage.server.folder import EmbeddedServerError, Folder, is_in_place, lock, server_pid, socket_uri
-from core.storage.threads import fork_safe_lock
+from core.threads import fork_safe_lock, start_daemon
 
 START_TIMEOUT_SECONDS = 60.0
 WATCH_SECONDS = 0.05
 _held: "dict[Path, Future[Embedded]]" = {}
 _guard = fork_safe_lock()
 """Never held while a server starts."""
+_NO_THREAD = "this process cannot start a thread: it is ending, or at a limit of the system"
 _WAYS_OUT = (
     "install MongoDB so that `mongod` is on PATH, or set MONGODB_URI to a server of your own, for example "
     "MONGODB_URI=mongodb://localhost:27017 after `docker run -d -p 127.0.0.1:27017:27017 mongo`"
@@ -77,7 +78,7 @@ class Embedded:
         except BaseException:
             self.release()
             raise
-        threading.Thread(target=self._replace_dead_supervisor, name="embedded-mongod", daemon=True).start()
+        start_daemon("embedded-mongod", self._replace_dead_supervisor)
 
     def _take_share(self, deadline: float) -> int:
         """Take the users' lock; a server that is shutting down holds it until it has ended."""
@@ -228,7 +229,8 @@ def start_embedded(data_dir: Path) -> Future[Embedded]:
             folder.create()
             share = _held[folder.root] = Future()
             share.set_running_or_notify_cancel()  # one waiter giving up must not cancel it for the others
-            threading.Thread(target=_begin, args=(folder, share), name="embedded-start", daemon=True).start()
+            if start_daemon("embedded-start", _begin, folder, share) is None:
+                share.set_exception(EmbeddedServerError(_NO_THREAD))
         return share
 
 

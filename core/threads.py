@@ -1,4 +1,7 @@
-"""Threads and locks that start fresh in a forked child, since those it inherits belong to its parent."""
+"""Start background threads without letting one that cannot start break a call; pools and locks for forks.
+
+A forked child begins anew, since the threads and locks it inherits belong to its parent.
+"""
 
 import os
 import threading
@@ -28,6 +31,20 @@ class Threads:
             RuntimeError: the interpreter is shutting down.
         """
         return self._pool.submit(work, *args, **kwargs)
+
+
+def start_daemon(name: str, target: Callable[..., object], *args: object) -> threading.Thread | None:
+    """Start a daemon thread and return it; None where the system starts no more threads.
+
+    That is so at a container's limit of processes, and while the interpreter ends: Python 3.12.0 to 3.12.2
+    refuse even what exit functions start.
+    """
+    thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        return None
+    return thread
 
 
 def fork_safe_lock() -> threading.Lock:
