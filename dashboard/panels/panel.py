@@ -22,7 +22,6 @@ _TOOLS = {
     "displaylogo": False,
     "displayModeBar": "hover",
     "modeBarButtons": [["zoom2d", "pan2d", "resetScale2d", "toImage"]],
-    "responsive": True,
 }
 
 _IN_TIMES = re.compile(r"(?<=\d):(?=\d)")
