@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from core.logs.event import LINE_FIELDS
-from core.privacy.free_names import free_name
+from core.privacy.keys import free_name
 from core.types import Document
 
 Format = Literal["json", "ecs", "datadog", "emf"]

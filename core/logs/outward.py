@@ -7,7 +7,7 @@ from typing import Any
 
 from core.logs.event import FIXED, TAKEN, formatted
 from core.logs.sanitize import cut, cut_middle, plain, safe_repr
-from core.privacy.free_names import extra_name
+from core.privacy.keys import extra_name
 from core.privacy.masking import field, mask_field, mask_text, mask_value
 
 _logged: dict[int, logging.LogRecord] = {}

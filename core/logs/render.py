@@ -17,8 +17,7 @@ import orjson
 
 from core.logs.event import LINE_FIELDS, TAKEN, ErrorInfo, Event, Origin, formatted
 from core.logs.sanitize import cut, cut_middle, plain, safe_repr
-from core.privacy.free_names import extra_name
-from core.privacy.keys import Kind
+from core.privacy.keys import Kind, extra_name
 from core.privacy.masking import SHORT, field, mask_field, mask_short_text, mask_text
 
 _PREFIX = "voice_agent."

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from core.privacy.free_names import free_name
+from core.privacy.keys import free_name
 
 MAX_TEXT = 32_768
 """Longest logged text, in characters; the rest is cut off and counted."""

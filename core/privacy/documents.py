@@ -40,7 +40,10 @@ _SMALL = re.compile(
 """In lower case, only forms that ordinary words cannot have."""
 _MARK = re.compile(r"(?<![A-Za-z0-9_/.-])(?:([A-Za-z]{2,4})(?=[ /-]?\d)|\d\d[ -]?[Bb][Hh])")
 """How numbers with a form of their own begin; few texts contain one, so the others need no closer look."""
+FORM_MARK = re.compile(r"(?:\A|\d\d-?)[Bb][Hh](?=-?\d|\Z)|(?<![A-Za-z0-9_/.-])([A-Za-z]{2,4})(?=[/-]?\d|\Z)")
+"""The same within one word, which may be all letters, or go on after a blank (``22 BH 1234``)."""
 _BEGINNINGS = frozenset({*_STATES.split("|"), *_BANKS.split("|")})
+_OTHER_BEGINNINGS = frozenset(_NO_VOTER.split("|"))
 _LETTERS_OF_VOTER = 3
 _LETTER = r"(?:[^\W\d_]|[\u0900-\u0963])"
 _NUMBER_ITSELF = r"(?:[a-z]{1,4}[/ -]?\d|[a-z](?: [a-z]){0,3} ?\d)"
@@ -91,16 +94,16 @@ _NAMED: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
 NAMES = tuple(mark for _, marks, _ in _NAMED for mark in marks)
 
 
-def mask_documents(text: str, off: frozenset[str], *, names: bool = True) -> str:
-    """Return the text with document numbers masked.
-
-    Those with a form of their own and, with ``names``, those that are named.
-    """
-    if any(map(_is_beginning, _MARK.findall(text))):
-        text = _SMALL.sub(lambda found: _mask(found, off), text)
-        text = _UNNAMED.sub(lambda found: _mask(found, off), text)
-    if not names:
+def mask_unnamed_papers(text: str, off: frozenset[str]) -> str:
+    """Return the text with document numbers masked that have a form of their own."""
+    if not any(map(is_beginning, _MARK.findall(text))):
         return text
+    text = _SMALL.sub(lambda found: _mask(found, off), text)
+    return _UNNAMED.sub(lambda found: _mask(found, off), text)
+
+
+def mask_named_papers(text: str, off: frozenset[str]) -> str:
+    """Return the text with document numbers masked that are named."""
     low = text.casefold()
     if not any(map(low.__contains__, NAMES)):
         return text
@@ -110,10 +113,10 @@ def mask_documents(text: str, off: frozenset[str], *, names: bool = True) -> str
     return text
 
 
-def _is_beginning(letters: str) -> bool:
-    """Whether a number with a form of its own may begin so; of the series BH there are no letters first."""
+def is_beginning(letters: str) -> bool:
+    """Return whether a number with a form of its own may begin so; "" stands for the series BH."""
     if not letters or (len(letters) == _LETTERS_OF_VOTER and letters.isupper()):
-        return True
+        return letters not in _OTHER_BEGINNINGS
     return letters.upper() in _BEGINNINGS
 
 

@@ -52,6 +52,8 @@ _ACCOUNT = re.compile(
     r"(\d[\d -]{6,20}\d(?!\d)|\d[\d -]{6,20}\d)",
     re.IGNORECASE,
 )
+ACCOUNT_MARK = re.compile(r"(?<![A-Za-z0-9])(?:a/?c|acc(?:oun)?t?|khata)\b|खाता", re.IGNORECASE)
+"""In a word: what names an account."""
 _IFSC = re.compile(r"[A-Za-z]{4}0[A-Za-z0-9]{6}")
 _ACCOUNT_AFTER_IFSC = re.compile(
     r"((?<![A-Za-z0-9])[A-Za-z]{4}0[A-Za-z0-9]{6}\W{1,3}(?:a/?c\W{0,3})?)(\d{9,18})(?!\d)"

@@ -1,6 +1,7 @@
-"""What a field's name says about its value."""
+"""What a field's name says about its value, and free names for fields whose own is taken."""
 
 import re
+from collections.abc import Container
 from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
@@ -148,6 +149,10 @@ _NUMBERED = _names(
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
+_MOST_PREFIXES = 3
+"""``extra_`` before the name of a field."""
+
+
 @lru_cache(maxsize=4096)
 def kind_of(key: str) -> Kind:
     """Return how to treat the value of a field of this name; in any case, snake, kebab or camel."""
@@ -221,3 +226,26 @@ def _is_measure(words: list[str]) -> bool:
     if words[-1] in _MEASURES:
         return True
     return words[-1] not in _CODES | {"pin", "pins"} and not _MEASURED.isdisjoint(words[:-1])
+
+
+def free_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
+    """Return the name, or ``name_2``, ``name_3`` … if it is taken.
+
+    ``counts`` is kept from one field to the next, so that thousands of fields with one name stay cheap.
+    """
+    if name not in taken:
+        return name
+    number = counts.get(name, 1) + 1
+    while (free := f"{name}_{number}") in taken:
+        number += 1
+    counts[name] = number
+    return free
+
+
+def extra_name(name: str, taken: Container[str], counts: dict[str, int]) -> str:
+    """Return ``extra_name`` for a field named like one of a line's own, numbered if that is taken too."""
+    for _ in range(_MOST_PREFIXES):
+        if name not in taken:
+            return name
+        name = f"extra_{name}"
+    return free_name(name, taken, counts)

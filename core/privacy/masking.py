@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from core.privacy import first_look as look
 from core.privacy.credentials import mask_credentials
-from core.privacy.documents import mask_documents
-from core.privacy.dull_words import says_nothing
-from core.privacy.free_names import free_name
+from core.privacy.documents import mask_named_papers, mask_unnamed_papers
 from core.privacy.identities import (
     is_postal,
     mask_accounts,
@@ -19,7 +18,8 @@ from core.privacy.identities import (
     mask_papers,
     mask_people,
 )
-from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
+from core.privacy.introductions import mask_introduced
+from core.privacy.keys import Kind, free_name, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
 from core.privacy.numbers import mask_named_numbers, mask_number, mask_numbers, mask_of
 from core.privacy.sensitive import stored_lead_id
@@ -36,10 +36,6 @@ SHORT = 64
 """Longest text, in characters, that is likely to come again: statuses, languages and most messages."""
 _SMALLEST_PERSONAL_NUMBER = 1_000_000
 _SMALLEST_PHONE = 6_000_000_000
-_SIGNS = b"@%:="
-_DULL = bytes(byte for byte in range(128) if not (chr(byte).isdigit() or byte in _SIGNS))
-_ANYTHING = _SIGNS + b"0123456789"
-_NAMING = (b":", b"=")
 _FEWEST_IN_PAN, _FEWEST_IN_ACCOUNT, _FEWEST_IN_PHONE = 4, 8, 10
 
 _active = Active()
@@ -116,37 +112,56 @@ def _mask_text(text: str) -> str:
     off, own = _active
     for name, pattern in own:
         text = pattern.sub(f"[{name}]", text)
-    # Most texts have next to nothing left by now, which shows at once how little there is to look for.
-    telling = text.encode("ascii").translate(None, _DULL) if text.isascii() else _ANYTHING
-    names = not (text.isascii() and says_nothing(text))
-    if names:
-        text = _mask_what_words_tell(text, telling, off)
-    return _mask_forms(text, telling, off, names=names) if telling else text
+    return _mask_told(text, look.told_by(text), off)
 
 
-def _mask_what_words_tell(text: str, telling: bytes, off: frozenset[str]) -> str:
-    text = mask_credentials(text, off, may_name=len(telling) > 1 or telling in _NAMING)
-    if len(telling) and "transcript" not in off:
-        text = mask_transcripts(text)
-    if b":" in telling or b"=" in telling:
-        text = mask_people(text, off)
-    return mask_spoken(text, off)
+def _mask_told(text: str, told: int, off: frozenset[str]) -> str:
+    """Mask what the first look has told of; where something was found, everything is looked for."""
+    shape = look.shape_of(text)
+    digits = look.digits_of(shape)
+    if told & look.WORDS or look.speaks(told):
+        masked = _mask_what_words_tell(text, told, shape, off, digits)
+        told = told if masked == text else look.ANYTHING
+        text = masked
+    if b"@" in shape or b"%" in shape:
+        masked = mask_addresses(text, off)
+        told = told if masked == text else look.ANYTHING
+        text = masked
+    return _mask_numbers_and_papers(text, told, shape, off, digits) if digits >= _FEWEST_IN_PAN else text
 
 
-def _mask_forms(text: str, telling: bytes, off: frozenset[str], *, names: bool) -> str:
-    """Mask addresses and numbers; where ``names`` is false, no word tells what a number is."""
-    if b"@" in telling or b"%" in telling:
-        text = mask_addresses(text, off)
-    digits = telling.translate(None, _SIGNS) if len(telling) >= _FEWEST_IN_PAN else b""
-    if len(digits) >= _FEWEST_IN_PAN:
+def _mask_what_words_tell(text: str, told: int, shape: bytes, off: frozenset[str], digits: int) -> str:
+    labelled = b":" in shape or b"=" in shape
+    if told & look.SECRET:
+        text = mask_credentials(
+            text, off, may_name=labelled or digits > 1 or b"%" in shape or not text.isascii()
+        )
+    if told & look.PEOPLE:
+        text = text if "transcript" in off or not labelled else mask_transcripts(text)
+        text = mask_people(text, off) if labelled else text
+    if told & look.MAIL or look.speaks(told):
+        text = mask_spoken(text, off)
+    return mask_introduced(text, off) if told & look.PEOPLE else text
+
+
+def _mask_numbers_and_papers(text: str, told: int, shape: bytes, off: frozenset[str], digits: int) -> str:
+    """Mask numbers and papers; accounts before papers and phones, because the word next to one decides."""
+    before = text
+    if told < 0 or look.may_hold_paper(shape):
         text = mask_papers(text, off)
-    if len(digits) >= _FEWEST_IN_ACCOUNT and "account" not in off:
-        text = mask_accounts(text)  # first of all, because the word next to a number decides what it is
-    if len(digits) >= _FEWEST_IN_PAN:
-        text = mask_documents(text, off, names=names)
-    if len(digits) >= _FEWEST_IN_PHONE:
-        text = mask_numbers(text, off)
-        text = mask_named_numbers(text, off) if names else text
+    told = told if text == before else look.ANYTHING
+    may_name_account = told & look.ACCOUNT or look.may_hold_ifsc(shape)
+    if digits >= _FEWEST_IN_ACCOUNT and "account" not in off and may_name_account:
+        text = mask_accounts(text)
+    if told & look.FORM:
+        text = mask_unnamed_papers(text, off)
+    if told & look.PAPER:
+        text = mask_named_papers(text, off)
+    told = told if text == before else look.ANYTHING
+    if digits >= _FEWEST_IN_PHONE:
+        if told < 0 or look.may_hold_number(shape, text):
+            text = mask_numbers(text, off)
+        text = mask_named_numbers(text, off) if told & look.NUMBER else text
     return text
 
 

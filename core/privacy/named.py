@@ -121,7 +121,8 @@ def mask_named(text: str, *, may_name: bool) -> str:
 
     ``may_name`` says that the text has a digit, a colon or an equals sign.
     """
-    quoted = '"' in text or "'" in text
+    may_name = may_name or "->" in text or "<-" in text
+    quoted = '"' in text or "'" in text or "`" in text
     marked = " -" in text or "--" in text or "</" in text or "&lt;/" in text
     if "assw" in text or "assc" in text or "assp" in text:
         text = _SAID.sub(behind("[masked]"), text)

@@ -44,6 +44,11 @@ _NAME_OF_CODE = re.compile(
     r"(?:[\s:,'\"(=-]++[^\s:,'\"(=-]{1,14}+){0,6}+[\s:,'\"(=-]*+\Z",
     re.IGNORECASE,
 )
+ONE_WORD = re.compile(
+    rf"(?<![\w\u0900-\u0963])(?:{_WORD}|and|aur|then|phir|uh+|u+m+|hmm|और|फिर)(?!{_LETTER})", re.IGNORECASE
+)
+"""A word that speaks a digit, or that stands between such."""
+FILLERS = re.compile(rb"and|aur|then|phir|uh+|u+m+|hmm")
 _PIECE = re.compile(r"[^\s,.;:…/\-\u2010-\u2015]+")
 GAPS = bytes(byte if chr(byte).isalpha() else ord(" ") for byte in range(128)) + bytes(128)
 ASCII_WORDS = frozenset(word.encode() for word in (*_DIGITS, *_TIMES) if word.isascii())
@@ -51,6 +56,8 @@ ASCII_WORDS = frozenset(word.encode() for word in (*_DIGITS, *_TIMES) if word.is
 _DOT = r"(?:\s{1,3}(?:dot|डॉट|point)\s{1,3}|\s?[(\[]\s?dot\s?[)\]]\s?)"
 _LABEL = r"(?:[a-z0-9\u0900-\u0963-]{2,40}|(?:[a-z0-9]\s){1,20}[a-z0-9])"
 _TOP = r"(?:com|in|co|org|net|edu|gov|info|io|ai|biz|me|app|dev|uk|us|कॉम|इन)"
+DOTTED = re.compile(rf"\.{_TOP}(?![\w\u0900-\u0963])", re.IGNORECASE)
+"""The end of a domain whose dot is written."""
 _AT = (
     r"(?:\s?[(\[{]\s?at\s?[)\]}]\s?|\s?@\s?"
     r"|\s{1,3}(?:at(?:\s{1,3}(?:the\s{1,3})?rate(?:\s{1,3}of)?)?|एट(?:\s{1,3}द)?(?:\s{1,3}रेट)?)\s{1,3})"

@@ -6,6 +6,7 @@ sentence of its own. The clean ones speak of amounts, times and references in th
 """
 
 from tests.privacy.corpus import Labelled
+from tests.privacy.introduced import NOBODY, SAID
 
 SPOKEN = """
 nine eight seven six five four three two one zero|haan ji mera number hai {} aap isi pe call karna
@@ -367,10 +368,11 @@ def heard() -> list[Labelled]:
         *_lines(SPOKEN, "spoken"),
         *_lines(CODES, "otp"),
         *_lines(MAILS, "email in words"),
+        *_lines(SAID, "name in speech"),
         *(one for kind, text in WRITTEN.items() for one in _lines(text, kind)),
     ]
 
 
 def heard_clean() -> list[Labelled]:
     """Texts that tell nothing about anybody."""
-    return [Labelled(line) for line in CLEAN_HEARD.strip().splitlines()]
+    return [Labelled(line) for text in (CLEAN_HEARD, NOBODY) for line in text.strip().splitlines()]
