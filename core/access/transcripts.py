@@ -1,16 +1,18 @@
 """What was said in a call, for everybody who may see the call: personal data is masked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pymongo.database import Database
 
+from core.access.known_words import KnownWords
 from core.models.calls.transcripts import Said, as_text, said_in
 from core.models.metrics import TurnMetrics
 from core.privacy.masking import mask_text
-from core.privacy.sensitive import WITHHELD, key_of
+from core.privacy.sensitive import WITHHELD, key_of, personal_in
 from core.storage.sealing.contents import document_of
-from core.storage.sealing.open import open_transcripts
+from core.storage.sealing.open import open_metadata, open_transcripts
 from core.types import Document
 
 
@@ -31,11 +33,14 @@ class Transcript:
         return bool(self.said or self.left_out or self.locked)
 
 
-def masked_transcript(database: Database[Document], turns: Sequence[TurnMetrics]) -> Transcript:
-    """Return what was said in some turns of a call, with numbers and names masked, spoken digits included.
+def masked_transcript(
+    database: Database[Document], turns: Sequence[TurnMetrics], metadata: Mapping[str, Any] | None = None
+) -> Transcript:
+    """Return what was said in some turns of a call, masked: numbers, spoken digits, introduced names.
 
-    No pattern finds everything personal: a name in the middle of a sentence stays. Those who may open sealed
-    values see all of it with :func:`core.access.reveal.reveal_transcript`.
+    So is what the call's metadata tells of the lead, such as the name, wherever it is said. No pattern finds
+    everything personal: another name in the middle of a sentence stays. Those who may open sealed values see
+    all of it with :func:`core.access.reveal.reveal_transcript`.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -44,26 +49,41 @@ def masked_transcript(database: Database[Document], turns: Sequence[TurnMetrics]
     ids = {document_of(turn): turn.turn for turn in turns if key_of(turn.transcript)}
     sealed = {document: str(texts[number]) for document, number in ids.items()}
     opened = open_transcripts(database, sealed) if sealed else {}
-    found = {ids[document]: masked(text) for document, text in opened.items()}
+    known = _known(database, turns[0].call_id, metadata) if texts and metadata else None
+    found = {ids[document]: masked(text, known) for document, text in opened.items()}
     # Another tool may have written what it cannot seal.
     open_ones = {n: text for n, text in texts.items() if text != WITHHELD and key_of(text) is None}
-    found |= {number: masked(text) for number, text in open_ones.items()}
+    found |= {number: masked(text, known) for number, text in open_ones.items()}
     left_out = sum(text == WITHHELD for text in texts.values())
     return Transcript(found, left_out, len(sealed) - len(opened))
 
 
-def masked(text: str) -> tuple[Said, ...]:
-    """Return who said what in a turn's text, masked."""
-    return tuple(Said(one.by, mask_text(one.words)) for one in said_in(text))
+def masked(text: str, known: KnownWords | None = None) -> tuple[Said, ...]:
+    """Return who said what in a turn's text, masked, and without words known to be personal."""
+    found = said_in(text)
+    if known is not None:
+        found = [Said(one.by, known.masked(one.words)) for one in found]
+    return tuple(Said(one.by, mask_text(one.words)) for one in found)
 
 
-def with_masked_words(database: Database[Document], turns: Sequence[TurnMetrics]) -> list[TurnMetrics]:
+def _known(database: Database[Document], call_id: str, metadata: Mapping[str, Any]) -> KnownWords:
+    values = dict(personal_in(dict(metadata)))
+    sealed = {path: value for path, value in values.items() if key_of(value) is not None}
+    plain = {path: value for path, value in values.items() if path not in sealed}
+    return KnownWords(plain | open_metadata(database, call_id, sealed))
+
+
+def with_masked_words(
+    database: Database[Document], turns: Sequence[TurnMetrics], metadata: Mapping[str, Any] | None = None
+) -> list[TurnMetrics]:
     """Return turns with what was said in them masked; None if it is not stored, or cannot be opened.
+
+    ``metadata`` is the call's, as it is stored.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    said = masked_transcript(database, turns).said
+    said = masked_transcript(database, turns, metadata).said
     return [
         turn.model_copy(update={"transcript": as_text(said.get(turn.turn, ()))}) if turn.transcript else turn
         for turn in turns

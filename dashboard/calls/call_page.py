@@ -135,7 +135,7 @@ def _turns(whole: WholeCall, clock: CallClock) -> None:
         show(waits_panel(whole.turns, clock))
     with right:
         call_id = whole.call.call_id
-        turns_said(call_id, whole.turns, clock, call_queries.transcript(call_id, whole.turns))
+        turns_said(call_id, whole.turns, clock, call_queries.transcript(call_id))
 
 
 def _links(call: CallMetrics) -> None:

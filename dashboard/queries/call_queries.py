@@ -23,7 +23,7 @@ from core.aggregation.search.slowest import SlowCall, slowest_calls
 from core.aggregation.search.turn_latencies import TurnLatencies, turn_latencies
 from core.clock import utc_now
 from core.models.definitions import LATENCIES
-from core.models.metrics import CallSummary, TurnMetrics
+from core.models.metrics import CallSummary
 from core.storage import get_sync_database
 from core.storage.archive.archived_rows import ArchiveUnreadableError, archived_rows
 from core.storage.collections import CALLS
@@ -268,9 +268,16 @@ def one_lead(lead_id: str) -> WholeLead | None:
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
-def transcript(call_id: str, _turns: Sequence[TurnMetrics]) -> Transcript:  # noqa: ARG001 (kept by it)
-    """What was said in one call, masked; ``call_id`` is that of the turns."""
-    return masked_transcript(get_sync_database(), _turns)
+def transcript(call_id: str) -> Transcript:
+    """What was said in one call, masked.
+
+    Raises:
+        ValueError: as for :func:`one_call`.
+    """
+    whole = one_call(call_id)
+    return (
+        masked_transcript(get_sync_database(), whole.turns, whole.call.metadata) if whole else Transcript({})
+    )
 
 
 @st.cache_resource(ttl=600, max_entries=1, show_spinner=False)

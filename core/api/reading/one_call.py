@@ -55,6 +55,6 @@ def one_call(call_id: Annotated[str, Path(min_length=1, max_length=256)], key: A
         call=call,
         how_it_ended=how_it_ended(call, found.turns),
         archived=found.archived,
-        turns=with_masked_words(database, found.turns),
+        turns=with_masked_words(database, found.turns, found.call.metadata),
     )
     return JSONResponse(answer.model_dump(mode="json"))

@@ -1,7 +1,6 @@
 """Open sealed values: one for somebody who may see it, or all of a call's when it gets another id."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -34,26 +33,42 @@ def open_value(database: Database[Document], document: str, path: str, token: st
     return value
 
 
-def open_transcripts(database: Database[Document], said: Mapping[str, str]) -> dict[str, str]:
-    """Return what was said in turns, by the ids of their documents; what cannot be opened is left out.
-
-    Each key is read once, however many turns are under it.
+def open_metadata(database: Database[Document], call_id: str, tokens: Mapping[str, str]) -> dict[str, object]:
+    """Return the content of a call's sealed values by their paths; what cannot be opened is left out.
 
     Raises:
         PyMongoError: the database does not answer.
     """
+    sealed = [(call_id, path, token) for path, token in tokens.items() if token != WITHHELD]
+    return {path: value for _, path, value in _opened(database, sealed)}
+
+
+def open_transcripts(database: Database[Document], said: Mapping[str, str]) -> dict[str, str]:
+    """Return what was said in turns, by the ids of their documents; what cannot be opened is left out.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    sealed = [(document, TRANSCRIPT, token) for document, token in said.items()]
+    return {document: str(value) for document, _, value in _opened(database, sealed)}
+
+
+def _opened(
+    database: Database[Document], sealed: Iterable[tuple[str, str, str]]
+) -> Iterator[tuple[str, str, object]]:
+    """Yield the content of values, each with its document and path; a key is read once for all under it."""
     from core.privacy.encryption import SealError  # noqa: PLC0415 (only where something is sealed)
 
     keys: dict[str | None, DataKey] = {}
-    found: dict[str, str] = {}
-    for document, token in said.items():
-        with suppress(SealError):
+    for document, path, token in sealed:
+        try:
             service, name = _service(), key_of(token)
             if name not in keys:
                 keys[name] = _key(database, service, token)
-            text = service.decrypt(keys[name], token, document=document, field=TRANSCRIPT)
-            found[document] = str(orjson.loads(text))
-    return found
+            text = service.decrypt(keys[name], token, document=document, field=path)
+        except SealError:
+            continue
+        yield document, path, orjson.loads(text)
 
 
 def protected_in(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -157,6 +157,7 @@ def _answered() -> str:
         days = "start_date=2026-01-01&end_date=2026-01-31"
         asked = [(f"calls?{days}", "application/json"), (f"calls?{days}", "text/csv"), ("alerts", "*/*")]
         answers = [client.get(f"/api/v1/analytics/{path}", headers={"Accept": form}) for path, form in asked]
+        answers.append(client.get("/api/v1/analytics/calls/call_1"))
     assert [answer.status_code for answer in answers] == [200] * len(answers)
     assert "call_1" in answers[0].text
     return "".join(answer.text for answer in answers)
@@ -165,9 +166,10 @@ def _answered() -> str:
 def _shown(start: Callable[..., AppTest]) -> str:
     """The elements of pages about calls, alerts, deliveries and who looked, as a browser gets them.
 
-    Not the page of one call, which shows a conversation to those who may see it.
+    The page of a call shows the conversation, masked.
     """
-    apps = [start("calls", period="90d"), *map(start, ("alerts", "sources", "audit", "system"))]
+    apps = [start("calls", period="90d"), start("calls", call_id="call_1")]
+    apps += map(start, ("alerts", "sources", "audit", "system"))
     assert not any(app.exception for app in apps)
     found = "".join(str(getattr(element, "proto", "")) for app in apps for element in app)
     assert "_push" in found
