@@ -81,6 +81,31 @@ def test_a_backup_from_before_an_erasure_cannot_bring_the_lead_back(
     assert search_calls(database, LEAD) == []
 
 
+@pytest.mark.parametrize("leaves", ["archive", "restore"])
+@pytest.mark.usefixtures("keys")
+def test_the_key_of_a_call_goes_with_its_lead_though_the_call_is_gone(
+    database: Database[Document], tmp_path: Path, leaves: str
+) -> None:
+    """What was said before the lead was known cannot be opened either, wherever a copy of it is."""
+    write_calls(database, [call(8)])
+    back_up(database, get_settings().data_dir, tmp_path / "saved", nothing)
+    write(database, [Record.now(TurnMetrics(call_id="call_7", turn=1, transcript="I am Meera"))])
+    assert database["lead_keys"].distinct("lead") == ["call:call_7"]
+    recorded_long_ago(database, [call(7)])
+    if leaves == "archive":
+        refresh_rollups(database)
+        archive_due(database)
+        database["archives"].delete_many({})  # its files are lost
+        database["turns"].delete_many({})
+    else:
+        restore(database, get_settings().data_dir, tmp_path / "saved", nothing, replace=True)
+    assert find_traces(database, LEAD).calls == find_traces(database, LEAD).archived_calls == 0
+    export_keys(database, tmp_path / "keys")
+    assert erase_lead(database, LEAD).lead_keys == 1
+    assert database["lead_keys"].count_documents({}) == 0
+    assert import_keys(database, tmp_path / "keys", nothing).erased == 1
+
+
 def test_an_erased_lead_still_counts_as_nobody(database: Database[Document]) -> None:
     """In the database and in the archive; a figure of any kind is what it was."""
     old, new = [call(n, provider_call_id=f"CA{n}") for n in range(100)], [call(n) for n in range(100, 200)]

@@ -106,6 +106,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     LEAD_KEYS: [
         IndexModel([("lead", ASCENDING)], unique=True),
         IndexModel([("phones", ASCENDING)], sparse=True),
+        IndexModel([("of", ASCENDING)], sparse=True),
     ],
     ARCHIVES: [IndexModel([("collection", ASCENDING), ("first", ASCENDING)])],
     ALERTS: [

@@ -10,10 +10,12 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.errors import UserError, one_line
+from core.logging_config import get_logger
 from core.storage.collections import SAVED_VIEWS
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
+logger = get_logger("database")
 MOST_VIEWS = 200
 MOST_VALUES, LONGEST_VALUE = 30, 200
 """For one parameter of a link."""
@@ -49,13 +51,20 @@ class SavedView(BaseModel):
 
 
 def saved_views(database: Database[Document]) -> list[SavedView]:
-    """Return the saved views, by name.
+    """Return the saved views, by name; what another version or tool stored there is logged and left out.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    rows = database[SAVED_VIEWS].find().limit(MOST_VIEWS)
-    return sorted((SavedView.model_validate(row) for row in rows), key=lambda view: view.name.casefold())
+    found = []
+    for row in database[SAVED_VIEWS].find().limit(MOST_VIEWS):
+        try:
+            found.append(SavedView.model_validate(row))
+        except ValidationError as error:
+            logger.warning(
+                "A saved view cannot be read", extra={"view": row["_id"], "reason": one_line(error)}
+            )
+    return sorted(found, key=lambda view: view.name.casefold())
 
 
 def save_view(database: Database[Document], name: str, link: dict[str, list[str]], made_by: str) -> SavedView:

@@ -21,6 +21,8 @@ from core.types import Document
 
 MOST_JUDGED = 300_000
 """Most calls read at once; each is judged by all rules."""
+MOST_LEADS = 10_000
+"""Most leads that are looked up one by one among those who asked for no more calls; of more, all are read."""
 _MOMENT = pa.timestamp("ms", tz="UTC")
 _TYPES: dict[str, pa.DataType] = {
     "start_time": _MOMENT,
@@ -86,7 +88,8 @@ def load_compliance(
         calls = pd.concat([calls, others], ignore_index=True)
     order = calls.sort_values(["start_time", "call_id"], kind="stable").index
     calls, wanted = calls.loc[order].reset_index(drop=True), wanted.loc[order].reset_index(drop=True)
-    judged = judge(calls, terms, opted_out(database, end), wanted)
+    leads = calls.loc[wanted, "lead_id"].dropna().unique().tolist()
+    judged = judge(calls, terms, opted_out(database, end, leads), wanted)
     return replace(judged, hidden=frozenset(hidden_leads(database)))
 
 
@@ -143,13 +146,25 @@ def _refuse_more(calls: int) -> None:
         )
 
 
-def opted_out(database: Database[Document], until: datetime) -> dict[str, datetime]:
-    """Return when each lead's first call began, before ``until``, in which it asked not to be called again.
+def opted_out(database: Database[Document], until: datetime, leads: Sequence[str]) -> dict[str, datetime]:
+    """Return when a lead's first call began, before ``until``, in which it asked not to be called again.
+
+    Of these leads; of many, of all.
 
     Raises:
+        TooMuchError: there are more than MOST_JUDGED such calls.
         PyMongoError: the database does not answer.
     """
-    rows = database[CALLS].find({"compliance.opt_out": True}, {"_id": 0, "lead_id": 1, "start_time": 1})
+    query: Document = {"compliance.opt_out": True}
+    if len(leads) <= MOST_LEADS:
+        query["lead_id"] = {"$in": list(leads)}
+    found = database[CALLS].find(query, {"_id": 0, "lead_id": 1, "start_time": 1}, limit=MOST_JUDGED + 1)
+    rows = found.to_list()
+    if len(rows) > MOST_JUDGED:
+        raise TooMuchError(
+            f"more than {MOST_JUDGED:,} calls in which a lead asked for no more, too many to look up at "
+            f"once; choose a shorter period, with {MOST_LEADS:,} leads at most"
+        )
     return _first(rows, until)
 
 

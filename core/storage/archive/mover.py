@@ -29,6 +29,7 @@ from core.settings import get_settings
 from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
 from core.storage.collections import A_TIME, CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
+from core.storage.sealing.lead_keys import note_leads
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document, Progress
 
@@ -179,6 +180,8 @@ def _move(database: Database[Document], what: Due, before: datetime) -> int:
     if fresh := [row for row in records if already.get(row["_id"]) != row["version"]]:
         _write(database, what, pa.Table.from_pylist(list(map(to_row, fresh)), SCHEMAS[what.collection]))
     ids = [row["_id"] for row in records]
+    if what.collection == CALLS:
+        note_leads(database, {row["_id"]: row["lead_id"] for row in records if row.get("lead_id")})
     collection = database.get_collection(what.collection, write_concern=DURABLE)
     deleted = collection.delete_many({"_id": {"$in": ids}} | _recorded(before)).deleted_count
     if deleted < len(ids):

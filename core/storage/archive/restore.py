@@ -27,6 +27,7 @@ from core.storage.archive.backup import (
 )
 from core.storage.collections import AUDIT, INDEXES, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
 from core.storage.recording.dirty_windows import mark_dirty
+from core.storage.sealing.lead_keys import note_all_leads
 from core.storage.server.connection import DURABLE
 from core.types import Document, Progress
 
@@ -66,6 +67,9 @@ def restore(
     database.get_collection(MARK, write_concern=DURABLE).replace_one(
         {"_id": MARK}, {"created_at": manifest.created_at, "hidden": hidden}, upsert=True
     )
+    note_all_leads(
+        database
+    )  # calls that the backup does not have are gone after this, and their keys are not
     for name in database.list_collection_names(filter={"type": "collection"}):
         if name not in {MARK, AUDIT, *NEVER_SAVED} and not name.startswith("system."):
             database.drop_collection(name)

@@ -3,8 +3,9 @@
 That is why nobody can open what an older backup or archive still holds about an erased lead.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -15,8 +16,9 @@ from pymongo.database import Database
 from core.errors import UserError
 from core.files import create_private, sync
 from core.privacy.encryption import EncryptionService, SealError
-from core.storage.collections import LEAD_KEYS
+from core.storage.collections import CALLS, LEAD_KEYS
 from core.storage.receipts import Receipts
+from core.storage.sealing.contents import OF_CALL
 from core.storage.server.connection import DURABLE
 from core.types import Document, Progress
 
@@ -33,6 +35,9 @@ class LeadKey(BaseModel):
     wrapped: str = Field(pattern=r"^key:1:")
     created_at: datetime
     phones: list[str] = Field(default_factory=list, description="Blind indexes of the phones sealed under it")
+    of: str | None = Field(
+        default=None, max_length=300, description="Whose a call's own key is, once its lead is known"
+    )
 
 
 def find_key(database: Database[Document], name: str) -> LeadKey | None:
@@ -46,22 +51,64 @@ def find_key(database: Database[Document], name: str) -> LeadKey | None:
 
 
 def destroy_keys(database: Database[Document], owners: Collection[str]) -> int:
-    """Destroy the keys of some leads; return how many there were.
+    """Destroy the keys of some leads and calls, and of calls noted as theirs; return how many there were.
 
     Raises:
         PyMongoError: the database does not answer.
     """
     keys = database.get_collection(LEAD_KEYS, write_concern=DURABLE)
-    return keys.delete_many({"lead": {"$in": sorted(owners)}}).deleted_count
+    return keys.delete_many(_of(owners)).deleted_count
 
 
 def keyed(database: Database[Document], owners: Collection[str]) -> list[str]:
-    """Return those of some leads and calls that have a key.
+    """Return those of some leads and calls that have a key, and the calls with a key noted as theirs.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    return database[LEAD_KEYS].distinct("lead", {"lead": {"$in": sorted(owners)}})
+    return database[LEAD_KEYS].distinct("lead", _of(owners))
+
+
+def note_leads(database: Database[Document], leads: Mapping[str, str]) -> None:
+    """Note on keys that calls have of their own whose they are, before the calls leave the database.
+
+    What was said before a call's lead was known is under such a key. With the note it goes with the lead,
+    even if nothing else tells any more whose call it was.
+
+    Args:
+        database: the store.
+        leads: the leads of some calls, by the calls' ids.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    ids, keys = list(leads), database.get_collection(LEAD_KEYS, write_concern=DURABLE)
+    for first in range(0, len(ids), AT_ONCE):
+        names = [f"{OF_CALL}{call_id}" for call_id in ids[first : first + AT_ONCE]]
+        found = keys.find({"lead": {"$in": names}}, {"lead": 1}).to_list()
+        if changes := [
+            UpdateOne({"_id": row["_id"]}, {"$set": {"of": leads[row["lead"].removeprefix(OF_CALL)]}})
+            for row in found
+        ]:
+            keys.bulk_write(changes, ordered=False)
+
+
+def note_all_leads(database: Database[Document]) -> None:
+    """Note whose the keys of calls are, for every call in the database.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    query: Document = {"lead": {"$regex": f"^{OF_CALL}"}, "of": {"$exists": False}}
+    names = (str(row["lead"]).removeprefix(OF_CALL) for row in database[LEAD_KEYS].find(query, {"lead": 1}))
+    while ids := list(islice(names, AT_ONCE)):
+        known = database[CALLS].find({"_id": {"$in": ids}, "lead_id": {"$type": "string"}}, {"lead_id": 1})
+        note_leads(database, {str(row["_id"]): str(row["lead_id"]) for row in known})
+
+
+def _of(owners: Collection[str]) -> Document:
+    names = {"$in": sorted(owners)}
+    return {"$or": [{"lead": names}, {"of": names}]}
 
 
 def wrapped_with(database: Database[Document]) -> dict[str, int]:

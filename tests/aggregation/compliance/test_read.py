@@ -14,6 +14,7 @@ from core.aggregation.compliance.read import load_compliance
 from core.aggregation.rollups.call_frames import CallFilters
 from core.clock import utc_now
 from core.erasure import restrict_lead
+from core.errors import TooMuchError
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import write_calls
@@ -257,6 +258,21 @@ def test_those_who_asked_for_no_calls_are_read_from_their_index(database: Databa
     stages = str(plan.explain()["queryPlanner"]["winningPlan"])
     assert "opted_out" in stages
     assert "COLLSCAN" not in stages
+
+
+def test_those_who_asked_for_no_calls_are_read_up_to_a_number(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few leads those alone, however many others asked; of more than can be read, none."""
+    earlier = [
+        call(f"asked{n}", "10:00", -n, lead_id=f"lead_{n}", compliance={"opt_out": True}) for n in range(1, 7)
+    ]
+    write_calls(database, earlier)
+    monkeypatch.setattr("core.aggregation.compliance.read.MOST_JUDGED", 5)
+    assert broken(judged(database, call("again", "11:00", lead_id="lead_1"))) == {("opted_out", "again")}
+    monkeypatch.setattr("core.aggregation.compliance.read.MOST_LEADS", 0)
+    with pytest.raises(TooMuchError, match="more than 5 calls in which a lead asked for no more"):
+        judged(database)
 
 
 def test_a_hidden_leads_violation_counts_and_is_not_listed(database: Database[Document]) -> None:
