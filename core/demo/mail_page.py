@@ -13,6 +13,8 @@ from core.clock import utc_now
 from core.demo.mailbox import HOST, Mail, Mailbox
 from core.settings import get_settings
 
+LONGEST_WAIT = 10.0
+"""Seconds for a request to arrive."""
 _STYLE = """
 :root { color-scheme: light dark; --line: #d7dbe0; --quiet: #565d66; --link: #0072b2; }
 @media (prefers-color-scheme: dark) { :root { --line: #3a4048; --quiet: #a6adb6; --link: #56b4e9; } }
@@ -52,6 +54,8 @@ class MailPage:
 
 def _handler(mailbox: Mailbox) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        timeout = LONGEST_WAIT
+
         def do_GET(self) -> None:
             if (self.headers["Host"] or "").partition(":")[0] not in {HOST, "localhost"}:
                 self.send_error(HTTPStatus.FORBIDDEN)
@@ -108,7 +112,7 @@ def _list(mails: list[Mail]) -> str:
 
 def _frame(mail: Mail) -> str:
     subject = escape(_subject(mail))
-    to = escape(str(mail.message["To"] or ""))
+    to = escape(_header(mail.message, "To"))
     return _page(
         subject,
         '<a href="/">\N{LEFTWARDS ARROW} All mails</a>',
@@ -119,7 +123,15 @@ def _frame(mail: Mail) -> str:
 
 
 def _subject(mail: Mail) -> str:
-    return str(mail.message["Subject"] or "No subject")
+    return _header(mail.message, "Subject") or "No subject"
+
+
+def _header(message: EmailMessage, name: str) -> str:
+    """A header's text; '' where it cannot be read, so that one mail does not take the others' page away."""
+    try:
+        return str(message[name] or "")
+    except Exception:  # noqa: BLE001 (email parses headers as they are read, and fails in many ways)
+        return ""
 
 
 def _when(mail: Mail) -> str:
@@ -131,12 +143,20 @@ def _when(mail: Mail) -> str:
 def _body(message: EmailMessage) -> str:
     """The mail's HTML with its pictures in it, or its plain text; links open in a tab of their own."""
     part = message.get_body(("html", "plain"))
-    text = str(part.get_content()) if part is not None else ""
+    text = _text(part) if part is not None else ""
     if part is None or part.get_content_subtype() == "plain":
         return f"<pre>{escape(text)}</pre>"
     for cid, picture in _pictures(message):
         text = text.replace(f"cid:{cid}", picture)
     return f'<base target="_blank">{text}'
+
+
+def _text(part: EmailMessage) -> str:
+    """What a part says; as it came where its encoding is unknown."""
+    try:
+        return str(part.get_content())
+    except (LookupError, ValueError):
+        return str(part.get_payload())
 
 
 def _pictures(message: EmailMessage) -> Iterator[tuple[str, str]]:

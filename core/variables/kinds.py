@@ -58,13 +58,17 @@ def plain_names(value: tuple[str, ...]) -> tuple[str, ...]:
     """Return names made of letters, digits, ``_`` and ``-``.
 
     Raises:
-        ValueError: one has other characters or more than 64 letters, or there are more than 20.
+        ValueError: one has other characters or more than 64 letters, two differ by case alone, or there are
+            more than 20.
     """
     if len(value) > _MOST_NAMES:
         raise ValueError(f"has {len(value)} names; {_MOST_NAMES} are enough")
     if wrong := [name for name in value if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name)]:
         raise ValueError(f"has {wrong[0]!r}; a name is made of letters, digits, _ and -")
-    return tuple(dict.fromkeys(value))
+    names = tuple(dict.fromkeys(value))
+    if len({name.lower() for name in names}) < len(names):
+        raise ValueError("has two names that differ by case alone; keep one")
+    return names
 
 
 def _addresses(value: object) -> object:
@@ -75,6 +79,8 @@ def _addresses(value: object) -> object:
 def is_mail_address(text: str) -> bool:
     """Return whether a text is one mail address, with or without a name: ``Duty <duty@example.com>``."""
     _, address = parseaddr(text)
+    if not text.isprintable():  # a line break would begin another header
+        return False
     named = not re.search(r"[\s<>]", text) or text.endswith(f"<{address}>")
     return named and re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address) is not None
 

@@ -74,6 +74,23 @@ def test_what_a_mail_says_is_no_markup_of_the_page(mailbox: Mailbox, page: str) 
     assert "<pre>plain words" in read(f"{page}/body/{taken.name}")[0]
 
 
+def test_a_mail_that_cannot_be_read_spoils_no_page(mailbox: Mailbox, page: str) -> None:
+    mailbox.put(b"Subject: fine\r\n\r\nhello")
+    for head in (
+        b"Content-Type: text/html; charset=nonsense",
+        b"Content-Type: \xff\xfe/",
+        b"To: =?x?q?<@,;:",
+        b"Subject: =?utf-8?b?////?=\r\nTo: \x00 <>",
+        b'Content-Type: multipart/related; boundary=""',
+        b"Content-Transfer-Encoding: base64\r\nContent-Type: text/plain",
+    ):
+        mailbox.put(head + b"\r\n\r\n<b>!!!")
+    assert "fine" in read(page)[0]
+    for one in mailbox.newest_first():
+        for place in ("mail", "body"):
+            assert read(f"{page}/{place}/{one.name}")
+
+
 @pytest.mark.parametrize(
     "place", ["/mail/../../etc/passwd", "/mail/x", "/body/20260101T000000000000-0001", "/x/y"]
 )

@@ -29,6 +29,7 @@ from core.types import Document, Period
 _NESTED = {"provider": "telephony.provider", "number_series": "telephony.number_series"}
 _CHECKED = ("direction", "language", "campaign", "status", "end_reason", "fault")
 """Texts that roll-ups read too; a call with a foreign value there is left out of both."""
+_MOST = 2**31 - 1
 _ALIAS = "metadata_"
 """Replaces dots, which would make nested documents of MongoDB's results."""
 
@@ -127,7 +128,8 @@ def _text(value: object) -> str | None:
 
 
 def _finished(rows: pa.Table, zone: tzinfo) -> pa.Table:
-    """Add the derived columns, and drop the ids."""
+    """Add the derived columns, and drop the ids; numbers that no call can have become unknown."""
+    rows = _with_numbers(rows)
     local = pc.local_timestamp(rows["start_time"].cast(pa.timestamp("ms", tz=str(zone))))
     known = pc.is_valid(rows[COSTS[0]])
     total = pc.fill_null(rows[COSTS[0]], 0.0)
@@ -143,6 +145,18 @@ def _finished(rows: pa.Table, zone: tzinfo) -> pa.Table:
     }
     wanted = schema()
     return pa.table({name: made[name] if name in made else rows[name] for name in wanted.names}).cast(wanted)
+
+
+def _with_numbers(rows: pa.Table) -> pa.Table:
+    """Return rows without counts beyond 32 bits or infinite measures, which other tools may write."""
+    for at, name in enumerate(rows.column_names):
+        if name in COUNTS:
+            column = rows[name]
+            known = pc.and_(pc.less_equal(column, _MOST), pc.greater_equal(column, -_MOST))
+            rows = rows.set_column(at, name, pc.if_else(known, column, None))
+        elif name in {*NUMBERS, *COSTS}:
+            rows = rows.set_column(at, name, pc.if_else(pc.is_finite(rows[name]), rows[name], None))
+    return rows
 
 
 def _harmless(texts: pa.ChunkedArray) -> pa.ChunkedArray:

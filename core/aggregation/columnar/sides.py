@@ -132,8 +132,8 @@ def histograms(pairs: Sequence[tuple[Source, Where]], name: str, top: float) -> 
     for source, where in pairs:
         statement = Statement(source, sorted({name, *(one for one, _ in where)}))
         condition = f"{statement.only(by_field(where))} AND {quoted(name)} IS NOT NULL"
-        number = f"CAST(floor({quoted(name)} / {statement.bind(width)}) AS INTEGER)"
-        bins = f"least({number}, {statement.bind(last)}) AS bin"
+        number = f"floor({quoted(name)} / {statement.bind(width)})"
+        bins = f"CAST(greatest(least({number}, {statement.bind(last)}), 0) AS INTEGER) AS bin"
         found = statement.run([bins, "count(*) AS n"], condition, "GROUP BY 1")
         counts = np.zeros(last + 1)
         counts[found["bin"].to_numpy()] = found["n"].to_numpy()

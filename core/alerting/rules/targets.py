@@ -142,6 +142,8 @@ def read_targets(path: Path) -> Targets:
         raise UserError(f"{where} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{where} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{where} is nested too deeply") from None
     try:
         return {target.key: target for target in _targets(content)}
     except UserError as error:

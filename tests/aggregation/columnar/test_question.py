@@ -1,5 +1,6 @@
 """Explore answers what the calls say: from the copy, from the store, and from roll-ups alike."""
 
+import math
 import stat
 from collections.abc import Callable  # noqa: TC003 (in an annotation of a local name alone)
 from datetime import timedelta
@@ -16,8 +17,10 @@ from core.aggregation.columnar import copy, engine
 from core.aggregation.columnar.copy import Source, copy_closed_days, open_source
 from core.aggregation.columnar.from_rollups import answer_of_cube, filters_of, in_rollups
 from core.aggregation.columnar.question import Answer, Question, answer, values
+from core.aggregation.columnar.sides import figures, histograms
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.refresh import refresh_rollups
+from core.aggregation.sequential import compare
 from core.clock import utc_now
 from core.settings import get_settings
 from core.types import Document
@@ -138,6 +141,27 @@ def test_hostile_values_are_only_values(database: Database[Document], calls: Cal
         with pytest.raises(ValueError, match="there is no"):
             Question(text)
     assert answer(source, Question("total_calls")).calls == 400
+
+
+def test_numbers_that_no_call_can_have_count_as_unknown(database: Database[Document], calls: Calls) -> None:
+    """As another tool may have written them: they neither stop the copy nor spoil a figure."""
+    beyond = {
+        "total_turns": 2**40,
+        "e2e_latency_ms": math.inf,
+        "llm_latency_ms": math.nan,
+        "cost.llm": -math.inf,
+    }
+    ids = [one["_id"] for one in database["calls"].find().limit(3)]
+    database["calls"].update_many({"_id": {"$in": ids}}, {"$set": beyond | {"asr_latency_ms": 1e300}})
+    source = open_source(database, START, END)
+    for measure in ("e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "cost", "engaged_calls"):
+        row = answer(source, Question(measure)).rows.iloc[0]
+        assert row["calls"] == 400
+        assert measure == "asr_latency_ms" or np.isfinite(row.drop("sd", errors="ignore").astype(float)).all()
+    one = figures(source, ())
+    assert compare(one.sides["asr_latency_ms"], one.sides["asr_latency_ms"]) is not None
+    shares = histograms([(source, ())], "asr_latency_ms", 2_000.0)
+    assert shares["0"].sum() == pytest.approx(1)
 
 
 def test_the_engine_reads_nothing_else(database: Database[Document], calls: Calls, tmp_path: str) -> None:
