@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from functools import partial
 from html import escape
 from http import HTTPStatus
@@ -151,7 +151,7 @@ def _body(message: EmailMessage) -> str:
     return f'<base target="_blank">{text}'
 
 
-def _text(part: EmailMessage) -> str:
+def _text(part: MIMEPart) -> str:
     """What a part says; as it came where its encoding is unknown."""
     try:
         return str(part.get_content())

@@ -128,6 +128,8 @@ def test_a_person_is_found_in_no_byte(
         assert database["calls"].count_documents({}) == 3
         told = _sent(mails, slack) + _answered() + _shown(start)
         assert [text for text in wanted if text in told] == []
+        shown = told.count("I am [name] of [address]")  # to whom the page and the API show a conversation
+        assert shown >= 2 if keys else shown == 0
         saved = back_up(database, get_settings().data_dir, tmp_path / "saved", lambda *_: None)
         assert saved.documents >= 4
         database["calls"].update_many({}, {"$set": {"recorded_at": Timestamp(1_750_000_000, 1)}})
