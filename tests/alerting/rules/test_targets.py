@@ -83,3 +83,9 @@ def test_a_file_that_cannot_be_used_is_said_and_keeps_the_other_rules(
     assert {"call_failure_rate", "error_rate"} <= {rule.metric for rule in found.rules}
     with pytest.raises(UserError, match="change them there"):
         save_target(database, Target(metric="answer_rate", target=0.6), "asha")
+
+
+def test_a_file_that_is_all_brackets_is_said_too(tmp_path: Path) -> None:
+    (tmp_path / "targets.toml").write_text(f"failure_rate = {'[' * 20_000}")
+    with pytest.raises(UserError, match=r"nested too deeply|not valid TOML"):
+        read_targets(tmp_path / "targets.toml")

@@ -83,6 +83,12 @@ def test_saved_views_are_links_for_everybody(calls: Database[Document], start: S
     assert "](http" not in text_of(app).replace("\\]", "")
 
 
+def test_a_view_of_another_version_hides_no_other(calls: Database[Document]) -> None:
+    save_view(calls, "By carrier", {"measure": ["Calls"]}, "asha")
+    calls["saved_views"].insert_many([{"_id": "x", "name": "New", "folder": "a"}, {"_id": 7}])
+    assert [view.name for view in saved_views(calls)] == ["By carrier"]
+
+
 def test_a_view_gets_a_name_another_one_and_goes(calls: Database[Document], start: Start) -> None:
     """What the page asks is kept, in the name of who did it."""
     app = start("questions/explore", measure="Error rate", split="Carrier")
