@@ -48,9 +48,13 @@ def parts() -> tuple[tuple[str, Part], ...]:
     if field is None:
         before = Part(window.before, window.before_end, where)
         return (("Before", before), ("This period", Part(window.start, window.end, where)))
+    values = list(dict.fromkeys(chosen))
+    names = [value_label(field, value) for value in values]
+    if len(set(names)) < len(names):
+        names = values  # "sales" and "Sales" read alike
     return tuple(
-        (value_label(field, value), Part(window.start, window.end, (*where, (field.key, value))))
-        for value in dict.fromkeys(chosen)
+        (name, Part(window.start, window.end, (*where, (field.key, value))))
+        for name, value in zip(names, values, strict=True)
     )
 
 

@@ -54,6 +54,31 @@ def test_two_versions_are_told_apart(calls: Database[Document], start: Start) ->
     assert "look as often as you like" in text_of(app)
 
 
+def test_values_that_read_alike_are_called_as_they_are_spelt(calls: Database[Document], start: Start) -> None:
+    half = [row["_id"] for row in calls["calls"].find({}, {"_id": 1}).limit(300)]
+    calls["calls"].update_many({}, {"$set": {"purpose": "sales"}})
+    calls["calls"].update_many({"_id": {"$in": half}}, {"$set": {"purpose": "Sales"}})
+    app = start("questions/compare", versus="Purpose")
+    assert "sales against Sales" in text_of(app)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("page", "link"),
+    [
+        ("compare", {"versus": "Purpose", "a": "'; DROP", "b": "\x00"}),
+        ("compare", {"versus": "x" * 5_000, "period": "nonsense"}),
+        ("explore", {"measure": "'; DROP", "split": "\x00", "statistic": "<b>"}),
+        ("explore", {"only": "Carrier: " + "x" * 60_000}),
+        ("explore", {"only": "Day: 2026-99-99"}),
+    ],
+)
+def test_a_link_of_any_text_is_answered(
+    calls: Database[Document], start: Start, page: str, link: dict[str, str]
+) -> None:
+    assert not start(f"questions/{page}", **link).exception
+
+
 def test_a_period_is_compared_with_the_one_before(calls: Database[Document], start: Start) -> None:
     app = start("questions/compare", versus="Period", period="1h", compare="vs period before")
     assert not app.exception
