@@ -78,8 +78,8 @@ def _print_cost(name: str, texts: Sequence[str]) -> None:
     naive = [_microseconds(lambda text: NAIVE.sub("[x]", text), text) for text in texts]
     print(
         f"{name} texts, none seen before: half take at most {median(values):.1f} µs, the mean is "
-        f"{mean(values):.1f}, the slowest {max(values):.0f}; one naive pattern {median(naive):.1f}, on average "
-        f"{mean(naive):.1f}: {median(values) / median(naive):.1f} times as much, by medians"
+        f"{mean(values):.1f}, the slowest {max(values):.0f}; one naive pattern {median(naive):.1f}, on "
+        f"average {mean(naive):.1f}: {median(values) / median(naive):.1f} times as much, by medians"
     )
 
 
