@@ -53,7 +53,7 @@ from core.variables.reporting import Reporting
 
 LEAST_RETENTION_DAYS = 30
 PRODUCT = "Ringside"
-"""As people read it: on the screen, in messages, in reports."""
+"""The product's name on the dashboard, in messages and in reports."""
 
 
 class SettingsError(UserError):
@@ -74,236 +74,234 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
 
     timezone: ZoneName = Field(
         default="Asia/Kolkata",
-        description="IANA zone of days, weeks, charts and of datetimes that carry no zone",
+        description="IANA time zone of days, weeks and charts, and of datetimes without a zone",
     )
     data_dir: Path = Field(
         default=Path("data"),
-        description="Folder of the embedded database, the spool, logs; relative to where a process starts",
+        description="Folder for the embedded database, spool and logs; relative to the working directory",
     )
 
     mongodb_uri: MongoAddress = Field(
         default=None, description="MongoDB server to use instead of the embedded one"
     )
     mongodb_database: str = Field(
-        default="voice_agent", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Name of the database"
+        default="voice_agent", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Database name"
     )
     mongodb_allow_insecure: bool = Field(
-        default=False, description="Allow a MONGODB_URI off this machine without credentials or TLS"
+        default=False, description="Allow a remote MONGODB_URI without credentials or TLS"
     )
     record_wait_seconds: float = Field(
         default=2.0,
         gt=0,
         le=60,
-        description="Longest that recording a call waits for the database before it is spooled, seconds",
+        description="Seconds to wait for the database before a call is spooled to disk",
     )
 
     prices_file: Path | None = Field(
         default=None,
-        description="TOML file with the prices of models and voices, and rates of currencies; docs/prices.md",
+        description="TOML file with prices of models and voices, and exchange rates; docs/prices.md",
     )
     join_within_seconds: int = Field(
         default=0,
         ge=0,
         le=600,
-        description="Take a carrier's call for the one of the same lead that began so close to it; 0: never",
+        description="Merge a carrier's call with one to the same lead that began within this time; 0: never",
     )
     lost_after_minutes: int = Field(
         default=15,
         ge=2,
         le=55,
-        description="Minutes without a sign of life after which a call that began counts as lost",
+        description="Minutes without a heartbeat after which an open call counts as lost",
     )
 
     raw_retention_days: int = Field(
         default=90,
         ge=LEAST_RETENTION_DAYS,
         le=36_500,
-        description="Days (30 or more) that recorded calls and turns stay in the database; then archived",
+        description="Days (at least 30) that calls and turns stay in the database before they are archived",
     )
 
     explore_metadata_keys: Annotated[CommaList, AfterValidator(plain_names)] = Field(
-        default=(), description="Metadata that calls can be told apart by on Explore, comma separated"
+        default=(), description="Metadata keys to group calls by on Explore, comma separated"
     )
 
-    log_level: LogLevel = Field(default="INFO", description="Lowest level that is logged")
-    log_file: Path | None = Field(
-        default=None, description="File that log lines are appended to; else stdout"
-    )
-    log_stdout: bool = Field(default=False, description="Also write lines to stdout where LOG_FILE is set")
+    log_level: LogLevel = Field(default="INFO", description="Lowest level to log")
+    log_file: Path | None = Field(default=None, description="File to append log lines to; stdout if not set")
+    log_stdout: bool = Field(default=False, description="With LOG_FILE, also write lines to stdout")
     log_file_mode: FileMode = Field(
         default=0o600,
-        description="Permissions of a LOG_FILE that is created, octal; 0640 lets its group read",
+        description="Permissions of a new LOG_FILE, octal; 0640 lets its group read it",
     )
     log_rotate_mb: float | None = Field(
-        default=None, gt=0, description="Begin a new LOG_FILE before it grows beyond so many MB"
+        default=None, gt=0, description="Maximum size of LOG_FILE in MB before a new one is begun"
     )
     log_rotate_hours: int | None = Field(
         default=None,
         ge=1,
         le=24 * 366,
-        description="Begin a new LOG_FILE every so many hours; 24: each local day",
+        description="Hours after which a new LOG_FILE is begun; 24: every local day",
     )
     log_rotate_keep: int = Field(
-        default=5, ge=1, le=1000, description="How many old log files are kept: LOG_FILE.1 is the newest"
+        default=5, ge=1, le=1000, description="Number of old log files to keep; LOG_FILE.1 is the newest"
     )
     log_format: Annotated[Literal["json", "ecs", "datadog", "emf"], BeforeValidator(in_lower_case)] = Field(
         default="json",
-        description="Form of a line: `json` (our own), `ecs` (Elastic), `datadog`, `emf` (CloudWatch)",
+        description="Format of log lines: `json` (our own), `ecs` (Elastic), `datadog` or `emf` (CloudWatch)",
     )
     log_mask_off: CommaList = Field(
-        default=(), description="Kinds that are not masked in log lines, comma separated; docs/logging.md"
+        default=(), description="Kinds of personal data not to mask in logs, comma separated; docs/logging.md"
     )
     log_to_database: bool = Field(
-        default=False, description="Also store log lines in the database, for the dashboard's page of a call"
+        default=False, description="Also store log lines in the database, to show them on a call's page"
     )
     log_database_days: int = Field(
-        default=7, ge=1, le=3650, description="Days that log lines stay in the database"
+        default=7, ge=1, le=3650, description="Days to keep log lines in the database"
     )
     splunk_hec_url: CollectorAddress = Field(
-        default=None, description="Splunk HTTP Event Collector that log lines are sent to as well"
+        default=None, description="Splunk HTTP Event Collector to also send log lines to"
     )
-    splunk_hec_token: SecretStr | None = Field(default=None, description="Token of the HTTP Event Collector")
+    splunk_hec_token: SecretStr | None = Field(default=None, description="Token for the HTTP Event Collector")
 
     smtp_server: str | None = Field(default=None, description="Mail server for alerts")
-    smtp_port: Port = Field(default=587, description="465 means implicit TLS, any other port STARTTLS")
-    smtp_username: str | None = Field(default=None, description="User name at the mail server")
-    smtp_password: SecretStr | None = Field(default=None, description="Password at the mail server")
-    alert_email_from: MailAddress = Field(default=None, description="Sender of alert mails")
+    smtp_port: Port = Field(
+        default=587, description="Port of the mail server; 465 uses implicit TLS, any other STARTTLS"
+    )
+    smtp_username: str | None = Field(default=None, description="User name for the mail server")
+    smtp_password: SecretStr | None = Field(default=None, description="Password for the mail server")
+    alert_email_from: MailAddress = Field(default=None, description="Sender address of alert emails")
     alert_email_to: AddressList = Field(
         default=(),
-        description="Recipients of alert mails, separated by commas or semicolons",
+        description="Recipients of alert emails, separated by commas or semicolons",
     )
     slack_webhook_url: SlackAddress = Field(default=None, description="Slack incoming webhook for alerts")
     alert_apprise_urls: ExtraChannels = Field(
         default=(),
-        description="Further channels: name=url, or name[critical,warning]=url, comma separated",
+        description="More channels: name=url, or name[critical,warning]=url, comma separated",
     )
     alert_allow_insecure: bool = Field(
         default=False,
-        description="Allow alerts to leave without encryption: by SMTP ports but 465 and 587, and plain URLs",
+        description="Allow unencrypted alerts: plain URLs, and SMTP ports other than 465 and 587",
     )
     alert_repeat_minutes: int = Field(
         default=240,
         ge=5,
         le=10_080,
-        description="How long after a message people are reminded of what still fires, minutes",
+        description="Minutes between reminders of an alert that still fires",
     )
     alert_group_minutes: int = Field(
         default=5,
         ge=0,
         le=240,
-        description="Shortest time between two messages to a channel, but for new critical alerts, minutes",
+        description="Minimum minutes between messages to a channel; new critical alerts are not delayed",
     )
     alert_escalate_to: CommaList = Field(
         default=(),
-        description="Channels that are told of an alert once nobody has acknowledged it in time",
+        description="Channels to notify of alerts that nobody acknowledged in time, comma separated",
     )
     alert_escalate_after_minutes: int = Field(
-        default=15, ge=1, le=1440, description="How long that is, minutes; a rule may say otherwise"
+        default=15, ge=1, le=1440, description="Minutes before an alert escalates; a rule can override it"
     )
     alert_no_resolved: CommaList = Field(
-        default=(), description="Channels that hear nothing of an alert's end, comma separated"
+        default=(), description='Channels that get no "resolved" messages, comma separated'
     )
     alert_rota: CommaList = Field(
         default=(),
-        description="Channels on call in turn, a week each, comma separated; `on-call` names whoever is",
+        description="Channels that take weekly turns, comma separated; rules name them as `on-call`",
     )
     alert_rota_hand_over: str = Field(
         default="mon 10:00",
         pattern=HAND_OVER,
-        description="Weekday and time at which the next one takes over",
+        description="Weekday and time of the weekly hand-over",
     )
     alert_rota_zone: ZoneName | None = Field(
-        default=None, description="IANA zone of the hand-over, where it is not `TIMEZONE`"
+        default=None, description="IANA time zone of the hand-over; `TIMEZONE` if not set"
     )
     alert_rota_begin: date = Field(
         default=date(2024, 1, 1),
-        description="The first of `ALERT_ROTA` is on call from the first hand-over on or after this day",
+        description="Start of the rota: its first channel is on call from the first hand-over on or after it",
     )
     alert_rota_swaps: Swaps = Field(
         default=(),
-        description="Weeks that another takes, by the day of their hand-over: `2026-12-21=meera`",
+        description="Swapped weeks, by the day of their hand-over: `2026-12-21=meera`",
     )
     runbook_base_url: WebAddress = Field(
         default=None,
-        description="Where runbooks are read, if not on the dashboard: `{name}` in it is the runbook's name",
+        description="Address of runbooks kept elsewhere; `{name}` in it is replaced by the runbook's name",
     )
     ack_link_key: SecretStr | None = Field(
         default=None,
         min_length=22,
-        description="Key of 22 characters or more that signs links to acknowledge; without it there are none",
+        description="Key (22 characters or more) that signs acknowledge links; no links without it",
     )
     alert_rules_file: Path | None = Field(
-        default=None, description="TOML file with alert rules that replaces the built-in three"
+        default=None, description="TOML file with alert rules, replacing the built-in ones"
     )
     alert_profile: Literal["strict", "quiet"] = Field(
         default="strict",
-        description="Built-in rules as agreed on, or quiet: they wait 10 minutes and are sure first",
+        description="Built-in rules: `strict`, or `quiet`, which waits 10 minutes and for significance",
     )
     alert_check_interval_seconds: int = Field(
-        default=300, ge=10, le=3600, description="How often the scheduler checks the alert rules, seconds"
+        default=300, ge=10, le=3600, description="Seconds between checks of the alert rules"
     )
 
     scheduler_ping_url: SecretWebAddress = Field(
-        default=None, description="Address that the scheduler gets after each check: a dead man's switch"
+        default=None, description="URL to request after each check, for a dead man's switch"
     )
 
     api_host: str = Field(default="127.0.0.1", description="Address the API listens on")
     api_port: Port = Field(default=8000, description="Port of the API")
-    api_keys: SecretCommaList = Field(
-        default=(), description="Keys that clients of the API must present to read, comma separated"
-    )
+    api_keys: SecretCommaList = Field(default=(), description="API keys that can read, comma separated")
     api_write_keys: SecretCommaList = Field(
-        default=(), description="Keys of the API that may change as well as read, comma separated"
+        default=(), description="API keys that can read and change, comma separated"
     )
     api_ingest_keys: SecretCommaList = Field(
-        default=(), description="Keys of the API that may only send calls, comma separated; docs/ingestion.md"
+        default=(), description="API keys that can only send calls, comma separated; docs/ingestion.md"
     )
     api_requests_per_minute: int = Field(
         default=1_200,
         ge=0,
         le=1_000_000,
-        description="Questions that each key of the API may ask in a minute, calls sent apart; 0: any number",
+        description="Requests per minute and API key, not counting calls that are sent; 0: no limit",
     )
     api_public_url: WebAddress = Field(
         default=None,
-        description="Address that webhooks and links to acknowledge lead to, where a proxy is in front",
+        description="Public address of the API, for webhooks and acknowledge links",
     )
     hook_secrets: SecretCommaList = Field(
-        default=(), description="Who may post webhooks: source=secret, comma separated; docs/webhooks.md"
+        default=(), description="Secrets of webhook sources: source=secret, comma separated; docs/webhooks.md"
     )
     dashboard_host: str = Field(
         default="127.0.0.1",
-        description="Address the dashboard listens on; others than loopback ask for sign-in; docs/access.md",
+        description="Address the dashboard listens on; any but loopback requires sign-in; docs/access.md",
     )
     dashboard_port: Port = Field(default=3000, description="Port of the dashboard")
     installation_name: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
-        description="Name of this installation in alerts, such as `staging`; else pagers get one made up",
+        description="Name of this installation in alerts, such as `staging`; generated for pagers if not set",
     )
     dashboard_public_url: WebAddress = Field(
-        default=None, description="Address people open the dashboard at; used for links in alerts"
+        default=None, description="Public address of the dashboard, for links in alerts"
     )
 
     @property
     def tz(self) -> ZoneInfo:
-        """TIMEZONE as a zone object."""
+        """Return TIMEZONE as a zone object."""
         return ZoneInfo(self.timezone)
 
     @property
     def dashboard_url(self) -> str:
-        """Where people reach the dashboard, without a trailing slash."""
+        """Return the address people open the dashboard at, without a trailing slash."""
         return (self.dashboard_public_url or f"http://localhost:{self.dashboard_port}").rstrip("/")
 
     @property
     def api_url(self) -> str:
-        """Where people reach the API, without a trailing slash."""
+        """Return the address the API is reached at, without a trailing slash."""
         return (self.api_public_url or f"http://localhost:{self.api_port}").rstrip("/")
 
     @property
     def dashboard_has_proxy(self) -> bool:
-        """Whether people open the dashboard at another address than its own: that of a proxy before it."""
+        """Whether DASHBOARD_PUBLIC_URL is not this machine's own address, so a proxy must be in front."""
         host = urlsplit(self.dashboard_public_url or "").hostname
         return host is not None and not is_loopback(host)
 
@@ -317,35 +315,35 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
         weekday = self.alert_rota_hand_over.partition(" ")[0]
         for day, name in self.alert_rota_swaps:
             if f"{day:%a}".lower() != weekday:
-                raise ValueError(f"ALERT_ROTA_SWAPS: {day} is no {weekday}, on which a week begins")
+                raise ValueError(f"ALERT_ROTA_SWAPS: {day} is not a day of hand-over ({weekday})")
             if name not in self.alert_rota:
-                raise ValueError(f"ALERT_ROTA_SWAPS names {name!r}, who is not in ALERT_ROTA")
+                raise ValueError(f"ALERT_ROTA_SWAPS names {name!r}, which is not in ALERT_ROTA")
         return self
 
     @model_validator(mode="after")
     def _splunk_is_complete(self) -> Self:
         if self.splunk_hec_url and not self.splunk_hec_token:
-            raise ValueError("SPLUNK_HEC_URL is set but SPLUNK_HEC_TOKEN is not; name the collector's token")
+            raise ValueError("SPLUNK_HEC_URL is set but SPLUNK_HEC_TOKEN is not; set the collector's token")
         return self
 
     @model_validator(mode="after")
     def _email_is_complete(self) -> Self:
         if self.smtp_server and not self.alert_email_to:
-            raise ValueError("SMTP_SERVER is set but ALERT_EMAIL_TO is not; name at least one recipient")
+            raise ValueError("SMTP_SERVER is set but ALERT_EMAIL_TO is not; set at least one recipient")
         if self.smtp_server and not self.alert_email_from:
-            raise ValueError("SMTP_SERVER is set but ALERT_EMAIL_FROM is not; name the sender's address")
+            raise ValueError("SMTP_SERVER is set but ALERT_EMAIL_FROM is not; set the sender's address")
         return self
 
 
 def _describe(error: ValidationError) -> str:
-    """One line for the first problem: the variable, what is wrong, never the value."""
+    """Return one line about the first problem: the variable and what is wrong, never the value."""
     first = error.errors()[0]
     variable = f"{str(first['loc'][0]).upper()} " if first["loc"] else ""
     return variable + problem(first)
 
 
 def load_settings() -> Settings:
-    """Read the environment afresh.
+    """Read the environment again.
 
     Raises:
         SettingsError: a variable has a value that cannot be used.
@@ -361,9 +359,9 @@ def load_settings() -> Settings:
 
 
 def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
-    """The environment without what cannot be used of it, and what that was.
+    """Return the usable settings, with defaults in place of bad ones, and what was wrong with those.
 
-    For whoever has to go on, as logging does: a bad setting costs itself only.
+    For code that must keep going, such as logging: one bad setting does not affect the others.
     """
     problems: list[SettingsError] = []
     given, file = _readable_file(problems)
@@ -381,11 +379,11 @@ def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
 
 
 _BELONGING_TOGETHER = ("splunk_hec_url", "smtp_server", "alert_rota_swaps")
-"""What is nothing without another setting; both are left out when one of them lacks its own."""
+"""Settings that need another one: if a pair is incomplete, these fall back to their defaults."""
 
 
 def _readable_file(problems: list[SettingsError]) -> tuple[dict[str, Any], str | None]:
-    """What a ``.env`` that is no UTF-8 text says in its good lines, or else the file itself."""
+    """Return the settings in the UTF-8 lines of a ``.env`` that is not all UTF-8, or else the file's path."""
     path = Path(".env")
     try:
         raw = path.read_bytes()
@@ -416,7 +414,7 @@ def _is_utf8(line: bytes) -> bool:
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once.
+    """Return the settings of this process, read once.
 
     Raises:
         SettingsError: a variable has a value that cannot be used.

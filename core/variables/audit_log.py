@@ -21,8 +21,8 @@ class AuditLog(BaseModel):
 
     audit_key: Annotated[SecretCommaList, AfterValidator(_long_enough)] = Field(
         default=(),
-        description="Key of 22 characters or more that seals the audit log; more only verify; docs/audit.md",
+        description="Key (22 characters or more) that seals the audit log; others only verify; docs/audit.md",
     )
     audit_days: int = Field(
-        default=365, ge=180, le=3650, description="Days that entries of the audit log stay (180 or more)"
+        default=365, ge=180, le=3650, description="Days to keep audit log entries (at least 180)"
     )

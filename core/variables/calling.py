@@ -31,29 +31,29 @@ class CallingRules(BaseModel):
     calling_hours: str = Field(
         default="09:00-21:00",
         pattern=HOURS,
-        description="Local hours in which leads may be phoned, on quarter hours",
+        description="Local hours when leads may be called, on quarter hours",
     )
     calling_hours_recovery: str = Field(
         default="08:00-19:00",
         pattern=HOURS,
-        description="Local hours of calls whose purpose is recovery, on quarter hours; docs/compliance.md",
+        description="Local hours for calls whose purpose is recovery, on quarter hours; docs/compliance.md",
     )
     attempts_per_day: int = Field(
-        default=0, ge=0, le=1_000, description="Calls that a lead may get in a local day; 0: any number"
+        default=0, ge=0, le=1_000, description="Maximum calls to a lead per local day; 0: no limit"
     )
     minimum_gap_minutes: int = Field(
         default=0,
         ge=0,
         le=10_080,
-        description="Shortest time between the begins of two calls to a lead, minutes; 0: none",
+        description="Minimum minutes between the starts of two calls to a lead; 0: none",
     )
     dnd_check_days: int = Field(
         default=30,
         ge=1,
         le=366,
-        description="How old the look-up in the do-not-disturb register may be when a lead is phoned, days",
+        description="Maximum age in days of the do-not-disturb check when a lead is called",
     )
     calls_must_tell: Annotated[CommaList, AfterValidator(_known)] = Field(
         default=(),
-        description="What each call must tell, such as `consent_id`, comma separated; docs/compliance.md",
+        description="Fields a call must report, such as `consent_id`, comma separated; docs/compliance.md",
     )

@@ -13,24 +13,24 @@ class Encryption(BaseModel):
 
     encryption_keys: SecretKeys = Field(
         default=(),
-        description="Keys that wrap each lead's, name:base64; the first wraps new ones; docs/encryption.md",
+        description="Keys that encrypt lead keys, name:base64; the first for new ones; docs/encryption.md",
     )
     blind_index_key: SecretKey = Field(
-        default=None, description="Key by which a lead is found by phone; never changes; 32 bytes in base64"
+        default=None, description="Key to find leads by phone number, 32 bytes in base64; must never change"
     )
     encrypted_fields: CommaList = Field(
         default=(),
-        description="Further metadata that is personal, by its path: loan.account, comma separated",
+        description="More metadata to treat as personal, by path, comma separated: loan.account",
     )
     record_transcripts: bool = Field(
         default=False,
-        description="Whether adapters record what was said in turns; it is stored encrypted, or left out",
+        description="Let adapters record transcripts; stored encrypted, or not at all without a key",
     )
     lead_id_phones: Annotated[Literal["replace", "keep"], BeforeValidator(in_lower_case)] = Field(
         default="replace",
-        description="`replace` a phone given as lead_id by its blind index (with BLIND_INDEX_KEY), or `keep`",
+        description="`replace` phone numbers in lead_id by a blind index (with BLIND_INDEX_KEY), or `keep`",
     )
     erasure_receipt_key: SecretKey = Field(
         default=None,
-        description="Key that signs receipts of erasures, 32 bytes in base64; else made in `DATA_DIR`",
+        description="Key that signs erasure receipts, 32 bytes in base64; generated in `DATA_DIR` if not set",
     )

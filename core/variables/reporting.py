@@ -11,15 +11,15 @@ class Reporting(BaseModel):
     """Targets and reports."""
 
     kpi_targets_file: Path | None = Field(
-        default=None, description="TOML file with targets of key figures, instead of those set on the screen"
+        default=None, description="TOML file with targets, replacing those set on the dashboard"
     )
     report_daily_at: str | None = Field(
         default=None,
         pattern=TIME_OF_DAY,
-        description="Local time at which the report of the day before is sent: 09:00; none by default",
+        description="Local time to send the previous day's report, such as 09:00",
     )
     report_weekly_on: str | None = Field(
         default=None,
         pattern=HAND_OVER,
-        description="Weekday and time at which the report of the week before is sent: mon 09:00",
+        description="Weekday and time to send the previous week's report, such as mon 09:00",
     )

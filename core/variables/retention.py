@@ -20,7 +20,7 @@ class Retention(BaseModel):
 
     retention_profile: Annotated[Profile, BeforeValidator(in_lower_case)] = Field(
         default="default",
-        description="`india`: how long Indian lenders keep what, where not set otherwise; docs/compliance.md",
+        description="`india`: retention defaults required of Indian lenders; docs/compliance.md",
     )
 
     @model_validator(mode="before")

@@ -37,27 +37,25 @@ class SignInSettings(BaseModel):
 
     dashboard_sign_in: Annotated[Literal["none", "users", "proxy"], BeforeValidator(in_lower_case)] = Field(
         default="none",
-        description="How people sign in: `none`, `users` (with a password), `proxy`; docs/access.md",
+        description="How people sign in: `none`, `users` (with a password) or `proxy`; docs/access.md",
     )
     dashboard_user_header: str = Field(
         default="X-Forwarded-Email",
         pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$",
-        description="Header in which the proxy names who has signed in",
+        description="Header in which the proxy names the user",
     )
     dashboard_roles: GivenRoles = Field(
         default=(),
-        description="Roles of those the proxy names: `asha@example.com=operator, *=viewer`; `*` is anybody",
+        description="Roles of users behind a proxy: `asha@example.com=operator, *=viewer`; `*` is everyone",
     )
     dashboard_trusted_proxies: Networks = Field(
         default=(),
-        description="Addresses or networks of proxies to believe, in place of this machine, comma separated",
+        description="Addresses or networks of trusted proxies, comma separated; this machine if not set",
     )
-    session_hours: int = Field(
-        default=12, ge=1, le=720, description="Hours after which everybody signs in again"
-    )
+    session_hours: int = Field(default=12, ge=1, le=720, description="Hours until users must sign in again")
     session_idle_minutes: int = Field(
         default=60,
         ge=1,
         le=43_200,
-        description="Minutes without a click after which one signs in again; a renewing page is no click",
+        description="Minutes of inactivity until users must sign in again; auto-refresh does not count",
     )

@@ -130,8 +130,8 @@ def test_who_is_on_call_is_said(turns: None) -> None:
     [
         ({"ALERT_ROTA_HAND_OVER": "monday 10"}, "ALERT_ROTA_HAND_OVER"),
         ({"ALERT_ROTA_ZONE": "India"}, "ALERT_ROTA_ZONE is not an IANA time zone"),
-        ({"ALERT_ROTA_SWAPS": "2024-10-29=ravi"}, "2024-10-29 is no mon"),
-        ({"ALERT_ROTA_SWAPS": "2024-10-28=boss"}, "names 'boss', who is not in ALERT_ROTA"),
+        ({"ALERT_ROTA_SWAPS": "2024-10-29=ravi"}, "2024-10-29 is not a day of hand-over"),
+        ({"ALERT_ROTA_SWAPS": "2024-10-28=boss"}, "names 'boss', which is not in ALERT_ROTA"),
         ({"ALERT_ROTA_SWAPS": "next week"}, "ALERT_ROTA_SWAPS"),
     ],
 )
