@@ -1,4 +1,4 @@
-"""Starts the scheduler process: ``python run_scheduler.py [--once | --health]``; see docs/operations.md."""
+"""Start the scheduler: ``python run_scheduler.py [--once | --health]``; see docs/operations.md."""
 
 import argparse
 import signal
@@ -8,25 +8,25 @@ from core.errors import UserError
 
 
 def main() -> int:
-    """Parse the arguments and run; 0 when done or told to stop, 2 where the configuration is wrong."""
+    """Parse the arguments and run; return 0 when done or stopped, 2 if the configuration is invalid."""
     parser = argparse.ArgumentParser(
-        description="Rolls recorded calls up every minute, checks the alert rules and sends alerts every "
-        "ALERT_CHECK_INTERVAL_SECONDS (300), closes the day and archives at night. Of several schedulers "
-        "one is at work. SIGTERM and Ctrl-C end it."
+        description="Updates the roll-ups every minute, checks alert rules and sends alerts every "
+        "ALERT_CHECK_INTERVAL_SECONDS (300), closes the day and archives at night. Of several schedulers, "
+        "only one is active. SIGTERM or Ctrl-C stops it."
     )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--once", action="store_true", help="run every job once; exit code 1 if one fails")
     how.add_argument(
-        "--health", action="store_true", help="say whether a scheduler is alive; exit code 1 if none is"
+        "--health", action="store_true", help="report whether a scheduler is alive; exit code 1 if none is"
     )
     arguments = parser.parse_args()
-    # Until the scheduler has handlers of its own: what is told to stop while it loads has stopped well.
+    # Until the scheduler has its own handlers: being stopped while loading is a clean exit.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        from core.settings import get_settings  # noqa: PLC0415 (wrong settings are said before all else)
+        from core.settings import get_settings  # noqa: PLC0415 (report bad settings before anything else)
 
         get_settings()
-        from core.scheduler import health, run  # noqa: PLC0415 (sets logging up from the settings)
+        from core.scheduler import health, run  # noqa: PLC0415 (configures logging from the settings)
 
         if arguments.health:
             alive, words = health()

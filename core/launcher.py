@@ -193,7 +193,7 @@ def launch(*, demo: bool) -> int:
             if demo:
                 surroundings.keep_key()
                 if not console.is_terminal:  # there its progress is shown
-                    console.print("Making up two weeks of calls")
+                    console.print("Generating two weeks of calls")
                 fill_history(get_sync_database(), console)
             banner = _banner(settings, demo=demo, mail=mail)
             return Launcher(settings, _parts(settings, demo=demo), console).run(banner)

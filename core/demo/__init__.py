@@ -1,1 +1,1 @@
-"""A simulated agent, so that the product can be seen without a telephone."""
+"""The demo: a simulated agent, to try the product without making phone calls."""

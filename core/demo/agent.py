@@ -1,4 +1,4 @@
-"""The simulated agent: makes live calls, several at a time, until it is stopped."""
+"""The simulated agent: makes live calls, several at a time, until stopped."""
 
 import asyncio
 import random
@@ -17,11 +17,11 @@ from core.models.metrics import CallMetrics, TurnMetrics
 from core.services.metrics_service import MetricsService
 
 CALLS_AT_START = 8
-"""Under way when the agent starts, so that the first ones end soon."""
+"""Calls already in progress when the agent starts, so that the first ones end soon."""
 
 
 class LiveAgent:
-    """Holds its calls in real time and records them as an agent does."""
+    """Makes calls in real time and records them as a real agent does."""
 
     def __init__(self, service: MetricsService) -> None:
         self._service = service
@@ -30,7 +30,7 @@ class LiveAgent:
         self._calls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Make calls until cancelled; the ones under way are dropped, as if the agent was killed."""
+        """Make calls until cancelled; calls in progress are dropped, as if the agent was killed."""
         for _ in range(CALLS_AT_START):
             self._begin(utc_now() - timedelta(seconds=self._rng.uniform(0, 60)))
         while True:

@@ -1,4 +1,4 @@
-"""The alerts of the demo's past: the real checks, as of the moments around each trouble."""
+"""The alerts of the demo's past: real checks, run as of the times around each incident."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ from core.types import Document
 CHECK_EVERY = timedelta(minutes=5)
 AFTERWARDS = timedelta(minutes=45)
 ACKNOWLEDGED_AFTER = timedelta(minutes=10)
-"""So long after the incident began somebody says that they look after it."""
+"""How long after the incident began its alerts are acknowledged."""
 ON_CALL, COMMENT = "Kavya", "Model times out for Hinglish; ticket with the provider is open"
 RULE = AlertRule(
     id="model_latency",
@@ -34,7 +34,7 @@ RULE = AlertRule(
     min_samples=10,
     group_by=("language",),
 )
-"""A rule of the demo's own beside the built-in ones: it tells which language suffers."""
+"""The demo's own rule beside the built-in ones; it shows which language is affected."""
 
 
 def keep_rule(database: Database[Document]) -> None:
@@ -44,20 +44,20 @@ def keep_rule(database: Database[Document]) -> None:
 
 
 def replay_checks(story: Story, start: datetime) -> None:
-    """Check the rules in force as of the times around each trouble after ``start``.
+    """Check the rules in force as of the times around each incident after ``start``.
 
-    What they say goes to the demo's own mail server, where there is one; nowhere else.
+    Messages only go to the demo's own mail server, if there is one.
     """
     asyncio.run(_replay(story, start))
 
 
 def own_channels() -> Mapping[str, Channel]:
-    """The channels that reach nobody but the demo: mail, where it goes to the demo's own address."""
+    """Return the channels that only reach the demo: email, if it goes to the demo's own address."""
     settings = get_settings()
     if settings.alert_email_to != (TO,):
         return {}
     mail = configured_channels(settings)[EMAIL]
-    # All of a fortnight comes at once here: what holds back a storm of mails is left out.
+    # Two weeks of messages are sent at once here, so the rate limit is removed.
     return {EMAIL: replace(mail, limit=None) if isinstance(mail, TargetChannel) else mail}
 
 
@@ -72,7 +72,7 @@ async def _replay(story: Story, start: datetime) -> None:
 
 
 def _acknowledge(database: Database[Document], story: Story, at: datetime) -> None:
-    """Let somebody take over the alerts of the model's incident, once."""
+    """Acknowledge the alerts of the language model's incident, once."""
     incident = next(trouble for trouble in story.past if trouble.component == "llm")
     if not timedelta(0) <= at - incident.start - ACKNOWLEDGED_AFTER < CHECK_EVERY:
         return

@@ -1,4 +1,4 @@
-"""Made-up calls of a made-up agent: plausible in volume, mix, latency and cost; the same for a seed."""
+"""Simulated calls, plausible in volume, mix, latency and cost; reproducible by seed."""
 
 import heapq
 import math
@@ -21,32 +21,32 @@ LANGUAGE_SHARES = (0.47, 0.33, 0.20)
 LEADS = 40_000
 ANSWER_SHARE = 0.66
 ANSWERED_MORE = {11: 1.1, 12: 1.05, 13: 0.82, 14: 0.86, 18: 1.14, 19: 1.18, 20: 1.06}
-"""Leads are reached more or less easily by the hour of the day."""
+"""Factors on the answer rate by hour of the day."""
 QUALIFIED_SHARE = {"home-loan-festive": 0.38, "personal-loan": 0.31, "balance-transfer": 0.24}
 QUALIFIED_MORE = {"hinglish": 1.1, "hindi": 0.95, "english": 0.9}
 ASR_MEDIAN_MS = {"hinglish": 430.0, "hindi": 370.0, "english": 310.0}
 LLM_MEDIAN_MS = 520.0
 TTS_MEDIAN_MS = 240.0
 OTHER_MS = 330.0
-"""What end to end adds to its parts: deciding that the lead has ended, and the way there and back."""
+"""Part of the end-to-end latency outside the services: end-of-turn detection and the network."""
 ASR_UNSEEN = 0.5
-"""Recognition runs while the lead speaks: half of it is waited for."""
+"""Share of recognition hidden from the lead, because it runs while they speak."""
 RUPEES_A_MINUTE = {"asr": 0.42, "tts": 0.55, "telephony": 0.62}
 RUPEES_A_TURN = {"llm": 0.11}
 LEAST_LIVE_CALLS_AN_HOUR = 120
-"""By night, too, something happens before the eyes of who opens the demo: leads phone in."""
+"""Minimum of live calls, so that something happens even if the demo is opened at night."""
 BUSY_CALLS_AN_HOUR = 190
 MOST_ATTEMPTS = 3
 BETTER = 1.22
-"""The new version qualifies this many times the share of leads that the old one does."""
+"""Qualification rate of the new version relative to the old one."""
 BOTH_LANGUAGES = 0.8
-"""A lead who changes language is understood less well: qualified this many times as often."""
+"""Factor on the qualification of leads who change language, as they are understood less well."""
 _SUNDAY, _SATURDAY = 6, 5
 
 
 @dataclass(frozen=True, order=True)
 class Lead:
-    """Whom to call, in which language, for which campaign."""
+    """A lead: its number, language and campaign."""
 
     number: int
     language: str = field(compare=False)
@@ -54,19 +54,19 @@ class Lead:
 
     @classmethod
     def of(cls, number: int) -> "Lead":
-        """The same number is the same lead each time."""
+        """Return the lead with a number, always the same one."""
         rng = random.Random(number)  # noqa: S311 (no secret)
         return cls(number, rng.choices(LANGUAGES, LANGUAGE_SHARES)[0], rng.choice(CAMPAIGNS))
 
 
 def lead_id_of(lead: Lead) -> str:
-    """What a lead is called in its calls."""
+    """Return a lead's id."""
     return f"lead_{lead.number:05d}"
 
 
 @dataclass(frozen=True)
 class _Talk:
-    """An answered call before it is known how it ends; ``speech`` holds the means of its latencies."""
+    """An answered call whose end is still open; ``speech`` holds its mean latencies."""
 
     lead: Lead
     start: datetime
@@ -77,7 +77,7 @@ class _Talk:
 
     @property
     def qualifies(self) -> float:
-        """The share of such leads that qualify, where they need not wait."""
+        """Return the share of such leads that qualify if the agent answers quickly."""
         share = QUALIFIED_SHARE[self.lead.campaign] * QUALIFIED_MORE[self.lead.language]
         better = BETTER if self.by_new_version else 1.0
         return share * better * (BOTH_LANGUAGES if self.in_two_languages else 1.0)
@@ -85,9 +85,9 @@ class _Talk:
 
 @dataclass
 class SimulatedAgent:
-    """Makes calls; what goes wrong with them is the story's.
+    """Generates calls; the story decides what goes wrong with them.
 
-    It dials each lead anew once: from ``first_lead`` on, in no order that could be told.
+    It dials each lead from ``first_lead`` on for the first time once, in random order.
     """
 
     rng: random.Random
@@ -103,7 +103,7 @@ class SimulatedAgent:
             yield from self.rng.sample(range(self.first_lead, self.first_lead + LEADS), LEADS)
 
     def history(self, start: datetime, end: datetime) -> Iterator[CallMetrics]:
-        """The calls that began after ``start`` and ended before ``end``; unanswered ones are repeated."""
+        """Yield the calls between ``start`` and ``end``; unanswered ones are retried."""
         at = start
         while (at := self._next_start(at)) < end:
             call = self.next_call(at)
@@ -114,12 +114,12 @@ class SimulatedAgent:
         live_from = self.story.now
         live = self.story.is_live(at)
         rate = live_calls_an_hour(at) if live else _calls_an_hour(at)
-        # In steps: a pause drawn at night must not reach into the morning.
+        # In steps, so that a pause drawn at night does not extend into the morning.
         step = timedelta(hours=min(self.rng.expovariate(rate), 0.25))
         return at + step if live else min(at + step, max(at + timedelta(seconds=1), live_from))
 
     def next_call(self, at: datetime) -> CallMetrics:
-        """The call of that moment: a lead that is due again, a new one, or one that phones in."""
+        """Return the next call: to a lead due for a retry, to a new lead, or an inbound one."""
         may_dial = _hours().cover(at)
         if self._again and self._again[0][0] <= at and may_dial:
             _, lead, attempt = heapq.heappop(self._again)
@@ -129,7 +129,7 @@ class SimulatedAgent:
         return self.call(at, Lead.of(next(self._fresh)), 1)
 
     def call(self, start: datetime, lead: Lead, attempt: int | None) -> CallMetrics:
-        """One call that begins at ``start``; without an ``attempt`` the lead phones in."""
+        """Return a call that begins at ``start``; inbound if ``attempt`` is None."""
         rng, fields = self.rng, self.dialled(start, lead, attempt)
         answered = ANSWER_SHARE * ANSWERED_MORE.get(_local_hour(start), 1.0) * (0.9 if attempt == 2 else 1)  # noqa: PLR2004 (made up)
         if attempt and rng.random() > answered:
@@ -148,7 +148,7 @@ class SimulatedAgent:
         return CallMetrics.model_validate(fields)
 
     def dialled(self, start: datetime, lead: Lead, attempt: int | None) -> dict[str, object]:
-        """What is known of a call before anybody answers."""
+        """Return what is known about a call before it is answered."""
         return {
             "call_id": f"call_{self.rng.getrandbits(48):012x}",
             "lead_id": lead_id_of(lead),
@@ -184,7 +184,7 @@ class SimulatedAgent:
                 return self._broken(talk, seconds, error)
             if rng.random() < trouble.erring:
                 errors.append(error | {"at": start + timedelta(seconds=rng.uniform(5, 40))})
-        if rng.random() < 0.006:  # noqa: PLR2004 (now and then, without any trouble)
+        if rng.random() < 0.006:  # noqa: PLR2004 (occasional, without an incident)
             kind, fault = rng.choice((("agent_exception", "agent"), ("carrier_dropped", "carrier")))
             return self._broken(talk, rng.uniform(4, 60), {"type": kind, "fault": fault})
         if rng.random() < 0.005:  # noqa: PLR2004 (made up)
@@ -192,7 +192,7 @@ class SimulatedAgent:
         return self._conversation(talk) | {"errors": errors}
 
     def _broken(self, talk: "_Talk", seconds: float, error: dict[str, object]) -> dict[str, object]:
-        """A call that breaks off."""
+        """Return the fields of a call that fails."""
         turns = max(1, round(seconds / 11))
         return {
             "status": "failed",
@@ -209,7 +209,7 @@ class SimulatedAgent:
 
     def _conversation(self, talk: "_Talk") -> dict[str, object]:
         rng, e2e = self.rng, talk.speech["e2e_latency_ms"]
-        # Leads tire of an agent that lets them wait.
+        # Leads lose patience with a slow agent.
         patience = 1.0 if e2e < 2_200 else 0.55  # noqa: PLR2004 (made up)
         hung_up = rng.random() < 0.16 / patience
         exchanges = max(1, round(rng.gauss(3 if hung_up else 8, 1 if hung_up else 2.5)))
@@ -248,7 +248,7 @@ class SimulatedAgent:
 
 
 def end_to_end(asr: float, llm: float, tts: float) -> float:
-    """From the lead's last word to the agent's first sound, milliseconds."""
+    """Return the milliseconds from the lead's last word to the agent's first sound."""
     return OTHER_MS + asr * (1 - ASR_UNSEEN) + llm + tts
 
 
@@ -264,7 +264,7 @@ def _local_hour(at: datetime) -> int:
 
 
 def _hours() -> Hours:
-    """When leads may be dialled."""
+    """Return the hours when leads may be called."""
     return _parsed(get_settings().calling_hours, get_settings().tz)
 
 
@@ -274,12 +274,12 @@ def _parsed(text: str, zone: tzinfo) -> Hours:
 
 
 def live_calls_an_hour(at: datetime) -> float:
-    """How many calls begin while somebody looks on: as many as at that hour of the past, but never so few."""
+    """Return how many live calls begin per hour: as at that hour in the past, but with a minimum."""
     return max(_calls_an_hour(at), LEAST_LIVE_CALLS_AN_HOUR)
 
 
 def _calls_an_hour(at: datetime) -> float:
-    """A working day with a peak before noon and one in the evening; a few callers at night."""
+    """Return the calls per hour: a peak before noon and in the evening, a few callers at night."""
     local = to_utc(at).astimezone(get_settings().tz)
     hour = local.hour + local.minute / 60
     if not _hours().cover(local):

@@ -1,4 +1,4 @@
-"""The demo's past: a fortnight of calls with their turns, requests and alerts, written in one go."""
+"""The demo's past: two weeks of calls with turns, requests and alerts, written at once."""
 
 import logging
 import random
@@ -31,13 +31,13 @@ from core.types import Document
 
 BATCH = 500
 DETAIL_WITHIN = timedelta(hours=24)
-"""Younger calls, and those around a trouble, have turns, and requests to the minute."""
+"""Calls newer than this, or around an incident, have turns, and requests by the minute."""
 DETAIL_AROUND = timedelta(hours=1)
 RECORDED_WITHIN = timedelta(minutes=15)
 
 
 def fill_history(database: Database[Document], console: Console, seed: int | None = None) -> int:
-    """Write the past since the newest call stored, at most a fortnight; how many calls it has."""
+    """Write the past since the newest stored call, at most two weeks; return its number of calls."""
     now = utc_now()
     newest = last_call_ended_at(database)
     start = max(newest, now - HISTORY) if newest else now - HISTORY
@@ -45,7 +45,7 @@ def fill_history(database: Database[Document], console: Console, seed: int | Non
     rng = random.Random(seed)  # noqa: S311 (no secret)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("Making up two weeks of calls", total=(now - start).total_seconds())
+        task = progress.add_task("Generating two weeks of calls", total=(now - start).total_seconds())
         written = 0
         agent = SimulatedAgent(rng, story)
         told = (call for call in journey(agent, story) if call.start_time > start)
@@ -54,7 +54,7 @@ def fill_history(database: Database[Document], console: Console, seed: int | Non
             written += write_calls(database, batch).inserted
             _write_details(database, story, batch, rng)
             progress.update(task, completed=(batch[-1].start_time - start).total_seconds())
-        progress.update(task, description="Adding them up", total=None)
+        progress.update(task, description="Rolling them up", total=None)
         refresh_days(database)
         keep_rule(database)
         progress.update(task, description="Checking the alert rules over them")
@@ -64,9 +64,9 @@ def fill_history(database: Database[Document], console: Console, seed: int | Non
 
 
 def _date_back(database: Database[Document], start: datetime, end: datetime) -> None:
-    """Let each call seem to be recorded within minutes of its end: else all of the past came late.
+    """Date each call's recording to within minutes of its end, or all of the past would count as late.
 
-    Only now, when all of them are rolled up: by the real stamps the roll-ups know what is new.
+    Only done once all calls are rolled up, because the roll-ups find new calls by the real timestamps.
     """
     count = (end - start) // RECORDED_WITHIN + 1
     ends = [min(start + RECORDED_WITHIN * (number + 1), end) for number in range(count)]
@@ -109,7 +109,7 @@ def _log_line(call: CallMetrics, line: Line) -> Document:
 
 def _requests(call: CallMetrics, rng: random.Random, *, detailed: bool) -> Iterator[ServiceSample]:
     for sample in requests_of(call, rng):
-        if not detailed:  # a document for each quarter of an hour is enough
+        if not detailed:  # one document per quarter hour is enough
             sample.at -= timedelta(minutes=sample.at.minute % 15)
         yield sample
 

@@ -1,4 +1,4 @@
-"""One lead from the first attempt to the handoff: what a lead's page is for."""
+"""One lead from first attempt to handoff, to show on a lead's page."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,13 +10,13 @@ from core.models.metrics import CallMetrics
 from core.settings import get_settings
 
 LEAD = Lead(90_001, "hinglish", "home-loan-festive")
-"""Nobody else is called by this number."""
+"""Beyond the numbers of all other leads."""
 
 
 def journey(agent: SimulatedAgent, story: Story) -> Iterator[CallMetrics]:
-    """The calls of one lead, in order: unanswered twice, asked for a callback, lost it, qualified at last.
+    """Yield a lead's calls: two unanswered, one asking for a callback, one failed, one qualified.
 
-    The callback falls into the incident of the language model, so that it breaks off.
+    The callback falls into the language model's incident, and fails.
     """
     incident = next(trouble for trouble in story.past if trouble.component == "llm")
     first = incident.start - timedelta(days=2)
@@ -105,7 +105,7 @@ def _unanswered(agent: SimulatedAgent, at: datetime, attempt: int, end_reason: s
 
 
 def _at(day_of: datetime, days_later: int, hour: int, minute: int) -> datetime:
-    """A local time, some days after the day that a moment lies in."""
+    """Return a local time some days after the day of a given time."""
     zone = get_settings().tz
     day = day_of.astimezone(zone).date() + timedelta(days=days_later)
     return day_bounds(day, zone)[0] + timedelta(hours=hour, minutes=minute)

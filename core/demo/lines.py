@@ -1,4 +1,4 @@
-"""What a made-up call leaves in the log, while it goes on."""
+"""The log lines of a simulated call."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ SLOW_TURN_MS = 3_000
 
 @dataclass(frozen=True)
 class Line:
-    """A line to log: when, of which component, how bad, what, and what is known besides."""
+    """A log line: time, component, level, message and extra fields."""
 
     at: datetime
     component: str
@@ -23,7 +23,7 @@ class Line:
 
 
 def lines_of(call: CallMetrics, turns: Sequence[TurnMetrics]) -> Iterator[Line]:
-    """The lines of a call in order of time."""
+    """Yield the lines of a call in time order."""
     yield from sorted(_unordered(call, turns), key=lambda line: line.at)
 
 

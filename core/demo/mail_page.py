@@ -1,4 +1,4 @@
-"""The page that shows the mails of the demo: a list, and each of them as a mail program would draw it."""
+"""A web page with the demo's emails: a list, and each email as a mail program would show it."""
 
 import threading
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _STYLES = "style-src 'unsafe-inline'"
 
 
 class MailPage:
-    """An HTTP server in a thread of this process that shows a mailbox on this machine alone."""
+    """An HTTP server in a thread that shows a mailbox, to this machine only."""
 
     def __init__(self, mailbox: Mailbox, port: int) -> None:
         self._server = ThreadingHTTPServer((HOST, port), _handler(mailbox))
@@ -42,12 +42,12 @@ class MailPage:
         self.address = f"http://{HOST}:{self._server.server_address[1]}"
 
     def start(self) -> None:
-        """Answer from now on."""
+        """Start serving."""
         serve = partial(self._server.serve_forever, poll_interval=0.05)
         threading.Thread(target=serve, name="demo-mail", daemon=True).start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -83,7 +83,7 @@ def _handler(mailbox: Mailbox) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(content)
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing of each request: the launcher's terminal is for its banner."""
+            """Do not log requests, to keep the launcher's terminal clean."""
 
     return Handler
 
@@ -101,10 +101,10 @@ def _list(mails: list[Mail]) -> str:
         f'<li><a href="/mail/{mail.name}"><b>{escape(_subject(mail))}</b><time>{_when(mail)}</time></a></li>'
         for mail in mails
     )
-    words = f"{len(mails)} {'mail' if len(mails) == 1 else 'mails'}, the newest first. "
+    words = f"{len(mails)} {'email' if len(mails) == 1 else 'emails'}, newest first. "
     about = (
-        "Sent by this demo's alerts to a mail server of its own; none of it leaves this machine. "
-        "Mails about the simulated past were sent when the demo started."
+        "Sent by the demo's alerts to its own mail server; nothing leaves this machine. "
+        "Emails about the simulated past were sent when the demo started."
     )
     title = "Demo mail"
     return _page(title, f"<h1>{title}</h1>", f"<p>{words}{about}</p>", f"<ol>{rows}</ol>")
@@ -115,7 +115,7 @@ def _frame(mail: Mail) -> str:
     to = escape(_header(mail.message, "To"))
     return _page(
         subject,
-        '<a href="/">\N{LEFTWARDS ARROW} All mails</a>',
+        '<a href="/">\N{LEFTWARDS ARROW} All emails</a>',
         f"<h1>{subject}</h1><p>To {to} \N{MIDDLE DOT} {_when(mail)}</p>",
         f'<iframe src="/body/{mail.name}" title="{subject}" sandbox="allow-popups '
         'allow-popups-to-escape-sandbox"></iframe>',
@@ -141,7 +141,7 @@ def _when(mail: Mail) -> str:
 
 
 def _body(message: EmailMessage) -> str:
-    """The mail's HTML with its pictures in it, or its plain text; links open in a tab of their own."""
+    """Return an email's HTML with its images inlined, or its plain text; links open in a new tab."""
     part = message.get_body(("html", "plain"))
     text = _text(part) if part is not None else ""
     if part is None or part.get_content_subtype() == "plain":

@@ -1,4 +1,4 @@
-"""A mail server for the demo: takes what the alerts send, on this machine alone, and keeps it as files."""
+"""A mail server for the demo: receives alert emails on this machine only, and keeps them as files."""
 
 import re
 import threading
@@ -17,7 +17,7 @@ from core.files import private_folder
 
 HOST = "127.0.0.1"
 MOST_KEPT = 300
-"""Older mails go."""
+"""Older emails are deleted."""
 LARGEST_BYTES = 2_000_000
 FROM, TO = "alerts@voice-agent.example", "on-call@voice-agent.example"
 _NAME = re.compile(r"\d{8}T\d{12}-\d{4}")
@@ -25,7 +25,7 @@ _NAME = re.compile(r"\d{8}T\d{12}-\d{4}")
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that was taken: its name among the others, when it came (UTC), and itself."""
+    """A received email: its unique name, when it arrived (UTC), and the message."""
 
     name: str
     at: datetime
@@ -33,7 +33,7 @@ class Mail:
 
 
 class Mailbox:
-    """Mails as files of a folder, the newest last."""
+    """Emails as files in a folder, newest last."""
 
     def __init__(self, folder: Path) -> None:
         private_folder(folder)
@@ -42,7 +42,7 @@ class Mailbox:
         self._taken = 0
 
     def put(self, content: bytes) -> None:
-        """Keep a mail; of very many the newest."""
+        """Keep an email, and delete the oldest if there are too many."""
         with self._lock:
             self._taken += 1
             name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{self._taken % 10_000:04d}"
@@ -51,13 +51,13 @@ class Mailbox:
                 file.unlink(missing_ok=True)
 
     def newest_first(self) -> Iterator[Mail]:
-        """All mails."""
+        """Yield all emails, newest first."""
         for file in reversed(self._files()):
             if (mail := self.find(file.stem)) is not None:
                 yield mail
 
     def find(self, name: str) -> Mail | None:
-        """The mail of a name; None: there is none."""
+        """Return the email with a name; None if there is none."""
         if not _NAME.fullmatch(name):
             return None
         try:
@@ -72,7 +72,7 @@ class Mailbox:
 
 
 class _Taking:
-    """What the server does with each mail."""
+    """The handler for each email."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -83,7 +83,7 @@ class _Taking:
 
 
 class MailServer:
-    """An SMTP server in a thread of this process, at a free port of the loopback address."""
+    """An SMTP server in a thread, on a port of the loopback address."""
 
     def __init__(self, mailbox: Mailbox, port: int) -> None:
         self._controller = Controller(
@@ -91,7 +91,7 @@ class MailServer:
         )
 
     def start(self) -> None:
-        """Listen; returns once a mail would be taken.
+        """Start listening; return once emails are accepted.
 
         Raises:
             OSError: the port is taken.
@@ -99,5 +99,5 @@ class MailServer:
         self._controller.start()
 
     def stop(self) -> None:
-        """Take no more."""
+        """Stop listening."""
         self._controller.stop()

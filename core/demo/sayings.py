@@ -1,9 +1,9 @@
-"""What is said in a made-up call: the lead, then the agent, in the language of that turn."""
+"""What is said in a simulated call: the lead, then the agent, in the turn's language."""
 
 from collections.abc import Mapping
 
 Exchange = tuple[str, str]
-"""What the lead says, and what the agent answers."""
+"""What the lead says, and the agent's answer."""
 
 ENGLISH: tuple[Exchange, ...] = (
     (
@@ -63,12 +63,12 @@ HINGLISH: tuple[Exchange, ...] = (
     ("Haan, kar dijiye.", "Line par bane rahiye."),
 )
 OTHER_LANGUAGE: Mapping[str, str] = {"hinglish": "hindi", "hindi": "hinglish", "english": "hinglish"}
-"""What leads of a language change to."""
+"""The language that leads switch to, by their main language."""
 _SAYINGS: Mapping[str, tuple[Exchange, ...]] = {"english": ENGLISH, "hindi": HINDI, "hinglish": HINGLISH}
 
 
 def said_in(turn: int, language: str, *, cut_short: bool = False) -> str:
-    """Return what is said in a turn, numbered from 1; of an agent that is cut short, the first half."""
+    """Return what is said in a turn, numbered from 1; only half of the answer if it is ``cut_short``."""
     lines = _SAYINGS[language]
     lead, agent = lines[(turn - 1) % len(lines)]
     if cut_short:

@@ -1,4 +1,4 @@
-"""What goes well and badly in the demo's fortnight, so that there is something to find on the screen."""
+"""What goes wrong in the demo's two weeks, so that there is something to find on the dashboard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,25 +8,25 @@ from core.clock import day_bounds
 from core.settings import get_settings
 
 HISTORY = timedelta(days=15)
-"""A fortnight, and the day that comparing two weeks needs at its edges."""
+"""Two weeks, plus a day so that both can be compared in full."""
 LIVE_TROUBLE_BEGAN = timedelta(minutes=20)
 LIVE_TROUBLE_EVERY = timedelta(hours=2)
 LIVE_TROUBLE_LASTS = timedelta(minutes=50)
 DRIFTING_LANGUAGE = "hindi"
 DRIFT_A_DAY = 0.035
-"""Speech recognition of the drifting language slows down by this share of its first latency each day."""
+"""Daily slowdown of the drifting language's recognition, as a share of its initial latency."""
 OLD_VERSION, NEW_VERSION = "2.3.0", "2.4.0"
 NEW_VERSION_SINCE = timedelta(days=10)
-"""From then on every other lead is called by the new version."""
+"""Since when half of the leads are called by the new version."""
 _SUNDAY = 6
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that is wrong for a while, with all calls or with those of some languages.
+    """An incident that affects all calls, or those in some languages, for a while.
 
-    ``slower`` and ``dearer`` are factors by component; ``failing`` is the share of answered calls that
-    break off, with an ``error`` that is somebody's ``fault``.
+    ``slower`` and ``dearer`` are factors for its component; ``failing`` is the share of answered calls that
+    fail with one of ``errors``, ``erring`` the share that have one but continue.
     """
 
     start: datetime
@@ -41,24 +41,24 @@ class Trouble:
     languages: frozenset[str] = frozenset()
 
     def touches(self, at: datetime, language: str) -> bool:
-        """Whether a call that starts at a moment suffers from it."""
+        """Return whether it affects a call that starts at a given time."""
         return self.start <= at < self.end and (not self.languages or language in self.languages)
 
 
 @dataclass(frozen=True)
 class Story:
-    """The troubles of a demo that is opened at ``now``."""
+    """The incidents of a demo opened at ``now``."""
 
     now: datetime
     past: tuple[Trouble, ...] = field(default=())
 
     def troubles(self, at: datetime, language: str) -> list[Trouble]:
-        """What is wrong with a call that starts at a moment."""
+        """Return the incidents that affect a call starting at a given time."""
         found = [trouble for trouble in self.past if trouble.touches(at, language)]
         return [*found, self._live(at)] if self._is_live_trouble(at) else found
 
     def slower(self, at: datetime, language: str) -> Mapping[str, float]:
-        """How many times as long each slowed component takes."""
+        """Return the slowdown factor of each affected component."""
         factors: dict[str, float] = {}
         for trouble in self.troubles(at, language):
             factors[trouble.component] = factors.get(trouble.component, 1.0) * trouble.slower
@@ -68,11 +68,11 @@ class Story:
         return factors
 
     def version(self, at: datetime, lead: int) -> str:
-        """Which version of the agent takes a lead's call: the same one each time while both run."""
+        """Return the agent version for a lead, always the same one while both run."""
         return NEW_VERSION if lead % 2 and at >= self.now - NEW_VERSION_SINCE else OLD_VERSION
 
     def is_live(self, at: datetime) -> bool:
-        """From here on calls come in at any hour in India."""
+        """Return whether a time is in the live part, with calls at any hour."""
         return at >= self.now - LIVE_TROUBLE_BEGAN
 
     def _is_live_trouble(self, at: datetime) -> bool:
@@ -85,10 +85,10 @@ class Story:
 
 
 def story_of(now: datetime) -> Story:
-    """The story of a demo that is opened now: three troubles that are over, and one under way.
+    """Return the story of a demo opened now: three past incidents, and one in progress.
 
-    Eight days ago the carrier dropped calls, four days ago the language model behind the Hinglish voice
-    failed for the better part of two hours, yesterday speech synthesis was slow.
+    Eight days ago the carrier dropped calls; four days ago the language model for Hinglish failed for nearly
+    two hours; yesterday speech synthesis was slow.
     """
     zone = get_settings().tz
     carrier = _at(now, zone, 8, 17, 10)
@@ -110,7 +110,7 @@ def story_of(now: datetime) -> Story:
                 model + timedelta(minutes=105),
                 "llm",
                 slower=4.5,
-                dearer=2.4,  # requests that time out are paid for, and asked again
+                dearer=2.4,  # timed-out requests are paid for and retried
                 failing=0.62,
                 erring=0.8,
                 errors=("llm_timeout", "llm_5xx"),
@@ -122,7 +122,7 @@ def story_of(now: datetime) -> Story:
 
 
 def _at(now: datetime, zone: tzinfo, days_ago: int, hour: int, minute: int) -> datetime:
-    """A local time some days ago, a day earlier where that is a Sunday: hardly anybody is phoned then."""
+    """Return a local time some days ago, or a day earlier than a Sunday, when there are few calls."""
     day = now.astimezone(zone).date() - timedelta(days=days_ago)
     if day.weekday() == _SUNDAY:
         day -= timedelta(days=1)

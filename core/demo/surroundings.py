@@ -1,4 +1,4 @@
-"""What a demo has around it that nobody set up: a database of its own, a mail server, a key."""
+"""What the demo sets up for itself: its own database, mail server and encryption key."""
 
 import base64
 import os
@@ -15,21 +15,21 @@ from core.settings import get_settings
 
 DATABASE_SUFFIX = "_demo"
 PAGE_PORT = 8025
-"""Where mail catchers are looked for; a free port where that is taken."""
+"""Usual port of mail catchers; a free one is used if it is taken."""
 _KEY_FILE, _MAIL_FOLDER = "demo.key", "demo_mail"
 
 
 def prepare() -> None:
-    """Set what a demo runs with, for this process and those it starts; what the user set stays."""
+    """Set the demo's defaults, for this process and its children; the user's settings take precedence."""
     settings = get_settings()
     os.environ["MONGODB_DATABASE"] = f"{settings.mongodb_database}{DATABASE_SUFFIX}"
-    os.environ.setdefault("ALERT_CHECK_INTERVAL_SECONDS", "30")  # a demo should not wait five minutes
-    os.environ.setdefault("LOG_TO_DATABASE", "1")  # so that a call's page has its lines
+    os.environ.setdefault("ALERT_CHECK_INTERVAL_SECONDS", "30")  # so that a demo does not wait five minutes
+    os.environ.setdefault("LOG_TO_DATABASE", "1")  # so that a call's page shows its log lines
     get_settings.cache_clear()
 
 
 def keep_key() -> None:
-    """Give the demo a key of its own, without which nothing that was said is stored; make it at first."""
+    """Set the demo's own encryption key, created on first use; without one, no transcript is stored."""
     settings = get_settings()
     if settings.encryption_keys:
         return
@@ -43,9 +43,9 @@ def keep_key() -> None:
 
 @contextmanager
 def mail() -> Iterator[str | None]:
-    """Run a mail server for the alerts, and the page that shows what it took; yield the page's address.
+    """Run a mail server for alerts and a page with its emails; yield the page's address.
 
-    None, and neither of them, where the user has set up a mail server.
+    If the user has configured a mail server, neither is run, and None is yielded.
     """
     settings = get_settings()
     if settings.smtp_server:
@@ -56,7 +56,7 @@ def mail() -> Iterator[str | None]:
     server, page = MailServer(mailbox, port), MailPage(mailbox, 0 if is_taken(HOST, PAGE_PORT) else PAGE_PORT)
     server.start()
     page.start()
-    # Nothing leaves this machine, so that it need not be encrypted.
+    # Nothing leaves this machine, so encryption is not needed.
     told = {"SMTP_SERVER": HOST, "SMTP_PORT": str(port), "ALERT_ALLOW_INSECURE": "1"}
     told |= {"ALERT_EMAIL_FROM": FROM, "ALERT_EMAIL_TO": TO}
     before = {name: os.environ[name] for name in told if name in os.environ}

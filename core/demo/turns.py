@@ -1,4 +1,4 @@
-"""The exchanges of a made-up call, and the requests it made to the services it needs."""
+"""The turns of a simulated call, and its requests to services."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -22,19 +22,19 @@ _ERRORS = {
 }
 TIMEOUT_MS = 8_000.0
 ENDPOINTING_SHARE = 0.7
-"""Of what is neither recognition, model nor synthesis: waiting for the lead to go on."""
+"""Share of the other latency spent waiting for the lead to continue."""
 SLOWER_AFTER_CHANGE = 2.2
-"""Recognition takes this many times as long in the first turn in another language."""
+"""Slowdown of recognition in the first turn in another language."""
 LEAD_SPEAKS, AGENT_SPEAKS = 0.32, 0.6
-"""Shares of a turn without its wait."""
+"""Shares of a turn, not counting the wait."""
 LOOKS_UP_IN, TOOL_SHARE = 2, 0.4
-"""The turn, from 0 on, in which the agent looks something up, and what that takes of the model's time."""
+"""The turn (from 0) with a tool call, and the tool's share of the model's time."""
 FOLLOWS = 0.7
-"""The share of changes in which the agent answers in the new language."""
+"""Share of language changes in which the agent follows."""
 
 
 class _Waits(NamedTuple):
-    """What the lead waits for in a turn, milliseconds."""
+    """The parts of a turn's wait, in milliseconds."""
 
     asr: float
     llm: float
@@ -43,7 +43,7 @@ class _Waits(NamedTuple):
 
     @property
     def heard_late(self) -> float:
-        """The part of recognition that goes on after the lead's last word."""
+        """Return the part of recognition after the lead's last word."""
         return self.asr * (1 - ASR_UNSEEN)
 
     @property
@@ -52,7 +52,7 @@ class _Waits(NamedTuple):
 
 
 def turns_of(call: CallMetrics, rng: random.Random) -> list[TurnMetrics]:
-    """The exchanges of a call: the means of their latencies are the call's."""
+    """Return the turns of a call; their mean latencies equal the call's."""
     count, e2e = call.user_turns or 0, call.e2e_latency_ms
     asr, llm, tts = call.asr_latency_ms, call.llm_latency_ms, call.tts_latency_ms
     if not count or asr is None or llm is None or tts is None or e2e is None:
@@ -86,19 +86,19 @@ def turns_of(call: CallMetrics, rng: random.Random) -> list[TurnMetrics]:
 
 
 def _speech(step: timedelta, waits: _Waits, *, cut_short: bool) -> dict[str, float]:
-    """How long each side speaks: what the wait leaves of the turn, but for a pause before the next."""
+    """Return how long each side speaks in the rest of the turn, with a pause before the next."""
     room = max(0.0, step.total_seconds() * 1_000 - waits.whole)
     agent = LEAD_SPEAKS if cut_short else AGENT_SPEAKS
     return {"lead_speech_ms": round(LEAD_SPEAKS * room, 1), "agent_speech_ms": round(agent * room, 1)}
 
 
 def _tools(waits: _Waits) -> list[ToolCall]:
-    """What the agent looks up while the model thinks."""
+    """Return the tool calls made while the model runs."""
     return [ToolCall(name="check_eligibility", ms=round(waits.llm * TOOL_SHARE, 1))]
 
 
 def _waited(waits: _Waits) -> dict[str, Any]:
-    """The latencies of a turn, and the parts that make up what the lead waited."""
+    """Return the latencies of a turn, and the parts of the lead's wait."""
     spans: tuple[Span, ...] = (
         ("transcription", waits.heard_late, "service"),
         ("endpointing_wait", waits.other * ENDPOINTING_SHARE, "setting"),
@@ -116,7 +116,7 @@ def _waited(waits: _Waits) -> dict[str, Any]:
 
 
 def _languages(call: CallMetrics, count: int, rng: random.Random) -> list[tuple[str, str]]:
-    """The language of lead and agent in each turn: leads who change do so once, in the midst of the call."""
+    """Return the languages of lead and agent by turn; leads who change do so once, mid-call."""
     known = call.language
     if count < 3 or known not in OTHER_LANGUAGE or not changes_language(call.call_id, known):  # noqa: PLR2004 (made up)
         return [(known, known)] * count
@@ -126,14 +126,14 @@ def _languages(call: CallMetrics, count: int, rng: random.Random) -> list[tuple[
 
 
 def _around(mean: float, weights: Sequence[float], rng: random.Random) -> list[float]:
-    """As many values as there are weights, in about their proportion, with a given mean."""
+    """Return one value per weight, roughly proportional to them, with a given mean."""
     values = [weight * rng.lognormvariate(0, _SPREAD) for weight in weights]
     scale = mean * len(weights) / sum(values)
     return [value * scale for value in values]
 
 
 def requests_of(call: CallMetrics, rng: random.Random) -> Iterator[ServiceSample]:
-    """The requests of a call, at the moments they ended."""
+    """Yield the requests of a call, with the times they ended."""
     exchanges = call.user_turns or 0
     length = timedelta(seconds=call.duration_seconds or 0)
     means = {"asr": call.asr_latency_ms, "llm": call.llm_latency_ms, "tts": call.tts_latency_ms}
@@ -185,7 +185,7 @@ def _bookkeeping(call: CallMetrics, rng: random.Random) -> Iterator[ServiceSampl
 def _sample(
     service: str, operation: str, duration_ms: float, at: datetime, error: ServiceError | None = None
 ) -> ServiceSample:
-    """A request, unchecked: there are several hundred thousand, and all are made here."""
+    """Return a request without validation, because there are several hundred thousand."""
     return ServiceSample.model_construct(
         service=service, operation=operation, duration_ms=duration_ms, error=error, at=at
     )
