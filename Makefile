@@ -34,8 +34,9 @@ test: .venv/dev ## The quick tests
 test-full: .venv/dev ## The slow proofs: faults, real data, the whole product in a browser
 	$(PYTEST) -m full --timeout 900
 
-bench: .venv/dev ## Measure the hot paths beside their rivals
-	$(BIN)/python -m benchmarks
+bench: .venv/dev ## Measure the hot paths next to their rivals, for docs/performance.md; takes an hour
+	$(BIN)/python -m benchmarks --results benchmarks/results.json
+	$(BIN)/python -m benchmarks.report
 
 integrations: .venv/dev ## The files of docs/integrations that are made from the metrics' definitions
 	$(BIN)/python -m core.exporting.generated docs/integrations

@@ -1,1 +1,1 @@
-"""Every figure the project claims, measured beside what people use today."""
+"""Benchmarks: every figure the project claims, measured next to what people use today."""

@@ -1,8 +1,8 @@
-"""Readers of the REST API, many at once: how long answers take, and that none fails or waits for a slow one.
+"""Many concurrent readers of the REST API: how long answers take, and that slow queries delay no others.
 
-Server, database and readers share this machine's processors. Each reader keeps its connection and asks the
-next question as soon as it has its answer; a slow question, of a list narrowed by what roll-ups do not tell
-apart, is asked all the while by readers of their own.
+Server, database and readers share this machine's processors. Each reader keeps its connection and sends the
+next request as soon as it has an answer. Meanwhile, other readers keep sending a slow one: a list filtered by
+something roll-ups do not hold.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.setup.made_calls import fill
+from benchmarks.setup.results import note
 from benchmarks.setup.store import scratch_store
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.clock import local_today
@@ -43,13 +44,13 @@ LONGEST_SECONDS = 60
 
 @dataclass
 class Answers:
-    """How long each answer to a question took, in seconds, and what went wrong."""
+    """Seconds that each answer to a request took, and failures."""
 
     seconds: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
 
     def row(self, span: float) -> list[str]:
-        """Answers a second, p50, p99 and the longest in milliseconds, failures."""
+        """Return answers per second; p50, p99 and maximum in milliseconds; failures."""
         if not self.seconds:
             return ["0", "-", "-", "-", _named(self.failures)]
         p50, p99 = np.percentile(self.seconds, [50, 99], method="inverted_cdf") * 1000
@@ -90,7 +91,7 @@ def _slow_question() -> str:
 
 
 def _ask(questions: Sequence[tuple[str, str]], begin: int, until: float) -> dict[str, Answers]:
-    """Ask one question after the other on one connection, until the time is over."""
+    """Send one request after the other on one connection until the time is over."""
     found = {name: Answers() for name, _ in questions}
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=LONGEST_SECONDS)
     headers = {"X-API-Key": KEYS[begin % len(KEYS)]}
@@ -147,19 +148,19 @@ def _served() -> Iterator[None]:
 
 
 def run(calls: int, readers: int, seconds: float) -> None:
-    """Print the table for so many calls, readers and seconds."""
+    """Measure with this many calls, readers and seconds, and print the table."""
     console = Console()
     with scratch_store():
         database = get_sync_database()
-        # Recorded a while ago: what came in within the last seconds would be read beside the roll-ups.
+        # Recorded an hour ago, because calls of the last seconds are read in addition to the roll-ups.
         fill(database, calls, days=DAYS, recorded_at=Timestamp(int(time.time()) - 3_600, 0))
         with console.status("Rolling up"):
             refresh_rollups(database)
         with _served():
-            for path in (*_questions().values(), _slow_question()):  # each once, to warm up
+            for path in (*_questions().values(), _slow_question()):  # once each, to warm up
                 _ask([("", path)], 0, time.perf_counter() + 0.01)
             found = _measure(readers, seconds)
-    title = f"{readers} readers at once for {seconds:g} s over {calls:,} calls of {DAYS} days"
+    title = f"{readers} concurrent readers for {seconds:g} s over {calls:,} calls of {DAYS} days"
     table = Table(
         "question",
         "answers/s",
@@ -176,13 +177,14 @@ def run(calls: int, readers: int, seconds: float) -> None:
         if name != SLOW:
             everything.seconds += one.seconds
             everything.failures += one.failures
+    note("api_read", "p99", float(np.percentile(everything.seconds, 99)) * 1000)
     table.add_section()
-    table.add_row("all but the slow one", *everything.row(seconds))
+    table.add_row("all except the slow one", *everything.row(seconds))
     console.print(table)
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Measure on a scratch embedded server; the options make it smaller."""
+    """Measure on a scratch embedded server; options make it smaller."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api_read", description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS)
     parser.add_argument("--readers", type=int, default=READERS)

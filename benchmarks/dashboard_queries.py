@@ -1,9 +1,9 @@
-"""The questions of a dashboard over 90 days: roll-ups beside pipelines over the calls, and beside pandas.
+"""A dashboard's queries over 90 days: roll-ups next to MongoDB pipelines over the calls, and to pandas.
 
 pandas reads all calls of the period and filters them, or has the server filter them. All answers are
-compared: counts must be equal, percentiles within 1 %. Each question set has filters of its own. Every way
-is asked twice, in the same states of the server: cold (it has just started, its files are out of memory),
-then warm (it has read them once). This process keeps neither answers nor decoded roll-ups in between.
+compared: counts must be equal, percentiles within 1 %. Each set of queries has different filters. Each
+contender runs twice: cold (the server has just started, its files are not in memory), then warm. This
+process caches neither answers nor decoded roll-ups in between.
 """
 
 import math
@@ -23,6 +23,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.setup.made_calls import fill
+from benchmarks.setup.results import note
 from benchmarks.setup.store import chill, scratch_store
 from core.aggregation import figures, series, tables
 from core.aggregation.cube import load_cube
@@ -47,7 +48,7 @@ PERIOD = (END - timedelta(days=DAYS), END)
 
 
 def from_rollups(database: Database[Document], filters: CallFilters) -> Answers:
-    """Volume by day and hour, key figures, percentiles by day and in all, and languages, from one cube."""
+    """Return volume by day and hour, key figures, percentiles by day and overall, and languages."""
     cube = load_cube(database, *PERIOD, filters, fields=("duration_seconds", *LATENCIES), campaigns=False)
     summary = figures.summarise(cube)
     by_day = {field: series.percentile_series(cube, field, "1D") for field in LATENCIES}
@@ -70,9 +71,9 @@ def from_rollups(database: Database[Document], filters: CallFilters) -> Answers:
 
 
 def from_pipelines(database: Database[Document], filters: CallFilters) -> Answers:
-    """The same by the server alone, in as few passes as there are kinds of answers.
+    """Return the same from aggregation pipelines, in as few passes as possible.
 
-    MongoDB 6.0 has no percentile: the pipeline counts by the same logarithmic buckets as our sketches.
+    MongoDB 6.0 has no percentiles, so the pipelines count in the same logarithmic buckets as our sketches.
     """
     calls = database["calls"]
     match = {"$match": {"start_time": {"$gte": PERIOD[0], "$lt": PERIOD[1]}} | filters.query()}
@@ -132,7 +133,7 @@ def _walk(buckets: pd.DataFrame) -> list[float]:
 
 
 def from_pandas(database: Database[Document], filters: CallFilters) -> Answers:
-    """The same from all calls of the period in a frame, read the fastest way there is; exact."""
+    """Return the same, exact, from a frame of all calls of the period, read the fastest way possible."""
     calls = _frame(database, CallFilters())
     for name, value in filters.query().items():
         calls = calls[calls[name] == value]
@@ -140,7 +141,7 @@ def from_pandas(database: Database[Document], filters: CallFilters) -> Answers:
 
 
 def from_filtered(database: Database[Document], filters: CallFilters) -> Answers:
-    """The same from a frame of the calls that the server lets through the filters."""
+    """Return the same from a frame of the calls filtered by the server."""
     return _from_frame(_frame(database, filters))
 
 
@@ -183,7 +184,7 @@ def _exact(values: pd.Series) -> list[float]:
 
 
 def _farthest(exact: Answers, other: Answers) -> float:
-    """The greatest relative error of a percentile; all else has to be equal.
+    """Return the largest relative error of a percentile; everything else must be equal.
 
     Raises:
         ValueError: a count differs, or a percentile by more than 1 %.
@@ -240,13 +241,11 @@ def _timed(way: Way, database: Database[Document], filters: CallFilters) -> tupl
 
 
 def _measure(folder: Path, size: int) -> tuple[dict[str, list[Times]], float]:
-    """Seconds of each way in each round, and the farthest that a percentile of ours was off."""
+    """Return each contender's seconds by round, and the largest error of our percentiles."""
     database = get_sync_database()
     database.client.drop_database(database.name)
     fill(database, size, END, DAYS)
-    time.sleep(
-        LATE.total_seconds() + 1
-    )  # else what was recorded last is read from the calls, as it should be
+    time.sleep(LATE.total_seconds() + 1)  # otherwise, the newest calls would be read directly
     refresh_rollups(database)
     rng, worst = np.random.default_rng(size), 0.0
     times: dict[str, list[Times]] = {name: [] for name in WAYS}
@@ -263,10 +262,10 @@ def _measure(folder: Path, size: int) -> tuple[dict[str, list[Times]], float]:
 
 def main() -> None:
     """Print the table, measured on a scratch embedded server."""
-    title = f"A dashboard's questions over {DAYS} days, random filters, median of {ROUNDS}"
+    title = f"A dashboard's queries over {DAYS} days, random filters, median of {ROUNDS}"
     caption = (
-        "cold: the server has just started, its files are out of memory; warm: it was asked once before.\n"
-        "So for every way, and none keeps anything in this process. ÷ ours: median of the rounds' ratios"
+        "cold: the server has just started, its files are not in memory; warm: the second run.\n"
+        "Nothing is cached in this process. ÷ ours: median of the rounds' ratios"
     )
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for column in ("calls", "answers from", "cold, ms", "÷ ours", "warm, ms", "÷ ours", "worst"):
@@ -287,7 +286,12 @@ def main() -> None:
                 ]
                 table.add_row(f"{size:,}", name, *cells, f"{worst:.2%}" if name == "roll-ups" else "")
     Console().print(table)
-    cold, warm = (many / few for few, many in zip(*ours, strict=True))
+    few, many = ours
+    for kind, name in enumerate(("cold", "warm")):
+        note("dashboard_queries", name, 1000 * many[kind], 1000 * few[kind])
+    for name in ("pipelines", "pandas"):
+        note("dashboard_queries", name, 1000 * many[1], 1000 * _median(times[name], 1))
+    cold, warm = (after / before for before, after in zip(few, many, strict=True))
     sizes = " to ".join(f"{size:,}" for size in SIZES)
     Console().print(f"From {sizes} calls the time from roll-ups grows {cold:.2f} x cold, {warm:.2f} x warm")
 
@@ -297,7 +301,7 @@ def _median(times: list[Times], kind: int) -> float:
 
 
 def _ratio(times: dict[str, list[Times]], name: str, kind: int) -> float:
-    """The median of the rounds' own ratios: each round has its filters and the machine's mood."""
+    """Return the median ratio by round, because filters and machine load differ between rounds."""
     pairs = zip(times[name], times["roll-ups"], strict=True)
     return median(theirs[kind] / ours[kind] for theirs, ours in pairs)
 

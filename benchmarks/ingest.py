@@ -1,7 +1,7 @@
-"""Calls over HTTP, one at a time and in batches, beside recording them in the process and a bare endpoint.
+"""Calls over HTTP, one by one and in batches, next to recording in process and a bare endpoint.
 
-Client, server and database share this machine's processors, the rivals taking turns. The bare endpoint is
-FastAPI's own: it validates the same model and stores nothing.
+Client, server and database share this machine's processors, and the rivals take turns. The bare endpoint is
+plain FastAPI: it validates the same model and stores nothing.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.setup.results import note
 from core.models.metrics import CallMetrics
 from core.ports import answers
 from core.services.metrics_service import MetricsService
@@ -69,7 +70,7 @@ def _calls(count: int) -> list[dict[str, object]]:
 
 
 def _post(port: int, path: str, bodies: Sequence[bytes], clients: int) -> float:
-    """Seconds that so many clients, each on a connection of its own, take to post all bodies."""
+    """Return the seconds ``clients`` take to post all bodies, each on its own connection."""
     remaining, guard = iter(bodies), threading.Lock()
 
     def client() -> None:
@@ -122,7 +123,7 @@ def _in_process() -> float:
 
 
 def bare() -> None:
-    """Serve the bare endpoint, for the comparison."""
+    """Serve the bare endpoint to compare with."""
     app = FastAPI()
 
     @app.post("/api/v1/calls", status_code=202)
@@ -163,15 +164,18 @@ def _measure(console: Console) -> None:
     for done in track(range(ROUNDS + 1), "calls a second", transient=True):
         for name, measure in rivals.items():
             rate = measure()
-            if done:  # what went before was the start
+            if done:  # the first round is a warm-up
                 rates[name].append(rate)
+    one, batched, in_process, bare_one = (median(some) for some in rates.values())
+    note("ingest", "one by one", one, bare_one)
+    note("ingest", "in batches", batched, in_process)
     title = f"Calls over HTTP, calls/s, median (range) of {ROUNDS} rounds after one to warm up"
     table = Table("what", "calls/s", title=title, title_justify="left")
     for name, some in rates.items():
         table.add_row(name, f"{median(some):,.0f} ({min(some):,.0f} to {max(some):,.0f})")
     console.print(table)
     spooled = spool_status()
-    assert spooled.waiting == spooled.lost == 0, "the database did not keep up: the figures mean nothing"
+    assert spooled.waiting == spooled.lost == 0, "the database did not keep up, so the figures mean nothing"
 
 
 def main() -> None:

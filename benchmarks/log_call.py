@@ -1,8 +1,8 @@
-"""One log call (message, four extras, call context, source) beside its rivals.
+"""A log call (message, four extras, call context, source location) next to other loggers.
 
-What the caller waits after a gap and in bursts, how many lines a second reach the file, and how late an event
-loop runs beside 10,000 lines a second. Each round runs every contender in a process of its own; all lines are
-counted; ours masks, the others do not.
+How long the caller waits after a gap and in bursts, how many lines per second reach the file, and how late an
+event loop wakes at 10,000 lines per second. Each round runs every contender in its own process. All lines are
+counted. Ours masks personal data, the others do not.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+from benchmarks.setup.results import note
 
 ROUNDS = 6
 GAPS = 400
@@ -148,10 +150,11 @@ def _loguru(path: Path, *, enqueue: bool = False) -> tuple[Log, Flush]:
 
 
 QUIET = "no logging"
+OURS = "this project, masking"
 BASELINE = "B: QueueHandler, python-json-logger"
 CONTENDERS: dict[str, Callable[[Path], tuple[Log, Flush]]] = {
-    "this project, masking": _ours,
-    "the same beside a further handler": _ours_beside_a_handler,
+    OURS: _ours,
+    "the same with another handler": _ours_beside_a_handler,
     BASELINE: _stdlib_queue,
     "structlog (no thread), orjson": _structlog,
     "loguru": _loguru,
@@ -160,7 +163,7 @@ CONTENDERS: dict[str, Callable[[Path], tuple[Log, Flush]]] = {
 
 
 def _measure(name: str) -> dict[str, float]:
-    """Microseconds of a call after a gap and in a burst, lines a second, and the loop's lateness."""
+    """Return µs per call after a gap and in a burst, lines per second, and the loop's lateness in ms."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.log"
         if name == QUIET:
@@ -205,7 +208,7 @@ def _bursts(log: Log) -> float:
 
 
 def _lateness(log: Log) -> float:
-    """99th percentile of how much later than asked an event loop wakes beside 10,000 lines a second, ms."""
+    """Return how late an event loop wakes at 10,000 lines per second: 99th percentile in ms."""
     late: list[float] = []
 
     async def tick(until: float) -> None:
@@ -248,13 +251,16 @@ def main() -> None:
         for name, nanoseconds in _disabled().items():
             disabled[name].append(nanoseconds)
     Console(width=150).print(_table(figures))
+    for name, key in (("after a gap", "lone"), ("in a burst", "burst"), ("rate", "rate"), ("late", "late")):
+        ours, theirs = (median(one[key] for one in figures[who]) for who in (OURS, BASELINE))
+        note("log_call", name, ours, theirs)
     ratio = median(disabled["this project"]) / median(disabled["stdlib"])
     shown = {name: f"{median(values):.0f} ns" for name, values in disabled.items()}
     print(f"A disabled DEBUG: {shown['this project']}, stdlib {shown['stdlib']}, ratio {ratio:.2f}")
 
 
 def _disabled() -> dict[str, float]:
-    """Nanoseconds of a call below the level."""
+    """Return the nanoseconds of a call below the log level."""
     from core.logging_config import get_logger  # noqa: PLC0415 (each in a process of its own)
 
     ours, theirs = get_logger("bench"), logging.getLogger("bench")
@@ -269,7 +275,7 @@ def _disabled() -> dict[str, float]:
 
 def _table(figures: dict[str, list[dict[str, float]]]) -> Table:
     table = Table(
-        title=f"One log call: median of {ROUNDS} interleaved rounds [lowest to highest], times B",
+        title=f"One log call: median of {ROUNDS} interleaved rounds [lowest to highest], ratio to B",
         title_justify="left",
     )
     titles = {

@@ -1,4 +1,4 @@
-"""Masking: recall and false positives by kind in two corpora, and its cost beside one naive pattern.
+"""Masking: recall and false positives by kind in two corpora, and its cost next to a naive pattern.
 
 ``python -m benchmarks.masking --table`` prints the table of docs/logging.md.
 """
@@ -14,6 +14,7 @@ from statistics import mean, median
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.setup.results import note
 from core.privacy import masking
 from tests.privacy.corpus import Labelled, clean, personal
 from tests.privacy.heard import heard, heard_clean
@@ -24,11 +25,11 @@ NAIVE = re.compile(
     r"(?:\+?91[ -]?)?[6-9]\d{9}|\d{4}[ -]?\d{4}[ -]?\d{4}|[A-Z]{5}\d{4}[A-Z]"
     r"|[\w.+-]+@[\w-]+\.[\w.]+|\b\d{4,8}\b"
 )
-"""What somebody would write in an afternoon: phones, Aadhaar, PAN, mail addresses, codes."""
+"""What one might write in an afternoon: phones, Aadhaar, PAN, email addresses, codes."""
 
 
 def recall_by_kind() -> dict[str, tuple[int, int]]:
-    """Texts of both corpora and those whose value was caught, by kind."""
+    """Return, by kind, the number of texts in both corpora and how many were masked."""
     found = [*personal(), *heard()]
     kinds = Counter(one.kind for one in found)
     caught = Counter(one.kind for one in found if one.secret not in masking.mask_text(one.text))
@@ -36,13 +37,13 @@ def recall_by_kind() -> dict[str, tuple[int, int]]:
 
 
 def touched() -> tuple[list[Labelled], int]:
-    """The clean texts that were changed, and how many there are."""
+    """Return the clean texts that were changed, and the number of clean texts."""
     spared = [*clean(), *heard_clean()]
     return [one for one in spared if masking.mask_text(one.text) != one.text], len(spared)
 
 
 def table() -> str:
-    """The table of docs/logging.md."""
+    """Return the table of docs/logging.md."""
     rows = "".join(f"| {kind} | {n} | {hit / n:.3f} |\n" for kind, (n, hit) in recall_by_kind().items())
     wrong, n = touched()
     last = f"| clean texts that are changed | {n} | {len(wrong) / n:.3f} |\n"
@@ -73,13 +74,14 @@ def main() -> None:
 
 
 def _print_cost(name: str, texts: Sequence[str]) -> None:
-    mask: Callable[[str], str] = masking._mask_text  # noqa: SLF001 (what the cache stands before)
+    mask: Callable[[str], str] = masking._mask_text  # noqa: SLF001 (without its cache)
     values = [_microseconds(mask, text) for text in texts]
     naive = [_microseconds(lambda text: NAIVE.sub("[x]", text), text) for text in texts]
+    note("masking", name, median(values), median(naive))
     print(
-        f"{name} texts, none seen before: half take at most {median(values):.1f} µs, the mean is "
-        f"{mean(values):.1f}, the slowest {max(values):.0f}; one naive pattern {median(naive):.1f}, on "
-        f"average {mean(naive):.1f}: {median(values) / median(naive):.1f} times as much, by medians"
+        f"{name} texts, uncached: median {median(values):.1f} µs, mean {mean(values):.1f}, maximum "
+        f"{max(values):.0f}; naive pattern: median {median(naive):.1f}, mean {mean(naive):.1f}; ratio of the "
+        f"medians {median(values) / median(naive):.1f}, of the means {mean(values) / mean(naive):.1f}"
     )
 
 

@@ -1,7 +1,7 @@
-"""What recording costs a Pipecat bot: the same made calls with and without the setup file, in turn.
+"""What recording costs a Pipecat bot: the same simulated calls with and without the setup file, in turn.
 
-Needs a Python with ``.[pipecat]``, named by PYTHON_WITH_PIPECAT. What is counted is the processor time of the
-whole bot, the thread that records included, and how late its event loop woke.
+Needs a Python with ``.[pipecat]``, named by PYTHON_WITH_PIPECAT. Measures the processor time of the whole
+bot, including the recording thread, and how late its event loop wakes.
 """
 
 import json
@@ -39,7 +39,7 @@ async def hold(setup_files):
     return {"cpu_ms": spent * 1000, "late_ms": late[int(len(late) * 0.99)]}
 async def main():
     watching = asyncio.create_task(watch())
-    await hold(setup_file)  # the first of all is not counted
+    await hold(setup_file)  # the first one is a warm-up
     print(json.dumps([[await hold(""), await hold(setup_file)] for _ in range(int(pairs))]))
 asyncio.run(main())
 """
@@ -53,7 +53,7 @@ def main() -> None:
         return
     bot, setup_file = ROOT / "tests/adapters/pipecat/bot.py", ROOT / "core/adapters/pipecat/setup_file.py"
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(  # noqa: S603 (a Python that the caller names)
+        done = subprocess.run(  # noqa: S603 (a Python named by the caller)
             [python, "-c", METER, str(bot), str(setup_file), str(PAIRS), str(CALLS)],
             env={**os.environ, "PYTHONPATH": str(ROOT), "DATA_DIR": folder, "LOG_LEVEL": "ERROR"},
             cwd=folder,
@@ -66,12 +66,12 @@ def main() -> None:
     pairs = json.loads(done.stdout.splitlines()[-1])
     turns = CALLS * TURNS_OF_CALL
     for name, per, unit in (
-        ("cpu_ms", turns, "ms of processor time a turn"),
-        ("late_ms", 1, "ms that the event loop woke late, 99th percentile"),
+        ("cpu_ms", turns, "ms of processor time per turn"),
+        ("late_ms", 1, "ms the event loop woke late, 99th percentile"),
     ):
         without, with_ = (statistics.median(pair[number][name] for pair in pairs) / per for number in (0, 1))
         more = statistics.median(pair[1][name] - pair[0][name] for pair in pairs) / per
-        print(f"{unit}: {without:.2f} without, {with_:.2f} with, {more:+.2f} the median difference")
+        print(f"{unit}: {without:.2f} without, {with_:.2f} with, {more:+.2f} median difference")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Recording calls, validated and durable, beside PyMongo's own durable writes of the same documents.
+"""Recording calls, validated and durable, next to PyMongo's own durable writes of the same documents.
 
-All on one embedded server, on collections with the same indexes, the rivals taking turns.
+All on one embedded server, on collections with the same indexes; the rivals take turns.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.setup.results import note
 from core.models.metrics import CallMetrics, ServiceSample
 from core.services.metrics_service import MetricsService
 from core.settings import get_settings
@@ -67,12 +68,12 @@ def _documents(count: int, name: str) -> list[Document]:
 
 
 async def _settle() -> None:
-    """Have the server write out what the contender before left to do."""
+    """Let the server finish the writes of the previous contender."""
     await get_database().client.admin.command("fsync")
 
 
 async def _seconds(write: Callable[[T], Awaitable[object]], items: Sequence[T], callers: int) -> float:
-    """How long so many callers take for all items, each waiting for one before its next."""
+    """Return the seconds ``callers`` take for all items, each writing one at a time."""
     remaining = iter(items)
     await _settle()
 
@@ -86,7 +87,7 @@ async def _seconds(write: Callable[[T], Awaitable[object]], items: Sequence[T], 
 
 
 async def _paced(write: Callable[[T], Awaitable[object]], items: Sequence[T]) -> list[float]:
-    """Milliseconds that each write is awaited for, when they come at CALLS_A_SECOND."""
+    """Return the milliseconds each write takes, at a rate of CALLS_A_SECOND."""
     waits: list[float] = []
 
     async def one(item: T) -> None:
@@ -103,7 +104,7 @@ async def _paced(write: Callable[[T], Awaitable[object]], items: Sequence[T]) ->
 
 
 class _Rivals:
-    """Each writes documents of its own; answers calls per second, or the milliseconds of each await."""
+    """Ways to write calls, each with its own documents; results are calls/s, or ms per await."""
 
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._service = MetricsService()
@@ -126,7 +127,7 @@ class _Rivals:
         return SINGLE_CALLS / await _seconds(self.insert, documents, callers)
 
     async def recorded(self, callers: int) -> tuple[float, float]:
-        """Of new calls, and of the same ones again with one field corrected."""
+        """Return the rates for new calls, and for the same calls with one field corrected."""
         calls = _calls(CALLS, f"r{next(self._names)}")
         new = CALLS / await _seconds(self.record, calls, callers)
         corrected = [fields | {"sentiment_score": 0.5} for fields in calls]
@@ -143,7 +144,7 @@ def _row(rates: Sequence[float]) -> str:
 
 
 def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> str:
-    """Round by round, so that what slows a whole round down says nothing."""
+    """Return the ratios by round, so that a slow round does not distort them."""
     ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
@@ -152,7 +153,7 @@ async def _throughput(rivals: _Rivals) -> Table:
     many: list[float] = []
     rates: dict[tuple[int, str], list[float]] = {}
     for done in track(range(ROUNDS + 1), "calls a second", transient=True):
-        if done == 1:  # what went before was the start: connections, caches, the files' first blocks
+        if done == 1:  # the first round is a warm-up: connections, caches, the first blocks of files
             many.clear()
             rates.clear()
         many.append(await rivals.insert_many())
@@ -161,10 +162,14 @@ async def _throughput(rivals: _Rivals) -> Table:
             rates.setdefault((callers, "record_call_metrics"), []).append(new)
             rates.setdefault((callers, "the same, corrected"), []).append(again)
             rates.setdefault((callers, "insert_one"), []).append(await rivals.insert_one(callers))
+    for callers in CALLERS:
+        ours, single = (median(rates[callers, what]) for what in ("record_call_metrics", "insert_one"))
+        note("record_call", f"insert_many, {callers} callers", ours, median(many))
+        note("record_call", f"insert_one, {callers} callers", ours, single)
     table = Table(
         *("callers", "what", "calls/s", "x insert_many", "x insert_one"),
         title=f"Recording, calls/s, median (range) of {ROUNDS} rounds after one to warm up",
-        caption="to reach: 0.30 x insert_many with 64 callers and 0.45 with 512, 7 x insert_one",
+        caption="goal: 0.30 x insert_many with 64 callers and 0.45 with 512, 7 x insert_one",
         title_justify="left",
         caption_justify="left",
     )
@@ -181,6 +186,7 @@ async def _latency(rivals: _Rivals) -> Table:
         record, insert = await rivals.paced()
         ours += record
         theirs += insert
+    note("record_call", "await", quantiles(ours, n=100)[98], quantiles(theirs, n=100)[98])
     title = f"Awaiting one call at {CALLS_A_SECOND:,} calls/s, ms"
     table = Table("what", "p50", "p99", "max", title=title, title_justify="left")
     for name, waits in (("record_call_metrics", ours), ("insert_one", theirs)):
@@ -208,7 +214,7 @@ async def _measure(console: Console) -> None:
     console.print(await _throughput(rivals))
     console.print(await _latency(rivals))
     spooled = spool_status()
-    assert spooled.waiting == spooled.lost == 0, "the database did not keep up: the figures mean nothing"
+    assert spooled.waiting == spooled.lost == 0, "the database did not keep up, so the figures mean nothing"
     console.print(f"record_service_call: {_service_call_microseconds():.1f} µs each, validated and summed")
     await close_connections()
 

@@ -1,4 +1,4 @@
-"""Making and refreshing roll-ups, how large they are, and how far their percentiles are off."""
+"""Building and refreshing roll-ups, their size, and the error of their percentiles."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.setup.made_calls import documents, fill
+from benchmarks.setup.results import note
 from benchmarks.setup.store import scratch_store
 from core.aggregation.rollups import sketch
 from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
@@ -21,7 +22,7 @@ from core.storage.recording.dirty_windows import OVERLAP
 from core.types import Document
 
 SIZES = {100_000: 9, 1_000_000: 90}
-"""Calls in the past and the days they fill: the same traffic a day."""
+"""Past calls and their days, with the same traffic per day."""
 NEW_CALLS = 1_000
 ROUNDS = 5
 SHARES = np.array([0.5, 0.9, 0.95, 0.99])
@@ -38,7 +39,7 @@ def _stores() -> dict[int, Database[Document]]:
 
 
 def _rebuild(store: Database[Document], days: int) -> float:
-    """Calls a second."""
+    """Return calls per second."""
     with Progress(transient=True) as bar:
         task = bar.add_task("Rebuilding")
         started = time.perf_counter()
@@ -52,7 +53,7 @@ def _rebuild(store: Database[Document], days: int) -> float:
 
 
 def _record_new(store: Database[Document], days: int, number: int) -> None:
-    """Calls of the last hours, as many a day as there were in the past."""
+    """Record calls of the last hours, at the same rate as in the past."""
     span = NEW_CALLS * days / max(size for size, its in SIZES.items() if its == days)
     end = END + timedelta(days=span * (number + 1))
     rows = chain.from_iterable(documents(NEW_CALLS, end, span, seed=1_000 + number))
@@ -60,10 +61,10 @@ def _record_new(store: Database[Document], days: int, number: int) -> None:
 
 
 def _refreshes(stores: dict[int, Database[Document]]) -> dict[int, float]:
-    """Median seconds of a refresh after new calls; the stores take turns."""
+    """Return the median seconds of a refresh after new calls; the stores take turns."""
     for store in stores.values():
         refresh_rollups(store)
-    # What was recorded in the last minute is recomputed for safety: wait until the past is past.
+    # Calls recorded in the last minute are recomputed for safety, so wait until these are older.
     time.sleep(OVERLAP.total_seconds() + 2)
     for store in stores.values():
         refresh_rollups(store)
@@ -90,7 +91,7 @@ def _distributions() -> dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
 
 
 def _errors() -> Table:
-    table = Table(title="Percentiles beside numpy's inverted_cdf: relative error", title_justify="left")
+    table = Table(title="Percentiles next to numpy's inverted_cdf: relative error", title_justify="left")
     for column in ("values", "p50", "p90", "p95", "p99"):
         table.add_column(column, justify="right")
     for name, values in _distributions().items():
@@ -127,6 +128,8 @@ def main() -> None:
     console = Console()
     console.print(table)
     few, many = refreshes.values()
+    note("rollups", "refresh", 1000 * many, 1000 * few)
+    note("rollups", "rebuild", rates[max(SIZES)])
     console.print(f"With ten times the calls in the past a refresh takes {many / few:.2f} x the time\n")
     console.print(_errors())
 

@@ -1,7 +1,7 @@
-"""What 10 thousand, 1 million and 100 million calls a day cost: measured at that density, then computed.
+"""The cost of 10 thousand, 1 million and 100 million calls a day: measured at that density, then computed.
 
-The busiest quarter hour of 100 million calls a day is filled as it would be; the rest of that day are
-copies of it. Sizes are those of calls with random ids, as agents make them.
+For 100 million calls a day, only the busiest quarter hour is filled, and the rest of the day are copies of
+it. Sizes are those of calls with random ids, as agents create them.
 """
 
 import asyncio
@@ -52,14 +52,14 @@ from core.types import Document
 
 WINDOW = timedelta(minutes=15)
 DAY = (datetime.now(UTC) - timedelta(days=400)).date()
-"""The last day that has calls: long enough ago to be archived."""
+"""The last day with calls, old enough to be archived."""
 LEVELS = ((10_000, 30), (1_000_000, 1), (100_000_000, 0))
-"""Calls a day, and how many days are filled; 0: the busiest quarter hour alone."""
+"""Calls per day, and the days to fill; 0: only the busiest quarter hour."""
 CACHE = (
     "cache_size=6G,eviction_dirty_target=5,eviction_dirty_trigger=20,"
     "eviction_updates_target=0,eviction_updates_trigger=0"
 )
-"""Of a server of its own; the embedded one has 0.5 GB, too little for a quarter hour of 2.6 million calls."""
+"""Cache of a dedicated server; the embedded one's 0.5 GB is too small for 2.6 million calls in 15 minutes."""
 SAMPLE_TURNS = 200_000
 TURN_MILLISECONDS = {
     "end_of_turn_delay_ms": 300,
@@ -69,15 +69,15 @@ TURN_MILLISECONDS = {
     "e2e_ms": 1100,
 }
 SERVER_TIME = Timestamp(0, 0)
-"""The server puts its own clock in."""
+"""Replaced by the server's clock."""
 RECORDED, CALLERS = 30_000, 512
 _SIZE: Document = {"$project": {"size": {"$bsonSize": "$$ROOT"}}}
 HOT = {"_id_", "lead_id_1", "call_id_1"}
-"""Indexes whose keys come in no order."""
+"""Indexes with random keys, which must fit into memory."""
 
 
 def main() -> None:
-    """Print what was measured, and the model."""
+    """Print the measurements and the model."""
     console = Console()
     levels = []
     with scratch_store():
@@ -133,7 +133,7 @@ def _fill(
     *,
     random_ids: bool = False,
 ) -> Iterator[str]:
-    """Write calls of the days before the end of DAY; the ids that they got."""
+    """Write calls of the days before the end of DAY, and return their ids."""
     ids = []
     batches = documents(calls, _end(DAY), days, seed=time.monotonic_ns() % 2**32)
     for batch in track(batches, f"Writing {calls:,} calls", total=-(-calls // 10_000), transient=True):
@@ -209,12 +209,12 @@ def _traffic(database: Database[Document], calls_a_day: int, days: int) -> Traff
 
 
 def _wait_out_overlap() -> None:
-    """A refresh reads again what was recorded in the minute before the last one: let that be little."""
+    """Wait until a refresh no longer has to re-read the last minute's calls."""
     time.sleep(OVERLAP.total_seconds() + 5)
 
 
 def _settle(database: Database[Document]) -> None:
-    """Refresh so late that questions are answered from roll-ups alone."""
+    """Refresh late enough for queries to be answered from roll-ups alone."""
     time.sleep(LATE.total_seconds() + 1)
     refresh_rollups(database)
 
@@ -227,20 +227,20 @@ def _refresh() -> tuple[float, float]:
 
 
 def _refresh_elsewhere() -> tuple[float, float]:
-    """Seconds and greatest memory in MB of a refresh, in a process of its own."""
+    """Return seconds and peak memory in MB of a refresh in its own process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_refresh)
 
 
 def _copy_window(database: Database[Document], end: datetime) -> None:
-    """Fill the day with copies of its last quarter hour."""
+    """Fill the day's roll-ups with copies of its last quarter hour."""
     window = database[ROLLUPS_15M].find_one({"_id": end - WINDOW}) or {}
     rows = ({**window, "_id": end - number * WINDOW} for number in range(2, 97))
     rollup_store.replace_older(database, ROLLUPS_15M, rows, server_time(database))
 
 
 def _copy_day(database: Database[Document]) -> None:
-    """Give the 89 days before the last one its roll-ups."""
+    """Copy the last day's roll-ups to the 89 days before it."""
     for name in (ROLLUPS_DAILY, ROLLUPS_CAMPAIGNS):
         (last,) = database[name].find({"date": str(DAY)})
         database[name].delete_many({"date": {"$ne": str(DAY)}})
@@ -251,7 +251,7 @@ def _copy_day(database: Database[Document]) -> None:
 
 
 def _question(database: Database[Document]) -> float:
-    """Milliseconds of a dashboard's figures over 90 days, the median of several."""
+    """Return the median milliseconds of a dashboard's figures over 90 days."""
     start, end = day_bounds(DAY - timedelta(days=89))[0], _end(DAY)
     times = []
     for _ in range(7):
@@ -279,21 +279,21 @@ def _measured(levels: list[Traffic]) -> Table:
         "", *(f"{level.calls_a_day:,} calls/day" for level in levels), title=title, title_justify="left"
     )
     for label, values in (
-        ("document of a quarter hour, kB", [f"{level.window_bytes / 1e3:,.1f}" for level in levels]),
-        ("documents of a day, kB", [f"{level.day_bytes / 1e3:,.1f}" for level in levels]),
-        ("greatest document, kB", [f"{level.greatest_document / 1e3:,.1f}" for level in levels]),
-        ("calls/s of a rebuild", [f"{level.rebuilt_per_second:,.0f}" for level in levels]),
-        ("refresh at the peak, s", [f"{level.refresh_seconds:,.2f}" for level in levels]),
+        ("document per quarter hour, kB", [f"{level.window_bytes / 1e3:,.1f}" for level in levels]),
+        ("documents per day, kB", [f"{level.day_bytes / 1e3:,.1f}" for level in levels]),
+        ("largest document, kB", [f"{level.greatest_document / 1e3:,.1f}" for level in levels]),
+        ("rebuild, calls/s", [f"{level.rebuilt_per_second:,.0f}" for level in levels]),
+        ("refresh at peak, s", [f"{level.refresh_seconds:,.2f}" for level in levels]),
         ("memory of that refresh, MB", [f"{level.refresh_megabytes:,.0f}" for level in levels]),
-        ("90-day question, ms", [f"{level.question_milliseconds:,.0f}" for level in levels]),
+        ("90-day query, ms", [f"{level.question_milliseconds:,.0f}" for level in levels]),
     ):
         table.add_row(label, *values)
     return table
 
 
 def _records(costs: Costs) -> Table:
-    title = f"Bytes a record; {costs.records_per_second:,.0f} durable records/s of one process and one server"
-    head = ("BSON", "on disk", "indexes", "of them hot", "archived")
+    title = f"Bytes per record; {costs.records_per_second:,.0f} durable records/s of one process and server"
+    head = ("BSON", "on disk", "indexes", "hot indexes", "archived")
     table = Table("", *head, title=title, title_justify="left")
     for name, row in (("a call", costs.call), ("a turn", costs.turn)):
         sizes = (row.bson, row.disk, row.indexes, row.hot, row.parquet)
@@ -303,21 +303,21 @@ def _records(costs: Costs) -> Table:
 
 def _modelled(levels: list[Traffic], plans: list[Plan]) -> Table:
     title = (
-        f"Model: {TURNS} turns a call, raw records kept 90 days, {PEAK_HOUR:.0%} of a day in its busiest hour"
+        f"Model: {TURNS} turns per call, records kept 90 days, {PEAK_HOUR:.0%} of a day in its busiest hour"
     )
     table = Table(
         "", *(f"{level.calls_a_day:,} calls/day" for level in levels), title=title, title_justify="left"
     )
     for label, values in (
         ("database, one copy", [_bytes(row.database_bytes) for row in plans]),
-        ("roll-ups, a year", [_bytes(row.rollup_bytes_a_year) for row in plans]),
-        ("archive, a year", [_bytes(row.archive_bytes_a_year) for row in plans]),
-        ("memory that has to be hot", [_bytes(row.hot_bytes) for row in plans]),
-        ("records/s at the peak", [f"{row.records_per_second:,.1f}" for row in plans]),
-        ("of one server's write rate", [f"{row.write_share:.1%}" for row in plans]),
-        ("refresh, of its minute", [f"{row.refresh_share:.1%}" for row in plans]),
+        ("roll-ups per year", [_bytes(row.rollup_bytes_a_year) for row in plans]),
+        ("archive per year", [_bytes(row.archive_bytes_a_year) for row in plans]),
+        ("hot memory", [_bytes(row.hot_bytes) for row in plans]),
+        ("records/s at peak", [f"{row.records_per_second:,.1f}" for row in plans]),
+        ("share of one server's write rate", [f"{row.write_share:.1%}" for row in plans]),
+        ("refresh, share of its minute", [f"{row.refresh_share:.1%}" for row in plans]),
         ("rebuild of 90 days", [_time(row.rebuild_seconds) for row in plans]),
-        ("shards (what decides)", [f"{row.shards:,} ({row.limit})" for row in plans]),
+        ("shards (limited by)", [f"{row.shards:,} ({row.limit})" for row in plans]),
         ("database servers, replicated", [f"{row.machines:,}" for row in plans]),
     ):
         table.add_row(label, *values)

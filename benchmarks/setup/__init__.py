@@ -1,1 +1,1 @@
-"""What benchmarks share: made-up calls, stores of their own, a Streamlit session, the model of scaling."""
+"""What benchmarks share: generated calls, scratch stores, a Streamlit session, the scaling model."""

@@ -1,4 +1,4 @@
-"""Many made-up calls, written fast: what the other benchmarks look at. The same seed gives the same calls."""
+"""Many generated calls, written fast, for the other benchmarks; reproducible by seed."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ CAMPAIGNS = np.array(["home-loan", "personal-loan", "balance-transfer", None], d
 STATUSES = np.array(["completed", "no_answer", "failed"])
 ERRORS = ("asr_timeout", "llm_5xx", "tts_timeout")
 BUSY_HOURS = np.array([1] * 9 + [5, 9, 12, 10, 7, 8, 9, 11, 12, 9, 6] + [2] * 4, dtype=float)
-"""Shares of a day's calls by hour of the day, from midnight in India."""
+"""Relative number of calls by hour of the day in India, from midnight."""
 IST_SECONDS = 19_800
 
 
 NOW = Timestamp(0, 0)
-"""Recorded now, by the server's clock."""
+"""Replaced by the server's clock."""
 
 
 def documents(
     calls: int, end: datetime, days: float, seed: int = 0, recorded_at: Timestamp = NOW
 ) -> Iterator[list[Document]]:
-    """Batches of calls as they are stored, in order of start, over the ``days`` before ``end``."""
+    """Yield batches of calls as stored, ordered by start, over the ``days`` before ``end``."""
     rng = np.random.default_rng(seed)
     for first, starts in _starts(calls, end, days, rng):
         yield [document | {"recorded_at": recorded_at} for document in _batch(f"{seed}-{first}", starts, rng)]
@@ -46,7 +46,7 @@ def fill(
     seed: int = 0,
     recorded_at: Timestamp = NOW,
 ) -> None:
-    """Write so many calls to an empty database, with a progress bar."""
+    """Write calls to an empty database, with a progress bar."""
     ensure_indexes(database)
     batches = documents(calls, end or datetime.now(UTC), days, seed, recorded_at)
     for batch in track(batches, f"Writing {calls:,} calls", total=-(-calls // BATCH), transient=True):
@@ -56,7 +56,7 @@ def fill(
 def _starts(
     calls: int, end: datetime, days: float, rng: np.random.Generator
 ) -> Iterator[tuple[int, np.ndarray[Any, np.dtype[np.int64]]]]:
-    """Milliseconds since 1970 at which calls start, in batches; busy hours have more."""
+    """Yield batches of start times in milliseconds since 1970, more of them in busy hours."""
     span = int(days * 86_400)
     begin = int(end.timestamp()) - span
     hours = (np.arange(begin, begin + span, 900) + IST_SECONDS) // 3600 % 24

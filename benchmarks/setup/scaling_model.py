@@ -1,4 +1,4 @@
-"""What so many calls a day cost, computed from measured figures. The assumptions are the constants here."""
+"""The cost of a number of calls a day, computed from measurements. The constants are assumptions."""
 
 import math
 from dataclasses import dataclass
@@ -6,64 +6,64 @@ from dataclasses import dataclass
 from benchmarks.setup.made_calls import BUSY_HOURS
 
 TURNS = 8
-"""Turns of a call, on average, unanswered ones among them."""
+"""Mean turns per call, including unanswered calls."""
 RETENTION_DAYS = 90
 REFRESH_SECONDS = 60
 PEAK_HOUR = float(BUSY_HOURS.max() / BUSY_HOURS.sum())
 """Share of a day's calls in its busiest hour."""
 LOAD = 0.5
-"""Share of the measured write rate that a server should carry at the peak."""
+"""Share of the measured write rate that a server should use at peak."""
 SHARD_DISK_BYTES = 2e12
 SHARD_CACHE_BYTES = 31.5e9
-"""WiredTiger's cache on a server with 64 GB: half of what is above 1 GB."""
+"""WiredTiger's cache on a server with 64 GB: half of the memory above 1 GB."""
 JOURNAL_BYTES = 3e8
-"""What an embedded server takes before the first call."""
+"""Disk that an embedded server uses before the first call."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """Bytes of one record of a collection."""
+    """Bytes per record of a collection."""
 
     bson: float
     disk: float
-    """Compressed by snappy, as the server does."""
+    """Compressed with snappy, the server's default."""
     indexes: float
     hot: float
-    """Of those indexes the ones that new records hit at random, so that memory has to hold them whole."""
+    """Those indexes that new records hit at random, which must fit into memory."""
     parquet: float
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Figures that do not depend on the traffic."""
+    """Measurements that do not depend on the traffic."""
 
     call: Stored
     turn: Stored
     records_per_second: float
-    """Durable, of one agent process and one server."""
+    """Durable, with one agent process and one server."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Figures measured at so many calls a day."""
+    """Measurements at a number of calls a day."""
 
     calls_a_day: int
     window_bytes: float
     day_bytes: float
-    """Of its three documents: with campaigns, without, and by hour."""
+    """Sum of its three documents: with campaigns, without, and by hour."""
     greatest_document: float
-    """Bytes of the greatest of them; MongoDB takes 16 MB."""
+    """Bytes of the largest document; MongoDB's limit is 16 MB."""
     rebuilt_per_second: float
     refresh_seconds: float
-    """At the busiest hour, with what a minute brings."""
+    """In the busiest hour, with a minute's new calls."""
     refresh_megabytes: float
     question_milliseconds: float
-    """KPIs of 90 days, volume by day, percentiles by day of ASR and TTS, languages."""
+    """For 90 days: key figures, volume and ASR and TTS percentiles by day, languages."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the traffic costs."""
+    """The resources that the traffic needs."""
 
     database_bytes: float
     rollup_bytes_a_year: float
@@ -71,22 +71,22 @@ class Plan:
     hot_bytes: float
     records_per_second: float
     write_share: float
-    """Of the measured write rate of one server."""
+    """Share of one server's measured write rate at peak."""
     refresh_share: float
-    """Of the minute between two refreshes."""
+    """Share of the minute between two refreshes."""
     rebuild_seconds: float
     shards: int
     limit: str
-    """What the number of shards comes from."""
+    """The resource that determines the number of shards."""
 
     @property
     def machines(self) -> int:
-        """Servers of the database: three members a shard, and three config servers where there are shards."""
+        """Return the database servers: three per shard, plus three config servers if sharded."""
         return 3 * self.shards + (3 if self.shards > 1 else 0)
 
 
 def plan(costs: Costs, traffic: Traffic) -> Plan:
-    """The cost of this traffic, raw calls and turns kept for RETENTION_DAYS."""
+    """Return the resources for this traffic, with calls and turns kept for RETENTION_DAYS."""
     a_day, kept = traffic.calls_a_day, traffic.calls_a_day * RETENTION_DAYS
     call, turn = costs.call, costs.turn
     disk = kept * (call.disk + call.indexes + TURNS * (turn.disk + turn.indexes))

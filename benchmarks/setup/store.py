@@ -12,7 +12,7 @@ from core.storage.server.connection import close_all
 
 @contextlib.contextmanager
 def scratch_store() -> Iterator[Path]:
-    """DATA_DIR of an embedded server that is gone afterwards."""
+    """Yield the DATA_DIR of an embedded server that is deleted afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DATA_DIR"] = folder
         os.environ.pop("MONGODB_URI", None)
@@ -24,7 +24,7 @@ def scratch_store() -> Iterator[Path]:
 
 
 def chill(folder: Path) -> None:
-    """End the server and have the system forget its files: the next question finds nothing in memory."""
+    """Stop the server and evict its files from memory, so that the next query starts cold."""
     close_all(wait_seconds=10)
     for file in folder.rglob("*.wt"):
         with file.open("rb") as opened:

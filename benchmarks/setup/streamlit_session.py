@@ -1,4 +1,4 @@
-"""A Streamlit session without a browser: asks the server for a run of the script and waits for its end."""
+"""A Streamlit session without a browser: requests a script run and waits for its end."""
 
 import time
 from types import TracebackType
@@ -12,7 +12,7 @@ END_SECONDS = 60.0
 
 
 class Session:
-    """One reader's connection, at the query string of a link."""
+    """One reader's connection, with the query string of a link."""
 
     def __init__(self, port: int, query: str = "") -> None:
         self._query = query
@@ -32,10 +32,10 @@ class Session:
         self._socket.close()
 
     def run(self, page: str = "") -> float:
-        """Seconds from the request for a whole run to the script's end.
+        """Return the seconds from requesting a full run to the script's end.
 
         Raises:
-            TimeoutError: it does not end within a minute.
+            TimeoutError: the script does not end within a minute.
         """
         request = BackMsg()
         request.rerun_script.query_string = self._query
