@@ -1,1 +1,1 @@
-"""The screen people keep open: a Streamlit app over the figures of core.aggregation."""
+"""The dashboard: a Streamlit app over the figures of core.aggregation."""

@@ -1,6 +1,6 @@
-"""``python -m dashboard``: the app with the settings of streamlit_config/config.toml.
+"""``python -m dashboard``: serve the app with the options of streamlit_config/config.toml.
 
-DASHBOARD_HOST and DASHBOARD_PORT say where it listens; STREAMLIT_* variables override any option.
+DASHBOARD_HOST and DASHBOARD_PORT set where it listens; STREAMLIT_* variables override any option.
 """
 
 import argparse
@@ -37,7 +37,7 @@ PREFIX = "STREAMLIT_"
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """``STREAMLIT_SERVER_MAX_UPLOAD_SIZE=5`` as ``server.maxUploadSize``, for every option there is."""
+    """Return the Streamlit options set by variables: ``STREAMLIT_SERVER_MAX_UPLOAD_SIZE`` for one."""
     names = {_variable(name): name for name in st.config.get_config_options()}
     return {names[key]: _typed(names[key], value) for key, value in environ.items() if key in names}
 
@@ -57,10 +57,10 @@ def _typed(name: str, value: str) -> Any:  # noqa: ANN401 (an option's own type)
 
 
 def configuration() -> dict[str, Any]:
-    """The options to start with.
+    """Return the Streamlit options to start with.
 
     Raises:
-        UserError: the address is not of this machine alone, or a variable cannot be used.
+        UserError: the address is reachable from elsewhere without sign-in, or a variable is invalid.
     """
     settings = get_settings()
     options = dict(dotted(tomllib.loads(CONFIG.read_text())))
@@ -71,10 +71,10 @@ def configuration() -> dict[str, Any]:
 
 
 def refuse_open_door(settings: Settings, address: str) -> None:
-    """Refuse an address of the network where nobody is asked who comes, and sign-in that cannot work.
+    """Refuse to listen beyond this machine without sign-in, or with sign-in that cannot work.
 
     Raises:
-        UserError: one line that names the variable and the remedy.
+        UserError: one line with the variable and the remedy.
     """
     if settings.dashboard_sign_in == "none":
         if not is_loopback(address):
@@ -88,14 +88,14 @@ def refuse_open_door(settings: Settings, address: str) -> None:
         proxied_roles(settings)
     if not is_loopback(address) and settings.dashboard_public_url is None:
         raise UserError(
-            f"DASHBOARD_HOST is {address}, but DASHBOARD_PUBLIC_URL is not set: the dashboard answers under "
-            "that name alone; set it to the address people open"
+            f"DASHBOARD_HOST is {address}, but DASHBOARD_PUBLIC_URL is not set, and the dashboard answers at "
+            "that address only: set it to the one people open"
         )
 
 
 @asynccontextmanager
 async def _warm(_app: st.App) -> AsyncIterator[None]:
-    """Load what every page needs, then take it out of the collector's sight: it runs after each script."""
+    """Import what every page needs, then freeze it: the garbage collector runs after each script."""
     import dashboard.panels.volume  # noqa: PLC0415 (in the server, before the first reader)
     import dashboard.queries  # noqa: F401, PLC0415 (loaded before the first reader)
 
@@ -105,10 +105,10 @@ async def _warm(_app: st.App) -> AsyncIterator[None]:
 
 
 def send_at_once() -> None:
-    """Let connections send each message at once, which Streamlit has no setting for.
+    """Disable Nagle's algorithm on all connections; Streamlit has no setting for it.
 
-    asyncio turns the system's wait for a fuller packet off, but not for a socket made as Streamlit makes it:
-    the last small message of a run came up to 40 ms late.
+    asyncio does so by itself, but not for sockets created the way Streamlit does: the last small message of
+    a run arrived up to 40 ms late.
     """
     bind = starlette_server._bind_socket  # noqa: SLF001 (Streamlit has no public place for it)
 
@@ -123,7 +123,7 @@ def send_at_once() -> None:
 def _middleware() -> list[Middleware]:
     if get_settings().dashboard_sign_in == "none":
         return [Middleware(OwnPagesOnly)]
-    # Uvicorn would put in place of the peer what its header says: whom to believe is for the door to know.
+    # Uvicorn would replace the peer by what its header claims; the door decides whom to trust.
     os.environ["FORWARDED_ALLOW_IPS"] = ""
     return [Middleware(OwnPagesOnly), Middleware(SignedInOnly)]
 
@@ -133,11 +133,11 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def main() -> int:
-    """Serve until Ctrl-C or SIGTERM; 2 where the configuration cannot be used."""
+    """Serve until Ctrl-C or SIGTERM; return 2 if the configuration is invalid."""
     argparse.ArgumentParser(
         prog="python -m dashboard",
-        description="Serves the dashboard on DASHBOARD_HOST:DASHBOARD_PORT (127.0.0.1:3000). "
-        "docs/dashboard.md tells what it reads; Ctrl-C ends it.",
+        description="Serve the dashboard on DASHBOARD_HOST:DASHBOARD_PORT (127.0.0.1:3000). "
+        "Press Ctrl-C to stop it. Settings: docs/dashboard.md.",
     ).parse_args()
     try:
         options = configuration()
@@ -145,7 +145,7 @@ def main() -> int:
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
-    # Uvicorn ends in order and then raises the signal again.
+    # Uvicorn shuts down cleanly, then raises the signal again.
     signal.signal(signal.SIGTERM, _stop)
     send_at_once()
     try:

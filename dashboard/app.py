@@ -1,4 +1,4 @@
-"""The app's entry: settings of the page, navigation, and the filters that hold on every page."""
+"""The app's entry point: page settings, navigation, and the filters shared by all pages."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import streamlit as st
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
-    # `streamlit run` looks for modules beside this file; core and dashboard lie one folder up.
+    # `streamlit run` imports from this file's folder; core and dashboard are one folder up.
     sys.path.insert(0, str(ROOT))
 
 from core.access.permissions import Permission  # noqa: E402 (the path first)
@@ -43,7 +43,7 @@ NOT_FOUND = st.Page(
     ROOT / "pages" / "not_found.py", title="Page not found", url_path="not-found", visibility="hidden"
 )
 ALONE = [EXPLORE, COMPLIANCE, SYSTEM, SOURCES, ALERTS, RUNBOOKS, CALLS, LEAD, AUDIT, NOT_FOUND]
-"""Pages that compare with no earlier period."""
+"""Pages that do not compare with an earlier period."""
 PAGES = [
     OVERVIEW,
     st.Page(ROOT / "pages" / "analytics.py", title="Analytics", icon=":material/query_stats:"),
@@ -64,12 +64,12 @@ PAGES = [
 
 
 def _open() -> list[st.Page]:
-    """The pages that this visitor may open; the others are not in the menu, and their links lead nowhere."""
+    """Return the pages this visitor may open; the others are not in the menu and their links fail."""
     return [page for page in PAGES if page != AUDIT or visitor.may(Permission.SEE_AUDIT)]
 
 
 def _leads_nowhere() -> bool:
-    """Whether the link that was opened names no page; Streamlit shows the first one in its place."""
+    """Return whether the opened link names no page; Streamlit would show the first page instead."""
     if "opened" in st.session_state:
         return False
     st.session_state["opened"] = True
@@ -79,7 +79,7 @@ def _leads_nowhere() -> bool:
 
 
 def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
-    """Stored values of a filter; a link's own one stays choosable while the database is away."""
+    """Return the stored values of a filter; without the database, at least the link's own value."""
     try:
         known = cache.ask(name, query).value
     except cache.StoreAwayError:
@@ -89,7 +89,7 @@ def _known(name: str, query: Callable[[], list[str]]) -> list[str]:
 
 
 def _unused(page: st.Page) -> tuple[str, ...]:
-    """The filters that do nothing on a page, or on what it shows just now."""
+    """Return the filters that have no effect on a page as it is shown now."""
     link = st.query_params
     if page == AUDIT:
         return (*filters.FILTERS, filters.SWITCH)
@@ -106,11 +106,13 @@ def _unused(page: st.Page) -> tuple[str, ...]:
 
 
 def _refuse_without_a_door() -> None:
-    """Stop where `streamlit run` would let in whoever comes: the door is middleware, which it has not."""
+    """Stop if `streamlit run` would let anyone in: sign-in is middleware, which it does not run."""
     address = st.get_option("server.address")
     if visitor.signs_in():
         if not SignedInOnly.installed:
-            st.error("With DASHBOARD_SIGN_IN the dashboard has a door. Start it with: python -m dashboard")
+            st.error(
+                "Sign-in does not work with `streamlit run`. Start the dashboard with: python -m dashboard"
+            )
             st.stop()
     elif not (address and is_loopback(address)):
         st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
@@ -118,7 +120,7 @@ def _refuse_without_a_door() -> None:
 
 
 def _is_signed_in() -> bool:
-    """Whether the reader is signed in still; says so where not, or who it is."""
+    """Return whether the reader is signed in; show who it is, or that they are signed out."""
     if not visitor.signs_in():
         return True
     try:
@@ -130,7 +132,7 @@ def _is_signed_in() -> bool:
         theme.apply_style()
         with st.container(key="signed-out"):
             st.title("Signed out", anchor=False)
-            st.markdown("Your session is over, or was ended. Nothing of this page is shown any more.")
+            st.markdown("Your session has expired or was ended. Sign in to see this page.")
             st.html(f'<a href="{path_to(SIGN_IN)}">Sign in</a>')
         return False
     with st.sidebar.container(key="visitor"):
@@ -143,7 +145,7 @@ def _is_signed_in() -> bool:
 
 
 def main() -> None:
-    """Draw the frame and run the chosen page."""
+    """Draw the frame and run the selected page."""
     st.set_page_config(
         PRODUCT,
         str(ROOT / "dashboard" / "static" / "icon.png"),
@@ -153,8 +155,10 @@ def main() -> None:
     theme.watch_charts()
     _refuse_without_a_door()
     if guard.refuses_headers(st.context.headers.to_dict()):
-        # `streamlit run` has no middleware: another site's page gets nothing but this.
-        st.error("This address is not the dashboard's own. Set DASHBOARD_PUBLIC_URL to the one people open.")
+        # `streamlit run` has no middleware: pages of other sites get nothing but this.
+        st.error(
+            "The dashboard does not answer at this address. Set DASHBOARD_PUBLIC_URL to the one people open."
+        )
         st.stop()
     if not _is_signed_in():
         st.stop()
@@ -171,11 +175,11 @@ def main() -> None:
         st.title(page.title, anchor=False, width="content")
         header.draw(call_id or page.title)
         with st.container(key="redraw"):
-            st.button("Draw anew", key="redraw-button")
+            st.button("Redraw", key="redraw-button")
         st.toggle(
             "Pause",
             key="pause",
-            help="Stop the page from renewing itself; so does a chart that you zoom or hide a line of",
+            help="Stop refreshing this page. Zooming a chart or hiding one of its lines pauses it too.",
         )
     filters.bar(
         _known("language", call_queries.languages),

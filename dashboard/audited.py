@@ -1,4 +1,4 @@
-"""What the dashboard writes to the audit log: in the name of whoever has the page open."""
+"""Entries the dashboard writes to the audit log, in the name of the page's reader."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,27 +10,27 @@ from dashboard import visitor
 
 
 def note(action: Action, subject: str = "", **about: object) -> None:
-    """Append what the reader has just done.
+    """Log what the reader has just done.
 
     Raises:
-        AuditError: it is done, and the log does not take it.
+        AuditError: it was done, but could not be logged.
     """
     audit(get_sync_database(), visitor.actor(), action, subject, **about)
 
 
 def note_read(action: Action, subject: str = "", *, each: bool = False, **about: object) -> None:
-    """Note that the reader looks at something, once in 10 minutes unless ``each`` counts.
+    """Log that the reader views something, at most once in 10 minutes unless ``each`` is set.
 
-    Where the database is away the page says so itself.
+    Errors are ignored: the page itself reports that the database is down.
     """
     with suppress(UserError):
         audit_read(get_sync_database(), visitor.actor(), action, subject, each=each, **about)
 
 
 def noting(action: Action, subject: str = "", **about: object) -> Callable[[], None]:
-    """Return what notes each time that it is called what the reader of this page takes.
+    """Return a function that logs, each time it is called, what this page's reader takes.
 
-    It may be called where nobody knows any more whose page it was.
+    It also works where the page's reader is no longer known, such as in a download.
     """
     who = visitor.actor()
 

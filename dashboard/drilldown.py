@@ -1,4 +1,4 @@
-"""Drill-down: from a point of a chart, a bar or an alert to the calls behind it."""
+"""Drill-down: from a chart's point or bar, or an alert, to the calls behind it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ from dashboard.charts.time_series import WEEKDAYS
 from dashboard.filters import Window
 
 Point = Mapping[str, Any]
-"""What Plotly tells of a point: x, y, point_index, curve_number."""
+"""What Plotly reports about a point: x, y, point_index, curve_number."""
 GO_TO = "go_to"
 SPAN = ("since", "until")
 SCOPED = {name: f"of_{name}" for name in filters.FILTERS}
-"""The list's own span of time and filters: those of the reader stay as they are on all pages."""
+"""URL parameters of the list's own time span and filters; the reader's stay unchanged on all pages."""
 _FACETS_OF_ALERT = {
     "error_rate": {"error": "any"},
     "speech_latency": {"order": "asr_latency_ms"},
@@ -33,7 +33,7 @@ _FACETS_OF_ALERT = {
 
 @dataclass(frozen=True)
 class CallsTarget:
-    """What to show on a page: a span of local time, where there is one, with these filters and facets."""
+    """Where to go: a page with filters and facets, and optionally a span of local time."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -43,13 +43,13 @@ class CallsTarget:
 
     @property
     def link(self) -> str:
-        """Its address, relative to that of Overview and its neighbours, with the reader's own filters."""
+        """Return its address relative to the other pages, with the reader's filters."""
         kept = {name: value for name, value in st.query_params.items() if name in filters.GLOBAL}
         return f"{self.page}?{urlencode({**kept, **self.parameters})}"
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What the list's link says beside the reader's filters."""
+        """Return the list's own URL parameters."""
         times = (self.start, self.end) if self.start and self.end else ()
         span = {name: at.isoformat(timespec="minutes") for name, at in zip(SPAN, times, strict=False)}
         return {**span, **{SCOPED[name]: value for name, value in self.filters.items()}, **self.facets}
@@ -61,14 +61,14 @@ Drilldown = Callable[[Point], CallsTarget | None]
 def buckets(
     index: pd.Index, period: Window, by: str = "", values: Sequence[str] = (), order: str = ""
 ) -> Drilldown:
-    """The calls of a bucket of time; of a curve's value where the curves are the values of a filter.
+    """Return the drill-down to a bucket of time, and to a curve's value if curves are values of a filter.
 
     Args:
         index: starts of the buckets.
-        period: whose calls they are; of a bucket that reaches beyond it, the calls within.
-        by: the filter whose ``values`` the curves are, in their order; "" where they are none.
-        values: see ``by``; one that is no value of the filter lets all pass.
-        order: what the list of calls is ordered by.
+        period: limits the calls of buckets that reach beyond it.
+        by: the filter whose ``values`` the curves are, in order; "" if none.
+        values: see ``by``; "" filters nothing.
+        order: sorting of the list of calls.
     """
     starts = pd.DatetimeIndex(index)
     first, last = (
@@ -89,7 +89,7 @@ def buckets(
 
 
 def bins(frame: pd.DataFrame, name: str) -> Drilldown:
-    """The calls whose value of a field lies in a bin of a histogram frame; the last bin has no upper end."""
+    """Return the drill-down to a histogram bin of a field; the last bin has no upper end."""
     starts, ends = frame["start"].tolist(), frame["end"].tolist()
 
     def target(point: Point) -> CallsTarget | None:
@@ -103,7 +103,7 @@ def bins(frame: pd.DataFrame, name: str) -> Drilldown:
 
 
 def faults(frame: pd.DataFrame, column: str, facet: str) -> Drilldown:
-    """The calls of a row of a frame with a text and whose ``fault`` it was, "" where unknown."""
+    """Return the drill-down to a row's text and ``fault``; an empty fault means unknown."""
     texts, whose = frame[column].tolist(), frame["fault"].tolist()
 
     def target(point: Point) -> CallsTarget | None:
@@ -115,7 +115,7 @@ def faults(frame: pd.DataFrame, column: str, facet: str) -> Drilldown:
 
 
 def hours(facets: Mapping[str, str] | None = None, chosen: Mapping[str, str] | None = None) -> Drilldown:
-    """The calls of a weekday and hour of a heat map."""
+    """Return the drill-down to a weekday and hour of a heat map."""
 
     def target(point: Point) -> CallsTarget | None:
         weekday = str(point["y"]).strip()
@@ -130,7 +130,7 @@ def hours(facets: Mapping[str, str] | None = None, chosen: Mapping[str, str] | N
 def rows(
     labels: Mapping[str, str], by: str, facets: Mapping[str, str] | None = None, order: str = ""
 ) -> Drilldown:
-    """The calls of the value of a filter whose label stands at the row; ``labels``: by value."""
+    """Return the drill-down to a filter's value by the label of its row; ``labels``: by value."""
     value_of = {text.strip(): value for value, text in labels.items() if value}
 
     def target(point: Point) -> CallsTarget | None:
@@ -143,12 +143,12 @@ def rows(
 
 
 def groups(by: str, values: Sequence[str], *, upright: bool = False) -> Drilldown:
-    """The calls of the value of a filter or facet whose bar was clicked; "" has no list.
+    """Return the drill-down to the value of the clicked bar; "" has no list.
 
     Args:
-        by: the filter, or the facet where it is none.
-        values: one a bar, in their order.
-        upright: whether the bars stand beside each other rather than one below the other.
+        by: a filter, or a facet.
+        values: one per bar, in order.
+        upright: whether the bars are vertical.
     """
 
     def target(point: Point) -> CallsTarget | None:
@@ -162,7 +162,7 @@ def groups(by: str, values: Sequence[str], *, upright: bool = False) -> Drilldow
 
 
 def stages(names: Mapping[str, str], chosen: Mapping[str, str]) -> Drilldown:
-    """The calls that got to a stage of the funnel; ``names``: labels by stage."""
+    """Return the drill-down to calls that reached a funnel stage; ``names``: labels by stage."""
     stage_of = {text: stage for stage, text in names.items()}
 
     def target(point: Point) -> CallsTarget | None:
@@ -173,7 +173,7 @@ def stages(names: Mapping[str, str], chosen: Mapping[str, str]) -> Drilldown:
 
 
 def dots(by: str, values: Sequence[str], row_targets: Sequence[CallsTarget]) -> Drilldown:
-    """The calls of a curve's value (of a filter, or the facet ``attempt``) and of the row a dot lies in."""
+    """Return the drill-down to a curve's value (of a filter, or of ``attempt``) and a dot's row."""
 
     def target(point: Point) -> CallsTarget | None:
         row, curve = round(float(point["y"])), int(point["curve_number"])
@@ -192,7 +192,7 @@ def _ordered(order: str) -> dict[str, str]:
 
 
 def follow(drilldown: Drilldown, key: str) -> None:
-    """A chart's callback: go to the calls behind the point that was clicked."""
+    """Callback of a chart: go to the calls behind the clicked point."""
     points = st.session_state[key]["selection"]["points"]
     target = drilldown(points[0]) if points else None
     if target is not None:
@@ -200,7 +200,7 @@ def follow(drilldown: Drilldown, key: str) -> None:
 
 
 def go(target: CallsTarget) -> None:
-    """A callback's action: show these calls, or the page that is named at that time."""
+    """Callback: show these calls, or the target's page at its time."""
     st.session_state[GO_TO] = target
     if target.page == "calls":
         filters.change({})
@@ -211,12 +211,12 @@ def go(target: CallsTarget) -> None:
 
 
 def calls_of_alert(alert: Alert) -> CallsTarget:
-    """The calls from the window before it began to its end, or until now."""
+    """Return the calls from the window before an alert began to its end, or until now."""
     return _target(alert, _FACETS_OF_ALERT.get(alert.alert_type, {}))
 
 
 def time_of_alert(alert: Alert) -> CallsTarget:
-    """The same time on Overview: how much else was not as usual, compared with the weeks before."""
+    """Return Overview at the time of an alert, to see what else was unusual."""
     return _target(alert, {}, page="overview")
 
 

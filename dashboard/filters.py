@@ -1,4 +1,4 @@
-"""The period and the filters that hold on every page, kept in the URL."""
+"""The period and filters shared by all pages, kept in the URL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from dashboard import formats, theme
 
 CUSTOM = "custom"
 DEFAULT_PERIOD = "24h"
-EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 (local time, as the reader types it)
+EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 (local time, as entered)
 NEW_CUSTOM_DAYS = 7
 FILTERS = tuple(field.name for field in fields_of(CallFilters))
 GLOBAL = ("period", "from", "to", *FILTERS, "compare")
-"""What stands in the link of every page."""
+"""URL parameters of every page."""
 SWITCH = "more-filters"
-"""Unfolds the filters that are not set."""
+"""Key of the switch that shows unset filters."""
 WEEKDAYS, BEFORE = "vs same weekdays", "vs period before"
 COMPARISONS = (WEEKDAYS, BEFORE)
-"""Whole weeks earlier, as few as fit; or the equally long period that ends where this one begins."""
+"""Compare with the fewest whole weeks earlier that fit, or with the period just before."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A period that ends now; its figures move on every ``step`` seconds."""
+    """A period that ends now and moves every ``step`` seconds."""
 
     words: str
     length: timedelta
@@ -56,7 +56,7 @@ _LABELS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Window:
-    """A period to look at, half open, in UTC, an earlier one to compare it with, and the bucket of charts."""
+    """A half-open UTC period, the earlier period to compare it with, and the bucket of its charts."""
 
     start: datetime
     end: datetime
@@ -67,7 +67,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Selection:
-    """What the reader chose; ``start`` and ``end`` are local times of a custom period, the end not in it."""
+    """The reader's choices; ``start`` and ``end`` (exclusive) are local times of a custom period."""
 
     period: str
     start: datetime
@@ -77,7 +77,7 @@ class Selection:
 
     @property
     def words(self) -> str:
-        """The period in a sentence: ``in the last 24 hours``, ``from 1 Jan 1999 to 31 Jan 1999``."""
+        """Return the period in words: ``in the last 24 hours``, ``from 1 Jan 1999 to 31 Jan 1999``."""
         if self.period != CUSTOM:
             return f"in the last {PRESETS[self.period].words}"
         first, last = self.start, self.end
@@ -91,7 +91,7 @@ class Selection:
         return f"from {formats.day(first)} {first:%H:%M} to {formats.day(last)} {last:%H:%M}"
 
     def window(self, now: datetime, zone: tzinfo, every: int = 0) -> Window:
-        """The period as of ``now``; it moves on every ``every`` seconds or the preset's step if longer."""
+        """Return the period as of ``now``; it moves every ``every`` seconds, or the preset's longer step."""
         if self.period == CUSTOM:
             start, end = (moment.replace(tzinfo=zone).astimezone(UTC) for moment in (self.start, self.end))
             elapsed = max(min(end, round_up(now, 60)) - start, timedelta(0)) or end - start
@@ -100,9 +100,9 @@ class Selection:
         start, end = rolling(preset.length, now, max(every, preset.step))
         bucket = bucket_for(start, end)
         if bucket not in SECONDS:
-            # Of days, weeks and months the first one is whole: a part of one looks like a slump.
+            # The first day, week or month is whole, because part of one looks like a slump.
             start = bucket_start(start, bucket, zone).astimezone(UTC)
-        # By the preset's length: what its first day adds must not make it two weeks.
+        # By the preset's length: the rest of its first day must not make it two weeks.
         return Window(start, end, *self._before(start, end - start, zone, preset.length), bucket)
 
     def _before(
@@ -111,7 +111,7 @@ class Selection:
         if self.compare == BEFORE:
             return start - length, start
         weeks = timedelta(weeks=-(-(fitting or length) // timedelta(weeks=1)))
-        # By the clock on the wall, also where summer time began in between.
+        # In local time, so that it holds across clock changes.
         first, last = (
             (moment.astimezone(zone) - weeks).astimezone(UTC) for moment in (start, start + length)
         )
@@ -119,19 +119,19 @@ class Selection:
 
     @property
     def compared_words(self) -> str:
-        """What a change is against."""
-        return "the period before" if self.compare == BEFORE else "the same weekdays before"
+        """Return in words what the period is compared with."""
+        return "the previous period" if self.compare == BEFORE else "the same weekdays before"
 
 
 def label(name: str, value: str) -> str:
-    """A value of direction, status, language or campaign, or a code of calls, as people read it."""
+    """Return the label of a filter value or of a code that calls carry."""
     if name == "campaign":
         return value
     return _LABELS.get(name, {}).get(value) or formats.words(value)
 
 
 def _accept_plain_values(known: dict[str, list[str]]) -> None:
-    """Let links carry stored values, days and times with a zone: the URL of a filter holds what it shows."""
+    """Accept stored values, days and times with a zone in URLs, though widgets bind their labels."""
     values = {name: list(labels) for name, labels in _LABELS.items()} | known
     plain = {name: st.query_params[name] for name in values if name in st.query_params}
     changed = {name: label(name, value) for name, value in plain.items() if value in values[name]}
@@ -148,7 +148,7 @@ def _accept_plain_values(known: dict[str, list[str]]) -> None:
 
 
 def _say_unknown(given: Mapping[str, str], values: Mapping[str, list[str]]) -> None:
-    """Say which values of a link are none, and that all calls are shown: the boxes drop them silently."""
+    """Say which URL values are unknown and ignored, because Streamlit drops them silently."""
     for name, value in given.items():
         if values[name] and value not in {label(name, known) for known in values[name]}:
             words = "outcome" if name == "status" else name
@@ -158,7 +158,7 @@ def _say_unknown(given: Mapping[str, str], values: Mapping[str, list[str]]) -> N
 
 
 def _moment(text: str | None, *, is_end: bool) -> datetime | None:
-    """A local time from a day or a time; of a day that ends a period the midnight after it."""
+    """Return the local time of a day or time; a day that ends a period means the midnight after it."""
     try:
         moment = datetime.fromisoformat(text or "")
         if moment.tzinfo:
@@ -171,7 +171,7 @@ def _moment(text: str | None, *, is_end: bool) -> datetime | None:
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """The local time that a link names; None where it names none."""
+    """Return the local time in a URL; None if there is none."""
     return _moment(text, is_end=False)
 
 
@@ -203,7 +203,7 @@ def _fresh_times() -> dict[str, datetime]:
 
 
 def _complete_link() -> None:
-    """Give a link to a custom period the times that it lacks, so that it shows the same ones tomorrow."""
+    """Add missing times to the URL of a custom period, so that it shows the same period tomorrow."""
     link = st.query_params
     if link.get("period") != CUSTOM or "from" in st.session_state:
         return
@@ -218,20 +218,20 @@ def _complete_link() -> None:
 
 
 def _period_changed() -> None:
-    """Times of a custom period stand in the URL only while there is one."""
+    """Keep the times of a custom period in the URL only while one is chosen."""
     fresh = {"from": EARLIEST, "to": EARLIEST}
     st.session_state.update(_fresh_times() if st.session_state["period"] == CUSTOM else fresh)
 
 
 def day_span(first: date, last: date) -> tuple[datetime, datetime]:
-    """The local times that these whole days begin and end at."""
+    """Return the local times at which these whole days begin and end."""
     return datetime.combine(first, time.min), datetime.combine(last + timedelta(days=1), time.min)
 
 
 def _time_input(text: str, key: str) -> None:
     st.datetime_input(
         text,
-        value=EARLIEST,  # a value that differs from it stands in the URL
+        value=EARLIEST,  # only a value that differs from this is put into the URL
         label_visibility="collapsed",
         min_value=EARLIEST,
         max_value=_latest(),
@@ -245,7 +245,7 @@ def _time_input(text: str, key: str) -> None:
 
 
 def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
-    """Draw the filters, that of an earlier period where a page compares; every page's script comes after."""
+    """Draw the filters, with the compared period if ``comparing``; called before the page's script."""
     st.session_state.pop("filters_changed", None)
     _accept_plain_values({"language": languages})
     _complete_link()
@@ -260,7 +260,7 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
             label_visibility="collapsed",
             on_change=_period_changed,
         )
-        # Always there, if unseen: only the value of a widget that the browser has goes into the URL.
+        # Always present, if hidden: only widgets that exist in the browser are kept in the URL.
         shown = st.session_state["period"] == CUSTOM
         with st.container(
             key=f"times-{'shown' if shown else 'unseen'}", horizontal=True, gap="xsmall", width="content"
@@ -282,8 +282,8 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
 
 @st.fragment
 def _switch() -> None:
-    """Folds what is not set; what is set stays, with an x that takes it away."""
-    st.toggle("Filters", key=SWITCH, help="Show the filters that are not set, too")
+    """Draw the switch that shows unset filters; set ones always stay visible."""
+    st.toggle("Filters", key=SWITCH, help="Show all filters, not only those that are set")
 
 
 def _compare_choice() -> None:
@@ -298,7 +298,7 @@ def _compare_choice() -> None:
 
 
 def selected() -> Selection:
-    """What the filters say now; times given the wrong way round are swapped."""
+    """Return the current choices; times in the wrong order are swapped."""
     state: Any = st.session_state
     period = state.get("period") or DEFAULT_PERIOD
     chosen = CallFilters(**{name: state.get(name) for name in FILTERS})
@@ -311,28 +311,28 @@ def selected() -> Selection:
 
 
 def show_days(first: date, last: date) -> None:
-    """A button's action: look at these days."""
+    """Callback: show these days."""
     show_period(*day_span(first, last))
 
 
 def show_period(start: datetime, end: datetime) -> None:
-    """A callback's action: look at the local times from start to end."""
+    """Callback: show the local times from start to end."""
     change({"period": CUSTOM, "from": start, "to": end})
 
 
 def clear_filters() -> None:
-    """A button's action: all calls of the period."""
+    """Callback: show all calls of the period."""
     change(dict.fromkeys(FILTERS))
 
 
 def change(values: Mapping[str, Any]) -> None:
-    """A callback's action: set these filters; the whole page follows."""
+    """Callback: set these filters and rerun the whole page."""
     for name, value in values.items():
         st.session_state[name] = value
     st.session_state["filters_changed"] = True
 
 
 def whole_page_follows() -> None:
-    """Run the whole script if a button changed the filters: by itself it reruns only its part of the page."""
+    """Rerun the whole page if a button in a fragment changed the filters."""
     if st.session_state.pop("filters_changed", False):
         st.rerun()

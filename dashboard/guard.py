@@ -1,4 +1,4 @@
-"""Who may ask the dashboard: pages that it served itself, under an address that is its own."""
+"""Refuse requests that do not come from the dashboard's own pages, under its own address."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
@@ -12,11 +12,13 @@ from core.variables.kinds import is_loopback
 _SECURE = {"https", "wss"}
 _PORTS = {"http": 80, "https": 443}
 _EMBEDDED = {"iframe", "frame", "embed", "object"}
-_NOT_OURS = b"This address is not the dashboard's own: see DASHBOARD_PUBLIC_URL in docs/configuration.md\n"
-_NOT_YOURS = b"The dashboard of another user of this machine: see Access in docs/dashboard.md\n"
+_NOT_OURS = (
+    b"The dashboard does not answer at this address: see DASHBOARD_PUBLIC_URL in docs/configuration.md\n"
+)
+_NOT_YOURS = b"This dashboard belongs to another user of this machine: see Access in docs/dashboard.md\n"
 
 Origin = tuple[str, str, int]
-"""Scheme, host and port, as a browser tells pages apart."""
+"""Scheme, host and port: an origin as browsers define it."""
 
 
 def _origin(url: str) -> Origin | None:
@@ -31,16 +33,16 @@ def _origin(url: str) -> Origin | None:
 
 
 def refuses(scheme: str, hosts: Iterable[str], origins: Iterable[str], *, origin_needed: bool) -> bool:
-    """Whether a request is another site's, or was sent to a name that is not ours.
+    """Return whether to refuse a request, because of its host name or the page it comes from.
 
-    A site can bind its own name to the loopback address: that shows in Host. A page of another site, or of
-    another program on this machine, shows in Origin.
+    A foreign site can bind its own name to the loopback address, which shows in Host. Pages of other sites,
+    and of other programs on this machine, show in Origin.
 
     Args:
         scheme: of the request: http, https, ws or wss.
-        hosts: all Host headers; there must be one.
+        hosts: all Host headers; there must be exactly one.
         origins: all Origin headers.
-        origin_needed: whether a request without an Origin is refused: a browser sends it with a websocket.
+        origin_needed: refuse requests without an Origin; browsers always send one with a websocket.
     """
     hosts, origins = list(hosts), list(origins)
     public = _origin(get_settings().dashboard_public_url or "")
@@ -53,7 +55,7 @@ def refuses(scheme: str, hosts: Iterable[str], origins: Iterable[str], *, origin
 
 
 def refuses_headers(headers: Mapping[str, str]) -> bool:
-    """The same of a websocket whose headers alone are known; one without any is no browser's."""
+    """Return the same for a websocket's headers; without any, it is not from a browser."""
     names = {name.lower(): value for name, value in headers.items()}
     if not names:
         return False
@@ -62,16 +64,16 @@ def refuses_headers(headers: Mapping[str, str]) -> bool:
 
 
 class OwnPagesOnly:
-    """Middleware that answers 403 to foreign pages, foreign names of this machine, and its other users.
+    """Middleware that answers 403 to foreign pages, foreign host names, and other users of this machine.
 
-    A proxy runs as another user, and asks who comes; so does the door, where people sign in.
+    Other users are only refused without sign-in and proxy: a proxy runs as another user.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass, or refuse it before Streamlit sees it."""
+        """Pass a request on, or refuse it before Streamlit sees it."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -99,7 +101,7 @@ class OwnPagesOnly:
 
 async def _refuse(send: Send, words: bytes, *, is_socket: bool) -> None:
     if is_socket:
-        # Before it is accepted, the server answers the handshake with 403.
+        # Closing before accepting makes the server answer the handshake with 403.
         await send({"type": "websocket.close", "code": 1008})
         return
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(words))]

@@ -1,4 +1,4 @@
-"""What stands on top of every page: what fires, the moment of its figures; and the title of the tab."""
+"""The top of every page: firing alerts, the time of its figures; and the tab's title."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,9 +17,9 @@ DOT = "\N{MIDDLE DOT}"
 
 
 def draw(name: str) -> None:
-    """Draw what fires and the moment of the figures, and keep both up to date.
+    """Draw the firing alerts and the time of the figures, and keep both up to date.
 
-    ``name`` is that of the page, or of the one call it shows.
+    ``name`` is the page's title, or the id of the call it shows.
     """
     auto_refresh.moment()
     with st.container(key="firing", width="content"):
@@ -38,13 +38,13 @@ def _status(name: str) -> None:
 
 
 def title(name: str, firing: Sequence[Alert]) -> str:
-    """Return the title of the browser's tab: ``2 critical · Overview · Ringside``."""
+    """Return the browser tab's title: ``2 critical · Overview · Ringside``."""
     counted = [f"{count} {severity}" for severity, count in _counts(firing)]
     return f" {DOT} ".join([*([", ".join(counted)] if counted else []), name, PRODUCT])
 
 
 def badges(firing: Sequence[Alert]) -> list[str]:
-    """Return what fires, by severity, as badges that lead to the Alerts page; none where nothing does."""
+    """Return the number of firing alerts by severity, as badges that link to the Alerts page."""
     found = []
     for severity, count in _counts(firing):
         colour, icon, _ = SEVERITY_BADGES[severity]

@@ -1,4 +1,4 @@
-"""What a page shows when there is nothing to draw: loading, empty, away, out of date."""
+"""What a page shows when there is nothing to draw: loading, empty, no database, stale."""
 
 import contextlib
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ await service.record_call_metrics(CallMetrics(...))"""
 
 
 def loading(part: str, height: int) -> AbstractContextManager[object]:
-    """A skeleton of the part's height while it is drawn for the first time; later the old part stays.
+    """Return a skeleton of the part's height for its first draw; later, the old part stays visible.
 
-    Later, too, something stands in its place: else all that follows would move up and be made anew.
+    An empty element takes its place later, so that what follows keeps its position and is not rebuilt.
     """
     drawn: set[str] = st.session_state.setdefault("drawn", set())
     if part in drawn:
@@ -38,7 +38,7 @@ def loading(part: str, height: int) -> AbstractContextManager[object]:
 
 @contextlib.contextmanager
 def guarded(*, speak: bool) -> Iterator[None]:
-    """Keep a page alive while the database is away; the one part with ``speak`` says so."""
+    """Keep a page alive while the database is down; the one part with ``speak`` says so."""
     try:
         yield
     except StoreAwayError as error:
@@ -47,7 +47,7 @@ def guarded(*, speak: bool) -> Iterator[None]:
             st.error(
                 f"**The database is not reachable.** {formats.plain(str(error))}", icon=":material/cloud_off:"
             )
-            st.caption("This page tries again every few seconds and comes back by itself.")
+            st.caption("This page retries every few seconds and recovers on its own.")
     except TooMuchError as error:
         if speak:
             said = formats.plain(str(error))
@@ -58,36 +58,35 @@ def guarded(*, speak: bool) -> Iterator[None]:
 
 
 def stale(since: datetime | None) -> None:
-    """Say that figures are out of date because the database is away; what follows stays in its place."""
+    """Say that figures are stale because the database is down, without moving what follows."""
     place = st.empty()
     if since:
         st.session_state["waiting"] = "database"
         at = formats.clock(since, get_settings().tz, utc_now())
         place.warning(
-            f"The database is not reachable: these are the figures of {at}. "
-            "They renew themselves once it is back.",
+            f"The database is not reachable. Showing figures from {at}; they refresh once it is back.",
             icon=":material/history:",
         )
 
 
 def span(window: Window, zone: tzinfo) -> str:
-    """A period in local time: ``17 Nov 2026 00:00 to 24 Nov 2026 05:03``."""
+    """Return a period in local time: ``17 Nov 2026 00:00 to 24 Nov 2026 05:03``."""
     start, end = (moment.astimezone(zone) for moment in (window.start, window.end))
     return f"{start:%-d %b %Y %H:%M} to {end:%-d %b %Y %H:%M}"
 
 
 def as_of(window: Window, at: datetime, zone: tzinfo) -> str:
-    """A period, its zone, and when what is shown of it was read."""
+    """Return a period, its zone, and when its figures were read."""
     zone_words = formats.zone_name(window.end, zone)
     return f"{span(window, zone)} {zone_words} \N{MIDDLE DOT} as of {at.astimezone(zone):%H:%M:%S}"
 
 
 def no_calls_at_all() -> None:
-    """An empty store: the three ways to fill it."""
+    """Show three ways to fill an empty store."""
     st.session_state["waiting"] = "calls"
     with st.container(border=True, key="empty-store"):
         st.markdown("## No calls yet")
-        st.markdown("This page fills itself as soon as the first call is stored. Three ways to get there:")
+        st.markdown("This page fills in once the first call is recorded. Three ways to get there:")
         agent, file, demo = st.columns((1.6, 1.2, 0.8))
         with agent:
             st.markdown(":material/record_voice_over: **Record from your agent**")
@@ -97,20 +96,20 @@ def no_calls_at_all() -> None:
             st.code("python -m core import FILE --mapping MAP.toml", language=None, wrap_lines=True)
             st.caption("CSV, TSV or JSON lines; the mapping names your columns.")
         with demo:
-            st.markdown(":material/play_circle: **Look at a simulated agent**")
+            st.markdown(":material/play_circle: **Try a simulated agent**")
             st.code("make demo", language=None)
-            st.caption("Two weeks of made-up calls in a database of their own.")
+            st.caption("Two weeks of simulated calls in a separate database.")
 
 
 def no_calls(selection: Selection, newest: datetime) -> None:
-    """An empty period: where the calls are, and a button that leads there."""
+    """Say that a period is empty, with a button that leads to the newest calls."""
     zone = get_settings().tz
     last = newest.astimezone(zone).date()
     with st.container(border=True, key="empty-period"):
         st.markdown(f"## No calls {selection.words}")
         with st.container(horizontal=True, vertical_alignment="center"):
             if selection.filters.query():
-                st.markdown("No call of this period passes the filters, or there was none.")
+                st.markdown("No call in this period matches the filters.")
                 st.button("Clear the filters", on_click=clear_filters, icon=":material/filter_alt_off:")
             else:
                 st.markdown(f"The newest call is from {formats.day(last)}.")

@@ -1,6 +1,6 @@
-"""Colours, one for each meaning, and the few rules of style that Streamlit has no setting for.
+"""Colours by meaning, and the few style rules that Streamlit has no setting for.
 
-The hues are Okabe and Ito's, told apart by colour-blind people too; severities also carry an icon and a word.
+The hues are Okabe and Ito's, which colour-blind people can distinguish; severities also have icon and word.
 """
 
 import json
@@ -19,15 +19,15 @@ _CALL_SCRIPT = (_STATIC / "call.js").read_text()
 
 Mode = Literal["light", "dark"]
 HEAT_SCALE = "Cividis"
-"""Of heat maps: Plotly's name of a scale that colour-blind people read alike."""
+"""Plotly's name of the heat maps' scale, which is safe for colour-blind people."""
 
 
 READABLE = 4.5
-"""WCAG's least contrast of words of this size."""
+"""WCAG's minimum contrast for text of this size."""
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG's contrast of two colours, 1 to 21."""
+    """Return the WCAG contrast of two colours, 1 to 21."""
     low, high = sorted((_luminance(one), _luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
@@ -49,7 +49,7 @@ def _mixed(colour: str, other: str, share: float) -> str:
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of charts on a light or a dark ground."""
+    """The chart colours of the light or dark theme."""
 
     text: str
     muted: str
@@ -60,15 +60,15 @@ class Palette:
     colours: dict[str, str]
     severities: dict[str, str]
     cycle: tuple[str, ...]
-    """For values that have no colour of their own, as languages and campaigns."""
+    """For values without their own colour, such as languages and campaigns."""
 
     @property
     def tones(self) -> dict[str, str]:
-        """The colours of a change by what it means."""
+        """Return the colours of good, bad and neutral changes."""
         return {"good": self.colours["positive"], "bad": self.colours["negative"], "neutral": self.neutral}
 
     def readable(self, colour: str) -> str:
-        """The colour for words: as near to it as 4.5 : 1 against the ground allows, by way of the text's."""
+        """Return the colour for text, mixed towards the text colour until it has a contrast of 4.5 : 1."""
         for share in range(11):
             mixed = _mixed(colour, self.text, share / 10)
             if contrast(mixed, self.surface) >= READABLE:
@@ -76,7 +76,7 @@ class Palette:
         return self.text
 
     def of(self, names: Sequence[str]) -> dict[str, str]:
-        """A colour for each value, the same whatever else is shown with it as long as the names are."""
+        """Return a colour per value, always the same for the same set of names."""
         ordered = sorted(names)
         free = {name: self.cycle[at % len(self.cycle)] for at, name in enumerate(ordered)}
         return {name: self.colours.get(name, free[name]) for name in names}
@@ -163,24 +163,24 @@ _DARK_STYLE = (_STATIC / "dark.css").read_text()
 
 
 def mode() -> Mode:
-    """Whether the reader's browser shows the light or the dark theme."""
+    """Return which theme the reader's browser shows."""
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def palette_of(name: Mode) -> Palette:
-    """The chart colours of a theme."""
+    """Return the chart colours of a theme."""
     return _PALETTES[name]
 
 
 def apply_style() -> None:
-    """Put the rules of style on the page."""
+    """Add the style rules to the page."""
     st.html(f"<style>{_STYLE}{_DARK_STYLE if mode() == 'dark' else ''}</style>")
 
 
 def hide(keys: Iterable[str], unless: str = "") -> None:
-    """Take boxes off the page by their keys; those of ``unless`` a switch, by its key, is on.
+    """Hide widgets by their keys, unless the switch with the key ``unless`` is on.
 
-    They stay in the browser: only the value of a widget that it has goes into the URL.
+    They stay in the page, because only widgets that exist in the browser are kept in the URL.
     """
     shut = f".stApp:not(:has(.st-key-{unless} input:checked)) " if unless else ""
     rules = ", ".join(f"{shut}{_ROWS} > :has(> .st-key-{key}), {shut}.st-key-{key}" for key in keys)
@@ -188,22 +188,22 @@ def hide(keys: Iterable[str], unless: str = "") -> None:
 
 
 def watch_charts() -> None:
-    """Put the script on the page that pauses it for zoomed charts, lets swipes scroll, follows the theme."""
+    """Add the script that pauses the page for zoomed charts, lets swipes scroll, and follows the theme."""
     st.html(f"<script>{_SCRIPT}</script>", unsafe_allow_javascript=True)
 
 
 def watch_turns() -> None:
-    """Put the script on the page that marks what belongs to a turn of a call that is pointed at or chosen."""
+    """Add the script that highlights everything of a call's turn when pointing at or choosing it."""
     st.html(f"<script>{_CALL_SCRIPT}</script>", unsafe_allow_javascript=True)
 
 
 def follow(link: str) -> None:
-    """Let the browser go to one of our pages as if the link was clicked, so that Back leads here again."""
+    """Have the browser follow a link to one of our pages, so that Back returns here."""
     address = json.dumps(link).replace("<", "\\u003c")
     st.html(f"<script>window.followLink({address}, {time.time_ns()})</script>", unsafe_allow_javascript=True)
 
 
 def severity_badge(severity: str) -> str:
-    """A severity in Markdown: icon, word and colour."""
+    """Return a severity as a Markdown badge with icon, word and colour."""
     colour, icon, word = SEVERITY_BADGES.get(severity, ("gray", ":material/help:", "Unknown"))
     return f":{colour}-badge[{icon} {word}]"

@@ -1,4 +1,4 @@
-"""Who looks at the dashboard, and what they may do."""
+"""Who uses the dashboard, and what they may do."""
 
 import time
 from collections.abc import Callable
@@ -21,44 +21,44 @@ from dashboard.queries import cache, session_queries
 from dashboard.sign_in import cookies
 
 MEMORY_SECONDS = 1.0
-"""How long a look at the session stands for the next: a page asks many times while it is drawn."""
+"""How long a session lookup is reused, because a page asks many times while drawn."""
 _SEEN = "seen_session"
-# Not that of the other queries: what they cannot read says nothing of sessions.
+# Separate from the other queries: their failures say nothing about sessions.
 _away: dict[str, Any] = {"until": 0.0, "why": ""}
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A session, or None where there was none, and when it was looked for."""
+    """A session, or None if there was none, and when it was looked up."""
 
     at: float
     session: Session | None
 
 
 class SignedOutError(UserError):
-    """Nobody is signed in any more."""
+    """The reader is signed out."""
 
 
 def signs_in() -> bool:
-    """Whether people sign in at all."""
+    """Return whether sign-in is on."""
     return get_settings().dashboard_sign_in != "none"
 
 
 def find(*, clicked: bool = False, afresh: bool = True) -> Actor | None:
-    """Who opened this page; None once they are signed out.
+    """Return who opened this page; None once they are signed out.
 
     Args:
-        clicked: whether the reader did something just now, which keeps the session.
-        afresh: whether a look within the last second does not count.
+        clicked: whether the reader just did something, which extends the session.
+        afresh: look up the session even if that was done within the last second.
 
     Raises:
-        StoreAwayError: the database is away, and this reader was not seen before.
+        StoreAwayError: the database is down, and this reader was not seen before.
     """
     mode = get_settings().dashboard_sign_in
     if mode == "none":
         return of_machine()
     if mode == "proxy":
-        # The door lets nobody in without exactly one of these, from a proxy that it trusts.
+        # The door guarantees exactly one such header, from a trusted proxy.
         return proxied_actor(get_settings(), st.context.headers.get(get_settings().dashboard_user_header, ""))
     seen: _Seen | None = st.session_state.get(_SEEN)
     if afresh or seen is None or time.monotonic() - seen.at >= MEMORY_SECONDS:
@@ -69,7 +69,7 @@ def find(*, clicked: bool = False, afresh: bool = True) -> Actor | None:
 
 
 def _look(seen: _Seen | None, *, clicked: bool) -> Session | None:
-    """The session as the store has it; while that is away as it was seen last."""
+    """Return the session as stored or, while the database is down, as last seen."""
     token = cookies.token_of(st.context.cookies)
     if token is None:
         return None
@@ -88,10 +88,10 @@ def _look(seen: _Seen | None, *, clicked: bool) -> Session | None:
 
 
 def actor() -> Actor:
-    """Who opened this page; without sign-in, whoever sits at this machine.
+    """Return who opened this page; without sign-in, the machine's user.
 
     Raises:
-        SignedOutError: nobody is signed in any more.
+        SignedOutError: the reader is signed out.
     """
     found = find(afresh=False)
     if found is None:
@@ -100,16 +100,16 @@ def actor() -> Actor:
 
 
 def may(permission: Permission) -> bool:
-    """Whether the reader may do something: for what is drawn."""
+    """Return whether the reader may do something, to decide what to draw."""
     found = find(afresh=False)
     return found is not None and permissions.may(found.role, permission)
 
 
 def require(permission: Permission) -> Actor:
-    """Who does something, as the store has it at this moment.
+    """Return who does something, checked against the store right now.
 
     Raises:
-        UserError: they may not, are signed out, or the database is away; the text says which.
+        UserError: they may not, are signed out, or the database is down; the text says which.
     """
     try:
         found = find(clicked=True)
@@ -123,16 +123,16 @@ def require(permission: Permission) -> Actor:
 
 
 def refusal(permission: Permission, whose: Actor | None = None) -> str:
-    """Why the reader may not do something."""
+    """Return why the reader may not do something."""
     who = whose or actor()
     least = LEAST[permission].label
-    return f"You are signed in as {who.role.label} and may not {permission}: that takes {least}"
+    return f"You are signed in as {who.role.label} and may not {permission}: that needs {least}"
 
 
 def later(permission: Permission) -> Callable[[], Actor]:
-    """What asks again when a file is made: that is done outside of the page, which has no cookies then.
+    """Return a function that checks a permission again later, outside the page, without its cookies.
 
-    It raises UserError where who was signed in here may no longer do it.
+    It raises UserError if whoever was signed in here may no longer do it.
     """
     found = find(afresh=False)
     token = cookies.token_of(st.context.cookies) if get_settings().dashboard_sign_in == "users" else None
@@ -141,14 +141,14 @@ def later(permission: Permission) -> Callable[[], Actor]:
         session = session_queries.session(token, clicked=True) if token else None
         who = session.actor if session else None if token else found
         if who is None or not permissions.may(who.role, permission):
-            raise SignedOutError("You are signed out, or may not do that any more: nothing was done")
+            raise SignedOutError("You are signed out, or no longer allowed to do that: nothing was done")
         return who
 
     return require_still
 
 
 def leave() -> None:
-    """A button's action: sign out."""
+    """Callback: sign out."""
     token = cookies.token_of(st.context.cookies)
     if token:
         try:

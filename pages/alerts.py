@@ -1,4 +1,4 @@
-"""Alerts: what fires, since when, who was told; acknowledge, silence, history, rules, channels."""
+"""Alerts: what fires, since when, who was notified; acknowledge, silence, history, rules, channels."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Analytics: how do calls, outcomes and durations develop, by whom, and what changed?"""
+"""Analytics: how do calls, outcomes and durations develop, by dimension, and what changed?"""
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ BUCKETS: dict[str, Bucket | None] = {
 
 
 def draw(board: ComparedBoard, _: Selection) -> None:
-    """What changed over the full width, then all panels, two a row."""
+    """Draw all panels, two per row, and what changed at full width."""
     changes, *panels = board.panels
     grid(panels[:2])
     show(changes)

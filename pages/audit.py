@@ -1,4 +1,4 @@
-"""Audit: who looked at, took, changed or erased what, and is the log whole?"""
+"""Audit: who viewed, exported, changed or erased what, and is the log intact?"""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ from dashboard.audit import chain, log
 from dashboard.panels import auto_refresh
 
 if not visitor.may(Permission.SEE_AUDIT):
-    st.error("Only an admin reads the audit log.", icon=":material/lock:")
+    st.error("Only admins can read the audit log.", icon=":material/lock:")
 else:
     log.controls()
     auto_refresh.watch()

@@ -1,4 +1,4 @@
-"""Calls: find calls, and see one whole."""
+"""Calls: find calls, or look at one."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Compliance: which calls violate the rules of calling, and what can be shown of the others?"""
+"""Compliance: which calls violate the calling rules, and can we prove the others do not?"""
 
 import streamlit as st
 
@@ -16,15 +16,15 @@ HEIGHT = 1600
 
 
 def caption(found: Compliance, window: filters.Window) -> str:
-    """What all figures of the page are of."""
+    """Return which calls the page's figures cover."""
     said = [f"{found.judged.calls:,} calls", placeholders.as_of(window, found.at, get_settings().tz)]
     if found.archived:
-        said.append(f"{found.archived:,} archived calls of these days are not judged")
+        said.append(f"{found.archived:,} archived calls of these days are not checked")
     return " \N{MIDDLE DOT} ".join(said)
 
 
 def compliance() -> None:
-    """The rules, their violations over time and by campaign, each violation, and the evidence."""
+    """Draw the rules, their violations over time, by campaign and one by one, and the evidence."""
     selection, zone = filters.selected(), get_settings().tz
     window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
     with placeholders.guarded(speak=True), placeholders.loading("compliance", HEIGHT):
@@ -42,7 +42,7 @@ def compliance() -> None:
             csv_button(
                 "compliance-evidence",
                 lambda: formats.to_csv(evidence(found.judged)),
-                "Every violation of the period: call, time with its zone, the rule and where it is from",
+                "Every violation of the period, with its call, time, rule and the rule's source",
                 visitor.later(Permission.EXPORT_CALLS),
                 since=window.start.isoformat(),
                 until=window.end.isoformat(),

@@ -1,4 +1,4 @@
-"""Conversion: where does the funnel leak, when is it best to call, and what does a lead cost?"""
+"""Conversion: where does the funnel leak, when is the best time to call, what does a lead cost?"""
 
 from dashboard.filters import Selection
 from dashboard.panels import board_page, boards, kpi_tiles
@@ -7,7 +7,7 @@ from dashboard.panels.panel import grid
 
 
 def draw(board: ComparedBoard, selection: Selection) -> None:
-    """Key figures, then all panels, two a row."""
+    """Draw key figures, then all panels, two per row."""
     kpi_tiles.key_figures(kpi_tiles.CONVERSION_CARDS, board.summary, board.before, selection)
     grid(board.panels)
 

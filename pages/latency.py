@@ -1,4 +1,4 @@
-"""Latency: who is slow, when, and in which calls?"""
+"""Latency: which stage is slow, when, and in which calls?"""
 
 import streamlit as st
 
@@ -12,19 +12,19 @@ STAGES = list(latency.STAGES)
 
 
 def chosen() -> str:
-    """The stage to look at closely; its buttons are drawn after the board is made."""
+    """Return the stage to show in detail; its buttons are only drawn after the board is made."""
     stage = st.session_state.get("stage") or st.query_params.get("stage")
     return stage if stage in STAGES else STAGES[0]
 
 
 def draw(board: ComparedBoard, selection: Selection) -> None:
-    """Key figures, the course of every stage, single turns, then one stage looked at closely."""
+    """Draw key figures, every stage over time, single turns, then one stage in detail."""
     kpi_tiles.key_figures(kpi_tiles.latency_cards(LATENCIES), board.summary, board.before, selection)
     courses, per_turn = len(LATENCIES), board.panels[len(LATENCIES)]
     grid(board.panels[:courses])
     show(per_turn)
     st.segmented_control(
-        "Look closely at", STAGES, default=STAGES[0], required=True, key="stage", bind="query-params"
+        "Stage in detail", STAGES, default=STAGES[0], required=True, key="stage", bind="query-params"
     )
     grid(board.panels[courses + 1 :])
     latency.slowest(board.slowest, latency.STAGES[chosen()])

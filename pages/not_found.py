@@ -1,4 +1,4 @@
-"""Page not found: the link names no page."""
+"""Page not found: the address names no page."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ const until = performance.now() + 3000;
 </script>"""
 
 with st.container(border=True, key="no-such-page"):
-    st.markdown("## There is no such page")
-    st.markdown("The address is mistyped, or its page has moved. The menu lists all pages.")
+    st.markdown("## Page not found")
+    st.markdown("The address is mistyped, or the page has moved. The menu lists all pages.")
     st.markdown("[Open Overview](./)")
 st.html(_CLOSE, unsafe_allow_javascript=True)

@@ -17,7 +17,7 @@ STORY_HEIGHT, SIGNS_HEIGHT, FIGURES_HEIGHT = 64, 120, 720
 
 
 def told() -> None:
-    """What happened, in one sentence."""
+    """Draw what happened, in one sentence."""
     selection, zone = filters.selected(), get_settings().tz
     window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
     with placeholders.guarded(speak=False), placeholders.loading("story", STORY_HEIGHT):
@@ -29,7 +29,7 @@ def told() -> None:
 
 
 def signs() -> None:
-    """Signs of life and active alerts: of this moment, whatever the period."""
+    """Draw signs of life and active alerts, as of now, regardless of the period."""
     selection, zone, now = filters.selected(), get_settings().tz, utc_now()
     with placeholders.guarded(speak=True), placeholders.loading("signs", SIGNS_HEIGHT):
         answer = cache.ask("pulse", system_queries.pulse)
@@ -45,7 +45,7 @@ def signs() -> None:
 
 
 def figures() -> None:
-    """Key figures and charts of the period, all as of one moment."""
+    """Draw key figures and charts of the period, all as of one time."""
     selection, zone = filters.selected(), get_settings().tz
     window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
     with placeholders.guarded(speak=False), placeholders.loading("figures", FIGURES_HEIGHT):

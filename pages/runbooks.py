@@ -1,4 +1,4 @@
-"""Runbooks: what to do about an alert, as docs/runbooks has it."""
+"""Runbooks: what to do about an alert, from docs/runbooks."""
 
 import html
 from urllib.parse import urlencode
@@ -9,7 +9,7 @@ from core.alerting import runbooks
 from dashboard import formats
 
 WIDTH = 860
-"""Of a text that is easy to read."""
+"""Pixels, for lines of readable length."""
 
 known = runbooks.titles()
 chosen = st.query_params.get("name", "")
@@ -19,10 +19,10 @@ if text is not None:
         st.markdown(text)
 elif chosen:
     with st.container(border=True, key="no-such-runbook"):
-        st.markdown("## There is no such runbook")
-        st.markdown(f"None is called **{formats.plain(chosen)}**; these are there:")
+        st.markdown("## Runbook not found")
+        st.markdown(f"There is no runbook **{formats.plain(chosen)}**. Available:")
 elif not known:
-    st.caption("The documents are not installed here: docs/runbooks of the project has them.")
+    st.caption("Runbooks are not installed here. Find them in docs/runbooks of the project.")
 others = {name: title for name, title in known.items() if name != chosen}
 with st.container(key="runbooks"):
     if text is not None and others:

@@ -1,4 +1,4 @@
-"""Sources: who posts calls here, and what became of it?"""
+"""Sources: who posts calls here, and with what result?"""
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ HEIGHT = 900
 
 
 def sources() -> None:
-    """The sources and their last deliveries, or how to set one up."""
+    """Draw the sources and their latest deliveries, or how to set one up."""
     with placeholders.guarded(speak=True), placeholders.loading("sources", HEIGHT):
         answer = cache.ask("sources", source_queries.sources)
         placeholders.stale(answer.stale_since)

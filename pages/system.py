@@ -14,7 +14,7 @@ TILES_HEIGHT, CHARTS_HEIGHT = 240, 1600
 
 
 def tiles() -> None:
-    """How the system is now."""
+    """Draw the system's health."""
     with placeholders.guarded(speak=True), placeholders.loading("tiles", TILES_HEIGHT):
         answer = cache.ask("trust", system_queries.trust)
         placeholders.stale(answer.stale_since)
@@ -22,7 +22,7 @@ def tiles() -> None:
 
 
 def charts() -> None:
-    """Services, errors, what the figures mean, and what the database holds."""
+    """Draw services, errors, metric definitions, database size and data protection."""
     selection, zone = filters.selected(), get_settings().tz
     window = selection.window(auto_refresh.moment(), zone, auto_refresh.CHARTS_EVERY)
     with placeholders.guarded(speak=False), placeholders.loading("system", CHARTS_HEIGHT):

@@ -1,4 +1,4 @@
-"""A real embedded MongoDB for the tests, one for each worker, an empty database for each test."""
+"""A real embedded MongoDB for the tests: one per worker, with an empty database per test."""
 
 import os
 import shutil
@@ -65,34 +65,34 @@ _CONFIGURATION = (
         "SESSION_IDLE_MINUTES",
     ),
 )
-_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets a folder of its own)
+_MEMORY, _ROOM_BYTES = Path("/dev/shm"), 4_000_000_000  # noqa: S108 (each store gets its own folder)
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# How fast the machine is, these do not ask; and a change is not blamed for what chance found.
+# No deadlines, because machines differ; and no random examples that would fail unrelated changes.
 hypothesis.settings.register_profile("the same", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("others", deadline=None)
 hypothesis.settings.load_profile("the same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How much is compared with Prometheus and Alertmanager."""
+    """Add an option for how much to compare with Prometheus and Alertmanager."""
     parser.addoption(
-        "--oracle-seeds", type=int, default=1, help="random sets that the oracles are asked about"
+        "--oracle-seeds", type=int, default=1, help="number of random sets to compare with the oracles"
     )
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many workers ``-n auto`` starts: one more than there are cores, as tests wait a lot."""
+    """Return the workers for ``-n auto``: one more than there are cores, because tests wait a lot."""
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that run alone come last, so that the others need not wait in between."""
+    """Put tests that run alone last, so that the others do not wait for them."""
     items.sort(key=_runs_alone)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Under several workers a test waits for its turn, which counts for no timeout."""
+    """With several workers, have a test wait for its turn before its timeout starts."""
     if not hasattr(item.config, "workerinput") or item.config.cache is None:
         return (yield)
     with turn(item.config.cache.mkdir("turns"), alone=_runs_alone(item)):
@@ -104,7 +104,7 @@ def _runs_alone(item: pytest.Item) -> bool:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests that take ``oracle_seed`` run once for each."""
+    """Run tests that take ``oracle_seed`` once per seed."""
     if "oracle_seed" in metafunc.fixturenames:
         seeds = range(1, 1 + metafunc.config.getoption("oracle_seeds"))
         metafunc.parametrize("oracle_seed", seeds, scope="module")
@@ -112,9 +112,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """DATA_DIR of a scratch embedded server that ends with the test run.
+    """Return the DATA_DIR of an embedded server that ends with the test run.
 
-    In memory where there is room: on a disk a fresh database with its forty files takes most of a second.
+    In memory if there is room: on disk, a new database with its forty files takes most of a second.
     """
     is_roomy = (
         _MEMORY.is_dir()
@@ -128,7 +128,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No test sees the developer's own configuration."""
+    """Hide the developer's own configuration from tests."""
     for name in _CONFIGURATION:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
@@ -141,14 +141,14 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 def database(
     store: Path, monkeypatch: pytest.MonkeyPatch, clean_settings: None
 ) -> Iterator[Database[Document]]:
-    """A database of this test alone, configured in the environment for child processes too."""
+    """Return a database for this test alone, set in the environment for child processes too."""
     name = databases.next_name()
     monkeypatch.setenv("DATA_DIR", str(store))
     monkeypatch.setenv("MONGODB_DATABASE", name)
     get_settings.cache_clear()
-    breaker.rest_until = breaker.next_look = 0.0  # what another test knew of the database
+    breaker.rest_until = breaker.next_look = 0.0  # what another test found out about the database
     emptied = databases.emptied()
-    # Alerts of the past are over for long: the server must not clear them away in the middle of a test.
+    # Tests use past alerts, which the server must not expire in the middle of a test.
     emptied.client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
     yield emptied
     databases.forget(store, name)
@@ -156,7 +156,7 @@ def database(
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
+    """Return the system's Chromium, headless."""
     path = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if path is None:
         pytest.fail("no browser: install Chromium (Debian: apt-get install chromium)")

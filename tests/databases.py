@@ -1,8 +1,8 @@
-"""Databases of tests: a few for each worker, taken in turn and emptied before each test.
+"""Databases for tests: a few per worker, used in turn and emptied before each test.
 
-To make one takes 0.2 s of the machine: twenty collections with three indexes each, all of them files. To
-empty one takes a hundredth of a second. What is left is what ``ensure_indexes`` makes, and a database that a
-test left in another shape is dropped and made anew.
+Creating one takes 0.2 s: twenty collections with three indexes each, all of them files. Emptying one takes a
+hundredth of that. An empty database has what ``ensure_indexes`` creates; one that a test left in any other
+shape is dropped and created again.
 """
 
 import shutil
@@ -22,16 +22,16 @@ from core.storage.server.connection import get_sync_database
 from core.types import Document
 
 _KEPT = 12
-"""So many tests later a database has its turn again: whatever still wrote to it has ended by then."""
+"""Databases in rotation: whatever still writes to one has ended when its turn comes again."""
 _MOST_DOCUMENTS = 5_000
-"""More take longer to delete than a database to make."""
+"""Deleting more documents takes longer than creating a database."""
 _FOLDERS = ("spool", "archive", "audit", "erasures")
 _INDEXES = len(INDEXES) + sum(map(len, INDEXES.values()))
 _names: deque[str] = deque()
 
 
 def next_name() -> str:
-    """Return the name of the database that was used longest ago, or of a new one."""
+    """Return the name of the least recently used database, or of a new one."""
     if len(_names) < _KEPT:
         _names.append(f"test_{uuid.uuid4().hex[:12]}")
     else:
@@ -40,7 +40,7 @@ def next_name() -> str:
 
 
 def emptied() -> Database[Document]:
-    """Return the configured database with every index and without a document."""
+    """Return the configured database, empty, with all its indexes."""
     database = get_sync_database()
     if not _empty(database):
         database.client.drop_database(database.name)
@@ -49,7 +49,7 @@ def emptied() -> Database[Document]:
 
 
 def _empty(database: Database[Document]) -> bool:
-    """Take out what the last test left; False where the database is not the one that we know."""
+    """Delete what the last test left; return False if the database does not have the expected shape."""
     if database.command("dbStats")["objects"] > _MOST_DOCUMENTS:
         return False
     try:
@@ -59,13 +59,13 @@ def _empty(database: Database[Document]) -> bool:
             else:
                 database.drop_collection(name)
     except OperationFailure:
-        return False  # the profiler of a test that failed is still at work
+        return False  # the profiler of a failed test is still on
     found = database.command("dbStats")
     return (found["collections"], found["indexes"], found["objects"]) == (len(INDEXES), _INDEXES, 0)
 
 
 def forget(data_dir: Path, name: str) -> None:
-    """Have nothing in this process, nor on the disk, remember what was in a database of this name."""
+    """Clear everything that this process and its disk remember about a database of this name."""
     recorder.beats.forget()
     forget_reads()
     for known in (

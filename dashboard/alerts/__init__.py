@@ -1,1 +1,1 @@
-"""The Alerts page: cards, what people do about them, history, channels, rules."""
+"""The Alerts page: cards and their actions, history, channels, rules."""

@@ -1,4 +1,4 @@
-"""What people do on the Alerts page: their actions, and the answer that is shown after each."""
+"""The actions of the Alerts page, and the message shown after each."""
 
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
@@ -39,15 +39,15 @@ def attempt(
     subject: str = "",
     typed: str = "",
 ) -> None:
-    """A callback's action: do something to the alerts; its answer stands on top of the page.
+    """Callback: do something to the alerts, and show the result at the top of the page.
 
     Args:
-        permission: what it takes: who may not is refused here, whatever the page offered.
-        act: does it, in the name of who is signed in.
-        done: what is said afterwards.
-        action: what the audit log has of it.
-        subject: to what it was done; left out, it is what ``act`` made.
-        typed: the name that the reader gave, where nobody signs in.
+        permission: required; checked here again, whatever the page offered.
+        act: does it, given the name of the person.
+        done: message shown afterwards.
+        action: for the audit log.
+        subject: for the audit log; if empty, what ``act`` returned.
+        typed: the name entered by the reader, used without sign-in.
     """
     try:
         who = visitor.require(permission)
@@ -64,20 +64,20 @@ def attempt(
 
 
 def answer() -> None:
-    """The answer to the reader's last action, once."""
+    """Show the result of the reader's last action, once."""
     said = st.session_state.pop(SAID, None)
-    with st.container(key="answer"):  # always there, so that nothing below it moves
+    with st.container(key="answer"):  # always present, so that nothing below moves
         if said is not None:
             good, text = said
             show = st.success if good else st.error
             icon = ":material/check_circle:" if good else ":material/error:"
             show(formats.plain(text), icon=icon)
-            # The top of a long page is out of sight for who pressed a button far down.
+            # Whoever pressed a button far down does not see the top of the page.
             st.toast(formats.plain(text), icon=icon, duration="long")
 
 
 def who(key: str) -> None:
-    """Ask for the reader's name, once a session; say it where they have signed in."""
+    """Ask for the reader's name, once per session; with sign-in, show it instead."""
     if visitor.signs_in():
         st.caption(f"As {formats.plain(visitor.actor().name)}")
         return
@@ -92,12 +92,12 @@ def _name(key: str) -> str:
 
 
 def acknowledge_form(alert: Alert) -> None:
-    """Say that somebody looks after an alert."""
+    """Show a form to acknowledge an alert."""
     if not visitor.may(Permission.ACKNOWLEDGE):
         return
     key = f"ack-{alert.id}"
     with st.popover("Acknowledge", icon=":material/front_hand:", type="tertiary", key=key):
-        st.caption("No reminders until it is over, gets worse, or 4 hours passed.")
+        st.caption("Pauses reminders for 4 hours, unless it gets worse or resolves first.")
         with st.form(f"form-{key}", border=False):
             who(f"{key}-who")
             st.text_input("Comment", max_chars=1_000, key=f"{key}-why")
@@ -109,7 +109,7 @@ def _acknowledge(alert: Alert, key: str) -> None:
     attempt(
         Permission.ACKNOWLEDGE,
         lambda by: actions.acknowledge(get_sync_database(), alert.id, by, why),
-        f"{alert.name} is acknowledged: no reminders for 4 hours",
+        f"{alert.name} acknowledged: no reminders for 4 hours",
         Action.ACKNOWLEDGED,
         alert.id,
         name,
@@ -117,15 +117,15 @@ def _acknowledge(alert: Alert, key: str) -> None:
 
 
 def withdraw_button(alert: Alert) -> None:
-    """Take an acknowledgement back."""
+    """Show a button to take an acknowledgement back."""
     if not visitor.may(Permission.ACKNOWLEDGE):
         return
     st.button(
-        "Withdraw",
+        "Unacknowledge",
         key=f"withdraw-{alert.id}",
         type="tertiary",
         icon=":material/undo:",
-        help="Let it be repeated again",
+        help="Resume reminders",
         on_click=_withdraw,
         args=(alert,),
     )
@@ -135,7 +135,7 @@ def _withdraw(alert: Alert) -> None:
     attempt(
         Permission.ACKNOWLEDGE,
         lambda by: actions.withdraw_acknowledgement(get_sync_database(), alert.id, by),
-        f"{alert.name} is repeated again",
+        f"Reminders of {alert.name} resume",
         Action.WITHDREW,
         alert.id,
         _known_name(),
@@ -147,7 +147,7 @@ def _known_name() -> str:
 
 
 def silence_form(matchers: dict[str, list[str]], key: str, *, title: str, word: str = "Silence") -> None:
-    """Let alerts with these labels say nothing for a while."""
+    """Show a form to silence alerts with these labels for a while."""
     if not visitor.may(Permission.SILENCE):
         return
     with st.popover(word, icon=":material/notifications_off:", type="tertiary", key=key):
@@ -159,7 +159,7 @@ def silence_form(matchers: dict[str, list[str]], key: str, *, title: str, word: 
                 "For", SILENCE_ENDS, default=SILENCE_ENDS[0], required=True, key=f"{key}-for"
             )
             st.datetime_input(
-                "Until, where chosen above",
+                "End time, for “until …”",
                 value=datetime.combine(datetime.now(get_settings().tz).date() + timedelta(days=1), time(9)),
                 format="DD/MM/YYYY",
                 key=f"{key}-until",
@@ -176,35 +176,35 @@ def _silence(matchers: dict[str, list[str]], key: str) -> None:
     attempt(
         Permission.SILENCE,
         lambda by: actions.silence(get_sync_database(), matchers, now, end, by, why).id,
-        "Silenced: nothing is sent of it; its end is told all the same. It takes hold at the next check.",
+        "Silenced from the next check on. The only message still sent is that the alert has resolved.",
         Action.SILENCED,
         typed=name,
     )
 
 
 def matchers_of(alert: Alert) -> dict[str, list[str]]:
-    """What silences an alert and no other: its rule and its labels."""
+    """Return the matchers that silence this alert and no other: its rule and labels."""
     labels = {name: [value] for name, value in alert.labels.items() if name in MATCHERS}
     return {"rule": [alert.alert_type]} | labels
 
 
 def end_silence(silence_id: str) -> None:
-    """A button's action: end a silence now."""
+    """Callback: end a silence now."""
     attempt(
         Permission.SILENCE,
         lambda _by: actions.end_silence(get_sync_database(), silence_id),
-        "Silence ended; whatever still fires is sent at the next check",
+        "Silence ended. Alerts that still fire are sent at the next check.",
         Action.UNSILENCED,
         silence_id,
     )
 
 
 def close(alert: Alert) -> None:
-    """A button's action: end an alert by hand."""
+    """Callback: resolve an alert by hand."""
     attempt(
         Permission.CLOSE,
         lambda by: actions.close(get_sync_database(), alert.id, by),
-        f"{alert.name} is closed; it fires anew if its rule is still broken",
+        f"{alert.name} closed. It fires again if its condition still holds.",
         Action.CLOSED,
         alert.id,
         _known_name(),
@@ -212,7 +212,7 @@ def close(alert: Alert) -> None:
 
 
 def send_again(row_id: str, what: str) -> None:
-    """A button's action: try a message anew that was given up."""
+    """Callback: retry a message that was given up."""
 
     def again(_by: str) -> None:
         if not outbox.send_again(get_sync_database(), row_id):
@@ -221,7 +221,7 @@ def send_again(row_id: str, what: str) -> None:
     attempt(
         Permission.SEND_AGAIN,
         again,
-        f"{what} is in the outbox again; the scheduler sends it within seconds",
+        f"{what} is back in the outbox; the scheduler sends it within seconds",
         Action.SENT_AGAIN,
         row_id,
     )

@@ -1,4 +1,4 @@
-"""What happened to the alerts in the period, and the silences."""
+"""The history of alerts in a period, and the silences."""
 
 from collections.abc import Sequence
 
@@ -17,11 +17,16 @@ from dashboard.panels.panel import csv_button
 from dashboard.queries import alert_queries, cache
 
 HISTORY_HEIGHT = 520
-_STANDINGS = {"active": "orange", "to come": "blue", "between": "blue", "over": "gray"}
+_STANDINGS = {
+    "active": ("orange", "active"),
+    "to come": ("blue", "scheduled"),
+    "between": ("blue", "between windows"),
+    "over": ("gray", "expired"),
+}
 
 
 def history() -> None:
-    """Every change of every alert in the period, and who was told."""
+    """Show every change of every alert in the period, and who was notified."""
     selection, zone = filters.selected(), get_settings().tz
     window = selection.window(utc_now(), zone, auto_refresh.CHARTS_EVERY)
     with placeholders.guarded(speak=True), placeholders.loading("alert-history", HISTORY_HEIGHT):
@@ -30,8 +35,8 @@ def history() -> None:
         lines = answer.value.lines
         if not lines:
             with st.container(border=True, key="no-history"):
-                st.markdown(f"## No alert did anything {selection.words}")
-                st.markdown("Choose a longer period above, or look at the rules: are they enabled?")
+                st.markdown(f"## No alert activity {selection.words}")
+                st.markdown("Choose a longer period above, or check that the rules are enabled.")
             return
         table = _table(lines)
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -50,7 +55,7 @@ def history() -> None:
                 "At": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss"),
                 "Message": st.column_config.TextColumn(width="large"),
             },
-            alt="History of the alerts",
+            alt="Alert history",
         )
 
 
@@ -63,7 +68,7 @@ def _table(lines: Sequence[HistoryLine]) -> pd.DataFrame:
                 "Event": line.event,
                 "Severity": line.severity,
                 "Alert": line.name,
-                "Of": ", ".join(line.labels.values()),
+                "Labels": ", ".join(line.labels.values()),
                 "Channel": line.channel,
                 "By": line.author,
                 "Comment": line.comment,
@@ -75,7 +80,7 @@ def _table(lines: Sequence[HistoryLine]) -> pd.DataFrame:
 
 
 def silences() -> None:
-    """The silences with where they stand, and a form for a new one."""
+    """Show the silences with their status, and a form for a new one."""
     with placeholders.guarded(speak=True), placeholders.loading("silences", HISTORY_HEIGHT):
         if visitor.may(Permission.SILENCE):
             _new_silence()
@@ -89,15 +94,15 @@ def silences() -> None:
 
 def _new_silence() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="new-silence"):
-        st.selectbox("Silence by", MATCHERS, key="silence-label", width=150)
-        st.text_input("that is (commas between several, * for any text)", key="silence-values", width=340)
+        st.selectbox("Silence alerts whose", MATCHERS, key="silence-label", width=150)
+        st.text_input("is one of (comma separated; * matches any text)", key="silence-values", width=340)
         values = [text.strip() for text in st.session_state["silence-values"].split(",") if text.strip()]
         label = str(st.session_state["silence-label"])
         if values:
             actions.silence_form(
                 {label: values},
                 "silence-new",
-                title=f"Nothing is sent of alerts whose {label} is {formats.plain(', '.join(values))}.",
+                title=f"No messages about alerts whose {label} is {formats.plain(', '.join(values))}.",
                 word="New silence",
             )
 
@@ -107,12 +112,13 @@ def _silence(line: SilenceLine) -> None:
     until = formats.clock(silence.end, zone, at) if silence.end else "it is ended"
     what = ", ".join(f"{label} {' or '.join(values)}" for label, values in silence.matchers.items())
     again = f" · {silence.recurrence.words}" if silence.recurrence else ""
+    colour, standing = _STANDINGS[line.standing]
     with (
         st.container(border=True, key=f"silence-row-{silence.id}"),
         st.container(horizontal=True, vertical_alignment="center"),
     ):
         st.markdown(
-            f":{_STANDINGS[line.standing]}-badge[{line.standing}] **{formats.plain(what)}** "
+            f":{colour}-badge[{standing}] **{formats.plain(what)}** "
             f"{formats.clock(silence.start, zone, at)} until {until} · {formats.plain(silence.comment)} "
             f"· {formats.plain(silence.author)}{again}",
             width="stretch",

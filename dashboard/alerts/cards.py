@@ -1,4 +1,4 @@
-"""The alerts as they stand: what fires, waits, is silenced, or is over; each with what can be done."""
+"""The current alerts (firing, pending, silenced, resolved), each with its actions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,11 +24,11 @@ from dashboard.theme import SEVERITY_BADGES, mode, palette_of
 
 NOW_HEIGHT = 420
 MOST_CHARTS = 12
-"""Of each section so many alerts show their course."""
+"""Alerts per section that get a chart."""
 
 
 def now() -> None:
-    """All alerts by where they stand."""
+    """Show all alerts by state."""
     with placeholders.guarded(speak=True), placeholders.loading("alerts", NOW_HEIGHT):
         answer = cache.ask("alerts", alert_queries.alert_board)
         placeholders.stale(answer.stale_since)
@@ -41,7 +41,7 @@ def _board(board: AlertBoard, resolved: Sequence[Alert]) -> None:
         st.caption(f":material/support_agent: On call: {formats.plain(words)}")
     _section("Firing", board.active, "No alerts firing", "firing")
     _section("Pending", board.pending, "", "pending")
-    _section("Silenced or held back", board.silenced, "", "silenced")
+    _section("Silenced or inhibited", board.silenced, "", "silenced")
     _section("Resolved in the last 7 days", resolved, "", "resolved")
 
 
@@ -93,18 +93,18 @@ def _card(alert: Alert, *, charted: bool) -> None:
 
 
 def _chart(alert: Alert, at: datetime) -> None:
-    """The value against its limit around the time of the alert."""
+    """Chart the value against its threshold around the time of the alert."""
     found = cache.ask(("course", alert.id), alert_queries.alert_course, alert).value
     if found is None:
         return
     palette, zone = palette_of(mode()), get_settings().tz
     colour = palette.severities[alert.severity]
     st.html(alert_course.image(found, colour, palette, zone, at))
-    st.caption(f"{alert_course.in_words(found, zone, at)} (dashed) · shaded while it fired")
+    st.caption(f"{alert_course.in_words(found, zone, at)} (dashed) · shaded: firing")
 
 
 def _runbook(alert: Alert) -> None:
-    """What to do, in place: only our own documents are rendered, an address elsewhere is a link."""
+    """Show the runbook in place if it is one of ours, else a link to it."""
     rule = alert_queries.rule_of(alert)
     where = None if rule is None else wording.runbook(rule)
     if where is None:
@@ -129,7 +129,7 @@ def _firing_buttons(alert: Alert) -> None:
     actions.silence_form(
         actions.matchers_of(alert),
         f"silence-{alert.id}",
-        title=f"Nothing is sent of {formats.plain(alert.name)} with these labels until then.",
+        title=f"No messages about {formats.plain(alert.name)} with these labels until then.",
     )
     if visitor.may(Permission.CLOSE):
         st.button(
@@ -137,17 +137,17 @@ def _firing_buttons(alert: Alert) -> None:
             key=f"close-{alert.id}",
             icon=":material/close:",
             type="tertiary",
-            help="End it by hand; it fires anew if its rule is still broken",
+            help="Resolve it by hand; it fires again if its condition still holds",
             on_click=actions.close,
             args=(alert,),
         )
 
 
 def _worst(alert: Alert) -> str:
-    """How bad it was: what is said last of an alert that is over is that all is well."""
+    """Return the worst value: the message of a resolved alert only says that all is well."""
     if alert.worst_value in {None, alert.current_value}:
         return ""
-    return f" · at worst **{formats.plain(quantity(alert.worst_value, alert.unit))}**"
+    return f" · worst: **{formats.plain(quantity(alert.worst_value, alert.unit))}**"
 
 
 def _times(alert: Alert, at: datetime) -> str:
@@ -165,17 +165,17 @@ def _state_line(alert: Alert) -> None:
     badges = []
     if alert.acknowledged:
         held = alert.acknowledged
-        text = f"{held.author} looks after it until {formats.clock(held.until, zone, at)}"
+        text = f"acknowledged by {held.author} until {formats.clock(held.until, zone, at)}"
         badges.append((":material/front_hand:", f"{text}: {held.comment}" if held.comment else text, "blue"))
     if alert.silenced_by:
         badges.append((":material/notifications_off:", "silenced", "gray"))
     if alert.inhibited_by:
-        badges.append((":material/low_priority:", "inhibited by a worse alert", "gray"))
+        badges.append((":material/low_priority:", "inhibited by a more severe alert", "gray"))
     if alert.flapping:
         badges.append((":material/sync_problem:", "flapping", "orange"))
     for channel, delivered in sorted(alert.channels.items()):
         badges.append(
-            (":material/send:", f"sent by {channel}", "gray")
+            (":material/send:", f"sent to {channel}", "gray")
             if delivered
             else (":material/error:", f"not delivered to {channel}", "red")
         )

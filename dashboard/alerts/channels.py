@@ -1,4 +1,4 @@
-"""The channels that alerts go to, a test of each, and the messages that were given up."""
+"""The notification channels, each with a test, and the messages that failed for good."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ ANSWERS = "channel_answers"
 
 
 def channels() -> None:
-    """Which channels are set up, what a test of each answers, and what could not be delivered."""
+    """Show the configured channels, each with a test, and what could not be delivered."""
     try:
         known = configured_channels(get_settings())
     except UserError as error:
@@ -44,16 +44,16 @@ def _no_channel() -> None:
     with st.container(border=True, key="no-channel"):
         st.markdown("## No channel is set up: nobody is notified")
         st.markdown(
-            "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for mail, `SLACK_WEBHOOK_URL` for Slack, then restart."
+            "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for email or `SLACK_WEBHOOK_URL` for Slack, then restart."
         )
-        st.caption("docs/alerting.md has the pagers and the other services.")
+        st.caption("Pagers and other services: see docs/alerting.md.")
 
 
 def _channel(name: str, channel: Channel) -> None:
     with st.container(border=True, key=f"channel-{name}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             count, taken = len(channel.recipients), channel.severities
-            turn = " · on call in turn" if name in get_settings().alert_rota else ""
+            turn = " · in the on-call rota" if name in get_settings().alert_rota else ""
             st.markdown(
                 f"**{formats.plain(name)}** · {count} recipient{'' if count == 1 else 's'} · "
                 + ("all severities" if taken is None else ", ".join(sorted(taken)))
@@ -72,7 +72,7 @@ def _channel(name: str, channel: Channel) -> None:
 
 
 def _test(name: str) -> None:
-    with st.spinner("Sending; a server that does not answer takes up to 30 s"):
+    with st.spinner("Sending; this can take 30 s if the server does not answer"):
         try:
             visitor.require(Permission.TEST_CHANNELS)
             outcome = asyncio.run(AlertService().try_channels(name))
@@ -84,25 +84,27 @@ def _test(name: str) -> None:
 
 
 def _answer(name: str) -> None:
-    """What the last test of a channel answered, by recipient."""
+    """Show the result of a channel's last test, by recipient."""
     at, reasons = st.session_state.get(ANSWERS, {}).get(name, (utc_now(), {}))
     when = formats.clock(at, get_settings().tz, utc_now())
     for label, reason in reasons.items():
         color, icon = ("green", "check_circle") if reason is None else ("red", "error")
-        word = "arrived" if reason is None else "failed"
+        word = "delivered" if reason is None else "failed"
         why = f"{formats.plain(reason)} · " if reason else ""
-        # The reason stands beside the badge: on a phone a badge cuts it off.
+        # Beside the badge, because a badge cuts off long text on a phone.
         st.markdown(f":{color}-badge[:material/{icon}: {formats.plain(label)} {word}] {why}tested {when}")
 
 
 def _given_up(rows: Sequence[OutboxRow]) -> None:
-    """The messages that could not be delivered, each with the reason and a button to try it anew."""
+    """Show the messages that could not be delivered, each with the reason and a retry button."""
     shown = rows[:MOST_GIVEN_UP]
     with st.container(key="given-up", gap="small"):
         more = f"the newest {len(shown)}" if len(rows) > len(shown) else str(len(shown))
         st.markdown(f"## Failed deliveries · {more}" if rows else "## Failed deliveries")
         if not rows:
-            st.markdown(":green-badge[:material/check_circle: Every message was delivered or still waits.]")
+            st.markdown(
+                ":green-badge[:material/check_circle: Every message is delivered or waiting to be sent.]"
+            )
         for row in shown:
             _message(row)
 
@@ -129,4 +131,4 @@ def _message(row: OutboxRow) -> None:
                 args=(row.id, names),
             )
         tries = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
-        st.caption(f"{formats.plain(row.reason or 'no reason is known')} · {tries}, the last at {when}")
+        st.caption(f"{formats.plain(row.reason or 'no reason given')} · {tries}, last at {when}")

@@ -1,4 +1,4 @@
-"""The times that alerts fired and were over again, also those of an alert that fires anew since."""
+"""Past episodes of alerts, from firing to resolved, including those of alerts that fire again."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,15 +8,15 @@ from core.models.alerts import Alert, AlertState, Severity
 
 _UNTIL = " until "
 _AFTERWARDS = timedelta(minutes=15)
-"""So long after its end messages still speak of an episode."""
+"""How long after an episode's end messages may still be about it."""
 
 
 def over(lines: Sequence[HistoryLine], resolved: Sequence[Alert], now: datetime) -> list[Alert]:
-    """The episodes that ended within the last 7 days, the newest first.
+    """Return the episodes that ended within the last 7 days, newest first.
 
     Args:
-        lines: what happened to the alerts, the newest first.
-        resolved: the alerts that are over now; of their last episode they know more than the history.
+        lines: history of the alerts, newest first.
+        resolved: resolved alerts, which know more about their last episode than the history.
         now: the end of the 7 days.
     """
     last = {alert.id: alert.resolved_at or alert.updated_at for alert in resolved}
@@ -50,12 +50,12 @@ def _episode(start: HistoryLine, end: HistoryLine) -> Alert:
 
 
 def id_of(alert: Alert) -> str:
-    """The id of the alert that an episode is of."""
+    """Return the id of an episode's alert."""
     return alert.id.rsplit(_UNTIL, 1)[0] if alert.state == AlertState.RESOLVED else alert.id
 
 
 def told_of(alert: Alert, lines: Sequence[HistoryLine]) -> list[HistoryLine]:
-    """The messages of this time that it fired, and of no earlier or later one."""
+    """Return the history lines of this episode, without earlier or later ones."""
     over = alert.resolved_at if alert.state == AlertState.RESOLVED else None
     since = [line for line in lines if line.at >= alert.started_at]
     return [line for line in since if line.at <= over + _AFTERWARDS] if over else since

@@ -1,4 +1,4 @@
-"""The rules: a list, and an editor that shows at once how often a rule would have fired."""
+"""The rules: a list, and an editor that previews how often a rule would have fired."""
 
 import re
 from collections.abc import Mapping
@@ -45,11 +45,11 @@ _BOXES = {
     *("min_samples", "guard", "direction", "language", "status", "campaign", "group_by"),
     *("channels", "escalate_to", "escalate_after", "repeat"),
 }
-"""The keys of a rule that have a box; the others stay as they are."""
+"""The keys of a rule that have an input; the others are kept unchanged."""
 
 
 def rules() -> None:
-    """The rules in force, and the one that is edited."""
+    """Show the rules in force, and the editor."""
     with placeholders.guarded(speak=True), placeholders.loading("rules", 600):
         answer = cache.ask("rules", alert_queries.rules)
         placeholders.stale(answer.stale_since)
@@ -76,13 +76,13 @@ def _table(known: Mapping[str, AlertRule]) -> pd.DataFrame:
             {
                 "Rule": f"**{formats.plain(rule.name)}**" + ("" if rule.enabled else " (disabled)"),
                 "Fires when": formats.plain(condition(rule)),
-                "Levels": " ".join(
+                "Thresholds": " ".join(
                     f"{severity_badge(severity)} {_level(rule, level.threshold)}"
                     for severity, level in rule.levels.items()
                 ),
-                "Of": formats.plain(", ".join(rule.filters.values()) or "all calls")
-                + (f", each {', '.join(rule.group_by)}" if rule.group_by else ""),
-                "Id": formats.plain(rule.id),
+                "Scope": formats.plain(", ".join(rule.filters.values()) or "all calls")
+                + (f", per {', '.join(rule.group_by)}" if rule.group_by else ""),
+                "ID": formats.plain(rule.id),
             }
             for rule in known.values()
         ]
@@ -90,17 +90,17 @@ def _table(known: Mapping[str, AlertRule]) -> pd.DataFrame:
 
 
 def condition(rule: AlertRule) -> str:
-    """When a rule fires, in words."""
+    """Return in words when a rule fires."""
     waits = f" for {span(rule.for_minutes)}" if rule.for_minutes else ""
-    usual = " (deviations from that hour's usual)" if rule.baseline != "none" else ""
+    usual = " (in deviations from the usual for that hour)" if rule.baseline != "none" else ""
     return (
-        f"{metric_words(rule.metric)} {rule.operator} its level{usual} over {span(rule.window_minutes)}"
-        f"{waits}, from {rule.min_samples} calls on"
+        f"{metric_words(rule.metric)} {rule.operator} its threshold{usual} over {span(rule.window_minutes)}"
+        f"{waits}, with at least {rule.min_samples} calls"
     )
 
 
 def metric_words(name: str) -> str:
-    """What a rule measures, without the unit, which its levels have: ``LLM latency p95``."""
+    """Return what a rule measures, without the unit its thresholds show: ``LLM latency p95``."""
     return formats.words(re.sub("_(ms|seconds|rupees)$", "", name))
 
 
@@ -122,13 +122,13 @@ def _editor(rule: AlertRule | None) -> None:
             table = _fields(rule)
             edited, problem = _parsed(table)
             if problem and rule is None and not (table["id"] and table["levels"]):
-                st.caption("A new rule needs an id and at least one threshold; its preview follows.")
+                st.caption("Give the new rule an ID and at least one threshold to preview it.")
             elif problem:
                 st.error(formats.plain(problem), icon=":material/error:")
             _keep_draft(rule, table, edited)
             if file is not None:
                 st.caption(
-                    f"The rules come from ALERT_RULES_FILE {formats.plain(str(file))}: change them there."
+                    f"Rules are read from ALERT_RULES_FILE {formats.plain(str(file))}: edit them there."
                 )
             elif visitor.may(Permission.CHANGE_RULES):
                 _buttons(edited, rule)
@@ -137,22 +137,22 @@ def _editor(rule: AlertRule | None) -> None:
             if edited is not None:
                 _preview(edited)
             else:
-                st.caption("The preview shows once the rule is complete.")
+                st.caption("The preview appears once the rule is complete.")
 
 
 def _keep_draft(rule: AlertRule | None, table: Mapping[str, Any], edited: AlertRule | None) -> None:
-    """Remember that the boxes of a rule hold what is not saved, and say so."""
+    """Remember and say that a rule has unsaved changes."""
     begun = bool(table["id"] or table["levels"]) if rule is None else edited != rule
     drafts: set[str] = st.session_state.setdefault(_DRAFTS, set())
     if not begun:
         drafts.discard(rule.id if rule else "")
         return
     drafts.add(rule.id if rule else "")
-    st.caption(":material/edit: Not saved yet; it stays here while you look at other pages.")
+    st.caption(":material/edit: Unsaved changes. They stay here while you visit other pages.")
 
 
 def keep_drafts() -> None:
-    """Let unsaved rules outlive the pages that do not show them: else their boxes are forgotten."""
+    """Keep unsaved rules across visits to other pages: Streamlit forgets inputs that are not shown."""
     begun = tuple(f"edit-{rule_id}-" for rule_id in st.session_state.get(_DRAFTS, ()))
     for key in [str(key) for key in st.session_state]:
         if begun and key.startswith(begun):
@@ -167,19 +167,19 @@ def _forget_draft(rule_id: str) -> None:
 
 
 def _fields(rule: AlertRule | None) -> dict[str, Any]:
-    """The rule as the boxes say it, in the keys of TOML."""
+    """Return the rule as entered, under its TOML keys."""
     key = f"edit-{rule.id if rule else ''}"
     like = rule or built_in_rules()[0]
     table: dict[str, Any] = {}
     left, right = st.columns(2)
     table["id"] = (
-        rule.id if rule else left.text_input("Id", key=f"{key}-id", placeholder="slow_hindi", max_chars=64)
+        rule.id if rule else left.text_input("ID", key=f"{key}-id", placeholder="slow_hindi", max_chars=64)
     )
     table["name"] = (
         right.text_input("Name", like.name if rule else "", key=f"{key}-name", max_chars=128) or table["id"]
     )
     if rule:
-        left.text_input("Id", rule.id, disabled=True, key=f"{key}-id")
+        left.text_input("ID", rule.id, disabled=True, key=f"{key}-id")
     metrics = list(RULE_METRICS)
     table["metric"] = left.selectbox(
         "Metric", metrics, metrics.index(like.metric), format_func=metric_words, key=f"{key}-metric"
@@ -220,7 +220,7 @@ def _levels(like: AlertRule, metric: str, key: str, *, new: bool) -> dict[str, A
         same = metric == like.metric and not new
         value = round(level.threshold * factor, 6) if level and same else None
         given = column.number_input(
-            f"{severity.capitalize()} from ({words})",
+            f"{severity.capitalize()} at ({words})",
             value=value,
             format="%g",
             key=f"{key}-{metric}-{severity}",
@@ -232,7 +232,7 @@ def _levels(like: AlertRule, metric: str, key: str, *, new: bool) -> dict[str, A
 
 
 def _scope(like: AlertRule, key: str) -> dict[str, Any]:
-    """Which calls, and from how many on."""
+    """Return which calls the rule covers, and how many it needs."""
     table: dict[str, Any] = {}
     known: dict[str, list[str]] = {
         "direction": list(Direction),
@@ -248,47 +248,47 @@ def _scope(like: AlertRule, key: str) -> dict[str, Any]:
         if given != _ANY:
             table[name] = given
     left, right = st.columns(2)
-    table["group_by"] = left.multiselect(
-        "One alert for each", LABELS, list(like.group_by), key=f"{key}-group"
-    )
+    table["group_by"] = left.multiselect("One alert per", LABELS, list(like.group_by), key=f"{key}-group")
     table["min_samples"] = right.number_input("Minimum calls", 1, value=like.min_samples, key=f"{key}-min")
     if RULE_METRICS[st.session_state[f"{key}-metric"]].unit == "share":
         sure = st.toggle(
-            "Only where the 95 % interval lies beyond the level", like.guard == "wilson", key=f"{key}-guard"
+            "Only if the whole 95 % interval is beyond the threshold",
+            like.guard == "wilson",
+            key=f"{key}-guard",
         )
         table["guard"] = "wilson" if sure else "none"
     return table
 
 
 def _told(like: AlertRule, key: str) -> dict[str, Any]:
-    """Who is told, and who next where nobody acknowledges it."""
+    """Return who is notified, and who next if nobody acknowledges."""
     settings = get_settings()
     names = list(dict.fromkeys([*nameable_channels(settings), *like.channels, *(like.escalate_to or ())]))
     left, middle, within, reminded = st.columns((2, 2, 1, 1))
     table: dict[str, Any] = {
         "channels": left.multiselect(
-            "Told at once", names, list(like.channels), key=f"{key}-channels", placeholder="All channels"
+            "Notify", names, list(like.channels), key=f"{key}-channels", placeholder="All channels"
         )
     }
     usual = ", ".join(settings.alert_escalate_to) or "Nobody"
     then = middle.multiselect(
-        "Told where nobody acknowledges it",
+        "Escalate to",
         names,
         list(like.escalate_to or ()),
         key=f"{key}-escalate-to",
         placeholder=usual,
     )
-    # Left as it was, a rule goes on to follow the settings.
+    # If left unchanged, the rule keeps following the settings.
     table |= {"escalate_to": then} if then or like.escalate_to is not None else {}
     for column, name, words, own, setting in (
         (
             within,
             "escalate_after",
-            "Within",
+            "If not acknowledged in",
             like.escalate_after_minutes,
             settings.alert_escalate_after_minutes,
         ),
-        (reminded, "repeat", "Reminded after", like.repeat_minutes, settings.alert_repeat_minutes),
+        (reminded, "repeat", "Remind every", like.repeat_minutes, settings.alert_repeat_minutes),
     ):
         now = span(own or setting)
         options = list(dict.fromkeys([*_SPANS[1:], now]))
@@ -299,9 +299,9 @@ def _told(like: AlertRule, key: str) -> dict[str, Any]:
 
 def _parsed(table: Mapping[str, Any]) -> tuple[AlertRule | None, str]:
     if not table["id"]:
-        return None, "id: give the rule one, in small letters, digits, - and _"
+        return None, "id: required, in lowercase letters, digits, - and _"
     if not table["levels"]:
-        return None, "levels: give at least one severity its threshold"
+        return None, "levels: set a threshold for at least one severity"
     try:
         return parse_rule(table), ""
     except UserError as error:
@@ -337,7 +337,7 @@ def _save(rule: AlertRule) -> None:
 
     def save(by: str) -> None:
         if not by:
-            raise UserError("Give your name: the rule says who changed it")
+            raise UserError("Enter your name: the rule records who changed it")
         if name:
             st.session_state[actions.WHO] = name
         known = {known.id for known in rules_in_force(get_sync_database()).rules} | {rule.id}
@@ -345,7 +345,7 @@ def _save(rule: AlertRule) -> None:
         save_rule(get_sync_database(), rule, by)
         _forget_draft(rule.id)
 
-    said = f"{rule.name} is saved; the next check uses it"
+    said = f"{rule.name} saved; it takes effect at the next check"
     actions.attempt(Permission.CHANGE_RULES, save, said, Action.RULE_CHANGED, rule.id, name)
 
 
@@ -354,7 +354,8 @@ def _delete(rule_id: str) -> None:
         delete_rule(get_sync_database(), rule_id)
         _forget_draft(rule_id)
 
-    said = f"{rule_id} is back to the built-in rule, or deleted"
+    built_in = rule_id in {rule.id for rule in built_in_rules()}
+    said = f"{rule_id} is the built-in rule again" if built_in else f"{rule_id} deleted"
     actions.attempt(Permission.CHANGE_RULES, delete, said, Action.RULE_DELETED, rule_id)
 
 
@@ -379,26 +380,27 @@ def _preview(rule: AlertRule) -> None:
     zone, at = get_settings().tz, utc_now()
     rows = [
         {
-            "From": formats.clock(firing.start, zone, at),
-            "Lasted": formats.span((firing.end or at) - firing.start) + ("" if firing.end else ", still"),
+            "Started": formats.clock(firing.start, zone, at),
+            "Duration": formats.span((firing.end or at) - firing.start)
+            + ("" if firing.end else ", still firing"),
             "Severity": severity_badge(firing.severity),
-            "Found": formats.plain(firing.message),
+            "Message": formats.plain(firing.message),
         }
         for firing in found.firings[-MOST_FIRINGS:][::-1]
     ]
     page_table(pd.DataFrame(rows))
     table_behind("firings", pd.DataFrame([vars(firing) for firing in found.firings]))
     if len(found.firings) > MOST_FIRINGS:
-        st.caption(f"the newest {MOST_FIRINGS} of {len(found.firings)}")
+        st.caption(f"Newest {MOST_FIRINGS} of {len(found.firings)}")
 
 
 def said(found: Preview, at: datetime, days: int) -> str:
-    """A preview in a sentence."""
+    """Return a preview as a sentence."""
     zone, n = get_settings().tz, len(found.firings)
     checks = f"{found.checks:,} checks"
     if not n:
         return f"Over the last {days} days this rule would not have fired ({checks})."
     when = ", ".join(formats.clock(firing.start, zone, at) for firing in found.firings[:5])
-    more = " …" if n > 5 else ""  # noqa: PLR2004 (as many as are read)
+    more = " …" if n > 5 else ""  # noqa: PLR2004 (readable in a sentence)
     times = "once" if n == 1 else f"**{n} times**"
     return f"Over the last {days} days this rule would have fired {times}, at {when}{more} ({checks})."

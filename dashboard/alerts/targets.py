@@ -1,4 +1,4 @@
-"""Targets of key figures: a list, and boxes to set one, beside the rules that may alert on it."""
+"""Targets of key figures: a list, and a form to set one."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ _UNIT_WORDS: dict[Unit, str] = {
 
 
 def targets() -> None:
-    """The targets in force, and boxes to set one."""
+    """Show the targets in force, and a form to set one."""
     with placeholders.guarded(speak=False):
         answer = cache.ask("targets", alert_queries.targets).value
         with st.container(key="chart-targets", border=True):
@@ -41,17 +41,17 @@ def targets() -> None:
             if answer.targets:
                 page_table(_table(answer.targets))
             else:
-                st.caption("No key figure has a target yet. Tiles, charts and reports show those that do.")
+                st.caption("No targets yet. Tiles, charts and reports show those that are set here.")
             if (path := get_settings().kpi_targets_file) is not None:
                 st.caption(
-                    f"The targets come from KPI_TARGETS_FILE {formats.plain(str(path))}: change them there."
+                    f"Targets are read from KPI_TARGETS_FILE {formats.plain(str(path))}: edit them there."
                 )
             elif visitor.may(Permission.CHANGE_RULES):
                 _form(answer.targets)
 
 
 def words(key: str) -> str:
-    """A figure as people read it: ``Cost per qualified lead``, ``LLM latency p95``."""
+    """Return a figure's label: ``Cost per qualified lead``, ``LLM latency p95``."""
     metric, _, part = key.partition(".")
     return f"{METRICS[metric].label} {part.replace('_', ' ')}".rstrip()
 
@@ -84,7 +84,7 @@ def _form(known: Targets) -> None:
     )
     severities = [SHOWN_ONLY, *map(str, Severity)]
     severity = alert.selectbox(
-        "Where it is missed",
+        "If missed",
         severities,
         severities.index(str(now.alert)) if now and now.alert else 0,
         key=f"target-alert-{key}",
@@ -121,7 +121,7 @@ def _parsed(key: str, value: float | None, severity: str) -> tuple[Target | None
 def _save(target: Target) -> None:
     _change(
         lambda by: save_target(get_sync_database(), target, by),
-        f"{words(target.key)} has a target",
+        f"Target for {words(target.key)} saved",
         Action.RULE_CHANGED,
         target.key,
     )
@@ -130,7 +130,7 @@ def _save(target: Target) -> None:
 def _remove(key: str) -> None:
     _change(
         lambda by: delete_target(get_sync_database(), key, by),
-        f"{words(key)} has no target any more",
+        f"Target for {words(key)} removed",
         Action.RULE_DELETED,
         key,
     )
@@ -141,7 +141,7 @@ def _change(act: Callable[[str], None], said: str, action: Action, key: str) -> 
 
     def change(by: str) -> None:
         if not by:
-            raise UserError("Give your name: the target says who changed it")
+            raise UserError("Enter your name: the target records who changed it")
         if name:
             st.session_state[actions.WHO] = name
         act(by)

@@ -1,4 +1,4 @@
-"""What happened to an alert from its beginning to its end, line by line, and as a file to take along."""
+"""The timeline of an alert from start to end, on the page and as CSV."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,17 +40,17 @@ _WITH_SEVERITY = frozenset({"firing", "escalated", "eased", "pending"})
 
 
 def timeline(alert: Alert, now: datetime) -> None:
-    """A popover with every step of the alert's present or last episode, and its CSV."""
+    """Show a popover with every step of the alert's current or last episode, and its CSV."""
     with st.popover("Timeline", icon=":material/timeline:", type="tertiary", key=f"told-{alert.id}"):
         alert_id = episodes.id_of(alert)
         lines = cache.ask(("incident", alert_id), alert_queries.incident, alert_id).value
         steps = episodes.told_of(alert, lines)[::-1]
         if not any(line.event == "sent" for line in steps):
-            st.caption("Nobody was notified: no channel was set up, or it was muted.")
+            st.caption("Nobody was notified: no channel was set up, or the alert was muted.")
         for line in steps[:MOST_LINES]:
             st.markdown(_step(line, now))
         if len(steps) > MOST_LINES:
-            st.caption(f"and {len(steps) - MOST_LINES} more: the file has all")
+            st.caption(f"and {len(steps) - MOST_LINES} more in the CSV")
         if steps:
             csv_button(f"timeline-{alert.id}", formats.to_csv(table(steps)), alert=alert_id, lines=len(steps))
 
@@ -63,7 +63,7 @@ def _step(line: HistoryLine, now: datetime) -> str:
 
 
 def _what(line: HistoryLine) -> str:
-    """``Notified: email``, ``Acknowledged by Kavya``."""
+    """Return an event in words: ``Notified: email``, ``Acknowledged by Kavya``."""
     word = _WORDS.get(line.event, line.event.capitalize())
     channel = f": {formats.plain(line.channel)}" if line.channel else ""
     author = f" by {formats.plain(line.author)}" if line.author else ""
@@ -71,7 +71,7 @@ def _what(line: HistoryLine) -> str:
 
 
 def table(steps: Sequence[HistoryLine]) -> pd.DataFrame:
-    """The steps as rows, in the order of time; times are local and say their offset."""
+    """Return the steps as rows, oldest first; times are local, with their offset."""
     zone = get_settings().tz
     return pd.DataFrame(
         [
@@ -80,7 +80,7 @@ def table(steps: Sequence[HistoryLine]) -> pd.DataFrame:
                 "Event": _WORDS.get(line.event, line.event.capitalize()),
                 "Severity": line.severity,
                 "Alert": line.name,
-                "Of": ", ".join(line.labels.values()),
+                "Labels": ", ".join(line.labels.values()),
                 "Notified": line.channel or "",
                 "By": line.author or "",
                 "Comment": line.comment,

@@ -1,1 +1,1 @@
-"""The Audit page: who looked at, took, changed or erased what, and whether the log is whole."""
+"""The Audit page: who viewed, exported, changed or erased what, and whether the log is intact."""

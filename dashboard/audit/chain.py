@@ -1,4 +1,4 @@
-"""The part of the Audit page that walks the log: is every entry there, as it was written?"""
+"""The part of the Audit page that verifies the log: is every entry present and unchanged?"""
 
 from datetime import datetime
 
@@ -14,12 +14,12 @@ _REPORT = "audit_report"
 
 
 def verified() -> None:
-    """A button that verifies the chain, and what it found last."""
+    """Show a button that verifies the chain, and its last result."""
     with st.container(border=True, key="chart-audit-chain", gap="small"):
-        st.markdown("## Is the log whole?")
+        st.markdown("## Log integrity")
         st.caption(
-            "Compares every entry with its seal and with the one before it, and the newest with what this "
-            "machine wrote down beside the database. So does python -m core audit verify."
+            "Checks every entry against its seal and the entry before it, and the newest against the copy "
+            "this machine keeps outside the database. Same as python -m core audit verify."
         )
         if st.button("Verify the chain", icon=":material/verified_user:", key="verify"):
             with placeholders.guarded(speak=True):

@@ -1,4 +1,4 @@
-"""The list of the Audit page: what narrows it, pages of rows, CSV."""
+"""The list of the Audit page: filters, pages of rows, CSV."""
 
 from datetime import datetime, tzinfo
 
@@ -18,7 +18,7 @@ from dashboard.queries.audit_queries import ROWS
 
 HEIGHT = 640
 _BEFORE = "before"
-"""Parameter of the link: the last number of the page before this one."""
+"""URL parameter: the last entry number of the previous page."""
 _GRAVE = {
     Action.ERASED,
     Action.RESTRICTED,
@@ -31,11 +31,11 @@ _FAILED = {Action.SIGN_IN_FAILED}
 
 
 def controls() -> None:
-    """Who, what and to what; when says the period of all pages."""
+    """Show the filters by person, action and subject; the time is the period of all pages."""
     st.session_state["search"] = st.query_params.get("subject", "")
     with st.container(key="audit-controls", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.text_input(
-            "To what",
+            "Subject",
             placeholder="call_id, lead_id, alert or rule",
             icon=":material/search:",
             label_visibility="collapsed",
@@ -44,8 +44,8 @@ def controls() -> None:
             key="search",
             on_change=lambda: _change(subject=formats.as_typed(st.session_state["search"]) or None),
         )
-        _choice("actor", _actors(), "Everybody")
-        _choice("action", [str(one) for one in Action], "Whatever was done")
+        _choice("actor", _actors(), "Anyone")
+        _choice("action", [str(one) for one in Action], "Any action")
 
 
 def _choice(name: str, values: list[str], everything: str) -> None:
@@ -72,7 +72,7 @@ def _actors() -> list[str]:
 
 
 def _change(**values: str | None) -> None:
-    """A callback's action: set these parameters of the page's link, or drop them; the list begins anew."""
+    """Callback: set or drop these URL parameters, and return to the first page."""
     for name, value in ({_BEFORE: None} | values).items():
         if value is None:
             st.query_params.pop(name, None)
@@ -81,7 +81,7 @@ def _change(**values: str | None) -> None:
 
 
 def _turn(before: int | None = None) -> None:
-    """A button's action: go to the page after this entry, or to the newest."""
+    """Callback: go to the page after this entry, or to the newest."""
     _change(**{_BEFORE: None if before is None else str(before)})
 
 
@@ -91,7 +91,7 @@ def _before() -> int | None:
 
 
 def listed() -> None:
-    """A page of entries."""
+    """Show a page of entries."""
     selection, zone, link = filters.selected(), get_settings().tz, st.query_params
     window = selection.window(utc_now(), zone, auto_refresh.CHARTS_EVERY)
     actor, action, subject = (link.get(name) or None for name in ("actor", "action", "subject"))
@@ -109,14 +109,14 @@ def listed() -> None:
         with st.container(key="list-head", horizontal=True, vertical_alignment="center"):
             st.caption(
                 f"{placeholders.as_of(window, utc_now(), zone)} · entries {rows[0].n:,} to {rows[-1].n:,}, "
-                "the newest first",
+                "newest first",
                 width="stretch",
             )
             _pages(rows[-1].n if len(found) > ROWS else None, before)
             csv_button(
                 "audit",
                 lambda: audit_queries.as_csv(wanted),
-                f"All entries of the list with their hashes, {audit_queries.MOST_IN_CSV:,} at most",
+                f"All listed entries with their hashes, up to {audit_queries.MOST_IN_CSV:,}",
             )
         with st.container(border=True, key="chart-audit"):
             page_table(pd.DataFrame([_row(one, zone, utc_now()) for one in rows]))
@@ -140,8 +140,8 @@ def _pages(last: int | None, before: int | None) -> None:
 
 def _nothing(words: str, *, paged: bool) -> None:
     with st.container(border=True, key="no-entries"):
-        st.markdown(f"## Nothing was noted {words}")
-        st.markdown("Choose a longer period above, or take away what narrows the list.")
+        st.markdown(f"## No entries {words}")
+        st.markdown("Choose a longer period above, or clear the filters of this list.")
         if paged:
             st.button("Newest", icon=":material/first_page:", on_click=_turn, key="page-newest")
 
@@ -149,11 +149,11 @@ def _nothing(words: str, *, paged: bool) -> None:
 def _row(one: Entry, zone: tzinfo, now: datetime) -> dict[str, str]:
     about = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in one.about.items())
     return {
-        "At": f"{formats.clock(one.at, zone, now)}{one.at.astimezone(zone)::%S}",
-        "Who": f"**{formats.plain(one.actor)}** · {formats.plain(one.role)}",
-        "What": _what(one.action),
-        "To what": _subject(one),
-        "About": formats.plain(about) or formats.NONE,
+        "Time": f"{formats.clock(one.at, zone, now)}{one.at.astimezone(zone)::%S}",
+        "User": f"**{formats.plain(one.actor)}** · {formats.plain(one.role)}",
+        "Action": _what(one.action),
+        "Subject": _subject(one),
+        "Details": formats.plain(about) or formats.NONE,
         "Entry": f"{one.n:,}",
     }
 

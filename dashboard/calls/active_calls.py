@@ -1,4 +1,4 @@
-"""The calls that are going on now."""
+"""The calls in progress."""
 
 from datetime import datetime, tzinfo
 
@@ -14,9 +14,9 @@ from dashboard.queries import cache, system_queries
 
 
 def button(count: int, now: datetime, zone: tzinfo) -> None:
-    """The calls that are going on, when it is pressed.
+    """Show a button that lists the calls in progress.
 
-    Its label is always the same: with another one it would be another button, and shut.
+    Its label never changes: a new label would make it a new button, and close it.
     """
     with st.popover(
         "List them", icon=":material/list:", type="tertiary", width="content", key="live", on_change="rerun"
@@ -25,10 +25,10 @@ def button(count: int, now: datetime, zone: tzinfo) -> None:
             return
         calls = cache.ask("active", system_queries.active_calls).value
         if not calls:
-            st.caption("None, or the agent does not say when its calls begin: docs/recording.md tells how.")
+            st.caption("None, or the agent does not report when calls begin: see docs/recording.md.")
             return
         more = f", the newest {MOST_LISTED}" if count > len(calls) else ""
-        st.caption(f"Calls with a sign of life in the last 90 seconds{more}")
+        st.caption(f"Calls heard from in the last 90 seconds{more}")
         shown = shown_lead()
         table = pd.DataFrame([_row(call, shown, now, zone) for call in calls])
         st.dataframe(
@@ -42,7 +42,7 @@ def _row(call: ActiveCall, shown: Naming, now: datetime, zone: tzinfo) -> dict[s
         "Call": call.call_id,
         "Lead": shown(call.lead_id) if call.lead_id else None,
         "Began": f"{began.astimezone(zone):%H:%M:%S}" if began else None,
-        "For": formats.duration((now - began).total_seconds()) if began else None,
+        "Duration": formats.duration((now - began).total_seconds()) if began else None,
         "Direction": label("direction", call.direction or ""),
         "Language": label("language", call.language),
         "Campaign": call.campaign,

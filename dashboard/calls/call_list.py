@@ -1,4 +1,4 @@
-"""The list of calls: search, facets, order, pages of rows, CSV."""
+"""The list of calls: search, filters, sorting, pages of rows, CSV."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -42,7 +42,7 @@ _STAGES = {"answered": "Answered", "engaged": "Engaged", "qualified": "Qualified
 
 
 def order() -> str:
-    """What the list is ordered by."""
+    """Return what the list is sorted by."""
     wanted = st.query_params.get("order", "")
     return wanted if wanted in ORDERS else "start_time"
 
@@ -52,7 +52,7 @@ def _page() -> int:
 
 
 def draw() -> None:
-    """Search, facets and the list."""
+    """Show the search, filters and list."""
     _controls()
     auto_refresh.watch()
     wanted = formats.as_typed(st.query_params.get("q", ""))
@@ -69,7 +69,7 @@ def _controls() -> None:
     with st.container(key="call-controls", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.text_input(
             "Search by call or lead id" if personal else "Search by call id",
-            placeholder=f"{'call_id or lead_id' if personal else 'call_id'}, or its beginning",
+            placeholder=f"{'call_id or lead_id' if personal else 'call_id'}, or how it starts",
             icon=":material/search:",
             label_visibility="collapsed",
             width=300,
@@ -80,7 +80,7 @@ def _controls() -> None:
         if not st.query_params.get("q"):
             _choice("stage", _STAGES, "Any stage")
             _choice("error", _error_words(), "With or without errors")
-            _choice("end_reason", {name: label("", name) for name in _known("end_reasons")}, "Any end")
+            _choice("end_reason", {name: label("", name) for name in _known("end_reasons")}, "Any end reason")
             _choice("order", ORDERS, "", now=order())
     unset = [name for name in ("stage", "error", "end_reason") if not st.query_params.get(name)]
     theme.hide([f"choose-{name}" for name in unset], unless=filters.SWITCH)
@@ -127,11 +127,11 @@ def _found(wanted: str) -> None:
     audited.note_read(Action.SEARCHED, lead_token(wanted), found=len(rows))
     if not rows:
         with st.container(border=True, key="nothing-found"):
-            st.markdown("## No such call")
-            st.markdown(f"No {ids} is **{formats.plain(wanted)}** or begins with it, at any time.")
+            st.markdown("## No matching calls")
+            st.markdown(f"No {ids} starts with **{formats.plain(wanted)}**, in any period.")
             st.button("Back to the list", on_click=change, kwargs={"q": None}, icon=":material/arrow_back:")
         return
-    st.caption(f"{len(rows):,} calls of any time whose {ids} begins with {formats.plain(wanted)}")
+    st.caption(f"{len(rows):,} calls, from any period, whose {ids} starts with {formats.plain(wanted)}")
     leads = {str(row["lead_id"]) for row in rows if row.get("lead_id")}
     if len(leads) == 1:
         every_attempt(str(next(row["_id"] for row in rows if row.get("lead_id"))))
@@ -148,7 +148,7 @@ def _listed() -> None:
     found = answer.value
     if found.too_long:
         st.warning(
-            "This question takes the database more than 10 s: choose a shorter period or fewer facets.",
+            "This search takes the database more than 10 s. Choose a shorter period or fewer filters.",
             icon=":material/timer:",
         )
         return
@@ -170,7 +170,7 @@ def _listed() -> None:
     with st.container(key="list-head", horizontal=True, vertical_alignment="center"):
         st.caption(
             f"{total} calls · {placeholders.as_of(window, found.at, zone)} "
-            f"· rows {first:,} to {first + len(found.rows) - 1:,} · a click on a row opens the call",
+            f"· rows {first:,} to {first + len(found.rows) - 1:,} · click a row to open the call",
             width="stretch",
         )
         _pages(page, found.count)
@@ -178,31 +178,31 @@ def _listed() -> None:
             csv_button(
                 "calls",
                 lambda: to_csv(call_queries.all_calls(window, selection.filters, chosen, ordered), zone),
-                f"All calls of the list, {call_queries.MOST_IN_CSV:,} at most",
+                f"All listed calls, up to {call_queries.MOST_IN_CSV:,}",
                 visitor.later(Permission.EXPORT_CALLS),
                 since=window.start.isoformat(),
                 until=window.end.isoformat(),
             )
     if visitor.may(Permission.SEE_PERSONAL):
-        # By days: the period of a page moves on with each renewal, and a look counts once in 10 minutes.
+        # In days: the period moves with each refresh, and a view is logged once in 10 minutes.
         since, until = f"{window.start:%Y-%m-%d}", f"{window.end:%Y-%m-%d}"
         audited.note_read(Action.LISTED_CALLS, "calls", since=since, until=until)
     call_table.draw(shown_rows(found.rows), zone, ordered)
 
 
 def _in_the_archive(count: int) -> None:
-    """Why a period has figures on the other pages and fewer calls here."""
+    """Say why this list has fewer calls than the other pages count."""
     st.info(
-        f"In the archive, and not in this list: {count:,} of these days. They count in every figure; "
-        "each opens by its whole id.",
+        f"Archived calls of these days, not listed here: {count:,}. They count in every figure; search for "
+        "the full ID to open one.",
         icon=":material/inventory_2:",
     )
 
 
 def _none_passes(words: str) -> None:
     with st.container(border=True, key="empty-facets"):
-        st.markdown(f"## No such calls {words}")
-        st.markdown("No call has all of these.")
+        st.markdown(f"## No matching calls {words}")
+        st.markdown("No call matches all of these filters.")
         st.button(
             "Clear these filters",
             on_click=change,
@@ -226,7 +226,7 @@ def _pages(page: int, count: int) -> None:
 
 
 def table_of(rows: Sequence[Document], zone: ZoneInfo) -> pd.DataFrame:
-    """Stored calls as people read them; times on the wall clock of the zone."""
+    """Return stored calls as a readable table; times are local to the zone."""
     return pd.DataFrame(
         [
             {
@@ -260,7 +260,7 @@ def _rounded(value: float | None) -> int | None:
 
 
 def to_csv(rows: Sequence[Document], zone: ZoneInfo) -> str:
-    """Stored calls as CSV, a column for each fact; times with their zone."""
+    """Return stored calls as CSV, one column per fact; times carry their zone."""
     table = table_of(rows, zone)
     if rows:
         starts = [row["start_time"].astimezone(zone).isoformat(timespec="seconds") for row in rows]

@@ -1,4 +1,4 @@
-"""The log lines of one call on its clock, where they are kept in the database."""
+"""The log lines of one call on its own clock, if they are kept in the database."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ _SHOWN_APART = {"_id", "timestamp", "level", "component", "message", "call_id", 
 
 
 def log_lines(lines: Sequence[Mapping[str, Any]], clock: CallClock) -> None:
-    """The lines of a call in order of time, from the chosen level on; each knows the turn it belongs to."""
+    """Show a call's log lines in time order from the chosen level up, each with its turn."""
     with st.container(border=True, key="chart-log"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("## Log lines", width="stretch")
@@ -31,7 +31,7 @@ def log_lines(lines: Sequence[Mapping[str, Any]], clock: CallClock) -> None:
             )
         if not lines:
             st.caption(
-                "No log lines of this call are kept in the database; docs/logging.md tells how to keep them."
+                "No log lines of this call are in the database; docs/logging.md shows how to keep them."
             )
             return
         wanted = LEVELS[LEVELS.index(least or "DEBUG") :]
@@ -49,7 +49,7 @@ def log_lines(lines: Sequence[Mapping[str, Any]], clock: CallClock) -> None:
 
 
 def _row(line: Mapping[str, Any], clock: CallClock) -> str:
-    """A line as a row; what stands in it is no markup."""
+    """Return a log line as an HTML row, with its texts escaped."""
     level, turn = str(line.get("level")), clock.turn_of_line(line)
     cells = [
         _clock_time(clock.second_of(line["timestamp"])),
@@ -65,7 +65,7 @@ def _row(line: Mapping[str, Any], clock: CallClock) -> str:
 
 
 def _clock_time(seconds: float) -> str:
-    """A time on the call's clock: ``0:42.130``, ``-0:01.200`` before it began."""
+    """Return a time on the call's clock: ``0:42.130``, or ``-0:01.200`` before it began."""
     whole = round(abs(seconds) * 1_000)
     minutes, rest = divmod(whole, 60_000)
     return f"{'-' if seconds < 0 and whole else ''}{minutes}:{rest // 1_000:02d}.{rest % 1_000:03d}"

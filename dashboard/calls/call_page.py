@@ -1,4 +1,4 @@
-"""One call whole: how it ended, who spoke when, what was said, log lines, errors, cost, its lead's others."""
+"""One call: how it ended, who spoke when, what was said, log lines, errors, cost, related calls."""
 
 import html
 from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ _LINKS = {
 
 
 def draw(call_id: str) -> None:
-    """The whole call, or why it cannot be shown."""
+    """Show the call, or why it cannot be shown."""
     st.button(
         "All calls",
         icon=":material/arrow_back:",
@@ -78,8 +78,8 @@ def draw(call_id: str) -> None:
 def _missing(call_id: str) -> None:
     with st.container(border=True, key="no-such-call"):
         st.markdown("## No such call")
-        st.markdown(f"No call **{formats.plain(call_id)}** is stored, nor in the archive.")
-        st.caption("A call is recorded when it is over; one that goes on is counted on Overview.")
+        st.markdown(f"There is no call **{formats.plain(call_id)}** in the database or the archive.")
+        st.caption("Calls are recorded when they end. Calls in progress are counted on Overview.")
 
 
 def _whole(whole: WholeCall) -> None:
@@ -127,7 +127,7 @@ def _head(whole: WholeCall) -> None:
 
 
 def _turns(whole: WholeCall, clock: CallClock) -> None:
-    """The conversation: on its clock, what was waited for, and beside it what was said."""
+    """Show the conversation: its timeline, what was waited for, and what was said."""
     if clock.is_told:
         show(clock_panel(clock, whole.lines))
     left, right = st.columns((3, 2))
@@ -139,7 +139,7 @@ def _turns(whole: WholeCall, clock: CallClock) -> None:
 
 
 def _links(call: CallMetrics) -> None:
-    """Where recording, transcript and trace are kept: addresses of the web and nothing else."""
+    """Show links to recording, transcript and trace; only http(s) addresses."""
     given = call.links.model_dump(exclude_none=True) if call.links else {}
     found = {name: given[name] for name in _LINKS if str(given.get(name, "")).lower().startswith(_WEB)}
     if not found:
@@ -151,7 +151,7 @@ def _links(call: CallMetrics) -> None:
 
 
 def _lead(lead_id: str) -> str:
-    """Which lead it was; the other name of one says already what it is."""
+    """Return the lead's name, prefixed with ``lead`` unless it is a pseudonym that already says so."""
     return formats.plain(lead_id if lead_id.startswith("lead-") else f"lead {lead_id}")
 
 
@@ -169,7 +169,7 @@ def _about(call: CallMetrics) -> Iterator[str]:
 
 
 def _handoff_words(call: CallMetrics) -> str:
-    """How long the lead waited for a person, and whether one came."""
+    """Return how long the lead waited for a person, and whether one answered."""
     if call.handoff_wait_seconds is None:
         return ""
     waited = f"{call.handoff_wait_seconds:,.0f} s"
@@ -180,7 +180,7 @@ def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:
     day = formats.day(call.start_time.astimezone(get_settings().tz).date())
     key, title = "standings", "Compared with that day"
     if not standings:
-        show(Panel(key, title, "No duration or latency was recorded of it"))
+        show(Panel(key, title, "No duration or latency recorded"))
         return
     rows = [
         {
@@ -193,7 +193,7 @@ def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:
         for one in standings
     ]
     table, page = pd.DataFrame([vars(one) for one in standings]), pd.DataFrame(rows)
-    show(Panel(key, title, f"Of {day}, all calls that carry the value", table=table, page=page))
+    show(Panel(key, title, f"All calls of {day} with a value", table=table, page=page))
 
 
 def _marked(one: Standing) -> str:
@@ -220,12 +220,12 @@ def _facts(call: CallMetrics) -> None:
             page_table(pd.DataFrame(rows))
         else:
             st.caption("No errors")
-        st.markdown(" · ".join(_end_words(call)) or "How it ended was not recorded")
+        st.markdown(" · ".join(_end_words(call)) or "No end reason recorded")
         _cost(call)
 
 
 def _facts_table(call: CallMetrics) -> pd.DataFrame:
-    """All of it in one table."""
+    """Return errors, end and cost as one table."""
     errors = [("Error", error.type, error.fault, error.at) for error in call.errors]
     end = [("End", call.end_reason, call.fault, call.end_time)]
     costs = [
@@ -258,24 +258,24 @@ def _cost(call: CallMetrics) -> None:
     known, whole = known_costs(costs), rupees_in_all(costs)
     parts = [part for part in COST_PARTS if part in known or part in origins]
     if not parts:
-        st.caption("Its cost was not recorded")
+        st.caption("No cost recorded")
         return
     rows = [{COST_PARTS[part]: formats.number(known.get(part), "rupees") for part in parts}]
-    rows[0]["In all"] = f"**{formats.number(whole, 'rupees')}**"
+    rows[0]["Total"] = f"**{formats.number(whole, 'rupees')}**"
     if origins:
         given = {COST_PARTS[part]: _given_as(origins[part]) if part in origins else "" for part in parts}
-        rows.append({**given, "In all": ""})
+        rows.append({**given, "Total": ""})
     page_table(pd.DataFrame(rows))
 
 
 def _given_as(origin: Origin) -> str:
-    """An amount as its source gave it: ``USD 0.02 at 84``."""
+    """Return an amount as its source reported it: ``USD 0.02 at 84``."""
     rate = f"at {origin.rate:,g}" if origin.rate is not None else "(no rate)"
     return f"{origin.currency} {origin.amount:,g} {rate}"
 
 
 def every_attempt(call_id: str) -> None:
-    """A link to the page of a call's lead; the call names it, so that no lead stands in an address."""
+    """Show a link to the page of a call's lead, by call id so that no lead is in the URL."""
     address = html.escape(CallsTarget(page="lead", facets={"call_id": call_id}).link)
     st.html(
         f'<p class="every-attempt"><a href="{address}">Every attempt of this lead</a></p>', width="content"
@@ -290,7 +290,7 @@ def _others(whole: WholeCall) -> None:
             if call.lead_id is not None:
                 every_attempt(call.call_id)
         if not whole.others:
-            st.caption("No lead is named" if call.lead_id is None else "This is the only call with the lead")
+            st.caption("No lead recorded" if call.lead_id is None else "This is the only call with this lead")
             return
         for row in whole.others:
             words = [

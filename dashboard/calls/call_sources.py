@@ -1,4 +1,4 @@
-"""What carrier and platform say of a call beside its agent: the line, links, and who reported what."""
+"""What carriers and platforms report about a call, and which source reported which field."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from dashboard.filters import label
 from dashboard.panels.panel import page_table
 
 _STATES = {
-    "ended": "Over; more may be reported",
-    "lost": "Lost: it began, and nobody said how it ended",
+    "ended": "Ended; more reports may follow",
+    "lost": "Lost: it began, but its end was never reported",
     "final": "Complete",
 }
 
 
 def reported(whole: WholeCall) -> None:
-    """Show the facts of the line and, where several sources reported the call, which field is whose."""
+    """Show the facts about the phone line and, with several sources, which reported which field."""
     facts = dict(_line(whole.call))
     if not facts and not whole.given_by:
         return
@@ -32,8 +32,8 @@ def reported(whole: WholeCall) -> None:
         if whole.alike:
             others = ", ".join(formats.plain(one) for one in whole.alike)
             st.warning(
-                f"Other calls have the same carrier's id: {others}. What the carrier reports goes to the "
-                "call that began last.",
+                f"Other calls have the same carrier ID: {others}. The carrier's reports go to the call that "
+                "began last.",
                 icon=":material/call_split:",
             )
         if whole.given_by:
@@ -49,14 +49,14 @@ def _line(call: CallMetrics) -> Iterator[tuple[str, str]]:
             yield name, f"{formats.duration(value)} min"
     if call.end_time is not None and call.answered_at is not None:
         whole = (call.end_time - call.start_time).total_seconds()
-        yield "From dialling to the end", f"{formats.duration(whole)} min"
+        yield "Dialling to hang-up", f"{formats.duration(whole)} min"
     if call.hangup_by:
         yield "Hung up by", label("", call.hangup_by)
     texts = (
         ("Reason as reported", call.end_reason_raw),
         ("Carrier", call.telephony.provider if call.telephony else None),
         ("Number series", call.telephony.number_series if call.telephony else None),
-        ("Carrier's id", call.provider_call_id),
+        ("Carrier ID", call.provider_call_id),
         ("Agent", " ".join(filter(None, (call.agent, call.agent_version)))),
         ("Purpose", call.purpose),
     )

@@ -1,4 +1,4 @@
-"""The table of calls, with real links: a call opens in this tab or another one, by mouse or keyboard."""
+"""The table of calls, with real links that open in this tab or a new one, by mouse or keyboard."""
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +23,13 @@ ORDERED_BY = {
     "Sentiment": "sentiment_score",
     "Cost": "cost",
 }
-"""Columns whose head orders the list, newest or worst first."""
+"""Columns whose heading sorts the list, newest or worst first."""
 COLUMNS = ("Call", "Started", "Outcome", "Result", "Language", "Campaign", "Errors", *list(ORDERED_BY)[1:])
 _NUMBERS = frozenset(list(ORDERED_BY)[1:])
 
 
 def draw(rows: Sequence[Document], zone: ZoneInfo, order: str) -> None:
-    """Show stored calls, one a row; the whole row is the link to its call."""
+    """Show stored calls, one per row; the whole row links to the call."""
     head = "".join(_head(name, order) for name in COLUMNS)
     body = "".join(_row(row, zone) for row in rows)
     with st.container(key="calls-table"):
@@ -53,7 +53,7 @@ def _head(name: str, order: str) -> str:
     if by == order:
         way = "ascending" if by == "sentiment_score" else "descending"
         return f'<th{kind} aria-sort="{way}">{name} {"↑" if way == "ascending" else "↓"}</th>'
-    return f'<th{kind}><a href="{_link(order=by)}" title="Order by it">{name}</a></th>'
+    return f'<th{kind}><a href="{_link(order=by)}" title="Sort by this column">{name}</a></th>'
 
 
 def _row(row: Document, zone: ZoneInfo) -> str:
@@ -105,7 +105,7 @@ def _attempt(row: Document) -> str:
 
 
 def _text(value: object) -> str:
-    """Foreign text in HTML: shown as it is."""
+    """Return foreign text escaped for HTML."""
     return html.escape(formats.straight(str(value or "")))
 
 
@@ -118,6 +118,6 @@ def _ms(value: float | None) -> str:
 
 
 def error_types(row: Mapping[str, Any]) -> list[str]:
-    """The types of a stored call's errors, in the form of any schema version."""
+    """Return the types of a stored call's errors, for any schema version."""
     new = [str(error.get("type")) for error in row.get("errors") or ()]
     return new + [str(kind) for kind in row.get("error_types") or ()]

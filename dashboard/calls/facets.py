@@ -1,4 +1,4 @@
-"""What narrows the list of calls beyond the filters of all pages: parameters of the page's own link."""
+"""Filters of the list of calls beyond those of all pages, kept in the page's own URL parameters."""
 
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -36,7 +36,7 @@ OWN = (
 
 
 def facets() -> CallFacets:
-    """The facets of the link; what cannot be used lets all pass."""
+    """Return the facets of the URL; invalid ones are ignored."""
     link = st.query_params
     field = link.get("field")
     low, high = _number(link.get("low")), _number(link.get("high"))
@@ -57,7 +57,7 @@ def facets() -> CallFacets:
 
 
 def narrowed(selection: Selection) -> Selection:
-    """What the list shows: the reader's period and filters, but where a chart or alert led here its own."""
+    """Return the period and filters of the list: the reader's, or those of the chart or alert clicked."""
     link = st.query_params
     known = {field.name for field in fields(CallFilters)}
     own = {name: link[key] for name, key in SCOPED.items() if name in known and link.get(key)}
@@ -94,13 +94,13 @@ def _number(text: str | None) -> float | None:
 
 
 def whole(text: str | None, least: int, most: int) -> int | None:
-    """A whole number of a link; None where the text is none from ``least`` to ``most``."""
+    """Return a URL's whole number; None unless it is one from ``least`` to ``most``."""
     value = _number(text)
     return int(value) if value is not None and value == int(value) and least <= value <= most else None
 
 
 def change(**values: str | None) -> None:
-    """A callback's action: set these of the page's own parameters, or drop them; the list begins anew."""
+    """Callback: set or drop these URL parameters, and return to the first page."""
     for name, value in ({"page": None} | values).items():
         if value is None:
             st.query_params.pop(name, None)
@@ -109,7 +109,7 @@ def change(**values: str | None) -> None:
 
 
 def chips() -> None:
-    """What narrows the list beyond the boxes above; a click takes it away."""
+    """Show the active facets as chips; a click removes one."""
     chosen = facets()
     found = dict(_scope_chips())
     if chosen.weekday is not None:
@@ -133,7 +133,7 @@ def chips() -> None:
                 words,
                 icon=":material/close:",
                 key=f"chip-{names[0]}",
-                help="Show the others too; a span of time gives way to the period above",
+                help="Remove this filter; without a time span the period above applies",
                 on_click=change,
                 kwargs=dict.fromkeys(names),
             )

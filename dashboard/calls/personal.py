@@ -1,6 +1,6 @@
-"""What of calls the reader sees: leads by another name, nothing else that is personal, where they may not.
+"""Hide personal data from readers who may not see it: leads get a pseudonym, the rest is left out.
 
-It is taken out after the caches, which all readers share.
+Applied after the caches, which all readers share.
 """
 
 from collections.abc import Sequence
@@ -32,5 +32,5 @@ def shown_rows(rows: Sequence[Document]) -> Sequence[Document]:
 
 
 def shown_lead() -> Naming:
-    """Return what a lead's id is shown as."""
+    """Return the function that turns a lead's id into what the reader sees."""
     return str if visitor.may(Permission.SEE_PERSONAL) else call_queries.lead_naming()

@@ -1,4 +1,4 @@
-"""The personal values of a call: each behind a lock, opened one by one for those who may, with a reason."""
+"""The encrypted personal values of a call, shown one by one to those who may, for a reason."""
 
 import pandas as pd
 import streamlit as st
@@ -19,7 +19,7 @@ _LOCKED, _LEFT_OUT = ":material/lock: encrypted", ":material/no_encryption: not 
 
 
 def personal_values(call: CallMetrics) -> None:
-    """Show which personal values a call has, and to those who may a form that opens one."""
+    """List the personal values of a call, with a form to show one to those who may."""
     values = protected_in(call.metadata)
     if not values:
         return
@@ -32,7 +32,7 @@ def personal_values(call: CallMetrics) -> None:
         if sealed and visitor.may(Permission.DECRYPT):
             _show_one(call.call_id, sealed)
         elif sealed:
-            st.caption(f"Shown to the role {LEAST[Permission.DECRYPT].label}")
+            st.caption(f"Visible to the role {LEAST[Permission.DECRYPT].label}")
 
 
 def _name(path: str) -> str:
@@ -46,10 +46,10 @@ def _show_one(call_id: str, paths: list[str]) -> None:
     ):
         path = st.selectbox("Value", paths, format_func=_name)
         reason = st.text_input(
-            "Why",
+            "Reason",
             max_chars=LONGEST_REASON,
             placeholder="Ticket 4711",
-            help="Kept in the audit log: write no name or number of a person",
+            help="Kept in the audit log: leave out names and numbers of people",
         )
         if not st.form_submit_button("Show", icon=":material/visibility:") or path is None:
             return
@@ -66,4 +66,4 @@ def _show_one(call_id: str, paths: list[str]) -> None:
             st.error(formats.plain(text), icon=":material/error:")
         else:
             st.code(str(value), language=None)
-            st.caption("Who looked at what, and why, is in the audit log")
+            st.caption("Recorded in the audit log with your reason")

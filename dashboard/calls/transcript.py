@@ -1,6 +1,6 @@
-"""What was said in a call, turn by turn: masked for everybody, whole for who may open it and says why.
+"""The transcript of a call by turn: masked for everyone, unmasked for those who may and give a reason.
 
-Each turn is a button: the browser marks what belongs to it in the charts and the log.
+Each turn is a button: the browser highlights what belongs to it in the charts and the log.
 """
 
 import html
@@ -27,7 +27,7 @@ Words = Mapping[int, Sequence[Said]]
 
 
 def turns_said(call_id: str, turns: Sequence[TurnMetrics], clock: CallClock, transcript: Transcript) -> None:
-    """Show the turns in order with what was said in them, and to those who may a form that unmasks it."""
+    """Show what was said in each turn, with a form to unmask it for those who may."""
     with st.container(border=True, key="chart-said"):
         sealed = any(key_of(turn.transcript) for turn in turns)
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
@@ -40,16 +40,16 @@ def turns_said(call_id: str, turns: Sequence[TurnMetrics], clock: CallClock, tra
 
 def _about(transcript: Transcript, *, unmasked: bool, sealed: bool) -> str:
     if not transcript.is_there:
-        return "The agent sends no transcript: docs/recording.md shows how to"
+        return "No transcript recorded: docs/recording.md shows how to send one"
     if unmasked:
-        return "Shown whole: who looked, and why, is in the audit log"
+        return "Unmasked; recorded in the audit log with your reason"
     said = ["Numbers, addresses and other personal data are masked"] if transcript.said else []
     if transcript.left_out:
         said.append(f"{transcript.left_out} turns are not stored: no encryption key")
     if transcript.locked:
         said.append(f"{transcript.locked} turns cannot be opened here: their key is missing")
     if sealed and not visitor.may(Permission.DECRYPT):
-        said.append(f"unmasked for the role {LEAST[Permission.DECRYPT].label}, with a reason")
+        said.append(f"the role {LEAST[Permission.DECRYPT].label} can unmask it, with a reason")
     return " \N{MIDDLE DOT} ".join(said)
 
 
@@ -85,12 +85,12 @@ def _text(text: str) -> str:
 
 
 def _unmask(call_id: str) -> Words | None:
-    """A form for a reason; what was said, whole, right after it was given."""
+    """Show a form that asks for a reason; return the unmasked words once it is given."""
     with (
         st.popover("Unmask", icon=":material/lock_open:", type="tertiary", width="content"),
         st.form(f"unmask-{call_id}", border=False),
     ):
-        reason = st.text_input("Why", max_chars=LONGEST_REASON, placeholder="Ticket 4711; no names")
+        reason = st.text_input("Reason", max_chars=LONGEST_REASON, placeholder="Ticket 4711; no names")
         if not st.form_submit_button("Show what was said", icon=":material/visibility:"):
             return None
         try:

@@ -1,4 +1,4 @@
-"""The turns of a call as charts and as a table: who spoke when, and what each wait was made of."""
+"""The turns of a call as charts and tables: who spoke when, and what each wait consisted of."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,11 +13,11 @@ from dashboard.charts.call_lanes import lanes
 from dashboard.charts.call_timeline import NOT_THE_WHOLE, part_label, turn_times, waits
 from dashboard.panels.panel import Panel
 
-_NO_SPEECH = "how long each side spoke was not reported: a wait begins where its turn does"
+_NO_SPEECH = "speech times not reported: each wait is drawn from the start of its turn"
 
 
 def clock_panel(clock: CallClock, lines: Sequence[Mapping[str, Any]]) -> Panel:
-    """The call from its answer to its end, a lane for each speaker; its log lines beneath."""
+    """Return the call's timeline from answer to end: a lane per speaker, log lines below."""
     said = [f"{formats.duration(clock.seconds)} min"]
     said += _counted(len(clock.silences), "silence")
     said += _counted(sum(event.kind == "interruption" for event in clock.events), "interruption")
@@ -30,7 +30,7 @@ def clock_panel(clock: CallClock, lines: Sequence[Mapping[str, Any]]) -> Panel:
         said.append(_NO_SPEECH)
     return Panel(
         "clock",
-        "The call on its clock",
+        "Call timeline",
         " \N{MIDDLE DOT} ".join(said),
         lanes(clock, lines, theme.palette_of(theme.mode())),
         _clock_table(clock),
@@ -42,7 +42,7 @@ def _counted(count: int, one: str, many: str = "") -> list[str]:
 
 
 def _clock_table(clock: CallClock) -> pd.DataFrame:
-    """What stands in the lanes: a row for each time that somebody spoke, waited or was silent."""
+    """Return the timeline as a table: a row for each time somebody spoke, waited or was silent."""
     rows = sorted(_happenings(clock), key=lambda row: row[0])
     return pd.DataFrame(rows, columns=["At (s)", "Turn", "What", "Seconds"]).round(3)
 
@@ -71,7 +71,7 @@ def _seconds(ms: float | None) -> float | None:
 
 
 def waits_panel(turns: Sequence[TurnMetrics], clock: CallClock) -> Panel:
-    """A row for each turn: the parts of its wait, and the table of their owners and shares."""
+    """Return a panel with a row per turn: the parts of its wait, their owners and shares."""
     measured = [turn.e2e_ms for turn in turns if turn.e2e_ms is not None]
     said = f"{len(turns)} turns"
     if measured:
@@ -84,7 +84,7 @@ def waits_panel(turns: Sequence[TurnMetrics], clock: CallClock) -> Panel:
     if interrupted:
         said += f" · {interrupted} interrupted"
     if odd := sum(turn.parts_add_up is False for turn in turns):
-        said += f" · {NOT_THE_WHOLE} reported parts that do not add up in {odd}"
+        said += f" · {NOT_THE_WHOLE} parts do not add up in {odd}"
     return Panel(
         "turns",
         "Turn by turn: what the lead waited for",
@@ -95,7 +95,7 @@ def waits_panel(turns: Sequence[TurnMetrics], clock: CallClock) -> Panel:
 
 
 def waits_table(turns: Sequence[TurnMetrics], clock: CallClock) -> pd.DataFrame:
-    """A row for each part of each wait: its owner, its milliseconds and its share; they sum to the wait."""
+    """Return a row per part of each wait: owner, milliseconds, share. The parts sum to the wait."""
     rows = [
         {
             "Turn": turn.turn,

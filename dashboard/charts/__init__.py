@@ -1,1 +1,1 @@
-"""Plotly figures: pure functions from a frame to a chart."""
+"""Charts: pure functions from a data frame to a Plotly figure."""

@@ -1,4 +1,4 @@
-"""The small chart on an alert's card: its value against its limit, as a picture that keeps the page light."""
+"""The chart on an alert's card, value against threshold, as an SVG image to keep the page light."""
 
 import html
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ WIDTH, HEIGHT, EDGE = 600, 84, 4
 
 
 def image(course: Course, colour: str, palette: Palette, zone: tzinfo, now: datetime) -> str:
-    """The chart with what it shows in words: ``colour`` fills the time in which it fired."""
+    """Return the chart as an image with alt text; ``colour`` shades the time it fired."""
     words = html.escape(in_words(course, zone, now), quote=True)
     known = [value for value in course.values if value is not None]
     bounds = known if course.limit is None else [*known, course.limit]
@@ -30,7 +30,7 @@ def image(course: Course, colour: str, palette: Palette, zone: tzinfo, now: date
 
 
 def in_words(course: Course, zone: tzinfo, now: datetime) -> str:
-    """``18:30 to 21:45 · highest 6,458 ms at 20:40 · limit 2,000 ms``."""
+    """Describe the chart: ``18:30 to 21:45 · highest 6,458 ms at 20:40 · limit 2,000 ms``."""
     known = [(value, at) for value, at in zip(course.values, course.times, strict=True) if value is not None]
     span = f"{formats.clock(course.times[0], zone, now)} to {formats.clock(course.times[-1], zone, now)}"
     worst, at = min(known) if course.lower_is_worse else max(known)
@@ -40,7 +40,7 @@ def in_words(course: Course, zone: tzinfo, now: datetime) -> str:
 
 
 class _Scale:
-    """From moments and values to places of the picture."""
+    """Maps times and values to coordinates of the image."""
 
     def __init__(self, course: Course, low: float, high: float) -> None:
         self._first, self._last = course.times[0], course.times[-1]
@@ -76,7 +76,7 @@ def _parts(course: Course, scale: _Scale, colour: str, palette: Palette) -> Iter
 
 
 def _runs(course: Course) -> Iterator[list[tuple[datetime, float]]]:
-    """Stretches without a gap."""
+    """Yield the stretches without gaps."""
     run: list[tuple[datetime, float]] = []
     for at, value in zip(course.times, course.values, strict=True):
         if value is not None:

@@ -1,4 +1,4 @@
-"""Bars over bins of a value, told apart by what became of them."""
+"""Histograms stacked by outcome."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +18,7 @@ def stacked_bins(
     *,
     x_title: str,
 ) -> go.Figure:
-    """One bar for each bin, stacked of columns of ``counts``; ``labels`` and ``colours`` are by column."""
+    """Return a bar per bin, stacked from the columns of ``counts``, with a label and colour per column."""
     figure = blank(palette, legend=True, y_title="calls")
     for column, label in labels.items():
         figure.add_bar(

@@ -1,4 +1,4 @@
-"""The chart of one call on its clock: a lane for each speaker, for waits, tools and log lines."""
+"""The timeline of one call: lanes for each speaker, waits, tools and log lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LEAD, WAIT, AGENT, TOOLS, LOG = "Lead", "Wait", "Agent", "Tools", "Log"
 LANE_PIXELS, AROUND_PIXELS = 40, 96
 LONGEST_MESSAGE = 120
 _LEAST_MS = 60.0
-"""What took no time, or nobody said how long, is drawn as long as this: else it would not be seen."""
+"""Shortest bar to draw, so that instant or unmeasured events stay visible."""
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _LEVELS = {"WARNING": "handoff_rate", "ERROR": "failed", "CRITICAL": "failed"}
 _MARKS = {
@@ -26,12 +26,12 @@ _MARKS = {
     "lead_language": ("diamond", "qualification_rate", LEAD),
     "reply_language": ("diamond", "qualification_rate", AGENT),
 }
-"""Of what happened in a turn: its symbol, its colour and its lane."""
+"""Symbol, colour and lane of each kind of event in a turn."""
 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """A bar of a lane; ``turn`` is 0 where it belongs to none."""
+    """A bar in a lane; ``turn`` is 0 if it belongs to none."""
 
     lane: str
     begin: float
@@ -44,9 +44,9 @@ class _Stretch:
 
 
 def lanes(clock: CallClock, lines: Sequence[Mapping[str, Any]], palette: Palette) -> go.Figure:
-    """The call from left to right: who spoke, what the lead waited for, silences, tools, and log lines.
+    """Return the timeline: who spoke, what the lead waited for, silences, tools and log lines.
 
-    A point's customdata is what it says and the number of its turn, which the browser follows.
+    A point's customdata holds its text and its turn number, which the browser uses for highlighting.
     """
     stretches = [one for turn in clock.turns for one in _of_turn(turn, palette)]
     stretches += _silences(clock, palette)
@@ -90,12 +90,12 @@ def lanes(clock: CallClock, lines: Sequence[Mapping[str, Any]], palette: Palette
 
 
 def _at(seconds: float) -> str:
-    """A time on the clock, as Plotly takes it in whichever zone the browser is."""
+    """Return a time on the call's clock as text, which Plotly shows alike in any time zone."""
     return (_ZERO + timedelta(seconds=max(seconds, 0.0))).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _of_turn(one: TurnOnClock, palette: Palette) -> Iterator[_Stretch]:
-    """What a turn has in the lanes."""
+    """Yield the bars of a turn."""
     turn, number = one.turn, one.number
     if turn.start_time is not None:
         known = turn.lead_speech_ms
@@ -118,7 +118,7 @@ def _of_turn(one: TurnOnClock, palette: Palette) -> Iterator[_Stretch]:
 
 
 def _for(ms: float | None) -> str:
-    return "<br>for how long was not reported" if ms is None else f" for {ms / 1_000:,.1f} s"
+    return "<br>duration not reported" if ms is None else f" for {ms / 1_000:,.1f} s"
 
 
 def _in(language: str | None) -> str:
@@ -129,7 +129,7 @@ def _in(language: str | None) -> str:
 def _tool(tool: ToolCall, one: TurnOnClock, palette: Palette) -> _Stretch:
     took = "" if tool.ms is None else f": {tool.ms:,.0f} ms"
     words = f"Turn {one.number}, {formats.plain_label(tool.name)}{took}{'' if tool.ok else '<br>failed'}"
-    # A tool without a time runs while the model thinks.
+    # A tool call without a time is drawn at the start of the wait.
     begin = one.lead_end
     if tool.at is not None and one.turn.start_time is not None:
         begin = one.begin + (tool.at - one.turn.start_time) / timedelta(seconds=1)
@@ -141,7 +141,7 @@ def _silences(clock: CallClock, palette: Palette) -> Iterator[_Stretch]:
     for quiet in clock.silences:
         lane, who = (AGENT, "agent") if quiet.silence.by == "agent" else (LEAD, "lead")
         words = f"Silence from the {who}: {quiet.silence.seconds:,.1f} s"
-        words += "<br>the call ended in it" if quiet.silence.ended_call else ""
+        words += "<br>the call ended during it" if quiet.silence.ended_call else ""
         colour = palette.colours["failed"]
         number = quiet.silence.turn or 0
         yield _Stretch(lane, quiet.begin, 1_000 * quiet.silence.seconds, words, number, colour, hatched=True)

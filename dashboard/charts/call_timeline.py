@@ -1,4 +1,4 @@
-"""The charts of one call: both speakers on its clock, and what each wait was made of."""
+"""The chart of a call's waits: what each consisted of."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,18 +24,18 @@ _KNOWN_PARTS = {
     "speech_synthesis": ("Synthesis", "tts"),
     REST: ("Not measured", "neutral"),
 }
-"""The parts of a wait that have a name and a colour of their own."""
+"""Parts of a wait with their own label and colour."""
 _OF_OWNERS = {"service": "p50", "setting": "handoff_rate", "agent": "error_rate", "network": "neutral"}
-"""The colour of all other parts says who can shorten them."""
+"""Colours of all other parts, by who can shorten them."""
 _PATTERNS = ("", "/", "x", ".", "-", "+", "|", "\\")
-"""Tell parts of one colour apart."""
+"""Hatchings that distinguish parts of one colour."""
 NOT_THE_WHOLE = "\N{NOT EQUAL TO}"
-"""Marks a turn whose parts were reported as more or less than what the lead waited."""
+"""Marks a turn whose reported parts do not sum to the wait."""
 
 
 @dataclass(frozen=True)
 class _Bar:
-    """A part of a turn's wait as it is drawn."""
+    """A part of a turn's wait as drawn."""
 
     label: str
     colour: str
@@ -44,29 +44,29 @@ class _Bar:
 
 
 def part_label(key: str) -> str:
-    """What people call a part of a wait."""
+    """Return the label of a part of a wait."""
     return _KNOWN_PARTS[key][0] if key in _KNOWN_PARTS else formats.plain_label(formats.words(key))
 
 
 def part_colour(part: Part) -> str:
-    """The name of a part's colour."""
+    """Return the palette name of a part's colour."""
     return _KNOWN_PARTS[part.key][1] if part.key in _KNOWN_PARTS else _OF_OWNERS[part.owner]
 
 
 def part_words(part: Part, wait_ms: float | None) -> str:
-    """What a part says when pointed at: how long, its share of the wait, and who can shorten it."""
+    """Return a part's hover text: its length, share of the wait, and who can shorten it."""
     share = part.share(wait_ms)
     lines = [f"{part_label(part.key)}: {part.ms:,.0f} ms"]
     if share is not None:
         lines[0] += f", {100 * share:.0f} % of the wait"
     lines.append(f"owner: {part.owner}")
     if part.before_ms >= 1:
-        lines.append(f"{part.before_ms:,.0f} ms more ran while the lead still spoke")
+        lines.append(f"{part.before_ms:,.0f} ms more ran while the lead was still speaking")
     return "<br>".join(lines)
 
 
 def turn_times(turns: Sequence[TurnMetrics], clock: CallClock) -> list[str]:
-    """When in the call each turn began: ``0:42``; its number where the platform told no time."""
+    """Return when in the call each turn began, ``0:42``; or its number if the time is unknown."""
     begins = {one.number: one.begin for one in clock.turns}
     return [formats.duration(begins[turn.turn]) if turn.turn in begins else f"#{turn.turn}" for turn in turns]
 
@@ -84,15 +84,15 @@ def _row(turn: TurnMetrics, at: str) -> str:
 
 
 def _whole(turn: TurnMetrics) -> str:
-    """What the mark at the end of the wait says."""
+    """Return the hover text of the mark at the end of the wait."""
     if turn.parts_add_up is not False or turn.e2e_ms is None:
         return ""
     off = sum(part.ms for part in turn.parts or ()) - turn.e2e_ms
-    return f"<br>its parts were reported as {abs(off):,.0f} ms {'more' if off > 0 else 'less'}"
+    return f"<br>its reported parts sum to {abs(off):,.0f} ms {'more' if off > 0 else 'less'}"
 
 
 def waits(turns: Sequence[TurnMetrics], clock: CallClock, palette: Palette) -> go.Figure:
-    """A row for each turn: the parts of its wait one after the other, up to what the lead waited: a line."""
+    """Return a row per turn: the parts of its wait in sequence, with a mark at the whole wait."""
     rows = [_row(turn, at) for turn, at in zip(turns, turn_times(turns, clock), strict=True)]
     figure = blank(palette, legend=True, rows=rows)
     labels = _add_bars(figure, turns, rows, palette)
@@ -110,7 +110,7 @@ def waits(turns: Sequence[TurnMetrics], clock: CallClock, palette: Palette) -> g
         },
         hovertemplate="End to end: %{x:,.0f} ms%{customdata[0]}<extra></extra>",
     )
-    # On a phone the legend has a row for each name.
+    # On a phone the legend has one row per name.
     room = 150 + NAME_PIXELS * max(0, len(labels) - 4)
     height = max(LEAST_PIXELS, room + ROW_PIXELS * len(rows))
     figure.update_layout(barmode="overlay", bargap=0.3, height=height, hovermode="closest", margin_t=64)
@@ -133,7 +133,7 @@ def waits(turns: Sequence[TurnMetrics], clock: CallClock, palette: Palette) -> g
 def _add_bars(
     figure: go.Figure, turns: Sequence[TurnMetrics], rows: Sequence[str], palette: Palette
 ) -> list[str]:
-    """Draw what the waits are made of; the names in the legend."""
+    """Draw the parts of the waits; return the names in the legend."""
     traces: defaultdict[tuple[str, str, int], list[tuple[str, int, _Bar]]] = defaultdict(list)
     for row, turn in zip(rows, turns, strict=True):
         seen: Counter[str] = Counter()
@@ -162,7 +162,7 @@ def _add_bars(
 
 
 def _look(palette: Palette, colour: str, place: int) -> dict[str, Any]:
-    """A bar's colour; of several parts that have it, all but the first are hatched."""
+    """Return a bar's look; of several parts with one colour, all but the first are hatched."""
     hatching = {
         "shape": _PATTERNS[place % len(_PATTERNS)],
         "fillmode": "overlay",

@@ -1,4 +1,4 @@
-"""Charts without a time axis: histograms, shares, hours of the week, rates with intervals, the funnel."""
+"""Charts without a time axis: histograms, shares, heat maps, rates with intervals, the funnel."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from dashboard.theme import HEAT_SCALE, Palette
 def histogram(
     frame: pd.DataFrame, colours: Sequence[str], palette: Palette, *, x_title: str, hover: Sequence[str]
 ) -> go.Figure:
-    """Bars of a histogram frame (start, end, n); ``hover`` names each bin."""
+    """Return the bars of a histogram frame (start, end, n); ``hover`` names each bin."""
     figure = blank(palette, y_title="calls")
     widths = (frame["end"] - frame["start"]).clip(upper=1.5 * _width(frame))  # the last bin may be long
     figure.add_bar(
@@ -38,7 +38,7 @@ def _width(frame: pd.DataFrame) -> float:
 
 
 def rows_axis(figure: go.Figure, palette: Palette, ticksuffix: str = "") -> None:
-    """A vertical axis of names, the first on top, none left out."""
+    """Make the vertical axis one of names: the first on top, none left out."""
     figure.update_yaxes(
         autorange="reversed",
         type="category",
@@ -51,7 +51,7 @@ def rows_axis(figure: go.Figure, palette: Palette, ticksuffix: str = "") -> None
 
 
 def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figure:
-    """A dotted vertical line with its meaning, on a histogram."""
+    """Add a labelled dotted vertical line to a histogram."""
     figure.add_vline(at, line={"color": palette.text, "width": 1.4, "dash": "dot"})
     figure.add_annotation(
         text=words, x=at, yref="paper", y=1, yanchor="bottom", showarrow=False, font={"size": 12}
@@ -60,7 +60,7 @@ def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figur
 
 
 def sentiment_colours(frame: pd.DataFrame, palette: Palette) -> list[str]:
-    """The colour of each bin of a sentiment histogram: negative, neutral or positive."""
+    """Return the colour of each bin of a sentiment histogram: negative, neutral or positive."""
     middles = (frame["start"] + frame["end"]) / 2
     names = np.select(
         [middles < NEGATIVE_BELOW, middles > POSITIVE_ABOVE], ["negative", "positive"], "neutral"
@@ -69,7 +69,7 @@ def sentiment_colours(frame: pd.DataFrame, palette: Palette) -> list[str]:
 
 
 def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
-    """One bar for each name, the longest on top, with its share and count beside it."""
+    """Return one bar per name, longest on top, with its share and count beside it."""
     total = sum(counts.values())
     ordered = sorted(counts.items(), key=lambda item: item[1])
     names = [f"{plain_label(name)}  " for name, _ in ordered]
@@ -101,10 +101,10 @@ def heat_map(
     least: int = 1,
     closed: Collection[int] = (),
 ) -> go.Figure:
-    """Values by weekday (rows) and hour of the day (columns).
+    """Return values by weekday (rows) and hour of the day (columns).
 
-    ``counts`` are the calls behind each value; cells of fewer than ``least`` are greyed, and crossed out in
-    red those of the ``closed`` hours, in which nobody may be called.
+    ``counts`` are the calls behind each value: cells with fewer than ``least`` are grey. Cells of ``closed``
+    hours, when nobody may be called, are crossed out in red.
     """
     n = frame if counts is None else counts
     shut = pd.DataFrame({hour: int(hour) in closed for hour in frame.columns}, index=frame.index)
@@ -163,7 +163,7 @@ def heat_map(
 
 
 def _cross_out(figure: go.Figure, n: pd.DataFrame, palette: Palette) -> None:
-    """Red crosses on the cells that have calls."""
+    """Put red crosses on the cells that have calls."""
     rows, columns = (part.tolist() for part in np.nonzero(n.to_numpy()))
     figure.add_scatter(
         x=[f"{n.columns[column]:02d}" for column in columns],
@@ -180,7 +180,7 @@ def _cross_out(figure: go.Figure, n: pd.DataFrame, palette: Palette) -> None:
 
 
 def _make_clickable(figure: go.Figure, n: pd.DataFrame, words: Callable[[int, int], str]) -> None:
-    """Cells of a heat map cannot be clicked: unseen squares on them can, and say what is pointed at."""
+    """Add invisible squares for clicks and hover: Plotly's heat map cells cannot be clicked."""
     rows, columns = (part.tolist() for part in np.nonzero(n.to_numpy()))
     hours = [f"{hour:02d}" for hour in n.columns]
     figure.add_scatter(
@@ -195,7 +195,7 @@ def _make_clickable(figure: go.Figure, n: pd.DataFrame, words: Callable[[int, in
 
 
 def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
-    """Name the ticks of an axis of seconds in minutes and seconds."""
+    """Label an axis of seconds in minutes and seconds."""
     top = float(frame["start"].iloc[-1]) + _width(frame)
     step = next((nice for nice in (5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600) if top / nice <= 8), top / 8)  # noqa: PLR2004 (ticks)
     ticks = np.arange(0, top + 1e-9, step)
@@ -207,7 +207,7 @@ MOST_BARS = 8
 
 @dataclass(frozen=True)
 class Dots:
-    """One value's rates, each with the ends of its interval (0 to 1) and the calls it is of."""
+    """The rates of one value, each with its interval (0 to 1) and number of calls."""
 
     name: str
     colour: str
@@ -218,7 +218,7 @@ class Dots:
 
 
 def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go.Figure:
-    """Rates as dots with their 95 % intervals, a row for each rate, one colour a value."""
+    """Return rates as dots with 95 % intervals: one row per rate, one colour per value."""
     names = [f"{row}  " for row in rows]
     figure = blank(palette, legend=len(dots) > 1, rows=names)
     spread, highest = 0.58, np.nan_to_num([dot.high for dot in dots]).max(initial=0.01)
@@ -249,7 +249,7 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
     figure.update_xaxes(
         showgrid=True,
         ticksuffix=" %",
-        range=[0, 108 * highest],  # the last tick's words fit into the margin
+        range=[0, 108 * highest],  # so that the last tick's label fits
     )
     figure.update_yaxes(
         tickvals=list(range(len(rows))),
@@ -265,7 +265,7 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
 
 
 def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go.Figure:
-    """One bar a stage with its count and its share of the one before: words that a phone has room for."""
+    """Return one bar per stage with its count and share of the previous one, short enough for a phone."""
     figure = blank(palette, rows=[f"{stage}  " for stage in stages])
     first = counts[0] or 1
     words = [f" {counts[0]:,}"]
@@ -284,7 +284,7 @@ def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go
         insidetextanchor="start",
         insidetextfont={"color": palette.surface, "size": 13},
         outsidetextfont={"color": palette.text, "size": 13},
-        # Plotly 3 stumbles over a click on bars with words unless these are given.
+        # Without these, Plotly 3 fails on a click on bars with text.
         selected={"textfont": {"color": palette.surface}},
         unselected={"textfont": {"color": palette.text}},
         constraintext="none",
@@ -301,7 +301,7 @@ def funnel(stages: Sequence[str], counts: Sequence[int], palette: Palette) -> go
 def stacked_shares(
     frame: pd.DataFrame, colours: dict[str, str], labels: dict[str, str], palette: Palette, *, unit: str
 ) -> go.Figure:
-    """Horizontal bars, one a row of the frame, stacked of its columns; the sum stands at the end."""
+    """Return a horizontal bar per row of the frame, stacked from its columns, labelled with the sum."""
     names = [f"{plain_label(str(name))}  " for name in frame.index]
     figure = blank(palette, legend=True, rows=names)
     for column in frame:
@@ -333,7 +333,7 @@ def stacked_shares(
 def percentile_dots(
     names: Sequence[str], values: Mapping[str, Sequence[float]], colours: dict[str, str], palette: Palette
 ) -> go.Figure:
-    """Percentiles of each value on one line, so that the distance between them shows the spread."""
+    """Return the percentiles of each value on one line; their distance shows the spread."""
     rows = [f"{plain_label(name)}  " for name in names]
     figure = blank(palette, legend=True, rows=rows)
     for percentile, points in values.items():
@@ -365,7 +365,7 @@ def percentile_dots(
 def counted(
     names: Sequence[str], counts: Sequence[int], total: int, palette: Palette, colour: str
 ) -> go.Figure:
-    """One bar for each name, the longest on top, with its share of ``total`` and its count beside it."""
+    """Return one bar per name, longest on top, with its share of ``total`` and its count."""
     shown = min(len(names), MOST_BARS)
     shares = [100 * n / total for n in counts[:shown]]
     rows = [f"{plain_label(name)}  " for name in names[:shown]]
@@ -381,7 +381,7 @@ def counted(
         customdata=list(counts[:shown]),
         hovertemplate="%{y}: %{customdata:,}, %{x:.2f} % of calls<extra></extra>",
     )
-    # A phone has room for the words of the longest bar too.
+    # Leaves room for the label of the longest bar, even on a phone.
     figure.update_xaxes(range=[0, max(shares) * 2.2], showgrid=False, showticklabels=False)
     rows_axis(figure, palette)
     figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin={"t": 8, "b": 8})

@@ -1,4 +1,4 @@
-"""Charts of one figure by group: a bar for each value with its interval, and two sides beside each other."""
+"""Charts of one figure by group: a bar per value with its interval, and two sides compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from dashboard.theme import Palette
 
 ROW_PIXELS = 26
 _EDGES = 64
-"""Pixels above and below the bars."""
+"""Pixels above and below the bars, together."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A group's figure in the chart's unit, the ends of its interval where it has one, and words for both."""
+    """A group's figure in the chart's unit, its interval if known, and its hover text."""
 
     name: str
     value: float
@@ -29,7 +29,7 @@ class Bar:
 
 
 def rows(bars: Sequence[Bar], palette: Palette, *, unit: str) -> go.Figure:
-    """A horizontal bar for each group, the first on top, with its interval and its words."""
+    """Return a horizontal bar per group, first on top, with its interval and label."""
     names = [f"{plain_label(bar.name)}  " for bar in bars]
     figure = blank(palette, rows=names)
     widest = max([bar.high or bar.value for bar in bars], default=1.0) or 1.0
@@ -43,7 +43,7 @@ def rows(bars: Sequence[Bar], palette: Palette, *, unit: str) -> go.Figure:
         hovertemplate="%{customdata}<extra></extra>",
     )
     rows_axis(figure, palette)
-    # By number: two groups may have the same words.
+    # By number, because two groups may have the same label.
     figure.update_yaxes(
         type="linear",
         tickvals=list(range(len(bars))),
@@ -58,7 +58,7 @@ def rows(bars: Sequence[Bar], palette: Palette, *, unit: str) -> go.Figure:
 
 
 def columns(bars: Sequence[Bar], palette: Palette, *, unit: str, x_title: str) -> go.Figure:
-    """A point for each group from left to right, with its interval: hours, weekdays, days, attempts."""
+    """Return a bar per group from left to right, with its interval: hours, weekdays, days, attempts."""
     figure = blank(palette, y_title=unit)
     figure.add_bar(
         x=list(range(len(bars))),
@@ -98,7 +98,7 @@ def _errors(bars: Sequence[Bar], palette: Palette) -> dict[str, object]:
 def overlaid(
     frame: pd.DataFrame, names: Sequence[str], colours: Sequence[str], palette: Palette, *, x_title: str
 ) -> go.Figure:
-    """Shares by bin of some sides as stepped lines over each other; a column by number for each side."""
+    """Return the shares by bin of each side as overlaid stepped lines; sides are numbered columns."""
     figure = blank(palette, y_title="% of calls", legend=True)
     ends = [*frame["start"], float(frame["end"].iloc[-1])]
     for number, (name, colour) in enumerate(zip(names, colours, strict=True)):
@@ -130,7 +130,7 @@ def side_by_side(
     colours: Sequence[str],
     palette: Palette,
 ) -> go.Figure:
-    """Funnels beside each other: each stage's share of those dialled, a bar for each side."""
+    """Return funnels side by side: each stage's share of the calls dialled, a bar per side."""
     figure = blank(palette, legend=True, rows=[f"{stage}  " for stage in stages])
     for side, name, colour in zip(counts, names, colours, strict=True):
         first = side[0] or 1

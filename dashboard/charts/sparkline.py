@@ -1,4 +1,4 @@
-"""The small course on a card: a picture, as a chart for each card would keep the page from settling."""
+"""The sparkline on a tile, as an SVG image: a Plotly chart per tile would slow the page down."""
 
 import html
 import math
@@ -15,13 +15,13 @@ POINTS = 48
 FEWEST = 3
 WIDTH, HEIGHT, EDGE = 240, 56, 3
 LEAST_SHARE = 0.05
-"""A card of smaller shares is drawn as if they went up to here."""
+"""Least maximum of a sparkline of shares, so that tiny shares do not look large."""
 
 
 def values(course: pd.DataFrame, metric: str) -> list[float]:
-    """A metric's course in few points, NaN where nothing was measured; none where there is no course to see.
+    """Return a metric over time in few points, NaN for gaps; empty if there is too little to draw.
 
-    The same place means the same time on all cards.
+    The same position means the same time on all tiles.
     """
     column = "n" if metric == "total_calls" else metric
     if column not in course:
@@ -38,11 +38,11 @@ def values(course: pd.DataFrame, metric: str) -> list[float]:
 
 
 def image(course: Sequence[float], unit: Unit, colour: str, *, bars: bool) -> str:
-    """The course as an image that says in words from where to where it goes."""
+    """Return the sparkline as an image whose alt text gives its range and last value."""
     known = [value for value in course if not math.isnan(value)]
     low, high, last = (formats.number(value, unit) for value in (min(known), max(known), known[-1]))
     words = html.escape(f"Course: {low} to {high}, last {last}", quote=True)
-    # From nothing up, and a share of one per cent is no mountain.
+    # Shares start at zero, with a scale on which one per cent stays small.
     least, most = (0.0, max(*known, LEAST_SHARE)) if unit == "share" else (min(known), max(known))
     shape = _bars(course, colour) if bars else _line(course, colour, least, most)
     drawing = (
@@ -53,7 +53,7 @@ def image(course: Sequence[float], unit: Unit, colour: str, *, bars: bool) -> st
 
 
 def _line(course: Sequence[float], colour: str, least: float, most: float) -> str:
-    """A line from value to value; a gap stays a gap, a value between two gaps is a dot."""
+    """Return a line; gaps stay gaps, and a value between two gaps is a dot."""
     span, step = (most - least) or 1.0, WIDTH / max(len(course) - 1, 1)
     runs: list[list[str]] = [[]]
     for number, value in enumerate(course):

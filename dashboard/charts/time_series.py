@@ -1,6 +1,6 @@
-"""The figure factory: pure functions from a frame of core.aggregation to a Plotly figure.
+"""Charts over time: pure functions from a frame of core.aggregation to a Plotly figure.
 
-Frames have one row a bucket of local time; a chart shows that wall clock in any browser.
+Frames have one row per bucket of local time, and charts show that local time in any browser.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +48,7 @@ _BUCKET_WORDS: dict[Bucket, str] = {
 
 @dataclass(frozen=True)
 class Line:
-    """A column of a frame as people see it."""
+    """A column of a frame as a line: its label and colour."""
 
     column: str
     label: str
@@ -58,7 +58,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Limit:
-    """A dashed line across a chart and what it means; without a colour that of the text."""
+    """A labelled dashed line across a chart; text-coloured unless it has a colour."""
 
     value: float
     words: str
@@ -67,7 +67,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment to point out, in local time without a zone."""
+    """A time to mark on a chart, local and without a zone."""
 
     at: datetime
     words: str
@@ -75,12 +75,12 @@ class Mark:
 
 
 def words_width(words: Iterable[str], size: int = 13) -> int:
-    """Pixels that the widest of these words takes, rather too many than too few."""
+    """Return the pixels that the widest of these texts takes, erring on the large side."""
     return round(size * max((sum(map(_share, text)) for text in words), default=0))
 
 
 def _share(letter: str) -> float:
-    """A letter's width as a share of its height."""
+    """Return a letter's width as a share of the font size."""
     if letter in _NARROW:
         return 0.31
     return 1.0 if not letter.isascii() else 0.83 if letter in _WIDE else 0.57
@@ -89,9 +89,9 @@ def _share(letter: str) -> float:
 def blank(
     palette: Palette, *, y_title: str = "", legend: bool = False, rows: Sequence[str] = ()
 ) -> go.Figure:
-    """A figure without data in the colours and margins of all charts; ``rows``: the names of its rows.
+    """Return an empty figure with the colours and margins of all charts; ``rows``: names of its rows.
 
-    A chart whose words need more room than its margins is drawn a second time by plotly.js.
+    Margins fit the labels, because plotly.js draws a chart twice if they do not.
     """
     axis = {
         "gridcolor": palette.grid,
@@ -138,7 +138,7 @@ def blank(
 
 
 def axis_title(words: str, palette: Palette) -> dict[str, object]:
-    """What an axis shows."""
+    """Return the title of an axis."""
     return {"text": words, "font": {"size": 12, "color": palette.muted}}
 
 
@@ -169,7 +169,7 @@ def _wall_clock(index: pd.Index) -> pd.DatetimeIndex:
 def stacked_bars(
     frame: pd.DataFrame, parts: Sequence[Line], bucket: Bucket, palette: Palette, *, partial: Sequence[int]
 ) -> go.Figure:
-    """Calls per bucket, one colour a part; ``partial`` bars, which the period has not whole, are pale."""
+    """Return calls per bucket, one colour per part; ``partial`` bars, cut off by the period, are pale."""
     figure = blank(palette, y_title=f"calls per {bucket_words(bucket)}", legend=True)
     _time_axis(figure, bucket)
     opacity = [1.0] * len(frame)
@@ -186,13 +186,13 @@ def stacked_bars(
                 customdata=hover,
                 hovertemplate=f"%{{x|{_TIME_FORMATS[bucket]}}}<br>%{{customdata}}<extra></extra>",
             )
-    # Under the common label of all parts a click would always mean the first.
+    # With one hover label for all parts, a click would always select the first.
     figure.update_layout(hovermode="closest", barmode="stack", bargap=0.12 if len(frame) < 60 else 0.04)  # noqa: PLR2004 (bars)
     return figure
 
 
 def _all_parts(frame: pd.DataFrame, parts: Sequence[Line]) -> list[str]:
-    """What a bar says when pointed at: every part with its colour."""
+    """Return the hover text of each bar: every part with its colour."""
     shown = [part for part in parts if part.column in frame]
     square = '<span style="color:{}">\N{BLACK SQUARE}</span> {}'
     marks = [square.format(part.colour, plain_label(part.label)) for part in shown]
@@ -204,7 +204,7 @@ def _all_parts(frame: pd.DataFrame, parts: Sequence[Line]) -> list[str]:
 
 
 def bucket_words(bucket: Bucket) -> str:
-    """A bucket for an axis: ``hour``, ``15 min``."""
+    """Return a bucket's name for an axis: ``hour``, ``15 min``."""
     return _BUCKET_WORDS[bucket]
 
 
@@ -217,7 +217,7 @@ def lines(
     unit: str,
     limits: Sequence[Limit] = (),
 ) -> go.Figure:
-    """Lines over time with their names at the right end; gaps stay gaps; limits are dashed lines."""
+    """Return lines over time, labelled at their right end; gaps stay gaps, limits are dashed."""
     figure = blank(palette, y_title=unit)
     _time_axis(figure, bucket)
     scale = 100.0 if unit == "%" else 1.0
@@ -246,8 +246,8 @@ def _add_line(figure: go.Figure, values: pd.Series, part: Line, unit: str, *, cl
         x=_wall_clock(values.index),
         y=values.to_numpy().round(2),
         name=plain_label(part.label),
-        # Only points that have a marker, of whatever size, can be clicked; each is an element to draw, and
-        # all lines lead to the same calls: the last one has them, which a click under a common label means.
+        # Only points with a marker (of any size) can be clicked, but each costs an element. All lines
+        # lead to the same calls, so only the last one, which a click selects, has markers.
         mode="lines+markers" if clickable else "lines",
         line={"color": part.colour, "width": 2.6 if part.wide else 1.6},
         marker={"size": np.zeros(len(values)), "color": part.colour, "line": {"width": 0}},
@@ -256,7 +256,7 @@ def _add_line(figure: go.Figure, values: pd.Series, part: Line, unit: str, *, cl
 
 
 def _add_dots(figure: go.Figure, values: pd.Series, part: Line) -> None:
-    """A value between two gaps has no line: a dot shows it."""
+    """Draw a dot for values between two gaps, which have no line."""
     there = values.notna()
     alone = values[there & ~there.shift(1, fill_value=False) & ~there.shift(-1, fill_value=False)]
     if len(alone):
@@ -283,7 +283,7 @@ def _add_limit(figure: go.Figure, limit: Limit, palette: Palette) -> None:
 
 
 def band(figure: go.Figure, low: pd.Series, high: pd.Series, colour: str, scale: float = 100.0) -> None:
-    """A pale area between two columns behind the lines: how sure the values are; gaps stay gaps."""
+    """Add a pale band between two columns behind the lines, such as an interval; gaps stay gaps."""
     there = low.notna() & high.notna()
     runs = (there != there.shift()).cumsum()[there]
     for _, part in runs.groupby(runs):
@@ -303,7 +303,7 @@ def band(figure: go.Figure, low: pd.Series, high: pd.Series, colour: str, scale:
 
 
 def shade(figure: go.Figure, spans: Sequence[tuple[datetime, datetime]], palette: Palette) -> None:
-    """A pale ground behind spans of local time without a zone."""
+    """Shade spans of local time (without a zone)."""
     grounds = [
         {
             "type": "rect",
@@ -319,12 +319,12 @@ def shade(figure: go.Figure, spans: Sequence[tuple[datetime, datetime]], palette
         }
         for start, end in spans
     ]
-    # Behind those that are there: an update of a list changes its members one by one.
+    # Appended to the existing ones: updating a list in place would change its members one by one.
     figure.update_layout(shapes=[*figure.layout.shapes, *grounds])
 
 
 def compared(figure: go.Figure, totals: pd.Series, words: str, palette: Palette) -> None:
-    """A dotted line over bars: the same buckets of an earlier period, put where they would be now."""
+    """Add a dotted line over the bars: the same buckets of an earlier period, shifted to now."""
     figure.add_scatter(
         x=_wall_clock(totals.index),
         y=totals.to_numpy(),
@@ -337,7 +337,7 @@ def compared(figure: go.Figure, totals: pd.Series, words: str, palette: Palette)
 
 
 def annotate(figure: go.Figure, marks: Sequence[Mark], palette: Palette) -> None:
-    """Thin lines where something happened; the triangle on top says what when pointed at."""
+    """Mark events with thin lines; hovering over the triangle on top says what happened."""
     if not marks:
         return
     lines = [
@@ -367,7 +367,7 @@ def annotate(figure: go.Figure, marks: Sequence[Mark], palette: Palette) -> None
         }
         for mark in marks
     ]
-    # All at once: added one by one, each is checked together with all before it.
+    # All at once: Plotly validates all earlier ones again for each one added.
     figure.update_layout(
         shapes=[*figure.layout.shapes, *lines], annotations=[*figure.layout.annotations, *triangles]
     )
@@ -378,7 +378,7 @@ def _label_ends(
     labels: Sequence[tuple[float, str, str]],
     top: float,
 ) -> None:
-    """Value, text and colour of each label beside the plot, moved apart where they would cover each other."""
+    """Label the lines beside the plot (value, text, colour), moved apart if they would overlap."""
     lowest = -np.inf
     for value, text, colour in sorted(labels, key=lambda label: label[0]):
         wanted = value / top * _PLOT_PIXELS
@@ -397,5 +397,5 @@ def _label_ends(
         )
     widest = words_width((text for _, text, _ in labels), size=12)
     figure.update_layout(margin_r=14 + widest)
-    if widest > LONG_LABEL_PIXELS:  # on a phone little is left for the times
+    if widest > LONG_LABEL_PIXELS:  # leaves little room for times on a phone
         figure.update_xaxes(nticks=4)

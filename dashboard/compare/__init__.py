@@ -1,1 +1,1 @@
-"""What only the page Compare has."""
+"""The panels of the Compare page."""

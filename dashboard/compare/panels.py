@@ -1,4 +1,4 @@
-"""The panels of Compare: verdicts on every figure, latency distributions, funnels and costs of two sides."""
+"""The panels of Compare: verdicts on every figure, latencies, funnels and costs of two sides."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,27 +26,27 @@ _PRICES = {"per_qualified_lead": "Cost per qualified lead", "per_handoff": "Cost
 
 @dataclass(frozen=True)
 class Named:
-    """A side and what it is called; foreign text, not yet made plain."""
+    """A side with its name, which is foreign text and not yet escaped."""
 
     name: str
     figures: Figures
 
 
 def colours(palette: Palette) -> tuple[str, str]:
-    """The colours of the first and the second side."""
+    """Return the colours of the first and second side."""
     return palette.neutral, palette.accent
 
 
 def verdicts(first: Named, second: Named) -> Panel:
-    """Every rate and mean of both sides, their difference, and what can be said of it by now."""
+    """Return every rate and mean of both sides, their difference, and the verdict so far."""
     rows = [_row(key, first, second) for key in (*RATES, *MEANS) if _is_known(key, first, second)]
     rows += [_price_row(key, first, second) for key in _PRICES]
     told = [row["Figure"] for row in rows if "**" in row["Verdict"]]
-    said = f"Told apart: {', '.join(told)}" if told else "Nothing can be told apart yet"
+    said = f"Significant: {', '.join(told)}" if told else "No significant difference yet"
     return Panel(
         "verdicts",
         f"{formats.plain(second.name)} against {formats.plain(first.name)}",
-        f"{said} · 95 % at all looks together: look as often as you like · "
+        f"{said} · 95 % confidence, however often you look · "
         f"n {second.figures.calls:,} against {first.figures.calls:,}",
         table=_titled(rows, first.name, second.name).map(_unmarked),
         page=_titled(rows, formats.plain(first.name), formats.plain(second.name)),
@@ -54,7 +54,7 @@ def verdicts(first: Named, second: Named) -> Panel:
 
 
 def _is_known(key: str, first: Named, second: Named) -> bool:
-    """Whether both sides have the figure; a rate that is zero on both says nothing."""
+    """Return whether both sides have the figure; rates that are zero on both are left out."""
     sides = (first.figures, second.figures)
     return all(side.sides[key].n for side in sides) and (
         key not in RATES or any(side.rate(key)[0] for side in sides)
@@ -80,7 +80,7 @@ def _titled(rows: Sequence[Mapping[str, str]], first: str, second: str) -> pd.Da
 
 
 def _unmarked(cell: str) -> str:
-    """A cell without the Markdown of its verdict."""
+    """Return a cell without its Markdown."""
     return _MARKS.sub("", cell).strip()
 
 
@@ -98,7 +98,7 @@ def _price_row(key: str, first: Named, second: Named) -> dict[str, str]:
         _FIRST: formats.number(first.figures.price(key), "rupees"),
         _SECOND: formats.number(second.figures.price(key), "rupees"),
         "Difference": formats.NONE,
-        "Verdict": "No verdict: a price of two counts",
+        "Verdict": "No verdict: a ratio of two totals",
         "n": f"{first.figures.calls:,} \N{MIDDLE DOT} {second.figures.calls:,}",
     }
 
@@ -112,7 +112,7 @@ def _difference(found: Verdict | None, unit: Unit) -> str:
 
 
 def amount(value: float, unit: Unit, *, signed: bool = False) -> str:
-    """A difference in its unit: ``2.1 points``, ``40 ms``, ``12 s``, ``₹0.31``."""
+    """Return a difference in its unit: ``2.1 points``, ``40 ms``, ``12 s``, ``₹0.31``."""
     sign = ("-" if value < 0 else "+") if signed else ""
     size = abs(value)
     match unit:
@@ -127,7 +127,7 @@ def amount(value: float, unit: Unit, *, signed: bool = False) -> str:
 
 
 def words(found: Verdict | None, unit: Unit, good: Good) -> str:
-    """What can be said by now, in Markdown: ``Better by 2.1 to 5.0 points``."""
+    """Return the verdict in Markdown: ``Better by 2.1 to 5.0 points``."""
     if found is None:
         return f"Too few calls: each side needs {LEAST_CALLS}"
     if found.is_told:
@@ -141,7 +141,7 @@ def words(found: Verdict | None, unit: Unit, good: Good) -> str:
         return f"{icon} **{'Better' if better else 'Worse'} {span}**"
     if found.more_calls is None:
         return f"About the same: at most {amount(max(-found.low, found.high), unit)} apart"
-    return f"Cannot be told yet: about {found.more_calls:,} more calls needed"
+    return f"Undecided: about {found.more_calls:,} more calls needed"
 
 
 def _suffix(unit: Unit) -> str:
@@ -149,12 +149,12 @@ def _suffix(unit: Unit) -> str:
 
 
 def measured(first: Figures, second: Figures) -> list[str]:
-    """The latencies that both sides carry."""
+    """Return the latencies recorded on both sides."""
     return [name for name in LATENCIES if first.spreads[name].n and second.spreads[name].n]
 
 
 def latency(name: str, frame: pd.DataFrame, sides: Sequence[Named], palette: Palette) -> Panel:
-    """How a latency is spread on both sides, as shares of their calls."""
+    """Return the distribution of a latency on both sides, as shares of calls."""
     spreads = [side.figures.spreads[name] for side in sides]
     said = " \N{MIDDLE DOT} ".join(
         f"{formats.plain(side.name)}: p50 {formats.number(one.p50, 'ms')}, "
@@ -168,14 +168,14 @@ def latency(name: str, frame: pd.DataFrame, sides: Sequence[Named], palette: Pal
     return Panel(
         f"compare-{name}",
         METRICS[name].label,
-        f"{said} \N{MIDDLE DOT} the last step has all that is longer",
+        f"{said} \N{MIDDLE DOT} the last step includes everything longer",
         groups.overlaid(frame, names, colours(palette), palette, x_title="ms"),
         table,
     )
 
 
 def percentiles(sides: Sequence[Named], names: Sequence[str]) -> Panel:
-    """The percentiles of every latency on both sides, exact."""
+    """Return the exact percentiles of every latency on both sides."""
     rows = [
         {"Latency": METRICS[name].label, "Side": formats.plain(side.name)}
         | {
@@ -189,17 +189,17 @@ def percentiles(sides: Sequence[Named], names: Sequence[str]) -> Panel:
     return Panel(
         "compare-percentiles",
         "Latency percentiles",
-        "Exact, of each call's mean" if rows else "No latency is recorded on both sides",
+        "Exact percentiles of each call's mean" if rows else "No latency is recorded on both sides",
         table=pd.DataFrame(rows),
         page=pd.DataFrame(rows) if rows else None,
     )
 
 
 def funnel(sides: Sequence[Named], palette: Palette) -> Panel:
-    """How far outbound calls of both sides come."""
+    """Return the funnels of outbound calls of both sides."""
     counts = pd.DataFrame([dict(side.figures.funnel) for side in sides], index=[side.name for side in sides])
     if not counts["dialled"].all():
-        return Panel("compare-funnel", "Funnel", "A side has no outbound calls")
+        return Panel("compare-funnel", "Funnel", "One side has no outbound calls")
     stages = [stage for stage in FUNNEL if stage != "engaged" or counts["engaged"].sum()]
     labels = [STAGE_LABELS[stage] for stage in stages]
     table = pd.DataFrame({"Side": list(counts.index)})
@@ -221,10 +221,10 @@ def funnel(sides: Sequence[Named], palette: Palette) -> Panel:
 
 
 def costs(sides: Sequence[Named], palette: Palette) -> Panel:
-    """What a call costs on both sides, by component."""
+    """Return the cost of a call on both sides, by component."""
     known = [side.figures.counts["calls_with_cost"] for side in sides]
     if not all(known):
-        return Panel("compare-cost", "Cost per call", "A side has no calls with a cost")
+        return Panel("compare-cost", "Cost per call", "One side has no calls with a cost")
     frame = pd.DataFrame(
         [
             {part: amount_ / n for part, amount_ in side.figures.costs.items()}

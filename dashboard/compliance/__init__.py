@@ -1,1 +1,1 @@
-"""The Compliance page: calls held against the rules of calling."""
+"""The Compliance page: calls checked against the calling rules."""

@@ -1,4 +1,4 @@
-"""The panels of Compliance: the rules, their violations over time and by campaign, and each violation."""
+"""The panels of Compliance: the rules, and their violations over time, by campaign and one by one."""
 
 from datetime import tzinfo
 
@@ -22,7 +22,7 @@ _OFF = ":gray[off]"
 
 
 def rules(judged: Judged) -> Panel:
-    """Each rule: how many calls it is about, how many tell, how many violate it, and what it says."""
+    """Return each rule: calls it applies to, calls with the required data, violations, and its text."""
     worst = max(judged.rules, key=lambda rule: rule.violations)
     words = (
         f"most often: calls {CALLING_RULES[worst.key].label.lower()}"
@@ -31,9 +31,9 @@ def rules(judged: Judged) -> Panel:
     )
     return Panel(
         "calling-rules",
-        "The rules, and what the calls show",
+        "Calling rules",
         f"Calls in violation: {judged.calls_in_violation:,} of {judged.calls:,} · {words} · "
-        "told: the share of calls that say so; a call that does not is no violation",
+        "reported: share of calls with the data to judge; calls without it are not counted as violations",
         table=pd.DataFrame([_plain(rule) for rule in judged.rules]),
         page=pd.DataFrame([_shown(rule) for rule in judged.rules]),
     )
@@ -60,13 +60,13 @@ def _shown(rule: RuleFigures) -> dict[str, str]:
         "Calls …": about.label,
         "Violations": found if rule.in_force else _OFF,
         "Share": formats.number(rule.share, "share") if rule.in_force else formats.NONE,
-        "Told": f"{formats.number(rule.coverage, 'share')} of {rule.calls:,}",
-        "The rule, and its source": f"{rule.rule} · {about.source}",
+        "Reported": f"{formats.number(rule.coverage, 'share')} of {rule.calls:,}",
+        "Rule and source": f"{rule.rule} · {about.source}",
     }
 
 
 def over_time(view: View, judged: Judged) -> Panel:
-    """Violations over time, a colour for each rule."""
+    """Return violations over time, one colour per rule."""
     key, title = "violations", "Violations over time"
     frame = evidence.over_time(judged, view.window.start, view.window.end, view.window.bucket)
     kinds = [str(kind) for kind in frame.columns]
@@ -82,7 +82,7 @@ def over_time(view: View, judged: Judged) -> Panel:
         key,
         title,
         f"{int(frame.to_numpy().sum()):,} violations by {judged.calls_in_violation:,} calls · a call counts "
-        "for each rule that it violates",
+        "once for each rule it breaks",
         view.annotate(figure),
         timed(frame, labels),
         drilldown=view.drilldown(frame.index),
@@ -90,7 +90,7 @@ def over_time(view: View, judged: Judged) -> Panel:
 
 
 def by_campaign(judged: Judged) -> Panel:
-    """The campaigns with the most calls in violation."""
+    """Return the campaigns with the most calls in violation."""
     table = evidence.by_campaign(judged)
     kinds = [kind for kind in table.columns if kind in CALLING_RULES]
     shown = table.head(MOST_CAMPAIGNS)
@@ -104,7 +104,7 @@ def by_campaign(judged: Judged) -> Panel:
         }
         for name, row in shown.iterrows()
     ]
-    more = f" · the first {MOST_CAMPAIGNS} of {len(table):,}" if len(table) > MOST_CAMPAIGNS else ""
+    more = f" · top {MOST_CAMPAIGNS} of {len(table):,}" if len(table) > MOST_CAMPAIGNS else ""
     return Panel(
         "violations-campaigns",
         "By campaign",
@@ -126,13 +126,13 @@ def _link(call_id: str) -> str:
 
 
 def listed(judged: Judged, zone: tzinfo) -> Panel:
-    """The newest violations, each with a link to its call."""
+    """Return the newest violations, each with a link to its call."""
     rows = judged.listed.head(MOST_LISTED)
     shown = [
         {
             "Call": f"{_link(row['call_id'])} {row['start_time'].astimezone(zone):%-d %b %Y %H:%M:%S}",
             "Violation": CALLING_RULES[row["kind"]].label,
-            "The rule, and what was found": f"{formats.plain(row['rule'])} · {formats.plain(row['found'])}",
+            "Rule and finding": f"{formats.plain(row['rule'])} · {formats.plain(row['found'])}",
             "Campaign, purpose": " · ".join(
                 formats.plain(row[name]) for name in ("campaign", "purpose") if row[name]
             )
@@ -141,12 +141,12 @@ def listed(judged: Judged, zone: tzinfo) -> Panel:
         for row in rows.to_dict("records")
     ]
     count = len(judged.listed)
-    more = f"the newest {MOST_LISTED} of {count:,}" if count > MOST_LISTED else f"all {count:,}"
+    more = f"Newest {MOST_LISTED} of {count:,}" if count > MOST_LISTED else f"All {count:,}"
     return Panel(
         "violations-list",
-        "Each violation",
+        "All violations",
         f"{more} · the CSV above has all of them, as evidence"
         if count
-        else "None: every call kept every rule",
+        else "None: every call followed every rule",
         page=pd.DataFrame(shown) if shown else None,
     )

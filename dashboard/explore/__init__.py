@@ -1,1 +1,1 @@
-"""What only the page Explore has."""
+"""The Explore page: questions, answers, saved views."""

@@ -1,4 +1,4 @@
-"""What a reader of Explore asks: the measure, by which field, of which calls. All of it stands in the URL."""
+"""The question on Explore: which measure, by which field, for which calls. All of it is in the URL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,20 +22,20 @@ _BETWEEN = ": "
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, and which figure of its answer is shown."""
+    """A question, and which statistic of its answer to show."""
 
     question: Question
     statistic: str
 
 
 def known_fields() -> dict[str, Field]:
-    """The fields that the reader may tell calls apart by; metadata is not for everybody."""
+    """Return the fields the reader may group by; metadata requires permission to see personal data."""
     personal = visitor.may(Permission.SEE_PERSONAL)
     return {key: one for key, one in fields().items() if personal or not key.startswith(METADATA)}
 
 
 def measure_choice() -> tuple[str, str]:
-    """Ask for the measure, and where it has several figures for which of them."""
+    """Ask for the measure, and for the statistic if it has several."""
     chosen = st.selectbox(
         "Measure",
         list(BY_LABEL),
@@ -53,7 +53,7 @@ def measure_choice() -> tuple[str, str]:
 
 
 def field_choice() -> str:
-    """Ask what the calls are told apart by."""
+    """Ask for the field to group by."""
     known = {one.label: key for key, one in known_fields().items()}
     labels = [*known, NOTHING]
     chosen = st.selectbox(
@@ -63,14 +63,14 @@ def field_choice() -> str:
 
 
 def filter_choice(window: Window) -> Where:
-    """Ask for further filters; each is a field and a value, added in a popover, and taken away by its x."""
+    """Ask for more filters: field and value pairs, added in a popover and removed by their x."""
     known = known_fields()
     if (added := st.session_state.pop("add-only", None)) is not None:
         st.session_state["only"] = [*dict.fromkeys([*st.session_state.get("only", []), added])]
     given = [*st.session_state.get("only", []), *st.query_params.get_all("only")]
     options = [text for text in dict.fromkeys(given) if _pair(text, known)]
     chosen = st.multiselect(
-        "Only calls with", options, key="only", bind="query-params", placeholder="all", width=260
+        "Only calls with", options, key="only", bind="query-params", placeholder="All", width=260
     )
     with st.popover(
         "Add a filter", icon=":material/filter_alt:", key="add-filter", on_change="rerun"
@@ -90,7 +90,7 @@ def _add(window: Window, known: dict[str, Field]) -> None:
         format_func=lambda one: one or "none given",
         key="filter-value",
         accept_new_options=True,
-        help="The values with the most calls; another one can be typed",
+        help="Pick one of the most frequent values, or type another",
     )
     if st.button("Add", type="primary", key="filter-add", disabled=value is None):
         st.session_state["add-only"] = f"{field}{_BETWEEN}{value}"
@@ -98,20 +98,20 @@ def _add(window: Window, known: dict[str, Field]) -> None:
 
 
 def _pair(text: str, known: dict[str, Field]) -> tuple[str, str] | None:
-    """``Carrier: exotel`` as field and value; None where there is no such field."""
+    """Return ``Carrier: exotel`` as field and value; None if there is no such field."""
     for one in known.values():
-        # The longest label first would only matter for labels with a colon: those of metadata.
+        # Order would only matter for labels with a colon, which only metadata can have.
         if text.startswith(one.label + _BETWEEN):
             return one.key, text.removeprefix(one.label + _BETWEEN)
     return None
 
 
 def of_all_pages(selection: Selection) -> Where:
-    """The filters that hold on every page."""
+    """Return the filters shared by all pages."""
     return tuple(sorted(selection.filters.query().items()))
 
 
 def described(where: Sequence[tuple[str, str]]) -> str:
-    """Filters in a sentence: ``carrier exotel, hour of the day 9``."""
+    """Return filters in words: ``carrier exotel, hour of the day 9``."""
     known = fields()
     return ", ".join(f"{known[name].label.lower()} {value or 'none given'}" for name, value in where)

@@ -1,4 +1,4 @@
-"""The panel of Explore: one figure by group, as chart and table, with its interval and the calls it is of."""
+"""The panel of Explore: a figure by group, as chart and table, with interval and number of calls."""
 
 from collections.abc import Mapping
 
@@ -31,11 +31,11 @@ _AXIS = {
     "rupees": "\N{INDIAN RUPEE SIGN}",
 }
 _PLAIN = frozenset({"campaign", "agent", "agent_version", "provider", "number_series", "day", "attempt"})
-"""Fields whose values are shown as they are: names that people gave, and numbers."""
+"""Fields whose values are shown unchanged: names given by people, and numbers."""
 
 
 def value_label(field: Field | None, value: str) -> str:
-    """A value of a field as people read it; foreign text, not yet made plain."""
+    """Return a field value's label; foreign text, not yet escaped."""
     if field is None or not value:
         return NO_VALUE if field else "All calls"
     match field.key:
@@ -49,19 +49,19 @@ def value_label(field: Field | None, value: str) -> str:
 
 
 def title_of(question: Question, statistic: str) -> str:
-    """The question in words: ``End-to-end latency p95 by carrier``."""
+    """Return the question in words: ``End-to-end latency p95 by carrier``."""
     words, field = figure_label(question.measure, statistic), question.field
     return f"{words} by {field.label[:1].lower()}{field.label[1:]}" if field else words
 
 
 def figure_label(measure: str, statistic: str) -> str:
-    """A figure in words: ``End-to-end latency p95``, ``Cost per call``."""
+    """Return a figure in words: ``End-to-end latency p95``, ``Cost per call``."""
     named = readings.statistics(measure).get(statistic, "").removesuffix(" (median)")
     return f"{METRICS[measure].label} {named[:1].lower()}{named[1:]}".strip()
 
 
 def panel(answer: Answer, question: Question, statistic: str, palette: Palette) -> Panel:
-    """One figure of each group; those beyond the largest as one, greyed."""
+    """Return one figure per group; groups beyond the largest are merged into one grey bar."""
     field, unit = question.field, readings.unit_of(question.measure)
     read = {
         value_label(field, str(key)): readings.read(row, question.measure, statistic)
@@ -76,7 +76,7 @@ def panel(answer: Answer, question: Question, statistic: str, palette: Palette) 
     table = _table(every, answer, question, statistic)
     title = title_of(question, statistic)
     if not bars:
-        return Panel("explored", title, f"None of these {answer.calls:,} calls carries it", table=table)
+        return Panel("explored", title, f"None of these {answer.calls:,} calls has a value", table=table)
     if field is not None and field.order == "value":
         figure = groups.columns(bars, palette, unit=_AXIS[unit], x_title=field.label.lower())
     else:
@@ -87,7 +87,7 @@ def panel(answer: Answer, question: Question, statistic: str, palette: Palette) 
 
 
 def shown_table(answer: Answer, question: Question, statistic: str) -> pd.DataFrame:
-    """The same figures as a table that stands on the page, in Markdown."""
+    """Return the same figures as a Markdown table for the page."""
     field, unit = question.field, readings.unit_of(question.measure)
     rows = []
     for at, row in enumerate([*answer.rows.to_dict("records"), *answer.other.to_dict("records")]):
@@ -136,7 +136,7 @@ def _caption(answer: Answer, question: Question, statistic: str, known: Mapping[
             f"lowest: {low}, {formats.number(known[ranked[0]].value, unit)}"
         )
     if field is not None and answer.groups > len(answer.rows):
-        said.append(f"the {len(answer.rows)} largest of {answer.groups:,}, the rest as {OTHERS}")
+        said.append(f"top {len(answer.rows)} of {answer.groups:,}, the rest under {OTHERS}")
     if any(one.low is not None for one in known.values()):
         said.append("lines: 95 % interval")
     if question.measure in DISTRIBUTIONS and statistic in PERCENTILES:
@@ -163,7 +163,7 @@ def _table(every: Mapping[str, Reading], answer: Answer, question: Question, sta
 
 
 def _calls_behind(field: Field | None, answer: Answer, shown: list[str]) -> Drilldown | None:
-    """The calls of a bar, where the list of calls can be narrowed to them."""
+    """Return the drill-down of the bars, if the list of calls can filter by the field."""
     if field is None or field.key not in {*DIMENSIONS, "end_reason", "attempt"}:
         return None
     values = {value_label(field, str(key)): str(key) for key in answer.rows.index}

@@ -1,4 +1,4 @@
-"""What an answer says of each group: its figure, of how many calls, and between which values it may lie."""
+"""Read figures from an answer: the value for each group, its number of calls and its interval."""
 
 import math
 from collections.abc import Hashable, Mapping
@@ -18,7 +18,7 @@ _OF_SPREADS = {
     "p90": "p90",
     "p99": "p99",
     "mean": "Mean",
-    "max": "Greatest",
+    "max": "Maximum",
 }
 _OF_COSTS = {
     "per_call": "Per call",
@@ -30,7 +30,7 @@ _OF_COSTS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """A figure of ``n`` calls (of a price: leads or handoffs), with its interval where it has one."""
+    """A figure of ``n`` calls (for prices: leads or handoffs), with its interval if it has one."""
 
     value: float
     n: int
@@ -39,7 +39,7 @@ class Reading:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a figure at all."""
+        """Return whether there is a figure at all."""
         return not math.isnan(self.value)
 
 
@@ -47,19 +47,19 @@ _NOTHING = Reading(math.nan, 0)
 
 
 def statistics(measure: str) -> dict[str, str]:
-    """What can be read of a measure, with labels, the usual one first; {} where there is only one figure."""
+    """Return a measure's statistics with labels, the default first; {} if there is only one."""
     if measure in DISTRIBUTIONS:
         return _OF_SPREADS
     return _OF_COSTS if measure == "cost" else {}
 
 
 def unit_of(measure: str) -> Unit:
-    """The unit of a measure's figure."""
+    """Return the unit of a measure."""
     return METRICS[measure].unit
 
 
 def read(row: Mapping[Hashable, Any], measure: str, statistic: str) -> Reading:
-    """The figure of a row of an answer, with its 95 % interval: of a rate Wilson's."""
+    """Return the figure of an answer's row with its 95 % interval (for rates, Wilson's)."""
     if measure in COUNTS:
         return Reading(float(row["value"]), int(row["calls"]))
     if measure in RATES:

@@ -1,4 +1,4 @@
-"""The saved views of Explore: opened by a link, kept under a name, renamed and deleted by whoever may."""
+"""The saved views of Explore: named links, which those with permission can save, rename and delete."""
 
 from urllib.parse import urlencode
 
@@ -13,18 +13,18 @@ from dashboard.alerts.actions import WHO, attempt, who
 from dashboard.queries import cache, explore_queries
 
 OWN = ("measure", "statistic", "split", "only")
-"""Parameters of the page's own choices."""
+"""URL parameters of the page itself."""
 
 
 def link_now() -> dict[str, list[str]]:
-    """What the page's link says: its own choices, period and filters."""
+    """Return the page's URL parameters: its choices, period and filters."""
     return {
         name: st.query_params.get_all(name) for name in (*OWN, *filters.GLOBAL) if name in st.query_params
     }
 
 
 def saved_views_button() -> None:
-    """A button that opens the saved views, and the form to save this one."""
+    """Show a button that opens the saved views and the form to save this one."""
     with st.popover(
         "Saved views", icon=":material/bookmarks:", key="saved-views", on_change="rerun"
     ) as opened:
@@ -32,7 +32,9 @@ def saved_views_button() -> None:
             return
         known = cache.ask("views", explore_queries.views).value
         if not known:
-            st.caption("None yet. A saved view is a link with a name, for everybody who sees this page.")
+            st.caption(
+                "No saved views yet. A saved view is a named link, shared with everyone who sees this page."
+            )
         for view in known:
             _listed(view)
         if visitor.may(Permission.SAVE_VIEWS):
@@ -62,7 +64,7 @@ def _form() -> None:
 
 
 def save() -> None:
-    """A button's action: keep what the page shows under the name that was typed."""
+    """Callback: save the current view under the entered name."""
     name, link = str(st.session_state.get("view-name") or ""), link_now()
     typed = str(st.session_state.get("view-who") or "").strip() or "somebody"
     st.session_state[WHO] = typed
@@ -76,7 +78,7 @@ def save() -> None:
 
 
 def rename(view_id: str, key: str) -> None:
-    """A button's action: give a view the name that was typed."""
+    """Callback: rename a view to the entered name."""
     name = str(st.session_state.get(key) or "")
     attempt(
         Permission.SAVE_VIEWS,
@@ -88,11 +90,11 @@ def rename(view_id: str, key: str) -> None:
 
 
 def delete(view_id: str, name: str) -> None:
-    """A button's action: delete a view."""
+    """Callback: delete a view."""
     attempt(
         Permission.SAVE_VIEWS,
         lambda _by: delete_view(get_sync_database(), view_id),
-        f"{name} is deleted",
+        f"{name} deleted",
         Action.VIEW_DELETED,
         view_id,
     )

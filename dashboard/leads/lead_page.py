@@ -1,4 +1,4 @@
-"""One lead: every attempt to reach it, how each went, what is allowed next, and which rules were broken."""
+"""One lead: every attempt to reach it, how each went, the next allowed call, and rules broken."""
 
 import html
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _NONE_YET = "Open one from the page of a call, or search for its id on Calls."
 
 
 def draw(lead_id: str, call_id: str) -> None:
-    """Show the lead with this id, or that of a call; or why there is none."""
+    """Show the lead with this id, or the lead of a call; or why there is none."""
     with placeholders.guarded(speak=True), placeholders.loading("lead", HEIGHT):
         if lead_id and not visitor.may(Permission.SEE_PERSONAL):
             _nothing("Leads are shown by their calls", f"{visitor.refusal(Permission.SEE_PERSONAL)}.")
@@ -49,7 +49,7 @@ def draw(lead_id: str, call_id: str) -> None:
 
 
 def _lead_of(call_id: str) -> str | None:
-    """The lead of a call; None where it has none, or nobody may see it."""
+    """Return the lead of a call; None if it has none or cannot be shown."""
     if not call_id:
         return None
     try:
@@ -111,7 +111,7 @@ def _badges(lead: WholeLead) -> Iterator[tuple[str, str, str]]:
 
 
 def next_words(allowed: NextCall) -> str:
-    """When the lead may be called next, as a sentence without a full stop."""
+    """Return when the lead may be called next, as a sentence without a full stop."""
     if allowed.at is None:
         return f"None is allowed: {OPTED_OUT}"
     if not allowed.reasons:
@@ -132,7 +132,7 @@ _COLUMNS = {
     "Cost": "Cost",
     "Flags": "Rules broken",
 }
-"""By the class that the style sheet knows a column by."""
+"""Column headings by CSS class."""
 
 
 def _row(one: Attempt) -> str:
@@ -170,7 +170,7 @@ def _results(one: Attempt) -> Iterator[str]:
 
 
 def _waited(one: Attempt) -> str:
-    """The mean and the longest wait of the turns; of a call without turns the mean that it reports."""
+    """Return the mean and longest wait of the turns; without turns, the mean the call reports."""
     if one.waits:
         said = f"{one.waits.mean:,.0f} ms<small>longest {one.waits.longest:,.0f} ms</small>"
     else:

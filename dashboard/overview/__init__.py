@@ -1,1 +1,1 @@
-"""The Overview page: signs of life and active alerts."""
+"""The Overview page: what happened, costs, status and active alerts."""

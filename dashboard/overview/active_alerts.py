@@ -13,8 +13,8 @@ from dashboard.theme import severity_badge
 
 
 def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
-    """The alerts that fire, in the order given, each with the way to its calls; nothing where none does."""
-    place = st.container(key="active-alerts", gap="xxsmall")  # always there: what follows keeps its place
+    """Show the firing alerts in the given order, each with a link to its calls."""
+    place = st.container(key="active-alerts", gap="xxsmall")  # always present: what follows stays in place
     if not alerts:
         return
     rows = [

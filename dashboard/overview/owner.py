@@ -1,4 +1,4 @@
-"""The owner's strip on Overview: what was spent, what it brought, and what brought nothing."""
+"""The owner's strip on Overview: money spent, what it brought, and what was wasted."""
 
 import html
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from dashboard import formats
 from dashboard.panels.comparison import FEW_CALLS
 
 BROUGHT_NOTHING = ("failed", "no_answer")
-"""How calls end that cannot have brought a lead."""
+"""Outcomes of calls that cannot have brought a lead."""
 
 
 _AGAINST = {"": "target", "met": "within target", "missed": "above target"}
@@ -28,13 +28,13 @@ class _Part:
 
 
 def draw(now: CallSummary, before: CallSummary, spent: pd.Series, target: Target | None) -> None:
-    """Draw the strip; nothing where no call carries a cost.
+    """Draw the strip; empty if no call has a cost.
 
     Args:
         now: figures of the period.
-        before: figures of the compared one.
-        spent: rupees by how the calls ended.
-        target: what a qualified lead may cost; None where nobody said.
+        before: figures of the compared period.
+        spent: rupees by outcome.
+        target: maximum cost of a qualified lead; None if not set.
     """
     with st.container(key="owner"):
         if not now.cost.n:
@@ -66,5 +66,5 @@ def _parts(now: CallSummary, before: CallSummary, spent: pd.Series, target: Targ
     yield _Part(
         "On calls that failed or were not answered",
         formats.rupees(wasted),
-        f"{formats.number(share, 'share')} of what was spent",
+        f"{formats.number(share, 'share')} of the total",
     )

@@ -17,16 +17,16 @@ from dashboard.theme import SEVERITY_BADGES
 
 
 def signs_of_life(pulse: Pulse, fired: int, selection: Selection, now: datetime, zone: tzinfo) -> None:
-    """One line: alerts, calls in progress, newest call, scheduler, and the time with its zone.
+    """Draw one line: alerts, calls in progress, newest call, scheduler, and the time with its zone.
 
-    The same few elements whatever there is to say: a new one would shut the list of calls that stands open.
+    Always the same elements, because a new one would close an open list of calls.
 
     Args:
-        pulse: what is going on now.
+        pulse: current signs of life.
         fired: how many alerts fired in the chosen period.
         selection: names that period.
         now: the time to show.
-        zone: that it is shown in.
+        zone: time zone to show it in.
     """
     with st.container(key="signs", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
@@ -55,7 +55,7 @@ def _alert_badges(alerts: list[Alert]) -> Iterator[str]:
 
 
 def _fired_badge(fired: int, selection: Selection) -> Iterator[str]:
-    """What a calm present says nothing of: the alerts of the period that is looked at."""
+    """Yield a badge with the alerts that fired in the period, which may be calm now."""
     if fired:
         count = f"{fired:,}{' or more' if fired >= MOST_MARKS else ''} alert{'' if fired == 1 else 's'}"
         yield _badge("orange", "history", f"{count} fired {selection.words}")
@@ -63,7 +63,9 @@ def _fired_badge(fired: int, selection: Selection) -> Iterator[str]:
 
 def _others(pulse: Pulse, now: datetime, zone: tzinfo) -> Iterator[str]:
     if pulse.ended_recently is not None:
-        yield _badge("gray", "call_end", f"{pulse.ended_recently:,} calls ended in {LIVE_MINUTES} min")
+        yield _badge(
+            "gray", "call_end", f"{pulse.ended_recently:,} calls ended in the last {LIVE_MINUTES} min"
+        )
     if pulse.newest_call:
         yield _badge("gray", "call", _newest(pulse.newest_call, now, zone))
     yield _scheduler(pulse.heartbeat, now)
@@ -79,7 +81,7 @@ def _newest(at: datetime, now: datetime, zone: tzinfo) -> str:
 
 def _scheduler(heartbeat: Heartbeat | None, now: datetime) -> str:
     if heartbeat is None:
-        return _badge("orange", "warning", "Scheduler never ran: no alerts are checked")
+        return _badge("orange", "warning", "Scheduler never ran: alerts are not checked")
     if heartbeat.is_silent(now):
-        return _badge("orange", "warning", f"Scheduler silent: last sign {formats.ago(now - heartbeat.at)}")
+        return _badge("orange", "warning", f"Scheduler silent: last heard {formats.ago(now - heartbeat.at)}")
     return _badge("gray", "favorite", f"Scheduler alive, {formats.ago(now - heartbeat.at)}")

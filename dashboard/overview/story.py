@@ -1,4 +1,4 @@
-"""The first thing on Overview: what happened, in one sentence, and what explains it."""
+"""The headline of Overview: what happened, in one sentence, and what explains it."""
 
 from collections.abc import Iterator
 
@@ -23,17 +23,17 @@ BAD_CALLS = {
     "handoff_rate": CallsTarget(filters={"status": "completed"}),
     **dict.fromkeys(LATENCIES, CallsTarget()),
 }
-"""The calls that a metric is worse for, by its key."""
+"""The bad calls of each metric, by its key."""
 
 
 def draw(story: Story, window: Window, selection: Selection, firing: int) -> None:
-    """Draw the sentence and its reasons, each with the way to its calls.
+    """Draw the sentence and its reasons, each with a link to its calls.
 
     Args:
-        story: what is told.
-        window: the period that it is about.
+        story: what happened.
+        window: the period it is about.
         selection: names that period.
-        firing: how many alerts fire now: nothing is called normal while one does.
+        firing: number of firing alerts; nothing is called normal while there are any.
     """
     tone, icon = ("bad", "error") if not story.normal else ("good", "check_circle")
     if story.normal and (firing or not story.known):
@@ -46,7 +46,7 @@ def draw(story: Story, window: Window, selection: Selection, firing: int) -> Non
 
 
 def headline(story: Story, selection: Selection, firing: int = 0) -> str:
-    """The sentence; while alerts fire that it knows nothing of, it says so."""
+    """Return the headline, which also mentions firing alerts if nothing else is wrong."""
     if story.headline != NORMAL:
         return story.headline
     if firing:
@@ -65,7 +65,7 @@ def _links(story: Story, window: Window) -> Iterator[str]:
 
 
 def target(story: Story, window: Window, reason: Reason | None = None) -> CallsTarget:
-    """The bad calls of a story's spell; of a reason's value alone."""
+    """Return the bad calls of a story, or those of one reason."""
     zone = get_settings().tz
     start, end = (
         (at or limit).astimezone(zone).replace(tzinfo=None)

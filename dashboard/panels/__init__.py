@@ -1,1 +1,1 @@
-"""Panels: a title, a headline, a chart and the table behind it; and the boards that pages show."""
+"""Panels (a title, a headline, a chart and its table) and the boards of panels that pages show."""

@@ -1,4 +1,4 @@
-"""Parts of a page that renew themselves."""
+"""Parts of a page that refresh by themselves."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ _MOMENT = "moment"
 
 
 def renew(part: Callable[[], None], every: int) -> None:
-    """Draw a part and draw it again every so many seconds, unless the reader paused the page."""
+    """Draw a part and redraw it every ``every`` seconds, unless the page is paused."""
 
     def drawn() -> None:
         _leave_if_signed_out()
@@ -27,16 +27,16 @@ def renew(part: Callable[[], None], every: int) -> None:
 
 
 def _leave_if_signed_out() -> None:
-    """Draw the whole page anew where its reader is signed out: it says so, and nothing else."""
+    """Rerun the whole page if its reader is signed out, so that it shows nothing else."""
     try:
         if visitor.find(afresh=False) is None:
             st.rerun()
     except cache.StoreAwayError:
-        return  # each part of the page says so itself
+        return  # each part reports that itself
 
 
 def moment() -> datetime:
-    """As of when the page's figures and charts are: now, or while it is paused when it was last drawn."""
+    """Return the time of the page's figures: now, or when it was paused."""
     if not (st.session_state.get("pause") and _MOMENT in st.session_state):
         st.session_state[_MOMENT] = utc_now()
     at: datetime = st.session_state[_MOMENT]
@@ -44,13 +44,13 @@ def moment() -> datetime:
 
 
 def as_of() -> datetime:
-    """The moment of the figures on the page, as it was last drawn."""
+    """Return the time of the figures as last drawn."""
     at: datetime = st.session_state.get(_MOMENT) or utc_now()
     return at
 
 
 def watch() -> None:
-    """Draw the whole page again once what it waits for is there: the database, or a first call."""
+    """Rerun the whole page once the database, or a first call, is there."""
     renew(_end_of_wait, FIGURES_EVERY)
 
 

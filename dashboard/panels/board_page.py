@@ -1,4 +1,4 @@
-"""What the pages of charts have in common: the board of a view, or why there is none."""
+"""What all chart pages share: show the board of a view, or why there is none."""
 
 from collections.abc import Callable
 from datetime import tzinfo
@@ -23,13 +23,13 @@ def show(
     draw: Callable[[AnyBoard, Selection], None],
     *chosen: Callable[[], object],
 ) -> None:
-    """Draw a board with all states around it, and keep it up to date.
+    """Draw a board or its loading, empty or error state, and keep it up to date.
 
     Args:
         name: of the page.
-        make: the board of a window, selection, the page's own choices and mode.
+        make: returns the board for a window, selection, the page's own choices and mode.
         draw: puts it on the page.
-        chosen: what the reader chose on this page, asked whenever it is drawn.
+        chosen: return the reader's choices on this page; called on each draw.
     """
 
     def part() -> None:
@@ -60,7 +60,7 @@ def no_calls(selection: Selection) -> None:
 
 
 def caption(board: Board, window: Window, zone: tzinfo) -> str:
-    """What all figures and charts of a page are of, and the one moment they are as of."""
+    """Return which calls a page's figures cover, and as of when."""
     said = [
         f"{formats.number(board.summary.total_calls, 'calls')} calls",
         placeholders.as_of(window, board.at, zone),

@@ -1,6 +1,6 @@
-"""The boards of charts that pages show, drawn once for all readers of the same view.
+"""The boards of panels that pages show, made once for all readers of the same view.
 
-They are kept as resources: shared, not copied, and never changed after they are made.
+Cached as resources: shared, not copied, and never changed.
 """
 
 import math
@@ -34,58 +34,58 @@ BOARDS_KEPT = 48
 OVERVIEW_LATENCIES = 2
 MOST_POINTS = 2_000
 SERVICES_WITHIN = timedelta(days=7)
-"""Requests are kept by the minute: of a longer period the last days are read."""
+"""Requests are stored by the minute, so longer periods show only their last days."""
 BY: tuple[Dimension, ...] = ("language", "campaign")
 
 
 @dataclass(frozen=True)
 class Board:
-    """A period's figures and panels; no panels where there are no calls."""
+    """A period's figures and panels; no panels if there are no calls."""
 
     summary: CallSummary
     panels: tuple[Panel, ...] = ()
     at: datetime = field(kw_only=True)
     """When its calls were read."""
     shaded: bool = field(default=False, kw_only=True)
-    """Whether its charts over time show when nobody may be called."""
+    """Whether its charts over time shade the hours outside calling hours."""
 
 
 @dataclass(frozen=True)
 class FiguresBoard(Board):
-    """A board beside its key figures, those of the compared period, and their course."""
+    """A board with key figures, those of the compared period, and their trend."""
 
     figures: Figures = field(kw_only=True)
     spent: pd.Series = field(kw_only=True)
-    """Rupees by how the calls ended."""
+    """Rupees by outcome."""
 
 
 @dataclass(frozen=True)
 class ComparedBoard(Board):
-    """A board beside the figures of the compared period."""
+    """A board with the figures of the compared period."""
 
     before: CallSummary = field(kw_only=True)
     slowest: Sequence[SlowCall] = ()
 
 
 def measured(summary: CallSummary) -> list[str]:
-    """Return the latencies that calls of the period carry; all where none is."""
+    """Return the latencies recorded in the period; all of them if there are none."""
     return [field for field in LATENCIES if getattr(summary, field).n] or list(LATENCIES)
 
 
 def most_telling(now: CallSummary, before: CallSummary, alerting: Collection[str]) -> list[str]:
-    """Return the two latencies to draw: the worst of those that an alert is about, then what changed most.
+    """Return the two latencies to draw: first one with an alert, then those that changed most.
 
     Args:
         now: figures of the period.
-        before: figures of the compared one.
-        alerting: the fields that the rules that fire are about.
+        before: figures of the compared period.
+        alerting: fields that firing rules watch.
     """
 
     def changed(name: str) -> float:
         value, was = getattr(now, name).p95, getattr(before, name).p95
         return abs(math.log(value / was)) if value and was else 0.0
 
-    # Sorting is stable: where nothing tells them apart the usual order holds.
+    # Sorting is stable, so ties keep the usual order.
     ordered = sorted(measured(now), key=changed, reverse=True)
     first = next((name for name in ordered if name in alerting), ordered[0])
     chosen = [first, *(name for name in ordered if name != first)][:OVERVIEW_LATENCIES]
@@ -93,13 +93,13 @@ def most_telling(now: CallSummary, before: CallSummary, alerting: Collection[str
 
 
 def _earlier(window: Window, filters: CallFilters, cube: Cube) -> pd.Series:
-    """Return the calls of the compared period in the buckets of this one."""
+    """Return the calls of the compared period, in the buckets of this one."""
     before = call_queries.cube(window.before, window.before_end, filters, call_queries.BEFORE_BUCKET)
     return comparison.aligned(cube, before, window.bucket)
 
 
 def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
-    """Return the bucket that the reader wants, or the usual one where that makes too many points to draw."""
+    """Return the wanted bucket, or the default if that makes too many points to draw."""
     if wanted is None:
         return window.bucket
     seconds = (window.end - window.start).total_seconds()
@@ -107,7 +107,7 @@ def fitting_bucket(window: Window, wanted: Bucket | None) -> Bucket:
 
 
 def view_of(window: Window, selection: Selection, mode: theme.Mode) -> View:
-    """What the panels of a page share, with the marks of alerts that began in its period."""
+    """Return what the panels of a page share, including marks for alerts of its period."""
     filling = window.start < utc_now() <= window.end
     fired = alert_queries.fired_between(window.start, window.end)
     targets = alert_queries.targets().targets
@@ -116,7 +116,7 @@ def view_of(window: Window, selection: Selection, mode: theme.Mode) -> View:
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> FiguresBoard:
-    """Key figures, volume by outcome, and the percentiles of the latencies that matter most."""
+    """Return key figures, volume by outcome, and the two most telling latencies."""
     cube = call_queries.course(window, selection.filters)
     figures = call_queries.figures(cube, window, selection.filters)
     summary, spent = figures.now, tables.costs(cube, "status")["total"]
@@ -145,7 +145,7 @@ def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Fi
 def analytics_board(
     window: Window, selection: Selection, by: Dimension, wanted: Bucket | None, mode: theme.Mode
 ) -> ComparedBoard:
-    """Volume, rates, durations and what changed, by a dimension."""
+    """Return volume, rates, durations and what changed, by a dimension."""
     bucket, fields = fitting_bucket(window, wanted), ("duration_seconds",)
     window = replace(window, bucket=bucket)
     reads = [lambda: call_queries.load(window, selection.filters, bucket, fields, campaigns=True)]
@@ -175,7 +175,7 @@ def analytics_board(
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> ComparedBoard:
-    """The funnel and its leaks, conversion over time, sentiment, the best time to call, costs."""
+    """Return the funnel and its leaks, conversion over time, sentiment, best time to call, costs."""
     reads = [lambda: call_queries.load(window, selection.filters, "1D", campaigns=True)]
     if window.bucket not in SECONDS:
         reads.append(lambda: call_queries.load(window, selection.filters, "1h"))
@@ -208,9 +208,9 @@ def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> 
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def latency_board(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> ComparedBoard:
-    """All stages' percentiles, and one stage looked at closely."""
+    """Return the percentiles of all stages, and one stage in detail."""
     name = latency.STAGES[stage]
-    # Hours of long periods are many cells, and campaigns more: both are read of the one field alone.
+    # Hours of long periods have many cells, and campaigns more, so both are read for one field only.
     reads = [lambda: call_queries.load(window, selection.filters, "1D", (name,), campaigns=True)]
     if window.bucket not in SECONDS:
         reads.append(lambda: call_queries.load(window, selection.filters, "1h", (name,)))
@@ -241,7 +241,7 @@ def latency_board(window: Window, selection: Selection, stage: str, mode: theme.
 
 @st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
 def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Board:
-    """Services, errors by type and fault; the summary says how many calls carry each value."""
+    """Return services, and errors by type and fault; the summary has each value's coverage."""
     zone = get_settings().tz
     cube = call_queries.course(window, selection.filters)
     summary = call_queries.summary(cube)
@@ -261,7 +261,7 @@ def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Boar
 
 
 def forget() -> None:
-    """Draw all boards afresh: what they say of an empty store is no longer true."""
+    """Clear all boards, because what they show is no longer true."""
     call_queries.forget_figures()
     story_queries.story.clear()
     for board in (overview_board, analytics_board, conversion_board, latency_board, system_board):

@@ -1,4 +1,4 @@
-"""Whether a figure moved by more than chance (95 %): intervals of percentiles, amounts and counts."""
+"""Whether a change is significant (95 %): intervals of percentiles, amounts and counts."""
 
 import math
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ LEVELS: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, and between which values it may well be."""
+    """A figure and its interval."""
 
     value: float
     low: float
     high: float
 
     def differs_from(self, other: "Interval") -> bool:
-        """Whether the difference of the two is not zero; after Newcombe, from the distances to their ends."""
+        """Return whether the difference excludes zero (Newcombe's, from the distances to the ends)."""
         apart = self.value - other.value
         below = math.hypot(self.value - self.low, other.high - other.value)
         above = math.hypot(self.high - self.value, other.value - other.low)
@@ -28,10 +28,10 @@ class Interval:
 
 
 def of_percentile(spread: Percentiles, part: str) -> Interval | None:
-    """The interval between order statistics: the ranks that a percentile of ``n`` values may have.
+    """Return a percentile's interval between order statistics: the ranks it may have among ``n`` values.
 
-    The values at these ranks are read off between the percentiles that are known; below the median nothing
-    is, so it is taken to fall there as it rises above.
+    Values at these ranks are interpolated between the known percentiles. None is known below the median, so
+    the distribution is assumed to be symmetric there.
     """
     value, n, level = getattr(spread, part), spread.n, LEVELS[part]
     if value is None or not n:
@@ -58,7 +58,7 @@ def _value_at(spread: Percentiles, level: float) -> float:
 
 
 def of_amount(value: float, n: int) -> Interval | None:
-    """The interval of a count, or of an amount for each of ``n``, that varies as much as it is large."""
+    """Return the interval of a count, or of an amount per ``n`` whose spread is as large as itself."""
     if n <= 0:
         return None
     factor = math.exp(Z_95 / math.sqrt(n))

@@ -1,4 +1,4 @@
-"""Panels that compare: a period with an earlier one, and the values of a dimension with each other."""
+"""Panels that compare: a period with an earlier one, and values of a dimension with each other."""
 
 from dataclasses import dataclass
 
@@ -21,13 +21,13 @@ from dashboard.panels.panel import Panel
 from dashboard.panels.view import DIMENSION_WORDS, MOST_PARTS, RATES, View, value_label
 
 FEW_CALLS = 10
-"""A period with fewer calls says too little to compare with."""
+"""Periods with fewer calls are not compared."""
 _SPREADS = ("duration_seconds", "e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A figure of one period, and the calls that it was computed from."""
+    """A figure of one period and its number of calls."""
 
     value: float | None
     n: int
@@ -41,11 +41,11 @@ _AIMS = {
     "failure_rate": CallsTarget(filters={"status": "failed"}),
     "error_rate": CallsTarget(facets={"error": "any"}),
 }
-"""The calls that a rate counts."""
+"""The calls each rate counts."""
 
 
 def read(metric: str, summary: CallSummary, part: str = "") -> Reading:
-    """A metric's value in a summary; of a spread p95 and of the cost that per call, unless told."""
+    """Return a metric's value in a summary; by default p95 of distributions, and cost per call."""
     if metric == "cost":
         price, n = getattr(summary.cost, part or "per_call"), _bought(summary, part)
         return Reading(price, n, None if price is None else of_amount(price, n))
@@ -58,13 +58,13 @@ def read(metric: str, summary: CallSummary, part: str = "") -> Reading:
 
 
 def _bought(summary: CallSummary, part: str) -> int:
-    """How many calls, leads or handoffs a price is for."""
+    """Return how many calls, leads or handoffs a price is based on."""
     wholes = {"per_qualified_lead": summary.qualified_calls, "per_handoff": summary.handoff_calls}
     return min(wholes.get(part, summary.cost.n), summary.cost.n)
 
 
 def is_clear(metric: str, now: Reading, before: Reading) -> bool:
-    """Whether a change is more than chance, at 95 %: rates as ``intervals`` says, others as ``chance``."""
+    """Return whether a change is significant at 95 %: rates by ``intervals``, others by ``chance``."""
     if now.value is None or before.value is None or min(now.n, before.n) < FEW_CALLS:
         return False
     if METRICS[metric].unit == "share":
@@ -73,7 +73,7 @@ def is_clear(metric: str, now: Reading, before: Reading) -> bool:
 
 
 def aligned(cube: Cube, before: Cube, bucket: Bucket) -> pd.Series:
-    """The calls of an earlier cube in the buckets of this one, by their distance from the start."""
+    """Return the calls of an earlier cube in the buckets of this one, by their offset from the start."""
     index = cube.index(bucket)
     starts = (index - index[0]).total_seconds().to_numpy()
     times, _, n = before.slots
@@ -84,8 +84,8 @@ def aligned(cube: Cube, before: Cube, bucket: Bucket) -> pd.Series:
 
 
 def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
-    """Every figure now and before, and whether the difference is more than chance."""
-    key, title = "changes", f"What changed against {view.selection.compared_words}"
+    """Return every figure now and before, and whether the difference is significant."""
+    key, title = "changes", f"What changed vs {view.selection.compared_words}"
     if before.total_calls < FEW_CALLS:
         return Panel(key, title, f"Only {before.total_calls} calls in {view.selection.compared_words}")
     rows = [
@@ -93,13 +93,12 @@ def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
         for metric in ("total_calls", *RATES, *_SPREADS, "cost")
     ]
     rows = [row for row in rows if row["Now"] != formats.NONE]
-    clear = [str(row["Figure"]) for row in rows if row["Beyond chance"] == "yes"]
-    said = f"Beyond chance: {', '.join(clear)}" if clear else "Nothing differs beyond chance"
+    clear = [str(row["Figure"]) for row in rows if row["Significant"] == "yes"]
+    said = f"Significant: {', '.join(clear)}" if clear else "No significant differences"
     return Panel(
         key,
         title,
-        f"{said} · intervals of 95 % apart from each other "
-        f"· n {now.total_calls:,} against {before.total_calls:,}",
+        f"{said} · at 95 % confidence · n {now.total_calls:,} vs {before.total_calls:,}",
         table=pd.DataFrame(rows),
         page=pd.DataFrame(rows),
     )
@@ -118,13 +117,13 @@ def _change(metric: str, now: Reading, before: Reading) -> dict[str, object]:
         "Now": formats.number(now.value, unit),
         "Before": formats.number(before.value, unit),
         "Change": change,
-        "Beyond chance": verdict,
+        "Significant": verdict,
         "n": f"{now.n:,}",
     }
 
 
 def rates_by(view: View, by: Dimension, frame: pd.DataFrame) -> Panel:
-    """The rates of each value of a dimension, with intervals."""
+    """Return the rates of each value of a dimension, with intervals."""
     words = DIMENSION_WORDS[by]
     key, title = f"rates-{by}", f"Rates by {words}"
     shown = frame.iloc[:MOST_PARTS]

@@ -34,14 +34,14 @@ STAGES = {
 OUTBOUND = {"direction": "outbound"}
 KNOWN_ENOUGH = 0.995
 LEAST_ATTEMPTS = 20
-"""An hour of the week with fewer attempts says nothing of when to call."""
+"""Hours of the week with fewer attempts are not judged."""
 MOST_LINES = 3
-"""Languages whose hours are drawn: more would hide each other."""
+"""Languages to draw by hour; more would overlap."""
 _CONVERSIONS = ("qualification_rate", "handoff_rate")
 
 
 def funnel(view: View, frame: pd.DataFrame) -> Panel:
-    """From dialled to handed off: outbound calls."""
+    """Return the funnel of outbound calls, from dialled to handed off."""
     key, title = "funnel", "From dialled to handed off"
     row = frame.iloc[0] if len(frame) else None
     if row is None or not row["dialled"]:
@@ -58,19 +58,19 @@ def funnel(view: View, frame: pd.DataFrame) -> Panel:
     known = row["with_turns"] / row["answered"] if row["answered"] else 1.0
     partly = ""
     if known < KNOWN_ENOUGH and "engaged" in stages:
-        partly = f" · who spoke is known of {100 * known:.0f} %"
+        partly = f" · speech reported by {100 * known:.0f} %"
     return Panel(
         key,
         title,
-        f"Of 1,000 dialled {1000 * counts[-1] / counts[0]:.0f} are handed off · most are lost between "
-        f"{before} and {STAGES[worst].lower()}: {100 * (1 - leaks[worst]):.0f} %{partly} "
-        f"· bars: calls, % of the stage before · n {counts[0]:,} outbound calls",
+        f"Of 1,000 dialled, {1000 * counts[-1] / counts[0]:.0f} are handed off · biggest drop, from "
+        f"{before} to {STAGES[worst].lower()}: {100 * (1 - leaks[worst]):.0f} %{partly} "
+        f"· bars: calls, % of the previous stage · n {counts[0]:,} outbound calls",
         distributions.funnel([STAGES[stage] for stage in stages], counts, view.palette),
         pd.DataFrame(
             {
                 "Stage": [STAGES[stage] for stage in stages],
                 "Calls": counts,
-                "Of the stage before (%)": [
+                "Of previous stage (%)": [
                     None,
                     *(round(100 * leaks.get(s, np.nan), 1) for s in stages[1:]),
                 ],
@@ -82,7 +82,7 @@ def funnel(view: View, frame: pd.DataFrame) -> Panel:
 
 
 def leaks(view: View, by: Dimension | str, frame: pd.DataFrame) -> Panel:
-    """The funnel's steps by language, campaign or attempt, with intervals."""
+    """Return the funnel's steps by language, campaign or attempt, with intervals."""
     key, title = f"leaks-{by}", f"Where the funnel leaks, by {by}"
     frame = frame[frame["dialled"] > 0]
     if not any(frame.index):
@@ -108,7 +108,7 @@ def leaks(view: View, by: Dimension | str, frame: pd.DataFrame) -> Panel:
     return Panel(
         key,
         title,
-        f"{headlines.furthest_apart(named, labels)} · share of the stage before, bars: 95 % interval "
+        f"{headlines.furthest_apart(named, labels)} · share of the previous stage, bars: 95 % interval "
         f"· n {int(frame['dialled'].sum()):,}",
         distributions.rate_dots(list(named), dots, view.palette),
         table,
@@ -125,12 +125,12 @@ def _name(by: str, value: str) -> str:
 
 
 def _ordered(view: View, names: Sequence[str]) -> dict[str, str]:
-    """Attempts have an order: colours follow it and not the alphabet."""
+    """Return colours in the order of attempts rather than of the alphabet."""
     return dict(zip(names, view.palette.cycle, strict=False))
 
 
 def conversions(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """Qualification and handoff rate over time, with intervals where calls are few."""
+    """Return qualification and handoff rates over time, with intervals where calls are few."""
     key, title, n = "conversions", "Qualification and handoff over time", summary.completed_calls
     if not n:
         return view.missing(key, title, "completed call")
@@ -177,7 +177,7 @@ def _sure(part: int, whole: int) -> str:
 def best_time(
     view: View, dialled: pd.DataFrame, answered: pd.DataFrame, outside: int, zone_words: str
 ) -> Panel:
-    """Answer rate of outbound calls by weekday and hour; ``outside``: those outside CALLING_HOURS."""
+    """Return the answer rate by weekday and hour; ``outside``: calls outside CALLING_HOURS."""
     key, title, total = "best-time", "Best time to call: answer rate by hour", int(dialled.to_numpy().sum())
     if not total:
         return view.missing(key, title, "outbound call")
@@ -192,7 +192,7 @@ def best_time(
         title,
         f"{_best(dialled, answered, closed)} · {_switch(dialled, answered, closed)} "
         f"· red crosses: outside calling hours ({get_settings().calling_hours}), {outside:,} calls · "
-        f"grey: under {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
+        f"grey: fewer than {LEAST_ATTEMPTS} attempts · {zone_words} · n {total:,}",
         figure,
         table[table["Dialled"] > 0],
         drilldown=drilldown.hours(chosen=OUTBOUND),
@@ -200,7 +200,7 @@ def best_time(
 
 
 def closed_hours() -> frozenset[int]:
-    """The hours of the day that lie, in part or whole, outside CALLING_HOURS: nobody may be called then."""
+    """Return the hours of the day that are partly or wholly outside CALLING_HOURS."""
     zone = get_settings().tz
     allowed = Hours.parse(get_settings().calling_hours, zone)
     day = datetime(2000, 1, 1, tzinfo=zone)
@@ -212,14 +212,14 @@ def closed_hours() -> frozenset[int]:
 
 
 def _best(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[int]) -> str:
-    """The allowed hour whose interval's lower end is the highest: good and sure of it."""
+    """Return the allowed hour whose interval starts highest: a good rate, with enough calls."""
     n = dialled.to_numpy()
     low, _ = wilson(answered.to_numpy(), n)
     allowed = np.array([int(hour) not in closed for hour in dialled.columns])
     low = np.where((n >= LEAST_ATTEMPTS) & allowed, low, -1.0)
     day, hour = divmod(int(low.argmax()), n.shape[1])
     if low[day, hour] < 0:
-        return f"No hour that may be called has {LEAST_ATTEMPTS} attempts yet"
+        return f"No allowed hour has {LEAST_ATTEMPTS} attempts yet"
     rate = answered.iloc[day, hour] / n[day, hour]
     return (
         f"Best: {WEEKDAYS[day]} {hour:02d}:00, {formats.number(rate, 'share')} of {n[day, hour]:,} answered"
@@ -227,12 +227,12 @@ def _best(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[int]
 
 
 def _switch(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[int]) -> str:
-    """What moving all other calls to the best hour of the day would bring, where that is beyond chance."""
+    """Return what moving calls to the best hour of the day would bring, if significant."""
     best = best_hour(dialled, answered, closed, LEAST_ATTEMPTS)
     if best is None:
-        return "too few hours to say what a switch would bring"
+        return "too few hours to say what moving calls would bring"
     if not best.is_better:
-        return f"no hour of the day beats the others beyond chance ({best.compared} compared)"
+        return f"no hour of the day is significantly better ({best.compared} compared)"
     low, high = round(1000 * best.low), round(1000 * best.high)
     return (
         f"moving calls to {best.hour:02d}:00 would bring {low:,} to {high:,} more answers per 1,000 "
@@ -241,7 +241,7 @@ def _switch(dialled: pd.DataFrame, answered: pd.DataFrame, closed: Collection[in
 
 
 def by_hour(view: View, frame: pd.DataFrame) -> Panel:
-    """Qualified leads per dialled call by local hour and language, with the whole funnel behind it."""
+    """Return qualified leads per call dialled by hour and language, with the funnel as table."""
     key, title = "funnel-hours", "Qualified per call dialled, by hour and language"
     names = list(dict.fromkeys(str(name) for name in frame.index.get_level_values("language")))[:MOST_LINES]
     hours = sorted({int(hour) for hour in frame.index.get_level_values("hour")})
@@ -264,14 +264,14 @@ def by_hour(view: View, frame: pd.DataFrame) -> Panel:
         first, language = sure.index[at]
         most, least, greatest = (100 * float(sure[name].iloc[at]) for name in ("rate", "low", "high"))
         best = (
-            f"Most: {first:02d}:00, {formats.plain(value_label('language', str(language)))}, {most:.1f} % "
+            f"Best: {first:02d}:00, {formats.plain(value_label('language', str(language)))}, {most:.1f} % "
             f"({least:.1f} to {greatest:.1f})"
         )
     table = frame.reset_index().rename(columns=STAGES | {"hour": "Hour", "language": "Language"})
     return Panel(
         key,
         title,
-        f"{best} · bars: 95 % interval, left out under {LEAST_ATTEMPTS} calls · n {total:,}",
+        f"{best} · bars: 95 % interval, hidden below {LEAST_ATTEMPTS} calls · n {total:,}",
         distributions.rate_dots([f"{hour:02d}:00" for hour in hours], dots, view.palette),
         table[["Hour", "Language", *(STAGES[stage] for stage in stages_of(frame))]],
         drilldown=drilldown.dots(
@@ -286,7 +286,7 @@ def by_hour(view: View, frame: pd.DataFrame) -> Panel:
 
 
 def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """Rupees a qualified lead by component, for each value of a dimension, with intervals."""
+    """Return rupees per qualified lead by component, for each value of a dimension, with intervals."""
     key, title = f"lead-costs-{by}", f"Cost per qualified lead by {by}"
     there = frame[(frame["n"] > 0) & (frame["per_qualified_lead"] > 0)].iloc[:MOST_PARTS]
     if there.empty:
@@ -308,8 +308,8 @@ def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSumm
     return Panel(
         key,
         title,
-        f"{formats.number(summary.cost.per_qualified_lead, 'rupees')} a qualified lead{between}"
-        f"{_leads(by, there)}; most of it: {COST_PARTS[str(dearest)].lower()} · of the cost of all calls "
+        f"{formats.number(summary.cost.per_qualified_lead, 'rupees')} per qualified lead{between}"
+        f"{_leads(by, there)}; largest part: {COST_PARTS[str(dearest)].lower()} · cost of all calls "
         f"· n {int(leads.sum()):,}",
         distributions.stacked_shares(
             per_lead, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
@@ -325,7 +325,7 @@ def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSumm
 
 
 def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """Rupees a call by component, for each value of a dimension; per qualified lead and handoff."""
+    """Return rupees per call by component, for each value of a dimension."""
     key, title, cost = f"costs-{by}", f"Cost per call by {by}", summary.cost
     frame = frame[frame["n"] > 0].iloc[:MOST_PARTS]
     if frame.empty or not cost.n:
@@ -347,9 +347,9 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
     return Panel(
         key,
         title,
-        f"Mean {formats.number(cost.per_call, 'rupees')} a call, "
-        f"{formats.number(cost.per_qualified_lead, 'rupees')} a qualified lead{_leads(by, frame)}; dearest: "
-        f"{COST_PARTS[str(dearest)].lower()} · n {cost.n:,}{coverage}",
+        f"Mean {formats.number(cost.per_call, 'rupees')} per call, "
+        f"{formats.number(cost.per_qualified_lead, 'rupees')} per qualified lead{_leads(by, frame)}; largest "
+        f"part: {COST_PARTS[str(dearest)].lower()} · n {cost.n:,}{coverage}",
         distributions.stacked_shares(
             per_call, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
         ),
@@ -361,7 +361,7 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
 
 
 def _leads(by: Dimension, frame: pd.DataFrame) -> str:
-    """Where a qualified lead costs least and most: `` (from Hindi ₹9.10 to English ₹14.20)``."""
+    """Return where a qualified lead costs least and most: `` (from Hindi ₹9.10 to English ₹14.20)``."""
     known = frame["per_qualified_lead"].dropna().sort_values()
     ends = known.iloc[[0, -1]] if len(known) > 1 else known.iloc[:0]
     words = [

@@ -1,4 +1,4 @@
-"""One sentence for each chart: what the reader should see in it."""
+"""The headline of each chart: one sentence on what it shows."""
 
 from collections.abc import Sequence
 
@@ -12,21 +12,21 @@ from dashboard.charts.time_series import WEEKDAYS, bucket_words
 
 
 def moment(at: pd.Timestamp, bucket: Bucket) -> str:
-    """A bucket in a sentence: ``Tue 24 Nov 11:00``, ``24 Nov 2026``."""
+    """Return a bucket in words: ``Tue 24 Nov 11:00``, ``24 Nov 2026``."""
     if bucket in {"1D", "1W", "1MS"}:
         return formats.day(at.date())
     return f"{at:%a %-d %b %H:%M}"
 
 
 def busiest(frame: pd.DataFrame, bucket: Bucket) -> str:
-    """The bucket with the most calls."""
+    """Return the bucket with the most calls."""
     totals = frame.sum(axis=1).to_numpy()
     at = pd.DatetimeIndex(frame.index)[int(totals.argmax())]
     return f"Busiest {bucket_words(bucket)}: {moment(at, bucket)} with {totals.max():,} calls"
 
 
 def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket, references: Sequence[Reference]) -> str:
-    """The period's percentiles that have a reference, and how often each was above it; else p95."""
+    """Return how often each percentile exceeded its reference; without references, p95."""
     if not references:
         return f"p95 {formats.number(spread.p95, 'ms')} · {coverage(spread)}"
     word = bucket_words(bucket)
@@ -36,20 +36,20 @@ def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket, references: S
             formats.number(ms, "ms") for ms in (getattr(spread, reference.percentile), reference.value)
         )
         over = int((frame[reference.percentile] > reference.value).sum())
-        times = f"{word}s" if word.isalpha() else f"spans of {word}"
+        times = f"{word}s" if word.isalpha() else f"intervals of {word}"
         of = f"{over} of {int(frame[reference.percentile].notna().sum())} {times}"
         parts.append(f"{reference.percentile} {value}, over {limit} in {of}")
     return " · ".join([*parts, coverage(spread)])
 
 
 def coverage(spread: Percentiles) -> str:
-    """How many calls carry the value."""
+    """Return how many calls have the value."""
     share = "" if spread.coverage == 1 else f" ({formats.number(spread.coverage, 'share')} of calls)"
     return f"n {spread.n:,}{share}"
 
 
 def spread_of(spread: Percentiles, unit: Unit) -> str:
-    """Median, 95th percentile and the longest."""
+    """Return median, 95th percentile and maximum."""
     return (
         f"Half the calls are below {formats.number(spread.p50, unit)}, 95 % below "
         f"{formats.number(spread.p95, unit)} · longest {formats.number(spread.max, unit)} "
@@ -58,7 +58,7 @@ def spread_of(spread: Percentiles, unit: Unit) -> str:
 
 
 def mood(summary: CallSummary) -> str:
-    """Mean sentiment and the share of negative calls."""
+    """Return mean sentiment and the shares of negative, neutral and positive calls."""
     counts = summary.sentiment
     n = counts.negative + counts.neutral + counts.positive
     return (
@@ -68,15 +68,15 @@ def mood(summary: CallSummary) -> str:
 
 
 def busiest_hour(hours: pd.DataFrame) -> str:
-    """The hour of the week with the most calls."""
+    """Return the hour of the week with the most calls."""
     counts = hours.to_numpy()
     weekday, hour = divmod(int(counts.argmax()), counts.shape[1])
     return f"Busiest: {WEEKDAYS[weekday]} {hour:02d}:00 to {hour:02d}:59 with {counts.max():,} calls"
 
 
 def furthest_apart(rates: dict[str, pd.DataFrame], labels: dict[str, str]) -> str:
-    """Of frames with ``rate``, ``low`` and ``high``: where two rows differ most, their intervals apart."""
-    best, words = 0.0, "Nothing differs beyond chance"
+    """Return the largest significant difference between rows of frames with ``rate``, ``low``, ``high``."""
+    best, words = 0.0, "No significant differences"
     for name, frame in rates.items():
         there = frame[frame["rate"].notna()]
         if len(there) < 2:  # noqa: PLR2004 (nothing to compare)

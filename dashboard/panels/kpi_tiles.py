@@ -1,4 +1,4 @@
-"""KPI tiles: a key figure, its change and whether that is more than chance, its course."""
+"""KPI tiles: a key figure, its change and whether that is significant, and its trend."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _COLOURS: dict[Good, DeltaColor] = {"up": "normal", "down": "inverse", "neither"
 
 @dataclass(frozen=True)
 class Card:
-    """A key figure; ``part``: which percentile of a distribution, which price of the cost."""
+    """A key figure; ``part``: the percentile of a distribution, or which cost."""
 
     metric: str
     part: str = ""
@@ -32,12 +32,12 @@ class Card:
 
     @property
     def key(self) -> str:
-        """What its target is named by: ``failure_rate``, ``cost.per_call``."""
+        """Return the key of its target: ``failure_rate``, ``cost.per_call``."""
         return f"{self.metric}.{self.part}" if self.part else self.metric
 
     @property
     def good(self) -> Good:
-        """Which direction of change is good news."""
+        """Return which direction of change is good."""
         return METRICS[self.metric].good
 
 
@@ -62,12 +62,12 @@ CONVERSION_CARDS = (
 
 
 def latency_cards(fields: Sequence[str]) -> tuple[Card, ...]:
-    """The 95th percentile of each latency."""
+    """Return tiles with the 95th percentile of each latency."""
     return tuple(Card(field, "p95") for field in fields)
 
 
 def first_those_of(cards: Sequence[Card], metrics: Collection[str]) -> list[Card]:
-    """Return the cards with those of these metrics first: what an alert, or the story, is about."""
+    """Return the cards, those of these metrics first: what an alert or the story is about."""
     return sorted(cards, key=lambda card: card.metric not in metrics)
 
 
@@ -78,7 +78,7 @@ def key_figures(
     selection: Selection,
     course: pd.DataFrame | None = None,
 ) -> None:
-    """The grid of cards, each with its target where it has one."""
+    """Draw the grid of cards, each with its target if it has one."""
     targets = cache.ask("targets", alert_queries.targets).value.targets
     with st.container(key="kpis"):
         for card in cards:
@@ -134,7 +134,7 @@ def _card(
 
 
 def target_badge(target: Target, value: float | None) -> str:
-    """A target in Markdown, and whether it is met: by icon, word and colour."""
+    """Return a target as a Markdown badge that says whether it is met."""
     goal = formats.plain(formats.number(target.target, METRICS[target.metric].unit))
     if value is None:
         return f":gray-badge[:material/flag: Target {goal}]"
@@ -144,14 +144,14 @@ def target_badge(target: Target, value: float | None) -> str:
 
 
 def _small_print(card: Card, now: Reading, before: Reading) -> str:
-    """What it was; of a rate of few calls how sure it is instead."""
+    """Return the earlier value; for a rate of few calls, its interval instead."""
     metric = METRICS[card.metric]
     if metric.unit == "share" and now.value is not None and now.n < SURE_FROM:
         low, high = (100 * float(end) for end in wilson(round(now.value * now.n), now.n))
         return f"95 %: {low:.0f} to {high:.0f} % · n {now.n:,}"
-    was = f"was {formats.number(before.value, metric.unit)}" if before.n else "none before"
+    was = f"was {formats.number(before.value, metric.unit)}" if before.n else "no earlier data"
     if 0 < before.n < FEW_CALLS and card.metric != "total_calls":
-        was = "too few before"
+        was = "too few calls before"
     return was if metric.unit == "calls" else f"{was} · n {now.n:,}"
 
 
@@ -159,6 +159,6 @@ def _help(card: Card, before: Reading, selection: Selection) -> str:
     metric = METRICS[card.metric]
     was = f" ({formats.number(before.value, metric.unit)}, n {before.n:,})" if before.n else ""
     return (
-        f"{metric.meaning}, {selection.words}. The change is against {selection.compared_words}{was}, "
-        "coloured only where it is more than chance."
+        f"{metric.meaning}, {selection.words}. Change vs {selection.compared_words}{was}; coloured only if "
+        "it is statistically significant."
     )

@@ -28,13 +28,13 @@ STAGES = {
     "ASR": "asr_latency_ms",
     "TTS": "tts_latency_ms",
 }
-"""What one can look at more closely, as people choose it."""
+"""The stages that can be shown in detail, by label."""
 
 
 def distribution(view: View, field: str, frame: pd.DataFrame, spread: Percentiles) -> Panel:
-    """Calls by latency, with its percentiles."""
+    """Return the histogram of a latency, with its percentiles."""
     name = METRICS[field].label
-    key, title = "distribution", f"{name}: how it is distributed"
+    key, title = "distribution", f"{name} distribution"
     if not spread.n:
         return view.missing(key, title, name)
     bins = list(zip(frame["start"], frame["end"], strict=True))
@@ -58,7 +58,7 @@ def distribution(view: View, field: str, frame: pd.DataFrame, spread: Percentile
 
 
 def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zone_words: str) -> Panel:
-    """The 95th percentile by weekday and hour."""
+    """Return the 95th percentile by weekday and hour."""
     name = METRICS[field].label
     key, title, n = "latency-hours", f"{name} p95 by hour of the week", int(counts.to_numpy().sum())
     if not n:
@@ -72,7 +72,7 @@ def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zon
     return Panel(
         key,
         title,
-        f"{worst} · grey: under {LEAST_FOR_HOUR} calls · {zone_words} · n {n:,}",
+        f"{worst} · grey: fewer than {LEAST_FOR_HOUR} calls · {zone_words} · n {n:,}",
         distributions.heat_map(frame, view.palette, unit="ms", counts=counts, least=LEAST_FOR_HOUR),
         table[table["Calls"] > 0],
         drilldown=drilldown.hours({"order": field}),
@@ -80,7 +80,7 @@ def hours(view: View, field: str, frame: pd.DataFrame, counts: pd.DataFrame, zon
 
 
 def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> Panel:
-    """Percentiles for each language or campaign, from a ``breakdown`` with the field."""
+    """Return percentiles by language or campaign, from a ``breakdown`` with the field."""
     name = METRICS[field].label
     key, title = f"latency-{by}", f"{name} by {by}"
     counts = (frame[f"{field}_coverage"] * frame["n"]).round().astype(int)
@@ -105,10 +105,10 @@ def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> 
 
 
 def per_turn(view: View, turns: TurnLatencies | None, summary: CallSummary) -> Panel:
-    """Percentiles of single turns beside those of the means of calls; None: it took too long to find them."""
-    key, title = "per-turn", "Per turn: every single wait"
+    """Return percentiles of single turns beside those of call means; None: finding them took too long."""
+    key, title = "per-turn", "Latency per turn"
     if turns is None:
-        return Panel(key, title, "The database takes too long to find the turns: choose a shorter period")
+        return Panel(key, title, "Finding the turns takes too long: choose a shorter period")
     if turns.since is None:
         return view.missing(key, title, "turn")
     zone = get_settings().tz
@@ -124,8 +124,8 @@ def per_turn(view: View, turns: TurnLatencies | None, summary: CallSummary) -> P
     return Panel(
         key,
         title,
-        "One long pause among nine good turns shows here; all else on this page is of the mean of a call's "
-        f"turns \N{MIDDLE DOT} from, to: 95 % interval of p95 \N{MIDDLE DOT} of the newest {turns.calls:,} "
+        "A single long pause shows up here; the rest of this page uses each call's mean \N{MIDDLE DOT} "
+        f"from, to: 95 % interval of p95 \N{MIDDLE DOT} the newest {turns.calls:,} "
         f"calls with turns, since {formats.clock(turns.since, zone, view.window.end)}",
         table=table.round(),
         page=pd.DataFrame(
@@ -141,7 +141,7 @@ def per_turn(view: View, turns: TurnLatencies | None, summary: CallSummary) -> P
 
 
 def slowest(calls: Sequence[SlowCall], field: str) -> None:
-    """The slowest calls; an empty list says so."""
+    """Show the slowest calls, or that there are none."""
     zone, name = get_settings().tz, METRICS[field].label
     title = f"Slowest calls by {name}"
     if not calls:
@@ -157,6 +157,6 @@ def slowest(calls: Sequence[SlowCall], field: str) -> None:
         }
         for call in calls
     ]
-    caption = f"The {len(calls)} highest means of a call's turns · a call opens with a click"
+    caption = f"The {len(calls)} calls with the highest mean · click a call to open it"
     table = pd.DataFrame([asdict(call) for call in calls]).rename(columns={"value": f"{name} (ms)"})
     show(Panel("slowest", title, caption, table=table, page=pd.DataFrame(rows)))

@@ -1,4 +1,4 @@
-"""A panel: title, what to see, chart, and the table behind it with its CSV."""
+"""A panel: title, headline, chart, and its table with CSV."""
 
 import re
 from base64 import b64decode
@@ -28,7 +28,7 @@ _IN_TIMES = re.compile(r"(?<=\d):(?=\d)")
 
 
 def _unpacked(value: Any) -> Any:  # noqa: ANN401 (any part of a figure)
-    """A figure's dictionary with lists in the place of arrays in base64."""
+    """Return a figure's dictionary with lists in place of base64 arrays."""
     if isinstance(value, dict):
         if "bdata" in value:
             array = np.frombuffer(b64decode(value["bdata"]), value["dtype"])
@@ -39,12 +39,12 @@ def _unpacked(value: Any) -> Any:  # noqa: ANN401 (any part of a figure)
 
 
 class Finished(go.Figure):  # type: ignore[misc]  # plotly has no types
-    """A figure that no longer changes: made ready for the browser once, not for every reader and run."""
+    """A figure that no longer changes, serialized once instead of for every reader and run."""
 
     def __init__(self, figure: go.Figure, *, clickable: bool) -> None:
         super().__init__()
-        # Once it is drawn Streamlit hands plotly.js a copy of it, with clicks turned on. Where that says
-        # nothing new it is not drawn again; of packed data and of templates plotly.js cannot tell.
+        # Streamlit first draws the figure, then hands plotly.js a copy with clicks enabled. If that changes
+        # nothing it is not redrawn, but plotly.js cannot compare packed data or templates.
         self._ready: dict[str, Any] = _unpacked(figure.to_dict())
         layout = self._ready["layout"]
         layout.pop("template", None)
@@ -58,16 +58,15 @@ class Finished(go.Figure):  # type: ignore[misc]  # plotly has no types
             }
 
     def to_dict(self) -> dict[str, Any]:
-        """What the browser gets; shared, so not to be changed."""
+        """Return what the browser gets; shared, so do not change it."""
         return self._ready
 
 
 @dataclass(frozen=True)
 class Panel:
-    """What a panel says: ``caption`` tells what to see, with n, or what is not there to draw.
+    """A panel's content: ``caption`` says what to see, with n, or why there is nothing to draw.
 
-    ``page`` is a table in Markdown that stands where the figure would; ``drilldown`` finds the calls behind a
-    point.
+    ``page`` is a Markdown table shown instead of a figure; ``drilldown`` finds the calls behind a point.
     """
 
     key: str
@@ -79,19 +78,19 @@ class Panel:
     drilldown: Drilldown | None = None
 
     def __post_init__(self) -> None:
-        """Keep of the figure what the browser gets: its many objects would be walked after every run."""
+        """Replace the figure by its serialized form, whose many objects would slow the collector down."""
         if self.figure is not None:
             object.__setattr__(self, "figure", Finished(self.figure, clickable=self.drilldown is not None))
 
     def links(self) -> str:
-        """The calls behind each point as a list of links in HTML; "" where there are none."""
+        """Return links to the calls behind each point as an HTML list; "" if there are none."""
         if self.figure is None or self.drilldown is None:
             return ""
         return link_list(self.figure.to_dict(), self.drilldown)
 
 
 def show(panel: Panel) -> None:
-    """Draw a panel; its height is the same with and without data."""
+    """Draw a panel, at the same height with and without data."""
     with st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.markdown(f"## {panel.title}", width="stretch")
@@ -107,7 +106,7 @@ def show(panel: Panel) -> None:
             return
         st.caption(panel.caption)
         alt = f"{panel.title}. {panel.caption}"
-        # Without a theme Streamlit leaves our colours alone.
+        # Without a theme, Streamlit keeps our colours.
         key = f"plot-{panel.key}"
         st.plotly_chart(
             panel.figure,
@@ -121,19 +120,19 @@ def show(panel: Panel) -> None:
 
 
 def page_table(rows: pd.DataFrame) -> None:
-    """A table that stands on the page, its cells in Markdown.
+    """Show a table whose cells are Markdown.
 
-    As one element: ``st.table`` makes one of each cell, which holds up a page switch by 40 ms.
+    As a single element: ``st.table`` makes one per cell, which slows a page switch by 40 ms.
     """
     lines = [rows.columns, ["---"] * len(rows.columns), *rows.to_numpy()]
     text = "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
-    # One time as 18:32:05 and Streamlit makes emoji of all words between colons, in foreign texts too.
+    # After one time such as 18:32:05, Streamlit makes emoji of any words between colons.
     st.markdown(_IN_TIMES.sub(r"\:", text))
 
 
 def table_behind(key: str, table: pd.DataFrame, links: Callable[[], str] = str) -> None:
-    """A button that opens a table, with its CSV and the ``links`` (HTML) to the calls behind it."""
-    # Made and sent only while it is open: a page has ten of them.
+    """Show a button that opens a table, with its CSV and ``links`` (HTML) to the calls behind it."""
+    # Built and sent only while open, because a page has ten of them.
     with st.popover(
         "Table",
         type="tertiary",
@@ -158,12 +157,12 @@ def csv_button(
     allowed: Callable[[], object] | None = None,
     **about: object,
 ) -> None:
-    """A button that downloads ``key``.csv; the audit log has who pressed it, and ``about`` what it holds.
+    """Show a button that downloads ``key``.csv, and log the download to the audit log with ``about``.
 
-    ``allowed`` raises where whoever presses it may no longer have the file.
+    ``allowed`` raises if the reader may no longer have the file.
 
-    What is long is made when the button is pressed; the page may renew itself just then, and the press is
-    lost. What is short is there already.
+    A callable ``csv`` is only built when the button is pressed, and a refresh at that moment loses the
+    press; pass short files as text.
     """
     noted = audited.noting(Action.EXPORTED, key, **about)
 
@@ -187,7 +186,7 @@ def csv_button(
 
 
 def grid(panels: Sequence[Panel], columns: int = 2) -> None:
-    """Panels in rows of so many; on a narrow screen one below the other."""
+    """Draw panels in rows of ``columns``; on a narrow screen, one below the other."""
     for first in range(0, len(panels), columns):
         for column, panel in zip(st.columns(columns), panels[first : first + columns], strict=False):
             with column:
@@ -195,7 +194,7 @@ def grid(panels: Sequence[Panel], columns: int = 2) -> None:
 
 
 def hours_table(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Frames of weekday by hour as one table with a row for each hour of the week."""
+    """Return frames of weekday by hour as one table with a row per hour of the week."""
     first = next(iter(columns.values()))
     table = pd.DataFrame(
         {
@@ -207,7 +206,7 @@ def hours_table(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def timed(frame: pd.DataFrame, labels: dict[str, str], scale: float = 1.0, digits: int = 0) -> pd.DataFrame:
-    """A frame of buckets as a table: local start of the bucket, then the named columns."""
+    """Return a frame of buckets as a table: local start of the bucket, then the named columns."""
     columns = [name for name in labels if name in frame]
     table = (frame[columns] * scale).round(digits).rename(columns=labels)
     starts = pd.DatetimeIndex(frame.index)

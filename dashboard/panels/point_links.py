@@ -1,4 +1,4 @@
-"""The points of a chart as a list of links: what a click on it opens, for the keyboard and for new tabs."""
+"""A chart's points as a list of links: what a click opens, for the keyboard and for new tabs."""
 
 import html
 from collections.abc import Iterator, Mapping
@@ -16,14 +16,14 @@ Trace = Mapping[str, Any]
 
 
 def link_list(figure: Mapping[str, Any], drilldown: Drilldown) -> str:
-    """HTML with a line for each place of a chart that has calls, and a link for each of its parts.
+    """Return HTML with a line per position of a chart that has calls, and a link for each part of it.
 
     Args:
         figure: what the browser draws.
         drilldown: finds the calls behind a point.
 
     Returns:
-        Times with the newest first, at most ``MOST_PLACES`` lines; "" where nothing leads to calls.
+        Times newest first, at most ``MOST_PLACES`` lines; "" if no point leads to calls.
     """
     places: dict[str, list[str]] = {}
     newest_first: dict[str, float] = {}
@@ -47,7 +47,7 @@ def link_list(figure: Mapping[str, Any], drilldown: Drilldown) -> str:
 
 
 def _points(trace: Trace) -> Iterator[tuple[int, Any, Any]]:
-    """Index, x and y of the points that can be clicked and stand for calls."""
+    """Yield index, x and y of the points that can be clicked and stand for calls."""
     if trace.get("hoverinfo") == "skip" or "markers" not in trace.get("mode", "markers"):
         return
     length = "x" if trace.get("orientation") == "h" else "y"
@@ -76,11 +76,11 @@ def _place(layout: Mapping[str, Any], trace: Trace, at: int, x: Any, y: Any) -> 
 
 
 def _value(trace: Trace, at: int, x: Any, y: Any) -> str:  # noqa: ANN401 (of any axis)
-    """What the link says: the name of its curve, and the figure where it is one of calls."""
+    """Return a link's text: the name of its curve, and the figure if it counts calls."""
     name = trace.get("name") or ""
     if trace["type"] != "bar":
         if _is_time(x):
-            return "calls"  # all lines lead to the same
+            return "calls"  # all lines lead to the same calls
         rates = "error_x" in trace
         return f"{name} {x:.1f} %" if rates else name or str(_of(trace, "customdata", at))
     if trace.get("orientation") == "h":
@@ -94,5 +94,5 @@ def _of(trace: Trace, column: str, at: int) -> object:
 
 
 def _text(words: str) -> str:
-    """Words of a chart, in which foreign text is escaped already."""
+    """Return a chart's text, in which foreign text is already escaped, for HTML."""
     return html.escape(html.unescape(words))

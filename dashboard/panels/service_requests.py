@@ -1,4 +1,4 @@
-"""The panels of System that come from figures: services, errors by type and fault, ways that calls ended."""
+"""Panels of System: service requests, errors by type and fault, and how calls ended."""
 
 import pandas as pd
 
@@ -11,12 +11,12 @@ from dashboard.filters import label
 from dashboard.panels.panel import Panel, timed
 from dashboard.panels.view import MOST_PARTS, View
 
-ERROR_WORDS = {"5xx": "5xx", "exception": "Exceptions", "timeout": "Time-outs"}
-_TEACH = "record_service_call of MetricsService counts them"
+ERROR_WORDS = {"5xx": "5xx", "exception": "Exceptions", "timeout": "Timeouts"}
+_TEACH = "MetricsService.record_service_call records them"
 
 
 def operations(view: View, requests: Requests, since: str) -> Panel:
-    """A table of services and operations."""
+    """Return a table of services and operations."""
     key, title = "services", "API and external services"
     if not requests.total:
         return Panel(key, title, f"No requests recorded {view.selection.words}; {_TEACH}")
@@ -51,12 +51,12 @@ def operations(view: View, requests: Requests, since: str) -> Panel:
 
 
 def service_latency(view: View, requests: Requests) -> Panel:
-    """The 95th percentile of each service over time."""
+    """Return the 95th percentile of each service over time."""
     return _course(view, requests, "service-latency", "Service latency, p95 over time", "p95", "ms")
 
 
 def service_errors(view: View, requests: Requests) -> Panel:
-    """The error rate of each service over time."""
+    """Return the error rate of each service over time."""
     return _course(view, requests, "service-errors", "Failed requests over time", "error_rate", "%")
 
 
@@ -84,8 +84,8 @@ def _course(view: View, requests: Requests, key: str, title: str, column: str, u
 
 
 def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """Errors of calls by type and fault, from ``tables.errors``."""
-    key, title, total = "errors", "Errors of calls by type and fault", summary.total_calls
+    """Return call errors by type and fault, from ``tables.errors``."""
+    key, title, total = "errors", "Call errors by type and fault", summary.total_calls
     colour = view.palette.colours["failed"]
     if frame.empty:
         return view.missing(key, title, "error")
@@ -101,15 +101,15 @@ def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
 
 
 def ends(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """How calls ended that say so, from ``tables.ends``."""
+    """Return the end reasons of calls, from ``tables.ends``."""
     key, title, total = "ends", "How calls ended, by reason and fault", summary.total_calls
     if frame.empty:
-        return view.missing(key, title, "reason of a call's end")
+        return view.missing(key, title, "end reason")
     names, said = _named(frame, "end_reason"), int(frame["n"].sum())
     return Panel(
         key,
         title,
-        f"Most often {formats.plain(names[0])} · {said:,} of {total:,} calls say why they ended",
+        f"Most often {formats.plain(names[0])} · end reason known for {said:,} of {total:,} calls",
         distributions.counted(names, frame["n"].tolist(), total, view.palette, view.palette.accent),
         _table(frame, "end_reason", total),
         drilldown=drilldown.faults(frame, "end_reason", "end_reason"),
@@ -120,7 +120,7 @@ def _named(frame: pd.DataFrame, column: str) -> list[str]:
     codes, faults = frame[column].tolist(), frame["fault"].tolist()
     names = [label("", code) if code else "none given" for code in codes]
     return [
-        # Once is enough: "Provider error", not "Provider error · provider".
+        # "Provider error", not "Provider error · provider".
         name if not fault or (fault in name.lower() and codes.count(code) == 1) else f"{name} · {fault}"
         for name, code, fault in zip(names, codes, faults, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""What all panels of a page share: period, selection, colours, marks of alerts, words for values."""
+"""What all panels of a page share: period, selection, colours, alert marks, value labels."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ MOST_MARKS, MOST_IN_A_MARK = 48, 5
 
 @dataclass(frozen=True)
 class View:
-    """What all panels of a page share; ``is_filling``: the last bucket is not over yet."""
+    """What all panels of a page share; ``is_filling``: the last bucket is still in progress."""
 
     window: Window
     selection: Selection
@@ -48,14 +48,14 @@ class View:
     targets: Targets = a_field(default_factory=dict)
 
     def annotate(self, figure: go.Figure) -> go.Figure:
-        """A chart over time with the nights behind it, and marks where alerts began to fire."""
+        """Shade a chart outside calling hours, and mark where alerts started firing."""
         time_series.shade(figure, self.nights, self.palette)
         time_series.annotate(figure, self._marks, self.palette)
         return figure
 
     @cached_property
     def nights(self) -> list[tuple[datetime, datetime]]:
-        """When nobody may be called, in local time without a zone; none behind bars of days."""
+        """Return the spans outside calling hours, in naive local time; none for buckets of days."""
         if self.window.bucket not in SECONDS:
             return []
         settings = get_settings()
@@ -66,7 +66,7 @@ class View:
 
     @cached_property
     def _marks(self) -> list[Mark]:
-        """One mark for the alerts that began close to each other: nobody could point at each of them."""
+        """Return the marks; alerts that began too close together to point at share one."""
         width = (self.window.end - self.window.start) / MOST_MARKS
         groups: dict[int, list[Fired]] = {}
         for fired in self.fired:
@@ -74,7 +74,7 @@ class View:
         return [_mark(group) for group in groups.values()]
 
     def limits(self, field: str, shown: Sequence[str]) -> list[Limit]:
-        """The reference lines of a latency for the percentiles that are drawn."""
+        """Return the reference lines of a latency for the percentiles drawn."""
         several = len(REFERENCES.get(field, ())) > 1
         own = {part: self.targets[key].target for part in shown if (key := f"{field}.{part}") in self.targets}
         return [
@@ -83,7 +83,7 @@ class View:
         ]
 
     def rate_targets(self, rates: Sequence[str]) -> list[Limit]:
-        """The targets of rates as dashed lines of their colours, in per cent."""
+        """Return the targets of rates as dashed lines in their colours, in per cent."""
         return [
             Limit(100 * self.targets[rate].target, f"{_name(rate)} target", self.palette.colours[rate])
             for rate in rates
@@ -93,7 +93,7 @@ class View:
     def _published(
         self, field: str, shown: Sequence[str], own: Collection[str], *, several: bool
     ) -> list[Limit]:
-        """The limits that alerts use, and published targets where there is none of one's own."""
+        """Return the alert limits, and published targets unless there is one of our own."""
         return [
             Limit(
                 reference.value,
@@ -106,30 +106,30 @@ class View:
         ]
 
     def missing(self, key: str, title: str, what: str) -> Panel:
-        """A panel without data."""
+        """Return a panel without data."""
         return Panel(key, title, f"No {what} recorded {self.selection.words}")
 
     @property
     def partial_bars(self) -> list[int]:
-        """The buckets of the period that are not whole: the first, which began before it, and the last."""
+        """Return the positions of buckets that the period cuts off: the first, the last, or both."""
         start, bucket, zone = self.window.start, self.window.bucket, get_settings().tz
         return [0] * (bucket_start(start, bucket, zone) < start) + [-1] * self.is_filling
 
     def drilldown(
         self, index: pd.Index, by: str = "", values: Sequence[str] = (), order: str = ""
     ) -> drilldown.Drilldown:
-        """The calls behind a point of a chart over time."""
+        """Return the drill-down of a chart over time."""
         return drilldown.buckets(index, self.window, by, values, order)
 
     def lines(self, columns: Sequence[str], wide: str = "") -> list[Line]:
-        """Columns with their names and colours."""
+        """Return columns with their labels and colours."""
         return [Line(name, _name(name), self.palette.colours[name], wide=name == wide) for name in columns]
 
 
 def _mark(group: Sequence[Fired]) -> Mark:
     zone, worst = get_settings().tz, min(group, key=lambda fired: list(SEVERITY_BADGES).index(fired.severity))
     words = [
-        f"{fired.at.astimezone(zone):%a %-d %b %H:%M}: {plain_label(fired.name)} began to fire "
+        f"{fired.at.astimezone(zone):%a %-d %b %H:%M}: {plain_label(fired.name)} started firing "
         f"({fired.severity})"
         for fired in group[:MOST_IN_A_MARK]
     ]
@@ -145,7 +145,7 @@ def _name(column: str) -> str:
 
 
 def value_label(by: Dimension, value: str) -> str:
-    """A value of a dimension as people read it."""
+    """Return the label of a dimension's value."""
     if not value:
         return NO_VALUE
     return value if by == "campaign" else label(by, value)

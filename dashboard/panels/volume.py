@@ -23,7 +23,7 @@ def _percentile_labels(unit: str) -> dict[str, str]:
 
 
 def _fewer(frame: pd.DataFrame, by: Dimension) -> pd.DataFrame:
-    """The values in their usual order; beyond the six with most calls as one."""
+    """Return the values in their usual order; those beyond the six largest are merged."""
     ordered = [name for name in _ORDER.get(by, frame.columns) if name in frame]
     if len(ordered) <= MOST_PARTS:
         return frame[ordered]
@@ -33,7 +33,7 @@ def _fewer(frame: pd.DataFrame, by: Dimension) -> pd.DataFrame:
 
 
 def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | None = None) -> Panel:
-    """Calls over time by a dimension; ``earlier``: the calls of the compared period in the same buckets."""
+    """Return calls over time by a dimension; ``earlier``: calls of the compared period by bucket."""
     bucket, frame = view.window.bucket, _fewer(frame, by)
     colours = view.palette.of([str(name) for name in frame])
     parts = [Line(str(name), value_label(by, str(name)), colours[str(name)]) for name in frame]
@@ -63,7 +63,7 @@ def latency(
     spread: Percentiles,
     shown: Sequence[str] = ("p50", "p95", "p99"),
 ) -> Panel:
-    """Latency percentiles over time as a band, with the limit that alerts use or the published targets."""
+    """Return latency percentiles over time as a band, with alert limits or published targets."""
     key, name, bucket = field.replace("_", "-"), METRICS[field].label, view.window.bucket
     title = f"{name} percentiles"
     if not spread.n:
@@ -84,14 +84,14 @@ def latency(
 
 
 def rates(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """The five rates over time."""
+    """Return the five rates over time."""
     there = frame[frame["n"] > 0]
     labels = {"n": "Calls", "completed": "Completed"}
     return Panel(
         "rates",
         "Rates over time",
         f"Qualification and handoff of completed calls (n {summary.completed_calls:,}), "
-        f"the others of all (n {summary.total_calls:,})",
+        f"the others of all calls (n {summary.total_calls:,})",
         view.annotate(
             time_series.lines(
                 steady_rates(frame),
@@ -112,7 +112,7 @@ def rates(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
 
 
 def duration_course(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
-    """Percentiles of call duration over time."""
+    """Return percentiles of call duration over time."""
     key, title = "duration-course", "Call duration over time"
     if not spread.n:
         return view.missing(key, title, "call duration")
@@ -128,7 +128,7 @@ def duration_course(view: View, frame: pd.DataFrame, spread: Percentiles) -> Pan
 
 
 def durations(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
-    """How long calls last."""
+    """Return the histogram of call durations."""
     key, title = "durations", "How long calls last"
     if not spread.n:
         return view.missing(key, title, "call duration")
@@ -152,8 +152,8 @@ def durations(view: View, frame: pd.DataFrame, spread: Percentiles) -> Panel:
 
 
 def sentiment(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """How callers feel."""
-    key, title, mean = "sentiment", "How callers feel: sentiment scores", summary.sentiment.mean
+    """Return the histogram of sentiment scores."""
+    key, title, mean = "sentiment", "Caller sentiment", summary.sentiment.mean
     if mean is None:
         return view.missing(key, title, "sentiment")
     bins = zip(frame["start"], frame["end"], strict=True)
@@ -175,7 +175,7 @@ def sentiment(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
 
 
 def languages(view: View, summary: CallSummary) -> Panel:
-    """Share of calls per language."""
+    """Return the share of calls by language."""
     counts = {label("language", name): n for name, n in summary.languages.items()}
     shares = [round(100 * n / summary.total_calls, 1) for n in counts.values()]
     return Panel(
@@ -189,7 +189,7 @@ def languages(view: View, summary: CallSummary) -> Panel:
 
 
 def hours(view: View, frame: pd.DataFrame, summary: CallSummary, zone_words: str) -> Panel:
-    """Calls by weekday and hour."""
+    """Return calls by weekday and hour."""
     table = frame.rename(columns=lambda hour: f"{hour:02d}").reset_index(drop=True)
     table.insert(0, "Weekday", list(time_series.WEEKDAYS))
     return Panel(

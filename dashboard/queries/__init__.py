@@ -1,1 +1,1 @@
-"""Every read of the dashboard, cached; nothing else here asks the database."""
+"""All reads of the dashboard, cached; nothing else in dashboard/ queries the database."""

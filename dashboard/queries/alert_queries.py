@@ -23,25 +23,25 @@ from dashboard.queries.cache import ANSWERS_KEPT
 from dashboard.queries.system_queries import pulse
 
 MOST_RECENT = 2_000
-"""Lines of history that past episodes are read from."""
+"""History lines to find past episodes in."""
 
 
 @st.cache_data(ttl=3, show_spinner=False)
 def alert_board() -> AlertBoard:
-    """The alerts by where they stand, at most 3 s old."""
+    """Return the alerts by state, at most 3 s old."""
     return board.alert_board(get_sync_database(), utc_now())
 
 
 @st.cache_data(ttl=5, max_entries=ANSWERS_KEPT, show_spinner=False)
 def incident(alert_id: str) -> list[HistoryLine]:
-    """What happened to an alert and who was notified, the newest first."""
+    """Return the history of an alert, including who was notified, newest first."""
     return board.history(get_sync_database(), alert_id=alert_id, limit=200)
 
 
 def alert_course(alert: Alert) -> Course | None:
-    """How an alert's value went around its time, at most a minute old; worked out once where it is over.
+    """Return an alert's value around its time, at most a minute old; computed once if it is resolved.
 
-    None: its rule is gone, or there is nothing to draw.
+    None if its rule is gone, or there is nothing to draw.
     """
     rule = rule_of(alert)
     if rule is None:
@@ -57,7 +57,7 @@ def alert_course(alert: Alert) -> Course | None:
 @st.cache_data(ttl=3600, max_entries=256, show_spinner=False, hash_funcs={AlertRule: repr})
 def _course(
     rule: AlertRule,
-    which: tuple[str, datetime, datetime],  # noqa: ARG001 (what it is kept by: the alert changes with each check)
+    which: tuple[str, datetime, datetime],  # noqa: ARG001 (the cache key: alerts change with each check)
     _alert: Alert,
 ) -> Course:
     return course(get_sync_database(), rule, _alert, utc_now())
@@ -65,7 +65,7 @@ def _course(
 
 @dataclass(frozen=True)
 class History:
-    """What happened to the alerts in a period, and when that was read."""
+    """The history of the alerts in a period, and when it was read."""
 
     lines: list[HistoryLine]
     at: datetime
@@ -73,14 +73,14 @@ class History:
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def alert_history(start: datetime, end: datetime) -> History:
-    """What happened to the alerts in a period."""
+    """Return the history of the alerts in a period."""
     at = utc_now()
     return History(board.history(get_sync_database(), start, end), at)
 
 
 @st.cache_data(ttl=5, show_spinner=False)
 def recent_history() -> list[HistoryLine]:
-    """What happened to the alerts in the last 8 days: what ended within 7 began a little earlier."""
+    """Return the last 8 days of history: episodes that ended within 7 days may have begun earlier."""
     now = utc_now()
     start = now - board.RESOLVED_WITHIN - timedelta(days=1)
     return board.history(get_sync_database(), start, now, limit=MOST_RECENT)
@@ -88,58 +88,58 @@ def recent_history() -> list[HistoryLine]:
 
 @st.cache_data(ttl=5, show_spinner=False)
 def silences() -> list[SilenceLine]:
-    """All silences."""
+    """Return all silences."""
     return board.silence_lines(get_sync_database(), utc_now())
 
 
 @st.cache_data(ttl=5, show_spinner=False)
 def given_up(limit: int) -> list[OutboxRow]:
-    """The newest messages that could not be delivered."""
+    """Return the newest messages that could not be delivered."""
     return outbox_rows(get_sync_database(), [OutboxState.DEAD], limit)
 
 
 @st.cache_data(ttl=5, show_spinner=False)
 def rules() -> RuleSet:
-    """The rules in force."""
+    """Return the rules in force."""
     return rules_in_force(get_sync_database())
 
 
 @st.cache_data(ttl=5, show_spinner=False)
 def targets() -> TargetSet:
-    """The targets of key figures."""
+    """Return the targets of key figures."""
     return targets_in_force(get_sync_database())
 
 
 @st.cache_data(ttl=300, max_entries=ANSWERS_KEPT, show_spinner=False, hash_funcs={AlertRule: repr})
 def preview_rule(rule: AlertRule, days: int) -> Preview:
-    """What a rule would have done."""
+    """Return what a rule would have done over the last ``days``."""
     return preview(get_sync_database(), rule, days)
 
 
 def rule_of(alert: Alert) -> AlertRule | None:
-    """The rule in force that an alert is of."""
+    """Return the rule in force behind an alert."""
     return next((rule for rule in rules().rules if rule.id == alert.alert_type), None)
 
 
 def alerting_fields() -> frozenset[str]:
-    """The fields of calls that the rules that fire now are about."""
+    """Return the call fields that firing rules watch."""
     fields = {rule.id: rule.measure.fields for rule in rules().rules}
     return frozenset(field for alert in pulse().alerts for field in fields.get(alert.alert_type, ()))
 
 
 def fired_between(start: datetime, end: datetime) -> tuple[Fired, ...]:
-    """The alerts that began to fire in [start, end); kept with the board they are drawn on."""
+    """Return the alerts that started firing in [start, end); cached with the board they are drawn on."""
     return board.fired_between(get_sync_database(), start, end)
 
 
 @st.cache_data(ttl=30, max_entries=ANSWERS_KEPT, show_spinner=False)
 def count_fired(start: datetime, end: datetime) -> int:
-    """How many alerts began to fire in [start, end); of very many the most that is counted."""
+    """Return how many alerts started firing in [start, end), up to a maximum."""
     return len(fired_between(start, end))
 
 
 def forget_alerts() -> None:
-    """Ask for the alerts and rules afresh: somebody changed them."""
+    """Clear cached alerts and rules after a change."""
     for question in (
         pulse,
         alert_board,

@@ -1,4 +1,4 @@
-"""Reads of the audit log: pages of it, who is in it, and walking all of it."""
+"""Reads of the audit log: pages, actors, and verification."""
 
 import csv
 import io
@@ -13,24 +13,24 @@ from core.types import Progress
 from dashboard.queries.cache import ANSWERS_KEPT
 
 ROWS = 50
-"""Of one page."""
+"""Rows per page."""
 MOST_IN_CSV = 100_000
 
 
 @st.cache_data(ttl=4, max_entries=ANSWERS_KEPT, show_spinner=False)
 def page(wanted: Wanted, before: int | None) -> list[Entry]:
-    """One page of entries, the newest first, and one more where there are more; at most 4 s old."""
+    """Return a page of entries, newest first, plus one if there are more; at most 4 s old."""
     return list(entries(get_sync_database(), wanted, before=before, most=ROWS + 1))
 
 
 @st.cache_data(ttl=30, refresh_mode="background", show_spinner=False)
 def known_actors() -> list[str]:
-    """Who is in the log."""
+    """Return the actors in the log."""
     return actors(get_sync_database())
 
 
 def as_csv(wanted: Wanted) -> str:
-    """The entries as CSV; not cached."""
+    """Return the entries as CSV; not cached."""
     text = io.StringIO(newline="")
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
@@ -40,5 +40,5 @@ def as_csv(wanted: Wanted) -> str:
 
 
 def verify_log(progress: Progress) -> Report:
-    """Walk the whole log; not cached."""
+    """Verify the whole log; not cached."""
     return verify(get_sync_database(), progress)

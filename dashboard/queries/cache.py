@@ -1,4 +1,4 @@
-"""What the dashboard shows while the database is away: the reader's last answer to the same question.
+"""Answers to cached queries; while the database is down, the reader's last answer to the same one.
 
 Caches hold results and cubes, never frames of calls, and are shared by all readers of the same view.
 """
@@ -21,7 +21,7 @@ PAUSE_AFTER_FAILURE_SECONDS = 4.0
 
 
 class StoreAwayError(Exception):
-    """The database does not answer and nothing seen earlier can stand in; the text says what to do."""
+    """The database does not answer, and there is no earlier answer; the text says what to do."""
 
 
 Question = ParamSpec("Question")
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Answer(Generic[Result]):
-    """A result, and since when it is out of date because the database is away."""
+    """A result, and since when it is stale because the database is down."""
 
     value: Result
     stale_since: datetime | None = None
@@ -42,10 +42,10 @@ _down: dict[str, Any] = {"until": 0.0, "why": ""}
 def ask(
     selection: object, query: Callable[Question, Result], *args: Question.args, **kwargs: Question.kwargs
 ) -> Answer[Result]:
-    """The answer to a cached query; while the database is away, the last one for the same selection.
+    """Return the answer to a cached query; without the database, the last one for the same selection.
 
     Raises:
-        StoreAwayError: the database is away and this reader has not yet seen this selection.
+        StoreAwayError: the database is down, and this reader has no earlier answer for this selection.
     """
     seen: dict[Any, Any] = st.session_state.setdefault("seen", {})
     if time.monotonic() >= _down["until"]:
@@ -55,7 +55,7 @@ def ask(
             raise
         except (PyMongoError, UserError) as error:
             why = unavailable_text(error) if isinstance(error, PyMongoError) else str(error)
-            # Others need not wait for the same time-out: a page asks several times.
+            # A page asks several times, and should not wait for the same timeout each time.
             _down.update(until=time.monotonic() + PAUSE_AFTER_FAILURE_SECONDS, why=why)
         else:
             seen[query] = (selection, result, utc_now())

@@ -1,4 +1,4 @@
-"""Cached reads of calls: figures and cubes of a period, pages of the list, one call, what filters offer."""
+"""Cached reads of calls: figures and cubes of a period, pages of the list, one call, filter values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,22 +33,22 @@ from dashboard.queries.cache import ANSWERS_KEPT
 
 CUBES_KEPT = 24
 MOST_READS = 3
-"""So often cubes are read until they hold the same calls: on a busy store calls come in with each reading."""
+"""Attempts to read cubes with the same calls: on a busy store, new calls arrive between reads."""
 BEFORE_BUCKET: Bucket = "1D"
-"""Of a compared period nothing is drawn that needs a finer one."""
+"""Bucket of compared periods, of which nothing finer is drawn."""
 FACETS_OF = timedelta(days=90)
 ROWS = 50
-"""Of one page of a list."""
+"""Rows per page of the list."""
 MOST_COUNTED = 100_000
-"""Calls of a list are counted up to here."""
+"""Calls of a list are counted up to this number."""
 MOST_IN_CSV = 100_000
 ENOUGH_COVERED = 0.9
-"""A compared period with data of a smaller share of it says nothing."""
+"""Compared periods with data for a smaller share of them are not compared."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a period and of the one before it, and their course over the period."""
+    """The figures of a period and of the compared one, and their trend."""
 
     now: CallSummary
     before: CallSummary
@@ -57,7 +57,7 @@ class Figures:
 
 @st.cache_resource(ttl=120, max_entries=CUBES_KEPT, show_spinner=False)
 def cube(start: datetime, end: datetime, filters: CallFilters, bucket: Bucket) -> Cube:
-    """The calls of a period without campaigns: figures and charts of one view are made from the same."""
+    """Return the calls of a period without campaigns; the figures and charts of a view share it."""
     return load_cube(get_sync_database(), start, end, filters, bucket=bucket, campaigns=False)
 
 
@@ -69,14 +69,14 @@ def load(
     *,
     campaigns: bool = False,
 ) -> Cube:
-    """Return the calls of a period with the percentiles that are asked for; not cached, its board is.
+    """Return the calls of a period with the wanted percentiles; not cached, but its board is.
 
     Args:
-        window: the period; its own bucket does not count.
+        window: the period; its bucket is ignored.
         filters: which calls.
-        bucket: the finest that is drawn.
-        fields: whose percentiles; all that is left out saves time.
-        campaigns: whether campaigns are told apart.
+        bucket: the finest one to draw.
+        fields: those with percentiles; fewer are faster.
+        campaigns: whether to group by campaign.
     """
     return load_cube(
         get_sync_database(),
@@ -90,7 +90,7 @@ def load(
 
 
 def course(window: Window, filters: CallFilters) -> Cube:
-    """The calls of a period in the buckets of its charts, or in finer ones that take no longer to read."""
+    """Return the calls of a period in its charts' buckets, or in finer ones that read as fast."""
     return cube(*_key(window, filters))
 
 
@@ -99,26 +99,26 @@ def _key(window: Window, filters: CallFilters) -> tuple[datetime, datetime, Call
 
 
 def together(window: Window, filters: CallFilters, *reads: Callable[[], Cube]) -> list[Cube]:
-    """The course of a period and cubes read otherwise, all of the same calls.
+    """Return the course of a period and other cubes, all with the same calls.
 
-    The course may have been read for another page some seconds ago: where calls came in since, it is read
-    anew, so that no figure has two values on one page.
+    The course may have been cached for another page some seconds ago. If calls arrived since, it is read
+    again, so that no figure has two values on one page.
     """
     for attempt in range(MOST_READS):
         cubes = [course(window, filters), *(read() for read in reads)]
         if len({one.total for one in cubes}) == 1 or attempt == MOST_READS - 1:
             break
-        cube.clear(*_key(window, filters))  # of this one entry
+        cube.clear(*_key(window, filters))  # clears this entry only
     return cubes
 
 
 def slowest(cube: Cube, name: str, filters: CallFilters) -> Sequence[SlowCall]:
-    """Return the calls of a cube with the highest value of a field; not cached, its board is."""
+    """Return the calls of a cube with the highest value of a field; not cached, but its board is."""
     return slowest_calls(get_sync_database(), cube, name, filters.query())
 
 
 def figures(calls: Cube, window: Window, filters: CallFilters) -> Figures:
-    """The key figures of a period beside those of the compared one; not cached, their board is."""
+    """Return the key figures of a period and the compared one; not cached, but their board is."""
     bucket = window.bucket
     rows = series.steady_rates(series.rates(calls, bucket))
     for name in LATENCIES:
@@ -127,7 +127,7 @@ def figures(calls: Cube, window: Window, filters: CallFilters) -> Figures:
 
 
 def before(window: Window, filters: CallFilters) -> CallSummary:
-    """The figures of the compared period; nothing of one that data only partly covers."""
+    """Return the figures of the compared period; empty if data only partly covers it."""
     first, last = window.before, window.before_end
     if partly_covered(window):
         first, last = first - timedelta(days=2), first - timedelta(days=1)  # before the first call
@@ -135,7 +135,7 @@ def before(window: Window, filters: CallFilters) -> CallSummary:
 
 
 def partly_covered(window: Window) -> str:
-    """How much of the compared period there is data of, in words; "" where of all of it, or of nothing."""
+    """Return how much of the compared period has data, in words; "" if all of it or none."""
     first, length = first_call(), window.before_end - window.before
     if first is None or not window.before < first < window.before_end:
         return ""
@@ -144,11 +144,11 @@ def partly_covered(window: Window) -> str:
         return ""
     days = length >= timedelta(days=2)
     unit, word = (timedelta(days=1), "days") if days else (timedelta(hours=1), "hours")
-    return f"the compared period has data of {covered / unit:.0f} of {length / unit:.0f} {word}"
+    return f"the compared period has data for {covered / unit:.0f} of {length / unit:.0f} {word}"
 
 
 def turns(window: Window, filters: CallFilters) -> TurnLatencies | None:
-    """Percentiles of single turns; None where the database gave up. Not cached, its board is."""
+    """Return percentiles of single turns; None if it took too long. Not cached, but its board is."""
     try:
         return turn_latencies(get_sync_database(), window.start, window.end, filters)
     except ExecutionTimeout:
@@ -156,7 +156,7 @@ def turns(window: Window, filters: CallFilters) -> TurnLatencies | None:
 
 
 def newest_conversations(window: Window, filters: CallFilters) -> Conversations | None:
-    """The newest calls of a period with what only they tell; None where the database gave up. Not cached."""
+    """Return the newest calls with details roll-ups lack; None if it took too long. Not cached."""
     try:
         return conversations(get_sync_database(), window.start, window.end, filters)
     except ExecutionTimeout:
@@ -165,7 +165,7 @@ def newest_conversations(window: Window, filters: CallFilters) -> Conversations 
 
 @st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
 def first_call() -> datetime | None:
-    """When the first call began that there are figures of."""
+    """Return when the first call with figures began."""
     return activity.first_call_start(get_sync_database())
 
 
@@ -175,25 +175,25 @@ def _identity(calls: Cube) -> tuple[object, ...]:
 
 @st.cache_data(ttl=120, max_entries=4 * ANSWERS_KEPT, show_spinner=False, hash_funcs={Cube: _identity})
 def summary(calls: Cube) -> CallSummary:
-    """The figures of a whole cube."""
+    """Return the figures of a whole cube."""
     return summarise(calls)
 
 
 @st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
 def languages() -> list[str]:
-    """The languages that calls are stored in."""
+    """Return the languages of stored calls."""
     return choices.languages(get_sync_database())
 
 
 @st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
 def campaigns() -> list[str]:
-    """The campaigns that calls belong to."""
+    """Return the campaigns of stored calls."""
     return choices.campaigns(get_sync_database())
 
 
 @dataclass(frozen=True)
 class FacetValues:
-    """The kinds of errors and of ends that calls have."""
+    """The error types and end reasons of stored calls."""
 
     error_types: list[str]
     end_reasons: list[str]
@@ -201,7 +201,7 @@ class FacetValues:
 
 @st.cache_data(ttl=120, refresh_mode="background", show_spinner=False)
 def facet_values() -> FacetValues:
-    """What the list of calls can be narrowed to, from the roll-ups of the last 90 days."""
+    """Return filter values for the list of calls, from the roll-ups of the last 90 days."""
     end = utc_now()
     cube = load_cube(get_sync_database(), end - FACETS_OF, end, fields=(), campaigns=False)
     kinds, ends = tables.errors(cube), tables.ends(cube)
@@ -210,20 +210,20 @@ def facet_values() -> FacetValues:
 
 @dataclass(frozen=True)
 class CallPage:
-    """A page of the list of calls and how many there are; ``too_long``: the database gave up."""
+    """A page of the list of calls, and their number; ``too_long``: the query was cancelled."""
 
     rows: list[Document]
     count: int
     too_long: bool = False
     archived: int = 0
-    """Calls of the days that the period touches which are in the archive, and so not in the list."""
+    """Archived calls on the days of the period, which are not in the list."""
     at: datetime = field(default_factory=utc_now)
-    """When they were read."""
+    """When the page was read."""
 
 
 @st.cache_data(ttl=30, max_entries=ANSWERS_KEPT, show_spinner=False)
 def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, page: int) -> CallPage:
-    """One page of the calls of a period."""
+    """Return one page of the calls of a period."""
     database = get_sync_database()
     query = list_query(window.start, window.end, filters, facets)
     try:
@@ -237,23 +237,23 @@ def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, 
 
 
 def all_calls(window: Window, filters: CallFilters, facets: CallFacets, order: str) -> list[Document]:
-    """The calls of a list for its CSV; not cached."""
+    """Return the calls of a list for its CSV; not cached."""
     query = list_query(window.start, window.end, filters, facets)
     return list_calls(get_sync_database(), query, order=order, limit=MOST_IN_CSV)
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def search(text: str) -> list[Document]:
-    """The calls whose id or whose lead's id begins with a text."""
+    """Return the calls whose id or lead id starts with a text."""
     return search_calls(get_sync_database(), text)
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def one_call(call_id: str) -> WholeCall | None:
-    """One call with all that belongs to it.
+    """Return one call with everything that belongs to it.
 
     Raises:
-        ValueError: it cannot be shown, though the database is there; the text says why.
+        ValueError: the archive cannot be read; the text says why.
     """
     try:
         return whole_call(get_sync_database(), call_id)
@@ -263,13 +263,13 @@ def one_call(call_id: str) -> WholeCall | None:
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def one_lead(lead_id: str) -> WholeLead | None:
-    """One lead with every attempt to reach it."""
+    """Return one lead with every attempt to reach it."""
     return whole_lead(get_sync_database(), lead_id, utc_now())
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def transcript(call_id: str) -> Transcript:
-    """What was said in one call, masked.
+    """Return the masked transcript of a call.
 
     Raises:
         ValueError: as for :func:`one_call`.
@@ -282,10 +282,10 @@ def transcript(call_id: str) -> Transcript:
 
 @st.cache_resource(ttl=600, max_entries=1, show_spinner=False)
 def lead_naming() -> Naming:
-    """What names leads for readers who may not know who they are."""
+    """Return the function that names leads for readers who may not see personal data."""
     return lead_names(get_sync_database())
 
 
 def forget_figures() -> None:
-    """Ask for the calls of every period afresh."""
+    """Clear the cached calls of all periods."""
     cube.clear()

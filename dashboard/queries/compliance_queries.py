@@ -1,4 +1,4 @@
-"""Cached reads of the calls that are held against the rules of calling."""
+"""Cached checks of calls against the calling rules."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,23 +15,23 @@ from core.storage.collections import CALLS
 from dashboard.filters import Window
 
 KEPT = 8
-"""Frames of calls are large."""
+"""Few, because frames of calls are large."""
 
 
 @dataclass(frozen=True)
 class Compliance:
-    """The calls of a period held against the rules."""
+    """The calls of a period checked against the rules."""
 
     judged: Judged
     archived: int
-    """Calls of the days that the period touches which are in the archive, and so are not judged."""
+    """Archived calls on the days of the period, which are not checked."""
     at: datetime
     """When they were read."""
 
 
 @st.cache_resource(ttl=55, max_entries=KEPT, show_spinner=False)
 def compliance(window: Window, filters: CallFilters) -> Compliance:
-    """The calls of a period against the rules; shared, never changed."""
+    """Return the calls of a period checked against the rules; shared, so never changed."""
     database, at = get_sync_database(), utc_now()
     judged = load_compliance(database, window.start, window.end, filters)
     return Compliance(judged, archived_rows(database, CALLS, window.start, window.end), at)

@@ -1,4 +1,4 @@
-"""Cached reads of Explore and Compare: from the roll-ups where they hold the answer, else from the copy."""
+"""Cached reads of Explore and Compare: from roll-ups if they have the answer, else from the copy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ from core.storage.saved_views import SavedView, saved_views
 from dashboard.queries.cache import ANSWERS_KEPT
 
 SOURCES_KEPT = 6
-"""Of each the calls that are not in the copy are kept: those of a day, mostly."""
-COPYING = "Reading the calls. The first look at a long period copies its days, which takes a while."
+"""Each holds the calls that are not in the copy yet, mostly those of a day."""
+COPYING = "Reading calls. A long period takes longer the first time, while its days are copied."
 Result = TypeVar("Result")
 
 
 class Refused(str):
-    """Why there is no answer, for people to read."""
+    """Why there is no answer, as text for the reader."""
 
     __slots__ = ()
 
 
 @st.cache_resource(ttl=55, max_entries=SOURCES_KEPT, show_spinner=COPYING)
 def _source(start: datetime, end: datetime) -> Source:
-    """The calls of a period to ask; several questions are asked of the same."""
+    """Return the calls of a period, shared by several questions."""
     return open_source(get_sync_database(), start, end)
 
 
 def _asked(start: datetime, end: datetime, what: Callable[[Source], Result]) -> Result | Refused:
-    """An answer from the copy, or why there is none; once more where its files were replaced just now."""
+    """Return an answer from the copy, or why there is none; retry once if its files were just replaced."""
     try:
         try:
             return what(_source(start, end))
@@ -51,14 +51,14 @@ def _asked(start: datetime, end: datetime, what: Callable[[Source], Result]) -> 
     except (TooLargeError, ArchiveUnreadableError) as error:
         return Refused(error)
     except SourceGoneError:
-        return Refused("The files of this period are being written just now; try again in a minute")
+        return Refused("The files of this period are being rewritten; try again in a minute")
     except OSError as error:
         return Refused(f"The copy of the calls below DATA_DIR cannot be written: {error.strerror}")
 
 
 @st.cache_resource(ttl=55, max_entries=ANSWERS_KEPT, show_spinner=False)
 def answered(start: datetime, end: datetime, asked: Question) -> Answer | Refused:
-    """The answer to a question about the calls of [start, end)."""
+    """Return the answer to a question about the calls of [start, end)."""
     if not in_rollups(asked):
         return _asked(start, end, lambda source: questions.answer(source, asked))
     fields = [asked.measure] if asked.measure in DISTRIBUTIONS else []
@@ -69,7 +69,7 @@ def answered(start: datetime, end: datetime, asked: Question) -> Answer | Refuse
 
 @st.cache_resource(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
 def values(start: datetime, end: datetime, name: str) -> list[str]:
-    """The values of a field in a period, those with the most calls first; none where they cannot be read."""
+    """Return the values of a field in a period, most calls first; empty if they cannot be read."""
     found = _asked(start, end, lambda source: questions.values(source, name))
     return [] if isinstance(found, Refused) else found
 
@@ -85,13 +85,13 @@ class Part:
 
 @st.cache_resource(ttl=55, max_entries=ANSWERS_KEPT, show_spinner=False)
 def side(part: Part) -> Figures | Refused:
-    """One side, counted and measured."""
+    """Return the figures of one side."""
     return _asked(part.start, part.end, lambda source: figures(source, part.where))
 
 
 @st.cache_resource(ttl=55, max_entries=ANSWERS_KEPT, show_spinner=False)
 def spread(parts: tuple[Part, ...], name: str, top: float) -> pd.DataFrame | Refused:
-    """The values of a field on each side, in the same bins up to ``top``."""
+    """Return the values of a field on each side, in the same bins up to ``top``."""
     first, *_ = parts
 
     def read(source: Source) -> pd.DataFrame:
@@ -103,5 +103,5 @@ def spread(parts: tuple[Part, ...], name: str, top: float) -> pd.DataFrame | Ref
 
 
 def views() -> list[SavedView]:
-    """The saved views; not cached, they are few."""
+    """Return the saved views; not cached, as they are few."""
     return saved_views(get_sync_database())

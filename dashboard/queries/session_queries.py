@@ -1,4 +1,4 @@
-"""Reads of sessions; not cached: who is signed out is signed out at once."""
+"""Reads of sessions; not cached, so that signing out takes effect at once."""
 
 import logging
 
@@ -10,11 +10,11 @@ from core.storage import get_sync_database
 
 logger = get_logger("security")
 LOOK_SECONDS = 1.0
-"""Every page and each of its parts asks: who waits longer is told that the database is away."""
+"""Timeout, because every part of a page asks; then the database counts as down."""
 
 
 def session(token: str, *, clicked: bool) -> Session | None:
-    """The session of a token, as long as it holds; a click keeps it.
+    """Return a token's session while it is valid; a click extends it.
 
     Raises:
         PyMongoError: the database did not answer within LOOK_SECONDS.

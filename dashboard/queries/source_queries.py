@@ -1,4 +1,4 @@
-"""Cached reads of webhooks: what each source delivered of late, and what became of the last deliveries."""
+"""Cached reads of webhooks: recent activity per source, and the latest deliveries with outcomes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,18 +18,18 @@ MOST_LISTED = 50
 
 @dataclass(frozen=True)
 class Sources:
-    """What is on, what came of it in 24 hours, and the last deliveries."""
+    """Which sources are on, their activity in 24 hours, and the latest deliveries."""
 
     on: tuple[str, ...]
     trouble: str | None
-    """Why the secrets of the settings cannot be used."""
+    """Why the configured secrets cannot be used."""
     activity: dict[str, SourceActivity]
     latest: list[HookDelivery]
 
 
 @st.cache_data(ttl=4, show_spinner=False)
 def sources() -> Sources:
-    """The sources with their last deliveries, at most 4 s old."""
+    """Return the sources with their latest deliveries, at most 4 s old."""
     trouble: str | None = None
     on: list[str] = []
     try:

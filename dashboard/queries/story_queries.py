@@ -1,4 +1,4 @@
-"""What happened in a period, told once for all readers of the same view."""
+"""The story of a period, computed once for all readers of the same view."""
 
 import streamlit as st
 
@@ -12,6 +12,6 @@ from dashboard.queries.cache import ANSWERS_KEPT
 
 @st.cache_resource(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
 def story(window: Window, filters: CallFilters) -> Story:
-    """The story of a period against the one that it is compared with."""
+    """Return the story of a period against the compared one."""
     periods = Periods((window.start, window.end), (window.before, window.before_end))
     return story_of(get_sync_database(), periods, filters)

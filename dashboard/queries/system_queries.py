@@ -1,4 +1,4 @@
-"""Cached reads about the system: signs of life, health, sizes, requests; and the check of a day."""
+"""Cached reads about the system: signs of life, health, sizes, requests; checking a day."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +25,7 @@ from core.storage.recording.active_calls import ActiveCall, count_active, list_a
 
 @dataclass(frozen=True)
 class Pulse:
-    """Signs of life: of the calls, of the scheduler, and the alerts that fire."""
+    """Signs of life of calls and scheduler, and firing alerts."""
 
     newest_call: datetime | None
     active_calls: int
@@ -36,7 +36,7 @@ class Pulse:
 
 @st.cache_data(ttl=3, show_spinner=False)
 def pulse() -> Pulse:
-    """Newest call, scheduler and alerts, at most 3 s old."""
+    """Return newest call, scheduler and alerts, at most 3 s old."""
     database = get_sync_database()
     return Pulse(
         activity.newest_call_start(database),
@@ -49,13 +49,13 @@ def pulse() -> Pulse:
 
 @st.cache_data(ttl=3, show_spinner=False)
 def active_calls() -> list[ActiveCall]:
-    """The calls that are going on, at most 3 s old."""
+    """Return the calls in progress, at most 3 s old."""
     return list_active(get_sync_database())
 
 
 @dataclass(frozen=True)
 class Trust:
-    """How the system is, and how late calls come."""
+    """System health, and how late calls arrive."""
 
     health: SystemHealth
     late: LateCalls
@@ -63,7 +63,7 @@ class Trust:
 
 @st.cache_data(ttl=4, show_spinner=False)
 def trust() -> Trust:
-    """What waits, what was lost, how far behind the figures are, at most 4 s old."""
+    """Return what waits, what was lost and how far behind the roll-ups are, at most 4 s old."""
     return Trust(system_health(get_sync_database()), _late())
 
 
@@ -74,13 +74,13 @@ def _late() -> LateCalls:
 
 @st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
 def storage() -> list[CollectionSize]:
-    """The collections with their sizes."""
+    """Return the collections with their sizes."""
     return collections(get_sync_database())
 
 
 @dataclass(frozen=True)
 class Protected:
-    """How long what is kept, where data goes, and what is less safe than it could be."""
+    """Retention, where data goes, and security findings."""
 
     profile: str
     kept: list[Kept]
@@ -90,7 +90,7 @@ class Protected:
 
 @st.cache_data(ttl=60, refresh_mode="background", show_spinner=False)
 def protected() -> Protected:
-    """What the doctor says of protection, with the settings of this process."""
+    """Return what the doctor reports about data protection, with this process's settings."""
     settings = get_settings()
     return Protected(
         settings.retention_profile,
@@ -101,17 +101,17 @@ def protected() -> Protected:
 
 
 def requests(start: datetime, end: datetime) -> Requests:
-    """Return the requests to the API and to services in [start, end); not cached, its board is."""
+    """Return the requests to the API and services in [start, end); not cached, but its board is."""
     return load_requests(get_sync_database(), start, end, get_settings().tz)
 
 
 def check_day(day: date) -> Drift:
-    """Compute a day afresh from its calls and compare; not cached."""
+    """Recompute a day from its calls and compare; not cached."""
     return drift(get_sync_database(), day)
 
 
 def roll_up_again(day: date) -> Drift:
-    """Compute a day's roll-ups afresh, store them, and compare again."""
+    """Rebuild a day's roll-ups, and compare again."""
     database = get_sync_database()
     rebuild_days(database, day, day)
     return drift(database, day)

@@ -1,1 +1,1 @@
-"""Signing in: the door before the dashboard, its page, and whose word about a client counts."""
+"""Signing in: the door in front of the dashboard, its pages, cookies, and trusted proxies."""

@@ -1,4 +1,4 @@
-"""The paths of signing in, below the path that the dashboard is served at."""
+"""The paths of the sign-in pages, below the dashboard's base path."""
 
 import streamlit as st
 
@@ -6,11 +6,11 @@ SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 
 
 def base() -> str:
-    """The path that all others are below: ``/board``, or nothing."""
+    """Return the dashboard's base path: ``/board``, or ""."""
     below = str(st.get_option("server.baseUrlPath")).strip("/")
     return f"/{below}" if below else ""
 
 
 def path_to(page: str) -> str:
-    """The whole path of one of these pages."""
+    """Return the full path of one of these pages."""
     return base() + page

@@ -1,4 +1,4 @@
-"""The cookie that holds a session's token: out of reach of scripts, and sent to no other site."""
+"""The session cookie: inaccessible to scripts, and never sent cross-site."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -9,30 +9,30 @@ from core.settings import get_settings
 
 
 def is_secure() -> bool:
-    """Whether people open the dashboard over TLS: then the cookie travels in no other way."""
+    """Return whether people open the dashboard over TLS; if so, the cookie requires it."""
     public = urlsplit(get_settings().dashboard_public_url or "").scheme
     return public == "https" or bool(st.get_option("server.sslCertFile"))
 
 
 def cookie_name() -> str:
-    """The cookie's name, of this port alone: browsers tell hosts apart by cookies, but not ports."""
+    """Return the cookie's name, which includes the port: browsers share cookies between ports."""
     name = f"voice-agent-{st.get_option('server.port')}"
-    # Browsers take a name of this kind from its own host over TLS, and from no neighbour.
+    # Browsers accept this prefix only from the host itself, over TLS.
     return f"__Host-{name}" if is_secure() else name
 
 
 def token_of(cookies: Mapping[str, str]) -> str | None:
-    """The token among a request's cookies."""
+    """Return the token in a request's cookies, or None."""
     return cookies.get(cookie_name()) or None
 
 
 def set_cookie(token: str) -> str:
-    """Return the header that has a browser keep a token as long as a session lasts."""
+    """Return the Set-Cookie header that stores a token for the length of a session."""
     return f"{cookie_name()}={token}; {_attributes()}; Max-Age={get_settings().session_hours * 3600}"
 
 
 def clear_cookie() -> str:
-    """Return the header that has a browser forget the token."""
+    """Return the Set-Cookie header that deletes the token."""
     return f"{cookie_name()}=; {_attributes()}; Max-Age=0"
 
 

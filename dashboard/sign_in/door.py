@@ -1,4 +1,4 @@
-"""The door before the dashboard: pages and websocket open to whoever has signed in, or whom a proxy names."""
+"""The door in front of the dashboard: opens pages and websocket to those signed in, or named by a proxy."""
 
 import asyncio
 import logging
@@ -32,26 +32,26 @@ from dashboard.sign_in.peers import client_of, headers_of, is_trusted, peer_of
 logger = get_logger("security")
 _OPEN = {"/_stcore/health"}
 _ASSETS = "/static/"
-"""Streamlit's own scripts and styles, which are in every copy of it."""
+"""Streamlit's own scripts and styles, which are public anyway."""
 MOST_FORM_BYTES = 8_192
 CLIENT_TRIES, NAME_TRIES, TRIES_SECONDS = 5, 20, 300.0
-"""Wrong passwords in five minutes: of one client, and for one name. One client alone locks nobody out."""
+"""Wrong passwords per five minutes, by client and by name; one client cannot lock anyone out."""
 AT_ONCE = 2
-"""Passwords that are checked at the same time: each takes 64 MB."""
+"""Passwords checked concurrently; each takes 64 MB."""
 LOOK_EVERY_SECONDS, GRACE_SECONDS = 5.0, 15.0
-"""How often it is looked whether a session still holds; how long its page may say that it does not."""
-_AWAY = "The database does not answer, so nobody can be let in. Try again in a moment."
+"""How often an open page's session is checked, and how long a page stays to say it has ended."""
+_AWAY = "The database does not answer, so nobody can sign in. Try again in a moment."
 FORM_SECONDS = 10.0
-"""How long signing in and out may wait for the database."""
+"""Timeout of the database for signing in and out."""
 Holds = Callable[[], Awaitable[bool]]
 Answer = TypeVar("Answer")
 
 
 class SignedInOnly:
-    """Middleware that lets in who has signed in, and nobody else; http and websocket alike."""
+    """Middleware that admits only those signed in, for HTTP and websocket."""
 
     installed = False
-    """Whether the dashboard of this process stands behind it: ``streamlit run`` has no middleware."""
+    """Whether this process uses it: ``streamlit run`` has no middleware."""
 
     def __init__(self, app: ASGIApp) -> None:
         type(self).installed = True
@@ -62,7 +62,7 @@ class SignedInOnly:
         self._noting: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request pass, ask who comes, or refuse it before Streamlit sees it."""
+        """Pass a request on, ask to sign in, or refuse it before Streamlit sees it."""
         if scope["type"] not in {"http", "websocket"} or _is_open(scope):
             await self._app(scope, receive, send)
         elif get_settings().dashboard_sign_in == "proxy":
@@ -77,7 +77,7 @@ class SignedInOnly:
         try:
             holds = await _holds(token)
         except (PyMongoError, UserError):
-            answer = pages.refusal("Not reachable", _AWAY, HTTPStatus.SERVICE_UNAVAILABLE)
+            answer = pages.refusal("Unavailable", _AWAY, HTTPStatus.SERVICE_UNAVAILABLE)
             await _refuse(scope, receive, send, answer)
             return
         if not holds:
@@ -92,24 +92,24 @@ class SignedInOnly:
         settings = get_settings()
         named = headers_of(scope, settings.dashboard_user_header.lower().encode())
         if not is_trusted(peer_of(scope)):
-            why = "The dashboard is behind a proxy that asks who comes: open it at its public address."
+            why = "The dashboard is behind a sign-in proxy: open it at its public address."
             _tell("dashboard_proxy_refused", scope)
         elif len(named) != 1 or not named[0].strip():
-            why = f"The proxy does not say who comes, in one header {settings.dashboard_user_header}."
+            why = f"The proxy must name the user in exactly one header {settings.dashboard_user_header}."
             _tell("dashboard_user_missing", scope)
         elif proxied_actor(settings, named[0]) is None:
-            why = f"{named[0]} has no role here. DASHBOARD_ROLES gives roles."
+            why = f"{named[0]} has no role here. Roles are set in DASHBOARD_ROLES."
             _tell("dashboard_user_refused", scope, user=named[0])
         else:
             if scope["type"] == "websocket":
                 _tell("dashboard_access", scope, logging.INFO, user=named[0])
-                # The browser opens another by itself, and the proxy asks anew.
+                # The browser reconnects by itself, and the proxy authenticates again.
                 end = time.monotonic() + 60 * settings.session_idle_minutes
                 watched = _Watched(receive, send, _before(end))
                 receive, send = watched.receive, watched.send
             await self._app(scope, receive, send)
             return
-        await _refuse(scope, receive, send, pages.refusal("Not let in", why, HTTPStatus.FORBIDDEN))
+        await _refuse(scope, receive, send, pages.refusal("Access denied", why, HTTPStatus.FORBIDDEN))
 
     async def _own_page(self, request: Request) -> Response:
         try:
@@ -117,35 +117,39 @@ class SignedInOnly:
                 return await _show(request)
             if request.method != "POST":
                 return PlainTextResponse("Method Not Allowed", 405)
-            if "origin" not in request.headers:  # where it is from, the guard before us has judged
-                return pages.refusal("Not signed in", "The request names no page.", HTTPStatus.FORBIDDEN)
+            if "origin" not in request.headers:  # the guard has already checked its value
+                return pages.refusal(
+                    "Not signed in", "The request has no Origin header.", HTTPStatus.FORBIDDEN
+                )
             if _path(request.scope) == SIGN_OUT:
                 return await _leave(request)
             return await self._enter(request)
         except (PyMongoError, UserError):
-            return pages.refusal("Not reachable", _AWAY, HTTPStatus.SERVICE_UNAVAILABLE)
+            return pages.refusal("Unavailable", _AWAY, HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _enter(self, request: Request) -> Response:
         fields = await _form(request)
         if fields is None:
-            return pages.refusal("Not signed in", "That is too long.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return pages.refusal(
+                "Not signed in", "The name or password is too long.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            )
         name, onward = fields.get("name", "").strip().lower(), _onward(fields.get("next"))
         client = client_of(request.scope)
         if wait := max(self._clients.wait_seconds(client), self._names.wait_seconds(name)):
             _tell("sign_in_guessing", request.scope)
             problem = f"Too many wrong passwords. Try again in {-(-wait // 60)} minutes."
             return _ask(onward, name, problem, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(wait)})
-        # Counted before it is known, so that many at once are not more tries.
+        # Counted before the check, so that concurrent requests do not allow more tries.
         self._clients.add(client)
         self._names.add(name)
         async with self._places:
             user = await _bounded(lambda: _check(name, fields.get("password", "")))
         if user is None:
-            # After the answer: a known name alone is noted, and the time must not tell which one is.
+            # After the answer: only known names are logged, and timing must not reveal which are known.
             noting = asyncio.create_task(asyncio.to_thread(_note_failure, request.scope, name))
             self._noting.add(noting)
             noting.add_done_callback(self._noting.discard)
-            return _ask(onward, name, "Name or password is wrong.", HTTPStatus.FORBIDDEN)
+            return _ask(onward, name, "Wrong name or password.", HTTPStatus.FORBIDDEN)
         self._clients.take_back(client)
         self._names.take_back(name)
         old = cookies.token_of(request.cookies)
@@ -155,7 +159,7 @@ class SignedInOnly:
 
 
 class _Watched:
-    """A websocket that ends soon after its session does; until then its page says so."""
+    """A websocket that closes shortly after its session ends; until then, its page says so."""
 
     def __init__(self, receive: Receive, send: Send, holds: Holds) -> None:
         self._receive, self._send, self._holds = receive, send, holds
@@ -164,7 +168,7 @@ class _Watched:
         self._closed = False
 
     async def receive(self) -> Message:
-        """Return the next message, or the websocket's end."""
+        """Return the next message, or a disconnect."""
         message = await self._receive()
         if message["type"] != "websocket.receive" or not await self._is_over():
             return message
@@ -210,7 +214,7 @@ async def _holds(token: str | None) -> bool:
 
 
 async def _still_holds(token: str | None) -> bool:
-    """The same of an open page, which stays while the database is away."""
+    """Return the same for an open page, which stays open while the database is down."""
     try:
         return await _holds(token)
     except (PyMongoError, UserError):
@@ -218,7 +222,7 @@ async def _still_holds(token: str | None) -> bool:
 
 
 async def _bounded(work: Callable[[], Answer]) -> Answer:
-    """What a page of ours asks the database, for so long at most."""
+    """Run a database query of a sign-in page in a thread, with a timeout."""
 
     def within() -> Answer:
         with pymongo.timeout(FORM_SECONDS):
@@ -228,14 +232,14 @@ async def _bounded(work: Callable[[], Answer]) -> Answer:
 
 
 async def _show(request: Request) -> Response:
-    """The form; whoever has signed in already is led on."""
+    """Return the sign-in form, or a redirect for those already signed in."""
     onward = _onward(request.query_params.get("next"))
     if await _holds(cookies.token_of(request.cookies)):
         return _redirect(onward)
     if request.headers.get("sec-fetch-site") == "cross-site":
         return pages.bounce(pages.leading_to(path_to(SIGN_IN), onward))
     nobody = not await _bounded(lambda: list_users(get_sync_database()))
-    note = "There is no user yet. On the server: python -m core users add NAME --role admin" if nobody else ""
+    note = "No users yet. On the server, run: python -m core users add NAME --role admin" if nobody else ""
     return _ask(onward, note=note)
 
 
@@ -273,7 +277,7 @@ def _redirect(path: str, cookie: str | None = None) -> Response:
 
 
 def _onward(wanted: str | None) -> str:
-    """Where somebody goes who has signed in: a path of ours, but none of these two pages."""
+    """Return where to go after signing in: a path of ours, but neither of these two pages."""
     home = f"{base()}/"
     if not wanted or not pages.is_own_path(wanted):
         return home
@@ -282,7 +286,7 @@ def _onward(wanted: str | None) -> str:
 
 
 async def _form(request: Request) -> dict[str, str] | None:
-    """The fields of a form; None where it is too long."""
+    """Return a form's fields; None if it is too long."""
     body = b""
     async for part in request.stream():
         body += part
@@ -297,7 +301,7 @@ def _check(name: str, password: str) -> User | None:
 
 
 def _note_failure(scope: Scope, name: str) -> None:
-    """Note that somebody could not sign in, by their name where there is a user of it."""
+    """Log a failed sign-in, by name if there is such a user."""
     try:
         database = get_sync_database()
         with pymongo.timeout(FORM_SECONDS):
@@ -318,12 +322,12 @@ def _begin(user: User, old: str | None) -> str:
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
     if scope["type"] == "websocket":
-        # Before it is accepted, the server answers the handshake with 403.
+        # Closing before accepting makes the server answer the handshake with 403.
         await send({"type": "websocket.close", "code": 1008})
         return
     await answer(scope, receive, send)
 
 
 def _tell(event: str, scope: Scope, level: int = logging.WARNING, **about: str) -> None:
-    """Log who came, as an event of security; paths of pages have filters, but no names."""
+    """Log a security event with client and path, which may contain filters but no names."""
     log_security_event(logger, event, level, client=client_of(scope), path=scope["path"], **about)

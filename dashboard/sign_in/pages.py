@@ -1,4 +1,4 @@
-"""The pages of signing in: the form, and why somebody is not let in."""
+"""The sign-in pages: the form, and refusals."""
 
 from collections.abc import Mapping
 from html import escape
@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from core.access import plain_page
 from core.settings import PRODUCT
 
-# With no-referrer a browser would hide the page's Origin from the form's own request.
+# With no-referrer, browsers would omit the Origin from the form's own request.
 _REFERRER = "same-origin"
 
 
@@ -24,16 +24,16 @@ def form(
     status: HTTPStatus = HTTPStatus.OK,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Ask for name and password.
+    """Return the form for name and password.
 
     Args:
-        action: path that the form is sent to.
-        onward: path that the browser goes to afterwards.
-        name: what was given as a name before.
-        problem: why it is asked again.
-        note: what else there is to say.
-        status: of the answer.
-        headers: of the answer, beside the usual ones.
+        action: path to post the form to.
+        onward: path to go to afterwards.
+        name: the name entered before.
+        problem: why the form is shown again.
+        note: additional text.
+        status: of the response.
+        headers: additional ones of the response.
     """
     first, second = ("", " autofocus") if name else (" autofocus", "")
     told = f'<p class="bad" role="alert">{escape(problem)}</p>' if problem else ""
@@ -52,29 +52,29 @@ def form(
 
 
 def refusal(title: str, text: str, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> Response:
-    """Say why somebody is not let in."""
+    """Return a page that says why access is denied."""
     return _answer(title, f"<p>{escape(text)}</p>", status, headers)
 
 
 def bounce(address: str) -> Response:
-    """Lead on from a page of ours: what another site's link asked for comes without the cookie.
+    """Return a page of ours that immediately opens the address.
 
-    A browser sends a strict cookie only with what a page of the same site asks for; this page is one.
+    Browsers send a strict cookie only with requests from the same site, not when following a foreign link.
     """
     target = escape(address)
     head = f'<meta http-equiv="refresh" content="0;url={target}">'
-    content = f'<p><a href="{target}">Go on</a></p>'
+    content = f'<p><a href="{target}">Continue</a></p>'
     body = plain_page.page(PRODUCT, content, head=head, narrow=True)
     return HTMLResponse(body, headers=plain_page.headers(_REFERRER))
 
 
 def leading_to(sign_in: str, onward: str) -> str:
-    """The address of the form that leads on to a path."""
+    """Return the address of the form that continues to a path."""
     return f"{sign_in}?next={quote(onward, safe='')}"
 
 
 def is_own_path(path: str) -> bool:
-    """Whether a text leads to a page of ours, and not to another host."""
+    """Return whether a text is a path of ours rather than another host."""
     plain = path.isprintable() and "\\" not in path
     return plain and path.startswith("/") and not path.startswith("//")
 

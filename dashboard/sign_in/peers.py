@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, where proxies may stand in between."""
+"""The client of a connection, behind any trusted proxies."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -8,22 +8,22 @@ from core.settings import get_settings
 
 FORWARDED_FOR = b"x-forwarded-for"
 _MOST_NAMED = 20
-"""Addresses of one header that are looked at."""
+"""Addresses of one header to consider."""
 
 
 def headers_of(scope: Scope, name: bytes) -> list[str]:
-    """All headers of a name."""
+    """Return all headers of a name."""
     return [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == name]
 
 
 def peer_of(scope: Scope) -> str:
-    """The address that the connection comes from."""
+    """Return the address the connection comes from."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def is_trusted(address: str) -> bool:
-    """Whether a proxy's word from there counts: DASHBOARD_TRUSTED_PROXIES, else this machine."""
+    """Return whether to trust a proxy there: DASHBOARD_TRUSTED_PROXIES, by default this machine."""
     known, proxies = _address(address), get_settings().dashboard_trusted_proxies
     if known is None:
         return False
@@ -31,7 +31,7 @@ def is_trusted(address: str) -> bool:
 
 
 def client_of(scope: Scope) -> str:
-    """The address that a request comes from: the last that no trusted proxy has, as the proxies tell it."""
+    """Return a request's client address: the last forwarded one that is not a trusted proxy."""
     seen = peer_of(scope)
     told = ",".join(headers_of(scope, FORWARDED_FOR)).split(",")
     for address in reversed([part.strip() for part in told if part.strip()][-_MOST_NAMED:]):
@@ -46,5 +46,5 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    # A socket of IPv6 takes connections of IPv4, and names them in its own way.
+    # An IPv6 socket accepts IPv4 connections and reports them as mapped addresses.
     return getattr(address, "ipv4_mapped", None) or address

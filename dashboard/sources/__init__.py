@@ -1,1 +1,1 @@
-"""The Sources page: who posts webhooks, and what becomes of them."""
+"""The Sources page: who posts webhooks, and with what result."""

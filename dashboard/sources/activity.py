@@ -1,4 +1,4 @@
-"""The panels of Sources that show each source: its last delivery, what became of a day's, what is unknown."""
+"""Panels of Sources for each source: last delivery, the day's outcomes, unknown reasons and fields."""
 
 from datetime import datetime, timedelta, tzinfo
 
@@ -13,8 +13,8 @@ from dashboard.queries.source_queries import Sources
 KEY, TITLE = "sources", "Platforms and carriers"
 SILENT_AFTER = timedelta(days=1)
 MANY_UNKNOWN = 0.02
-"""Share of unknown endings from which on an adapter lacks words."""
-FIELDS_KEY, FIELDS_TITLE = "unknown-fields", "Fields nobody reads"
+"""Share of unknown end reasons above which an adapter needs new mappings."""
+FIELDS_KEY, FIELDS_TITLE = "unknown-fields", "Unknown fields"
 _WORDS = {
     HookOutcome.STORED: "stored",
     HookOutcome.SPOOLED: "spooled",
@@ -24,12 +24,12 @@ _WORDS = {
 
 
 def panel(found: Sources, now: datetime, zone: tzinfo) -> Panel:
-    """Each source that is on, or delivered something within a week."""
+    """Return each source that is on, or delivered something within a week."""
     names = sorted({*found.on, *found.activity})
     rows = [_Row(name, name in found.on, found.activity.get(name), now, zone) for name in names]
     silent = sum(row.is_silent for row in rows)
     refused = sum(row.of(HookOutcome.REFUSED) for row in rows)
-    words = f"{silent} silent for a day" if silent else "all were heard within a day"
+    words = f"{silent} silent for a day" if silent else "all heard from within a day"
     return Panel(
         KEY,
         TITLE,
@@ -40,7 +40,7 @@ def panel(found: Sources, now: datetime, zone: tzinfo) -> Panel:
 
 
 def unknown_fields(found: Sources) -> Panel | None:
-    """The fields that no adapter knows, with how many deliveries of a day had each; None without any."""
+    """Return the fields unknown to adapters, with the day's deliveries that had each; None if none."""
     counted = [
         (name, field, count)
         for name, one in sorted(found.activity.items())
@@ -55,7 +55,7 @@ def unknown_fields(found: Sources) -> Panel | None:
     return Panel(
         FIELDS_KEY,
         FIELDS_TITLE,
-        f"New to the adapters in 24 h: {len(rows)} · they do no harm, and say what a platform began to tell",
+        f"New to the adapters in 24 h: {len(rows)} · harmless; platforms have started to send them",
         table=pd.DataFrame(counted, columns=["source", "field", "deliveries"]),
         page=pd.DataFrame(rows),
     )
@@ -73,21 +73,21 @@ class _Row:
 
     @property
     def is_silent(self) -> bool:
-        """Whether a source that is on delivered nothing for a day."""
+        """Return whether a source that is on has delivered nothing for a day."""
         last = self._activity.last_at
         return self._on and (last is None or self._now - last > SILENT_AFTER)
 
     def of(self, outcome: HookOutcome) -> int:
-        """Deliveries of a day with this outcome."""
+        """Return the day's deliveries with this outcome."""
         return self._activity.outcomes.get(outcome, 0)
 
     def shown(self) -> dict[str, str]:
-        """As the page shows it."""
+        """Return the row as shown on the page."""
         return {
             "Source": formats.plain(self._title) + ("" if self._on else " (off)"),
             "Last delivery": self._last(),
             "In 24 h": self._became(),
-            "Unknown endings": self._endings(),
+            "Unknown end reasons": self._endings(),
         }
 
     def _became(self) -> str:
@@ -95,7 +95,7 @@ class _Row:
         return " · ".join(f"{count:,} {words}" for count, words in counts if count) or "nothing"
 
     def plain(self) -> dict[str, object]:
-        """As a table for a spreadsheet."""
+        """Return the row for the CSV."""
         one = self._activity
         return {
             "source": one.source,

@@ -1,4 +1,4 @@
-"""The panel of Sources that shows the last deliveries: what each was, what became of it, and why."""
+"""The panel of Sources with the latest deliveries, their outcome and its reason."""
 
 from datetime import datetime, tzinfo
 
@@ -10,7 +10,7 @@ from dashboard import formats
 from dashboard.drilldown import CallsTarget
 from dashboard.panels.panel import Panel
 
-KEY, TITLE = "deliveries", "The last deliveries"
+KEY, TITLE = "deliveries", "Latest deliveries"
 _BADGES = {
     HookOutcome.STORED: ":green[:material/check_circle:] stored",
     HookOutcome.SPOOLED: ":orange[:material/schedule:] spooled",
@@ -20,13 +20,13 @@ _BADGES = {
 
 
 def panel(latest: list[HookDelivery], now: datetime, zone: tzinfo) -> Panel:
-    """The last deliveries of all sources, the newest first."""
+    """Return the latest deliveries of all sources, newest first."""
     refused = sum(one.outcome == HookOutcome.REFUSED for one in latest)
-    words = f"{refused} of them refused" if refused else "none of them refused"
+    words = f"{refused} refused" if refused else "none refused"
     return Panel(
         KEY,
         TITLE,
-        f"The last {len(latest)}, {words} · read again what was refused: python -m core hooks replay",
+        f"Latest {len(latest)}, {words} · to process refused ones again: python -m core hooks replay",
         table=pd.DataFrame([one.model_dump(exclude={"body"}) for one in latest]),
         page=pd.DataFrame([_row(one, now, zone) for one in latest]),
     )
@@ -37,10 +37,10 @@ def _row(one: HookDelivery, now: datetime, zone: tzinfo) -> dict[str, str]:
     again = " · replayed" if one.replayed_at else ""
     return {
         "Received": formats.clock(one.received_at, zone, now),
-        "What": formats.plain(f"{title}, {one.event}" if one.event else title),
-        "Became": _BADGES[HookOutcome(one.outcome)] + again,
+        "Event": formats.plain(f"{title}, {one.event}" if one.event else title),
+        "Outcome": _BADGES[HookOutcome(one.outcome)] + again,
         "Call": _call(one),
-        "Why, or what is odd": _why(one),
+        "Notes": _why(one),
     }
 
 

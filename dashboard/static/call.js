@@ -1,4 +1,4 @@
-// Pointing at a turn of a call, or choosing it, marks what belongs to it: in the charts, in what was said, in the log.
+// Pointing at or choosing a turn of a call highlights everything that belongs to it: charts, transcript, log.
 (() => {
   if (window.turnsAreWatched) return;
   window.turnsAreWatched = true;
@@ -9,7 +9,7 @@
   const said = (turn, lines) => turn === null ? "" :
     `Turn ${turn}: ${lines} log line${lines === 1 ? "" : "s"}`;
 
-  // Moves what lies in a box of its own, never the page.
+  // Scrolls within boxes, never the page.
   const bringIntoView = (element, box) => {
     if (!element || !box || box.contains(document.activeElement) && box.matches(":hover")) return;
     const place = element.getBoundingClientRect(), frame = box.getBoundingClientRect();

@@ -1,11 +1,11 @@
-// What the browser does about charts that no setting of Streamlit or Plotly does. Once a page, for all charts.
+// Behaviour of charts that neither Streamlit nor Plotly has a setting for. Runs once per page, for all charts.
 (() => {
   if (window.chartsAreWatched) return;
   window.chartsAreWatched = true;
   const zoomed = new WeakSet();
   let pausedForZoom = false, looked = false, later, leaving = -Infinity;
 
-  // A swipe that begins on a chart scrolls the page; a tap comes as a click of the mouse, which Plotly takes.
+  // A swipe that starts on a chart scrolls the page; a tap becomes a mouse click, which Plotly handles.
   for (const kind of ["touchstart", "touchmove"]) {
     window.addEventListener(kind, event => {
       if (event.target.closest?.(".js-plotly-plot .draglayer")) event.stopPropagation();
@@ -16,10 +16,10 @@
   const isTouched = chart =>
     zoomed.has(chart) || (chart.data ?? []).some(trace => trace.visible === "legendonly");
 
-  // New data is a new chart: while somebody looks closely at one, or hid a line of it, the page waits.
+  // New data redraws a chart, so the page pauses while one is zoomed or has a hidden line.
   const pauseOrGoOn = () => {
     const pause = document.querySelector(".st-key-pause input");
-    // Not while a run is on its way, as to another page: one would take the place of the other.
+    // Not while another run, such as a page switch, is pending: one would replace the other.
     const busy = !document.querySelector("[data-test-script-state=notRunning]");
     if (!pause || busy || performance.now() - leaving < 2500) {
       clearTimeout(later);
@@ -34,24 +34,24 @@
     }
   };
 
-  // On a phone the menu lies over the page: a choice in it shuts it.
+  // On a phone the menu covers the page, so choosing an entry closes it.
   document.addEventListener("click", event => {
     if (window.innerWidth > 768 || !event.target.closest?.("[data-testid=stSidebarNavLink]")) return;
     setTimeout(() => document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click(), 150);
   }, true);
 
-  // A plain click on a link to one of our pages changes the page as the menu does, without loading all anew.
+  // A plain click on a link to one of our pages switches the page like the menu does, without a reload.
   document.addEventListener("click", event => {
     const link = event.target.closest?.(":is([data-testid=stMain], [data-testid=stPopoverBody]) a[href]");
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const address = new URL(link.href);
     if (address.origin !== location.origin || address.hash || link.download) return;
-    if (address.pathname.endsWith("/sign-in")) return;  // a page of its own
+    if (address.pathname.endsWith("/sign-in")) return;  // not a page of the app
     event.preventDefault();
     window.followLink(link.href);
   }, true);
 
-  // What the reader chooses is one step of the history, however often the address is written for it.
+  // One choice is one step in the history, however often the address is updated for it.
   const replace = history.replaceState.bind(history), push = history.pushState.bind(history);
   let choices = 0, steps = 0, byKey = false;
   for (const kind of ["pointerdown", "keydown"]) {
@@ -70,7 +70,7 @@
   window.followLink = (address, once) => {
     if (once !== undefined && once === last) return;
     last = once;
-    // The other page goes on by itself, but not before it is there: two runs at once lose one.
+    // Wait until the other page is there: of two concurrent runs, one is lost.
     if (pausedForZoom) setTimeout(pauseOrGoOn, 3000);
     leaving = performance.now();
     push({}, "", new URL(address, location.href));
@@ -82,7 +82,7 @@
     if (chart.isWatched || !chart.on) return;
     chart.isWatched = true;
     chart.on("plotly_relayout", change => {
-      // A hand sets the ends of an axis one by one, a reset the whole range or what finds it by itself.
+      // Zooming sets the ends of an axis one by one; a reset sets the whole range, or autorange.
       const names = Object.keys(change).filter(name => /^[xy]axis\d*\.(auto)?range/.test(name));
       if (!names.length) return;
       if (names.some(name => name.endsWith("]"))) zoomed.add(chart); else zoomed.delete(chart);
@@ -91,7 +91,7 @@
     chart.on("plotly_restyle", () => setTimeout(pauseOrGoOn, 50));
   };
 
-  // Charts have colours of the theme: where that changes they are drawn anew at once.
+  // Charts use the theme's colours, so redraw them at once when it changes.
   let ground = "";
   const followTheme = () => {
     const app = document.querySelector(".stApp");
@@ -102,7 +102,7 @@
     ground = now || ground;
   };
 
-  // A popover lies at the end of the page: the Tab key would not find the links in it.
+  // A popover is at the end of the document, where the Tab key would not reach its links.
   const enterList = () => {
     const list = document.querySelector("[data-testid=stPopoverBody] ul.points:not([data-entered])");
     if (!list) return;

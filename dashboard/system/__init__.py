@@ -1,1 +1,1 @@
-"""The System page: health, definitions, the check of a day, processes."""
+"""The System page: health, definitions, checking a day, processes, data protection."""

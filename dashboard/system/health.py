@@ -1,4 +1,4 @@
-"""Parts of System: how the system is, what each metric means here, and the check of a day."""
+"""Parts of System: health tiles, metric definitions, and checking a day."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -33,7 +33,7 @@ _ICONS: dict[Color, str] = {
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure of the system's health and what it means."""
+    """A health figure and what it means."""
 
     key: str
     label: str
@@ -44,7 +44,7 @@ class Tile:
 
 
 def tiles(trust: Trust, now: datetime) -> None:
-    """How the system is, at a glance."""
+    """Draw the health tiles."""
     health = trust.health
     made = (_active, _scheduler, _lag, _apart, _spool, _lost, _outbox, _rules)
     with st.container(key="tiles"):
@@ -64,24 +64,24 @@ def tiles(trust: Trust, now: datetime) -> None:
 
 
 def _active(health: SystemHealth, _: datetime) -> Tile:
-    words = "going on now"
+    words = "in progress"
     return Tile(
         "active",
         "Active calls",
         f"{health.active_calls:,}",
         words,
         "gray",
-        "Started, not ended, and with a sign of life in the last 90 seconds. Agents that do not report the "
-        "begin of calls show none.",
+        "Started, not ended, and heard from in the last 90 seconds. Agents that do not report when calls "
+        "begin show none.",
     )
 
 
 def _scheduler(health: SystemHealth, now: datetime) -> Tile:
-    means = "Checks alert rules and rolls calls up; silent after two periods without a sign."
+    means = "Checks alert rules and updates the roll-ups. Counts as silent after two missed heartbeats."
     beat = health.heartbeat
     if beat is None:
-        return Tile("scheduler", "Scheduler", "never ran", "no alerts are checked", "red", means)
-    words = f"last sign {formats.ago(now - beat.at)}"
+        return Tile("scheduler", "Scheduler", "never ran", "alerts are not checked", "red", means)
+    words = f"last heard {formats.ago(now - beat.at)}"
     if beat.is_silent(now):
         return Tile("scheduler", "Scheduler", "silent", words, "red", means)
     return Tile("scheduler", "Scheduler", "alive", words, "green", means)
@@ -89,8 +89,8 @@ def _scheduler(health: SystemHealth, now: datetime) -> Tile:
 
 def _lag(health: SystemHealth, _: datetime) -> Tile:
     means = (
-        "All that was recorded before this long ago is in the roll-ups. What is younger is read from the "
-        "calls themselves: figures are never behind, only slower to draw."
+        "How far the roll-ups are behind. Newer calls are read directly: figures are always up to date, "
+        "only slower to draw."
     )
     found = health.rollups
     value = formats.NONE if found.lag is None else formats.span(found.lag)
@@ -100,35 +100,35 @@ def _lag(health: SystemHealth, _: datetime) -> Tile:
             "lag", "Roll-up lag", value, words, "red", f"{means} The scheduler's log says why they fail."
         )
     if found.lag is None:
-        return Tile("lag", "Roll-up lag", value, "figures come from calls", "orange", means)
-    words = f"{found.waiting:,} windows to redo" if found.waiting else "nothing to redo"
+        return Tile("lag", "Roll-up lag", value, "figures read from calls", "orange", means)
+    words = f"{found.waiting:,} windows to update" if found.waiting else "up to date"
     stale = found.state is not RollUpState.CURRENT
     return Tile("lag", "Roll-up lag", value, words, "orange" if stale else "green", means)
 
 
 def _apart(health: SystemHealth, _: datetime) -> Tile:
     ids = health.rollups.set_apart
-    means = "Calls that no refresh could read, as another tool may have written them: they are in no figure."
+    means = "Calls the roll-ups cannot read, perhaps written by another tool. They are in no figure."
     if not ids:
-        return Tile("apart", "Calls set apart", "0", "every call is in the figures", "green", means)
+        return Tile("apart", "Calls set apart", "0", "all calls are in the figures", "green", means)
     named = ", ".join(map(formats.plain, ids[:_NAMED]))
-    means = f"{means} Record them again, put right, or delete them: {named}"
-    return Tile("apart", "Calls set apart", f"{len(ids):,}", "in no figure", "orange", means)
+    means = f"{means} Correct and record them again, or delete them: {named}"
+    return Tile("apart", "Calls set apart", f"{len(ids):,}", "not in any figure", "orange", means)
 
 
 def _spool(health: SystemHealth, now: datetime) -> Tile:
     spool = health.spool
     means = (
-        "Records on this machine's disk that the database could not take yet; they are sent by themselves."
+        "Records kept on this machine's disk until the database can take them; they are sent automatically."
     )
-    words = f"oldest from {formats.ago(now - spool.oldest)}" if spool.oldest else "nothing waits"
+    words = f"oldest {formats.ago(now - spool.oldest)}" if spool.oldest else "nothing waiting"
     return Tile("spool", "Spool", f"{spool.waiting:,}", words, "orange" if spool.waiting else "green", means)
 
 
 def _lost(health: SystemHealth, _: datetime) -> Tile:
     spool = health.spool
     means = (
-        "Records that neither database nor disk took; beside them those that the database will never take, "
+        "Records that neither the database nor the disk could take. Set aside: records the database rejects, "
         "kept in DATA_DIR/spool/dead with the reason."
     )
     words = f"{spool.dead:,} set aside" if spool.dead else "none set aside"
@@ -139,8 +139,8 @@ def _lost(health: SystemHealth, _: datetime) -> Tile:
 def _outbox(health: SystemHealth, now: datetime) -> Tile:
     states, oldest = health.outbox.states, health.outbox.oldest_waiting
     waiting, dead = sum(states.get(state, 0) for state in WAITING), states.get(OutboxState.DEAD, 0)
-    means = "Alert messages yet to be sent; those given up stand on Alerts, Channels, with a button for each."
-    words = f"oldest from {formats.ago(now - oldest)}" if oldest else "nothing waits"
+    means = "Alert messages waiting to be sent. Retry failed ones on Alerts, Channels."
+    words = f"oldest {formats.ago(now - oldest)}" if oldest else "nothing waiting"
     if dead:
         return Tile("outbox", "Outbox", f"{waiting:,}", f"{dead:,} undeliverable", "red", means)
     return Tile("outbox", "Outbox", f"{waiting:,}", words, "orange" if waiting else "green", means)
@@ -163,16 +163,16 @@ def _late(trust: Trust) -> Tile:
 
 
 def definitions(summary: CallSummary, trust: Trust, zone: tzinfo) -> Panel:
-    """Of each metric: what it means, what it is divided by, and how many calls of the period carry it."""
+    """Return each metric's definition, denominator, and coverage in the period."""
     until = trust.health.rollups.until
     rows = [_definition(metric, summary) for metric in METRICS.values()]
     rolled = f"rolled up until {until.astimezone(zone):%-d %b %H:%M:%S}" if until else "not rolled up yet"
     table = pd.DataFrame(rows)
     return Panel(
         "definitions",
-        "What the figures mean, and how complete they are",
-        f"All of them {rolled}, later calls read directly · {trust.late.late:,} of {trust.late.recorded:,} "
-        f"calls recorded in 24 h came late · n {summary.total_calls:,}",
+        "Metric definitions and coverage",
+        f"{rolled[:1].upper()}{rolled[1:]}; newer calls are read directly · {trust.late.late:,} of "
+        f"{trust.late.recorded:,} calls recorded in 24 h arrived late · n {summary.total_calls:,}",
         table=table,
         page=table.map(formats.plain),
     )
@@ -191,7 +191,7 @@ def _definition(metric: Metric, summary: CallSummary) -> dict[str, str]:
 
 
 def _coverage(metric: Metric, value: object, summary: CallSummary) -> tuple[int, float | None]:
-    """The calls that the figure is of, and their share of those that it could be of."""
+    """Return how many calls a figure is based on, and their share of all it could be based on."""
     total = summary.total_calls
     if isinstance(value, Percentiles | CostSummary):
         return value.n, value.coverage
@@ -203,12 +203,10 @@ def _coverage(metric: Metric, value: object, summary: CallSummary) -> tuple[int,
 
 
 def check_a_day() -> None:
-    """Recompute a day from its calls and show what differs from the figures that are shown."""
+    """Recompute a day from its calls, and show what differs from the roll-ups."""
     with st.container(border=True, key="chart-check-day", gap="small"):
         st.markdown("## Check a day against its calls")
-        st.caption(
-            "Reads every call of the day, computes all figures afresh and compares them with the roll-ups."
-        )
+        st.caption("Reads every call of the day, recomputes all figures and compares them with the roll-ups.")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             day = st.date_input(
                 "Day", local_today() - timedelta(days=1), format="DD/MM/YYYY", key="check-date", width=160
@@ -225,9 +223,7 @@ def check_a_day() -> None:
 def _found(found: Drift) -> None:
     day, calls = formats.day(found.day), f"{found.calls:,} calls"
     if not found.differences:
-        st.success(
-            f"No drift on {day}: {found.figures} figures from {calls} are the same.", icon=":material/check:"
-        )
+        st.success(f"No drift on {day}: {found.figures} figures from {calls} match.", icon=":material/check:")
         return
     st.warning(
         f"{len(found.differences)} of {found.figures} figures of {day} differ from its {calls}.",
@@ -244,7 +240,7 @@ def _found(found: Drift) -> None:
     page_table(pd.DataFrame(rows))
     table_behind("drift", pd.DataFrame([vars(difference) for difference in found.differences]).astype(str))
     st.button(
-        "Roll the day up again",
+        "Rebuild this day",
         on_click=_repair,
         args=(found,),
         icon=":material/build:",
@@ -265,7 +261,7 @@ def _repair(found: Drift) -> None:
 
 
 def storage(found: list[CollectionSize], health: SystemHealth, zone: tzinfo) -> None:
-    """The size of the database, and how long it keeps what."""
+    """Show the size of the database, and its retention."""
     total = sum(collection.bytes for collection in found)
     kept = f"calls and turns are archived after {health.raw_retention_days} days"
     oldest = health.oldest_call.astimezone(zone).date() if health.oldest_call else None
@@ -281,7 +277,7 @@ def storage(found: list[CollectionSize], health: SystemHealth, zone: tzinfo) -> 
         Panel(
             "storage",
             "Database size and retention",
-            f"{formats.size(total)} with indexes · {since} · {kept}",
+            f"{formats.size(total)} including indexes · {since} · {kept}",
             table=table,
             page=pd.DataFrame(
                 {

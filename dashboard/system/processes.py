@@ -1,4 +1,4 @@
-"""The panel of System that shows the processes that record, and which of them are silent."""
+"""The panel of System with the recording processes, and which of them are silent."""
 
 from datetime import datetime, tzinfo
 
@@ -9,14 +9,14 @@ from core.storage.recording.processes import ProcessHealth
 from dashboard import formats
 from dashboard.panels.panel import Panel
 
-KEY, TITLE = "processes", "Processes that record"
+KEY, TITLE = "processes", "Recording processes"
 
 
 def panel(health: SystemHealth, zone: tzinfo) -> Panel:
-    """Each process with its queues and what it dropped; those without signs of life say since when."""
+    """Return each process with its queues and drops; silent ones say since when."""
     found = health.processes
     if not found:
-        why = "None within a day; a process shows some seconds after the first call that it records"
+        why = "None in the last day. A process appears a few seconds after it records its first call."
         return Panel(KEY, TITLE, why)
     silent = [one for one in found if one.is_silent(health.now)]
     dropped = sum(one.log_dropped for one in found)
@@ -37,7 +37,7 @@ def _row(one: ProcessHealth, now: datetime, zone: tzinfo) -> dict[str, str]:
     lost += f" · {one.withheld:,} personal values not stored" if one.withheld else ""
     return {
         "Process": f"{formats.plain(one.component)} on {formats.plain(one.host)}, {one.pid}",
-        "Last sign": _sign(one, now, zone),
+        "Last heard": _sign(one, now, zone),
         "Record queue": f"{one.records_waiting:,}",
         "Spool": f"{one.spooled:,}{apart}{lost}",
         "Log queue": f"{one.log_waiting:,}",

@@ -1,4 +1,4 @@
-"""The panels of System about protection: how long what is kept, where data goes, what is less safe."""
+"""Panels of System about data protection: retention, where data goes, security findings."""
 
 from collections.abc import Sequence
 from datetime import tzinfo
@@ -16,12 +16,12 @@ _MARKS = {State.WARN: ":orange[:material/warning:]", State.FAIL: ":red[:material
 
 
 def retention(kept: Sequence[Kept], profile: str, zone: tzinfo) -> Panel:
-    """What is kept, how long, by which variable, and what is true now."""
+    """Return what is kept, for how long, by which variable, and the current state."""
     wrong = sum(one.problem(profile) is not None for one in kept)
-    words = f"{wrong} to look at" if wrong else "all as it should be"
+    words = f"{wrong} to review" if wrong else "all in order"
     return Panel(
         "retention",
-        "How long what is kept",
+        "Retention",
         f"RETENTION_PROFILE {profile} · {words}",
         table=pd.DataFrame(
             [
@@ -46,28 +46,28 @@ def _kept(one: Kept, profile: str, zone: tzinfo) -> dict[str, str]:
     return {
         "What": one.what,
         "Kept": one.words,
-        "Asked for": asked,
+        "Required": asked,
         "Set by": f"`{one.variable}`" if one.variable else formats.NONE,
         "Oldest": formats.day(one.oldest.astimezone(zone).date()) if one.oldest else formats.NONE,
-        "So far": f"{_MARKS[problem[0]]} {problem[1]}" if problem else _FINE if one.on else formats.NONE,
+        "Status": f"{_MARKS[problem[0]]} {problem[1]}" if problem else _FINE if one.on else formats.NONE,
     }
 
 
 def countries(sinks: Sequence[Sink]) -> Panel:
-    """To which country each sink sends."""
+    """Return the country each sink sends to."""
     unknown = sum(sink.country == UNKNOWN for sink in sinks)
-    words = f"Sinks: {len(sinks)} · of an unknown country: {unknown}"
+    words = f"Sinks: {len(sinks)} · country unknown: {unknown}"
     return Panel(
         "countries",
         "Where data goes",
-        words if sinks else "Nowhere: all stays on this machine",
+        words if sinks else "Nowhere: everything stays on this machine",
         table=pd.DataFrame([vars(sink) for sink in sinks]) if sinks else None,
         page=pd.DataFrame(
             [
                 {
                     "Set by": formats.plain(sink.name),
                     "Host": formats.plain(sink.host),
-                    "Country": _MARKS[State.WARN] + " unknown; check"
+                    "Country": _MARKS[State.WARN] + " unknown, please check"
                     if sink.country == UNKNOWN
                     else sink.country,
                     "Carries": sink.carries,
@@ -87,14 +87,14 @@ def countries(sinks: Sequence[Sink]) -> Panel:
 
 
 def exposure(findings: Sequence[Finding]) -> Panel:
-    """What is less safe than it could be, with what to do about it."""
+    """Return the security findings, with remedies."""
     worse = [one for one in findings if one.state in _MARKS]
     return Panel(
         "exposure",
-        "Less safe than it could be",
-        f"Findings: {len(worse)} · as python -m core doctor says"
+        "Security findings",
+        f"Findings: {len(worse)} · same as python -m core doctor"
         if worse
-        else "Nothing: no protection is off, no secret lies open, no variable is misspelt",
+        else "None: no protection is off, no secret is exposed, no variable is misspelt",
         page=pd.DataFrame(
             [
                 {

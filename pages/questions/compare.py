@@ -1,4 +1,4 @@
-"""Compare: two versions of the agent, campaigns, languages or periods, side by side, and which is better."""
+"""Compare: two agent versions, campaigns, languages or periods side by side, and which is better."""
 
 import streamlit as st
 
@@ -30,12 +30,12 @@ LATENCIES_SHOWN = 2
 
 
 def window_now() -> filters.Window:
-    """The period as of the moment that the page is of."""
+    """Return the period as of the page's time."""
     return filters.selected().window(auto_refresh.moment(), get_settings().tz, auto_refresh.CHARTS_EVERY)
 
 
 def side_choice(key: str, words: str, values: list[str], usual: int) -> str:
-    """Ask for a side: one of the values of the field that is compared."""
+    """Ask for a side: one of the values of the compared field."""
     if st.session_state.get(key) not in values:
         st.session_state.pop(key, None)
     chosen = st.selectbox(words, values, index=usual, key=key, bind="query-params", width=220)
@@ -43,11 +43,11 @@ def side_choice(key: str, words: str, values: list[str], usual: int) -> str:
 
 
 def parts() -> tuple[tuple[str, Part], ...]:
-    """The two sides by name; one or none where there are not two to compare."""
+    """Return the two sides by name; fewer if there are not two to compare."""
     window, where = window_now(), of_all_pages(filters.selected())
     if field is None:
         before = Part(window.before, window.before_end, where)
-        return (("Before", before), ("This period", Part(window.start, window.end, where)))
+        return (("Previous period", before), ("This period", Part(window.start, window.end, where)))
     values = list(dict.fromkeys(chosen))
     names = [value_label(field, value) for value in values]
     if len(set(names)) < len(names):
@@ -59,7 +59,7 @@ def parts() -> tuple[tuple[str, Part], ...]:
 
 
 def compared() -> None:
-    """Both sides, or why they cannot be compared."""
+    """Draw both sides, or why they cannot be compared."""
     with placeholders.guarded(speak=True), placeholders.loading("compare", HEIGHT):
         asked = parts()
         answers = [cache.ask(asked, explore_queries.side, part).value for _, part in asked]
@@ -78,7 +78,7 @@ def compared() -> None:
 
 
 def draw(first: Named, second: Named, of: tuple[Part, ...]) -> None:
-    """Verdicts, then latency, funnel and cost."""
+    """Draw verdicts, then latency, funnel and cost."""
     palette, zone = theme.palette_of(theme.mode()), get_settings().tz
     st.caption(placeholders.as_of(window_now(), auto_refresh.moment(), zone))
     show(panels.verdicts(first, second))
@@ -95,7 +95,7 @@ def draw(first: Named, second: Named, of: tuple[Part, ...]) -> None:
 
 
 def nothing_to_compare() -> None:
-    """What stands there where a side has no calls."""
+    """Say that there are not two sides to compare."""
     newest = cache.ask("pulse", system_queries.pulse).value.newest_call
     if not newest:
         placeholders.no_calls_at_all()
@@ -104,8 +104,8 @@ def nothing_to_compare() -> None:
     with st.container(border=True, key="one-side"):
         st.markdown("## Nothing to compare with")
         st.markdown(
-            f"Calls {filters.selected().words} have one {formats.plain(what)} only, or one side has none. "
-            "Choose a longer period, other filters, or another field."
+            f"Calls {filters.selected().words} have only one {formats.plain(what)}, or one side has no "
+            "calls. Choose a longer period, other filters or another field."
         )
 
 
@@ -125,7 +125,7 @@ with st.container(key="choices", horizontal=True, gap="small", vertical_alignmen
         window = window_now()
         found = [value for value in explore_queries.values(window.start, window.end, field.key) if value]
         if len(found) > 1:
-            # Of the two with the most calls the former version comes first.
+            # Of the two largest, the earlier version comes first.
             usual = sorted(found[:2])
             chosen = (
                 side_choice("a", "First", found, found.index(usual[0])),

@@ -1,4 +1,4 @@
-"""Explore: any measure by any field, of any calls, as chart and table; a view can be kept under a name."""
+"""Explore: any measure by any field, for any calls, as chart and table; views can be saved."""
 
 from dataclasses import replace
 
@@ -19,12 +19,12 @@ HEIGHT = 760
 
 
 def window_now() -> filters.Window:
-    """The period as of the moment that the page is of."""
+    """Return the period as of the page's time."""
     return filters.selected().window(auto_refresh.moment(), get_settings().tz, auto_refresh.CHARTS_EVERY)
 
 
 def explored() -> None:
-    """The answer, as chart and table."""
+    """Draw the answer as chart and table."""
     selection, window = filters.selected(), window_now()
     question = replace(asked.question, where=(*choices.of_all_pages(selection), *asked.question.where))
     with placeholders.guarded(speak=True), placeholders.loading("explore", HEIGHT):
@@ -46,17 +46,17 @@ def explored() -> None:
         show(
             Panel(
                 "explored-table",
-                "The same as a table",
-                "Each figure with its 95 % interval, and how many calls it is of",
+                "Table",
+                "Each figure with its 95 % interval and number of calls",
                 page=table,
             )
         )
 
 
 def nothing(selection: filters.Selection) -> None:
-    """What stands there without calls: why, and what to do."""
+    """Say why there are no calls, and what to do."""
     if asked.question.where:
-        st.info("No call of this period passes these filters.", icon=":material/filter_alt_off:")
+        st.info("No call in this period matches these filters.", icon=":material/filter_alt_off:")
         return
     board_page.no_calls(selection)
 

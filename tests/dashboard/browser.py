@@ -1,4 +1,4 @@
-"""The dashboard's own server, and pages of a real browser that tolerate no error."""
+"""The dashboard in a process of its own, and pages of a real browser that fail on any error."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_MS = 90_000
-"""How long a page may take to show what it must: a busy machine is no fault of it."""
+"""Timeout for pages, generous because machines can be busy."""
 expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Address of ``python -m dashboard`` on a free port; it must end well when asked to."""
+    """Yield the address of ``python -m dashboard`` on a free port; it must exit cleanly afterwards."""
     port = free_port()
     with (folder / "dashboard.log").open("wb") as log:
         server = subprocess.Popen(
@@ -59,7 +59,7 @@ def _wait_until_it_answers(url: str, server: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light") -> Iterator[Page]:
-    """A page of a browser in another time zone; no error may reach its console, no request leave here."""
+    """Yield a browser page in another time zone; console errors and outside requests fail the test."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -74,7 +74,7 @@ def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light")
     page.on("request", lambda request: None if "localhost" in request.url else strangers.append(request.url))
     page.goto(url)
     yield page
-    # A link to a page other than the first asks for two files below that page that are not there.
+    # Opening any but the first page requests two files below that page that do not exist.
     errors = [error for error in errors if "404 (Not Found)" not in error]
     strangers = [address for address in strangers if not address.startswith(("data:", "blob:"))]
     assert not errors, errors
@@ -83,7 +83,7 @@ def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light")
 
 
 def drawn(page: Page, panel: str) -> list[dict[str, Any]]:
-    """What Plotly drew in a panel: of each trace name, x, y, z and customdata as plain lists."""
+    """Return what Plotly drew in a panel: each trace's name, x, y, z and customdata as plain lists."""
     page.wait_for_selector(f".st-key-chart-{panel} .js-plotly-plot .main-svg")
     traces: list[dict[str, Any]] = page.evaluate(_DRAWN, f".st-key-chart-{panel} .js-plotly-plot")
     return traces

@@ -1,4 +1,4 @@
-"""Calls to look at, and the app without a browser."""
+"""Calls to show, and the app without a browser."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ ENTRY = ROOT / "dashboard" / "app.py"
 
 
 def make_call(number: int, start: datetime, **fields: Any) -> CallMetrics:
-    """A completed outbound call of two minutes, unless ``fields`` say otherwise."""
+    """Return a completed outbound call of two minutes, unless ``fields`` say otherwise."""
     usual: dict[str, Any] = {
         "status": "completed",
         "direction": "outbound",
@@ -40,14 +40,14 @@ def make_call(number: int, start: datetime, **fields: Any) -> CallMetrics:
 
 @pytest.fixture(autouse=True)
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes of the same kind that take no time: how much they cost, other tests ask."""
+    """Make password hashes of the same kind fast; other tests check their real cost."""
     monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     users._nobodys_hash.cache_clear()
 
 
 @pytest.fixture
 def calls_of_today(database: Database[Document]) -> Database[Document]:
-    """120 calls, one every 10 minutes until now; every 4th inbound in Hindi, every 5th unanswered.
+    """Record 120 calls, one every 10 minutes until now; every 4th inbound in Hindi, every 5th unanswered.
 
     Every 3rd was hung up; every 10th had an error of a provider, and every 20th was ended by it.
     """
@@ -73,7 +73,7 @@ def calls_of_today(database: Database[Document]) -> Database[Document]:
 
 @pytest.fixture
 def calls_of_1999(database: Database[Document]) -> Database[Document]:
-    """Ten calls of 31 January 1999 without latencies, as an import of old records leaves them."""
+    """Record ten calls of 31 January 1999 without latencies, like an import of old records."""
     noon = datetime(1999, 1, 31, 6, 30, tzinfo=UTC)
     write_calls(
         database,
@@ -87,14 +87,14 @@ def calls_of_1999(database: Database[Document]) -> Database[Document]:
 
 @pytest.fixture
 def address(calls_of_today: Database[Document], tmp_path: Path) -> Iterator[str]:
-    """Where a dashboard over the calls of today answers."""
+    """Yield the address of a dashboard with the calls of today."""
     with served(tmp_path) as url:
         yield url
 
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
-    """Open the app at Overview; query parameters are those of a link."""
+    """Open a page of the app, Overview by default, with URL parameters."""
     st.config.set_option("server.address", "127.0.0.1")
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -112,25 +112,25 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
 
 
 def tables_of(app: AppTest) -> list[list[dict[str, str]]]:
-    """The tables that stand on the page: a dictionary of Markdown by column for each row."""
+    """Return the tables on the page: per row, a dictionary of Markdown by column."""
     texts = [element.value for element in app.markdown if element.value.startswith("| ")]
     cells = [[line[2:-2].split(" | ") for line in text.splitlines()] for text in texts]
     return [[dict(zip(names, row, strict=True)) for row in rows] for names, _, *rows in cells]
 
 
 def text_of(app: AppTest) -> str:
-    """Everything the page says in words."""
+    """Return all text on the page."""
     kinds = ("markdown", "caption", "subheader", "error", "warning", "code", "metric")
     parts = [getattr(element, "value", "") for kind in kinds for element in app.get(kind)]
     return "\n".join(str(part) for part in parts)
 
 
 def calls_listed(app: AppTest) -> list[str]:
-    """The ids of the calls that the list shows, in its order."""
+    """Return the ids of the listed calls, in order."""
     pages = "".join(element.proto.body for element in app.get("html"))
     return re.findall(r'<td class="call"><a [^>]*>([^<]*)</a>', pages)
 
 
 def forget_failure() -> None:
-    """Let the dashboard ask the database again at once, however short ago it failed."""
+    """Let the dashboard query the database again at once, even right after a failure."""
     cache._down["until"] = 0.0

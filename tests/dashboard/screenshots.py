@@ -1,4 +1,4 @@
-"""``make screenshots``: the pictures of docs/images, of every page of a demo: light, dark and phone."""
+"""``make screenshots``: renew docs/images with every page of a demo, light, dark and on a phone."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ IMAGES = ROOT / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 READY_WITHIN_SECONDS = 300
 LIVE_FOR_SECONDS = 60
-"""So long the demo runs first: calls end, alerts are checked, requests are counted."""
+"""How long the demo runs first, until calls end, alerts are checked and requests are counted."""
 TALLEST = 3_200
 LOOKS = {"light": (1440, "light"), "dark": (1440, "dark"), "phone": (390, "light")}
 PAGES = {
@@ -45,7 +45,7 @@ PAGES = {
 
 
 def main() -> int:
-    """Start a demo of its own, take the pictures, end it."""
+    """Start a demo, take the pictures, stop it."""
     console = Console()
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 class Demo:
-    """A demo in a folder of its own."""
+    """A demo with its own DATA_DIR."""
 
     def __init__(self, folder: Path) -> None:
         ports = {"DASHBOARD_PORT": str(free_port()), "API_PORT": str(free_port())}
@@ -91,7 +91,7 @@ class Demo:
         self._process.wait(60)
 
     def wait_until_live(self) -> None:
-        """Wait for the API, and then a minute."""
+        """Wait for the API, and then a minute more."""
         deadline = time.monotonic() + READY_WITHIN_SECONDS
         while time.monotonic() < deadline:
             try:
@@ -104,7 +104,7 @@ class Demo:
         raise SystemExit("the demo did not start")
 
     def a_call(self) -> str:
-        """A call of today with many turns."""
+        """Return a call of today with many turns."""
         today = f"{time.strftime('%Y-%m-%d')}"
         calls = self._ask(f"/calls?start_date={today}&status=completed&limit=100")["calls"]
         best = max(calls, key=lambda call: (call.get("attempt") or 0, call.get("user_turns") or 0))
@@ -117,7 +117,7 @@ class Demo:
 
 
 def take(browser: Browser, url: str, path: Path, width: int, scheme: str) -> None:
-    """One picture of a whole page, as tall as it is, in 256 colours."""
+    """Take a picture of a whole page in its full height, in 256 colours."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
     )
@@ -134,7 +134,7 @@ def take(browser: Browser, url: str, path: Path, width: int, scheme: str) -> Non
 
 
 def _wait_until_calm(page: Page) -> None:
-    """Until nothing has been loading or spinning for two seconds, and nothing runs just now."""
+    """Wait until nothing has loaded or spun for two seconds, and nothing is running."""
     page.evaluate("window.busyAt = performance.now()")
     page.wait_for_function(
         """() => {

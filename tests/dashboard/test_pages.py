@@ -174,7 +174,7 @@ def test_figures_seen_before_stay_while_the_database_is_away(
     call_queries.forget_figures()
     system_queries.pulse.clear()
     app.run()
-    assert "The database is not reachable: these are the figures of" in text_of(app)
+    assert "The database is not reachable. Showing figures from" in text_of(app)
     assert kpis(app)["Calls"] == "120"
     forget_failure()
 
@@ -282,11 +282,11 @@ def test_system_shows_the_processes_and_since_when_one_is_silent(
     app = start("system")
     assert not app.exception
     assert "Processes: 2 · 1 silent" in text_of(app)
-    ((alive, silent),) = [rows for rows in tables_of(app) if "Last sign" in rows[0]]
+    ((alive, silent),) = [rows for rows in tables_of(app) if "Last heard" in rows[0]]
     assert alive["Process"] == "agent on vm\\-1, 7"
     assert (alive["Record queue"], alive["Spool"]) == ("3", "20 · 1 set aside")
     assert (alive["Log queue"], alive["Log drops"]) == ("4", "1,234")
-    assert "silent since" in silent["Last sign"]
+    assert "silent since" in silent["Last heard"]
     assert "<b>" not in silent["Process"]
 
 
@@ -340,4 +340,4 @@ def test_the_link_of_a_message_opens_its_runbook(database: Database[Document], s
     assert not app.exception
     assert "## Speech latency" in text_of(app)
     assert "(runbooks?name=call_failure_rate)" in text_of(app)
-    assert "There is no such runbook" in text_of(start("runbooks", name="../alerting"))
+    assert "Runbook not found" in text_of(start("runbooks", name="../alerting"))

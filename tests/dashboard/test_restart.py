@@ -87,7 +87,7 @@ def test_a_page_outlives_its_database(server: Server, tmp_path: Path, browser: B
         expect(calls).to_have_text("50")
         page.evaluate("window.neverReloaded = true")
         server.kill()
-        expect(page.get_by_text("The database is not reachable: these are the figures of")).to_be_visible()
+        expect(page.get_by_text("The database is not reachable. Showing figures from")).to_be_visible()
         expect(calls).to_have_text("50")
         server.start()
         record(server, 50, 80)

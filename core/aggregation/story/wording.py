@@ -69,14 +69,14 @@ def subject(filters: Mapping[str, str]) -> str:
 
 
 def against(now: Cube, before: Cube) -> str:
-    """Return what a period is compared with: ``last Tuesday``, ``the week before``, ``the period before``."""
+    """Return what a period is compared with: ``last Tuesday``, ``the week before``, or less specific."""
     apart = now.start - before.start
     if apart == _WEEK:
         if before.end - before.start > _DAY:
             return "the week before"
         weekday = f"{(before.end - timedelta(microseconds=1)).astimezone(now.zone):%A}"
         return f"last {weekday}" if now.read_at - now.end < _DAY else f"the {weekday} before"
-    return "the period before" if before.end >= now.start else "the same weekdays before"
+    return "the previous period" if before.end >= now.start else "the same weekdays before"
 
 
 def when(since: datetime | None, until: datetime | None, end: datetime, *, days: bool) -> str:

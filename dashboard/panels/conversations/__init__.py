@@ -1,1 +1,1 @@
-"""Panels about single conversations that no roll-up tells: handoffs, changes of language, silences."""
+"""Panels from single calls, which roll-ups do not hold: handoffs, language changes, silences."""

@@ -1,4 +1,4 @@
-"""The panel of handoffs: how long leads wait for a person, and how often one answers in time."""
+"""The handoff panel: how long leads wait for a person, and how often one answers in time."""
 
 import pandas as pd
 
@@ -15,7 +15,7 @@ HANDED_OFF = CallsTarget(facets={"stage": "handed_off"})
 
 
 def handoffs(view: View, found: Conversations | None) -> Panel:
-    """How long leads wait for a person, and how often one answers in time."""
+    """Return how long leads wait for a person, and how often one answers in time."""
     key, title = "handoff-waits", "Handoffs: how long leads wait for a person"
     if found is None:
         return Panel(key, title, TOO_LONG)
@@ -23,7 +23,7 @@ def handoffs(view: View, found: Conversations | None) -> Panel:
     whole = {str(name): float(value) for name, value in frame.iloc[0].items()}
     n = int(whole["offered"])
     if not n:
-        return view.missing(key, title, "handoff with its wait")
+        return view.missing(key, title, "handoff wait")
     answered, in_time = (round(whole[name] * n) for name in ("answered", "in_time"))
     palette = view.palette
     figure = stacked_bins(
@@ -34,7 +34,7 @@ def handoffs(view: View, found: Conversations | None) -> Panel:
         palette,
         x_title="wait, s",
     )
-    untold = f" · wait unknown of {int(whole['untold']):,}" if whole["untold"] else ""
+    untold = f" · wait unknown for {int(whole['untold']):,}" if whole["untold"] else ""
     table = pd.DataFrame(
         {
             "Language": ["All", *(label("language", str(name)) for name in frame.index[1:])],

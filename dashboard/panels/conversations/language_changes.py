@@ -1,4 +1,4 @@
-"""The panel of calls in which the lead changes language, beside those in one language."""
+"""The panel comparing calls in which the lead changes language with the others."""
 
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ from dashboard.panels.view import View
 
 
 def changes_of_language(view: View, found: Conversations | None) -> Panel:
-    """Calls in which the lead changes language, beside the others."""
+    """Return calls in which the lead changes language, compared with the others."""
     key, title = "language-changes", "Calls that change language"
     if found is None:
         return Panel(key, title, TOO_LONG)
@@ -22,7 +22,7 @@ def changes_of_language(view: View, found: Conversations | None) -> Panel:
     changing, steady = seen.changing, seen.steady
     n = changing.calls + steady.calls
     if not n:
-        return view.missing(key, title, "turn with its language")
+        return view.missing(key, title, "turn language")
     differs = distinguishable(changing.qualified, changing.completed, steady.qualified, steady.completed)
     groups = {"Change language": changing, "One language": steady}
     rows = [
@@ -50,13 +50,13 @@ def changes_of_language(view: View, found: Conversations | None) -> Panel:
             "Newest calls": "",
         }
     )
-    verdict = "a difference beyond chance" if differs else "no difference beyond chance"
+    verdict = "significantly different" if differs else "no significant difference"
     page = pd.DataFrame(rows)
     return Panel(
         key,
         title,
-        f"{share_words(changing.calls, n)} of calls change language · their qualification: {verdict} · in "
-        f"{seen.not_followed:,} of {first.turns:,} changes the agent did not follow · n {n:,}, of the newest "
+        f"{share_words(changing.calls, n)} of calls change language · qualification rate: {verdict} · the "
+        f"agent did not follow {seen.not_followed:,} of {first.turns:,} changes · n {n:,} of the newest "
         f"{TURNS_OF:,} answered calls",
         table=page.drop(columns="Newest calls"),
         page=page,

@@ -1,4 +1,4 @@
-"""The panel of silences: how often leads hang up, by how long the agent said nothing."""
+"""The silence panel: how often leads hang up, by the agent's longest silence."""
 
 import pandas as pd
 
@@ -15,14 +15,14 @@ HUNG_UP = CallsTarget(facets={"end_reason": of_silences.HANG_UP})
 
 
 def silences(view: View, found: Conversations | None) -> Panel:
-    """How often leads hang up, by how long the agent was silent."""
+    """Return how often leads hang up, by the agent's longest silence."""
     key, title = "silences", "Hang-ups by the agent's longest silence"
     if found is None:
         return Panel(key, title, TOO_LONG)
     frame = of_silences.hang_ups(found.calls)
     there = frame[frame["n"] > 0]
     if there.empty:
-        return view.missing(key, title, "call that tells its silences")
+        return view.missing(key, title, "silence")
     ended, hung_up = of_silences.ended_in_silence(found.calls)
     rows = [str(name) for name in there.index]
     dots = Dots(
@@ -45,7 +45,7 @@ def silences(view: View, found: Conversations | None) -> Panel:
     return Panel(
         key,
         title,
-        f"Of {hung_up:,} hang-ups {share_words(ended, hung_up)} came in the midst of a silence · share of "
+        f"Of {hung_up:,} hang-ups {share_words(ended, hung_up)} came during a silence · share of "
         f"calls that the lead hung up, bars: 95 % interval · n {int(there['n'].sum()):,} answered calls of "
         f"{of_which(view, found)}",
         distributions.rate_dots(rows, [dots], view.palette),

@@ -1,4 +1,4 @@
-"""What the panels about single calls have in common: shares in words, and which calls they are of."""
+"""Wording shared by these panels: shares with intervals, and which calls they cover."""
 
 from core.aggregation.conversations.read import NEWEST_CALLS, Conversations
 from core.aggregation.intervals import wilson
@@ -6,11 +6,11 @@ from core.settings import get_settings
 from dashboard import formats
 from dashboard.panels.view import View
 
-TOO_LONG = "The database takes too long to find the calls: choose a shorter period"
+TOO_LONG = "Finding these calls takes too long: choose a shorter period"
 
 
 def share_words(part: int, whole: int) -> str:
-    """``86.0 % (83.1 to 88.4)``, with its 95 % interval; a dash where there is no whole."""
+    """Return a share with its 95 % interval, ``86.0 % (83.1 to 88.4)``; a dash if ``whole`` is 0."""
     if not whole:
         return formats.NONE
     low, high = (100 * float(end) for end in wilson(part, whole))
@@ -18,7 +18,7 @@ def share_words(part: int, whole: int) -> str:
 
 
 def of_which(view: View, found: Conversations) -> str:
-    """Which calls a panel is of: all of the period, or how far back the newest reach."""
+    """Return which calls a panel covers: all of the period, or the newest and since when."""
     if not found.cut or found.since is None:
         return "all calls of the period"
     since = formats.clock(found.since, get_settings().tz, view.window.end)

@@ -99,7 +99,7 @@ def test_the_calls_themselves_say_which_version_and_which_minute() -> None:
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize(("apart", "words"), [(7, "last Tuesday"), (1, "the period before")])
+@pytest.mark.parametrize(("apart", "words"), [(7, "last Tuesday"), (1, "the previous period")])
 def test_the_comparison_is_named(apart: int, words: str) -> None:
     """As people call it."""
     now, before = period(DAY, 20, 1), period(DAY - timedelta(days=apart), 900, 2)

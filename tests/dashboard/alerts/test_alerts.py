@@ -72,7 +72,7 @@ def test_alerts_stand_in_their_sections_with_who_was_told(alerts: Database[Docum
     assert places == sorted(places)
     names = [said_.index(f"**{name}**") for name in ("burning", "waiting", "muted", "gone")]
     assert all(place < name for place, name in zip(places, names, strict=True))
-    assert "sent by slack" in said_
+    assert "sent to slack" in said_
     assert "not delivered to email" in said_
     assert "**Not delivered: email**" in said_
     assert "**Notified: slack**" in said_
@@ -115,7 +115,7 @@ def test_the_course_of_an_alert_and_what_to_do_stand_on_its_card(
     pictures = [html.proto.body for html in app.get("html") if "<img" in html.proto.body]
     assert len(pictures) == 3, "none where the calls of its language tell nothing"
     assert all("limit 5 %" in picture for picture in pictures)
-    assert "shaded while it fired" in text_of(app)
+    assert "shaded: firing" in text_of(app)
     title, text = in_place("docs/runbooks/error_rate.md") or ("", "")
     assert f"Runbook: {title}" in [expander.label for expander in app.expander]
     assert text.startswith("**")
@@ -135,7 +135,7 @@ def test_acknowledging_is_kept_with_its_author(alerts: Database[Document], start
         "Asha",
         "calling the provider",
     )
-    assert "Asha looks after it until" in text_of(app)
+    assert "acknowledged by Asha until" in text_of(app)
     app.button(key="withdraw-burning").click().run()
     held = alerts["alerts"].find_one({"_id": "burning"})
     assert held is not None
@@ -177,7 +177,7 @@ def test_history_shows_the_events_of_the_period(alerts: Database[Document], star
         ("sent", "slack"),
         ("not sent", "email"),
     }
-    assert "No alert did anything" in text_of(
+    assert "No alert activity" in text_of(
         start("alerts", view="History", period="custom", from_="1999-01-01", to="1999-01-02")
     )
 
@@ -211,7 +211,7 @@ def test_the_preview_follows_the_boxes_and_saving_keeps_the_rule(
     app.selectbox(key=f"edit-{rule.id}-repeat").set_value("30m").run()
     app.text_input(key="rule-who").set_value("Asha").run()
     app.button(key="save-rule").click().run()
-    assert "is saved" in "".join(element.value for element in app.success)
+    assert "saved; it takes effect" in "".join(element.value for element in app.success)
     (kept,) = [kept for kept in rules_in_force(database).rules if kept.id == rule.id]
     assert (kept.first_level.threshold, kept.repeat_minutes, kept.escalate_after_minutes) == (0.04, 30, None)
     app.button(key="delete-rule").click().run()
@@ -256,7 +256,7 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason_and_sent_again(
     set_channels(monkeypatch)
     answers = asyncio.run(AlertService().send_alert("provider_down", "critical", "No answer"))
     assert answers["email"] is False
-    assert "Every message was delivered or still waits" in text_of(start("alerts", view="Channels"))
+    assert "Every message is delivered or waiting to be sent" in text_of(start("alerts", view="Channels"))
     assert system_health(database).outbox.oldest_waiting is not None
     given_up = {"state": OutboxState.DEAD, "reason": MARKUP, "done_at": utc_now()}
     database["outbox"].update_one({"channel": "hook"}, {"$set": given_up})
@@ -269,7 +269,7 @@ def test_a_message_that_was_given_up_is_shown_with_its_reason_and_sent_again(
     row = database["outbox"].find_one({"channel": "hook"})
     assert row is not None
     app.button(key=f"again-{row['_id']}").click().run()
-    assert "in the outbox again" in "".join(element.value for element in app.success)
+    assert "is back in the outbox" in "".join(element.value for element in app.success)
     assert database["outbox"].count_documents({"channel": "hook", "state": OutboxState.QUEUED}) == 1
     assert "Failed deliveries · " not in text_of(app)
 

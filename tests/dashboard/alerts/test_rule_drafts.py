@@ -19,9 +19,9 @@ def test_an_unsaved_rule_is_there_after_a_look_at_another_view(
     rule = BUILT_IN_RULES[0]
     box = f"edit-{rule.id}-{rule.metric}-critical"
     app = start("alerts", view="Rules")
-    assert "Not saved yet" not in text_of(app)
+    assert "Unsaved changes" not in text_of(app)
     app.number_input(key=box).set_value(4.0).run()
-    assert "Not saved yet" in text_of(app)
+    assert "Unsaved changes" in text_of(app)
     app.segmented_control(key="view").set_value("History").run()
     app.segmented_control(key="view").set_value("Rules").run()
     assert not app.exception
@@ -33,7 +33,7 @@ def test_a_new_rule_greets_without_an_error(database: Database[Document], start:
     app = start("alerts", view="Rules", rule="new rule")
     assert not app.exception
     assert not app.error
-    assert "A new rule needs an id" in text_of(app)
+    assert "Give the new rule an ID" in text_of(app)
 
 
 def test_the_answer_to_save_is_seen_wherever_the_button_is(
@@ -44,4 +44,4 @@ def test_the_answer_to_save_is_seen_wherever_the_button_is(
     app = start("alerts", view="Rules")
     app.number_input(key=f"edit-{rule.id}-{rule.metric}-critical").set_value(4.0).run()
     app.button(key="save-rule").click().run()
-    assert "Give your name" in "".join(element.value for element in app.toast)
+    assert "Enter your name" in "".join(element.value for element in app.toast)

@@ -1,4 +1,4 @@
-"""A conversation to look at: a lead who changes language, is interrupted, waits, and hangs up in silence."""
+"""A sample conversation: a lead who changes language, is interrupted, waits, and hangs up in silence."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from core.types import Document
 from tests.dashboard.conftest import make_call
 
 KEY = f"one:{base64.b64encode(bytes(range(32))).decode()}"
-"""For ENCRYPTION_KEYS: without one nothing that is said is stored."""
+"""For ENCRYPTION_KEYS, without which no transcript is stored."""
 CALL, LEAD = "call_7001", "lead_42"
 SPOKEN = "nine eight seven six five four three two one zero"
 START = datetime(2026, 11, 24, 6, 40, tzinfo=UTC)
@@ -31,7 +31,7 @@ _LANGUAGES = (*["hinglish"] * 3, *["english"] * 3)
 
 
 def turns_said() -> list[TurnMetrics]:
-    """Six turns; parts that sum, of one wait more is reported than was waited, one has stages only."""
+    """Return six turns; one reports parts longer than its wait, one has only stages."""
     found = []
     for index, (lead, agent) in enumerate(_SAID):
         waited = 900.0 + 150 * index
@@ -68,7 +68,7 @@ def turns_said() -> list[TurnMetrics]:
 
 
 def record_conversation(database: Database[Document], **fields: Any) -> None:
-    """Store the call, its turns, and a log line or two of each turn."""
+    """Store the call, its turns, and a log line or two per turn."""
     call = make_call(
         7001,
         START,

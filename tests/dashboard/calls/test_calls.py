@@ -161,7 +161,7 @@ def test_odd_links_show_a_page_all_the_same(some_calls: Database[Document], star
     assert "calls" in text_of(app)
     app = start("calls", call_id="call_')];--<script>")
     assert not app.exception
-    assert "is stored, nor in the archive" in text_of(app)
+    assert "in the database or the archive" in text_of(app)
     assert "No calls" in text_of(start("calls", period="custom", from_="1999-01-01", to="1999-01-02"))
 
 
@@ -210,7 +210,7 @@ def test_an_archived_call_opens_whole_and_says_where_it_is_from(
     assert calls_listed(found) == ["call_1"]
     day = (utc_now() - timedelta(days=365)).date()
     listed = start("calls", period="custom", from_=day.isoformat(), to=(day + timedelta(days=1)).isoformat())
-    assert "In the archive, and not in this list: 1 of these days" in "".join(
+    assert "Archived calls of these days, not listed here: 1." in "".join(
         element.value for element in listed.info
     )
     assert "No calls" not in text_of(listed)

@@ -82,8 +82,8 @@ def test_who_may_not_open_values_reads_the_masked_words_alone(
     app = opened(start)
     shown = pages_of(app)
     assert "[spoken …3210]" in shown
-    assert not [one for one in app.text_input if one.label == "Why"]
-    assert "unmasked for the role privileged, with a reason" in text_of(app)
+    assert not [one for one in app.text_input if one.label == "Reason"]
+    assert "the role privileged can unmask it, with a reason" in text_of(app)
     assert (
         "Turn answered" in shown,
         LEAD in text_of(app).replace("\\", ""),
@@ -103,7 +103,7 @@ def test_who_may_unmasks_with_a_reason_and_it_is_noted(
     show.click().run()
     assert "say why" in text_of(app)
     assert SPOKEN not in pages_of(app)
-    next(one for one in app.text_input if one.label == "Why").set_value("Ticket 4711")
+    next(one for one in app.text_input if one.label == "Reason").set_value("Ticket 4711")
     next(button for button in app.button if button.label == "Show what was said").click().run()
     assert not app.exception
     assert SPOKEN in pages_of(app)
@@ -131,5 +131,5 @@ def test_a_call_whose_agent_tells_no_times_has_its_waits_all_the_same(
     write(database, [Record.now(turn) for turn in plain])
     said = text_of(opened(start))
     assert "the lead waited 1,200 ms on average, longest in turn 5: 1,500 ms" in said
-    assert "The call on its clock" not in said
-    assert "The agent sends no transcript" in said
+    assert "Call timeline" not in said
+    assert "No transcript recorded" in said

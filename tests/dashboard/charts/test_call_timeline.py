@@ -80,7 +80,7 @@ def test_parts_that_are_not_the_whole_wait_are_marked() -> None:
     right, wrong = figure.layout.yaxis.categoryarray
     assert (NOT_THE_WHOLE in right, NOT_THE_WHOLE in wrong) == (False, True)
     said = [words for words, _ in figure.data[-1].customdata]
-    assert said == ["", "<br>its parts were reported as 50 ms more"]
+    assert said == ["", "<br>its reported parts sum to 50 ms more"]
     assert sum(bar.x[1] for bar in figure.data if bar.type == "bar") == 1_000
 
 

@@ -51,7 +51,7 @@ def test_two_versions_are_told_apart(calls: Database[Document], start: Start) ->
     assert "Worse by" in verdicts["Cost per call"]["Verdict"]
     assert qualified["n"] == "300 \N{MIDDLE DOT} 300"
     assert len(app.get("plotly_chart")) == 4
-    assert "look as often as you like" in text_of(app)
+    assert "however often you look" in text_of(app)
 
 
 def test_values_that_read_alike_are_called_as_they_are_spelt(calls: Database[Document], start: Start) -> None:
@@ -82,7 +82,7 @@ def test_a_link_of_any_text_is_answered(
 def test_a_period_is_compared_with_the_one_before(calls: Database[Document], start: Start) -> None:
     app = start("questions/compare", versus="Period", period="1h", compare="vs period before")
     assert not app.exception
-    assert "This period against Before" in text_of(app)
+    assert "This period against Previous period" in text_of(app)
 
 
 def test_one_value_alone_is_nothing_to_compare(calls: Database[Document], start: Start) -> None:
@@ -99,7 +99,7 @@ def test_one_value_alone_is_nothing_to_compare(calls: Database[Document], start:
             ":red[:material/trending_down:] **Worse by 2.1 to 5.0 points**",
         ),
         (Verdict(-0.035, -0.05, -0.021), "neither", "**Lower** by 2.1 to 5.0 points"),
-        (Verdict(0.01, -0.02, 0.04, 1900), "up", "Cannot be told yet: about 1,900 more calls needed"),
+        (Verdict(0.01, -0.02, 0.04, 1900), "up", "Undecided: about 1,900 more calls needed"),
         (Verdict(0.0, -0.012, 0.011), "up", "About the same: at most 1.2 points apart"),
         (None, "up", "Too few calls: each side needs 50"),
     ],

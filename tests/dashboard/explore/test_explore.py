@@ -52,7 +52,7 @@ def test_the_largest_groups_are_shown_and_the_rest_as_one(calls: Database[Docume
     """25 carriers: 20 bars and Other, and exact percentiles in all of them."""
     app = start("questions/explore", measure="End-to-end latency", split="Carrier", statistic="p90")
     assert not app.exception
-    assert "the 20 largest of 25, the rest as Other" in text_of(app)
+    assert "top 20 of 25, the rest under Other" in text_of(app)
     [rows] = tables_of(app)
     assert (len(rows), rows[-1]["Carrier"], rows[-1]["n"]) == (21, "Other \\(5\\)", "10")
     assert rows[0]["End-to-end latency p90"] == "1,050 ms"  # of 1,000, 1,025 and 1,050
@@ -66,7 +66,7 @@ def test_a_link_narrows_to_calls_with_a_value(calls: Database[Document], start: 
     app = start("questions/explore", measure="Calls", split="Agent version", only="Shoe size: 44")
     assert not app.exception
     assert sum(int(row["Calls"]) for row in tables_of(app)[0]) == 60
-    assert "No call of this period passes" in " ".join(
+    assert "No call in this period matches" in " ".join(
         one.value for one in start("questions/explore", only="Carrier: nobody").info
     )
 

@@ -113,7 +113,7 @@ def test_latency(calls: Database[Document], served_here: str, browser: Browser) 
         assert (href.path, parse_qs(href.query)["call_id"]) == ("calls", [slowest[0]["_id"]])
 
         page.get_by_role("radio", name="TTS").click()
-        page.get_by_text("TTS latency: how it is distributed").wait_for()
+        page.get_by_text("TTS latency distribution").wait_for()
         (bars,) = drawn(page, "distribution")
         assert bars["y"] == tables.histogram(cube, "tts_latency_ms")["n"].tolist()
         assert "stage=TTS" in page.url
@@ -171,7 +171,7 @@ def test_overview_marks_alerts_where_they_fired(
         )
         marks.first.hover()
         words = page.locator(".st-key-chart-volume-status .hovertext")
-        expect(words).to_contain_text("ASR <b>late</b> began to fire (warning)")
+        expect(words).to_contain_text("ASR <b>late</b> started firing (warning)")
 
 
 def test_system_counts_requests_and_finds_drift(
@@ -200,6 +200,6 @@ def test_system_counts_requests_and_finds_drift(
         calls["rollups_daily"].update_one({"date": str(yesterday)}, {"$set": {"calls": 0}})
         page.get_by_role("button", name="Recompute").click()
         expect(page.get_by_text("figures of")).to_contain_text("differ from its")
-        page.get_by_role("button", name="Roll the day up again").click()
+        page.get_by_role("button", name="Rebuild this day").click()
         expect(page.get_by_text("No drift on")).to_be_visible()
     assert calls["rollups_daily"].find_one({"date": str(yesterday)}, {"calls": 1})["calls"] > 0  # type: ignore[index]

@@ -47,7 +47,7 @@ def test_alerts_close_to_each_other_share_a_mark_that_names_them() -> None:
     lines = [shape for shape in figure.layout.shapes if shape.type == "line"]
     assert len(figure.layout.annotations) == len(lines) == MOST_MARKS
     words = figure.layout.annotations[0].hovertext
-    assert words.count("began to fire") == 5
+    assert words.count("started firing") == 5
     assert words.endswith("and 5 more")
     assert "&lt;b&gt;rule 0" in words
     assert figure.layout.annotations[0].font.color == palette_of("light").severities["critical"]

@@ -1,4 +1,4 @@
-"""Asking a dashboard as a browser does: pages, forms, the websocket."""
+"""Requests to a dashboard as a browser makes them: pages, forms, the websocket."""
 
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -13,7 +13,7 @@ PASSWORD = "correct horse battery"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a request was answered."""
+    """The response to a request."""
 
     status: int
     headers: dict[str, str]
@@ -21,14 +21,14 @@ class Answer:
 
     @property
     def cookie(self) -> str:
-        """The cookie that it sets, as a browser sends it back."""
+        """Return the cookie it sets, as a browser would send it back."""
         return self.headers.get("set-cookie", "").partition(";")[0]
 
 
 def ask(
     address: str, path: str, *, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
 ) -> Answer:
-    """GET a path, or POST a form to it."""
+    """GET a path, or POST a form to it, and return the response."""
     parts = urlsplit(address)
     connection = HTTPConnection("127.0.0.1", parts.port or 0, timeout=60)
     given = {"Host": parts.netloc, "Content-Type": "application/x-www-form-urlencoded"} | (headers or {})
@@ -41,7 +41,7 @@ def ask(
 
 
 def sign_in(address: str, name: str = "asha", password: str = PASSWORD, **headers: str) -> Answer:
-    """Send the form from its own page."""
+    """Submit the form from its own page."""
     form = {"name": name, "password": password, "next": "/alerts?view=Rules"}
     return ask(address, "/sign-in", form=form, headers={"Origin": address} | headers)
 
@@ -49,7 +49,7 @@ def sign_in(address: str, name: str = "asha", password: str = PASSWORD, **header
 def websocket(
     address: str, headers: dict[str, str], origin: str | None = None, host: str | None = None
 ) -> ClientConnection:
-    """Open the websocket as a page does."""
+    """Open the websocket like a page does."""
     opened: ClientConnection = connect(  # type: ignore[call-overload] # any text for an origin
         f"ws://{host or urlsplit(address).netloc}/_stcore/stream",
         sock=create_connection(("127.0.0.1", urlsplit(address).port or 0)),
@@ -64,7 +64,7 @@ def websocket(
 def status_of_websocket(
     address: str, headers: dict[str, str], origin: str | None = None, host: str | None = None
 ) -> int:
-    """101 where the websocket opens, else the status it is refused with."""
+    """Return 101 if the websocket opens, else the status it is refused with."""
     try:
         with websocket(address, headers, origin, host):
             return 101

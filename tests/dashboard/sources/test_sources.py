@@ -57,14 +57,14 @@ def test_each_source_shows_what_became_of_a_day(deliveries: Database[Document], 
     became = one["In 24 h"].replace(":red[:material/error:] ", "")
     assert became == "2 stored · 1 spooled · 1 ignored · 1 refused"
     assert one["Last delivery"].startswith("1 min") or one["Last delivery"].endswith("s ago")
-    assert "50.0 %" in one["Unknown endings"]
+    assert "50.0 %" in one["Unknown end reasons"]
     assert "none within 7 days" in rows["Plivo"]["Last delivery"]
     assert rows["gone (off)"]["Last delivery"] == "2 days ago"
     assert fields == [{"Source": "Example", "Field": "new.field", "Deliveries": "2"}]
     assert "1 silent for a day" in text_of(app)
     assert len(latest) == 6
-    assert [row["Became"].split()[-1] for row in latest[:5]] == WORDS
-    why = [row["Why, or what is odd"] for row in latest]
+    assert [row["Outcome"].split()[-1] for row in latest[:5]] == WORDS
+    why = [row["Notes"] for row in latest]
     assert "24.0 h ahead" in why[0]
     assert "id is missing" in why[3]
     assert "usd is no number" in why[4]
