@@ -242,7 +242,7 @@ def test_an_alert_is_acknowledged_and_silenced_by_hand(
         page.locator(".st-key-ack-burning-why input").fill("on it")
         page.wait_for_timeout(6_000)  # the page renews itself meanwhile and must not take the words away
         page.get_by_test_id("stPopoverBody").get_by_role("button", name="Acknowledge").click()
-        expect(card.get_by_text("Asha looks after it until").first).to_be_visible()
+        expect(card.get_by_text("acknowledged by Asha until").first).to_be_visible()
         card.get_by_role("button", name="Silence").click()
         page.locator(".st-key-silence-burning-why input").fill("planned work")
         page.get_by_test_id("stPopoverBody").get_by_role("button", name="Silence").click()

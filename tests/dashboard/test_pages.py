@@ -147,7 +147,7 @@ def test_a_silent_scheduler_is_told(calls_of_today: Database[Document], start: S
     calls_of_today["heartbeats"].insert_one(
         {"_id": "scheduler", "at": utc_now() - timedelta(minutes=11), "interval_seconds": 300}
     )
-    assert "Scheduler silent: last sign 11 min ago" in text_of(start()).replace("\\", "")
+    assert "Scheduler silent: last heard 11 min ago" in text_of(start()).replace("\\", "")
 
 
 def test_a_database_that_is_away_is_told_and_comes_back(
@@ -310,7 +310,7 @@ def test_conversion_says_what_a_call_and_a_qualified_lead_cost_in_each_language(
     assert not app.exception
     said = text_of(app)
     assert "Cost per call by language" in said
-    assert "Mean ₹2.50 a call, ₹8.33 a qualified lead (from Hindi ₹5.00 to English ₹15.00)" in said
+    assert "Mean ₹2.50 per call, ₹8.33 per qualified lead (from Hindi ₹5.00 to English ₹15.00)" in said
 
 
 def test_a_filter_that_does_nothing_is_not_shown(calls_of_today: Database[Document], start: Start) -> None:
