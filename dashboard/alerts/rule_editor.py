@@ -284,7 +284,7 @@ def _told(like: AlertRule, key: str) -> dict[str, Any]:
         (
             within,
             "escalate_after",
-            "If not acknowledged in",
+            "After",
             like.escalate_after_minutes,
             settings.alert_escalate_after_minutes,
         ),
