@@ -141,7 +141,7 @@ def later(permission: Permission) -> Callable[[], Actor]:
         session = session_queries.session(token, clicked=True) if token else None
         who = session.actor if session else None if token else found
         if who is None or not permissions.may(who.role, permission):
-            raise SignedOutError("You are signed out, or may not do that anymore: nothing was done")
+            raise SignedOutError("You are signed out, or may not do that any more: nothing was done")
         return who
 
     return require_still
