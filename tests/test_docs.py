@@ -124,6 +124,12 @@ def test_every_example_is_what_it_says_it_is(document: Path) -> None:
         CHECKS[language](example)
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_has_two_versions_of_itself(document: Path) -> None:
+    """As a merge leaves them."""
+    assert re.findall(r"^(?:<{7}|={7}|>{7})(?: .*)?$", document.read_text(), re.MULTILINE) == []
+
+
 def unknown(command: Any, words: list[str]) -> str | None:
     """What of a command line there is no such command or option for."""
     while words and hasattr(command, "commands"):
