@@ -38,11 +38,16 @@ MOST_FILES, MOST_LINES = 14, 450
 Sources = Mapping[str, str]
 
 
-def sources() -> dict[str, str]:
-    """Every module of the product by its path, with its text."""
+@cache
+def _files() -> Sources:
     folders = (ROOT / name for name in ("core", "dashboard", "pages"))
     files = chain.from_iterable(folder.rglob("*.py") for folder in folders)
     return {str(file.relative_to(ROOT)): file.read_text() for file in files}
+
+
+def sources() -> dict[str, str]:
+    """Every module of the product by its path, with its text."""
+    return dict(_files())
 
 
 def name_of(path: str) -> str:
@@ -63,8 +68,13 @@ def imports(code: Sources) -> Iterator[tuple[str, str]]:
 
 
 @cache
+def parsed(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+@cache
 def statements(text: str) -> list[ast.Import | ast.ImportFrom]:
-    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return [node for node in ast.walk(parsed(text)) if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def floor_of(module: str) -> int | None:
@@ -175,7 +185,7 @@ def test_collection_names_stand_in_one_place() -> None:
         f"{path}:{node.lineno} {node.value}"
         for path, text in sources().items()
         if path != "core/storage/collections.py"
-        for parent in ast.walk(ast.parse(text))
+        for parent in ast.walk(parsed(text))
         for node in _index_or_argument(parent)
         if node.value in names
     ]
@@ -184,14 +194,11 @@ def test_collection_names_stand_in_one_place() -> None:
 
 def _index_or_argument(node: ast.AST) -> Iterator[ast.Constant]:
     """The text that a database is asked for: ``database["calls"]``, ``get_collection("calls")``."""
-    if isinstance(node, ast.Subscript) and "database" in ast.unparse(node.value).lower():
-        candidate: ast.AST = node.slice
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("get_collection") and node.args:
-        candidate = node.args[0]
-    else:
-        return
-    if isinstance(candidate, ast.Constant):
-        yield candidate
+    match node:
+        case ast.Subscript(owner, ast.Constant() as text) if "database" in ast.unparse(owner).lower():
+            yield text
+        case ast.Call(asked, [ast.Constant() as text, *_]) if ast.unparse(asked).endswith("get_collection"):
+            yield text
 
 
 def test_folders_and_files_stay_small() -> None:

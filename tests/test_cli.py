@@ -12,6 +12,7 @@ import pytest
 from pymongo.database import Database
 
 from core.types import Document
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPING = """
@@ -29,15 +30,7 @@ duration_seconds = {{ column = "seconds" }}
 
 def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``python -m core`` as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "core", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run(["-m", "core", *arguments], env={**os.environ, **environment})
 
 
 @pytest.mark.parametrize(
@@ -155,18 +148,17 @@ def test_a_terminal_is_asked_before_a_proposed_mapping_is_used(
 ) -> None:
     (tmp_path / "calls.csv").write_text(CALLS)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "core", "import", str(tmp_path / "calls.csv")]
-    command += ["--mapping", str(tmp_path / "map.toml")]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
-    os.close(theirs)
+    command = ["-m", "core", "import", str(tmp_path / "calls.csv"), "--mapping", str(tmp_path / "map.toml")]
+    errors = (tmp_path / "errors").open("w+")
+    with os.fdopen(theirs) as terminal:
+        process = forked.Process(command, [terminal, terminal, errors])
     os.write(ours, f"{answer}\n".encode())
     seen = b""
     with suppress(OSError):  # the terminal is gone with the process
         while piece := os.read(ours, 4096):
             seen += piece
     os.close(ours)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    assert process.wait(60) == 0, errors.read()
     assert b"Import with this mapping? [y/N]" in seen
     assert (b"imported 2" in seen) == (calls == 2)
     assert (tmp_path / "map.toml").exists()

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import get_args
@@ -16,6 +15,7 @@ import pytest
 import yaml
 
 from core.logs.line_formats import Format
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[1]
 INTEGRATIONS = ROOT / "docs" / "integrations"
@@ -47,7 +47,7 @@ for number in range(int(sys.argv[1])):
 def logged(file: Path, form: str, lines: int) -> list[dict[str, object]]:
     """Lines of the kinds that an agent writes, in one format, as they stand in the file."""
     env = {**os.environ, "LOG_FILE": str(file), "LOG_FORMAT": form}
-    subprocess.run([sys.executable, "-c", _LOGGED, str(lines)], cwd=ROOT, env=env, check=True, timeout=120)
+    forked.run(["-c", _LOGGED, str(lines)], env=env, check=True, timeout=120, loaded=forked.LOGS)
     return [json.loads(line) for line in file.read_bytes().splitlines()]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from core.storage.hook_deliveries import recent_deliveries, source_activity
 from core.storage.sealing.open import open_value
 from core.storage.server.connection import close_connections, store_name
 from core.types import Document
+from tests import forked
 from tests.hooks.example import EXAMPLE, now_ended
 from tests.storage.sealing.test_sealing import OLD, use
 
@@ -155,8 +155,7 @@ def test_the_command_lists_and_replays(database: Database[Document]) -> None:
     """For people at a terminal; a source that is not there is said."""
 
     def core(*args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "core", "hooks", *args]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return forked.run(["-m", "core", "hooks", *args])
 
     listed = core("list").stdout
     assert "no matching delivery" in listed

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.logs.sinks.log_file import LogFile
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = (
@@ -32,10 +33,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def show(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "core", "logs", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = forked.run(["-m", "core", "logs", *arguments])
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -107,10 +105,7 @@ def test_a_file_is_followed_beyond_its_rotation(file: Path) -> None:
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "core", "logs", *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    return forked.run(["-m", "core", "logs", *arguments], check=True)
 
 
 ODD_LINES = (

@@ -2,28 +2,29 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 PREAMBLE = "import os, sys, time, signal\nfrom core.logging_config import *\nlog = get_logger('api')\n"
 
 
-def start(code: str, file: Path, *args: str, **env: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + code, *args],
-        env={**os.environ, "LOG_FILE": str(file), **env},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def start(
+    code: str, file: Path, *args: str, env: Mapping[str, str] | None = None, stdout: IO[str] | None = None
+) -> forked.Process:
+    environment = {**os.environ, "LOG_FILE": str(file), **(env or {})}
+    with Path(os.devnull).open("r+") as nothing:
+        streams = [nothing, stdout or nothing, nothing]
+        return forked.Process(["-c", PREAMBLE + code, *args], streams, env=environment, loaded=forked.LOGS)
 
 
 def lines_in(*files: Path) -> list[dict[str, Any]]:
@@ -41,7 +42,7 @@ for n in range(3000):
 def test_four_processes_on_one_rotated_file_lose_no_line(tmp_path: Path) -> None:
     file = tmp_path / "agent.log"
     env = {"LOG_ROTATE_MB": "0.2", "LOG_ROTATE_KEEP": "100"}
-    four = [start(FLOOD, file, who, **env) for who in "abcd"]
+    four = [start(FLOOD, file, who, env=env) for who in "abcd"]
     assert [process.wait(90) for process in four] == [0] * 4
     files = list(tmp_path.glob("agent.log*"))
     assert len(files) > 5
@@ -68,7 +69,10 @@ def test_a_file_that_somebody_else_renames_is_begun_anew(tmp_path: Path) -> None
 
 def test_only_so_many_old_files_are_kept(tmp_path: Path) -> None:
     code = "for n in range(400): log.info('x' * 1000); flush() if n % 10 == 0 else None"
-    assert start(code, tmp_path / "agent.log", LOG_ROTATE_MB="0.05", LOG_ROTATE_KEEP="2").wait(60) == 0
+    assert (
+        start(code, tmp_path / "agent.log", env={"LOG_ROTATE_MB": "0.05", "LOG_ROTATE_KEEP": "2"}).wait(60)
+        == 0
+    )
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [".agent.log.lock", "agent.log", "agent.log.1", "agent.log.2"]
     assert max(path.stat().st_size for path in tmp_path.iterdir()) <= 50_000
@@ -79,7 +83,7 @@ def test_a_file_of_yesterday_is_put_aside(tmp_path: Path) -> None:
     file.write_text('{"day":"before"}\n')
     guard.touch(mode=0o600)
     os.utime(guard, (time.time() - 90_000,) * 2)
-    assert start("log.info('today')", file, LOG_ROTATE_HOURS="24").wait(30) == 0
+    assert start("log.info('today')", file, env={"LOG_ROTATE_HOURS": "24"}).wait(30) == 0
     assert lines_in(tmp_path / "agent.log.1") == [{"day": "before"}]
     assert [line["message"] for line in lines_in(file)] == ["today"]
 
@@ -187,14 +191,15 @@ while True:
     n += 1
     time.sleep(0.001)
 """
-    process = start(code, file)
-    assert process.stdout is not None
-    said = [process.stdout.readline()]
-    time.sleep(0.5 + number * 0.007)  # at another moment between two writes each time
-    killed_at = time.time()
-    process.send_signal(signal.SIGKILL)
-    said += process.stdout.read().splitlines()[:-1]
-    process.wait(10)
+    ours, its = os.pipe()
+    with os.fdopen(ours) as stdout:
+        with os.fdopen(its, "w") as given:
+            process = start(code, file, stdout=given)
+        said = [stdout.readline()]
+        time.sleep(0.5 + number * 0.007)  # at another moment between two writes each time
+        killed_at = time.time()
+        process.kill()
+        said += stdout.read().splitlines()[:-1]
     logged = {int(n): float(at) for at, n in (line.split() for line in said)}
     whole = [line for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
     written = {json.loads(line)["n"] for line in whole}

@@ -4,14 +4,12 @@ In processes of their own: pytest's own handlers would keep the shorter way from
 """
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import forked
+
 PREAMBLE = """
 import logging, sys
 from core.logs import logger as module
@@ -63,10 +61,7 @@ flush()
 
 
 def run(code: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-c", PREAMBLE + code],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = forked.run(["-c", PREAMBLE + code], loaded=forked.LOGS)
     assert done.returncode == 0, done.stderr
     assert done.stderr in {"", "no\n"}  # the last resort of the stdlib
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -22,6 +22,7 @@ from core.logs.logger import ComponentLogger
 from core.logs.sinks.log_file import LogFile
 from core.logs.sinks.sink import Sink
 from core.logs.writer import LogWriter
+from tests import forked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,15 +31,8 @@ def run(
     code: str, file: Path | None, *, check: bool = True, **env: str
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program that logs, in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", PREAMBLE + code],
-        env={**os.environ, **({"LOG_FILE": str(file)} if file else {}), **env},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=check,
-    )
+    env = {**os.environ, **({"LOG_FILE": str(file)} if file else {}), **env}
+    return forked.run(["-c", PREAMBLE + code], env=env, check=check, loaded=forked.LOGS)
 
 
 PREAMBLE = "import os, sys, time\nfrom core.logging_config import *\nlog = get_logger('api')\n"
@@ -163,7 +157,9 @@ def test_a_disk_that_is_full_for_a_while_is_survived(tmp_path: Path) -> None:
         "flush()\nresource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)\n"
         "time.sleep(1.1); log.info('after')"
     )
-    said = run(code, file).stderr
+    env = {**os.environ, "LOG_FILE": str(file)}
+    command = [sys.executable, "-c", PREAMBLE + code]  # its stderr a pipe: a file would be limited as well
+    said = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True).stderr
     kept, torn = [], []
     for line in file.read_text().splitlines():
         try:

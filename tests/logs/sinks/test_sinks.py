@@ -3,8 +3,6 @@
 import json
 import os
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +20,7 @@ from core.logs.sinks import shipper
 from core.logs.sinks.splunk import SplunkCollector
 from core.storage.log_store import call_lines
 from core.types import Document
-from tests import ENDING_STARTS_NO_THREADS
+from tests import ENDING_STARTS_NO_THREADS, forked
 
 sends_at_its_end = pytest.mark.skipif(
     ENDING_STARTS_NO_THREADS, reason="this Python starts no threads at its end, and says what was not sent"
@@ -43,15 +41,8 @@ DOCUMENT = {
 
 
 def run(code: str, **env: str) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [sys.executable, "-c", "from core.logging_config import *\nlog = get_logger('api')\n" + code],
-        env={**os.environ, **env},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    code = "from core.logging_config import *\nlog = get_logger('api')\n" + code
+    done = forked.run(["-c", code], env={**os.environ, **env}, loaded=forked.LOGS)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -28,6 +28,7 @@ from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
+from tests import forked
 
 START = datetime(2026, 1, 10, 18, 0, tzinfo=UTC)  # half an hour before midnight in India
 PERIOD = START - timedelta(days=1), START + timedelta(days=5)
@@ -235,14 +236,7 @@ def test_a_dry_run_says_what_would_be_moved(filled: Database[Document]) -> None:
 
 
 def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "core", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forked.run(["-m", "core", *arguments], env={**os.environ, **environment})
 
 
 @pytest.mark.full

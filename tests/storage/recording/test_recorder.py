@@ -6,8 +6,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool, spool_status
 from core.storage.server.connection import close_connections, get_database
 from core.types import Document
+from tests import forked
 
 
 def call(call_id: str = "call_1", **fields: object) -> CallMetrics:
@@ -200,9 +199,7 @@ def test_what_tasks_were_recording_when_the_loop_ended_is_not_lost(
     database: Database[Document], first: str, pause: str
 ) -> None:
     """Nobody awaited them: what they had handed over goes to the spool at the latest."""
-    done = subprocess.run(
-        [sys.executable, "-c", LEFT, first, pause], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = forked.run(["-c", LEFT, first, pause], timeout=120)
     assert done.returncode == 0, done.stderr
     asyncio.run(MetricsService().aggregate_recent())
     assert {f"task_{number}" for number in range(20)} <= ids(database)
@@ -243,11 +240,6 @@ def test_a_machine_in_another_zone_than_its_times_are_taken_in_is_told_so_once(
     database: Database[Document], zone: str, machine: str, words: int
 ) -> None:
     """As a container is, where calls with times of datetime.now() would lie hours in the past."""
-    done = subprocess.run(
-        [sys.executable, "-c", ZONES.format(zone=zone)],
-        env={**os.environ, "TZ": machine, "TIMEZONE": "Asia/Kolkata"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    env = {**os.environ, "TZ": machine, "TIMEZONE": "Asia/Kolkata"}
+    done = forked.run(["-c", ZONES.format(zone=zone)], env=env, check=True)
     assert (done.stdout + done.stderr).count("Times without a zone are taken in TIMEZONE") == words
