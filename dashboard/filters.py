@@ -145,6 +145,8 @@ def _accept_plain_values(known: dict[str, list[str]]) -> None:
     if changed:
         st.query_params.update(changed)
         st.rerun()
+    if st.query_params.get("compare", WEEKDAYS) not in COMPARISONS:
+        del st.query_params["compare"]  # a page that compares nothing has no box that would drop it
 
 
 def _say_unknown(given: Mapping[str, str], values: Mapping[str, list[str]]) -> None:

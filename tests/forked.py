@@ -44,7 +44,7 @@ class Process:
         env: Mapping[str, str] | None = None,
         loaded: Sequence[str] = PRODUCT,
     ) -> None:
-        """Start ``python *arguments`` (``-c``, ``-m`` or a script) with these as its stdin, stdout, stderr."""
+        """Start ``python *arguments`` (``-c``, ``-m`` or a script) with these as stdin, stdout, stderr."""
         self.arguments = list(arguments)
         self.returncode: int | None = None
         self._told, tells = os.pipe()

@@ -103,8 +103,13 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
         app = AppTest.from_file(str(ENTRY), default_timeout=30)
         for name, value in link.items():
             app.query_params[name.rstrip("_")] = value
+        if page != "overview":  # as a link opens it, without Overview before
+            app.switch_page(f"../pages/{page}.py")
         app.run()
-        return app.switch_page(f"../pages/{page}.py").run() if page != "overview" else app
+        assert page == "overview" or app._finished_page_script_hash == app._page_hash, (
+            f"{page} is not in the menu"
+        )
+        return app
 
     yield open_app
     st.cache_data.clear()

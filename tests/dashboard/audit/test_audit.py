@@ -94,8 +94,9 @@ def test_only_an_admin_has_the_page(
 ) -> None:
     """Neither in the menu nor by its address."""
     monkeypatch.setattr(visitor, "find", lambda **_: RAVI)
+    overview = start()
     with pytest.raises(ValueError, match="Could not find a navigation page"):
-        start("audit")
+        overview.switch_page("../pages/audit.py")
     app = AppTest.from_file(str(ROOT / "pages" / "audit.py")).run()
     assert text_of(app) == "Only admins can read the audit log."
 
