@@ -6,6 +6,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(SUPPORTED)' 2>/dev/null && { echo $$name; break; }; done)
 BIN := .venv/bin
+# Kept even where the environment forbids it: hundreds of processes would each compile whatever they import.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 # uv installs in seconds what takes pip minutes. It comes from the lock too; where it does not run, pip takes over.
 # Where packages come from it is told, as pip reads that from settings of its own.
