@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta, tzinfo
 import pandas as pd
 
 from core.aggregation.search.call_tables import harmless
-from core.models.calls.wording import NONE, duration, number, rupees, words
+from core.models.calls.wording import NONE, duration, lasted, number, rupees, words
 from core.models.definitions import Unit
 
-__all__ = ["NONE", "duration", "number", "rupees", "words"]
-"""Defined in core, because messages and reports use them too."""
+__all__ = ["NONE", "duration", "lasted", "number", "rupees", "words"]
+"""Written in core, where messages and reports are made of them too."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
 _JOINER = "\N{WORD JOINER}"
 _AFTER_PARSING = re.compile(

@@ -61,6 +61,25 @@ def of_share(part: int, whole: int) -> Side:
     return Side(whole, share, share * (1 - share))
 
 
+def of_price(n: int, bought: int, total: float, squares: float, within: float) -> Side:
+    """Return a price, a total ÷ a count of calls, as a side.
+
+    A ratio of means differs from the mean of its influences by a term of the order of 1 ÷ n, which vanishes
+    faster than the sequence narrows, so the sequence holds for it as for a mean. The influence of one call is
+    its amount, less the price if it is counted, ÷ the share of calls that are.
+
+    Args:
+        n: calls.
+        bought: how many of them are counted, above 0.
+        total: the sum of the amounts of all calls.
+        squares: the sum of their squares.
+        within: the sum of the amounts of the calls that are counted.
+    """
+    price = total / bought
+    influences = max(squares - 2 * price * within + price**2 * bought, 0.0)
+    return Side(n, price, influences * n / bought**2)
+
+
 def compare(first: Side, second: Side) -> Verdict | None:
     """Return how the second side differs from the first; None if one has too few calls."""
     if min(first.n, second.n) < LEAST_CALLS:

@@ -121,8 +121,7 @@ def _too_little(evaluation: Evaluation) -> str:
     rule = evaluation.rule
     if rule.baseline != "none" and (not rule.measure.sampled or evaluation.samples >= rule.min_samples):
         return "too little history to say what is usual"
-    what = "requests" if rule.measure.of_requests else "calls"
-    return f"{evaluation.samples} {what}, fewer than {rule.min_samples}"
+    return f"{evaluation.samples} {rule.measure.samples}, fewer than {rule.min_samples}"
 
 
 def expected(evaluation: Evaluation) -> str:
@@ -139,7 +138,7 @@ def _of(evaluation: Evaluation) -> str:
     if measured is None or not evaluation.rule.measure.sampled:
         return ""
     of = f"{measured.count} of {measured.samples}" if measured.count is not None else f"{measured.samples}"
-    return f" ({of} {'requests' if evaluation.rule.measure.of_requests else 'calls'})"
+    return f" ({of} {evaluation.rule.measure.samples})"
 
 
 def no_more(rule: AlertRule) -> str:
@@ -158,7 +157,7 @@ def facts_of(evaluation: Evaluation) -> dict[str, str]:
     """Return what a message says besides the finding; stored with the alert for later display."""
     if evaluation.saying is not None:
         return {**evaluation.saying.facts, **evaluation.notes}
-    what = "Requests" if evaluation.rule.measure.of_requests else "Calls"
+    what = evaluation.rule.measure.samples.capitalize()
     facts = {"Period": period(evaluation.start, evaluation.end), what: f"{evaluation.samples:,}"}
     if evaluation.labels:
         facts["Only"] = ", ".join(f"{key} {value or 'none'}" for key, value in evaluation.labels.items())

@@ -423,6 +423,8 @@ COST_PER: dict[str, str] = {
     "per_handoff": "handoff_calls",
 }
 """The prices: total cost ÷ this count."""
+PRICES: dict[str, str] = {price: count for price, count in COST_PER.items() if count in METRICS}
+"""Those of something won; the price of a call is the mean of ``cost``."""
 
 LATENCY_LIMIT_MS = 2000.0
 """Above this, the 95th percentile of ASR or TTS is too slow: drawn in charts, alerted on."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.models.calls.calling_rules import CALLING_RULES
-from core.models.definitions import COUNTS, DISTRIBUTIONS, RATES, STATISTICS, Distribution
+from core.models.definitions import COUNTS, DISTRIBUTIONS, PRICES, RATES, STATISTICS, Distribution
 
 Unit = Literal["share", "calls", "ms", "s", "score", "min", "times", "rupees"]
 _NAMES = {"failure_rate": "call_failure_rate"}
@@ -16,17 +16,28 @@ ANY_VIOLATION = "compliance_violations"
 
 @dataclass(frozen=True)
 class RuleMetric:
-    """What a rule can measure: the ``statistic`` of the worst of ``fields``, in ``unit``."""
+    """What a rule can measure: the ``statistic`` of the worst of ``fields``, in ``unit``.
+
+    With ``per``, the key of a count, it is the sum of its field ÷ that count: a price.
+    """
 
     name: str
     unit: Unit
     fields: tuple[str, ...]
     statistic: str = ""
+    per: str = ""
 
     @property
     def sampled(self) -> bool:
         """Whether it is estimated from calls, so that few of them mislead; a count is not."""
         return self.unit not in {"calls", "min"}
+
+    @property
+    def samples(self) -> str:
+        """Return what its samples are called: ``calls``, ``requests``, or what a price is for."""
+        if self.per:
+            return COUNTS[self.per].label.lower()
+        return "requests" if self.of_requests else "calls"
 
     @property
     def of_requests(self) -> bool:
@@ -72,6 +83,10 @@ RULE_METRICS: dict[str, RuleMetric] = {
         RuleMetric("sentiment_mean", "score", ("sentiment_score",), "mean"),
         RuleMetric("interruptions_per_call", "times", ("interruptions",), "mean"),
         RuleMetric("cost_per_call_rupees", "rupees", ("cost_rupees",), "mean"),
+        *(
+            RuleMetric(f"cost_{price}_rupees", "rupees", ("cost_rupees",), per=count)
+            for price, count in PRICES.items()
+        ),
         *(
             RuleMetric(name, "calls", (name,))
             for name in (ANY_VIOLATION, *(rule.metric for rule in CALLING_RULES.values()))

@@ -109,7 +109,7 @@ def _new_silence() -> None:
 
 def _silence(line: SilenceLine) -> None:
     zone, at, silence = get_settings().tz, utc_now(), line.silence
-    until = formats.clock(silence.end, zone, at) if silence.end else "it is ended"
+    until = formats.clock(silence.end, zone, at) if silence.end else "ended by hand"
     what = ", ".join(f"{label} {' or '.join(values)}" for label, values in silence.matchers.items())
     again = f" · {silence.recurrence.words}" if silence.recurrence else ""
     colour, standing = _STANDINGS[line.standing]

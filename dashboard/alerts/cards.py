@@ -154,7 +154,7 @@ def _times(alert: Alert, at: datetime) -> str:
     zone = get_settings().tz
     since = formats.clock(alert.started_at, zone, at)
     if alert.state == AlertState.RESOLVED and alert.resolved_at:
-        lasted = formats.span(alert.resolved_at - alert.started_at)
+        lasted = formats.lasted(alert.resolved_at - alert.started_at)
         return f"{since} to {formats.clock(alert.resolved_at, zone, at)} · lasted {lasted}"
     word = "pending since" if alert.state == AlertState.PENDING else "since"
     return f"{word} {since} · {formats.ago(at - alert.started_at)}"
@@ -177,7 +177,7 @@ def _state_line(alert: Alert) -> None:
         badges.append(
             (":material/send:", f"sent to {channel}", "gray")
             if delivered
-            else (":material/error:", f"not delivered to {channel}", "red")
+            else (":material/error:", f"Not delivered: {channel}", "red")
         )
     if badges:
         st.markdown(

@@ -42,7 +42,7 @@ def channels() -> None:
 
 def _no_channel() -> None:
     with st.container(border=True, key="no-channel"):
-        st.markdown("## No channel is set up: nobody is notified")
+        st.markdown("## No channel is set up: no one is notified")
         st.markdown(
             "Set `SMTP_SERVER` and `ALERT_EMAIL_TO` for email or `SLACK_WEBHOOK_URL` for Slack, then restart."
         )

@@ -22,7 +22,7 @@ from core.clock import utc_now
 from core.errors import TooMuchError, UserError
 from core.models.alerts import Severity
 from core.models.metrics import CallStatus, Direction
-from core.models.rule_metrics import RULE_METRICS
+from core.models.rule_metrics import RULE_METRICS, Unit
 from core.models.rules import LABELS, AlertRule, span
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -37,7 +37,16 @@ MOST_FIRINGS = 20
 NEW = "new rule"
 _EDITED = "rule"
 _DRAFTS = "rule_drafts"
-_UNIT_WORDS = {"share": "%", "calls": "calls", "ms": "ms", "s": "s", "score": "-1 to 1", "min": "min"}
+_UNIT_WORDS: dict[Unit, str] = {
+    "share": "%",
+    "calls": "calls",
+    "ms": "ms",
+    "s": "s",
+    "score": "-1 to 1",
+    "min": "min",
+    "times": "times",
+    "rupees": "rupees",
+}
 _SPANS = ("0m", "5m", "10m", "15m", "30m", "1h", "2h", "6h", "1d", "7d")
 _ANY = "any"
 _BOXES = {
@@ -95,7 +104,7 @@ def condition(rule: AlertRule) -> str:
     usual = " (in deviations from the usual for that hour)" if rule.baseline != "none" else ""
     return (
         f"{metric_words(rule.metric)} {rule.operator} its threshold{usual} over {span(rule.window_minutes)}"
-        f"{waits}, with at least {rule.min_samples} calls"
+        f"{waits}, with at least {rule.min_samples} {rule.measure.samples}"
     )
 
 
@@ -249,12 +258,12 @@ def _scope(like: AlertRule, key: str) -> dict[str, Any]:
             table[name] = given
     left, right = st.columns(2)
     table["group_by"] = left.multiselect("One alert per", LABELS, list(like.group_by), key=f"{key}-group")
-    table["min_samples"] = right.number_input("Minimum calls", 1, value=like.min_samples, key=f"{key}-min")
-    if RULE_METRICS[st.session_state[f"{key}-metric"]].unit == "share":
+    measured = RULE_METRICS[st.session_state[f"{key}-metric"]]
+    least = f"Minimum {measured.samples}"
+    table["min_samples"] = right.number_input(least, 1, value=like.min_samples, key=f"{key}-min")
+    if measured.unit == "share":
         sure = st.toggle(
-            "Only if the whole 95 % interval is beyond the threshold",
-            like.guard == "wilson",
-            key=f"{key}-guard",
+            "Only if the 95 % interval lies beyond the threshold", like.guard == "wilson", key=f"{key}-guard"
         )
         table["guard"] = "wilson" if sure else "none"
     return table
@@ -270,7 +279,7 @@ def _told(like: AlertRule, key: str) -> dict[str, Any]:
             "Notify", names, list(like.channels), key=f"{key}-channels", placeholder="All channels"
         )
     }
-    usual = ", ".join(settings.alert_escalate_to) or "Nobody"
+    usual = ", ".join(settings.alert_escalate_to) or "No one"
     then = middle.multiselect(
         "Escalate to",
         names,
@@ -381,7 +390,7 @@ def _preview(rule: AlertRule) -> None:
     rows = [
         {
             "Started": formats.clock(firing.start, zone, at),
-            "Duration": formats.span((firing.end or at) - firing.start)
+            "Duration": formats.lasted((firing.end or at) - firing.start)
             + ("" if firing.end else ", still firing"),
             "Severity": severity_badge(firing.severity),
             "Message": formats.plain(firing.message),

@@ -8,7 +8,7 @@ import streamlit as st
 from core.access.audit import Action
 from core.access.permissions import Permission
 from core.alerting.rules.target_store import delete_target, save_target
-from core.alerting.rules.targets import Target, Targets, keys, parse_target
+from core.alerting.rules.targets import Target, Targets, keys, parse_target, words
 from core.errors import UserError
 from core.models.alerts import Severity
 from core.models.definitions import METRICS, Unit
@@ -48,12 +48,6 @@ def targets() -> None:
                 )
             elif visitor.may(Permission.CHANGE_RULES):
                 _form(answer.targets)
-
-
-def words(key: str) -> str:
-    """Return a figure's label: ``Cost per qualified lead``, ``LLM latency p95``."""
-    metric, _, part = key.partition(".")
-    return f"{METRICS[metric].label} {part.replace('_', ' ')}".rstrip()
 
 
 def _table(known: Targets) -> pd.DataFrame:

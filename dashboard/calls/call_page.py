@@ -173,7 +173,7 @@ def _handoff_words(call: CallMetrics) -> str:
     if call.handoff_wait_seconds is None:
         return ""
     waited = f"{call.handoff_wait_seconds:,.0f} s"
-    return f", answered after {waited}" if call.handoff_answered_at else f", nobody answered in {waited}"
+    return f", answered after {waited}" if call.handoff_answered_at else f", no one answered within {waited}"
 
 
 def _standings(standings: Sequence[Standing], call: CallMetrics) -> None:

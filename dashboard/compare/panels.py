@@ -10,7 +10,7 @@ from core.aggregation.columnar.sides import Figures, verdict
 from core.aggregation.funnel import FUNNEL, share
 from core.aggregation.intervals import wilson
 from core.aggregation.sequential import LEAST_CALLS, Verdict
-from core.models.definitions import COST_PARTS, LATENCIES, METRICS, RATES, Good, Unit
+from core.models.definitions import COST_PARTS, COUNTS, LATENCIES, METRICS, PRICES, RATES, Good, Unit
 from dashboard import formats
 from dashboard.charts import distributions, groups
 from dashboard.panels.conversion import STAGES as STAGE_LABELS
@@ -21,7 +21,6 @@ MEANS = ("e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms",
 _POINT = " points"
 _FIRST, _SECOND = "first", "second"
 _MARKS = re.compile(r"\*\*|:(?:green|red)\[[^]]*\]")
-_PRICES = {"per_qualified_lead": "Cost per qualified lead", "per_handoff": "Cost per handoff"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def colours(palette: Palette) -> tuple[str, str]:
 def verdicts(first: Named, second: Named) -> Panel:
     """Return every rate and mean of both sides, their difference, and the verdict so far."""
     rows = [_row(key, first, second) for key in (*RATES, *MEANS) if _is_known(key, first, second)]
-    rows += [_price_row(key, first, second) for key in _PRICES]
+    rows += [_price_row(key, first, second) for key in PRICES]
     told = [row["Figure"] for row in rows if "**" in row["Verdict"]]
     said = f"Significant: {', '.join(told)}" if told else "No significant difference yet"
     return Panel(
@@ -93,13 +92,16 @@ def _figure(key: str, side: Figures, unit: Unit) -> str:
 
 
 def _price_row(key: str, first: Named, second: Named) -> dict[str, str]:
+    bought = COUNTS[PRICES[key]].label.lower()
+    found = verdict(key, first.figures, second.figures)
+    n = (side.figures.counts[PRICES[key]] for side in (first, second))
     return {
-        "Figure": _PRICES[key],
+        "Figure": f"Cost {key.replace('_', ' ')}",
         _FIRST: formats.number(first.figures.price(key), "rupees"),
         _SECOND: formats.number(second.figures.price(key), "rupees"),
-        "Difference": formats.NONE,
-        "Verdict": "No verdict: a ratio of two totals",
-        "n": f"{first.figures.calls:,} \N{MIDDLE DOT} {second.figures.calls:,}",
+        "Difference": _difference(found, "rupees"),
+        "Verdict": words(found, "rupees", "down", bought),
+        "n": " \N{MIDDLE DOT} ".join(f"{count:,}" for count in n),
     }
 
 
@@ -126,10 +128,10 @@ def amount(value: float, unit: Unit, *, signed: bool = False) -> str:
             return f"{sign}{size:,.2f}"
 
 
-def words(found: Verdict | None, unit: Unit, good: Good) -> str:
+def words(found: Verdict | None, unit: Unit, good: Good, counted: str = "calls") -> str:
     """Return the verdict in Markdown: ``Better by 2.1 to 5.0 points``."""
     if found is None:
-        return f"Too few calls: each side needs {LEAST_CALLS}"
+        return f"Too few {counted}: each side needs {LEAST_CALLS}"
     if found.is_told:
         low, high = sorted((abs(found.low), abs(found.high)))
         span = f"by {amount(low, unit).removesuffix(_suffix(unit))} to {amount(high, unit)}"

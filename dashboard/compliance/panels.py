@@ -57,7 +57,7 @@ def _shown(rule: RuleFigures) -> dict[str, str]:
     about = CALLING_RULES[rule.key]
     found = _SOME.format(rule.violations) if rule.violations else _NONE if rule.told else "0"
     return {
-        "Calls …": about.label,
+        "Calls": about.label,
         "Violations": found if rule.in_force else _OFF,
         "Share": formats.number(rule.share, "share") if rule.in_force else formats.NONE,
         "Reported": f"{formats.number(rule.coverage, 'share')} of {rule.calls:,}",

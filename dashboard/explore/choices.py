@@ -57,7 +57,7 @@ def field_choice() -> str:
     known = {one.label: key for key, one in known_fields().items()}
     labels = [*known, NOTHING]
     chosen = st.selectbox(
-        "By", labels, index=labels.index(DEFAULT_FIELD), key="split", bind="query-params", width=180
+        "Group by", labels, index=labels.index(DEFAULT_FIELD), key="split", bind="query-params", width=180
     )
     return known.get(chosen or DEFAULT_FIELD, EVERYTHING)
 
@@ -87,7 +87,7 @@ def _add(window: Window, known: dict[str, Field]) -> None:
     value = st.selectbox(
         "Value",
         values,
-        format_func=lambda one: one or "none given",
+        format_func=lambda one: one or "not set",
         key="filter-value",
         accept_new_options=True,
         help="Pick one of the most frequent values, or type another",
@@ -114,4 +114,4 @@ def of_all_pages(selection: Selection) -> Where:
 def described(where: Sequence[tuple[str, str]]) -> str:
     """Return filters in words: ``carrier exotel, hour of the day 9``."""
     known = fields()
-    return ", ".join(f"{known[name].label.lower()} {value or 'none given'}" for name, value in where)
+    return ", ".join(f"{known[name].label.lower()} {value or 'not set'}" for name, value in where)

@@ -30,7 +30,7 @@ def draw(lead_id: str, call_id: str) -> None:
     """Show the lead with this id, or the lead of a call; or why there is none."""
     with placeholders.guarded(speak=True), placeholders.loading("lead", HEIGHT):
         if lead_id and not visitor.may(Permission.SEE_PERSONAL):
-            _nothing("Leads are shown by their calls", f"{visitor.refusal(Permission.SEE_PERSONAL)}.")
+            _nothing("Open a lead from one of its calls", f"{visitor.refusal(Permission.SEE_PERSONAL)}.")
             return
         wanted = lead_id or _lead_of(call_id)
         if not wanted:
@@ -86,7 +86,7 @@ def _whole(lead: WholeLead) -> None:
         st.markdown(f":material/event: **Next call** \N{MIDDLE DOT} {formats.plain(next_words(lead.next))}")
     with st.container(border=True, key="chart-attempts"):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
-            st.markdown("## Every attempt", width="stretch")
+            st.markdown("## Attempts", width="stretch")
             table_behind("attempts", _table(lead))
         rows = "".join(_row(one) for one in lead.attempts)
         head = "".join(f'<th class="{name.lower()}">{words}</th>' for name, words in _COLUMNS.items())
@@ -113,7 +113,7 @@ def _badges(lead: WholeLead) -> Iterator[tuple[str, str, str]]:
 def next_words(allowed: NextCall) -> str:
     """Return when the lead may be called next, as a sentence without a full stop."""
     if allowed.at is None:
-        return f"None is allowed: {OPTED_OUT}"
+        return f"Not allowed: {OPTED_OUT}"
     if not allowed.reasons:
         return "No retry is scheduled; the calling rules allow one now"
     zone = get_settings().tz
@@ -127,10 +127,10 @@ _COLUMNS = {
     "Started": "Started",
     "Ended": "How it ended",
     "Result": "Result",
-    "Waits": "The lead waited",
+    "Waits": "Lead waited",
     "Length": "Duration",
     "Cost": "Cost",
-    "Flags": "Rules broken",
+    "Flags": "Violations",
 }
 """Column headings by CSS class."""
 
@@ -202,7 +202,7 @@ def _table(lead: WholeLead) -> pd.DataFrame:
                 "Longest silence (s)": one.longest_silence,
                 "Duration (s)": one.call.duration_seconds,
                 "Cost (\N{INDIAN RUPEE SIGN})": rupees_in_all(_costs(one)),
-                "Rules broken": ", ".join(one.violations),
+                "Violations": ", ".join(one.violations),
             }
             for one in lead.attempts
         ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.aggregation.intervals import distinguishable
-from core.aggregation.sequential import Side, compare, of_share
+from core.aggregation.sequential import Side, compare, of_price, of_share
 
 LOOKS, REPEATS = 100, 400
 N = np.unique(np.geomspace(60, 30_000, LOOKS).astype(int))
@@ -38,6 +38,44 @@ def test_peeking_a_hundred_times_is_wrong_in_five_per_cent_at_most(share: float)
     """Two equal sides, looked at a hundred times up to 30,000 calls each."""
     rng = np.random.default_rng(11)
     assert _ever(_successes(share, rng), _successes(share, rng), _verdict) <= 0.05
+
+
+PRICED = np.unique(np.geomspace(400, 12_000, 30).astype(int))
+"""Calls at each look at a price."""
+
+
+def _prices(leads: float, rng: np.random.Generator) -> list[list[Side]]:
+    """The price of a lead at each look, a row for each of 150 repeats: longer calls cost and win more."""
+    sides = []
+    for _ in range(150):
+        cost = rng.gamma(2, 1.5, PRICED[-1])
+        won = rng.random(PRICED[-1]) < np.minimum(leads * cost / 3, 1)
+        sums = np.cumsum([won, cost, cost**2, cost * won], axis=1)[:, PRICED - 1].T
+        looks = zip(PRICED.tolist(), sums.tolist(), strict=True)
+        sides.append([of_price(n, *of_look) for n, of_look in looks])
+    return sides
+
+
+def test_peeking_at_a_price_is_wrong_in_five_per_cent_at_most() -> None:
+    """A price is a ratio of two sums that go together; a real difference is found, and is inside."""
+    rng = np.random.default_rng(17)
+    first, second, dearer = _prices(0.2, rng), _prices(0.2, rng), _prices(0.15, rng)
+
+    def told(one: list[Side], other: list[Side]) -> bool:
+        found = (compare(a, b) for a, b in zip(one, other, strict=True))
+        return any(verdict.is_told for verdict in found if verdict)
+
+    assert np.mean([told(a, b) for a, b in zip(first, second, strict=True)]) <= 0.05
+    last = [compare(a[-1], b[-1]) for a, b in zip(first, dearer, strict=True)]
+    assert np.mean([one.is_told for one in last if one]) > 0.95
+    difference = 3 / _won(0.15) - 3 / _won(0.2)
+    assert np.mean([one.low < difference < one.high for one in last if one]) > 0.95
+
+
+def _won(leads: float) -> float:
+    """The share of calls that win a lead, by a large sample."""
+    cost = np.random.default_rng(1).gamma(2, 1.5, 1_000_000)
+    return float(np.minimum(leads * cost / 3, 1).mean())
 
 
 def test_an_interval_for_one_look_fails_the_same_test() -> None:

@@ -1,11 +1,17 @@
 """Everybody can use it: what axe-core finds on each page, and what the keyboard reaches."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
+from pymongo.database import Database
 
+from core.clock import utc_now
+from core.models.metrics import CallMetrics
+from core.storage.calls import write_calls
+from core.types import Document
 from tests.dashboard.browser import opened
 
 pytestmark = pytest.mark.full
@@ -29,11 +35,32 @@ def _open_each(page: Page) -> list[str]:
     return [str(links.nth(number).get_attribute("href")) for number in range(links.count())]
 
 
+def _attempt(number: int) -> CallMetrics:
+    """One of three attempts of a lead: dialled on end, and then the lead asked not to be called again."""
+    start = utc_now() - timedelta(minutes=60 - 10 * number)
+    return CallMetrics.model_validate(
+        {
+            "call_id": f"attempt_{number}",
+            "lead_id": "lead_of_three",
+            "start_time": start,
+            "duration_seconds": 40,
+            "status": "completed",
+            "direction": "outbound",
+            "attempt": number,
+            "qualification_completed": number == 2,
+            "compliance": {"opted_out_at": start} if number == 3 else None,
+        }
+    )
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
-def test_axe_finds_no_fault_of_ours(address: str, browser: Browser, width: int, scheme: str) -> None:
+def test_axe_finds_no_fault_of_ours(
+    address: str, calls_of_today: Database[Document], browser: Browser, width: int, scheme: str
+) -> None:
+    write_calls(calls_of_today, [_attempt(number) for number in (1, 2, 3)])
     with opened(browser, address) as page:
         menu = _open_each(page)
-    pages = [*menu, f"{address}/calls?call_id=call_7", f"{address}/lead?call_id=call_7"]
+    pages = [*menu, f"{address}/calls?call_id=call_7", f"{address}/lead?call_id=attempt_2", f"{address}/lead"]
     pages += [f"{address}/calls?call_id=nobody", f"{address}/?direction=inbound&status=failed"]
     pages += [f"{address}/alerts?view={view}" for view in ("History", "Rules", "Silences", "Channels")]
     faults = {}

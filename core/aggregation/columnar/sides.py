@@ -9,10 +9,19 @@ import pandas as pd
 
 from core.aggregation.columnar.copy import Source
 from core.aggregation.columnar.fields import COSTS, Where, by_field
-from core.aggregation.columnar.statements import Statement, counted, needed, points, quoted
+from core.aggregation.columnar.statements import Statement, counted, needed, only_counted, points, quoted
 from core.aggregation.funnel import FUNNEL
-from core.aggregation.sequential import Side, Verdict, compare, of_share
-from core.models.definitions import COST_PARTS, COST_PER, COUNTS, DISTRIBUTIONS, PERCENTILES, RATES, Condition
+from core.aggregation.sequential import LEAST_CALLS, Side, Verdict, compare, of_price, of_share
+from core.models.definitions import (
+    COST_PARTS,
+    COST_PER,
+    COUNTS,
+    DISTRIBUTIONS,
+    PERCENTILES,
+    PRICES,
+    RATES,
+    Condition,
+)
 from core.models.figures import Percentiles
 
 MOST_BINS = 40
@@ -33,7 +42,8 @@ _STAGES: Mapping[str, tuple[Condition, ...]] = {
 class Figures:
     """One side: its counts by key, its funnel of outbound calls by stage, and its means.
 
-    ``spreads`` are exact. ``sides`` are what verdicts compare: every rate, and the mean of every measure.
+    ``spreads`` are exact. ``sides`` are what verdicts compare: every rate, the mean of every measure, and
+    those of PRICES with enough of what they are for.
     ``costs`` are rupees by part, over all its calls.
     """
 
@@ -82,6 +92,11 @@ def figures(source: Source, where: Where) -> Figures:
         )
     said += [f"{points(name)} AS points_{name}, max({quoted(name)}) AS max_{name}" for name in DISTRIBUTIONS]
     said += [f"sum({quoted(name)}) AS {name}" for name in COSTS]
+    said.append("sum(cost * cost) AS cost_squares")
+    said += [
+        f"sum(cost){only_counted(COUNTS[key].where, statement)} AS cost_{name}"
+        for name, key in PRICES.items()
+    ]
     [row] = statement.run(said, condition).to_pylist()
     return _figures(row)
 
@@ -96,12 +111,19 @@ def _figures(row: Mapping[str, object]) -> Figures:
     means = {
         name: Side(int(number(f"n_{name}")), number(f"mean_{name}"), number(f"var_{name}")) for name in _MEANS
     }
+    costs = {part: number(f"cost_{part}") for part in COST_PARTS}
+    total, squares = sum(costs.values()), number("cost_squares")
+    prices = {
+        name: of_price(counts["total_calls"], counts[key], total, squares, number(f"cost_{name}"))
+        for name, key in PRICES.items()
+        if counts["calls_with_cost"] and counts[key] >= LEAST_CALLS
+    }
     return Figures(
         counts,
         {stage: int(number(f"stage_{stage}")) for stage in FUNNEL},
         {name: _spread(row, name, counts["total_calls"]) for name in DISTRIBUTIONS},
-        rates | means,
-        {part: number(f"cost_{part}") for part in COST_PARTS},
+        rates | means | prices,
+        costs,
     )
 
 
@@ -116,8 +138,9 @@ def _spread(row: Mapping[str, object], name: str, calls: int) -> Percentiles:
 
 
 def verdict(key: str, first: Figures, second: Figures) -> Verdict | None:
-    """Return how the second side's rate or mean differs from the first's; None if there are too few calls."""
-    return compare(first.sides[key], second.sides[key])
+    """Return how the second side's rate, mean or price differs; None if it is of too few calls or leads."""
+    sides = first.sides.get(key), second.sides.get(key)
+    return compare(sides[0], sides[1]) if sides[0] and sides[1] else None
 
 
 def histograms(pairs: Sequence[tuple[Source, Where]], name: str, top: float) -> pd.DataFrame:

@@ -143,8 +143,13 @@ def points(column: str) -> str:
 
 def counted(where: Sequence[Condition], statement: Statement) -> str:
     """Return the number of calls that meet every condition."""
+    return f"count(*){only_counted(where, statement)}"
+
+
+def only_counted(where: Sequence[Condition], statement: Statement) -> str:
+    """Return what narrows an aggregate to the calls that meet every condition."""
     test = " AND ".join(_test(condition, statement) for condition in where)
-    return f"count(*) FILTER (WHERE {test})" if test else "count(*)"
+    return f" FILTER (WHERE {test})" if test else ""
 
 
 def _counted(count: Count, statement: Statement) -> str:

@@ -23,6 +23,7 @@ from core.alerting.channels.layout import (
 )
 from core.alerting.wording import moment, quantity
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity, Trend
+from core.models.calls.wording import lasted
 from core.settings import get_settings
 
 TITLE_WIDTH = 160
@@ -177,22 +178,22 @@ def _section(
     name: str = "",
 ) -> Section:
     resolved = alert.state == AlertState.RESOLVED
-    lasted = _span(
+    length = lasted(
         (alert.resolved_at if resolved and alert.resolved_at else at or alert.updated_at) - alert.started_at
     )
     word = "FLAPPING" if alert.flapping else "RESOLVED" if resolved else alert.severity.upper()
     if again or word == "RESOLVED":
-        word = f"{'Still ' * again}{word} after {lasted}"
+        word = f"{'Still ' * again}{word} after {length}"
     if unanswered and not resolved:
-        word = f"{word}, unanswered for {lasted}"
+        word = f"{word}, unanswered for {length}"
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
-        facts["Until"] = f"{moment(alert.resolved_at)}, after {lasted}"
+        facts["Until"] = f"{moment(alert.resolved_at)}, after {length}"
         if alert.worst_value is not None:
             facts["At worst"] = quantity(alert.worst_value, alert.unit)
     if not resolved and trend is not None and (before := trend.values[-1]) is not None:
         facts["Before"] = (
-            f"{quantity(before, alert.unit)} in the {_span(timedelta(minutes=trend.minutes))} before"
+            f"{quantity(before, alert.unit)} in the {lasted(timedelta(minutes=trend.minutes))} before"
         )
     if alert.samples is None and alert.current_value is not None:
         facts["Value"] = quantity(alert.current_value, alert.unit)
@@ -236,14 +237,6 @@ def _counted(alerts: Sequence[Alert]) -> str:
     over = len(alerts) - len(firing)
     said = [f"{', '.join(parts)} firing"] if parts else []
     return ", ".join([*said, *([f"{over} resolved"] if over else [])])
-
-
-def _span(lasted: timedelta) -> str:
-    """Return a duration in words: ``4 h 50 min``."""
-    minutes = max(round(lasted.total_seconds() / 60), 0)
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{days} d"] * (days > 0) + [f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0)
-    return " ".join(parts[:2]) or "less than a minute"
 
 
 def _incident(alert: Alert, installation: str) -> Incident:

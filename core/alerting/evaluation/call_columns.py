@@ -23,7 +23,7 @@ _NUMBERS = tuple(
     dict.fromkeys(
         field
         for metric in RULE_METRICS.values()
-        if metric.statistic and not metric.of_requests
+        if (metric.statistic or metric.per) and not metric.of_requests
         for field in metric.fields
     )
 )

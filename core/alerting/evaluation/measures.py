@@ -42,6 +42,8 @@ def fields_of(rule: AlertRule) -> frozenset[str]:
         return COUNTS[rate.part].fields | COUNTS[rate.whole].fields | labels
     if metric.unit == "calls":
         return COUNTS[metric.name].fields | labels
+    if metric.per:
+        return COUNTS[metric.per].fields | {*metric.fields, *labels}
     return frozenset(labels if metric.unit == "min" else {*metric.fields, *labels})
 
 
@@ -57,11 +59,18 @@ def measure(rule: AlertRule, calls: CallColumns, scope: Scope) -> list[Measured]
         return [_without_calls(metric, calls, scope)]
     if metric.unit == "calls":
         return [Measured(label(metric), _count(calls, metric.name), len(calls))]
+    if metric.per:
+        return _price(metric, calls)
     return [
         Measured(label(metric, field), statistic(present, metric.statistic), len(present))
         for field in metric.fields
         if len(present := _present(calls.columns[field]))
     ]
+
+
+def _price(metric: RuleMetric, calls: CallColumns) -> list[Measured]:
+    known, bought = _present(calls.columns[metric.fields[0]]), _count(calls, metric.per)
+    return [Measured(label(metric), float(known.sum()) / bought, bought)] if bought and len(known) else []
 
 
 def _count(calls: CallColumns, flag: str) -> int:
@@ -75,6 +84,8 @@ def _present(values: Floats) -> Floats:
 
 def label(metric: RuleMetric, field: str | None = None) -> str:
     """Return what people call a metric: ``ASR latency (p95)``."""
+    if metric.per:
+        return f"Cost per {COUNTS[metric.per].label.lower().removesuffix('s')}"
     name = field or metric.fields[0]
     words = METRICS[name].label if name in METRICS else _LABELS.get(name, name)
     return f"{words} ({metric.statistic})" if metric.statistic else words

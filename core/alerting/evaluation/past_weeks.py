@@ -122,6 +122,10 @@ def _total_and_samples(
         parts, carrying = cube.counted("interruptions"), cube.counted("calls_with_interruptions")
     else:
         parts, carrying = cube.cells.costs.sum(axis=1), cube.counted("calls_with_cost")
+        if metric.per:
+            known = np.bincount(group, carrying, size) > 0
+            total = np.where(known, np.bincount(group, parts, size), np.nan)
+            return pd.Series(total), _counted(cube, metric.per, group, size)
     return pd.Series(np.bincount(group, parts, size)), pd.Series(np.bincount(group, carrying, size))
 
 

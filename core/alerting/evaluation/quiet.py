@@ -76,6 +76,11 @@ def _candidates(rule: AlertRule, calls: CallColumns, rows: Ints, within: _Window
         yield _beyond(rule, part, limit * whole, whole) & (whole >= max(1, rule.min_samples))
     elif metric.unit == "calls":
         yield _beyond(rule, within.sums(calls.columns[metric.name][rows]), limit, 1.0)
+    elif metric.per:
+        spent = np.nan_to_num(calls.columns[metric.fields[0]][rows])
+        bought = within.sums(calls.columns[metric.per][rows])
+        beyond = _beyond(rule, within.sums(spent), limit * bought, float(np.abs(spent).sum()))
+        yield beyond & (bought >= max(1, rule.min_samples))
     else:
         for field in metric.fields:
             values = calls.columns[field][rows]

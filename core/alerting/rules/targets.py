@@ -14,12 +14,13 @@ from core.errors import UserError, one_line
 from core.models.alerts import Severity
 from core.models.definitions import COST_PER, DISTRIBUTIONS, METRICS, RATES, STATISTICS
 from core.models.figures import CallSummary
-from core.models.rule_metrics import RULE_METRICS
+from core.models.rule_metrics import RULE_METRICS, RuleMetric
 from core.models.rules import AlertRule
 
 WINDOW_MINUTES = 60
+PRICE_WINDOW_MINUTES = 24 * 60
+"""What is bought dearly is rare: a price of an hour would be one of chance."""
 LEAST_SAMPLES = 20
-_COST_RULES = {"per_call": "cost_per_call_rupees"}
 
 
 class Target(BaseModel):
@@ -47,8 +48,6 @@ class Target(BaseModel):
             raise ValueError("target: a rate runs from 0 to 1; write 0.05 for 5 %")
         if self.target < 0 and metric.unit != "score":
             raise ValueError("target: cannot be negative")
-        if self.alert is not None and self.rule_metric is None:
-            raise ValueError(f"alert: {self.key} is shown, but no rule can measure it; leave alert out")
         return self
 
     @property
@@ -66,34 +65,35 @@ class Target(BaseModel):
         return value < self.target if self.least else value > self.target
 
     @property
-    def rule_metric(self) -> str | None:
-        """Return what a rule measures to compare it with the target; None if no rule can."""
+    def rule_metric(self) -> RuleMetric:
+        """Return what a rule measures to compare it with the target."""
         if self.metric == "cost":
-            return _COST_RULES.get(self.part)
+            return RULE_METRICS[f"cost_{self.part}_rupees"]
+        statistic = "mean" if self.metric == "sentiment_score" else self.part
         return next(
-            (
-                one.name
-                for one in RULE_METRICS.values()
-                if one.fields == (self.metric,)
-                and one.statistic == ("mean" if self.metric == "sentiment_score" else self.part)
-            ),
-            None,
+            one
+            for one in RULE_METRICS.values()
+            if one.fields == (self.metric,) and one.statistic == statistic
         )
 
     def rule(self) -> AlertRule | None:
-        """Return the rule that fires while the last hour's figure is worse; None without ``alert``."""
-        if self.alert is None or self.rule_metric is None:
+        """Return the rule that fires while the last hour's figure is worse; None without ``alert``.
+
+        A price per lead or handoff is that of the last 24 hours.
+        """
+        if self.alert is None:
             return None
+        metric = self.rule_metric
         return AlertRule.model_validate(
             {
                 "id": f"target-{self.key.replace('.', '-')}",
-                "name": f"{METRICS[self.metric].label} misses its target",
-                "metric": self.rule_metric,
+                "name": f"{words(self.key)} misses its target",
+                "metric": metric.name,
                 "operator": "below" if self.least else "above",
                 "levels": {self.alert: self.target},
-                "window": WINDOW_MINUTES,
+                "window": PRICE_WINDOW_MINUTES if metric.per else WINDOW_MINUTES,
                 "min_samples": LEAST_SAMPLES,
-                "guard": "wilson" if METRICS[self.metric].unit == "share" else "none",
+                "guard": "wilson" if metric.unit == "share" else "none",
             }
         )
 
@@ -117,6 +117,12 @@ def _parts(metric: str) -> tuple[str, ...]:
     if metric in DISTRIBUTIONS:
         return STATISTICS
     return ("",) if metric in RATES or metric == "sentiment_score" else ()
+
+
+def words(key: str) -> str:
+    """Return a figure as people read it: ``Cost per qualified lead``, ``LLM latency p95``."""
+    metric, _, part = key.partition(".")
+    return f"{METRICS[metric].label} {part.replace('_', ' ')}".rstrip()
 
 
 def keys() -> list[str]:

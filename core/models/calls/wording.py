@@ -1,6 +1,7 @@
-"""Figures and stored codes as people read them, on the screen, in messages and in reports."""
+"""Figures, durations and stored codes as people read them, on the screen, in messages and in reports."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from core.models.definitions import Unit
 
@@ -27,6 +28,14 @@ def duration(seconds: float) -> str:
     """Return minutes and seconds: ``3:05``."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
+
+
+def lasted(length: timedelta) -> str:
+    """Return how long something lasted, to the nearest minute: ``3 min``, ``4 h 50 min``, ``2 d 3 h``."""
+    minutes = max(round(length.total_seconds() / 60), 0)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{days} d"] * (days > 0) + [f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0)
+    return " ".join(parts[:2]) or "less than a minute"
 
 
 def words(code: str) -> str:

@@ -27,6 +27,7 @@ RULES: tuple[dict[str, Any], ...] = (
     {"metric": "e2e_latency_mean_ms", "levels": {"warning": 610}, "min_samples": 1},
     {"metric": "sentiment_mean", "operator": "below", "levels": {"warning": -0.1}},
     {"metric": "cost_per_call_rupees", "levels": {"warning": 4.3}, "guard": "none"},
+    {"metric": "cost_per_qualified_lead_rupees", "levels": {"warning": 14}, "min_samples": 2},
     {"metric": "error_rate", "levels": {"warning": 0.05}, "guard": "wilson"},
 )
 
@@ -50,6 +51,7 @@ def some_calls(seed: int) -> CallColumns:
             "language": rng.choices(("hindi", "english"), k=900),
             "campaign": rng.choices(("a", None), k=900),
             "has_error": numbers.random(900) < 0.06,
+            "qualification_completed": numbers.random(900) < 0.5,
             "sentiment_score": known(numbers.normal(0, 0.4, 900), 0.6),
             "cost_rupees": known(numbers.gamma(4, 1, 900), 0.9),
             **{

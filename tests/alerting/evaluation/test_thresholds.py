@@ -134,6 +134,35 @@ def test_a_window_of_days_is_made_of_local_days() -> None:
     assert window(FAILURES, AT, kolkata) == RuleWindow(AT - timedelta(minutes=15), AT, "end_time")
 
 
+def test_a_price_is_the_one_of_the_dashboard_and_names_what_it_is_for(database: Database[Document]) -> None:
+    """All costs, those of calls that won nothing too; without a lead there is no price."""
+    made = [
+        CallMetrics.model_validate(
+            {
+                "call_id": str(number),
+                "start_time": AT - timedelta(minutes=10),
+                "duration_seconds": 60,
+                "status": "completed",
+                "direction": "outbound",
+                "qualification_completed": number < 3,
+                "cost": {"llm": 2.0, "telephony": 1.5} if number < 10 else {},
+            }
+        )
+        for number in range(12)
+    ]
+    write_calls(database, made)
+    period = AT - timedelta(minutes=15), AT
+    given = {"id": "x", "name": "x", "metric": "cost_per_qualified_lead_rupees", "threshold": 11.5}
+    rule = AlertRule.model_validate(given | {"min_samples": 3})
+    found = evaluate(rule, CallColumns.of(load_calls(database, *period)), *period)
+    assert found.measured
+    shown = summarise(load_cube(database, *period)).cost.per_qualified_lead
+    assert found.measured.value == pytest.approx(shown)
+    assert (found.verdict, found.samples) == (Verdict.BREACH, 3)
+    assert sentence(found).startswith("Cost per qualified lead 11.7 rupees (3 qualified leads), limit 11.5")
+    assert verdict(rule, calls(50)) == Verdict.TOO_FEW
+
+
 def test_rules_measure_what_the_dashboard_shows(database: Database[Document]) -> None:
     """Every count and rate from the same calls, and every percentile within the roll-ups' one per cent."""
     rng = random.Random(5)  # noqa: S311 (no secret)

@@ -38,7 +38,6 @@ def test_a_file_names_figures_as_the_definitions_do(tmp_path: Path) -> None:
         ("e2e_latency_ms", "", 3500, "write e2e_latency_ms.mean, e2e_latency_ms.p50"),
         ("total_calls", "", 5, "has no better and worse"),
         ("typo", "", 5, "'typo' has no better and worse"),
-        ("cost", "per_handoff", {"target": 9, "alert": "info"}, "no rule can measure it"),
         ("answer_rate", "", {"target": 0.5, "goal": 1}, "goal"),
     ],
 )
@@ -49,10 +48,12 @@ def test_what_cannot_be_a_target_is_refused(metric: str, part: str, given: objec
 
 
 def test_every_figure_that_can_have_a_target_makes_one() -> None:
-    """The list on the screen offers nothing that is refused."""
+    """The list on the screen offers nothing that is refused, and each can alert."""
     for key in keys():
         metric, _, part = key.partition(".")
-        assert parse_target(metric, part, 0.5).key == key
+        made = parse_target(metric, part, {"target": 0.5, "alert": "info"})
+        assert made.key == key
+        assert made.rule(), key
     assert {"qualification_rate", "llm_latency_ms.p95", "cost.per_call", "sentiment_score"} <= {*keys()}
 
 
@@ -68,6 +69,15 @@ def test_a_target_that_alerts_is_a_rule(database: Database[Document]) -> None:
     assert [rule.enabled for rule in rules_in_force(database).rules if rule.id == made.id] == [False]
     delete_target(database, "answer_rate", "asha")
     assert [*targets_in_force(database).targets] == ["asr_latency_ms.p95"]
+
+
+def test_the_price_of_a_lead_alerts_over_a_day() -> None:
+    """With enough leads in it to say something; in words that name the figure."""
+    made = Target(metric="cost", part="per_qualified_lead", target=120, alert=Severity.WARNING).rule()
+    assert made
+    assert made.name == "Cost per qualified lead misses its target"
+    assert (made.metric, made.operator) == ("cost_per_qualified_lead_rupees", "above")
+    assert (made.window_minutes, made.min_samples, made.measure.samples) == (1440, 20, "qualified leads")
 
 
 def test_a_file_that_cannot_be_used_is_said_and_keeps_the_other_rules(

@@ -1,41 +1,17 @@
 """Compare: which of two sides is better, said only where that holds however often people look."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
 from core.aggregation.sequential import Verdict
-from core.clock import utc_now
-from core.storage.calls import write_calls
 from core.types import Document
 from dashboard.compare.panels import words
-from tests.dashboard.conftest import make_call, tables_of, text_of
+from tests.dashboard.conftest import tables_of, text_of
 
 Start = Callable[..., AppTest]
-
-
-@pytest.fixture
-def calls(database: Database[Document]) -> Database[Document]:
-    """600 calls of two versions in turn: the new one qualifies 4 of 5 leads, the old one 1 of 5."""
-    now = utc_now()
-    write_calls(
-        database,
-        [
-            make_call(
-                number,
-                now - timedelta(minutes=2 * number + 1),
-                agent_version=f"2.{number % 2}",
-                qualification_completed=(number // 2) % 5 < (4 if number % 2 else 1),
-                e2e_latency_ms=1000 + (number * 7919) % 400,
-                cost={"llm": 1.0 + number % 2, "asr": 0.5 + number % 7 / 100},
-            )
-            for number in range(600)
-        ],
-    )
-    return database
 
 
 def test_two_versions_are_told_apart(calls: Database[Document], start: Start) -> None:
@@ -49,6 +25,11 @@ def test_two_versions_are_told_apart(calls: Database[Document], start: Start) ->
     assert "points" in qualified["Verdict"]
     assert verdicts["Answer rate"]["Verdict"].startswith("About the same: at most")
     assert "Worse by" in verdicts["Cost per call"]["Verdict"]
+    price = verdicts["Cost per qualified lead"]
+    assert (price["2\\.0"], price["2\\.1"]) == ("\N{INDIAN RUPEE SIGN}7.65", "\N{INDIAN RUPEE SIGN}3.16")
+    assert "Better by" in price["Verdict"]
+    assert price["n"] == "60 \N{MIDDLE DOT} 240"
+    assert verdicts["Cost per handoff"]["Verdict"] == "Too few handoffs: each side needs 50"
     assert qualified["n"] == "300 \N{MIDDLE DOT} 300"
     assert len(app.get("plotly_chart")) == 4
     assert "however often you look" in text_of(app)

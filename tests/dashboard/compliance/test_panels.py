@@ -39,7 +39,7 @@ def test_each_violation_is_listed_with_its_rule_and_its_call(calls: Database[Doc
     app = start("compliance", period="7d")
     assert not app.exception
     rules, campaigns, listed = tables_of(app)
-    found = {row["Calls …"]: row["Violations"].split()[-1] for row in rules}
+    found = {row["Calls"]: row["Violations"].split()[-1] for row in rules}
     assert found["Outside the calling hours"] == "1"
     assert found["After an opt-out"] == "1"
     assert found["Without disclosure"] == "1"

@@ -130,7 +130,7 @@ def test_a_lead_who_opted_out_is_called_no_more(attempts: Database[Document], st
     assert found is not None
     assert (found.next.at, [one.violations for one in found.attempts]) == (None, [()])
     said = text_of(start("lead", lead_id="lead_8"))
-    assert r"None is allowed\: the lead asked not to be called again" in said
+    assert r"Not allowed\: the lead asked not to be called again" in said
 
 
 def test_search_and_call_lead_to_the_page(attempts: Database[Document], start: Start) -> None:
