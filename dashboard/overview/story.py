@@ -1,6 +1,8 @@
 """The headline of Overview: what happened, in one sentence, and what explains it."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -10,9 +12,11 @@ from core.models.definitions import LATENCIES
 from core.settings import get_settings
 from dashboard import formats
 from dashboard.drilldown import CallsTarget
-from dashboard.filters import Selection, Window
+from dashboard.filters import CUSTOM, FILTERS, Selection, Window, day_span
 
 MOST_REASONS = 4
+_ALL_DAY = timedelta(hours=22)
+"""A day on which the clock goes forward is shorter than others."""
 _SCOPED = {"language", "campaign", "direction"}
 BAD_CALLS = {
     "failure_rate": CallsTarget(filters={"status": "failed"}),
@@ -55,9 +59,26 @@ def headline(story: Story, selection: Selection, firing: int = 0) -> str:
     return story.headline
 
 
+def day_of(story: Story) -> date | None:
+    """The one day that a story about a longer period is about; None where it is told by the clock already."""
+    first, last = story.since, story.until
+    if first is None or last is None or first.date() != last.date() or last - first < _ALL_DAY:
+        return None
+    return first.date()
+
+
+def _of_the_day(day: date) -> str:
+    """The address of Overview for a day, with the reader's filters: it says when, and what was lost."""
+    start, end = (moment.isoformat(timespec="minutes") for moment in day_span(day, day))
+    kept = {name: value for name, value in st.query_params.items() if name in FILTERS}
+    return f"./?{urlencode({**kept, 'period': CUSTOM, 'from': start, 'to': end})}"
+
+
 def _links(story: Story, window: Window) -> Iterator[str]:
     if story.normal or story.measure not in BAD_CALLS:
         return
+    if (day := day_of(story)) is not None:
+        yield f"[When it was, and what it cost: {day:%a %-d %b}]({_of_the_day(day)})"
     for reason in story.reasons[:MOST_REASONS]:
         yield f"[{formats.plain(reason.sentence)}]({target(story, window, reason).link})"
     if not story.reasons:

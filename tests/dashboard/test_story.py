@@ -66,6 +66,17 @@ def test_a_reason_leads_to_its_calls() -> None:
     assert story.target(slow, WINDOW).facets["low"] == "1234.5"
 
 
+def test_a_story_about_one_day_of_a_week_leads_to_that_day() -> None:
+    """Told by the day it says neither the hour nor the cost; the page of that day does."""
+    midnight = NOW.replace(hour=0)
+    day = Story(normal=False, headline="", since=midnight, until=midnight + timedelta(hours=24, seconds=-1))
+    assert story.day_of(day) == midnight.date()
+    hours = Story(normal=False, headline="", since=midnight, until=midnight + timedelta(hours=3))
+    days = Story(normal=False, headline="", since=midnight, until=midnight + timedelta(days=2))
+    lasting = Story(normal=False, headline="", since=midnight)
+    assert [story.day_of(one) for one in (hours, days, lasting)] == [None] * 3
+
+
 def test_the_title_of_the_tab_says_what_fires() -> None:
     """Also where the page is one of twenty tabs."""
     firing = [_alert(Severity.WARNING), _alert(Severity.CRITICAL), _alert(Severity.WARNING)]

@@ -16,8 +16,9 @@ TABLE = ".st-key-chart-explored-table table"
 
 
 def choose(page: Page, key: str, value: str) -> None:
-    """Choose from a box as a hand would: open it, click the value."""
+    """Choose from a box as a hand would: open it, type, click the value."""
     page.locator(f".st-key-{key} input").click()
+    page.locator(f".st-key-{key} input").fill(value)
     page.get_by_role("option", name=value, exact=True).click()
     settle(page)
 
