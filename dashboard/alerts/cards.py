@@ -177,7 +177,7 @@ def _state_line(alert: Alert) -> None:
         badges.append(
             (":material/send:", f"sent to {channel}", "gray")
             if delivered
-            else (":material/error:", f"Not delivered: {channel}", "red")
+            else (":material/error:", f"not delivered to {channel}", "red")
         )
     if badges:
         st.markdown(
