@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
+import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -13,8 +16,9 @@ from playwright.sync_api import Browser, sync_playwright
 from pymongo.database import Database
 
 from core.settings import get_settings
+from core.storage.collections import ensure_indexes
 from core.storage.recording.breaker import breaker
-from core.storage.server.connection import close_all
+from core.storage.server.connection import close_all, get_sync_database
 from core.types import Document
 from tests import databases
 from tests.turns import turn
@@ -71,6 +75,9 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-sta
 hypothesis.settings.register_profile("the same", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("others", deadline=None)
 hypothesis.settings.load_profile("the same")
+# Hundreds of processes are started here. Each would compile all that it imports where none may write it down.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,6 +85,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--oracle-seeds", type=int, default=1, help="number of random sets to compare with the oracles"
     )
+
+
+def pytest_configure() -> None:
+    """A run that is told to end clears away behind itself, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -116,25 +128,38 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     In memory if there is room: on disk, a new database with its forty files takes most of a second.
     """
+    _remove_stores_of_the_dead()
     is_roomy = (
         _MEMORY.is_dir()
         and min(shutil.disk_usage(_MEMORY).free, psutil.virtual_memory().available) > _ROOM_BYTES
     )
     place = _MEMORY if is_roomy else tmp_path_factory.getbasetemp()
-    with tempfile.TemporaryDirectory(prefix="store-", dir=place, ignore_cleanup_errors=True) as folder:
+    prefix = f"store-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
         close_all(wait_seconds=10)
+
+
+def _remove_stores_of_the_dead() -> None:
+    """Remove what killed test runs left in memory: the name of a store says which process made it."""
+    for folder in _MEMORY.glob("store-*-*"):
+        if not psutil.pid_exists(int(folder.name.split("-")[1])):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
 def clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Hide the developer's own configuration from tests."""
-    for name in _CONFIGURATION:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    _clean(monkeypatch, tmp_path / "data")
     get_settings.cache_clear()
     yield
     get_settings.cache_clear()
+
+
+def _clean(environment: pytest.MonkeyPatch, data_dir: Path) -> None:
+    for name in _CONFIGURATION:
+        environment.delenv(name, raising=False)
+    environment.setenv("DATA_DIR", str(data_dir))
 
 
 @pytest.fixture
@@ -154,7 +179,20 @@ def database(
     databases.forget(store, name)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def lasting_database(store: Path) -> Iterator[Database[Document]]:
+    """A database that tests of a module share and none of them changes, for what takes long to start."""
+    with pytest.MonkeyPatch.context() as environment:
+        _clean(environment, store)
+        environment.setenv("MONGODB_DATABASE", f"module_{uuid.uuid4().hex[:12]}")
+        get_settings.cache_clear()
+        database = get_sync_database()
+        ensure_indexes(database)
+        yield database
+    get_settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Return the system's Chromium, headless."""
     path = next(filter(None, map(shutil.which, _BROWSERS)), None)
