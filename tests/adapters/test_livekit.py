@@ -137,7 +137,7 @@ def test_usage_of_every_kind_is_counted_and_detectors_are_not(report: dict[str, 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return python_with("livekit", tmp_path_factory.mktemp("environments"))
+    return python_with("livekit", tmp_path_factory)
 
 
 @pytest.mark.full

@@ -28,7 +28,7 @@ ENDINGS = {
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return python_with("pipecat", tmp_path_factory.mktemp("environments"))
+    return python_with("pipecat", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
