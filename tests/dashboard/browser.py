@@ -72,14 +72,16 @@ def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light")
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("request", lambda request: None if "localhost" in request.url else strangers.append(request.url))
-    page.goto(url)
-    yield page
-    # Opening any but the first page requests two files below that page that do not exist.
-    errors = [error for error in errors if "404 (Not Found)" not in error]
-    strangers = [address for address in strangers if not address.startswith(("data:", "blob:"))]
-    assert not errors, errors
-    assert not strangers, strangers
-    context.close()
+    try:
+        page.goto(url)
+        yield page
+        # Opening any but the first page requests two files below that page that do not exist.
+        errors = [error for error in errors if "404 (Not Found)" not in error]
+        strangers = [address for address in strangers if not address.startswith(("data:", "blob:"))]
+        assert not errors, errors
+        assert not strangers, strangers
+    finally:
+        context.close()
 
 
 def drawn(page: Page, panel: str) -> list[dict[str, Any]]:

@@ -45,8 +45,7 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     users._nobodys_hash.cache_clear()
 
 
-@pytest.fixture
-def calls_of_today(database: Database[Document]) -> Database[Document]:
+def fill_today(database: Database[Document]) -> None:
     """Record 120 calls, one every 10 minutes until now; every 4th inbound in Hindi, every 5th unanswered.
 
     Every 3rd was hung up; every 10th had an error of a provider, and every 20th was ended by it.
@@ -68,6 +67,12 @@ def calls_of_today(database: Database[Document]) -> Database[Document]:
             for number in range(120)
         ],
     )
+
+
+@pytest.fixture
+def calls_of_today(database: Database[Document]) -> Database[Document]:
+    """The calls of ``fill_today``."""
+    fill_today(database)
     return database
 
 
@@ -89,6 +94,16 @@ def calls_of_1999(database: Database[Document]) -> Database[Document]:
 def address(calls_of_today: Database[Document], tmp_path: Path) -> Iterator[str]:
     """Yield the address of a dashboard with the calls of today."""
     with served(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def looked_at(
+    lasting_database: Database[Document], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Where a dashboard over the calls of today answers, for the tests of a module that only look."""
+    fill_today(lasting_database)
+    with served(tmp_path_factory.mktemp("dashboard")) as url:
         yield url
 
 

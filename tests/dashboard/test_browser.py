@@ -41,8 +41,8 @@ def _styled(page: Page) -> None:
     )
 
 
-def test_charts_are_drawn_and_filters_stay_in_the_url(address: str, browser: Browser) -> None:
-    with opened(browser, f"{address}/?period=7d&direction=inbound") as page:
+def test_charts_are_drawn_and_filters_stay_in_the_url(looked_at: str, browser: Browser) -> None:
+    with opened(browser, f"{looked_at}/?period=7d&direction=inbound") as page:
         page.wait_for_selector(".st-key-kpi-total-calls")
         assert _calls(page) == "30"
         assert _shapes(page, "volume-status", "path") > 10
@@ -62,8 +62,8 @@ def test_charts_are_drawn_and_filters_stay_in_the_url(address: str, browser: Bro
         assert page.get_by_text("30 calls ·").is_visible()
 
 
-def test_an_empty_period_has_a_button_to_the_data(address: str, browser: Browser) -> None:
-    with opened(browser, f"{address}/?period=custom&from=1999-01-01&to=1999-01-31") as page:
+def test_an_empty_period_has_a_button_to_the_data(looked_at: str, browser: Browser) -> None:
+    with opened(browser, f"{looked_at}/?period=custom&from=1999-01-01&to=1999-01-31") as page:
         page.get_by_role("button", name="Show the 30 days up to").click()
         page.wait_for_selector(".st-key-kpi-total-calls")
         assert _calls(page) == "120"
@@ -72,8 +72,8 @@ def test_an_empty_period_has_a_button_to_the_data(address: str, browser: Browser
 
 
 @pytest.mark.parametrize("width", [390, 1024])
-def test_dark_and_narrow_screens_hold_everything(address: str, browser: Browser, width: int) -> None:
-    for path, part in {
+def test_dark_and_narrow_screens_hold_everything(looked_at: str, browser: Browser, width: int) -> None:
+    parts = {
         "/": "chart-volume-status",
         "/analytics": "chart-hours",
         "/conversion": "chart-sentiment",
@@ -84,8 +84,10 @@ def test_dark_and_narrow_screens_hold_everything(address: str, browser: Browser,
         "/alerts?view=Rules": "rule-editor",
         "/calls": "calls-table",
         "/calls?call_id=call_1": "chart-others",
-    }.items():
-        with opened(browser, f"{address}{path}", width=width, scheme="dark") as page:
+    }
+    with opened(browser, "about:blank", width=width, scheme="dark") as page:
+        for path, part in parts.items():
+            page.goto(f"{looked_at}{path}")
             page.wait_for_selector(f".st-key-{part}")
             _styled(page)
             assert _fits(page), path
@@ -93,8 +95,8 @@ def test_dark_and_narrow_screens_hold_everything(address: str, browser: Browser,
             assert ground == "rgb(20, 24, 28)"
 
 
-def test_the_table_behind_a_chart_downloads(address: str, browser: Browser) -> None:
-    with opened(browser, f"{address}/analytics") as page:
+def test_the_table_behind_a_chart_downloads(looked_at: str, browser: Browser) -> None:
+    with opened(browser, f"{looked_at}/analytics") as page:
         page.locator(".st-key-chart-languages").get_by_role("button", name="Table").click()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()
@@ -102,9 +104,9 @@ def test_the_table_behind_a_chart_downloads(address: str, browser: Browser) -> N
     assert lines == ["Language,Calls,Share (%)", "Hinglish,90,75.0", "Hindi,30,25.0"]
 
 
-def test_a_table_leaves_as_a_file_only_by_our_own_button(address: str, browser: Browser) -> None:
+def test_a_table_leaves_as_a_file_only_by_our_own_button(looked_at: str, browser: Browser) -> None:
     """Streamlit's toolbar would download formulas as they are, and lies over the button."""
-    with opened(browser, f"{address}/analytics") as page:
+    with opened(browser, f"{looked_at}/analytics") as page:
         page.locator(".st-key-chart-languages").get_by_role("button", name="Table").click()
         grid = page.get_by_test_id("stDataFrame")
         grid.hover()
@@ -113,9 +115,11 @@ def test_a_table_leaves_as_a_file_only_by_our_own_button(address: str, browser: 
         assert page.get_by_role("button", name="Download CSV").is_visible()
 
 
-def test_the_tab_names_the_page_and_the_call(address: str, browser: Browser) -> None:
+def test_the_tab_names_the_page_and_the_call(looked_at: str, browser: Browser) -> None:
     """Several pages open side by side can be told apart by their tabs, and the menu names the product."""
-    for path, title in {"/": "Overview", "/latency": "Latency", "/calls?call_id=call_1": "call_1"}.items():
-        with opened(browser, f"{address}{path}") as page:
+    titles = {"/": "Overview", "/latency": "Latency", "/calls?call_id=call_1": "call_1"}
+    with opened(browser, "about:blank") as page:
+        for path, title in titles.items():
+            page.goto(f"{looked_at}{path}")
             page.wait_for_function("title => document.title.startsWith(title)", arg=title)
             assert "Ringside" in page.title()

@@ -13,10 +13,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.installing import ROOT, UV, uv
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
-UV = Path(sys.executable).with_name("uv")
 READY_WITHIN_SECONDS = 300
 pytestmark = [
     pytest.mark.full,
@@ -24,16 +23,16 @@ pytestmark = [
 ]
 
 
-def uv(*arguments: str | Path) -> None:
-    done = subprocess.run([UV, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def done(*arguments: str | Path) -> None:
+    by_uv = uv(*arguments)
+    assert by_uv.returncode == 0, by_uv.stderr
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist, and with the wheel that was made from it."""
     folder = tmp_path_factory.mktemp("dist")
-    uv("build", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder)
+    done("build", "--no-build-isolation", "--python", sys.executable, "--out-dir", folder)
     return folder
 
 
@@ -41,12 +40,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(built: Path, tmp_path: Path) -> Iterator[Path]:
     """The programs of an environment that has the wheel and what the lock names, nothing else."""
     environment = tmp_path / "fresh"
-    uv("venv", "--quiet", "--python", sys.executable, environment)
+    done("venv", "--quiet", "--python", sys.executable, environment)
     python = environment / "bin" / "python"
     (wheel,) = built.glob("*.whl")
-    uv("pip", "install", "--python", python, "--require-hashes", "-r", ROOT / "requirements.lock")
-    uv("pip", "install", "--python", python, "--no-deps", wheel)
-    uv("pip", "check", "--python", python)
+    done("pip", "install", "--python", python, "--require-hashes", "-r", ROOT / "requirements.lock")
+    done("pip", "install", "--python", python, "--no-deps", wheel)
+    done("pip", "check", "--python", python)
     yield environment / "bin"
     shutil.rmtree(environment)
 
