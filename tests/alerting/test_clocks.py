@@ -1,7 +1,9 @@
 """Clocks that are wrong, and times in which nobody looks: nothing is hidden, nothing fires for them."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -16,7 +18,7 @@ from core.alerting.state.alert_store import active_alerts
 from core.models.rules import AlertRule
 from core.services.alert_service import check_and_send_alerts
 from core.storage import get_database
-from core.storage.server.connection import server_time
+from core.storage.server.connection import close_connections, server_time
 from core.types import Document
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
@@ -27,14 +29,18 @@ SLOW = AlertRule.model_validate(
 )
 
 
-def now(at: datetime, email: Recorder) -> CheckReport:
+def now(
+    at: datetime,
+    email: Recorder,
+    run: Callable[[Coroutine[Any, Any, CheckReport]], CheckReport] = asyncio.run,
+) -> CheckReport:
     """A check of the present, which is ``at``."""
 
     async def inside() -> CheckReport:
         channels = {"email": email}
         return await check_alerts(get_database(), at, rules=BUILT_IN_RULES, channels=channels, present=True)
 
-    return asyncio.run(inside())
+    return run(inside())
 
 
 @pytest.mark.parametrize("ahead", [3 * HOUR, timedelta(days=365), 4 * MINUTE])
@@ -148,17 +154,25 @@ def check_nothing_is_silenced(database: Database[Document], steps: list[tuple[ti
     """After any checks by wrong clocks: what is bad is told, reminded of, and its end is told."""
     for name in database.list_collection_names():
         database[name].delete_many({})
+    with asyncio.Runner() as loop:  # one for all checks: each would connect anew
+        check_steps(database, steps, loop)
+        loop.run(close_connections())
+
+
+def check_steps(
+    database: Database[Document], steps: list[tuple[timedelta, str]], loop: asyncio.Runner
+) -> None:
     email = Recorder()
     for number, (jump, what) in enumerate(steps):
         at = NOON + jump + number * MINUTE
         record(database, at, total=30, failed=0 if what == "good" else 12)
-        now(at, email)
+        now(at, email, loop.run)
         for alert in active_alerts(database) if what == "acknowledged" else ():
             acknowledge(database, alert.id, "asha", now=at)
     database["calls"].delete_many({})
     begin = NOON + 10 * MINUTE
     record(database, begin, total=30, failed=12)
-    now(begin, email)
+    now(begin, email, loop.run)
     assert [alert.alert_type for alert in active_alerts(database)] == ["call_failure_rate"]
     held = active_alerts(database)[0].acknowledged
     assert held is None or held.until <= begin + ACKNOWLEDGED_FOR
@@ -167,10 +181,10 @@ def check_nothing_is_silenced(database: Database[Document], steps: list[tuple[ti
     later = begin + ACKNOWLEDGED_FOR + REPEAT
     for at in (begin + ACKNOWLEDGED_FOR, later):
         record(database, at, total=30, failed=12)
-        now(at, email)
+        now(at, email, loop.run)
     assert {"CRITICAL", "Still CRITICAL"} & {*email.words[told:]}
     record(database, later + HOUR, total=30, failed=0)
-    now(later + HOUR, email)
+    now(later + HOUR, email, loop.run)
     assert email.words[-1] == "RESOLVED"
     assert active_alerts(database) == []
 
