@@ -39,15 +39,12 @@ def made_by_uv(folder: Path, *packages: str) -> bool:
     """
     python = folder / "bin" / "python"
     try:
-        return all(
-            uv(*step).returncode == 0
-            for step in (
-                ("venv", "--quiet", "--clear", "--python", sys.executable, folder),
-                ("pip", "install", "--quiet", "--python", python, *packages),
-            )
-        )
+        made = uv("venv", "--quiet", "--clear", "--python", sys.executable, folder)
+        if made.returncode == 0:
+            made = uv("pip", "install", "--quiet", "--python", python, *packages)
     except (OSError, subprocess.TimeoutExpired):
         return False
+    return made.returncode == 0
 
 
 def made_by_pip(folder: Path, *packages: str, seconds: float) -> str:

@@ -48,7 +48,7 @@ def bucket(moment: datetime, size: str, zone: ZoneInfo) -> pd.Timestamp:
     return pd.Timestamp(naive).tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
 
 
-Columns = Mapping[str, Any]
+Columns = pd.DataFrame | Mapping[str, Any]
 """A frame, or plain arrays by name: a thousand small frames take minutes."""
 
 
@@ -92,7 +92,8 @@ def share(part: float, whole: float) -> float:
 
 def rates(calls: Columns) -> dict[str, float]:
     """The rates and what they are of."""
-    status, reason = np.asarray(calls["status"]), np.asarray(calls["end_reason"])
+    status: Any = np.asarray(calls["status"])
+    reason: Any = np.asarray(calls["end_reason"])
     done, n = status == "completed", len(status)
     qualified, handed_off = (
         np.asarray(calls[name])[done] for name in ("qualification_completed", "handoff_triggered")

@@ -12,7 +12,8 @@ from core.clock import utc_now
 from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
 from core.storage.recording.active_calls import count_active
 from core.types import Document
-from tests.adapters.environments import INSTALL_SECONDS, ROOT, python_with, run_in
+from tests.adapters.environments import INSTALL_SECONDS, python_with, run_in
+from tests.installing import ROOT
 
 pytestmark = [pytest.mark.full, pytest.mark.timeout(INSTALL_SECONDS + 300)]
 BOT = Path(__file__).with_name("bot.py")
