@@ -32,22 +32,27 @@ pytestmark = pytest.mark.full
 DAYS = 10
 
 
-@pytest.fixture
-def calls(database: Database[Document]) -> Database[Document]:
-    """3,000 calls of the last ten days with all fields, rolled up: of the compared days too, whole."""
+def fill(database: Database[Document]) -> None:
+    """Write 3,000 calls of the last ten days with all fields, rolled up: of the compared days too, whole."""
     for batch in documents(3_000, datetime.now(UTC), DAYS, seed=5):
         database["calls"].insert_many(batch)
     # As if they had been there for an hour: what was recorded this second is read from the calls.
     before = Timestamp(utc_now() - timedelta(hours=1), 1)
     database["calls"].update_many({}, {"$set": {"recorded_at": before}})
     refresh_rollups(database)
-    return database
 
 
-@pytest.fixture
-def served_here(calls: Database[Document], tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def calls(lasting_database: Database[Document]) -> Database[Document]:
+    """The calls of ``fill``."""
+    fill(lasting_database)
+    return lasting_database
+
+
+@pytest.fixture(scope="module")
+def served_here(calls: Database[Document], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a dashboard over these calls answers."""
-    with served(tmp_path) as url:
+    with served(tmp_path_factory.mktemp("dashboard")) as url:
         yield url
 
 
@@ -175,15 +180,16 @@ def test_overview_marks_alerts_where_they_fired(
 
 
 def test_system_counts_requests_and_finds_drift(
-    calls: Database[Document], served_here: str, browser: Browser
+    database: Database[Document], tmp_path: Path, browser: Browser
 ) -> None:
+    fill(database)
     now, service = utc_now(), MetricsService()
     for number in range(200):
         sample = {"service": "speech-to-text", "operation": "=1+1", "at": now - timedelta(minutes=5)}
         error = "timeout" if number < 20 else None
         service.record_service_call(ServiceSample(**sample, duration_ms=100 + number, error=error))
     writer.flush()
-    with opened(browser, f"{served_here}/system?period=1h") as page:
+    with served(tmp_path) as address, opened(browser, f"{address}/system?period=1h") as page:
         cells = page.locator(".st-key-chart-services tbody tr td")
         expect(cells.nth(2)).to_have_text("200")
         expect(cells.nth(3)).to_have_text("10.0 %")
@@ -197,9 +203,9 @@ def test_system_counts_requests_and_finds_drift(
         expect(page.get_by_text("No drift on")).to_be_visible()
 
         yesterday = local_today() - timedelta(days=1)
-        calls["rollups_daily"].update_one({"date": str(yesterday)}, {"$set": {"calls": 0}})
+        database["rollups_daily"].update_one({"date": str(yesterday)}, {"$set": {"calls": 0}})
         page.get_by_role("button", name="Recompute").click()
         expect(page.get_by_text("figures of")).to_contain_text("differ from its")
         page.get_by_role("button", name="Rebuild this day").click()
         expect(page.get_by_text("No drift on")).to_be_visible()
-    assert calls["rollups_daily"].find_one({"date": str(yesterday)}, {"calls": 1})["calls"] > 0  # type: ignore[index]
+    assert database["rollups_daily"].find_one({"date": str(yesterday)}, {"calls": 1})["calls"] > 0  # type: ignore[index]
