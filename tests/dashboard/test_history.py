@@ -25,10 +25,10 @@ def _unfold(page: Page) -> None:
     settle(page)
 
 
-def test_back_leads_through_the_readers_choices_one_by_one(address: str, browser: Browser) -> None:
+def test_back_leads_through_the_readers_choices_one_by_one(looked_at: str, browser: Browser) -> None:
     """Period and filters are steps of the history; Back sets the boxes and the figures too."""
     cards = ".st-key-kpi-total-calls [data-testid=stMetricValue]"
-    with opened(browser, f"{address}/latency") as page:
+    with opened(browser, f"{looked_at}/latency") as page:
         page.get_by_role("link", name="Overview").click()
         expect(page.locator("h1")).to_have_text("Overview")
         settle(page)
@@ -50,9 +50,9 @@ def test_back_leads_through_the_readers_choices_one_by_one(address: str, browser
         expect(page.locator("h1")).to_have_text("Latency")
 
 
-def test_a_custom_period_is_one_step(address: str, browser: Browser) -> None:
+def test_a_custom_period_is_one_step(looked_at: str, browser: Browser) -> None:
     """Its two times are written into the address after it: Back must not stop between."""
-    with opened(browser, address) as page:
+    with opened(browser, looked_at) as page:
         settle(page)
         _period(page, "custom")
         expect(page.locator(".st-key-times-shown")).to_be_visible()
@@ -62,9 +62,9 @@ def test_a_custom_period_is_one_step(address: str, browser: Browser) -> None:
         assert link(page) == {}
 
 
-def test_a_chart_leads_to_calls_and_back_to_the_same_filters(address: str, browser: Browser) -> None:
+def test_a_chart_leads_to_calls_and_back_to_the_same_filters(looked_at: str, browser: Browser) -> None:
     """What was looked at is as it was left, on the page and in its address."""
-    with opened(browser, f"{address}/analytics?period=7d&direction=Outbound") as page:
+    with opened(browser, f"{looked_at}/analytics?period=7d&direction=Outbound") as page:
         click(page, panel(page, "languages").locator(".bars path").last)
         assert counted(page) == 90
         assert link(page)["period"] == "7d"
@@ -75,10 +75,10 @@ def test_a_chart_leads_to_calls_and_back_to_the_same_filters(address: str, brows
 
 
 def test_filters_that_are_not_set_are_folded_and_what_is_set_can_be_taken_away(
-    address: str, browser: Browser
+    looked_at: str, browser: Browser
 ) -> None:
     """One line on a screen; a switch shows the others."""
-    with opened(browser, f"{address}/?period=7d&direction=Inbound") as page:
+    with opened(browser, f"{looked_at}/?period=7d&direction=Inbound") as page:
         settle(page)
         expect(page.locator(".st-key-direction")).to_be_visible()
         for name in ("language", "status", "compare"):
@@ -97,9 +97,9 @@ def test_filters_that_are_not_set_are_folded_and_what_is_set_can_be_taken_away(
         assert link(page) == {"period": "7d"}
 
 
-def test_a_phone_shows_calls_below_two_lines_of_filters(address: str, browser: Browser) -> None:
+def test_a_phone_shows_calls_below_two_lines_of_filters(looked_at: str, browser: Browser) -> None:
     """Nine boxes were five lines."""
-    with opened(browser, f"{address}/calls?period=7d", width=390) as page:
+    with opened(browser, f"{looked_at}/calls?period=7d", width=390) as page:
         settle(page)
         head = page.locator(".st-key-filters").bounding_box()
         controls = page.locator(".st-key-call-controls").bounding_box()
@@ -109,10 +109,10 @@ def test_a_phone_shows_calls_below_two_lines_of_filters(address: str, browser: B
         assert controls["height"] < 100
 
 
-def test_an_unknown_address_says_so_and_leads_on(address: str, browser: Browser) -> None:
+def test_an_unknown_address_says_so_and_leads_on(looked_at: str, browser: Browser) -> None:
     """It looked like Overview."""
     page = browser.new_page()
-    page.goto(f"{address}/nosuchpage")
+    page.goto(f"{looked_at}/nosuchpage")
     expect(page.locator("h1")).to_have_text("Page not found")
     assert page.title().startswith("Page not found")
     page.get_by_role("link", name="Open Overview").click()
@@ -121,9 +121,9 @@ def test_an_unknown_address_says_so_and_leads_on(address: str, browser: Browser)
     page.close()
 
 
-def test_the_keyboard_alone_leads_from_a_chart_to_its_calls(address: str, browser: Browser) -> None:
+def test_the_keyboard_alone_leads_from_a_chart_to_its_calls(looked_at: str, browser: Browser) -> None:
     """Behind each chart stands a list of links, one for each point that can be clicked."""
-    with opened(browser, f"{address}/analytics?period=7d") as page:
+    with opened(browser, f"{looked_at}/analytics?period=7d") as page:
         button = panel(page, "languages").get_by_role("button", name="Table")
         button.focus()
         page.keyboard.press("Enter")
