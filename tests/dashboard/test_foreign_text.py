@@ -18,6 +18,7 @@ from core.types import Document
 from dashboard import formats
 from tests.dashboard.browser import opened, served
 from tests.dashboard.conftest import make_call
+from tests.dashboard.test_drilldown import settle
 
 HOSTILE = (
     "![x](http://localhost:9/p.gif)[in](http://localhost:9/in)",
@@ -93,18 +94,18 @@ def test_hostile_texts_take_no_effect_on_any_page(
         "/alerts",
         "/calls",
     ]
-    with served(tmp_path) as address:
+    with served(tmp_path) as address, opened(browser, "about:blank") as page:
         for path in [*pages, "/calls?call_id=http%3A%2F%2Fshop.example%2Fa%231"]:
-            with opened(browser, f"{address}{path}") as page:
-                page.wait_for_selector("[data-testid=stMain] h1")
-                page.wait_for_timeout(1_500)
-                page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
-                page.wait_for_timeout(500)
-                foreign = page.eval_on_selector_all(
-                    "[data-testid=stMain] a[href]", "all => all.map(it => it.href)"
-                )
-                assert [link for link in foreign if not link.startswith(f"{address}/")] == [], path
-                assert page.locator("[data-testid=stMain] img:not(.spark)").count() == 0, path
-                words = page.locator("[data-testid=stMain]").inner_text()
-                assert "\u202e" not in words
-                assert "\N{SMILING FACE WITH OPEN MOUTH AND SMILING EYES}" not in words
+            page.goto(f"{address}{path}")
+            page.wait_for_selector("[data-testid=stMain] h1")
+            settle(page)
+            page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+            page.wait_for_timeout(500)
+            foreign = page.eval_on_selector_all(
+                "[data-testid=stMain] a[href]", "all => all.map(it => it.href)"
+            )
+            assert [link for link in foreign if not link.startswith(f"{address}/")] == [], path
+            assert page.locator("[data-testid=stMain] img:not(.spark)").count() == 0, path
+            words = page.locator("[data-testid=stMain]").inner_text()
+            assert "\u202e" not in words
+            assert "\N{SMILING FACE WITH OPEN MOUTH AND SMILING EYES}" not in words
