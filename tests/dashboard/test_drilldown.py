@@ -71,9 +71,9 @@ def link(page: Page) -> dict[str, str]:
 
 
 def test_a_bar_leads_to_its_hour_and_outcome_and_the_link_opens_the_same(
-    address: str, calls_of_today: Database[Document], browser: Browser
+    looked_at: str, lasting_database: Database[Document], browser: Browser
 ) -> None:
-    with opened(browser, f"{address}/analytics?period=24h") as page:
+    with opened(browser, f"{looked_at}/analytics?period=24h") as page:
         click(page, panel(page, "volume-status").locator(".bars path").nth(10))
         n, shown = counted(page), link(page)
         assert "period" not in shown, "the reader's own period stays"
@@ -82,13 +82,13 @@ def test_a_bar_leads_to_its_hour_and_outcome_and_the_link_opens_the_same(
     zone = get_settings().tz
     start, end = (datetime.fromisoformat(shown[name]).replace(tzinfo=zone) for name in ("since", "until"))
     query = {"start_time": {"$gte": start, "$lt": end}, "status": "completed"}
-    assert n == calls_of_today["calls"].count_documents(query) > 0
+    assert n == lasting_database["calls"].count_documents(query) > 0
     with opened(browser, copied) as page:
         assert counted(page) == n
 
 
 def test_every_kind_of_chart_leads_to_as_many_calls_as_it_counts(
-    address: str, calls_of_today: Database[Document], browser: Browser
+    looked_at: str, lasting_database: Database[Document], browser: Browser
 ) -> None:
     """The rows of the dataset are counted in the database with the condition that the mark stands for."""
     since = {"start_time": {"$gte": utc_now() - timedelta(hours=25)}}
@@ -99,18 +99,18 @@ def test_every_kind_of_chart_leads_to_as_many_calls_as_it_counts(
         ("system", "ends", ".bars path"): {"end_reason": "customer_hung_up", "fault": None},
     }
     for (path, name, marks), condition in cases.items():
-        with opened(browser, f"{address}/{path}?period=7d") as page:
+        with opened(browser, f"{looked_at}/{path}?period=7d") as page:
             shapes = panel(page, name).locator(marks)
             click(page, shapes.last if name == "languages" else shapes.first)
-            assert counted(page) == calls_of_today["calls"].count_documents(since | condition)
-    with opened(browser, f"{address}/analytics?period=7d") as page:
+            assert counted(page) == lasting_database["calls"].count_documents(since | condition)
+    with opened(browser, f"{looked_at}/analytics?period=7d") as page:
         plot = panel(page, "hours")
         click(page, plot.locator(".scatterlayer .points path").first)
         n, shown = counted(page), link(page)
         on = {"$isoDayOfWeek": {"date": "$start_time", "timezone": "Asia/Kolkata"}}
         at = {"$hour": {"date": "$start_time", "timezone": "Asia/Kolkata"}}
         cell = [{"$eq": [on, int(shown["weekday"]) + 1]}, {"$eq": [at, int(shown["hour"])]}]
-        assert n == calls_of_today["calls"].count_documents({"$expr": {"$and": cell}}) > 0
+        assert n == lasting_database["calls"].count_documents({"$expr": {"$and": cell}}) > 0
         page.locator(".st-key-chip-weekday button").first.click()
         settle(page)
         page.locator(".st-key-chip-hour button").first.click()
@@ -151,8 +151,8 @@ def test_a_row_opens_the_call_and_a_search_finds_it(
         expect(page.get_by_text("11 calls, from any time")).to_be_visible()  # 11, 110 to 119
 
 
-def test_the_list_downloads_whole_as_csv(address: str, browser: Browser) -> None:
-    with opened(browser, f"{address}/calls?period=24h&status=no_answer") as page:
+def test_the_list_downloads_whole_as_csv(looked_at: str, browser: Browser) -> None:
+    with opened(browser, f"{looked_at}/calls?period=24h&status=no_answer") as page:
         assert counted(page) == 24
         with page.expect_download() as download:
             page.locator(".st-key-csv-calls button").first.click()
