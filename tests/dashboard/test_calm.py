@@ -26,10 +26,10 @@ def _are_the_same(page: Page) -> bool:
     return bool(page.evaluate(f"{CHARTS}.every((chart, number) => chart.mine === number)"))
 
 
-def test_the_first_renewal_leaves_page_and_charts_where_they_are(address: str, browser: Browser) -> None:
+def test_the_first_renewal_leaves_page_and_charts_where_they_are(looked_at: str, browser: Browser) -> None:
     """What is drawn a second time takes the place of the first; charts with equal data are not drawn anew."""
     for path, panel in {"/analytics": "hours", "/system": "errors", "/": "volume-status"}.items():
-        with opened(browser, f"{address}{path}") as page:
+        with opened(browser, f"{looked_at}{path}") as page:
             _drawn(page, panel)
             page.evaluate(f"{MAIN}.scrollTop = 500")
             page.wait_for_timeout(300)
@@ -42,10 +42,10 @@ def test_the_first_renewal_leaves_page_and_charts_where_they_are(address: str, b
             assert _are_the_same(page), path
 
 
-def test_the_period_stays_in_sight_while_the_page_scrolls(address: str, browser: Browser) -> None:
+def test_the_period_stays_in_sight_while_the_page_scrolls(looked_at: str, browser: Browser) -> None:
     """On a wide screen and on a phone, and what lies under it is not seen through it."""
     for width in (1440, 390):
-        with opened(browser, address, width=width) as page:
+        with opened(browser, looked_at, width=width) as page:
             _drawn(page, "volume-status")
             page.evaluate(f"{MAIN}.scrollTop = 700")
             page.wait_for_timeout(500)
@@ -59,9 +59,9 @@ def test_the_period_stays_in_sight_while_the_page_scrolls(address: str, browser:
             assert page.evaluate(on_top), width
 
 
-def test_a_zoomed_chart_pauses_the_page_until_it_is_set_back(address: str, browser: Browser) -> None:
+def test_a_zoomed_chart_pauses_the_page_until_it_is_set_back(looked_at: str, browser: Browser) -> None:
     """New data would be a new chart: the page waits, and goes on once the axes are reset."""
-    with opened(browser, f"{address}/latency") as page:
+    with opened(browser, f"{looked_at}/latency") as page:
         _drawn(page, "asr-latency-ms")
         plot = page.locator(".st-key-chart-asr-latency-ms .nsewdrag").first
         plot.scroll_into_view_if_needed()
@@ -96,19 +96,19 @@ def test_the_list_of_calls_in_progress_stays_open_while_calls_begin(
             expect(page.get_by_test_id("stPopoverBody")).to_be_visible()
 
 
-def test_charts_follow_the_theme_at_once(address: str, browser: Browser) -> None:
+def test_charts_follow_the_theme_at_once(looked_at: str, browser: Browser) -> None:
     """Where the system turns dark the charts do not wait for the next minute."""
-    with opened(browser, address) as page:
+    with opened(browser, looked_at) as page:
         _drawn(page, "volume-status")
         page.emulate_media(color_scheme="dark")
         page.wait_for_function(f"{CHARTS}[0]?.layout?.font?.color === '#E8EAED'")
 
 
-def test_on_a_phone_a_swipe_scrolls_and_the_menu_closes(address: str, browser: Browser) -> None:
+def test_on_a_phone_a_swipe_scrolls_and_the_menu_closes(looked_at: str, browser: Browser) -> None:
     """A swipe that begins on a chart moves the page and not the chart; a choice shows its page."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = context.new_page()
-    page.goto(address)
+    page.goto(looked_at)
     _drawn(page, "volume-status")
     plot = page.locator(".js-plotly-plot .nsewdrag").first
     plot.scroll_into_view_if_needed()
