@@ -306,6 +306,8 @@ def test_an_erasure_killed_anywhere_is_finished_by_the_next(
     halfway = 0
     command = [sys.executable, "-m", "core", "erase-lead", LEAD, "--yes", "--no-keep-counts"]
     for _ in range(8):
+        if halfway == 3:
+            break
         running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         before = _progress(database)
         while running.poll() is None and _progress(database) == before:

@@ -23,7 +23,9 @@ from tests.faults.writer import START
 from tests.storage.recording.test_recorder import server_of
 from tests.storage.server.test_embedded import supervisor
 
-CALLS = 50_000
+CALLS = 16_000
+"""So many take a minute. Each kill of a writer or a server finds 64 calls in the air, and a fault that is
+there shows in nearly every one: a few of each kind do."""
 KILL_EVERY_SECONDS = 1.0
 
 
@@ -65,7 +67,7 @@ def test_kill_of_writers_scheduler_and_database_loses_nothing_and_counts_nothing
         scheduler.send_signal(signal.SIGKILL)
         scheduler.wait()
     replay(database)
-    assert min(kills.values()) > 0
+    assert min(kills.values()) > 0, kills
     check(database, agents.acknowledged(), CALLS)
     refresh_days(database)
     everything = START.replace(hour=0), START.replace(day=START.day + 3)

@@ -32,7 +32,7 @@ from tests.scheduler.test_loop import fail_calls
 ROOT = Path(__file__).resolve().parents[2]
 HOOKS = 4
 FAILING = 0.4
-CHAOS_SECONDS = 75
+CHAOS_SECONDS = 50
 DRAINED_WITHIN_SECONDS = 120
 AFTER_A_SEND = 1.5
 """Longest from connecting to an answer, or from it to its being marked, seconds, on a busy machine."""
