@@ -45,8 +45,8 @@ def test_a_run_stands_on_the_page_with_its_verdict(tmp_path: Path) -> None:
     text = with_results(MARKS, load(tmp_path / "results.json"))
 
     assert "Measured on 2026-11-30: 2 x Fast, Python 3.11. 11 of 13 benchmarks" in text
-    assert row(text, "Masking a text without personal data") == [
-        "Masking a text without personal data",
+    assert row(text, "Masking a text without personal data, median") == [
+        "Masking a text without personal data, median",
         "8.04 µs",
         "4.02 µs: one naive pattern",
         "2.00 x",
@@ -54,7 +54,7 @@ def test_a_run_stands_on_the_page_with_its_verdict(tmp_path: Path) -> None:
         "**no**",
     ]
     assert row(text, "A check of 20 rules with 1,000,000 calls")[3:] == ["1.20 x", "at most 1.3 x", "yes"]
-    assert row(text, "Masking a text with personal data")[3:] == ["3.00 x", "", ""]
+    assert row(text, "Masking a text with personal data, median")[3:] == ["3.00 x", "", ""]
     assert row(text, "A Prometheus scrape with 1,000,000 calls")[1] == "not measured"
 
 
