@@ -119,7 +119,7 @@ def _moments(frequency: str) -> pd.DatetimeIndex:
 def _from_buckets(rows: list[Document]) -> list[list[float]]:
     frame = pd.DataFrame([row["_id"] | {"n": row["n"]} for row in rows], columns=["day", "bucket", "n"])
     parts = dict(list(frame.groupby("day")))
-    whole = frame.groupby("bucket", as_index=False)["n"].sum()
+    whole = frame.groupby("bucket")["n"].sum().reset_index()
     return [_walk(parts[day]) if day in parts else [math.nan] * 3 for day in _moments("D")] + [_walk(whole)]
 
 
@@ -148,7 +148,8 @@ def from_filtered(database: Database[Document], filters: CallFilters) -> Answers
 def _frame(database: Database[Document], filters: CallFilters) -> pd.DataFrame:
     schema = {name: CALL_SCHEMA[name] for name in (*FIELDS, *FLAGS)}
     query = {"start_time": {"$gte": PERIOD[0], "$lt": PERIOD[1]}} | filters.query()
-    return find_pandas_all(database["calls"], query, schema=Schema(schema))
+    frame: pd.DataFrame = find_pandas_all(database["calls"], query, schema=Schema(schema))
+    return frame
 
 
 def _from_frame(calls: pd.DataFrame) -> Answers:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -48,7 +49,7 @@ def main() -> None:
     )
 
 
-def _flood(fifo: Path, reading: int) -> tuple[int, list[dict[str, int]]]:
+def _flood(fifo: Path, reading: int) -> tuple[int, list[dict[str, Any]]]:
     agent = subprocess.Popen(  # noqa: S603 (a program of ours)
         [sys.executable, "-c", _AGENT % LINES],
         cwd=Path(__file__).resolve().parents[1],

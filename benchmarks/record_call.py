@@ -163,9 +163,9 @@ async def _throughput(rivals: _Rivals) -> Table:
             rates.setdefault((callers, "the same, corrected"), []).append(again)
             rates.setdefault((callers, "insert_one"), []).append(await rivals.insert_one(callers))
     for callers in CALLERS:
-        ours, single = (median(rates[callers, what]) for what in ("record_call_metrics", "insert_one"))
+        ours, alone = (median(rates[callers, what]) for what in ("record_call_metrics", "insert_one"))
         note("record_call", f"insert_many, {callers} callers", ours, median(many))
-        note("record_call", f"insert_one, {callers} callers", ours, single)
+        note("record_call", f"insert_one, {callers} callers", ours, alone)
     table = Table(
         *("callers", "what", "calls/s", "x insert_many", "x insert_one"),
         title=f"Recording, calls/s, median (range) of {ROUNDS} rounds after one to warm up",

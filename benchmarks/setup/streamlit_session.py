@@ -7,6 +7,7 @@ from typing import Self
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 END_SECONDS = 60.0
 
@@ -18,8 +19,8 @@ class Session:
         self._query = query
         self._socket: ClientConnection = connect(
             f"ws://127.0.0.1:{port}/_stcore/stream",
-            origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]  # its type is a NewType of str
-            subprotocols=["streamlit"],  # type: ignore[list-item]  # as above
+            origin=Origin(f"http://127.0.0.1:{port}"),
+            subprotocols=[Subprotocol("streamlit")],
             max_size=None,
         )
 

@@ -48,7 +48,7 @@ def _attempt(number: int) -> CallMetrics:
             "direction": "outbound",
             "attempt": number,
             "qualification_completed": number == 2,
-            "compliance": {"opted_out_at": start} if number == 3 else None,
+            "compliance": {"opt_out": True} if number == 3 else None,
         }
     )
 
