@@ -148,7 +148,7 @@ def test_a_row_opens_the_call_and_a_search_finds_it(
         page.get_by_role("button", name="All calls").click()
         page.get_by_role("textbox", name="Search by call or lead id").fill("call_11")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("11 calls, from any time")).to_be_visible()  # 11, 110 to 119
+        expect(page.get_by_text("11 calls, from any period")).to_be_visible()  # 11, 110 to 119
 
 
 def test_the_list_downloads_whole_as_csv(looked_at: str, browser: Browser) -> None:
