@@ -32,7 +32,8 @@ log.info("outside")
 with tracer.start_as_current_span("turn") as span:
     log.info("inside", extra={extra})
     ids = span.get_span_context()
-    print('{{"ids": ["%032x", "%016x"]}}' % (ids.trace_id, ids.span_id))
+    # Not print, which writes text and end of line apart: the log may come between.
+    sys.stdout.write('{{"ids": ["%032x", "%016x"]}}\\n' % (ids.trace_id, ids.span_id))
 log.info("after")
 """
 
