@@ -66,34 +66,28 @@ MARK = re.compile(
 """Part of a word, in small letters, of every introduction but those that begin with the next."""
 TITLE_MARK = re.compile(r"(?<!\w)(?:Ms|Miss|Dr)(?!\w)")
 _TITLES = re.compile(r"(?<!\w)(?:(?i:mrs?|shri|sri|smt|shrimati)|Ms|Miss|Dr)(?!\w)|श्री")
-_LEADING = (
-    *(
-        "name is ",
-        "name was ",
-        "name's ",
-        "name\u2019s ",
-        "naam ",
-        "nam ",
-        "नाम ",
-        "नेम ",
-        "ra name ",
-        "ri name ",
-    ),
-    *("re name ", "ka name ", "ki name ", "ke name ", "good name ", "full name ", "asli name ", "oora name "),
-    *(
-        "ura name ",
-        "ubh name ",
-        "speak to ",
-        "speak with ",
-        "talk to ",
-        "talk with ",
-        "king to ",
-        "king with ",
-    ),
+_LEADING = tuple(
+    f"{words} "
+    for words in (
+        *("name is", "name was", "name's", "name\u2019s", "naam", "nam", "नाम", "नेम"),
+        *("ra name", "ri name", "re name", "ka name", "ki name", "ke name"),
+        *("good name", "full name", "asli name", "oora name", "ura name", "ubh name"),
+        *("speak to", "speak with", "talk to", "talk with", "king to", "king with"),
+    )
 )
 _AFTER_THIS = ("speaking", "calling", " this side", " on the ", " from", " here")
 _HOLDING = (
-    *("i am ", "i'm ", "i\u2019m ", "myself ", " hoon", " hun", " hu", " bol ", " baat ", "बोल ", "बात "),
+    "i am ",
+    "i'm ",
+    "i\u2019m ",
+    "myself ",
+    " hoon",
+    " hun",
+    " hu",
+    " bol ",
+    " baat ",
+    "बोल ",
+    "बात ",
 )
 """Parts of introductions, in small letters with single blanks; a text without any has no introduction."""
 _ENGLISH = """

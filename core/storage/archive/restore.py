@@ -67,9 +67,8 @@ def restore(
     database.get_collection(MARK, write_concern=DURABLE).replace_one(
         {"_id": MARK}, {"created_at": manifest.created_at, "hidden": hidden}, upsert=True
     )
-    note_all_leads(
-        database
-    )  # calls that the backup does not have are gone after this, and their keys are not
+    # Calls that the backup does not have are gone after this; their keys are not.
+    note_all_leads(database)
     for name in database.list_collection_names(filter={"type": "collection"}):
         if name not in {MARK, AUDIT, *NEVER_SAVED} and not name.startswith("system."):
             database.drop_collection(name)
