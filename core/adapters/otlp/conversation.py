@@ -206,9 +206,16 @@ def _livekit_turn(
 
 def _said(lead: Iterable[Span], agent: Iterable[Span]) -> str | None:
     """Return the transcript of a turn; None unless RECORD_TRANSCRIPTS is on and the spans have words."""
-    # A span may repeat what one inside it says.
-    return heard(
-        *(" ".join(dict.fromkeys(span.words for span in spans if span.words)) for spans in (lead, agent))
+    return heard(_words(lead), _words(agent))
+
+
+def _words(spans: Iterable[Span]) -> str:
+    """Return what one side said; once what a span repeats of the one around it."""
+    said = {span.id: span for span in spans if span.words}
+    return " ".join(
+        span.words
+        for span in said.values()
+        if span.parent not in said or said[span.parent].words != span.words
     )
 
 

@@ -33,6 +33,7 @@ def facts_of(report: CallReport) -> dict[str, Any]:
     return found
 
 
+START = 1_790_000_000
 NAMED = {"gen_ai.conversation.id": "c"}
 
 
@@ -134,6 +135,18 @@ def test_livekits_words_are_the_heard_and_the_answered(marked: str, monkeypatch:
     body = {"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}
     _, (turn,) = read(read_json(json.dumps(body).encode())[0])
     assert turn.transcript == "Lead: loan chahiye\nAgent: Ji, kitna?"
+
+
+def test_what_is_said_twice_stands_twice() -> None:
+    said = [
+        Span("t", f"stt{at}", "turn", "stt", START + at, START + at, {"is_final": True}, words="haan")
+        for at in (1, 2)
+    ]
+    turn = Span("t", "turn", "root", "turn", START, START + 3, {"turn.number": 1, **NAMED})
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("RECORD_TRANSCRIPTS", "1")
+        _, (found,) = read([turn, *said])
+    assert found.transcript == "Lead: haan haan"
 
 
 def test_livekits_turns_pair_what_was_heard_with_what_was_answered() -> None:
