@@ -165,8 +165,8 @@ class ServiceWriter:
         with self._guard:
             self._minutes.setdefault(key, (database, ServiceMinutes()))
             if self._pid != os.getpid():  # a forked child's inherited thread belongs to its parent
-                start_daemon("service-minutes", self._run)
-                self._pid = os.getpid()
+                started = start_daemon("service-minutes", self._run)
+                self._pid = os.getpid() if started else 0  # else the next request tries again
 
     def _run(self) -> None:
         while True:
