@@ -91,6 +91,9 @@ def test_dark_and_narrow_screens_hold_everything(looked_at: str, browser: Browse
             page.wait_for_selector(f".st-key-{part}")
             _styled(page)
             assert _fits(page), path
+            title = page.locator("[data-testid=stMain] h1").bounding_box()
+            assert title is not None
+            assert title["height"] < 45, f"the title of {path} is broken"
             ground = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
             assert ground == "rgb(20, 24, 28)"
 
