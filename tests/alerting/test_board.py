@@ -14,9 +14,9 @@ from core.models.rules import AlertRule
 from core.types import Document
 
 NOON = datetime(2024, 10, 24, 12, tzinfo=UTC)
-SIZES = (1_000, 2_000)
-MOST_TIMES = 3.2
-"""What a doubling may cost: 2 where the time grows with the number, 4 where it grows with its square."""
+SIZES = (500, 4_000)
+MOST_TIMES = 24
+"""What eight times as many may cost: 8 where the time grows with the number, 64 where it grows with its square."""
 
 
 def alerts(rule: str, number: int, **changes: object) -> list[Alert]:
@@ -31,17 +31,17 @@ def alerts(rule: str, number: int, **changes: object) -> list[Alert]:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Processor time of the best of five."""
+    """Processor time of the best of three."""
 
     def once() -> float:
         began = time.process_time()
         work()
         return time.process_time() - began
 
-    return min(once() for _ in range(5))
+    return min(once() for _ in range(3))
 
 
-def test_a_board_of_twice_as_many_muted_alerts_takes_about_twice_as_long(
+def test_the_time_for_a_board_grows_with_the_number_of_muted_alerts(
     database: Database[Document],
 ) -> None:
     took = []
@@ -54,7 +54,7 @@ def test_a_board_of_twice_as_many_muted_alerts_takes_about_twice_as_long(
     assert took[1] < MOST_TIMES * took[0]
 
 
-def test_muting_twice_as_many_alerts_takes_about_twice_as_long() -> None:
+def test_the_time_to_mute_grows_with_the_number_of_alerts() -> None:
     """Each explained by another one of the same campaign."""
     fields = {"name": "Calls fail", "metric": "call_failure_rate", "levels": {"critical": 0.1}}
     rule = AlertRule.model_validate(fields | {"id": "fails", "group_by": ["campaign"], "inhibits": ["slow"]})
