@@ -182,7 +182,9 @@ def _measure(name: str) -> dict[str, float]:
         seconds = time.perf_counter() - started
         time.sleep(0.1)
         expected = 1 + GAPS + BURSTS * CALLS_PER_BURST + LINES + LATE_LINES
-        assert path.read_bytes().count(b"\n") == expected, "lines are missing"
+        found = path.read_bytes().splitlines()
+        dropped = [line for line in found if b"dropped" in line]
+        assert len(found) == expected, f"{len(found)} lines of {expected}: {dropped}"
     return {"lone": gaps, "burst": bursts, "late": late, "rate": LINES / seconds}
 
 
