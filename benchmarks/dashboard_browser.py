@@ -69,6 +69,7 @@ QUERIES = tuple(
 _WATCH = """
 window.lastChange = 0;
 window.shown = new Map();
+const plot = "[class*='st-key-plot-']", panel = "[class*='st-key-chart-']";
 let changed = new Set();
 const framed = () => {
   const now = performance.now(), elements = changed;
@@ -82,7 +83,7 @@ new MutationObserver(changes => {
     if (type === "attributes" && attributeName.startsWith("data-")) continue;
     for (const node of addedNodes.length ? addedNodes : [target]) {
       const element = node.nodeType === 1 ? node : node.parentElement;
-      if (element) changed.add(element.closest("[class*='st-key-chart-']") ?? element);
+      if (element) changed.add(element.closest(plot) ?? element.closest(panel) ?? element);
     }
   }
 }).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });

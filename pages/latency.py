@@ -6,7 +6,7 @@ from core.models.definitions import LATENCIES
 from dashboard.filters import Selection
 from dashboard.panels import board_page, boards, kpi_tiles, latency
 from dashboard.panels.boards import ComparedBoard
-from dashboard.panels.panel import grid, show
+from dashboard.panels.panel import below, grid, show
 
 STAGES = list(latency.STAGES)
 
@@ -21,7 +21,9 @@ def draw(board: ComparedBoard, selection: Selection) -> None:
     """Draw key figures, every stage over time, single turns, then one stage in detail."""
     kpi_tiles.key_figures(kpi_tiles.latency_cards(LATENCIES), board.summary, board.before, selection)
     courses, per_turn = len(LATENCIES), board.panels[len(LATENCIES)]
-    grid(board.panels[:courses])
+    grid(board.panels[:2])
+    below(board.panels[2:], charts_above=2)
+    grid(board.panels[2:courses])
     show(per_turn)
     st.segmented_control(
         "Stage in detail", STAGES, default=STAGES[0], required=True, key="stage", bind="query-params"

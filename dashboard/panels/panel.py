@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.access.audit import Action
-from dashboard import audited, formats
+from dashboard import audited, first_screen, formats
 from dashboard.charts.time_series import HEIGHT, WEEKDAYS
 from dashboard.drilldown import Drilldown, follow
 from dashboard.panels.point_links import link_list
@@ -91,7 +92,13 @@ class Panel:
 
 def show(panel: Panel) -> None:
     """Draw a panel, at the same height with and without data."""
-    with st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall"):
+    draw_chart(panel, frame(panel))
+
+
+def frame(panel: Panel) -> DeltaGenerator:
+    """Draw all of a panel but its chart, and return the place of that."""
+    place = st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall")
+    with place:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.markdown(f"## {panel.title}", width="stretch")
             if panel.table is not None:
@@ -99,24 +106,29 @@ def show(panel: Panel) -> None:
         if panel.page is not None:
             st.caption(panel.caption)
             page_table(panel.page)
-            return
-        if panel.figure is None:
+        elif panel.figure is None:
             with st.container(height=HEIGHT, border=False, vertical_alignment="center"):
                 st.caption(panel.caption, text_alignment="center")
-            return
-        st.caption(panel.caption)
-        alt = f"{panel.title}. {panel.caption}"
-        # Without a theme, Streamlit keeps our colours.
-        key = f"plot-{panel.key}"
-        st.plotly_chart(
-            panel.figure,
-            theme=None,
-            key=key,
-            on_select=partial(follow, panel.drilldown, key) if panel.drilldown else "ignore",
-            selection_mode="points",
-            config=_TOOLS,
-            alt=alt,
-        )
+        else:
+            st.caption(panel.caption)
+    return place
+
+
+def draw_chart(panel: Panel, place: DeltaGenerator) -> None:
+    """Draw a panel's chart in its frame; nothing if it has none."""
+    if panel.figure is None or panel.page is not None:
+        return
+    key = f"plot-{panel.key}"
+    # Without a theme, Streamlit keeps our colours.
+    place.plotly_chart(
+        panel.figure,
+        theme=None,
+        key=key,
+        on_select=partial(follow, panel.drilldown, key) if panel.drilldown else "ignore",
+        selection_mode="points",
+        config=_TOOLS,
+        alt=f"{panel.title}. {panel.caption}",
+    )
 
 
 def page_table(rows: pd.DataFrame) -> None:
@@ -183,6 +195,12 @@ def csv_button(
         help=tip,
         key=f"csv-{key}",
     )
+
+
+def below(panels: Sequence[Panel], charts_above: int = 0) -> None:
+    """Let what stands above these panels appear first."""
+    figures = ((panel.key, panel.figure) for panel in panels if panel.figure is not None)
+    first_screen.ends_above(figures, charts_above)
 
 
 def grid(panels: Sequence[Panel], columns: int = 2) -> None:

@@ -17,6 +17,7 @@ from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.types import Document
+from dashboard import first_screen
 from dashboard.queries import cache
 from tests.dashboard.browser import served
 
@@ -43,6 +44,13 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make password hashes of the same kind fast; other tests check their real cost."""
     monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     users._nobodys_hash.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_wait_for_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send a page at once where no browser draws it."""
+    monkeypatch.setattr(first_screen, "START_SECONDS", 0)
+    monkeypatch.setattr(first_screen, "SECONDS_PER_CHART", 0)
 
 
 def fill_today(database: Database[Document]) -> None:
