@@ -79,8 +79,9 @@ const framed = () => {
 new MutationObserver(changes => {
   window.lastChange = performance.now();
   if (!changed.size) requestAnimationFrame(() => setTimeout(framed));
-  for (const { type, attributeName, target, addedNodes } of changes) {
+  for (const { type, attributeName, target, addedNodes, removedNodes } of changes) {
     if (type === "attributes" && attributeName.startsWith("data-")) continue;
+    if (!addedNodes.length && [...removedNodes].some(node => node.matches?.(plot))) continue;
     for (const node of addedNodes.length ? addedNodes : [target]) {
       const element = node.nodeType === 1 ? node : node.parentElement;
       if (element) changed.add(element.closest(plot) ?? element.closest(panel) ?? element);

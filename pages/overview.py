@@ -69,7 +69,7 @@ def figures() -> None:
         )
         with st.container(key="overview-charts"):
             frames = [frame(panel) for panel in board.panels]
-        below(board.panels)
+        below(board.panels, charts_above=1)  # tiles take as long as a chart
         for panel, place in zip(board.panels, frames, strict=True):
             draw_chart(panel, place)
 
