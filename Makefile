@@ -43,8 +43,9 @@ bench: .venv/dev ## Measure the hot paths next to their rivals, for docs/perform
 integrations: .venv/dev ## The files of docs/integrations that are made from the metrics' definitions
 	$(BIN)/python -m core.exporting.generated docs/integrations
 
-configuration: .venv/dev ## The table of docs/configuration.md, from the settings
+configuration: .venv/dev ## The tables of docs/configuration.md and docs/call-fields.md, from settings and models
 	$(BIN)/python -m tests.configuration
+	$(BIN)/python -m tests.call_fields
 
 screenshots: .venv/dev ## The pictures in docs/images, of a demo started for them
 	$(BIN)/python -m tests.dashboard.screenshots

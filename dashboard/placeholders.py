@@ -93,8 +93,8 @@ def no_calls_at_all() -> None:
             st.code(_SNIPPET, language=None, wrap_lines=True)
         with file:
             st.markdown(":material/upload_file: **Import past calls**")
-            st.code("python -m core import FILE --mapping MAP.toml", language=None, wrap_lines=True)
-            st.caption("CSV, TSV or JSON lines; the mapping names your columns.")
+            st.code("python -m core import FILE", language=None, wrap_lines=True)
+            st.caption("CSV, JSON, Excel or Parquet. It proposes how to read your columns, and asks.")
         with demo:
             st.markdown(":material/play_circle: **Try a simulated agent**")
             st.code("make demo", language=None)

@@ -15,7 +15,7 @@ import typer
 
 from core.cli import app
 from core.settings import Settings
-from tests import configuration
+from tests import call_fields, configuration
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -29,6 +29,12 @@ def test_the_page_of_settings_is_that_of_the_code() -> None:
     assert configuration.with_table(text, configuration.FILE.parent) == text
     documented = re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)
     assert sorted(documented) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_fields_of_calls_are_those_of_the_models() -> None:
+    """After a change of a model: make configuration."""
+    text = call_fields.FILE.read_text()
+    assert call_fields.with_tables(text) == text
 
 
 def test_every_command_is_on_the_page_of_commands() -> None:

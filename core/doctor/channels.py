@@ -67,7 +67,8 @@ def _mail(settings: Settings, server: str) -> Finding:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         remedy = "check SMTP_SERVER, SMTP_PORT and the firewall"
         return Finding("email", State.FAIL, f"{where} cannot be reached ({reason})", remedy)
-    return _answered(f"{where} answers over TLS", answers, settings)
+    how = "without TLS" if mode_of(settings) == "plain" else "over TLS"
+    return _answered(f"{where} answers {how}", answers, settings)
 
 
 def _recipients(mail: smtplib.SMTP, settings: Settings) -> dict[int, tuple[int, bytes]]:

@@ -155,7 +155,7 @@ def spool() -> Iterator[Finding]:
         yield Finding("spool", State.OK, waiting)
     if status.dead:
         text = f"{status.dead:,} records are dead-lettered: MongoDB will never accept them"
-        yield Finding("spool", State.WARN, text, "see DATA_DIR/spool/dead, each with its reason")
+        yield Finding("spool", State.WARN, text, "see DATA_DIR/spool/*/dead, each with its reason")
     if status.lost:
         text = f"{status.lost:,} records were lost: neither database nor disk accepted them"
         yield Finding("spool", State.WARN, text, "the log says which (Lost: …)")

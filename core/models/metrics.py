@@ -154,25 +154,33 @@ class CallMetrics(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
-    call_id: str = Field(min_length=1, max_length=256)
-    lead_id: str | None = Field(default=None, max_length=256)
+    call_id: str = Field(min_length=1, max_length=256, description="The same in every report of the call")
+    lead_id: str | None = Field(
+        default=None, max_length=256, description="Who is called; the same for every attempt"
+    )
     start_time: UtcDatetime = Field(description="When it was dialled, or came in")
     answered_at: UtcDatetime | None = None
-    end_time: UtcDatetime | None = None
-    duration_seconds: Seconds | None = None
+    end_time: UtcDatetime | None = Field(default=None, description="Follows from the duration if left out")
+    duration_seconds: Seconds | None = Field(
+        default=None, description="From the answer if that is known, else from the start"
+    )
     ring_seconds: Seconds | None = Field(default=None, description="How long it rang before the answer")
     talk_seconds: Seconds | None = Field(default=None, description="What the carrier counts as conversation")
     status: CallStatus
     direction: Direction
     language: Language = "unknown"
     language_raw: str | None = Field(default=None, max_length=64, description="As it was given: hi-IN")
-    asr_latency_ms: Milliseconds | None = None
-    llm_latency_ms: Milliseconds | None = None
-    tts_latency_ms: Milliseconds | None = None
+    asr_latency_ms: Milliseconds | None = Field(
+        default=None, description="Speech recognition, mean of the turns"
+    )
+    llm_latency_ms: Milliseconds | None = Field(default=None, description="Language model, mean of the turns")
+    tts_latency_ms: Milliseconds | None = Field(
+        default=None, description="Speech synthesis, mean of the turns"
+    )
     e2e_latency_ms: Milliseconds | None = Field(
         default=None, description="From the user's last word to the agent's first sound; measured, not a sum"
     )
-    total_turns: Count | None = None
+    total_turns: Count | None = Field(default=None, description="Of both speakers")
     user_turns: Count | None = Field(default=None, description="Turns of total_turns that the lead spoke")
     interruptions: Count | None = Field(default=None, description="Times the lead cut the agent short")
     agent_interruptions: Count | None = Field(default=None, description="Times the agent cut the lead short")
@@ -191,7 +199,7 @@ class CallMetrics(BaseModel):
     handoff_wait_seconds: Seconds | None = Field(
         default=None, description="From the offer to a person's answer, or to the end of the wait without one"
     )
-    sentiment_score: Score | None = None
+    sentiment_score: Score | None = Field(default=None, description="From -1, negative, to 1, positive")
     errors: CallErrors = Field(
         default_factory=list, max_length=1_000, validation_alias=AliasChoices("errors", "error_types")
     )
@@ -209,7 +217,7 @@ class CallMetrics(BaseModel):
     usage: list[ModelUsage] | None = Field(
         default=None, max_length=100, description="By model; a part of the cost that is not given follows"
     )
-    attempt: Ordinal | None = None
+    attempt: Ordinal | None = Field(default=None, description="1 is the first call to the lead")
     campaign: str | None = Field(default=None, max_length=128)
     purpose: str | None = Field(default=None, max_length=64, description="sales, service, recovery …")
     agent: str | None = Field(default=None, max_length=128, description="Which agent took the call")

@@ -129,7 +129,7 @@ def _lost(health: SystemHealth, _: datetime) -> Tile:
     spool = health.spool
     means = (
         "Records that neither the database nor the disk could take. Set aside: records the database rejects, "
-        "kept in DATA_DIR/spool/dead with the reason."
+        "kept in DATA_DIR/spool/*/dead with the reason."
     )
     words = f"{spool.dead:,} set aside" if spool.dead else "none set aside"
     color: Color = "red" if spool.lost else "orange" if spool.dead else "green"

@@ -16,7 +16,7 @@ from core.types import Document
 NOON = datetime(2024, 10, 24, 12, tzinfo=UTC)
 SIZES = (500, 4_000)
 MOST_TIMES = 24
-"""What eight times as many may cost: 8 where the time grows with the number, 64 where it grows with its square."""
+"""What eight times as many may cost: 8 where time grows with the number, 64 with its square."""
 
 
 def alerts(rule: str, number: int, **changes: object) -> list[Alert]:
