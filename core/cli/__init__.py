@@ -6,7 +6,7 @@ from io import TextIOWrapper
 import typer
 from pymongo.errors import PyMongoError
 
-from core.cli import alerts, calls, hooks, imports, on_call, reports, rules, run, sources, store
+from core.cli import alerts, calls, compliance, hooks, imports, on_call, reports, rules, run, sources, store
 from core.cli.access import api_keys, audit, breach, erasure, keys, users
 from core.errors import UserError
 from core.logging_config import spare_stdout
@@ -32,7 +32,7 @@ def configured(context: typer.Context) -> None:
         spare_stdout()  # stdout is for tables and reports
 
 
-for commands in (imports, calls, alerts, reports, store, erasure, run, sources, breach):
+for commands in (imports, calls, alerts, reports, store, erasure, run, sources, breach, compliance):
     app.registered_commands += commands.app.registered_commands
 app.add_typer(rules.app, name="rules")
 app.add_typer(hooks.app, name="hooks")

@@ -24,13 +24,18 @@ def aggregate(
     ],
 ) -> None:
     """Recompute the figures of one or more days and store them in daily_metrics."""
-    first, last = _parse_days(days)
+    first, last = parse_days(days)
     check_reachable()
     figures = _aggregate(first, last)
     Console(highlight=False).print(_daily_table(figures))
 
 
-def _parse_days(text: str) -> tuple[date, date]:
+def parse_days(text: str) -> tuple[date, date]:
+    """Return the first and the last of ``2024-10-01..2024-10-31``, or one day twice.
+
+    Raises:
+        UserError: it is neither.
+    """
     first_text, dots, last_text = text.partition("..")
     first = parse_date(first_text)
     last = parse_date(last_text) if dots else first
