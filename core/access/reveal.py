@@ -5,6 +5,7 @@ from pymongo.database import Database
 from core.access.audit import Action, audit, call_subject
 from core.access.permissions import Permission, may
 from core.access.roles import Actor
+from core.access.transcripts import known_words
 from core.errors import UserError
 from core.privacy.sensitive import WITHHELD, key_of
 from core.storage.archive.archived_rows import find_archived, turns_of
@@ -43,6 +44,7 @@ def reveal(database: Database[Document], actor: Actor, call_id: str, path: str, 
     token = protected_in((call or {}).get("metadata") or {}).get(path)
     if token is None or token == WITHHELD or call is None:
         raise UserError(f"call {call_id} has no sealed value {path}")
+    reason = _as_recorded(database, call_id, call, reason)
     audit(database, actor, Action.DECRYPTED, call_subject(call_id), field=path, reason=reason)
     return open_value(database, call_id, path, token)
 
@@ -69,10 +71,12 @@ def reveal_transcript(
         PyMongoError: the database does not answer.
     """
     reason = _allowed(actor, reason)
-    rows = turns_of(database, call_id) if _call(database, call_id) else []
+    call = _call(database, call_id)
+    rows = turns_of(database, call_id) if call else []
     said = {row["turn"]: row[TRANSCRIPT] for row in rows if key_of(row.get(TRANSCRIPT))}
-    if not said:
+    if not said or call is None:
         raise UserError(f"call {call_id} has no sealed transcript")
+    reason = _as_recorded(database, call_id, call, reason)
     audit(database, actor, Action.DECRYPTED, call_subject(call_id), field=TRANSCRIPT, reason=reason)
     return {
         turn: str(open_value(database, turn_id(call_id, turn), TRANSCRIPT, token))
@@ -81,7 +85,7 @@ def reveal_transcript(
 
 
 def _allowed(actor: Actor, reason: str) -> str:
-    """Return the reason in the form it is recorded."""
+    """Return the reason without space around it."""
     reason = reason.strip()
     if not may(actor.role, Permission.DECRYPT):
         raise NotAllowedError(
@@ -90,6 +94,11 @@ def _allowed(actor: Actor, reason: str) -> str:
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         raise NotAllowedError(f"say why, in {SHORTEST_REASON} to {LONGEST_REASON} characters")
     return reason
+
+
+def _as_recorded(database: Database[Document], call_id: str, call: Document, reason: str) -> str:
+    """Return the reason without the words that the call knows to be its lead's: the log outlives them."""
+    return known_words(database, call_id, call.get("metadata") or {}).masked(reason)
 
 
 def _call(database: Database[Document], call_id: str) -> Document | None:

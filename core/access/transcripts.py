@@ -49,7 +49,7 @@ def masked_transcript(
     ids = {document_of(turn): turn.turn for turn in turns if key_of(turn.transcript)}
     sealed = {document: str(texts[number]) for document, number in ids.items()}
     opened = open_transcripts(database, sealed) if sealed else {}
-    known = _known(database, turns[0].call_id, metadata) if texts and metadata else None
+    known = known_words(database, turns[0].call_id, metadata) if texts and metadata else None
     found = {ids[document]: masked(text, known) for document, text in opened.items()}
     # Another tool may have written what it cannot seal.
     open_ones = {n: text for n, text in texts.items() if text != WITHHELD and key_of(text) is None}
@@ -66,7 +66,12 @@ def masked(text: str, known: KnownWords | None = None) -> tuple[Said, ...]:
     return tuple(Said(one.by, mask_text(one.words)) for one in found)
 
 
-def _known(database: Database[Document], call_id: str, metadata: Mapping[str, Any]) -> KnownWords:
+def known_words(database: Database[Document], call_id: str, metadata: Mapping[str, Any]) -> KnownWords:
+    """Return what a call's metadata, as it is stored, tells of its lead; what cannot be opened is left out.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
     values = dict(personal_in(dict(metadata)))
     sealed = {path: value for path, value in values.items() if key_of(value) is not None}
     plain = {path: value for path, value in values.items() if path not in sealed}

@@ -91,6 +91,15 @@ def test_without_a_role_or_a_reason_nothing_is_shown(database: Database[Document
 
 
 @pytest.mark.usefixtures("keys")
+def test_a_reason_names_the_lead_to_nobody(database: Database[Document]) -> None:
+    """In the audit log, which outlives the lead's data."""
+    asyncio.run(record(call(lead_id="lead_1", metadata=PERSON)))
+    reveal(database, PRIVILEGED, "call_1", "metadata.phone", "meera asked, from 97011-55238; ticket 4711")
+    (entry,) = database["audit"].find()
+    assert entry["about"]["reason"] == "[name] asked, from [phone …5238]; ticket 4711"
+
+
+@pytest.mark.usefixtures("keys")
 def test_a_value_that_was_moved_to_another_call_or_field_does_not_open(database: Database[Document]) -> None:
     asyncio.run(record(*(call(f"call_{n}", lead_id="lead_1", metadata=PERSON) for n in (1, 2))))
     phone = stored(database)["metadata"]["phone"]
