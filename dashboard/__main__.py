@@ -23,6 +23,7 @@ from streamlit.web.server.starlette import starlette_server
 
 from core.access.proxied import proxied_roles
 from core.errors import UserError
+from core.peers import number_of
 from core.ports import check_free
 from core.settings import Settings, get_settings
 from core.storage.server.connection import close_all
@@ -65,6 +66,7 @@ def configuration() -> dict[str, Any]:
     settings = get_settings()
     options = dict(dotted(tomllib.loads(CONFIG.read_text())))
     options |= {"server.address": settings.dashboard_host, "server.port": settings.dashboard_port}
+    options |= {"server.allowedHosts": []}  # OwnPagesOnly decides, and knows DASHBOARD_PUBLIC_URL
     options |= _from_environment(os.environ)
     refuse_open_door(settings, str(options["server.address"]))
     return options
@@ -76,6 +78,8 @@ def refuse_open_door(settings: Settings, address: str) -> None:
     Raises:
         UserError: one line with the variable and the remedy.
     """
+    if settings.dashboard_proxy_user is not None:
+        number_of(settings.dashboard_proxy_user)
     if settings.dashboard_sign_in == "none":
         if not is_loopback(address):
             raise UserError(

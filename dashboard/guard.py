@@ -1,11 +1,12 @@
 """Refuse requests that do not come from the dashboard's own pages, under its own address."""
 
+import os
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.peers import is_own_user
+from core.peers import is_here, is_one_of, is_own_user, number_of
 from core.settings import get_settings
 from core.variables.kinds import is_loopback
 
@@ -66,7 +67,7 @@ def refuses_headers(headers: Mapping[str, str]) -> bool:
 class OwnPagesOnly:
     """Middleware that answers 403 to foreign pages, foreign host names, and other users of this machine.
 
-    Other users are only refused without sign-in and proxy: a proxy runs as another user.
+    Without sign-in and proxy, other users are refused; with DASHBOARD_PROXY_USER, all but that one.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -91,12 +92,20 @@ class OwnPagesOnly:
         ):
             await _refuse(send, _NOT_OURS, is_socket=is_socket)
             return
-        settings = get_settings()
-        asks_nobody = settings.dashboard_sign_in == "none" and not settings.dashboard_has_proxy
-        if asks_nobody and not is_own_user(scope.get("client"), scope.get("server")):
+        if not lets_in(scope):
             await _refuse(send, _NOT_YOURS, is_socket=is_socket)
             return
         await self._app(scope, receive, send)
+
+
+def lets_in(scope: Scope) -> bool:
+    """Return whether the user of this machine whose program asks may; other machines are let through."""
+    settings, client, server = get_settings(), scope.get("client"), scope.get("server")
+    if settings.dashboard_proxy_user is not None:
+        users = {os.getuid(), number_of(settings.dashboard_proxy_user)}
+        return not is_here(client, server) or is_one_of(users, client, server)
+    asks_nobody = settings.dashboard_sign_in == "none" and not settings.dashboard_has_proxy
+    return not asks_nobody or is_own_user(client, server)
 
 
 async def _refuse(send: Send, words: bytes, *, is_socket: bool) -> None:

@@ -117,6 +117,6 @@ def _other_users(settings: Settings) -> Iterator[Finding]:
     if not peers.KERNEL_TELLS:
         text = f"every user of this machine can open the dashboard at {port}"
         yield Finding("protection", State.WARN, text, "run it where no one else has an account")
-    elif settings.dashboard_has_proxy:
+    elif settings.dashboard_has_proxy and settings.dashboard_proxy_user is None:
         text = f"users of this machine can bypass the proxy in front of the dashboard at {port}"
-        yield Finding("protection", State.WARN, text, "run both where no one else has an account")
+        yield Finding("protection", State.WARN, text, "set DASHBOARD_PROXY_USER to the user it runs as")

@@ -52,6 +52,12 @@ class SignInSettings(BaseModel):
         default=(),
         description="Addresses or networks of trusted proxies, comma separated; this machine if not set",
     )
+    dashboard_proxy_user: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="User of this machine that the proxy runs as, such as `www-data`; all others are refused",
+    )
     session_hours: int = Field(default=12, ge=1, le=720, description="Hours until users must sign in again")
     session_idle_minutes: int = Field(
         default=60,

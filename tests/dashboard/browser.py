@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,20 @@ PATIENCE_MS = 90_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
+LAUNCHER = ("dashboard",)
+PLAIN = ("streamlit", "run", "dashboard/app.py")
+"""The two ways of starting it, as arguments of ``python -m``."""
+
+
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Yield the address of ``python -m dashboard`` on a free port; it must exit cleanly afterwards."""
+def served(folder: Path, start: Sequence[str] = LAUNCHER) -> Iterator[str]:
+    """Yield the address of a dashboard on a free port; it must exit cleanly afterwards."""
     port = free_port()
     with (folder / "dashboard.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "dashboard"],
+            [sys.executable, "-m", *start],
             cwd=ROOT,
-            env=os.environ | {"DASHBOARD_PORT": str(port)},
+            env=os.environ | {"DASHBOARD_PORT": str(port), "STREAMLIT_SERVER_PORT": str(port)},
             stdout=log,
             stderr=log,
         )

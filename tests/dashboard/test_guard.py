@@ -5,7 +5,7 @@ import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
-from socket import create_connection
+from socket import create_connection, create_server
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from core.errors import UserError
 from core.settings import get_settings
-from dashboard.guard import refuses
+from dashboard.__main__ import configuration
+from dashboard.guard import lets_in, refuses
 from tests.dashboard.browser import served
 
 NOBODY = 65_534
@@ -129,6 +131,38 @@ def test_a_proxy_may_be_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DASHBOARD_PUBLIC_URL", public)
         get_settings.cache_clear()
         assert get_settings().dashboard_has_proxy is proxied
+
+
+CONNECT = """
+import encodings.idna, os, socket, sys
+os.setuid(int(sys.argv[1]))
+with socket.create_connection(("127.0.0.1", int(sys.argv[2]))):
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user")
+def test_of_other_users_of_this_machine_only_the_proxys_is_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever else has an account could write any name into the header; other machines are not its matter."""
+    monkeypatch.setenv("DASHBOARD_SIGN_IN", "proxy")
+    monkeypatch.setenv("DASHBOARD_PROXY_USER", "nobody")
+    get_settings.cache_clear()
+    with create_server(("127.0.0.1", 0)) as listening:
+        own = listening.getsockname()
+        for user, let_in in ((NOBODY, True), (NOBODY - 1, False)):
+            command = [sys.executable, "-I", "-c", CONNECT, str(user), str(own[1])]
+            with subprocess.Popen(command, stdin=subprocess.PIPE) as asking, listening.accept()[0] as asked:
+                assert lets_in({"client": asked.getpeername(), "server": own}) is let_in
+                asking.communicate()
+    assert lets_in({"client": ("203.0.113.9", 1), "server": ("192.0.2.1", 3000)})
+    assert not lets_in({"client": ("192.0.2.1", 1), "server": ("192.0.2.1", 3000)})
+
+
+def test_a_user_that_the_machine_does_not_have_is_said_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_PROXY_USER", "www-dta")
+    get_settings.cache_clear()
+    with pytest.raises(UserError, match="DASHBOARD_PROXY_USER: this machine has no user www-dta"):
+        configuration()
 
 
 def _status_of(user: int, port: int, path: str, *, upgrade: bool) -> str:

@@ -81,6 +81,7 @@ def test_a_file_without_secrets_may_be_read(monkeypatch: pytest.MonkeyPatch, tmp
             {"DASHBOARD_PUBLIC_URL": "https://calls.example"},
             ["protection: users of this machine can bypass the proxy"],
         ),
+        ({"DASHBOARD_PUBLIC_URL": "https://calls.example", "DASHBOARD_PROXY_USER": "nobody"}, []),
         ({"DASHBOARD_PUBLIC_URL": "http://localhost:3000"}, []),
     ],
 )
