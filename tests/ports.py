@@ -2,6 +2,11 @@
 
 import os
 import socket
+import subprocess
+import time
+from collections.abc import Sequence
+
+import pytest
 
 
 def free_port() -> int:
@@ -14,3 +19,16 @@ def free_port() -> int:
             port: int = probe.getsockname()[1]
         if port // 2 % workers == worker % workers:  # Linux gives odd ones only
             return port
+
+
+def wait_for(port: int, running: Sequence[subprocess.Popen[bytes]], seconds: float = 90) -> None:
+    """Wait until something listens on a port; fail if one of the processes ends before."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert all(process.poll() is None for process in running)
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"nothing answers on port {port}")

@@ -8,7 +8,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse, HTTPSConnection
@@ -24,7 +23,7 @@ from pymongo.database import Database
 from core.access.roles import Role
 from core.access.users import add_user
 from core.types import Document
-from tests.ports import free_port
+from tests.ports import free_port, wait_for
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOYMENT = ROOT / "docs" / "deployment"
@@ -177,18 +176,6 @@ def behind_nginx(folder: Path) -> Iterator[int]:
             process.send_signal(signal.SIGTERM)
         for process in running:
             process.wait(timeout=30)
-
-
-def wait_for(port: int, running: list[subprocess.Popen[bytes]]) -> None:
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        assert all(process.poll() is None for process in running)
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"nothing answers on port {port}")
 
 
 def trusted(folder: Path) -> ssl.SSLContext:
