@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache as remembered
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import streamlit as st
 from argon2 import PasswordHasher
 from pymongo.database import Database
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from core.access import users
@@ -51,6 +53,15 @@ def no_wait_for_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Send a page at once where no browser draws it."""
     monkeypatch.setattr(first_screen, "START_SECONDS", 0)
     monkeypatch.setattr(first_screen, "SECONDS_PER_CHART", 0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components() -> Iterator[None]:
+    """Look once for components that other packages bring: each app would read all packages' metadata anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        found = remembered(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", found)
+        yield
 
 
 def fill_today(database: Database[Document]) -> None:
