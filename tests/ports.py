@@ -1,12 +1,18 @@
-"""Ports for servers that tests start."""
+"""Servers that tests start: their ports, and an end without a wait."""
 
 import os
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from socketserver import BaseServer
 
 import pytest
+
+_LOOK_SECONDS = 0.02
+"""How often a server looks whether it is to end: by default twice a second, and tests start hundreds."""
 
 
 def free_port() -> int:
@@ -32,3 +38,15 @@ def wait_for(port: int, running: Sequence[subprocess.Popen[bytes]], seconds: flo
         except OSError:
             time.sleep(0.1)
     pytest.fail(f"nothing answers on port {port}")
+
+
+@contextmanager
+def serving(*servers: BaseServer) -> Iterator[None]:
+    """Let servers answer, each in a thread, until the block ends."""
+    for server in servers:
+        threading.Thread(target=server.serve_forever, args=(_LOOK_SECONDS,), daemon=True).start()
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.shutdown()

@@ -1,6 +1,5 @@
 """Running servers that the settings point to."""
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from tests.alerting.channels.wire import (
     WebServer,
     mail_server,
 )
+from tests.ports import serving
 
 if TYPE_CHECKING:
     from aiosmtpd.controller import Controller
@@ -68,15 +68,11 @@ def mails(mail_servers: MailServers) -> Mails:
 @pytest.fixture
 def web(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     """A running server in the name of every service, reached through a proxy."""
-    with WebServer(authority) as server, Proxy(server) as proxy:
-        for running in (server, proxy):
-            threading.Thread(target=running.serve_forever, daemon=True).start()
+    with WebServer(authority) as server, Proxy(server) as proxy, serving(server, proxy):
         for name, value in authority.environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.server_address[1]}")
         yield server
-        proxy.shutdown()
-        server.shutdown()
 
 
 @pytest.fixture

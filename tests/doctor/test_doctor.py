@@ -3,7 +3,6 @@
 import re
 import socket
 import subprocess
-import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from tests.alerting.channels.wire import (
     WebServer,
     mail_server,
 )
-from tests.ports import free_port
+from tests.ports import free_port, serving
 from tests.test_cli import core
 
 
@@ -102,14 +101,10 @@ def test_channels_are_tried_out_without_sending(database: Database[Document], tm
         "ALERT_EMAIL_TO": "ops@example.com",
         "SLACK_WEBHOOK_URL": f"https://hooks.slack.com{WEBHOOK_PATH}",
     }
-    with WebServer(authority) as slack, Proxy(slack) as proxy:
-        for running in (slack, proxy):
-            threading.Thread(target=running.serve_forever, daemon=True).start()
+    with WebServer(authority) as slack, Proxy(slack) as proxy, serving(slack, proxy):
         settings["HTTPS_PROXY"] = f"http://127.0.0.1:{proxy.server_address[1]}"
         good = core("doctor", **settings)
         wrong = core("doctor", **settings | {"SMTP_PASSWORD": "geheim"})
-        proxy.shutdown()
-        slack.shutdown()
     untrusted = core("doctor", **settings | {"SSL_CERT_FILE": certifi.where()})
     mail.stop()
     gone = core("doctor", **settings)

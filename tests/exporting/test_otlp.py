@@ -1,7 +1,6 @@
 """What a collector of OpenTelemetry is sent, decoded by OpenTelemetry's own protobuf."""
 
 import gzip
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +23,7 @@ from core.storage.calls import write_calls
 from core.types import Document
 from tests.api.test_routes import call
 from tests.exporting.test_totals import told
-from tests.ports import free_port
+from tests.ports import free_port, serving
 
 
 class Collector(ThreadingHTTPServer):
@@ -55,12 +54,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
-    with Collector(("127.0.0.1", 0), Handler) as server:
+    with Collector(("127.0.0.1", 0), Handler) as server, serving(server):
         server.requests = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
         configure(monkeypatch, f"http://127.0.0.1:{server.server_port}/")
         yield server
-        server.shutdown()
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:

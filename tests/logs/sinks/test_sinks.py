@@ -3,7 +3,6 @@
 import json
 import os
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from core.logs.sinks.splunk import SplunkCollector
 from core.storage.log_store import call_lines
 from core.types import Document
 from tests import ENDING_STARTS_NO_THREADS, forked
+from tests.ports import serving
 
 sends_at_its_end = pytest.mark.skipif(
     ENDING_STARTS_NO_THREADS, reason="this Python starts no threads at its end, and says what was not sent"
@@ -105,12 +105,10 @@ def collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     monkeypatch.setattr(shipper, "_FIRST_PAUSE_SECONDS", 0.01)
     Collector.bodies, Collector.tokens, Collector.statuses = [], [], []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        with serving(server):
+            yield f"https://127.0.0.1:{server.server_port}"
 
 
 def events() -> list[dict[str, Any]]:
