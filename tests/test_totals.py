@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from datetime import date, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -22,15 +21,9 @@ from core.storage.server.connection import close_connections
 from core.types import Document
 from dashboard.filters import Selection, day_span
 from dashboard.queries import call_queries
+from tests.importing.public_calls import MAPPINGS, TECHNION, UCI, needs
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data"
-TECHNION = DATA / "technion_calls" / "january1999.txt"
-CAMPAIGNS = DATA / "uci_bank_marketing" / "bank-full.csv"
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(not DATA.exists(), reason=f"the real calls are missing: put them into {DATA}"),
-]
+pytestmark = pytest.mark.full
 
 
 def counted(database: Database[Document], day: date) -> tuple[int, int, int, int]:
@@ -92,12 +85,13 @@ def agree(database: Database[Document], first: date, last: date) -> Counter[date
     return Counter({day: total for day, (total, *_) in zip(days, direct, strict=True)})
 
 
+@needs(TECHNION)
 @pytest.mark.parametrize("zone", ["Asia/Jerusalem", "Asia/Kolkata"])
 def test_january_agrees_on_every_day(
     database: Database[Document], zone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use_zone(zone, monkeypatch)
-    report = import_file(TECHNION, ROOT / "docs" / "mappings" / "technion.toml")
+    report = import_file(TECHNION, MAPPINGS / "technion.toml")
     assert (report.inserted, report.rejected) == (31_359, 240)
     oldest = database["calls"].find_one({}, sort=[("recorded_at", 1)])
     assert oldest is not None
@@ -114,9 +108,10 @@ def test_january_agrees_on_every_day(
     assert moved == 0 if zone == "Asia/Jerusalem" else 3_300 < moved < 3_700
 
 
+@needs(UCI)
 def test_campaigns_agree_on_every_day(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> None:
     use_zone("Asia/Kolkata", monkeypatch)
-    report = import_file(CAMPAIGNS, ROOT / "docs" / "mappings" / "uci_bank_marketing.toml")
+    report = import_file(UCI, MAPPINGS / "uci_bank_marketing.toml")
     assert (report.inserted, report.rejected) == (45_211, 0)
     assert agree(database, date(2008, 5, 1), date(2010, 11, 30)).total() == 45_211
     assert database["calls"].count_documents({"qualification_completed": True}) == 5_289

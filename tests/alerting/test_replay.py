@@ -13,9 +13,8 @@ from core.services.alert_service import CheckReport, check_and_send_alerts
 from core.settings import get_settings
 from core.storage import get_database
 from core.types import Document
+from tests.importing.public_calls import MAPPINGS, TECHNION, needs
 
-PROJECT = Path(__file__).resolve().parents[2]
-JANUARY = PROJECT.parent / "shared" / "data" / "technion_calls" / "january1999.txt"
 QUARTER = timedelta(minutes=15)
 DAY_RULE = """
 [[rules]]
@@ -27,17 +26,14 @@ severity = "critical"
 window = "1d"
 """
 
-pytestmark = [
-    pytest.mark.full,
-    pytest.mark.skipif(not JANUARY.exists(), reason=f"the Technion calls are missing: put them at {JANUARY}"),
-]
+pytestmark = [pytest.mark.full, needs(TECHNION)]
 
 
 @pytest.fixture
 def january(database: Database[Document], monkeypatch: pytest.MonkeyPatch) -> Database[Document]:
     monkeypatch.setenv("TIMEZONE", "Asia/Jerusalem")
     get_settings.cache_clear()
-    import_file(JANUARY, PROJECT / "docs" / "mappings" / "technion.toml")
+    import_file(TECHNION, MAPPINGS / "technion.toml")
     return database
 
 

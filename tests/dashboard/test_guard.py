@@ -115,7 +115,9 @@ def test_strange_headers_are_refused_and_never_an_error(host: str, origin: str) 
 
 
 @pytest.mark.full
-@pytest.mark.skipif(os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user")
+@pytest.mark.skipif(
+    os.getuid() != 0 or sys.platform != "linux", reason="only root can be another user: run it as root"
+)
 def test_another_user_of_the_machine_does_not_get_in(tmp_path: Path) -> None:
     """Neither to a page nor to the websocket: the port gives away no more than the files."""
     with served(tmp_path) as address:

@@ -133,7 +133,8 @@ def statsd_server(folder: Path) -> Iterator[tuple[int, int]]:
         [*install, "statsd@0.9.0"], cwd=folder, capture_output=True, check=False, timeout=300
     )
     if done.returncode:
-        pytest.skip(f"npm cannot install statsd: {done.stderr.decode()[-200:]}")
+        said = " ".join(done.stderr.decode().split())[-200:]
+        pytest.skip(f"npm cannot install statsd, set npm's registry to one that has it: {said}")
     port, questions = free_port(), free_port()
     config = {"address": "127.0.0.1", "port": port, "mgmt_address": "127.0.0.1", "mgmt_port": questions}
     (folder / "config.js").write_text(json.dumps(config | {"backends": [], "flushInterval": 600_000}))

@@ -1,6 +1,5 @@
 """Two real sets of calls, against counts made from the raw files in plain pandas."""
 
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -9,12 +8,7 @@ from pymongo.database import Database
 
 from core.importing import import_file
 from core.types import Document
-
-PROJECT = Path(__file__).resolve().parents[2]
-MAPPINGS = PROJECT / "docs" / "mappings"
-DATA = PROJECT.parent / "shared" / "data"
-TECHNION = DATA / "technion_calls" / "january1999.txt"
-UCI = DATA / "uci_bank_marketing" / "bank-full.csv"
+from tests.importing.public_calls import MAPPINGS, TECHNION, UCI, needs
 
 pytestmark = pytest.mark.full
 HALF_DAY, DAY = pd.Timedelta(hours=12), pd.Timedelta(days=1)
@@ -47,7 +41,7 @@ def technion_rows() -> pd.DataFrame:
     )
 
 
-@pytest.mark.skipif(not TECHNION.exists(), reason=f"the Technion calls are missing: put them at {TECHNION}")
+@needs(TECHNION)
 def test_technion_calls_agree_with_the_raw_file(database: Database[Document]) -> None:
     mapping = MAPPINGS / "technion.toml"
     report = import_file(TECHNION, mapping)
@@ -70,7 +64,7 @@ def test_technion_calls_agree_with_the_raw_file(database: Database[Document]) ->
     assert (again.inserted, again.replaced, again.unchanged) == (0, 31_359, 31_359)
 
 
-@pytest.mark.skipif(not UCI.exists(), reason=f"the UCI calls are missing: put them at {UCI}")
+@needs(UCI)
 def test_uci_calls_agree_with_the_raw_file(database: Database[Document]) -> None:
     mapping = MAPPINGS / "uci_bank_marketing.toml"
     report = import_file(UCI, mapping)

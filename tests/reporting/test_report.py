@@ -20,6 +20,7 @@ from core.models.alerts import Severity
 from core.models.metrics import CallMetrics
 from core.reporting.message import report_message, text
 from core.reporting.page import page
+from core.reporting.pdf import BROWSERS
 from core.reporting.read import Report, read_report
 from core.reporting.send import send_report
 from core.reporting.span import Span
@@ -152,7 +153,7 @@ def test_the_command_line_writes_it(
 
 
 @pytest.mark.full
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="no Chromium: apt-get install chromium")
 def test_a_pdf_is_printed(busy: Database[Document], tmp_path: Path) -> None:
     """By the Chromium that is installed."""
     file = tmp_path / "report.pdf"
