@@ -196,7 +196,7 @@ class Guesser:
         self._add(
             "call_id",
             {"template": "{file}-{line}"},
-            "no column is one: right only while no row is put in or taken out",
+            "no column found: right only while no row is added or removed",
             doubtful=True,
         )
 
@@ -221,7 +221,7 @@ class Guesser:
             self._add(field, value, reason, column, doubtful=bool(rest))
             return
         if otherwise is not None:
-            reason = f"no column says it: is every call {otherwise}?"
+            reason = f"not in any column: is every call {otherwise}?"
             self._add(field, {"constant": otherwise}, reason, doubtful=True)
 
     def _duration(self) -> None:

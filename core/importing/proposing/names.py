@@ -4,10 +4,12 @@ NAMES: dict[str, tuple[str, ...]] = {
     "call_id": (
         *("callid", "callsid", "calluuid", "executionid", "sid", "uuid", "uniqueid", "monitorucid", "ucid"),
         *("interactionid", "conversationid", "sessionid", "requestuuid", "recordid", "id"),
+        *("refno", "referenceno"),
     ),
     "start_time": (
         *("starttime", "startedat", "starttimestamp", "startstamp", "callstarttime", "callstart", "start"),
         *("initiationtime", "initiatedat", "startdatetime", "calldate", "begintime", "calltime", "datetime"),
+        *("dialledon", "dialedon"),
         *("timestamp", "createdat", "datecreated", "createdtime", "date"),
     ),
     "time_of_day": ("time", "calltime", "starttime", "timeofcall", "start"),
@@ -19,6 +21,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("durationseconds", "durationsec", "durationsecs", "durations", "callduration", "callduration"),
         *("calldurationseconds", "totalduration", "durationms", "durationminutes", "conversationduration"),
         *("telephonydataduration", "duration", "talktime", "billsec", "billduration", "billedduration"),
+        "secs",
     ),
     "answered_at": ("answertime", "answeredat", "answerstamp", "answer", "pickuptime"),
     "talk_seconds": ("talktime", "talkseconds", "billsec", "conversationduration", "billduration"),

@@ -84,7 +84,7 @@ def _guessed(sample: Sample) -> Proposal:
     zone = get_settings().timezone
     if not any(guess.field == "start_time" for guess in guesses):
         start = Guess(
-            "start_time", {"column": ""}, "NO COLUMN IS ONE: name the column with the start", doubtful=True
+            "start_time", {"column": ""}, "no column found: name the column with the start", doubtful=True
         )
         text = draft(sample.part.path.name, sample.source, [start, *guesses], zone)
         return Proposal(text, (start, *guesses), remarks, None, start.reason, 0, len(sample.rows))

@@ -35,6 +35,14 @@ ASTERISK_SQL = """calldate,clid,src,dst,dcontext,channel,dstchannel,lastapp,last
 2024-11-05 15:00:00,Desk <0922>,0922,0911,in,SIP/a,SIP/b,Dial,x,104,100,ANSWERED,1730799000.41
 2024-11-05 15:10:00,Desk <0923>,0923,0911,in,SIP/a,,Dial,x,30,0,NO ANSWER,1730799600.42
 """
+DIALER = """Ref No,Dialled On,Status,Secs
+d1,2024-11-05 15:00:00,Answered,100
+d2,2024-11-05 15:10:00,No Answer,0
+"""
+BY_HAND = """Reference No.,Dialed On,Disposition,Secs
+d1,2024-11-05 15:00:00,Answered,100
+d2,2024-11-05 15:10:00,No Answer,0
+"""
 AGENT = [
     {"execution_id": "x1", "started_at": 1_730_799_000_500, "ended_at": 1_730_799_100_500, "duration_ms": 100_000}
     | {"call": {"status": "Completed", "direction": "Incoming", "language": "hindi"}, "lead_id": "l1", "turns": 7},
@@ -60,13 +68,15 @@ def proposed(folder: Path, data: str | bytes, name: str = "calls.csv") -> Propos
             {"call_id": "o1", "status": "completed", "direction": "outbound", "campaign": "Diwali"},
         ),
         (ASTERISK_SQL, 104, {"call_id": "1730799000.41", "status": "completed"}),
+        (DIALER, 100, {"call_id": "d1", "status": "completed"}),
+        (BY_HAND, 100, {"call_id": "d1", "status": "completed"}),
         (
             json.dumps(AGENT),
             100,
             {"call_id": "x1", "direction": "inbound", "language": "hindi", "lead_id": "l1", "total_turns": 7},
         ),
     ],
-    ids=["twilio", "exotel", "ozonetel", "asterisk in SQL", "agent"],
+    ids=["twilio", "exotel", "ozonetel", "asterisk in SQL", "dialer", "by hand", "agent"],
 )
 def test_known_names_of_columns_are_understood(
     tmp_path: Path, data: str, seconds: float, fields: dict[str, Any]
@@ -176,7 +186,7 @@ def test_without_a_start_the_draft_says_what_lacks(tmp_path: Path) -> None:
     """It can be mended, but not used."""
     proposal = proposed(tmp_path, "id,status\nc1,completed\n")
     assert not proposal.can_be_used
-    assert "NO COLUMN IS ONE" in proposal.text
+    assert "no column found" in proposal.text
     assert "name the column with the start" in proposal.problem
 
 
