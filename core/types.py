@@ -1,4 +1,4 @@
-"""Names for types that many modules share, and the one function that walks nested mappings."""
+"""Names for types that many modules share, one function for nested mappings and one for plurals."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -19,3 +19,8 @@ def dotted(nested: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any
             yield from dotted(value, f"{path}{name}.")
         else:
             yield f"{path}{name}", value
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: ``1 record``, ``2,000 records``; ``many`` is an irregular plural."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

@@ -99,7 +99,7 @@ def test_nothing_of_the_lead_is_left_and_the_others_are(database: Database[Docum
     done = core("erase-lead", LEAD, "--yes", "--no-keep-counts")
     assert done.returncode == 0, done.stderr
     assert "erased 22 records" in done.stdout
-    assert "agent.log names the lead in 1 lines" in done.stdout
+    assert "agent.log names the lead in 1 line" in done.stdout
     after = everything(database)
     for name in before:
         if not name.startswith("rollup") and name not in {"dirty_windows", "audit"}:
@@ -231,7 +231,7 @@ def test_what_was_erased_does_not_come_back(database: Database[Document], tmp_pa
     assert "lead_m" not in files.rejects.read_text()
     restored = core("restore", str(tmp_path / "saved"), "--replace")
     assert restored.returncode == 0, restored.stderr
-    assert "1 leads were erased since" in restored.stdout
+    assert "1 lead was erased since" in restored.stdout
     assert [lead for lead in database["calls"].distinct("lead_id") if "erased-" not in lead] == ["lead_o"]
     soon = utc_now().astimezone(get_settings().tz) + timedelta(minutes=1)
     later = f"m2,lead_m,{soon:%Y-%m-%d %H:%M:%S},completed,9\n"

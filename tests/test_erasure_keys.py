@@ -77,7 +77,7 @@ def test_a_backup_from_before_an_erasure_cannot_bring_the_lead_back(
     with pytest.raises(SealError, match="its key is missing"):
         open_value(database, "call_7", "metadata.phone", tokens["lead_7"])
     restored = core("restore", str(tmp_path / "saved"), "--replace")
-    assert "1 leads were erased since" in restored.stdout, restored.stderr
+    assert "1 lead was erased since" in restored.stdout, restored.stderr
     assert search_calls(database, LEAD) == []
 
 

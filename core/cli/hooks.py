@@ -20,7 +20,7 @@ from core.storage.server.connection import (
     get_sync_database,
     store_name,
 )
-from core.types import Document
+from core.types import Document, counted
 
 app = typer.Typer(help="List and replay webhook deliveries of platforms and carriers.", no_args_is_help=True)
 Name = Annotated[str | None, typer.Option("--source", help="Only this source")]
@@ -74,7 +74,7 @@ def replay(source: Name = None, since: Since = None, refused: Refused = False) -
     note(Action.REPLAYED, source or "all sources", deliveries=sum(became.values()), since=since)
     for outcome, count in sorted(became.items()):
         typer.echo(f"{count:>10,} {outcome}")
-    typer.echo(f"replayed {sum(became.values()):,} deliveries")
+    typer.echo(f"replayed {counted(sum(became.values()), 'delivery', 'deliveries')}")
 
 
 def _query(source: str | None, since: str | None, *, refused: bool) -> Document:

@@ -11,6 +11,7 @@ from core.clock import local_today, parse_date
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
+from core.types import counted
 
 if TYPE_CHECKING:
     from core.alerting.channels.message import Message
@@ -54,7 +55,7 @@ def report(
     if send:
         sent = asyncio.run(_send(span, report_message(made)))
         already = "; whoever has it already does not get it again" if not sent else ""
-        typer.echo(f"Sent to {sent} recipient{'' if sent == 1 else 's'}{already}")
+        typer.echo(f"Sent to {counted(sent, 'recipient')}{already}")
 
 
 async def _send(span: "Span", message: "Message") -> int:

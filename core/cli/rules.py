@@ -13,6 +13,7 @@ from core.cli.noted import note
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
+from core.types import counted
 
 app = typer.Typer(help="List, export, import and preview alert rules.", no_args_is_help=True)
 STANDARD_STREAM = Path("-")
@@ -56,7 +57,7 @@ def export_rules(
             file.write_text(text, encoding="utf-8")
         except OSError as error:
             raise UserError(f"{file} cannot be written: {error.strerror}") from None
-        typer.echo(f"{len(found.rules)} rules written to {file}", err=True)
+        typer.echo(f"{counted(len(found.rules), 'rule')} written to {file}", err=True)
     _say_refused(found.refused)
 
 
@@ -84,7 +85,8 @@ def import_rules(
         save_rule(get_sync_database(), rule, author="import")
         note(Action.RULE_CHANGED, rule.id, file=file.name)
     refused = (*found.refused, *(f"the file {file}: {slip}" for slip in wrong.values()))
-    typer.echo(f"{len(good)} rules {'are valid' if dry_run else 'stored'}, {len(refused)} refused")
+    became = counted(len(good), "valid rule") if dry_run else f"{counted(len(good), 'rule')} stored"
+    typer.echo(f"{became}, {len(refused)} refused")
     _say_refused(refused)
     raise typer.Exit(1 if refused else 0)
 

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from core.types import counted
+
 app = typer.Typer()
 
 
@@ -45,9 +47,11 @@ def logs(
     for line in read_lines(file, wanted, follow=follow, tally=tally):
         console.print(shown(line))
     if tally.odd:
-        typer.echo(f"{tally.odd} lines are not JSON and were skipped", err=True)
+        typer.echo(f"{counted(tally.odd, 'line is', 'lines are')} not JSON; skipped", err=True)
     if not tally.wanted:
-        typer.echo(f"no match in {tally.unwanted} lines" if tally.unwanted else "no lines", err=True)
+        typer.echo(
+            f"no match in {counted(tally.unwanted, 'line')}" if tally.unwanted else "no lines", err=True
+        )
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,10 @@ from core.cli.noted import actor, note
 from core.settings import get_settings
 from core.storage.collections import LEAD_KEYS
 from core.storage.server.connection import check_reachable, get_sync_database
+from core.types import counted
+
+if TYPE_CHECKING:
+    from core.storage.archive.backup import Manifest
 
 app = typer.Typer()
 
@@ -39,7 +43,9 @@ def archive(
         typer.echo(f"{what.day} {what.rows:>12,} {what.collection}")
     days = f"recorded more than {get_settings().raw_retention_days} days ago"
     said = "would be archived" if dry_run else "archived"
-    typer.echo(f"{sum(what.rows for what in moved):,} records {days} {said}" if moved else f"nothing {days}")
+    typer.echo(
+        f"{counted(sum(what.rows for what in moved), 'record')} {days} {said}" if moved else f"nothing {days}"
+    )
 
 
 @app.command()
@@ -53,11 +59,10 @@ def backup(
     with progress_bar() as progress:
         manifest = back_up(get_sync_database(), get_settings().data_dir, folder, progress)
     note(Action.BACKED_UP, folder.name, documents=manifest.documents, files=len(manifest.files))
-    typer.echo(f"Saved {manifest.documents:,} documents and {len(manifest.files):,} files to {folder}")
+    typer.echo(f"Saved {_contents(manifest)} to {folder}")
     if keys := get_sync_database()[LEAD_KEYS].estimated_document_count():
-        typer.echo(
-            f"{keys:,} lead keys are left out, so that erased leads stay erased; save them with: keys export"
-        )
+        left_out = counted(keys, "lead key is", "lead keys are")
+        typer.echo(f"{left_out} left out, so that erased leads stay erased; to save keys: keys export")
 
 
 @app.command()
@@ -83,9 +88,13 @@ def restore(
         documents=manifest.documents,
         replaced=replace,
     )
-    typer.echo(f"Restored {manifest.documents:,} documents and {len(manifest.files):,} files")
+    typer.echo(f"Restored {_contents(manifest)}")
     if leads := erase_again(get_sync_database()):
-        typer.echo(f"{leads:,} leads were erased since that backup, and have been erased again")
+        typer.echo(f"{counted(leads, 'lead was', 'leads were')} erased since that backup; now erased again")
+
+
+def _contents(manifest: "Manifest") -> str:
+    return f"{counted(manifest.documents, 'document')} and {counted(len(manifest.files), 'file')}"
 
 
 @contextmanager

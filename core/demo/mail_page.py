@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from core.clock import utc_now
 from core.demo.mailbox import HOST, Mail, Mailbox
 from core.settings import get_settings
+from core.types import counted
 
 LONGEST_WAIT = 10.0
 """Seconds for a request to arrive."""
@@ -101,7 +102,7 @@ def _list(mails: list[Mail]) -> str:
         f'<li><a href="/mail/{mail.name}"><b>{escape(_subject(mail))}</b><time>{_when(mail)}</time></a></li>'
         for mail in mails
     )
-    words = f"{len(mails)} {'email' if len(mails) == 1 else 'emails'}, newest first. "
+    words = f"{counted(len(mails), 'email')}, newest first. "
     about = (
         "Sent by the demo's alerts to its own mail server; nothing leaves this machine. "
         "Emails about the simulated past were sent when the demo started."

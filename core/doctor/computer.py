@@ -19,6 +19,7 @@ from core.ports import address, answers, is_taken
 from core.pricing import price_table
 from core.settings import Settings, get_settings
 from core.storage.recording.spool import spool_status
+from core.types import counted
 
 _LIKENESS = 0.85
 """How like one of ours (difflib's ratio, 0 to 1) another name is to be taken for a slip."""
@@ -148,16 +149,19 @@ def spool() -> Iterator[Finding]:
     status = spool_status()
     if status.waiting and status.oldest and utc_now() - status.oldest > _SPOOL_IS_OLD:
         since = f"{status.oldest:%Y-%m-%d %H:%M} UTC"
-        text = f"{status.waiting:,} records are waiting for the database, the oldest since {since}"
+        waiting = counted(status.waiting, "record is", "records are")
+        text = f"{waiting} waiting for the database, the oldest since {since}"
         yield Finding("spool", State.WARN, text, "start the agent or the scheduler: it replays them")
     else:
-        waiting = f"{status.waiting:,} records waiting" if status.waiting else "empty"
+        waiting = f"{counted(status.waiting, 'record')} waiting" if status.waiting else "empty"
         yield Finding("spool", State.OK, waiting)
     if status.dead:
-        text = f"{status.dead:,} records are dead-lettered: MongoDB will never accept them"
+        dead = counted(status.dead, "record is", "records are")
+        text = f"{dead} dead-lettered: permanently refused by MongoDB"
         yield Finding("spool", State.WARN, text, "see DATA_DIR/spool/*/dead, each with its reason")
     if status.lost:
-        text = f"{status.lost:,} records were lost: neither database nor disk accepted them"
+        lost = counted(status.lost, "record was", "records were")
+        text = f"{lost} lost: accepted by neither database nor disk"
         yield Finding("spool", State.WARN, text, "the log says which (Lost: …)")
 
 

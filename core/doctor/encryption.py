@@ -7,7 +7,7 @@ from pymongo.database import Database
 from core.doctor.result import Finding, State
 from core.settings import Settings
 from core.storage.recording.processes import processes
-from core.types import Document
+from core.types import Document, counted
 
 _NAME = "encryption"
 
@@ -38,5 +38,6 @@ def encryption(database: Database[Document], settings: Settings) -> Iterator[Fin
         yield Finding(_NAME, State.FAIL, text, "put it back, then `python -m core keys rotate`")
         return
     later = sum(count for name, count in wraps.items() if name != names[0])
-    text = f"{sum(wraps.values()):,} leads have a key, {later:,} not wrapped with the first key"
+    having = counted(sum(wraps.values()), "lead has", "leads have")
+    text = f"{having} a key, {later:,} not wrapped with the first key"
     yield Finding(_NAME, State.OK, text)

@@ -10,7 +10,7 @@ from core.doctor.result import Finding, State
 from core.hooks.secrets import hook_secrets, title_of
 from core.settings import Settings
 from core.storage.hook_deliveries import HookOutcome, SourceActivity, source_activity
-from core.types import Document
+from core.types import Document, counted
 
 _A_DAY = timedelta(days=1)
 
@@ -41,7 +41,7 @@ def _source(name: str, activity: SourceActivity, now: datetime) -> Finding:
     if activity.last_at is None or now - activity.last_at > _A_DAY:
         remedy = f"is {title} set to /hooks/{name} of this API, and can it reach it?"
         return Finding("webhooks", State.WARN, f"{title} is on but delivered nothing for a day", remedy)
-    text = f"{title}: {activity.total:,} deliveries in 24 h"
+    text = f"{title}: {counted(activity.total, 'delivery', 'deliveries')} in 24 h"
     if refused:
         remedy = f"see why: python -m core hooks list --source {name} --refused"
         return Finding("webhooks", State.WARN, f"{text}, {refused:,} of them refused", remedy)

@@ -24,7 +24,7 @@ from core.storage.archive.mover import cutoff
 from core.storage.collections import A_TIME, ALERTS, CALLS, OUTBOX, RULE_HEALTH
 from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import server_time
-from core.types import Document
+from core.types import Document, counted
 
 _START = "start the scheduler: python run_scheduler.py"
 _NAMED = 10
@@ -93,7 +93,7 @@ def roll_ups(database: Database[Document]) -> Iterator[Finding]:
     health = rollup_health(database)
     if health.set_apart:
         named = ", ".join(health.set_apart[:_NAMED])
-        text = f"{len(health.set_apart):,} calls cannot be rolled up and are in no figure: {named}"
+        text = f"{counted(len(health.set_apart), 'call')} cannot be rolled up; not in any figure: {named}"
         yield Finding("roll-ups", State.WARN, text, "correct and record them again, or delete them")
     yield _rolled_up(database, health)
 
@@ -101,7 +101,7 @@ def roll_ups(database: Database[Document]) -> Iterator[Finding]:
 def _rolled_up(database: Database[Document], health: RollUpHealth) -> Finding:
     if health.failing:
         since = f"{health.failing.since.astimezone(get_settings().tz):%Y-%m-%d %H:%M %Z}"
-        reason = f"{health.failing.times:,} times, most recently because of {health.failing.reason}"
+        reason = f"{counted(health.failing.times, 'time')}, most recently because of {health.failing.reason}"
         text = f"every refresh since {since} has failed, {reason}"
         remedy = f"see {ROLL_UPS} in the scheduler's log; until then charts read the calls directly"
         return Finding("roll-ups", State.FAIL, text, remedy)
@@ -114,7 +114,8 @@ def _rolled_up(database: Database[Document], health: RollUpHealth) -> Finding:
             return Finding("roll-ups", State.OFF, "there are no calls yet")
         return Finding("roll-ups", State.WARN, "never built: charts read the calls directly", _START)
     seconds = health.lag.total_seconds()
-    text = f"up to date {seconds:,.0f} s ago, {health.waiting:,} windows marked for recomputation"
+    marked = counted(health.waiting, "window")
+    text = f"up to date {seconds:,.0f} s ago, {marked} marked for recomputation"
     if health.state is RollUpState.STALE:
         return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls directly", _START)
     return Finding("roll-ups", State.OK, text)
@@ -125,7 +126,7 @@ def archive(database: Database[Document]) -> Finding:
     days = get_settings().raw_retention_days
     kept = parts(database, {})
     rows, size = sum(part.rows for part in kept), sum(part.bytes for part in kept)
-    text = f"{rows:,} records in {len(kept):,} files, {size / 1e6:,.1f} MB"
+    text = f"{counted(rows, 'record')} in {counted(len(kept), 'file')}, {size / 1e6:,.1f} MB"
     if missing := sum(not (folder(database) / part.file).is_file() for part in kept):
         remedy = "restore them from a backup, or set DATA_DIR to that of the archiving machine"
         return Finding("archive", State.FAIL, f"{text}; {missing:,} of the files are missing", remedy)
@@ -154,7 +155,9 @@ def outbox(database: Database[Document]) -> Finding:
     waiting = database[OUTBOX].count_documents({"state": {"$in": list(WAITING)}, "created_at": {"$lt": late}})
     given_up = {"state": OutboxState.DEAD, "done_at": {"$gt": utc_now() - _LOOK_BACK}}
     dead = list(database[OUTBOX].find(given_up).sort("done_at", -1))
-    text = f"{waiting:,} messages have waited for more than 15 minutes, {len(dead):,} were given up this week"
+    late_ones = counted(waiting, "message has", "messages have")
+    given = counted(len(dead), "was", "were")
+    text = f"{late_ones} waited for more than 15 minutes, {given} given up this week"
     if dead:
         last = f"{dead[0]['channel']}: {dead[0]['reason']}"
         return Finding("outbox", State.WARN, f"{text}, the last: {last}", "python -m core test-alert")
@@ -178,7 +181,7 @@ def rules(database: Database[Document]) -> Iterator[Finding]:
             )
     firing = database[ALERTS].count_documents({"state": AlertState.FIRING})
     off = len(found.rules) - len(found.enabled)
-    text = f"{len(found.enabled):,} enabled, {off:,} disabled; {firing:,} alerts firing"
+    text = f"{len(found.enabled):,} enabled, {off:,} disabled; {counted(firing, 'alert')} firing"
     if not found.enabled:
         yield Finding("alert rules", State.WARN, text, "enable one: no alert can fire")
     else:

@@ -6,6 +6,7 @@ from core.reporting import picture
 from core.reporting.page import body
 from core.reporting.read import Line, Report
 from core.settings import get_settings
+from core.types import counted
 
 
 def report_message(report: Report) -> Message:
@@ -54,5 +55,5 @@ def brief(report: Report) -> str:
     reasons = [f"• {reason.sentence}" for reason in report.story.reasons]
     figures = [f"{line.label}: {line.value} (was {line.was})" for line in report.lines]
     alerts = len(report.fired)
-    fired = "No alert fired" if not alerts else f"{alerts} alert{'' if alerts == 1 else 's'} fired"
+    fired = "No alert fired" if not alerts else f"{counted(alerts, 'alert')} fired"
     return "\n".join([report.story.headline, *reasons, *figures, fired])

@@ -36,7 +36,7 @@ def test_a_source_that_is_silent_for_a_day_or_refused_is_remarked(
     deliver(30)
     assert found()[0][0] is State.WARN
     deliver(2)
-    assert found() == [(State.OK, "Plivo: 1 deliveries in 24 h")]
+    assert found() == [(State.OK, "Plivo: 1 delivery in 24 h")]
     deliver(1, "refused")
     assert found() == [(State.WARN, "Plivo: 2 deliveries in 24 h, 1 of them refused")]
     monkeypatch.setenv("HOOK_SECRETS", "plivo=short")

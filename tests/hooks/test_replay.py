@@ -167,7 +167,7 @@ def test_the_command_lists_and_replays(database: Database[Document]) -> None:
     listed = core("list", "--refused").stdout
     assert ("plivo" in listed, "the adapter" in " ".join(listed.split())) == (True, True)
     done = core("replay", "--source", "plivo", "--refused")
-    assert (done.returncode, "replayed 1 deliveries" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "replayed 1 delivery" in done.stdout) == (0, True), done.stderr
     assert database["calls"].distinct("_id") == ["u-1"]
     wrong = core("replay", "--source", "nobody")
     assert (wrong.returncode, "is not a source" in wrong.stderr) == (2, True)

@@ -176,7 +176,7 @@ def test_what_is_not_shown_is_said(file: Path, tmp_path: Path) -> None:
     assert "no match" in run(str(file), "--call", "nobody").stderr
     words = tmp_path / "words"
     words.write_text("some plain\nwords\n")
-    assert run(str(words)).stderr.splitlines() == ["2 lines are not JSON and were skipped", "no lines"]
+    assert run(str(words)).stderr.splitlines() == ["2 lines are not JSON; skipped", "no lines"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from core.cli.store import progress_bar
 from core.clock import parse_moment, to_utc, utc_now
 from core.errors import UserError
 from core.storage.server.connection import check_reachable, get_sync_database, store_name
+from core.types import counted
 
 app = typer.Typer()
 
@@ -64,4 +65,4 @@ def breach(
                     write((harmless(one.lead_id), one.calls, *ends))
             facts = {"since": start.isoformat(), "until": end.isoformat(), "leads": tally.leads}
             note(Action.EXPORTED, "leads of a breach", **facts)
-            typer.echo(f"\n{tally.leads:,} leads written to {leads}")
+            typer.echo(f"\n{counted(tally.leads, 'lead')} written to {leads}")

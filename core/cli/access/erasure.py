@@ -9,6 +9,7 @@ from rich.console import Console
 from core.access.audit import Action, lead_token
 from core.cli.noted import actor, note
 from core.storage.server.connection import check_reachable, get_sync_database
+from core.types import counted
 
 app = typer.Typer()
 receipts = typer.Typer(help="Verify receipts of erasures.", no_args_is_help=True)
@@ -48,11 +49,11 @@ def erase_lead(
     for name, count in found.said.items():
         typer.echo(f"{count:,} {name} name the lead; people wrote them, edit them on the Alerts page")
     for file, lines in found.files.items():
-        typer.echo(f"{file} names the lead in {lines:,} lines and is not rewritten")
+        typer.echo(f"{file} names the lead in {counted(lines, 'line')} and is not rewritten")
     if not yes and found.records:
         typer.echo("nothing erased; add --yes to erase permanently")
     elif yes:
-        typer.echo(f"erased {found.records:,} records")
+        typer.echo(f"erased {counted(found.records, 'record')}")
 
 
 @app.command("restrict-lead")

@@ -14,6 +14,7 @@ from core.cli.noted import note
 from core.cli.store import progress_bar
 from core.errors import UserError
 from core.storage.server.connection import check_reachable, get_sync_database
+from core.types import counted
 from core.variables.master_keys import KEY_BYTES
 
 if TYPE_CHECKING:
@@ -70,13 +71,16 @@ def rotate() -> None:
     with progress_bar() as progress:
         done = wrap_anew(database, service, progress)
     note(Action.KEY_CHANGED, service.first, rotated=done)
-    typer.echo(f"wrapped {done:,} keys with {service.first}")
+    typer.echo(f"wrapped {counted(done, 'key')} with {service.first}")
     wraps = wrapped_with(database)
     for name in service.names[1:]:
         if held := spooled_under(name):
-            typer.echo(f"{name} is still needed: {held:,} spool files hold values under it")
+            holding = counted(held, "spool file holds", "spool files hold")
+            typer.echo(f"{name} is still needed: {holding} values under it")
         elif wraps.get(name):
-            typer.echo(f"{name} is still needed: it wraps {wraps[name]:,} keys created since; rotate again")
+            typer.echo(
+                f"{name} is still needed: it wraps {counted(wraps[name], 'key')} created since; rotate again"
+            )
         else:
             typer.echo(f"{name} wraps nothing: remove it once every process has the new key")
 
@@ -89,7 +93,7 @@ def export(file: Annotated[Path, typer.Argument(help="New file", show_default=Fa
     check_reachable()
     wrote = export_keys(get_sync_database(), file)
     note(Action.EXPORTED, "keys of leads", keys=wrote, file=file.name)
-    typer.echo(f"wrote {wrote:,} keys to {file}")
+    typer.echo(f"wrote {counted(wrote, 'key')} to {file}")
 
 
 @app.command("import")
@@ -101,9 +105,8 @@ def import_(file: Annotated[Path, typer.Argument(help="File written by export", 
     with progress_bar() as progress:
         done = import_keys(get_sync_database(), file, progress)
     note(Action.KEY_CHANGED, "keys of leads", stored=done.stored, file=file.name)
-    typer.echo(
-        f"stored {done.stored:,} keys; {done.there:,} already there, {done.erased:,} of leads erased since"
-    )
+    stored = counted(done.stored, "key")
+    typer.echo(f"stored {stored}; {done.there:,} already there, {done.erased:,} of leads erased since")
 
 
 def _service() -> "EncryptionService":

@@ -157,7 +157,7 @@ def test_a_rule_that_would_tell_nobody_is_not_stored(
     file = tmp_path / "import.toml"
     file.write_text(to_toml([RULE, rule]))
     result = CliRunner().invoke(app, ["rules", "import", str(file)])
-    assert (result.exit_code, "1 rules stored, 1 refused" in result.output) == (1, True)
+    assert (result.exit_code, "1 rule stored, 1 refused" in result.output) == (1, True)
     assert said in result.output
     assert [row["_id"] for row in database["rules"].find()] == ["calls_fail"]
     save_rule(database, rule, "asha")

@@ -80,7 +80,7 @@ def test_rules_go_from_store_to_file_and_back_unchanged(database: Database[Docum
     file.write_text(to_toml([OWN]) + '[[rules]]\nid = "bad"\n')
     code, output = run("import", str(file))
     assert code == 1
-    assert "1 rules stored, 1 refused" in output
+    assert "1 rule stored, 1 refused" in output
     assert "rule 2 'bad': " in output
     assert rules_in_force(database).rules[-1] == OWN
 
