@@ -18,7 +18,7 @@ _OUTCOMES = {
     Delivery.SENT: "sent",
     Delivery.FAILED: "NOT SENT",
     Delivery.WAITS: "waits to be sent",
-    Delivery.ELSEWHERE: "in the hands of another sender",
+    Delivery.ELSEWHERE: "being sent by another process",
 }
 
 
@@ -109,7 +109,7 @@ class CheckReport:
         yield from self._states()
         yield from (sending.line for sending in self.sendings)
         if self.firing and not self.channels:
-            yield "no channel is set up: set SMTP_SERVER or SLACK_WEBHOOK_URL to be told"
+            yield "no channel is set up: set SMTP_SERVER or SLACK_WEBHOOK_URL to be notified"
         yield from self.notes
 
     def _states(self) -> Iterator[str]:

@@ -4,6 +4,7 @@ Mail scanners and link previews open every address, but none of them presses a b
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -17,7 +18,7 @@ from core.access import plain_page
 from core.access.audit import Action, audit
 from core.access.roles import Actor, Role
 from core.alerting.ack_links import PATH, AckLink, read_token
-from core.alerting.actions import acknowledge
+from core.alerting.actions import ACKNOWLEDGED_FOR, acknowledge
 from core.alerting.channels.message import alert_message, dashboard_link
 from core.alerting.state.alert_store import active_alerts
 from core.alerting.wording import moment
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 MOST_BYTES = 16_384
 """For a form: a name and a note."""
+_HOURS = ACKNOWLEDGED_FOR // timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,9 @@ async def look(request: Request) -> HTMLResponse:
         '<input id="who" name="who" required maxlength="128" autocomplete="name">'
         '<label for="note">What you found, or will do (optional)</label>'
         '<input id="note" name="note" maxlength="1000">'
-        "<button>I look after it</button></form>"
-        "<small>The others hear that you do. Reminders stop for four hours, and nobody else is told "
-        "next.</small>"
+        "<button>Acknowledge</button></form>"
+        f"<small>Others are notified. Reminders stop for {_HOURS} hours and the alert does not escalate."
+        "</small>"
     )
     return _page(alert_message(alert).title, _about(alert) + form)
 
@@ -76,8 +78,8 @@ async def take(request: Request) -> HTMLResponse:
     except _Answer as answer:
         return _page(answer.title, f"<p>{escape(answer.text)}</p>", answer.status)
     until = moment(held.acknowledged.until) if held.acknowledged else ""
-    text = f"<p>No reminders until {escape(until)}; the channels that were told hear of it.</p>"
-    return _page(f"You look after it: {held.name}", text + _about(held))
+    text = f"<p>No reminders until {escape(until)}; its channels are notified.</p>"
+    return _page(f"Acknowledged: {held.name}", text + _about(held))
 
 
 def _link(request: Request) -> AckLink:
@@ -91,7 +93,7 @@ def _link(request: Request) -> AckLink:
     link = read_token(presented(request.scope).secrets[0])
     if link is None:
         tell("ack_link_refused", request)
-        raise _Answer(HTTPStatus.NOT_FOUND, "This link is not valid", "Was it copied whole?")
+        raise _Answer(HTTPStatus.NOT_FOUND, "This link is not valid", "Check that you copied the whole link.")
     return link
 
 
@@ -112,11 +114,11 @@ def _still_open(link: AckLink) -> Alert:
         raise _Answer(HTTPStatus.GONE, "This link is too old", text)
     alert = next((one for one in active_alerts(database, now) if link.is_about(one)), None)
     if alert is None:
-        raise _Answer(HTTPStatus.GONE, "This alert is over", "Nothing is left to be looked after.")
+        raise _Answer(HTTPStatus.GONE, "This alert is over", "There is nothing left to do.")
     held = alert.acknowledged
     if held is not None and now < held.until:
         text = f"Until {moment(held.until)}." + (f" {held.comment}" if held.comment else "")
-        raise _Answer(HTTPStatus.OK, f"{held.author} looks after it", text)
+        raise _Answer(HTTPStatus.OK, f"Acknowledged by {held.author}", text)
     return alert
 
 

@@ -28,12 +28,12 @@ from core.types import Document
 from core.variables.retention import A_YEAR, HALF_A_YEAR
 
 _DAY_SECONDS = 86_400
-FOR_GOOD = "for good"
+FOREVER = "forever"
 
 
 @dataclass(frozen=True)
 class Kept:
-    """One thing that is kept; ``days`` None is for good, ``least`` what the profile india asks for."""
+    """One thing that is kept; ``days`` None is forever, ``least`` what the profile india asks for."""
 
     what: str
     variable: str
@@ -54,7 +54,7 @@ class Kept:
             return "not kept"
         if not self.certain:
             return "as long as its files hold"
-        return FOR_GOOD if self.days is None else f"{self.days:g} days"
+        return FOREVER if self.days is None else f"{self.days:g} days"
 
     def problem(self, profile: str) -> tuple[State, str] | None:
         """What is wrong with it under a profile; None: nothing."""
@@ -88,10 +88,10 @@ def matrix(settings: Settings) -> list[Kept]:
             _RULE_8,
             on=settings.log_to_database,
         ),
-        Kept("What happened to alerts", "", None, HALF_A_YEAR, _CERT_IN),
-        Kept("Alerts that are over", "", RESOLVED_ALERT_SECONDS / _DAY_SECONDS),
+        Kept("Alert history", "", None, HALF_A_YEAR, _CERT_IN),
+        Kept("Resolved alerts", "", RESOLVED_ALERT_SECONDS / _DAY_SECONDS),
         Kept("Messages that were sent", "", OUTBOX_SECONDS / _DAY_SECONDS),
-        Kept("Who looked at what: the audit log", "AUDIT_DAYS", settings.audit_days, A_YEAR, _RULES_6_AND_8),
+        Kept("Audit log", "AUDIT_DAYS", settings.audit_days, A_YEAR, _RULES_6_AND_8),
         Kept("Deliveries of webhooks, masked", "", HOOK_DELIVERY_SECONDS / _DAY_SECONDS),
         Kept("Requests to services", "", None),
     ]
@@ -115,10 +115,10 @@ _PLACES: dict[str, tuple[str, str]] = {
     "Calls and turns": (CALLS, "start_time"),
     "The same in the archive": (ARCHIVES, "first"),
     "Log lines in the database": (LOGS, "timestamp"),
-    "What happened to alerts": (ALERT_EVENTS, "at"),
-    "Alerts that are over": (ALERTS, "resolved_at"),
+    "Alert history": (ALERT_EVENTS, "at"),
+    "Resolved alerts": (ALERTS, "resolved_at"),
     "Messages that were sent": (OUTBOX, "done_at"),
-    "Who looked at what: the audit log": (AUDIT, "at"),
+    "Audit log": (AUDIT, "at"),
     "Deliveries of webhooks, masked": (HOOK_DELIVERIES, "received_at"),
     "Requests to services": (SERVICE_MINUTES, "minute"),
 }

@@ -76,12 +76,12 @@ def test_whoever_has_the_message_acknowledges_by_its_link(
     assert active_alerts(database)[0].acknowledged is None
     answer = stranger.post(path_of(link), data={"who": "Asha <b>", "note": "Restarting"})
     assert answer.status_code == 200
-    assert "You look after" in answer.text
+    assert "Acknowledged: " in answer.text
     held = active_alerts(database)[0].acknowledged
     assert held is not None
     assert (held.author, held.comment, held.until - held.at) == ("Asha <b>", "Restarting", 4 * HOUR)
     again = stranger.get(path_of(link))
-    assert "Asha &lt;b&gt; looks after it" in again.text
+    assert "Acknowledged by Asha &lt;b&gt;" in again.text
     assert "<form" not in again.text
     stranger.post(path_of(link), data={"who": "Ravi"})
     held = active_alerts(database)[0].acknowledged

@@ -1,4 +1,4 @@
-"""The audit log: who read, took, changed or erased what. Append-only; each entry seals the one before."""
+"""The audit log: who viewed, exported, changed or erased what. Append-only; each entry seals the last."""
 
 from core.access.audit.append import AuditError, audit, audit_read
 from core.access.audit.entries import Action, Entry

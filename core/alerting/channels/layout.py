@@ -21,9 +21,9 @@ _ROOM_FOR_THE_REST = 300
 _CUT = " … (cut)"
 _APART = "\n\n"
 LINK_WORDS = {
-    "Dashboard": "what it is about, on the dashboard",
+    "Dashboard": "view on the dashboard",
     "Runbook": "what to do",
-    "Acknowledge": "say that you look after it",
+    "Acknowledge": "acknowledge",
 }
 """What a mail shows for a link, by the name of its fact; other links are shown as they are."""
 

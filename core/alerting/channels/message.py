@@ -109,7 +109,7 @@ def notification_message(notification: Notification, undelivered: str | None = N
         )
     if undelivered:
         title = _short(f"Not delivered elsewhere: {title}")
-        text = f"This could not be delivered where it should have gone: {undelivered}."
+        text = f"This message could not be delivered: {undelivered}."
         sections = [Section("", text, {}, sections[0].tone), *sections]
     single = alerts[0] if len(alerts) == 1 else None
     incident = _incident(single, notification.installation) if single else None
@@ -133,7 +133,7 @@ def _acknowledged(notification: Notification) -> Message:
 def digest_message(messages: Sequence[Message]) -> Message:
     """Return one message for several that had to wait for the channel's rate limit."""
     worst = max((message.tone for message in messages), key=_BAD_FIRST.index)
-    title = f"{len(messages)} alert messages that had to wait"
+    title = f"{len(messages)} delayed alert messages"
     section = Section("", "More came at once than this channel takes; here they are together.", {}, worst)
     head = lay_out([section])
     titles = [message.title for message in messages]
@@ -216,7 +216,7 @@ def _shown(html: str, pictures: Iterable[Picture]) -> tuple[Picture, ...]:
 def _line(alert: Alert, at: datetime) -> Section:
     """Return one line about an alert that is no news: it is still firing, and who has acknowledged it."""
     held = alert.acknowledged
-    who = f" (acknowledged by {held.author})" if held is not None and at < held.until else " (goes on)"
+    who = f" (acknowledged by {held.author})" if held is not None and at < held.until else " (still firing)"
     title = f"{alert.severity.upper()}: {_named(alert)}"
     return Section(f"{_short(title)}{cut(who, TITLE_WIDTH)}", "", {}, Tone(alert.severity), line=True)
 

@@ -55,7 +55,7 @@ class Delivery(StrEnum):
     FAILED = "not sent"
     WAITS = "waits"
     """The channel accepts no more for now; the message follows, in a digest if there are several."""
-    ELSEWHERE = "in the hands of another sender"
+    ELSEWHERE = "being sent by another process"
 
 
 async def dispatch(

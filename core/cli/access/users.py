@@ -106,5 +106,5 @@ def _set_disabled(name: str, *, disabled: bool) -> None:
 def _password(*, stdin: bool) -> str:
     if stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    given: str = typer.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+    given: str = typer.prompt("Password", hide_input=True, confirmation_prompt="Repeat password")
     return given

@@ -122,7 +122,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
     except OSError:
-        raise BackupError(f"{folder} holds no whole backup: {MANIFEST} cannot be read there") from None
+        raise BackupError(f"{folder} is not a complete backup: {MANIFEST} cannot be read there") from None
     except ValidationError:
         raise BackupError(f"{folder / MANIFEST} is damaged; take another backup") from None
     if manifest.format not in (WITHOUT_CHECKSUM, FORMAT):
@@ -137,7 +137,7 @@ def check(folder: Path, manifest: Manifest, progress: Progress) -> None:
     """Compare every file with its checksum.
 
     Raises:
-        BackupError: one is missing, or is not as it was saved.
+        BackupError: one is missing, or has changed since it was saved.
     """
     saved: list[SavedCollection | SavedFile] = [*manifest.collections, *manifest.files]
     for number, part in enumerate(saved):
@@ -146,7 +146,7 @@ def check(folder: Path, manifest: Manifest, progress: Progress) -> None:
         if not path.is_relative_to(folder) or ".." in Path(part.file).parts or not path.is_file():
             raise BackupError(f"the backup lacks {part.file}; nothing was restored")
         if _digest(path) != part.sha256:
-            raise BackupError(f"{path} is not as it was saved (checksum); nothing was restored")
+            raise BackupError(f"{path} has changed since it was saved (checksum); nothing was restored")
 
 
 def _save_database(

@@ -172,4 +172,4 @@ def test_links_of_a_mail_are_words() -> None:
     html = told([shown]).html
     assert '<a href="https://wiki.example/x?a=1&amp;b">what to do</a>' in html
     assert '<a href="https://t.example/1">https://t.example/1</a>' in html
-    assert ">what it is about, on the dashboard</a>" in html
+    assert ">view on the dashboard</a>" in html

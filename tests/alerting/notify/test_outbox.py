@@ -206,7 +206,7 @@ def test_no_digest(database: Database[Document]) -> None:
         await work(db, slack, seconds=1.5)
 
     asyncio.run(run())
-    assert slack.titles[7:] == ["95 alert messages that had to wait"]
+    assert slack.titles[7:] == ["95 delayed alert messages"]
     text = slack.got[-1][1].brief + "\n"
     assert all(f"WARNING: alert {number}\n" in text for number in range(5, 100))
     assert set(states(database).values()) == {"sent"}

@@ -83,7 +83,7 @@ def test_a_rule_has_reminders_of_its_own(database: Database[Document]) -> None:
     assert all("Still WARNING after" in said[minutes] for minutes in (60, 120, 180, 240))
     at_length = [minutes for minutes, text in said.items() if re.search("after .*: Rarely", text)]
     assert at_length == [240]
-    assert "Rarely 50 % (10 of 20 calls), limit 10 % (goes on)" in said[60]
+    assert "Rarely 50 % (10 of 20 calls), limit 10 % (still firing)" in said[60]
 
 
 @pytest.fixture
