@@ -21,6 +21,7 @@ BENCHMARKS = {
     "archive": 5,
     "alert_check": 5,
     "dashboard_browser": 8,
+    "dashboard_memory": 5,
 }
 """About how many minutes each takes on two cores."""
 ONLY_IF_NAMED = {"scaling": 40, "pipecat_overhead": 5}

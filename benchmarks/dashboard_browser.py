@@ -8,18 +8,14 @@ changes any more. ``--calls`` chooses the stores' sizes.
 import argparse
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
@@ -28,14 +24,13 @@ from rich.table import Table
 from benchmarks.setup.goals import FIGURES
 from benchmarks.setup.made_calls import fill
 from benchmarks.setup.results import note
+from benchmarks.setup.streamlit_server import QUERIES, served
 from benchmarks.setup.streamlit_session import Session
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import close_all
-from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[1]
 SIZES = (10_000, 1_000_000)
 ROUNDS = 7
 FLOOR = """
@@ -56,13 +51,6 @@ def draw():
 page = st.navigation([st.Page(draw, title=name, url_path=name) for name in ("Analytics", "Overview")])
 page.run()
 """
-QUERIES = tuple(
-    f"period={period}&language={language}"
-    for period in ("24h", "7d", "30d", "90d", "1h")
-    for language in ("Hindi", "English")
-)
-"""Ten readers, ten different views."""
-
 # Notes when what last changed. A blinking cursor or an animation of style changes no element. A change is
 # on the screen once the frame after it is done, so an element's time is that frame's. Marks that nobody sees,
 # as whether a script runs, do not count as seen.
@@ -100,27 +88,6 @@ window.lastSeen = () => {
 };
 """
 QUIET_MS = 700
-
-
-@contextmanager
-def _served(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Iterator[int]:
-    port = free_port()
-    env = os.environ | environment | {"DASHBOARD_PORT": str(port), "STREAMLIT_SERVER_PORT": str(port)}
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)  # noqa: S603 (ours)
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
-                        break
-                except OSError:
-                    assert time.monotonic() < deadline, (folder / "server.log").read_text()[-2000:]
-                    time.sleep(0.1)
-            yield port
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(timeout=20)
 
 
 @contextmanager
@@ -209,7 +176,7 @@ def _floor(browser: Browser, folder: Path) -> dict[str, list[float]]:
     script = folder / "floor.py"
     script.write_text(FLOOR)
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    with _served(command, {}, folder) as port:
+    with served(command, {}, folder) as (port, _):
         waits = _in_browser(browser, f"http://localhost:{port}")
         with Session(port) as session:
             session.run()
@@ -230,7 +197,7 @@ def _with_calls(browser: Browser, calls: int, folder: Path) -> dict[str, list[fl
         database = get_sync_database()
         fill(database, calls)
         refresh_rollups(database)
-        with _served([sys.executable, "-m", "dashboard"], {"DATA_DIR": str(folder)}, folder) as port:
+        with served([sys.executable, "-m", "dashboard"], {"DATA_DIR": str(folder)}, folder) as (port, _):
             return _in_browser(browser, f"http://localhost:{port}") | _at_server(port)
     finally:
         close_all(wait_seconds=10)

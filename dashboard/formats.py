@@ -2,15 +2,16 @@
 
 import html
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
 import pandas as pd
 
 from core.aggregation.search.call_tables import harmless
-from core.models.calls.wording import NONE, duration, lasted, number, rupees, words
+from core.models.calls.wording import NONE, duration, lasted, midway, number, rupees, words
 from core.models.definitions import Unit
 
-__all__ = ["NONE", "duration", "lasted", "number", "rupees", "words"]
+__all__ = ["NONE", "duration", "lasted", "midway", "number", "rupees", "words"]
 """Written in core, where messages and reports are made of them too."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
 _JOINER = "\N{WORD JOINER}"
@@ -54,6 +55,12 @@ def clock(moment: datetime, zone: tzinfo, now: datetime) -> str:
     return f"{local:%-d %b %H:%M}" if local.year == today.year else f"{local:%-d %b %Y %H:%M}"
 
 
+def until(moment: datetime, since: datetime, zone: tzinfo, now: datetime) -> str:
+    """Return a local time named after an earlier one: only ``18:32`` on the same day."""
+    same_day = moment.astimezone(zone).date() == since.astimezone(zone).date()
+    return f"{moment.astimezone(zone):%H:%M}" if same_day else clock(moment, zone, now)
+
+
 def day(moment: date) -> str:
     """Return a day: ``31 Jan 1999``."""
     return f"{moment:%-d %b %Y}"
@@ -66,6 +73,12 @@ def ago(since: timedelta) -> str:
         if seconds >= 2 * size or (seconds >= size and unit != "days"):
             return f"{seconds // size} {unit} ago"
     return f"{seconds} s ago"
+
+
+def enumerated(texts: Sequence[str]) -> str:
+    """Return texts as a list in a sentence: ``a``, ``a and b``, ``a, b and c``."""
+    *most, last = texts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def straight(text: str) -> str:

@@ -23,6 +23,8 @@ elif chosen:
         st.markdown(f"There is no runbook **{formats.plain(chosen)}**. Available:")
 elif not known:
     st.caption("Runbooks are not installed here. Find them in docs/runbooks of the project.")
+else:
+    st.caption("What to check and what to do when an alert fires.")
 others = {name: title for name, title in known.items() if name != chosen}
 with st.container(key="runbooks"):
     if text is not None and others:

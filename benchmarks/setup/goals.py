@@ -121,5 +121,10 @@ FIGURES: dict[str, dict[str, Figure]] = {
             "Slowest of ten concurrent reruns", "ms", ONE_CHART, ratio_at_most=1.5
         ),
     },
+    "dashboard_memory": {
+        "memory": Figure(
+            "Memory of the dashboard after 1,000 page views", "MiB", "after 100", ratio_at_most=1.1
+        )
+    },
 }
 """By benchmark and name of the figure. Figures with a store are those of its largest size."""

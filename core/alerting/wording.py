@@ -20,6 +20,9 @@ _UNITS: dict[Unit, str] = {
     "times": "",
     "rupees": "rupees",
 }
+_SECOND = 1_000
+"""In milliseconds: latencies from here on read better in seconds."""
+_DIGITS = {"%": 1, "s": 1, "rupees": 2}
 _OUTCOMES = {
     "call_failure_rate": CallStatus.FAILED,
     "failed_calls": CallStatus.FAILED,
@@ -35,13 +38,17 @@ _RUNBOOKS = {
 
 
 def quantity(value: float, unit_: str, apart_from: float | None = None) -> str:
-    """Return ``12.5 %`` or ``2,340 ms``, with enough decimals to tell it from the other value."""
-    digits = 1 if unit_ == "%" or value % 1 else 0
+    """Return ``12.5 %``, ``812 ms``, ``3.7 s`` or ``₹4.30``, with decimals to tell it from the other."""
+    if unit_ == "ms" and abs(value) >= _SECOND:
+        return quantity(value / _SECOND, "s", None if apart_from is None else apart_from / _SECOND)
+    digits = _DIGITS.get(unit_, 1 if value % 1 else 0)
     while apart_from is not None and value != apart_from and digits < 6:  # noqa: PLR2004 (enough for any count)
         if f"{value:.{digits}f}" != f"{apart_from:.{digits}f}":
             break
         digits += 1
     number = f"{value:,.{digits}f}"
+    if unit_ == "rupees":
+        return f"₹{number}"
     number = number.rstrip("0").rstrip(".") if "." in number else number
     return f"{number} {unit_}".rstrip()
 
@@ -129,8 +136,15 @@ def expected(evaluation: Evaluation) -> str:
     rule, usual = evaluation.rule, evaluation.usual
     if usual is None:
         return ""
-    low, high = (quantity(round(shown(rule, value)), "") for value in (usual.low, usual.high))
-    return f"{low}–{high} {unit(rule)}".rstrip()  # noqa: RUF001 (an en dash is meant)
+    ends, shown_in = [shown(rule, value) for value in (usual.low, usual.high)], unit(rule)
+    if shown_in == "ms" and ends[1] >= _SECOND:
+        ends, shown_in = [round(end / _SECOND, 1) for end in ends], "s"
+    else:
+        ends = [round(end) for end in ends]
+    low, high = (quantity(end, "") for end in ends)
+    if shown_in == "rupees":
+        return f"₹{low}–{high}"  # noqa: RUF001 (an en dash is meant)
+    return f"{low}–{high} {shown_in}".rstrip()  # noqa: RUF001 (an en dash is meant)
 
 
 def _of(evaluation: Evaluation) -> str:

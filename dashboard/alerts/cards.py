@@ -155,7 +155,7 @@ def _times(alert: Alert, at: datetime) -> str:
     since = formats.clock(alert.started_at, zone, at)
     if alert.state == AlertState.RESOLVED and alert.resolved_at:
         lasted = formats.lasted(alert.resolved_at - alert.started_at)
-        return f"{since} to {formats.clock(alert.resolved_at, zone, at)} · lasted {lasted}"
+        return f"{since} to {formats.until(alert.resolved_at, alert.started_at, zone, at)} · lasted {lasted}"
     word = "pending since" if alert.state == AlertState.PENDING else "since"
     return f"{word} {since} · {formats.ago(at - alert.started_at)}"
 

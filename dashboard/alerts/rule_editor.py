@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -49,6 +50,7 @@ _UNIT_WORDS: dict[Unit, str] = {
 }
 _SPANS = ("0m", "5m", "10m", "15m", "30m", "1h", "2h", "6h", "1d", "7d")
 _ANY = "any"
+_TOGETHER = "\N{NO-BREAK SPACE}"
 _BOXES = {
     *("id", "name", "enabled", "metric", "operator", "levels", "window", "for", "keep_firing_for"),
     *("min_samples", "guard", "direction", "language", "status", "campaign", "group_by"),
@@ -86,7 +88,7 @@ def _table(known: Mapping[str, AlertRule]) -> pd.DataFrame:
                 "Rule": f"**{formats.plain(rule.name)}**" + ("" if rule.enabled else " (disabled)"),
                 "Fires when": formats.plain(condition(rule)),
                 "Thresholds": " ".join(
-                    f"{severity_badge(severity)} {_level(rule, level.threshold)}"
+                    f"{severity_badge(severity)} {_level(rule, level.threshold).replace(' ', _TOGETHER)}"
                     for severity, level in rule.levels.items()
                 ),
                 "Scope": formats.plain(", ".join(rule.filters.values()) or "all calls")
@@ -397,7 +399,8 @@ def _preview(rule: AlertRule) -> None:
         }
         for firing in found.firings[-MOST_FIRINGS:][::-1]
     ]
-    page_table(pd.DataFrame(rows))
+    with st.container(key="firings"):
+        page_table(pd.DataFrame(rows))
     table_behind("firings", pd.DataFrame([vars(firing) for firing in found.firings]))
     if len(found.firings) > MOST_FIRINGS:
         st.caption(f"Newest {MOST_FIRINGS} of {len(found.firings)}")
@@ -409,7 +412,9 @@ def said(found: Preview, at: datetime, days: int) -> str:
     checks = f"{found.checks:,} checks"
     if not n:
         return f"Over the last {days} days this rule would not have fired ({checks})."
-    when = ", ".join(formats.clock(firing.start, zone, at) for firing in found.firings[:5])
-    more = " …" if n > 5 else ""  # noqa: PLR2004 (readable in a sentence)
+    starts = [firing.start for firing in found.firings[:5]]
+    when = [formats.clock(starts[0], zone, at)]
+    when += [formats.until(late, early, zone, at) for early, late in pairwise(starts)]
+    listed = f"{', '.join(when)} …" if n > len(when) else formats.enumerated(when)
     times = "once" if n == 1 else f"**{n} times**"
-    return f"Over the last {days} days this rule would have fired {times}, at {when}{more} ({checks})."
+    return f"Over the last {days} days this rule would have fired {times}, at {listed} ({checks})."

@@ -91,9 +91,9 @@ def _whole(whole: WholeCall) -> None:
     left, right = st.columns(2)
     with left:
         _standings(whole.standings, call)
+        reported(whole)
     with right:
         _facts(call)
-        reported(whole)
         personal_values(call)
     if visitor.may(Permission.SEE_PERSONAL):
         log_lines(whole.lines, clock)
@@ -151,8 +151,8 @@ def _links(call: CallMetrics) -> None:
 
 
 def _lead(lead_id: str) -> str:
-    """Return the lead's name, prefixed with ``lead`` unless it is a pseudonym that already says so."""
-    return formats.plain(lead_id if lead_id.startswith("lead-") else f"lead {lead_id}")
+    """Return the lead's name, prefixed with ``lead`` unless it already says so, as pseudonyms do."""
+    return formats.plain(lead_id if lead_id.startswith(("lead-", "lead_")) else f"lead {lead_id}")
 
 
 def _about(call: CallMetrics) -> Iterator[str]:
@@ -239,7 +239,7 @@ def _facts_table(call: CallMetrics) -> pd.DataFrame:
 
 def _end_words(call: CallMetrics) -> Iterator[str]:
     if call.end_reason:
-        yield f"Ended by **{formats.plain(label('', call.end_reason))}**"
+        yield f"End reason: **{formats.plain(label('', call.end_reason))}**"
     if call.fault:
         yield f"fault: **{formats.plain(label('', call.fault))}**"
     if call.sentiment_score is not None:
@@ -260,11 +260,11 @@ def _cost(call: CallMetrics) -> None:
     if not parts:
         st.caption("No cost recorded")
         return
-    rows = [{COST_PARTS[part]: formats.number(known.get(part), "rupees") for part in parts}]
-    rows[0]["Total"] = f"**{formats.number(whole, 'rupees')}**"
+    rows = [{"Cost": COST_PARTS[part], "Amount": formats.number(known.get(part), "rupees")} for part in parts]
+    rows.append({"Cost": "**Total**", "Amount": f"**{formats.number(whole, 'rupees')}**"})
     if origins:
-        given = {COST_PARTS[part]: _given_as(origins[part]) if part in origins else "" for part in parts}
-        rows.append({**given, "Total": ""})
+        given = [_given_as(origins[part]) if part in origins else "" for part in parts]
+        rows = [row | {"As reported": one} for row, one in zip(rows, [*given, ""], strict=True)]
     page_table(pd.DataFrame(rows))
 
 
@@ -301,7 +301,7 @@ def _others(whole: WholeCall) -> None:
                 formats.plain(label("", str(row.get("end_reason") or ""))),
             ]
             st.button(
-                " · ".join(filter(None, words)),
+                " · ".join(filter(None, dict.fromkeys(words))),
                 key=f"other-{row['_id']}",
                 type="tertiary",
                 icon=":material/call:",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from urllib.parse import quote
 
-from core.alerting.course import Course
+from core.alerting.course import QUARTER, Course
 from core.alerting.wording import quantity
 from dashboard import formats
 from dashboard.theme import Palette
@@ -30,13 +30,15 @@ def image(course: Course, colour: str, palette: Palette, zone: tzinfo, now: date
 
 
 def in_words(course: Course, zone: tzinfo, now: datetime) -> str:
-    """Describe the chart: ``18:30 to 21:45 · highest 6,458 ms at 20:40 · limit 2,000 ms``."""
+    """Describe the chart: ``18:30 to 21:45, every 15 min · highest 6.5 s at 20:45 · limit 2 s``."""
     known = [(value, at) for value, at in zip(course.values, course.times, strict=True) if value is not None]
-    span = f"{formats.clock(course.times[0], zone, now)} to {formats.clock(course.times[-1], zone, now)}"
+    first, last = course.times[0], course.times[-1]
+    every = f"every {QUARTER.seconds // 60} min"
+    span = f"{formats.clock(first, zone, now)} to {formats.until(last, first, zone, now)}, {every}"
     worst, at = min(known) if course.lower_is_worse else max(known)
     word = "lowest" if course.lower_is_worse else "highest"
     limit = "" if course.limit is None else f" · limit {quantity(course.limit, course.unit)}"
-    return f"{span} · {word} {quantity(worst, course.unit)} at {formats.clock(at, zone, now)}{limit}"
+    return f"{span} · {word} {quantity(worst, course.unit)} at {formats.until(at, first, zone, now)}{limit}"
 
 
 class _Scale:

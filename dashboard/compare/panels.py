@@ -19,7 +19,9 @@ from dashboard.theme import Palette
 
 MEANS = ("e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms", "duration_seconds", "cost")
 _POINT = " points"
+_MEAN = ", mean"
 _FIRST, _SECOND = "first", "second"
+_SAID = {"better on": "Better", "worse on": "Worse", "higher in": "Higher", "lower in": "Lower"}
 _MARKS = re.compile(r"\*\*|:(?:green|red)\[[^]]*\]")
 
 
@@ -40,16 +42,26 @@ def verdicts(first: Named, second: Named) -> Panel:
     """Return every rate and mean of both sides, their difference, and the verdict so far."""
     rows = [_row(key, first, second) for key in (*RATES, *MEANS) if _is_known(key, first, second)]
     rows += [_price_row(key, first, second) for key in PRICES]
-    told = [row["Figure"] for row in rows if "**" in row["Verdict"]]
-    said = f"Significant: {', '.join(told)}" if told else "No significant difference yet"
     return Panel(
         "verdicts",
         f"{formats.plain(second.name)} against {formats.plain(first.name)}",
-        f"{said} · 95 % confidence, however often you look · "
+        f"{_in_short(formats.plain(second.name), rows)} · 95 % confidence, however often you look · "
         f"n {second.figures.calls:,} against {first.figures.calls:,}",
         table=_titled(rows, first.name, second.name).map(_unmarked),
         page=_titled(rows, formats.plain(first.name), formats.plain(second.name)),
     )
+
+
+def _in_short(name: str, rows: Sequence[Mapping[str, str]]) -> str:
+    """Return what is significant: ``2.4.0 is better on qualification rate, worse on cost per call``."""
+    found = {
+        said: [
+            formats.midway(row["Figure"]).removesuffix(_MEAN) for row in rows if f"**{mark}" in row["Verdict"]
+        ]
+        for said, mark in _SAID.items()
+    }
+    told = [f"{said} {formats.enumerated(figures)}" for said, figures in found.items() if figures]
+    return f"{name} is {', '.join(told)}" if told else "No significant difference yet"
 
 
 def _is_known(key: str, first: Named, second: Named) -> bool:
@@ -63,7 +75,7 @@ def _is_known(key: str, first: Named, second: Named) -> bool:
 def _row(key: str, first: Named, second: Named) -> dict[str, str]:
     metric = METRICS[key]
     found = verdict(key, first.figures, second.figures)
-    label = metric.label + {"ms": ", mean", "s": ", mean", "rupees": " per call"}.get(metric.unit, "")
+    label = metric.label + {"ms": _MEAN, "s": _MEAN, "rupees": " per call"}.get(metric.unit, "")
     return {
         "Figure": label,
         _FIRST: _figure(key, first.figures, metric.unit),
@@ -108,24 +120,24 @@ def _price_row(key: str, first: Named, second: Named) -> dict[str, str]:
 def _difference(found: Verdict | None, unit: Unit) -> str:
     if found is None:
         return formats.NONE
-    if unit == "share":
-        return f"{100 * found.low:+.1f} to {100 * found.high:+.1f}{_POINT}"
-    return f"{amount(found.low, unit, signed=True)} to {amount(found.high, unit, signed=True)}"
+    low, high = (amount(end, unit, signed=True) for end in (found.low, found.high))
+    return f"{low.removesuffix(_POINT)} to {high}"
 
 
 def amount(value: float, unit: Unit, *, signed: bool = False) -> str:
-    """Return a difference in its unit: ``2.1 points``, ``40 ms``, ``12 s``, ``₹0.31``."""
-    sign = ("-" if value < 0 else "+") if signed else ""
+    """Return a difference in its unit: ``2.1 points``, ``40 ms``, ``12 s``, ``₹0.31``; no sign for zero."""
     size = abs(value)
     match unit:
         case "share":
-            return f"{sign}{100 * size:.1f}{_POINT}"
+            text = f"{100 * size:.1f}{_POINT}"
         case "rupees":
-            return f"{sign}\N{INDIAN RUPEE SIGN}{size:,.2f}"
+            text = f"\N{INDIAN RUPEE SIGN}{size:,.2f}"
         case "s" | "ms":
-            return f"{sign}{size:,.{0 if size >= 10 else 1}f} {unit}"  # noqa: PLR2004 (two digits are enough)
+            text = f"{size:,.{0 if size >= 10 else 1}f} {unit}"  # noqa: PLR2004 (two digits are enough)
         case _:
-            return f"{sign}{size:,.2f}"
+            text = f"{size:,.2f}"
+    sign = "" if not signed or formats.is_still(text) else "-" if value < 0 else "+"
+    return f"{sign}{text}"
 
 
 def words(found: Verdict | None, unit: Unit, good: Good, counted: str = "calls") -> str:

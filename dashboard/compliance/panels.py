@@ -71,7 +71,7 @@ def over_time(view: View, judged: Judged) -> Panel:
     frame = evidence.over_time(judged, view.window.start, view.window.end, view.window.bucket)
     kinds = [str(kind) for kind in frame.columns]
     if not kinds:
-        return Panel(key, title, f"No violation {view.selection.words}")
+        return Panel(key, title, f"No violations {view.selection.words}")
     colours = dict(zip(kinds, view.palette.cycle * 2, strict=False))
     lines = [Line(kind, CALLING_RULES[kind].label, colours[kind]) for kind in kinds]
     figure = time_series.stacked_bars(

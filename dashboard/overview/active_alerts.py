@@ -6,6 +6,7 @@ from datetime import datetime, tzinfo
 import pandas as pd
 import streamlit as st
 
+from core.alerting.wording import quantity
 from core.models.alerts import Alert
 from dashboard import drilldown, formats
 from dashboard.panels.panel import csv_button, page_table
@@ -21,7 +22,7 @@ def alert_list(alerts: list[Alert], now: datetime, zone: tzinfo) -> None:
         {
             "Severity": severity_badge(alert.severity),
             "Alert": f"[**{formats.plain(alert.name)}**]({drilldown.calls_of_alert(alert).link}) "
-            + formats.plain(alert.message),
+            + formats.plain(alert.message.removeprefix(f"{alert.name} ")),
             "Value": _value(alert.current_value, alert.unit),
             "Threshold": _value(alert.threshold_value, alert.unit),
             "Since": f"{formats.clock(alert.started_at, zone, now)} ({formats.ago(now - alert.started_at)})",
@@ -42,7 +43,4 @@ def _alerts_as_data(alerts: Sequence[Alert], zone: tzinfo) -> pd.DataFrame:
 
 
 def _value(value: float | None, unit: str) -> str:
-    if value is None:
-        return formats.NONE
-    digits = 0 if unit == "ms" else 1
-    return f"{value:,.{digits}f} {formats.plain(unit)}".strip()
+    return formats.NONE if value is None else formats.plain(quantity(value, unit))

@@ -78,7 +78,7 @@ def _links(story: Story, window: Window) -> Iterator[str]:
     if story.normal or story.measure not in BAD_CALLS:
         return
     if (day := day_of(story)) is not None:
-        yield f"[When it was, and what it cost: {day:%a %-d %b}]({_of_the_day(day)})"
+        yield f"[{day:%a %-d %b} hour by hour: when it began, what it cost]({_of_the_day(day)})"
     for reason in story.reasons[:MOST_REASONS]:
         yield f"[{formats.plain(reason.sentence)}]({target(story, window, reason).link})"
     if not story.reasons:

@@ -88,9 +88,11 @@ def leaks(view: View, by: Dimension | str, frame: pd.DataFrame) -> Panel:
     if not any(frame.index):
         return view.missing(key, title, f"{by} of outbound calls")
     shown = frame.iloc[:MOST_PARTS]
-    parts = steps(shown)
+    enough = shown[shown["dialled"] >= LEAST_ATTEMPTS]
+    charted = shown if enough.empty else enough
+    parts = steps(charted)
     named = {STAGES[stage]: part for stage, part in parts.items()}
-    labels = {str(name): _name(by, str(name)) for name in shown.index}
+    labels = {str(name): _name(by, str(name)) for name in charted.index}
     colours = view.palette.of(list(labels)) if by != "attempt" else _ordered(view, list(labels))
     dots = [
         Dots(
@@ -104,11 +106,12 @@ def leaks(view: View, by: Dimension | str, frame: pd.DataFrame) -> Panel:
         for at, name in enumerate(labels)
     ]
     table = shown.rename(columns=STAGES)[[STAGES[stage] for stage in stages_of(shown)]].reset_index(drop=True)
-    table.insert(0, str(by).capitalize(), list(labels.values()))
+    table.insert(0, str(by).capitalize(), [_name(by, str(name)) for name in shown.index])
+    few = f" · hidden below {LEAST_ATTEMPTS} calls" if len(charted) < len(shown) else ""
     return Panel(
         key,
         title,
-        f"{headlines.furthest_apart(named, labels)} · share of the previous stage, bars: 95 % interval "
+        f"{headlines.furthest_apart(named, labels)} · share of the previous stage, bars: 95 % interval{few} "
         f"· n {int(frame['dialled'].sum()):,}",
         distributions.rate_dots(list(named), dots, view.palette),
         table,

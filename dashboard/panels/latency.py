@@ -143,9 +143,9 @@ def per_turn(view: View, turns: TurnLatencies | None, summary: CallSummary) -> P
 def slowest(calls: Sequence[SlowCall], field: str) -> None:
     """Show the slowest calls, or that there are none."""
     zone, name = get_settings().tz, METRICS[field].label
-    title = f"Slowest calls by {name}"
+    title = f"Slowest calls by {formats.midway(name)}"
     if not calls:
-        show(Panel("slowest", title, f"No {name} recorded in this period"))
+        show(Panel("slowest", title, f"No {formats.midway(name)} recorded in this period"))
         return
     rows = [
         {

@@ -110,7 +110,7 @@ def _apart(health: SystemHealth, _: datetime) -> Tile:
     ids = health.rollups.set_apart
     means = "Calls the roll-ups cannot read, perhaps written by another tool. They are in no figure."
     if not ids:
-        return Tile("apart", "Calls set apart", "0", "all calls are in the figures", "green", means)
+        return Tile("apart", "Calls set apart", "0", "all calls counted", "green", means)
     named = ", ".join(map(formats.plain, ids[:_NAMED]))
     means = f"{means} Correct and record them again, or delete them: {named}"
     return Tile("apart", "Calls set apart", f"{len(ids):,}", "not in any figure", "orange", means)

@@ -34,6 +34,34 @@ def _fits(page: Page) -> bool:
     )
 
 
+def _rows_are_filled(page: Page) -> bool:
+    """Tiles reach the right edge in each row, however many there are."""
+    return bool(
+        page.evaluate(
+            "() => [...document.querySelectorAll('.st-key-kpis, .st-key-tiles')].every(grid => {"
+            " const edge = grid.getBoundingClientRect().right, rows = new Map();"
+            " for (const tile of grid.children) {"
+            "  const { top, right } = tile.getBoundingClientRect(), row = Math.round(top);"
+            "  rows.set(row, Math.max(rows.get(row) ?? 0, right)); }"
+            " return [...rows.values()].every(right => edge - right < 2); })"
+        )
+    )
+
+
+def _broken_words(page: Page) -> list[str]:
+    """Words of column headings that do not fit their line."""
+    words: list[str] = page.evaluate(
+        "() => [...document.querySelectorAll('[data-testid=stMain] th')].flatMap(heading => {"
+        " const text = heading.firstChild, range = document.createRange();"
+        " if (text?.nodeType !== Node.TEXT_NODE) return [];"
+        " return [...text.data.matchAll(/[^\\s-]+/g)].filter(({ 0: word, index }) => {"
+        "  range.setStart(text, index); range.setEnd(text, index + word.length);"
+        "  return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1;"
+        " }).map(found => found[0]); })"
+    )
+    return words
+
+
 def _styled(page: Page) -> None:
     """Wait for our rules of style, which come a moment after the first words."""
     page.wait_for_function(
@@ -84,6 +112,11 @@ def test_dark_and_narrow_screens_hold_everything(looked_at: str, browser: Browse
         "/alerts?view=Rules": "rule-editor",
         "/calls": "calls-table",
         "/calls?call_id=call_1": "chart-others",
+        "/explore": "chart-explored",
+        "/compare?versus=Language": "chart-verdicts",
+        "/compliance": "chart-calling-rules",
+        "/runbooks": "runbooks",
+        "/lead?call_id=call_1": "no-lead",
     }
     with opened(browser, "about:blank", width=width, scheme="dark") as page:
         for path, part in parts.items():
@@ -91,6 +124,8 @@ def test_dark_and_narrow_screens_hold_everything(looked_at: str, browser: Browse
             page.wait_for_selector(f".st-key-{part}")
             _styled(page)
             assert _fits(page), path
+            assert _rows_are_filled(page), path
+            assert not _broken_words(page), path
             title = page.locator("[data-testid=stMain] h1").bounding_box()
             assert title is not None
             assert title["height"] < 45, f"the title of {path} is broken"

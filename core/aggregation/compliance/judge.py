@@ -268,7 +268,7 @@ def _opted_out(calls: _Calls) -> _Held:
         calls.outbound,
         calls.known("opt_out"),
         (asked < calls.frame["start_time"]).to_numpy(dtype=bool),
-        "no call after the lead asked for none",
+        "no call after the lead opted out",
         lambda call: (
             f"asked in the call of {calls.opted_out[call['lead_id']].astimezone(zone):%Y-%m-%d %H:%M}"
         ),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from core.aggregation.cube import Cube
 from core.aggregation.story.attribution import Explained
-from core.models.calls.wording import number, rupees, words
+from core.models.calls.wording import midway, number, rupees, words
 
 NORMAL = "Everything is normal"
 _WEEK, _DAY = timedelta(weeks=1), timedelta(days=1)
@@ -103,7 +103,7 @@ def cause(kind: str) -> str:
     text = words(kind)
     plural = text.endswith(("timeout", "error", "failure", "drop", "reset", "refusal", "disconnect"))
     text += "s" if plural else ""
-    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    return midway(text)
 
 
 def amount(bad: int, calls: int, usual: float, limit_ms: float | None) -> str:

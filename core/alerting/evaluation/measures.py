@@ -17,7 +17,7 @@ from core.models.rules import AlertRule
 _LABELS = {
     "cost_rupees": "Cost per call",
     "service_latency_ms": "Service latency",
-    ANY_VIOLATION: "Calls that violate a rule of calling",
+    ANY_VIOLATION: "Calls that violate a calling rule",
     **{rule.metric: f"Calls {rule.label.lower()}" for rule in CALLING_RULES.values()},
     "minutes_without_calls": "Time without calls",
 }

@@ -40,20 +40,20 @@ _TCCCPR = "TRAI TCCCPR 2018, second amendment of 12 Feb 2025"
 _TABLE = (
     CallingRule(
         "calling_hours",
-        "Outside the calling hours",
+        "Outside calling hours",
         "Outbound calls that began outside the hours of their purpose; service calls may at any time",
         "RBI, 12 Aug 2022 (recovery); CALLING_HOURS (all others)",
     ),
     CallingRule(
         "attempts",
-        "Beyond the attempts of a day",
-        "Outbound calls to a lead beyond those of a local day",
+        "Over the daily attempt limit",
+        "Outbound calls to a lead beyond the number allowed in a local day",
         "ATTEMPTS_PER_DAY",
     ),
     CallingRule(
         "gap",
-        "Too soon after the one before",
-        "Outbound calls to a lead sooner after the one before than is allowed",
+        "Too soon after the previous call",
+        "Outbound calls to a lead sooner after the previous one than allowed",
         "MINIMUM_GAP_MINUTES",
     ),
     CallingRule(
@@ -64,7 +64,7 @@ _TABLE = (
     ),
     CallingRule(
         "dnd",
-        "Without a fresh look-up in the register",
+        "Without a recent do-not-disturb check",
         "Outbound calls, of sales or without a known purpose, with a look-up in the do-not-disturb register "
         "that is too old, or came after the call",
         "TRAI TCCCPR 2018; DND_CHECK_DAYS",
@@ -78,7 +78,7 @@ _TABLE = (
     CallingRule(
         "disclosure",
         "Without disclosure",
-        "Answered calls in which the agent did not say who calls and why",
+        "Answered calls in which the agent did not say who is calling and why",
         "practice of lenders",
     ),
     CallingRule(
@@ -90,7 +90,7 @@ _TABLE = (
     CallingRule(
         "number_series",
         "From the wrong number series",
-        "Outbound calls from another series than that of their purpose: 140 for sales, 1600 for service and "
+        "Outbound calls from a series other than that of their purpose: 140 for sales, 1600 for service and "
         "recovery",
         f"{_TCCCPR}; direction of 19 Nov 2025",
     ),

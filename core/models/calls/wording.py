@@ -6,7 +6,7 @@ from datetime import timedelta
 from core.models.definitions import Unit
 
 NONE = "\N{EN DASH}"
-_SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http", "e2e"})
+_SHORT = frozenset({"llm", "asr", "tts", "api", "dnd", "sms", "otp", "http", "e2e", "crm", "sip"})
 
 
 def number(value: float | None, unit: Unit) -> str:
@@ -43,6 +43,11 @@ def words(code: str) -> str:
     parts = [part.upper() if part.lower() in _SHORT else part for part in code.split("_")]
     text = " ".join(parts)
     return text[:1].upper() + text[1:]
+
+
+def midway(text: str) -> str:
+    """Return a label as it reads within a sentence: ``error rate``, ``LLM latency``."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 _WRITERS: dict[Unit, Callable[[float], str]] = {

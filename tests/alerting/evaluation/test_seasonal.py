@@ -187,7 +187,7 @@ def test_calls_outside_the_calling_hours_are_counted(database: Database[Document
         }
     )
     line = found(rule, at=AT.replace(hour=21, minute=15))
-    assert line == "FIRES   Calls outside the calling hours 14, limit 0"
+    assert line == "FIRES   Calls outside calling hours 14, limit 0"
 
 
 def test_the_scale_has_a_floor() -> None:

@@ -108,9 +108,9 @@ def test_a_share_equal_to_its_limit_never_fires(total: int, threshold: float) ->
 def test_the_worse_of_the_two_latencies_is_named() -> None:
     """Of ASR and TTS the message says which is slow."""
     slow_tts = evaluate(LATENCY, calls(5, asr=[2100] * 5, tts=2340), AT, AT)
-    assert sentence(slow_tts) == "TTS latency (p95) 2,340 ms (5 calls), limit 2,000 ms"
+    assert sentence(slow_tts) == "TTS latency (p95) 2.3 s (5 calls), limit 2 s"
     slow_asr = evaluate(LATENCY, calls(5, asr=[2500] * 5, tts=2340), AT, AT)
-    assert sentence(slow_asr).startswith("ASR latency (p95) 2,500 ms")
+    assert sentence(slow_asr).startswith("ASR latency (p95) 2.5 s")
 
 
 def test_values_are_shown_apart_from_their_limit() -> None:
@@ -118,7 +118,16 @@ def test_values_are_shown_apart_from_their_limit() -> None:
     assert quantity(10.0, "%") == "10 %"
     assert quantity(12.48, "%") == "12.5 %"
     assert quantity(10.0001, "%", apart_from=10) == "10.0001 %"
-    assert quantity(2000.4, "ms", apart_from=2000) == "2,000.4 ms"
+    assert quantity(2000.4, "ms", apart_from=2000) == "2.0004 s"
+    assert quantity(999.6, "ms", apart_from=1000) == "999.6 ms"
+
+
+def test_long_latencies_are_shown_in_seconds_and_prices_as_amounts() -> None:
+    """As people say them, whatever unit a rule is written in."""
+    assert quantity(3746.6, "ms") == "3.7 s"
+    assert quantity(2000, "ms") == "2 s"
+    assert quantity(812, "ms") == "812 ms"
+    assert quantity(4.3, "rupees") == "\N{INDIAN RUPEE SIGN}4.30"
 
 
 def test_a_window_of_days_is_made_of_local_days() -> None:
@@ -159,7 +168,7 @@ def test_a_price_is_the_one_of_the_dashboard_and_names_what_it_is_for(database: 
     shown = summarise(load_cube(database, *period)).cost.per_qualified_lead
     assert found.measured.value == pytest.approx(shown)
     assert (found.verdict, found.samples) == (Verdict.BREACH, 3)
-    assert sentence(found).startswith("Cost per qualified lead 11.7 rupees (3 qualified leads), limit 11.5")
+    assert sentence(found).startswith("Cost per qualified lead ₹11.67 (3 qualified leads), limit ₹11.50")
     assert verdict(rule, calls(50)) == Verdict.TOO_FEW
 
 

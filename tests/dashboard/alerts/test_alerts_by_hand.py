@@ -10,7 +10,7 @@ from pymongo.database import Database
 from core.clock import utc_now
 from core.storage.calls import write_calls
 from core.types import Document
-from tests.dashboard.alerts.test_alerts import set_channels
+from tests.dashboard.alerts.test_alerts import keep, set_channels
 from tests.dashboard.browser import opened, served
 from tests.dashboard.conftest import make_call
 
@@ -36,6 +36,29 @@ def test_the_preview_follows_the_editor(
         box.press("Enter")
         expect(said).to_contain_text("this rule would have fired")
         expect(said.get_by_role("table")).to_contain_text("limit 4 %")
+        said.get_by_role("radio", name="Last 30 days").click()
+        expect(said).to_contain_text("Over the last 30 days this rule would have fired")
+
+
+def test_an_incident_is_read_and_taken_along_where_it_stands(
+    database: Database[Document], tmp_path: Path, browser: Browser
+) -> None:
+    """The runbook opens on the card; the timeline leaves as CSV."""
+    write_calls(database, [make_call(1, utc_now() - timedelta(minutes=5))])
+    keep(database, "burning")
+    line = {"at": utc_now(), "alert_id": "burning", "name": "burning", "severity": "critical"}
+    events: list[Document] = [line | {"event": "firing"}, line | {"event": "sent", "channel": "slack"}]
+    database["alert_events"].insert_many([dict(event) for event in events])
+    with served(tmp_path) as address, opened(browser, f"{address}/alerts") as page:
+        card = page.locator(".st-key-alert-burning")
+        card.get_by_text("Runbook: Error rate").click()
+        expect(card.get_by_role("heading", name="Check")).to_be_visible()
+        assert page.url.endswith("/alerts")
+        card.get_by_role("button", name="Timeline").click()
+        with page.expect_download() as download:
+            page.get_by_test_id("stPopoverBody").get_by_role("button", name="Download CSV").click()
+        rows = Path(download.value.path()).read_text().splitlines()
+    assert [row.split(",")[1] for row in rows] == ["Event", "Fired", "Notified"]
 
 
 def test_a_channel_answers_beside_its_button_and_the_history_has_each_sending(

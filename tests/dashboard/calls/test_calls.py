@@ -204,7 +204,7 @@ def test_an_archived_call_opens_whole_and_says_where_it_is_from(
     assert not app.error
     said = text_of(app)
     assert "From the archive" in said
-    assert "lead lead\\_1" in said
+    assert " · lead\\_1" in said
     assert "the lead waited 900 ms on average" in said
     found = start("calls", q="call_1")
     assert calls_listed(found) == ["call_1"]

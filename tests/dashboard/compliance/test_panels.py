@@ -40,10 +40,10 @@ def test_each_violation_is_listed_with_its_rule_and_its_call(calls: Database[Doc
     assert not app.exception
     rules, campaigns, listed = tables_of(app)
     found = {row["Calls"]: row["Violations"].split()[-1] for row in rules}
-    assert found["Outside the calling hours"] == "1"
+    assert found["Outside calling hours"] == "1"
     assert found["After an opt-out"] == "1"
     assert found["Without disclosure"] == "1"
-    assert found["Beyond the attempts of a day"] == ":gray[off]"
+    assert found["Over the daily attempt limit"] == ":gray[off]"
     assert "Calls in violation: 3 of 5" in text_of(app)
     assert {row["Campaign"]: row["In violation"] for row in campaigns} == {
         "diwali": "2", "emi": "1", "none given": "0",

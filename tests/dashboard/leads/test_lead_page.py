@@ -72,7 +72,7 @@ def test_every_attempt_stands_with_its_end_waits_and_broken_rules(
     assert [row.partition("call_id=")[2][:6] for row in rows] == ["call_3", "call_2", "call_1"]
     assert "The agent handed the call to a person" in rows[0]
     assert "1,500 ms<small>longest 2,100 ms</small><small>silence 3.2 s</small>" in rows[0]
-    assert "Too soon after the one before" in rows[1]
+    assert "Too soon after the previous call" in rows[1]
     assert "The line was busy" in rows[2]
     assert "3 calls since" in said
     assert "2 answered" in said

@@ -1,0 +1,82 @@
+"""Memory of the dashboard's server after 100 and after 1,000 page views.
+
+Each reader opens a link, visits every page and leaves; ten links take turns, so that caches fill early.
+Without a browser: a page view is a full run of its script. The database is another process.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.setup.goals import FIGURES
+from benchmarks.setup.made_calls import fill
+from benchmarks.setup.results import note
+from benchmarks.setup.streamlit_server import QUERIES, served
+from benchmarks.setup.streamlit_session import Session
+from core.aggregation.rollups.refresh import refresh_rollups
+from core.settings import get_settings
+from core.storage import get_sync_database
+from core.storage.server.connection import close_all
+
+CALLS = 20_000
+PAGES = (
+    *("", "analytics", "conversion", "latency", "explore"),
+    *("compare", "compliance", "system", "alerts", "calls"),
+)
+FEW, MANY = 100, 1_000
+"""Page views."""
+
+
+def _visit(port: int, views: int, first: int = 0) -> None:
+    """Have one reader after another visit every page, until there were so many page views."""
+    readers = range(first // len(PAGES), views // len(PAGES))
+    for reader in track(readers, f"Page views up to {views:,}", transient=True):
+        with Session(port, QUERIES[reader % len(QUERIES)]) as session:
+            for page in PAGES:
+                session.run(page)
+
+
+def _mebibytes(process_id: int) -> float:
+    return float(psutil.Process(process_id).memory_info().rss) / 2**20
+
+
+def measure(calls: int, folder: Path) -> tuple[float, float]:
+    """Return the server's memory after FEW and after MANY page views, in MiB."""
+    os.environ["DATA_DIR"] = str(folder)
+    os.environ.pop("MONGODB_URI", None)
+    get_settings.cache_clear()
+    try:
+        database = get_sync_database()
+        fill(database, calls)
+        refresh_rollups(database)
+        command = [sys.executable, "-m", "dashboard"]
+        with served(command, {"DATA_DIR": str(folder)}, folder) as (port, server):
+            _visit(port, FEW)
+            few = _mebibytes(server.pid)
+            _visit(port, MANY, FEW)
+            return few, _mebibytes(server.pid)
+    finally:
+        close_all(wait_seconds=10)
+
+
+def main(calls: int = CALLS) -> None:
+    """Print both figures and their ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = measure(calls, Path(folder))
+    note("dashboard_memory", "memory", many, few)
+    goal = FIGURES["dashboard_memory"]["memory"].goal()
+    Console().print(
+        f"{few:,.0f} MiB after {FEW} page views, {many:,.0f} MiB after {MANY:,}: {many / few:.2f} x ({goal})"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=CALLS, help="size of the store")
+    main(parser.parse_args().calls)
