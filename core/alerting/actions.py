@@ -16,14 +16,14 @@ from core.alerting.state.alert_store import history_row
 from core.alerting.state.lifecycle import to_alert
 from core.clock import to_utc
 from core.errors import UserError, one_line
-from core.models.alerts import Acknowledgement, Alert, AlertState
+from core.models.alerts import ACKNOWLEDGED_HOURS, Acknowledgement, Alert, AlertState
 from core.models.recurrence import Recurrence
 from core.models.silences import Silence
 from core.storage.collections import ALERT_EVENTS, ALERTS, SILENCES
 from core.storage.server.connection import server_time
 from core.types import Document
 
-ACKNOWLEDGED_FOR = timedelta(hours=4)
+ACKNOWLEDGED_FOR = timedelta(hours=ACKNOWLEDGED_HOURS)
 LEAST_OF_ID = 4
 """This many characters of an alert's id are enough to name it, if no other begins with them."""
 _MOST_NAMED = 5

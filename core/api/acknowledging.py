@@ -4,7 +4,6 @@ Mail scanners and link previews open every address, but none of them presses a b
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from html import escape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -18,7 +17,7 @@ from core.access import plain_page
 from core.access.audit import Action, audit
 from core.access.roles import Actor, Role
 from core.alerting.ack_links import PATH, AckLink, read_token
-from core.alerting.actions import ACKNOWLEDGED_FOR, acknowledge
+from core.alerting.actions import acknowledge
 from core.alerting.channels.message import alert_message, dashboard_link
 from core.alerting.state.alert_store import active_alerts
 from core.alerting.wording import moment
@@ -26,7 +25,7 @@ from core.api.intake.presented import presented
 from core.api.security import tell
 from core.clock import to_utc
 from core.errors import UserError
-from core.models.alerts import Alert
+from core.models.alerts import ACKNOWLEDGED_HOURS, Alert
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import server_time
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 router = APIRouter(include_in_schema=False)
 MOST_BYTES = 16_384
 """For a form: a name and a note."""
-_HOURS = ACKNOWLEDGED_FOR // timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ async def look(request: Request) -> HTMLResponse:
         '<label for="note">What you found, or will do (optional)</label>'
         '<input id="note" name="note" maxlength="1000">'
         "<button>Acknowledge</button></form>"
-        f"<small>Others are notified. Reminders stop for {_HOURS} hours and the alert does not escalate."
-        "</small>"
+        f"<small>Others are notified. Reminders stop for {ACKNOWLEDGED_HOURS} hours "
+        "and the alert does not escalate.</small>"
     )
     return _page(alert_message(alert).title, _about(alert) + form)
 

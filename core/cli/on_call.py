@@ -13,7 +13,7 @@ from core.access.audit import Action
 from core.cli import noted
 from core.clock import parse_moment, to_utc
 from core.errors import UserError
-from core.models.alerts import Alert
+from core.models.alerts import ACKNOWLEDGED_HOURS, Alert
 from core.models.recurrence import Recurrence
 from core.models.rules import minutes_of
 from core.models.silences import MATCHERS, Silence
@@ -62,7 +62,9 @@ def acknowledge(
     alert: Which,
     who: Who = None,
     note: Note = "",
-    lasts: Annotated[str, typer.Option("--for", help="How long, for example 30m or 4h")] = "4h",
+    lasts: Annotated[
+        str, typer.Option("--for", help="How long, for example 30m or 1d")
+    ] = f"{ACKNOWLEDGED_HOURS}h",
 ) -> None:
     """Acknowledge an alert: stop reminders and escalation, and notify its channels."""
     from core.alerting import actions  # noqa: PLC0415 (only this command needs it)

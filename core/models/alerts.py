@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 ALERT_SCHEMA_VERSION = 1
+ACKNOWLEDGED_HOURS = 4
+"""How long an acknowledgement lasts unless somebody says otherwise."""
 
 
 class Severity(StrEnum):

@@ -12,7 +12,7 @@ from core.alerting import actions
 from core.alerting.notify import outbox
 from core.clock import utc_now
 from core.errors import UserError
-from core.models.alerts import Alert
+from core.models.alerts import ACKNOWLEDGED_HOURS, Alert
 from core.models.silences import MATCHERS
 from core.settings import get_settings
 from core.storage import get_sync_database
@@ -97,7 +97,9 @@ def acknowledge_form(alert: Alert) -> None:
         return
     key = f"ack-{alert.id}"
     with st.popover("Acknowledge", icon=":material/front_hand:", type="tertiary", key=key):
-        st.caption("Pauses reminders for 4 hours, unless it gets worse or resolves first.")
+        st.caption(
+            f"Pauses reminders for {ACKNOWLEDGED_HOURS} hours, unless it gets worse or resolves first."
+        )
         with st.form(f"form-{key}", border=False):
             who(f"{key}-who")
             st.text_input("Comment", max_chars=1_000, key=f"{key}-why")
@@ -109,7 +111,7 @@ def _acknowledge(alert: Alert, key: str) -> None:
     attempt(
         Permission.ACKNOWLEDGE,
         lambda by: actions.acknowledge(get_sync_database(), alert.id, by, why),
-        f"{alert.name} acknowledged: no reminders for 4 hours",
+        f"{alert.name} acknowledged: no reminders for {ACKNOWLEDGED_HOURS} hours",
         Action.ACKNOWLEDGED,
         alert.id,
         name,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from core.errors import names_of, problem
 from core.hooks.payloads import UnreadableError, UnsuitableError, read_json
+from core.models.alerts import ACKNOWLEDGED_HOURS
 from core.models.silences import MATCHERS, Values
 from core.models.values import JSON, Ordinal, UtcDatetime
 
@@ -42,7 +43,9 @@ class Closing(_Form):
 class Acknowledging(Closing):
     """Who acknowledges an alert, and for how long there are no reminders."""
 
-    minutes: Minutes = Field(default=240, le=MOST_MINUTES, description="No reminders for so long, minutes")
+    minutes: Minutes = Field(
+        default=60 * ACKNOWLEDGED_HOURS, le=MOST_MINUTES, description="No reminders for so long, minutes"
+    )
 
 
 class Silencing(_Form):
