@@ -5,10 +5,7 @@ Without a browser: a page view is a full run of its script. The database is anot
 """
 
 import argparse
-import os
 import sys
-import tempfile
-from pathlib import Path
 
 import psutil
 from rich.console import Console
@@ -17,12 +14,11 @@ from rich.progress import track
 from benchmarks.setup.goals import FIGURES
 from benchmarks.setup.made_calls import fill
 from benchmarks.setup.results import note
+from benchmarks.setup.store import scratch_store
 from benchmarks.setup.streamlit_server import QUERIES, served
 from benchmarks.setup.streamlit_session import Session
 from core.aggregation.rollups.refresh import refresh_rollups
-from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.server.connection import close_all
 
 CALLS = 20_000
 PAGES = (
@@ -46,29 +42,22 @@ def _mebibytes(process_id: int) -> float:
     return float(psutil.Process(process_id).memory_info().rss) / 2**20
 
 
-def measure(calls: int, folder: Path) -> tuple[float, float]:
+def measure(calls: int) -> tuple[float, float]:
     """Return the server's memory after FEW and after MANY page views, in MiB."""
-    os.environ["DATA_DIR"] = str(folder)
-    os.environ.pop("MONGODB_URI", None)
-    get_settings.cache_clear()
-    try:
+    with scratch_store() as folder:
         database = get_sync_database()
         fill(database, calls)
         refresh_rollups(database)
-        command = [sys.executable, "-m", "dashboard"]
-        with served(command, {"DATA_DIR": str(folder)}, folder) as (port, server):
+        with served([sys.executable, "-m", "dashboard"], {}, folder) as (port, server):
             _visit(port, FEW)
             few = _mebibytes(server.pid)
             _visit(port, MANY, FEW)
             return few, _mebibytes(server.pid)
-    finally:
-        close_all(wait_seconds=10)
 
 
 def main(calls: int = CALLS) -> None:
     """Print both figures and their ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        few, many = measure(calls, Path(folder))
+    few, many = measure(calls)
     note("dashboard_memory", "memory", many, few)
     goal = FIGURES["dashboard_memory"]["memory"].goal()
     Console().print(
