@@ -168,7 +168,7 @@ def test_turns_have_the_latencies_of_their_call() -> None:
 
 
 @pytest.mark.full
-def test_a_fortnight_has_one_alert_that_fires_and_others_that_are_over(database: Database[Document]) -> None:
+def test_a_fortnight_has_an_alert_that_fires_and_others_that_are_over(database: Database[Document]) -> None:
     with surroundings.mail() as page:
         assert page is not None
         surroundings.keep_key()
@@ -176,9 +176,12 @@ def test_a_fortnight_has_one_alert_that_fires_and_others_that_are_over(database:
         with urlopen(page) as answer:  # noqa: S310 (our own address)
             listed = answer.read().decode()
     board = alert_board(database, datetime.now(UTC))
-    assert [alert.alert_type for alert in board.active] == ["speech_latency"]
-    assert {"call_failure_rate", "error_rate"} <= {alert.alert_type for alert in board.resolved}
-    told = history(database, alert_id=board.active[0].id, events=SENDINGS)
+    firing = {alert.alert_type: alert for alert in board.active}
+    assert "speech_latency" in firing
+    assert firing.keys() <= {"speech_latency", "error_rate"}, "by night a few calls may do for the latter"
+    seen = firing.keys() | {alert.alert_type for alert in board.resolved}
+    assert seen >= {"call_failure_rate", "error_rate"}
+    told = history(database, alert_id=firing["speech_latency"].id, events=SENDINGS)
     assert {line.channel for line in told} == {"email"}
     assert "speech" in listed.lower(), "what is said to be sent was taken by a mail server"
     assert len(history(database, events=("acknowledged",))) >= 1

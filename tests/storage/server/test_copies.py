@@ -129,7 +129,7 @@ from core.storage import get_sync_database
 from core.storage.recording.replay import replay
 database = get_sync_database()
 replay(database)
-print(database["calls"].count_documents({}))
+print(f"{database['calls'].count_documents({})}\\n", end="")  # at once, as lines of the log go
 """
 
 
