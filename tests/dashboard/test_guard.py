@@ -5,20 +5,20 @@ import subprocess
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
-from socket import create_connection, create_server
+from socket import create_server
 from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from core.errors import UserError
 from core.settings import get_settings
 from dashboard.__main__ import configuration
 from dashboard.guard import lets_in, refuses
 from tests.dashboard.browser import served
+from tests.dashboard.sign_in.asking import raw_websocket
 
 NOBODY = 65_534
 ASK = """
@@ -57,14 +57,7 @@ def _status(port: int, path: str, **headers: str) -> int:
 
 def _opens(port: int, host: str, origin: str | None) -> bool:
     try:
-        # The client writes Host from the address: only the address of the socket is ours.
-        with connect(
-            f"ws://{host}/_stcore/stream",
-            sock=create_connection(("127.0.0.1", port)),
-            origin=origin,  # type: ignore[arg-type] # any text
-            subprotocols=["streamlit"],  # type: ignore[list-item] # any text
-            proxy=None,
-        ):
+        with raw_websocket(port, host, origin):
             return True
     except InvalidStatus as refused:
         return refused.response.status_code != 403

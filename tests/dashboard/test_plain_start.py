@@ -1,7 +1,6 @@
 """`streamlit run` has no middleware: what a websocket opened by hand is told there, and what it is not."""
 
 from pathlib import Path
-from socket import create_connection
 from urllib.parse import urlsplit
 
 import pytest
@@ -9,10 +8,10 @@ from pymongo.database import Database
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from core.types import Document
 from tests.dashboard.browser import PLAIN, served
+from tests.dashboard.sign_in.asking import raw_websocket
 
 STORED = ("hinglish", "call_", "outbound")
 """What any page has of the calls, if it has anything."""
@@ -30,14 +29,7 @@ def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
 def _told(port: int, host: str, origin: str | None) -> str | None:
     """Return all that a run of the script sends; None if the websocket does not open."""
     try:
-        with connect(
-            f"ws://{host}/_stcore/stream",
-            sock=create_connection(("127.0.0.1", port)),
-            origin=origin,  # type: ignore[arg-type] # any text
-            subprotocols=["streamlit"],  # type: ignore[list-item] # any text
-            max_size=None,
-            proxy=None,
-        ) as opened:
+        with raw_websocket(port, host, origin, max_size=None) as opened:
             request = BackMsg()
             request.rerun_script.query_string = ""
             opened.send(request.SerializeToString())

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from socket import create_connection
 from ssl import SSLContext
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from websockets.exceptions import InvalidStatus
@@ -63,16 +64,37 @@ def websocket(
     trusted: SSLContext | None = None,
 ) -> ClientConnection:
     """Open the websocket like a page does, with TLS if there are ``trusted`` authorities."""
-    opened: ClientConnection = connect(  # type: ignore[call-overload] # any text for an origin
-        f"{'wss' if trusted else 'ws'}://{host or urlsplit(address).netloc}/_stcore/stream",
-        sock=create_connection((HERE, urlsplit(address).port or 0), source_address=(client, 0)),
-        ssl=trusted,
-        origin=origin or address,
-        subprotocols=["streamlit"],
+    parts = urlsplit(address)
+    return raw_websocket(
+        parts.port or 0,
+        host or parts.netloc,
+        origin or address,
+        client=client,
+        trusted=trusted,
         additional_headers=headers,
-        proxy=None,
     )
-    return opened
+
+
+def raw_websocket(
+    port: int,
+    host: str,
+    origin: str | None,
+    *,
+    client: str = HERE,
+    trusted: SSLContext | None = None,
+    **options: Any,
+) -> ClientConnection:
+    """Open the websocket under any name, from any page or none."""
+    # The client writes Host from the address: only the address of the socket is ours.
+    return connect(
+        f"{'wss' if trusted else 'ws'}://{host}/_stcore/stream",
+        sock=create_connection((HERE, port), source_address=(client, 0)),
+        ssl=trusted,
+        origin=origin,  # type: ignore[arg-type] # any text
+        subprotocols=["streamlit"],  # type: ignore[list-item] # any text
+        proxy=None,
+        **options,
+    )
 
 
 def status_of_websocket(
