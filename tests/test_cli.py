@@ -5,8 +5,10 @@ import pty
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from pymongo.database import Database
@@ -31,6 +33,24 @@ duration_seconds = {{ column = "seconds" }}
 def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``python -m core`` as a user would."""
     return forked.run(["-m", "core", *arguments], env={**os.environ, **environment})
+
+
+@contextmanager
+def a_terminal() -> Iterator[tuple[int, TextIO]]:
+    """Open a terminal: our end of it, and the program's, which is closed at the end."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        yield ours, terminal
+
+
+def read_to_end(ours: int) -> bytes:
+    """Return everything a terminal shows until the program is gone."""
+    seen = b""
+    with suppress(OSError):  # the terminal is gone with the process
+        while piece := os.read(ours, 4096):
+            seen += piece
+    os.close(ours)
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -147,22 +167,36 @@ def test_a_terminal_is_asked_before_a_proposed_mapping_is_used(
     database: Database[Document], tmp_path: Path, answer: str, calls: int
 ) -> None:
     (tmp_path / "calls.csv").write_text(CALLS)
-    ours, theirs = pty.openpty()
     command = ["-m", "core", "import", str(tmp_path / "calls.csv"), "--mapping", str(tmp_path / "map.toml")]
     errors = (tmp_path / "errors").open("w+")
-    with os.fdopen(theirs) as terminal:
+    with a_terminal() as (ours, terminal):
         process = forked.Process(command, [terminal, terminal, errors])
     os.write(ours, f"{answer}\n".encode())
-    seen = b""
-    with suppress(OSError):  # the terminal is gone with the process
-        while piece := os.read(ours, 4096):
-            seen += piece
-    os.close(ours)
+    seen = read_to_end(ours)
     assert process.wait(60) == 0, errors.read()
     assert b"Import with this mapping? [y/N]" in seen
     assert (b"imported 2" in seen) == (calls == 2)
     assert (tmp_path / "map.toml").exists()
     assert database["calls"].count_documents({}) == calls
+
+
+@pytest.mark.parametrize(
+    ("asked", "lines"), [({}, 0), ({"LOG_LEVEL": "INFO"}, 1), ({"LOG_FILE": "{folder}/log"}, 0)]
+)
+def test_log_lines_do_not_come_between_what_a_person_reads(
+    database: Database[Document], tmp_path: Path, asked: dict[str, str], lines: int
+) -> None:
+    """Erasing is recorded with a log line; at a terminal it would be noise, in a file it is kept."""
+    given = {name: value.format(folder=tmp_path) for name, value in asked.items()}
+    with a_terminal() as (ours, terminal):
+        command = ["-m", "core", "erase-lead", "lead_1", "--yes"]
+        process = forked.Process(command, [terminal, terminal, terminal], env={**os.environ, **given})
+    seen = read_to_end(ours)
+    assert process.wait(60) == 0, seen
+    assert seen.count(b'"event":"audit"') == lines
+    assert b"erased 0 records" in seen
+    if "LOG_FILE" in given:
+        assert '"event":"audit"' in Path(given["LOG_FILE"]).read_text(encoding="utf-8")
 
 
 def test_aggregate_prints_the_day(database: Database[Document]) -> None:

@@ -9,12 +9,13 @@ from pymongo.errors import PyMongoError
 from core.cli import alerts, calls, compliance, hooks, imports, on_call, reports, rules, run, sources, store
 from core.cli.access import api_keys, audit, breach, erasure, keys, users
 from core.errors import UserError
-from core.logging_config import spare_stdout
-from core.settings import get_settings
+from core.logging_config import setup_logging, spare_stdout
+from core.settings import Settings, get_settings
 from core.storage.server.connection import unavailable_text
 
 _SERVERS = {"api"}
 """Commands that print no report: they log to stdout, as any service does."""
+_LONG_RUNNING = {"api", "run", "demo"}
 app = typer.Typer(
     name="python -m core",
     help="Monitoring for AI voice agents: import calls, compute figures, check alerts, serve the API.",
@@ -27,9 +28,11 @@ app = typer.Typer(
 @app.callback()
 def configured(context: typer.Context) -> None:
     """Reject invalid settings before anything else is loaded or logged."""
-    get_settings()
+    settings = get_settings()
     if context.invoked_subcommand not in _SERVERS:
         spare_stdout()  # stdout is for tables and reports
+    if context.invoked_subcommand not in _LONG_RUNNING and _nobody_keeps_lines(settings):
+        setup_logging("WARNING")
 
 
 for commands in (imports, calls, alerts, reports, store, erasure, run, sources, breach, compliance):
@@ -42,6 +45,12 @@ app.add_typer(on_call.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="users")
 app.add_typer(api_keys.app, name="api-keys")
+
+
+def _nobody_keeps_lines(settings: Settings) -> bool:
+    """Return whether log lines would only come between somebody at a terminal and the command's output."""
+    kept = settings.log_file or settings.log_to_database or settings.splunk_hec_url
+    return sys.stderr.isatty() and not kept and "log_level" not in settings.model_fields_set
 
 
 def main() -> int:

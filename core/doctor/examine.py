@@ -32,6 +32,7 @@ def examine() -> Iterator[Finding]:
     yield computer.log_file(settings)
     reached = mongodb.server()
     yield reached
+    yield from _safely("other stores", lambda: mongodb.other_stores(settings))
     yield from _safely("spool", computer.spool)
     if reached.state is not State.FAIL:
         database = get_sync_database()

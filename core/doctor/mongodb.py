@@ -1,6 +1,7 @@
 """The store: whether it answers, what it is, its clock and its indexes."""
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,11 +11,14 @@ from pymongo.errors import OperationFailure, PyMongoError
 from core.clock import utc_now
 from core.doctor.result import Finding, State
 from core.errors import UserError
+from core.settings import Settings
 from core.storage import get_sync_database
 from core.storage.collections import INDEXES
 from core.storage.server.connection import server_time, store_name, unavailable_text
+from core.storage.server.folder import other_data_dirs
 from core.types import Document
 
+_NAMED = 10
 _CLOCKS_DIFFER = timedelta(seconds=5)
 
 
@@ -48,6 +52,16 @@ def _topology(hello: dict[str, Any]) -> str:
     if hello.get("msg") == "isdbgrid":
         return ", sharded cluster"
     return f", replica set of {len(hello.get('hosts', ()))}" if "setName" in hello else ", single server"
+
+
+def other_stores(settings: Settings) -> Iterator[Finding]:
+    """Yield a finding if embedded servers of other folders run here: an agent may be recording there."""
+    if others := other_data_dirs(settings.data_dir):
+        text = f"on this machine, not seen here: {', '.join(map(str, others[:_NAMED]))}"
+        if len(others) > _NAMED:
+            text = f"{text} and {len(others) - _NAMED} more"
+        remedy = "if calls are missing, start the agent and everything else with the same DATA_DIR"
+        yield Finding("other stores", State.OFF, text, remedy)
 
 
 def clock(database: Database[Document]) -> Finding:

@@ -1,10 +1,13 @@
 """``python -m core doctor``, run as a user would, on things that really are wrong."""
 
+import os
 import re
 import socket
 import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
+from subprocess import PIPE
 
 import certifi
 import pytest
@@ -49,6 +52,21 @@ def test_a_new_store_is_told_what_is_still_to_do(database: Database[Document]) -
     assert (found["calls"], found["roll-ups"], found["API"]) == ("off", "off", "off")
     assert (found["scheduler"], found["channels"]) == ("warn", "warn")
     assert "MONGODB_URL is not one of our variables -> did you mean MONGODB_URI?" in done.stdout
+
+
+def test_another_store_on_the_machine_is_named(database: Database[Document], tmp_path: Path) -> None:
+    """An agent with a relative DATA_DIR that was started elsewhere records where nobody looks."""
+    there = {**os.environ, "DATA_DIR": str(tmp_path / "agent")}
+    code = "from core.storage import get_sync_database as store; store().command('ping'); print(); input()"
+    with subprocess.Popen([sys.executable, "-c", code], env=there, stdin=PIPE, stdout=PIPE) as agent:
+        assert agent.stdin
+        assert agent.stdout
+        agent.stdout.readline()
+        done = core("doctor", API_PORT=str(free_port()), DASHBOARD_PORT=str(free_port()))
+        agent.stdin.write(b"\n")
+    assert states(done)["other stores"] == "off"
+    assert str(tmp_path / "agent") in done.stdout
+    assert "with the same DATA_DIR" in done.stdout
 
 
 @pytest.mark.full

@@ -37,6 +37,7 @@ P = ParamSpec("P")
 _disk = Threads("spool", 2)
 _lost_here: Counter[Path] = Counter()
 STALE_DRAFT_SECONDS = 3_600.0
+SECONDS_BETWEEN_WARNINGS = 10.0
 _COUNT_DIGITS = 20
 
 
@@ -218,6 +219,29 @@ def begin_on_disk(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) 
         work(*args, **kwargs)
 
 
+class _Unsaid:
+    """Counts spooled records, so that an outage is one line every few seconds and not one for each call.
+
+    Without a lock, which a fork could leave held: two threads at the same moment may count a record twice or
+    say two lines.
+    """
+
+    def __init__(self) -> None:
+        self._count, self._again = 0, 0.0
+
+    def add(self, records: int) -> int:
+        """Count records; return how many to say now, or 0 if it was said less than 10 s ago."""
+        self._count += records
+        if time.monotonic() < self._again:
+            return 0
+        count, self._count = self._count, 0
+        self._again = time.monotonic() + SECONDS_BETWEEN_WARNINGS
+        return count
+
+
+_unsaid = _Unsaid()
+
+
 def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> Fate:
     """Write records to the spool and return their common Fate: SPOOLED, or LOST if the disk rejects them.
 
@@ -229,8 +253,9 @@ def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> Fate:
         for record in records:
             _lose(spool, record, error)
         return Fate.LOST
-    extra = {"records": len(records), "reason": reason}
-    logger.warning("Spooled: the database did not take it", extra=extra)
+    if count := _unsaid.add(len(records)):
+        extra = {"records": count, "reason": reason}
+        logger.warning("Spooled: the database did not take it", extra=extra)
     return Fate.SPOOLED
 
 

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from contextvars import Context
 from pathlib import Path
 from urllib.parse import quote
@@ -156,6 +157,34 @@ class Folder:
 
     def _is_served_by(self, pid: int) -> bool:
         return any(_same(Path(part), self.db) for part in _arguments(pid) if part.startswith("/"))
+
+
+def other_data_dirs(data_dir: Path) -> list[Path]:
+    """Return the other DATA_DIRs on this machine whose embedded servers run as the same user."""
+    databases = {Path(after) for after in map(_database_files, _own_processes()) if after}
+    found = {db.parents[1] for db in databases if db.parts[-2:] == ("mongodb", "db")}
+    return sorted(path for path in found if not _same(path, data_dir.expanduser()))
+
+
+def _own_processes() -> Iterator[list[str]]:
+    """Yield the command lines of this user's processes."""
+    processes = Path("/proc")
+    if not (processes / "self").exists():
+        ids = subprocess.run(["/bin/ps", "x", "-o", "pid="], capture_output=True, text=True, check=False)
+        yield from (_arguments(int(pid)) for pid in ids.stdout.split())
+        return
+    for process in processes.iterdir():
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if process.name.isdigit() and process.stat().st_uid == os.geteuid():
+                yield _arguments(int(process.name))
+
+
+def _database_files(arguments: list[str]) -> str | None:
+    """Return where a server's files are; None if this is the command line of something else."""
+    if len(arguments) == 1:  # ps names the files only
+        return arguments[0] if arguments[0].startswith("/") else None
+    ours = Path(arguments[0]).name == "mongod" and "--dbpath" in arguments[:-1]
+    return arguments[arguments.index("--dbpath") + 1] if ours else None
 
 
 def _arguments(pid: int) -> list[str]:

@@ -25,6 +25,7 @@ from core.storage.recording.spool import Spool, spool_status
 from core.storage.server.connection import close_connections, get_database
 from core.types import Document
 from tests import forked
+from tests.ports import free_port
 
 
 def call(call_id: str = "call_1", **fields: object) -> CallMetrics:
@@ -90,6 +91,24 @@ def test_a_frozen_database_delays_a_call_by_the_configured_time_and_gets_it_late
     asyncio.run(MetricsService().aggregate_recent())
     assert ids(database) == {"before", "first", "second"}
     assert spooled() == []
+
+
+def test_an_outage_is_said_once_and_not_for_each_call(database: Database[Document]) -> None:
+    code = """
+import asyncio
+from core.models.metrics import CallMetrics
+from core.services.metrics_service import MetricsService
+async def main():
+    for number in range(20):
+        fields = {"start_time": "2024-10-24T10:00Z", "status": "failed", "direction": "outbound"}
+        await MetricsService().record_call_metrics(CallMetrics(call_id=f"call_{number}", **fields))
+asyncio.run(main())
+"""
+    away = {"MONGODB_URI": f"mongodb://127.0.0.1:{free_port()}", "RECORD_WAIT_SECONDS": "0.2"}
+    lines = forked.run(["-c", code], env={**os.environ, **away}, check=True).stdout.splitlines()
+    assert sum("Spooled" in line for line in lines) == 1, lines
+    assert len(lines) <= 2, lines  # and, once, that the database is away
+    assert len(spooled()) == 20
 
 
 def test_the_agent_itself_replays_once_the_database_is_back(database: Database[Document]) -> None:
