@@ -15,6 +15,7 @@ BENCHMARKS = {
     "ingest": 3,
     "api_read": 5,
     "dashboard_queries": 8,
+    "call_lists": 3,
     "explore": 6,
     "scrape": 4,
     "rollups": 6,

@@ -2,7 +2,7 @@
 
 Server, database and readers share this machine's processors. Each reader keeps its connection and sends the
 next request as soon as it has an answer. Meanwhile, other readers keep sending a slow one: a list filtered by
-something roll-ups do not hold.
+something roll-ups do not hold, and one asks for liveness five times a second.
 """
 
 import argparse
@@ -83,6 +83,7 @@ def _questions() -> dict[str, str]:
 
 
 SLOW = "a list by duration and cost"
+LIVENESS, LIVENESS_EVERY_SECONDS = "liveness", 0.2
 
 
 def _slow_question() -> str:
@@ -90,7 +91,9 @@ def _slow_question() -> str:
     return f"{ANALYTICS}/calls?start_date={first}&min_duration_seconds=1&min_cost=0.1&limit=1000"
 
 
-def _ask(questions: Sequence[tuple[str, str]], begin: int, until: float) -> dict[str, Answers]:
+def _ask(
+    questions: Sequence[tuple[str, str]], begin: int, until: float, pause: float = 0.0
+) -> dict[str, Answers]:
     """Send one request after the other on one connection until the time is over."""
     found = {name: Answers() for name, _ in questions}
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=LONGEST_SECONDS)
@@ -112,18 +115,20 @@ def _ask(questions: Sequence[tuple[str, str]], begin: int, until: float) -> dict
             found[name].seconds.append(time.perf_counter() - started)
         else:
             found[name].failures[str(answer.status)] += 1
+        time.sleep(pause)
     connection.close()
     return found
 
 
 def _measure(readers: int, seconds: float) -> dict[str, Answers]:
     until = time.perf_counter() + seconds
-    usual, slow = list(_questions().items()), [(SLOW, _slow_question())]
-    with ThreadPoolExecutor(readers + SLOW_READERS) as threads:
+    usual, slow, alive = list(_questions().items()), [(SLOW, _slow_question())], [(LIVENESS, "/healthz")]
+    with ThreadPoolExecutor(readers + SLOW_READERS + 1) as threads:
         asked = [threads.submit(_ask, usual, number, until) for number in range(readers)]
         asked += [threads.submit(_ask, slow, number, until) for number in range(SLOW_READERS)]
+        asked.append(threads.submit(_ask, alive, 0, until, LIVENESS_EVERY_SECONDS))
         parts = [one.result() for one in asked]
-    whole = {name: Answers() for name, _ in [*usual, *slow]}
+    whole = {name: Answers() for name, _ in [*usual, *slow, *alive]}
     for part in parts:
         for name, found in part.items():
             whole[name].seconds += found.seconds
@@ -174,12 +179,13 @@ def run(calls: int, readers: int, seconds: float) -> None:
     everything = Answers()
     for name, one in found.items():
         table.add_row(name, *one.row(seconds))
-        if name != SLOW:
+        if name not in {SLOW, LIVENESS}:
             everything.seconds += one.seconds
             everything.failures += one.failures
     note("api_read", "p99", float(np.percentile(everything.seconds, 99)) * 1000)
+    note("api_read", "liveness", float(np.percentile(found[LIVENESS].seconds, 99)) * 1000)
     table.add_section()
-    table.add_row("all except the slow one", *everything.row(seconds))
+    table.add_row("all figures and lists", *everything.row(seconds))
     console.print(table)
 
 

@@ -1,14 +1,14 @@
-"""A dashboard's queries over 90 days: roll-ups next to MongoDB pipelines over the calls, and to pandas.
+"""A dashboard's queries over 90 days: roll-ups next to pipelines, pandas, and DuckDB's own table.
 
-pandas reads all calls of the period and filters them, or has the server filter them. All answers are
-compared: counts must be equal, percentiles within 1 %. Each set of queries has different filters. Each
-contender runs twice: cold (the server has just started, its files are not in memory), then warm. This
-process caches neither answers nor decoded roll-ups in between.
+pandas reads all calls of the period and filters them, or has the server filter them. DuckDB's table is made
+beforehand. All answers are compared: counts must be equal, percentiles within 1 %. Each set of queries has
+different filters. Each contender runs twice: cold (the server has just started, its files are not in memory),
+then warm. This process caches neither answers nor decoded roll-ups in between.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -22,7 +22,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.setup.goals import OWN_TABLE as TABLE
 from benchmarks.setup.made_calls import fill
+from benchmarks.setup.own_table import OwnTable
 from benchmarks.setup.results import note
 from benchmarks.setup.store import chill, scratch_store
 from core.aggregation import figures, series, tables
@@ -145,6 +147,21 @@ def from_filtered(database: Database[Document], filters: CallFilters) -> Answers
     return _from_frame(_frame(database, filters))
 
 
+def from_table(table: OwnTable, filters: CallFilters) -> Answers:
+    """Return the same, exact, from DuckDB's own table."""
+    found = table.answers(filters.query(), LATENCIES, list(SHARES.values()))
+    none = [math.nan] * len(SHARES)
+    return {
+        **found,
+        "days": [found["days"].get(day, 0) for day in _local("D")],
+        "hours": [found["hours"].get(hour, 0) for hour in _local("h")],
+        "percentiles": {
+            field: [by_day.get(day, none) for day in _local("D")] + [whole]
+            for field, (by_day, whole) in found["percentiles"].items()
+        },
+    }
+
+
 def _frame(database: Database[Document], filters: CallFilters) -> pd.DataFrame:
     schema = {name: CALL_SCHEMA[name] for name in (*FIELDS, *FLAGS)}
     query = {"start_time": {"$gte": PERIOD[0], "$lt": PERIOD[1]}} | filters.query()
@@ -249,15 +266,19 @@ def _measure(folder: Path, size: int) -> tuple[dict[str, list[Times]], float]:
     time.sleep(LATE.total_seconds() + 1)  # otherwise, the newest calls would be read directly
     refresh_rollups(database)
     rng, worst = np.random.default_rng(size), 0.0
-    times: dict[str, list[Times]] = {name: [] for name in WAYS}
+    own = OwnTable(folder / f"{size}.duckdb", _frame(database, CallFilters()), ZONE)
+    ways: Mapping[str, Way] = WAYS | {TABLE: lambda _, filters: from_table(own, filters)}
+    times: dict[str, list[Times]] = {name: [] for name in ways}
     for number in track(range(ROUNDS), f"{size:,} calls", transient=True):
         filters = _random_filters(rng) if number else CallFilters()
         answers = {}
-        for name, way in WAYS.items():
+        for name, way in ways.items():
             seconds, answers[name] = _seconds(folder, way, filters)
             times[name].append(seconds)
         _farthest(answers["pandas"], answers["pipelines"])
+        _farthest(answers["pandas"], answers[TABLE])
         worst = max(worst, _farthest(answers["pandas"], answers["roll-ups"]))
+    own.close()
     return times, worst
 
 
@@ -266,6 +287,7 @@ def main() -> None:
     title = f"A dashboard's queries over {DAYS} days, random filters, median of {ROUNDS}"
     caption = (
         "cold: the server has just started, its files are not in memory; warm: the second run.\n"
+        f"{TABLE} is open all the time. "
         "Nothing is cached in this process. ÷ ours: median of the rounds' ratios"
     )
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
@@ -290,7 +312,7 @@ def main() -> None:
     few, many = ours
     for kind, name in enumerate(("cold", "warm")):
         note("dashboard_queries", name, 1000 * many[kind], 1000 * few[kind])
-    for name in ("pipelines", "pandas"):
+    for name in ("pipelines", "pandas", TABLE):
         note("dashboard_queries", name, 1000 * many[1], 1000 * _median(times[name], 1))
     cold, warm = (after / before for before, after in zip(few, many, strict=True))
     sizes = " to ".join(f"{size:,}" for size in SIZES)

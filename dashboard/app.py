@@ -15,7 +15,7 @@ if str(ROOT) not in sys.path:
 from core.access.permissions import Permission  # noqa: E402 (the path first)
 from core.settings import PRODUCT, get_settings  # noqa: E402 (the path first)
 from core.variables.kinds import is_loopback  # noqa: E402 (the path first)
-from dashboard import filters, first_screen, formats, guard, header, theme, visitor  # noqa: E402 (the path first)
+from dashboard import filters, formats, guard, header, in_view, theme, visitor  # noqa: E402 (the path first)
 from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
@@ -167,7 +167,7 @@ def main() -> None:
     if _leads_nowhere():
         st.switch_page(NOT_FOUND)
     call_id = st.query_params.get("call_id") if page == CALLS else None
-    first_screen.begin(page.title)
+    in_view.begin(page.title)
     theme.apply_style()
     theme.hide(_unused(page))
     with st.container(

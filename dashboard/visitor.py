@@ -68,6 +68,15 @@ def find(*, clicked: bool = False, afresh: bool = True) -> Actor | None:
     return session.actor if session and utc_now() < session.until else None
 
 
+def rerun_if_signed_out() -> None:
+    """Rerun the whole page if its reader is signed out, so that nothing else shows; for parts of a page."""
+    try:
+        if find(afresh=False) is None:
+            st.rerun()
+    except cache.StoreAwayError:
+        return  # each part reports that itself
+
+
 def _look(seen: _Seen | None, *, clicked: bool) -> Session | None:
     """Return the session as stored or, while the database is down, as last seen."""
     token = cookies.token_of(st.context.cookies)

@@ -6,7 +6,7 @@ from core.aggregation.rollups.buckets import Bucket
 from dashboard.filters import Selection
 from dashboard.panels import board_page, boards
 from dashboard.panels.boards import ComparedBoard
-from dashboard.panels.panel import below, grid, show
+from dashboard.panels.panel import grid, show
 from dashboard.panels.view import DIMENSION_WORDS
 
 BY_WORD = {words.capitalize(): by for by, words in DIMENSION_WORDS.items()}
@@ -25,8 +25,7 @@ def draw(board: ComparedBoard, _: Selection) -> None:
     changes, *panels = board.panels
     grid(panels[:2])
     show(changes)
-    below(panels[2:], charts_above=2)
-    grid(panels[2:])
+    grid(panels[2:], later=True)
 
 
 with st.container(key="choices", horizontal=True, gap="small"):

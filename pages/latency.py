@@ -6,7 +6,7 @@ from core.models.definitions import LATENCIES
 from dashboard.filters import Selection
 from dashboard.panels import board_page, boards, kpi_tiles, latency
 from dashboard.panels.boards import ComparedBoard
-from dashboard.panels.panel import below, grid, show
+from dashboard.panels.panel import grid, show
 
 STAGES = list(latency.STAGES)
 
@@ -22,13 +22,12 @@ def draw(board: ComparedBoard, selection: Selection) -> None:
     kpi_tiles.key_figures(kpi_tiles.latency_cards(LATENCIES), board.summary, board.before, selection)
     courses, per_turn = len(LATENCIES), board.panels[len(LATENCIES)]
     grid(board.panels[:2])
-    below(board.panels[2:], charts_above=2)
-    grid(board.panels[2:courses])
-    show(per_turn)
+    grid(board.panels[2:courses], later=True)
+    show(per_turn, later=True)
     st.segmented_control(
         "Stage in detail", STAGES, default=STAGES[0], required=True, key="stage", bind="query-params"
     )
-    grid(board.panels[courses + 1 :])
+    grid(board.panels[courses + 1 :], later=True)
     latency.slowest(board.slowest, latency.STAGES[chosen()])
 
 

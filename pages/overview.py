@@ -10,7 +10,7 @@ from dashboard.overview.active_alerts import alert_list
 from dashboard.overview.signs_of_life import signs_of_life
 from dashboard.panels import auto_refresh, boards, kpi_tiles
 from dashboard.panels.board_page import caption
-from dashboard.panels.panel import below, draw_chart, frame
+from dashboard.panels.panel import show
 from dashboard.queries import alert_queries, cache, story_queries, system_queries
 
 STORY_HEIGHT, SIGNS_HEIGHT, FIGURES_HEIGHT = 64, 120, 720
@@ -68,10 +68,8 @@ def figures() -> None:
             kpi_tiles.first_those_of(cards, first), now, before, selection, board.figures.course
         )
         with st.container(key="overview-charts"):
-            frames = [frame(panel) for panel in board.panels]
-        below(board.panels, charts_above=1)  # tiles take as long as a chart
-        for panel, place in zip(board.panels, frames, strict=True):
-            draw_chart(panel, place)
+            for panel in board.panels:
+                show(panel, later=True)
 
 
 auto_refresh.watch()

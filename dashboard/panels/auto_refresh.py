@@ -19,20 +19,11 @@ def renew(part: Callable[[], None], every: int) -> None:
     """Draw a part and redraw it every ``every`` seconds, unless the page is paused."""
 
     def drawn() -> None:
-        _leave_if_signed_out()
+        visitor.rerun_if_signed_out()
         filters.whole_page_follows()
         part()
 
     st.fragment(drawn, run_every=None if st.session_state.get("pause") else every)()
-
-
-def _leave_if_signed_out() -> None:
-    """Rerun the whole page if its reader is signed out, so that it shows nothing else."""
-    try:
-        if visitor.find(afresh=False) is None:
-            st.rerun()
-    except cache.StoreAwayError:
-        return  # each part reports that itself
 
 
 def moment() -> datetime:

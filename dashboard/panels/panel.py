@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core.access.audit import Action
-from dashboard import audited, first_screen, formats
+from dashboard import audited, formats, in_view
 from dashboard.charts.time_series import HEIGHT, WEEKDAYS
 from dashboard.drilldown import Drilldown, follow
 from dashboard.panels.point_links import link_list
@@ -83,6 +82,12 @@ class Panel:
         if self.figure is not None:
             object.__setattr__(self, "figure", Finished(self.figure, clickable=self.drilldown is not None))
 
+    @property
+    def pixels(self) -> int:
+        """Return the height of the figure."""
+        layout = self.figure.to_dict()["layout"] if self.figure is not None else {}
+        return int(layout.get("height", HEIGHT))
+
     def links(self) -> str:
         """Return links to the calls behind each point as an HTML list; "" if there are none."""
         if self.figure is None or self.drilldown is None:
@@ -90,15 +95,14 @@ class Panel:
         return link_list(self.figure.to_dict(), self.drilldown)
 
 
-def show(panel: Panel) -> None:
-    """Draw a panel, at the same height with and without data."""
-    draw_chart(panel, frame(panel))
+def show(panel: Panel, *, later: bool = False) -> None:
+    """Draw a panel, at the same height with and without data.
 
-
-def frame(panel: Panel) -> DeltaGenerator:
-    """Draw all of a panel but its chart, and return the place of that."""
-    place = st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall")
-    with place:
+    Args:
+        panel: what to draw.
+        later: draw its chart only once the reader comes near.
+    """
+    with st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.markdown(f"## {panel.title}", width="stretch")
             if panel.table is not None:
@@ -111,16 +115,16 @@ def frame(panel: Panel) -> DeltaGenerator:
                 st.caption(panel.caption, text_alignment="center")
         else:
             st.caption(panel.caption)
-    return place
+            if later:
+                in_view.once_near(panel.key, panel.pixels, partial(_draw_chart, panel))
+            else:
+                _draw_chart(panel)
 
 
-def draw_chart(panel: Panel, place: DeltaGenerator) -> None:
-    """Draw a panel's chart in its frame; nothing if it has none."""
-    if panel.figure is None or panel.page is not None:
-        return
+def _draw_chart(panel: Panel) -> None:
     key = f"plot-{panel.key}"
     # Without a theme, Streamlit keeps our colours.
-    place.plotly_chart(
+    st.plotly_chart(
         panel.figure,
         theme=None,
         key=key,
@@ -197,18 +201,18 @@ def csv_button(
     )
 
 
-def below(panels: Sequence[Panel], charts_above: int = 0) -> None:
-    """Let what stands above these panels appear first."""
-    figures = ((panel.key, panel.figure) for panel in panels if panel.figure is not None)
-    first_screen.ends_above(figures, charts_above)
+def grid(panels: Sequence[Panel], columns: int = 2, *, later: bool = False) -> None:
+    """Draw panels in rows of ``columns``; on a narrow screen, one below the other.
 
-
-def grid(panels: Sequence[Panel], columns: int = 2) -> None:
-    """Draw panels in rows of ``columns``; on a narrow screen, one below the other."""
+    Args:
+        panels: what to draw.
+        columns: how many stand side by side.
+        later: draw their charts only once the reader comes near.
+    """
     for first in range(0, len(panels), columns):
         for column, panel in zip(st.columns(columns), panels[first : first + columns], strict=False):
             with column:
-                show(panel)
+                show(panel, later=later)
 
 
 def hours_table(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:

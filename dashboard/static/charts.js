@@ -34,6 +34,54 @@
     }
   };
 
+  // Charts further down are drawn once they are near: each keeps its place with a button, which is pressed here. One at
+  // a time, and not while the page is being drawn or left.
+  const AHEAD_PIXELS = 200;
+  let pressed, pressedAt = 0, looking, printsBy = 0;
+  const isNear = ({ top, bottom, width }) =>
+    width > 0 && (printsBy || (top < innerHeight + AHEAD_PIXELS && bottom > -AHEAD_PIXELS));
+  const places = () => [...document.querySelectorAll("[class*='st-key-later-'] button")];
+  const drawNear = () => {
+    looking = undefined;
+    const next = places().find(place => isNear(place.getBoundingClientRect()));
+    if (!next) return;
+    const busy = !document.querySelector("[data-test-script-state=notRunning]") || performance.now() - leaving < 400;
+    const waits = pressed?.isConnected && performance.now() - pressedAt < 3000;
+    if (!busy && !waits) {
+      pressed = next;
+      pressedAt = performance.now();
+      next.click();
+    }
+    lookAgain(50);
+  };
+  // React hears the click below the body; what is open elsewhere must not take it for one outside of it, and close.
+  document.body.addEventListener("click", event => {
+    if (pressed?.contains(event.target)) event.stopPropagation();
+  });
+  const lookAgain = wait => { looking ??= setTimeout(drawNear, wait); };
+  for (const kind of ["scroll", "resize"]) {
+    window.addEventListener(kind, () => lookAgain(30), { capture: true, passive: true });
+  }
+  document.addEventListener("click", event => {
+    if (event.target.closest?.("[data-testid=stSidebarNavLink]")) leaving = performance.now();
+  }, true);
+
+  // On paper there is no scrolling: first draw all.
+  const print = window.print.bind(window);
+  window.print = () => {
+    printsBy ||= performance.now() + 20_000;
+    lookAgain(0);
+    if (places().length && performance.now() < printsBy) return void setTimeout(window.print, 100);
+    printsBy = 0;
+    setTimeout(print, 500);
+  };
+  window.addEventListener("keydown", event => {
+    if (event.key.toLowerCase() !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    if (!places().length) return;
+    event.preventDefault();
+    window.print();
+  }, true);
+
   // On a phone the menu covers the page, so choosing an entry closes it.
   document.addEventListener("click", event => {
     if (window.innerWidth > 768 || !event.target.closest?.("[data-testid=stSidebarNavLink]")) return;
@@ -112,6 +160,7 @@
 
   new MutationObserver(() => {
     enterList();
+    lookAgain(50);
     if (looked) return;
     looked = true;
     setTimeout(() => {

@@ -13,7 +13,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.ports import free_port
 
@@ -89,9 +89,32 @@ def opened(browser: Browser, url: str, width: int = 1440, scheme: str = "light")
         context.close()
 
 
+_BRING = "selector => document.querySelector(selector)?.scrollIntoView({ block: 'center' })"
+
+
+def scrolled_to(page: Page, panel: str) -> Locator:
+    """Return a panel whose chart is drawn, as it is once its reader comes near."""
+    found = page.locator(f".st-key-chart-{panel}")
+    deadline = time.monotonic() + PATIENCE_MS / 1_000
+    while not found.locator(".main-svg").count():
+        assert time.monotonic() < deadline, f"{panel} is not drawn"
+        page.evaluate(_BRING, f".st-key-chart-{panel}")  # again, as what appears above it moves it away
+        page.wait_for_timeout(100)
+    return found
+
+
+def draw_all(page: Page) -> None:
+    """Look at each chart of a page once, and return to its top."""
+    later = "[class*=st-key-later-] button"
+    while page.locator(later).count():
+        page.evaluate(_BRING, later)
+        page.wait_for_timeout(100)
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 0")
+
+
 def drawn(page: Page, panel: str) -> list[dict[str, Any]]:
     """Return what Plotly drew in a panel: each trace's name, x, y, z and customdata as plain lists."""
-    page.wait_for_selector(f".st-key-chart-{panel} .js-plotly-plot .main-svg")
+    scrolled_to(page, panel)
     traces: list[dict[str, Any]] = page.evaluate(_DRAWN, f".st-key-chart-{panel} .js-plotly-plot")
     return traces
 

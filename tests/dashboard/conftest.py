@@ -19,7 +19,6 @@ from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.types import Document
-from dashboard import first_screen
 from dashboard.queries import cache
 from tests.dashboard.browser import served
 
@@ -46,13 +45,6 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make password hashes of the same kind fast; other tests check their real cost."""
     monkeypatch.setattr(users, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     users._nobodys_hash.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def no_wait_for_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send a page at once where no browser draws it."""
-    monkeypatch.setattr(first_screen, "START_SECONDS", 0)
-    monkeypatch.setattr(first_screen, "SECONDS_PER_CHART", 0)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -162,6 +154,14 @@ def text_of(app: AppTest) -> str:
     kinds = ("markdown", "caption", "subheader", "error", "warning", "code", "metric")
     parts = [getattr(element, "value", "") for kind in kinds for element in app.get(kind)]
     return "\n".join(str(part) for part in parts)
+
+
+def scrolled(app: AppTest) -> AppTest:
+    """Return the page with every chart drawn, as for a reader who scrolls to its end."""
+    for button in app.button:
+        if str(button.key).startswith("later-"):
+            button.click()
+    return app.run()
 
 
 def calls_listed(app: AppTest) -> list[str]:

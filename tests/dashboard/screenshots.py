@@ -138,7 +138,7 @@ def _wait_until_calm(page: Page) -> None:
     page.evaluate("window.busyAt = performance.now()")
     page.wait_for_function(
         """() => {
-          const loading = "[data-testid=stSkeleton], [data-testid=stSpinner]";
+          const loading = "[data-testid=stSkeleton], [data-testid=stSpinner], [class*=st-key-later-]";
           if (document.querySelector(loading)) window.busyAt = performance.now();
           const running = document.querySelector("[data-testid=stStatusWidget]");
           return !running && performance.now() - window.busyAt > 2000;

@@ -12,7 +12,7 @@ from core.clock import utc_now
 from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.types import Document
-from tests.dashboard.browser import opened
+from tests.dashboard.browser import opened, scrolled_to
 
 pytestmark = pytest.mark.full
 _NAME = """() => {
@@ -78,7 +78,7 @@ def test_axe_finds_no_fault_of_ours(
 
 def test_the_keyboard_reaches_pages_filters_and_tables(looked_at: str, browser: Browser) -> None:
     with opened(browser, f"{looked_at}/analytics") as page:
-        page.wait_for_selector(".st-key-chart-hours .main-svg")
+        scrolled_to(page, "hours")
         page.locator(".st-key-more-filters label").first.click()
         page.wait_for_selector(".st-key-language", state="visible")
         page.evaluate("document.activeElement.blur()")

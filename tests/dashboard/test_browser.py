@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.dashboard.browser import opened
+from tests.dashboard.browser import opened, scrolled_to
 
 pytestmark = pytest.mark.full
 LINES = ".scatterlayer path.js-line"
 
 
 def _shapes(page: Page, panel: str, kind: str) -> int:
-    page.wait_for_selector(f".st-key-chart-{panel} .main-svg")
+    scrolled_to(page, panel)
     page.wait_for_function(
         "([panel, kind]) => document.querySelectorAll(`.st-key-chart-${panel} ${kind}`).length > 0",
         arg=[panel, kind],
@@ -76,7 +76,7 @@ def test_charts_are_drawn_and_filters_stay_in_the_url(looked_at: str, browser: B
         assert _shapes(page, "volume-status", "path") > 10
         assert _shapes(page, "asr-latency-ms", LINES) >= 1
         page.get_by_role("link", name="Analytics").click()
-        page.wait_for_selector(".st-key-chart-hours .main-svg")
+        scrolled_to(page, "hours")
         assert "period=7d" in page.url
         assert "direction=Inbound" in page.url
         assert page.get_by_text("30 calls ·").is_visible()
@@ -86,7 +86,7 @@ def test_charts_are_drawn_and_filters_stay_in_the_url(looked_at: str, browser: B
             assert _shapes(page, panel, ".scatterlayer path") >= 1, panel
         link = page.url
     with opened(browser, link) as page:
-        page.wait_for_selector(".st-key-chart-hours .main-svg")
+        scrolled_to(page, "hours")
         assert page.get_by_text("30 calls ·").is_visible()
 
 

@@ -6,7 +6,7 @@ from pymongo.database import Database
 
 from core.storage.recording import active_calls
 from core.types import Document
-from tests.dashboard.browser import opened
+from tests.dashboard.browser import draw_all, opened, scrolled_to
 from tests.dashboard.test_drilldown import settle
 
 pytestmark = pytest.mark.full
@@ -16,7 +16,8 @@ CHARTS = "[...document.querySelectorAll('.js-plotly-plot')]"
 
 def _drawn(page: Page, panel: str) -> None:
     """Wait for a panel's chart, then give every chart a mark that a new one would not have."""
-    page.wait_for_selector(f".st-key-chart-{panel} .main-svg", state="attached")
+    scrolled_to(page, panel)
+    draw_all(page)
     settle(page)
     page.wait_for_timeout(1_000)
     page.evaluate(f"{CHARTS}.forEach((chart, number) => {{ chart.mine = number }})")

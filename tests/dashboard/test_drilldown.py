@@ -18,7 +18,7 @@ from core.settings import get_settings
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
-from tests.dashboard.browser import opened
+from tests.dashboard.browser import opened, scrolled_to
 
 pytestmark = pytest.mark.full
 
@@ -31,8 +31,7 @@ def settle(page: Page) -> None:
 
 
 def panel(page: Page, name: str) -> Locator:
-    found = page.locator(f".st-key-chart-{name}")
-    expect(found.locator(".main-svg").first).to_be_attached()
+    found = scrolled_to(page, name)
     settle(page)
     found.scroll_into_view_if_needed()
     page.wait_for_timeout(500)

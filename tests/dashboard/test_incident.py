@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import Browser, expect
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
@@ -14,6 +15,7 @@ from core.models.metrics import CallMetrics
 from core.storage.calls import write_calls
 from core.types import Document
 from dashboard.formats import as_typed
+from tests.dashboard.browser import opened
 from tests.dashboard.conftest import make_call, text_of
 
 pytestmark = pytest.mark.full
@@ -59,3 +61,16 @@ def test_an_incident_is_understood_with_one_click(
     day = as_typed(text_of(start(period=link["period"], from_=link["from"], to=link["to"]))).replace("\\", "")
     assert "Hinglish calls failed from 11:00 to 14:00: LLM timeouts, 18 of 18 calls" in day
     assert re.search(r"₹[\d.,]+ lost against the Thursday before", day)
+
+
+def test_the_click_leads_to_the_hours_and_back(
+    database: Database[Document], address: str, browser: Browser
+) -> None:
+    write_calls(database, list(two_weeks()))
+    with opened(browser, f"{address}/?period=custom&from=1999-03-01&to=1999-03-07") as page:
+        expect(page.get_by_text("Hinglish calls failed on Thu 4 Mar")).to_be_visible()
+        page.get_by_role("link", name="Thu 4 Mar hour by hour").click()
+        expect(page.get_by_text(re.compile(r"Hinglish calls failed from 11\D+00 to 14\D+00"))).to_be_visible()
+        assert dict(parse_qsl(urlsplit(page.url).query))["from"].startswith("1999-03-04")
+        page.go_back()
+        expect(page.get_by_text("Hinglish calls failed on Thu 4 Mar")).to_be_visible()

@@ -21,7 +21,7 @@ from core.types import Document
 from dashboard.filters import BEFORE, EARLIEST, Selection, Window
 from dashboard.panels.boards import fitting_bucket
 from dashboard.queries import call_queries, system_queries
-from tests.dashboard.conftest import forget_failure, make_call, tables_of, text_of
+from tests.dashboard.conftest import forget_failure, make_call, scrolled, tables_of, text_of
 
 Start = Callable[..., AppTest]
 
@@ -56,7 +56,7 @@ def test_a_link_filters_every_page(calls_of_today: Database[Document], start: St
 
 
 def test_analytics_draws_every_chart(calls_of_today: Database[Document], start: Start) -> None:
-    app = start("analytics")
+    app = scrolled(start("analytics"))
     assert not app.exception
     assert len(app.get("plotly_chart")) == 8
 
@@ -230,7 +230,7 @@ def test_markup_in_names_is_shown_as_it_is(database: Database[Document], start: 
             for number in range(40)
         ],
     )
-    app = start("conversion")
+    app = scrolled(start("conversion"))
     assert not app.exception
     said = text_of(app)
     assert "](http" not in said

@@ -18,7 +18,7 @@ from core.storage.collections import ensure_indexes
 from core.storage.server.connection import close_all
 from core.storage.server.embedded import find_mongod
 from core.types import Document
-from tests.dashboard.browser import opened, served
+from tests.dashboard.browser import opened, scrolled_to, served
 from tests.dashboard.conftest import make_call
 from tests.dashboard.test_drilldown import settle
 from tests.ports import free_port
@@ -94,7 +94,7 @@ def test_a_page_outlives_its_database(server: Server, tmp_path: Path, browser: B
         record(server, 50, 80)
         expect(calls).to_have_text("80")
         expect(page.get_by_text("The database is not reachable")).to_have_count(0)
-        expect(page.locator(".st-key-chart-volume-status .main-svg").first).to_be_visible()
+        scrolled_to(page, "volume-status")
         assert page.evaluate("window.neverReloaded")
 
 
@@ -105,7 +105,7 @@ def test_a_page_opened_before_its_database_starts_by_itself(
         expect(page.get_by_text("The database is not reachable.")).to_be_visible()
         server.start()
         record(server, 0, 50)
-        expect(page.locator(".st-key-chart-asr-latency-ms .main-svg").first).to_be_visible()
+        scrolled_to(page, "asr-latency-ms")
 
 
 def test_figures_renew_themselves_without_a_flash(server: Server, tmp_path: Path, browser: Browser) -> None:
@@ -124,7 +124,7 @@ def test_figures_renew_themselves_without_a_flash(server: Server, tmp_path: Path
         settle(paused)
         with opened(browser, f"{address}/?period=1h") as page:
             expect(page.locator(figure)).to_have_text("50")
-            page.wait_for_selector(".st-key-chart-volume-status .main-svg")
+            scrolled_to(page, "volume-status")
             page.evaluate(_WATCH)
             record(server, 50, 60)
             expect(page.locator(figure)).to_have_text("60")

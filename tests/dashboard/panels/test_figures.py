@@ -25,7 +25,7 @@ from core.models.metrics import ServiceSample
 from core.services.metrics_service import MetricsService
 from core.storage.recording.service_minutes import writer
 from core.types import Document
-from tests.dashboard.browser import drawn, opened, served
+from tests.dashboard.browser import drawn, opened, scrolled_to, served
 from tests.dashboard.test_drilldown import click, counted, panel
 
 pytestmark = pytest.mark.full
@@ -124,7 +124,7 @@ def test_latency(calls: Database[Document], served_here: str, browser: Browser) 
         assert "stage=TTS" in page.url
 
         # A click anywhere over an hour of a chart of lines leads to the calls of that hour.
-        mark = page.locator(".st-key-chart-e2e-latency-ms .scatterlayer .points path").nth(20)
+        mark = scrolled_to(page, "e2e-latency-ms").locator(".scatterlayer .points path").nth(20)
         mark.scroll_into_view_if_needed()
         box = mark.bounding_box()
         assert box
