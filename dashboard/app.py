@@ -15,7 +15,7 @@ if str(ROOT) not in sys.path:
 from core.access.permissions import Permission  # noqa: E402 (the path first)
 from core.settings import PRODUCT, get_settings  # noqa: E402 (the path first)
 from core.variables.kinds import is_loopback  # noqa: E402 (the path first)
-from dashboard import filters, formats, guard, header, in_view, theme, visitor  # noqa: E402 (the path first)
+from dashboard import filters, formats, guard, header, in_view, message_order, theme, visitor  # noqa: E402 (the path first)
 from dashboard.alerts import rule_editor  # noqa: E402 (the path first)
 from dashboard.drilldown import GO_TO  # noqa: E402 (the path first)
 from dashboard.queries import cache, call_queries  # noqa: E402 (the path first)
@@ -105,18 +105,19 @@ def _unused(page: st.Page) -> tuple[str, ...]:
     return ("filters",) if alone else ()
 
 
-def _refuse_without_a_door() -> None:
-    """Stop if `streamlit run` would let anyone in: sign-in is middleware, which it does not run."""
+def _refusal() -> str:
+    """Return why nothing is shown if `streamlit run` would let anyone in: it runs no middleware; else ""."""
     address = st.get_option("server.address")
     if visitor.signs_in():
         if not SignedInOnly.installed:
-            st.error(
-                "Sign-in does not work with `streamlit run`. Start the dashboard with: python -m dashboard"
-            )
-            st.stop()
+            return "Sign-in does not work with `streamlit run`. Start the dashboard with: python -m dashboard"
     elif not (address and is_loopback(address)):
-        st.error("Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard")
-        st.stop()
+        return "Without sign-in the dashboard serves this machine only. Start it with: python -m dashboard"
+    if guard.refuses_headers(st.context.headers.to_dict()):
+        return (
+            "The dashboard does not answer at this address. Set DASHBOARD_PUBLIC_URL to the one people open."
+        )
+    return ""
 
 
 def _is_signed_in() -> bool:
@@ -145,7 +146,11 @@ def _is_signed_in() -> bool:
 
 
 def main() -> None:
-    """Draw the frame and run the selected page."""
+    """Draw the frame and run the selected page.
+
+    Where there is no page to run it returns: after ``st.stop`` the parts of the last page would go on
+    renewing themselves, at places that are no longer there.
+    """
     st.set_page_config(
         PRODUCT,
         str(ROOT / "dashboard" / "static" / "icon.png"),
@@ -153,15 +158,12 @@ def main() -> None:
         initial_sidebar_state="auto",
     )
     theme.watch_charts()
-    _refuse_without_a_door()
-    if guard.refuses_headers(st.context.headers.to_dict()):
-        # `streamlit run` has no middleware: pages of other sites get nothing but this.
-        st.error(
-            "The dashboard does not answer at this address. Set DASHBOARD_PUBLIC_URL to the one people open."
-        )
-        st.stop()
+    message_order.keep()
+    if refusal := _refusal():
+        st.error(refusal)
+        return
     if not _is_signed_in():
-        st.stop()
+        return
     rule_editor.keep_drafts()
     page = st.navigation(_open())
     if _leads_nowhere():
@@ -191,7 +193,7 @@ def main() -> None:
         if target.page == "overview":
             st.switch_page(OVERVIEW, query_params=dict(target.facets))
         theme.follow(target.link)
-        st.stop()
+        return
     page.run()
 
 
