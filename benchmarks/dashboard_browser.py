@@ -58,6 +58,7 @@ _WATCH = """
 window.lastChange = 0;
 window.shown = new Map();
 const plot = "[class*='st-key-plot-']", panel = "[class*='st-key-chart-']";
+const inPlace = "[class*='st-key-plot-'], [class*='st-key-later-']";
 let changed = new Set();
 const framed = () => {
   const now = performance.now(), elements = changed;
@@ -69,7 +70,7 @@ new MutationObserver(changes => {
   if (!changed.size) requestAnimationFrame(() => setTimeout(framed));
   for (const { type, attributeName, target, addedNodes, removedNodes } of changes) {
     if (type === "attributes" && attributeName.startsWith("data-")) continue;
-    if (!addedNodes.length && [...removedNodes].some(node => node.matches?.(plot))) continue;
+    if (!addedNodes.length && [...removedNodes].some(node => node.matches?.(inPlace))) continue;
     for (const node of addedNodes.length ? addedNodes : [target]) {
       const element = node.nodeType === 1 ? node : node.parentElement;
       if (element) changed.add(element.closest(plot) ?? element.closest(panel) ?? element);

@@ -34,29 +34,32 @@
     }
   };
 
-  // Charts further down are drawn once they are near: each keeps its place with a button, which is pressed here. One at
-  // a time, and not while the page is being drawn or left.
-  const AHEAD_PIXELS = 200;
-  let pressed, pressedAt = 0, looking, printsBy = 0;
-  const isNear = ({ top, bottom, width }) =>
-    width > 0 && (printsBy || (top < innerHeight + AHEAD_PIXELS && bottom > -AHEAD_PIXELS));
+  // Charts further down are drawn once they are near: each keeps its place with a button, which is pressed here; not
+  // while the page is being drawn or left. Who has not scrolled pays for what is in sight only; who has gets a screen more.
+  const pressedAt = new WeakMap();
+  let looking, printsBy = 0;
   const places = () => [...document.querySelectorAll("[class*='st-key-later-'] button")];
+  const isNear = ({ top, bottom, width }) => {
+    const ahead = document.querySelector("[data-testid=stMain]")?.scrollTop ? innerHeight : 0;
+    return width > 0 && (printsBy || (top < innerHeight + ahead && bottom > -ahead));
+  };
   const drawNear = () => {
     looking = undefined;
-    const next = places().find(place => isNear(place.getBoundingClientRect()));
-    if (!next) return;
-    const busy = !document.querySelector("[data-test-script-state=notRunning]") || performance.now() - leaving < 400;
-    const waits = pressed?.isConnected && performance.now() - pressedAt < 3000;
-    if (!busy && !waits) {
-      pressed = next;
-      pressedAt = performance.now();
-      next.click();
+    const near = places().filter(place => isNear(place.getBoundingClientRect()));
+    if (!near.length) return;
+    const now = performance.now();
+    if (document.querySelector("[data-test-script-state=notRunning]") && now - leaving > 250) {
+      for (const place of near) {
+        if (now - (pressedAt.get(place) ?? -Infinity) < 3000) continue;
+        pressedAt.set(place, now);
+        place.click();
+      }
     }
     lookAgain(50);
   };
-  // React hears the click below the body; what is open elsewhere must not take it for one outside of it, and close.
+  // React hears that click below the body; what is open elsewhere must not take it for one outside of it, and close.
   document.body.addEventListener("click", event => {
-    if (pressed?.contains(event.target)) event.stopPropagation();
+    if (!event.isTrusted && event.target.closest?.("[class*='st-key-later-']")) event.stopPropagation();
   });
   const lookAgain = wait => { looking ??= setTimeout(drawNear, wait); };
   for (const kind of ["scroll", "resize"]) {

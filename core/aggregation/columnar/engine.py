@@ -5,9 +5,10 @@ import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import duckdb
-import pyarrow as pa
+import pandas as pd
 
 from core.aggregation.columnar.copy import Source
 from core.errors import UserError
@@ -35,6 +36,26 @@ _CLOSED = (
 """The order matters: after the last one no query can change any setting."""
 
 
+class Rows(NamedTuple):
+    """The result of a query: few rows, for which Arrow would cost more than it saves."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+    def column(self, name: str) -> list[Any]:
+        """Return the values of a column."""
+        at = self.columns.index(name)
+        return [row[at] for row in self.rows]
+
+    def named(self) -> list[dict[str, Any]]:
+        """Return each row with its columns' names."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the rows as a frame."""
+        return pd.DataFrame.from_records(self.rows, columns=self.columns)
+
+
 class TooLargeError(UserError):
     """A query needs more memory or time than it may use."""
 
@@ -43,7 +64,7 @@ class SourceGoneError(Exception):
     """Files of a source have been replaced since it was opened; open it again."""
 
 
-def ask(source: Source, query: str, values: Mapping[str, object]) -> pa.Table:
+def ask(source: Source, query: str, values: Mapping[str, object]) -> Rows:
     """Return the result of a query over the tables of :func:`table_of` and the table ``fresh``.
 
     Args:
@@ -61,7 +82,8 @@ def ask(source: Source, query: str, values: Mapping[str, object]) -> pa.Table:
     watch = threading.Timer(LONGEST_SECONDS, cursor.interrupt)
     watch.start()
     try:
-        return cursor.sql(query, params=dict(values)).to_arrow_table()
+        cursor.execute(query, dict(values))
+        return Rows(tuple(column[0] for column in cursor.description), cursor.fetchall())
     except (duckdb.IOException, duckdb.CatalogException) as error:
         raise SourceGoneError(str(error)) from None
     except duckdb.InterruptException:

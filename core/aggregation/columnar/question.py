@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pandas as pd
-import pyarrow as pa
 
 from core.aggregation.columnar.copy import Source
+from core.aggregation.columnar.engine import Rows
 from core.aggregation.columnar.fields import Field, Where, by_field, fields
 from core.aggregation.columnar.statements import Statement, as_text, key_of, measured, needed
 from core.models.definitions import METRICS, PERCENTILES
@@ -81,8 +81,10 @@ def answer(source: Source, question: Question) -> Answer:
         statement.only(by_field(question.where)),
         grouped,
     )
-    groups = found["groups"][0].as_py() if len(found) else 0
-    rows = in_order(_frame(found.drop_columns(["groups"])), about)
+    rows = _frame(found)
+    of_each = rows.pop("groups")  # the same in every row
+    groups = int(of_each.iloc[0]) if len(of_each) else 0
+    rows = in_order(rows, about)
     other = rows.iloc[:0]
     if groups > len(rows):
         other = _of_the_rest(source, question, about, rows.index.tolist())
@@ -97,7 +99,7 @@ def values(source: Source, name: str) -> list[str]:
     """
     most = f"GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST_OFFERED}"
     rows = Statement(source, [name]).run([f"{as_text(fields()[name])} AS key"], then=most)
-    found: list[str] = rows["key"].to_pylist()
+    found: list[str] = rows.column("key")
     return found
 
 
@@ -135,8 +137,10 @@ def _of_the_rest(source: Source, question: Question, about: Field, shown: Sequen
     return _frame(statement.run(said, condition)).set_axis(["other"])
 
 
-def _frame(rows: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = rows.to_pandas()
+def _frame(rows: Rows) -> pd.DataFrame:
+    frame = rows.frame()
+    for name in frame.columns[frame.dtypes == object].difference(["key", "points"]):
+        frame[name] = frame[name].astype(float)  # where nothing is known at all
     if "points" not in frame:
         return frame
     unknown = [float("nan")] * len(PERCENTILES)

@@ -97,7 +97,7 @@ def figures(source: Source, where: Where) -> Figures:
         f"sum(cost){only_counted(COUNTS[key].where, statement)} AS cost_{name}"
         for name, key in PRICES.items()
     ]
-    [row] = statement.run(said, condition).to_pylist()
+    [row] = statement.run(said, condition).named()
     return _figures(row)
 
 
@@ -159,7 +159,7 @@ def histograms(pairs: Sequence[tuple[Source, Where]], name: str, top: float) -> 
         bins = f"CAST(greatest(least({number}, {statement.bind(last)}), 0) AS INTEGER) AS bin"
         found = statement.run([bins, "count(*) AS n"], condition, "GROUP BY 1")
         counts = np.zeros(last + 1)
-        counts[found["bin"].to_numpy()] = found["n"].to_numpy()
+        counts[found.column("bin")] = found.column("n")
         shares.append(counts / max(counts.sum(), 1))
     starts = np.arange(last + 1) * width
     frame = pd.DataFrame({"start": starts, "end": starts + width})

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-import pyarrow as pa
-
 from core.aggregation.columnar.copy import Source
-from core.aggregation.columnar.engine import FRESH, ask, table_of
+from core.aggregation.columnar.engine import FRESH, Rows, ask, table_of
 from core.aggregation.columnar.fields import COSTS, METADATA, TEXTS, Field, schema
 from core.clock import day_bounds
 from core.models.definitions import (
@@ -44,7 +42,7 @@ class Statement:
         ]
         return " AND ".join(tests) or "true"
 
-    def run(self, said: Sequence[str], condition: str = "true", then: str = "") -> pa.Table:
+    def run(self, said: Sequence[str], condition: str = "true", then: str = "") -> Rows:
         """Return the result for the calls that meet a condition; ``then`` groups and orders it.
 
         Raises:
