@@ -16,6 +16,7 @@ from core.storage.server.connection import unavailable_text
 _SERVERS = {"api"}
 """Commands that print no report: they log to stdout, as any service does."""
 _LONG_RUNNING = {"api", "run", "demo"}
+"""Commands that somebody watches: how they are doing is in their lines."""
 app = typer.Typer(
     name="python -m core",
     help="Monitoring for AI voice agents: import calls, compute figures, check alerts, serve the API.",

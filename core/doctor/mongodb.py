@@ -15,7 +15,7 @@ from core.settings import Settings
 from core.storage import get_sync_database
 from core.storage.collections import INDEXES
 from core.storage.server.connection import server_time, store_name, unavailable_text
-from core.storage.server.folder import other_data_dirs
+from core.storage.server.folder import data_dirs_in_use
 from core.types import Document
 
 _NAMED = 10
@@ -55,12 +55,12 @@ def _topology(hello: dict[str, Any]) -> str:
 
 
 def other_stores(settings: Settings) -> Iterator[Finding]:
-    """Yield a finding if embedded servers of other folders run here: an agent may be recording there."""
-    if others := other_data_dirs(settings.data_dir):
+    """Yield a finding if other embedded servers run here: an agent may be recording there."""
+    if others := data_dirs_in_use(but=None if settings.mongodb_uri else settings.data_dir):
         text = f"on this machine, not seen here: {', '.join(map(str, others[:_NAMED]))}"
         if len(others) > _NAMED:
             text = f"{text} and {len(others) - _NAMED} more"
-        remedy = "if calls are missing, start the agent and everything else with the same DATA_DIR"
+        remedy = "if calls are missing, start the agent with the DATA_DIR and MONGODB_URI of everything else"
         yield Finding("other stores", State.OFF, text, remedy)
 
 

@@ -139,12 +139,12 @@ def _of_the_rest(source: Source, question: Question, about: Field, shown: Sequen
 
 def _frame(rows: Rows) -> pd.DataFrame:
     frame = rows.frame()
-    for name in frame.columns[frame.dtypes == object].difference(["key", "points"]):
-        frame[name] = frame[name].astype(float)  # where nothing is known at all
+    unknown = frame.select_dtypes(object).columns.difference(["key", "points"])
+    frame[unknown] = frame[unknown].astype(float)
     if "points" not in frame:
         return frame
-    unknown = [float("nan")] * len(PERCENTILES)
-    points = [unknown if one is None else one for one in frame.pop("points")]
+    none = [float("nan")] * len(PERCENTILES)
+    points = [none if one is None else one for one in frame.pop("points")]
     for at, name in enumerate(PERCENTILES):
         frame[name] = [float(one[at]) for one in points]
     return frame

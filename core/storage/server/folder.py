@@ -159,11 +159,11 @@ class Folder:
         return any(_same(Path(part), self.db) for part in _arguments(pid) if part.startswith("/"))
 
 
-def other_data_dirs(data_dir: Path) -> list[Path]:
-    """Return the other DATA_DIRs on this machine whose embedded servers run as the same user."""
+def data_dirs_in_use(but: Path | None = None) -> list[Path]:
+    """Return the DATA_DIRs on this machine, except one, whose embedded servers run as the same user."""
     databases = {Path(after) for after in map(_database_files, _own_processes()) if after}
     found = {db.parents[1] for db in databases if db.parts[-2:] == ("mongodb", "db")}
-    return sorted(path for path in found if not _same(path, data_dir.expanduser()))
+    return sorted(path for path in found if but is None or not _same(path, but.expanduser()))
 
 
 def _own_processes() -> Iterator[list[str]]:
