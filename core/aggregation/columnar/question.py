@@ -139,8 +139,9 @@ def _of_the_rest(source: Source, question: Question, about: Field, shown: Sequen
 
 def _frame(rows: Rows) -> pd.DataFrame:
     frame = rows.frame()
-    unknown = frame.select_dtypes(object).columns.difference(["key", "points"])
-    frame[unknown] = frame[unknown].astype(float)
+    for name in frame.columns.difference(["key", "points"]):
+        if frame[name].dtype.kind == "O":  # nothing is known
+            frame[name] = frame[name].astype(float)
     if "points" not in frame:
         return frame
     none = [float("nan")] * len(PERCENTILES)
