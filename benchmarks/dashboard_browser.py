@@ -113,7 +113,7 @@ def _settled(page: Page, since: float) -> Wait:
     """The waits from ``since`` (the page's clock) to the last changes before QUIET_MS without one."""
     page.wait_for_function(
         "([since, quiet]) => window.lastChange > since && performance.now() - window.lastChange > quiet"
-        " && document.querySelector('.js-plotly-plot .main-svg')"
+        " && document.querySelector('.js-plotly-plot .main-svg, [class*=st-key-later-]')"
         " && !document.querySelector('[data-testid=stSkeleton]')",
         arg=[since, QUIET_MS],
         polling=50,
