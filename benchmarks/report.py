@@ -58,7 +58,8 @@ def _amount(value: float, unit: str) -> str:
 
 def _number(value: float) -> str:
     """Return a number with about three digits."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    digits = next((digits for least, digits in ((100, 0), (10, 1), (0.1, 2)) if value >= least), 3)
+    return f"{value:,.{digits}f}"
 
 
 if __name__ == "__main__":
