@@ -39,6 +39,7 @@ def test_a_run_stands_on_the_page_with_its_verdict(tmp_path: Path) -> None:
     note("masking", "clean", 8.04, 4.02)
     note("masking", "personal", 30, 10)
     note("alert_check", "check", 60, 50)
+    note("alert_check", "replay", 7)
     found = Results().with_run("masking", 0.5, "2 x Fast, Python 3.11", DAY)
     found.with_run("alert_check", 4, "2 x Fast, Python 3.11", DAY).save(tmp_path / "results.json")
 
