@@ -148,7 +148,7 @@ def _is_signed_in() -> bool:
 def main() -> None:
     """Draw the frame and run the selected page.
 
-    Where there is no page to run it returns: after ``st.stop`` the parts of the last page would go on
+    Where there is no page to show it returns: after ``st.stop`` the parts of the last page would go on
     renewing themselves, at places that are no longer there.
     """
     st.set_page_config(
@@ -193,7 +193,7 @@ def main() -> None:
         if target.page == "overview":
             st.switch_page(OVERVIEW, query_params=dict(target.facets))
         theme.follow(target.link)
-        return
+        st.stop()  # a run that ends would take the page's own choices out of the link that Back returns to
     page.run()
 
 

@@ -1,7 +1,7 @@
 """Draw charts further down a page once the reader comes near them, so that a page costs what is looked at.
 
-Until then a button as high as the chart keeps its place. charts.js presses it as the place comes near; where
-scripts do not run, the reader does.
+Until then buttons as high as the charts keep their places. charts.js presses one as it comes near, and the
+row of charts that it belongs to is drawn, without the rest of the page.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import filters, visitor
 
-_PAGE, _SEEN = "in-view-page", "in-view-charts"
+_PAGE, _SEEN = "in-view-page", "in-view-parts"
 
 
 def begin(page: str) -> None:
@@ -19,24 +19,38 @@ def begin(page: str) -> None:
         st.session_state[_PAGE], st.session_state[_SEEN] = page, set()
 
 
-def once_near(key: str, pixels: int, draw: Callable[[], object]) -> None:
-    """Call ``draw`` if this place of the page was near already, else once it is.
+def part(key: str, draw: Callable[[str], None]) -> None:
+    """Draw a part of the page, now and each time it comes near or something in it is used.
 
     Args:
-        key: of the chart, unique on its page.
-        pixels: its height, kept free until it is drawn.
-        draw: draws it; called again whenever the page is.
+        key: of the part, unique on its page.
+        draw: draws it; is given ``key`` while the part was never near, so that it keeps its charts'
+            :func:`place`, and "" after that.
     """
 
-    def part() -> None:
+    def drawn() -> None:
         visitor.rerun_if_signed_out()
         filters.whole_page_follows()
-        seen: set[str] = st.session_state.setdefault(_SEEN, set())
-        if key in seen:
-            draw()
-        else:
-            # Only this part of the page runs for it.
-            st.button("Show chart", key=f"later-{key}", on_click=seen.add, args=(key,), width="stretch")
+        draw("" if key in _seen() else key)
 
+    st.fragment(drawn)()
+
+
+def place(part: str, key: str, title: str, pixels: int) -> None:
+    """Keep the place of a chart.
+
+    Args:
+        part: that is drawn once this place is near.
+        key: of the chart, unique on its page.
+        title: of the chart, as Markdown.
+        pixels: its height.
+    """
     with st.container(height=pixels, border=False):
-        st.fragment(part)()
+        st.button(
+            f"Show chart: {title}", key=f"later-{key}", on_click=_seen().add, args=(part,), width="stretch"
+        )
+
+
+def _seen() -> set[str]:
+    seen: set[str] = st.session_state.setdefault(_SEEN, set())
+    return seen

@@ -7,8 +7,6 @@ sends as a reference: those arrive before the blocks they stand in, and an error
 replace earlier ones.
 """
 
-from typing import Any
-
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 STREAMLITS_OWN = ForwardMsgQueue.clear
@@ -19,9 +17,13 @@ def keep() -> None:
     ForwardMsgQueue.clear = _clear_for_whole_pages  # type: ignore[method-assign]
 
 
-def _clear_for_whole_pages(queue: ForwardMsgQueue, *args: Any, **options: Any) -> None:  # noqa: ANN401 (Streamlit's)
-    if options.get("fragment_ids_this_run"):
+def _clear_for_whole_pages(
+    self: ForwardMsgQueue,
+    retain_lifecycle_msgs: bool = False,
+    fragment_ids_this_run: list[str] | None = None,
+) -> None:
+    if fragment_ids_this_run:
         # What is sent from now on must not take the place of an earlier message.
-        queue._delta_index_map = {}  # noqa: SLF001 (nothing public does it)
+        self._delta_index_map = {}
     else:
-        STREAMLITS_OWN(queue, *args, **options)
+        STREAMLITS_OWN(self, retain_lifecycle_msgs, fragment_ids_this_run)

@@ -1,8 +1,11 @@
 """Latency: which stage is slow, when, and in which calls?"""
 
+from functools import partial
+
 import streamlit as st
 
 from core.models.definitions import LATENCIES
+from dashboard import in_view
 from dashboard.filters import Selection
 from dashboard.panels import board_page, boards, kpi_tiles, latency
 from dashboard.panels.boards import ComparedBoard
@@ -23,7 +26,7 @@ def draw(board: ComparedBoard, selection: Selection) -> None:
     courses, per_turn = len(LATENCIES), board.panels[len(LATENCIES)]
     grid(board.panels[:2])
     grid(board.panels[2:courses], later=True)
-    show(per_turn, later=True)
+    in_view.part(per_turn.key, partial(show, per_turn))
     st.segmented_control(
         "Stage in detail", STAGES, default=STAGES[0], required=True, key="stage", bind="query-params"
     )

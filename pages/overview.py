@@ -1,16 +1,19 @@
 """Overview: is everything all right now?"""
 
+from collections.abc import Sequence
+from functools import partial
+
 import streamlit as st
 
 from core.clock import utc_now
 from core.settings import get_settings
-from dashboard import filters, placeholders, theme
+from dashboard import filters, in_view, placeholders, theme
 from dashboard.overview import owner, story
 from dashboard.overview.active_alerts import alert_list
 from dashboard.overview.signs_of_life import signs_of_life
 from dashboard.panels import auto_refresh, boards, kpi_tiles
 from dashboard.panels.board_page import caption
-from dashboard.panels.panel import show
+from dashboard.panels.panel import Panel, show
 from dashboard.queries import alert_queries, cache, story_queries, system_queries
 
 STORY_HEIGHT, SIGNS_HEIGHT, FIGURES_HEIGHT = 64, 120, 720
@@ -67,9 +70,13 @@ def figures() -> None:
         kpi_tiles.key_figures(
             kpi_tiles.first_those_of(cards, first), now, before, selection, board.figures.course
         )
-        with st.container(key="overview-charts"):
-            for panel in board.panels:
-                show(panel, later=True)
+        in_view.part("overview", partial(_charts, board.panels))
+
+
+def _charts(panels: Sequence[Panel], later: str) -> None:
+    with st.container(key="overview-charts"):
+        for panel in panels:
+            show(panel, later)
 
 
 auto_refresh.watch()

@@ -95,12 +95,12 @@ class Panel:
         return link_list(self.figure.to_dict(), self.drilldown)
 
 
-def show(panel: Panel, *, later: bool = False) -> None:
+def show(panel: Panel, later: str = "") -> None:
     """Draw a panel, at the same height with and without data.
 
     Args:
         panel: what to draw.
-        later: draw its chart only once the reader comes near.
+        later: the part of the page that was never near (:func:`in_view.part`): keep the chart's place only.
     """
     with st.container(border=True, key=f"chart-{panel.key}", height="stretch", gap="xxsmall"):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False):
@@ -116,7 +116,7 @@ def show(panel: Panel, *, later: bool = False) -> None:
         else:
             st.caption(panel.caption)
             if later:
-                in_view.once_near(panel.key, panel.pixels, partial(_draw_chart, panel))
+                in_view.place(later, panel.key, panel.title, panel.pixels)
             else:
                 _draw_chart(panel)
 
@@ -210,9 +210,17 @@ def grid(panels: Sequence[Panel], columns: int = 2, *, later: bool = False) -> N
         later: draw their charts only once the reader comes near.
     """
     for first in range(0, len(panels), columns):
-        for column, panel in zip(st.columns(columns), panels[first : first + columns], strict=False):
-            with column:
-                show(panel, later=later)
+        row = panels[first : first + columns]
+        if later:
+            in_view.part(row[0].key, partial(_row, row, columns))
+        else:
+            _row(row, columns)
+
+
+def _row(panels: Sequence[Panel], columns: int, later: str = "") -> None:
+    for column, panel in zip(st.columns(columns), panels, strict=False):
+        with column:
+            show(panel, later)
 
 
 def hours_table(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -34,26 +34,35 @@
     }
   };
 
-  // Charts further down are drawn once they are near: each keeps its place with a button, which is pressed here; not
-  // while the page is being drawn or left. Who has not scrolled pays for what is in sight only; who has gets a screen more.
-  const pressedAt = new WeakMap();
-  let looking, printsBy = 0;
+  // Charts further down are drawn once they are near: each keeps its place with a button, which is pressed here.
+  // Who has not scrolled pays for what is in sight only; who has gets a screen more.
+  const LOST_MS = 3000, STALLED_MS = 20_000;
+  let looking, pressed, pressedAt = 0, printsBy = 0, leftTitle;
   const places = () => [...document.querySelectorAll("[class*='st-key-later-'] button")];
   const isNear = ({ top, bottom, width }) => {
     const ahead = document.querySelector("[data-testid=stMain]")?.scrollTop ? innerHeight : 0;
     return width > 0 && (printsBy || (top < innerHeight + ahead && bottom > -ahead));
   };
+  // A place of the page that is being left would bring that page back, so wait until another one's title is there.
+  const title = () => document.querySelector("[data-testid=stMain] h1")?.textContent;
+  const leave = () => { leaving = performance.now(); leftTitle = title(); };
+  const isLeaving = () => {
+    const arrived = title() && title() !== leftTitle;
+    if (arrived || performance.now() - leaving > STALLED_MS) leftTitle = undefined;
+    return leftTitle !== undefined;
+  };
   const drawNear = () => {
     looking = undefined;
-    const near = places().filter(place => isNear(place.getBoundingClientRect()));
-    if (!near.length) return;
-    const now = performance.now();
-    if (document.querySelector("[data-test-script-state=notRunning]") && now - leaving > 250) {
-      for (const place of near) {
-        if (now - (pressedAt.get(place) ?? -Infinity) < 3000) continue;
-        pressedAt.set(place, now);
-        place.click();
-      }
+    const next = places().find(place => isNear(place.getBoundingClientRect()));
+    if (!next) return;
+    const rests = document.querySelector("[data-test-script-state=notRunning]");
+    const waits = pressed?.isConnected && performance.now() - pressedAt < LOST_MS;
+    // One at a time: of several clicks at once the browser sends one.
+    if (rests && !waits && !isLeaving()) {
+      pressed = next;
+      pressedAt = performance.now();
+      next.classList.add("pressed");
+      next.click();
     }
     lookAgain(50);
   };
@@ -65,22 +74,31 @@
   for (const kind of ["scroll", "resize"]) {
     window.addEventListener(kind, () => lookAgain(30), { capture: true, passive: true });
   }
+  let path = location.pathname;
   document.addEventListener("click", event => {
-    if (event.target.closest?.("[data-testid=stSidebarNavLink]")) leaving = performance.now();
+    const link = event.target.closest?.("[data-testid=stSidebarNavLink]");
+    if (link && link.pathname !== location.pathname) leave();
+  }, true);
+  window.addEventListener("popstate", () => {
+    if (path !== location.pathname) leave();
+    path = location.pathname;
   }, true);
 
-  // On paper there is no scrolling: first draw all.
+  // On paper there is no scrolling: first draw all, and print once however often that is asked for.
   const print = window.print.bind(window);
-  window.print = () => {
-    printsBy ||= performance.now() + 20_000;
+  const printDrawn = () => {
     lookAgain(0);
-    if (places().length && performance.now() < printsBy) return void setTimeout(window.print, 100);
-    printsBy = 0;
-    setTimeout(print, 500);
+    if (places().length && performance.now() < printsBy) return void setTimeout(printDrawn, 100);
+    setTimeout(() => { printsBy = 0; print(); }, 500);
+  };
+  window.print = () => {
+    if (printsBy) return;
+    printsBy = performance.now() + 20_000;
+    printDrawn();
   };
   window.addEventListener("keydown", event => {
     if (event.key.toLowerCase() !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
-    if (!places().length) return;
+    if (!places().length && !printsBy) return;
     event.preventDefault();
     window.print();
   }, true);
@@ -123,7 +141,7 @@
     last = once;
     // Wait until the other page is there: of two concurrent runs, one is lost.
     if (pausedForZoom) setTimeout(pauseOrGoOn, 3000);
-    leaving = performance.now();
+    leave();
     push({}, "", new URL(address, location.href));
     steps = choices;
     window.dispatchEvent(new PopStateEvent("popstate", { state: {} }));

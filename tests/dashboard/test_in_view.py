@@ -20,8 +20,14 @@ def page() -> None:
 
     from dashboard import in_view
 
+    def rates(later: str) -> None:
+        if later:
+            in_view.place(later, "rates", "Rates", 280)
+        else:
+            st.markdown("drawn")
+
     in_view.begin(st.session_state.page)
-    in_view.once_near("rates", 280, lambda: st.markdown("drawn"))
+    in_view.part("row", rates)
 
 
 def drawn(app: Any) -> bool:

@@ -40,7 +40,8 @@ def waiting() -> ForwardMsgQueue:
 
 def orphans(queue: ForwardMsgQueue) -> list[tuple[int, ...]]:
     """Return the places of messages that are sent before the block they stand in."""
-    there, found = {(0,)}, []
+    there: set[tuple[int, ...]] = {(0,)}
+    found = []
     for message in queue.flush():
         path = tuple(message.metadata.delta_path)
         if path[:-1] not in there:

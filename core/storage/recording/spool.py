@@ -219,27 +219,20 @@ def begin_on_disk(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) 
         work(*args, **kwargs)
 
 
-class _Unsaid:
-    """Counts spooled records, so that an outage is one line every few seconds and not one for each call.
+_said: dict[Path, float] = {}
+"""When each spool's outage was last said; without a lock, which a fork could leave held."""
 
-    Without a lock, which a fork could leave held: two threads at the same moment may count a record twice or
-    say two lines.
+
+def _say_spooled(spool: Spool, records: int, reason: str) -> None:
+    """Say that records are spooled: every few seconds, and not for each call of an outage.
+
+    How many wait by then is not counted here: that would list a folder that grows with the outage.
     """
-
-    def __init__(self) -> None:
-        self._count, self._again = 0, 0.0
-
-    def add(self, records: int) -> int:
-        """Count records; return how many to say now, or 0 if it was said less than 10 s ago."""
-        self._count += records
-        if time.monotonic() < self._again:
-            return 0
-        count, self._count = self._count, 0
-        self._again = time.monotonic() + SECONDS_BETWEEN_WARNINGS
-        return count
-
-
-_unsaid = _Unsaid()
+    now = time.monotonic()
+    if now - _said.get(spool.folder, -SECONDS_BETWEEN_WARNINGS) < SECONDS_BETWEEN_WARNINGS:
+        return
+    _said[spool.folder] = now
+    logger.warning("Spooled: the database did not take it", extra={"records": records, "reason": reason})
 
 
 def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> Fate:
@@ -253,9 +246,7 @@ def spool_records(spool: Spool, records: Sequence[Record], reason: str) -> Fate:
         for record in records:
             _lose(spool, record, error)
         return Fate.LOST
-    if count := _unsaid.add(len(records)):
-        extra = {"records": count, "reason": reason}
-        logger.warning("Spooled: the database did not take it", extra=extra)
+    _say_spooled(spool, len(records), reason)
     return Fate.SPOOLED
 
 

@@ -181,8 +181,8 @@ def _own_processes() -> Iterator[list[str]]:
 
 def _database_files(arguments: list[str]) -> str | None:
     """Return where a server's files are; None if this is the command line of something else."""
-    if len(arguments) == 1:  # ps names the files only
-        return arguments[0] if arguments[0].startswith("/") else None
+    if len(arguments) < 2:  # noqa: PLR2004 (ps names the files only; nothing, what has ended)
+        return next((path for path in arguments if path.startswith("/")), None)
     ours = Path(arguments[0]).name == "mongod" and "--dbpath" in arguments[:-1]
     return arguments[arguments.index("--dbpath") + 1] if ours else None
 
