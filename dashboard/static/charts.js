@@ -131,6 +131,7 @@
     const there = new URL(address ?? location.href, location.href);
     const isSame = there.href === location.href, isNew = there.pathname !== location.pathname || choices > steps;
     if (!isSame && isNew) { push(state, title, address); steps = choices; } else replace(state, title, address);
+    path = location.pathname;
   };
   history.replaceState = written;
   history.pushState = written;

@@ -251,3 +251,14 @@ def test_an_alert_is_acknowledged_and_silenced_by_hand(
     assert stored["acknowledged"]["comment"] == "on it"
     (silence,) = calls_of_today["silences"].find()
     assert (silence["author"], silence["comment"]) == ("Asha", "planned work")
+
+
+def test_the_way_back_keeps_what_was_chosen_on_the_page(looked_at: str, browser: Browser) -> None:
+    with opened(browser, f"{looked_at}/analytics?period=24h&by=Language") as page:
+        click(page, panel(page, "volume-language").locator(".bars path").nth(12))
+        assert counted(page)
+        page.go_back()
+        expect(page.locator("h1")).to_have_text("Analytics")
+        settle(page)
+        assert link(page)["by"] == "Language"
+        expect(page.locator(".st-key-by [aria-checked=true]")).to_have_text("Language")

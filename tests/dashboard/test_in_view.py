@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
@@ -96,3 +97,30 @@ def test_a_printed_page_has_every_chart(looked_at: str, browser: Browser) -> Non
         page.wait_for_selector(".st-key-chart-volume-status .main-svg")
         page.keyboard.press("Control+p")
         page.wait_for_function("window.printed === 8")
+
+
+@pytest.mark.full
+def test_a_chart_that_comes_near_does_not_bring_back_the_page_being_left(
+    looked_at: str, browser: Browser
+) -> None:
+    """Busy, the server hears of both at once: of the chart on the old page, and of the way back."""
+    [server] = [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if (process.info["cmdline"] or [])[1:] == ["-m", "dashboard"]
+        and process.environ().get("DASHBOARD_PORT") == looked_at.rpartition(":")[2]
+    ]
+    with opened(browser, looked_at) as page:
+        page.wait_for_selector(".st-key-kpi-total-calls")
+        page.get_by_test_id("stSidebarNavLink").filter(has_text="Analytics").click()
+        page.wait_for_selector(".st-key-chart-volume-status .main-svg")
+        settle(page)
+        server.suspend()
+        try:
+            page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop = 900; history.back()")
+            page.wait_for_timeout(150)
+        finally:
+            server.resume()
+        expect(page.locator("h1")).to_have_text("Overview")
+        page.wait_for_timeout(6_000)  # parts of the page have renewed themselves
+        expect(page.locator(".st-key-kpi-total-calls")).to_be_visible()
