@@ -139,7 +139,8 @@ def _wait_until_calm(page: Page) -> None:
     page.wait_for_function(
         """() => {
           const loading = "[data-testid=stSkeleton], [data-testid=stSpinner], [class*=st-key-later-]";
-          if (document.querySelector(loading)) window.busyAt = performance.now();
+          const inSight = element => element.getBoundingClientRect().top < innerHeight;
+          if ([...document.querySelectorAll(loading)].some(inSight)) window.busyAt = performance.now();
           const running = document.querySelector("[data-testid=stStatusWidget]");
           return !running && performance.now() - window.busyAt > 2000;
         }""",
