@@ -37,16 +37,10 @@ class Statement:
 
     def only(self, by_field: Mapping[Field, Sequence[str]]) -> str:
         """Return the condition that calls have one of the values of each field; '' is no value."""
-        return " AND ".join(self._one_of(one, values) for one, values in by_field.items()) or "true"
-
-    def _one_of(self, field: Field, values: Sequence[str]) -> str:
-        if not _is_text(field):
-            return f"{as_text(field)} IN (SELECT unnest({self.bind([*values])}))"
-        # A column that is compared as it is costs half as much as one that is converted and joined.
-        tests = [f"{quoted(field.key)} = {self.bind(value)}" for value in values if value]
-        if "" in values:
-            tests.append(f"{key_of(field)} = ''")
-        return f"({' OR '.join(tests) or 'false'})"
+        tests = [
+            f"{as_text(one)} IN (SELECT unnest({self.bind([*values])}))" for one, values in by_field.items()
+        ]
+        return " AND ".join(tests) or "true"
 
     def run(self, said: Sequence[str], condition: str = "true", then: str = "") -> Rows:
         """Return the result for the calls that meet a condition; ``then`` groups and orders it.
@@ -98,11 +92,8 @@ def quoted(column: str) -> str:
 
 def key_of(field: Field) -> str:
     """Return the expression by which calls are divided: a field's value, '' if it has none."""
-    return f"coalesce({quoted(field.key)}, '')" if _is_text(field) else quoted(field.key)
-
-
-def _is_text(field: Field) -> bool:
-    return field.key in TEXTS or field.key.startswith(METADATA)
+    is_text = field.key in TEXTS or field.key.startswith(METADATA)
+    return f"coalesce({quoted(field.key)}, '')" if is_text else quoted(field.key)
 
 
 def as_text(field: Field) -> str:
