@@ -78,8 +78,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
 
 def drawn(page: Page, chart: str) -> int:
     """How many marks a chart has drawn: bars, lines, cells."""
-    plot = page.locator(f".st-key-chart-{chart}")
-    scrolled_to(page, chart)
+    plot = scrolled_to(page, chart)
     expect(plot.locator(".main-svg").first).to_be_visible(timeout=30_000)
     marks = plot.locator(".point path, .js-line, .heatmaplayer image")
     expect(marks.first).to_be_attached(timeout=30_000)
