@@ -1,6 +1,6 @@
 """The period and filters shared by all pages, kept in the URL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -269,7 +269,7 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
         ):
             _time_input("From", "from")
             _time_input("To", "to")
-        _switch()
+        st.toggle("Filters", key=SWITCH, help="Show all filters, not only those that are set")
         _choice("direction", list(_LABELS["direction"]), "All directions")
         _choice("language", languages, "All languages")
         if campaigns:
@@ -278,14 +278,13 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
         if comparing:
             _compare_choice()
     chosen = selected()
-    folded = [name for name in FILTERS if getattr(chosen.filters, name) is None]
-    theme.hide([*folded, *(["compare"] if chosen.compare == WEEKDAYS else [])], unless=SWITCH)
+    unset = [name for name in FILTERS if getattr(chosen.filters, name) is None]
+    fold([*unset, *(["compare"] if chosen.compare == WEEKDAYS else [])])
 
 
-@st.fragment
-def _switch() -> None:
-    """Draw the switch that shows unset filters; set ones always stay visible."""
-    st.toggle("Filters", key=SWITCH, help="Show all filters, not only those that are set")
+def fold(keys: Sequence[str]) -> None:
+    """Hide these widgets, which choose nothing, unless the reader has switched all filters on."""
+    theme.hide(() if st.session_state.get(SWITCH) else keys)
 
 
 def _compare_choice() -> None:

@@ -159,6 +159,7 @@ SEVERITY_BADGES = {
 _MARK = "data:image/svg+xml," + quote((_STATIC / "mark.svg").read_text())
 _STYLE = (_STATIC / "style.css").read_text().replace("mark.svg", _MARK)
 _ROWS = ":is(.st-key-filters, .st-key-call-controls)"
+_WRAPPER = "[data-testid=stLayoutWrapper]"
 _DARK_STYLE = (_STATIC / "dark.css").read_text()
 
 
@@ -177,13 +178,12 @@ def apply_style() -> None:
     st.html(f"<style>{_STYLE}{_DARK_STYLE if mode() == 'dark' else ''}</style>")
 
 
-def hide(keys: Iterable[str], unless: str = "") -> None:
-    """Hide widgets by their keys, unless the switch with the key ``unless`` is on.
+def hide(keys: Iterable[str]) -> None:
+    """Hide widgets by their keys.
 
     They stay in the page, because only widgets that exist in the browser are kept in the URL.
     """
-    shut = f".stApp:not(:has(.st-key-{unless} input:checked)) " if unless else ""
-    rules = ", ".join(f"{shut}{_ROWS} > :has(> .st-key-{key}), {shut}.st-key-{key}" for key in keys)
+    rules = ", ".join(f"{_ROWS} > {_WRAPPER}:has(> .st-key-{key}), .st-key-{key}" for key in keys)
     st.html(f"<style>{rules or '.none'} {{ display: none !important; }}</style>")
 
 

@@ -14,7 +14,7 @@ from core.clock import utc_now
 from core.models.calls.parts import rupees_in_all
 from core.settings import get_settings
 from core.types import Document
-from dashboard import audited, filters, formats, placeholders, theme, visitor
+from dashboard import audited, filters, formats, placeholders, visitor
 from dashboard.calls import call_table
 from dashboard.calls.call_page import every_attempt
 from dashboard.calls.call_table import error_types
@@ -83,7 +83,7 @@ def _controls() -> None:
             _choice("end_reason", {name: label("", name) for name in _known("end_reasons")}, "Any end reason")
             _choice("order", ORDERS, "", now=order())
     unset = [name for name in ("stage", "error", "end_reason") if not st.query_params.get(name)]
-    theme.hide([f"choose-{name}" for name in unset], unless=filters.SWITCH)
+    filters.fold([f"choose-{name}" for name in unset])
     chips()
 
 
