@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
-import pandas as pd
 
 from core.aggregation.columnar.copy import Source
 from core.errors import UserError
@@ -50,10 +49,6 @@ class Rows(NamedTuple):
     def named(self) -> list[dict[str, Any]]:
         """Return each row with its columns' names."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
-    def frame(self) -> pd.DataFrame:
-        """Return the rows as a frame."""
-        return pd.DataFrame.from_records(self.rows, columns=self.columns)
 
 
 class TooLargeError(UserError):

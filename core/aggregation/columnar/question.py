@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 from core.aggregation.columnar.copy import Source
@@ -81,10 +82,9 @@ def answer(source: Source, question: Question) -> Answer:
         statement.only(by_field(question.where)),
         grouped,
     )
-    rows = _frame(found)
-    of_each = rows.pop("groups")  # the same in every row
-    groups = int(of_each.iloc[0]) if len(of_each) else 0
-    rows = in_order(rows, about)
+    groups = int(found.column("groups")[0]) if found.rows else 0  # the same in every row
+    found = in_order(found, about)
+    rows = _frame(found, ["" if key is None else str(key) for key in found.column("key")])
     other = rows.iloc[:0]
     if groups > len(rows):
         other = _of_the_rest(source, question, about, rows.index.tolist())
@@ -103,18 +103,12 @@ def values(source: Source, name: str) -> list[str]:
     return found
 
 
-def in_order(rows: pd.DataFrame, about: Field) -> pd.DataFrame:
-    """Return rows in the order to show them, with ``key`` as text: hours and days by time, names by calls."""
-    if about.order == "value":
-        rows = rows.sort_values("key", na_position="last")
-    keys = ["" if pd.isna(key) else _key(key) for key in rows["key"]]
-    return rows.drop(columns="key").set_index(pd.Index(keys, name="key", dtype=object))
-
-
-def _key(key: object) -> str:
-    if isinstance(key, datetime):
-        return key.date().isoformat()
-    return str(int(key)) if isinstance(key, float) else str(key)
+def in_order(found: Rows, about: Field) -> Rows:
+    """Return rows in the order to show them: hours and days by time, unknown ones last; names by calls."""
+    if about.order != "value":
+        return found
+    at = found.columns.index("key")
+    return found._replace(rows=sorted(found.rows, key=lambda row: (row[at] is None, row[at])))
 
 
 def _begun(source: Source, question: Question) -> tuple[Statement, list[str]]:
@@ -125,27 +119,35 @@ def _begun(source: Source, question: Question) -> tuple[Statement, list[str]]:
 
 def _of_everything(source: Source, question: Question) -> Answer:
     statement, said = _begun(source, question)
-    rows = _frame(statement.run(said, statement.only(by_field(question.where))))
+    found = statement.run(said, statement.only(by_field(question.where)))
+    rows = _frame(found, ["all"])
     rows = rows[rows["calls"] > 0]
-    return Answer(rows.set_axis(["all"] * len(rows)), len(rows), rows.iloc[:0], at=source.at)
+    return Answer(rows, len(rows), rows.iloc[:0], at=source.at)
 
 
 def _of_the_rest(source: Source, question: Question, about: Field, shown: Sequence[str]) -> pd.DataFrame:
     statement, said = _begun(source, question)
     rest = f"{as_text(about)} NOT IN (SELECT unnest({statement.bind(list(shown))}))"
     condition = f"{statement.only(by_field(question.where))} AND {rest}"
-    return _frame(statement.run(said, condition)).set_axis(["other"])
+    return _frame(statement.run(said, condition), ["other"])
 
 
-def _frame(rows: Rows) -> pd.DataFrame:
-    frame = rows.frame()
-    for name in frame.columns.difference(["key", "points"]):
-        if frame[name].dtype.kind == "O":  # nothing is known
-            frame[name] = frame[name].astype(float)
-    if "points" not in frame:
-        return frame
-    none = [float("nan")] * len(PERCENTILES)
-    points = [none if one is None else one for one in frame.pop("points")]
-    for at, name in enumerate(PERCENTILES):
-        frame[name] = [float(one[at]) for one in points]
-    return frame
+def _frame(found: Rows, keys: Sequence[str]) -> pd.DataFrame:
+    """Return rows as a frame, made in one go: each change to a frame costs as much as a small query."""
+    columns: dict[str, Sequence[float | None]] = {}
+    for name in found.columns:
+        values = found.column(name)
+        if name == "points":
+            for at, percentile in enumerate(PERCENTILES):
+                columns[percentile] = [None if one is None else one[at] for one in values]
+        elif name not in {"key", "groups"}:
+            columns[name] = values
+    made = {name: _known(values) for name, values in columns.items()}
+    return pd.DataFrame(made, pd.Index(keys, name="key", dtype=object))
+
+
+def _known(values: Sequence[float | None]) -> np.ndarray:
+    """Return numbers, NaN where nothing is known."""
+    if values and None not in values:
+        return np.array(values)
+    return np.array([np.nan if value is None else value for value in values], float)
