@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import cast
 
+from pydantic import SecretStr
 from pymongo.errors import PyMongoError
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -47,17 +49,23 @@ NO_KEY_NEEDED = Key("", "", allowed(Role.ADMIN), sends=True)
 
 def keys_of(settings: Settings) -> list[Key]:
     """Return the keys of the settings; one in several lists may do what each of them allows."""
-    writing = {key.get_secret_value() for key in settings.api_write_keys}
-    reading = {key.get_secret_value() for key in settings.api_keys}
-    sending = {key.get_secret_value() for key in settings.api_ingest_keys} | writing
-    return [
+    lists = (settings.api_keys, settings.api_write_keys, settings.api_ingest_keys)
+    return [*_keys_of(*map(tuple, lists))]
+
+
+@lru_cache(maxsize=4)
+def _keys_of(*lists: tuple[SecretStr, ...]) -> tuple[Key, ...]:
+    """Return the keys of the three lists: hashing them for each request would take longer than its answer."""
+    reading, writing, sending = ({key.get_secret_value() for key in keys} for keys in lists)
+    sending |= writing
+    return tuple(
         _key(
             digest_of(text),
             may=allowed(Role.ADMIN) if text in writing else _READER if text in reading else frozenset(),
             sends=text in sending,
         )
         for text in sorted(reading | sending)
-    ]
+    )
 
 
 def _key(digest: str, *, may: frozenset[Permission], sends: bool) -> Key:

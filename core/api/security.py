@@ -219,9 +219,11 @@ class Door:
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> ProblemResponse | None:
-        request = Request(scope)
-        opens = self._keyless(request)
-        if _is_undecided(scope) and scope["path"] not in _ALWAYS and (opens or any(_given(scope))):
+        undecided = _is_undecided(scope) and scope["path"] not in _ALWAYS
+        if keys_for(scope) and not undecided:
+            return None  # without asking who it is: the kernel's answer takes longer than most of ours
+        opens = self._keyless(Request(scope))
+        if undecided and (opens or any(_given(scope))):
             away = {"Retry-After": str(_RETRY_SECONDS)}
             return ProblemResponse(status.HTTP_503_SERVICE_UNAVAILABLE, _UNREAD, headers=away)
         if not opens and not keys_for(scope):
