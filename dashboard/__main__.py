@@ -4,6 +4,7 @@ DASHBOARD_HOST and DASHBOARD_PORT set where it listens; STREAMLIT_* variables ov
 """
 
 import argparse
+import asyncio
 import gc
 import os
 import re
@@ -97,15 +98,27 @@ def refuse_open_door(settings: Settings, address: str) -> None:
         )
 
 
+COLLECTED_SECONDS = 30
+"""How often memory is freed that only circular references hold: each page that was left."""
+
+
 @asynccontextmanager
 async def _warm(_app: st.App) -> AsyncIterator[None]:
-    """Import what every page needs, then freeze it: the garbage collector runs after each script."""
+    """Import what every page needs, and freeze it, as the garbage collector need not look at it again."""
     import dashboard.panels.volume  # noqa: PLC0415 (in the server, before the first reader)
     import dashboard.queries  # noqa: F401, PLC0415 (loaded before the first reader)
 
     gc.collect()
     gc.freeze()
+    collecting = asyncio.create_task(_collect())
     yield
+    collecting.cancel()
+
+
+async def _collect() -> None:
+    while True:
+        await asyncio.sleep(COLLECTED_SECONDS)
+        gc.collect()
 
 
 def send_at_once() -> None:

@@ -28,6 +28,7 @@ from dashboard.panels.conversations import handoffs, language_changes, silences
 from dashboard.panels.panel import Panel
 from dashboard.panels.view import View
 from dashboard.queries import alert_queries, call_queries, story_queries, system_queries
+from dashboard.queries.cache import KEPT_SECONDS
 from dashboard.queries.call_queries import Figures
 
 BOARDS_KEPT = 48
@@ -114,7 +115,7 @@ def view_of(window: Window, selection: Selection, mode: theme.Mode) -> View:
     return View(window, selection, theme.palette_of(mode), filling, fired, targets)
 
 
-@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=BOARDS_KEPT, show_spinner=False)
 def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> FiguresBoard:
     """Return key figures, volume by outcome, and the two most telling latencies."""
     cube = call_queries.course(window, selection.filters)
@@ -141,7 +142,7 @@ def overview_board(window: Window, selection: Selection, mode: theme.Mode) -> Fi
     )
 
 
-@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=BOARDS_KEPT, show_spinner=False)
 def analytics_board(
     window: Window, selection: Selection, by: Dimension, wanted: Bucket | None, mode: theme.Mode
 ) -> ComparedBoard:
@@ -173,7 +174,7 @@ def analytics_board(
     return ComparedBoard(summary, panels, before=before, at=course.read_at, shaded=bool(view.nights))
 
 
-@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=BOARDS_KEPT, show_spinner=False)
 def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> ComparedBoard:
     """Return the funnel and its leaks, conversion over time, sentiment, best time to call, costs."""
     reads = [lambda: call_queries.load(window, selection.filters, "1D", campaigns=True)]
@@ -206,7 +207,7 @@ def conversion_board(window: Window, selection: Selection, mode: theme.Mode) -> 
     return ComparedBoard(summary, panels, before=before, at=course.read_at, shaded=bool(view.nights))
 
 
-@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=BOARDS_KEPT, show_spinner=False)
 def latency_board(window: Window, selection: Selection, stage: str, mode: theme.Mode) -> ComparedBoard:
     """Return the percentiles of all stages, and one stage in detail."""
     name = latency.STAGES[stage]
@@ -239,7 +240,7 @@ def latency_board(window: Window, selection: Selection, stage: str, mode: theme.
     )
 
 
-@st.cache_resource(ttl=120, max_entries=BOARDS_KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=BOARDS_KEPT, show_spinner=False)
 def system_board(window: Window, selection: Selection, mode: theme.Mode) -> Board:
     """Return services, and errors by type and fault; the summary has each value's coverage."""
     zone = get_settings().tz

@@ -17,6 +17,8 @@ from core.errors import TooMuchError, UserError
 from core.storage.server.connection import unavailable_text
 
 ANSWERS_KEPT = 64
+KEPT_SECONDS = 60
+"""How long figures of a period are kept: its end moves on every minute, and nobody asks for the old ones."""
 PAUSE_AFTER_FAILURE_SECONDS = 4.0
 
 

@@ -29,7 +29,7 @@ from core.storage.archive.archived_rows import ArchiveUnreadableError, archived_
 from core.storage.collections import CALLS
 from core.types import Document
 from dashboard.filters import Window
-from dashboard.queries.cache import ANSWERS_KEPT
+from dashboard.queries.cache import ANSWERS_KEPT, KEPT_SECONDS
 
 CUBES_KEPT = 24
 MOST_READS = 3
@@ -55,7 +55,7 @@ class Figures:
     course: pd.DataFrame
 
 
-@st.cache_resource(ttl=120, max_entries=CUBES_KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=CUBES_KEPT, show_spinner=False)
 def cube(start: datetime, end: datetime, filters: CallFilters, bucket: Bucket) -> Cube:
     """Return the calls of a period without campaigns; the figures and charts of a view share it."""
     return load_cube(get_sync_database(), start, end, filters, bucket=bucket, campaigns=False)
@@ -173,7 +173,9 @@ def _identity(calls: Cube) -> tuple[object, ...]:
     return calls.read_at, calls.start, calls.end, calls.finest, calls.total
 
 
-@st.cache_data(ttl=120, max_entries=4 * ANSWERS_KEPT, show_spinner=False, hash_funcs={Cube: _identity})
+@st.cache_data(
+    ttl=KEPT_SECONDS, max_entries=4 * ANSWERS_KEPT, show_spinner=False, hash_funcs={Cube: _identity}
+)
 def summary(calls: Cube) -> CallSummary:
     """Return the figures of a whole cube."""
     return summarise(calls)

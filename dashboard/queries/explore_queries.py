@@ -20,7 +20,7 @@ from core.models.definitions import DISTRIBUTIONS
 from core.storage import get_sync_database
 from core.storage.archive.archived_rows import ArchiveUnreadableError
 from core.storage.saved_views import SavedView, saved_views
-from dashboard.queries.cache import ANSWERS_KEPT
+from dashboard.queries.cache import ANSWERS_KEPT, KEPT_SECONDS
 
 SOURCES_KEPT = 6
 """Each holds the calls that are not in the copy yet, mostly those of a day."""
@@ -67,7 +67,7 @@ def answered(start: datetime, end: datetime, asked: Question) -> Answer | Refuse
     return answer_of_cube(cube, asked)
 
 
-@st.cache_resource(ttl=120, max_entries=ANSWERS_KEPT, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=ANSWERS_KEPT, show_spinner=False)
 def values(start: datetime, end: datetime, name: str) -> list[str]:
     """Return the values of a field in a period, most calls first; empty if they cannot be read."""
     found = _asked(start, end, lambda source: questions.values(source, name))

@@ -1,12 +1,16 @@
+import asyncio
+import gc
 import os
 import socket
 import subprocess
 import sys
+import weakref
 
 import pytest
 from streamlit.web.server.starlette import starlette_server
 
 from core.errors import UserError
+from dashboard import __main__ as launcher
 from dashboard.__main__ import configuration, send_at_once
 from tests.dashboard.conftest import ROOT
 
@@ -57,3 +61,29 @@ def test_connections_do_not_hold_small_messages_back(monkeypatch: pytest.MonkeyP
         listening.setblocking(True)
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_what_pages_left_behind_is_freed_meanwhile_not_after_each_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Left:
+        itself: object
+
+    async def serve() -> None:
+        collecting = asyncio.create_task(launcher._collect())
+        await asyncio.sleep(0.2)
+        collecting.cancel()
+
+    assert configuration()["runner.postScriptGC"] is False
+    monkeypatch.setattr(launcher, "COLLECTED_SECONDS", 0.01)
+    gc.disable()
+    try:
+        left = Left()
+        left.itself = left
+        there = weakref.ref(left)
+        del left
+        assert there() is not None
+        asyncio.run(serve())
+        assert there() is None
+    finally:
+        gc.enable()

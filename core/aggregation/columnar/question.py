@@ -132,7 +132,7 @@ def _of_the_rest(source: Source, question: Question, about: Field, shown: Sequen
     return _frame(statement.run(said, condition), ["other"])
 
 
-def _frame(found: Rows, keys: Sequence[str]) -> pd.DataFrame:
+def _frame(found: Rows, keys: list[str]) -> pd.DataFrame:
     """Return rows as a frame, made in one go: each change to a frame costs as much as a small query."""
     columns: dict[str, Sequence[float | None]] = {}
     for name in found.columns:
