@@ -22,10 +22,10 @@ from core.erasure.mentions import (
     files_naming,
     naming,
 )
+from core.erasure.spellings import leads_known_as
 from core.erasure.traces import TREATMENTS, Traces, Treatment
 from core.errors import UserError
 from core.logging_config import get_logger
-from core.privacy.sensitive import lead_ids_of
 from core.storage.archive.archived_rows import CATALOGUE, find_archived, parts, read_part
 from core.storage.archive.mover import alone, release, sweep
 from core.storage.calls import delete_calls
@@ -59,7 +59,7 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
 
     Args:
         database: the store.
-        lead_id: the lead.
+        lead_id: the lead; of a phone number, any spelling.
         also: further texts the lead is known by, such as a name or a number. Records of calls are found by
             the id alone, all others by these too.
 
@@ -70,7 +70,7 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
     """
     _check(lead_id, also)
     _empty_spool(database)
-    leads = lead_ids_of(lead_id)
+    leads = leads_known_as(database, lead_id)
     ids = _calls_of(database, leads)
     names = Names([*leads, *ids], also)
     alerts = {name: database[name].count_documents(q) for name, q in alert_queries(database, names).items()}
@@ -120,7 +120,7 @@ def erase_lead(
             now.
         PyMongoError: the database does not answer; the next run erases what is left.
     """
-    leads = lead_ids_of(lead_id)
+    leads = leads_known_as(database, lead_id)
     hidden = restriction_of(database, leads)
     if hidden is not None and hidden.until > (now or utc_now()):
         raise UserError(f"it must be kept until {hidden.until:%Y-%m-%d} ({hidden.reason}): see show-lead")

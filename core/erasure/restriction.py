@@ -8,6 +8,7 @@ from core.access.audit import Action, audit, lead_token
 from core.access.roles import SCHEDULER
 from core.clock import utc_now
 from core.erasure.lead import erase_lead
+from core.erasure.spellings import leads_known_as
 from core.errors import UserError
 from core.logging_config import get_logger
 from core.privacy.masking import mask_text
@@ -36,7 +37,7 @@ def restrict_lead(
         UserError: there is no id or reason, or the end is not in the future.
         PyMongoError: the database does not answer.
     """
-    ids = lead_ids_of(lead_id)
+    ids = leads_known_as(database, lead_id)
     if not ids[0] or not reason.strip() or len(reason) > LONGEST_REASON:
         raise UserError(f"name the lead, and a reason of {LONGEST_REASON} characters at most")
     if until <= utc_now():
@@ -60,10 +61,15 @@ def erase_due(database: Database[Document], now: datetime | None = None) -> int:
         PyMongoError: the database does not answer; the next run goes on.
     """
     now = now or utc_now()
-    due = {one.lead_id: one for one in restrictions(database, due=now)}
-    again = {other for name in due for other in lead_ids_of(name) if other != name}
-    leads = [one for name, one in due.items() if name not in again]
-    for one in leads:
+    # A number comes before its blind index, which does not tell the number.
+    due = sorted(restrictions(database, due=now), key=lambda one: -len(lead_ids_of(one.lead_id)))
+    gone: set[str] = set()
+    erased = 0
+    for one in due:
+        if one.lead_id in gone:
+            continue
+        gone.update(leads_known_as(database, one.lead_id))
         found = erase_lead(database, one.lead_id, by=one.by, now=now)
         audit(database, SCHEDULER, Action.ERASED, lead_token(one.lead_id), records=found.records)
-    return len(leads)
+        erased += 1
+    return erased

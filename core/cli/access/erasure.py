@@ -1,7 +1,7 @@
 """Commands to erase a lead, now or later, and to verify receipts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -10,6 +10,9 @@ from core.access.audit import Action, lead_token
 from core.cli.noted import actor, note
 from core.storage.server.connection import check_reachable, get_sync_database
 from core.types import counted
+
+if TYPE_CHECKING:
+    from core.erasure.traces import Traces
 
 app = typer.Typer()
 receipts = typer.Typer(help="Verify receipts of erasures.", no_args_is_help=True)
@@ -43,6 +46,11 @@ def erase_lead(
             found = erasure.find_traces(database, lead_id, also or ())
     if yes:
         note(Action.ERASED, lead_token(lead_id), records=found.records)
+    _show(found)
+    typer.echo(_outcome(found, erased=yes, counting=keep_counts))
+
+
+def _show(found: "Traces") -> None:
     for name, value in vars(found).items():
         if isinstance(value, int):
             typer.echo(f"{name.replace('_', ' '):<16} {value:>10,}")
@@ -50,10 +58,16 @@ def erase_lead(
         typer.echo(f"{count:,} {name} name the lead; people wrote them, edit them on the Alerts page")
     for file, lines in found.files.items():
         typer.echo(f"{file} names the lead in {counted(lines, 'line')} and is not rewritten")
-    if not yes and found.records:
-        typer.echo("nothing erased; add --yes to erase permanently")
-    elif yes:
-        typer.echo(f"erased {counted(found.records, 'record')}")
+
+
+def _outcome(found: "Traces", *, erased: bool, counting: bool) -> str:
+    if not found.records:
+        return "nothing is stored under this id or number"
+    if not erased:
+        return "nothing erased; add --yes to erase permanently"
+    calls = counting and found.calls + found.archived_calls
+    counts = "; its calls still count, as calls of nobody (unless --no-keep-counts)" if calls else ""
+    return f"erased {counted(found.records, 'record')}{counts}"
 
 
 @app.command("restrict-lead")
@@ -85,11 +99,11 @@ def show_lead(
     ],
 ) -> None:
     """Show a lead that was hidden by mistake; it is not erased."""
-    from core.privacy.sensitive import lead_ids_of  # noqa: PLC0415 (only this command needs it)
+    from core.erasure.spellings import leads_known_as  # noqa: PLC0415 (only this command needs it)
     from core.storage.restrictions import lift  # noqa: PLC0415 (likewise)
 
     check_reachable()
-    shown = lift(get_sync_database(), lead_ids_of(lead_id))
+    shown = lift(get_sync_database(), leads_known_as(get_sync_database(), lead_id))
     if shown:
         note(Action.RESTRICTED, lead_token(lead_id), lifted=True)
     typer.echo("shown again" if shown else "not hidden")

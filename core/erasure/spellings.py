@@ -1,0 +1,56 @@
+"""Find a lead under every id it is stored by: a phone number is written in many ways."""
+
+import re
+from collections.abc import Iterator
+
+from pymongo.database import Database
+
+from core.privacy.sensitive import lead_ids_of, phone_of
+from core.storage.archive.archived_rows import CATALOGUE, parts, read_part
+from core.storage.collections import ACTIVE_CALLS, CALLS
+from core.types import Document
+
+_BETWEEN = "[\\s().\\-\u2010-\u2015]*"
+_DEVANAGARI_ZERO = 0x0966
+
+
+def leads_known_as(database: Database[Document], lead_id: str) -> list[str]:
+    """Return the ids a lead is stored under: those of its id, and other spellings of the same phone number.
+
+    With BLIND_INDEX_KEY all spellings have one id. Without it, +91 98111 22233 and 09811122233 are stored as
+    they were given, and both are this person. Reads the ids of the archive, and all calls with several
+    sources.
+
+    Raises:
+        ArchiveUnreadableError: a file of the archive is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
+    leads, phone = lead_ids_of(lead_id), phone_of(lead_id)
+    if phone is None:
+        return leads
+    same = sorted({other for other in _like(database, phone) if phone_of(other) == phone})
+    return list(dict.fromkeys([*leads, *same]))
+
+
+def _like(database: Database[Document], phone: str) -> Iterator[str]:
+    """Yield stored ids that end in the same digits, however they are spaced."""
+    pattern = (
+        _BETWEEN.join(f"[{digit}{chr(_DEVANAGARI_ZERO + int(digit))}]" for digit in phone[-10:]) + r"\s*$"
+    )
+    looks_like = {"$regex": pattern}
+    for name in (CALLS, ACTIVE_CALLS):
+        yield from database[name].distinct("lead_id", {"lead_id": looks_like})
+    said = {"$map": {"input": {"$objectToArray": "$sources"}, "in": "$$this.v.facts.lead_id"}}
+    of_sources: list[Document] = [
+        {"$match": {"sources": {"$type": "object"}}},
+        {"$project": {"said": said}},
+        {"$unwind": "$said"},
+        {"$match": {"said": looks_like}},
+        {"$group": {"_id": "$said"}},
+    ]
+    yield from (row["_id"] for row in database[CALLS].aggregate(of_sources))
+    if database[CATALOGUE].find_one({}, {"_id": 1}) is not None:
+        ending = re.compile(pattern)
+        for part in parts(database, {"collection": CALLS}):
+            ids = read_part(database, part, ["lead_id"])["lead_id"].unique().to_pylist()
+            yield from (one for one in ids if one and ending.search(one))
