@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import gc
 import os
-import re
 import signal
 import socket
 import sys
@@ -35,27 +34,22 @@ from dashboard.sign_in.door import SignedInOnly
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "streamlit_config" / "config.toml"
-PREFIX = "STREAMLIT_"
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the Streamlit options set by variables: ``STREAMLIT_SERVER_MAX_UPLOAD_SIZE`` for one."""
-    names = {_variable(name): name for name in st.config.get_config_options()}
-    return {names[key]: _typed(names[key], value) for key, value in environ.items() if key in names}
+    names = {option.env_var: name for name, option in st.config.get_config_options().items()}
+    return {names[key]: _typed(names[key], key, value) for key, value in environ.items() if key in names}
 
 
-def _variable(name: str) -> str:
-    return PREFIX + re.sub(r"([A-Z])", r"_\1", name.replace(".", "_")).upper()
-
-
-def _typed(name: str, value: str) -> Any:  # noqa: ANN401 (an option's own type)
+def _typed(name: str, variable: str, value: str) -> Any:  # noqa: ANN401 (an option's own type)
     kind = type(st.get_option(name))
     if kind is bool:
         return value.strip().lower() in {"1", "true", "yes", "on"}
     try:
         return kind(value) if kind in {int, float} else value
     except ValueError:
-        raise UserError(f"{_variable(name)} must be a number") from None
+        raise UserError(f"{variable} must be a number") from None
 
 
 def configuration() -> dict[str, Any]:

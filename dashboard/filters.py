@@ -125,14 +125,14 @@ class Selection:
 
 def label(name: str, value: str) -> str:
     """Return the label of a filter value or of a code that calls carry."""
-    if name == "campaign":
+    if name in {"campaign", "period"}:
         return value
     return _LABELS.get(name, {}).get(value) or formats.words(value)
 
 
 def _accept_plain_values(known: dict[str, list[str]]) -> None:
     """Accept stored values, days and times with a zone in URLs, though widgets bind their labels."""
-    values = {name: list(labels) for name, labels in _LABELS.items()} | known
+    values = {name: list(labels) for name, labels in _LABELS.items()} | known | {"period": [*PRESETS, CUSTOM]}
     plain = {name: st.query_params[name] for name in values if name in st.query_params}
     changed = {name: label(name, value) for name, value in plain.items() if value in values[name]}
     _say_unknown({name: value for name, value in plain.items() if value not in values[name]}, values)
@@ -154,8 +154,11 @@ def _say_unknown(given: Mapping[str, str], values: Mapping[str, list[str]]) -> N
     for name, value in given.items():
         if values[name] and value not in {label(name, known) for known in values[name]}:
             words = "outcome" if name == "status" else name
+            instead = f"the last {PRESETS[DEFAULT_PERIOD].words}" if name == "period" else "all"
             st.toast(
-                f"No {words} {formats.plain(value)}: showing all", icon=":material/info:", duration="long"
+                f"No {words} {formats.plain(value)}: showing {instead}",
+                icon=":material/info:",
+                duration="long",
             )
 
 
@@ -249,7 +252,7 @@ def _time_input(text: str, key: str) -> None:
 def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
     """Draw the filters, with the compared period if ``comparing``; called before the page's script."""
     st.session_state.pop("filters_changed", None)
-    _accept_plain_values({"language": languages})
+    _accept_plain_values({"language": languages, "campaign": campaigns})
     _complete_link()
     with st.container(key="filters", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(

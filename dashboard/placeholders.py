@@ -99,6 +99,7 @@ def no_calls_at_all() -> None:
             st.markdown(":material/play_circle: **Try a simulated agent**")
             st.code("make demo", language=None)
             st.caption("Two weeks of simulated calls in a separate database.")
+        st.caption("Recorded, but not here? `python -m core doctor` names the stores on this machine.")
 
 
 def no_calls(selection: Selection, newest: datetime) -> None:

@@ -2,10 +2,12 @@
 
 import sys
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 from pymongo.errors import PyMongoError
 
+from core import __version__
 from core.cli import alerts, calls, compliance, hooks, imports, on_call, reports, rules, run, sources, store
 from core.cli.access import api_keys, audit, breach, erasure, keys, users
 from core.errors import UserError
@@ -26,8 +28,19 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def configured(context: typer.Context) -> None:
+def configured(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
     """Reject invalid settings before anything else is loaded or logged."""
     settings = get_settings()
     if context.invoked_subcommand not in _SERVERS:

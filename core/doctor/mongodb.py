@@ -60,7 +60,7 @@ def other_stores(settings: Settings) -> Iterator[Finding]:
         text = f"on this machine, not seen here: {', '.join(map(str, others[:_NAMED]))}"
         if len(others) > _NAMED:
             text = f"{text} and {len(others) - _NAMED} more"
-        remedy = "if calls are missing, start the agent with the DATA_DIR and MONGODB_URI of everything else"
+        remedy = "if calls are missing here, they are there: start all with one DATA_DIR and MONGODB_URI"
         yield Finding("other stores", State.OFF, text, remedy)
 
 

@@ -40,10 +40,12 @@ def test_streamlits_own_variable_is_no_way_around_it(monkeypatch: pytest.MonkeyP
 def test_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_PORT", "3456")
     monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "5")
+    monkeypatch.setenv("STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL", "7")
     monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
     options = configuration()
     assert options["server.port"] == 3456
     assert options["server.maxUploadSize"] == 5
+    assert options["server.disconnectedSessionTTL"] == 7
     assert options["browser.gatherUsageStats"] is False
     assert options["theme.dark.primaryColor"] == "#56B4E9"
 

@@ -328,11 +328,22 @@ def test_a_filter_that_does_nothing_is_not_shown(calls_of_today: Database[Docume
     assert ".st-key-filters { display: none !important; }" in hidden(start("calls", call_id="call_1"))
 
 
-def test_an_unknown_value_in_a_link_is_told(calls_of_today: Database[Document], start: Start) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("language", "klingon", "No language klingon: showing all"),
+        ("campaign", "gold", "No campaign gold: showing all"),
+        ("period", "5d", "No period 5d: showing the last 24 hours"),
+    ],
+)
+def test_an_unknown_value_in_a_link_is_told(
+    calls_of_today: Database[Document], start: Start, name: str, value: str, told: str
+) -> None:
     """A link to a language that no call has shows all of them, and says so."""
-    app = start("overview", language="klingon")
+    write_calls(calls_of_today, [make_call(1, utc_now() - timedelta(minutes=5), campaign="home-loan")])
+    app = start("overview", **{name: value})
     assert not app.exception
-    assert "No language klingon: showing all" in "".join(element.value for element in app.toast)
+    assert told in "".join(element.value for element in app.toast)
 
 
 def test_the_link_of_a_message_opens_its_runbook(database: Database[Document], start: Start) -> None:
