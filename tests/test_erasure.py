@@ -263,10 +263,14 @@ def leads_left(database: Database[Document]) -> set[str]:
 @pytest.mark.parametrize("given", SPELLINGS)
 def test_a_number_is_one_lead_however_it_is_written(database: Database[Document], given: str) -> None:
     of_numbers(database)
+    letter = Spool().bury(Record.now(call(99, lead_id="98111 22233")), "error 2")
     traces = find_traces(database, given)
+    assert traces.refused == 1
     assert traces.calls + traces.archived_calls == len(SPELLINGS)
     erase_lead(database, given)
+    assert not letter.exists()
     assert leads_left(database) == set(OTHERS)
+    assert [lead for lead in (*SPELLINGS, *OTHERS) if Receipts().covers(lead, START)] == SPELLINGS
 
 
 def test_all_spellings_of_a_number_are_hidden_and_erased_once(database: Database[Document]) -> None:

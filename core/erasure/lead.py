@@ -70,7 +70,7 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
     """
     _check(lead_id, also)
     _empty_spool(database)
-    leads = leads_known_as(database, lead_id)
+    leads = leads_known_as(database, lead_id, _leads_of_letters())
     ids = _calls_of(database, leads)
     names = Names([*leads, *ids], also)
     alerts = {name: database[name].count_documents(q) for name, q in alert_queries(database, names).items()}
@@ -120,7 +120,7 @@ def erase_lead(
             now.
         PyMongoError: the database does not answer; the next run erases what is left.
     """
-    leads = leads_known_as(database, lead_id)
+    leads = leads_known_as(database, lead_id, _leads_of_letters())
     hidden = restriction_of(database, leads)
     if hidden is not None and hidden.until > (now or utc_now()):
         raise UserError(f"it must be kept until {hidden.until:%Y-%m-%d} ({hidden.reason}): see show-lead")
@@ -243,6 +243,10 @@ def _letters() -> Iterator[tuple[Path, Document]]:
         except (ValueError, KeyError, TypeError):
             record = {}
         yield file, record if isinstance(record, dict) else {}
+
+
+def _leads_of_letters() -> Iterator[str]:
+    yield from (lead for _, row in _letters() if isinstance(lead := row.get("lead_id"), str))
 
 
 def _refused(names: Names) -> Iterator[Path]:

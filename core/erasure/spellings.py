@@ -1,7 +1,8 @@
 """Find a lead under every id it is stored by: a phone number is written in many ways."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from pymongo.database import Database
 
@@ -14,12 +15,17 @@ _BETWEEN = "[\\s().\\-\u2010-\u2015]*"
 _DEVANAGARI_ZERO = 0x0966
 
 
-def leads_known_as(database: Database[Document], lead_id: str) -> list[str]:
+def leads_known_as(database: Database[Document], lead_id: str, more: Iterable[str] = ()) -> list[str]:
     """Return the ids a lead is stored under: those of its id, and other spellings of the same phone number.
 
     With BLIND_INDEX_KEY all spellings have one id. Without it, +91 98111 22233 and 09811122233 are stored as
     they were given, and both are this person. Reads the ids of the archive, and all calls with several
     sources.
+
+    Args:
+        database: the store.
+        lead_id: the lead; of a phone number, any spelling.
+        more: ids of leads that are stored elsewhere.
 
     Raises:
         ArchiveUnreadableError: a file of the archive is not on this machine, or damaged.
@@ -28,7 +34,7 @@ def leads_known_as(database: Database[Document], lead_id: str) -> list[str]:
     leads, phone = lead_ids_of(lead_id), phone_of(lead_id)
     if phone is None:
         return leads
-    same = sorted({other for other in _like(database, phone) if phone_of(other) == phone})
+    same = sorted({other for other in chain(_like(database, phone), more) if phone_of(other) == phone})
     return list(dict.fromkeys([*leads, *same]))
 
 

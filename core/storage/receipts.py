@@ -21,7 +21,7 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.files import create_private, private_folder, sync
 from core.logging_config import get_logger
-from core.privacy.sensitive import stored_lead_id
+from core.privacy.sensitive import phone_of, stored_lead_id
 from core.settings import get_settings
 from core.variables.master_keys import key_bytes
 
@@ -81,7 +81,8 @@ class Receipts:
         Raises:
             OSError: it cannot be written.
         """
-        fields = {"lead": self.name_of(lead_id), "at": utc_now(), "erased": erased, "left": left, **about}
+        lead = self.name_of(phone_of(lead_id) or lead_id)
+        fields = {"lead": lead, "at": utc_now(), "erased": erased, "left": left, **about}
         receipt = self._signed(Receipt.model_validate(fields))
         file = self.folder / f"{receipt.at:%Y%m%dT%H%M%S%f}-{receipt.lead[:12]}.json"
         with create_private(file) as content:
@@ -163,8 +164,9 @@ class Receipts:
         """Return whether a call that began then belongs to a lead that has been erased since."""
         if lead_id is None or not self._erased:
             return False
-        erased_at = self._erased.get(self._name(stored_lead_id(lead_id)))
-        return erased_at is not None and start < erased_at
+        # Of a number, receipts name all spellings by one; older ones name the spelling that was erased.
+        names = (self._name(text) for text in {stored_lead_id(lead_id), phone_of(lead_id) or lead_id})
+        return any(start < at for at in map(self._erased.get, names) if at is not None)
 
     @property
     def any(self) -> bool:
