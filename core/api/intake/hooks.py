@@ -149,7 +149,8 @@ def _wrong(request: Request, source: Source, *, given: bool) -> HTTPException:
         _guesses(request).add(_client(request))
     what = "signature" if source.signed is not None else "secret"
     tell(f"hook_{what}_refused" if given else "hook_secret_missing", request)
-    detail = f"the {what} is not that of HOOK_SECRETS" if given else _NOTHING_SHOWN
+    wrong = f"wrong {what}: check the secret of {source.name} in HOOK_SECRETS"
+    detail = wrong if given else _NOTHING_SHOWN
     return HTTPException(HTTPStatus.UNAUTHORIZED, detail)
 
 
