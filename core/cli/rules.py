@@ -111,7 +111,8 @@ def preview_rule(
     for firing in found.firings:
         end = moment(firing.end) if firing.end else "now"
         typer.echo(f"{moment(firing.start)} to {end}  {firing.severity}: {firing.message}")
-    typer.echo(f"{len(found.firings)} firings in {found.checks:,} checks since {moment(found.start)}")
+    checks = counted(found.checks, "check")
+    typer.echo(f"{counted(len(found.firings), 'firing')} in {checks} since {moment(found.start)}")
 
 
 def _say_refused(refused: tuple[str, ...]) -> None:

@@ -13,7 +13,7 @@ from core.aggregation.search.call_search import ANY
 from core.clock import utc_now
 from core.models.calls.parts import rupees_in_all
 from core.settings import get_settings
-from core.types import Document
+from core.types import Document, counted
 from dashboard import audited, filters, formats, placeholders, visitor
 from dashboard.calls import call_table
 from dashboard.calls.call_page import every_attempt
@@ -131,7 +131,9 @@ def _found(wanted: str) -> None:
             st.markdown(f"No {ids} starts with **{formats.plain(wanted)}**, in any period.")
             st.button("Back to the list", on_click=change, kwargs={"q": None}, icon=":material/arrow_back:")
         return
-    st.caption(f"{len(rows):,} calls, from any period, whose {ids} starts with {formats.plain(wanted)}")
+    st.caption(
+        f"{counted(len(rows), 'call')}, from any period, whose {ids} starts with {formats.plain(wanted)}"
+    )
     leads = {str(row["lead_id"]) for row in rows if row.get("lead_id")}
     if len(leads) == 1:
         every_attempt(str(next(row["_id"] for row in rows if row.get("lead_id"))))
@@ -165,11 +167,11 @@ def _listed() -> None:
         else:
             placeholders.no_calls(selection, newest)
         return
-    total = f"{found.count:,}" if found.count < MOST_COUNTED else f"{MOST_COUNTED:,} or more"
+    total = counted(found.count, "call") if found.count < MOST_COUNTED else f"{MOST_COUNTED:,} or more calls"
     first = (page - 1) * ROWS + 1
     with st.container(key="list-head", horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{total} calls · {placeholders.as_of(window, found.at, zone)} "
+            f"{total} · {placeholders.as_of(window, found.at, zone)} "
             f"· rows {first:,} to {first + len(found.rows) - 1:,} · click a row to open the call",
             width="stretch",
         )

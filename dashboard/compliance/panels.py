@@ -7,6 +7,7 @@ import pandas as pd
 from core.aggregation.compliance import evidence
 from core.aggregation.compliance.judge import Judged, RuleFigures
 from core.models.calls.calling_rules import CALLING_RULES
+from core.types import counted
 from dashboard import formats
 from dashboard.charts import time_series
 from dashboard.charts.time_series import Line
@@ -78,11 +79,12 @@ def over_time(view: View, judged: Judged) -> Panel:
         frame, lines, view.window.bucket, view.palette, partial=view.partial_bars
     )
     labels = {kind: CALLING_RULES[kind].label for kind in kinds}
+    violations = counted(int(frame.to_numpy().sum()), "violation")
+    calls = counted(judged.calls_in_violation, "call")
     return Panel(
         key,
         title,
-        f"{int(frame.to_numpy().sum()):,} violations by {judged.calls_in_violation:,} calls · a call counts "
-        "once for each rule it breaks",
+        f"{violations} by {calls} · a call counts once for each rule it breaks",
         view.annotate(figure),
         timed(frame, labels),
         drilldown=view.drilldown(frame.index),

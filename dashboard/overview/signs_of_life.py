@@ -9,6 +9,7 @@ from core.aggregation.activity import LIVE_MINUTES
 from core.alerting.board import MOST_MARKS
 from core.models.alerts import Alert
 from core.scheduler.heartbeat import Heartbeat
+from core.types import counted
 from dashboard import formats
 from dashboard.calls import active_calls
 from dashboard.filters import Selection
@@ -63,9 +64,8 @@ def _fired_badge(fired: int, selection: Selection) -> Iterator[str]:
 
 def _others(pulse: Pulse, now: datetime, zone: tzinfo) -> Iterator[str]:
     if pulse.ended_recently is not None:
-        yield _badge(
-            "gray", "call_end", f"{pulse.ended_recently:,} calls ended in the last {LIVE_MINUTES} min"
-        )
+        ended = counted(pulse.ended_recently, "call")
+        yield _badge("gray", "call_end", f"{ended} ended in the last {LIVE_MINUTES} min")
     if pulse.newest_call:
         yield _badge("gray", "call", _newest(pulse.newest_call, now, zone))
     yield _scheduler(pulse.heartbeat, now)

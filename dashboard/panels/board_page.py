@@ -7,7 +7,8 @@ from typing import TypeVar
 import streamlit as st
 
 from core.settings import get_settings
-from dashboard import filters, formats, placeholders, theme
+from core.types import counted
+from dashboard import filters, placeholders, theme
 from dashboard.filters import Selection, Window
 from dashboard.panels import auto_refresh
 from dashboard.panels.boards import Board, ComparedBoard, FiguresBoard
@@ -62,7 +63,7 @@ def no_calls(selection: Selection) -> None:
 def caption(board: Board, window: Window, zone: tzinfo) -> str:
     """Return which calls a page's figures cover, and as of when."""
     said = [
-        f"{formats.number(board.summary.total_calls, 'calls')} calls",
+        counted(board.summary.total_calls, "call"),
         placeholders.as_of(window, board.at, zone),
     ]
     if isinstance(board, ComparedBoard | FiguresBoard) and (partly := call_queries.partly_covered(window)):

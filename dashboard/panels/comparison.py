@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core import types
 from core.aggregation.cube import Cube
 from core.aggregation.intervals import distinguishable
 from core.aggregation.rollups.buckets import Bucket
@@ -87,7 +88,8 @@ def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
     """Return every figure now and before, and whether the difference is significant."""
     key, title = "changes", f"What changed vs {view.selection.compared_words}"
     if before.total_calls < FEW_CALLS:
-        return Panel(key, title, f"Only {before.total_calls} calls in {view.selection.compared_words}")
+        only = types.counted(before.total_calls, "call")
+        return Panel(key, title, f"Only {only} in {view.selection.compared_words}")
     rows = [
         _change(metric, read(metric, now), read(metric, before))
         for metric in ("total_calls", *RATES, *_SPREADS, "cost")

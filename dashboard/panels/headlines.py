@@ -7,6 +7,7 @@ import pandas as pd
 from core.aggregation.rollups.buckets import Bucket
 from core.models.definitions import Reference, Unit
 from core.models.metrics import CallSummary, Percentiles
+from core.types import counted
 from dashboard import formats
 from dashboard.charts.time_series import WEEKDAYS, bucket_words
 
@@ -22,7 +23,7 @@ def busiest(frame: pd.DataFrame, bucket: Bucket) -> str:
     """Return the bucket with the most calls."""
     totals = frame.sum(axis=1).to_numpy()
     at = pd.DatetimeIndex(frame.index)[int(totals.argmax())]
-    return f"Busiest {bucket_words(bucket)}: {moment(at, bucket)} with {totals.max():,} calls"
+    return f"Busiest {bucket_words(bucket)}: {moment(at, bucket)} with {counted(int(totals.max()), 'call')}"
 
 
 def slow(frame: pd.DataFrame, spread: Percentiles, bucket: Bucket, references: Sequence[Reference]) -> str:
@@ -71,7 +72,8 @@ def busiest_hour(hours: pd.DataFrame) -> str:
     """Return the hour of the week with the most calls."""
     counts = hours.to_numpy()
     weekday, hour = divmod(int(counts.argmax()), counts.shape[1])
-    return f"Busiest: {WEEKDAYS[weekday]} {hour:02d}:00 to {hour:02d}:59 with {counts.max():,} calls"
+    calls = counted(int(counts.max()), "call")
+    return f"Busiest: {WEEKDAYS[weekday]} {hour:02d}:00 to {hour:02d}:59 with {calls}"
 
 
 def furthest_apart(rates: dict[str, pd.DataFrame], labels: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from core.health import LATE_AFTER, CollectionSize, RollUpState, SystemHealth
 from core.models.definitions import METRICS, Metric
 from core.models.metrics import CallSummary, CostSummary, Percentiles, SentimentCounts
 from core.models.outbox import WAITING, OutboxState
+from core.types import counted
 from dashboard import formats, visitor
 from dashboard.panels import boards
 from dashboard.panels.panel import Panel, page_table, show, table_behind
@@ -172,7 +173,7 @@ def definitions(summary: CallSummary, trust: Trust, zone: tzinfo) -> Panel:
         "definitions",
         "Metric definitions and coverage",
         f"{rolled[:1].upper()}{rolled[1:]}; newer calls are read directly · {trust.late.late:,} of "
-        f"{trust.late.recorded:,} calls recorded in 24 h arrived late · n {summary.total_calls:,}",
+        f"{counted(trust.late.recorded, 'call')} recorded in 24 h arrived late · n {summary.total_calls:,}",
         table=table,
         page=table.map(formats.plain),
     )
@@ -221,7 +222,7 @@ def check_a_day() -> None:
 
 
 def _found(found: Drift) -> None:
-    day, calls = formats.day(found.day), f"{found.calls:,} calls"
+    day, calls = formats.day(found.day), counted(found.calls, "call")
     if not found.differences:
         st.success(f"No drift on {day}: {found.figures} figures from {calls} match.", icon=":material/check:")
         return
