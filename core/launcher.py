@@ -17,6 +17,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from core.alerting.channels.configured import configured_channels
 from core.demo import surroundings
 from core.demo.history import fill_history
 from core.errors import UserError
@@ -185,6 +186,7 @@ def launch(*, demo: bool) -> int:
     settings = get_settings()
     check_free("API", settings.api_host, settings.api_port)
     check_free("DASHBOARD", settings.dashboard_host, settings.dashboard_port)
+    configured_channels(settings)  # over a mistake there the scheduler would end, and all else with it
     try:
         with _step(console, "Starting MongoDB"):
             check_reachable()

@@ -16,6 +16,7 @@ from pymongo.database import Database
 from core import __version__
 from core.types import Document
 from tests import forked
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 MAPPING = """
@@ -198,6 +199,14 @@ def test_log_lines_do_not_come_between_what_a_person_reads(
     assert b"nothing is stored under this id or number" in seen
     if "LOG_FILE" in given:
         assert '"event":"audit"' in Path(given["LOG_FILE"]).read_text(encoding="utf-8")
+
+
+def test_run_refuses_a_channel_before_it_says_that_anything_runs() -> None:
+    ports = {name: str(free_port()) for name in ("API_PORT", "DASHBOARD_PORT")}
+    done = core("run", ALERT_APPRISE_URLS="hook=json://127.0.0.1:1/x", **ports)
+    assert done.returncode == 2
+    assert "hook would be sent to without verified encryption" in done.stderr
+    assert "Ctrl-C" not in done.stdout
 
 
 def test_it_tells_its_version() -> None:

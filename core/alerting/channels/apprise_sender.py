@@ -127,7 +127,7 @@ def check_url(name: str, url: str, *, allow_insecure: bool) -> None:
         raise UserError(
             f"ALERT_APPRISE_URLS: {name} would be sent to without verified encryption; "
             f"use {_secure(scheme)}:// without verify=no or an insecure mode, "
-            "or set ALERT_ALLOW_INSECURE=1 for a relay of your own"
+            "or set ALERT_ALLOW_INSECURE=1 for a service of your own"
         )
 
 
