@@ -179,7 +179,8 @@ def _floor(browser: Browser, folder: Path) -> dict[str, list[float]]:
     script = folder / "floor.py"
     script.write_text(FLOOR)
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    with served(command, {}, folder) as (port, _):
+    # As Streamlit comes; our configuration, which is read where this runs, turns it off.
+    with served(command, {"STREAMLIT_RUNNER_POST_SCRIPT_GC": "true"}, folder) as (port, _):
         waits = _in_browser(browser, f"http://localhost:{port}")
         with Session(port) as session:
             session.run()
