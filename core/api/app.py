@@ -1,6 +1,5 @@
 """The FastAPI application and the process that serves it."""
 
-import sys
 from functools import cache
 from typing import Any
 
@@ -59,13 +58,6 @@ _DEGRADED = {RollUpState.STALE, RollUpState.FAILING}
 _PACKED_BYTES = 1_000
 _PACKING = 3
 """zlib's level: compressing a year of figures takes the event loop some milliseconds."""
-
-
-_TURN_SECONDS = 0.0001
-"""How long one thread may compute while others wait; the event loop waits for its turn after each message.
-
-The interpreter's own 5 ms would add up.
-"""
 
 
 async def _health() -> Health:
@@ -180,7 +172,6 @@ def serve() -> None:
     refuse_open_door(settings)
     check_reachable()
     ensure_indexes(get_sync_database())
-    sys.setswitchinterval(_TURN_SECONDS)
     uvicorn.run(
         create_app(_own_user),
         host=settings.api_host,
