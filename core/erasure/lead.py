@@ -22,7 +22,7 @@ from core.erasure.mentions import (
     files_naming,
     naming,
 )
-from core.erasure.spellings import leads_known_as
+from core.erasure.spellings import LEADS_SAID, leads_known_as
 from core.erasure.traces import TREATMENTS, Traces, Treatment
 from core.errors import UserError
 from core.logging_config import get_logger
@@ -206,8 +206,7 @@ def _of_lead(leads: Sequence[str]) -> Document:
 
     Reads all calls with several sources: erasing is rare, and must not miss any.
     """
-    said = {"$map": {"input": {"$objectToArray": "$sources"}, "in": "$$this.v.facts.lead_id"}}
-    of_lead = {"$size": {"$setIntersection": [{"$literal": list(leads)}, said]}}
+    of_lead = {"$size": {"$setIntersection": [{"$literal": list(leads)}, LEADS_SAID]}}
     named = {"sources": {"$type": "object"}, "$expr": {"$gt": [of_lead, 0]}}
     return {"$or": [{"lead_id": {"$in": list(leads)}}, named]}
 

@@ -13,6 +13,8 @@ from core.types import Document
 
 _BETWEEN = "[\\s().\\-\u2010-\u2015]*"
 _DEVANAGARI_ZERO = 0x0966
+LEADS_SAID: Document = {"$map": {"input": {"$objectToArray": "$sources"}, "in": "$$this.v.facts.lead_id"}}
+"""The lead that each source of a call names, as an expression of an aggregation."""
 
 
 def leads_known_as(database: Database[Document], lead_id: str, more: Iterable[str] = ()) -> list[str]:
@@ -46,10 +48,9 @@ def _like(database: Database[Document], phone: str) -> Iterator[str]:
     looks_like = {"$regex": pattern}
     for name in (CALLS, ACTIVE_CALLS):
         yield from database[name].distinct("lead_id", {"lead_id": looks_like})
-    said = {"$map": {"input": {"$objectToArray": "$sources"}, "in": "$$this.v.facts.lead_id"}}
     of_sources: list[Document] = [
         {"$match": {"sources": {"$type": "object"}}},
-        {"$project": {"said": said}},
+        {"$project": {"said": LEADS_SAID}},
         {"$unwind": "$said"},
         {"$match": {"said": looks_like}},
         {"$group": {"_id": "$said"}},

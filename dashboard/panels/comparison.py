@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core import types
 from core.aggregation.cube import Cube
 from core.aggregation.intervals import distinguishable
 from core.aggregation.rollups.buckets import Bucket
 from core.models.definitions import COUNTS, METRICS, Dimension, Unit
 from core.models.definitions import RATES as RATE_PARTS
 from core.models.metrics import CallSummary, Percentiles
+from core.types import counted
 from dashboard import drilldown, formats
 from dashboard.charts import distributions
 from dashboard.charts.distributions import Dots
@@ -54,8 +54,8 @@ def read(metric: str, summary: CallSummary, part: str = "") -> Reading:
     if isinstance(value, Percentiles):
         return Reading(getattr(value, part or "p95"), value.n, of_percentile(value, part or "p95"))
     whole = RATE_PARTS[metric].whole if metric in RATE_PARTS else "total_calls"
-    counted = of_amount(value, value) if METRICS[metric].unit == "calls" and value else None
-    return Reading(value, getattr(summary, whole), counted)
+    exact = of_amount(value, value) if METRICS[metric].unit == "calls" and value else None
+    return Reading(value, getattr(summary, whole), exact)
 
 
 def _bought(summary: CallSummary, part: str) -> int:
@@ -88,7 +88,7 @@ def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
     """Return every figure now and before, and whether the difference is significant."""
     key, title = "changes", f"What changed vs {view.selection.compared_words}"
     if before.total_calls < FEW_CALLS:
-        only = types.counted(before.total_calls, "call")
+        only = counted(before.total_calls, "call")
         return Panel(key, title, f"Only {only} in {view.selection.compared_words}")
     rows = [
         _change(metric, read(metric, now), read(metric, before))
