@@ -22,11 +22,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import numpy as np
-from bson import Timestamp
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.setup.made_calls import fill
+from benchmarks.setup.made_calls import fill, long_ago
 from benchmarks.setup.results import note
 from benchmarks.setup.store import scratch_store
 from core.aggregation.rollups.refresh import refresh_rollups
@@ -160,8 +159,7 @@ def run(calls: int, readers: int, seconds: float) -> None:
     console = Console()
     with scratch_store():
         database = get_sync_database()
-        # Recorded an hour ago, because calls of the last seconds are read in addition to the roll-ups.
-        fill(database, calls, days=DAYS, recorded_at=Timestamp(int(time.time()) - 3_600, 0))
+        fill(database, calls, days=DAYS, recorded_at=long_ago())
         with console.status("Rolling up"):
             refresh_rollups(database)
         with _served():

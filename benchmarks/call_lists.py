@@ -9,13 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from statistics import median
 
-from bson import Timestamp
 from pymongo.database import Database
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.setup.made_calls import fill
+from benchmarks.setup.made_calls import fill, long_ago
 from benchmarks.setup.results import note
 from benchmarks.setup.store import scratch_store
 from core.aggregation import series
@@ -67,9 +66,8 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
 def _stores() -> list[Store]:
     client = get_sync_database().client
     stores = [client[f"calls_{size}"] for size in SIZES]
-    recorded = Timestamp(int(time.time()) - 3_600, 0)  # what is recorded now would be read from the calls
     for store, size in zip(stores, SIZES, strict=True):
-        fill(store, size, END, DAYS, recorded_at=recorded)
+        fill(store, size, END, DAYS, recorded_at=long_ago())
         refresh_rollups(store)
     return stores
 

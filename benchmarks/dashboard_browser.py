@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from bson import Timestamp
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.setup.goals import FIGURES
-from benchmarks.setup.made_calls import fill
+from benchmarks.setup.made_calls import fill, long_ago
 from benchmarks.setup.results import note
 from benchmarks.setup.streamlit_server import QUERIES, served
 from benchmarks.setup.streamlit_session import Session
@@ -199,8 +197,7 @@ def _with_calls(browser: Browser, calls: int, folder: Path) -> dict[str, list[fl
     get_settings.cache_clear()
     try:
         database = get_sync_database()
-        # Recorded an hour ago, because calls of the last seconds are read in addition to the roll-ups.
-        fill(database, calls, recorded_at=Timestamp(int(time.time()) - 3_600, 0))
+        fill(database, calls, recorded_at=long_ago())
         refresh_rollups(database)
         with served([sys.executable, "-m", "dashboard"], {"DATA_DIR": str(folder)}, folder) as (port, _):
             return _in_browser(browser, f"http://localhost:{port}") | _at_server(port)

@@ -7,15 +7,13 @@ within minutes, not within a day, what is kept for one who may come back is kept
 
 import argparse
 import sys
-import time
 
 import psutil
-from bson import Timestamp
 from rich.console import Console
 from rich.progress import track
 
 from benchmarks.setup.goals import FIGURES
-from benchmarks.setup.made_calls import fill
+from benchmarks.setup.made_calls import fill, long_ago
 from benchmarks.setup.results import note
 from benchmarks.setup.store import scratch_store
 from benchmarks.setup.streamlit_server import QUERIES, served
@@ -51,8 +49,7 @@ def measure(calls: int) -> tuple[float, float]:
     """Return the server's memory after FEW and after MANY page views, in MiB."""
     with scratch_store() as folder:
         database = get_sync_database()
-        # Recorded an hour ago, because calls of the last seconds are read in addition to the roll-ups.
-        fill(database, calls, recorded_at=Timestamp(int(time.time()) - 3_600, 0))
+        fill(database, calls, recorded_at=long_ago())
         refresh_rollups(database)
         own = {"STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(SESSION_SECONDS)}
         with served([sys.executable, "-m", "dashboard"], own, folder) as (port, server):

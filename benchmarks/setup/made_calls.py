@@ -1,6 +1,7 @@
 """Many generated calls, written fast, for the other benchmarks; reproducible by seed."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,6 +28,11 @@ IST_SECONDS = 19_800
 
 NOW = Timestamp(0, 0)
 """Replaced by the server's clock."""
+
+
+def long_ago() -> Timestamp:
+    """Return a time of recording an hour ago: calls of the last seconds are read beside the roll-ups."""
+    return Timestamp(int(time.time()) - 3_600, 0)
 
 
 def documents(
