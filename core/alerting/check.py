@@ -131,7 +131,7 @@ class _Check:
     async def advance_all(self, rules: Sequence[AlertRule]) -> dict[str, AlertRecord]:
         """Evaluate every rule, move its alerts on and store that; return all alerts as they then stand."""
         known = await self._known()
-        evaluator = Evaluator(self._database, self._at)
+        evaluator = Evaluator(self._database, self._at, rules)
         rule_errors = await RuleErrors.load(self._database, self._at)
         changes = []
         for rule in rules:

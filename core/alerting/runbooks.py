@@ -1,8 +1,10 @@
 """Runbooks: instructions in docs/runbooks, and links to them."""
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from urllib.parse import urlencode
+from types import MappingProxyType
 
 from core.settings import get_settings
 
@@ -13,10 +15,11 @@ _LINK_TO_ANOTHER = re.compile(rf"\]\(({_NAME})\.md\)")
 _HEADING = re.compile(r"^(#+ )", re.MULTILINE)
 
 
-def titles() -> dict[str, str]:
-    """Return every runbook's name and title; empty if the documents are not installed."""
+@cache
+def titles() -> Mapping[str, str]:
+    """Return every runbook's name and title, read once; empty if the documents are not installed."""
     files = sorted(FOLDER.glob("*.md"))
-    return {file.stem: _title(file) for file in files if re.fullmatch(_NAME, file.stem)}
+    return MappingProxyType({file.stem: _title(file) for file in files if re.fullmatch(_NAME, file.stem)})
 
 
 def _title(file: Path) -> str:
@@ -64,4 +67,4 @@ def link(where: str) -> str:
 
 
 def _query(name: str) -> str:
-    return urlencode({"name": name})
+    return f"name={name}"  # names need no escaping

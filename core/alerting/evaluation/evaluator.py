@@ -1,79 +1,70 @@
-"""Load the calls that rules look at, each period once, and evaluate the rules over them."""
+"""Load the calls that rules look at, each once, and evaluate the rules over them."""
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import replace
-from datetime import datetime
-from urllib.parse import urlencode
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, tzinfo
+from typing import NamedTuple
 
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from core.aggregation.rollups.call_frames import load_calls
+from core.aggregation.rollups.call_frames import TimeField, load_calls
 from core.aggregation.service_requests import Requests, load_requests
-from core.alerting.evaluation import standouts
 from core.alerting.evaluation.call_columns import CallColumns
+from core.alerting.evaluation.causes import with_causes
 from core.alerting.evaluation.compliance_rules import Violations, evaluate_violations, load_violations
-from core.alerting.evaluation.findings import Evaluation, Labels, Verdict
+from core.alerting.evaluation.findings import Evaluation, Labels
+from core.alerting.evaluation.measures import fields_of
 from core.alerting.evaluation.past_weeks import Past, first_call, load_past
 from core.alerting.evaluation.seasonal import Comparison, Windows, past_periods, recent_period
 from core.alerting.evaluation.service_rules import evaluate_requests
 from core.alerting.evaluation.thresholds import RuleWindow, evaluate_all, window
-from core.models.rules import AlertRule
+from core.models.rules import LABELS, AlertRule
 from core.settings import get_settings
-from core.storage.collections import CALLS
-from core.storage.restrictions import hidden_leads
 from core.storage.server.connection import blocking
 from core.types import Document, Period
 
+_Until = tuple[datetime, TimeField]
+
+
+class _Wanted(NamedTuple):
+    """What is loaded: the calls since then, with these fields."""
+
+    since: datetime
+    fields: frozenset[str]
+
 
 class Evaluator:
-    """The calls as of one moment; rules with the same window share one query."""
+    """The calls as of one moment: what ends at the same time is loaded once, for all rules together."""
 
-    def __init__(self, database: AsyncDatabase[Document], at: datetime) -> None:
+    def __init__(self, database: AsyncDatabase[Document], at: datetime, rules: Sequence[AlertRule]) -> None:
         self._database = database
         self._at = at
         self._zone = get_settings().tz
-        self._loaded: dict[RuleWindow, CallColumns] = {}
+        self._wanted = _wanted(rules, at, self._zone)
+        self._loaded: dict[_Until, CallColumns] = {}
         self._loaded_requests: dict[RuleWindow, Requests] = {}
         self._loaded_violations: dict[RuleWindow, Violations] = {}
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
-        """Judge every instance of a rule, including those ``known`` from before."""
-        period = window(rule, self._at, self._zone)
+        """Judge every instance of one of the rules, including those ``known`` from before."""
         if rule.measure.of_requests:
+            period = window(rule, self._at, self._zone)
             requests = await self._requests(period)
             return evaluate_requests(rule, requests, period.start, period.end, known)
         if rule.measure.of_compliance:
+            period = window(rule, self._at, self._zone)
             violations = await self._violations(period)
             return evaluate_violations(rule, violations, period.start, period.end, known)
         if rule.baseline == "none":
+            period = _period(rule, self._at, self._zone)
             calls = await self._calls(period)
             found = evaluate_all(rule, calls, period.start, period.end, known)
-            return [await self._located(evaluation, calls) for evaluation in found]
+            return await with_causes(self._database, rule, found, calls)
         return await self._compare(rule, known)
 
-    async def _located(self, evaluation: Evaluation, calls: CallColumns) -> Evaluation:
-        """Return a breach with what its bad calls have in common, and a few of them."""
-        if evaluation.verdict != Verdict.BREACH:
-            return evaluation
-        for label, value in evaluation.labels.items():
-            calls = calls.at(calls.is_(label, value))
-        if (picked := standouts.bad_calls(evaluation, calls)) is None:
-            return evaluation
-        ids = standouts.newest(calls, *picked)
-        fields = {"errors.type": 1, "error_types": 1, "lead_id": 1}
-        rows = await self._database[CALLS].find({"_id": {"$in": ids}}, fields).to_list()
-        hidden = set(await asyncio.to_thread(hidden_leads, blocking(self._database)))
-        unseen = {row["_id"] for row in rows if row.get("lead_id") in hidden}
-        ids = [one for one in ids if one not in unseen]
-        kinds = standouts.kinds(row.get("errors") or row.get("error_types") or () for row in rows)
-        links = [f"{get_settings().dashboard_url}/calls?{urlencode({'call_id': one})}" for one in ids]
-        found = standouts.standouts(evaluation.rule, calls, *picked)
-        return replace(evaluation, notes={**evaluation.notes, **dict(standouts.facts(found, kinds, links))})
-
     async def _compare(self, rule: AlertRule, known: Collection[Labels]) -> list[Evaluation]:
-        recent = Windows(rule, await self._calls(RuleWindow(*recent_period(rule, self._at), "end_time")))
+        recent = Windows(rule, await self._calls(_period(rule, self._at, self._zone)))
         periods = past_periods(rule, self._at, self._zone)
         past, since = await asyncio.to_thread(_past, blocking(self._database), rule, periods)
         return Comparison(rule, recent, past, self._zone, since).evaluate(self._at, known)
@@ -93,13 +84,38 @@ class Evaluator:
         return self._loaded_violations[period]
 
     async def _calls(self, period: RuleWindow) -> CallColumns:
-        if period not in self._loaded:
-            self._loaded[period] = await asyncio.to_thread(_calls, blocking(self._database), period)
-        return self._loaded[period]
+        until = period.end, period.by
+        if until not in self._loaded:
+            self._loaded[until] = await asyncio.to_thread(
+                _calls, blocking(self._database), until, self._wanted[until]
+            )
+        return self._loaded[until].between(period.start, period.end, period.by)
 
 
-def _calls(database: Database[Document], period: RuleWindow) -> CallColumns:
-    return CallColumns.of(load_calls(database, period.start, period.end, by=period.by))
+def _wanted(rules: Iterable[AlertRule], at: datetime, zone: tzinfo) -> dict[_Until, _Wanted]:
+    """Return what rules that look at calls need of those that end, or start, until the same moment."""
+    found: dict[_Until, _Wanted] = {}
+    for rule in rules:
+        if rule.measure.of_requests or rule.measure.of_compliance:
+            continue
+        period = _period(rule, at, zone)
+        until = period.end, period.by
+        since, fields = found.get(until, _Wanted(period.start, frozenset(LABELS)))
+        found[until] = _Wanted(min(since, period.start), fields | fields_of(rule))
+    return found
+
+
+def _period(rule: AlertRule, at: datetime, zone: tzinfo) -> RuleWindow:
+    """Return which calls a rule looks at now."""
+    if rule.baseline == "none":
+        return window(rule, at, zone)
+    return RuleWindow(*recent_period(rule, at), "end_time")
+
+
+def _calls(database: Database[Document], until: _Until, wanted: _Wanted) -> CallColumns:
+    end, by = until
+    frame = load_calls(database, wanted.since, end, by=by, fields=wanted.fields)
+    return CallColumns.of(frame).ordered(by)
 
 
 def _past(

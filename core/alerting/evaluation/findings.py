@@ -10,6 +10,13 @@ from core.models.alerts import Severity
 from core.models.rules import AlertRule
 
 Labels = Mapping[str, str]
+Key = tuple[tuple[str, str], ...]
+"""Labels in a hashable form."""
+
+
+def key_of(labels: Labels) -> Key:
+    """Return labels in a hashable form."""
+    return tuple(sorted(labels.items()))
 
 
 @dataclass(frozen=True)

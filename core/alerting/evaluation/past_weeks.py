@@ -12,14 +12,13 @@ from core.aggregation.cube import Cube, load_cube
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import MEASURES, SENTIMENT, SUM, Floats, Ints
 from core.aggregation.series import percentile_table
+from core.alerting.evaluation.findings import Key, key_of
 from core.models.definitions import RATES
 from core.models.rule_metrics import RuleMetric
 from core.models.rules import AlertRule
 from core.storage.collections import ROLLUPS_15M
 from core.types import Document, Period
 
-Key = tuple[tuple[str, str], ...]
-"""Labels of an instance in a hashable form."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -84,7 +83,7 @@ class Past:
         for column, value in zip(groups.T, values, strict=True):
             if not np.isnan(value):
                 labels = {label: names[code] for (label, names), code in zip(named, column[1:], strict=True)}
-                yield int(column[0]), tuple(sorted((self._rule.filters | labels).items())), float(value)
+                yield int(column[0]), key_of(self._rule.filters | labels), float(value)
 
 
 def _measured(rule: AlertRule, cube: Cube, group: Ints, size: int) -> Floats:

@@ -11,9 +11,9 @@ from core.alerting.evaluation.baseline import (
     usual,
 )
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.findings import Evaluation, Labels, Measured
+from core.alerting.evaluation.findings import Evaluation, Key, Labels, Measured, key_of
 from core.alerting.evaluation.measures import measure
-from core.alerting.evaluation.past_weeks import Key, Past
+from core.alerting.evaluation.past_weeks import Past
 from core.alerting.evaluation.thresholds import RuleWindow, chosen, compared, instances, scope, worst_of
 from core.models.rules import AlertRule
 from core.types import Period
@@ -59,11 +59,6 @@ class Windows:
         if key in found or self._rule.measure.sampled:
             return found.get(key)
         return measure(self._rule, self._none, scope(self._rule, *period))[0]
-
-
-def key_of(labels: Labels) -> Key:
-    """Return labels in a hashable form."""
-    return tuple(sorted(labels.items()))
 
 
 class Comparison:

@@ -14,8 +14,6 @@ from core.models.rules import LABELS, AlertRule
 
 MOST_KINDS = 3
 EXAMPLES = 3
-MOST_LOOKED_AT = 300
-"""How many bad calls, the newest ones, are read for their errors."""
 
 
 def bad_calls(evaluation: Evaluation, calls: CallColumns) -> tuple[Bools, Bools] | None:
@@ -44,26 +42,28 @@ def bad_calls(evaluation: Evaluation, calls: CallColumns) -> tuple[Bools, Bools]
 
 def standouts(rule: AlertRule, calls: CallColumns, bad: Bools, counted: Bools) -> list[Standout]:
     """Return what stands out for each label that the rule does not fix, clearest first."""
+    fixed = {*rule.filters, *rule.group_by, "status"}
     found = [
         one
         for label in LABELS
-        if label not in {*rule.filters, *rule.group_by, "status"}
-        and (one := _worst(label, calls, bad, counted)) is not None
+        if label not in fixed and (one := _worst(label, calls, bad, counted)) is not None
     ]
     return sorted(found, key=lambda one: one.excess, reverse=True)
 
 
 def _worst(label: str, calls: CallColumns, bad: Bools, counted: Bools) -> Standout | None:
     codes, words = calls.columns[label], calls.words[label]
+    if not words[1:]:
+        return None  # there are no others
     bads, alls = (np.bincount(codes[of], minlength=len(words)) for of in (bad & counted, counted))
     return max(standing_out(label, words, bads, alls), key=lambda one: one.excess, default=None)
 
 
-def newest(calls: CallColumns, bad: Bools, counted: Bools) -> list[str]:
-    """Return the ids of the bad calls, newest first."""
+def newest(calls: CallColumns, bad: Bools, counted: Bools, most: int) -> list[str]:
+    """Return the ids of at most that many bad calls, newest first."""
     rows = np.flatnonzero(bad & counted)
     order = np.argsort(calls.columns["end_time"][rows], kind="stable")[::-1]
-    return [str(call_id) for call_id in calls.columns["call_id"][rows[order][:MOST_LOOKED_AT]]]
+    return [str(call_id) for call_id in calls.columns["call_id"][rows[order][:most]]]
 
 
 def kinds(errors: Iterable[Sequence[Mapping[str, str] | str]]) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from fractions import Fraction
+from functools import lru_cache
 
 from core.aggregation.intervals import wilson
 from core.aggregation.rollups.call_frames import TimeField
 from core.alerting.evaluation.baseline import NEEDED, Usual
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.findings import Breach, Evaluation, Labels, Measured
+from core.alerting.evaluation.findings import Breach, Evaluation, Labels, Measured, key_of
 from core.alerting.evaluation.measures import Scope, measure
 from core.models.alerts import Severity
 from core.models.hours import parse_all
@@ -52,11 +53,12 @@ def chosen(rule: AlertRule, calls: CallColumns) -> CallColumns:
 
 def instances(rule: AlertRule, calls: CallColumns) -> Iterator[tuple[Labels, CallColumns]]:
     """Return the calls by the labels of their alert: the filters, and each value of ``group_by``."""
+    filters = rule.filters
     if not rule.group_by:
-        yield rule.filters, calls
+        yield filters, calls
         return
     for labels, part in calls.groups(rule.group_by):
-        yield {**rule.filters, **labels}, part
+        yield {**filters, **labels}, part
 
 
 def evaluate_all(
@@ -66,9 +68,10 @@ def evaluate_all(
     found = [
         evaluate(rule, part, start, end, labels) for labels, part in instances(rule, chosen(rule, calls))
     ]
-    seen = [evaluation.labels for evaluation in found]
+    seen = {key_of(evaluation.labels) for evaluation in found}
+    gone = [labels for labels in known if key_of(labels) not in seen]
     none = calls.at(slice(0))
-    return found + [evaluate(rule, none, start, end, labels) for labels in known if labels not in seen]
+    return found + [evaluate(rule, none, start, end, labels) for labels in gone]
 
 
 def evaluate(
@@ -126,8 +129,13 @@ def _beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:
     if measured.count is None:
         value, bound = Fraction(measured.value), Fraction(limit)
     else:
-        value, bound = Fraction(measured.count, measured.samples), Fraction(repr(limit))
+        value, bound = Fraction(measured.count, measured.samples), _as_written(limit)
     return value > bound if rule.operator == "above" else value < bound
+
+
+@lru_cache
+def _as_written(limit: float) -> Fraction:
+    return Fraction(repr(limit))
 
 
 def _surely_beyond(rule: AlertRule, measured: Measured, limit: float) -> bool:

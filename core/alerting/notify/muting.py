@@ -98,6 +98,8 @@ def mute(
             "silenced_by": silenced_by(record.alert, silences, now),
             "inhibited_by": explanations.of(record.alert),
         }
+        if not any(found.values()) and not record.alert.muted:
+            return record
         last_muted_at = now if any(found.values()) else record.last_muted_at
         return replace(record, alert=record.alert.model_copy(update=found), last_muted_at=last_muted_at)
 

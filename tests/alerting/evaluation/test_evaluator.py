@@ -1,0 +1,94 @@
+"""What the rules of one check read of the store: each call once, whatever the windows and the alerts."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from pymongo.database import Database
+
+from core.alerting.evaluation import causes, evaluator
+from core.alerting.evaluation.findings import Evaluation
+from core.alerting.state.alert_store import active_alerts
+from core.models.metrics import CallMetrics, CallStatus
+from core.models.rules import AlertRule
+from core.storage import get_database
+from core.storage.calls import write_calls
+from core.types import Document
+from tests.alerting.evaluation.test_standouts import call
+from tests.alerting.state.test_alert_store import NOON, Recorder, check
+
+CAMPAIGNS = 40
+
+
+def rule(name: str, **fields: object) -> AlertRule:
+    given = {"id": name, "name": name, "metric": "call_failure_rate", "levels": {"warning": 0.1}}
+    return AlertRule.model_validate(given | {"min_samples": 1} | fields)
+
+
+RULES = [
+    rule("quarter", window="15m"),
+    rule("two_hours", window="2h", group_by=["campaign"]),
+    rule("day", window="1d"),
+    rule("slow", metric="asr_latency_p95_ms", window="1h", levels={"warning": 1}),
+    rule("few", metric="total_calls", window="30m", operator="below", levels={"warning": 99}),
+    rule("unusual", metric="total_calls", window="30m", baseline="hour_of_week", levels={"warning": 3}),
+]
+
+
+@pytest.fixture
+def calls(database: Database[Document]) -> None:
+    """Five hours of calls, every second one failed, of many campaigns."""
+    made: list[CallMetrics] = [
+        call(
+            number,
+            "hindi",
+            start_time=NOON - timedelta(minutes=2 * number + 1),
+            end_time=NOON - timedelta(minutes=2 * number, seconds=1),
+            campaign=f"c{number % CAMPAIGNS}",
+            asr_latency_ms=100 * number,
+            status=CallStatus.FAILED if number % 2 else CallStatus.COMPLETED,
+        )
+        for number in range(150)
+    ]
+    write_calls(database, made)
+
+
+def judged(rules: list[AlertRule]) -> dict[str, list[Evaluation]]:
+    async def run() -> dict[str, list[Evaluation]]:
+        seen = evaluator.Evaluator(get_database(), NOON, rules)
+        return {rule.id: await seen.evaluate(rule) for rule in rules}
+
+    return asyncio.run(run())
+
+
+@pytest.mark.usefixtures("calls")
+def test_rules_checked_together_find_what_each_finds_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the calls until one moment are loaded once, for the longest window."""
+    alone = {rule.id: judged([rule])[rule.id] for rule in RULES}
+    loads: list[object] = []
+    load = evaluator.load_calls
+
+    def counting(*args: object, **kwargs: object) -> object:
+        loads.append(kwargs["by"])
+        return load(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(evaluator, "load_calls", counting)
+    assert judged(RULES) == alone
+    assert sorted(map(str, loads)) == ["end_time", "start_time"]
+    assert [found.samples for found in alone["quarter"]] == [8]
+
+
+@pytest.mark.usefixtures("calls")
+def test_each_of_many_alerts_names_its_own_calls(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With fewer ids in one query than there are bad calls."""
+    monkeypatch.setattr(causes, "_MOST_AT_ONCE", 7)
+    check(NOON, Recorder(), rules=(rule("by_campaign", window="5h", group_by=["campaign"]),))
+    alerts = active_alerts(database)
+    assert len(alerts) == CAMPAIGNS // 2
+    for alert in alerts:
+        number = int(alert.labels["campaign"].removeprefix("c"))
+        ids = [fact.rpartition("=")[2] for key, fact in alert.metadata.items() if key.startswith("Example")]
+        bad = [f"c{n:03}" for n in range(number, 150, CAMPAIGNS)]
+        assert ids == bad[:3]
