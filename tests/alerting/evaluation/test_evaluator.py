@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from pymongo.database import Database
 
+from core.aggregation.rollups.call_frames import load_calls
 from core.alerting.evaluation import causes, evaluator
 from core.alerting.evaluation.findings import Evaluation
 from core.alerting.state.alert_store import active_alerts
@@ -66,13 +67,12 @@ def test_rules_checked_together_find_what_each_finds_alone(monkeypatch: pytest.M
     """And the calls until one moment are loaded once, for the longest window."""
     alone = {rule.id: judged([rule])[rule.id] for rule in RULES}
     loads: list[object] = []
-    load = evaluator.load_calls
 
     def counting(*args: object, **kwargs: object) -> object:
         loads.append(kwargs["by"])
-        return load(*args, **kwargs)  # type: ignore[arg-type]
+        return load_calls(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(evaluator, "load_calls", counting)
+    monkeypatch.setattr("core.alerting.evaluation.evaluator.load_calls", counting)
     assert judged(RULES) == alone
     assert sorted(map(str, loads)) == ["end_time", "start_time"]
     assert [found.samples for found in alone["quarter"]] == [8]
