@@ -41,6 +41,8 @@ from core.models.figures import (
     SentimentCounts,
 )
 from core.models.values import (
+    MOST_TOTAL,
+    WHOLE,
     Count,
     Flag,
     Language,
@@ -140,7 +142,8 @@ EndReason = Annotated[str, Field(max_length=64), WithJsonSchema({"type": "string
 
 
 def _agree(told: float, seconds: float) -> bool:
-    return abs(told - seconds) <= max(ROUNDING_SECONDS, seconds * ROUNDING_SHARE)
+    off = abs(told - seconds)
+    return off <= ROUNDING_SECONDS or off <= seconds * ROUNDING_SHARE
 
 
 class CallMetrics(BaseModel):
@@ -236,21 +239,23 @@ class CallMetrics(BaseModel):
         return keep_raw(fields)
 
     @model_validator(mode="after")
-    def _fault_of_ending(self) -> Self:
+    def _complete(self) -> Self:
+        # One validator for both, as each costs every recorded call a step out of the compiled validation.
         if self.end_reason is not None and self.fault is None:
             fault = ENDINGS[self.end_reason].fault
             self.fault = None if fault is None else Fault(fault)
+        self._end_follows_start()
         return self
 
-    @model_validator(mode="after")
-    def _end_follows_start(self) -> Self:
-        begin = self._answer_follows_start()
+    def _end_follows_start(self) -> None:
+        begin = self.start_time if self.answered_at is None else self._answer_follows_start(self.answered_at)
         if self.end_time is None:
             if self.duration_seconds is not None:
                 self.end_time = to_utc(begin + timedelta(seconds=self.duration_seconds))
-            return self
-        whole = (self.end_time - self.start_time).total_seconds()
-        seconds = (self.end_time - begin).total_seconds()
+            return
+        seconds = whole = (self.end_time - self.start_time).total_seconds()
+        if self.answered_at is not None:
+            seconds = (self.end_time - begin).total_seconds()
         if whole < 0:
             raise ValueError("end_time is before start_time")
         if seconds < 0:
@@ -260,7 +265,7 @@ class CallMetrics(BaseModel):
         if self.duration_seconds is None:
             self.duration_seconds = seconds
         elif _agree(self.duration_seconds, seconds):
-            return self
+            return
         elif _agree(self.duration_seconds, whole):  # measured from the start although the answer is known
             self.duration_seconds = seconds
         else:
@@ -268,18 +273,15 @@ class CallMetrics(BaseModel):
                 f"duration_seconds is {self.duration_seconds:,g}, but start_time and end_time are "
                 f"{seconds:,g} s apart; leave it out, or is it in another unit?"
             )
-        return self
 
-    def _answer_follows_start(self) -> datetime:
+    def _answer_follows_start(self, answered_at: datetime) -> datetime:
         """The moment that the duration runs from."""
-        if self.answered_at is None:
-            return self.start_time
-        ringing = (self.answered_at - self.start_time).total_seconds()
+        ringing = (answered_at - self.start_time).total_seconds()
         if ringing < 0:
             raise ValueError("answered_at is before start_time")
         if self.ring_seconds is None:
             self.ring_seconds = ringing
-        return self.answered_at
+        return answered_at
 
 
 def _not_too_long(said: str) -> str:
@@ -383,7 +385,7 @@ class ServiceMinute(BaseModel):
     number: Total = Field(description="Tells the documents of a process apart")
     service: str = Field(min_length=1, max_length=128)
     operation: str = Field(min_length=1, max_length=256)
-    count: Total = Field(ge=1)
+    count: Annotated[int, Field(ge=1, le=MOST_TOTAL), WHOLE]
     errors: dict[ServiceError, Total] = Field(default_factory=dict, description="Failed requests by kind")
     total_ms: float = Field(ge=0, description="Sum of the durations")
     min_ms: float = Field(ge=0)

@@ -2,12 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
-from pydantic_core import PydanticKnownError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from core.clock import FIRST_YEAR, LAST_YEAR, YEARS, note_naive, to_utc
 from core.models.calls.languages import fold
@@ -15,20 +23,27 @@ from core.models.calls.languages import fold
 MAX_METADATA_DEPTH = 50
 _PERHAPS_UNSTORABLE = re.compile(rb"\\u0000|\d{19}")
 JSON = {"written_as": "JSON"}
-"""Validation context that accepts flags, numbers and times only as JSON writes them.
+"""Context for ``model_validate_json`` that accepts flags, numbers and times only as JSON writes them.
 
 From files, forms and programs, 1 is accepted as true, and "12" as a number."""
 
 
-def _own_form(
-    error: Literal["bool_type", "float_type", "int_type", "datetime_type"], fits: Callable[[object], bool]
-) -> BeforeValidator:
-    def check(value: object, info: ValidationInfo) -> object:
-        if info.context is JSON and not fits(value):
-            raise PydanticKnownError(error)
-        return value
+@dataclass(frozen=True)
+class _OwnForm:
+    """Refuses a value that JSON would write in another way; costs nothing where no JSON is read."""
 
-    return BeforeValidator(check)
+    error: Literal["bool_type", "float_type", "int_type", "datetime_type"]
+    fits: Callable[[object], bool]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        plain = handler(source)
+        checked = core_schema.with_info_before_validator_function(self._check, plain)
+        return core_schema.json_or_python_schema(checked, plain)
+
+    def _check(self, value: object, info: ValidationInfo) -> object:
+        if info.context is JSON and not self.fits(value):
+            raise PydanticKnownError(self.error)
+        return value
 
 
 def _is_number(value: object) -> bool:
@@ -89,14 +104,14 @@ def _depth(value: object) -> int:
     return 0 if children is None else 1 + max(map(_depth, children), default=0)
 
 
-NUMBER = _own_form("float_type", _is_number)
-"""Goes after a number's bounds; bounds added later would not be in the schema."""
-_WHOLE = _own_form("int_type", _is_number)
-Flag = Annotated[bool, _own_form("bool_type", lambda value: isinstance(value, bool))]
+NUMBER = _OwnForm("float_type", _is_number)
+WHOLE = _OwnForm("int_type", _is_number)
+"""NUMBER and WHOLE go after a number's bounds: bounds added later are ignored."""
+Flag = Annotated[bool, _OwnForm("bool_type", lambda value: isinstance(value, bool))]
 UtcDatetime = Annotated[
     datetime,
     AfterValidator(_usable),
-    _own_form("datetime_type", _is_moment),
+    _OwnForm("datetime_type", _is_moment),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": rf"^({YEARS})-"}),
 ]
 Language = Annotated[str, Field(min_length=1, max_length=32, pattern=r"\S"), BeforeValidator(_folded)]
@@ -110,9 +125,11 @@ Rupees = Annotated[float, Field(ge=0, le=MOST_RUPEES, allow_inf_nan=False), NUMB
 Rate = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(ge=-1, le=1), NUMBER]
 MOST_COUNTED = 1_000_000
-Count = Annotated[int, Field(ge=0, le=MOST_COUNTED), _WHOLE]
+Count = Annotated[int, Field(ge=0, le=MOST_COUNTED), WHOLE]
 """For a call's turns and the like: more than one per second for a whole week is a mistake."""
-Ordinal = Annotated[int, Field(ge=1, le=MOST_COUNTED), _WHOLE]
-Stage = Annotated[int, Field(ge=0, le=99), _WHOLE]
-Total = Annotated[int, Field(ge=0, le=2**53), _WHOLE]
-"""For many requests; the largest number that is exact as a double too."""
+Ordinal = Annotated[int, Field(ge=1, le=MOST_COUNTED), WHOLE]
+Stage = Annotated[int, Field(ge=0, le=99), WHOLE]
+MOST_TOTAL = 2**53
+"""The largest number that is exact as a double too."""
+Total = Annotated[int, Field(ge=0, le=MOST_TOTAL), WHOLE]
+"""For many requests."""

@@ -1,21 +1,24 @@
 """The items of a request: one object, or an array of them; each is accepted, or refused with a reason."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
+import orjson
 from fastapi import HTTPException
 from pydantic import BaseModel, Field, ValidationError
 
 from core.api.problems import Problem
 from core.errors import problem
 from core.hooks.payloads import UnreadableError, UnsuitableError, read_json
+from core.models.values import JSON
 from core.privacy.masking import mask_text
 
 MOST_ITEMS = 1_000
 _MOST_MISTAKES = 10
 """Most mistakes listed for one item."""
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 class Refused(BaseModel):
@@ -80,6 +83,15 @@ def read_items(
         except RecursionError:
             items.refuse(index, "is nested too deep")
     return items
+
+
+def as_sent(model: type[M], item: Mapping[str, Any]) -> M:
+    """Return an item as a model, with flags, numbers and times only as JSON writes them.
+
+    Raises:
+        ValidationError: it is not one.
+    """
+    return model.model_validate_json(orjson.dumps(item), context=JSON)
 
 
 def _objects(body: bytes) -> Sequence[Any]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.api.intake.bodies import REFUSALS, Bodies
-from core.api.intake.items import Accepted, Items, Refused, Unusable, read_items
+from core.api.intake.items import Accepted, Items, Refused, Unusable, as_sent, read_items
 from core.api.parameters import only_known
 from core.api.problems import PROBLEM, refusals
 from core.api.security import require_sending_key
@@ -19,7 +19,6 @@ from core.errors import names_of
 from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, Direction, Language, ServiceSample, TurnMetrics
-from core.models.values import JSON
 from core.pricing import priced
 from core.services.reports import not_ahead, prepared
 from core.storage.recording.active_calls import Change, alive, ended, signal_active, started
@@ -80,8 +79,8 @@ _flush = _SharedFlush()
 
 def _call_or_report(item: dict[str, Any]) -> CallMetrics | CallReport:
     if "source" in item or "facts" in item:
-        return CallReport.model_validate(item, context=JSON)
-    return priced(CallMetrics.model_validate(item, context=JSON))
+        return as_sent(CallReport, item)
+    return priced(as_sent(CallMetrics, item))
 
 
 def _in_time(items: Items[CallMetrics | CallReport]) -> dict[int, CallReport]:
@@ -115,16 +114,14 @@ async def calls(request: Request) -> Accepted:
 async def turns(request: Request) -> Accepted:
     """Store exchanges of calls. Sending the same ``turn`` of the same ``call_id`` again replaces it."""
     async with _bodies(request).read(request) as body:
-        checked = partial(TurnMetrics.model_validate, context=JSON)
-        return await _record(_read(request, body, checked, TurnMetrics))
+        return await _record(_read(request, body, partial(as_sent, TurnMetrics), TurnMetrics))
 
 
 @router.post("/service-calls", status_code=202, response_model_exclude_none=True)
 async def service_calls(request: Request) -> Accepted:
     """Count requests to the agent's API or to services it uses. Sent again, they count again."""
     async with _bodies(request).read(request) as body:
-        checked = partial(ServiceSample.model_validate, context=JSON)
-        items = _read(request, body, checked, ServiceSample)
+        items = _read(request, body, partial(as_sent, ServiceSample), ServiceSample)
     for sample in items.good.values():
         writer.add(None, sample)
     if items.good and not await _flush():

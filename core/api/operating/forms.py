@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import names_of, problem
 from core.hooks.payloads import UnreadableError, UnsuitableError, read_json
 from core.models.alerts import ACKNOWLEDGED_HOURS
 from core.models.silences import MATCHERS, Values
-from core.models.values import JSON, Ordinal, UtcDatetime
+from core.models.values import JSON, WHOLE, UtcDatetime
 
 if TYPE_CHECKING:
     from core.api.intake.bodies import Bodies
@@ -18,14 +18,10 @@ if TYPE_CHECKING:
 MOST_MINUTES = 30 * 1440
 _MOST_MISTAKES = 10
 Form = TypeVar("Form", bound=BaseModel)
-Moment = Annotated[UtcDatetime, Strict(strict=False)]
-"""Parsed strictly: only a text that contains a date."""
-Minutes = Annotated[Ordinal, Strict(strict=False)]
-"""A number; ``30.0`` counts as well."""
 
 
 class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
     author: str = Field(min_length=1, max_length=128, pattern=r"\S", description="Who does it")
 
@@ -43,8 +39,8 @@ class Closing(_Form):
 class Acknowledging(Closing):
     """Who acknowledges an alert, and for how long there are no reminders."""
 
-    minutes: Minutes = Field(
-        default=60 * ACKNOWLEDGED_HOURS, le=MOST_MINUTES, description="No reminders for so long, minutes"
+    minutes: Annotated[int, Field(ge=1, le=MOST_MINUTES), WHOLE] = Field(
+        default=60 * ACKNOWLEDGED_HOURS, description="No reminders for so long, minutes"
     )
 
 
@@ -58,9 +54,11 @@ class Silencing(_Form):
         description=f"{', '.join(MATCHERS)} → values, one of which it has; * stands for any text",
     )
     comment: str = Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why")
-    start: Moment | None = Field(default=None, description="From then on; now when left out")
-    end: Moment | None = Field(default=None, description="Up to then; in place of minutes")
-    minutes: Minutes | None = Field(default=None, le=366 * 1440, description="For so long, minutes")
+    start: UtcDatetime | None = Field(default=None, description="From then on; now when left out")
+    end: UtcDatetime | None = Field(default=None, description="Up to then; in place of minutes")
+    minutes: Annotated[int, Field(ge=1, le=366 * 1440), WHOLE] | None = Field(
+        default=None, description="For so long, minutes"
+    )
     recurs: str | None = Field(
         default=None,
         max_length=200,

@@ -144,6 +144,8 @@ UNUSABLE: list[tuple[str, dict[str, Any], str]] = [
     ("alerts/x/acknowledge", {"comment": "who?"}, "author: is missing"),
     ("alerts/x/acknowledge", {"author": " "}, "author"),
     ("alerts/x/acknowledge", {"author": "asha", "minutes": 0}, "minutes"),
+    ("alerts/x/acknowledge", {"author": "asha", "minutes": 30 * 1440 + 1}, "equal to 43200"),
+    ("silences", {**ASHA, "matchers": {"rule": ["x"]}, "minutes": 366 * 1440 + 1}, "equal to 527040"),
     ("alerts/x/close", {"author": "asha", "force": True}, "force"),
 ]
 
