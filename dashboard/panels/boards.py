@@ -214,8 +214,8 @@ def latency_board(window: Window, selection: Selection, stage: str, mode: theme.
     # Hours of long periods have many cells, and campaigns more, so both are read for one field only.
     reads = [lambda: call_queries.load(window, selection.filters, "1D", (name,), campaigns=True)]
     if window.bucket not in SECONDS:
-        reads.append(lambda: call_queries.load(window, selection.filters, "1h", (name,)))
-    cubes = call_queries.together(window, selection.filters, *reads)
+        reads.append(lambda: call_queries.load(window, selection.filters, "1h", (name,), counts=False))
+    cubes = call_queries.together(window, selection.filters, *reads, alike=lambda cube: cube.measured(name))
     cube, whole, hourly = cubes[0], cubes[1], cubes[2] if cubes[2:] else cubes[0]
     summary, before = call_queries.summary(cube), call_queries.before(window, selection.filters)
     if not summary.total_calls:

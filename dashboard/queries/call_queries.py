@@ -68,6 +68,7 @@ def load(
     fields: Sequence[str] = (),
     *,
     campaigns: bool = False,
+    counts: bool = True,
 ) -> Cube:
     """Return the calls of a period with the wanted percentiles; not cached, but its board is.
 
@@ -77,6 +78,7 @@ def load(
         bucket: the finest one to draw.
         fields: those with percentiles; fewer are faster.
         campaigns: whether to group by campaign.
+        counts: whether anything but these percentiles is wanted.
     """
     return load_cube(
         get_sync_database(),
@@ -86,6 +88,7 @@ def load(
         bucket=bucket,
         fields=fields,
         campaigns=campaigns,
+        counts=counts,
     )
 
 
@@ -98,15 +101,20 @@ def _key(window: Window, filters: CallFilters) -> tuple[datetime, datetime, Call
     return window.start, window.end, filters, "1h" if window.bucket in HOURLY else window.bucket
 
 
-def together(window: Window, filters: CallFilters, *reads: Callable[[], Cube]) -> list[Cube]:
-    """Return the course of a period and other cubes, all with the same calls.
+def together(
+    window: Window,
+    filters: CallFilters,
+    *reads: Callable[[], Cube],
+    alike: Callable[[Cube], int] = lambda cube: cube.total,
+) -> list[Cube]:
+    """Return the course of a period and other cubes, all with the same calls; ``alike`` counts them.
 
     The course may have been cached for another page some seconds ago. If calls arrived since, it is read
     again, so that no figure has two values on one page.
     """
     for attempt in range(MOST_READS):
         cubes = [course(window, filters), *(read() for read in reads)]
-        if len({one.total for one in cubes}) == 1 or attempt == MOST_READS - 1:
+        if len({alike(one) for one in cubes}) == 1 or attempt == MOST_READS - 1:
             break
         cube.clear(*_key(window, filters))  # clears this entry only
     return cubes
@@ -114,7 +122,7 @@ def together(window: Window, filters: CallFilters, *reads: Callable[[], Cube]) -
 
 def slowest(cube: Cube, name: str, filters: CallFilters) -> Sequence[SlowCall]:
     """Return the calls of a cube with the highest value of a field; not cached, but its board is."""
-    return slowest_calls(get_sync_database(), cube, name, filters.query())
+    return slowest_calls(get_sync_database(), cube, name, filters)
 
 
 def figures(calls: Cube, window: Window, filters: CallFilters) -> Figures:

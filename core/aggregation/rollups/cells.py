@@ -152,13 +152,21 @@ class Cells:
             tallies={name: tally.regroup(group) for name, tally in self.tallies.items()},
         )
 
-    def only(self, fields: Sequence[str]) -> Self:
-        """Return the same cells with the spreads and sketches of these fields alone."""
+    def only(self, fields: Sequence[str], *, counts: bool = True) -> Self:
+        """Return the same cells with the spreads and sketches of these fields alone.
+
+        Without ``counts`` they have nothing else: no counts, no costs, no other tallies.
+        """
+        width = None if counts else 0
         return replace(
             self,
+            counts=self.counts[:, :width],
+            costs=self.costs[:, :width],
             spreads={name: self.spreads[name] for name in fields},
             tallies={
-                name: tally for name, tally in self.tallies.items() if name in fields or name not in SPREADS
+                name: tally
+                for name, tally in self.tallies.items()
+                if name in fields or (counts and name not in SPREADS)
             },
         )
 

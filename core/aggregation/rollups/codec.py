@@ -136,10 +136,17 @@ def _numbered(codes: NDArray[Any], size: int) -> tuple[list[int], NDArray[Any]]:
     return used.tolist(), places[codes]
 
 
-def projection(fields: Sequence[str]) -> Document:
-    """Return the projection that reads, of all sketches, only those of these fields."""
+def projection(fields: Sequence[str], *, counts: bool = True) -> Document:
+    """Return the projection that reads, of all sketches, only those of these fields.
+
+    Without ``counts`` it reads nothing else but dimensions and times.
+    """
     unused = [name for name in SPREADS if name not in fields]
-    return {f"{part}.{name}": 0 for part in ("spreads", "tallies") for name in unused}
+    left_out = {f"{part}.{name}": 0 for part in ("spreads", "tallies") for name in unused}
+    if counts:
+        return left_out
+    others = [f"tallies.{name}" for name in TALLIES if name not in SPREADS]
+    return left_out | dict.fromkeys(("counts", "costs", *others), 0)
 
 
 def cells_of_documents(
@@ -147,6 +154,8 @@ def cells_of_documents(
     starts: Sequence[datetime],
     fields: Sequence[str] = SPREADS,
     wanted: Mapping[str, str] = MappingProxyType({}),
+    *,
+    counts: bool = True,
 ) -> Cells:
     """Return the cells of documents whose spans begin at ``starts``, concatenated.
 
@@ -160,6 +169,7 @@ def cells_of_documents(
         starts: the start of each document's span, with a zone.
         fields: the measures whose spreads and sketches are wanted.
         wanted: dimension values to keep; cells with other values are left out.
+        counts: whether the documents were read with counts, costs and the other tallies.
     """
     codes = _joined((row["codes"] for row in rows), _CODE).astype(np.int64).reshape(-1, len(DIMENSIONS))
     sizes = np.array([len(row["codes"]) for row in rows], np.int64) // (_CODE.itemsize * len(DIMENSIONS))
@@ -168,13 +178,18 @@ def cells_of_documents(
     spans = _joined((row["offsets"] for row in rows if "offsets" in row), _CODE).astype(np.int64)
     codes = lookup[codes + np.repeat(bases, sizes)[:, None]] if len(codes) else codes
     kept = _kept(codes, words, wanted)
-    counts = _joined((row["counts"] for row in rows), _COUNT).reshape(-1, len(STORED))
+
+    def table(name: str, dtype: np.dtype[Any], width: int) -> NDArray[Any]:
+        if not counts:
+            return np.empty((len(codes), 0), dtype)
+        return _joined((row[name] for row in rows), dtype).reshape(-1, width)
+
     return Cells(
         time=(np.repeat(times, sizes) + (spans if len(spans) else 0))[kept],
         codes=codes[kept],
         words=words,
-        counts=counts[kept].astype(np.int64),
-        costs=_joined((row["costs"] for row in rows), _SUM).reshape(-1, len(COMPONENTS))[kept],
+        counts=table("counts", _COUNT, len(STORED))[kept].astype(np.int64),
+        costs=table("costs", _SUM, len(COMPONENTS))[kept],
         spreads={
             name: _joined((row["spreads"][name] for row in rows), _SUM).reshape(-1, 3)[kept]
             for name in fields
@@ -182,7 +197,7 @@ def cells_of_documents(
         tallies={
             name: _unpacked([row["tallies"][name] for row in rows], kept, worded=name in WORDED)
             for name in TALLIES
-            if name in fields or name not in SPREADS
+            if name in fields or (counts and name not in SPREADS)
         },
     )
 

@@ -33,6 +33,13 @@ _LONG = timedelta(days=7)
 calls."""
 
 
+class Found(NamedTuple):
+    """The cells of a period in parts, and the half-open periods for which calls were read."""
+
+    parts: list[Cells]
+    from_calls: list[Period]
+
+
 def stored_cells(
     database: Database[Document],
     period: Period,
@@ -42,7 +49,8 @@ def stored_cells(
     fields: Sequence[str],
     *,
     campaigns: bool,
-) -> list[Cells]:
+    counts: bool = True,
+) -> Found:
     """Return the cells of a half-open period in parts, in the longest spans that ``bucket`` allows.
 
     Cost depends on the number of stored documents and on calls not rolled up yet, not on the number of calls.
@@ -55,6 +63,7 @@ def stored_cells(
         zone: the time zone whose days and hours are meant; stored days exist for TIMEZONE only.
         fields: the measures whose spreads and sketches are wanted.
         campaigns: whether the result has to tell campaigns apart, which needs larger documents.
+        counts: whether more than the sketches of ``fields`` is wanted.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -67,14 +76,16 @@ def stored_cells(
         ids = [rollup_store.day_id(str(zone), day) for day in how.days]
         daily = ROLLUPS_CAMPAIGNS if campaigns else ROLLUPS_DAILY
         collection = ROLLUPS_HOURLY if bucket in HOURLY else daily
-        parts.append(_cells(database, collection, {"_id": {"$in": ids}}, "start", fields, filters))
+        parts.append(
+            _cells(database, collection, {"_id": {"$in": ids}}, "start", fields, filters, counts=counts)
+        )
     if how.windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
-        parts.append(_cells(database, ROLLUPS_15M, {"$or": periods}, "_id", fields, filters))
+        parts.append(_cells(database, ROLLUPS_15M, {"$or": periods}, "_id", fields, filters, counts=counts))
     if how.calls or not parts:
         calls = read_calls(database, how.calls, filters)
-        parts.append(cells_of_sound(calls, seconds).cells.only(fields))
-    return parts if campaigns else [part.without_campaigns() for part in parts]
+        parts.append(cells_of_sound(calls, seconds).cells.only(fields, counts=counts))
+    return Found(parts if campaigns else [part.without_campaigns() for part in parts], how.calls)
 
 
 def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool) -> Plan:
@@ -123,9 +134,28 @@ def _cells(
     start: str,
     fields: Sequence[str],
     filters: CallFilters | None,
+    *,
+    counts: bool,
 ) -> Cells:
     """Return the cells of the stored documents that match; those of another schema version are ignored."""
     wanted = {**query, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
-    rows = list(database[collection].find(wanted, projection(fields)).sort("_id", 1))
+    rows = list(database[collection].find(wanted, projection(fields, counts=counts)).sort("_id", 1))
     starts: list[datetime] = [row[start] for row in rows]
-    return cells_of_documents(rows, starts, fields, filters.query() if filters else {})
+    return cells_of_documents(rows, starts, fields, filters.query() if filters else {}, counts=counts)
+
+
+def stored_windows(
+    database: Database[Document],
+    starts: Sequence[datetime],
+    filters: CallFilters | None,
+    fields: Sequence[str],
+) -> Cells:
+    """Return the cells of stored quarter hours, with the sketches of these fields and nothing else.
+
+    Unlike :func:`stored_cells` it does not look whether calls have come since.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    query: Document = {"_id": {"$in": list(starts)}}
+    return _cells(database, ROLLUPS_15M, query, "_id", fields, filters, counts=False)

@@ -3,18 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 from pymongo.database import Database
 
 from core.aggregation.cube import Cube
-from core.aggregation.rollups.cells import MOST
+from core.aggregation.rollups.buckets import distinct
+from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.cells import MOST, Cells
+from core.aggregation.rollups.read import stored_windows
 from core.storage.collections import CALLS
+from core.storage.recording.dirty_windows import WINDOW
 from core.storage.restrictions import visible
-from core.types import Document
+from core.types import Document, Period
 
 _SPAN = timedelta(hours=1)
 """Cells of an hourly cube are quarter hours or hours; neither reaches further than this from its start."""
+_QUARTERS = [WINDOW * number for number in range(_SPAN // WINDOW)]
 
 
 @dataclass(frozen=True)
@@ -28,20 +34,55 @@ class SlowCall:
     status: str
 
 
-def spans_of_highest(cube: Cube, field: str, n: int) -> list[datetime]:
-    """Return the starts of the cells with the ``n`` highest values; needs a cube of hours or finer.
+class _Span(NamedTuple):
+    """When calls started, and their highest value of the field."""
 
-    A call among the n highest lies at one of the n starts with the highest maxima, so no others need reading.
+    start: datetime
+    highest: float
+
+
+def _spans(cells: Cells, field: str, n: int) -> list[_Span]:
+    """Return the ``n`` spans of cells with the highest values of the field, highest first."""
+    times, group = distinct(cells.time)
+    highest = np.full(len(times), -np.inf)
+    np.maximum.at(highest, group, cells.spreads[field][:, MOST])
+    order = [at for at in np.argsort(-highest, kind="stable")[:n] if highest[at] > -np.inf]
+    return [_Span(datetime.fromtimestamp(int(times[at]), UTC), float(highest[at])) for at in order]
+
+
+class Look(NamedTuple):
+    """Where the highest calls are: started in any of these half-open periods, and no lower than this."""
+
+    periods: set[Period]
+    at_least: float
+
+
+def look(database: Database[Document], cube: Cube, field: str, filters: CallFilters, n: int) -> Look:
+    """Return where the ``n`` calls with the highest values are, as closely as roll-ups tell.
+
+    Needs a cube of hours or finer. A call among the n highest lies in one of the n spans of the cube with the
+    highest maxima, and is no lower than the lowest of these. In such a span, that leaves the quarter hours
+    with a maximum as high. Where calls were read, and where stored quarter hours do not explain the maximum,
+    it is taken whole.
     """
     cube.cell_buckets("1h")
-    starts, group = np.unique(cube.cells.time, return_inverse=True)
-    highest = cube.spread(field, group.astype(np.int64), len(starts))[:, MOST]
-    order = np.argsort(-highest, kind="stable")[:n]
-    return [datetime.fromtimestamp(int(starts[at]), UTC) for at in order if np.isfinite(highest[at])]
+    hours = _spans(cube.cells, field, n)
+    at_least = hours[-1].highest if len(hours) == n else -np.inf
+    starts = [hour.start + quarter for hour in hours for quarter in _QUARTERS]
+    windows = _spans(stored_windows(database, starts, filters, (field,)), field, len(starts))
+    found: set[Period] = set()
+    for hour in hours:
+        inside = [one for one in windows if hour.start <= one.start < hour.start + _SPAN]
+        explained = max((one.highest for one in inside), default=-np.inf) >= hour.highest
+        if not explained or any(start <= hour.start < end for start, end in cube.from_calls):
+            found.add((hour.start, hour.start + _SPAN))
+        else:
+            found.update((one.start, one.start + WINDOW) for one in inside if one.highest >= at_least)
+    return Look(found, at_least)
 
 
 def slowest_calls(
-    database: Database[Document], cube: Cube, field: str, filters: Document, n: int = 10
+    database: Database[Document], cube: Cube, field: str, filters: CallFilters, n: int = 10
 ) -> Sequence[SlowCall]:
     """Return the ``n`` calls of the cube with the highest value of a field, highest first.
 
@@ -49,19 +90,24 @@ def slowest_calls(
         database: the store.
         cube: of hours or finer.
         field: one of ``cells.MEASURES``.
-        filters: the query the cube was loaded with.
+        filters: those the cube was loaded with.
         n: how many at most.
     """
-    spans = spans_of_highest(cube, field, n)
-    if not spans:
+    periods, at_least = look(database, cube, field, filters, n)
+    if not periods:
         return []
     within = [
-        {"start_time": {"$gte": max(start, cube.start), "$lt": min(start + _SPAN, cube.end)}}
-        for start in spans
+        {"start_time": {"$gte": max(start, cube.start), "$lt": min(end, cube.end)}} for start, end in periods
     ]
     shown = {"start_time": 1, "language": 1, "status": 1, field: 1}
-    query = {**filters, field: {"$ne": None}, "$or": within}
-    rows = database[CALLS].find(visible(database, query), shown).sort([(field, -1), ("_id", 1)]).limit(n)
+    rows: list[Document] = []
+    # Where some of them may not be shown, lower ones take their places.
+    for least in dict.fromkeys((at_least, -np.inf)):
+        query = {**filters.query(), field: {"$gte": least}, "$or": within}
+        found = database[CALLS].find(visible(database, query), shown).sort([(field, -1), ("_id", 1)])
+        rows = found.limit(n).to_list()
+        if len(rows) == n:
+            break
     return [
         SlowCall(str(row["_id"]), row["start_time"], row[field], row["language"], row["status"])
         for row in rows
