@@ -1,5 +1,6 @@
 """The FastAPI application and the process that serves it."""
 
+import gc
 from functools import cache
 from typing import Any
 
@@ -172,8 +173,11 @@ def serve() -> None:
     refuse_open_door(settings)
     check_reachable()
     ensure_indexes(get_sync_database())
+    app = create_app(_own_user)
+    gc.collect()
+    gc.freeze()  # what is there now stays, and a full collection would stop all answers while it looks at it
     uvicorn.run(
-        create_app(_own_user),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         http=PromptProtocol,

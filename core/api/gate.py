@@ -12,8 +12,8 @@ from core.api.intake.bodies import takes_body
 from core.api.manners import methods_of
 from core.api.problems import ProblemResponse
 
-AT_WORK = 4
-"""Requests that compute at the same time; more would share the same processor, and all would finish later."""
+AT_WORK = 3
+"""Requests that compute at the same time; more would share one interpreter, and all would finish later."""
 LISTS = 2
 """Lists of calls, and recomputed days: they may take long, and figures do not wait for them."""
 _LISTS = {"/api/v1/analytics/calls", "/api/v1/analytics/compliance"}
