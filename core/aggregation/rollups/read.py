@@ -33,7 +33,7 @@ _LONG = timedelta(days=7)
 calls."""
 
 
-class Found(NamedTuple):
+class Stored(NamedTuple):
     """The cells of a period in parts, and the half-open periods for which calls were read."""
 
     parts: list[Cells]
@@ -50,7 +50,7 @@ def stored_cells(
     *,
     campaigns: bool,
     counts: bool = True,
-) -> Found:
+) -> Stored:
     """Return the cells of a half-open period in parts, in the longest spans that ``bucket`` allows.
 
     Cost depends on the number of stored documents and on calls not rolled up yet, not on the number of calls.
@@ -85,7 +85,7 @@ def stored_cells(
     if how.calls or not parts:
         calls = read_calls(database, how.calls, filters)
         parts.append(cells_of_sound(calls, seconds).cells.only(fields, counts=counts))
-    return Found(parts if campaigns else [part.without_campaigns() for part in parts], how.calls)
+    return Stored(parts if campaigns else [part.without_campaigns() for part in parts], how.calls)
 
 
 def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool) -> Plan:

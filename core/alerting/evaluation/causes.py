@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import quote_plus
 
+import numpy as np
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.aggregation.rollups.conditions import Bools
 from core.alerting.evaluation import standouts
 from core.alerting.evaluation.call_columns import CallColumns
-from core.alerting.evaluation.findings import Evaluation, Verdict, key_of
+from core.alerting.evaluation.findings import Evaluation, Key, Verdict, key_of
 from core.alerting.evaluation.thresholds import chosen, instances
 from core.models.rules import AlertRule
 from core.settings import get_settings
@@ -20,10 +21,10 @@ from core.storage.restrictions import hidden_leads
 from core.storage.server.connection import blocking
 from core.types import Document
 
-MOST_LOOKED_AT = 300
-"""How many bad calls of one breach, the newest ones, are read for their errors."""
+MOST_LOOKED_AT, MOST_OF_ALL = 300, 3_000
+"""How many bad calls, the newest ones, are read for their errors: of one breach, and of all of a rule."""
 FEWEST_LOOKED_AT = 10
-"""How many even if a rule has many breaches: enough for the examples, should some belong to hidden leads."""
+"""How many of one breach in any case: enough for the examples, should some belong to hidden leads."""
 _MOST_AT_ONCE = 10_000
 """Ids in one query, which must stay well below MongoDB's 16 MB."""
 _FIELDS = {"errors.type": 1, "error_types": 1, "lead_id": 1}
@@ -50,17 +51,15 @@ async def with_causes(
     if not breaches:
         return list(found)
     parts = {key_of(labels): part for labels, part in instances(rule, chosen(rule, calls))}
-    most = max(FEWEST_LOOKED_AT, MOST_LOOKED_AT // len(breaches))
-    causes: dict[int, _Cause] = {}
+    most = max(FEWEST_LOOKED_AT, min(MOST_LOOKED_AT, MOST_OF_ALL // len(breaches)))
+    causes: dict[Key, _Cause] = {}
     for evaluation in breaches:
-        part = parts.get(key_of(evaluation.labels))
+        key = key_of(evaluation.labels)
+        part = parts.get(key)
         if part is not None and (picked := standouts.bad_calls(evaluation, part)) is not None:
-            causes[id(evaluation)] = _Cause(part, *picked, standouts.newest(part, *picked, most))
+            causes[key] = _Cause(part, *picked, standouts.newest(part, *picked, most))
     rows = await _shown_rows(database, [one for cause in causes.values() for one in cause.newest])
-    return [
-        _told(evaluation, causes[id(evaluation)], rows) if id(evaluation) in causes else evaluation
-        for evaluation in found
-    ]
+    return [_told(evaluation, causes.get(key_of(evaluation.labels)), rows) for evaluation in found]
 
 
 async def _shown_rows(database: AsyncDatabase[Document], ids: Sequence[str]) -> dict[str, Document]:
@@ -77,9 +76,13 @@ async def _shown_rows(database: AsyncDatabase[Document], ids: Sequence[str]) -> 
     return found
 
 
-def _told(evaluation: Evaluation, cause: _Cause, rows: Mapping[str, Document]) -> Evaluation:
+def _told(evaluation: Evaluation, cause: _Cause | None, rows: Mapping[str, Document]) -> Evaluation:
+    if cause is None:
+        return evaluation
     shown = [rows[one] for one in cause.newest if one in rows]
     kinds = standouts.kinds(row.get("errors") or row.get("error_types") or () for row in shown)
+    if kinds and len(cause.newest) < np.count_nonzero(cause.bad & cause.counted):
+        kinds += f" (of the newest {len(cause.newest):,})"
     found = standouts.standouts(evaluation.rule, cause.calls, cause.bad, cause.counted)
     links = _links(row["_id"] for row in shown[: standouts.EXAMPLES])
     return replace(evaluation, notes={**evaluation.notes, **dict(standouts.facts(found, kinds, links))})

@@ -82,8 +82,11 @@ def test_rules_checked_together_find_what_each_finds_alone(monkeypatch: pytest.M
 def test_each_of_many_alerts_names_its_own_calls(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With fewer ids in one query than there are bad calls."""
+    """With fewer ids in one query than there are bad calls, and fewer looked at; the message says so."""
     monkeypatch.setattr(causes, "_MOST_AT_ONCE", 7)
+    monkeypatch.setattr(causes, "FEWEST_LOOKED_AT", 3)
+    monkeypatch.setattr(causes, "MOST_OF_ALL", 60)
+    database["calls"].update_many({}, {"$set": {"errors": [{"type": "llm_timeout"}]}})
     check(NOON, Recorder(), rules=(rule("by_campaign", window="5h", group_by=["campaign"]),))
     alerts = active_alerts(database)
     assert len(alerts) == CAMPAIGNS // 2
@@ -92,3 +95,5 @@ def test_each_of_many_alerts_names_its_own_calls(
         ids = [fact.rpartition("=")[2] for key, fact in alert.metadata.items() if key.startswith("Example")]
         bad = [f"c{n:03}" for n in range(number, 150, CAMPAIGNS)]
         assert ids == bad[:3]
+        whole = "llm_timeout 3" + (" (of the newest 3)" if len(bad) > 3 else "")
+        assert alert.metadata["Errors"] == whole
