@@ -5,18 +5,23 @@ from collections.abc import Iterator
 from pymongo.database import Database
 
 from core.doctor.result import Finding, State
+from core.privacy.sensitive import phone_of
 from core.settings import Settings
+from core.storage.collections import CALLS
 from core.storage.recording.processes import processes
 from core.types import Document, counted
 
 _NAME = "encryption"
+_LOOKED_AT = 100
+"""The newest calls, whose leads are looked at."""
 
 
 def encryption(database: Database[Document], settings: Settings) -> Iterator[Finding]:
     """Return how personal values are stored.
 
-    Under which keys, left out for want of one, or with a key missing.
+    Under which keys, left out for want of one, or with a key missing; and whether phone numbers are lead ids.
     """
+    yield from _open_phones(database, settings)
     withheld = sum(one.withheld for one in processes(database))
     if not settings.encryption_keys:
         new = "set ENCRYPTION_KEYS: `python -m core keys new`"
@@ -41,3 +46,14 @@ def encryption(database: Database[Document], settings: Settings) -> Iterator[Fin
     having = counted(sum(wraps.values()), "lead has", "leads have")
     text = f"{having} a key, {later:,} not wrapped with the first key"
     yield Finding(_NAME, State.OK, text)
+
+
+def _open_phones(database: Database[Document], settings: Settings) -> Iterator[Finding]:
+    if settings.blind_index_key is not None or settings.lead_id_phones == "keep":
+        return
+    newest = database[CALLS].find({}, {"lead_id": 1}).sort("start_time", -1).limit(_LOOKED_AT).to_list()
+    phones = sum(phone_of(call.get("lead_id") or "") is not None for call in newest)
+    if phones:
+        text = f"{phones:,} of the newest {len(newest):,} calls have a phone number as lead_id, stored as it is"
+        remedy = "set BLIND_INDEX_KEY: `python -m core keys new`; see docs/encryption.md"
+        yield Finding(_NAME, State.WARN, text, remedy)

@@ -9,6 +9,7 @@ from core.clock import utc_now
 from core.doctor.result import Finding, State
 from core.hooks.secrets import hook_secrets, title_of
 from core.settings import Settings
+from core.storage.collections import HOOK_DELIVERY_SECONDS
 from core.storage.hook_deliveries import HookOutcome, SourceActivity, source_activity
 from core.types import Document, counted
 
@@ -38,9 +39,13 @@ def webhooks(database: Database[Document], settings: Settings) -> Iterator[Findi
 
 def _source(name: str, activity: SourceActivity, now: datetime) -> Finding:
     title, refused = title_of(name), activity.outcomes.get(HookOutcome.REFUSED, 0)
-    if activity.last_at is None or now - activity.last_at > _A_DAY:
+    last = activity.last_at
+    if last is None or now - last > _A_DAY:
         remedy = f"is {title} set to /hooks/{name} of this API, and can it reach it?"
-        return Finding("webhooks", State.WARN, f"{title} is on but delivered nothing for a day", remedy)
+        # Deliveries are kept for a week, so a source that was just set up looks like one silent for longer.
+        never = f"nothing from {title} has arrived yet, or not for {HOOK_DELIVERY_SECONDS // 86_400} days"
+        silent = never if last is None else f"{title} is on but has delivered nothing for a day"
+        return Finding("webhooks", State.WARN, silent, remedy)
     text = f"{title}: {counted(activity.total, 'delivery', 'deliveries')} in 24 h"
     if refused:
         remedy = f"see why: python -m core hooks list --source {name} --refused"
