@@ -146,6 +146,9 @@ def test_a_receipt_proves_what_was_done_and_by_whom(
     (file,) = Receipts().folder.glob("*.json")
     shown = core("erasure", "receipt", "verify", str(file))
     assert (shown.returncode, "valid signature by" in shown.stdout) == (0, True), shown.stderr
+    lines = dict(line.split(maxsplit=1) for line in shown.stdout.splitlines())
+    assert (lines["erased"], lines["left"], lines["due_at"]) == ("calls 1", "none", "none")
+    assert f"receipt: {file}" in done.stdout
     receipt = orjson.loads(file.read_bytes())
     public = receipt["public_key"]
     for changed in (

@@ -54,6 +54,7 @@ def _open_phones(database: Database[Document], settings: Settings) -> Iterator[F
     newest = database[CALLS].find({}, {"lead_id": 1}).sort("start_time", -1).limit(_LOOKED_AT).to_list()
     phones = sum(phone_of(call.get("lead_id") or "") is not None for call in newest)
     if phones:
-        text = f"{phones:,} of the newest {len(newest):,} calls have a phone number as lead_id, stored as it is"
+        of = f"{phones:,} of the newest {len(newest):,} calls"
+        text = f"{of} have a phone number as lead_id, stored as it is"
         remedy = "set BLIND_INDEX_KEY: `python -m core keys new`; see docs/encryption.md"
         yield Finding(_NAME, State.WARN, text, remedy)

@@ -6,6 +6,7 @@ run can finish it. What the calls count for stays, without any link to a person,
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -150,9 +151,9 @@ def erase_lead(
     dates = {"restricted_at": hidden.since, "due_at": hidden.until} if hidden else {}
     receipts = Receipts()
     calls = [receipts.name_of(owner) for owner in own]
-    receipts.keep(leads[0], found.counts, found.left, kept=kept, by=by, calls=calls, **dates)
+    proof = receipts.keep(leads[0], found.counts, found.left, kept=kept, by=by, calls=calls, **dates)
     logger.info("Lead erased", extra={"records": found.records})
-    return found
+    return replace(found, receipt=proof)
 
 
 def erase_again(database: Database[Document]) -> int:

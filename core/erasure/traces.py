@@ -90,6 +90,8 @@ class Traces:
     """Files that are not rewritten, and in how many of their lines the lead is named."""
     said: dict[str, int] = field(default_factory=dict)
     """Collections that people look after, and how many of their documents name the lead."""
+    receipt: Path | None = None
+    """The proof that it was erased; None before."""
 
     @property
     def counts(self) -> dict[str, int]:

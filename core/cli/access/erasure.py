@@ -48,6 +48,8 @@ def erase_lead(
         note(Action.ERASED, lead_token(lead_id), records=found.records)
     _show(found)
     typer.echo(_outcome(found, erased=yes, counting=keep_counts))
+    if found.receipt is not None:
+        typer.echo(f"receipt: {found.receipt}")
 
 
 def _show(found: "Traces") -> None:
@@ -122,4 +124,13 @@ def verify(
     receipt = Receipts().verify(file, public_key)
     typer.echo(f"valid signature by {receipt.public_key}")
     for name, value in receipt.model_dump(mode="json", exclude={"public_key", "signature"}).items():
-        typer.echo(f"{name:<14} {value}")
+        typer.echo(f"{name:<14} {_plain(value)}")
+
+
+def _plain(value: object) -> str:
+    """Return a value of a receipt as people write it: ``calls 3, turns 12``."""
+    if isinstance(value, dict):
+        value = [f"{name.replace('_', ' ')} {count:,}" for name, count in value.items() if count]
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return "none" if value in (None, "") else str(value)
