@@ -13,10 +13,11 @@ from core.alerting.rules.soundness import slips
 from core.alerting.rules.toml_file import UNNAMED
 from core.clock import utc_now
 from core.doctor.result import Finding, State
+from core.errors import UserError
 from core.health import RollUpHealth, RollUpState, rollup_health
 from core.models.alerts import AlertState
 from core.models.outbox import WAITING, OutboxState
-from core.scheduler.heartbeat import scheduler_heartbeat
+from core.scheduler.heartbeat import Heartbeat, scheduler_heartbeat
 from core.scheduler.journal import ROLL_UPS
 from core.settings import get_settings
 from core.storage.archive.archived_rows import folder, parts
@@ -138,7 +139,7 @@ def archive(database: Database[Document]) -> Finding:
 
 
 def scheduler(database: Database[Document]) -> Finding:
-    """Return whether anything checks the alert rules."""
+    """Return whether anything checks the alert rules, with the channels that are set up here."""
     heartbeat = scheduler_heartbeat(database)
     if heartbeat is None:
         return Finding("scheduler", State.WARN, "has never run: no alerts are checked", _START)
@@ -146,7 +147,19 @@ def scheduler(database: Database[Document]) -> Finding:
     text = f"last heartbeat {local:%Y-%m-%d %H:%M:%S %Z}"
     if heartbeat.is_silent(server_time(database)):
         return Finding("scheduler", State.FAIL, f"silent, {text}: no alerts are checked", _START)
+    if unknown := _unknown_to(heartbeat):
+        text += f"; set up here, but not known to it: {', '.join(unknown)}"
+        return Finding("scheduler", State.WARN, text, "restart it: it reads its settings when it starts")
     return Finding("scheduler", State.OK, text)
+
+
+def _unknown_to(heartbeat: Heartbeat) -> list[str]:
+    if heartbeat.channels is None:
+        return []
+    try:
+        return sorted(configured_channels(get_settings()).keys() - heartbeat.channels)
+    except UserError:  # said of the channels themselves
+        return []
 
 
 def outbox(database: Database[Document]) -> Finding:

@@ -5,6 +5,7 @@ Written after every successful check, read by probes, the API and the dashboard.
 
 import os
 import platform
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,10 +24,12 @@ _ID = "scheduler"
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """When the scheduler last checked the alerts, and how often it intends to."""
+    """When the scheduler last checked the alerts, how often it intends to, and the channels that it knows."""
 
     at: datetime
     interval_seconds: float
+    channels: frozenset[str] | None = None
+    """None if an earlier version wrote it."""
 
     def is_silent(self, now: datetime) -> bool:
         """Return whether more than two of its periods have passed without a heartbeat.
@@ -36,8 +39,11 @@ class Heartbeat:
         return abs(now - self.at) > timedelta(seconds=SILENT_AFTER_PERIODS * self.interval_seconds)
 
 
-async def beat() -> None:
+async def beat(channels: Collection[str]) -> None:
     """Write a heartbeat to the configured database.
+
+    Args:
+        channels: the names of those that alerts can be sent to.
 
     Raises:
         PyMongoError: the database does not answer.
@@ -47,6 +53,7 @@ async def beat() -> None:
         "interval_seconds": get_settings().alert_check_interval_seconds,
         "pid": os.getpid(),
         "host": {"$literal": platform.node()},
+        "channels": {"$literal": sorted(channels)},
     }
     await get_database()[HEARTBEATS].update_one({"_id": _ID}, [{"$set": heartbeat}], upsert=True)
 
@@ -54,7 +61,10 @@ async def beat() -> None:
 def scheduler_heartbeat(database: Database[Document]) -> Heartbeat | None:
     """Return the scheduler's last heartbeat; None if there has never been one."""
     row = database[HEARTBEATS].find_one({"_id": _ID})
-    return Heartbeat(row["at"], float(row["interval_seconds"])) if row else None
+    if row is None:
+        return None
+    channels = frozenset(row["channels"]) if "channels" in row else None
+    return Heartbeat(row["at"], float(row["interval_seconds"]), channels)
 
 
 def health(now: datetime | None = None) -> tuple[bool, str]:

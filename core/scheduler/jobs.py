@@ -148,7 +148,7 @@ async def check_alerts() -> None:
             "notes": report.notes,
         },
     )
-    await beat()
+    await beat(report.channels)
     await _ping()
 
 

@@ -1,5 +1,6 @@
 """What doctor says of calls and clocks."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,11 @@ from core.clock import utc_now
 from core.doctor import work
 from core.doctor.result import State
 from core.models.metrics import CallMetrics
+from core.scheduler.heartbeat import beat
+from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.collections import CALLS
+from core.storage.server.connection import close_connections
 from core.types import Document
 
 
@@ -54,3 +58,23 @@ def test_a_version_that_is_yet_to_come_is_named_with_what_to_do(database: Databa
     assert found.state is State.WARN
     assert "was ahead for: c1" in found.text
     assert "recording or importing a call again" in found.remedy
+
+
+def test_a_channel_that_the_running_scheduler_does_not_know_is_named(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was set up after the scheduler was started; one that is set up elsewhere alone is no fault."""
+
+    async def check(*channels: str) -> None:
+        await beat(channels)
+        await close_connections()
+
+    asyncio.run(check("pager"))
+    assert work.scheduler(database).state is State.OK
+    monkeypatch.setenv("SLACK_WEBHOOK_URL", "https://hooks.slack.com/services/T0000/B0000/" + "x" * 24)
+    get_settings.cache_clear()
+    found = work.scheduler(database)
+    assert found.state is State.WARN
+    assert found.text.endswith("set up here, but not known to it: slack")
+    asyncio.run(check("pager", "slack"))
+    assert work.scheduler(database).state is State.OK
