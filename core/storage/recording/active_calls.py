@@ -7,11 +7,12 @@ never spooled: which calls were active a minute ago no longer matters.
 from datetime import datetime
 
 import pymongo
+from bson.errors import BSONError
 from pydantic import BaseModel, ConfigDict, Field
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, WriteError
 
 from core.logging_config import get_logger
 from core.models.metrics import Direction, Language
@@ -20,6 +21,7 @@ from core.settings import get_settings
 from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY
 from core.storage.recording.breaker import breaker
 from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
+from core.storage.recording.write import POISON
 from core.storage.restrictions import visible
 from core.storage.server.connection import open_database
 from core.types import Document
@@ -34,6 +36,9 @@ _ALIVE: Document = {
     # Neither long ago nor in the future, which a server's clock that was ahead may have left behind.
     "$expr": {"$lt": [{"$abs": {"$subtract": ["$seen_at", "$$NOW"]}}, ALIVE_SECONDS * 1_000]},
 }
+
+_UNFIT = (BSONError, OverflowError, ValueError, TypeError, RecursionError)
+"""What the driver raises for values that no document can hold."""
 
 logger = get_logger("database")
 
@@ -109,7 +114,11 @@ def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[
 
 
 async def signal_active(database: AsyncDatabase[Document] | None, *changes: Change) -> bool:
-    """Record that calls began, continue or ended; return False if the database is away, which discards it."""
+    """Record that calls began, continue or ended; return False if the database is away, which discards it.
+
+    A change that the database will never accept is named in the log; it holds up neither the others nor
+    what else is recorded.
+    """
     if breaker.is_open():
         return False
     updates = [UpdateOne(*change, upsert=True) for change in changes]
@@ -117,13 +126,20 @@ async def signal_active(database: AsyncDatabase[Document] | None, *changes: Chan
         opened = await within_wait(open_database(database))
         await within_wait(opened[ACTIVE_CALLS].bulk_write(updates))
     except BulkWriteError as error:
-        # The row of `began` exists and has ended. Bulk writes are ordered, so the rest is still to be done.
-        failed = error.details["writeErrors"][0]
-        if failed["code"] != DUPLICATE_KEY:
+        failures = error.details["writeErrors"]
+        if not failures or failures[0]["code"] not in POISON | {DUPLICATE_KEY}:
             _not_counted(error)
             return False
-        rest = changes[failed["index"] + 1 :]
+        # With DUPLICATE_KEY, the row of `began` exists and has ended. Bulk writes are ordered, so the rest is
+        # still to be done.
+        if failures[0]["code"] != DUPLICATE_KEY:
+            _unfit(error)
+        rest = changes[failures[0]["index"] + 1 :]
         return await signal_active(database, *rest) if rest else True
+    except _UNFIT as error:
+        if len(changes) > 1:  # the error does not say which
+            return all([await signal_active(database, one) for one in changes])
+        _unfit(error)
     except Exception as error:  # noqa: BLE001 (as in _store)
         _not_counted(error)
         return False
@@ -139,6 +155,13 @@ def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Cha
         opened = open_blocking(database, wait)
         with pymongo.timeout(wait):
             opened[ACTIVE_CALLS].update_one(*change, upsert=True)
+    except _UNFIT as error:
+        _unfit(error)
+    except WriteError as error:
+        if error.code in POISON:
+            _unfit(error)
+        elif error.code != DUPLICATE_KEY:
+            _not_counted(error)
     except Exception as error:  # noqa: BLE001 (as in _store)
         _not_counted(error)
 
@@ -146,3 +169,7 @@ def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Cha
 def _not_counted(error: Exception) -> None:
     breaker.failed()
     logger.warning("Active calls are not counted: the database is away", extra={"reason": reason_of(error)})
+
+
+def _unfit(error: Exception) -> None:
+    logger.warning("An active call is not counted: it cannot be stored", extra={"reason": reason_of(error)})

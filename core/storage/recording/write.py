@@ -38,7 +38,7 @@ _CODEC: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _TOO_LARGE = 10_334
 _MOST_NAMED = 10
 _ID_INDEX = {"_id": 1}
-_POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
+POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
 """Error codes of documents the server will never accept: bad value, field name, size, key, validation."""
 
 
@@ -195,7 +195,7 @@ class _Writing:
             return self._failed(error, items)
         except (OperationFailure, BSONError, OverflowError, ValueError, TypeError, RecursionError) as error:
             # The error does not say which document caused it, so try each half on its own.
-            if isinstance(error, OperationFailure) and error.code not in _POISON:
+            if isinstance(error, OperationFailure) and error.code not in POISON:
                 raise
             if len(items) == 1:
                 self._results |= dict.fromkeys(items, _unfit(error))
@@ -327,7 +327,7 @@ class _Writing:
             return bool(error.details["nMatched"] + len(error.details["writeErrors"]) == len(changes))
         except (OperationFailure, BSONError) as error:
             # One of them, once merged, is larger than the server accepts, so try each half on its own.
-            if isinstance(error, OperationFailure) and error.code not in _POISON:
+            if isinstance(error, OperationFailure) and error.code not in POISON:
                 raise
             if len(plan) == 1:
                 self._results |= dict.fromkeys(plan, _unfit(error))
@@ -358,7 +358,7 @@ def _unfit(error: Exception) -> Refusal:
 
 def _refusal(code: int | None) -> Refusal:
     reason = "larger than MongoDB's 16 MB" if code == _TOO_LARGE else f"MongoDB error {code}"
-    return Refusal(reason, for_good=code in _POISON or code == DUPLICATE_KEY)
+    return Refusal(reason, for_good=code in POISON or code == DUPLICATE_KEY)
 
 
 def _content(document: Document) -> Document:
