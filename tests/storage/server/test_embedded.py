@@ -170,7 +170,7 @@ def test_kill_of_the_supervisor_while_the_server_starts(
     assert len(servers(folder)) == 1
     user.kill()
     user.wait()
-    assert gone(folder, within=10)
+    assert gone(folder, within=3)
 
 
 @pytest.mark.full
