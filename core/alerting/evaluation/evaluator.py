@@ -48,23 +48,23 @@ class Evaluator:
 
     async def evaluate(self, rule: AlertRule, known: Collection[Labels] = ()) -> list[Evaluation]:
         """Judge every instance of one of the rules, including those ``known`` from before."""
+        period = _period(rule, self._at, self._zone)
         if rule.measure.of_requests:
-            period = window(rule, self._at, self._zone)
             requests = await self._requests(period)
             return evaluate_requests(rule, requests, period.start, period.end, known)
         if rule.measure.of_compliance:
-            period = window(rule, self._at, self._zone)
             violations = await self._violations(period)
             return evaluate_violations(rule, violations, period.start, period.end, known)
+        calls = await self._calls(period)
         if rule.baseline == "none":
-            period = _period(rule, self._at, self._zone)
-            calls = await self._calls(period)
             found = evaluate_all(rule, calls, period.start, period.end, known)
             return await with_causes(self._database, rule, found, calls)
-        return await self._compare(rule, known)
+        return await self._compare(rule, calls, known)
 
-    async def _compare(self, rule: AlertRule, known: Collection[Labels]) -> list[Evaluation]:
-        recent = Windows(rule, await self._calls(_period(rule, self._at, self._zone)))
+    async def _compare(
+        self, rule: AlertRule, calls: CallColumns, known: Collection[Labels]
+    ) -> list[Evaluation]:
+        recent = Windows(rule, calls)
         periods = past_periods(rule, self._at, self._zone)
         past, since = await asyncio.to_thread(_past, blocking(self._database), rule, periods)
         return Comparison(rule, recent, past, self._zone, since).evaluate(self._at, known)

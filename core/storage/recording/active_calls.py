@@ -7,7 +7,6 @@ never spooled: which calls were active a minute ago no longer matters.
 from datetime import datetime
 
 import pymongo
-from bson.errors import BSONError
 from pydantic import BaseModel, ConfigDict, Field
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
@@ -21,7 +20,7 @@ from core.settings import get_settings
 from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY
 from core.storage.recording.breaker import breaker
 from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
-from core.storage.recording.write import POISON
+from core.storage.recording.write import POISON, UNFIT
 from core.storage.restrictions import visible
 from core.storage.server.connection import open_database
 from core.types import Document
@@ -36,9 +35,6 @@ _ALIVE: Document = {
     # Neither long ago nor in the future, which a server's clock that was ahead may have left behind.
     "$expr": {"$lt": [{"$abs": {"$subtract": ["$seen_at", "$$NOW"]}}, ALIVE_SECONDS * 1_000]},
 }
-
-_UNFIT = (BSONError, OverflowError, ValueError, TypeError, RecursionError)
-"""What the driver raises for values that no document can hold."""
 
 logger = get_logger("database")
 
@@ -136,7 +132,7 @@ async def signal_active(database: AsyncDatabase[Document] | None, *changes: Chan
             _unfit(error)
         rest = changes[failures[0]["index"] + 1 :]
         return await signal_active(database, *rest) if rest else True
-    except _UNFIT as error:
+    except UNFIT as error:
         if len(changes) > 1:  # the error does not say which
             return all([await signal_active(database, one) for one in changes])
         _unfit(error)
@@ -155,7 +151,7 @@ def signal_active_blocking(database: AsyncDatabase[Document] | None, change: Cha
         opened = open_blocking(database, wait)
         with pymongo.timeout(wait):
             opened[ACTIVE_CALLS].update_one(*change, upsert=True)
-    except _UNFIT as error:
+    except UNFIT as error:
         _unfit(error)
     except WriteError as error:
         if error.code in POISON:

@@ -40,6 +40,8 @@ _MOST_NAMED = 10
 _ID_INDEX = {"_id": 1}
 POISON = frozenset({2, 9, 16, 22, 52, 55, 56, 57, 121, _TOO_LARGE, 17_280, 17_419, 17_420})
 """Error codes of documents the server will never accept: bad value, field name, size, key, validation."""
+UNFIT = (BSONError, OverflowError, ValueError, TypeError, RecursionError)
+"""What the driver raises for values that no document can hold."""
 
 
 class Outcome(StrEnum):
@@ -193,7 +195,7 @@ class _Writing:
             yield lambda: self._collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
             return self._failed(error, items)
-        except (OperationFailure, BSONError, OverflowError, ValueError, TypeError, RecursionError) as error:
+        except (OperationFailure, *UNFIT) as error:
             # The error does not say which document caused it, so try each half on its own.
             if isinstance(error, OperationFailure) and error.code not in POISON:
                 raise
