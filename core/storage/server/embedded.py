@@ -2,8 +2,8 @@
 
 A process that uses the server holds a shared lock on ``users.lock`` for as long as it lives; the kernel
 releases it even after kill -9. A small supervisor process (:mod:`core.storage.server.supervisor`) owns
-``mongod``, and stops it once it can take that lock exclusively. A thread in each user watches the
-supervisor's own lock and replaces a supervisor that died.
+``mongod``, and stops it once it can take that lock exclusively. Its child takes over if it is killed; if both
+were, a thread in each user, which watches the supervisor's own lock, starts another.
 """
 
 import contextlib
@@ -121,8 +121,7 @@ class Embedded:
         """Make sure there is a supervisor for as long as this process has its share.
 
         It polls instead of waiting for the lock, because under gevent waiting would block every other
-        greenlet. A dead supervisor is replaced at once: if its users ended first, nobody would be left to
-        stop the server.
+        greenlet. It finds something to do only where a supervisor was killed together with its standby.
         """
         while not self._released.is_set():
             if self.was_moved():

@@ -130,6 +130,10 @@ class Folder:
         pid = self._holder_pid()
         return pid if pid is not None and self._is_served_by(pid) else None
 
+    def server_pids(self) -> set[int]:
+        """Return the ids of the servers started on these files, also of one that has not locked them yet."""
+        return {pid for pid, arguments in _own_processes() if self._is_own(arguments)}
+
     @property
     def held_by_another(self) -> bool:
         """Return whether a server started on other files has these locked: they are hard links to its own."""
@@ -158,25 +162,41 @@ class Folder:
     def _is_served_by(self, pid: int) -> bool:
         return any(_same(Path(part), self.db) for part in _arguments(pid) if part.startswith("/"))
 
+    def _is_own(self, arguments: list[str]) -> bool:
+        files = _database_files(arguments)
+        return files is not None and _same(Path(files), self.db)
+
 
 def data_dirs_in_use(but: Path | None = None) -> list[Path]:
     """Return the DATA_DIRs on this machine, except one, whose embedded servers run as the same user."""
-    databases = {Path(after) for after in map(_database_files, _own_processes()) if after}
+    databases = {Path(files) for _, arguments in _own_processes() if (files := _database_files(arguments))}
     found = {db.parents[1] for db in databases if db.parts[-2:] == ("mongodb", "db")}
     return sorted(path for path in found if but is None or not _same(path, but.expanduser()))
 
 
-def _own_processes() -> Iterator[list[str]]:
-    """Yield the command lines of this user's processes."""
+def is_running(pid: int) -> bool:
+    """Return whether a process is alive; one that ended and that nobody has waited for is not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1]
+    except ProcessLookupError:
+        return False
+    except OSError:  # a system without /proc, whose first process waits for all
+        return True
+    return state != b"Z"
+
+
+def _own_processes() -> Iterator[tuple[int, list[str]]]:
+    """Yield the ids and command lines of this user's processes."""
     processes = Path("/proc")
     if not (processes / "self").exists():
         ids = subprocess.run(["/bin/ps", "x", "-o", "pid="], capture_output=True, text=True, check=False)
-        yield from (_arguments(int(pid)) for pid in ids.stdout.split())
+        yield from ((int(pid), _arguments(int(pid))) for pid in ids.stdout.split())
         return
     for process in processes.iterdir():
         with contextlib.suppress(OSError):  # it ended meanwhile
             if process.name.isdigit() and process.stat().st_uid == os.geteuid():
-                yield _arguments(int(process.name))
+                yield int(process.name), _arguments(int(process.name))
 
 
 def _database_files(arguments: list[str]) -> str | None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ from core.storage.server.folder import (
     EmbeddedServerError,
     Folder,
     is_in_place,
+    is_running,
     lock,
     server_pid,
 )
@@ -42,9 +44,10 @@ class Supervisor:
     """Starts or adopts the server of one DATA_DIR, and ends it once nobody uses it any more.
 
     There may be many users in many processes, and any of them, this process or the server may be killed at
-    any time. Three things keep that safe: one lock that only one supervisor can hold; one lock that users
-    share, which the supervisor can take alone only when the last user is gone; and files that say which
-    server belongs to this folder, written before it starts.
+    any time. Four things keep that safe: one lock that only one supervisor can hold; one lock that users
+    share, which the supervisor can take alone only when the last user is gone; files that say which server
+    belongs to this folder, written before it starts; and a second process that waits to take over, so that
+    the server ends even if the supervisor and all users are killed together.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -54,6 +57,7 @@ class Supervisor:
         self._stopping = False
         self._lock: int | None = None
         self._last: int | None = None
+        self._standby: int | None = None
 
     def run(self) -> int:
         """Keep the server running while it has users; return the exit code of the process.
@@ -68,6 +72,7 @@ class Supervisor:
             return 0  # another supervisor is at work
         try:
             while not self._abandoned():
+                self._keep_a_standby()
                 if not self._alive():
                     self._start_or_adopt()
                 time.sleep(POLL_SECONDS)
@@ -79,7 +84,43 @@ class Supervisor:
             return 1
         finally:
             self._end_server()
+            self._dismiss_standby()
         return 0
+
+    def _keep_a_standby(self) -> None:
+        """Fork a process that waits for this one's lock, if there is none; it goes on as the supervisor.
+
+        The kernel gives it the lock at the moment this process dies, however it dies. It is a fork, which
+        shares this process's memory, as it is there for as long as the server is and seldom needed.
+        """
+        if self._standby is not None and os.waitpid(self._standby, os.WNOHANG) == (0, 0):
+            return
+        self._standby = None
+        if threading.active_count() > 1:  # the driver's, for a moment yet; a fork would lose what they hold
+            return
+        with contextlib.suppress(OSError):  # too many processes, or the folder is gone: the next round
+            waiting = os.open(self._folder.supervisor_lock, os.O_RDWR | os.O_CLOEXEC)
+            self._standby = os.fork()
+            if self._standby == 0:
+                self._take_over(waiting)
+            else:
+                os.close(waiting)
+
+    def _take_over(self, waiting: int) -> None:
+        """In the standby: wait until the supervisor is dead, and be it."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self._lock is not None:
+            os.close(self._lock)  # it came with the fork, and would keep the lock taken
+        self._lock = self._child = self._pid = self._standby = None
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+        signal.signal(signal.SIGTERM, self._stop)
+        self._lock = waiting
+
+    def _dismiss_standby(self) -> None:
+        """End the standby; last of all, so that somebody ends the server if this process is killed at it."""
+        if self._standby is not None:
+            os.kill(self._standby, signal.SIGKILL)
+            os.waitpid(self._standby, 0)
 
     def _abandoned(self) -> bool:
         """Return whether the last user has gone, or this process was asked to stop.
@@ -105,12 +146,7 @@ class Supervisor:
         """Return whether the server, started or adopted, is running."""
         if self._child is not None:
             return self._child.poll() is None
-        if self._pid is None:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid, 0)
-            return True
-        return False
+        return self._pid is not None and is_running(self._pid)
 
     def _start_or_adopt(self) -> None:
         """Use the server that is already running for this folder, if there is one; start one otherwise.
@@ -213,21 +249,28 @@ class Supervisor:
         )
 
     def _end_server(self) -> None:
-        """End the server: SIGTERM, then SIGKILL after END_SECONDS, and remove the socket."""
-        if self._child is None and self._pid is None and not self._was_moved():
-            # left by a supervisor that was killed, and its last user is gone
-            self._pid = self._folder.owner_pid
-        pid = self._child.pid if self._child is not None else self._pid
-        if pid is not None and self._alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-            deadline = time.monotonic() + END_SECONDS
-            while self._alive():
-                if time.monotonic() > deadline:
-                    os.kill(pid, signal.SIGKILL)  # safe: everything acknowledged is in its journal
-                time.sleep(0.02)
+        """End the server: SIGTERM, then SIGKILL after END_SECONDS, and remove the socket.
+
+        If a supervisor was killed while its server started, there may be that one and a second, ours.
+        """
+        own = self._child.pid if self._child is not None else self._pid
+        servers = {own} if own is not None and self._alive() else set()
+        if not self._was_moved():
+            servers |= self._folder.server_pids()
+        _signal_all(servers, signal.SIGTERM)
+        deadline = time.monotonic() + END_SECONDS
+        while self._alive() or any(is_running(pid) for pid in servers - {own}):
+            if time.monotonic() > deadline:
+                _signal_all(servers, signal.SIGKILL)  # safe: everything acknowledged is in its journal
+            time.sleep(0.02)
         if not self._was_moved():
             self._folder.remove_socket()
+
+
+def _signal_all(pids: set[int], which: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, which)
 
 
 def main() -> int:

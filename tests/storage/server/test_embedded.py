@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.storage.server.folder import is_running
+
 ROOT = Path(__file__).resolve().parents[3]
 HOLD = """
 import sys, time
@@ -72,20 +74,32 @@ def servers(folder: Path) -> list[psutil.Process]:
     ]
 
 
-def supervisor(folder: Path) -> psutil.Process:
-    return next(
+def supervisors(folder: Path) -> list[psutil.Process]:
+    """The supervisor of one DATA_DIR, and its child that is ready to take over."""
+    found = [
         process
-        for process in psutil.process_iter(["cmdline"])
+        for process in psutil.process_iter(["cmdline", "ppid"])
         if process.info["cmdline"]
         and process.info["cmdline"][2:] == ["core.storage.server.supervisor", str(folder)]
-    )
+    ]
+    pids = {process.pid for process in found}
+    return sorted(found, key=lambda process: process.info["ppid"] in pids)
+
+
+def supervisor(folder: Path) -> psutil.Process:
+    return supervisors(folder)[0]
 
 
 def gone(folder: Path, within: float) -> bool:
     """Whether no server of the folder is left after so many seconds."""
+    return comes(lambda: not servers(folder), within)
+
+
+def comes(condition: Callable[[], bool], within: float) -> bool:
+    """Whether something becomes true within so many seconds."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        if not servers(folder):
+        if condition():
             return True
         time.sleep(0.05)
     return False
@@ -171,6 +185,47 @@ def test_kill_of_the_supervisor_while_the_server_starts(
     user.kill()
     user.wait()
     assert gone(folder, within=3)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, 0.4, 2.0])
+def test_kill_of_the_supervisor_and_all_users_at_once_leaves_no_server(
+    start: Callable[..., User], tmp_path: Path, delay: float
+) -> None:
+    folder = tmp_path / "data"
+    user = start()
+    deadline = time.monotonic() + 10
+    while not servers(folder) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(delay)
+    supervisor(folder).kill()
+    user.kill()
+    user.wait()
+    assert gone(folder, within=3)
+    assert comes(lambda: not supervisors(folder), within=3)
+
+
+def test_a_standby_that_was_killed_is_replaced(start: Callable[..., User], tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    user = start()
+    said(user)
+    _, standby = supervisors(folder)
+    standby.kill()
+    assert comes(lambda: [p.pid for p in supervisors(folder)][1:] not in ([], [standby.pid]), within=3)
+    for _ in range(3):  # each is followed by the next
+        supervisor(folder).kill()
+        assert comes(lambda: len(supervisors(folder)) == 2, within=3)
+    assert count(user) == "1"
+    assert len(servers(folder)) == 1
+    user.kill()
+    assert gone(folder, within=3)
+
+
+def test_a_process_that_ended_and_was_not_waited_for_is_not_running() -> None:
+    ended = subprocess.Popen(["sleep", "0.1"])
+    assert is_running(ended.pid)
+    assert comes(lambda: not is_running(ended.pid), within=5)
+    assert psutil.Process(ended.pid).status() == psutil.STATUS_ZOMBIE
+    ended.wait()
 
 
 @pytest.mark.full
