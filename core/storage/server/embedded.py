@@ -23,7 +23,7 @@ from core.storage.server.folder import EmbeddedServerError, Folder, is_in_place,
 from core.threads import fork_safe_lock, start_daemon
 
 START_TIMEOUT_SECONDS = 60.0
-WATCH_SECONDS = 0.05
+WATCH_SECONDS = 0.25
 _held: "dict[Path, Future[Embedded]]" = {}
 _guard = fork_safe_lock()
 """Never held while a server starts."""
