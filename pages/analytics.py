@@ -21,11 +21,12 @@ BUCKETS: dict[str, Bucket | None] = {
 
 
 def draw(board: ComparedBoard, _: Selection) -> None:
-    """Draw all panels, two per row, and what changed at full width."""
-    changes, *panels = board.panels
-    grid(panels[:2])
+    """Draw volume and what changed at full width, for the first screenful, then the others, two per row."""
+    volume, changes, *panels, hours = board.panels
+    show(volume)
     show(changes)
-    grid(panels[2:], later=True)
+    grid(panels, later=True)
+    grid([hours], columns=1, later=True)
 
 
 with st.container(key="choices", horizontal=True, gap="small"):

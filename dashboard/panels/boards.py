@@ -161,8 +161,8 @@ def analytics_board(
     earlier = _earlier(window, selection.filters, cube)
     view = view_of(window, selection, mode)
     panels = (
-        comparison.changes(view, summary, before),
         volume.volume(view, by, series.volume(cube, by, bucket), earlier),
+        comparison.changes(view, summary, before),
         volume.rates(view, series.rates(cube, bucket), summary),
         comparison.rates_by(view, split, tables.breakdown(cube, split)),
         volume.duration_course(view, durations, summary.duration_seconds),
