@@ -5,6 +5,8 @@ DASHBOARD_HOST and DASHBOARD_PORT set where it listens; STREAMLIT_* variables ov
 
 import argparse
 import asyncio
+import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -115,6 +117,23 @@ async def _collect() -> None:
         gc.collect()
 
 
+_M_MMAP_THRESHOLD = -3  # malloc.h
+LARGE_BYTES = 128 * 1024
+
+
+def return_large_blocks() -> None:
+    """Have the C library return each block of LARGE_BYTES and more to the system once it is free.
+
+    glibc starts with that limit and raises it to the largest block ever freed, up to 32 MiB. Frames and
+    answers of that size then lie between small objects, and a fifth of this process's memory was free, but
+    could not be returned. Other C libraries do not have the setting.
+    """
+    if "MALLOC_MMAP_THRESHOLD_" in os.environ:
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
+
+
 def send_at_once() -> None:
     """Disable Nagle's algorithm on all connections; Streamlit has no setting for it.
 
@@ -158,6 +177,7 @@ def main() -> int:
         return 2
     # Uvicorn shuts down cleanly, then raises the signal again.
     signal.signal(signal.SIGTERM, _stop)
+    return_large_blocks()
     send_at_once()
     try:
         app = st.App(ROOT / "dashboard" / "app.py", lifespan=_warm, middleware=_middleware())

@@ -15,8 +15,10 @@ from pymongo.errors import PyMongoError
 from core.clock import utc_now
 from core.errors import TooMuchError, UserError
 from core.storage.server.connection import unavailable_text
+from dashboard.filters import Window
 
 ANSWERS_KEPT = 64
+QUESTIONS_KNOWN = 512
 KEPT_SECONDS = 60
 """How long figures of a period are kept: its end moves on every minute, and nobody asks for the old ones."""
 PAUSE_AFTER_FAILURE_SECONDS = 4.0
@@ -41,6 +43,29 @@ class Answer(Generic[Result]):
 _down: dict[str, Any] = {"until": 0.0, "why": ""}
 
 
+_newest: dict[tuple[object, ...], tuple[Any, ...]] = {}
+
+
+def _drop_earlier(query: Callable[..., object], args: tuple[Any, ...]) -> None:
+    """Drop the answer for the same period as of earlier, which nobody asks for any more.
+
+    Kept until its time is up, there would be twice as many each time that the minute changes.
+    """
+    periods = [(place, value) for place, value in enumerate(args) if isinstance(value, Window)]
+    if len(periods) != 1 or not hasattr(query, "clear"):
+        return
+    ((place, window),) = periods
+    asked = (query, *args[:place], *args[place + 1 :])
+    before = _newest.get(asked)
+    if before is not None and before[place].end >= window.end:
+        return
+    if len(_newest) >= QUESTIONS_KNOWN:
+        _newest.clear()
+    _newest[asked] = args
+    if before is not None:
+        query.clear(*before)
+
+
 def ask(
     selection: object, query: Callable[Question, Result], *args: Question.args, **kwargs: Question.kwargs
 ) -> Answer[Result]:
@@ -52,6 +77,7 @@ def ask(
     seen: dict[Any, Any] = st.session_state.setdefault("seen", {})
     if time.monotonic() >= _down["until"]:
         try:
+            _drop_earlier(query, args)
             result = query(*args, **kwargs)
         except TooMuchError:
             raise

@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -89,3 +90,35 @@ def test_what_pages_left_behind_is_freed_meanwhile_not_after_each_run(
         assert there() is None
     finally:
         gc.enable()
+
+
+_BLOCKS = """
+import ctypes, sys
+from dashboard.__main__ import return_large_blocks
+
+class Found(ctypes.Structure):
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    _fields_ = [(name, ctypes.c_size_t) for name in names]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Found
+if sys.argv[1:]:
+    return_large_blocks()
+large = bytearray(8_000_000)
+del large  # from now on, the C library would keep blocks of up to this size
+before = libc.mallinfo2().hblks
+kept = bytearray(1_000_000)
+print(libc.mallinfo2().hblks - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the setting")
+def test_large_blocks_of_memory_go_back_to_the_system() -> None:
+    def mapped(*arguments: str, **variables: str) -> int:
+        """How many mappings of its own a block got after a larger one was freed."""
+        command = [sys.executable, "-c", _BLOCKS, *arguments]
+        return int(subprocess.check_output(command, cwd=ROOT, env=os.environ | variables))
+
+    assert mapped() == 0
+    assert mapped("set") == 1
+    assert mapped("set", MALLOC_MMAP_THRESHOLD_="2000000") == 0  # whoever set it meant it
