@@ -32,7 +32,7 @@ from core.storage import get_sync_database
 from core.storage.server.connection import close_all
 
 SIZES = (10_000, 1_000_000)
-ROUNDS = 7
+ROUNDS = 15
 FLOOR = """
 import plotly.graph_objects as go
 import streamlit as st
