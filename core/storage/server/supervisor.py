@@ -67,12 +67,15 @@ class Supervisor:
         """
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a user may ignore it, which is inherited
         self._lock = lock(self._folder.supervisor_lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if self._lock is None:
             return 0  # another supervisor is at work
         try:
-            while not self._abandoned():
+            while True:
                 self._keep_a_standby()
+                if self._abandoned():
+                    break
                 if not self._alive():
                     self._start_or_adopt()
                 time.sleep(POLL_SECONDS)

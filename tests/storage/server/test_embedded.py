@@ -204,18 +204,26 @@ def test_kill_of_the_supervisor_and_all_users_at_once_leaves_no_server(
     assert comes(lambda: not supervisors(folder), within=3)
 
 
-def test_a_standby_that_was_killed_is_replaced(start: Callable[..., User], tmp_path: Path) -> None:
+@pytest.mark.parametrize("children", [signal.SIG_DFL, signal.SIG_IGN], ids=["", "ignored"])
+def test_a_standby_that_was_killed_is_replaced(
+    start: Callable[..., User], tmp_path: Path, children: signal.Handlers
+) -> None:
+    """Whether or not its user ignores the end of children, which is inherited."""
     folder = tmp_path / "data"
+    before = signal.signal(signal.SIGCHLD, children)
     user = start()
+    signal.signal(signal.SIGCHLD, before)
     said(user)
-    _, standby = supervisors(folder)
+    keeper, standby = supervisors(folder)
+    (server,) = servers(folder)
     standby.kill()
     assert comes(lambda: [p.pid for p in supervisors(folder)][1:] not in ([], [standby.pid]), within=3)
+    assert supervisor(folder) == keeper
     for _ in range(3):  # each is followed by the next
         supervisor(folder).kill()
         assert comes(lambda: len(supervisors(folder)) == 2, within=3)
     assert count(user) == "1"
-    assert len(servers(folder)) == 1
+    assert servers(folder) == [server]
     user.kill()
     assert gone(folder, within=3)
 
