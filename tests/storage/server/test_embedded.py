@@ -95,13 +95,13 @@ def gone(folder: Path, within: float) -> bool:
     return comes(lambda: not servers(folder), within)
 
 
-def comes(condition: Callable[[], bool], within: float) -> bool:
-    """Whether something becomes true within so many seconds."""
+def comes(condition: Callable[[], bool], within: float, every: float = 0.05) -> bool:
+    """Whether something becomes true within so many seconds, looked at that often."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if condition():
             return True
-        time.sleep(0.05)
+        time.sleep(every)
     return False
 
 
@@ -175,9 +175,7 @@ def test_kill_of_the_supervisor_while_the_server_starts(
 ) -> None:
     folder = tmp_path / "data"
     user = start()
-    deadline = time.monotonic() + 10
-    while not servers(folder) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    assert comes(lambda: bool(servers(folder)), within=10, every=0.001)
     time.sleep(delay)
     supervisor(folder).kill()
     assert said(user) == "ready"
@@ -193,9 +191,7 @@ def test_kill_of_the_supervisor_and_all_users_at_once_leaves_no_server(
 ) -> None:
     folder = tmp_path / "data"
     user = start()
-    deadline = time.monotonic() + 10
-    while not servers(folder) and time.monotonic() < deadline:
-        time.sleep(0.001)
+    assert comes(lambda: bool(servers(folder)), within=10, every=0.001)
     time.sleep(delay)
     supervisor(folder).kill()
     user.kill()
