@@ -103,21 +103,28 @@ class Supervisor:
             return
         with contextlib.suppress(OSError):  # too many processes, or the folder is gone: the next round
             waiting = os.open(self._folder.supervisor_lock, os.O_RDWR | os.O_CLOEXEC)
-            self._standby = os.fork()
-            if self._standby == 0:
+            child = -1
+            try:
+                child = os.fork()
+            finally:
+                if child != 0:
+                    os.close(waiting)
+            if child == 0:
                 self._take_over(waiting)
             else:
-                os.close(waiting)
+                self._standby = child
 
     def _take_over(self, waiting: int) -> None:
         """In the standby: wait until the supervisor is dead, and be it."""
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        if self._lock is not None:
-            os.close(self._lock)  # it came with the fork, and would keep the lock taken
-        self._lock = self._child = self._pid = self._standby = None
-        fcntl.flock(waiting, fcntl.LOCK_EX)
+        try:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            if self._lock is not None:
+                os.close(self._lock)  # it came with the fork, and would keep the lock taken
+            fcntl.flock(waiting, fcntl.LOCK_EX)
+        except OSError:
+            os._exit(1)  # without the lock it must not go on
+        self._lock, self._child, self._pid = waiting, None, None
         signal.signal(signal.SIGTERM, self._stop)
-        self._lock = waiting
 
     def _dismiss_standby(self) -> None:
         """End the standby; last of all, so that somebody ends the server if this process is killed at it."""
