@@ -163,8 +163,9 @@ def settled(database: Database[Document]) -> int:
 
 
 _IMPORT = """
-import sys
+import signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the suite runs in the background
 from core.errors import UserError
 from core.importing import import_file
 data, mapping, rejects = map(Path, sys.argv[1:])
