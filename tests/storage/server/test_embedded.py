@@ -168,16 +168,22 @@ def test_any_name_of_data_dir(start: Callable[..., User], tmp_path: Path, name: 
     assert said(start(tmp_path / name)) == "ready"
 
 
+def orphaned(start: Callable[..., User], folder: Path, delay: float) -> User:
+    """The user of a server whose supervisor was killed so many seconds after it started that server."""
+    user = start()
+    assert comes(lambda: bool(servers(folder)), within=10, every=0.001)
+    time.sleep(delay)
+    supervisor(folder).kill()
+    return user
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("delay", [0.02, 0.15, 0.4])
 def test_kill_of_the_supervisor_while_the_server_starts(
     start: Callable[..., User], tmp_path: Path, delay: float
 ) -> None:
     folder = tmp_path / "data"
-    user = start()
-    assert comes(lambda: bool(servers(folder)), within=10, every=0.001)
-    time.sleep(delay)
-    supervisor(folder).kill()
+    user = orphaned(start, folder, delay)
     assert said(user) == "ready"
     assert len(servers(folder)) == 1
     user.kill()
@@ -190,10 +196,7 @@ def test_kill_of_the_supervisor_and_all_users_at_once_leaves_no_server(
     start: Callable[..., User], tmp_path: Path, delay: float
 ) -> None:
     folder = tmp_path / "data"
-    user = start()
-    assert comes(lambda: bool(servers(folder)), within=10, every=0.001)
-    time.sleep(delay)
-    supervisor(folder).kill()
+    user = orphaned(start, folder, delay)
     user.kill()
     user.wait()
     assert gone(folder, within=3)
