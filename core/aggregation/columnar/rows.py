@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 import pyarrow as pa
 from pymongo.database import Database
-from pymongoarrow.api import Schema, find_arrow_all
 
 from core.aggregation.columnar.fields import (
     COSTS,
@@ -24,6 +23,7 @@ from core.aggregation.rollups.foreign_values import read_past
 from core.privacy.masking import mask_text
 from core.storage.archive.archived_rows import archived, pc
 from core.storage.collections import CALLS
+from core.storage.columns import find_columns
 from core.types import Document, Period
 
 _NESTED = {"provider": "telephony.provider", "number_series": "telephony.number_series"}
@@ -82,9 +82,8 @@ def _stored(database: Database[Document], query: Document) -> pa.Table:
         **{name: f"$cost.{name.removeprefix('cost_')}" for name in COSTS},
         "has_error": {"$gt": [{"$size": {"$ifNull": ["$errors", "$error_types", []]}}, 0]},
     }
-    chosen = Schema(_columns())
     return read_past(
-        lambda sound: find_arrow_all(database[CALLS], sound, schema=chosen, projection=projection),
+        lambda sound: find_columns(database[CALLS], sound, _columns(), projection=projection),
         database[CALLS],
         query,
     ).calls

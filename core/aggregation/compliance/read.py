@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow as pa
 from pymongo.database import Database
-from pymongoarrow.api import Schema, find_pandas_all
 
 from core.aggregation.compliance.judge import COLUMNS, Judged, judge
 from core.aggregation.compliance.terms import Terms
@@ -16,6 +15,7 @@ from core.aggregation.rollups.foreign_values import read_past
 from core.errors import TooMuchError
 from core.settings import get_settings
 from core.storage.collections import CALLS
+from core.storage.columns import find_frame
 from core.storage.restrictions import hidden_leads
 from core.types import Document
 
@@ -131,11 +131,9 @@ def _read(database: Database[Document], query: Document) -> pd.DataFrame:
     # By the index: that there are too many is known in a fraction of the time it takes to read them.
     beyond = database[CALLS].find(query, {"_id": 0, "start_time": 1}, skip=MOST_JUDGED, limit=1)
     _refuse_more(MOST_JUDGED + len(beyond.to_list()))
-    schema, most = Schema(_SCHEMA), MOST_JUDGED + 1
+    most = MOST_JUDGED + 1
     found = read_past(
-        lambda sound: find_pandas_all(
-            database[CALLS], sound, schema=schema, projection=_PROJECTION, limit=most
-        ),
+        lambda sound: find_frame(database[CALLS], sound, _SCHEMA, projection=_PROJECTION, limit=most),
         database[CALLS],
         query,
     )

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import pandas as pd
 from pymongo.database import Database
-from pymongoarrow.api import Schema, find_arrow_all
 
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.storage.collections import CALLS, TURNS
+from core.storage.columns import find_frame
 from core.types import Document
 
 NEWEST_CALLS = 5_000
@@ -93,6 +93,5 @@ def _newest(database: Database[Document], start: datetime, end: datetime) -> lis
 
 def _turns(database: Database[Document], call_ids: Sequence[str]) -> pd.DataFrame:
     query = {"call_id": {"$in": list(call_ids)}}
-    table = find_arrow_all(database[TURNS], query, schema=Schema(_TURNS))
-    frame: pd.DataFrame = table.to_pandas().reindex(columns=list(_TURNS))
+    frame = find_frame(database[TURNS], query, _TURNS).reindex(columns=list(_TURNS))
     return frame.sort_values(["call_id", "turn"], ignore_index=True)

@@ -6,12 +6,12 @@ from datetime import datetime
 
 import numpy as np
 from pymongo.database import Database
-from pymongoarrow.api import Schema, find_arrow_all
 
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.models.definitions import PERCENTILES
 from core.models.metrics import Percentiles
 from core.storage.collections import CALLS, TURNS
+from core.storage.columns import find_frame
 from core.types import Document
 
 NEWEST_CALLS = 1_000
@@ -50,8 +50,8 @@ def turn_latencies(
     query = calls_query(start, end, "start_time", filters)
     newest = database[CALLS].find(query, {"start_time": 1}).sort("start_time", -1).limit(NEWEST_CALLS)
     starts = {row["_id"]: row["start_time"] for row in newest.max_time_ms(LONGEST_QUERY_MS)}
-    schema = Schema({"call_id": str, **dict.fromkeys(FIELDS.values(), float)})
-    turns = find_arrow_all(database[TURNS], {"call_id": {"$in": list(starts)}}, schema=schema).to_pandas()
+    columns = {"call_id": str, **dict.fromkeys(FIELDS.values(), float)}
+    turns = find_frame(database[TURNS], {"call_id": {"$in": list(starts)}}, columns)
     spreads = {name: _spread(turns[field].to_numpy(float)) for name, field in FIELDS.items()}
     there = [starts[call_id] for call_id in turns["call_id"].unique()]
     return TurnLatencies(spreads, len(there), min(there, default=None))

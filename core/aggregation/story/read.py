@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pymongo.database import Database
-from pymongoarrow.api import Schema, find_arrow_all
 
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.buckets import Bucket
@@ -23,6 +22,7 @@ from core.aggregation.story.shape import Story
 from core.aggregation.story.tell import Details, tell
 from core.models.definitions import COUNTS, LATENCIES, METRICS, RATES
 from core.storage.collections import CALLS
+from core.storage.columns import find_columns
 from core.types import Document, Period
 
 MOST_CALLS = 5_000
@@ -135,13 +135,14 @@ class _Look:
         of = {name: value or None for name, value in chosen.items()}
         query = {"$and": [calls_query(*period, "start_time", self.filters), of]}
         options: dict[str, Any] = {
-            "schema": Schema(_SCHEMA),
             "projection": _FIELDS,
             "sort": [("start_time", -1)],
             "limit": MOST_CALLS,
             "max_time_ms": LONGEST_READ_MS,
         }
-        return read_past(lambda sound: find_arrow_all(collection, sound, **options), collection, query).calls
+        return read_past(
+            lambda sound: find_columns(collection, sound, _SCHEMA, **options), collection, query
+        ).calls
 
 
 def _bad(finding: Finding, calls: pa.Table) -> tuple[Bools, Bools]:
