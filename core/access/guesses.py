@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from threading import Lock
 
@@ -63,6 +64,7 @@ class Guesses:
                 self._wrong.pop(name, None)
 
 
+@lru_cache(maxsize=1_000)
 def _network(client: str) -> str:
     try:
         address = ip_address(client)

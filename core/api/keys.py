@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import cast
 
-from pydantic import SecretStr
 from pymongo.errors import PyMongoError
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -27,6 +25,7 @@ RENEWED_SECONDS = 3.0
 """How long a removed key may still work."""
 FIRST_READ_SECONDS = 2.0
 _SHOWN = 8
+_KEY = "key"
 _READER = frozenset({Permission.READ, Permission.SEE_PERSONAL, Permission.EXPORT_CALLS})
 
 
@@ -47,15 +46,20 @@ NO_KEY_NEEDED = Key("", "", allowed(Role.ADMIN), sends=True)
 """Stands for whoever asks when there are no keys: this machine's own programs."""
 
 
-def keys_of(settings: Settings) -> list[Key]:
+def keys_of(settings: Settings) -> tuple[Key, ...]:
     """Return the keys of the settings; one in several lists may do what each of them allows."""
+    global _known  # noqa: PLW0603 (one for the process)
+    if _known is None or _known[0] is not settings:
+        _known = settings, _keys_of(settings)
+    return _known[1]
+
+
+_known: tuple[Settings, tuple[Key, ...]] | None = None
+"""Of the settings last asked about: hashing the keys for each request would take longer than its answer."""
+
+
+def _keys_of(settings: Settings) -> tuple[Key, ...]:
     lists = (settings.api_keys, settings.api_write_keys, settings.api_ingest_keys)
-    return [*_keys_of(*map(tuple, lists))]
-
-
-@lru_cache(maxsize=4)
-def _keys_of(*lists: tuple[SecretStr, ...]) -> tuple[Key, ...]:
-    """Return the keys of the three lists: hashing them for each request would take longer than its answer."""
     reading, writing, sending = ({key.get_secret_value() for key in keys} for keys in lists)
     sending |= writing
     return tuple(
@@ -125,6 +129,14 @@ def keys_for(scope: Scope) -> list[Key]:
     """Return the keys a request may carry, including expired ones."""
     stored = stored_keys(scope)
     return [*keys_of(get_settings()), *(stored.keys if stored is not None else ())]
+
+
+def key_of(scope: Scope) -> Key | None:
+    """Return the valid key that a request carries; looked up once for all who ask about the request."""
+    state = scope.setdefault("state", {})
+    if _KEY not in state:
+        state[_KEY] = find_key(keys_for(scope), given_keys(Headers(scope=scope)))
+    return cast("Key | None", state[_KEY])
 
 
 def find_key(keys: Sequence[Key], given: Sequence[str]) -> Key | None:

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.api.intake.bodies import INTAKE
-from core.api.keys import find_key, given_keys, keys_for
+from core.api.keys import key_of
 from core.api.problems import ProblemResponse
 from core.settings import get_settings
 
@@ -53,7 +52,7 @@ class Pace:
         path: str = scope["path"]
         if not most or not path.startswith(_API) or path in INTAKE:
             return 0
-        key = find_key(keys_for(scope), given_keys(Headers(scope=scope)))
+        key = key_of(scope)
         if key is None:  # refused later, or no key is needed
             return 0
         now, a_second = self._clock(), most / 60

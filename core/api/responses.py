@@ -1,8 +1,10 @@
 """The answers of the endpoints."""
 
 import math
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
@@ -13,6 +15,7 @@ from core.models.figures import CallAnalytics
 from core.models.metrics import CallMetrics, CallSummary, DailyMetrics, LiveMetrics, ServiceError
 from core.models.values import Rate
 
+Asked = ParamSpec("Asked")
 _DIGITS, _DECIMALS = 6, 2
 """Percentiles are within 1 %; in a sum of rupees the paise count, however large it is."""
 
@@ -23,6 +26,19 @@ class Figures(JSONResponse):
     def render(self, content: Any) -> bytes:  # noqa: ANN401 (any JSON)
         """Write the answer."""
         return super().render(rounded(content))
+
+
+def written(endpoint: Callable[Asked, BaseModel]) -> Callable[Asked, Figures]:
+    """Have an endpoint's answer written by the thread that computes it.
+
+    A quarter's figures take milliseconds to write, for which the event loop would answer nobody.
+    """
+
+    @wraps(endpoint)  # its signature is what the API's document is made from
+    def answer(*args: Asked.args, **kwargs: Asked.kwargs) -> Figures:
+        return Figures(endpoint(*args, **kwargs).model_dump(mode="json"))
+
+    return answer
 
 
 def rounded(value: Any) -> Any:  # noqa: ANN401 (any JSON)

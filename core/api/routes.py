@@ -11,7 +11,7 @@ from core.aggregation.figures import summarise
 from core.alerting.state.alert_store import active_alerts
 from core.api.parameters import DayRange, DayUntilToday, DayWithCalls, Filters, only_known
 from core.api.reading.system import live_metrics, system_metrics
-from core.api.responses import AlertList, CurrentMetrics, Figures, MetricsRange, in_shares
+from core.api.responses import AlertList, CurrentMetrics, Figures, MetricsRange, in_shares, written
 from core.api.security import Require
 from core.clock import period_of_days, rolling, utc_now
 from core.models.metrics import DailyMetrics
@@ -27,6 +27,7 @@ router = APIRouter(
 
 
 @router.get("/metrics", response_class=Figures)
+@written
 def current_metrics(filters: Filters) -> CurrentMetrics:
     """The rolling last 24 hours, to the end of this minute, with active calls and the services' figures."""
     database = get_sync_database()
@@ -43,12 +44,14 @@ def current_metrics(filters: Filters) -> CurrentMetrics:
 
 
 @router.get("/metrics/daily/{day}", response_class=Figures)
+@written
 def daily_metrics(day: DayUntilToday, filters: Filters) -> DailyMetrics:
     """One local day, up to this moment."""
     return daily_range(get_sync_database(), day, day, filters)[0]
 
 
 @router.get("/metrics/range", response_class=Figures)
+@written
 def metrics_range(days: DayRange, filters: Filters) -> MetricsRange:
     """Every day of a range, and the range as a whole."""
     first, last = days
@@ -71,6 +74,7 @@ async def aggregate(day: DayWithCalls) -> DailyMetrics:
 
 
 @router.get("/alerts", response_class=Figures)
+@written
 def alerts() -> AlertList:
     """The alerts that are firing now."""
     firing = active_alerts(get_sync_database())

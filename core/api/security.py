@@ -186,7 +186,8 @@ def written_by(author: str, key: Key) -> str:
 def tell(event: str, request: Request, level: int = logging.WARNING, **about: str) -> None:
     """Log who asked for what, as a security event."""
     client = request.client.host if request.client else None
-    asked = {"method": request.method, "path": request.url.path, "query": request.url.query}
+    query: bytes = request.scope["query_string"]
+    asked = {"method": request.method, "path": request.scope["path"], "query": query.decode("latin-1")}
     log_security_event(logger, event, level, client=client, **asked, **about)
 
 
@@ -213,13 +214,15 @@ class Door:
         """Serve one request, or refuse it."""
         signed = scope["type"] == "http" and (scope["path"].startswith(HOOKS) or scope["path"] == ACKNOWLEDGE)
         asks = scope["type"] == "http" and not signed
-        if asks:
-            await _renew_stored(scope)
-        refusal = self._refusal(scope) if asks else None
+        refusal = await self._refusal(scope) if asks else None
         await (refusal or self._app)(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> ProblemResponse | None:
-        undecided = _is_undecided(scope) and scope["path"] not in _ALWAYS
+    async def _refusal(self, scope: Scope) -> ProblemResponse | None:
+        stored = _deciding(scope)
+        if stored is not None:
+            # Liveness is answered at once, whatever the database does.
+            await stored.renew(waits=scope["path"] != "/healthz")
+        undecided = stored is not None and stored.are_unknown and scope["path"] not in _ALWAYS
         if keys_for(scope) and not undecided:
             return None  # without asking who it is: the kernel's answer takes longer than most of ours
         opens = self._keyless(Request(scope))
@@ -229,14 +232,6 @@ class Door:
         if not opens and not keys_for(scope):
             return ProblemResponse(status.HTTP_403_FORBIDDEN, _CLOSED)
         return None
-
-
-async def _renew_stored(scope: Scope) -> None:
-    """Refresh the store's keys, if they decide."""
-    stored = _deciding(scope)
-    if stored is not None:
-        # Liveness is answered at once, whatever the database does.
-        await stored.renew(waits=scope["path"] != "/healthz")
 
 
 def _is_undecided(scope: Scope) -> bool:

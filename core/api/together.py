@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.access.permissions import Permission
-from core.api.keys import Key, find_key, given_keys, keys_for
+from core.api.keys import key_of, keys_for
 from core.api.security import note_access
 
 if TYPE_CHECKING:
@@ -128,32 +128,26 @@ def _can_share(scope: Scope) -> bool:
     headers = Headers(scope=scope)
     if headers.get("content-length", "0") != "0" or "transfer-encoding" in headers:
         return False
-    keys = keys_for(scope)
-    key = find_key(keys, given_keys(headers))
+    key = key_of(scope)
     client = scope["client"][0] if scope.get("client") else ""
     slowed = cast("Guesses", scope["app"].state.guesses).wait_seconds(client)
-    return not keys or (key is not None and Permission.READ in key.may and not slowed)
+    return not keys_for(scope) or (key is not None and Permission.READ in key.may and not slowed)
 
 
 def _question(scope: Scope) -> Question:
     headers = Headers(scope=scope)
     query: bytes = scope.get("query_string", b"")
-    key = _key(scope)
+    key = key_of(scope)
     may = ",".join(sorted(permission.name for permission in key.may)) if key else ""
     asked = scope["method"], scope["path"], query.decode("latin-1"), may
     return *asked, *(headers.get(name, "") for name in _LIKE)
 
 
-def _key(scope: Scope) -> Key | None:
-    return find_key(keys_for(scope), given_keys(Headers(scope=scope)))
-
-
 def _note_access(scope: Scope) -> None:
     """Log who asked, as for a query that is not shared."""
-    request = Request(scope)
-    key = _key(scope)
+    key = key_of(scope)
     if key is not None:
-        note_access(request, key)
+        note_access(Request(scope), key)
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -1,5 +1,6 @@
 """Figures come with as many digits as mean something; what was recorded comes as it was."""
 
+import asyncio
 import math
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from core.api.responses import rounded
+from core.api.responses import Figures, rounded
 from core.storage.calls import write_calls
 from core.types import Document
 from tests.api.test_routes import ANALYTICS, call
@@ -51,3 +52,31 @@ def test_computed_figures_are_rounded_and_recorded_ones_are_not(
     assert total["answer_rate"] == 1.0
     listed = client.get(f"{ANALYTICS}/calls", params=asked).json()["calls"]
     assert {one["asr_latency_ms"] for one in listed} == {None, *(234.567890123 + n for n in range(3))}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{ANALYTICS}/metrics",
+        f"{ANALYTICS}/metrics/daily/2024-10-24",
+        f"{ANALYTICS}/metrics/range?start_date=2024-10-24&end_date=2024-10-24",
+        f"{ANALYTICS}/alerts",
+        "/api/v1/alerts",
+        "/api/v1/rules",
+    ],
+)
+def test_what_takes_long_to_write_is_not_written_by_the_event_loop(
+    path: str, client: TestClient, database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is answered while it writes."""
+    write_calls(database, [call(1, datetime(2024, 10, 24, tzinfo=UTC))])
+    loops: list[object] = []
+    render = Figures.render
+
+    def noted(self: Figures, content: object) -> bytes:
+        loops.append(asyncio._get_running_loop())
+        return render(self, content)
+
+    monkeypatch.setattr(Figures, "render", noted)
+    assert client.get(path).status_code == 200
+    assert loops == [None]

@@ -22,7 +22,7 @@ from core.api.operating.answers import Board, RuleList, SilenceAnswer, SilenceLi
 from core.api.operating.forms import Acknowledging, Closing, Silencing, Withdrawing, read_form
 from core.api.parameters import only_known
 from core.api.problems import refusals
-from core.api.responses import AlertAnswer, Figures, in_shares
+from core.api.responses import AlertAnswer, Figures, in_shares, written
 from core.api.security import Asking, Require, written_by
 from core.clock import to_utc
 from core.errors import UserError
@@ -48,6 +48,7 @@ def _taking(form: type[BaseModel]) -> dict[str, Any]:
 
 
 @router.get("/alerts", response_class=Figures)
+@written
 def board() -> Board:
     """The alerts that are firing, pending or silenced, or ended within the last 7 days."""
     database = get_sync_database()
@@ -170,6 +171,7 @@ def end_silence(silence: Annotated[str, Path(min_length=1, max_length=64)], requ
 
 
 @router.get("/rules", response_class=Figures)
+@written
 def rules() -> RuleList:
     """The alert rules in force."""
     found = rules_in_force(get_sync_database())
