@@ -17,7 +17,7 @@ COLUMNS = {"_id": pa.string(), "start_time": pa.timestamp("ms", tz="UTC")}
 def test_many_are_read_whole_and_no_batch_is_larger_than_others_can_wait_for(
     database: Database[Document],
 ) -> None:
-    """A batch of the server's size is converted in a tenth of a second, and no other thread runs meanwhile."""
+    """A batch of the server's size takes a tenth of a second to convert; no other thread runs meanwhile."""
     database[CALLS].insert_many(
         {"_id": str(number), "start_time": START + timedelta(seconds=number)} for number in range(MANY)
     )
