@@ -123,14 +123,22 @@ class Cube:
         """Return whether rates and percentiles are available for buckets of that size."""
         return buckets.BUCKETS.index(bucket) >= buckets.BUCKETS.index(self.finest)
 
-    def cell_buckets(self, bucket: Bucket) -> Ints:
-        """Return the index of each cell's bucket.
+    def require(self, bucket: Bucket) -> None:
+        """Refuse what needs buckets of that size, where the cube cannot be cut into them.
 
         Raises:
             ValueError: the cube was loaded for a longer bucket than this.
         """
         if not self.has(bucket):
             raise ValueError(f"the cube was loaded in buckets of {self.finest}, not of {bucket}")
+
+    def cell_buckets(self, bucket: Bucket) -> Ints:
+        """Return the index of each cell's bucket.
+
+        Raises:
+            ValueError: the cube was loaded for a longer bucket than this.
+        """
+        self.require(bucket)
         if bucket not in self._cell_buckets:
             self._cell_buckets[bucket] = self.bucket_numbers(self.cells.time, bucket)
         return self._cell_buckets[bucket]

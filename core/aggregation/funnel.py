@@ -48,7 +48,7 @@ def by_hour(cube: Cube) -> pd.DataFrame:
     Raises:
         ValueError: the cube was loaded for longer buckets.
     """
-    cube.cell_buckets("1h")
+    cube.require("1h")
     names, number = cube.values("language")
     unique, inverse = buckets.distinct(cube.cells.time)
     hour = buckets.local(unique, cube.zone).hour.to_numpy().astype(np.int64)[inverse]

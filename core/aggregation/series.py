@@ -129,7 +129,7 @@ def percentile_by_hour_of_week(
     Raises:
         ValueError: the cube was loaded for longer buckets.
     """
-    cube.cell_buckets("1h")
+    cube.require("1h")
     hour = _hour_of_week(cube, cube.cells.time)
     table = percentile_table(cube, field, hour, DAYS * HOURS)
     return _week(table[percentile].to_numpy()), _week(table["n"].to_numpy())

@@ -65,7 +65,7 @@ def look(database: Database[Document], cube: Cube, field: str, filters: CallFilt
     with a maximum as high. Where calls were read, and where stored quarter hours do not explain the maximum,
     it is taken whole.
     """
-    cube.cell_buckets("1h")
+    cube.require("1h")
     hours = _spans(cube.cells, field, n)
     at_least = hours[-1].highest if len(hours) == n else -np.inf
     starts = [hour.start + quarter for hour in hours for quarter in _QUARTERS]
