@@ -91,7 +91,7 @@ class Record(NamedTuple):
     @classmethod
     def now(cls, content: BaseModel) -> "Record":
         """Return a record made now. Without encryption keys its personal values are left out right here."""
-        if not get_settings().encryption_keys and may_be_personal(content):
+        if may_be_personal(content) and not get_settings().encryption_keys:
             content = without_personal(content)
         return cls(kind_of(content), content, version_now())
 

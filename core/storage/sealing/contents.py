@@ -66,7 +66,7 @@ def may_be_personal(content: BaseModel) -> bool:
     if kind is TurnMetrics or kind is HookDelivery:
         return bool(getattr(content, FIELDS[kind]))
     metadata = content.metadata if type(content) is CallMetrics else _metadata(content)
-    return metadata is not None and sensitive.may_be_personal(metadata)
+    return bool(metadata) and sensitive.may_be_personal(metadata)
 
 
 def open_values(content: BaseModel) -> list[tuple[str, Any]]:
