@@ -2,18 +2,22 @@
 
 import os
 import pty
+import shlex
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
+import typer
 from pymongo.database import Database
 
 from core import __version__
+from core.cli import app
+from core.cli.examples import EXAMPLES
 from core.types import Document
 from tests import forked
 from tests.ports import free_port
@@ -243,3 +247,35 @@ def test_commands_about_alerts_load_no_data_frames() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "set()\n"
+
+
+def commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command by what is typed to reach it."""
+    for name, command in group.commands.items():
+        path = f"{before}{name}"
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{path} ")
+        else:
+            yield path, command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def test_every_command_that_takes_something_shows_an_example() -> None:
+    """Below its help, in lines that a narrow terminal does not break."""
+    takes = {path for path, command in COMMANDS.items() if {one.name for one in command.params} - {"help"}}
+    assert takes == EXAMPLES.keys()
+    helped = core("alerts", "ack", "--help").stdout
+    assert f"python -m core {EXAMPLES['alerts ack'][0]}" in helped
+    assert all(len(f"python -m core {line}") < 80 for lines in EXAMPLES.values() for line in lines)
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_an_example_is_one_that_its_command_takes(path: str) -> None:
+    """With options and values that it knows."""
+    for line in EXAMPLES[path]:
+        words = shlex.split(line)
+        name = path.split()
+        assert words[: len(name)] == name
+        COMMANDS[path].make_context(path, words[len(name) :])

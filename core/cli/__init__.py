@@ -8,7 +8,20 @@ import typer
 from pymongo.errors import PyMongoError
 
 from core import __version__
-from core.cli import alerts, calls, compliance, hooks, imports, on_call, reports, rules, run, sources, store
+from core.cli import (
+    alerts,
+    calls,
+    compliance,
+    examples,
+    hooks,
+    imports,
+    on_call,
+    reports,
+    rules,
+    run,
+    sources,
+    store,
+)
 from core.cli.access import api_keys, audit, breach, erasure, keys, users
 from core.errors import UserError
 from core.logging_config import setup_logging, spare_stdout
@@ -59,6 +72,7 @@ app.add_typer(on_call.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="users")
 app.add_typer(api_keys.app, name="api-keys")
+examples.attach(app)
 
 
 def _nobody_keeps_lines(settings: Settings) -> bool:

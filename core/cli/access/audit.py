@@ -28,7 +28,10 @@ app = typer.Typer(
 Since = Annotated[str | None, typer.Option(help="Only since this time: 2024-10-24T15:30, in TIMEZONE")]
 Until = Annotated[str | None, typer.Option(help="Only before this time")]
 Who = Annotated[str | None, typer.Option("--actor", help="Only this actor, by its name in the log")]
-What = Annotated[Action | None, typer.Option("--action", help="Only this action")]
+What = Annotated[
+    Action | None,
+    typer.Option("--action", metavar="ACTION", help="Only this action: viewed_call, exported, erased …"),
+]
 Which = Annotated[
     str | None, typer.Option("--subject", help="Only this subject: an id, of a call or lead too")
 ]

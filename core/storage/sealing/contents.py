@@ -66,7 +66,7 @@ def may_be_personal(content: BaseModel) -> bool:
     if kind is TurnMetrics or kind is HookDelivery:
         return bool(getattr(content, FIELDS[kind]))
     metadata = content.metadata if type(content) is CallMetrics else _metadata(content)
-    return bool(metadata) and sensitive.may_be_personal(metadata)
+    return sensitive.may_be_personal(metadata) if metadata else False
 
 
 def open_values(content: BaseModel) -> list[tuple[str, Any]]:
