@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
 from core.logging_config import get_logger
 from core.models.calls.fields import CALL_FIELDS, Kind
@@ -13,21 +14,54 @@ from core.types import Document
 
 logger = get_logger("metrics")
 MOST_NAMED = 1_000
-_NUMBERS = ("int", "long", "double", "null")
+_AT_ONCE = 100_000
+"""Ids in one query, which must stay well below MongoDB's 16 MB."""
+_SIZE_OF_NO_ARRAY = 17124
+"""The server's code for an expression that counts the items of a value that has none."""
+_NOTHING = ("null", "missing")
+_TEXT = ("string", *_NOTHING)
+_NUMBER = ("int", "long", "double", *_NOTHING)
 _TYPES: dict[Kind, tuple[str, ...]] = {
-    "moment": ("date", "null"),
-    "text": ("string", "null"),
-    "number": _NUMBERS,
-    "count": ("int", "long", "null"),
-    "flag": ("bool", "null"),
-    "errors": ("array", "null"),
+    "moment": ("date", *_NOTHING),
+    "text": _TEXT,
+    "number": _NUMBER,
+    "count": ("int", "long", *_NOTHING),
+    "flag": ("bool", *_NOTHING),
+    "errors": ("array", *_NOTHING),
+    "cost": ("object", *_NOTHING),
 }
 """BSON types that each kind of field may have."""
 _FIELDS: dict[str, tuple[str, ...]] = {
     one.name: _TYPES[one.kind] for one in CALL_FIELDS if one.kind in _TYPES and (one.rolled_up or one.checked)
-} | {f"cost.{part}": _NUMBERS for part in COST_PARTS}
+} | {f"cost.{part}": _NUMBER for part in COST_PARTS}
+
+
+def _is_foreign(value: str, types: tuple[str, ...]) -> Document:
+    # An expression, as {$type: …} in a query also looks at what an array holds.
+    return {"$not": [{"$in": [{"$type": value}, list(types)]}]}
+
+
+def _items(field: str, foreign: Document) -> Document:
+    """Return an expression: does an array hold an item, ``$$one``, for which ``foreign`` is true?"""
+    there = {"$cond": [{"$isArray": f"${field}"}, f"${field}", []]}
+    return {"$anyElementTrue": {"$map": {"input": there, "as": "one", "in": foreign}}}
+
+
+_ERROR: Document = {
+    "$or": [
+        _is_foreign("$$one", ("object",)),
+        *(_is_foreign(f"$$one.{name}", _TEXT) for name in ("type", "fault")),
+    ]
+}
 FOREIGN: Document = {
-    "$or": [{name: {"$exists": True, "$not": {"$type": list(types)}}} for name, types in _FIELDS.items()]
+    "$expr": {
+        "$or": [
+            *(_is_foreign(f"${name}", types) for name, types in _FIELDS.items()),
+            _items("errors", _ERROR),
+            _is_foreign("$error_types", ("array", *_NOTHING)),
+            _items("error_types", _is_foreign("$$one", _TEXT)),
+        ]
+    }
 }
 """Matches calls that cannot be read as columns."""
 
@@ -51,11 +85,49 @@ def read_past(
     """
     try:
         return Found(read(dict(query)), [])
-    except (TypeError, ValueError, OverflowError, pa.ArrowException):
-        foreign = {"$and": [query, FOREIGN]}
-        left_out = collection.find(foreign, {"start_time": 1}).limit(MOST_NAMED).to_list()
-        if not left_out:
+    except (*_UNREADABLE, OperationFailure) as error:
+        _raise_unless_foreign(error)
+    left_out = collection.find({"$and": [query, FOREIGN]}, {"start_time": 1}).limit(MOST_NAMED).to_list()
+    others: Document = {"$and": [query, {"$nor": [FOREIGN]}]}
+    try:
+        calls = read(others)
+    except _UNREADABLE:
+        more = _found_by_halves(read, collection, others)
+        if not more:
             raise
-    ids = [str(call["_id"]) for call in left_out]
-    logger.error("Calls with values of foreign types, left out", extra={"calls": len(ids), "ids": ids[:10]})
-    return Found(read({"$and": [query, {"$nor": [FOREIGN]}]}), left_out)
+        left_out += more
+        calls = read({"$and": [others, {"_id": {"$nin": [call["_id"] for call in more]}}]})
+    if left_out:
+        ids = [str(call["_id"]) for call in left_out[:10]]
+        logger.error(
+            "Calls with values of foreign types, left out", extra={"calls": len(left_out), "ids": ids}
+        )
+    return Found(calls, left_out)
+
+
+_UNREADABLE = (TypeError, ValueError, OverflowError, pa.ArrowException)
+
+
+def _raise_unless_foreign(error: Exception) -> None:
+    if isinstance(error, OperationFailure) and error.code != _SIZE_OF_NO_ARRAY:
+        raise error
+
+
+def _found_by_halves(
+    read: Callable[[Document], Any], collection: Collection[Document], query: Document
+) -> list[Document]:
+    """Return the calls that cannot be read for a reason that no query can ask about."""
+    calls = collection.find(query, {"start_time": 1}).to_list()
+    parts = [calls[start : start + _AT_ONCE] for start in range(0, len(calls), _AT_ONCE)]
+    return [call for part in parts for call in _unreadable(read, query, part)]
+
+
+def _unreadable(read: Callable[[Document], Any], query: Document, calls: list[Document]) -> list[Document]:
+    try:
+        read({"$and": [query, {"_id": {"$in": [call["_id"] for call in calls]}}]})
+    except _UNREADABLE:
+        if len(calls) == 1:
+            return calls
+        middle = len(calls) // 2
+        return [call for half in (calls[:middle], calls[middle:]) for call in _unreadable(read, query, half)]
+    return []

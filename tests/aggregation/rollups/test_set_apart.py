@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pymongo.database import Database
 
+from core.aggregation.columnar.rows import calls_of
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups import set_apart
 from core.aggregation.rollups.call_frames import CALL_SCHEMA, load_calls
 from core.aggregation.rollups.cells import Cells
+from core.aggregation.rollups.foreign_values import read_past
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.aggregation.rollups.rollup import cells_of
 from core.aggregation.rollups.set_apart import cells_of_sound
@@ -156,6 +158,10 @@ def test_a_stored_call_with_a_count_that_is_none_any_more_is_still_shown() -> No
         ("language", 7),
         ("cost", {"llm": "free"}),
         ("interruptions", Decimal128("1e30")),
+        ("campaign", ["diwali"]),
+        ("cost", [1.0]),
+        ("errors", [{"type": 503}]),
+        ("error_types", [503]),
     ],
 )
 def test_a_value_of_a_type_that_no_call_has_stops_nothing(
@@ -170,10 +176,13 @@ def test_a_value_of_a_type_that_no_call_has_stops_nothing(
     assert database[ROLLUPS_15M].find_one({"set_apart": "odd"}) is not None
     day = (START - timedelta(hours=2), START + timedelta(hours=2))
     assert load_cube(database, *day).total == 3
-    assert len(load_calls(database, *day)) == (4 if field == "cost" else 3)  # a text adds nothing to a sum
+    reads_past = field in {"cost", "errors", "error_types"}  # a frame has their sum or their number
+    assert len(load_calls(database, *day)) == (4 if reads_past else 3)
 
 
-@pytest.mark.parametrize(("field", "value"), [("attempt", 1.5), ("errors", "asr_timeout")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("attempt", 1.5), ("errors", "asr_timeout"), ("error_types", "asr_timeout")]
+)
 def test_a_value_that_can_be_read_past_costs_that_value_alone(
     database: Database[Document], field: str, value: object
 ) -> None:
@@ -183,3 +192,31 @@ def test_a_value_that_can_be_read_past_costs_that_value_alone(
     database[CALLS].update_one({"_id": "odd"}, {"$set": {field: value}})
     refresh_rollups(database)
     assert load_cube(database, START, START + timedelta(hours=1)).total == 1
+
+
+@pytest.mark.parametrize("errors", ["asr_timeout", [{"type": 503}]])
+def test_a_call_whose_errors_are_none_stops_no_copy(database: Database[Document], errors: object) -> None:
+    """Explore's copy of closed days has all others."""
+    usual = {"start_time": START, "duration_seconds": 30, "status": "completed", "direction": "outbound"}
+    write_calls(
+        database, [CallMetrics.model_validate({"call_id": name, **usual}) for name in ("good", "odd")]
+    )
+    database[CALLS].update_one({"_id": "odd"}, {"$set": {"errors": errors}})
+    table = calls_of(database, [(START - timedelta(hours=2), START + timedelta(hours=2))], UTC)
+    assert len(table) in {1, 2}
+
+
+def test_what_no_query_can_ask_about_is_found_all_the_same(database: Database[Document]) -> None:
+    """A call that cannot be read, for whatever reason, is named; the others are read."""
+    names = [f"call-{number}" for number in range(20)]
+    database[CALLS].insert_many({"_id": name, "start_time": START} for name in names)
+
+    def read(query: Document) -> list[str]:
+        found = [row["_id"] for row in database[CALLS].find(query).sort("_id", 1)]
+        if {"call-3", "call-17"} & {*found}:
+            raise pa.ArrowInvalid("cannot be read")
+        return found
+
+    found = read_past(read, database[CALLS], {"start_time": START})
+    assert [call["_id"] for call in found.left_out] == ["call-3", "call-17"]
+    assert set(found.calls) == {*names} - {"call-3", "call-17"}
