@@ -6,8 +6,10 @@ stored, the report is recorded for it; otherwise it becomes a call of its own, m
 recording a report twice changes nothing.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
 
 from bson import Timestamp
 from pymongo.database import Database
@@ -16,7 +18,7 @@ from core.logging_config import get_logger
 from core.models.calls.reports import CallFacts, CallReport, Role
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
-from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
+from core.storage.collections import A_TIME, ACTIVE_CALLS, CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.merging import merge, stamped
 from core.storage.recording.records import OWN_FIELDS, Record
@@ -26,7 +28,8 @@ from core.storage.sealing.open import moved, moved_transcript
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
-JOINED_AT_ONCE = 1_000
+COMPARED_AT_ONCE = 5_000
+CLOSED_AT_ONCE = 1_000
 GIVEN_UP_AFTER = timedelta(days=7)
 """How long after its last report a call known only to one source is still compared with others."""
 _TRIES = 20
@@ -73,20 +76,60 @@ def join_calls(database: Database[Document]) -> int:
     """
     oldest = Timestamp(server_time(database) - GIVEN_UP_AFTER, 0)
     query = {"unjoined": True, "recorded_at": {"$gte": oldest}}
-    waiting = database[CALLS].find(query, {"start_time": 1, "lead_id": 1}).limit(JOINED_AT_ONCE).to_list()
-    return sum(
-        _fold(database, str(alone["_id"]), whole)
-        for alone in waiting
-        if (whole := known_as(database, str(alone["_id"])) or _close_by(database, alone))
-    )
+    waiting = database[CALLS].find(query, {"start_time": 1, "lead_id": 1})
+    joined = 0
+    while part := list(islice(waiting, COMPARED_AT_ONCE)):
+        joined += sum(_fold(database, alone, whole) for alone, whole in _pairs(database, part))
+    return joined
+
+
+def _pairs(database: Database[Document], waiting: Sequence[Document]) -> Iterator[tuple[str, str]]:
+    """Yield those of the waiting calls that belong to another one, with the other's id.
+
+    Most wait in vain: calls of people, say, on the same carrier's account. So they are asked about together.
+    """
+    named, near = _named(database, waiting), _near(database, waiting)
+    for alone in waiting:
+        call_id = str(alone["_id"])
+        whole = known_as(database, call_id) if call_id in named else None
+        if whole is None and call_id in near:
+            whole = _close_by(database, alone)
+        if whole is not None:
+            yield call_id, whole
+
+
+def _named(database: Database[Document], waiting: Sequence[Document]) -> set[str]:
+    """Return which of the waiting calls another one gives as its provider_call_id."""
+    query = {"provider_call_id": {"$in": [str(alone["_id"]) for alone in waiting]}}
+    found = database[CALLS].find(query, {"provider_call_id": 1})
+    return {row["provider_call_id"] for row in found if row["_id"] != row["provider_call_id"]}
+
+
+def _near(database: Database[Document], waiting: Sequence[Document]) -> set[str]:
+    """Return which of the waiting calls began close to another call of the same lead."""
+    within = timedelta(seconds=get_settings().join_within_seconds)
+    dated = [one for one in waiting if within and "lead_id" in one and _is_dated(one)]
+    if not dated:
+        return set()
+    leads = list({alone["lead_id"] for alone in dated})
+    query = {"lead_id": {"$in": leads}, "unjoined": None, "start_time": A_TIME}
+    starts: defaultdict[str, list[datetime]] = defaultdict(list)
+    for row in database[CALLS].find(query, {"lead_id": 1, "start_time": 1}):
+        starts[row["lead_id"]].append(row["start_time"])
+    return {
+        str(alone["_id"])
+        for alone in dated
+        if any(abs(start - alone["start_time"]) <= within for start in starts[alone["lead_id"]])
+    }
+
+
+def _is_dated(call: Document) -> bool:
+    return isinstance(call.get("start_time"), datetime)
 
 
 def _close_by(database: Database[Document], alone: Document) -> str | None:
-    within = get_settings().join_within_seconds
-    if not within or "lead_id" not in alone or "start_time" not in alone:
-        return None
-    around = timedelta(seconds=within)
-    start = alone["start_time"]
+    """Return the one other call of the same lead that began close to this one; None if there are several."""
+    around, start = timedelta(seconds=get_settings().join_within_seconds), alone["start_time"]
     query = {
         "lead_id": alone["lead_id"],
         "start_time": {"$gte": start - around, "$lte": start + around},
@@ -154,7 +197,7 @@ def mark_lost(database: Database[Document]) -> int:
 def _silent_agents(database: Database[Document], before: object) -> Sequence[CallReport]:
     """Return reports for calls whose agent sent heartbeats and stopped without recording the call."""
     query = {"ended": False, "seen_at": {"$lt": before}, "started_at": {"$ne": None}}
-    rows = {str(row["_id"]): row for row in database[ACTIVE_CALLS].find(query).limit(JOINED_AT_ONCE)}
+    rows = {str(row["_id"]): row for row in database[ACTIVE_CALLS].find(query).limit(CLOSED_AT_ONCE)}
     stored = {str(row["_id"]) for row in database[CALLS].find({"_id": {"$in": list(rows)}}, {"_id": 1})}
     return [
         _lost(call_id, row["seen_at"], start=row["started_at"], end=row["seen_at"], about=row)
@@ -167,7 +210,7 @@ def _never_ended(database: Database[Document], before: object) -> Sequence[CallR
     """Return reports for calls that a source began to report and nobody ended."""
     since = {"state": "open"}
     reports = []
-    for row in database[CALLS].find(since).sort("recorded_at", 1).limit(JOINED_AT_ONCE):
+    for row in database[CALLS].find(since).sort("recorded_at", 1).limit(CLOSED_AT_ONCE):
         recorded_at = row["recorded_at"].as_datetime()
         if recorded_at >= before:
             break

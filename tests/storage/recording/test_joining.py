@@ -12,7 +12,7 @@ from core.settings import get_settings
 from core.storage.calls import from_document
 from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
 from core.storage.recording.active_calls import started
-from core.storage.recording.joining import join_calls, known_as, mark_lost
+from core.storage.recording.joining import COMPARED_AT_ONCE, join_calls, known_as, mark_lost
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.storage.server.connection import server_time
@@ -87,6 +87,25 @@ def test_calls_close_to_each_other_join_only_when_asked_to(
     get_settings.cache_clear()
     assert join_calls(database) == 1
     assert database[CALLS].count_documents({}) == 1
+
+
+@pytest.mark.parametrize("seconds", ["0", "60"])
+def test_a_call_joins_however_many_others_wait_in_vain(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    """People use the same carrier's account: their calls are never anybody else's, and come before it."""
+    monkeypatch.setenv("JOIN_WITHIN_SECONDS", seconds)
+    get_settings.cache_clear()
+    now = server_time(database)
+    record(database, carriers("pl-0", now, lead_id="lead-0"))
+    (one,) = database[CALLS].find()
+    others = (f"pl-{number}" for number in range(1, 2 * COMPARED_AT_ONCE))
+    database[CALLS].insert_many({**one, "_id": name, "provider_call_id": name} for name in others)
+    mine = carriers("pl-mine", now, lead_id="lead-1")
+    known = {"provider_call_id": "pl-mine"} if seconds == "0" else {"lead_id": "lead-1"}
+    record(database, mine, agents(start_time=now, **known))
+    assert join_calls(database) == 1
+    assert database[CALLS].find_one({"_id": "pl-mine"}) is None
 
 
 def test_two_calls_that_fit_are_not_guessed_between(
