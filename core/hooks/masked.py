@@ -5,17 +5,12 @@ from typing import Any
 
 import orjson
 
+from core.privacy.keys import is_dialled
 from core.privacy.masking import mask_value
 from core.privacy.numbers import mask_of
 
 LARGEST_KEPT = 256_000
 """Largest body that is kept, in bytes; transcripts are masked before they count."""
-_NUMBERS = frozenset(
-    {
-        *("from", "to", "callfrom", "callto", "transferredto", "forwardedfrom", "fromsipuri", "tosipuri"),
-        *("caller", "called", "callerid", "callerno", "did", "cli", "ani", "waid", "destination"),
-    }
-)
 _ENDINGS = ("number", "phone", "mobile", "msisdn", "whatsapp")
 """Names of fields with a dialled number, however it is written; case and separators do not matter."""
 _FEWEST_DIGITS = 6
@@ -65,7 +60,7 @@ def _kept(plain: Any, masked: Any, ids: frozenset[str], *, dialled: bool = False
 
 def _is_dialled(name: str, value: object) -> bool:
     letters = "".join(filter(str.isalnum, name)).lower()
-    return (letters in _NUMBERS or letters.endswith(_ENDINGS)) and _digits(value) >= _FEWEST_DIGITS
+    return (is_dialled(name) or letters.endswith(_ENDINGS)) and _digits(value) >= _FEWEST_DIGITS
 
 
 def _digits(value: object) -> int:

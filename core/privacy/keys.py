@@ -49,6 +49,7 @@ class Kind(Enum):
     SECRET = "masked whole"  # noqa: S105 (says what is done with one)
     TOKENS = "masked whole unless it is a count or a measure"
     KEY = "masked whole where it looks made by chance"
+    KEYED = "masked whole where it has as many digits as a PIN"
     PHONE = "phone"
     EMAIL = "email"
     PAN = "pan"
@@ -79,8 +80,11 @@ _CODES = frozenset({"otp", "otps", "mpin", "tpin", "upin", "cvv", "cvc", "pwd", 
 """Codes that are never quantities."""
 _SECRET_LAST = _CODES | {"token", "pin", "pins", "pass", "auth", "signature", "sig", "jwts"}
 _SECRET_END = re.compile(
-    r"(?:token|pwd)$|(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$"
+    r"(?:token|pwd)$|(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$|passkeys?$"
+    r"|(?:verification|security|login|signin|confirmation|activation|recovery|backup|auth)codes?$"
+    r"|(?:php|j)sessi?o?n?id$|(?:srtp|sdes|index|receipt)key$"
 )
+_HINDI_CODES = frozenset({"पासवर्ड", "ओटीपी", "पिन"})
 _GIVEN = _names(
     "entered given typed input received provided submitted said heard spoken value raw plain text "
     "string digits old new current actual expected"
@@ -122,6 +126,8 @@ _PERSONAL = (
     (re.compile(r"card(?:number|num|no)$"), Kind.CARD),
     (re.compile(r"^upi$|upi(?:id|address)$|vpa$"), Kind.UPI),
     (NAME_OF_TRANSCRIPT, Kind.TRANSCRIPT),
+    # What a caller typed on the phone: a choice of a menu, or a PIN.
+    (re.compile(r"^digits$|dtmf(?:digits?|input|tones?)?$|(?:pressed|keyed|gathered)digits$"), Kind.KEYED),
     (re.compile(r"^(?:voter|voterid|epic|voterid?card)(?:number|num|no)?$"), Kind.VOTER),
     (re.compile(r"^passport(?:number|num|no)?$"), Kind.PASSPORT),
     (
@@ -162,7 +168,7 @@ def kind_of(key: str) -> Kind:
     while len(words) > 1 and words[-1].isdigit():
         words.pop()  # cvv2, phone_1
     if not words:
-        return Kind.OPEN
+        return Kind.SECRET if key in _HINDI_CODES else Kind.OPEN
     joined = "".join(words)
     if _is_secret(words, joined):
         return Kind.TOKENS if _is_measure(words) else Kind.SECRET
@@ -194,12 +200,39 @@ def looks_made_by_chance(text: str) -> bool:
 
 
 _SHORTEST_KEY = 16
-_MEASURE = re.compile(r"-?\d{1,12}(?:\.\d{1,20})?\s?(?:ms|s|us|%)?")
+_FEWEST_KEYED = 4
+_NUMBER = r"-?(?:\d{1,12}|\d{1,3}(?:,\d{2,3}){1,4})(?:\.\d{1,20})?"
+_UNIT = r"\s?(?:[mµun]?s|secs?|%)"
+_MEASURE = re.compile(rf"{_NUMBER}(?:{_UNIT})?")
+_WITH_UNIT = re.compile(_NUMBER + _UNIT)
 
 
-def is_measure(text: str) -> bool:
-    """Return whether a text is a number, possibly with a unit."""
-    return _MEASURE.fullmatch(text) is not None
+def is_measure(text: str, *, with_unit: bool = False) -> bool:
+    """Return whether a text is a number, with or without a unit; ``with_unit`` asks for one."""
+    return (_WITH_UNIT if with_unit else _MEASURE).fullmatch(text) is not None
+
+
+def is_code(text: str) -> bool:
+    """Return whether what a caller keyed in has as many digits as a PIN."""
+    return sum(map(str.isdecimal, text)) >= _FEWEST_KEYED
+
+
+_DIALLED = re.compile(
+    r"from|to|src|dst|clid|did|cli|ani|waid|destination|recipient|remoteparty|peer|[ab]party"
+    r"|(?:call|caller|called|calling|callee|dialed|dialled)(?:from|to|id|no|number|party)?"
+    r"|(?:transferred|forwarded)(?:from|to)|(?:from|to)sipuri|(?:customer|lead|client)?contact"
+    r"|(?:[ab]|to|from|destination|source|remote|agent|virtual|peer|party|customer|client|lead|user|contact"
+    r"|alt|alternate|alternative|dialwhom|transfer|forward|recipient|whatsapp|wa)(?:number|num|no)"
+)
+
+
+@lru_cache(maxsize=4096)
+def is_dialled(name: str) -> bool:
+    """Return whether a field of this name holds who calls or is called, as carriers and platforms spell it.
+
+    The value may be anything else as well: a queue, a name.
+    """
+    return _DIALLED.fullmatch("".join(filter(str.isalnum, name)).lower()) is not None
 
 
 def _is_secret(words: list[str], joined: str) -> bool:

@@ -19,7 +19,7 @@ from core.privacy.identities import (
     mask_people,
 )
 from core.privacy.introductions import mask_introduced
-from core.privacy.keys import Kind, free_name, is_measure, kind_of, looks_made_by_chance
+from core.privacy.keys import Kind, free_name, is_code, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import Active, chosen
 from core.privacy.numbers import mask_named_numbers, mask_number, mask_numbers, mask_of
 from core.privacy.sensitive import stored_lead_id
@@ -28,7 +28,7 @@ from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 
 # Reading an enum member takes as long as masking a short text.
 _OPEN, _KEPT, _LEAD, _SECRET = Kind.OPEN, Kind.KEPT, Kind.LEAD, Kind.SECRET
-_TOKENS, _IDENTIFIER, _KEY = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY
+_TOKENS, _IDENTIFIER, _KEY, _KEYED = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY, Kind.KEYED
 _MASKED = "[masked]"
 _MASK = re.compile(r"\[(?:[a-z_]{3,12}(?: …\d{4})?|transcript of \d+ characters)\]")
 _UNMASKABLE = "[text that could not be masked]"
@@ -215,8 +215,9 @@ def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:
 def _mask_named_string(value: str, kind: Kind) -> str:
     if value[:1] == "[" and _MASK.fullmatch(value):
         return value
-    if kind is _TOKENS:
-        return value if is_measure(value) else _MASKED
+    if kind is _TOKENS or kind is _KEYED:
+        is_plain = is_measure(value) if kind is _TOKENS else not is_code(value)
+        return value if is_plain else _MASKED
     if kind is _KEY and looks_made_by_chance(value):
         return _MASKED
     if kind is _IDENTIFIER or kind is _KEY:
@@ -235,6 +236,8 @@ def _mask_personal(value: str, kind: Kind) -> str:
 def _mask_plain_number(value: float, kind: Kind) -> Any:  # noqa: ANN401 (a number or its mask)
     if kind in {_IDENTIFIER, _TOKENS, _KEY, Kind.TRANSCRIPT}:
         return value
+    if kind is _KEYED:
+        return _MASKED if is_code(str(value)) else value
     if kind is _OPEN and -_SMALLEST_PHONE < value < _SMALLEST_PHONE:
         return value
     # pandas turns a column of phone numbers with gaps into whole floats.

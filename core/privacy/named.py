@@ -2,16 +2,16 @@
 
 import re
 
-from core.privacy.keys import Kind, is_measure, kind_of, looks_made_by_chance
+from core.privacy.keys import Kind, is_code, is_measure, kind_of, looks_made_by_chance
 from core.privacy.kinds import behind
 
 _NAME = (
     r"pass|pwd|secret|token|key|authori[sz]ation|auth|jwt|csrf|sig(?:nature)?|dsn|otp|[mtu]?pin|cv[vc]2?"
-    r"|credential|cookie|bearer|sid"
+    r"|credential|cookie|bearer|sid|digits|dtmf|पासवर्ड|ओटीपी"
 )
 NAME_MARK = re.compile(
     r"pass|pwd|secret|token|key|auth|jwt|csrf|sig|dsn|otp|o\.t\.p|o t p|pin|cv[vc]|credential|cookie"
-    r"|bearer|sid|ओटीपी|ओ टी पी|पिन|पासवर्ड"
+    r"|bearer|sid|digits|dtmf|ओटीपी|ओ टी पी|पिन|पासवर्ड"
 )
 _FIRST_WORD = (
     r"(?:api|secret|access|private|auth|app|account|client|bot|session|security|encryption|signing|master|service"
@@ -25,7 +25,8 @@ _ENCLOSING = r"\\{0,4}[\"'`](?=[\s,;:)\]}>&]|\Z)"
 _TAIL = rf"(?:(?!{_ENCLOSING})[^\s&]|&(?![\w.%\[\]-]{{1,40}}=))"
 # Each notation of a value is matched to its very end: half a secret is as bad as all of it.
 _VALUE = (
-    r"(?:-?\d[\d.]*|true|false|null|none|nil)(?=[)\]}]*+(?:,?(?:[\s\"'\\]|\Z)|,?\Z))"  # a number, as in JSON
+    r"(?:-?\d[\d.]*+(?:,\d{2,3}(?!\d))*+|true|false|null|none|nil)"  # a number, as in JSON
+    r"(?=[)\]}]*+(?:,?(?:[\s\"'\\]|\Z)|,?\Z))"
     r"|[|>][+-]?[ \t]*+(?:\n[ \t]++[^\n]*+)++"  # a block of YAML
     r"|(?:!!?\w{1,20} )?(?:[A-Za-z_][\w.]{0,30}\(|[bBrRuUfF]{1,2}|\$)?(?:"  # SecretStr('…'), b'…'
     r"\"\"(?=[^\"\s,;:)\]}])[^\"\n]*+\"\""
@@ -38,10 +39,14 @@ _VALUE = (
     rf"|[\[({{<][^\])}}>\n]*+[\])}}>]*+(?:(?![,;])(?:{_TAIL}))*+"
     rf"|(?:!!?\w{{1,20}} |{_SCHEME}\s++)?+(?:{_TAIL})++"
 )
+# Also as full-width signs, in an address, in JSON within JSON.
+_SIGN = r"[!<>~+?|.*^-]?[=:\uff1a\uff1d]{1,3}[>~]?|->|<-|\u2192|\u2190|%3[AaDd]|\\u003[AaDd]"
 _NAMED = re.compile(
     rf"(?<![\w-])(?P<key>(?:{_FIRST_WORD})?[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})"
-    rf"(?P<is>(?:{_QUOTE}|[\]?])*+\s*+(?:[!<>~+?|.*^-]?[=:]{{1,3}}[>~]?|->|<-|→|%3[AaDd])\s*+{_TYPE}?+"
-    r"|\s*+\(\s*+(?=b?[\"'])|[ \t]++(?=[\"'`][^\s\"'`]))"
+    rf"(?P<is>(?:{_QUOTE}|[\]?])*+\s*+(?:{_SIGN})\s*+{_TYPE}?+"
+    r"|\s*+\(\s*+(?=b?[\"'])|[ \t]++(?=[\"'`][^\s\"'`])"
+    # After a dash only what looks like a password: of six characters, with a digit and a letter.
+    r"|[ \t]++[-\u2013\u2014][ \t]++(?=[^\s\d]*\d)(?=[^\sa-z]*[a-z])(?=\S{6}))"
     rf"(?P<value>{_VALUE})",
     re.IGNORECASE,
 )
@@ -56,6 +61,16 @@ _ELEMENT = re.compile(
     r"(?:\s[^<>&]{0,200})?(?:>|&gt;))(?P<value>\s*+<!\[CDATA\[(?:(?!\]\]>).)*+\]\]>|(?:(?!&lt;)[^<])++)",
     re.IGNORECASE | re.DOTALL,
 )
+_KEYED_ELEMENT = re.compile(
+    r"(?P<is><[\w.:-]{1,40}\s(?:[^<>]{0,100}?\s)?(?:name|key)\s?=\s?[\"']"
+    rf"(?P<key>[\w.-]{{0,40}}?(?:{_NAME})[\w.-]{{0,20}})[\"'][^<>]{{0,100}}>)(?P<value>[^<]++)",
+    re.IGNORECASE,
+)
+_FORM_PART = re.compile(
+    rf"(?P<is>\bname=\"(?P<key>[\w.-]{{0,40}}?(?:{_NAME})[\w.-]{{0,20}})\"[^\n]{{0,100}}\n"
+    r"(?:[\w-]{1,40}:[^\n]{0,200}\n){0,3}\r?\n)(?P<value>[^\r\n]++)",
+    re.IGNORECASE,
+)
 _ON_COMMAND_LINE = re.compile(
     rf"(?<![\w-])(?P<is>--?(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})[\"']?,?\s++[\"']?)"
     r"(?P<value>[^\s\"',-][^\s\"']*+)",
@@ -69,11 +84,12 @@ _PAIR = re.compile(
     r"(?P<value>\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+')",
     re.IGNORECASE,
 )
+_MEASURED = re.compile(r"(?:token|auth|key|sig(?:nature)?)\Z", re.IGNORECASE)
 _NO_SECRET = frozenset({"true", "false", "none", "null", "nil", "required", "missing", "invalid", "expired"})
 
 _CODE = (
     r"(?:otp|o\.t\.p\.?|o t p|one[ -]time[ -]pass(?:word|code)|cvv2?|cvc|[mtu]?pin(?!\s*code)|passcode"
-    r"|(?:verification|security|login|confirmation) code|password|ओटीपी|ओ टी पी|पिन(?!\s*कोड)|पासवर्ड)"
+    r"|(?:verification|security|login|confirmation)[ _-]code|password|ओटीपी|ओ टी पी|पिन(?!\s*कोड)|पासवर्ड)"
 )
 _FILLER = r"(?:(?:is|was|are|number|no|code|hai|h|ka|ki|for|your|है|था|:|=|-|#|\()\.?\s*+){0,3}"
 _CODE_AFTER = re.compile(
@@ -128,7 +144,9 @@ def mask_named(text: str, *, may_name: bool) -> str:
         text = _SAID.sub(behind("[masked]"), text)
     if (may_name or quoted or marked) and _may_have_name(text.casefold()):
         text = _mask_codes(text) if _ANY_DIGIT.search(text) else text
-        text = _ELEMENT.sub(_masked_value, text) if marked else text
+        if marked:
+            text = _KEYED_ELEMENT.sub(_masked_value, _ELEMENT.sub(_masked_value, text))
+        text = _FORM_PART.sub(_masked_value, text) if "form-data" in text else text
         text = _IN_HEADER.sub(_masked_value, text) if ":" in text else text
         text = _PAIR.sub(_masked_value, text) if quoted else text
         text = _NAMED.sub(_masked_value, text) if may_name or quoted else text
@@ -143,7 +161,7 @@ def mask_named(text: str, *, may_name: bool) -> str:
 
 
 def _may_have_name(low: str) -> bool:
-    return NAME_MARK.search(low) is not None or " code" in low
+    return NAME_MARK.search(low) is not None or "code" in low
 
 
 def _mask_codes(text: str) -> str:
@@ -159,10 +177,14 @@ def _masked_value(match: re.Match[str]) -> str:
     bare = value.strip("\"'`\\.,;()[]{}<> ")
     if kind is Kind.KEY and not looks_made_by_chance(bare):
         return whole
+    if kind is Kind.KEYED and is_code(bare):
+        return f"{whole[: match.start('value') - match.start()]}[masked]"
     if kind not in {Kind.SECRET, Kind.TOKENS, Kind.KEY} or bare.casefold() in _NO_SECRET or not bare:
         return whole
     if kind is Kind.TOKENS and is_measure(bare):
         return whole
+    if _MEASURED.search(key) and is_measure(bare, with_unit=True):
+        return whole  # how long it took: auth: 12ms
     quote = _quote_of(value)
     return f"{whole[: match.start('value') - match.start()]}{quote}[masked]{quote}"
 

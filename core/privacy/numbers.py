@@ -52,11 +52,11 @@ _OF_A_PERSON = re.compile(
     r"(?:caller|callee|called|phone|mobile|whatsapp|msisdn|\bwa|\bcli|\bani)[ _-]?(?:id|ref)", re.IGNORECASE
 )
 _REFERENCE = re.compile(
-    r"(?<![A-Za-z])(?:id|span|trace|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size|length|offset|seq|duration|elapsed|bytes)"
+    r"(?<![A-Za-z])(?:id|ssrc|span|trace|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size|length|offset|seq|duration|elapsed|bytes)"
     r"(?:[ _]?(?:no|number|id)|_(?:ns|us|ms|bytes))?\.?[\"']?\s?[=:#]?\s?[\"']?\Z",
     re.IGNORECASE,
 )
-_UNIT = re.compile(r" ?(?:[kMG]i?B|bytes|rows|ns)\b")
+_UNIT = re.compile(r"(?:\.\d{1,9})? ?(?:[kMG]i?B|bytes|rows|ns|INR|rupees)\b")
 _EXTENSION = re.compile(r" ?(?:x|extn?\.?) ?\d", re.IGNORECASE)
 _LANDLINE = re.compile(
     r"0(?:(?:11|20|22|33|40|44|79|80)[2-7]\d{7}|[1-8]\d{2}[2-7]\d{6}|[1-8]\d{3}[2-7]\d{5})"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from core.privacy.keys import Kind, kind_of
+from core.privacy.keys import Kind, is_dialled, kind_of
 from core.settings import get_settings
 
 WITHHELD = "(not stored: no encryption key)"
@@ -60,7 +60,7 @@ def may_be_personal(metadata: dict[str, Any]) -> bool:
         if kind is dict or kind is list:
             return True
         if name not in _ordinary:
-            if is_personal(name):
+            if is_personal(name) or is_dialled(name):
                 return True
             if len(_ordinary) < _MOST_ORDINARY:
                 _ordinary.add(name)
@@ -88,10 +88,15 @@ def _replaced(value: Any, path: str, paths: frozenset[str], change: Change) -> A
 
 
 def _item(name: str, item: Any, path: str, paths: frozenset[str], change: Change) -> Any:  # noqa: ANN401 (nested data)
-    if not (is_personal(name) or path in paths):
+    if not (is_personal(name) or path in paths or _is_dialled_phone(name, item)):
         return _replaced(item, path, paths, change) if isinstance(item, dict | list) else item
     says_nothing = item is None or isinstance(item, bool) or item in ("", [], {}, WITHHELD)
     return item if says_nothing else change(path, item)
+
+
+def _is_dialled_phone(name: str, item: object) -> bool:
+    """Return whether a field that names a party of the call has a phone, rather than a queue or a word."""
+    return is_dialled(name) and isinstance(item, str | int) and phone_of(str(item)) is not None
 
 
 def key_of(value: object) -> str | None:

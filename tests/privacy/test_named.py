@@ -110,6 +110,16 @@ def test_a_header_that_lets_somebody_in_is_masked_to_the_end_of_its_line(name: s
         ("curl -u neha:Mango-4471 x", "curl -u [masked] x"),
         ("AccountName=x;AccountKey=abcM+/==;EndpointSuffix=core", "AccountName=x;AccountKey=[masked]"),
         ("time_to_first_token=0.31 s, otp_length: 6", "time_to_first_token=0.31 s, otp_length: 6"),
+        ("password\uff1aMango-4471 ok", "password\uff1a[masked] ok"),
+        ("password \uff1d Mango-4471 ok", "password \uff1d [masked] ok"),
+        ("password — Mango-4471 ok", "password — [masked] ok"),
+        ("token ← Mango-4471", "token ← [masked]"),
+        ("password\\u003dMango-4471", "password\\u003d[masked]"),
+        ("पासवर्ड=Mango", "पासवर्ड=[masked]"),
+        ("<item key='password'>Mango</item><item key='n'>3</item>", "<item key='password'>[masked]</item><item key='n'>3</item>"),
+        ('<param a=1 name="pin">4471</param>', '<param a=1 name="pin">[masked]</param>'),
+        ('form-data; name="password"\r\n\r\nMango 4471\r\n--b', 'form-data; name="password"\r\n\r\n[masked]\r\n--b'),
+        ("security_code=730164 Digits=730164 dtmf: 730164", "security_code=[masked] Digits=[masked] dtmf: [masked]"),
     ],
 )  # fmt: skip
 def test_a_value_that_no_sign_joins_to_its_name_is_masked(text: str, expected: str) -> None:
@@ -135,6 +145,8 @@ SPARED = (
     "otp verification took 2345 ms", "OTP expired after 1200 seconds", "otp sent on 2026-11-20 10:30", "pinned to version 3000",
     "otp for call 48213 was wrong", "password changed at 1030", "otp timeout 30000", "पिन कोड 560001", "otp attempts 1200",
     "monkey == 'x'", "the key 'language' is missing", "turkey: [1, 2]", "<keys><n>3</n></keys>", "primary key: a1b2c3",
+    "tokens=1,234", "max_tokens=4,096 of 1,28,000", "first token: 350ms", "auth: 12ms", "token - expired after 30s", "Digits=1",
+    "ssrc 9840117362", "took 9840117362.0 ns", "price 9840117362.50 INR", "dtmf: 2 pressed",
 )  # fmt: skip
 
 

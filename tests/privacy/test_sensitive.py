@@ -83,6 +83,21 @@ def test_values_are_found_however_deep_and_by_chosen_paths(monkeypatch: pytest.M
     assert metadata["customer"]["name"] == "Meera"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("From", "To", "CallFrom", "CallTo", "DialWhomNumber", "caller", "callee", "src", "dst", "clid"),
+        *("destination_number", "wa_id", "remote_number", "agent_number", "customer_contact", "b_party"),
+    ],
+)
+def test_a_phone_is_personal_where_carriers_put_it_and_a_queue_is_not(name: str) -> None:
+    """Under names that hold either."""
+    for phone in ("+919840117362", "09840117362", 9840117362):
+        assert dict(personal_in({name: phone})) == {f"metadata.{name}": phone}
+    for other in ("support queue", "2026-03-01", 17, None, "sip:room@x"):
+        assert not dict(personal_in({name: other}))
+
+
 def test_metadata_without_anything_personal_is_the_same_object() -> None:
     metadata = {"queue": "hindi", "scores": [{"a": 1}]}
     assert replaced(metadata, lambda *_: "x") is metadata
