@@ -168,14 +168,14 @@ def _listed() -> None:
             placeholders.no_calls(selection, newest)
         return
     total = counted(found.count, "call") if found.count < MOST_COUNTED else f"{MOST_COUNTED:,} or more calls"
-    first = (page - 1) * ROWS + 1
+    first = (found.page - 1) * ROWS + 1
     with st.container(key="list-head", horizontal=True, vertical_alignment="center"):
         st.caption(
             f"{total} · {placeholders.as_of(window, found.at, zone)} "
             f"· rows {first:,} to {first + len(found.rows) - 1:,} · click a row to open the call",
             width="stretch",
         )
-        _pages(page, found.count)
+        _pages(found.page, found.count)
         if visitor.may(Permission.EXPORT_CALLS):
             csv_button(
                 "calls",

@@ -227,6 +227,8 @@ class CallPage:
     too_long: bool = False
     archived: int = 0
     """Archived calls on the days of the period, which are not in the list."""
+    page: int = 1
+    """Which one it is: the last one where a later one was asked for."""
     at: datetime = field(default_factory=utc_now)
     """When the page was read."""
 
@@ -240,10 +242,12 @@ def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, 
         count = count_calls(
             database, window.start, window.end, filters=filters, facets=facets, most=MOST_COUNTED
         )
+        page = min(page, max(1, -(-count // ROWS)))
         rows = list_calls(database, query, order=order, limit=ROWS, offset=(page - 1) * ROWS)
     except ExecutionTimeout:
         return CallPage([], 0, too_long=True)
-    return CallPage(rows, count, archived=archived_rows(database, CALLS, window.start, window.end))
+    archived = archived_rows(database, CALLS, window.start, window.end)
+    return CallPage(rows, count, archived=archived, page=page)
 
 
 def all_calls(window: Window, filters: CallFilters, facets: CallFacets, order: str) -> list[Document]:

@@ -195,6 +195,18 @@ def find_documents(
     return page
 
 
+_UNKNOWN = "is_unknown"
+_COMPUTED: dict[str, tuple[Document, Document]] = {
+    "cost": ({"total_cost": COST}, {"total_cost": -1}),
+    # Null sorts before every number.
+    SENTIMENT: (
+        {_UNKNOWN: {"$not": [{"$isNumber": f"${SENTIMENT}"}]}},
+        {_UNKNOWN: 1, SENTIMENT: 1},
+    ),
+}
+"""What is added to each call for an order that no field has, and how it sorts."""
+
+
 def list_calls(
     database: Database[Document],
     query: Document,
@@ -205,17 +217,21 @@ def list_calls(
 ) -> list[Document]:
     """Return the stored documents of a query, highest ``order`` first; for sentiment, lowest first.
 
+    Calls without the value come last, so that a list has as many rows however it is ordered.
+
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
     """
     calls, query = database[CALLS], visible(database, query)
-    if order == "cost":
+    if order in _COMPUTED:
+        added, by = _COMPUTED[order]
         steps: list[Document] = [
             {"$match": query},
-            {"$addFields": {"total_cost": COST}},
-            {"$sort": {"total_cost": -1, "_id": 1}},
+            {"$addFields": added},
+            {"$sort": by | {"_id": 1}},
             {"$skip": offset},
             {"$limit": limit},
+            {"$unset": _UNKNOWN},
         ]
         return list(calls.aggregate(steps, allowDiskUse=True, maxTimeMS=LONGEST_QUERY_MS))
     if order not in {"start_time", *NUMBERS}:
@@ -224,9 +240,7 @@ def list_calls(
         # The index has this order by itself; adding the id would sort all of a day's million calls.
         cursor = calls.find(query).sort("start_time", -1).skip(offset).limit(limit)
         return list(cursor.max_time_ms(LONGEST_QUERY_MS))
-    direction = 1 if order == SENTIMENT else -1
-    there = {"$and": [query, {order: {"$ne": None}}]}
-    cursor = calls.find(there).sort([(order, direction), ("_id", 1)]).skip(offset).limit(limit)
+    cursor = calls.find(query).sort([(order, -1), ("_id", 1)]).skip(offset).limit(limit)
     return list(cursor.allow_disk_use(True).max_time_ms(LONGEST_QUERY_MS))
 
 

@@ -24,7 +24,8 @@ from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
-from dashboard.calls.call_list import to_csv
+from dashboard.calls.call_list import ORDERS, to_csv
+from dashboard.queries.call_queries import ROWS
 from tests.dashboard.conftest import calls_listed, forget_failure, make_call, text_of
 
 Start = Callable[..., AppTest]
@@ -91,6 +92,25 @@ def test_orders_put_the_worst_first(some_calls: Database[Document]) -> None:
         for order in ("e2e_latency_ms", "sentiment_score", "cost")
     }
     assert firsts == {"e2e_latency_ms": "call_2", "sentiment_score": "call_6", "cost": "call_6"}
+
+
+def test_a_list_has_as_many_calls_however_it_is_ordered(some_calls: Database[Document]) -> None:
+    """Those whose value is not known come last."""
+    count = some_calls["calls"].count_documents({})
+    for order in ORDERS:
+        rows = list_calls(some_calls, {}, order=order)
+        assert len({row["_id"] for row in rows}) == count
+        known = [row.get(order) is not None for row in rows if order not in {"start_time", "cost"}]
+        assert known == sorted(known, reverse=True)
+
+
+def test_a_page_beyond_the_last_is_the_last(start: Start, database: Database[Document]) -> None:
+    """An old link, or a filter that leaves fewer calls: never a list of nothing."""
+    first = utc_now() - timedelta(hours=2)
+    write_calls(database, [make_call(n, first + timedelta(minutes=n)) for n in range(ROWS + 2)])
+    app = start("calls", page_="50")
+    assert calls_listed(app) == [f"call_{number}" for number in (1, 0)]
+    assert any(f"rows {ROWS + 1} to {ROWS + 2}" in one.value for one in app.caption)
 
 
 def test_a_call_is_found_by_the_beginning_of_its_id_or_its_leads(
