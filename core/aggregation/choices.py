@@ -5,6 +5,7 @@ from typing import Literal
 from bson import Timestamp
 from pymongo.database import Database
 
+from core.aggregation.rollups.cells import OTHER
 from core.aggregation.rollups.codec import SCHEMA_VERSION, values_of_documents
 from core.aggregation.rollups.read import LATE
 from core.aggregation.rollups.refresh import days_key, windows_key
@@ -43,4 +44,5 @@ def _values(database: Database[Document], dimension: Literal["language", "campai
 
 
 def _sorted(values: list[str | None]) -> list[str]:
-    return sorted({value for value in values if value})
+    # No call has OTHER: it stands for values that a day's roll-up did not keep apart.
+    return sorted({value for value in values if value and value != OTHER})

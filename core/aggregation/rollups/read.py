@@ -8,12 +8,13 @@ from pymongo.database import Database
 
 from core.aggregation.rollups.buckets import HOURLY, SECONDS, Bucket
 from core.aggregation.rollups.call_frames import CallFilters, read_calls
-from core.aggregation.rollups.cells import Cells
+from core.aggregation.rollups.cells import MOST_VALUES, OTHER, Cells
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
 from core.aggregation.rollups.plan import Plan, plan
 from core.aggregation.rollups.refresh import changed_windows, days_key, touched_windows, windows_key
 from core.aggregation.rollups.rollup import QUARTER_HOUR
 from core.aggregation.rollups.set_apart import cells_of_sound
+from core.clock import day_bounds
 from core.storage import rollup_store
 from core.storage.collections import (
     DIRTY_WINDOWS,
@@ -53,7 +54,9 @@ def stored_cells(
 ) -> Stored:
     """Return the cells of a half-open period in parts, in the longest spans that ``bucket`` allows.
 
-    Cost depends on the number of stored documents and on calls not rolled up yet, not on the number of calls.
+    Cost depends on the number of stored documents and on calls not rolled up yet, not on the number of calls;
+    where a day has more languages or campaigns than its document keeps, a filter by a rare one reads quarter
+    hours, and calls where those are short of it too.
 
     Args:
         database: the store.
@@ -71,21 +74,23 @@ def stored_cells(
     seconds = min(SECONDS.get(bucket, QUARTER_HOUR), QUARTER_HOUR)
     by_day = bucket not in SECONDS or (bucket in HOURLY and not campaigns)
     how = _plan(database, period, zone, by_day=by_day) if seconds == QUARTER_HOUR else Plan(calls=[period])
-    parts = []
+    reader = _Reader(database, fields, filters, counts=counts)
+    parts, windows, from_calls = [], list(how.windows), list(how.calls)
     if how.days:
         ids = [rollup_store.day_id(str(zone), day) for day in how.days]
         daily = ROLLUPS_CAMPAIGNS if campaigns else ROLLUPS_DAILY
-        collection = ROLLUPS_HOURLY if bucket in HOURLY else daily
-        parts.append(
-            _cells(database, collection, {"_id": {"$in": ids}}, "start", fields, filters, counts=counts)
-        )
-    if how.windows:
-        periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in how.windows]
-        parts.append(_cells(database, ROLLUPS_15M, {"$or": periods}, "_id", fields, filters, counts=counts))
-    if how.calls or not parts:
-        calls = read_calls(database, how.calls, filters)
+        found = reader.at(ROLLUPS_HOURLY if bucket in HOURLY else daily, {"_id": {"$in": ids}}, "start")
+        parts.append(found.cells)
+        windows += [day_bounds(start.astimezone(zone).date(), zone) for start in found.merged]
+    if windows:
+        periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in windows]
+        found = reader.at(ROLLUPS_15M, {"$or": periods}, "_id")
+        parts.append(found.cells)
+        from_calls += rollup_store.ranges(found.merged, dirty_windows.WINDOW)
+    if from_calls or not parts:
+        calls = read_calls(database, from_calls, filters)
         parts.append(cells_of_sound(calls, seconds).cells.only(fields, counts=counts))
-    return Stored(parts if campaigns else [part.without_campaigns() for part in parts], how.calls)
+    return Stored(parts if campaigns else [part.without_campaigns() for part in parts], from_calls)
 
 
 def _plan(database: Database[Document], period: Period, zone: tzinfo, *, by_day: bool) -> Plan:
@@ -127,21 +132,43 @@ def behind(
     return Behind(stale, changed_windows(database, until[days]))
 
 
-def _cells(
-    database: Database[Document],
-    collection: str,
-    query: Document,
-    start: str,
-    fields: Sequence[str],
-    filters: CallFilters | None,
-    *,
-    counts: bool,
-) -> Cells:
-    """Return the cells of the stored documents that match; those of another schema version are ignored."""
-    wanted = {**query, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
-    rows = list(database[collection].find(wanted, projection(fields, counts=counts)).sort("_id", 1))
-    starts: list[datetime] = [row[start] for row in rows]
-    return cells_of_documents(rows, starts, fields, filters.query() if filters else {}, counts=counts)
+class _Found(NamedTuple):
+    """The cells of documents, and where those begin that may have merged a wanted value into OTHER."""
+
+    cells: Cells
+    merged: list[datetime]
+
+
+class _Reader:
+    """Reads stored documents with the same fields and filters."""
+
+    def __init__(
+        self,
+        database: Database[Document],
+        fields: Sequence[str],
+        filters: CallFilters | None,
+        *,
+        counts: bool,
+    ) -> None:
+        self._database, self._fields, self._counts = database, fields, counts
+        self._wanted = filters.query() if filters else {}
+
+    def at(self, collection: str, query: Document, start: str) -> _Found:
+        """Return what the documents that match hold; those of another schema version are ignored."""
+        there = {**query, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
+        shown = projection(self._fields, counts=self._counts)
+        rows = list(self._database[collection].find(there, shown).sort("_id", 1))
+        merged: list[datetime] = [row[start] for row in rows if self._is_merged(row["words"])]
+        if merged:
+            rows = [row for row in rows if not self._is_merged(row["words"])]
+        starts: list[datetime] = [row[start] for row in rows]
+        cells = cells_of_documents(rows, starts, self._fields, self._wanted, counts=self._counts)
+        return _Found(cells, merged)
+
+    def _is_merged(self, words: Sequence[str | None]) -> bool:
+        """Return whether a document kept too few values to say how many calls have a wanted one."""
+        rare = (value for name, value in self._wanted.items() if name in MOST_VALUES)
+        return OTHER in words and any(value == OTHER or value not in words for value in rare)
 
 
 def stored_windows(
@@ -158,4 +185,4 @@ def stored_windows(
         PyMongoError: the database does not answer.
     """
     query: Document = {"_id": {"$in": list(starts)}}
-    return _cells(database, ROLLUPS_15M, query, "_id", fields, filters, counts=False)
+    return _Reader(database, fields, filters, counts=False).at(ROLLUPS_15M, query, "_id").cells

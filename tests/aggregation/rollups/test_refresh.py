@@ -14,10 +14,12 @@ from bson import Timestamp
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
+from core.aggregation.choices import campaigns
 from core.aggregation.cube import load_cube
+from core.aggregation.daily import daily_range
 from core.aggregation.drift import drift
 from core.aggregation.rollups import codec
-from core.aggregation.rollups.call_frames import read_calls
+from core.aggregation.rollups.call_frames import CallFilters, read_calls
 from core.aggregation.rollups.cells import STORED, Cells
 from core.aggregation.rollups.codec import cells_of_documents
 from core.aggregation.rollups.refresh import rebuild_rollups, refresh_rollups
@@ -273,6 +275,18 @@ def test_a_days_largest_campaigns_are_the_same_in_whatever_order_calls_are_read(
     by_campaign = breakdown(load_cube(database, *day_bounds(day)), "campaign")["n"].to_dict()
     assert by_campaign == {f"c{number:03}": 1 for number in range(300)} | {"(other)": 100}
     assert drift(database, day).differences == ()
+    for campaign, there in (
+        ("c007", 1),
+        ("c350", 1),
+        ("(other)", 0),
+        ("c999", 0),
+    ):
+        chosen = CallFilters(campaign=campaign)
+        for bucket in ("1D", "1h", "1min"):
+            cube = load_cube(database, *day_bounds(day), chosen, bucket=bucket)
+            assert cube.total == there, (campaign, bucket)
+        assert daily_range(database, day, day, chosen)[0].total_calls == there
+    assert campaigns(database) == [f"c{number:03}" for number in range(300)]
     database[ROLLUPS_CAMPAIGNS].update_many(
         {}, [{"$set": {"words": {"$map": {"input": "$words", "in": _swapped()}}}}]
     )
