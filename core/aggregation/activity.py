@@ -7,9 +7,13 @@ from pymongo.database import Database
 from core.clock import day_bounds, utc_now
 from core.settings import get_settings
 from core.storage.collections import A_TIME, CALLS, ROLLUPS_DAILY
-from core.types import Document
+from core.types import Document, Period
 
 LIVE_MINUTES = 15
+ENOUGH_COVERED = 0.9
+"""Share of a period that data has to cover for its figures to be compared."""
+ENOUGH_FOR_RATES = 0.5
+"""The same where only rates of its calls are compared, as what is usual."""
 
 
 def newest_call_start(database: Database[Document]) -> datetime | None:
@@ -52,3 +56,30 @@ def calls_ended_recently(database: Database[Document]) -> int:
     now = utc_now()
     window = {"$gt": now - timedelta(minutes=LIVE_MINUTES), "$lte": now}
     return database[CALLS].count_documents({"end_time": window})
+
+
+def partly_covered(first: datetime | None, period: Period, enough: float = ENOUGH_COVERED) -> str:
+    """Return how much of a compared period has data, in words; "" if enough of it or none.
+
+    Args:
+        first: when the first call began (:func:`first_call_start`).
+        period: the compared period, half open.
+        enough: the share of it, 0 to 1, that is enough.
+    """
+    start, end = period
+    if first is None or not start < first < end or end - first >= enough * (end - start):
+        return ""
+    days = end - start >= timedelta(days=2)
+    unit, word = (timedelta(days=1), "days") if days else (timedelta(hours=1), "hours")
+    return f"the compared period has data for {(end - first) / unit:.0f} of {(end - start) / unit:.0f} {word}"
+
+
+def comparable(database: Database[Document], period: Period) -> Period:
+    """Return a period whose rates say what is usual; where too little of it has data, one without any call.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    start, end = period
+    partly = partly_covered(first_call_start(database), period, ENOUGH_FOR_RATES)
+    return (start - (end - start), start) if partly else period

@@ -30,7 +30,8 @@ def text(report: Report) -> str:
     """Return a report as plain text, with the same sentences and figures."""
     width = max(len(line.label) for line in report.lines) + 2
     figures = [
-        f"{line.label:<{width}}{line.value}, a week before {line.was}{_goal(line)}" for line in report.lines
+        f"{line.label:<{width}}{line.value}{_was(report, line, ', a week before {}')}{_goal(line)}"
+        for line in report.lines
     ]
     zone = get_settings().tz
     alerts = [
@@ -39,11 +40,19 @@ def text(report: Report) -> str:
     return "\n".join(
         [
             *[report.story.headline, *(f"- {reason.sentence}" for reason in report.story.reasons), ""],
-            *[*figures, ""],
+            *[*figures, *_uncompared(report), ""],
             *["Alerts", *(alerts or ["No alert fired."]), ""],
             f"Dashboard: {report.span.link}",
         ]
     )
+
+
+def _was(report: Report, line: Line, words: str) -> str:
+    return "" if report.uncompared else words.format(line.was)
+
+
+def _uncompared(report: Report) -> list[str]:
+    return [f"Not compared: {report.uncompared}"] if report.uncompared else []
 
 
 def _goal(line: Line) -> str:
@@ -53,7 +62,7 @@ def _goal(line: Line) -> str:
 def brief(report: Report) -> str:
     """Return a report for chat: the story, and one line per figure."""
     reasons = [f"• {reason.sentence}" for reason in report.story.reasons]
-    figures = [f"{line.label}: {line.value} (was {line.was})" for line in report.lines]
+    figures = [f"{line.label}: {line.value}{_was(report, line, ' (was {})')}" for line in report.lines]
     alerts = len(report.fired)
     fired = "No alert fired" if not alerts else f"{counted(alerts, 'alert')} fired"
-    return "\n".join([report.story.headline, *reasons, *figures, fired])
+    return "\n".join([report.story.headline, *reasons, *figures, *_uncompared(report), fired])

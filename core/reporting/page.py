@@ -80,9 +80,16 @@ def _legend() -> str:
 
 def _figures(report: Report) -> str:
     goals = any(line.goal for line in report.lines)
-    head = ["", "This period", "A week before", *(["Target"] if goals else [])]
-    rows = [[line.label, line.value, line.was, *([line.goal] if goals else [])] for line in report.lines]
-    return _table("Figures", head, rows)
+    compared = not report.uncompared
+    head = ["", "This period", *(["A week before"] if compared else []), *(["Target"] if goals else [])]
+    rows = [
+        [line.label, line.value, *([line.was] if compared else []), *([line.goal] if goals else [])]
+        for line in report.lines
+    ]
+    note = (
+        "" if compared else f'<p style="font-size:13px;color:#565e68">Not compared: {report.uncompared}</p>'
+    )
+    return _table("Figures", head, rows) + note
 
 
 def _languages(report: Report) -> str:

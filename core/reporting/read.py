@@ -6,6 +6,7 @@ import pandas as pd
 from pymongo.database import Database
 
 from core.aggregation import series, tables
+from core.aggregation.activity import first_call_start, partly_covered
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups.buckets import Bucket
@@ -80,6 +81,8 @@ class Report:
     languages: pd.DataFrame = field(compare=False)
     """By language: calls and rates."""
     fired: tuple[Fired, ...] = ()
+    uncompared: str = ""
+    """Why no figure has one of the week before, in words; "" where they have."""
 
     @property
     def title(self) -> str:
@@ -96,7 +99,8 @@ def read_report(database: Database[Document], span: Span) -> Report:
     """
     bucket = _bucket(span)
     cube = load_cube(database, *span.bounds, bucket=bucket, campaigns=False)
-    before = summarise(load_cube(database, *span.before.bounds, campaigns=False))
+    uncompared = partly_covered(first_call_start(database), span.before.bounds)
+    before = None if uncompared else summarise(load_cube(database, *span.before.bounds, campaigns=False))
     targets = targets_in_force(database).targets
     return Report(
         span=span,
@@ -105,6 +109,7 @@ def read_report(database: Database[Document], span: Span) -> Report:
         calls=series.volume(cube, "status", bucket),
         languages=tables.breakdown(cube, "language"),
         fired=fired_between(database, *span.bounds),
+        uncompared=uncompared,
     )
 
 
@@ -112,15 +117,15 @@ def _bucket(span: Span) -> Bucket:
     return "1h" if span.days == 1 else "1D"
 
 
-def lines(now: CallSummary, before: CallSummary, targets: Targets) -> list[Line]:
-    """Return the figures of a report."""
+def lines(now: CallSummary, before: CallSummary | None, targets: Targets) -> list[Line]:
+    """Return the figures of a report, compared with those of the week before if there are any."""
     return [
         Line(
             label or METRICS[metric].label,
             METRICS[metric].unit,
             METRICS[metric].good,
             _value(now, metric, part),
-            _value(before, metric, part),
+            None if before is None else _value(before, metric, part),
             targets.get(f"{metric}.{part}" if part else metric),
         )
         for metric, part, label in _LINES

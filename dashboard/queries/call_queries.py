@@ -42,8 +42,6 @@ ROWS = 50
 MOST_COUNTED = 100_000
 """Calls of a list are counted up to this number."""
 MOST_IN_CSV = 100_000
-ENOUGH_COVERED = 0.9
-"""Compared periods with data for a smaller share of them are not compared."""
 
 
 @dataclass(frozen=True)
@@ -144,15 +142,7 @@ def before(window: Window, filters: CallFilters) -> CallSummary:
 
 def partly_covered(window: Window) -> str:
     """Return how much of the compared period has data, in words; "" if all of it or none."""
-    first, length = first_call(), window.before_end - window.before
-    if first is None or not window.before < first < window.before_end:
-        return ""
-    covered = window.before_end - first
-    if covered >= ENOUGH_COVERED * length:
-        return ""
-    days = length >= timedelta(days=2)
-    unit, word = (timedelta(days=1), "days") if days else (timedelta(hours=1), "hours")
-    return f"the compared period has data for {covered / unit:.0f} of {length / unit:.0f} {word}"
+    return activity.partly_covered(first_call(), (window.before, window.before_end))
 
 
 def turns(window: Window, filters: CallFilters) -> TurnLatencies | None:

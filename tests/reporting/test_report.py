@@ -18,7 +18,7 @@ from core.alerting.rules.targets import Target
 from core.cli import app
 from core.models.alerts import Severity
 from core.models.metrics import CallMetrics
-from core.reporting.message import report_message, text
+from core.reporting.message import brief, report_message, text
 from core.reporting.page import page
 from core.reporting.pdf import BROWSERS
 from core.reporting.read import Report, read_report
@@ -38,7 +38,8 @@ DAY = Span(date(2024, 10, 24))
 @pytest.fixture
 def busy(database: Database[Document]) -> Database[Document]:
     """Two Thursdays of calls; on the second one Tamil calls fail from noon to two."""
-    write_calls(database, [*_calls(DAY.before), *_calls(DAY)])
+    earlier = _calls(DAY.before.before)[0]  # so that all of the compared day has data
+    write_calls(database, [earlier, *_calls(DAY.before), *_calls(DAY)])
     fired = {"at": DAY.bounds[0] + timedelta(hours=12), "event": "firing", "alert_id": "a", "key": "a"}
     database[ALERT_EVENTS].insert_one(fired | {"name": "<b>Failures</b>", "severity": "critical"})
     save_target(database, Target(metric="failure_rate", target=0.02), "asha")
@@ -84,6 +85,24 @@ def test_a_report_says_what_overview_says(busy: Database[Document]) -> None:
     assert "Call failure rate 13.3 %, a week before 2.0 % (target at most 2.0 %, missed)" in said
     assert "Thu 12:00 critical <b>Failures</b>" in said
     assert "Spent ₹750.00, a week before ₹750.00" in said
+
+
+def test_a_week_is_not_compared_with_one_that_was_hardly_recorded(database: Database[Document]) -> None:
+    """Recording began on its last evening: what happened then is not what is usual."""
+    week = Span(DAY.first, 7)
+    evening = _calls(Span(DAY.first - timedelta(days=1)))[:30]
+    calls = [one for day in range(7) for one in _calls(Span(DAY.first + timedelta(days=day)))]
+    write_calls(database, [*evening, *calls])
+    made = read_report(database, week)
+    assert "usually" not in made.story.headline
+    said = " ".join(text(made).split())
+    assert "Not compared: the compared period has data for 1 of 7 days" in said
+    assert "a week before" not in said
+    assert "A week before" not in page(made)
+    assert "Not compared" in page(made)
+    assert "(was" not in brief(made)
+    whole = story_of(database, Periods(week.bounds, week.before.bounds), CallFilters())
+    assert whole == made.story
 
 
 def test_a_page_holds_all_it_needs_and_no_markup_of_others(busy: Database[Document]) -> None:

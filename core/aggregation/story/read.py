@@ -1,7 +1,7 @@
 """Load a story: from roll-ups what happened, and then a limited number of calls about it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from pymongo.database import Database
 
+from core.aggregation.activity import comparable
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
@@ -82,9 +83,12 @@ class Periods:
 def story_of(database: Database[Document], periods: Periods, filters: CallFilters) -> Story:
     """Return what happened in a period; the cost depends on its length, not on the number of calls.
 
+    An earlier period of which less than half has data is not compared with.
+
     Raises:
         PyMongoError: the database does not answer.
     """
+    periods = replace(periods, before=comparable(database, periods.before))
     now, before = (
         load_cube(database, *period, filters, bucket=periods.bucket, fields=LATENCIES)
         for period in (periods.now, periods.before)
