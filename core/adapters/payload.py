@@ -206,7 +206,7 @@ class Payload:
         if value is None or isinstance(value, bool):
             return None
         moment = _moment(_text(value), zone)
-        if moment is None or not FIRST_YEAR < moment.year <= LAST_YEAR:
+        if moment is None or not _is_in_range(moment):
             self._refuse(path, "is no moment")
             return None
         return moment
@@ -346,6 +346,12 @@ def _shifted(moment: datetime | None, seconds: float | None) -> datetime | None:
     if moment is None or seconds is None:
         return None
     try:
-        return moment + timedelta(seconds=seconds)
+        shifted = moment + timedelta(seconds=seconds)
     except OverflowError:
         return None
+    return shifted if _is_in_range(shifted) else None
+
+
+def _is_in_range(moment: datetime) -> bool:
+    """Return whether a call can have been then."""
+    return FIRST_YEAR < moment.year <= LAST_YEAR

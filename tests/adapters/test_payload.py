@@ -149,3 +149,4 @@ def test_a_call_without_a_start_or_a_length_has_no_end() -> None:
     assert ended(NOON, 60) == datetime(2026, 11, 2, 12, 1, tzinfo=UTC)
     assert began(NOON, 60) == datetime(2026, 11, 2, 11, 59, tzinfo=UTC)
     assert [ended(None, 1), ended(NOON, None), began(NOON, 1e300)] == [None, None, None]
+    assert [ended(NOON, 9_840_117_362), began(NOON, 9_840_117_362)] == [None, None]  # no call is then

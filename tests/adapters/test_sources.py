@@ -29,6 +29,7 @@ HOSTILE: tuple[Any, ...] = (
     -1,
     1e308,
     10**400,
+    9_840_117_362,  # seconds that end after the year 2200
     True,
     [],
     {},
