@@ -11,6 +11,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from core.storage.collections import HOOK_DELIVERIES
+from core.storage.readable import each_readable
 from core.types import Document
 
 MOST_UNKNOWN = 20
@@ -83,23 +84,23 @@ def recent_deliveries(
     most: int = 50,
     **query: Any,  # noqa: ANN401 (values of a query)
 ) -> list[HookDelivery]:
-    """Return the latest deliveries without their bodies, newest first.
+    """Return the latest readable deliveries without their bodies, newest first.
 
     Raises:
         PyMongoError: the database does not answer.
     """
     found = database[HOOK_DELIVERIES].find(query, _SUMMARY).sort("received_at", DESCENDING).limit(most)
-    return [_delivery(row) for row in found]
+    return list(each_readable(found, _delivery, HOOK_DELIVERIES))
 
 
 def kept_deliveries(database: Database[Document], query: Document) -> Iterator[HookDelivery]:
-    """Yield deliveries with their bodies, oldest first.
+    """Yield the readable deliveries with their bodies, oldest first.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    for row in database[HOOK_DELIVERIES].find(query).sort("received_at", ASCENDING):
-        yield _delivery(row)
+    found = database[HOOK_DELIVERIES].find(query).sort("received_at", ASCENDING)
+    return each_readable(found, _delivery, HOOK_DELIVERIES)
 
 
 def source_activity(database: Database[Document], since: datetime) -> dict[str, SourceActivity]:

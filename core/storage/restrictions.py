@@ -10,6 +10,7 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.storage.collections import RESTRICTIONS
+from core.storage.readable import each_readable
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -57,11 +58,14 @@ def lift(database: Database[Document], lead_ids: Sequence[str]) -> bool:
 def restrictions(database: Database[Document], due: datetime | None = None) -> list[Restriction]:
     """Return the hidden leads, or only those whose time is up at a given moment.
 
+    A row that cannot be read is logged and left out; its lead stays hidden.
+
     Raises:
         PyMongoError: the database does not answer.
     """
     query: Document = {} if due is None else {"until": {"$lte": due}}
-    return [Restriction.model_validate(row) for row in database[RESTRICTIONS].find(query).sort("until", 1)]
+    rows = database[RESTRICTIONS].find(query).sort("until", 1)
+    return list(each_readable(rows, Restriction.model_validate, RESTRICTIONS))
 
 
 def restriction_of(database: Database[Document], lead_ids: Sequence[str]) -> Restriction | None:

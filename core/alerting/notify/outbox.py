@@ -22,6 +22,7 @@ from core.alerting.notify.notification_log import GROUP
 from core.models.alerts import Notification, NotificationEvent, Severity
 from core.models.outbox import WAITING, OutboxRow, OutboxState
 from core.storage.collections import OUTBOX
+from core.storage.readable import each_readable
 from core.types import Document
 
 _READ_AT_ONCE = 2_000
@@ -171,7 +172,10 @@ async def _supersede(database: AsyncDatabase[Document], row: OutboxRow) -> None:
 async def waiting_lines(
     database: AsyncDatabase[Document],
 ) -> dict[tuple[str, str], list[tuple[OutboxRow, bool]]]:
-    """Return the waiting messages by channel and recipient, oldest first, each with whether it is due."""
+    """Return the waiting messages by channel and recipient, oldest first, each with whether it is due.
+
+    One that this version cannot read is logged and left out.
+    """
     stages: list[Document] = [
         {"$match": {"state": {"$in": list(WAITING)}}},
         {"$sort": {"created_at": 1, "_id": 1}},
@@ -179,16 +183,21 @@ async def waiting_lines(
         {"$set": {"is_due": {"$lte": ["$due_at", "$$NOW"]}}},
     ]
     lines: dict[tuple[str, str], list[tuple[OutboxRow, bool]]] = {}
-    async for document in await database[OUTBOX].aggregate(stages):
-        row = OutboxRow.model_validate(document)
-        lines.setdefault((row.channel, row.recipient), []).append((row, document["is_due"]))
+    found = await (await database[OUTBOX].aggregate(stages)).to_list()
+    for row, is_due in each_readable(found, _with_due, OUTBOX):
+        lines.setdefault((row.channel, row.recipient), []).append((row, is_due))
     return lines
 
 
+def _with_due(document: Document) -> tuple[OutboxRow, bool]:
+    return OutboxRow.model_validate(document), document["is_due"]
+
+
 async def rows_with(database: AsyncDatabase[Document], ids: Collection[str]) -> list[OutboxRow]:
-    """Return those of the given messages that still wait."""
+    """Return those of the given messages that still wait and that this version can read."""
     query = {"_id": {"$in": list(ids)}, "state": {"$in": list(WAITING)}}
-    return [OutboxRow.model_validate(document) async for document in database[OUTBOX].find(query)]
+    found = await database[OUTBOX].find(query).to_list()
+    return list(each_readable(found, OutboxRow.model_validate, OUTBOX))
 
 
 async def claim(
@@ -292,9 +301,9 @@ async def hold(database: AsyncDatabase[Document], ids: Collection[str], wait: ti
 def outbox_rows(
     database: Database[Document], states: Collection[OutboxState] = tuple(OutboxState), limit: int = 200
 ) -> list[OutboxRow]:
-    """Return the messages in these states, newest first, for the Alerts page."""
+    """Return the readable messages in these states, newest first, for the Alerts page."""
     found = database[OUTBOX].find({"state": {"$in": list(states)}}).sort("created_at", -1).limit(limit)
-    return [OutboxRow.model_validate(document) for document in found]
+    return list(each_readable(found, OutboxRow.model_validate, OUTBOX))
 
 
 def send_again(database: Database[Document], row_id: str) -> bool:

@@ -18,6 +18,7 @@ from core.models.metrics import Direction, Language
 from core.privacy.sensitive import stored_lead_id
 from core.settings import get_settings
 from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY
+from core.storage.readable import each_readable
 from core.storage.recording.breaker import breaker
 from core.storage.recording.deadlines import open_blocking, reason_of, within_wait
 from core.storage.recording.write import POISON, UNFIT
@@ -104,9 +105,13 @@ def count_active_by_direction(database: Database[Document]) -> dict[str, int]:
 
 
 def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[ActiveCall]:
-    """Return the active calls, newest first."""
+    """Return the active calls, newest first; one that cannot be read is logged and left out."""
     rows = database[ACTIVE_CALLS].find(visible(database, _ALIVE)).sort("started_at", -1).limit(limit)
-    return [ActiveCall(call_id=row["_id"], **row) for row in rows]
+    return list(each_readable(rows, _active_call, ACTIVE_CALLS))
+
+
+def _active_call(row: Document) -> ActiveCall:
+    return ActiveCall.model_validate({**row, "call_id": row["_id"]})
 
 
 async def signal_active(database: AsyncDatabase[Document] | None, *changes: Change) -> bool:

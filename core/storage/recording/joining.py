@@ -9,16 +9,17 @@ recording a report twice changes nothing.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
 from bson import Timestamp
 from pymongo.database import Database
 
 from core.logging_config import get_logger
-from core.models.calls.reports import CallFacts, CallReport, Role
+from core.models.calls.reports import CallReport, Role, lenient_facts
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
 from core.storage.collections import A_TIME, ACTIVE_CALLS, CALLS, TURNS
+from core.storage.readable import each_readable
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.merging import merge, stamped
 from core.storage.recording.records import OWN_FIELDS, Record
@@ -194,39 +195,40 @@ def mark_lost(database: Database[Document]) -> int:
     return len(reports)
 
 
-def _silent_agents(database: Database[Document], before: object) -> Sequence[CallReport]:
+def _silent_agents(database: Database[Document], before: datetime) -> Sequence[CallReport]:
     """Return reports for calls whose agent sent heartbeats and stopped without recording the call."""
     query = {"ended": False, "seen_at": {"$lt": before}, "started_at": {"$ne": None}}
     rows = {str(row["_id"]): row for row in database[ACTIVE_CALLS].find(query).limit(CLOSED_AT_ONCE)}
     stored = {str(row["_id"]) for row in database[CALLS].find({"_id": {"$in": list(rows)}}, {"_id": 1})}
-    return [
-        _lost(call_id, row["seen_at"], start=row["started_at"], end=row["seen_at"], about=row)
-        for call_id, row in rows.items()
-        if call_id not in stored
-    ]
+    silent = [row for call_id, row in rows.items() if call_id not in stored]
+    return list(each_readable(silent, _fell_silent, ACTIVE_CALLS))
 
 
-def _never_ended(database: Database[Document], before: object) -> Sequence[CallReport]:
+def _fell_silent(row: Document) -> CallReport:
+    return _lost(row["seen_at"], start=row["started_at"], end=row["seen_at"], about=row)
+
+
+def _never_ended(database: Database[Document], before: datetime) -> Sequence[CallReport]:
     """Return reports for calls that a source began to report and nobody ended."""
-    since = {"state": "open"}
-    reports = []
-    for row in database[CALLS].find(since).sort("recorded_at", 1).limit(CLOSED_AT_ONCE):
-        recorded_at = row["recorded_at"].as_datetime()
-        if recorded_at >= before:
-            break
-        starts = [
-            one["facts"]["start_time"] for one in row["sources"].values() if "start_time" in one["facts"]
-        ]
-        reports.append(_lost(str(row["_id"]), recorded_at, start=min(starts, default=recorded_at), about=row))
-    return reports
+    rows = database[CALLS].find({"state": "open"}).sort("recorded_at", 1)
+    reports = each_readable(rows, _of_source, CALLS)
+    return list(islice(takewhile(lambda report: report.at < before, reports), CLOSED_AT_ONCE))
 
 
-def _lost(call_id: str, at: object, *, about: Document, **times: object) -> CallReport:
+def _of_source(row: Document) -> CallReport:
+    recorded_at = row["recorded_at"].as_datetime()
+    starts = [one["facts"]["start_time"] for one in row["sources"].values() if "start_time" in one["facts"]]
+    return _lost(recorded_at, start=min(starts, default=recorded_at), about=row)
+
+
+def _lost(at: datetime, *, about: Document, **times: object) -> CallReport:
+    """Return a report that closes a call; what no call can have is left out, so that it is closed anyway."""
     given = {"start_time": times["start"], "end_time": times.get("end")}
     known = {name: about.get(name) for name in ("direction", "language", "campaign", "lead_id")}
-    facts = {"status": "failed", "end_reason": "lost", "direction": "outbound"} | given
-    facts |= {name: value for name, value in known.items() if value is not None}
+    ending = {"status": "failed", "end_reason": "lost"}
+    facts, _ = lenient_facts(given | known | ending)
+    direction = getattr(facts, "direction", None) or "outbound"
+    facts = facts.model_copy(update={"direction": direction})
     return CallReport.model_validate(
-        {"call_id": call_id, "source": "monitor", "role": Role.MONITOR, "at": at}
-        | {"facts": CallFacts.model_validate({k: v for k, v in facts.items() if v is not None})}
+        {"call_id": str(about["_id"]), "source": "monitor", "role": Role.MONITOR, "at": at, "facts": facts}
     )

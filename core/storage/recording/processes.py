@@ -20,6 +20,7 @@ from pymongo.database import Database
 from core.logging_config import get_logger, log_backlog
 from core.sigterm import before_sigterm
 from core.storage.collections import PROCESSES
+from core.storage.readable import each_readable
 from core.storage.recording.spool import spool_status
 from core.storage.sealing.contents import withheld_values
 from core.storage.server.connection import before_close
@@ -66,9 +67,12 @@ class ProcessHealth(BaseModel):
 
 
 def processes(database: Database[Document]) -> list[ProcessHealth]:
-    """Return the processes of the last day, most recently seen first."""
+    """Return the processes of the last day, most recently seen first.
+
+    One that another version describes in a way that this one cannot read is logged and left out.
+    """
     rows = database[PROCESSES].find().sort("seen_at", -1).limit(_MOST_SHOWN)
-    return [ProcessHealth.model_validate(row) for row in rows]
+    return list(each_readable(rows, ProcessHealth.model_validate, PROCESSES))
 
 
 class Beats:

@@ -403,3 +403,27 @@ def test_one_recipient_that_fails_neither_repeats_nor_delays_the_others(
         ("ops", "WARNING: a"),
         ("ops", "RESOLVED after less than a minute: a"),
     ]
+
+
+def test_a_message_that_cannot_be_read_holds_up_no_other(
+    database: Database[Document], caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that a newer version stored stays for it, and is named once; everybody else is told."""
+    slack = Tap()
+
+    async def run() -> None:
+        db = get_database()
+        await put(db, slack, news("a"))
+        (row,) = database["outbox"].find()
+        newer = {"_id": "of a newer version", "recipient": "two"}
+        newer["notification"] = row["notification"] | {"event": "paused"}
+        database["outbox"].insert_one(row | newer)
+        assert await work(db, slack) == 1
+        await work(db, slack)
+
+    asyncio.run(run())
+    assert slack.titles == ["WARNING: a"]
+    assert states(database) == {"a": "sent"}
+    assert database["outbox"].count_documents({"_id": "of a newer version", "state": "queued"}) == 1
+    named = [line.__dict__["id"] for line in caplog.records if "cannot be read" in line.getMessage()]
+    assert named == ["of a newer version"]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.search.call_detail import whole_call
@@ -186,3 +187,27 @@ def test_platform_and_carrier_join_before_the_agent_does(database: Database[Docu
     assert join_calls(database) == 1
     (call,) = database[CALLS].find()
     assert sorted(call["sources"]) == ["agent", "plivo", "vapi"]
+
+
+def test_a_call_with_a_value_that_no_call_can_have_is_closed_with_the_others(
+    database: Database[Document], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It loses that value; one that is no call at all is named, and keeps no other open."""
+    silent = server_time(database) - LONG_AGO
+    long, sideways = {"language": "x" * 100}, {"direction": "sideways", "campaign": "home"}
+    for name, odd in (("long", long), ("sideways", sideways), ("good", {}), ("n" * 300, {})):
+        row: Document = {"_id": name, "ended": False, "seen_at": silent, "started_at": silent, **odd}
+        database[ACTIVE_CALLS].insert_one(row)
+    old = Timestamp(int(silent.timestamp()), 1)
+    facts = {"carrier": {"role": "carrier", "stage": 10, "at": silent, "facts": {"start_time": silent}}}
+    opened: Document = {"state": "open", "recorded_at": old, "sources": facts, "version": 1}
+    database[CALLS].insert_many(
+        [{"_id": "none", **opened, "sources": "x"}, {"_id": "open", **opened, **long}]
+    )
+    assert mark_lost(database) == 4
+    lost = {row["_id"]: row for row in database[CALLS].find({"state": "lost"})}
+    assert sorted(lost) == ["good", "long", "open", "sideways"]
+    assert (lost["sideways"]["direction"], lost["sideways"]["campaign"]) == ("outbound", "home")
+    named = [line.__dict__["id"] for line in caplog.records if "cannot be read" in line.getMessage()]
+    assert sorted(named) == ["n" * 300, "none"]
+    assert mark_lost(database) == 0
