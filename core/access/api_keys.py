@@ -1,9 +1,9 @@
 """Keys of programs that use the API, in the collection ``api_keys``: only the hash, a role, an end."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
@@ -15,6 +15,7 @@ from core.files import create_private, private_folder
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.collections import API_KEYS
+from core.storage.readable import each_readable
 from core.types import Document
 
 logger = get_logger("security")
@@ -22,16 +23,22 @@ MOST_DAYS = 3_650
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(frozen=True)
-class ApiKey:
+class ApiKey(BaseModel):
     """A program's key; ``role`` is None for one that only sends calls."""
 
-    name: str
-    digest: str
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    name: str = Field(alias="_id")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     role: Role | None
     sends: bool
     created_at: datetime
     expires_at: datetime
+
+    @field_validator("role", mode="before")
+    @classmethod
+    def _of_label(cls, value: object) -> object:
+        return Role.of(value) if isinstance(value, str) and value else value
 
 
 class NoKeysNote:
@@ -104,8 +111,21 @@ def add_api_key(
 
 
 def list_api_keys(database: Database[Document]) -> list[ApiKey]:
-    """Return all keys by name, including expired ones."""
-    return [_key(row) for row in database[API_KEYS].find().sort("_id", 1)]
+    """Return all keys by name, including expired ones; a row that cannot be read is logged, and no key.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return list(each_readable(database[API_KEYS].find().sort("_id", 1), ApiKey.model_validate, API_KEYS))
+
+
+def has_api_keys(database: Database[Document]) -> bool:
+    """Return whether the store has any keys, readable or not.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return database[API_KEYS].find_one({}, {"_id": 1}) is not None
 
 
 def remove_api_key(database: Database[Document], name: str) -> None:
@@ -116,8 +136,3 @@ def remove_api_key(database: Database[Document], name: str) -> None:
     """
     if not database[API_KEYS].delete_one({"_id": name}).deleted_count:
         raise UserError(f"there is no key {name}; list them with: python -m core api-keys list")
-
-
-def _key(row: Document) -> ApiKey:
-    role = Role.of(row["role"]) if row["role"] else None
-    return ApiKey(row["_id"], row["digest"], role, row["sends"], row["created_at"], row["expires_at"])

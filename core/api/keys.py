@@ -12,7 +12,7 @@ from pymongo.errors import PyMongoError
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from core.access.api_keys import ApiKey, NoKeysNote, list_api_keys
+from core.access.api_keys import ApiKey, NoKeysNote, has_api_keys, list_api_keys
 from core.access.permissions import Permission, allowed
 from core.access.roles import Role
 from core.access.tokens import digest_of
@@ -44,6 +44,9 @@ class Key:
 
 NO_KEY_NEEDED = Key("", "", allowed(Role.ADMIN), sends=True)
 """Stands for whoever asks when there are no keys: this machine's own programs."""
+
+NOBODYS_KEY = Key("", "")
+"""Stands for keys none of which can be read: nobody has it, and without it the API would be open."""
 
 
 def keys_of(settings: Settings) -> tuple[Key, ...]:
@@ -81,6 +84,12 @@ def _stored(key: ApiKey) -> Key:
     return Key(key.digest[:_SHOWN], key.digest, may, key.sends, key.name, key.expires_at)
 
 
+def _stored_keys() -> list[Key]:
+    database = get_sync_database()
+    found = [*map(_stored, list_api_keys(database))]
+    return found or ([NOBODYS_KEY] if has_api_keys(database) else [])
+
+
 class StoredKeys:
     """The keys of the store as of a few seconds ago, so that only the first request waits for them."""
 
@@ -112,7 +121,7 @@ class StoredKeys:
     async def _read(self) -> None:
         began = self._clock()
         try:
-            self.keys = await asyncio.to_thread(lambda: [*map(_stored, list_api_keys(get_sync_database()))])
+            self.keys = await asyncio.to_thread(_stored_keys)
         except (PyMongoError, UserError):
             return  # keep the previous ones while the database is away
         self._read_at = began

@@ -1,6 +1,7 @@
 """Keys: who may ask, who may change, and what is noted of both."""
 
 import secrets
+import time
 from collections.abc import Iterator
 
 import orjson
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from core.access.api_keys import NoKeysNote, add_api_key
+from core.access.api_keys import NoKeysNote, add_api_key, remove_api_key
 from core.access.guesses import MOST_CLIENTS, MOST_WRONG, WINDOW_SECONDS, Guesses
 from core.access.roles import Role
 from core.access.tokens import digest_of
@@ -160,3 +161,60 @@ def test_an_id_tells_keys_apart_and_shows_nothing_of_them(
     assert lines[0]["key_id"] == id_
     assert all(line["client"] == "testclient" and "festive" in line["query"] for line in lines)
     assert not any(secret in written for secret in (SECOND, SECOND[:8], "wrong-key", FIRST))
+
+
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have keys count as old, so that each request reads them and the next knows."""
+    monkeypatch.setattr(keys, "RENEWED_SECONDS", 0.0)
+
+
+def until(client: TestClient, key: str, status: int) -> bool:
+    """Ask until the answer is this; False if it is not within a few seconds."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        if client.get(f"{ANALYTICS}/alerts", headers={"X-API-Key": key}).status_code == status:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+ODD_KEYS: list[Document] = [
+    {"role": "auditor"},
+    {"role": 5},
+    {"digest": 7},
+    {"digest": "schlüssel"},
+    {"expires_at": "never"},
+    {"sends": "no"},
+]
+
+
+@pytest.mark.parametrize("odd", ODD_KEYS, ids=str)
+def test_a_key_that_cannot_be_read_keeps_no_removed_one_alive(
+    database: Database[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    odd: Document,
+) -> None:
+    """As a newer version may have stored it: it opens nothing, is named, and all others are read anew."""
+    later(monkeypatch)
+    leaked = add_api_key(database, "leaked", Role.VIEWER)
+    with TestClient(create_app()) as client:
+        assert until(client, leaked, 200)
+        mine = add_api_key(database, "mine", Role.VIEWER)
+        row = database["api_keys"].find_one({"_id": "mine"})
+        assert row is not None
+        database["api_keys"].insert_one(row | {"_id": f"odd {odd}", "digest": digest_of(FIRST)} | odd)
+        remove_api_key(database, "leaked")
+        assert until(client, mine, 200)
+        assert until(client, leaked, 401)
+        assert client.get(f"{ANALYTICS}/alerts", headers={"X-API-Key": FIRST}).status_code == 401
+    assert f"odd {odd}" in [line.__dict__.get("id") for line in caplog.records]
+
+
+def test_keys_none_of_which_can_be_read_leave_the_door_closed(database: Database[Document]) -> None:
+    """There are keys, so a program of this machine needs one too."""
+    database["api_keys"].insert_one({"_id": "odd one alone", "role": "auditor"})
+    with from_this_machine() as client:
+        assert client.get(f"{ANALYTICS}/alerts").status_code == 401
+        assert client.get(f"{ANALYTICS}/alerts", headers={"X-API-Key": FIRST}).status_code == 401
+    assert not NoKeysNote().is_there
