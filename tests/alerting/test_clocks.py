@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from core.alerting.actions import ACKNOWLEDGED_FOR, acknowledge
+from core.alerting.channels.rate_limit import Limit
 from core.alerting.check import check_alerts
+from core.alerting.notify.outbox import claim, outbox_rows
 from core.alerting.report import CheckReport
 from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.state.alert_store import active_alerts
+from core.clock import utc_now
+from core.models.alerts import Severity
 from core.models.rules import AlertRule
 from core.services.alert_service import check_and_send_alerts
 from core.storage import get_database
 from core.storage.server.connection import close_connections, server_time
 from core.types import Document
+from tests.alerting.notify.test_outbox import FAST, NO, Tap, news, put, work
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
 MINUTE = timedelta(minutes=1)
@@ -137,6 +142,78 @@ def test_an_alert_by_label_ends_once_its_calls_no_longer_come(
     assert ended == ([ends] if ends else [])
     if ends:
         assert email.titles[-1].endswith("Calls fail [direction outbound]: no more calls")
+
+
+IN_A_YEAR = utc_now() + timedelta(days=400)
+
+
+@pytest.mark.parametrize(("state", "which"), [("queued", {}), ("sending", {"_id": {"$regex": "^a"}})])
+def test_a_message_that_was_put_off_by_a_clock_ahead_is_sent_and_holds_up_none_behind_it(
+    database: Database[Document], state: str, which: Document
+) -> None:
+    """Its time, or the lease of a sender that was killed, ends in a year: no delay is that long."""
+    slack = Tap()
+
+    async def run() -> None:
+        db = get_database()
+        await put(db, slack, news("a"), news("b"))
+        ahead = {"state": state, "due_at": IN_A_YEAR, "claim": "of a killed sender"}
+        database["outbox"].update_many(which, {"$set": ahead})
+        assert await work(db, slack) == 2
+
+    asyncio.run(run())
+    assert slack.titles == ["WARNING: a", "WARNING: b"]
+
+
+def test_a_lease_that_a_clock_set_back_has_prolonged_a_little_is_respected(
+    database: Database[Document],
+) -> None:
+    """Whoever has the message may be sending it: it goes out once."""
+    slack = Tap()
+
+    async def run() -> None:
+        db = get_database()
+        await put(db, slack, news("a"))
+        assert await claim(db, outbox_rows(database)[0].id, FAST)
+        later = {"$add": ["$due_at", 800]}
+        database["outbox"].update_many({}, [{"$set": {"due_at": later}}])
+        assert await work(db, slack) == 0
+
+    asyncio.run(run())
+    assert slack.titles == []
+
+
+def test_a_message_of_a_clock_ahead_is_given_up_in_time(database: Database[Document]) -> None:
+    """Counted from its first attempt; else it would be tried for a year, and nobody else be told."""
+    slack = Tap(answer=lambda _: NO)
+
+    async def run() -> None:
+        await put(get_database(), slack, news("a"))
+        database["outbox"].update_many({}, {"$set": {"created_at": IN_A_YEAR}})
+        await work(get_database(), slack)
+
+    asyncio.run(run())
+    (row,) = outbox_rows(database)
+    assert row.created_at is not None
+    assert row.created_at <= server_time(database)
+
+
+def test_a_pause_of_a_clock_ahead_ends_within_the_hour(database: Database[Document]) -> None:
+    """However often somebody tries meanwhile; urgent messages wait for no more than that either."""
+    slack = Tap(limit=Limit(burst=5, per_second=1))
+
+    async def run() -> None:
+        db = get_database()
+        await put(db, slack, news("a", severity=Severity.CRITICAL))
+        database["rate_limits"].insert_one({"_id": "slack|one", "closed_until": IN_A_YEAR})
+        assert [await work(db, slack) for _ in range(2)] == [0, 0]
+        an_hour_later: Document = {"closed_until": {"$subtract": ["$closed_until", 3_600_000]}}
+        database["rate_limits"].update_many({}, [{"$set": an_hour_later}])
+        database["outbox"].update_many({}, [{"$set": {"due_at": "$$NOW"}}])
+        assert await work(db, slack) == 1
+
+    asyncio.run(run())
+    assert slack.titles == ["CRITICAL: a"]
 
 
 JUMPS = st.one_of(

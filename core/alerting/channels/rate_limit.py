@@ -10,6 +10,8 @@ from pymongo.errors import DuplicateKeyError
 from core.storage.collections import RATE_LIMITS
 from core.types import Document
 
+_LONGEST_PAUSE_MS = 3_600_000
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -27,7 +29,8 @@ async def take_token(
     Urgent messages need not wait: they overdraw the bucket, by up to a whole burst. While the other side has
     asked to be left alone, nothing is sent.
     """
-    # If the server's clock was set back, no time has passed, and no pause lasts longer than an hour.
+    # If the server's clock was set back, no time has passed. A pause that ends more than an hour from now is
+    # shortened where it is stored: left as it is, it would always have an hour to go.
     elapsed = {"$max": [0, {"$divide": [{"$subtract": ["$$NOW", {"$ifNull": ["$at", "$$NOW"]}]}, 1000]}]}
     filled = {"$add": [{"$ifNull": ["$tokens", limit.burst]}, {"$multiply": [elapsed, limit.per_second]}]}
     spent = {"$max": [-limit.burst, {"$subtract": ["$tokens", 1]}]}
@@ -35,11 +38,12 @@ async def take_token(
         {"$set": {"tokens": {"$min": [limit.burst, filled]}, "at": "$$NOW"}},
         {
             "$set": {
-                "closed_ms": {
-                    "$min": [3_600_000, {"$subtract": [{"$ifNull": ["$closed_until", "$at"]}, "$at"]}]
+                "closed_until": {
+                    "$min": [{"$ifNull": ["$closed_until", "$at"]}, {"$add": ["$at", _LONGEST_PAUSE_MS]}]
                 }
             }
         },
+        {"$set": {"closed_ms": {"$subtract": ["$closed_until", "$at"]}}},
         {
             "$set": {
                 "granted": {

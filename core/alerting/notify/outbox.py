@@ -37,6 +37,8 @@ class SendTiming:
     dead_after: timedelta = timedelta(hours=6)
     lease: timedelta = timedelta(minutes=2)
     """Longer than any send takes; after it, other processes may take over what a killed one was sending."""
+    longest_wait: timedelta = timedelta(hours=2)
+    """Longer than any delay, any pause that a channel asks for, and any wait for its rate limit."""
     revived_after: timedelta = timedelta(hours=1)
     """A dead message is tried again if the same decision is made this long after it was given up."""
 
@@ -170,7 +172,7 @@ async def _supersede(database: AsyncDatabase[Document], row: OutboxRow) -> None:
 
 
 async def waiting_lines(
-    database: AsyncDatabase[Document],
+    database: AsyncDatabase[Document], timing: SendTiming = TIMING
 ) -> dict[tuple[str, str], list[tuple[OutboxRow, bool]]]:
     """Return the waiting messages by channel and recipient, oldest first, each with whether it is due.
 
@@ -180,13 +182,26 @@ async def waiting_lines(
         {"$match": {"state": {"$in": list(WAITING)}}},
         {"$sort": {"created_at": 1, "_id": 1}},
         {"$limit": _READ_AT_ONCE},
-        {"$set": {"is_due": {"$lte": ["$due_at", "$$NOW"]}}},
+        {"$set": {"is_due": _is_due(timing)}},
     ]
     lines: dict[tuple[str, str], list[tuple[OutboxRow, bool]]] = {}
     found = await (await database[OUTBOX].aggregate(stages)).to_list()
     for row, is_due in each_readable(found, _with_due, OUTBOX):
         lines.setdefault((row.channel, row.recipient), []).append((row, is_due))
     return lines
+
+
+def _is_due(timing: SendTiming) -> Document:
+    """Return the expression for whether a message's time, or the lease of its sender, is over.
+
+    One that ends later than any can was set while the server's clock was ahead, and holds nothing back. Twice
+    the lease, so that a clock that is set back a little does not have a message sent twice.
+    """
+    longest = {"$cond": [_IS_SENDING, _later(2 * timing.lease), _later(timing.longest_wait)]}
+    return {"$or": [{"$lte": ["$due_at", "$$NOW"]}, {"$gt": ["$due_at", longest]}]}
+
+
+_IS_SENDING: Document = {"$eq": ["$state", OutboxState.SENDING]}
 
 
 def _with_due(document: Document) -> tuple[OutboxRow, bool]:
@@ -211,11 +226,13 @@ async def claim(
     Raises:
         PyMongoError: the database does not answer.
     """
-    expired = {"$and": [{"$eq": ["$state", OutboxState.SENDING]}, {"$lte": ["$due_at", "$$NOW"]}]}
+    expired = {"$and": [_IS_SENDING, _is_due(timing)]}
     free = {"$expr": {"$or": [{"$eq": ["$state", OutboxState.QUEUED]}, expired]}}
     taken = {
         "state": OutboxState.SENDING,
         "attempts": {"$add": ["$attempts", 1]},
+        # A message of the future would never be too old to be tried again.
+        "created_at": {"$min": ["$created_at", "$$NOW"]},
         "due_at": _later(timing.lease),
         "claim": uuid4().hex,
     }

@@ -129,7 +129,7 @@ class _Worker:
         self._at_once = asyncio.Semaphore(_LINES_AT_ONCE)
 
     async def deliver_due(self) -> int:
-        lines = await waiting_lines(self._database)
+        lines = await waiting_lines(self._database, self._timing)
         sent = await asyncio.gather(*(self._line(line) for line in lines.values()))
         return sum(sent)
 
