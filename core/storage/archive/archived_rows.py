@@ -203,8 +203,8 @@ def to_row(document: Mapping[str, Any]) -> Document:
     row = {**document, "recorded_at": document["recorded_at"].as_datetime()}
     for name in _AS_JSON & row.keys():
         row[name] = orjson.dumps(row[name]).decode()
-    for old in row.pop("error_types", ()):  # schema version 1
-        row.setdefault("errors", []).append({"type": old})
+    if old := row.pop("error_types", ()):  # schema version 1
+        row["errors"] = [*row.get("errors", ()), *({"type": one} for one in old)]
     return row
 
 

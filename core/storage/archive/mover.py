@@ -12,7 +12,7 @@ import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,19 +24,24 @@ from pymongo.database import Database
 from core.clock import day_bounds, utc_now
 from core.errors import UserError
 from core.files import create_private, private_folder, sync
+from core.logging_config import get_logger
 from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
-from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part, to_row
+from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part
+from core.storage.archive.fitting import Apart, are_equal, fitting
 from core.storage.collections import A_TIME, CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.sealing.lead_keys import note_leads
 from core.storage.server.connection import DURABLE, server_time
-from core.types import Document, Progress
+from core.types import Document, Period, Progress
 
 COLLECTIONS: tuple[Archived, ...] = (TURNS, CALLS)
 ROWS_AT_ONCE = 100_000
 """Most records in one file, so that it fits into memory."""
 ZSTD_LEVEL = 9
+_MOST_NAMED = 100
+
+logger = get_logger("database")
 
 
 class ArchiveBusyError(UserError):
@@ -77,9 +82,10 @@ def due(database: Database[Document], before: datetime) -> list[Due]:
 
 
 def archive(database: Database[Document], before: datetime, progress: Progress) -> list[Due]:
-    """Move what was recorded before a given time into files; return what was due, by day.
+    """Move what was recorded before a given time into files; return what was moved, by day.
 
-    The roll-ups must be up to date; :func:`core.aggregation.rollups.refresh.archive_due` ensures that.
+    The roll-ups must be up to date; :func:`core.aggregation.rollups.refresh.archive_due` ensures that. A
+    record that cannot be a row of the archive stays in the database, and the log names it.
 
     Raises:
         ArchiveBusyError: another process is archiving here.
@@ -88,13 +94,34 @@ def archive(database: Database[Document], before: datetime, progress: Progress) 
     """
     with alone(database):
         sweep(database)
-        plan = due(database, before)
-        for what in plan:
-            done = 0
-            while moved := _move(database, what, before):
-                done += moved
-                progress(f"Archiving {what.collection} of {what.day}", min(done, what.rows), what.rows)
-    return plan
+        moved = [_archive_day(database, what, before, progress) for what in due(database, before)]
+    return [what for what in moved if what.rows]
+
+
+def _archive_day(database: Database[Document], what: Due, before: datetime, progress: Progress) -> Due:
+    """Archive the records of a day; return how many were moved."""
+    since, end = day_bounds(what.day)
+    looked_at = moved = 0
+    left: list[Any] = []
+    while records := _batch(database, what, before, (since, end), left):
+        apart = _move(database, what, before, records)
+        last = records[-1]["start_time"]
+        # These stay in the database: they must neither come again nor hide those behind them.
+        left = [*(left if last == since else ()), *(one["_id"] for one in apart if one["start_time"] == last)]
+        since = last
+        looked_at += len(records)
+        moved += len(records) - len(apart)
+        progress(f"Archiving {what.collection} of {what.day}", min(looked_at, what.rows), what.rows)
+    return replace(what, rows=moved)
+
+
+def _batch(
+    database: Database[Document], what: Due, before: datetime, period: Period, left: Sequence[Any]
+) -> list[Document]:
+    """Return the next records of a day, earliest first, without those that were left behind."""
+    start, end = period
+    query = _recorded(before) | {"start_time": {"$gte": start, "$lt": end}, "_id": {"$nin": list(left)}}
+    return database[what.collection].find(query).sort("start_time", 1).limit(ROWS_AT_ONCE).to_list()
 
 
 def release(database: Database[Document], collection: Archived, field: str, values: Sequence[str]) -> int:
@@ -165,20 +192,20 @@ def _unswept(database: Database[Document]) -> AbstractContextManager[None]:
     return _locked(database, ".files.lock", fcntl.LOCK_SH)
 
 
-def _move(database: Database[Document], what: Due, before: datetime) -> int:
-    """Archive some records of a day; return how many were handled."""
-    start, end = day_bounds(what.day)
-    query = _recorded(before) | {"start_time": {"$gte": start, "$lt": end}}
-    records = database[what.collection].find(query).sort("start_time", 1).limit(ROWS_AT_ONCE).to_list()
-    if not records:
-        return 0
-    already = _versions(database, what.collection, start, end)
+def _move(
+    database: Database[Document], what: Due, before: datetime, found: Sequence[Document]
+) -> list[Document]:
+    """Archive some records of a day; return those that cannot be, which stay in the database."""
+    table, records, apart = fitting(found, what.collection)
+    _name(what, apart)
+    already = _versions(database, what.collection, *day_bounds(what.day))
     if outdated := [
         row["_id"] for row in records if already.get(row["_id"], row["version"]) != row["version"]
     ]:
         release(database, what.collection, "_id", outdated)
-    if fresh := [row for row in records if already.get(row["_id"]) != row["version"]]:
-        _write(database, what, pa.Table.from_pylist(list(map(to_row, fresh)), SCHEMAS[what.collection]))
+    fresh = [already.get(row["_id"]) != row["version"] for row in records]
+    if any(fresh):
+        _write(database, what, table.filter(pa.array(fresh)))
     ids = [row["_id"] for row in records]
     if what.collection == CALLS:
         note_leads(database, {row["_id"]: row["lead_id"] for row in records if row.get("lead_id")})
@@ -188,7 +215,19 @@ def _move(database: Database[Document], what: Due, before: datetime) -> int:
         # Recorded again since they were read, so their archived copies are out of date.
         again = [row["_id"] for row in collection.find({"_id": {"$in": ids}}, {"_id": 1})]
         release(database, what.collection, "_id", again)
-    return len(ids)
+    return [one.record for one in apart]
+
+
+def _name(what: Due, apart: Sequence[Apart]) -> None:
+    if apart:
+        extra = {
+            "collection": what.collection,
+            "day": what.day.isoformat(),
+            "records": len(apart),
+            "ids": [str(one.record["_id"]) for one in apart[:_MOST_NAMED]],
+            "reasons": sorted({one.reason for one in apart}),
+        }
+        logger.warning("Records cannot be archived and stay in the database", extra=extra)
 
 
 def _versions(
@@ -269,7 +308,7 @@ def _write_checked(path: Path, table: pa.Table) -> str:
     sync(path)
     sync(path.parent)
     back = pq.read_table(path, page_checksum_verification=True)
-    if len(back) != len(table) or not back.equals(table):
+    if not are_equal(back, table):
         path.unlink()
         raise UserError(f"{path} did not read back as it was written; nothing was deleted")
     with path.open("rb") as file:

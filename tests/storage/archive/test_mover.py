@@ -1,5 +1,6 @@
 """Old records leave the database and stay in every figure, whatever is killed, repeated or corrected."""
 
+import math
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from bson import Timestamp
+from bson import ObjectId, Timestamp
 from pymongo.database import Database
 
 from core.aggregation.cube import load_cube
@@ -23,6 +24,7 @@ from core.models.metrics import CallCost, CallMetrics, CallSummary, TurnMetrics
 from core.settings import get_settings
 from core.storage.archive import mover as archive_module
 from core.storage.archive.archived_rows import ArchiveUnreadableError, archived, find_archived, folder, pq
+from core.storage.archive.fitting import are_equal
 from core.storage.archive.mover import cutoff, due, release
 from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.recording.records import Record
@@ -321,3 +323,74 @@ def test_files_of_before_are_read(database: Database[Document]) -> None:
     assert from_document(row).cost == CallCost(llm=2.0)
     rebuild_rollups(database, *PERIOD)
     assert figures(database).cost.total == 2.0
+
+
+ODD: list[Document] = [
+    {"language": 5},
+    {"duration_seconds": "30"},
+    {"_id": ObjectId()},
+    {"_id": {"by": "another tool"}},
+    {"errors": "many"},
+    {"metadata": {"by": ObjectId()}},
+    {"version": None},
+    {"recorded_at": None},
+    {"interruptions": 2.0**70},
+]
+
+
+def odd_among(database: Database[Document], *changes: Document) -> list[str]:
+    """Store the call 0 once more for each of the changes; return the ids of those that are due."""
+    row = database["calls"].find_one({"_id": "call_0"})
+    assert row is not None
+    odd = [row | {"_id": f"odd_{number}"} | change for number, change in enumerate(changes)]
+    database["calls"].insert_many(odd)
+    return sorted(str(one["_id"]) for one in odd if one["recorded_at"] is not None)
+
+
+def test_a_call_that_no_file_can_hold_stays_and_keeps_no_other_in_the_database(
+    filled: Database[Document], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As another tool wrote it: it is named, stays where it was, and all days are archived."""
+    odd = odd_among(filled, *ODD)
+    moved = archive_due(filled)
+    assert sum(what.rows for what in moved) == 1_003
+    assert filled["calls"].count_documents({}) == len(ODD)
+    (line,) = [line.__dict__ for line in caplog.records if "cannot be archived" in line.getMessage()]
+    assert (sorted(line["ids"]), line["records"]) == (odd, len(odd))
+    assert archive_due(filled) == []
+    assert len(archived(filled, "calls", [PERIOD])) == 1_000
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7])
+def test_many_calls_that_no_file_can_hold_hide_none_behind_them(
+    filled: Database[Document], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """More than are looked at together, and all of the same moment."""
+    delete_calls(filled, {"_id": {"$nin": ["call_0", "call_1", "call_2", "call_900"]}})
+    odd_among(filled, *([{"language": 5}] * 10))
+    monkeypatch.setattr(archive_module, "ROWS_AT_ONCE", at_once)
+    archive_due(filled)
+    assert filled["calls"].distinct("_id") == sorted(f"odd_{number}" for number in range(10))
+    assert len(archived(filled, "calls", [PERIOD])) == 4
+
+
+def test_a_latency_that_is_no_number_is_archived_as_it_is(filled: Database[Document]) -> None:
+    """It reads back as it was written, though it does not equal itself."""
+    filled["calls"].update_one({"_id": "call_7"}, {"$set": {"asr_latency_ms": float("nan")}})
+    archive_due(filled)
+    (row,) = find_archived(filled, "calls", "_id", ["call_7"])
+    assert math.isnan(row["asr_latency_ms"])
+    assert filled["calls"].count_documents({}) == 0
+
+
+def test_what_a_disk_returns_otherwise_than_written_is_noticed() -> None:
+    """In any row, and in a part of a value; what is missing is not the same as what is no number."""
+    nothing = float("nan")
+    table = pa.table({"a": [1.5, nothing, None], "b": [{"c": 1.0}, None, {"c": nothing}]})
+    assert are_equal(table, pa.concat_tables([table.slice(0, 1), table.slice(1)]))
+    assert not are_equal(table, table.slice(0, 2))
+    for a, b in (
+        ([1.5, None, None], table["b"].to_pylist()),
+        (table["a"].to_pylist(), [{"c": 1.0}, {"c": None}, {"c": nothing}]),
+    ):
+        assert not are_equal(table, pa.table({"a": pa.array(a), "b": pa.array(b)}))
