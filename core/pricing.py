@@ -112,6 +112,49 @@ def price_table() -> PriceTable:
         raise UserError(f"PRICES_FILE={path} cannot be read: {error.strerror}") from None
 
 
+def prices_in_force() -> PriceTable:
+    """Return the prices of PRICES_FILE; those of its last good form while it cannot be used.
+
+    The log says so, once for each change of the file.
+
+    Raises:
+        UserError: it cannot be used, and could not be since this process began.
+    """
+    path = get_settings().prices_file
+    try:
+        table = price_table()
+    except UserError as error:
+        if path not in _good:
+            raise
+        _tell_refused(path, str(error))
+        return _good[path]
+    if path is not None:
+        _good[path] = table
+        _told.pop(path, None)
+    return table
+
+
+_good: dict[Path | None, PriceTable] = {}
+_told: dict[Path | None, tuple[int | None, str]] = {}
+"""What of each file was last refused, and why."""
+
+
+def _tell_refused(path: Path | None, reason: str) -> None:
+    refused = _changed(path), reason
+    if _told.get(path) != refused:
+        _told[path] = refused
+        logger.error(
+            "The price file cannot be used; its last good form stays in force", extra={"reason": reason}
+        )
+
+
+def _changed(path: Path | None) -> int | None:
+    try:
+        return path.stat().st_mtime_ns if path else None
+    except OSError:
+        return None
+
+
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> PriceTable:
     try:
@@ -120,6 +163,8 @@ def _read(path: Path, _changed: int) -> PriceTable:
         raise UserError(f"PRICES_FILE={path}: {one_line(error, names_of(PriceTable))}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"PRICES_FILE={path} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"PRICES_FILE={path} is nested too deeply") from None
 
 
 def cost_of(usage: Iterable[ModelUsage], table: PriceTable) -> tuple[dict[str, float], list[str]]:
@@ -140,12 +185,12 @@ def cost_of(usage: Iterable[ModelUsage], table: PriceTable) -> tuple[dict[str, f
 def priced(call: CallMetrics) -> CallMetrics:
     """Return a call with the parts of its cost that follow from its usage; parts it already has stay.
 
-    If the table cannot be read, the call stays as it is, and the log says so.
+    If the table never could be read, the call stays as it is, and the log says so.
     """
     if not call.usage and not (call.cost and call.cost.origins):
         return call
     try:
-        table = price_table()
+        table = prices_in_force()
         amounts, unpriced = cost_of(call.usage or (), table)
     except UserError as error:
         logger.warning("Usage is not priced", extra={"reason": str(error)})

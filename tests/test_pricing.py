@@ -1,12 +1,16 @@
 """What a call's usage costs, by a table of prices."""
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
 from core.errors import UserError
 from core.models.calls.parts import CallCost, ModelUsage, Origin
+from core.models.calls.reports import CallReport
 from core.pricing import cost_of, in_rupees, price_table, priced
+from core.services.reports import fact, prepared
 from core.settings import get_settings
 from tests.storage.recording.test_merging import agents
 
@@ -121,3 +125,34 @@ def test_amounts_are_of_parts_that_there_are(wrong: dict[str, float]) -> None:
 
 def test_a_currency_without_an_amount_is_no_cost() -> None:
     assert agents(cost={"currency": "USD"}).cost is None
+
+
+BROKEN = ["[[price]\n", "[[price]]\nprovider = 'x'\ninput_per_milion = 3\n", "a = " + "[" * 9_999, None]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=["half saved", "slip", "deep", "away"])
+def test_while_the_price_file_is_broken_its_last_good_prices_apply(
+    prices: Path, caplog: pytest.LogCaptureFixture, broken: str | None
+) -> None:
+    """Half saved, with a slip or away: calls keep their cost, and each change of the file is told once."""
+    report = CallReport.model_validate(
+        {"call_id": "c1", "source": "exotel", "role": "carrier"}
+        | {"facts": {"cost": {"telephony": 1, "currency": "USD"}}}
+    )
+    good = priced(agents(usage=[LLM])).cost
+    assert good is not None
+    for changed in range(2):
+        if broken is None:
+            prices.unlink(missing_ok=True)
+        else:
+            prices.write_text(f"{TABLE}\n{broken}")
+            os.utime(prices, ns=(changed, changed))
+        assert [priced(agents(usage=[LLM])).cost for _ in range(3)] == [good] * 3
+        (told,) = asyncio.run(prepared([report]))
+        assert fact(told, "cost").telephony == 84.0
+    told_of = [line for line in caplog.records if "last good form stays in force" in line.getMessage()]
+    assert len(told_of) == (1 if broken is None else 2)
+    prices.write_text(TABLE.replace("USD = 84.0", "USD = 42.0"))
+    halved = priced(agents(usage=[LLM])).cost
+    assert halved is not None
+    assert halved.llm == pytest.approx((good.llm or 0) / 2)

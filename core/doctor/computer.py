@@ -104,7 +104,12 @@ def prices(settings: Settings) -> Iterator[Finding]:
     try:
         table = price_table()
     except UserError as error:
-        yield Finding("prices", State.FAIL, str(error), "fix the file; until then usage has no price")
+        yield Finding(
+            "prices",
+            State.FAIL,
+            str(error),
+            "fix the file; until then programs use the prices they read before, if any",
+        )
         return
     rates = ", ".join(sorted(table.rates)) or "none"
     yield Finding("prices", State.OK, f"{len(table.price):,} models and voices, rates of {rates}")

@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from core.errors import UserError
 from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
-from core.pricing import in_rupees, price_table
+from core.pricing import in_rupees, prices_in_force
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.recording.breaker import breaker
@@ -69,7 +69,7 @@ def _in_rupees(report: CallReport) -> CallReport:
     if cost is None or not cost.origins:
         return report
     try:
-        cost = in_rupees(cost, price_table())
+        cost = in_rupees(cost, prices_in_force())
     except UserError as error:
         logger.warning("Cost without a rate", extra={"call_id": report.call_id, "reason": str(error)})
         return report
