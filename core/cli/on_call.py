@@ -101,12 +101,12 @@ def silence_alerts(
 ) -> None:
     """Silence alerts for a while. Whatever still fires when it ends is sent then."""
     from core.alerting import actions  # noqa: PLC0415 (only this command needs it)
+    from core.alerting.notify.muting import matchers_of  # noqa: PLC0415 (only this command needs it)
 
     matchers = _matchers(label or ())
     if alert is not None:
         found = _firing(alert)
-        own = {name: [value] for name, value in found.labels.items() if name in MATCHERS}
-        matchers = {"rule": [found.alert_type]} | own | matchers
+        matchers = matchers_of(found) | matchers
     if not matchers:
         raise UserError("name an alert, or labels to silence: --label campaign=diwali")
     check_reachable()

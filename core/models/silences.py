@@ -10,7 +10,10 @@ from core.models.metrics import UtcDatetime
 from core.models.recurrence import Recurrence
 
 SILENCE_SCHEMA_VERSION = 1
-MATCHERS = ("rule", "severity", "direction", "language", "status", "campaign", "service", "operation")
+MATCHERS = (
+    *("rule", "about", "severity", "direction", "language", "status", "campaign", "service", "operation"),
+)
+"""``about`` is the rule that an alert ``rule_error`` is about; other alerts lack it."""
 Value = Annotated[str, Field(max_length=512)]
 Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
 

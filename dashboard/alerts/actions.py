@@ -13,7 +13,6 @@ from core.alerting.notify import outbox
 from core.clock import utc_now
 from core.errors import UserError
 from core.models.alerts import ACKNOWLEDGED_HOURS, Alert
-from core.models.silences import MATCHERS
 from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import unavailable_text
@@ -182,12 +181,6 @@ def _silence(matchers: dict[str, list[str]], key: str) -> None:
         Action.SILENCED,
         typed=name,
     )
-
-
-def matchers_of(alert: Alert) -> dict[str, list[str]]:
-    """Return the matchers that silence this alert and no other: its rule and labels."""
-    labels = {name: [value] for name, value in alert.labels.items() if name in MATCHERS}
-    return {"rule": [alert.alert_type]} | labels
 
 
 def end_silence(silence_id: str) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from core.access.permissions import Permission
 from core.alerting import runbooks, wording
 from core.alerting.board import AlertBoard
+from core.alerting.notify.muting import matchers_of
 from core.alerting.rota import on_call_words
 from core.alerting.wording import quantity
 from core.clock import utc_now
@@ -127,7 +128,7 @@ def _firing_buttons(alert: Alert) -> None:
     else:
         actions.withdraw_button(alert)
     actions.silence_form(
-        actions.matchers_of(alert),
+        matchers_of(alert),
         f"silence-{alert.id}",
         title=f"No messages about {formats.plain(alert.name)} with these labels until then.",
     )

@@ -8,7 +8,7 @@ from itertools import islice
 from core.alerting.state.lifecycle import AlertRecord, Change
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import LABELS, SERVICE_LABELS, AlertRule
-from core.models.silences import Silence
+from core.models.silences import MATCHERS, Silence
 
 SHARED_LABELS = (*LABELS, *SERVICE_LABELS)
 """Labels that have to be equal for one alert to explain another, unless the rule says otherwise."""
@@ -16,8 +16,15 @@ MOST_NAMED = 10
 
 
 def labels_of(alert: Alert) -> dict[str, str]:
-    """Return what silences match: the alert's labels, its rule and its severity."""
-    return {**alert.labels, "rule": alert.alert_type, "severity": alert.severity}
+    """Return what silences match: the alert's labels, its rule, its severity, and the rule it is about."""
+    own = {"about" if name == "rule" else name: value for name, value in alert.labels.items()}
+    return {**own, "rule": alert.alert_type, "severity": alert.severity}
+
+
+def matchers_of(alert: Alert) -> dict[str, list[str]]:
+    """Return the matchers that silence this alert and no other, however severe it becomes."""
+    labels = labels_of(alert)
+    return {name: [labels[name]] for name in MATCHERS if name in labels and name != "severity"}
 
 
 def silenced_by(alert: Alert, silences: Iterable[Silence], now: datetime) -> list[str]:

@@ -1,11 +1,22 @@
-"""Which alerts a worse one speaks for."""
+"""Which alerts a worse one speaks for, and which a silence means."""
+
+from datetime import timedelta
 
 import pytest
 from pymongo.database import Database
+from typer.testing import CliRunner
 
+from core.alerting.actions import silence
+from core.alerting.check import check_alerts
+from core.alerting.notify.muting import matchers_of
+from core.alerting.notify.silences import all_silences
+from core.alerting.state.alert_store import active_alerts
+from core.cli import app
 from core.models.rules import AlertRule
 from core.types import Document
-from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
+from tests.alerting.state.test_alert_store import NOON, Recorder, check, record, run
+
+MINUTE = timedelta(minutes=1)
 
 BY_DIRECTION = AlertRule.model_validate(
     {
@@ -32,3 +43,45 @@ def test_a_rule_over_all_calls_mutes_those_by_label_where_it_says_so(
     record(database, NOON, total=50, failed=12)
     check(NOON, email, rules=(whole, BY_DIRECTION))
     assert email.words == [said]
+
+
+FAILS = AlertRule.model_validate(
+    {"id": "fails", "name": "Calls fail", "metric": "call_failure_rate", "levels": {"critical": 0.2}}
+)
+SLOW = FAILS.model_copy(update={"id": "slow", "name": "Slow"})
+
+
+def check_broken(minutes: int, email: Recorder) -> None:
+    """One check of rules that were refused, and still judged in their earlier form."""
+    at, broken = NOON + minutes * MINUTE, {"fails": "bad", "slow": "bad"}
+    run(
+        lambda store: check_alerts(
+            store, at, rules=(FAILS, SLOW), channels={email.name: email}, broken=broken
+        )
+    )
+
+
+def test_silencing_that_a_rule_cannot_be_evaluated_silences_nothing_else(
+    database: Database[Document],
+) -> None:
+    """The rule's own alerts are still sent, and so is that another rule cannot be evaluated."""
+    email = Recorder()
+    for minutes in (0, 5, 10):
+        check_broken(minutes, email)
+    notice, other = sorted(active_alerts(database), key=lambda alert: alert.message)
+    silence(database, matchers_of(notice), NOON + 11 * MINUTE, NOON + 900 * MINUTE, "asha", "known")
+    record(database, NOON + 25 * MINUTE, total=50, failed=25)
+    check_broken(25, email)
+    muted = {alert.id for alert in active_alerts(database) if alert.muted}
+    assert (muted, other.id in muted) == ({notice.id}, False)
+    assert email.titles[-1].startswith("2 critical, 1 warning firing: Calls fail 50 %")
+
+
+def test_the_command_and_the_page_silence_the_same_alerts(database: Database[Document]) -> None:
+    for minutes in (0, 5, 10):
+        check_broken(minutes, Recorder())
+    notice = active_alerts(database)[0]
+    done = CliRunner().invoke(app, ["alerts", "silence", notice.id, "--note", "Known", "--as", "Asha"])
+    assert done.exit_code == 0
+    (made,) = all_silences(database)
+    assert made.matchers == matchers_of(notice) == {"rule": ["rule_error"], "about": [notice.labels["rule"]]}
