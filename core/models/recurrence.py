@@ -17,6 +17,7 @@ HOURS = r"([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)"
 """From one time (inclusive) to another (exclusive)."""
 _LONGEST_MONTH = 31
 _DAY = r"-?\d{1,2}"
+_DAYS = "must be 1 to 31, or -1 to -31 from the end of the month"
 
 
 def _midnight(value: object) -> object:
@@ -25,7 +26,7 @@ def _midnight(value: object) -> object:
 
 def _not_zero(value: int) -> int:
     if value == 0:
-        raise ValueError("must be 1 to 31, or -1 to -31 from the end of the month")
+        raise ValueError(_DAYS)
     return value
 
 
@@ -119,9 +120,31 @@ def named(text: str, names: Sequence[str]) -> frozenset[int] | None:
 
 
 def _days(text: str) -> frozenset[int]:
+    """Return the days of the month in ``1-7,25--1``; a range may go on into the next month: ``28-3``.
+
+    Raises:
+        ValueError: a day does not exist, or a range cannot be told without the month's length.
+    """
     found: set[int] = set()
     for part in text.split(","):
         span = re.fullmatch(rf"({_DAY})-({_DAY})", part)
         first, last = (int(span[1]), int(span[2])) if span else (int(part), int(part))
-        found |= set(range(first, last + 1))
+        if not all(1 <= abs(day) <= _LONGEST_MONTH for day in (first, last)):
+            raise ValueError(f"{part!r} is no day; each {_DAYS}")
+        if not (between := _days_between(first, last)):
+            raise ValueError(
+                f"{part!r} is no range of days; write for example 25--1 (up to the last), "
+                "-3--1 (the last three) or 28-3 (into the next month)"
+            )
+        found |= between
     return frozenset(found)
+
+
+def _days_between(first: int, last: int) -> set[int]:
+    """Return the days from one to another; none if which ones depends on the month's length."""
+    if first <= last and (first > 0 or last < 0):
+        return set(range(first, last + 1))
+    if last > 0:  # over the end of the month
+        end = 0 if first < 0 else _LONGEST_MONTH + 1
+        return {*range(first, end), *range(1, last + 1)}
+    return set(range(first, _LONGEST_MONTH + 1)) if first > 0 and last == -1 else set()

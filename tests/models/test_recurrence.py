@@ -32,6 +32,11 @@ def covered(text: str, start: str, days: int) -> list[str]:
         ("-1 23:00-01:00", "2024-02-28", 3, ["29 23", "01 00"]),  # the last of a leap year's February
         ("-3--2 10:00-11:00", "2024-02-26", 5, ["27 10", "28 10"]),
         ("31 10:00-11:00", "2024-02-26", 8, []),
+        ("28--1 10:00-11:00", "2024-02-26", 5, ["28 10", "29 10"]),  # to the last of a leap year's February
+        ("30-2 10:00-11:00", "2024-04-28", 7, ["30 10", "01 10", "02 10"]),  # from one month into the next
+        ("31-1 10:00-11:00", "2024-02-28", 4, ["01 10"]),
+        ("-1-1 10:00-11:00", "2024-02-27", 5, ["29 10", "01 10"]),
+        ("-2-1 10:00-11:00", "2024-04-28", 5, ["29 10", "30 10", "01 10"]),
         ("jan,jul-sep 1 10:00-11:00", "2024-08-30", 4, ["01 10"]),
         ("jan 1 10:00-11:00", "2024-08-30", 4, []),
         ("mon 1-7 10:00-11:00", "2024-09-01", 14, ["02 10"]),  # the first Monday of the month
@@ -60,14 +65,19 @@ def test_what_is_read_is_written_alike(text: str) -> None:
     [
         ("mon-fri", "has no hours; write for example"),
         ("monday 10:00-11:00", "'monday' is neither days nor hours"),
-        ("0 10:00-11:00", "must be 1 to 31"),
-        ("32 10:00-11:00", "less than or equal to 31"),
+        ("0 10:00-11:00", "'0' is no day; each must be 1 to 31"),
+        ("32 10:00-11:00", "'32' is no day; each must be 1 to 31"),
+        ("1-32 10:00-11:00", "'1-32' is no day; each must be 1 to 31"),
+        ("-1--3 10:00-11:00", "'-1--3' is no range of days; write for example 25--1"),
+        ("1,25--3 10:00-11:00", "'25--3' is no range of days; write for example 25--1"),
         ("24:00-01:00", "neither days nor hours"),
     ],
 )
 def test_what_makes_no_sense_is_said(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+    """In one line, and no range of days becomes any day."""
+    with pytest.raises(ValueError, match=said) as raised:
         Recurrence.parse(text, "Asia/Kolkata")
+    assert "\n" not in str(raised.value)
 
 
 ZONES = ("Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York", "Europe/London")
