@@ -14,7 +14,7 @@ from core.alerting.evaluation.findings import Evaluation
 from core.alerting.evaluation.trend import with_trends
 from core.alerting.installation import installation_name
 from core.alerting.notify.acknowledged import tell_acknowledgements
-from core.alerting.notify.custom_alerts import tell_ends
+from core.alerting.notify.custom_alerts import follow_silences, tell_ends
 from core.alerting.notify.dedup import Manner
 from core.alerting.notify.escalation import Escalation
 from core.alerting.notify.muting import mute
@@ -83,7 +83,8 @@ async def check_alerts(
     held = await tell_acknowledgements(database, channels)
     due = await with_trends(database, due, {rule.id: rule for rule in rules})
     delivered = await dispatch(database, due, channels)
-    tried = [*held, *zip(due, delivered, strict=True), *await tell_ends(database, channels)]
+    own = await follow_silences(database, channels, on_call.off, at)
+    tried = [*held, *zip(due, delivered, strict=True), *own, *await tell_ends(database, channels)]
     report.sendings = [Sending(*pair) for pair in tried if pair[1] != Delivery.ELSEWHERE]
     return report
 

@@ -78,6 +78,10 @@ class Alert(BaseModel):
         """Return whether a silence or a worse alert keeps it from being sent."""
         return bool(self.silenced_by or self.inhibited_by)
 
+    def held(self, at: datetime) -> bool:
+        """Return whether somebody has acknowledged it, and that has not expired at a given time."""
+        return self.acknowledged is not None and at < self.acknowledged.until
+
 
 class NotificationEvent(StrEnum):
     """Why something is sent."""

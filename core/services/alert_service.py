@@ -16,8 +16,10 @@ from core.alerting.channels.configured import CHANNEL_NAMES, configured_channels
 from core.alerting.channels.message import alert_message
 from core.alerting.check import check_alerts
 from core.alerting.installation import installation_name
-from core.alerting.notify.custom_alerts import beginning, tell_ends
+from core.alerting.notify.custom_alerts import beginning, takers, tell_ends
+from core.alerting.notify.muting import silenced_by
 from core.alerting.notify.sender import Delivery, dispatch
+from core.alerting.notify.silences import current_silences
 from core.alerting.report import CheckReport
 from core.alerting.rota import duty
 from core.alerting.rules.rule_store import keep_good, rules_in_force_async
@@ -51,10 +53,14 @@ MAX_DIGITS = 18  # of an integer that MongoDB can store
 class Answer(dict[str, bool]):
     """For each channel, whether an alert arrived there; False if the channel is not configured."""
 
-    def __init__(self, delivered: Mapping[str, bool], waiting: Collection[str] = ()) -> None:
+    def __init__(
+        self, delivered: Mapping[str, bool], waiting: Collection[str] = (), *, held_back: bool = False
+    ) -> None:
         super().__init__(dict.fromkeys(CHANNEL_NAMES, False) | dict(delivered))
         self.waiting = frozenset(waiting)
         """Channels whose rate limit is reached; the alert follows there by itself."""
+        self.held_back = held_back
+        """Whether nothing was sent because the alert is silenced, or acknowledged and no worse since."""
 
 
 async def check_and_send_alerts(
@@ -114,7 +120,8 @@ class AlertService:
         It is active until four hours pass without the same ``alert_type`` being sent again. What a channel
         does not accept now, the scheduler sends later. What exceeds a channel's rate limit follows in a
         digest, and the channel is in the answer's ``waiting``. A channel or database that is unavailable does
-        not raise; it is logged.
+        not raise; it is logged. One that is silenced, or acknowledged and no more severe since, is kept but
+        not sent: all are False, and the answer is ``held_back``.
 
         Raises:
             UserError: an argument or ALERT_APPRISE_URLS is invalid.
@@ -200,9 +207,12 @@ class AlertService:
         database = database_for_loop(self._db)
         now = to_utc(await server_time_async(database))
         alert = alert.model_copy(update={"started_at": now, "updated_at": now})
-        await AlertStore(database).keep_custom(alert)
+        muted = silenced_by(alert, await current_silences(database, now), now)
+        kept = await AlertStore(database).keep_custom(alert.model_copy(update={"silenced_by": muted}))
+        if kept.muted or kept.held(now):
+            return Answer({}, held_back=True)
         own = await installation_name(database)
-        delivered = await dispatch(database, [beginning(alert, name, own) for name in channels], channels)
+        delivered = await dispatch(database, [beginning(kept, name, own) for name in channels], channels)
         return _answer(zip(channels, delivered, strict=True))
 
 
@@ -212,17 +222,12 @@ def _answer(deliveries: Iterable[tuple[str, Delivery]]) -> Answer:
     return Answer({name: delivery == Delivery.SENT for name, delivery in became.items()}, waiting)
 
 
-def _channels_for(alert: Alert) -> dict[str, Channel]:
+def _channels_for(alert: Alert) -> Mapping[str, Channel]:
     """Return the channels that accept alerts of this severity."""
     channels = configured_channels(get_settings())
-    off_duty = duty(get_settings(), alert.updated_at).off
     if not channels:
         logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
-    return {
-        name: channel
-        for name, channel in channels.items()
-        if name not in off_duty and (channel.severities is None or alert.severity in channel.severities)
-    }
+    return takers(alert, channels, duty(get_settings(), alert.updated_at).off)
 
 
 def _storable(metadata: Mapping[str, Any]) -> dict[str, Any]:

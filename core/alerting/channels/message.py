@@ -98,7 +98,7 @@ def notification_message(notification: Notification, undelivered: str | None = N
             trend=notification.trends.get(alert.id),
             name=f"{notification.key[:8]}.{alert.id}",
         )
-        if alert.id in news or not (again or _is_held(alert, notification.at))
+        if alert.id in news or not (again or alert.held(notification.at))
         else _line(alert, notification.at)
         for alert in alerts
     ]
@@ -201,7 +201,7 @@ def _section(
         facts["Limit"] = quantity(alert.threshold_value, alert.unit)
     facts |= {str(key): str(value) for key, value in alert.metadata.items()}
     facts["Dashboard"] = dashboard_link(alert)
-    if at is not None and not (resolved or _is_held(alert, at)) and (link := ack_link(alert, at)):
+    if at is not None and not (resolved or alert.held(at)) and (link := ack_link(alert, at)):
         facts["Acknowledge"] = link
     tone = Tone.RESOLVED if _is_over(alert) else Tone(alert.severity)
     chart = picture(alert, trend, tone, name)
@@ -219,10 +219,6 @@ def _line(alert: Alert, at: datetime) -> Section:
     who = f" (acknowledged by {held.author})" if held is not None and at < held.until else " (still firing)"
     title = f"{alert.severity.upper()}: {_named(alert)}"
     return Section(f"{_short(title)}{cut(who, TITLE_WIDTH)}", "", {}, Tone(alert.severity), line=True)
-
-
-def _is_held(alert: Alert, at: datetime) -> bool:
-    return alert.acknowledged is not None and at < alert.acknowledged.until
 
 
 def _named(alert: Alert) -> str:

@@ -1,13 +1,16 @@
 """Notifications about the agent's own alerts: the start, and the end for those who were notified of it."""
 
 from collections.abc import Collection
+from datetime import datetime
 from hashlib import sha256
 from uuid import uuid4
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.alerting.installation import installation_name
+from core.alerting.notify.muting import silenced_by
 from core.alerting.notify.sender import Channels, Delivery, dispatch
+from core.alerting.notify.silences import current_silences
 from core.alerting.state.alert_store import AlertStore
 from core.models.alerts import Alert, Notification, NotificationEvent
 from core.types import Document
@@ -18,10 +21,48 @@ def beginning(alert: Alert, channel: str, installation: str) -> Notification:
     return _notification(alert, channel, NotificationEvent.FIRING, uuid4().hex[:24], installation)
 
 
+def unmuted(alert: Alert, channel: str, installation: str) -> Notification:
+    """Return the notification that it fires and is no longer silenced; it is the same whoever makes it."""
+    name = f"{alert.id}|{alert.started_at}|{alert.silenced_by}|{channel}"
+    key = sha256(name.encode()).hexdigest()[:24]
+    return _notification(alert, channel, NotificationEvent.FIRING, key, installation)
+
+
 def ending(alert: Alert, channel: str, installation: str) -> Notification:
     """Return the notification that it has ended; it is the same whoever makes it."""
     key = sha256(f"{alert.id}|{alert.resolved_at}|{channel}".encode()).hexdigest()[:24]
     return _notification(alert, channel, NotificationEvent.RESOLVED, key, installation)
+
+
+def takers(alert: Alert, channels: Channels, off_duty: Collection[str]) -> Channels:
+    """Return the channels that are on duty and accept alerts of this severity."""
+    return {
+        name: channel
+        for name, channel in channels.items()
+        if name not in off_duty and (channel.severities is None or alert.severity in channel.severities)
+    }
+
+
+async def follow_silences(
+    database: AsyncDatabase[Document], channels: Channels, off_duty: Collection[str], at: datetime
+) -> list[tuple[Notification, Delivery]]:
+    """Mute the agent's alerts as of ``at``, and send those that are active and no longer silenced.
+
+    Return what became of each message. One that is acknowledged stays quiet.
+    """
+    store = AlertStore(database)
+    silences = await current_silences(database, at)
+    told: list[tuple[Notification, Delivery]] = []
+    for alert in await store.custom_as_of(at):
+        silenced = silenced_by(alert, silences, at)
+        if silenced == alert.silenced_by:
+            continue
+        if not silenced and not alert.held(at):
+            own = await installation_name(database)
+            due = [unmuted(alert, channel, own) for channel in takers(alert, channels, off_duty)]
+            told += zip(due, await dispatch(database, due, channels), strict=True)
+        await store.mute_custom(alert, silenced)
+    return told
 
 
 async def tell_ends(

@@ -37,8 +37,8 @@ class Escalation:
 
     def is_due(self, record: AlertRecord, at: datetime) -> bool:
         """Return whether an alert fired long enough, at its present severity, without being acknowledged."""
-        alert, held = record.alert, record.alert.acknowledged
-        if alert.state != AlertState.FIRING or alert.muted or (held is not None and at < held.until):
+        alert = record.alert
+        if alert.state != AlertState.FIRING or alert.muted or alert.held(at):
             return False
         level = record.holds.get(alert.severity)
         since = level.fired_at if level is not None and level.fired_at is not None else alert.started_at

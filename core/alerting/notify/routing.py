@@ -120,7 +120,6 @@ def _hears(
 
 def _member(record: AlertRecord, rule: AlertRule | None, bad: bool, at: datetime) -> Member:
     alert, flapping_since = record.alert, record.flap.since
-    held = alert.acknowledged is not None and at < alert.acknowledged.until
     return Member(
         alert.id,
         alert.state == AlertState.FIRING,
@@ -128,7 +127,7 @@ def _member(record: AlertRecord, rule: AlertRule | None, bad: bool, at: datetime
         muted=alert.muted and alert.state == AlertState.FIRING,
         last_muted_at=record.last_muted_at,
         flapping_since=flapping_since,
-        remind=bad and not held and flapping_since is None,
+        remind=bad and not alert.held(at) and flapping_since is None,
         repeat=timedelta(minutes=rule.repeat_minutes) if rule and rule.repeat_minutes else None,
     )
 

@@ -11,9 +11,9 @@ from typing import Any
 from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from core.alerting.state.lifecycle import AlertRecord, Change, to_alert
+from core.alerting.state.lifecycle import AlertRecord, Change, carry, change_of, to_alert
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, MemberState, Notification, NotificationEvent
 from core.storage.collections import ALERT_EVENTS, ALERTS, CHECKS, DUPLICATE_KEY
@@ -120,6 +120,16 @@ class AlertStore:
             await self.record("resolved", row, at)
         return row is not None
 
+    async def custom_as_of(self, at: datetime) -> list[Alert]:
+        """Return the agent's own alerts that are active at a given time and were not sent after it."""
+        sent = _active(at) | {"origin": "custom", "updated_at": {"$lte": at}}
+        return [to_alert(row) for row in await self._alerts.find(sent).to_list()]
+
+    async def mute_custom(self, alert: Alert, silences: Sequence[str]) -> None:
+        """Record which silences mute an alert of the agent, unless it has been sent again meanwhile."""
+        same = {"_id": alert.id, "updated_at": alert.updated_at, "state": AlertState.FIRING}
+        await self._alerts.update_one(same, {"$set": {"silenced_by": list(silences)}})
+
     async def untold_ends(self) -> list[Alert]:
         """Return the agent's own alerts that have ended and whose end has not been notified yet."""
         untold = {"end_untold": True, "origin": "custom", "state": AlertState.RESOLVED}
@@ -142,17 +152,36 @@ class AlertStore:
         same = {"_id": alert.id, "acknowledged.at": held.at if held else None}
         await self._alerts.update_one(same, {"$unset": {"acknowledgement_untold": ""}})
 
-    async def keep_custom(self, alert: Alert) -> None:
-        """Store an alert that the agent sent itself; it is active for four hours from now."""
-        document = alert.model_dump(exclude={"id"}) | {
-            "origin": "custom",
-            "expires_at": alert.updated_at + CUSTOM_LASTS,
-        }
-        still = await self._alerts.find_one({"_id": alert.id} | _active(alert.updated_at))
-        if still is not None:
-            document |= {"started_at": still["started_at"], "channels": still.get("channels", {})}
-        await self._alerts.replace_one({"_id": alert.id}, document, upsert=True)
-        await self.record("firing", document | {"_id": alert.id}, alert.updated_at)
+    async def keep_custom(self, alert: Alert) -> Alert:
+        """Store an alert that the agent sent itself; it is active for four hours from now.
+
+        Return it as stored: one that was active goes on, with its start, its acknowledgement unless it has
+        become more severe, and the channels that know of it.
+        """
+        while True:
+            row = await self._alerts.find_one({"_id": alert.id} | _active(alert.updated_at))
+            kept, event = _goes_on(alert, to_alert(row)) if row else (alert, "firing")
+            if await self._written(kept, row):
+                break  # otherwise another process has changed it since it was read
+        if event:
+            await self.record(event, kept.model_dump() | {"_id": kept.id}, kept.updated_at)
+        return kept
+
+    async def _written(self, alert: Alert, row: Document | None) -> bool:
+        """Store an alert of the agent unless it has changed since it was read as ``row``."""
+        expires = alert.updated_at + CUSTOM_LASTS
+        fields = alert.model_dump(exclude={"id"}) | {"origin": "custom", "expires_at": expires}
+        if row is not None:
+            same = {"_id": alert.id, "revision": row.get("revision")} | _active(alert.updated_at)
+            del fields["channels"]  # a message that arrives now is recorded there
+            done = await self._alerts.update_one(same, {"$set": fields, "$inc": {"revision": 1}})
+            return done.matched_count == 1
+        try:
+            over = {"_id": alert.id, "$nor": [_active(alert.updated_at)]}
+            await self._alerts.replace_one(over, fields, upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
 
     async def present(self, notification: Notification) -> Notification:
         """Return the notification with the present state of those of its alerts that have ended since."""
@@ -186,6 +215,12 @@ class AlertStore:
                 document["message"] = f"acknowledged by {alert.acknowledged.author}"
             event = "sent" if delivered else "not sent"
             await self.record(event, document, at, channel=notification.channel)
+
+
+def _goes_on(alert: Alert, was: Alert) -> tuple[Alert, str]:
+    """Return an active alert that the agent sends again, and what happened to it."""
+    same = alert.model_copy(update={"started_at": was.started_at, "channels": was.channels})
+    return carry(same, was, alert.updated_at), change_of(was.severity, alert.severity)
 
 
 def history_row(event: str, document: Mapping[str, Any], at: datetime) -> Document:

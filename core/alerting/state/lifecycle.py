@@ -165,8 +165,8 @@ def _firing(
     alert = _alert(evaluation, AlertState.FIRING, severity, was.started_at if was else now, now)
     event = "firing"
     if was is not None:
-        event = {-1: "escalated", 0: "", 1: "eased"}[_sign(was.severity.rank - severity.rank)]
-        alert = _carry(alert, was, now, keep_acknowledgement=severity.rank <= was.severity.rank)
+        event = change_of(was.severity, severity)
+        alert = carry(alert, was, now)
     alert = alert.model_copy(update={"worst_value": _worst(evaluation.rule, alert, was)})
     return _moved(before, alert, holds, now, event, moved=was is None)
 
@@ -242,12 +242,16 @@ def _quieter(before: AlertRecord | None, now: datetime) -> AlertRecord | None:
     return replace(before, alert=alert, flap=flap)
 
 
-def _carry(alert: Alert, was: Alert, now: datetime, *, keep_acknowledgement: bool) -> Alert:
+def change_of(was: Severity, severity: Severity) -> str:
+    """Return the event of a firing alert whose severity may have changed; empty if it has not."""
+    return {-1: "escalated", 0: "", 1: "eased"}[_sign(was.rank - severity.rank)]
+
+
+def carry(alert: Alert, was: Alert, now: datetime) -> Alert:
     """Carry an acknowledgement over, unless it has expired or the alert has become more severe."""
-    held = was.acknowledged
-    if held is None or not keep_acknowledgement or now >= held.until:
+    if not was.held(now) or alert.severity.rank > was.severity.rank:
         return alert
-    return alert.model_copy(update={"acknowledged": held})
+    return alert.model_copy(update={"acknowledged": was.acknowledged})
 
 
 def _worst(rule: AlertRule, alert: Alert, was: Alert | None) -> float | None:

@@ -1,0 +1,127 @@
+"""The agent's own alerts, while somebody looks after them or wants to hear nothing of them."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from pymongo.database import Database
+
+from core.alerting.actions import acknowledge, silence
+from core.alerting.board import fired_between, history
+from core.alerting.channels.configured import configured_channels
+from core.alerting.check import check_alerts
+from core.alerting.notify.muting import matchers_of
+from core.alerting.state.alert_store import active_alerts
+from core.models.alerts import Alert
+from core.services.alert_service import AlertService, Answer
+from core.settings import get_settings
+from core.storage import get_database
+from core.storage.server.connection import server_time
+from core.types import Document
+from tests.alerting.channels.wire import WebServer
+
+MINUTE = timedelta(minutes=1)
+
+
+def send(severity: str = "critical") -> Answer:
+    return asyncio.run(AlertService().send_alert("crm_push", severity, "Leads do not arrive"))
+
+
+def look(at: datetime) -> None:
+    """One check, without rules."""
+    channels = configured_channels(get_settings())
+    asyncio.run(check_alerts(get_database(), at, rules=(), channels=channels))
+
+
+def only(database: Database[Document]) -> Alert:
+    (alert,) = active_alerts(database)
+    return alert
+
+
+def first_words(slack: WebServer) -> list[str]:
+    return [payload["text"].split(":")[0].split(" after ")[0] for _, payload in slack.posts]
+
+
+def events(database: Database[Document]) -> list[str]:
+    return [line.event for line in history(database) if line.channel is None][::-1]
+
+
+def test_a_silenced_alert_of_the_agent_is_kept_and_not_sent_again(
+    database: Database[Document], slack: WebServer
+) -> None:
+    """Not by the agent; once the silence is over, a check sends it, once."""
+    assert (send()["slack"], send().held_back) == (True, False)
+    now = server_time(database)
+    made = silence(database, matchers_of(only(database)), now, now + 5 * MINUTE, "asha", "known")
+    answer = send()
+    assert (answer["slack"], answer.held_back) == (False, True)
+    assert only(database).silenced_by == [made.id]
+    assert first_words(slack) == ["CRITICAL", "CRITICAL"]
+    look(now + 4 * MINUTE)
+    assert len(slack.posts) == 2
+    for minutes in (5, 6):
+        look(now + minutes * MINUTE)
+    assert (first_words(slack), only(database).silenced_by) == (["CRITICAL"] * 3, [])
+
+
+def test_a_silence_from_before_it_fires_holds_it_back(database: Database[Document], slack: WebServer) -> None:
+    """Nobody then hears that it has ended."""
+    now = server_time(database)
+    silence(database, {"rule": ["crm_*"]}, now, now + 5 * MINUTE, "asha", "known")
+    assert send().held_back
+    asyncio.run(AlertService().resolve_alert("crm_push"))
+    assert slack.posts == []
+
+
+@pytest.mark.parametrize(("then", "sent"), [("warning", False), ("critical", True)])
+def test_an_acknowledged_alert_of_the_agent_is_sent_again_only_if_it_gets_worse(
+    database: Database[Document], slack: WebServer, then: str, sent: bool
+) -> None:
+    """It stays acknowledged while it is no worse, also when it is sent once more."""
+    send("warning")
+    acknowledge(database, only(database).id, "asha", "Restarting")
+    for _ in range(2):
+        answer = send(then)
+    assert (answer.held_back, answer["slack"]) == (not sent, sent)
+    held = only(database).acknowledged
+    assert (held is None) == sent
+    assert held is None or (held.author, held.comment) == ("asha", "Restarting")
+    assert first_words(slack) == ["WARNING", *["CRITICAL"] * (2 if sent else 0)]
+
+
+def test_an_acknowledgement_that_has_expired_holds_nothing_back(
+    database: Database[Document], slack: WebServer
+) -> None:
+    send()
+    before = server_time(database) - 60 * MINUTE
+    acknowledge(database, only(database).id, "asha", now=before, lasts=30 * MINUTE)
+    assert send()["slack"]
+    assert only(database).acknowledged is None
+
+
+def test_an_alert_that_the_agent_sends_six_times_has_fired_once(
+    database: Database[Document], slack: WebServer
+) -> None:
+    """The history says when it got worse and better; after its end it fires anew."""
+    start = server_time(database)
+    for severity in ("warning", "warning", "critical", "critical", "warning", "warning"):
+        send(severity)
+    assert events(database) == ["firing", "escalated", "eased"]
+    began = only(database).started_at
+    assert began <= start + MINUTE
+    asyncio.run(AlertService().resolve_alert("crm_push"))
+    send()
+    assert events(database)[-2:] == ["resolved", "firing"]
+    assert only(database).started_at > began
+    assert len(fired_between(database, start - MINUTE, start + 60 * MINUTE)) == 2
+
+
+def test_one_that_several_processes_send_at_once_has_fired_once(
+    database: Database[Document], slack: WebServer
+) -> None:
+    async def together() -> None:
+        every = [AlertService().send_alert("crm_push", "critical", f"Down {n}") for n in range(8)]
+        await asyncio.gather(*every)
+
+    asyncio.run(together())
+    assert events(database) == ["firing"]
