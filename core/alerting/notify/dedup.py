@@ -5,8 +5,8 @@ Alertmanager's decision, as pure functions.
 ``needs_notification`` is the decision table of Alertmanager's notification pipeline
 (``DedupStage.needsUpdate``): what is true now, against what was last *confirmed* sent. ``compare_with_last``
 prepares its input, and is where this project goes further than Alertmanager: an end is announced even if the
-alert is silenced by then, an alert that still fires when its silence ends counts as news, and so does one
-that has become more severe.
+alert is silenced by then, an alert that still fires when its silence ends counts as news unless it is
+acknowledged, and so does one that has become more severe.
 """
 
 from collections.abc import Mapping, Sequence
@@ -118,6 +118,8 @@ class Member:
     """Whether a reminder may include it: nobody has acknowledged it, and the last check found it bad."""
     repeat: timedelta | None = None
     """Its rule's own repeat interval, if it has one."""
+    held: bool = False
+    """Whether somebody has acknowledged it at this severity."""
 
     @property
     def shown_firing(self) -> bool:
@@ -178,7 +180,7 @@ def compare_with_last(
     """Return what the last message said that still holds, what fires for this channel, and what has ended.
 
     An alert is taken out of the first set, and thereby becomes news, if it is muted now, was muted after that
-    message, has become more severe, or has started to flap.
+    message and is not acknowledged, has become more severe, or has started to flap.
     """
     firing = frozenset(member.fingerprint for member in members if member.shown_firing and not member.muted)
     if confirmed is None:
@@ -199,9 +201,11 @@ def _is_news(member: Member, confirmed: NotificationRecord) -> bool:
     name, sent_at = member.fingerprint, confirmed.sent_at
     if member.severity.rank > confirmed.severities.get(name, member.severity).rank:
         return True
-    was_muted = member.last_muted_at is not None and member.last_muted_at >= sent_at
+    muted_since = member.last_muted_at is not None and member.last_muted_at >= sent_at
+    # Whoever looks after it knows that it fires; that a silence is over is no news to them.
+    was_muted = (muted_since or confirmed.members.get(name) == "muted") and not member.held
     flaps = member.flapping_since is not None and member.flapping_since > sent_at
-    return was_muted or flaps or confirmed.members.get(name) == "muted"
+    return was_muted or flaps
 
 
 def _decision(

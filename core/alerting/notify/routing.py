@@ -129,6 +129,7 @@ def _member(record: AlertRecord, rule: AlertRule | None, bad: bool, at: datetime
         flapping_since=flapping_since,
         remind=bad and not alert.held(at) and flapping_since is None,
         repeat=timedelta(minutes=rule.repeat_minutes) if rule and rule.repeat_minutes else None,
+        held=alert.held(at),
     )
 
 

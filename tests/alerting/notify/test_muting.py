@@ -6,7 +6,7 @@ import pytest
 from pymongo.database import Database
 from typer.testing import CliRunner
 
-from core.alerting.actions import silence
+from core.alerting.actions import acknowledge, silence
 from core.alerting.check import check_alerts
 from core.alerting.notify.muting import matchers_of
 from core.alerting.notify.silences import all_silences
@@ -85,3 +85,28 @@ def test_the_command_and_the_page_silence_the_same_alerts(database: Database[Doc
     assert done.exit_code == 0
     (made,) = all_silences(database)
     assert made.matchers == matchers_of(notice) == {"rule": ["rule_error"], "about": [notice.labels["rule"]]}
+
+
+WHOLE = FAILS.model_copy(update={"id": "whole", "name": "Whole", "inhibits": ("fails",)})
+
+
+@pytest.mark.parametrize("how", ["silenced", "explained by a worse alert"])
+def test_an_acknowledged_alert_stays_quiet_when_what_muted_it_ends(
+    database: Database[Document], how: str
+) -> None:
+    """Whoever heard of it is not told anew, but is once it gets worse."""
+    email = Recorder(ends=False)
+    fails = AlertRule.model_validate(FAILS.model_dump() | {"levels": {"warning": 0.2, "critical": 0.8}})
+    record(database, NOON, total=50, failed=12)
+    check(NOON, email, rules=(fails,))
+    (alert,) = active_alerts(database)
+    acknowledge(database, alert.id, "asha", now=NOON + MINUTE)
+    if how == "silenced":
+        silence(database, matchers_of(alert), NOON + 12 * MINUTE, NOON + 18 * MINUTE, "x", "y")
+    for minutes, failed in ((5, 12), (10, 12), (15, 12), (20, 12), (25, 12), (45, 50)):
+        at = NOON + minutes * MINUTE
+        record(database, at, total=50, failed=failed)
+        other = WHOLE if how != "silenced" and minutes == 15 else None
+        check(at, email, rules=(fails, other) if other else (fails,))
+    own = [title for title in email.titles if "Whole" not in title]
+    assert [title.split(":")[0] for title in own] == ["WARNING", "ACKNOWLEDGED by asha", "CRITICAL"]
