@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.aggregation.search.call_search import UNKNOWN
-from core.alerting.channels.message import FILTERS, LOOK_BACK
+from core.alerting.subject import calls_since, filters_of
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState
 from core.settings import get_settings
@@ -211,20 +211,22 @@ def go(target: CallsTarget) -> None:
 
 
 def calls_of_alert(alert: Alert) -> CallsTarget:
-    """Return the calls from the window before an alert began to its end, or until now."""
-    return _target(alert, _FACETS_OF_ALERT.get(alert.alert_type, {}))
+    """Return the calls in question from the window in which an alert began to its end, or until now."""
+    return _target(alert, filters_of(alert), _FACETS_OF_ALERT.get(alert.alert_type, {}))
 
 
 def time_of_alert(alert: Alert) -> CallsTarget:
     """Return Overview at the time of an alert, to see what else was unusual."""
-    return _target(alert, {}, page="overview")
+    labelled = {name: value for name, value in filters_of(alert).items() if name in alert.labels}
+    return _target(alert, labelled, page="overview")
 
 
-def _target(alert: Alert, facets: dict[str, str], page: str = "calls") -> CallsTarget:
+def _target(
+    alert: Alert, chosen: Mapping[str, str], facets: Mapping[str, str] | None = None, page: str = "calls"
+) -> CallsTarget:
     end = alert.resolved_at if alert.state == AlertState.RESOLVED and alert.resolved_at else utc_now()
     start, last = (
         moment.astimezone(get_settings().tz).replace(tzinfo=None, second=0, microsecond=0)
-        for moment in (alert.started_at - LOOK_BACK, end + timedelta(minutes=1))
+        for moment in (calls_since(alert), end + timedelta(minutes=1))
     )
-    chosen = {name: alert.labels[name] for name in FILTERS if alert.labels.get(name)}
-    return CallsTarget(start, last, chosen, facets, page)
+    return CallsTarget(start, last, chosen, facets or {}, page)

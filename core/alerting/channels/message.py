@@ -21,6 +21,7 @@ from core.alerting.channels.layout import (
     in_bytes,
     lay_out,
 )
+from core.alerting.subject import calls_since, filters_of
 from core.alerting.wording import moment, quantity
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity, Trend
 from core.models.calls.wording import lasted
@@ -28,9 +29,6 @@ from core.settings import get_settings
 
 TITLE_WIDTH = 160
 _LONGEST_LOOKED_AT = 2_000
-LOOK_BACK = timedelta(minutes=15)
-"""For an alert without a window of its own, the link shows this much of the time before it."""
-FILTERS = ("direction", "language", "status", "campaign")
 _BAD_FIRST = [Tone.RESOLVED, Tone.INFO, Tone.WARNING, Tone.CRITICAL]
 
 
@@ -158,14 +156,9 @@ def dashboard_link(alert: Alert) -> str:
         return f"{get_settings().dashboard_url}/alerts?{urlencode({'rule': alert.labels['rule']})}"
     zone = get_settings().tz
     end = max(alert.updated_at, alert.resolved_at or alert.updated_at)
-    window = alert.updated_at - alert.looks_from if alert.looks_from else LOOK_BACK
-    start = min(alert.started_at, alert.updated_at) - max(window, timedelta())
-    local = {"from": start.astimezone(zone), "to": end.astimezone(zone)}
+    local = {"from": calls_since(alert).astimezone(zone), "to": end.astimezone(zone)}
     chosen = {"period": "custom"} | {name: f"{at:%Y-%m-%dT%H:%M}" for name, at in local.items()}
-    labels = {"status": alert.outcome} if alert.outcome else {}
-    labels |= alert.labels
-    chosen |= {name: labels[name] for name in FILTERS if labels.get(name)}
-    return f"{get_settings().dashboard_url}/?{urlencode(chosen, safe=':')}"
+    return f"{get_settings().dashboard_url}/?{urlencode(chosen | filters_of(alert), safe=':')}"
 
 
 def _section(
