@@ -26,6 +26,23 @@ def to_utc(moment: datetime) -> datetime:
     return moment.replace(microsecond=moment.microsecond - finer) if finer else moment
 
 
+def wall(moment: datetime) -> datetime:
+    """Return a time as local clocks show it, without a zone; ``fold`` tells equal hours apart."""
+    return moment.astimezone(get_settings().tz).replace(tzinfo=None)
+
+
+def is_twice(local: datetime) -> bool:
+    """Return whether local clocks show a time twice, because they go back."""
+    first, second = (to_utc(local.replace(tzinfo=None, fold=fold)) for fold in (0, 1))
+    return first < second
+
+
+def in_address(local: datetime) -> str:
+    """Return a local time for an address, to the minute; with its UTC offset if clocks show it twice."""
+    at = local.replace(tzinfo=get_settings().tz) if is_twice(local) else local
+    return at.isoformat(timespec="minutes")
+
+
 def note_naive() -> None:
     """Remember that a time without a zone was read in TIMEZONE."""
     global _naive  # noqa: PLW0603 (once in a process)

@@ -11,9 +11,8 @@ import streamlit as st
 
 from core.aggregation.search.call_search import UNKNOWN
 from core.alerting.subject import calls_since, filters_of
-from core.clock import utc_now
+from core.clock import in_address, utc_now, wall
 from core.models.alerts import Alert, AlertState
-from core.settings import get_settings
 from dashboard import filters
 from dashboard.charts.time_series import WEEKDAYS
 from dashboard.filters import Window
@@ -33,7 +32,7 @@ _FACETS_OF_ALERT = {
 
 @dataclass(frozen=True)
 class CallsTarget:
-    """Where to go: a page with filters and facets, and optionally a span of local time."""
+    """Where to go: a page with filters and facets, and optionally a span of local time, without a zone."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -51,7 +50,7 @@ class CallsTarget:
     def parameters(self) -> dict[str, str]:
         """Return the list's own URL parameters."""
         times = (self.start, self.end) if self.start and self.end else ()
-        span = {name: at.isoformat(timespec="minutes") for name, at in zip(SPAN, times, strict=False)}
+        span = {name: in_address(at) for name, at in zip(SPAN, times, strict=False)}
         return {**span, **{SCOPED[name]: value for name, value in self.filters.items()}, **self.facets}
 
 
@@ -71,19 +70,23 @@ def buckets(
         order: sorting of the list of calls.
     """
     starts = pd.DatetimeIndex(index)
-    first, last = (
-        pd.Timestamp(moment).tz_convert(starts.tz).tz_localize(None).to_pydatetime()
-        for moment in (period.start, period.end)
-    )
-    walls = [*(moment.to_pydatetime() for moment in starts.tz_localize(None)), last]
+    edges = [*(moment.to_pydatetime() for moment in starts), period.end]
+    walls = [moment.to_pydatetime() for moment in starts.tz_localize(None)]
 
     def target(point: Point) -> CallsTarget | None:
         at = pd.Timestamp(str(point["x"])).to_pydatetime()
-        if at not in walls[:-1]:
+        places = [place for place, wall_at in enumerate(walls) if wall_at == at]
+        if not places:
             return None
-        place, curve = walls.index(at), int(point["curve_number"])
+        if point.get("point_index") in places:  # one of the two hours that clocks show alike
+            places = [int(point["point_index"])]
+        curve = int(point["curve_number"])
         chosen = {by: values[curve]} if by and curve < len(values) and values[curve] else {}
-        return CallsTarget(max(at, first), walls[place + 1], chosen, _ordered(order))
+        first, last = (
+            moment.astimezone(starts.tz).replace(tzinfo=None)
+            for moment in (max(edges[places[0]], period.start), edges[places[-1] + 1])
+        )
+        return CallsTarget(first, last, chosen, _ordered(order))
 
     return target
 
@@ -226,7 +229,7 @@ def _target(
 ) -> CallsTarget:
     end = alert.resolved_at if alert.state == AlertState.RESOLVED and alert.resolved_at else utc_now()
     start, last = (
-        moment.astimezone(get_settings().tz).replace(tzinfo=None, second=0, microsecond=0)
+        wall(moment).replace(second=0, microsecond=0)
         for moment in (calls_since(alert), end + timedelta(minutes=1))
     )
     return CallsTarget(start, last, chosen, facets or {}, page)

@@ -1,7 +1,7 @@
 """The period and filters shared by all pages, kept in the URL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -10,10 +10,9 @@ import streamlit as st
 
 from core.aggregation.rollups.buckets import SECONDS, Bucket, bucket_for, bucket_start
 from core.aggregation.rollups.call_frames import CallFilters
-from core.clock import local_today, rolling, round_up, to_utc
+from core.clock import is_twice, local_today, rolling, round_up, to_utc, wall
 from core.errors import UserError
 from core.models.metrics import CallStatus, Direction
-from core.settings import get_settings
 from dashboard import formats, theme
 
 CUSTOM = "custom"
@@ -21,7 +20,9 @@ DEFAULT_PERIOD = "24h"
 EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 (local time, as entered)
 NEW_CUSTOM_DAYS = 7
 FILTERS = tuple(field.name for field in fields_of(CallFilters))
-GLOBAL = ("period", "from", "to", *FILTERS, "compare")
+AGAIN = "again"
+"""URL parameter: which of ``from`` and ``to`` are in the second of two hours that clocks show alike."""
+GLOBAL = ("period", "from", "to", AGAIN, *FILTERS, "compare")
 """URL parameters of every page."""
 SWITCH = "more-filters"
 """Key of the switch that shows unset filters."""
@@ -74,6 +75,11 @@ class Selection:
     end: datetime
     filters: CallFilters
     compare: str = WEEKDAYS
+    folds: tuple[int, int] = field(init=False)
+    """Of ``start`` and ``end``: times that differ in nothing else are equal for Python."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folds", (self.start.fold, self.end.fold))
 
     @property
     def words(self) -> str:
@@ -87,8 +93,8 @@ class Selection:
                 return f"on {formats.day(first)}"
             return f"from {formats.day(first)} to {formats.day(last)}"
         if first.date() == last.date():
-            return f"on {formats.day(first)} from {first:%H:%M} to {last:%H:%M}"
-        return f"from {formats.day(first)} {first:%H:%M} to {formats.day(last)} {last:%H:%M}"
+            return f"on {formats.day(first)} from {formats.hour(first)} to {formats.hour(last)}"
+        return f"from {formats.day(first)} {formats.hour(first)} to {formats.day(last)} {formats.hour(last)}"
 
     def window(self, now: datetime, zone: tzinfo, every: int = 0) -> Window:
         """Return the period as of ``now``; it moves every ``every`` seconds, or the preset's longer step."""
@@ -139,8 +145,9 @@ def _accept_plain_values(known: dict[str, list[str]]) -> None:
     for name in ("from", "to"):
         given = st.query_params.get(name)
         moment = _moment(given, is_end=name == "to") if given else None
-        if moment:
+        if moment and _as_text(moment) != given:
             changed[name] = _as_text(moment)
+            _set_again({name: moment})
     changed = {name: value for name, value in changed.items() if value != st.query_params.get(name)}
     if changed:
         st.query_params.update(changed)
@@ -167,7 +174,7 @@ def _moment(text: str | None, *, is_end: bool) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text or "")
         if moment.tzinfo:
-            moment = to_utc(moment).astimezone(get_settings().tz).replace(tzinfo=None)
+            moment = wall(to_utc(moment))
         if is_end and len(text or "") <= _DAY_LENGTH:
             moment += timedelta(days=1)
     except (ValueError, OverflowError, UserError):
@@ -182,6 +189,31 @@ def moment_of(text: str | None) -> datetime | None:
 
 def _as_text(moment: datetime) -> str:
     return moment.isoformat(timespec="minutes")
+
+
+def _again() -> set[str]:
+    """Return which of ``from`` and ``to`` are in the second of two equal hours."""
+    return set(st.session_state.setdefault(AGAIN, st.query_params.get(AGAIN, "")).split(","))
+
+
+def _set_again(times: Mapping[str, datetime]) -> None:
+    """Remember that of these times, which the widgets and the URL hold without an offset."""
+    later = (_again() - set(times)) | {name for name, moment in times.items() if moment.fold}
+    st.session_state[AGAIN] = ",".join(sorted(later - {""}))
+
+
+def _show_again() -> None:
+    """Keep it in the URL of each page."""
+    if (later := _again() - {""}) and st.session_state["period"] == CUSTOM:
+        st.query_params[AGAIN] = ",".join(sorted(later))
+    else:
+        st.query_params.pop(AGAIN, None)
+
+
+def _chosen_time(name: str, otherwise: datetime) -> datetime:
+    """Return the local time of a widget, in the second of two equal hours where that was asked for."""
+    moment: datetime = st.session_state.get(name) or otherwise
+    return moment.replace(fold=1) if name in _again() and is_twice(moment) else moment
 
 
 def _latest() -> datetime:
@@ -225,7 +257,8 @@ def _complete_link() -> None:
 def _period_changed() -> None:
     """Keep the times of a custom period in the URL only while one is chosen."""
     fresh = {"from": EARLIEST, "to": EARLIEST}
-    st.session_state.update(_fresh_times() if st.session_state["period"] == CUSTOM else fresh)
+    times = _fresh_times() if st.session_state["period"] == CUSTOM else fresh
+    st.session_state.update({**times, AGAIN: ""})
 
 
 def day_span(first: date, last: date) -> tuple[datetime, datetime]:
@@ -280,6 +313,7 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
         _choice("status", list(_LABELS["status"]), "All outcomes")
         if comparing:
             _compare_choice()
+    _show_again()
     chosen = selected()
     unset = [name for name in FILTERS if getattr(chosen.filters, name) is None]
     fold([*unset, *(["compare"] if chosen.compare == WEEKDAYS else [])])
@@ -309,8 +343,10 @@ def selected() -> Selection:
     start = end = EARLIEST
     if period == CUSTOM:
         today = day_span(local_today(), local_today())
-        start, end = sorted((state.get("from") or today[0], state.get("to") or today[1]))
-        end = max(end, start + timedelta(minutes=1))
+        times = _chosen_time("from", today[0]), _chosen_time("to", today[1])
+        start, end = sorted(times, key=to_utc)
+        if to_utc(end) - to_utc(start) < (least := timedelta(minutes=1)):
+            end = (start + least).replace(fold=start.fold)
     return Selection(period, start, end, chosen, state.get("compare") or WEEKDAYS)
 
 
@@ -322,6 +358,7 @@ def show_days(first: date, last: date) -> None:
 def show_period(start: datetime, end: datetime) -> None:
     """Callback: show the local times from start to end."""
     change({"period": CUSTOM, "from": start, "to": end})
+    _set_again({"from": start, "to": end})
 
 
 def clear_filters() -> None:

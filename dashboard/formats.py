@@ -8,8 +8,10 @@ from datetime import date, datetime, timedelta, tzinfo
 import pandas as pd
 
 from core.aggregation.search.call_tables import harmless
+from core.clock import is_twice
 from core.models.calls.wording import NONE, duration, lasted, midway, number, rupees, words
 from core.models.definitions import Unit
+from core.settings import get_settings
 
 __all__ = ["NONE", "duration", "lasted", "midway", "number", "rupees", "words"]
 """Written in core, where messages and reports are made of them too."""
@@ -53,6 +55,13 @@ def clock(moment: datetime, zone: tzinfo, now: datetime) -> str:
     if local.date() == today:
         return f"{local:%H:%M}"
     return f"{local:%-d %b %H:%M}" if local.year == today.year else f"{local:%-d %b %Y %H:%M}"
+
+
+def hour(local: datetime) -> str:
+    """Return the time of day of a local time: ``18:32``; ``02:30 CET`` where clocks show it twice."""
+    return (
+        f"{local:%H:%M} {local.replace(tzinfo=get_settings().tz):%Z}" if is_twice(local) else f"{local:%H:%M}"
+    )
 
 
 def until(moment: datetime, since: datetime, zone: tzinfo, now: datetime) -> str:

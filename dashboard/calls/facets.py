@@ -9,6 +9,7 @@ import streamlit as st
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.search.call_search import MADE_BY, NUMBERS, STAGES, CallFacets
 from core.aggregation.story.wording import value_words
+from core.clock import to_utc
 from core.models.definitions import METRICS
 from dashboard import filters, formats
 from dashboard.charts.time_series import WEEKDAYS
@@ -68,7 +69,7 @@ def narrowed(selection: Selection) -> Selection:
 
 def _span() -> tuple[datetime, datetime] | None:
     start, end = (filters.moment_of(st.query_params.get(key)) for key in SPAN)
-    return (start, end) if start and end and start < end else None
+    return (start, end) if start and end and to_utc(start) < to_utc(end) else None
 
 
 def _scope_chips() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -76,7 +77,8 @@ def _scope_chips() -> Iterator[tuple[str, tuple[str, ...]]]:
     if span:
         first, last = span
         same = first.date() == last.date()
-        yield f"{first:%a %-d %b %H:%M} to {last:{'%H:%M' if same else '%a %-d %b %H:%M'}}", SPAN
+        until = "" if same else f"{last:%a %-d %b} "
+        yield f"{first:%a %-d %b} {formats.hour(first)} to {until}{formats.hour(last)}", SPAN
     for name, key in SCOPED.items():
         if value := st.query_params.get(key):
             yield (

@@ -23,6 +23,7 @@ from core.alerting.channels.layout import (
 )
 from core.alerting.subject import calls_since, filters_of
 from core.alerting.wording import moment, quantity
+from core.clock import in_address, wall
 from core.models.alerts import Alert, AlertState, Notification, NotificationEvent, Severity, Trend
 from core.models.calls.wording import lasted
 from core.settings import get_settings
@@ -154,10 +155,9 @@ def dashboard_link(alert: Alert) -> str:
     """Return where the dashboard shows the calls an alert is about, or the rule that cannot be evaluated."""
     if "rule" in alert.labels:
         return f"{get_settings().dashboard_url}/alerts?{urlencode({'rule': alert.labels['rule']})}"
-    zone = get_settings().tz
     end = max(alert.updated_at, alert.resolved_at or alert.updated_at)
-    local = {"from": calls_since(alert).astimezone(zone), "to": end.astimezone(zone)}
-    chosen = {"period": "custom"} | {name: f"{at:%Y-%m-%dT%H:%M}" for name, at in local.items()}
+    times = {"from": calls_since(alert), "to": end}
+    chosen = {"period": "custom"} | {name: in_address(wall(at)) for name, at in times.items()}
     return f"{get_settings().dashboard_url}/?{urlencode(chosen | filters_of(alert), safe=':')}"
 
 
