@@ -178,7 +178,7 @@ def _section(
     if again or word == "RESOLVED":
         word = f"{'Still ' * again}{word} after {length}"
     if unanswered and not resolved:
-        word = f"{word}, unanswered for {length}"
+        word = f"{word}, unanswered" + ("" if alert.flapping else f" for {length}")
     facts = {"Since": moment(alert.started_at)}
     if resolved and alert.resolved_at:
         facts["Until"] = f"{moment(alert.resolved_at)}, after {length}"

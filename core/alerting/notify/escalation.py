@@ -42,5 +42,7 @@ class Escalation:
             return False
         level = record.holds.get(alert.severity)
         since = level.fired_at if level is not None and level.fired_at is not None else alert.started_at
+        if record.flap.worst_since is not None:  # each time that it fires again is no new beginning
+            since = min(since, record.flap.worst_since)
         # Nobody was notified while it was muted, so nobody could have acknowledged it.
         return at - max(since, record.last_muted_at or since) >= self.after

@@ -47,7 +47,12 @@ def brought_back(record: AlertRecord, now: datetime) -> AlertRecord:
         record,
         alert=alert.model_copy(update=times),
         holds=holds,
-        flap=replace(record.flap, transitions=transitions, since=past(record.flap.since)),
+        flap=replace(
+            record.flap,
+            transitions=transitions,
+            since=past(record.flap.since),
+            worst_since=past(record.flap.worst_since),
+        ),
         last_data=past(record.last_data),
         last_calls=past(record.last_calls),
         last_muted_at=past(record.last_muted_at),

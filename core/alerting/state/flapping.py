@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from core.models.alerts import Severity
+
 MOST_TRANSITIONS = 4
 WITHIN = timedelta(minutes=60)
 QUIET = timedelta(minutes=30)
@@ -14,9 +16,12 @@ class Flap:
 
     transitions: tuple[datetime, ...] = ()
     since: datetime | None = None
+    worst: Severity | None = None
+    """The worst severity while it flaps."""
+    worst_since: datetime | None = None
 
 
-def follow(before: Flap, now: datetime, *, moved: bool) -> Flap:
+def follow(before: Flap, now: datetime, severity: Severity, *, moved: bool) -> Flap:
     """Return the flapping state after a check; ``moved`` says that the alert started or ended in it.
 
     More than MOST_TRANSITIONS (4) changes within 60 minutes make it flap; 30 minutes without one release it.
@@ -25,5 +30,9 @@ def follow(before: Flap, now: datetime, *, moved: bool) -> Flap:
     transitions = tuple(at for at in before.transitions if now - at <= WITHIN) + ((now,) if moved else ())
     if before.since is not None:
         quiet = not before.transitions or now - before.transitions[-1] >= QUIET
-        return Flap() if quiet and not moved else Flap(transitions, before.since)
-    return Flap(transitions, now if len(transitions) > MOST_TRANSITIONS else None)
+        if quiet and not moved:
+            return Flap()
+        worse = before.worst is None or severity.rank > before.worst.rank
+        worst = (severity, now) if worse else (before.worst, before.worst_since)
+        return Flap(transitions, before.since, *worst)
+    return Flap(transitions, now, severity, now) if len(transitions) > MOST_TRANSITIONS else Flap(transitions)

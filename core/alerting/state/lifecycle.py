@@ -43,6 +43,8 @@ class AlertRecord:
             "holds": {severity: vars(hold) for severity, hold in self.holds.items()},
             "transitions": list(self.flap.transitions),
             "flapping_since": self.flap.since,
+            "flapping_worst": self.flap.worst,
+            "flapping_worst_since": self.flap.worst_since,
             "last_data": self.last_data,
             "last_calls": self.last_calls,
             "last_muted_at": self.last_muted_at,
@@ -60,12 +62,22 @@ class AlertRecord:
         return cls(
             to_alert(document),
             holds,
-            Flap(tuple(document.get("transitions", ())), document.get("flapping_since")),
+            _flap(document),
             document.get("last_data"),
             document.get("last_muted_at"),
             document.get("revision", 0),
             document.get("last_calls"),
         )
+
+
+def _flap(document: Mapping[str, Any]) -> Flap:
+    worst = document.get("flapping_worst")
+    return Flap(
+        tuple(document.get("transitions", ())),
+        document.get("flapping_since"),
+        Severity(worst) if worst else None,
+        document.get("flapping_worst_since"),
+    )
 
 
 def rule_of(alert: Alert) -> str:
@@ -225,8 +237,10 @@ def _moved(
     moved: bool = False,
 ) -> Change:
     """Return the change to a new state; ``moved`` marks a start or an end, which counts towards flapping."""
-    flap = follow(before.flap if before else Flap(), now, moved=moved)
+    flap = follow(before.flap if before else Flap(), now, alert.severity, moved=moved)
     alert = alert.model_copy(update={"flapping": flap.since is not None})
+    if before is not None and alert.flapping:
+        alert = carry(alert, before.alert, now)  # it counts as firing until it settles
     last_muted_at, revision = (before.last_muted_at, before.revision) if before else (None, 0)
     return Change(
         before, AlertRecord(alert, holds, flap, now, last_muted_at, revision), (event,) if event else ()
@@ -237,9 +251,9 @@ def _quieter(before: AlertRecord | None, now: datetime) -> AlertRecord | None:
     """Release an ended alert from flapping once it has been quiet for long enough."""
     if before is None or before.flap.since is None:
         return before
-    flap = follow(before.flap, now, moved=False)
-    alert = before.alert.model_copy(update={"flapping": flap.since is not None})
-    return replace(before, alert=alert, flap=flap)
+    flap = follow(before.flap, now, before.alert.severity, moved=False)
+    settled = {"flapping": False, "acknowledged": None} if flap.since is None else {}
+    return replace(before, alert=before.alert.model_copy(update=settled), flap=flap)
 
 
 def change_of(was: Severity, severity: Severity) -> str:

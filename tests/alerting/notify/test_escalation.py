@@ -65,6 +65,48 @@ def test_who_comes_next_is_told_once_nobody_acknowledged_it_in_time(
     )
 
 
+def flap(
+    database: Database[Document], until: int, *channels: Recorder, start: int = 0, worst: int = 12
+) -> None:
+    """Up and down every 15 minutes; it counts as flapping after an hour."""
+    both = rule(levels={"warning": 0.1, "critical": 0.5})
+    for minutes in range(start, until + 1, 15):
+        failed = worst if minutes % 30 == 0 else 0
+        checked(database, minutes, *channels, rules=(both,), failed=failed)
+
+
+def test_an_alert_that_flaps_is_unanswered_too(database: Database[Document]) -> None:
+    """Once; though each time it is over before anybody would be asked."""
+    email, boss = Recorder("email"), Recorder("boss")
+    flap(database, 75, email, boss)
+    assert (email.words[-1], boss.words) == ("FLAPPING", [])
+    flap(database, 150, email, boss, start=90)
+    assert boss.words == ["FLAPPING, unanswered"]
+
+
+def test_somebody_looks_after_an_alert_that_flaps_until_it_settles(database: Database[Document]) -> None:
+    """It goes no further although it ends and fires again; once it has settled, it begins anew."""
+    email, boss = Recorder("email"), Recorder("boss")
+    flap(database, 60, email, boss)
+    acknowledge(database, active_alerts(database)[0].id, "asha", now=NOON + 65 * MINUTE)
+    flap(database, 180, email, boss, start=75)
+    assert boss.titles == []
+    for minutes in (200, 220, 240):
+        checked(database, minutes, email, boss, rules=(rule(),), failed=0)
+    for minutes in (260, 275, 281):
+        checked(database, minutes, email, boss, rules=(rule(),))
+    assert boss.words == ["CRITICAL, unanswered for 21 min"]
+
+
+def test_the_time_begins_anew_where_an_alert_that_flaps_gets_worse(database: Database[Document]) -> None:
+    email, boss = Recorder("email"), Recorder("boss", severities=frozenset({Severity.CRITICAL}))
+    flap(database, 105, email, boss)
+    flap(database, 135, email, boss, start=120, worst=40)
+    assert boss.titles == []
+    flap(database, 150, email, boss, start=150, worst=40)
+    assert boss.words == ["FLAPPING, unanswered"]
+
+
 def test_an_alert_that_somebody_looks_after_goes_no_further(database: Database[Document]) -> None:
     """Until the acknowledgement has run out; one that is over or closed in time never does."""
     email, boss = Recorder("email"), Recorder("boss")
