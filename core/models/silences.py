@@ -11,7 +11,7 @@ from core.models.recurrence import Recurrence
 
 SILENCE_SCHEMA_VERSION = 1
 MATCHERS = (
-    *("rule", "about", "severity", "direction", "language", "status", "campaign", "service", "operation"),
+    *("rule", "severity", "direction", "language", "status", "campaign", "service", "operation", "about"),
 )
 """``about`` is the rule that an alert ``rule_error`` is about; other alerts lack it."""
 Value = Annotated[str, Field(max_length=512)]
