@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.database import Database
 
+from core.aggregation.compliance.read import load_compliance
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.clock import utc_now
@@ -111,6 +112,20 @@ def test_nothing_of_the_lead_is_left_and_the_others_are(database: Database[Docum
     assert load_cube(database, *PERIOD).total == CALLS - OF_LEAD - 1
     again = core("erase-lead", LEAD, "--yes")
     assert (again.returncode, "nothing is stored under this id" in again.stdout) == (0, True)
+
+
+def test_the_calling_rules_count_an_erased_call_as_before(database: Database[Document]) -> None:
+    """That it broke a rule is no less true; that there was a consent stays, but not which."""
+    said = {"disclosure_given": False, "recording_notice": False, "opt_out": True, "consent_id": "of-meera"}
+    days = (START, START + timedelta(days=1))
+    write_calls(database, [call(number, lead_id=LEAD, compliance=said) for number in (1, 2)])
+
+    before = load_compliance(database, *days)
+    assert before.calls_in_violation == 2
+    erase_lead(database, LEAD)
+    after = load_compliance(database, *days)
+    assert (after.rules, after.calls_in_violation) == (before.rules, 2)
+    assert "of-meera" not in texts(database)
 
 
 def texts(database: Database[Document]) -> str:

@@ -38,9 +38,10 @@ _OF_A_CALL = (
     *("asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms", "total_turns", "user_turns"),
     *("interruptions", "agent_interruptions", "qualification", "qualification_completed"),
     *("qualification_seconds", "handoff_triggered", "handoff_answered_at"),
-    *("handoff_wait_seconds", "errors", "error_types"),
+    *("handoff_wait_seconds", "errors", "error_types", "compliance"),
 )
 """Fields that do not identify anybody; new ones are dropped until somebody adds them here."""
+_CONSENT = "consent_id"
 _OF_A_TURN = (
     *("turn", "start_time", "language", "reply_language", "end_of_turn_delay_ms", "asr_ms", "llm_ttft_ms"),
     *("tts_ttfb_ms", "e2e_ms", "interrupted", "parts", "parts_add_up", "source"),
@@ -85,7 +86,11 @@ def _store(database: Database[Document], collection: Archived, rows: Sequence[Do
 
 
 def _call(row: Document, name: str, lead_id: str) -> Document:
-    return {"_id": name, "lead_id": lead_id} | {field: row[field] for field in _OF_A_CALL if field in row}
+    kept = {field: row[field] for field in _OF_A_CALL if field in row}
+    said = kept.get("compliance")
+    if isinstance(said, dict) and said.get(_CONSENT):  # that there was one stays, as it counts; not which
+        kept["compliance"] = {**said, _CONSENT: name}
+    return {"_id": name, "lead_id": lead_id, **kept}
 
 
 def _turn(row: Document, call_id: str) -> Document:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -65,7 +65,15 @@ class _Request:
         return {unit: amount for unit, amount in units.items() if amount}
 
 
-def read_conversation(call_id: str, spans: Sequence[Span]) -> tuple[CallReport, list[TurnMetrics]]:
+class Conversation(NamedTuple):
+    """What spans say of a call; ``refused`` has the reason for each fact that no call can have."""
+
+    report: CallReport
+    turns: list[TurnMetrics]
+    refused: dict[str, str]
+
+
+def read_conversation(call_id: str, spans: Sequence[Span]) -> Conversation:
     """Return what all spans known of a conversation say; more spans give more.
 
     Until the span of the whole call has arrived, the call is open.
@@ -91,7 +99,7 @@ def read_conversation(call_id: str, spans: Sequence[Span]) -> tuple[CallReport, 
         **({"end_time": moment(max(root.end, start)), **_ending(spans)} if root else {}),
         **_told(spans),
     }
-    taken, _ = lenient_facts(facts)
+    taken, refused = lenient_facts(facts)
     report = CallReport(
         call_id=call_id[:256],
         source=SOURCE,
@@ -101,7 +109,7 @@ def read_conversation(call_id: str, spans: Sequence[Span]) -> tuple[CallReport, 
         final=root is not None,
         facts=taken,
     )
-    return report, turns
+    return Conversation(report, turns, refused)
 
 
 def _request(span: Span) -> _Request | None:

@@ -37,8 +37,8 @@ router = APIRouter(tags=["otlp"], dependencies=[Depends(require_sending_key)])
 async def traces(request: Request) -> Response:
     """Accept spans, in JSON or protobuf, with or without gzip. Answers once their content is durable.
 
-    Spans that cannot be used are counted in ``partialSuccess``; those that belong to no conversation are
-    ignored.
+    Spans that cannot be used are counted in ``partialSuccess``, which also names facts that no call can have;
+    spans that belong to no conversation are ignored.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {PROTOBUF, JSON}:
@@ -50,8 +50,8 @@ async def traces(request: Request) -> Response:
         before = conversations.dropped
         gathered = conversations.add(spans)
         dropped = conversations.dropped - before
-        rejected += await _record(gathered)
-    return _answer(kind, rejected, dropped)
+        unread, refused = await _record(gathered)
+    return _answer(kind, rejected + unread, dropped, refused)
 
 
 def _spans(body: bytes, kind: str) -> tuple[list[Span], int]:
@@ -63,35 +63,41 @@ def _spans(body: bytes, kind: str) -> tuple[list[Span], int]:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
 
 
-async def _record(conversations: Mapping[str, Sequence[Span]]) -> int:
-    """Record what conversations say; return the number of spans of those that make no call."""
-    service, rejected = MetricsService(), 0
+async def _record(conversations: Mapping[str, Sequence[Span]]) -> tuple[int, dict[str, str]]:
+    """Record what conversations say.
+
+    Return the number of spans of those that make no call, and the reasons for facts that were left out.
+    """
+    service, rejected, refused = MetricsService(), 0, dict[str, str]()
     for call_id, known in conversations.items():
         try:
-            report, turns = read_conversation(call_id, known)
+            said = read_conversation(call_id, known)
         # concerns only one conversation
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             logger.warning("Conversation not readable", extra={"reason": type(error).__name__})
             rejected += len(known)
             continue
-        await asyncio.gather(*map(service.record_turn, turns), service.record_call_report(report))
-    return rejected
+        refused |= said.refused
+        await asyncio.gather(*map(service.record_turn, said.turns), service.record_call_report(said.report))
+    return rejected, refused
 
 
-def _answer(kind: str, rejected: int, dropped: int) -> Response:
+def _answer(kind: str, rejected: int, dropped: int, refused: Mapping[str, str]) -> Response:
     told = [f"{rejected} spans have no ids, or no usable times or values"] if rejected else []
     if dropped:
         told.append(f"{dropped} spans are beyond the {MOST_OF_ONE:,} that are kept of one conversation")
+    # The reasons are ours: they say what a field takes, and nothing of the value.
+    told += [f"left out {name}: {reason}" for name, reason in sorted(refused.items())]
     rejected, text = rejected + dropped, "; ".join(told)
-    if rejected:
-        logger.warning("Spans refused", extra={"spans": rejected, "reason": text})
+    if text:
+        logger.warning("Spans refused in part", extra={"spans": rejected, "reason": text})
     if kind == JSON:
         partial = {"rejectedSpans": str(rejected), "errorMessage": text}
-        return JSONResponse({"partialSuccess": partial} if rejected else {})
+        return JSONResponse({"partialSuccess": partial} if text else {})
     from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: PLC0415 (an extra)
 
     answer = trace_service_pb2.ExportTraceServiceResponse()
-    if rejected:
+    if text:
         answer.partial_success.rejected_spans = rejected
         answer.partial_success.error_message = text
     return Response(answer.SerializeToString(), media_type=PROTOBUF)

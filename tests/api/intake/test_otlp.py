@@ -85,6 +85,30 @@ def test_spans_that_cannot_be_used_are_counted_and_the_others_taken(
     assert [row["_id"] for row in database[CALLS].find()] == ["call_9"]
 
 
+def test_a_fact_that_no_call_can_have_is_named_and_the_call_taken(
+    client: TestClient, database: Database[Document]
+) -> None:
+    """In the answer and in the log, without its value: an exporter has nobody else to tell."""
+    told = {"conversation.id": "call_9", "direction": "sideways", "campaign": "c" * 300, "lead_id": "lead_9"}
+    span = {
+        "traceId": "0c",
+        "spanId": "0d",
+        "name": "conversation",
+        "startTimeUnixNano": "1790000000000000000",
+        "endTimeUnixNano": "1790000060000000000",
+        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in told.items()],
+    }
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    answer = client.post("/v1/traces", content=json.dumps(body), headers=JSON)
+    partial = answer.json()["partialSuccess"]
+    assert partial["rejectedSpans"] == "0"
+    assert "left out campaign: String should have at most 128 characters" in partial["errorMessage"]
+    assert "left out direction: Input should be 'inbound' or 'outbound'" in partial["errorMessage"]
+    assert "sideways" not in partial["errorMessage"]
+    (call,) = database[CALLS].find()
+    assert (call["_id"], call["lead_id"]) == ("call_9", "lead_9")
+
+
 @pytest.mark.parametrize(
     ("body", "headers"), [(b"{}", JSON), (b'{"resourceSpans": null}', JSON), (b"", PROTOBUF)]
 )
