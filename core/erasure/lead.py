@@ -29,6 +29,7 @@ from core.errors import UserError
 from core.logging_config import get_logger
 from core.storage.archive.archived_rows import CATALOGUE, find_archived, parts, read_part
 from core.storage.archive.mover import alone, release, sweep
+from core.storage.archive.opt_outs import archived_opt_outs, forget_opt_outs
 from core.storage.calls import delete_calls
 from core.storage.collections import (
     ACTIVE_CALLS,
@@ -147,6 +148,7 @@ def erase_lead(
             file.unlink()
         release(database, CALLS, "lead_id", leads)
         delete_calls(database, _of_lead(leads))
+        forget_opt_outs(database, leads)
         lift(database, leads)
     dates = {"restricted_at": hidden.since, "due_at": hidden.until} if hidden else {}
     receipts = Receipts()
@@ -172,6 +174,7 @@ def erase_again(database: Database[Document]) -> int:
     rows = list(database[CALLS].find({"lead_id": {"$type": "string"}}, {"lead_id": 1, "start_time": 1}))
     for part in parts(database, {"collection": CALLS}):
         rows += read_part(database, part, ["lead_id", "start_time"]).to_pylist()
+    rows += [{"lead_id": lead, "start_time": at} for lead, at in archived_opt_outs(database).items()]
     back = {row["lead_id"] for row in rows if receipts.covers(row["lead_id"], row["start_time"])}
     for lead_id in sorted(back):
         erase_lead(database, lead_id)

@@ -24,6 +24,7 @@ TREATMENTS: Final[dict[str, Treatment]] = {
     names.LEAD_KEYS: Treatment.OWN,
     names.RESTRICTIONS: Treatment.OWN,
     names.ACTIVE_CALLS: Treatment.OWN,
+    names.OPT_OUTS: Treatment.OWN,
     names.LOGS: Treatment.TEXT,
     names.ALERTS: Treatment.TEXT,
     names.ALERT_EVENTS: Treatment.TEXT,

@@ -23,4 +23,8 @@ class ArchivePart(BaseModel):
     bytes: int = Field(ge=1)
     sha256: str
     written_at: datetime
+    opt_outs_noted: bool = Field(
+        default=False,
+        description="Leads that asked in these calls not to be called again are in ``opt_outs``",
+    )
     schema_version: int = ARCHIVE_SCHEMA_VERSION

@@ -32,6 +32,7 @@ DAILY_METRICS: Final = "daily_metrics"
 EXPORTED_TOTALS: Final = "exported_totals"
 EXPORTED_DAYS: Final = "exported_days"
 ARCHIVES: Final = "archives"
+OPT_OUTS: Final = "opt_outs"
 RESTORE_MARK: Final = "restore"
 
 INSTALLATION: Final = "installation"

@@ -14,6 +14,7 @@ from core.aggregation.rollups.call_frames import CallFilters, TimeField, calls_q
 from core.aggregation.rollups.foreign_values import read_past
 from core.errors import TooMuchError
 from core.settings import get_settings
+from core.storage.archive.opt_outs import archived_opt_outs
 from core.storage.collections import CALLS
 from core.storage.columns import find_frame
 from core.storage.restrictions import hidden_leads
@@ -124,7 +125,8 @@ def first_opt_out(database: Database[Document], lead_ids: Sequence[str]) -> date
     """
     query = {"compliance.opt_out": True, "lead_id": {"$in": list(lead_ids)}}
     rows = database[CALLS].find(query, {"_id": 0, "lead_id": 1, "start_time": 1})
-    return min(_first(rows, datetime.max.replace(tzinfo=UTC)).values(), default=None)
+    stored = _first(rows, datetime.max.replace(tzinfo=UTC)).values()
+    return min([*stored, *archived_opt_outs(database, lead_ids).values()], default=None)
 
 
 def _read(database: Database[Document], query: Document) -> pd.DataFrame:
@@ -153,17 +155,19 @@ def _refuse_more(calls: int) -> None:
 def opted_out(database: Database[Document], until: datetime, leads: Sequence[str]) -> dict[str, datetime]:
     """Return when a lead's first call began, before ``until``, in which it asked not to be called again.
 
-    Of these leads; of many, of all.
+    Of these leads; of many, of all. Archived calls count.
 
     Raises:
         TooMuchError: there are more than MOST_JUDGED such calls.
         PyMongoError: the database does not answer.
     """
     query: Document = {"compliance.opt_out": True}
-    if len(leads) <= MOST_LEADS:
-        query["lead_id"] = {"$in": list(leads)}
+    few = list(leads) if len(leads) <= MOST_LEADS else None
+    if few is not None:
+        query["lead_id"] = {"$in": few}
     found = database[CALLS].find(query, {"_id": 0, "lead_id": 1, "start_time": 1}, limit=MOST_JUDGED + 1)
-    rows = found.to_list()
+    archived = archived_opt_outs(database, few, MOST_JUDGED + 1)
+    rows = [*found, *({"lead_id": lead, "start_time": at} for lead, at in archived.items())]
     if len(rows) > MOST_JUDGED:
         raise TooMuchError(
             f"more than {MOST_JUDGED:,} calls in which a lead asked for no more, too many to look up at "

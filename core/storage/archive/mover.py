@@ -29,6 +29,7 @@ from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
 from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part
 from core.storage.archive.fitting import Apart, are_equal, fitting
+from core.storage.archive.opt_outs import NOTED, note_earlier, note_opt_outs
 from core.storage.collections import A_TIME, CALLS, TURNS
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.sealing.lead_keys import note_leads
@@ -94,6 +95,7 @@ def archive(database: Database[Document], before: datetime, progress: Progress) 
     """
     with alone(database):
         sweep(database)
+        note_earlier(database)
         moved = [_archive_day(database, what, before, progress) for what in due(database, before)]
     return [what for what in moved if what.rows]
 
@@ -208,6 +210,7 @@ def _move(
         _write(database, what, table.filter(pa.array(fresh)))
     ids = [row["_id"] for row in records]
     if what.collection == CALLS:
+        note_opt_outs(database, records)
         note_leads(database, {row["_id"]: row["lead_id"] for row in records if row.get("lead_id")})
     collection = database.get_collection(what.collection, write_concern=DURABLE)
     deleted = collection.delete_many({"_id": {"$in": ids}} | _recorded(before)).deleted_count
@@ -247,7 +250,7 @@ def _write(database: Database[Document], what: Due, table: pa.Table) -> None:
     zone = get_settings().timezone
     with _unswept(database):
         part = _part(database, identity, what.collection, what.day.isoformat(), zone, table)
-        catalogue.insert_one(part.model_dump(exclude={"id"}) | {"_id": identity})
+        catalogue.insert_one(part.model_dump(exclude={"id"}) | {"_id": identity} | NOTED)
 
 
 def _replace(database: Database[Document], part: ArchivePart, kept: pa.Table) -> bool:
@@ -259,7 +262,7 @@ def _replace(database: Database[Document], part: ArchivePart, kept: pa.Table) ->
     else:
         with _unswept(database):
             new = _part(database, part.id, part.collection, part.day, part.zone, kept)
-            change = {"$set": new.model_dump(exclude={"id"})}
+            change = {"$set": new.model_dump(exclude={"id", "opt_outs_noted"})}
             replaced = catalogue.update_one(as_read, change).matched_count
     useless = part if replaced or not len(kept) else new
     (folder(database) / useless.file).unlink(missing_ok=True)

@@ -6,19 +6,22 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
+from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.compliance.evidence import by_campaign, evidence, over_time
 from core.aggregation.compliance.judge import Judged
 from core.aggregation.compliance.read import load_compliance
 from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation.rollups.refresh import archive_due
+from core.aggregation.search.lead_detail import whole_lead
 from core.clock import utc_now
-from core.erasure import restrict_lead
+from core.erasure import erase_lead, restrict_lead
 from core.errors import TooMuchError
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.storage.calls import write_calls
-from core.storage.collections import CALLS
+from core.storage.collections import ARCHIVES, CALLS, OPT_OUTS
 from core.types import Document
 
 INDIA = ZoneInfo("Asia/Kolkata")
@@ -282,3 +285,36 @@ def test_a_hidden_leads_violation_counts_and_is_not_listed(database: Database[Do
     hidden = judged(database)
     assert (len(hidden.listed), len(evidence(hidden)), hidden.calls_in_violation) == (0, 0, 1)
     assert figures(hidden, "calling_hours") == figures(shown, "calling_hours")
+
+
+def archive(database: Database[Document], call_id: str) -> None:
+    """Move a call to the archive, as if it had been recorded long ago."""
+    database[CALLS].update_one({"_id": call_id}, {"$set": {"recorded_at": Timestamp(1_750_000_000, 1)}})
+    archive_due(database)
+    assert database[CALLS].find_one({"_id": call_id}) is None
+
+
+def opted_out(database: Database[Document]) -> int:
+    (found,) = [one for one in load_compliance(database, START, END).rules if one.key == "opted_out"]
+    return found.violations
+
+
+@pytest.mark.parametrize("before_it_was_noted", [False, True])
+def test_whoever_asked_for_no_more_calls_is_not_forgotten_with_the_call(
+    database: Database[Document], before_it_was_noted: bool
+) -> None:
+    """The wish holds for longer than the call stays in the database; an archive from earlier is read once."""
+    asked = call("asked", "11:00", -100, lead_id="lead_1", compliance={"opt_out": True})
+    write_calls(database, [asked, call("again", "12:00", lead_id="lead_1"), call("old", "12:00", -99)])
+    assert opted_out(database) == 1
+    archive(database, "asked")
+    if before_it_was_noted:
+        database[OPT_OUTS].delete_many({})
+        database[ARCHIVES].update_many({}, {"$unset": {"opt_outs_noted": 1}})
+        archive(database, "old")
+    assert opted_out(database) == 1
+    lead = whole_lead(database, "lead_1", utc_now())
+    assert lead is not None
+    assert lead.opted_out_at == asked.start_time
+    erase_lead(database, "lead_1", counts=False)
+    assert database[OPT_OUTS].count_documents({}) == 0
