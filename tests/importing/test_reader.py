@@ -104,6 +104,21 @@ def test_lines_that_are_no_json_object_are_rejected(files: Files) -> None:
     ]
 
 
+@pytest.mark.parametrize("delimiter", [",", "||"])
+def test_a_line_that_is_too_long_is_rejected_alone(files: Files, delimiter: str) -> None:
+    """Also in a column that nobody asked for: somebody pasted a transcript."""
+    head = ["id", "started", "status", "seconds", "note"]
+    rows = [[f"c{number}", "2024-10-24", "completed", "1", "x"] for number in range(5)]
+    rows[2][-1] = "x" * (MAX_LINE + 200_000)
+    data = "\n".join(delimiter.join(row) for row in [head, *rows])
+    results = files.put(data, f"source.delimiter = '{delimiter}'\n{SIMPLE}").convert()
+    assert [one if isinstance(one, str) else one.call_id for one in results] == [
+        *("c0", "c1"),
+        "4: is a line of more than 1,000,000 characters",
+        *("c3", "c4"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "mapping", "complaint"),
     [

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from core.importing.mapping import Source
 from core.importing.reading.grid import Line
-from core.importing.reading.lines import Lines
+from core.importing.reading.lines import Lines, TooLongLineError
 
 if TYPE_CHECKING:
     import _csv
 
+_MOST_KEPT = 10_000
+"""Characters of a line that is too long that the file of rejected rows gets."""
 _SEPARATOR = "\x1f"
 """Replaces delimiters of several characters, which Python's reader does not support."""
 
@@ -25,6 +27,9 @@ def csv_lines(lines: Lines, source: Source) -> Iterator[Line]:
             cells = next(reader)
         except StopIteration:
             return
+        except TooLongLineError as error:
+            yield Line(first, None, str(error), lines.take()[:_MOST_KEPT])
+            continue
         except csv.Error as error:
             yield _mended(error, first, lines.number, lines.take(), source)
             continue
@@ -39,7 +44,8 @@ def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
     delimiter = source.delimiter
     if len(delimiter) > 1:
-        lines = (line.replace(source.delimiter, _SEPARATOR) for line in lines)
+        # Unlike a generator, it goes on after a line that is too long.
+        lines = map(lambda line: line.replace(source.delimiter, _SEPARATOR), lines)  # noqa: C417 (likewise)
         delimiter = _SEPARATOR
     # A space before a quote is not part of the cell, which is trimmed anyway.
     return csv.reader(

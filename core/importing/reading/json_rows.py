@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import UserError
 from core.importing.mapping import Source
 from core.importing.reading.json_stream import CONTAINERS, MAX_VALUE, JsonStream, is_lines
-from core.importing.reading.lines import MAX_LINE, Lines
+from core.importing.reading.lines import MAX_LINE, Lines, TooLongLineError
 from core.importing.reading.records import TooManyCellsError, cells_of
 from core.importing.reading.rows import Row
 
@@ -34,8 +34,8 @@ def json_rows(lines: Lines, source: Source, wanted: AbstractSet[str] | None) -> 
     lines.take()
     if not cut and is_lines(*(line for _, line in filled)):
         lines.longest = MAX_VALUE
-        for number, line in chain(filled, _filled(lines)):
-            yield from _line_rows(number, line, source, wanted)
+        for number, found in chain(filled, _filled(lines)):
+            yield from _line_rows(number, found, source, wanted)
         return
     stream = JsonStream("".join(head), lambda size: _read(lines, size), lines.label, source.records)
     for number, value in stream.calls():
@@ -49,14 +49,26 @@ def _read(lines: Lines, size: int) -> str:
         raise UserError(f"{lines.label} is not {lines.encoding} text; set source.encoding") from None
 
 
-def _filled(lines: Lines) -> Iterator[tuple[int, str]]:
-    for line in lines:
+def _filled(lines: Lines) -> Iterator[tuple[int, str | TooLongLineError]]:
+    while True:
+        found: str | TooLongLineError
+        try:
+            found = next(lines)
+        except StopIteration:
+            return
+        except TooLongLineError as error:
+            found = error
         lines.take()
-        if line.strip():
-            yield lines.number, line
+        if isinstance(found, TooLongLineError) or found.strip():
+            yield lines.number, found
 
 
-def _line_rows(number: int, raw: str, source: Source, wanted: AbstractSet[str] | None) -> Iterator[Row]:
+def _line_rows(
+    number: int, raw: str | TooLongLineError, source: Source, wanted: AbstractSet[str] | None
+) -> Iterator[Row]:
+    if isinstance(raw, TooLongLineError):
+        yield Row(number, None, str(raw), "", 0)
+        return
     try:
         value = json.loads(raw, parse_int=str, parse_float=str, parse_constant=str)
     except json.JSONDecodeError as error:

@@ -7,9 +7,14 @@ from core.errors import UserError
 from core.importing.mapping import Source
 
 MAX_LINE = 1_000_000
-"""Most characters in a line of CSV; a longer one means the file is not of the kind the mapping says."""
+"""Most characters in a line of CSV. If the first one is longer, the file is not of the kind that the mapping
+says; a later one is rejected alone."""
 MAX_ROW = 4_000_000
 """Most characters in a row, whose cells may span many lines."""
+
+
+class TooLongLineError(ValueError):
+    """A line is longer than MAX_LINE; the lines after it can be read."""
 
 
 def open_text(binary: IO[bytes], source: Source) -> IO[str]:
@@ -37,8 +42,16 @@ class Lines:
         if not line:
             raise StopIteration
         if len(line) == self.longest and not line.endswith("\n"):
-            raise UserError(f"{self.label} has no end to line {self.number}; is source.format right?")
+            if self.number == 1:
+                raise UserError(f"{self.label} has no end to line {self.number}; is source.format right?")
+            self._skip_line()
+            raise TooLongLineError(f"is a line of more than {self.longest:,} characters")
         return line
+
+    def _skip_line(self) -> None:
+        """Pass over the rest of a line, without keeping it."""
+        while (rest := self.text.readline(self.longest)) and not rest.endswith("\n"):
+            pass
 
     def read(self, most: int) -> str:
         """Return the next line, or the beginning of one longer than ``most``; empty at the end."""
