@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.logging_config import get_logger
 from core.models.calls.reports import lenient_facts
+
+logger = get_logger("metrics")
 
 TOLD_BY_AGENT = frozenset(
     {
@@ -17,6 +20,8 @@ TOLD_BY_AGENT = frozenset(
 
 
 def told(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the valid fields of TOLD_BY_AGENT."""
-    facts, _ = lenient_facts({name: about[name] for name in TOLD_BY_AGENT & about.keys()})
+    """Return the valid fields of TOLD_BY_AGENT; the log says of each other one what it takes."""
+    facts, refused = lenient_facts({name: about[name] for name in TOLD_BY_AGENT & about.keys()})
+    if refused:
+        logger.warning("Facts that no call can have, left out", extra={"fields": refused})
     return facts.model_dump(exclude_none=True)
