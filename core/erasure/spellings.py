@@ -6,13 +6,11 @@ from itertools import chain
 
 from pymongo.database import Database
 
-from core.privacy.sensitive import lead_ids_of, phone_of
+from core.privacy.sensitive import ending_of, lead_ids_of, phone_of
 from core.storage.archive.archived_rows import CATALOGUE, parts, read_part
 from core.storage.collections import ACTIVE_CALLS, CALLS
 from core.types import Document
 
-_BETWEEN = "[\\s().\\-\u2010-\u2015]*"
-_DEVANAGARI_ZERO = 0x0966
 LEADS_SAID: Document = {"$map": {"input": {"$objectToArray": "$sources"}, "in": "$$this.v.facts.lead_id"}}
 """The lead that each source of a call names, as an expression of an aggregation."""
 
@@ -42,9 +40,7 @@ def leads_known_as(database: Database[Document], lead_id: str, more: Iterable[st
 
 def _like(database: Database[Document], phone: str) -> Iterator[str]:
     """Yield stored ids that end in the same digits, however they are spaced."""
-    pattern = (
-        _BETWEEN.join(f"[{digit}{chr(_DEVANAGARI_ZERO + int(digit))}]" for digit in phone[-10:]) + r"\s*$"
-    )
+    pattern = ending_of(phone)
     looks_like = {"$regex": pattern}
     for name in (CALLS, ACTIVE_CALLS):
         yield from database[name].distinct("lead_id", {"lead_id": looks_like})

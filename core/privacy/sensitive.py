@@ -38,6 +38,9 @@ _PERSONAL = re.compile(
 )
 _SEALED = re.compile(r"enc:1:([0-9a-f]{32}|env\.[A-Za-z0-9_-]{1,32}):[A-Za-z0-9_-]{38,}")
 _OF_PHONES = re.compile(r"^[+(\d][\d\s().\-\u2010-\u2015]{6,24}$")
+_BETWEEN = "[\\s().\\-\u2010-\u2015]*"
+_DEVANAGARI_ZERO = 0x0966
+_NO_DIGIT = re.compile(r"\D+")
 _ABROAD, _NATIONAL = re.compile(r"[1-9]\d{7,14}"), re.compile(r"(?:0|91)?([6-9]\d{9})")
 _MOST_ORDINARY = 4_096
 _ordinary: set[str] = set()
@@ -110,12 +113,36 @@ def phone_of(text: str) -> str | None:
     text = text.strip()
     if not _OF_PHONES.fullmatch(text):
         return None
-    digits = "".join(str(int(char)) for char in text if char.isdecimal())
+    digits = _NO_DIGIT.sub("", text)
+    if not digits.isascii():
+        digits = "".join(str(int(char)) for char in digits)
     if text.startswith("+") or digits.startswith("00"):
         abroad = digits.removeprefix("00")
         return f"+{abroad}" if _ABROAD.fullmatch(abroad) else None
     national = _NATIONAL.fullmatch(digits)
     return f"+91{national[1]}" if national else None
+
+
+def ending_of(phone: str) -> str:
+    """Return a regular expression for texts that end in the digits of a phone, however they are spaced.
+
+    Other phones may match it too: compare what is found with :func:`phone_of`.
+
+    Args:
+        phone: in E.164 form.
+    """
+    digits = phone.removeprefix("+")[-10:]
+    return _BETWEEN.join(f"[{digit}{chr(_DEVANAGARI_ZERO + int(digit))}]" for digit in digits) + r"\s*$"
+
+
+def person_of(lead_id: str) -> str:
+    """Return what all spellings of a lead have in common: of a phone its stored or E.164 form, else the id.
+
+    Two ids are one person if it is the same for both.
+    """
+    if not lead_id or lead_id[0].isalpha():
+        return lead_id
+    return stored_lead_id(phone_of(lead_id) or lead_id)
 
 
 def stored_lead_id(lead_id: str) -> str:

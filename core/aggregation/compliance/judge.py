@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core.aggregation.compliance.terms import Terms
 from core.models.calls.calling_rules import CALLING_RULES, NUMBER_SERIES, SALES, purpose_of
 from core.models.hours import Hours
+from core.privacy.sensitive import person_of
 
 Bools = NDArray[np.bool_]
 Words = Callable[[Mapping[Any, Any]], str]
@@ -130,9 +131,16 @@ class _Calls:
         return pd.Series(found, self.frame.index, dtype=object)
 
     @cached_property
-    def to_leads(self) -> "pd.Series[Any]":
-        """Return the leads of outbound calls; missing for all others."""
-        return self.frame["lead_id"].astype(object).where(pd.Series(self.outbound, self.frame.index))
+    def persons(self) -> "pd.Series[Any]":
+        """Return who each lead is: a phone is one person in all its spellings."""
+        codes, leads = pd.factorize(self.frame["lead_id"].astype(object))
+        known = np.array([*(person_of(lead) for lead in leads), None], dtype=object)
+        return pd.Series(known[codes], self.frame.index, dtype=object)  # without a lead the code is -1
+
+    @cached_property
+    def to_persons(self) -> "pd.Series[Any]":
+        """Return who is called in outbound calls; missing for all others."""
+        return self.persons.where(pd.Series(self.outbound, self.frame.index))
 
 
 def judge(
@@ -143,7 +151,7 @@ def judge(
     Args:
         calls: with COLUMNS, in order of ``start_time`` (UTC); includes calls needed only to judge others.
         terms: the rules.
-        opted_out: when the call began in which each lead asked not to be called again.
+        opted_out: when the call began in which each lead asked not to be called again, by ``person_of``.
         wanted: which of the calls to judge.
     """
     held = _Calls(calls, terms, opted_out)
@@ -218,9 +226,9 @@ def _within(hours: Hours, starts: "pd.Series[Any]") -> Bools:
 
 
 def _attempts(calls: _Calls) -> _Held:
-    leads, most = calls.to_leads, calls.terms.attempts
+    persons, most = calls.to_persons, calls.terms.attempts
     days = calls.frame["start_time"].dt.tz_convert(calls.terms.zone).dt.date
-    numbers = (leads.groupby([leads, days]).cumcount() + 1).where(leads.notna(), 0)
+    numbers = (persons.groupby([persons, days]).cumcount() + 1).where(persons.notna(), 0)
     broken = numbers > most if most else numbers < 0
     rule = f"{most} a day" if most else "any number"
     return _by_lead(
@@ -229,8 +237,8 @@ def _attempts(calls: _Calls) -> _Held:
 
 
 def _gap(calls: _Calls) -> _Held:
-    leads, least = calls.to_leads, calls.terms.gap
-    since = calls.frame["start_time"].groupby(leads).diff()
+    least = calls.terms.gap
+    since = calls.frame["start_time"].groupby(calls.to_persons).diff()
     broken = since < least
     minutes = int(least.total_seconds() // 60)
     rule = f"{minutes} min" if minutes else "none"
@@ -262,16 +270,19 @@ def _by_lead(
 
 
 def _opted_out(calls: _Calls) -> _Held:
-    asked = pd.to_datetime(calls.frame["lead_id"].astype(object).map(dict(calls.opted_out)), utc=True)
+    asked = pd.to_datetime(calls.persons.map(dict(calls.opted_out)), utc=True)
     zone = calls.terms.zone
+
+    def found(call: Mapping[Any, Any]) -> str:
+        at = calls.opted_out[person_of(call["lead_id"])]
+        return f"asked in the call of {at.astimezone(zone):%Y-%m-%d %H:%M}"
+
     return _Held(
         calls.outbound,
         calls.known("opt_out"),
         (asked < calls.frame["start_time"]).to_numpy(dtype=bool),
         "no call after the lead opted out",
-        lambda call: (
-            f"asked in the call of {calls.opted_out[call['lead_id']].astimezone(zone):%Y-%m-%d %H:%M}"
-        ),
+        found,
     )
 
 

@@ -1,5 +1,6 @@
 """Read the calls of a period, and whatever else the rules of calling need, and judge them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from core.aggregation.compliance.terms import Terms
 from core.aggregation.rollups.call_frames import CallFilters, TimeField, calls_query
 from core.aggregation.rollups.foreign_values import read_past
 from core.errors import TooMuchError
+from core.privacy.sensitive import ending_of, person_of, phone_of
 from core.settings import get_settings
 from core.storage.archive.opt_outs import archived_opt_outs
 from core.storage.collections import CALLS
@@ -113,20 +115,34 @@ def judge_lead(database: Database[Document], lead_ids: Sequence[str], since: dat
     calls = _read(database, {"lead_id": {"$in": list(lead_ids)}, "start_time": {"$gte": first}})
     calls = calls.sort_values(["start_time", "call_id"], kind="stable").reset_index(drop=True)
     asked = first_opt_out(database, lead_ids)
-    opted = dict.fromkeys(lead_ids, asked) if asked else {}
+    opted = dict.fromkeys(map(person_of, lead_ids), asked) if asked else {}
     return judge(calls, terms, opted, calls["start_time"] >= since)
 
 
 def first_opt_out(database: Database[Document], lead_ids: Sequence[str]) -> datetime | None:
     """Return when the first call began in which a lead asked not to be called again; None if there is none.
 
+    Of a phone, under whatever spelling it was called then. Archived calls count.
+
     Raises:
         PyMongoError: the database does not answer.
     """
-    query = {"compliance.opt_out": True, "lead_id": {"$in": list(lead_ids)}}
-    rows = database[CALLS].find(query, {"_id": 0, "lead_id": 1, "start_time": 1})
-    stored = _first(rows, datetime.max.replace(tzinfo=UTC)).values()
-    return min([*stored, *archived_opt_outs(database, lead_ids).values()], default=None)
+    phones = {phone for lead in lead_ids if (phone := phone_of(lead)) is not None}
+    spelt: list[str | re.Pattern[str]] = [*lead_ids, *(re.compile(ending_of(phone)) for phone in phones)]
+    asked = _first(_asked(database, spelt), datetime.max.replace(tzinfo=UTC))
+    return min((asked[one] for one in {*map(person_of, lead_ids)} if one in asked), default=None)
+
+
+def _asked(
+    database: Database[Document], leads: Sequence[str | re.Pattern[str]] | None, most: int = 0
+) -> list[Document]:
+    """Return lead and start of calls, archived ones too, in which somebody opted out; ``most`` of each."""
+    query: Document = {"compliance.opt_out": True}
+    if leads is not None:
+        query["lead_id"] = {"$in": list(leads)}
+    stored = database[CALLS].find(query, {"_id": 0, "lead_id": 1, "start_time": 1}, limit=most)
+    archived = archived_opt_outs(database, leads, most)
+    return [*stored, *({"lead_id": lead, "start_time": at} for lead, at in archived.items())]
 
 
 def _read(database: Database[Document], query: Document) -> pd.DataFrame:
@@ -153,35 +169,33 @@ def _refuse_more(calls: int) -> None:
 
 
 def opted_out(database: Database[Document], until: datetime, leads: Sequence[str]) -> dict[str, datetime]:
-    """Return when a lead's first call began, before ``until``, in which it asked not to be called again.
+    """Return when a person's first call began, before ``until``, in which it asked not to be called again.
 
-    Of these leads; of many, of all. Archived calls count.
+    Of these leads, by ``person_of``; of many, and where any is a phone, of all: a phone may have been called
+    under any spelling. Archived calls count.
 
     Raises:
         TooMuchError: there are more than MOST_JUDGED such calls.
         PyMongoError: the database does not answer.
     """
-    query: Document = {"compliance.opt_out": True}
-    few = list(leads) if len(leads) <= MOST_LEADS else None
-    if few is not None:
-        query["lead_id"] = {"$in": few}
-    found = database[CALLS].find(query, {"_id": 0, "lead_id": 1, "start_time": 1}, limit=MOST_JUDGED + 1)
-    archived = archived_opt_outs(database, few, MOST_JUDGED + 1)
-    rows = [*found, *({"lead_id": lead, "start_time": at} for lead, at in archived.items())]
+    few = len(leads) <= MOST_LEADS and not any(phone_of(lead) for lead in leads)
+    rows = _asked(database, leads if few else None, MOST_JUDGED + 1)
     if len(rows) > MOST_JUDGED:
         raise TooMuchError(
             f"more than {MOST_JUDGED:,} calls in which a lead asked for no more, too many to look up at "
-            f"once; choose a shorter period, with {MOST_LEADS:,} leads at most"
+            f"once; choose a shorter period, with {MOST_LEADS:,} leads at most and no phones as lead ids"
         )
     return _first(rows, until)
 
 
 def _first(rows: Iterable[Document], until: datetime) -> dict[str, datetime]:
+    """Return the first time before ``until`` of each person."""
     first: dict[str, datetime] = {}
     for row in rows:
         lead, at = row.get("lead_id"), row.get("start_time")
         if isinstance(lead, str) and isinstance(at, datetime):
             moment = at if at.tzinfo else at.replace(tzinfo=UTC)
             if moment < until:
-                first[lead] = min(moment, first.get(lead, moment))
+                person = person_of(lead)
+                first[person] = min(moment, first.get(person, moment))
     return first

@@ -1,5 +1,6 @@
 """Who asked not to be called again in a call that is archived: the wish outlives the call in the database."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -55,13 +56,13 @@ def note_earlier(database: Database[Document]) -> None:
 
 
 def archived_opt_outs(
-    database: Database[Document], leads: Sequence[str] | None = None, most: int = 0
+    database: Database[Document], leads: Sequence[str | re.Pattern[str]] | None = None, most: int = 0
 ) -> dict[str, datetime]:
     """Return when leads first asked not to be called again, in calls that are archived.
 
     Args:
         database: the store.
-        leads: of these; of all where it is None.
+        leads: of these, or those that a pattern matches; of all where it is None.
         most: how many at most; 0 is all.
 
     Raises:

@@ -318,3 +318,39 @@ def test_whoever_asked_for_no_more_calls_is_not_forgotten_with_the_call(
     assert lead.opted_out_at == asked.start_time
     erase_lead(database, "lead_1", counts=False)
     assert database[OPT_OUTS].count_documents({}) == 0
+
+
+ONE_PHONE = ("+91 98111 22233", "09811122233", "(098111) 22233")
+
+
+def test_a_lead_who_opted_out_may_be_called_under_no_spelling_of_its_phone(
+    database: Database[Document],
+) -> None:
+    """Whether it asked on the same day or long before; another phone may be called."""
+    asked: dict[str, Any] = {"compliance": {"opt_out": True}}
+    found = judged(
+        database,
+        call("said", "10:00", lead_id=ONE_PHONE[0], **asked),
+        call("again", "10:05", lead_id=ONE_PHONE[1]),
+        call("said-before", "10:00", day=-200, lead_id="098111-22244", **asked),
+        call("long-after", "11:00", lead_id="9811122244"),
+        call("other", "11:00", lead_id="9811122255"),
+    )
+    assert broken(found) == {("opted_out", "again"), ("opted_out", "long-after")}
+    why = found.violations.set_index("call_id")["found"]
+    assert why["again"] == "asked in the call of 2026-11-24 10:00"
+
+
+def test_attempts_and_gaps_count_calls_under_all_spellings_of_a_phone(
+    database: Database[Document], setting: Any
+) -> None:
+    setting(ATTEMPTS_PER_DAY="2", MINIMUM_GAP_MINUTES="60")
+    times = ("10:00", "10:30", "12:00")
+    calls = [call(at, at, lead_id=lead, campaign=at) for at, lead in zip(times, ONE_PHONE, strict=True)] + [
+        call("other", "10:10", lead_id="9811122234"),
+        call("nobody", "10:11"),
+        call("nobody-too", "10:12"),
+    ]
+    found = judged(database, *calls)
+    assert broken(found) == {("gap", "10:30"), ("attempts", "12:00")}
+    assert broken(judged(database, campaign="12:00")) == {("attempts", "12:00")}
