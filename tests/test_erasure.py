@@ -24,15 +24,18 @@ from pymongo.database import Database
 from core.aggregation.compliance.read import load_compliance
 from core.aggregation.cube import load_cube
 from core.aggregation.rollups.refresh import archive_due, refresh_rollups
+from core.aggregation.search.call_detail import find_call
+from core.aggregation.search.call_search import list_calls
 from core.clock import utc_now
 from core.erasure import erase_lead, find_traces
 from core.erasure.mentions import Names
 from core.erasure.restriction import erase_due, restrict_lead
 from core.erasure.traces import TREATMENTS
+from core.errors import UserError
 from core.models.metrics import ServiceMinute, TurnMetrics
 from core.services.alert_service import AlertService
 from core.settings import get_settings
-from core.storage import collections
+from core.storage import collections, restrictions
 from core.storage.archive.archived_rows import archived
 from core.storage.archive.mover import COLLECTIONS
 from core.storage.calls import write_calls
@@ -40,7 +43,7 @@ from core.storage.receipts import Receipts
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool
 from core.storage.recording.write import write
-from core.storage.restrictions import visible
+from core.storage.restrictions import lift, visible
 from core.storage.server.connection import close_connections
 from core.types import Document
 from tests.importing.helpers import SIMPLE, Files
@@ -294,6 +297,55 @@ def test_all_spellings_of_a_number_are_hidden_and_erased_once(database: Database
     assert {row["lead_id"] for row in database["calls"].find(visible(database, {}))} <= set(OTHERS)
     assert erase_due(database, utc_now() + timedelta(days=2)) == 1
     assert leads_left(database) == set(OTHERS)
+
+
+def listed(database: Database[Document]) -> set[str]:
+    return {row["lead_id"] for row in list_calls(database, {})}
+
+
+@pytest.mark.parametrize("later", ["09811122233", "+91-98111-22233", "919811122233", "981-112-2233"])
+def test_a_hidden_phone_stays_hidden_when_it_is_called_under_another_spelling(
+    database: Database[Document], later: str
+) -> None:
+    """On lists and as a single call; it is shown again as one."""
+    restrict_lead(database, SPELLINGS[0], utc_now() + timedelta(days=1), "a complaint", "tester")
+    write_calls(database, [call(1, lead_id=later), call(2, lead_id=OTHERS[0])])
+    assert listed(database) == {OTHERS[0]}
+    assert find_call(database, "call_1") is None
+    assert lift(database, [later])
+    assert listed(database) == {later, OTHERS[0]}
+    assert find_call(database, "call_1") is not None
+
+
+def test_a_rare_spelling_of_a_hidden_phone_opens_no_call(database: Database[Document]) -> None:
+    restrict_lead(database, SPELLINGS[1], utc_now() + timedelta(days=1), "a complaint", "tester")
+    write_calls(database, [call(1, lead_id="(09).81.11.22.23.3")])
+    assert find_call(database, "call_1") is None
+
+
+def test_the_plain_spellings_are_hidden_however_many_phones_are(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restrictions, "MOST_SPELLINGS", 10)
+    for phone in ("97000 00001", "97000 00002", SPELLINGS[0]):
+        restrict_lead(database, phone, utc_now() + timedelta(days=1), "a complaint", "tester")
+    plain = ["+919811122233", "919811122233", "09811122233", "9811122233"]
+    write_calls(database, [call(number, lead_id=lead) for number, lead in enumerate(plain)])
+    assert listed(database) == set()
+    assert len(restrictions.hidden_leads(database)) < 40
+
+
+def test_a_phone_hidden_under_two_spellings_has_one_end(database: Database[Document]) -> None:
+    """The newest; it is then erased once."""
+    now = utc_now()
+    for days, lead in ((1, SPELLINGS[0]), (9, SPELLINGS[1])):
+        restrict_lead(database, lead, now + timedelta(days=days), "a complaint", "tester")
+    write_calls(database, [call(1, lead_id=SPELLINGS[2])])
+    assert erase_due(database, now + timedelta(days=2)) == 0
+    with pytest.raises(UserError, match="must be kept until"):
+        erase_lead(database, SPELLINGS[2])
+    assert erase_due(database, now + timedelta(days=10)) == 1
+    assert restrictions.restrictions(database) == []
 
 
 def test_every_collection_has_been_thought_of() -> None:

@@ -12,8 +12,8 @@ from core.erasure.spellings import leads_known_as
 from core.errors import UserError
 from core.logging_config import get_logger
 from core.privacy.masking import mask_text
-from core.privacy.sensitive import lead_ids_of
-from core.storage.restrictions import LONGEST_REASON, Restriction, restrict, restrictions
+from core.privacy.sensitive import lead_ids_of, person_of
+from core.storage.restrictions import LONGEST_REASON, Restriction, restrict, restricted_ids, restrictions
 from core.types import Document
 
 logger = get_logger("security")
@@ -24,7 +24,8 @@ def restrict_lead(
 ) -> Restriction:
     """Hide a lead from lists, pages and API at once; the scheduler erases it at the end.
 
-    Its calls go on counting in the figures.
+    Its calls go on counting in the figures. Of a phone, calls under another spelling are hidden too, also
+    those recorded later.
 
     Args:
         database: the store.
@@ -37,7 +38,8 @@ def restrict_lead(
         UserError: there is no id or reason, or the end is not in the future.
         PyMongoError: the database does not answer.
     """
-    ids = leads_known_as(database, lead_id)
+    # A phone already hidden in another spelling gets the new end there too: it is erased as one.
+    ids = leads_known_as(database, lead_id, restricted_ids(database, [lead_id]))
     if not ids[0] or not reason.strip() or len(reason) > LONGEST_REASON:
         raise UserError(f"name the lead, and a reason of {LONGEST_REASON} characters at most")
     if until <= utc_now():
@@ -66,9 +68,9 @@ def erase_due(database: Database[Document], now: datetime | None = None) -> int:
     gone: set[str] = set()
     erased = 0
     for one in due:
-        if one.lead_id in gone:
+        if one.lead_id in gone or person_of(one.lead_id) in gone:
             continue
-        gone.update(leads_known_as(database, one.lead_id))
+        gone.update([*leads_known_as(database, one.lead_id), person_of(one.lead_id)])
         found = erase_lead(database, one.lead_id, by=one.by, now=now)
         audit(database, SCHEDULER, Action.ERASED, lead_token(one.lead_id), records=found.records)
         erased += 1

@@ -5,8 +5,9 @@ phone that serves as a lead_id is replaced by its blind index if BLIND_INDEX_KEY
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from core.privacy.keys import Kind, is_dialled, kind_of
@@ -41,6 +42,14 @@ _OF_PHONES = re.compile(r"^[+(\d][\d\s().\-\u2010-\u2015]{6,24}$")
 _BETWEEN = "[\\s().\\-\u2010-\u2015]*"
 _DEVANAGARI_ZERO = 0x0966
 _NO_DIGIT = re.compile(r"\D+")
+_OF_INDIA = "+91"
+_BEFORE = (
+    *("", _OF_INDIA, "0", "91", f"{_OF_INDIA} ", f"{_OF_INDIA}-", "0091"),
+    *(f"{code}{gap}" for code in ("0", "91", "0091") for gap in (" ", "-")),
+)
+"""What stands before the ten digits, the most usual first."""
+_GROUPS = ((5,), (3, 6), (4, 7), (4,))
+"""Where the ten digits of an Indian number are usually divided."""
 _ABROAD, _NATIONAL = re.compile(r"[1-9]\d{7,14}"), re.compile(r"(?:0|91)?([6-9]\d{9})")
 _MOST_ORDINARY = 4_096
 _ordinary: set[str] = set()
@@ -133,6 +142,30 @@ def ending_of(phone: str) -> str:
     """
     digits = phone.removeprefix("+")[-10:]
     return _BETWEEN.join(f"[{digit}{chr(_DEVANAGARI_ZERO + int(digit))}]" for digit in digits) + r"\s*$"
+
+
+@lru_cache(maxsize=4096)
+def usual_spellings(lead_id: str) -> tuple[str, ...]:
+    """Return the ids a lead is usually stored under, without a look at the store.
+
+    Those of its id; and of a phone its usual spellings, with the country or without, in one piece or in
+    groups, the most usual first. An Indian number has some 120.
+    """
+    phone = phone_of(lead_id)
+    if phone is None:
+        return tuple(lead_ids_of(lead_id))
+    if phone.startswith(_OF_INDIA):
+        spelt = [before + body for body in _grouped(phone.removeprefix(_OF_INDIA)) for before in _BEFORE]
+    else:
+        spelt = [phone, f"00{phone[1:]}"]
+    return tuple(dict.fromkeys([*lead_ids_of(lead_id), *spelt]))
+
+
+def _grouped(digits: str) -> Iterator[str]:
+    yield digits
+    for cuts in _GROUPS:
+        groups = [digits[start:end] for start, end in pairwise((0, *cuts, len(digits)))]
+        yield from (between.join(groups) for between in (" ", "-"))
 
 
 def person_of(lead_id: str) -> str:

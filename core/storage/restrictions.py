@@ -1,14 +1,17 @@
 """Leads whose data must be kept for a while but shown to nobody: their calls count, and appear on no list."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pymongo.database import Database
 
 from core.clock import utc_now
+from core.privacy.sensitive import person_of, phone_of, usual_spellings
 from core.storage.collections import RESTRICTIONS
 from core.storage.readable import each_readable
 from core.storage.server.connection import DURABLE
@@ -17,7 +20,24 @@ from core.types import Document
 KNOWN_SECONDS = 2.0
 """How long a process may not know yet about a lead that another one has hidden."""
 LONGEST_REASON = 500
-_known: dict[tuple[int, str], tuple[float, list[str]]] = {}
+MOST_SPELLINGS = 25_000
+"""Most spellings of hidden phones that a query leaves out, shared among them: more would slow every list."""
+_FEWEST_SPELLINGS = 7
+"""How many of each phone are left out however many phones are hidden: those in one piece."""
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """The hidden leads: who they are, and the ids that queries leave out."""
+
+    persons: frozenset[str] = frozenset()
+    ids: tuple[str, ...] = ()
+
+    def cover(self, lead_id: object) -> bool:
+        return isinstance(lead_id, str) and bool(self.persons) and person_of(lead_id) in self.persons
+
+
+_known: dict[tuple[int, str], tuple[float, _Hidden]] = {}
 
 
 class Restriction(BaseModel):
@@ -46,13 +66,14 @@ def restrict(database: Database[Document], restriction: Restriction) -> None:
 
 
 def lift(database: Database[Document], lead_ids: Sequence[str]) -> bool:
-    """Show a lead again, under all its ids; False if it was not hidden.
+    """Show a lead again, under all its ids and spellings; False if it was not hidden.
 
     Raises:
         PyMongoError: the database does not answer.
     """
     _known.clear()
-    return bool(_collection(database).delete_many({"_id": {"$in": list(lead_ids)}}).deleted_count)
+    rows = restricted_ids(database, lead_ids)
+    return bool(_collection(database).delete_many({"_id": {"$in": rows}}).deleted_count)
 
 
 def restrictions(database: Database[Document], due: datetime | None = None) -> list[Restriction]:
@@ -69,27 +90,67 @@ def restrictions(database: Database[Document], due: datetime | None = None) -> l
 
 
 def restriction_of(database: Database[Document], lead_ids: Sequence[str]) -> Restriction | None:
-    """Return why a lead is hidden, given one of its ids; None if it is not.
+    """Return why a lead is hidden, given one of its ids in any spelling; None if it is not.
+
+    Where its spellings were hidden for different times, the longest counts.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    row = database[RESTRICTIONS].find_one({"_id": {"$in": list(lead_ids)}})
+    rows = database[RESTRICTIONS].find({"_id": {"$in": restricted_ids(database, lead_ids)}})
+    row = next(rows.sort("until", -1).limit(1), None)
     return None if row is None else Restriction.model_validate(row)
 
 
-def hidden_leads(database: Database[Document]) -> list[str]:
-    """Return the ids of hidden leads; the answer may be up to 2 s old.
+def restricted_ids(database: Database[Document], lead_ids: Sequence[str]) -> list[str]:
+    """Return the ids, in any spelling, under which a lead is hidden.
 
     Raises:
         PyMongoError: the database does not answer.
     """
+    persons = {person_of(lead) for lead in lead_ids}
+    return [one for one in _ids(database) if person_of(one) in persons]
+
+
+def hidden_leads(database: Database[Document]) -> tuple[str, ...]:
+    """Return the ids of hidden leads, with the usual spellings of phones; it may be up to 2 s old.
+
+    For queries, which cannot compare phones; :func:`hiding` also knows rare spellings.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return _hidden(database).ids
+
+
+def hiding(database: Database[Document]) -> Callable[[object], bool]:
+    """Return a function that says of an id, in any spelling, whether its lead is hidden; up to 2 s old.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return _hidden(database).cover
+
+
+def _hidden(database: Database[Document]) -> _Hidden:
     key, now = (id(database.client), database.name), time.monotonic()
-    at, leads = _known.get(key, (-KNOWN_SECONDS, []))
+    at, hidden = _known.get(key, (-KNOWN_SECONDS, _Hidden()))
     if now - at >= KNOWN_SECONDS:
-        leads = [str(row["_id"]) for row in database[RESTRICTIONS].find({}, {"_id": 1})]
-        _known[key] = now, leads
-    return leads
+        hidden = _hidden_as(_ids(database))
+        _known[key] = now, hidden
+    return hidden
+
+
+def _hidden_as(ids: Sequence[str]) -> _Hidden:
+    # Of a phone and its blind index, which does not tell the phone, the phone comes last and stays.
+    persons = {person_of(one): one for one in sorted(ids, key=lambda one: phone_of(one) is not None)}
+    share = max(_FEWEST_SPELLINGS, MOST_SPELLINGS // max(1, len(persons)))
+    usual = (one for lead in persons.values() for one in islice(usual_spellings(lead), share + 1))
+    return _Hidden(frozenset(persons), tuple(dict.fromkeys([*ids, *persons, *usual])))
+
+
+def _ids(database: Database[Document]) -> list[str]:
+    return [str(row["_id"]) for row in database[RESTRICTIONS].find({}, {"_id": 1})]
 
 
 def visible(database: Database[Document], query: Document) -> Document:
@@ -99,7 +160,7 @@ def visible(database: Database[Document], query: Document) -> Document:
         PyMongoError: the database does not answer.
     """
     hidden = hidden_leads(database)
-    return {"$and": [query, {"lead_id": {"$nin": hidden}}]} if hidden else query
+    return {"$and": [query, {"lead_id": {"$nin": list(hidden)}}]} if hidden else query
 
 
 def is_hidden(database: Database[Document], call: Document) -> bool:
@@ -108,7 +169,7 @@ def is_hidden(database: Database[Document], call: Document) -> bool:
     Raises:
         PyMongoError: the database does not answer.
     """
-    return call.get("lead_id") in hidden_leads(database)
+    return hiding(database)(call.get("lead_id"))
 
 
 def _collection(database: Database[Document]) -> Any:  # noqa: ANN401 (a collection)

@@ -19,7 +19,7 @@ from core.settings import get_settings
 from core.storage.archive.opt_outs import archived_opt_outs
 from core.storage.collections import CALLS
 from core.storage.columns import find_frame
-from core.storage.restrictions import hidden_leads
+from core.storage.restrictions import hiding
 from core.types import Document
 
 MOST_JUDGED = 300_000
@@ -96,7 +96,8 @@ def load_compliance(
     calls, wanted = calls.loc[order].reset_index(drop=True), wanted.loc[order].reset_index(drop=True)
     leads = calls.loc[wanted, "lead_id"].dropna().unique().tolist()
     judged = judge(calls, terms, opted_out(database, end, leads), wanted)
-    return replace(judged, hidden=frozenset(hidden_leads(database)))
+    named = judged.violations["lead_id"].dropna().unique()
+    return replace(judged, hidden=frozenset(filter(hiding(database), named)))
 
 
 def judge_lead(database: Database[Document], lead_ids: Sequence[str], since: datetime) -> Judged:

@@ -17,7 +17,7 @@ from core.alerting.evaluation.thresholds import chosen, instances
 from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.storage.collections import CALLS
-from core.storage.restrictions import hidden_leads
+from core.storage.restrictions import hiding
 from core.storage.server.connection import blocking
 from core.types import Document
 
@@ -66,12 +66,12 @@ async def _shown_rows(database: AsyncDatabase[Document], ids: Sequence[str]) -> 
     """Return leads and errors of calls by id, without calls of hidden leads."""
     if not ids:
         return {}
-    hidden = set(await asyncio.to_thread(lambda: hidden_leads(blocking(database))))
+    hidden = await asyncio.to_thread(lambda: hiding(blocking(database)))
     found: dict[str, Document] = {}
     for start in range(0, len(ids), _MOST_AT_ONCE):
         query = {"_id": {"$in": ids[start : start + _MOST_AT_ONCE]}}
         async for row in database[CALLS].find(query, _FIELDS):
-            if row.get("lead_id") not in hidden:
+            if not hidden(row.get("lead_id")):
                 found[row["_id"]] = row
     return found
 
