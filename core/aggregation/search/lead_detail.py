@@ -11,7 +11,7 @@ from core.aggregation.compliance.next_call import NextCall, next_call
 from core.aggregation.compliance.read import first_opt_out, judge_lead
 from core.aggregation.compliance.terms import Terms
 from core.models.metrics import CallMetrics
-from core.privacy.sensitive import lead_ids_of
+from core.privacy.sensitive import lead_ids_of, usual_spellings
 from core.settings import get_settings
 from core.storage.calls import readable
 from core.storage.collections import CALLS, TURNS
@@ -66,12 +66,13 @@ class WholeLead:
 def whole_lead(database: Database[Document], lead_id: str, now: datetime) -> WholeLead | None:
     """Return a lead by its id, or by the phone that is its id; None if it has no calls, or is hidden.
 
-    Archived calls are not included.
+    Of a phone, calls under all its usual spellings are included, and under others an opt-out. Archived calls
+    are not included.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    ids = lead_ids_of(lead_id)
+    ids = _stored_as(database, lead_id)
     query = {"lead_id": {"$in": ids}, "state": {"$ne": "open"}}
     if restriction_of(database, ids) is not None:
         return None
@@ -88,6 +89,16 @@ def whole_lead(database: Database[Document], lead_id: str, now: datetime) -> Who
     purpose = next((call.purpose for call in calls if call.purpose), None)
     allowed = next_call(outbound, Terms.of(get_settings()), now, purpose=purpose, opted_out=asked is not None)
     return WholeLead(lead_id, attempts, count, allowed, asked, tuple(ids))
+
+
+def _stored_as(database: Database[Document], lead_id: str) -> list[str]:
+    """Return the ids of a lead, and the usual spellings of its phone that any call has."""
+    usual = usual_spellings(lead_id)
+    known = lead_ids_of(lead_id)
+    if len(usual) == len(known):
+        return known
+    found = database[CALLS].distinct("lead_id", {"lead_id": {"$in": list(usual)}})
+    return list(dict.fromkeys([*known, *sorted(found)]))
 
 
 def _waits(database: Database[Document], calls: Sequence[CallMetrics]) -> dict[str, Waits]:

@@ -133,6 +133,44 @@ def test_a_lead_who_opted_out_is_called_no_more(attempts: Database[Document], st
     assert r"Not allowed\: the lead asked not to be called again" in said
 
 
+@pytest.mark.parametrize("given", ["+91 98111 22233", "09811122233", "+919811122233", "98111-22233"])
+def test_a_phone_is_one_lead_in_whatever_spelling_it_is_opened(
+    attempts: Database[Document], given: str
+) -> None:
+    """Calls under all spellings are listed, their rules count together, and an opt-out holds for each."""
+    now, asked = utc_now(), {"compliance": {"opt_out": True}}
+    write_calls(
+        attempts,
+        [
+            make_call(6, now - timedelta(minutes=30), lead_id="+91 98111 22233", **asked),
+            make_call(7, now - timedelta(minutes=25), lead_id="09811122233"),
+            make_call(8, now - timedelta(minutes=20), lead_id="9811122234"),
+        ],
+    )
+    found = whole_lead(attempts, given, now)
+    assert found is not None
+    assert [one.call.call_id for one in found.attempts] == ["call_7", "call_6"]
+    assert set(found.attempts[0].violations) == {"opted_out", "gap"}
+    assert (found.next.at, found.count) == (None, 2)
+
+
+def test_an_opt_out_under_a_rare_spelling_holds_too(attempts: Database[Document]) -> None:
+    now, asked = utc_now(), {"compliance": {"opt_out": True}}
+    rare = make_call(6, now - timedelta(days=3), lead_id="(098).111.22.23.3", **asked)
+    write_calls(attempts, [rare, make_call(7, now, lead_id="09811122233")])
+    found = whole_lead(attempts, "09811122233", now)
+    assert found is not None
+    assert found.next.at is None
+    assert "opted_out" in found.attempts[0].violations
+
+
+def test_a_hidden_phone_is_on_no_page_in_any_spelling(attempts: Database[Document]) -> None:
+    restrict_lead(attempts, "+91 98111 22233", utc_now() + timedelta(days=9), "a duty", by="asha")
+    write_calls(attempts, [make_call(6, utc_now(), lead_id="09811122233")])
+    assert whole_lead(attempts, "09811122233", utc_now()) is None
+    assert whole_lead(attempts, "9811122233", utc_now()) is None
+
+
 def test_search_and_call_lead_to_the_page(attempts: Database[Document], start: Start) -> None:
     """Where a search finds the calls of one lead alone; the address names a call, not the lead."""
     assert "lead?call_id=call_3" in pages_of(start("calls", q=LEAD))
