@@ -113,7 +113,9 @@ def judge_lead(database: Database[Document], lead_ids: Sequence[str], since: dat
     """
     terms = Terms.of(get_settings())
     first = terms.looks_back_to(since) if terms.look_back else since
-    calls = _read(database, {"lead_id": {"$in": list(lead_ids)}, "start_time": {"$gte": first}})
+    # The type, too: the index has texts alone, and is used for nothing that could be another value.
+    known = {"$in": list(lead_ids), "$type": "string"}
+    calls = _read(database, {"lead_id": known, "start_time": {"$gte": first}})
     calls = calls.sort_values(["start_time", "call_id"], kind="stable").reset_index(drop=True)
     asked = first_opt_out(database, lead_ids)
     opted = dict.fromkeys(map(person_of, lead_ids), asked) if asked else {}

@@ -73,7 +73,7 @@ def whole_lead(database: Database[Document], lead_id: str, now: datetime) -> Who
         PyMongoError: the database does not answer.
     """
     ids = _stored_as(database, lead_id)
-    query = {"lead_id": {"$in": ids}, "state": {"$ne": "open"}}
+    query = {"lead_id": _any_of(ids), "state": {"$ne": "open"}}
     if restriction_of(database, ids) is not None:
         return None
     calls = readable(database[CALLS].find(query).sort("start_time", -1).limit(MOST_ATTEMPTS))
@@ -97,8 +97,13 @@ def _stored_as(database: Database[Document], lead_id: str) -> list[str]:
     known = lead_ids_of(lead_id)
     if len(usual) == len(known):
         return known
-    found = database[CALLS].distinct("lead_id", {"lead_id": {"$in": list(usual)}})
+    found = database[CALLS].distinct("lead_id", {"lead_id": _any_of(usual)})
     return list(dict.fromkeys([*known, *sorted(found)]))
+
+
+def _any_of(ids: Sequence[str]) -> Document:
+    # The index of leads has texts alone: without the type it is not used.
+    return {"$in": list(ids), "$type": "string"}
 
 
 def _waits(database: Database[Document], calls: Sequence[CallMetrics]) -> dict[str, Waits]:

@@ -15,6 +15,7 @@ from core.erasure import restrict_lead
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
 from core.storage.calls import write_calls
+from core.storage.collections import ensure_indexes
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
@@ -152,6 +153,20 @@ def test_a_phone_is_one_lead_in_whatever_spelling_it_is_opened(
     assert [one.call.call_id for one in found.attempts] == ["call_7", "call_6"]
     assert set(found.attempts[0].violations) == {"opted_out", "gap"}
     assert (found.next.at, found.count) == (None, 2)
+
+
+@pytest.mark.parametrize("given", [LEAD, "09811122233"])
+def test_a_lead_is_looked_up_without_reading_all_calls(attempts: Database[Document], given: str) -> None:
+    ensure_indexes(attempts)
+    write_calls(attempts, [make_call(6, utc_now(), lead_id="+91 98111 22233")])
+    attempts.command("profile", 2, filter={"ns": f"{attempts.name}.calls"})
+    try:
+        assert whole_lead(attempts, given, utc_now()) is not None
+    finally:
+        attempts.command("profile", 0, filter="unset")
+    plans = [row.get("planSummary", "") for row in attempts["system.profile"].find()]
+    assert plans
+    assert not any(plan.startswith("COLLSCAN") for plan in plans)
 
 
 def test_an_opt_out_under_a_rare_spelling_holds_too(attempts: Database[Document]) -> None:
