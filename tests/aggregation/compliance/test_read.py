@@ -354,3 +354,14 @@ def test_attempts_and_gaps_count_calls_under_all_spellings_of_a_phone(
     found = judged(database, *calls)
     assert broken(found) == {("gap", "10:30"), ("attempts", "12:00")}
     assert broken(judged(database, campaign="12:00")) == {("attempts", "12:00")}
+
+
+def test_an_archived_wish_holds_for_every_spelling_of_the_phone(database: Database[Document]) -> None:
+    """Under which it was said matters as little as where the call is."""
+    asked = call("asked", "11:00", -100, lead_id="+91 98111 22233", compliance={"opt_out": True})
+    write_calls(database, [asked, call("again", "12:00", lead_id="09811122233")])
+    archive(database, "asked")
+    assert opted_out(database) == 1
+    lead = whole_lead(database, "9811122233", utc_now())
+    assert lead is not None
+    assert lead.opted_out_at == asked.start_time
