@@ -32,6 +32,7 @@ from core.erasure.mentions import Names
 from core.erasure.restriction import erase_due, restrict_lead
 from core.erasure.traces import TREATMENTS
 from core.errors import UserError
+from core.models.calls.reports import CallReport
 from core.models.metrics import ServiceMinute, TurnMetrics
 from core.services.alert_service import AlertService
 from core.settings import get_settings
@@ -289,6 +290,24 @@ def test_a_number_is_one_lead_however_it_is_written(database: Database[Document]
     assert not letter.exists()
     assert leads_left(database) == set(OTHERS)
     assert [lead for lead in (*SPELLINGS, *OTHERS) if Receipts().covers(lead, START)] == SPELLINGS
+
+
+@pytest.mark.parametrize(("named", "asked"), [("lead_b", "lead_b"), ("+91 98111 22233", "09811122233")])
+def test_an_archived_call_goes_with_a_lead_that_only_its_carrier_names(
+    database: Database[Document], named: str, asked: str
+) -> None:
+    """The agent names another, whose calls stay; neither the row nor its sources tell of the erased one."""
+    recorded_long_ago(database, [call(1), call(2), call(3)])
+    about = {"source": "exotel", "role": "carrier", "facts": {"lead_id": named, "status": "completed"}}
+    told = [{"call_id": "call_1", **about}, {"call_id": "call_2", **about, "facts": {"lead_id": "lead_c"}}]
+    write(database, [Record.now(CallReport.model_validate(one)) for one in told])
+    long_ago = {"$set": {"recorded_at": Timestamp(1_750_000_000, 1)}}
+    database["calls"].update_many({}, long_ago)
+    archive_due(database)
+    assert (find_traces(database, asked).archived_calls, database["calls"].count_documents({})) == (1, 0)
+    assert erase_lead(database, asked, counts=False).archived_calls == 1
+    left = {row["_id"]: str(row) for row in archived(database, "calls", [PERIOD]).to_pylist()}
+    assert (set(left), named in str(left), "lead_c" in left["call_2"]) == ({"call_2", "call_3"}, False, True)
 
 
 def test_all_spellings_of_a_number_are_hidden_and_erased_once(database: Database[Document]) -> None:

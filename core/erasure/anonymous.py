@@ -63,12 +63,24 @@ def keep_counts(database: Database[Document], call_ids: Sequence[str]) -> int:
         PyMongoError: the database does not answer; the next run continues.
     """
     receipts, lead_id = Receipts(), f"{ERASED}{secrets.token_hex(8)}"
-    calls = [row for row in _rows(database, CALLS, "_id", call_ids) if row.keys() >= _COUNTED]
+    calls = [row for row in _rows(database, CALLS, "_id", call_ids) if _is_counted(receipts, row)]
     names = {row["_id"]: f"{ERASED}{receipts.name_of(row['_id'])[:24]}" for row in calls}
     turns = _rows(database, TURNS, "call_id", list(names))
     _store(database, CALLS, [_call(row, names[row["_id"]], lead_id) for row in calls])
     _store(database, TURNS, [_turn(row, names[row["call_id"]]) for row in turns])
     return len(names)
+
+
+def _is_counted(receipts: Receipts, row: Document) -> bool:
+    """Return whether a call is to count: not if it was erased without that, or is a late report on its own.
+
+    Such a report names the call by the source's id, and the call itself counts already.
+    """
+    if not row.keys() >= _COUNTED:
+        return False
+    if not receipts.covers_call(row["_id"], row["start_time"]):
+        return True
+    return receipts.counts_call(row["_id"]) and "unjoined" not in row
 
 
 def _rows(
@@ -80,8 +92,13 @@ def _rows(
 
 
 def _store(database: Database[Document], collection: Archived, rows: Sequence[Document]) -> None:
+    """Store what is not kept already: a late report knows less of the call than what was kept of it."""
+    if not rows:
+        return
+    there = {row["_id"] for row in _rows(database, collection, "_id", [row["_id"] for row in rows])}
     stored = {"recorded_at": SERVER_TIME, "schema_version": SCHEMA_VERSION, "version": version_now()}
-    if changes := [ReplaceOne({"_id": row["_id"]}, row | stored, upsert=True) for row in rows]:
+    new = [row | stored for row in rows if row["_id"] not in there]
+    if changes := [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in new]:
         database.get_collection(collection, write_concern=DURABLE).bulk_write(changes, ordered=False)
 
 

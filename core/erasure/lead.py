@@ -15,6 +15,8 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.erasure.anonymous import keep_counts
+from core.erasure.archived import archived_of
+from core.erasure.late import late_calls
 from core.erasure.mentions import (
     SHORTEST_TEXT,
     Names,
@@ -27,9 +29,9 @@ from core.erasure.spellings import LEADS_SAID, leads_known_as
 from core.erasure.traces import TREATMENTS, Traces, Treatment
 from core.errors import UserError
 from core.logging_config import get_logger
-from core.storage.archive.archived_rows import CATALOGUE, find_archived, parts, read_part
+from core.storage.archive.archived_rows import find_archived
 from core.storage.archive.mover import alone, release, sweep
-from core.storage.archive.opt_outs import archived_opt_outs, forget_opt_outs
+from core.storage.archive.opt_outs import forget_opt_outs
 from core.storage.calls import delete_calls
 from core.storage.collections import (
     ACTIVE_CALLS,
@@ -73,14 +75,25 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
     _check(lead_id, also)
     _empty_spool(database)
     leads = leads_known_as(database, lead_id, _leads_of_letters())
-    ids = _calls_of(database, leads)
+    return traces_of(database, leads, calls_of(database, leads), also)
+
+
+def traces_of(
+    database: Database[Document], leads: Sequence[str], ids: Sequence[str], also: Sequence[str] = ()
+) -> Traces:
+    """Return what is stored of some leads and under some ids of calls.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
     names = Names([*leads, *ids], also)
     alerts = {name: database[name].count_documents(q) for name, q in alert_queries(database, names).items()}
     said = {name: len(naming(database, name, names)) for name in _treated(Treatment.SAID)}
     return Traces(
         lead_keys=len(keyed(database, _owners(leads, ids))),
         calls=database[CALLS].count_documents({"_id": {"$in": ids}}),
-        archived_calls=len(find_archived(database, CALLS, "lead_id", leads)),
+        archived_calls=len(find_archived(database, CALLS, "_id", ids)),
         turns=database[TURNS].count_documents({"call_id": {"$in": ids}}),
         archived_turns=len(find_archived(database, TURNS, "call_id", ids)),
         log_lines=database[LOGS].count_documents(_log_lines(database, names, leads, ids)),
@@ -129,56 +142,67 @@ def erase_lead(
     with alone(database):
         sweep(database)
         found = find_traces(database, lead_id, also)
-        ids = _calls_of(database, leads)
-        own = [owner for owner in keyed(database, _owners(leads, ids)) if owner.startswith(OF_CALL)]
-        destroy_keys(database, _owners(leads, ids))
-        names = Names([*leads, *ids], also)
-        kept = keep_counts(database, ids) if counts and ids else 0
-        erase_alerts(database, names)
-        for name, query in (
-            (TURNS, {"call_id": {"$in": ids}}),
-            (LOGS, _log_lines(database, names, leads, ids)),
-            (ACTIVE_CALLS, _active(leads, ids)),
-            (SERVICE_MINUTES, {"_id": {"$in": naming(database, SERVICE_MINUTES, names)}}),
-            (HOOK_DELIVERIES, {"_id": {"$in": naming(database, HOOK_DELIVERIES, names)}}),
-        ):
-            database.get_collection(name, write_concern=DURABLE).delete_many(query)
-        release(database, TURNS, "call_id", ids)
-        for file in _refused(names):
-            file.unlink()
-        release(database, CALLS, "lead_id", leads)
-        delete_calls(database, _of_lead(leads))
-        forget_opt_outs(database, leads)
+        ids = calls_of(database, leads)
+        calls = call_hashes(database, leads, ids)
+        kept = erase_calls(database, leads, ids, also, counts=counts)
         lift(database, leads)
     dates = {"restricted_at": hidden.since, "due_at": hidden.until} if hidden else {}
-    receipts = Receipts()
-    calls = [receipts.name_of(owner) for owner in own]
-    proof = receipts.keep(leads[0], found.counts, found.left, kept=kept, by=by, calls=calls, **dates)
+    about = {"kept": kept, "counts": counts, "by": by, "calls": calls, **dates}
+    proof = Receipts().keep(leads[0], found.counts, found.left, **about)
     logger.info("Lead erased", extra={"records": found.records})
     return replace(found, receipt=proof)
 
 
-def erase_again(database: Database[Document]) -> int:
-    """Erase the leads that a restored backup brought back, with all their data; return how many there were.
-
-    A lead counts as brought back if one of its calls began before its erasure.
+def erase_calls(
+    database: Database[Document],
+    leads: Sequence[str],
+    ids: Sequence[str],
+    also: Sequence[str] = (),
+    *,
+    counts: bool = True,
+) -> int:
+    """Erase what is stored of some leads and calls, under :func:`alone`; return how many calls still count.
 
     Raises:
-        UserError: as for :func:`erase_lead`.
-        PyMongoError: the database does not answer; the next run continues.
+        UserError: an archived file cannot be read.
+        PyMongoError: the database does not answer; the next run erases what is left.
     """
-    receipts = Receipts()
-    if not receipts.any:
-        return 0
-    replay(database)  # includes what the backup had in its spool
-    rows = list(database[CALLS].find({"lead_id": {"$type": "string"}}, {"lead_id": 1, "start_time": 1}))
-    for part in parts(database, {"collection": CALLS}):
-        rows += read_part(database, part, ["lead_id", "start_time"]).to_pylist()
-    rows += [{"lead_id": lead, "start_time": at} for lead, at in archived_opt_outs(database).items()]
-    back = {row["lead_id"] for row in rows if receipts.covers(row["lead_id"], row["start_time"])}
-    for lead_id in sorted(back):
-        erase_lead(database, lead_id)
-    return len(back)
+    destroy_keys(database, _owners(leads, ids))
+    names = Names([*leads, *ids], also)
+    kept = keep_counts(database, ids) if counts and ids else 0
+    erase_alerts(database, names)
+    for name, query in (
+        (TURNS, {"call_id": {"$in": ids}}),
+        (LOGS, _log_lines(database, names, leads, ids)),
+        (ACTIVE_CALLS, _active(leads, ids)),
+        (SERVICE_MINUTES, {"_id": {"$in": naming(database, SERVICE_MINUTES, names)}}),
+        (HOOK_DELIVERIES, {"_id": {"$in": naming(database, HOOK_DELIVERIES, names)}}),
+    ):
+        database.get_collection(name, write_concern=DURABLE).delete_many(query)
+    release(database, TURNS, "call_id", ids)
+    for file in _refused(names):
+        file.unlink()
+    release(database, CALLS, "_id", ids)
+    delete_calls(database, {"$or": [_of_lead(leads), {"_id": {"$in": ids}}]})
+    forget_opt_outs(database, leads)
+    return kept
+
+
+def call_hashes(database: Database[Document], leads: Sequence[str], ids: Sequence[str]) -> list[str]:
+    """Return the hashes of the leads' calls, by which a receipt knows what arrives for them later.
+
+    Of calls that are gone, only their keys tell; a carrier's late report may name one by the carrier's id.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
+    keys = [owner for owner in keyed(database, _owners(leads, ids)) if owner.startswith(OF_CALL)]
+    rows = list(database[CALLS].find({"_id": {"$in": ids}}, {"provider_call_id": 1}))
+    rows += find_archived(database, CALLS, "_id", ids)
+    theirs = [row["provider_call_id"] for row in rows if isinstance(row.get("provider_call_id"), str)]
+    owners = [*keys, *(f"{OF_CALL}{one}" for one in (*ids, *theirs))]
+    return list(map(Receipts().name_of, dict.fromkeys(owners)))
 
 
 def _owners(leads: Sequence[str], ids: Sequence[str]) -> list[str]:
@@ -215,16 +239,21 @@ def _of_lead(leads: Sequence[str]) -> Document:
     return {"$or": [{"lead_id": {"$in": list(leads)}}, named]}
 
 
-def _calls_of(database: Database[Document], leads: Sequence[str]) -> list[str]:
-    """Return the ids of the lead's calls.
+def calls_of(database: Database[Document], leads: Sequence[str]) -> list[str]:
+    """Return the ids of the leads' calls.
 
-    In the database, the archive, and among those the database rejected.
+    In the database, the archive, among those the database rejected and those in progress, and those erased
+    before that something arrived for since.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
     """
     ids = [row["_id"] for row in database[CALLS].find(_of_lead(leads), {"_id": 1})]
-    if database[CATALOGUE].find_one({}, {"_id": 1}) is not None:
-        ids += [row["_id"] for row in find_archived(database, CALLS, "lead_id", leads)]
+    ids += archived_of(database, leads)
     ids += [row["call_id"] for _, row in _letters() if row.get("lead_id") in leads and "call_id" in row]
-    return list(dict.fromkeys(ids))
+    ids += [str(row["_id"]) for row in database[ACTIVE_CALLS].find(_active(leads, ()), {"_id": 1})]
+    return list(dict.fromkeys([*ids, *late_calls(database, leads, everywhere=True)]))
 
 
 def _log_lines(

@@ -6,8 +6,9 @@ from itertools import chain
 
 from pymongo.database import Database
 
+from core.erasure.archived import archived_columns, is_filled, leads_named
 from core.privacy.sensitive import ending_of, lead_ids_of, phone_of
-from core.storage.archive.archived_rows import CATALOGUE, parts, read_part
+from core.storage.archive.archived_rows import parts, pc, read_part
 from core.storage.collections import ACTIVE_CALLS, CALLS
 from core.types import Document
 
@@ -20,7 +21,7 @@ def leads_known_as(database: Database[Document], lead_id: str, more: Iterable[st
 
     With BLIND_INDEX_KEY all spellings have one id. Without it, +91 98111 22233 and 09811122233 are stored as
     they were given, and both are this person. Reads the ids of the archive, and all calls with several
-    sources.
+    sources, archived ones too.
 
     Args:
         database: the store.
@@ -52,8 +53,14 @@ def _like(database: Database[Document], phone: str) -> Iterator[str]:
         {"$group": {"_id": "$said"}},
     ]
     yield from (row["_id"] for row in database[CALLS].aggregate(of_sources))
-    if database[CATALOGUE].find_one({}, {"_id": 1}) is not None:
+    if is_filled(database):
         ending = re.compile(pattern)
-        for part in parts(database, {"collection": CALLS}):
-            ids = read_part(database, part, ["lead_id"])["lead_id"].unique().to_pylist()
-            yield from (one for one in ids if one and ending.search(one))
+        yield from (one for one in _archived_leads(database) if ending.search(one))
+
+
+def _archived_leads(database: Database[Document]) -> Iterator[str]:
+    for part in parts(database, {"collection": CALLS}):
+        ids = read_part(database, part, ["lead_id"])["lead_id"].unique().to_pylist()
+        yield from (one for one in ids if one)
+    for row in archived_columns(database, ["sources"], pc.field("sources").is_valid()):
+        yield from leads_named(row)

@@ -30,6 +30,7 @@ from core.storage.collections import ensure_indexes
 ROLL_UP_EVERY_SECONDS = 60
 OUTBOX_EVERY_SECONDS = 5
 EXPORT_EVERY_SECONDS = 60
+ERASE_LATE_EVERY_SECONDS = 3_600
 DAILY_AFTER_MIDNIGHT = timedelta(minutes=5)
 ERASE_AFTER_MIDNIGHT = timedelta(minutes=30)
 ARCHIVE_AFTER_MIDNIGHT = timedelta(hours=2, minutes=30)
@@ -69,6 +70,7 @@ def all_jobs() -> tuple[Job, ...]:
         Job("outbox", outbox, Every(OUTBOX_EVERY_SECONDS), "outbox"),
         Job("daily_figures", daily_figures, Nightly(DAILY_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("columnar", copy_days, Nightly(COPY_AFTER_MIDNIGHT, settings.tz), "night"),
+        Job("erase_late", erase_late, Every(ERASE_LATE_EVERY_SECONDS), "night"),
         Job("erase_due", erase_due, Nightly(ERASE_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("archive", archive, Nightly(ARCHIVE_AFTER_MIDNIGHT, settings.tz), "night"),
         Job("audit", prune_audit, Nightly(AUDIT_AFTER_MIDNIGHT, settings.tz), "night"),
@@ -197,6 +199,13 @@ async def erase_due() -> None:
 
     if erased := await asyncio.to_thread(lambda: erase(get_sync_database())):
         logger.info("Hidden leads erased", extra={"leads": erased})
+
+
+async def erase_late() -> None:
+    """Erase what arrived for calls and leads after their erasure."""
+    from core.erasure import erase_late as erase  # noqa: PLC0415 (pyarrow takes a while to load)
+
+    await asyncio.to_thread(lambda: erase(get_sync_database()))
 
 
 async def archive() -> None:

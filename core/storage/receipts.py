@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from core.files import create_private, private_folder, sync
 from core.logging_config import get_logger
 from core.privacy.sensitive import phone_of, stored_lead_id
 from core.settings import get_settings
+from core.storage.sealing.contents import OF_CALL
 from core.variables.master_keys import key_bytes
 
 if TYPE_CHECKING:
@@ -43,15 +44,19 @@ class Receipt(BaseModel):
 
     lead: str = Field(pattern=r"^[0-9a-f]{64}$")
     calls: list[str] = Field(
-        default_factory=list, description="Hashes of its calls that had keys of their own, destroyed as well"
+        default_factory=list, description="Hashes of its calls, under each id that they are known by"
     )
     at: datetime
     erased: dict[str, int]
     left: dict[str, int] = Field(description="Kinds of what is not rewritten, and how many of each there are")
     kept: int = Field(default=0, description="Calls that still count, of nobody")
+    counts: bool = Field(default=True, description="Whether its calls were to count on, of nobody")
     by: str = Field(default="", description="Who erased")
     restricted_at: datetime | None = Field(default=None, description="Since when it was hidden, where it was")
     due_at: datetime | None = Field(default=None, description="Until when it had to be kept, where it had")
+    completes: datetime | None = Field(
+        default=None, description="When the lead was erased, if this is about what arrived late"
+    )
     public_key: str = Field(default="", description="By which the signature is checked, in hexadecimal")
     signature: str = Field(default="", description="Of all the rest, in hexadecimal; none in those of before")
 
@@ -162,11 +167,43 @@ class Receipts:
 
     def covers(self, lead_id: str | None, start: datetime) -> bool:
         """Return whether a call that began then belongs to a lead that has been erased since."""
-        if lead_id is None or not self._erased:
+        if lead_id is None:
             return False
-        # Of a number, receipts name all spellings by one; older ones name the spelling that was erased.
-        names = (self._name(text) for text in {stored_lead_id(lead_id), phone_of(lead_id) or lead_id})
-        return any(start < at for at in map(self._erased.get, names) if at is not None)
+        at = self.erased_at(lead_id)
+        return at is not None and start < at
+
+    def covers_call(
+        self, call_id: str, start: datetime | None = None, leads: Iterable[str] | None = None
+    ) -> bool:
+        """Return whether a call has been erased, with any of some leads if they are given.
+
+        It has not been if it began after that.
+        """
+        if not self._owners:
+            return False
+        name = self._name(f"{OF_CALL}{call_id}")
+        # What a foreign writer stored as the start may be no time.
+        if name not in self._owners or (isinstance(start, datetime) and start >= self._erased[name]):
+            return False
+        return leads is None or not self._owners[name].isdisjoint(self._names_of(leads))
+
+    def knows_calls(self, leads: Iterable[str] | None = None) -> bool:
+        """Return whether any call was erased, with any of some leads if they are given."""
+        owners = set().union(*self._owners.values())
+        return bool(owners if leads is None else owners & self._names_of(leads))
+
+    def counts_call(self, call_id: str) -> bool:
+        """Return whether an erased call was to count on."""
+        return not self._uncounted or self._name(f"{OF_CALL}{call_id}") not in self._uncounted
+
+    def counts_lead(self, lead_id: str) -> bool:
+        """Return whether an erased lead's calls were to count on."""
+        return self._uncounted.isdisjoint(self._names_of([lead_id]))
+
+    def erased_at(self, lead_id: str) -> datetime | None:
+        """Return when a lead was last erased; None if it never was."""
+        times = [self._erased[name] for name in self._names_of([lead_id]) if name in self._erased]
+        return max(times, default=None)
 
     @property
     def any(self) -> bool:
@@ -190,20 +227,52 @@ class Receipts:
     def _name(self, lead_id: str) -> str:
         return hmac.new(self._key, lead_id.encode(errors="replace"), hashlib.sha256).hexdigest()
 
+    def _names_of(self, leads: Iterable[str]) -> set[str]:
+        if not self._receipts:
+            return set()
+        # Of a number, receipts name all spellings by one; older ones name the spelling that was erased.
+        return {self._name(text) for lead in leads for text in {stored_lead_id(lead), phone_of(lead) or lead}}
+
     @cached_property
-    def _erased(self) -> dict[str, datetime]:
-        """Return when each lead was last erased."""
-        latest: dict[str, datetime] = {}
+    def _receipts(self) -> list[Receipt]:
+        found: list[Receipt] = []
         for file in sorted(self.folder.glob("*.json")):
             try:
-                receipt = Receipt.model_validate_json(file.read_bytes())
+                found.append(Receipt.model_validate_json(file.read_bytes()))
             except (ValidationError, OSError) as error:
                 extra = {"file": str(file), "reason": type(error).__name__}
                 logger.warning("A receipt of an erasure cannot be read", extra=extra)
-                continue
+        return found
+
+    @cached_property
+    def _erased(self) -> dict[str, datetime]:
+        """When each lead, and each call, was last erased."""
+        latest: dict[str, datetime] = {}
+        for receipt in self._receipts:
+            # What came late was erased later, but the lead's calls in between are new ones.
+            at = receipt.completes or receipt.at
             for name in (receipt.lead, *receipt.calls):
-                latest[name] = max(receipt.at, latest.get(name, receipt.at))
+                latest[name] = max(at, latest.get(name, at))
         return latest
+
+    @cached_property
+    def _uncounted(self) -> set[str]:
+        """The leads and calls that were not to count on."""
+        return {
+            name
+            for receipt in self._receipts
+            if not receipt.counts
+            for name in (receipt.lead, *receipt.calls)
+        }
+
+    @cached_property
+    def _owners(self) -> dict[str, set[str]]:
+        """The leads that each erased call was erased with."""
+        owners: dict[str, set[str]] = {}
+        for receipt in self._receipts:
+            for name in receipt.calls:
+                owners.setdefault(name, set()).add(receipt.lead)
+        return owners
 
 
 def _to_sign(raw: Mapping[str, Any]) -> bytes:

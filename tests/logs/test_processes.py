@@ -126,6 +126,10 @@ for t in threads: t.join()
     assert [line for line in lines if line["call_id"] != line["id"]] == []
 
 
+_HEARS_OF_A_HANGUP = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+"""Also where the suite itself was started with nohup, which is inherited."""
+
+
 @pytest.mark.parametrize(
     ("end", "code"),
     [
@@ -139,7 +143,7 @@ def test_whatever_ends_a_process_in_order_loses_nothing(tmp_path: Path, end: str
     """SIGTERM, and SIGHUP of a closed terminal, still end it as signals do."""
     file = tmp_path / "agent.log"
     process = subprocess.run(
-        [sys.executable, "-c", f"{PREAMBLE}for n in range(1000): log.info('n')\n{end}"],
+        [sys.executable, "-c", f"{_HEARS_OF_A_HANGUP}{PREAMBLE}for n in range(1000): log.info('n')\n{end}"],
         env={**os.environ, "LOG_FILE": str(file)},
         cwd=ROOT,
         stderr=subprocess.DEVNULL,

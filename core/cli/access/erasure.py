@@ -133,4 +133,6 @@ def _plain(value: object) -> str:
         value = [f"{name.replace('_', ' ')} {count:,}" for name, count in value.items() if count]
     if isinstance(value, list):
         return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "none" if value in (None, "") else str(value)

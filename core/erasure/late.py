@@ -1,0 +1,80 @@
+"""What is stored under the ids of calls erased before: a late turn, report, heartbeat or webhook."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from pymongo.database import Database
+
+from core.erasure.archived import is_filled
+from core.storage.archive.archived_rows import find_archived, parts, read_part
+from core.storage.collections import ACTIVE_CALLS, CALLS, HOOK_DELIVERIES, LOGS, TURNS
+from core.storage.receipts import Receipts
+from core.types import Document
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+_BY_INDEX: Final = {CALLS: "_id", ACTIVE_CALLS: "_id", TURNS: "call_id"}
+_BY_READING: Final = {LOGS: "call_id", HOOK_DELIVERIES: "call_id"}
+"""Where every document has to be read for the ids of calls."""
+
+
+def late_calls(
+    database: Database[Document], leads: Sequence[str] | None = None, *, everywhere: bool = False
+) -> list[str]:
+    """Return the ids of erased calls under which something is stored again.
+
+    A call that began after the erasure is a new one, even under an old id. Without any receipt, nothing is
+    read.
+
+    Args:
+        database: the store.
+        leads: only the calls of these; None: of anybody.
+        everywhere: whether to look in the archive, logs and webhooks too, which have no index for it.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
+    receipts = Receipts()
+    if not receipts.knows_calls(leads):
+        return []
+    found = {one for one in _ids(database, everywhere=everywhere) if receipts.covers_call(one, leads=leads)}
+    rows = list(database[CALLS].find({"_id": {"$in": sorted(found)}}, {"start_time": 1}))
+    if everywhere and found and is_filled(database):
+        rows += find_archived(database, CALLS, "_id", sorted(found))
+    new = {row["_id"] for row in rows if not receipts.covers_call(row["_id"], row.get("start_time"))}
+    return sorted(found - new)
+
+
+def calls_of_erased(database: Database[Document]) -> dict[str, list[str]]:
+    """Return the stored calls of erased leads that began before the erasure, by lead; not archived ones.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    receipts, found = Receipts(), dict[str, list[str]]()
+    if not receipts.any:
+        return found
+    named = {"lead_id": {"$type": "string"}}
+    leads = [one for one in _distinct(database, CALLS, "lead_id", named) if receipts.covers(one, _EVER)]
+    for row in database[CALLS].find({"lead_id": {"$in": leads}}, {"lead_id": 1, "start_time": 1}):
+        start = row.get("start_time")
+        if receipts.covers(row["lead_id"], start if isinstance(start, datetime) else _EVER):
+            found.setdefault(row["lead_id"], []).append(row["_id"])
+    return found
+
+
+def _ids(database: Database[Document], *, everywhere: bool) -> Iterator[str]:
+    for name, field in (_BY_INDEX | _BY_READING if everywhere else _BY_INDEX).items():
+        yield from _distinct(database, name, field, {})
+    if everywhere:
+        for collection, field in ((CALLS, "_id"), (TURNS, "call_id")):
+            for part in parts(database, {"collection": collection}):
+                yield from read_part(database, part, [field])[field].unique().to_pylist()
+
+
+def _distinct(database: Database[Document], name: str, field: str, query: Document) -> Iterator[str]:
+    """Yield the texts in a field, from its index if there is one; too many for MongoDB's ``distinct``."""
+    steps: list[Document] = [{"$match": query}, {"$sort": {field: 1}}, {"$group": {"_id": f"${field}"}}]
+    rows = database[name].aggregate(steps, allowDiskUse=True)
+    yield from (row["_id"] for row in rows if isinstance(row["_id"], str))
