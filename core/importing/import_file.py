@@ -15,7 +15,7 @@ from core.importing.mapping import FILE, LINE, Mapping, load_mapping
 from core.importing.reading.files import Part, find_parts
 from core.importing.reading.table import Table, absent_columns, check_columns, open_table, unused_columns
 from core.importing.rejects import Rejects
-from core.importing.tally import ImportReport, Tally, batches, store_problem
+from core.importing.tally import BrokenFileError, ImportReport, Tally, batches, store_problem
 from core.importing.values import placeholders
 from core.settings import get_settings
 from core.storage.collections import ensure_indexes
@@ -54,7 +54,11 @@ def import_file(
         present: dict[str, None] = {}
         named: dict[str, None] = {}
         for part in parts:
-            table = _import_part(part, mapping, tally, progress, alone=len(parts) == 1)
+            try:
+                table = _import_part(part, mapping, tally, progress, alone=len(parts) == 1)
+            except BrokenFileError as error:
+                tally.finish()
+                raise UserError(f"{error} ({tally.stored})" if tally.stored else str(error)) from None
             present |= table.columns
             named |= table.named()
         tally.finish()

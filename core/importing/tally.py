@@ -16,7 +16,7 @@ from core.models.metrics import CallMetrics
 from core.storage.calls import RefusedCallError, WriteCounts, write_calls
 from core.storage.receipts import Receipts
 from core.storage.server.connection import store_name, unavailable_text
-from core.types import Document
+from core.types import Document, counted
 
 BATCH_ROWS, BATCH_CHARACTERS = 1_000, 20_000_000
 MOST_NAMED = 20
@@ -74,11 +74,26 @@ def _named(columns: Sequence[str]) -> str:
     return f"{listed(columns[:MOST_NAMED])}{more}"
 
 
+class BrokenFileError(UserError):
+    """From some row on a file cannot be read."""
+
+
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """Yield the rows in batches that are limited in number and size."""
+    """Yield the rows in batches that are limited in number and size.
+
+    Raises:
+        BrokenFileError: the rest cannot be read; all rows before it have been yielded.
+    """
     batch: list[Row] = []
-    size = 0
-    for row in rows:
+    size, broken = 0, ""
+    reading = iter(rows)
+    while True:
+        try:
+            row = next(reading, None)
+        except UserError as error:
+            row, broken = None, str(error)
+        if row is None:
+            break
         batch.append(row)
         size += row.size
         if len(batch) >= BATCH_ROWS or size >= BATCH_CHARACTERS:
@@ -86,6 +101,8 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
             batch, size = [], 0
     if batch:
         yield batch
+    if broken:
+        raise BrokenFileError(broken)
 
 
 def store_problem(error: PyMongoError) -> str:
@@ -114,6 +131,13 @@ class Tally:
         self._write(self._legs.add(calls) if self._legs else calls)
         self._valid += len(converted)
         self._repaired += sum(done.repaired for done in converted)
+
+    @property
+    def stored(self) -> str:
+        """Return how many calls are stored so far, in words; "" for none, or a dry run."""
+        if self._database is None or not self._valid:
+            return ""
+        return f"the {counted(self._valid, 'call')} before that are stored; importing again changes nothing"
 
     def finish(self) -> None:
         """Store the calls that might have had further legs."""

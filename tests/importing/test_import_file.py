@@ -1,7 +1,9 @@
 """Whole imports into a real store."""
 
 import csv
+import gzip
 import io
+import json
 import os
 import re
 import signal
@@ -23,7 +25,7 @@ from core.importing import import_file
 from core.settings import get_settings
 from core.storage.server.embedded import find_mongod
 from core.types import Document
-from tests.importing.helpers import Files
+from tests.importing.helpers import SIMPLE, Files
 
 HEADER = "id,started,status,seconds\n"
 
@@ -49,6 +51,35 @@ def test_an_import_reports_every_row_and_a_second_one_changes_nothing(
     )
     assert files.run().summary.startswith("imported 0 · replaced 3 (2 unchanged)")
     assert stored(database) == before
+
+
+def cut_off_json() -> bytes:
+    calls = [{"id": f"c{n}", "started": "2024-10-24", "status": "completed", "seconds": 1} for n in range(30)]
+    return json.dumps(calls).encode()[:-3]
+
+
+def cut_off_gzip() -> bytes:
+    whole = gzip.compress((HEADER + "".join(row(f"c{number}") for number in range(5_000))).encode())
+    return whole[:-100]
+
+
+@pytest.mark.parametrize(
+    ("data", "mapping", "least"),
+    [(cut_off_json(), f'source.format = "json"\n{SIMPLE}', 29), (cut_off_gzip(), SIMPLE, 2_000)],
+    ids=["json", "gzip"],
+)
+def test_of_a_file_that_is_cut_off_all_rows_before_are_stored_and_it_is_said(
+    files: Files, database: Database[Document], data: bytes, mapping: str, least: int
+) -> None:
+    """An upload that ended early."""
+    files.put(data, mapping)
+    with pytest.raises(UserError) as caught:
+        files.run()
+    count = database["calls"].count_documents({})
+    assert count >= least
+    assert f"(the {count:,} calls before that are stored; importing again changes nothing)" in str(
+        caught.value
+    )
 
 
 def test_rejected_rows_are_kept_for_their_owner_alone(files: Files, database: Database[Document]) -> None:
