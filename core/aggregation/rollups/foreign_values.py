@@ -16,6 +16,9 @@ logger = get_logger("metrics")
 MOST_NAMED = 1_000
 _AT_ONCE = 100_000
 """Ids in one query, which must stay well below MongoDB's 16 MB."""
+_MOST_SOUGHT = 100
+"""How many calls are found by halves, in some twenty reads each; of more, single calls are not the reason."""
+_UNREADABLE = (TypeError, ValueError, OverflowError, pa.ArrowException)
 _SIZE_OF_NO_ARRAY = 17124
 """The server's code for an expression that counts the items of a value that has none."""
 _NOTHING = ("null", "missing")
@@ -105,9 +108,6 @@ def read_past(
     return Found(calls, left_out)
 
 
-_UNREADABLE = (TypeError, ValueError, OverflowError, pa.ArrowException)
-
-
 def _raise_unless_foreign(error: Exception) -> None:
     if isinstance(error, OperationFailure) and error.code != _SIZE_OF_NO_ARRAY:
         raise error
@@ -116,18 +116,24 @@ def _raise_unless_foreign(error: Exception) -> None:
 def _found_by_halves(
     read: Callable[[Document], Any], collection: Collection[Document], query: Document
 ) -> list[Document]:
-    """Return the calls that cannot be read for a reason that no query can ask about."""
+    """Return the calls that cannot be read for a reason that no query can ask about.
+
+    Raises:
+        TypeError: as ``read`` does, or whatever else: of more than _MOST_SOUGHT calls.
+    """
     calls = collection.find(query, {"start_time": 1}).to_list()
     parts = [calls[start : start + _AT_ONCE] for start in range(0, len(calls), _AT_ONCE)]
-    return [call for part in parts for call in _unreadable(read, query, part)]
-
-
-def _unreadable(read: Callable[[Document], Any], query: Document, calls: list[Document]) -> list[Document]:
-    try:
-        read({"$and": [query, {"_id": {"$in": [call["_id"] for call in calls]}}]})
-    except _UNREADABLE:
-        if len(calls) == 1:
-            return calls
-        middle = len(calls) // 2
-        return [call for half in (calls[:middle], calls[middle:]) for call in _unreadable(read, query, half)]
-    return []
+    found: list[Document] = []
+    while parts:
+        part = parts.pop(0)
+        try:
+            read({"$and": [query, {"_id": {"$in": [call["_id"] for call in part]}}]})
+        except _UNREADABLE:
+            if len(found) >= _MOST_SOUGHT:
+                raise
+            middle = len(part) // 2
+            if middle:
+                parts[:0] = [part[:middle], part[middle:]]
+            else:
+                found += part
+    return found

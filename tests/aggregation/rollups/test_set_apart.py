@@ -220,3 +220,18 @@ def test_what_no_query_can_ask_about_is_found_all_the_same(database: Database[Do
     found = read_past(read, database[CALLS], {"start_time": START})
     assert [call["_id"] for call in found.left_out] == ["call-3", "call-17"]
     assert set(found.calls) == {*names} - {"call-3", "call-17"}
+
+
+def test_what_concerns_every_call_is_not_sought_call_by_call(database: Database[Document]) -> None:
+    """A thousand reads would find no more than the first: the reason is no single call."""
+    database[CALLS].insert_many({"_id": f"call-{number}", "start_time": START} for number in range(2_000))
+    reads = 0
+
+    def read(query: Document) -> None:
+        nonlocal reads
+        reads += 1
+        raise pa.ArrowInvalid("cannot be read")
+
+    with pytest.raises(pa.ArrowInvalid):
+        read_past(read, database[CALLS], {"start_time": START})
+    assert reads < 300
