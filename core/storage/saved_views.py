@@ -10,12 +10,11 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.errors import UserError, one_line
-from core.logging_config import get_logger
 from core.storage.collections import SAVED_VIEWS
+from core.storage.readable import each_readable
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
-logger = get_logger("database")
 MOST_VIEWS = 200
 MOST_VALUES, LONGEST_VALUE = 30, 200
 """For one parameter of a link."""
@@ -56,14 +55,8 @@ def saved_views(database: Database[Document]) -> list[SavedView]:
     Raises:
         PyMongoError: the database does not answer.
     """
-    found = []
-    for row in database[SAVED_VIEWS].find().limit(MOST_VIEWS):
-        try:
-            found.append(SavedView.model_validate(row))
-        except ValidationError as error:
-            logger.warning(
-                "A saved view cannot be read", extra={"view": row["_id"], "reason": one_line(error)}
-            )
+    rows = database[SAVED_VIEWS].find().limit(MOST_VIEWS)
+    found = each_readable(rows, SavedView.model_validate, SAVED_VIEWS)
     return sorted(found, key=lambda view: view.name.casefold())
 
 

@@ -1,19 +1,15 @@
 """The ``silences`` collection."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from pydantic import ValidationError
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
-from core.logging_config import get_logger
 from core.models.silences import SILENCE_SCHEMA_VERSION, Silence
 from core.storage.collections import SILENCES
+from core.storage.readable import each_readable
 from core.types import Document
-
-logger = get_logger("alerting")
 
 
 def _in_force(now: datetime) -> Document:
@@ -37,12 +33,10 @@ def keep_silence(database: Database[Document], silence: Silence) -> None:
     database[SILENCES].replace_one({"_id": silence.id}, fields | times, upsert=True)
 
 
-def _usable(rows: Iterable[Mapping[str, Any]]) -> list[Silence]:
-    silences = []
-    for row in rows:
-        fields = {key: value for key, value in row.items() if key in Silence.model_fields}
-        try:
-            silences.append(Silence.model_validate(fields | {"id": row["_id"]}))
-        except ValidationError:
-            logger.exception("Silence cannot be used", extra={"silence": row["_id"]})
-    return silences
+def _usable(rows: Iterable[Document]) -> list[Silence]:
+    return list(each_readable(rows, _silence, SILENCES))
+
+
+def _silence(row: Document) -> Silence:
+    fields = {key: value for key, value in row.items() if key in Silence.model_fields}
+    return Silence.model_validate(fields | {"id": row["_id"]})
