@@ -59,7 +59,6 @@ class SignedInOnly:
         self._clients = Guesses(most=CLIENT_TRIES, window_seconds=TRIES_SECONDS)
         self._names = Guesses(most=NAME_TRIES, window_seconds=TRIES_SECONDS)
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._noting: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, ask to sign in, or refuse it before Streamlit sees it."""
@@ -146,9 +145,8 @@ class SignedInOnly:
             user = await _bounded(lambda: _check(name, fields.get("password", "")))
         if user is None:
             # After the answer: only known names are logged, and timing must not reveal which are known.
-            noting = asyncio.create_task(asyncio.to_thread(_note_failure, request.scope, name))
-            self._noting.add(noting)
-            noting.add_done_callback(self._noting.discard)
+            # Not as a task, which the end of the loop would cancel: a loop waits for its threads.
+            asyncio.get_running_loop().run_in_executor(None, _note_failure, request.scope, name)
             return _ask(onward, name, "Wrong name or password.", HTTPStatus.FORBIDDEN)
         self._clients.take_back(client)
         self._names.take_back(name)

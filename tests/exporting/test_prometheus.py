@@ -110,7 +110,8 @@ def test_a_scrape_reads_as_much_however_many_calls_there_are(database: Database[
     for first, number in ((0, 20), (20, 300)):
         write_calls(database, [call(n, START + timedelta(hours=n)) for n in range(first, first + number)])
         told(database)
-        looked_at.append(examined(database))
+        # The lesser of two: threads that earlier tests left may look at the same database meanwhile.
+        looked_at.append(min(examined(database), examined(database)))
     assert looked_at[0] == looked_at[1]
 
 

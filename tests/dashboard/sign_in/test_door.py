@@ -1,5 +1,7 @@
 """The door: nobody gets a page or the websocket who has not signed in, or whom no trusted proxy names."""
 
+import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 from pymongo.database import Database
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
@@ -305,6 +308,38 @@ def test_who_came_is_logged_and_no_password(
     assert all(line["client"] == "127.0.0.1" for line in lines)
     assert "my-secret" not in written
     assert PASSWORD not in written
+
+
+def test_a_failed_sign_in_is_logged_although_its_server_stops_at_once(
+    database: Database[Document],
+    setting: Setting,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The client's loop ends with its request, while all threads are still busy."""
+    setting(DASHBOARD_SIGN_IN="users")
+    add_user(database, "asha", Role.OPERATOR, PASSWORD)
+    check = door._check
+
+    def with_busy_threads(name: str, password: str) -> object:
+        threads = min(32, (os.cpu_count() or 1) + 4)  # as many as a loop starts
+        for _ in range(threads):
+            loops[-1].call_soon_threadsafe(loops[-1].run_in_executor, None, time.sleep, 0.2)
+        return check(name, password)
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    form = door._form
+
+    async def noted(request: Request) -> dict[str, str] | None:
+        loops.append(asyncio.get_running_loop())
+        return await form(request)
+
+    monkeypatch.setattr(door, "_form", noted)
+    monkeypatch.setattr(door, "_check", with_busy_threads)
+    capfd.readouterr()
+    assert sent(behind_the_door(), "wrong password") == 403
+    flush()
+    assert '"event":"sign_in_refused"' in "".join(capfd.readouterr())
 
 
 def test_another_address_needs_sign_in_and_the_public_one(setting: Setting) -> None:
