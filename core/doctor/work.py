@@ -22,6 +22,7 @@ from core.scheduler.journal import ROLL_UPS
 from core.settings import get_settings
 from core.storage.archive.archived_rows import folder, parts
 from core.storage.archive.mover import cutoff
+from core.storage.archive.unread import waiting_windows
 from core.storage.collections import A_TIME, ALERTS, CALLS, OUTBOX, RULE_HEALTH
 from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import server_time
@@ -128,9 +129,13 @@ def archive(database: Database[Document]) -> Finding:
     kept = parts(database, {})
     rows, size = sum(part.rows for part in kept), sum(part.bytes for part in kept)
     text = f"{counted(rows, 'record')} in {counted(len(kept), 'file')}, {size / 1e6:,.1f} MB"
+    remedy = "restore the files from a backup, or set DATA_DIR to that of the archiving machine"
     if missing := sum(not (folder(database) / part.file).is_file() for part in kept):
-        remedy = "restore them from a backup, or set DATA_DIR to that of the archiving machine"
-        return Finding("archive", State.FAIL, f"{text}; {missing:,} of the files are missing", remedy)
+        text = f"{text}; {missing:,} of the files are missing"
+    if waiting := len(waiting_windows(database)):
+        text = f"{text}; figures of {counted(waiting, 'quarter hour')} wait for a file that cannot be read"
+    if missing or waiting:
+        return Finding("archive", State.FAIL, text, remedy)
     late = {"recorded_at": {"$lt": Timestamp(cutoff(database) - _ARCHIVE_LATE, 0)}, "start_time": A_TIME}
     if database[CALLS].find_one(late, {"_id": 1}):
         text += f"; calls older than RAW_RETENTION_DAYS ({days}) are still in the database"

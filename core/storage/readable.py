@@ -33,13 +33,20 @@ def each_readable(rows: Iterable[Document], read: Callable[[Document], T], colle
             yield found
 
 
-def _name(collection: str, row_id: str, error: Exception) -> None:
+def is_due(collection: str, row_id: str) -> bool:
+    """Return whether a row or file is to be named in the log: once an hour in a process."""
     now = time.monotonic()
     if now - _named.get((collection, row_id), -NAMED_AGAIN_SECONDS) < NAMED_AGAIN_SECONDS:
-        return
+        return False
     if len(_named) >= _MOST_NAMED:
         _named.clear()
     _named[collection, row_id] = now
+    return True
+
+
+def _name(collection: str, row_id: str, error: Exception) -> None:
+    if not is_due(collection, row_id):
+        return
     extra = {"collection": collection, "id": row_id, "reason": _reason(error)}
     logger.warning("A stored row cannot be read and is left out", extra=extra)
 

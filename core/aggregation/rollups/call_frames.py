@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -13,9 +13,10 @@ from core.aggregation.rollups.cells import COMPONENTS
 from core.aggregation.rollups.foreign_values import Found, read_past
 from core.models.calls.fields import CALL_FIELDS, Kind
 from core.models.definitions import COUNTS
-from core.storage.archive.archived_rows import archived, pc
+from core.storage.archive.archived_rows import Missed, PassingOver, archived, pc
 from core.storage.collections import CALLS
 from core.storage.columns import find_columns, find_frame
+from core.storage.recording.dirty_windows import WINDOW, window_of
 from core.types import Document, Period
 
 TimeField = Literal["start_time", "end_time"]
@@ -102,6 +103,34 @@ def find_calls(
     query |= filters.query() if filters else {}
     found = find_stored(database, query)
     return Found(_with_archived(database, found.calls, periods, filters), found.left_out)
+
+
+class Readable(NamedTuple):
+    """What :func:`find_calls` returned, and the periods it had to leave out."""
+
+    found: Found
+    unread: list[Period]
+
+
+def find_readable(
+    database: Database[Document], periods: Sequence[Period], filters: CallFilters | None = None
+) -> Readable:
+    """Return the calls of periods, except where archived ones cannot be read; the log names their file.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    left, unread = list(periods), list[Period]()
+    while True:
+        missed: Missed = []
+        with PassingOver(missed):
+            return Readable(find_calls(database, left, filters), unread)
+        first, last = window_of(missed[0].first), window_of(missed[0].last) + WINDOW
+        unread += [(max(start, first), min(end, last)) for start, end in left if start < last and first < end]
+        outside = [
+            part for start, end in left for part in ((start, min(end, first)), (max(start, last), end))
+        ]
+        left = [(start, end) for start, end in outside if start < end]
 
 
 def find_stored(database: Database[Document], query: Document) -> Found:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pymongo.database import Database
 
 from core.aggregation.rollups.buckets import HOURLY, SECONDS, Bucket
-from core.aggregation.rollups.call_frames import CallFilters, read_calls
+from core.aggregation.rollups.call_frames import CallFilters, find_readable
 from core.aggregation.rollups.cells import MOST_VALUES, OTHER, Cells
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
 from core.aggregation.rollups.plan import Plan, plan
@@ -68,6 +68,8 @@ def stored_cells(
         campaigns: whether the result has to tell campaigns apart, which needs larger documents.
         counts: whether more than the sketches of ``fields`` is wanted.
 
+    Where archived calls would have to be read and cannot be, the stored quarter hours count.
+
     Raises:
         PyMongoError: the database does not answer.
     """
@@ -88,8 +90,12 @@ def stored_cells(
         parts.append(found.cells)
         from_calls += rollup_store.ranges(found.merged, dirty_windows.WINDOW)
     if from_calls or not parts:
-        calls = read_calls(database, from_calls, filters)
-        parts.append(cells_of_sound(calls, seconds).cells.only(fields, counts=counts))
+        read, unread = find_readable(database, from_calls, filters)
+        parts.append(cells_of_sound(read.calls, seconds).cells.only(fields, counts=counts))
+        if unread:
+            # What is stored of them may miss a late change, which is better than no figures.
+            whole = [{"_id": {"$gte": start, "$lte": end - dirty_windows.WINDOW}} for start, end in unread]
+            parts.append(reader.at(ROLLUPS_15M, {"$or": whole}, "_id").cells)
     return Stored(parts if campaigns else [part.without_campaigns() for part in parts], from_calls)
 
 

@@ -9,23 +9,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.rollups.buckets import local_hours
-from core.aggregation.rollups.call_frames import find_calls
+from core.aggregation.rollups.call_frames import Readable, find_calls, find_readable
 from core.aggregation.rollups.cells import Cells, Ints
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, document, documents
-from core.aggregation.rollups.foreign_values import Found
 from core.aggregation.rollups.rollup import QUARTER_HOUR
 from core.aggregation.rollups.set_apart import Apart, cells_of_sound
 from core.clock import day_bounds
 from core.logging_config import get_logger
+from core.models.archives import ArchivePart
 from core.settings import LEAST_RETENTION_DAYS, get_settings
 from core.storage import rollup_store
-from core.storage.archive.archived_rows import CATALOGUE
+from core.storage.archive import unread
+from core.storage.archive.archived_rows import CATALOGUE, Missed, PassingOver, parts, read_part
 from core.storage.archive.known_ids import perhaps_archived
 from core.storage.archive.late_reports import bring_back
 from core.storage.archive.mover import Due, archive, cutoff, due, release
@@ -68,6 +71,13 @@ class Refreshed:
     days: list[date]
 
 
+class _Recomputed(NamedTuple):
+    """How many calls the recomputed windows hold, and the windows that could not be recomputed."""
+
+    calls: int
+    unread: set[datetime]
+
+
 def windows_key() -> str:
     """Return the key of the quarter hours' progress; a new schema version starts over under a new key."""
     return f"15m:v{SCHEMA_VERSION}"
@@ -93,13 +103,32 @@ def refresh_rollups(database: Database[Document], progress: WindowProgress | Non
     since = rollup_store.resume_from(database, windows_key())
     _take_back(database, since, now)
     rows = list(database[DIRTY_WINDOWS].find())
-    found = touched_windows(database, since - dirty_windows.OVERLAP if since else None)
-    windows = sorted(found.union(row["_id"] for row in rows))
-    calls = _recompute(database, windows, now, progress)
+    found = touched_windows(database, since - dirty_windows.OVERLAP) if since else _all_windows(database)
+    waiting = unread.waiting_windows(database)
+    windows = sorted(found.union(waiting, (row["_id"] for row in rows)))
+    done = _recompute(database, windows, now, progress)
+    unread.note_windows(database, waiting - done.unread, done.unread - waiting)
     days = _merge_changed_days(database)
     rollup_store.advance(database, windows_key(), now)
     _forget(database, rows, now)
-    return Refreshed(len(windows), calls, days)
+    return Refreshed(len(windows) - len(done.unread), done.calls, days)
+
+
+def _all_windows(database: Database[Document]) -> set[datetime]:
+    """Return the windows that any call falls in, archived ones too."""
+    found = touched_windows(database, None)
+    for part in parts(database, {"collection": CALLS}):
+        found |= _windows_of(database, part)
+    return found
+
+
+def _windows_of(database: Database[Document], part: ArchivePart) -> set[datetime]:
+    """Return the windows of an archived file's calls; all it may have calls in, if it cannot be read."""
+    with PassingOver([]):
+        starts = read_part(database, part, ["start_time"])["start_time"].cast(pa.int64()).to_numpy()
+        windows = np.unique(starts // (1000 * QUARTER_HOUR)) * QUARTER_HOUR
+        return {datetime.fromtimestamp(at, UTC) for at in windows.tolist()}
+    return set(_windows(part.first, part.last))
 
 
 def _take_back(database: Database[Document], since: datetime | None, now: datetime) -> None:
@@ -108,8 +137,10 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
         return
     # Calls recorded before this may be in both places because they are being archived right now.
     youngest = now - timedelta(days=LEAST_RETENTION_DAYS - 1)
-    recorded = max(youngest, since - dirty_windows.OVERLAP) if since else youngest
+    usual = max(youngest, since - dirty_windows.OVERLAP) if since else youngest
+    recorded = unread.look_from(database, "unread_calls", usual)
     late = (since or now) - _RECORDED_LATE
+    missed: Missed = []
 
     def recorded_of(starts: Document) -> list[str]:
         query = {"recorded_at": {"$gte": Timestamp(recorded, 0)}, "start_time": starts}
@@ -117,10 +148,11 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
 
     ids = recorded_of({"$lt": late})
     if since is not None:
-        ids += perhaps_archived(database, recorded_of({"$gte": late}))
+        ids += perhaps_archived(database, recorded_of({"$gte": late}), missed)
     if ids:
         bring_back(database)  # a partial report must not replace the archived call
-        release(database, CALLS, "_id", ids)
+        release(database, CALLS, "_id", ids, missed)
+    unread.note_looked(database, "unread_calls", recorded, whole=not missed)
 
 
 def rebuild_rollups(
@@ -129,15 +161,23 @@ def rebuild_rollups(
     """Recompute every window that [start, end) touches, and the local days these windows lie in.
 
     Raises:
+        UserError: a file of the archive is not on this machine, or damaged; other windows are recomputed.
         PyMongoError: the database does not answer; run it again.
     """
     now = server_time(database)
-    first, last = dirty_windows.window_of(start), dirty_windows.window_of(end - timedelta(microseconds=1))
-    count = (last - first) // WINDOW + 1
-    windows = [first + number * WINDOW for number in range(count)]
-    calls = _recompute(database, windows, now, progress, only_known=True)
-    there = changed_windows(database, None, {"$gte": first, "$lte": last})
-    return Refreshed(count, calls, _merge_days(database, _days_of(there)))
+    windows = _windows(start, end - timedelta(microseconds=1))
+    done = _recompute(database, windows, now, progress, only_known=True)
+    there = changed_windows(database, None, {"$gte": windows[0], "$lte": windows[-1]})
+    days = _merge_days(database, _days_of(there))
+    if done.unread:
+        find_calls(database, rollup_store.ranges(sorted(done.unread), WINDOW))  # raises what was in the way
+    return Refreshed(len(windows), done.calls, days)
+
+
+def _windows(first: datetime, last: datetime) -> list[datetime]:
+    """Return the windows from that of the first moment to that of the last."""
+    begin, end = window_of(first), window_of(last)
+    return [begin + number * WINDOW for number in range((end - begin) // WINDOW + 1)]
 
 
 def touched_windows(
@@ -165,47 +205,51 @@ def _recompute(
     progress: WindowProgress | None,
     *,
     only_known: bool = False,
-) -> int:
-    """Replace the documents of these windows (ascending); return how many calls they hold.
+) -> _Recomputed:
+    """Replace the documents of these windows (ascending).
 
     ``read_at`` is the server's time before the calls were read. A stored document that was read later is left
     alone, so a slow process cannot overwrite newer figures. With ``only_known``, no empty document is created
-    for a window that has none.
+    for a window that has none. Windows whose archived calls cannot be read stay as they are.
     """
     done, total = 0, 0
+    left: set[datetime] = set()
     known = _known(database, windows) if only_known else set(windows)
-    for part, found in _read(database, windows):
+    for part, (found, missing) in _read(database, windows):
+        left.update(window for window in part for start, end in missing if start <= window < end)
         cells, apart = cells_of_sound(found.calls)
         apart += [Apart.of(call, "foreign type") for call in found.left_out]
         _name(apart)
-        rows = _window_rows(cells.capped_spans(), part, known, apart)
+        read = [window for window in part if window not in left]
+        rows = _window_rows(cells.capped_spans(), read, known, apart)
         rollup_store.replace_older(database, ROLLUPS_15M, rows, read_at)
         done, total = done + len(part), total + len(found.calls)
         if progress:
             progress(done, len(windows))
-    return total
+    return _Recomputed(total, left)
 
 
 def _read(
     database: Database[Document], windows: Sequence[datetime]
-) -> Iterator[tuple[Sequence[datetime], Found]]:
+) -> Iterator[tuple[Sequence[datetime], Readable]]:
     """Yield the windows in parts, with their calls; each part fits into memory, however busy the hours are.
 
     The next parts are read while the caller works on one, to keep both the server and this process busy. The
     size of a part follows from how many calls the last one held.
     """
     at, size = 0, _WINDOWS_AT_FIRST
-    parts: deque[tuple[Sequence[datetime], Future[Found]]] = deque()
+    under_way: deque[tuple[Sequence[datetime], Future[Readable]]] = deque()
     with ThreadPoolExecutor(_READERS) as readers:
-        while parts or at < len(windows):
-            while at < len(windows) and len(parts) < _READERS:
+        while under_way or at < len(windows):
+            while at < len(windows) and len(under_way) < _READERS:
                 part = windows[at : at + size]
-                parts.append((part, readers.submit(find_calls, database, rollup_store.ranges(part, WINDOW))))
+                reading = readers.submit(find_readable, database, rollup_store.ranges(part, WINDOW))
+                under_way.append((part, reading))
                 at += size
-            part, reading = parts.popleft()
-            found = reading.result()
-            yield part, found
-            fitting = len(part) * CALLS_AT_ONCE // max(len(found.calls), 1)
+            part, reading = under_way.popleft()
+            read = reading.result()
+            yield part, read
+            fitting = len(part) * CALLS_AT_ONCE // max(len(read.found.calls), 1)
             size = max(1, min(4 * size, fitting, WINDOWS_AT_ONCE))
 
 

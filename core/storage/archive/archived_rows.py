@@ -12,17 +12,20 @@ from pyarrow import compute, parquet
 from pymongo.database import Database
 
 from core.errors import UserError
+from core.logging_config import get_logger
 from core.models.archives import Archived, ArchivePart
 from core.models.calls.fields import CALL_FIELDS, Kind
 from core.models.definitions import COST_PARTS
 from core.settings import get_settings
 from core.storage.collections import ARCHIVES, CALLS, TURNS
+from core.storage.readable import is_due
 from core.types import Document, Period
 
 # Its functions are generated at run time, or untyped.
 pc: Any = compute
 pq: Any = parquet
 CATALOGUE = ARCHIVES
+logger = get_logger("database")
 _MOMENT = pa.timestamp("ms", tz="UTC")
 _STORING = {
     "recorded_at": _MOMENT,
@@ -82,12 +85,41 @@ _AS_JSON = frozenset(
 )
 
 
+Missed = list[ArchivePart]
+"""Files that could not be read, for callers that go on without them."""
 MOST_TURNS = 500
 """Turns of a call that are read to be shown."""
 
 
 class ArchiveUnreadableError(UserError):
     """A file of the archive is missing or damaged; the text names it and the remedy."""
+
+    def __init__(self, text: str, part: ArchivePart) -> None:
+        super().__init__(text)
+        self.part = part
+
+
+class PassingOver:
+    """Go on after a file that cannot be read: it is named in the log once an hour and added to ``missed``.
+
+    If that is None, the error goes on.
+    """
+
+    def __init__(self, missed: Missed | None) -> None:
+        self._missed = missed
+
+    def __enter__(self) -> None:
+        """Nothing has failed yet."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        """Return whether the error was that of a file, and is dealt with."""
+        if self._missed is None or not isinstance(error, ArchiveUnreadableError):
+            return False
+        self._missed.append(error.part)
+        if is_due(CATALOGUE, error.part.id):
+            extra = {"day": error.part.day, "reason": str(error)}
+            logger.error("Archived calls cannot be read", extra=extra)
+        return True
 
 
 def folder(database: Database[Document]) -> Path:
@@ -136,18 +168,26 @@ def archived_rows(database: Database[Document], collection: Archived, start: dat
 
 
 def find_archived(
-    database: Database[Document], collection: Archived, field: str, values: Sequence[str]
+    database: Database[Document],
+    collection: Archived,
+    field: str,
+    values: Sequence[str],
+    missed: Missed | None = None,
 ) -> list[Document]:
     """Return the archived records with one of these values, as they were stored.
 
     Reads ``field`` of every file.
+
+    Raises:
+        ArchiveUnreadableError: a file is not on this machine, or damaged, and there is no ``missed``.
+        PyMongoError: the database does not answer.
     """
     wanted = pc.field(field).isin(pa.array(values, pa.string()))
-    tables = [
-        read_part(database, part, SCHEMAS[collection].names, wanted)
-        for part in parts(database, {"collection": collection})
-    ]
-    return [to_stored(row) for table in tables for row in table.to_pylist()]
+    rows: list[Document] = []
+    for part in parts(database, {"collection": collection}):
+        with PassingOver(missed):
+            rows += map(to_stored, read_part(database, part, SCHEMAS[collection].names, wanted).to_pylist())
+    return rows
 
 
 def turns_of(database: Database[Document], call_id: str) -> list[Document]:
@@ -192,10 +232,11 @@ def read_part(
             return read_part(database, part.model_copy(update={"file": row["file"]}), columns, where)
         raise ArchiveUnreadableError(
             f"archived calls of {part.day} are not on this machine ({path} is missing): "
-            "restore the file, or set DATA_DIR to that of the machine that archives"
+            "restore the file, or set DATA_DIR to that of the machine that archives",
+            part,
         ) from None
     except (OSError, pa.ArrowException) as error:
-        raise ArchiveUnreadableError(f"{path} is damaged; restore it from a backup") from error
+        raise ArchiveUnreadableError(f"{path} is damaged; restore it from a backup", part) from error
 
 
 def to_row(document: Mapping[str, Any]) -> Document:

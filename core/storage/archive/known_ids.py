@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pymongo.database import Database
 
 from core.models.archives import ArchivePart
-from core.storage.archive.archived_rows import ArchiveUnreadableError, parts, read_part
+from core.storage.archive.archived_rows import Missed, PassingOver, parts, read_part
 from core.storage.collections import CALLS
 from core.threads import fork_safe_lock
 from core.types import Document
@@ -23,12 +23,15 @@ _known: dict[tuple[str, Field, str], Hashes] = {}
 _guard = fork_safe_lock()
 
 
-def perhaps_archived(database: Database[Document], ids: Sequence[str], field: Field = "_id") -> list[str]:
+def perhaps_archived(
+    database: Database[Document], ids: Sequence[str], missed: Missed, field: Field = "_id"
+) -> list[str]:
     """Return those ids that are in the archive, and occasionally one that is not.
 
     Args:
         database: whose archive.
         ids: what to look for.
+        missed: is given the files that cannot be read: they are elsewhere, or still to be restored.
         field: whose ids they are: the agent's, or those of a carrier or platform.
 
     Raises:
@@ -41,7 +44,8 @@ def perhaps_archived(database: Database[Document], ids: Sequence[str], field: Fi
     with _guard:
         _forget_all_but(database.name, {part.file for part in found})
         for part in found:
-            there |= np.isin(wanted, _of(database, part, field))
+            with PassingOver(missed):
+                there |= np.isin(wanted, _of(database, part, field))
     return [call_id for call_id, archived in zip(ids, there.tolist(), strict=True) if archived]
 
 
@@ -53,10 +57,7 @@ def _latest(found: Sequence[ArchivePart]) -> list[ArchivePart]:
 def _of(database: Database[Document], part: ArchivePart, field: Field) -> Hashes:
     key = database.name, field, part.file
     if key not in _known:
-        try:
-            column = read_part(database, part, [field])[field].to_pylist()
-        except ArchiveUnreadableError:
-            return np.empty(0, np.uint32)  # on the machine that archives, or still to be restored
+        column = read_part(database, part, [field])[field].to_pylist()
         _known[key] = _hashes(value for value in column if value is not None)
     return _known[key]
 

@@ -8,8 +8,9 @@ from bson import Timestamp
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from core.storage.archive.archived_rows import find_archived
+from core.storage.archive.archived_rows import Missed, find_archived
 from core.storage.archive.known_ids import Field, perhaps_archived
+from core.storage.archive.unread import look_from, note_looked
 from core.storage.collections import CALLS
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.merging import merge, stamped
@@ -27,29 +28,33 @@ def bring_back(database: Database[Document]) -> int:
 
     A report that names the call by the agent's id is merged with it. If it uses the source's own id, the call
     is put back for :func:`core.storage.recording.joining.join_calls` to fold the report into. The next
-    refresh removes the archived rows, as for any call that is recorded again.
+    refresh removes the archived rows, as for any call that is recorded again. Calls in a file that cannot be
+    read are looked up again for a day.
 
     Raises:
-        ArchiveUnreadableError: a file is not on this machine, or damaged.
         PyMongoError: the database does not answer; the next run brings back the rest.
     """
-    recorded = {"recorded_at": {"$gte": Timestamp(server_time(database) - LOOK_BACK, 0)}}
+    missed: Missed = []
+    since = look_from(database, "unread_reports", server_time(database) - LOOK_BACK)
+    recorded = {"recorded_at": {"$gte": Timestamp(since, 0)}}
     alone = recorded | {"sources": {"$type": "object"}, "sources.agent": None}
-    merged = sum(_merge(database, archived) for archived in _archived(database, alone, "_id"))
+    merged = sum(_merge(database, archived) for archived in _archived(database, alone, "_id", missed))
     waiting = recorded | {"unjoined": True}
     theirs: dict[str, Document] = {}
-    for archived in _archived(database, waiting, "provider_call_id"):
+    for archived in _archived(database, waiting, "provider_call_id", missed):
         if archived["_id"] != archived["provider_call_id"]:
             known = theirs.setdefault(archived["provider_call_id"], archived)
             theirs[archived["provider_call_id"]] = max(known, archived, key=_began)
-    return merged + sum(_put_back(database, archived) for archived in theirs.values())
+    put_back = sum(_put_back(database, archived) for archived in theirs.values())
+    note_looked(database, "unread_reports", since, whole=not missed)
+    return merged + put_back
 
 
-def _archived(database: Database[Document], query: Document, field: Field) -> list[Document]:
+def _archived(database: Database[Document], query: Document, field: Field, missed: Missed) -> list[Document]:
     """Return the archived calls that have the ids of stored ones in a field."""
     ids = (str(row["_id"]) for row in database[CALLS].find(query, {"_id": 1}))
-    perhaps = [one for part in _batches(ids) for one in perhaps_archived(database, part, field)]
-    return find_archived(database, CALLS, field, perhaps) if perhaps else []
+    perhaps = [one for part in _batches(ids) for one in perhaps_archived(database, part, missed, field)]
+    return find_archived(database, CALLS, field, perhaps, missed) if perhaps else []
 
 
 def _batches(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -27,7 +27,17 @@ from core.files import create_private, private_folder, sync
 from core.logging_config import get_logger
 from core.models.archives import Archived, ArchivePart
 from core.settings import get_settings
-from core.storage.archive.archived_rows import CATALOGUE, SCHEMAS, folder, parts, pc, pq, read_part
+from core.storage.archive.archived_rows import (
+    CATALOGUE,
+    SCHEMAS,
+    Missed,
+    PassingOver,
+    folder,
+    parts,
+    pc,
+    pq,
+    read_part,
+)
 from core.storage.archive.fitting import Apart, are_equal, fitting
 from core.storage.archive.opt_outs import NOTED, note_earlier, note_opt_outs
 from core.storage.collections import A_TIME, CALLS, TURNS
@@ -86,7 +96,8 @@ def archive(database: Database[Document], before: datetime, progress: Progress) 
     """Move what was recorded before a given time into files; return what was moved, by day.
 
     The roll-ups must be up to date; :func:`core.aggregation.rollups.refresh.archive_due` ensures that. A
-    record that cannot be a row of the archive stays in the database, and the log names it.
+    record that cannot be a row of the archive stays in the database, and the log names it. If a file of a day
+    cannot be read, its other records stay too.
 
     Raises:
         ArchiveBusyError: another process is archiving here.
@@ -96,7 +107,10 @@ def archive(database: Database[Document], before: datetime, progress: Progress) 
     with alone(database):
         sweep(database)
         note_earlier(database)
-        moved = [_archive_day(database, what, before, progress) for what in due(database, before)]
+        moved: list[Due] = []
+        for what in due(database, before):
+            with PassingOver([]):  # a file of that day
+                moved.append(_archive_day(database, what, before, progress))
     return [what for what in moved if what.rows]
 
 
@@ -126,16 +140,25 @@ def _batch(
     return database[what.collection].find(query).sort("start_time", 1).limit(ROWS_AT_ONCE).to_list()
 
 
-def release(database: Database[Document], collection: Archived, field: str, values: Sequence[str]) -> int:
+def release(
+    database: Database[Document],
+    collection: Archived,
+    field: str,
+    values: Sequence[str],
+    missed: Missed | None = None,
+) -> int:
     """Take records with one of these values out of the archive, and have their windows recomputed.
 
     Used for records to erase and calls that were recorded again. Returns how many there were.
 
     Raises:
-        ArchiveUnreadableError: a file is not on this machine, or damaged.
+        ArchiveUnreadableError: a file is not on this machine, or damaged, and there is no ``missed``.
     """
-    gone = pc.field(field).isin(pa.array(values, pa.string()))
-    return sum(_release(database, part.id, gone) for part in parts(database, {"collection": collection}))
+    gone, count = pc.field(field).isin(pa.array(values, pa.string())), 0
+    for part in parts(database, {"collection": collection}):
+        with PassingOver(missed):
+            count += _release(database, part.id, gone)
+    return count
 
 
 def _release(database: Database[Document], identity: str, gone: Any) -> int:  # noqa: ANN401 (an expression)

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
@@ -394,3 +395,16 @@ def test_what_a_disk_returns_otherwise_than_written_is_noticed() -> None:
         (table["a"].to_pylist(), [{"c": 1.0}, {"c": None}, {"c": nothing}]),
     ):
         assert not are_equal(table, pa.table({"a": pa.array(a), "b": pa.array(b)}))
+
+
+def test_an_upgrade_keeps_the_figures_of_archived_days(filled: Database[Document]) -> None:
+    """Roll-ups of an older form are computed again, from the archive's files too."""
+    before = figures(filled)
+    archive_due(filled)
+    for name in ("rollups_15m", "rollups_daily", "rollups_campaigns", "rollups_hourly"):
+        filled[name].update_many({}, {"$set": {"schema_version": 1}})
+    for row in filled["rollup_state"].find():
+        filled["rollup_state"].delete_one({"_id": row["_id"]})
+        filled["rollup_state"].insert_one({**row, "_id": re.sub(r"v\d+", "v1", row["_id"])})
+    refresh_rollups(filled)
+    assert figures(filled) == before
