@@ -168,7 +168,7 @@ def _without_time(database: Database[Document]) -> list[str]:
 
 def _outbox(database: Database[Document]) -> OutboxHealth:
     states = {str(row["_id"]): row["n"] for row in database[OUTBOX].aggregate(_BY_STATE)}
-    waits = {"state": {"$in": list(WAITING)}}
+    waits = {"state": {"$in": list(WAITING)}, "created_at": A_TIME}
     waiting = database[OUTBOX].find_one(waits, sort=[("created_at", 1)])
     return OutboxHealth(states, waiting["created_at"] if waiting else None)
 

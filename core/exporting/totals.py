@@ -10,7 +10,7 @@ on their own.
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +25,8 @@ from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, p
 from core.exporting.catalogue import ERRORS, MOST_ERROR_TYPES, OTHER
 from core.exporting.sums import Key, Sums, sums_of
 from core.settings import get_settings
-from core.storage.collections import DUPLICATE_KEY, EXPORTED_DAYS, EXPORTED_TOTALS, ROLLUPS_DAILY
+from core.storage.collections import A_TIME, DUPLICATE_KEY, EXPORTED_DAYS, EXPORTED_TOTALS, ROLLUPS_DAILY
+from core.storage.readable import each_readable
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
@@ -59,13 +60,13 @@ class Totals:
 
 
 def read_totals(database: Database[Document]) -> Totals | None:
-    """Return the present totals; None before the first roll-up.
+    """Return the present totals; None before the first roll-up, or if they cannot be read.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    row = database[EXPORTED_TOTALS].find_one({"_id": _ID}, {"taking": 0})
-    return _totals_of(row) if row else None
+    rows = database[EXPORTED_TOTALS].find({"_id": _ID}, {"taking": 0})
+    return next(each_readable(rows, _totals_of, EXPORTED_TOTALS), None)
 
 
 def advance_totals(database: Database[Document]) -> int:
@@ -77,13 +78,19 @@ def advance_totals(database: Database[Document]) -> int:
     totals = _begin(database)
     late = server_time(database) - OVERLAP
     query: Document = {"zone": totals.zone, "schema_version": SCHEMA_VERSION, "calls": {"$gt": 0}}
+    query["read_at"] = A_TIME
     if totals.until is not None:
         query["read_at"] = {"$gte": min(totals.until, late)}
     found = list(database[ROLLUPS_DAILY].find(query, {"read_at": 1}).sort("read_at", 1))
     taken = 0
     for first in range(0, len(found), _DAYS_AT_ONCE):
         part = found[first : first + _DAYS_AT_ONCE]
-        sums, days = _take_in(database, totals.sums, [row["_id"] for row in part])
+        ids = [row["_id"] for row in part]
+        before = _stored_days(database, ids)
+        if before is None:
+            _count_again(database, totals)
+            return taken
+        sums, days = _take_in(database, totals.sums, ids, before)
         if days or totals.until != part[-1]["read_at"]:
             later = replace(totals, sums=sums, until=part[-1]["read_at"], revision=totals.revision + 1)
             if not _store(database, later, days):
@@ -99,30 +106,66 @@ def _begin(database: Database[Document]) -> Totals:
     row = database[EXPORTED_TOTALS].find_one({"_id": _ID})
     if row is None:
         return Totals(zone, server_time(database))
-    totals = _totals_of(row)
-    if totals.zone == zone:
-        _write_days(database, row["revision"], row["taking"])
+    totals, taking = next(each_readable([row], _with_days, EXPORTED_TOTALS), (None, []))
+    if totals and totals.zone == zone:
+        _write_days(database, totals.revision, taking)
         return totals
     database[EXPORTED_DAYS].delete_many({})  # all of them are counted again
-    return replace(totals, zone=zone, floor=totals.told, sums={}, until=None)
+    if totals:
+        return replace(totals, zone=zone, floor=totals.told, sums={}, until=None)
+    database[EXPORTED_TOTALS].delete_one({"_id": _ID, "revision": row.get("revision")})
+    return Totals(zone, server_time(database))
 
 
-def _take_in(database: Database[Document], sums: Sums, ids: Sequence[str]) -> tuple[Sums, dict[str, Sums]]:
-    """Return the totals including these days, and the sums of those that rose."""
-    before = {row["_id"]: unpacked(row["sums"]) for row in database[EXPORTED_DAYS].find(_any_of(ids))}
+def _with_days(row: Document) -> tuple[Totals, list[tuple[str, bytes]]]:
+    return _totals_of(row), [(name, bytes(sums)) for name, sums in row["taking"]]
+
+
+def _stored_days(database: Database[Document], ids: Sequence[str]) -> dict[str, Sums] | None:
+    """Return what these days gave to the totals; None if one of them cannot be read."""
+    rows = list(database[EXPORTED_DAYS].find(_any_of(ids)))
+    days = dict(each_readable(rows, _stored_day, EXPORTED_DAYS))
+    return days if len(days) == len(rows) else None
+
+
+def _count_again(database: Database[Document], totals: Totals) -> None:
+    """Have the next run count every day again; until then, the totals stay as they are.
+
+    The totals first: if the days are not deleted, the next run is back here.
+    """
+    again = replace(totals, floor=totals.told, sums={}, until=None, revision=totals.revision + 1)
+    if _store(database, again, {}):
+        database[EXPORTED_DAYS].delete_many({})
+
+
+def _take_in(
+    database: Database[Document], sums: Sums, ids: Sequence[str], before: Mapping[str, Sums]
+) -> tuple[Sums, dict[str, Sums]]:
+    """Return the totals including these days, and the sums of those that rose.
+
+    ``before`` holds what the days gave to the totals.
+    """
     higher: dict[str, Sums] = {}
     sums = dict(sums)
-    for row in database[ROLLUPS_DAILY].find(_any_of(ids) | {"calls": {"$gt": 0}}, projection(MEASURES)):
-        known = before.get(row["_id"], {})
-        now = sums_of(cells_of_documents([row], [row["start"]], MEASURES))
+    rows = database[ROLLUPS_DAILY].find(_any_of(ids) | {"calls": {"$gt": 0}}, projection(MEASURES))
+    for day, now in each_readable(rows, _day_of, ROLLUPS_DAILY):
+        known = before.get(day, {})
         rose = {key: value for key, value in now.items() if value > known.get(key, 0.0)}
         for key, value in rose.items():
             name = _bounded(key, sums)
             # The rise first: added and taken away in turn, rounding could let the total fall by a hair.
             sums[name] = sums.get(name, 0.0) + (value - known.get(key, 0.0))
         if rose:
-            higher[row["_id"]] = known | rose
+            higher[day] = known | rose
     return sums, higher
+
+
+def _stored_day(row: Document) -> tuple[str, Sums]:
+    return row["_id"], unpacked(row["sums"])
+
+
+def _day_of(row: Document) -> tuple[str, Sums]:
+    return row["_id"], sums_of(cells_of_documents([row], [row["start"]], MEASURES))
 
 
 def _any_of(ids: Sequence[str]) -> Document:
@@ -193,5 +236,12 @@ def packed(sums: Sums) -> bytes:
 
 
 def unpacked(stored: bytes) -> Sums:
-    """Return sums from their stored form."""
-    return {tuple(key): value for *key, value in orjson.loads(zlib.decompress(stored))}
+    """Return sums from their stored form.
+
+    Raises:
+        ValueError, TypeError: it is something else.
+    """
+    try:
+        return {tuple(key): value for *key, value in orjson.loads(zlib.decompress(stored))}
+    except zlib.error:
+        raise ValueError("no sums") from None

@@ -3,6 +3,7 @@
 Written after every successful check, read by probes, the API and the dashboard.
 """
 
+import math
 import os
 import platform
 from collections.abc import Collection
@@ -15,6 +16,7 @@ from pymongo.errors import PyMongoError
 from core.settings import get_settings
 from core.storage import get_database, get_sync_database
 from core.storage.collections import HEARTBEATS
+from core.storage.readable import each_readable
 from core.storage.server.connection import server_time, unavailable_text
 from core.types import Document
 
@@ -59,12 +61,17 @@ async def beat(channels: Collection[str]) -> None:
 
 
 def scheduler_heartbeat(database: Database[Document]) -> Heartbeat | None:
-    """Return the scheduler's last heartbeat; None if there has never been one."""
-    row = database[HEARTBEATS].find_one({"_id": _ID})
-    if row is None:
-        return None
+    """Return the scheduler's last heartbeat; None if there has never been one, or it cannot be read."""
+    rows = database[HEARTBEATS].find({"_id": _ID})
+    return next(each_readable(rows, _heartbeat, HEARTBEATS), None)
+
+
+def _heartbeat(row: Document) -> Heartbeat:
     channels = frozenset(row["channels"]) if "channels" in row else None
-    return Heartbeat(row["at"], float(row["interval_seconds"]), channels)
+    at, interval = row["at"], float(row["interval_seconds"])
+    if not isinstance(at, datetime) or not math.isfinite(interval):
+        raise TypeError("no time, or no interval")
+    return Heartbeat(at, interval, channels)
 
 
 def health(now: datetime | None = None) -> tuple[bool, str]:

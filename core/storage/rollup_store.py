@@ -139,7 +139,8 @@ def _milliseconds(span: timedelta) -> int:
 def set_apart(database: Database[Document]) -> list[str]:
     """Return the ids of calls that could not be rolled up, those of the latest windows first."""
     # Sorted here: for a sort by _id the server may walk through every window instead of the sparse index.
-    rows = list(database[ROLLUPS_15M].find({"set_apart": {"$exists": True}}, {"set_apart": 1}))
+    found = database[ROLLUPS_15M].find({"set_apart": {"$exists": True}}, {"set_apart": 1})
+    rows = [row for row in found if isinstance(row["_id"], datetime) and isinstance(row["set_apart"], list)]
     rows.sort(key=itemgetter("_id"), reverse=True)
     return [call_id for row in rows for call_id in row["set_apart"]]
 

@@ -17,6 +17,7 @@ from core.alerting.state.lifecycle import AlertRecord, Change, carry, change_of,
 from core.clock import utc_now
 from core.models.alerts import Alert, AlertState, MemberState, Notification, NotificationEvent
 from core.storage.collections import ALERT_EVENTS, ALERTS, CHECKS, DUPLICATE_KEY
+from core.storage.readable import each_readable
 from core.types import Document
 
 _CHECKED = "alerts"
@@ -37,14 +38,15 @@ def worst_first(alerts: Collection[Alert]) -> list[Alert]:
 
 
 def active_alerts(database: Database[Document], now: datetime | None = None) -> list[Alert]:
-    """Return the firing alerts, worst first, then oldest first."""
-    return worst_first([to_alert(row) for row in database[ALERTS].find(_active(now or utc_now()))])
+    """Return the readable firing alerts, worst first, then oldest first."""
+    rows = database[ALERTS].find(_active(now or utc_now()))
+    return worst_first(list(each_readable(rows, to_alert, ALERTS)))
 
 
 async def active_alerts_async(database: AsyncDatabase[Document], now: datetime | None = None) -> list[Alert]:
     """Return the firing alerts as :func:`active_alerts` does, for asyncio code."""
     cursor = database[ALERTS].find(_active(now or utc_now()))
-    return worst_first([to_alert(row) for row in await cursor.to_list()])
+    return worst_first(list(each_readable(await cursor.to_list(), to_alert, ALERTS)))
 
 
 class AlertStore:

@@ -33,8 +33,15 @@ BEAT_SECONDS = 30
 MOST_LISTED = 200
 _ALIVE: Document = {
     "ended": False,
-    # Neither long ago nor in the future, which a server's clock that was ahead may have left behind.
-    "$expr": {"$lt": [{"$abs": {"$subtract": ["$seen_at", "$$NOW"]}}, ALIVE_SECONDS * 1_000]},
+    # Neither long ago nor in the future, which a server's clock that was ahead may have left behind; another
+    # tool may have written a text as a time, or nothing.
+    "$expr": {
+        "$cond": [
+            {"$eq": [{"$type": "$seen_at"}, "date"]},
+            {"$lt": [{"$abs": {"$subtract": ["$seen_at", "$$NOW"]}}, ALIVE_SECONDS * 1_000]},
+            False,
+        ]
+    },
 }
 
 logger = get_logger("database")
@@ -98,8 +105,9 @@ def count_active(database: Database[Document], direction: str | None = None) -> 
 
 
 def count_active_by_direction(database: Database[Document]) -> dict[str, int]:
-    """Return how many calls are active now, by direction; those without one are ``unknown``."""
-    group: Document = {"_id": {"$ifNull": ["$direction", "unknown"]}, "n": {"$sum": 1}}
+    """Return how many calls are active now, by direction; those without a known one are ``unknown``."""
+    known = {"$in": ["$direction", list(Direction)]}
+    group: Document = {"_id": {"$cond": [known, "$direction", "unknown"]}, "n": {"$sum": 1}}
     found = database[ACTIVE_CALLS].aggregate([{"$match": _ALIVE}, {"$group": group}])
     return {row["_id"]: row["n"] for row in found}
 
