@@ -32,7 +32,10 @@ def expose(found: Sequence[Family], accept: str) -> tuple[bytes, str]:
     """Return the page and its content type: OpenMetrics if Accept asks for it, else Prometheus text."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(FamilyCollector(found))
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError):  # it names a version that is no number
+        encode, content_type = choose_encoder("")
     return encode(registry), content_type
 
 

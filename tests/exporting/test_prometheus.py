@@ -58,6 +58,13 @@ def test_both_formats_say_the_same(filled: Database[Document]) -> None:
     }
 
 
+def test_a_version_that_is_no_number_gets_the_usual_format(filled: Database[Document]) -> None:
+    """A client's odd header is answered, too."""
+    page, kind = expose(families(filled), "application/openmetrics-text; version=abc")
+    assert kind.startswith("text/plain; version=0.0.4")
+    assert b"voice_agent_calls_total" in page
+
+
 @pytest.mark.parametrize("metric", HISTOGRAMS, ids=lambda metric: metric.name)
 def test_percentiles_are_within_a_bucket_of_the_dashboards(
     filled: Database[Document], metric: object
