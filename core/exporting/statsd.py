@@ -3,6 +3,7 @@
 UDP: nobody waits for an answer, and packets that nobody receives are lost.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pymongo.database import Database
 
+from core.alerting.channels.post import reason_of
 from core.errors import UserError
 from core.exporting.families import of_sums
 from core.exporting.gauges import gauges
@@ -19,6 +21,7 @@ from core.exporting.totals import packed, read_totals, unpacked
 from core.logging_config import get_logger
 from core.settings import get_settings
 from core.storage.collections import EXPORTED_TOTALS
+from core.storage.readable import each_readable
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 NEEDS = "STATSD_HOST needs the extra statsd: pip install voice-agent-monitoring[statsd]"
 _ID = "sent to StatsD"
+_NEVER_SECONDS = 86_400
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 logger = get_logger("scheduler")
 
@@ -39,15 +43,22 @@ def is_installed() -> bool:
 def send_statsd(database: Database[Document]) -> None:
     """Send to STATSD_HOST how much counters have risen since the last time, and the present gauges.
 
-    Counting starts with the first time; what was stored before is not sent.
+    Counting starts with the first time; what was stored before is not sent. While the host's name does not
+    resolve, the increases are kept for the next time.
 
     Raises:
         UserError: the extra is not installed.
         PyMongoError: the database does not answer.
     """
-    rose, stand, recent = _rose(database), gauges(database), recent_percentiles(database)
+    stand, recent = gauges(database), recent_percentiles(database)
     client = _client()
+    try:
+        client.get_socket()
+    except OSError as error:
+        _warn(reason_of(error))
+        return
     tell = Teller(client, tags=get_settings().statsd_dialect == "dogstatsd")
+    rose = _rose(database)  # last: what fails before loses no increase
     with client:
         for family in of_sums(rose):
             for labels, value in family.samples.items():
@@ -60,8 +71,12 @@ def send_statsd(database: Database[Document]) -> None:
                 tell.gauge(f"{metric.name}.{name}", (), (), value)
     client.close_socket()
     if client.packets_dropped_writer:
-        extra = {"host": get_settings().statsd_host, "packets": client.packets_dropped_writer}
-        logger.warning("Figures did not reach STATSD_HOST", extra=extra)
+        _warn("nothing listens there", packets=client.packets_dropped_writer)
+
+
+def _warn(reason: str, **more: object) -> None:
+    extra = {"host": get_settings().statsd_host, "reason": reason, **more}
+    logger.warning("Figures did not reach STATSD_HOST", extra=extra)
 
 
 def _client() -> "DogStatsd":
@@ -70,11 +85,12 @@ def _client() -> "DogStatsd":
     from datadog.dogstatsd.base import DogStatsd  # noqa: PLC0415 (an extra)
 
     settings = get_settings()
+    logging.getLogger("datadog.dogstatsd").setLevel(logging.CRITICAL)  # we report it ourselves
     client = DogStatsd(
         host=settings.statsd_host,
         port=settings.statsd_port,
         namespace=settings.statsd_prefix,
-        disable_telemetry=True,
+        telemetry_min_flush_interval=_NEVER_SECONDS,  # counts dropped packets, but sends no count
         origin_detection_enabled=False,
         track_instance=False,
     )
@@ -108,18 +124,29 @@ class Teller:
 
 def _plain(value: float) -> float:
     """Return a whole number without decimals: 3, not 3.0; never with an exponent."""
-    return int(value) if value == int(value) else round(value, 6)
+    return int(value) if value == int(value) else _Written(round(value, 6))
+
+
+class _Written(float):
+    """A number that is written with all its decimals: 0.00001, not 1e-05."""
+
+    def __str__(self) -> str:
+        return f"{float(self):.6f}".rstrip("0").rstrip(".")
 
 
 def _rose(database: Database[Document]) -> Sums:
     """Return how much counters rose since the last time, and make now the last time."""
     totals = read_totals(database)
     kept = database.get_collection(EXPORTED_TOTALS, write_concern=DURABLE)
-    last = kept.find_one({"_id": _ID})
+    last = next(each_readable(kept.find({"_id": _ID}), _sums, EXPORTED_TOTALS), None)
     if totals is None:
         return {}
     kept.update_one({"_id": _ID}, {"$set": {"sums": packed(totals.told)}}, upsert=True)
-    return difference(totals.told, unpacked(last["sums"])) if last else {}
+    return {} if last is None else difference(totals.told, last)
+
+
+def _sums(row: Document) -> Sums:
+    return unpacked(row["sums"])
 
 
 def difference(now: Mapping[tuple[str, ...], float], before: Mapping[tuple[str, ...], float]) -> Sums:

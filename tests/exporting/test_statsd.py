@@ -13,17 +13,20 @@ from pathlib import Path
 
 import pytest
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from core.clock import utc_now
 from core.exporting.statsd import send_statsd
 from core.scheduler.jobs import all_jobs
 from core.settings import get_settings
 from core.storage.calls import write_calls
+from core.storage.collections import EXPORTED_TOTALS
 from core.types import Document
 from tests.api.test_routes import call
 from tests.exporting.test_totals import told
 from tests.ports import free_port
 
+CALLS = "voice_agent.calls|c|#direction:outbound,language:hindi,status:completed"
 Lines = dict[str, float]
 """Name, type and tags of each sample, and its value."""
 
@@ -102,17 +105,95 @@ def test_plain_statsd_has_the_labels_in_the_names(
     assert not any("#" in name for name in lines)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid"])
-def test_nobody_there_breaks_nothing(
-    database: Database[Document], monkeypatch: pytest.MonkeyPatch, host: str
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("127.0.0.1", "nothing listens there"),
+        ("nowhere.invalid", "gaierror: name cannot be resolved"),
+    ],
+)
+def test_nobody_there_breaks_nothing_and_is_said(
+    database: Database[Document],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    host: str,
+    reason: str,
 ) -> None:
-    """A closed port and a name that does not resolve: the job ends, soon."""
+    """A closed port and a name that does not resolve: the job ends, soon, with a warning."""
     configure(monkeypatch, free_port(), STATSD_HOST=host)
     record(database, 0, 1)
-    for _ in range(2):
-        begun = time.monotonic()
+    send_statsd(database)
+    # one packet alone does not notice a closed port
+    kinds = [f"asr_{n}" for n in range(40)]
+    write_calls(database, [call(1, utc_now() - timedelta(minutes=1), errors=kinds)])
+    told(database)
+    caplog.clear()
+    begun = time.monotonic()
+    send_statsd(database)
+    assert time.monotonic() - begun < 15
+    (warning,) = caplog.records
+    assert warning.getMessage() == "Figures did not reach STATSD_HOST"
+    assert vars(warning)["reason"].startswith(reason)
+
+
+def test_a_name_that_does_not_resolve_for_a_while_loses_no_call(
+    database: Database[Document], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = listener.getsockname()[1]
+    configure(monkeypatch, port)
+    record(database, 0, 1)
+    sent(database, listener)
+    record(database, 1, 3)
+    configure(monkeypatch, port, STATSD_HOST="nowhere.invalid")
+    send_statsd(database)
+    configure(monkeypatch, port)
+    assert sent(database, listener)[CALLS] == 3
+
+
+def test_a_figure_that_cannot_be_read_loses_no_call(
+    database: Database[Document], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job fails, and the next one has all."""
+    configure(monkeypatch, listener.getsockname()[1])
+    record(database, 0, 1)
+    sent(database, listener)
+    record(database, 1, 3)
+    database["rule_health"].drop()
+    database.command({"create": "rule_health", "viewOn": "calls", "pipeline": [{"$set": {"a": {"$ln": -1}}}]})
+    with pytest.raises(PyMongoError):
         send_statsd(database)
-        assert time.monotonic() - begun < 15
+    database["rule_health"].drop()
+    assert sent(database, listener)[CALLS] == 3
+
+
+@pytest.mark.parametrize("change", [{"$set": {"sums": b"no sums"}}, {"$unset": {"sums": 1}}])
+def test_a_mark_that_cannot_be_read_begins_again(
+    database: Database[Document],
+    listener: socket.socket,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Document,
+) -> None:
+    configure(monkeypatch, listener.getsockname()[1])
+    record(database, 0, 1)
+    sent(database, listener)
+    database[EXPORTED_TOTALS].update_one({"_id": "sent to StatsD"}, change)
+    assert "voice_agent.active_calls|g|#direction:inbound" in sent(database, listener)
+    record(database, 1, 3)
+    assert sent(database, listener)[CALLS] == 3
+
+
+def test_a_tiny_figure_is_written_without_an_exponent(
+    database: Database[Document], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, listener.getsockname()[1])
+    write_calls(database, [call(1, utc_now() - timedelta(minutes=1), e2e_latency_ms=0.02)])
+    told(database)
+    send_statsd(database)
+    text = ""
+    while more := heard(listener):
+        text += more
+    assert re.search(r"e2e_latency_seconds\.p50:0\.00002\|g", text)
+    assert not re.search(r":[\d.]+e", text)
 
 
 def test_the_scheduler_sends_only_where_a_host_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
