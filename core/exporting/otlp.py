@@ -16,6 +16,7 @@ from core.exporting.catalogue import COST, Exported
 from core.exporting.families import Bins, Family, of_sums
 from core.exporting.gauges import BUILD, gauges
 from core.exporting.totals import read_totals
+from core.logging_config import get_logger
 from core.settings import Settings, get_settings
 from core.types import Document
 
@@ -32,6 +33,7 @@ GEN_AI: dict[str, tuple[str, Mapping[str, str]]] = {
 }
 """Metrics that have a name in the semantic conventions, and the attributes those require."""
 _TIMEOUT_SECONDS = 5.0
+logger = get_logger("scheduler")
 
 
 def is_installed() -> bool:
@@ -42,8 +44,10 @@ def is_installed() -> bool:
 def send_otlp(database: Database[Document]) -> None:
     """Send the present state to OTEL_EXPORTER_OTLP_ENDPOINT; anything not accepted is included next time.
 
+    If the collector accepts only a part, the log says what it refuses.
+
     Raises:
-        UserError: the extra is not installed, or the collector rejects it.
+        UserError: the extra is not installed, or the collector rejects it or redirects elsewhere.
         PyMongoError: the database does not answer.
     """
     if not is_installed():
@@ -51,18 +55,28 @@ def send_otlp(database: Database[Document]) -> None:
     from opentelemetry.exporter.otlp.proto.http import metric_exporter  # noqa: PLC0415 (an extra)
     from opentelemetry.sdk.metrics.export import MetricExportResult  # noqa: PLC0415 (an extra)
 
+    from core.exporting.collector import CollectorSession  # noqa: PLC0415 (an extra)
+
     settings = get_settings()
     endpoint = str(settings.otel_exporter_otlp_endpoint).rstrip("/")
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)  # we report it ourselves
+    session, host = CollectorSession(), urlsplit(endpoint).hostname
     exporter = metric_exporter.OTLPMetricExporter(
-        endpoint=f"{endpoint}/v1/metrics", headers=headers_of(settings), timeout=_TIMEOUT_SECONDS
+        endpoint=f"{endpoint}/v1/metrics",
+        headers=headers_of(settings),
+        timeout=_TIMEOUT_SECONDS,
+        session=session,
     )
     try:
         taken = exporter.export(metrics_data(database))
     finally:
         exporter.shutdown()
-    if taken is not MetricExportResult.SUCCESS:
-        raise UserError(f"the collector at {urlsplit(endpoint).hostname} did not take the figures")
+    if taken is not MetricExportResult.SUCCESS or not session.accepted:
+        answered = f": it answered {session.status}" if session.status else ""
+        raise UserError(f"the collector at {host} did not take the figures{answered}")
+    if session.refused:
+        extra = {"host": host, "reason": session.refused}
+        logger.warning("The collector refuses some of the figures", extra=extra)
 
 
 def headers_of(settings: Settings) -> dict[str, str]:
@@ -91,9 +105,11 @@ def metrics_data(database: Database[Document]) -> "MetricsData":
 
 def _metrics(database: Database[Document]) -> Iterator["Metric"]:
     now, totals = utc_now(), read_totals(database)
+    # A clock that is behind must not let counters begin after they are sent: receivers discard those.
+    since = min(totals.since, now) if totals else now
     for family in of_sums(totals.told) if totals else ():
         if family.samples or family.bins:
-            yield _metric(family, totals.since if totals else now, now)
+            yield _metric(family, since, now)
     for metric, samples in gauges(database):
         if metric != BUILD:
             yield _metric(Family(metric, samples), now, now)

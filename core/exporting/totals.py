@@ -75,8 +75,10 @@ def advance_totals(database: Database[Document]) -> int:
     Raises:
         PyMongoError: the database does not answer; the next run does what is left.
     """
-    totals = _begin(database)
-    late = server_time(database) - OVERLAP
+    totals, now = _begin(database), server_time(database)
+    late = now - OVERLAP
+    if totals.since > now:  # the server's clock was ahead when they were begun
+        totals = replace(totals, since=now)
     query: Document = {"zone": totals.zone, "schema_version": SCHEMA_VERSION, "calls": {"$gt": 0}}
     query["read_at"] = A_TIME
     if totals.until is not None:

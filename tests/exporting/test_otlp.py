@@ -1,7 +1,9 @@
 """What a collector of OpenTelemetry is sent, decoded by OpenTelemetry's own protobuf."""
 
 import gzip
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -17,9 +19,11 @@ from core.clock import utc_now
 from core.doctor.exports import exports
 from core.errors import UserError
 from core.exporting.otlp import send_otlp
+from core.exporting.totals import read_totals
 from core.scheduler.jobs import all_jobs
 from core.settings import get_settings
 from core.storage.calls import write_calls
+from core.storage.collections import EXPORTED_TOTALS
 from core.types import Document
 from tests.api.test_routes import call
 from tests.exporting.test_totals import told
@@ -31,6 +35,8 @@ class Collector(ThreadingHTTPServer):
 
     requests: list[tuple[str, str | None, ExportMetricsServiceRequest]]
     status = 200
+    answer = ExportMetricsServiceResponse()
+    pause, pieces = 0.0, 1
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,8 +51,14 @@ class Handler(BaseHTTPRequestHandler):
         request = ExportMetricsServiceRequest.FromString(body)
         self.server.requests.append((self.path, self.headers.get("x-key"), request))
         self.send_response(self.server.status)
+        self.send_header("Content-Type", "application/x-protobuf")
+        if self.server.status in {301, 308}:
+            self.send_header("Location", "http://127.0.0.1:9/")
         self.end_headers()
-        self.wfile.write(ExportMetricsServiceResponse().SerializeToString())
+        with suppress(OSError):
+            for _ in range(self.server.pieces):
+                self.wfile.write(self.server.answer.SerializeToString())
+                time.sleep(self.server.pause)
 
     def log_message(self, *_: object) -> None:
         """Write nothing to the test's output."""
@@ -55,7 +67,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     with Collector(("127.0.0.1", 0), Handler) as server, serving(server):
-        server.requests = []
+        server.requests, server.answer = [], ExportMetricsServiceResponse()
         configure(monkeypatch, f"http://127.0.0.1:{server.server_port}/")
         yield server
 
@@ -115,6 +127,55 @@ def test_a_collector_that_refuses_is_named(
     configure(monkeypatch, f"http://127.0.0.1:{free_port()}")
     with pytest.raises(UserError, match="did not take the figures"):
         send_otlp(database)
+
+
+@pytest.mark.parametrize("status", [301, 308, 304])
+def test_a_redirect_is_no_success(database: Database[Document], collector: Collector, status: int) -> None:
+    """Nothing was taken there, and a header with a secret goes nowhere else."""
+    collector.status = status
+    with pytest.raises(UserError, match=f"did not take the figures: it answered {status}"):
+        send_otlp(database)
+    assert len(collector.requests) == 1
+
+
+def test_what_a_collector_refuses_of_the_figures_is_said(
+    database: Database[Document], collector: Collector, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = ExportMetricsServiceResponse()
+    said.partial_success.rejected_data_points = 7
+    said.partial_success.error_message = "out of order"
+    collector.answer = said
+    send_otlp(database)
+    (warning,) = caplog.records
+    assert warning.getMessage() == "The collector refuses some of the figures"
+    assert vars(warning)["reason"] == "7 values: out of order"
+
+
+def test_an_answer_that_never_ends_holds_up_nothing(
+    database: Database[Document], collector: Collector
+) -> None:
+    """Neither its length nor its slowness: the figures have arrived."""
+    collector.answer.partial_success.error_message = "x"
+    collector.pause, collector.pieces = 0.5, 40
+    begun = time.monotonic()
+    send_otlp(database)
+    assert time.monotonic() - begun < 10
+
+
+def test_counters_never_begin_after_they_are_sent(database: Database[Document], collector: Collector) -> None:
+    """The server's clock was ahead when they began: the next roll-up corrects that for good."""
+    write_calls(database, [call(1, utc_now() - timedelta(minutes=5))])
+    told(database)
+    ahead = utc_now() + timedelta(days=365)
+    database[EXPORTED_TOTALS].update_one({"_id": "calls"}, {"$set": {"since": ahead}})
+    send_otlp(database)
+    (point,) = metrics_of(collector.requests[-1][2])["voice_agent.calls"].sum.data_points
+    assert point.start_time_unix_nano <= point.time_unix_nano
+    write_calls(database, [call(2, utc_now() - timedelta(minutes=5))])
+    told(database)
+    totals = read_totals(database)
+    assert totals is not None
+    assert totals.since < utc_now() + timedelta(minutes=1)
 
 
 def test_scheduler_and_doctor_know_where_figures_go(
