@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
 
 from core.errors import UserError
 from core.settings import get_settings
@@ -11,6 +12,8 @@ FIRST_YEAR, LAST_YEAR = 1970, 2200
 """Times outside these years are null values or mistakes: .NET's year 1, a 9999 for "never"."""
 YEARS = r"19[7-9]\d|2[01]\d\d|2200"
 """The same as a pattern that a date's schema can contain."""
+_LONGEST_WAIT = timedelta(hours=1)
+"""A service that asks for a longer wait is tried again after this."""
 
 
 def utc_now() -> datetime:
@@ -146,3 +149,17 @@ def parse_moment(text: str) -> datetime:
     if not FIRST_YEAR <= given.year <= LAST_YEAR:  # in UTC the first midnight of 1970 may lie in 1969
         raise UserError(f"{text!r} is not a time of the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment
+
+
+def asked_to_wait(retry_after: str) -> timedelta | None:
+    """Return how long a Retry-After (RFC 9110, 10.2.3) asks to wait, at most an hour; None if it does not."""
+    text = retry_after.strip()
+    try:
+        if text.isascii() and text.isdigit():
+            wait = timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT.total_seconds()))
+        else:
+            until = parsedate_to_datetime(text)
+            wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(wait, _LONGEST_WAIT) if wait > timedelta() else None

@@ -4,18 +4,15 @@ import logging
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 
 from core.alerting.channels.base import Failure
+from core.clock import asked_to_wait
 
 _TIMEOUT = httpx2.Timeout(5.0, connect=3.0)
 _TRY_LATER = {408, 429}
-_LONGEST_WAIT = timedelta(hours=1)
-"""A service that asks for a longer wait is tried again after this."""
 
 
 def post(
@@ -47,20 +44,6 @@ def keep_quiet() -> None:
 def is_final(status: int) -> bool:
     """Return whether a status would be the same next time: a wrong address, key or payload."""
     return 300 <= status < 500 and status not in _TRY_LATER  # noqa: PLR2004 (HTTP classes)
-
-
-def asked_to_wait(retry_after: str) -> timedelta | None:
-    """Return how long a Retry-After (RFC 9110, 10.2.3) asks to wait, at most an hour; None if it does not."""
-    text = retry_after.strip()
-    try:
-        if text.isascii() and text.isdigit():
-            wait = timedelta(seconds=min(int(text[:9]), _LONGEST_WAIT.total_seconds()))
-        else:
-            until = parsedate_to_datetime(text)
-            wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.now(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return min(wait, _LONGEST_WAIT) if wait > timedelta() else None
 
 
 def reason_of(error: BaseException) -> str:

@@ -4,7 +4,8 @@ import json
 import os
 import ssl
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -77,19 +78,35 @@ def test_a_database_that_is_down_costs_the_caller_nothing_and_is_counted() -> No
 
 
 class Collector(BaseHTTPRequestHandler):
-    """Answers with the next status, 200 when there is none, and keeps what came."""
+    """Answers as :meth:`judge` says, else with the next status, 200 when there is none; keeps what came."""
 
+    protocol_version = "HTTP/1.1"
     bodies: ClassVar[list[bytes]] = []
     tokens: ClassVar[list[str | None]] = []
+    paths: ClassVar[list[str]] = []
+    moments: ClassVar[list[float]] = []
     statuses: ClassVar[list[int]] = []
+    retry_after: ClassVar[list[str]] = []
+    judge: ClassVar[Callable[[bytes], tuple[int, bytes]] | None] = None
+    length: ClassVar[int | None] = None
 
     def do_POST(self) -> None:
         """Keep what came and answer."""
         self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
         self.tokens.append(self.headers["Authorization"])
-        self.send_response(self.statuses.pop(0) if self.statuses else 200)
-        self.send_header("Content-Length", "0")
+        self.paths.append(self.path)
+        self.moments.append(time.monotonic())
+        status, said = self.statuses.pop(0) if self.statuses else 200, b""
+        if judge := type(self).judge:
+            status, said = judge(self.bodies[-1])
+        self.send_response(status)
+        for wait in self.retry_after:
+            self.send_header("Retry-After", wait)
+        self.send_header("Content-Length", str(self.length or len(said)))
         self.end_headers()
+        self.wfile.write(said)
+        if self.length:
+            self.close_connection = True
 
     def log_message(self, *_args: object) -> None:
         """Keep quiet."""
@@ -105,15 +122,17 @@ def collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     monkeypatch.setattr(shipper, "_FIRST_PAUSE_SECONDS", 0.01)
     Collector.bodies, Collector.tokens, Collector.statuses = [], [], []
+    Collector.paths, Collector.moments, Collector.retry_after = [], [], []
+    Collector.judge, Collector.length = None, None
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         with serving(server):
             yield f"https://127.0.0.1:{server.server_port}"
 
 
-def events() -> list[dict[str, Any]]:
+def events(bodies: list[bytes] | None = None) -> list[dict[str, Any]]:
     decoder, found = json.JSONDecoder(), []
-    for body in Collector.bodies:
+    for body in Collector.bodies if bodies is None else bodies:
         text, at = body.decode(), 0
         while at < len(text):
             event, at = decoder.raw_decode(text, at)
@@ -136,13 +155,22 @@ def test_lines_arrive_at_splunk_in_batches_with_their_time_and_without_the_clien
     assert len(Collector.bodies) < 20
 
 
-def lost(collector: str, statuses: list[int]) -> dict[str, int]:
+def lost(collector: str, statuses: list[int], *messages: str) -> dict[str, int]:
+    """What is lost of lines that are sent to a collector which answers so."""
     Collector.statuses = statuses
-    counted: dict[str, int] = {}
+    counted: Counter[str] = Counter()
     splunk = SplunkCollector(collector, "t", lambda lines, text: counted.update({text: lines}))
-    splunk.put(LINE)
+    for message in messages or ("hello",):
+        splunk.put(LINE.replace(b"hello", message.encode()))
     assert splunk.flush(20)
-    return counted
+    return dict(counted)
+
+
+def taken() -> list[str]:
+    """The messages of the requests that the collector's judge accepts."""
+    assert Collector.judge
+    accepted = [body for body in Collector.bodies if Collector.judge(body)[0] == 200]
+    return [event["event"]["message"] for event in events(accepted)]
 
 
 def test_a_busy_splunk_is_tried_again(collector: str) -> None:
@@ -155,9 +183,96 @@ def test_a_splunk_that_refuses_is_not_tried_again_but_counted(collector: str) ->
     assert len(events()) == 1
 
 
-def test_a_splunk_that_stays_away_is_given_up_after_four_tries(collector: str) -> None:
-    assert lost(collector, [500] * 9) == {"did not send {} log lines to Splunk: HTTPStatusError": 1}
-    assert len(events()) == 4
+def test_a_splunk_that_restarts_loses_no_line(collector: str) -> None:
+    assert lost(collector, [503] * 6) == {}
+    assert len(events()) == 7
+
+
+def test_a_splunk_that_stays_away_is_given_up_after_a_while(
+    collector: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipper, "PATIENCE_SECONDS", 0.3)
+    assert lost(collector, [500] * 99) == {"did not send {} log lines to Splunk: it answered 500": 1}
+    assert len(events()) > 4
+
+
+@pytest.mark.parametrize("far", ["9" * 30, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_splunk_that_says_when_to_come_again_is_left_alone_until_then(
+    collector: str, monkeypatch: pytest.MonkeyPatch, far: str
+) -> None:
+    """Though not for longer than lines are kept at all, whatever it says."""
+    Collector.retry_after = ["1"]
+    assert lost(collector, [429]) == {}
+    first, second = Collector.moments
+    assert second - first >= 1
+    monkeypatch.setattr(shipper, "PATIENCE_SECONDS", 0.5)
+    Collector.retry_after = [far]
+    assert lost(collector, [429]) == {}
+
+
+def test_no_request_is_larger_than_splunk_accepts(collector: str) -> None:
+    """Of lines that are too long even so, each is sent alone, and only what is refused alone is lost."""
+    limit = 100_000
+    Collector.judge = lambda body: (413, b"") if len(body) > limit else (200, b"")
+    messages = [f"{number} {'x' * 30_000}" for number in range(60)]
+    messages[7] = "y" * limit
+    assert lost(collector, [], *messages) == {"did not send {} log lines to Splunk: it answered 413": 1}
+    assert sorted(taken()) == sorted(messages[:7] + messages[8:])
+    assert max(map(len, Collector.bodies)) <= 1_000_000
+
+
+def test_one_event_that_splunk_cannot_use_costs_no_other(collector: str) -> None:
+    def judge(body: bytes) -> tuple[int, bytes]:
+        messages = [event["event"]["message"] for event in events([body])]
+        if "bad" not in messages:
+            return 200, b'{"text":"Success","code":0}'
+        said = {"text": "Invalid data format", "code": 6, "invalid-event-number": messages.index("bad")}
+        return 400, json.dumps(said).encode()
+
+    Collector.judge = judge
+    messages = ["a", "b", "bad", "c", "bad", "d"]
+    assert lost(collector, [], *messages) == {"did not send {} log lines to Splunk: it answered 400": 2}
+    assert taken() == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("said", [b"", b"nothing", b"[]", b'{"code":6,"invalid-event-number":99}'])
+def test_a_refusal_that_names_no_event_is_of_them_all(collector: str, said: bytes) -> None:
+    Collector.judge = lambda _body: (400, said)
+    refused = lost(collector, [], "a", "b")
+    assert refused == {"did not send {} log lines to Splunk: it answered 400": 2}
+    assert len(Collector.bodies) == 1
+
+
+def test_lines_are_not_sent_again_because_the_answer_breaks_off(collector: str) -> None:
+    Collector.length = 1_000
+    assert lost(collector, []) == {}
+    assert len(Collector.bodies) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/services/collector", "/services/collector/raw"])
+def test_the_collectors_address_is_found_however_it_is_given(collector: str, path: str) -> None:
+    assert lost(f"{collector}{path}", []) == {}
+    assert Collector.paths == ["/services/collector/event"]
+
+
+def test_long_lines_do_not_fill_the_memory() -> None:
+    class Away(shipper.Shipper[list[bytes]]):
+        def prepare(self, lines: list[bytes]) -> list[bytes]:
+            return lines
+
+        def send(self, batch: list[bytes]) -> None:
+            raise ConnectionError(len(batch))
+
+    dropped: list[int] = []
+    away = Away("a hole", lambda lines, _text: dropped.append(lines))
+    line = b"x" * 1_000_000
+    for _ in range(200):
+        away.put(line)
+    kept = away.waiting
+    assert kept * len(line) <= shipper.CAPACITY_BYTES + shipper.BATCH_BYTES
+    assert kept + sum(dropped) == 200
+    away.close(0.1)
+    assert sum(dropped) == 200
 
 
 def test_the_queue_of_a_target_that_hangs_is_bounded() -> None:
