@@ -66,6 +66,19 @@ def test_every_file_to_copy_is_well_formed() -> None:
     assert {".yaml", ".yml", ".json", ".conf"} <= seen
 
 
+def test_one_line_that_is_too_long_costs_fluent_bit_and_elasticsearch_no_other() -> None:
+    """The one would read no more of the file; the other rejects a document with a term of 32 KB."""
+    read = yaml.safe_load((INTEGRATIONS / "fluent-bit" / "fluent-bit.yaml").read_text())
+    assert all(one["skip_long_lines"] is True for one in read["pipeline"]["inputs"])
+    template = json.loads((INTEGRATIONS / "elasticsearch" / "index-template.json").read_text())
+    fields = template["template"]["mappings"]["properties"]
+    keywords = {name: field for name, field in fields.items() if field["type"] == "keyword"}
+    assert {name for name, field in keywords.items() if "ignore_above" not in field} == {
+        "ecs.version",
+        "log.level",
+    }
+
+
 def test_every_page_links_its_files_and_says_how_it_was_tested() -> None:
     for folder in (path for path in INTEGRATIONS.iterdir() if path.is_dir()):
         page = (folder / "README.md").read_text()

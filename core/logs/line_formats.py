@@ -24,7 +24,7 @@ def as_it_is(document: Document) -> Document:
 def as_ecs(document: Document) -> Document:
     """Return it in Elastic Common Schema 8.
 
-    Fields it has no name for go into ``labels``, as single values.
+    Fields it has no name for go into ``labels``, as single values; Elasticsearch accepts no blank names.
     """
     source = document["source"]
     shaped: Document = {
@@ -49,7 +49,7 @@ def as_ecs(document: Document) -> Document:
         if (known := _ECS_NAMES.get(key)) and isinstance(value, str):
             shaped[known] = value
         elif key not in LINE_FIELDS and value is not None:
-            name = free_name(key.replace(".", "_"), labels, counts)
+            name = free_name(key.replace(".", "_").strip() or "_", labels, counts)
             labels[name] = value if isinstance(value, str | int | float | bool) else _text(value)
     return {**shaped, "labels": labels} if labels else shaped
 
@@ -98,13 +98,12 @@ def as_emf(document: Document) -> Document:
     for name, value in document.items():
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST_IN_EMF:
             unit = next((unit for suffix, unit in _EMF_UNITS.items() if name.endswith(suffix)), None)
-            if unit and len(metrics) < _MOST_METRICS:
+            if unit and len(metrics) < _MOST_METRICS and len(name) <= _LONGEST_METRIC and _is_plain(name):
                 metrics.append({"Name": name, "Unit": unit})
-    dimensions = [["component"]]
-    if _is_dimension(document.get("service")):
+    component, service = document["component"], document.get("service")
+    dimensions = [["component"]] if _may_be_dimension(component) else [[]]
+    if dimensions[0] and isinstance(service, str) and _may_be_dimension(component, service):
         dimensions.append(["component", "service"])
-    if not _is_dimension(document["component"]):
-        dimensions = [[]]
     moment = datetime.fromisoformat(document["timestamp"])
     about = {
         "Timestamp": round(moment.timestamp() * 1000),
@@ -117,23 +116,42 @@ def as_emf(document: Document) -> Document:
     return shaped
 
 
-def _is_dimension(value: object) -> bool:
+def _may_be_dimension(*values: str) -> bool:
+    """Return whether values become dimensions: CloudWatch accepts them, and there are not too many others.
+
+    Each combination is billed, and some programs have one logger for each lead.
+    """
+    if values in _dimensions:
+        return True
+    if len(_dimensions) >= MOST_DIMENSIONS or not all(map(_is_dimension, values)):
+        return False
+    _dimensions.add(values)
+    return True
+
+
+def _is_dimension(value: str) -> bool:
     """Return whether CloudWatch accepts a dimension value.
 
-    1 to 1,024 ASCII characters, not starting with a colon.
+    1 to 1,024 printable ASCII characters, not all blank, not starting with a colon.
     """
     return (
-        isinstance(value, str)
-        and 0 < len(value) <= _LONGEST_DIMENSION
-        and value.isascii()
-        and value[0] != ":"
+        0 < len(value) <= _LONGEST_DIMENSION and _is_plain(value) and not value.isspace() and value[0] != ":"
     )
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+MOST_DIMENSIONS = 200
+"""Most components, and pairs of component and service, that a process makes metrics of, those seen first."""
+_dimensions: set[tuple[str, ...]] = set()
 
 
 _FAILURES = frozenset({"ERROR", "CRITICAL"})
 _EMF_UNITS = {"_ms": "Milliseconds", "_seconds": "Seconds"}
 _MOST_METRICS = 100
-_LONGEST_DIMENSION = 1_024
+_LONGEST_METRIC, _LONGEST_DIMENSION = 255, 1_024
 _MOST_IN_EMF = 2.0**360
 _host = socket.gethostname()
 FORMATS: dict[Format, Callable[[Document], Document]] = {

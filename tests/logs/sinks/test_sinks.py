@@ -15,6 +15,7 @@ import pytest
 import trustme
 from pymongo.database import Database
 
+from core.logs import line_formats
 from core.logs.line_formats import FORMATS
 from core.logs.sinks import shipper
 from core.logs.sinks.splunk import SplunkCollector
@@ -352,9 +353,13 @@ def test_a_line_with_embedded_metrics_of_cloudwatch() -> None:
         ("", "api", [["component"]]),
         ("दूरसंचार", "api", [["component"]]),
         (":x", "api", [["component"]]),
+        ("  ", "api", [["component"]]),
+        ("deep\ngram", "api", [["component"]]),
+        ("deep\0gram", "api", [["component"]]),
         ("s" * 1_025, "api", [["component"]]),
         ({"a": 1}, "api", [["component"]]),
         ("deepgram", "वाणी", [[]]),
+        ("deepgram", "\t", [[]]),
     ],
 )
 def test_no_value_that_cloudwatch_refuses_is_a_dimension(
@@ -362,6 +367,40 @@ def test_no_value_that_cloudwatch_refuses_is_a_dimension(
 ) -> None:
     line = FORMATS["emf"](DOCUMENT | {"service": service, "component": component})
     assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == dimensions
+
+
+def test_a_logger_for_each_lead_makes_no_metric_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CloudWatch bills every combination: those seen first stay, the others are counted without a name."""
+    monkeypatch.setattr(line_formats, "_dimensions", set())
+
+    def dimensions(component: str, service: str) -> list[list[str]]:
+        line = FORMATS["emf"](DOCUMENT | {"component": component, "service": service})
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        found: list[list[str]] = directive["Dimensions"]
+        return found
+
+    assert dimensions("speech", "deepgram") == [["component"], ["component", "service"]]
+    made = {(tuple(one), n) for n in range(1_000) for one in dimensions(f"crm.lead_{n}", f"crm/{n}") if one}
+    assert len(made) < line_formats.MOST_DIMENSIONS
+    assert dimensions("crm.lead_999", "crm") == [[]]
+    assert dimensions("speech", "deepgram") == [["component"], ["component", "service"]]
+
+
+def test_a_field_with_an_odd_name_costs_its_line_no_metric() -> None:
+    """CloudWatch discards all metrics of a line of which one has a name that it does not accept."""
+    odd = {f"{'x' * 300}_ms": 1, "समय_ms": 2, "a\nb_ms": 3, "duration_ms": 4}
+    (directive,) = FORMATS["emf"](DOCUMENT | odd)["_aws"]["CloudWatchMetrics"]
+    assert [metric["Name"] for metric in directive["Metrics"]] == ["Lines", "Errors", "duration_ms"]
+
+
+def test_a_field_without_a_name_costs_no_line_in_elasticsearch() -> None:
+    """It rejects a document with a blank name."""
+    labels = FORMATS["ecs"](DOCUMENT | {"": 1, " ": 2, "...": 3})["labels"]
+    assert {name: labels[name] for name in labels if "_" in name and name != "call_id"} == {
+        "_": 1,
+        "__2": 2,
+        "___": 3,
+    }
 
 
 def test_no_more_metrics_than_cloudwatch_takes() -> None:
