@@ -43,6 +43,7 @@ from core.variables.kinds import (
     SecretWebAddress,
     SlackAddress,
     Swaps,
+    Token,
     WebAddress,
     in_lower_case,
     is_loopback,
@@ -160,7 +161,7 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
     splunk_hec_url: CollectorAddress = Field(
         default=None, description="Splunk HTTP Event Collector to also send log lines to"
     )
-    splunk_hec_token: SecretStr | None = Field(default=None, description="Token for the HTTP Event Collector")
+    splunk_hec_token: Token = Field(default=None, description="Token for the HTTP Event Collector")
 
     smtp_server: str | None = Field(default=None, description="Mail server for alerts")
     smtp_port: Port = Field(
@@ -371,7 +372,7 @@ def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
         except ValidationError as error:
             problems.append(SettingsError(_describe(error)))
             first = error.errors()[0]
-            names = [str(first["loc"][0])] if first["loc"] else [*_BELONGING_TOGETHER]
+            names = [str(first["loc"][0])] if first["loc"] else _incomplete(str(problems[-1]))
             given |= {
                 name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names
             }
@@ -379,7 +380,13 @@ def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
 
 
 _BELONGING_TOGETHER = ("splunk_hec_url", "smtp_server", "alert_rota_swaps")
-"""Settings that need another one: if a pair is incomplete, these fall back to their defaults."""
+"""Settings that need another one: if a pair is incomplete, the first falls back to its default."""
+
+
+def _incomplete(problem: str) -> list[str]:
+    """Return which of these a message names first; all if none, so that reading them comes to an end."""
+    named = [name for name in _BELONGING_TOGETHER if problem.startswith(name.upper())]
+    return named or [*_BELONGING_TOGETHER]
 
 
 def _readable_file(problems: list[SettingsError]) -> tuple[dict[str, Any], str | None]:

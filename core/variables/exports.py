@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from core.variables.kinds import Port, SecretCommaList, WebAddress, in_lower_case
+from core.variables.kinds import Host, Port, SecretCommaList, WebAddress, in_lower_case
 
 
 class ExportSettings(BaseModel):
     """Part of :class:`core.settings.Settings`."""
 
-    statsd_host: str | None = Field(
+    statsd_host: Host = Field(
         default=None,
         description="StatsD server to send metrics to; docs/integrations/statsd/README.md",
     )

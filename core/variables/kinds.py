@@ -6,7 +6,7 @@ import re
 from datetime import date
 from email.utils import parseaddr
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
@@ -99,9 +99,28 @@ ExtraChannels = Annotated[tuple[ExtraChannel, ...], NoDecode, BeforeValidator(ex
 
 
 def _web_address(value: str | None) -> str | None:
-    if value and urlsplit(value).scheme not in {"http", "https"}:
+    if not value:
+        return value
+    if _parts(value).scheme not in {"http", "https"}:
         raise ValueError("must begin with http:// or https://")
-    return value
+    return value.strip()
+
+
+def _parts(address: str) -> SplitResult:
+    """Return the parts of a web address.
+
+    Raises:
+        ValueError: it has no host, or its port is none; without the address, which may hold a secret.
+    """
+    text = address.strip()
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme not in {"http", "https"} or (bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # of the port, or of an IPv6 address
+        usable = False
+    if not usable or not text.isprintable() or " " in text:
+        raise ValueError("must be an address as https://host or https://host:port")
+    return parts
 
 
 WebAddress = Annotated[str | None, AfterValidator(_web_address)]
@@ -168,14 +187,34 @@ def _one_address(value: str | None) -> str | None:
 def _collector_address(value: str | None) -> str | None:
     if value is None:
         return None
-    parts = urlsplit(value)
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        return value.rstrip("/")
-    raise ValueError("must begin with https:// (or http:// on this machine)")
+    parts = _parts(value)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise ValueError("must begin with https:// (or http:// on this machine)")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must have no user, ? or #: a token has its own variable")
+    return value.strip().rstrip("/")
+
+
+def _host(value: str | None) -> str | None:
+    if value and not re.fullmatch(r"[\w.-]+|(?=.*:.*:)[\da-fA-F:.]+(%[\w.-]+)?", value.strip()):
+        raise ValueError("must be a host alone, without scheme and port")
+    return value.strip() if value else value
+
+
+def _token(value: SecretStr | None) -> SecretStr | None:
+    """Return a token without blanks around it; refuse one that no header can hold, without revealing it."""
+    if value is None:
+        return None
+    token = value.get_secret_value().strip()
+    if not re.fullmatch(r"[!-~]*", token):
+        raise ValueError("must be made of ASCII characters without spaces and line breaks")
+    return SecretStr(token)
 
 
 MongoAddress = Annotated[SecretStr | None, _beginning("mongodb://", "mongodb+srv://")]
 SlackAddress = Annotated[SecretStr | None, _beginning("https://hooks.slack.com/")]
 SecretWebAddress = Annotated[SecretStr | None, _beginning("http://", "https://")]
 MailAddress = Annotated[str | None, AfterValidator(_one_address)]
+Host = Annotated[str | None, AfterValidator(_host)]
+Token = Annotated[SecretStr | None, AfterValidator(_token)]
 CollectorAddress = Annotated[str | None, AfterValidator(_collector_address)]
