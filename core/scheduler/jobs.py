@@ -165,15 +165,22 @@ async def outbox() -> None:
 
 
 async def _ping() -> None:
-    """Tell an external watchdog that the scheduler is alive; the address is a secret."""
+    """Tell an external watchdog that the scheduler is alive; the address is a secret.
+
+    Its answer is not read: one without an end must not hold up the next check.
+    """
     url = get_settings().scheduler_ping_url
     if url is None:
         return
     keep_quiet()
     try:
-        async with httpx2.AsyncClient(timeout=PING_TIMEOUT_SECONDS) as client:
-            (await client.get(url.get_secret_value())).raise_for_status()
-    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        async with (
+            asyncio.timeout(3 * PING_TIMEOUT_SECONDS),
+            httpx2.AsyncClient(timeout=PING_TIMEOUT_SECONDS) as client,
+            client.stream("GET", url.get_secret_value()) as answer,
+        ):
+            answer.raise_for_status()
+    except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
         logger.warning("SCHEDULER_PING_URL was not reached", extra={"reason": type(error).__name__})
 
 

@@ -4,6 +4,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -22,17 +23,22 @@ def post(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, str] | None = None,
 ) -> Failure | None:
-    """Post to a service; return why it was not accepted, or None. Redirects are not followed."""
+    """Post to a service; return why it was not accepted, or None. Redirects are not followed.
+
+    The status decides; the rest of the answer is not read, so one that breaks off or never ends changes
+    nothing.
+    """
     keep_quiet()
     try:
-        answer = httpx2.post(url, json=dict(payload), headers=headers, params=params, timeout=_TIMEOUT)
+        with httpx2.stream(
+            "POST", url, json=dict(payload), headers=headers, params=params, timeout=_TIMEOUT
+        ) as answer:
+            status, asked = answer.status_code, answer.headers.get("Retry-After", "")
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
         return Failure(reason_of(error))
-    if answer.is_success:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
-    status = answer.status_code
-    wait = asked_to_wait(answer.headers.get("Retry-After", ""))
-    return Failure(f"refused: error={status}", is_final(status), wait)
+    return Failure(f"refused: error={status}", is_final(status), asked_to_wait(asked))
 
 
 def keep_quiet() -> None:
