@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -280,12 +281,14 @@ def _spool_of(database: AsyncDatabase[Document] | None) -> Spool:
 def _look_for_spooled(database: AsyncDatabase[Document] | None) -> None:
     """Once a second, while the database answers: replay what waits in the spool, on the replayer's thread.
 
-    Another process of this machine may have spooled it and ended since.
+    Another process of this machine may have spooled it and ended since. A spool that cannot be read now, as
+    where too many files are open, is looked at again later: it concerns none of the records just stored.
     """
     if breaker.look_is_due():
         beats.keep(store_key(database), lambda: blocking(database))
-        if _spool_of(database).has_waiting():
-            replayer.start(store_key(database)[1], lambda: blocking(database))
+        with suppress(OSError):
+            if _spool_of(database).has_waiting():
+                replayer.start(store_key(database)[1], lambda: blocking(database))
 
 
 _said = threading.Event()

@@ -25,15 +25,19 @@ def replay(database: Database[Document]) -> int:
     """Write the spooled records to the database, oldest first; return how many it accepted.
 
     Does nothing while another process is replaying. A file is removed only after all its records are settled,
-    so being killed halfway means at most that some are written a second time, which changes nothing.
+    so being killed halfway means at most that some are written a second time, which changes nothing. A spool
+    that cannot be read or written now is logged, and left for the next try.
 
     Raises:
         PyMongoError: the database does not answer; what is left stays for the next try.
     """
     spool, stored = Spool(database.name), 0
-    with spool.replaying() as ours:
-        for files in _batches(spool.waiting()) if ours else ():
-            stored += _replay_files(database, spool, files)
+    try:
+        with spool.replaying() as ours:
+            for files in _batches(spool.waiting()) if ours else ():
+                stored += _replay_files(database, spool, files)
+    except OSError as error:  # too many open files, a full disk, another user's folder
+        logger.warning("The spool is not replayed", extra={"reason": error.strerror or type(error).__name__})
     if stored:
         logger.info("Spooled records stored", extra={"records": stored})
     return stored
@@ -94,6 +98,14 @@ def _settle(spool: Spool, file: Path, pairs: Sequence[tuple[Record, Result]]) ->
     file.unlink(missing_ok=True)
 
 
+def _is_empty(spool: Spool) -> bool:
+    """Return whether a spool certainly has nothing to replay; one that cannot be read now may have."""
+    try:
+        return not spool.has_waiting()
+    except OSError:
+        return False
+
+
 class Replayer:
     """One background thread of this process that replays until the spools are empty, then ends.
 
@@ -144,7 +156,7 @@ class Replayer:
                 except Exception as error:  # noqa: BLE001 (whatever it is, the next try may succeed)
                     logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
                 with self._guard:
-                    if not Spool(name).has_waiting():
+                    if _is_empty(Spool(name)):
                         del self._databases[name]
             with self._guard:
                 if not self._databases:

@@ -107,7 +107,11 @@ class Spool:
         return sorted(_json_files(self.folder))
 
     def has_waiting(self) -> bool:
-        """Return whether there is anything to replay, without listing a long folder to its end."""
+        """Return whether there is anything to replay, without listing a long folder to its end.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
         return any(True for _ in _json_files(self.folder))
 
     def read(self, file: Path) -> list[Record]:

@@ -262,3 +262,59 @@ def test_a_machine_in_another_zone_than_its_times_are_taken_in_is_told_so_once(
     env = {**os.environ, "TZ": machine, "TIMEZONE": "Asia/Kolkata"}
     done = forked.run(["-c", ZONES.format(zone=zone)], env=env, check=True)
     assert (done.stdout + done.stderr).count("Times without a zone are taken in TIMEZONE") == words
+
+
+WITHOUT_FILES = """
+import asyncio, contextlib, os, resource
+from core.services.metrics_service import MetricsService
+from core.services.sync_metrics_service import SyncMetricsService
+from core.storage import get_sync_database
+from core.storage.recording.breaker import LOOK_SECONDS
+from tests.storage.recording.test_recorder import call
+
+def take_all_files(taken=[]):
+    with contextlib.suppress(OSError):
+        while True:
+            taken.append(os.dup(0))
+    return taken
+
+async def agent():
+    service = MetricsService()
+    await service.record_call_metrics(call("before"))
+    SyncMetricsService().record_call_metrics(call("before, plain"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+    await asyncio.sleep(LOOK_SECONDS * 1.1)
+    take_all_files()
+    await service.record_call_metrics(call("without"))
+    await asyncio.sleep(LOOK_SECONDS * 1.1)
+    taken = take_all_files()
+    SyncMetricsService().record_call_metrics(call("without, plain"))
+    for one in taken:
+        os.close(one)
+
+get_sync_database().command("ping")
+asyncio.run(agent())
+"""
+
+
+def test_calls_are_stored_and_none_counts_as_lost_while_no_file_can_be_opened(
+    database: Database[Document],
+) -> None:
+    """What looks for spooled calls cannot open the folder; that concerns none of the calls being stored."""
+    forked.run(["-c", WITHOUT_FILES], check=True)
+    assert ids(database) == {"before", "before, plain", "without", "without, plain"}
+    assert (spool_status().waiting, spool_status().lost) == (0, 0)
+
+
+def test_figures_are_made_although_the_spool_cannot_be_opened(
+    database: Database[Document], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where another user's agent made it; what waits there stays for a process that can."""
+    file = Spool().put([Record.now(call("waits"))])
+    in_the_way = file.with_name("replay.lock")
+    in_the_way.mkdir()
+    asyncio.run(MetricsService().aggregate_recent())
+    assert "The spool is not replayed" in caplog.text
+    in_the_way.rmdir()
+    asyncio.run(MetricsService().aggregate_recent())
+    assert ids(database) == {"waits"}
