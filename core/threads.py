@@ -7,7 +7,10 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from _thread import RLock
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -50,5 +53,12 @@ def start_daemon(name: str, target: Callable[..., object], *args: object) -> thr
 def fork_safe_lock() -> threading.Lock:
     """Return a lock that is free in a forked child, whichever of its parent's threads held it."""
     lock = threading.Lock()
+    os.register_at_fork(after_in_child=lock._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001 (as threading does)
+    return lock
+
+
+def fork_safe_rlock() -> "RLock":
+    """Return such a lock that its holder may take again, as a signal handler or ``__del__`` in between may."""
+    lock = threading.RLock()
     os.register_at_fork(after_in_child=lock._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001 (as threading does)
     return lock

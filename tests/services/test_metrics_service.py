@@ -65,6 +65,26 @@ both("parent again")
 sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 """
 
+INTERRUPTED = """
+import signal, time
+from core.logging_config import attach_metrics, get_logger, log_external_call
+from core.services.sync_metrics_service import SyncMetricsService
+attach_metrics(SyncMetricsService())
+log = get_logger("speech")
+def ask():
+    log_external_call(log, "deepgram", "listen", 5.0)
+def interrupt(*_):
+    ask()
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+ask()
+signal.signal(signal.SIGALRM, interrupt)
+interrupt()
+until = time.monotonic() + 4
+while time.monotonic() < until:
+    ask()
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+"""
+
 
 def call(call_id: str) -> CallMetrics:
     return CallMetrics.model_validate(
@@ -121,6 +141,14 @@ def test_each_process_writes_its_own_requests_when_it_ends(database: Database[Do
     counted = Counter({row["process"]: row["count"] for row in database["service_minutes"].find()})
     assert sorted(counted.values()) == [2, 7]
     assert spool_status().waiting == 0
+
+
+def test_a_signal_handler_that_logs_a_request_never_waits_for_what_it_interrupts(
+    database: Database[Document],
+) -> None:
+    """Or a ``__del__``, which may run at any moment as well."""
+    subprocess.run([sys.executable, "-c", INTERRUPTED], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    assert database["service_minutes"].count_documents({"service": "deepgram"}) > 0
 
 
 def test_a_forked_child_records_too(database: Database[Document]) -> None:

@@ -10,7 +10,8 @@ import os
 import platform
 import time
 import uuid
-from collections import Counter
+from collections import Counter, deque
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -22,7 +23,7 @@ from core.storage.recording.recorder import record_blocking
 from core.storage.recording.records import Fate
 from core.storage.recording.write import MAX_BATCH
 from core.storage.server.connection import before_close, store_key
-from core.threads import fork_safe_lock, start_daemon
+from core.threads import fork_safe_lock, fork_safe_rlock, start_daemon
 from core.types import Document
 
 logger = get_logger("database")
@@ -78,7 +79,11 @@ _Key = tuple[datetime, str, str]
 
 
 class ServiceMinutes:
-    """This process's minutes that are not finished, or not written yet. Safe to use from any thread."""
+    """This process's minutes that are not finished, or not written yet.
+
+    Safe to use from any thread, and from a signal handler or ``__del__`` that interrupts it: whoever finds it
+    in use leaves the request in ``_new`` for the one who comes next.
+    """
 
     def __init__(self) -> None:
         self._guard = fork_safe_lock()
@@ -87,15 +92,26 @@ class ServiceMinutes:
 
     def _begin(self) -> None:
         """Start empty; what a forked child inherited is for its parent to write."""
+        self._new: deque[ServiceSample] = deque()
         self._cells: dict[_Key, _Cell] = {}
         self._numbers = itertools.count()
         self._process = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def add(self, sample: ServiceSample) -> None:
-        """Add one request to the sums."""
-        minute = sample.at.replace(second=0, microsecond=0)
-        with self._guard:
-            self._cell((minute, sample.service, sample.operation)).add(sample.duration_ms, sample.error)
+        """Add one request to the sums, now or with the next one; never waits."""
+        self._new.append(sample)
+        if self._guard.acquire(blocking=False):
+            try:
+                self._add_new()
+            finally:
+                self._guard.release()
+
+    def _add_new(self) -> None:
+        with suppress(IndexError):
+            while True:
+                sample = self._new.popleft()
+                minute = sample.at.replace(second=0, microsecond=0)
+                self._cell((minute, sample.service, sample.operation)).add(sample.duration_ms, sample.error)
 
     def _cell(self, key: _Key) -> _Cell:
         if key not in self._cells:
@@ -107,6 +123,7 @@ class ServiceMinutes:
     def take(self) -> list[ServiceMinute]:
         """Return the sums that changed since the last call, for writing; finished minutes are forgotten."""
         with self._guard:
+            self._add_new()
             changed = [self._minute(key, cell) for key, cell in self._cells.items() if cell.changed]
             oldest = utc_now() - OPEN_FOR
             self._cells = {key: cell for key, cell in self._cells.items() if key[0] >= oldest}
@@ -136,7 +153,7 @@ class ServiceWriter:
 
     def __init__(self) -> None:
         self._minutes: dict[tuple[int, str], tuple[AsyncDatabase[Document] | None, ServiceMinutes]] = {}
-        self._guard = fork_safe_lock()
+        self._guard = fork_safe_rlock()
         self._flushing = fork_safe_lock()
         self._pid = 0
 
