@@ -4,6 +4,7 @@ A forked child begins anew, since the threads and locks it inherits belong to it
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -62,3 +63,13 @@ def fork_safe_rlock() -> "RLock":
     lock = threading.RLock()
     os.register_at_fork(after_in_child=lock._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001 (as threading does)
     return lock
+
+
+def at_child_end(action: Callable[[], object]) -> None:
+    """Run an action before this child of ``multiprocessing`` ends: a forked one runs no atexit functions.
+
+    Call it in the child, once it has begun; in any other process it does nothing.
+    """
+    process, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
+    if process is not None and util is not None and process.parent_process() is not None:
+        util.Finalize(None, action, exitpriority=10)  # before the log is flushed

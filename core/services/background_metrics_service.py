@@ -13,7 +13,7 @@ from core.logging_config import get_logger
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.sync_metrics_service import SyncMetricsService
 from core.storage.recording.active_calls import BEAT_SECONDS
-from core.threads import start_daemon
+from core.threads import at_child_end, start_daemon
 
 logger = get_logger("metrics")
 END_SECONDS = 15.0
@@ -81,6 +81,8 @@ class BackgroundMetricsService:
         self._work.put(work)
         if self._thread is None:
             self._thread = start_daemon("background-metrics", self._run)
+            if self._thread is not None:
+                at_child_end(self.flush)
         if self._thread is None:
             self._work_here()
 

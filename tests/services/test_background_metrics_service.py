@@ -11,7 +11,7 @@ from pymongo.database import Database
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.services import background_metrics_service
 from core.services.background_metrics_service import BackgroundMetricsService
-from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
+from core.storage.collections import ACTIVE_CALLS, CALLS, SERVICE_MINUTES, TURNS
 from core.storage.recording.active_calls import count_active
 from core.storage.recording.spool import spool_status
 from core.types import Document
@@ -88,3 +88,13 @@ def test_a_process_that_ends_at_once_records_before(database: Database[Document]
         assert (stored, spool_status().waiting) == ([], 1)
     else:
         assert stored == ["c"]
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_worker_of_multiprocessing_that_ends_at_once_records_before(
+    database: Database[Document], method: str
+) -> None:
+    """Forked ones end without running what ``atexit`` knows; LiveKit runs its jobs in such workers."""
+    subprocess.run([sys.executable, "-m", "tests.services.worker", method], check=True, timeout=60)
+    assert [row["_id"] for row in database[CALLS].find()] == ["c"]
+    assert [row["count"] for row in database[SERVICE_MINUTES].find()] == [1]

@@ -24,7 +24,7 @@ from core.storage.readable import each_readable
 from core.storage.recording.spool import spool_status
 from core.storage.sealing.contents import withheld_values
 from core.storage.server.connection import before_close
-from core.threads import fork_safe_lock, start_daemon
+from core.threads import at_child_end, fork_safe_lock, start_daemon
 from core.types import Document
 
 FIRST_SECONDS = 5.0
@@ -102,6 +102,7 @@ class Beats:
             if self._thread is None:
                 self._thread = start_daemon("process-health", self._run)
                 before_sigterm(self._end_at_once)
+                at_child_end(self.end)
 
     def beat(self) -> None:
         """Send a heartbeat to each database; one that is unavailable gets the next."""

@@ -23,7 +23,7 @@ from core.storage.recording.recorder import record_blocking
 from core.storage.recording.records import Fate
 from core.storage.recording.write import MAX_BATCH
 from core.storage.server.connection import before_close, store_key
-from core.threads import fork_safe_lock, fork_safe_rlock, start_daemon
+from core.threads import at_child_end, fork_safe_lock, fork_safe_rlock, start_daemon
 from core.types import Document
 
 logger = get_logger("database")
@@ -184,6 +184,8 @@ class ServiceWriter:
             if self._pid != os.getpid():  # a forked child's inherited thread belongs to its parent
                 started = start_daemon("service-minutes", self._run)
                 self._pid = os.getpid() if started else 0  # else the next request tries again
+                if started:
+                    at_child_end(self.flush)
 
     def _run(self) -> None:
         while True:
