@@ -34,6 +34,7 @@ from core.logs.writer import Backlog, LogWriter
 from core.privacy.masking import configure_masking
 from core.settings import Settings, SettingsError, load_settings, load_what_is_good
 from core.sigterm import before_sigterm
+from core.threads import fork_safe_rlock
 from core.variables.kinds import level_number
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ _writer = LogWriter(sink_for(None))
 _handler = WriterHandler(_writer)
 _library_handler = LibraryHandler(_writer, NAMESPACE)
 ComponentLogger.write_to(_writer, _handler, _library_handler)
-_setup = threading.RLock()
+_setup = fork_safe_rlock()
 _configured = False
 _set_up_by: int | None = None
 _standard: StandardName = "stdout"

@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import threading
 from collections.abc import Mapping
 from logging import Logger, LogRecord
 from time import time
@@ -27,19 +26,23 @@ _CALL_HANDLERS, _HANDLE = Logger.callHandlers, Logger.handle
 _all_fixed = FIXED.issuperset
 _frame = sys._getframe  # noqa: SLF001 (a documented function)
 _context = current.get
-_making = threading.Lock()
 
 
 def component_logger(component: str) -> Logger:
     """Return the logger of a component; an application's own logger class stays in place.
 
-    The class is set and restored under a lock, because ``logging`` offers no other way to choose it.
+    The class is set and restored, because ``logging`` offers no other way to choose it: under the lock of
+    ``logging`` itself, so that meanwhile no other thread makes a logger, and no process is forked.
     """
-    with _making:
+    name = f"{NAMESPACE}.{component}"
+    known = Logger.manager.loggerDict.get(name)
+    if isinstance(known, Logger):
+        return known
+    with logging._lock:  # type: ignore[attr-defined]  # noqa: SLF001 (nothing public takes it)
         before = logging.getLoggerClass()
         logging.setLoggerClass(ComponentLogger)
         try:
-            return logging.getLogger(f"{NAMESPACE}.{component}")
+            return logging.getLogger(name)
         finally:
             logging.setLoggerClass(before)
 

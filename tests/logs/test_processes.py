@@ -105,6 +105,31 @@ while True:
     assert counted == {-1: 30, **dict.fromkeys(range(30), 20)}
 
 
+def test_a_fork_while_another_thread_gets_a_logger_or_sets_up_can_log(tmp_path: Path) -> None:
+    """What that thread holds at the moment of the fork is held for ever in the child."""
+    file = tmp_path / "agent.log"
+    code = """
+import threading
+from core import logging_config
+def get_loggers():
+    for n in range(10**9): get_logger(f'lazy {n % 5000}')
+def set_up():
+    while True:
+        with logging_config._setting_up(): logging_config._configured = False; time.sleep(0.01)
+threading.Thread(target=globals()[sys.argv[1]], daemon=True).start()
+for n in range(20):
+    time.sleep(0.005)
+    if not os.fork():
+        signal.alarm(10)
+        get_logger('child').info('child'); flush(); os._exit(0)
+for n in range(20): assert os.wait()[1] == 0
+os._exit(0)
+"""
+    for work in ("get_loggers", "set_up"):
+        assert start(code, file, work).wait(60) == 0
+    assert len(lines_in(file)) == 40
+
+
 def test_eight_threads_and_a_thousand_tasks_never_mix(tmp_path: Path) -> None:
     file = tmp_path / "agent.log"
     code = """

@@ -229,3 +229,14 @@ def test_a_handler_of_others_gets_clean_arguments_as_they_are() -> None:
         "assert (seen[0].msg, seen[0].args, seen[0].day) == ('%s of %d', ('one', 5), day)"
     )
     assert lines[0]["day"] == "2026-11-20"
+
+
+def test_loggers_that_others_make_at_the_same_time_are_of_their_own_class() -> None:
+    """An application whose class has a method of its own would find it missing, now and then."""
+    run(
+        "import threading\nclass Theirs(logging.Logger): pass\nlogging.setLoggerClass(Theirs)\n"
+        "def ours():\n    for n in range(20_000): get_logger(f'ours {n}')\n"
+        "threading.Thread(target=ours, daemon=True).start()\n"
+        "made = {type(logging.getLogger(f'theirs.{n}')) for n in range(20_000)}\n"
+        "assert made == {Theirs}, made"
+    )

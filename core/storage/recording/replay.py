@@ -1,5 +1,6 @@
 """Replay the spool: move records from this machine's disk to the database. Any process may do it."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -116,9 +117,14 @@ class Replayer:
     def __init__(self, on_success: Callable[[], None]) -> None:
         self._on_success = on_success
         self._guard = fork_safe_lock()
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin)
+        self._databases: dict[str, Callable[[], Database[Document]]] = {}
+
+    def _begin(self) -> None:
+        """Start without a thread; the one of a forked child's parent stays with the parent."""
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._databases: dict[str, Callable[[], Database[Document]]] = {}
 
     def start(self, name: str, database: Callable[[], Database[Document]], delay: float = 0) -> None:
         """Replay to the named database in ``delay`` seconds.

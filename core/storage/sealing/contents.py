@@ -1,6 +1,5 @@
 """Which parts of a record are personal, and the record with them sealed, held, or left out."""
 
-import threading
 from collections import Counter
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ from core.privacy import sensitive
 from core.privacy.sensitive import HELD, WITHHELD, Change, key_of, personal_in, replaced, stored_lead_id
 from core.settings import get_settings
 from core.storage.hook_deliveries import HookDelivery
+from core.threads import fork_safe_lock
 
 Content = TypeVar("Content", bound=BaseModel)
 OF_CALL = "call:"
@@ -24,7 +24,7 @@ FIELDS: dict[type[BaseModel], str] = {TurnMetrics: TRANSCRIPT, HookDelivery: BOD
 
 logger = get_logger("security")
 _withheld: Counter[str] = Counter()
-_guard = threading.Lock()
+_guard = fork_safe_lock()
 
 
 def withheld_values() -> int:
