@@ -59,7 +59,7 @@ def fork_safe_lock() -> threading.Lock:
 
 
 def fork_safe_rlock() -> "RLock":
-    """Return such a lock that its holder may take again, as a signal handler or ``__del__`` in between may."""
+    """Return such a lock that its holder may take again, as a signal handler in between may."""
     lock = threading.RLock()
     os.register_at_fork(after_in_child=lock._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001 (as threading does)
     return lock

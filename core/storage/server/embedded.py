@@ -73,6 +73,7 @@ class Embedded:
         self._released = threading.Event()
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         self._share: int | None = self._take_share(deadline)
+        self._taken = os.fstat(self._share)
         try:
             self.uri = self._start(deadline)
         except BaseException:
@@ -123,7 +124,7 @@ class Embedded:
         It polls instead of waiting for the lock, because under gevent waiting would block every other
         greenlet. It finds something to do only where a supervisor was killed together with its standby.
         """
-        while not self._released.is_set():
+        while not self._released.is_set() and not self.is_lost():
             if self.was_moved():
                 self._say_moved()
                 return
@@ -141,10 +142,21 @@ class Embedded:
         with contextlib.suppress(subprocess.TimeoutExpired):  # the new one is running
             _spawn_supervisor(self._folder).wait(timeout=1)
 
+    def is_lost(self) -> bool:
+        """Return whether the program closed the share, as one that becomes a daemon closes all it has open.
+
+        Its number may be another file's by now, which is none of our business.
+        """
+        share = self._share
+        try:
+            return share is not None and not os.path.samestat(os.fstat(share), self._taken)
+        except OSError:
+            return True
+
     def was_moved(self) -> bool:
         """Return whether DATA_DIR is no longer where it was; its supervisor then ends the server."""
         share = self._share
-        return share is not None and not is_in_place(share, self._folder.users_lock)
+        return share is not None and not self.is_lost() and not is_in_place(share, self._folder.users_lock)
 
     def place(self) -> Path | None:
         """Return where DATA_DIR was moved to, as far as the system knows; None if it was deleted."""
@@ -168,9 +180,9 @@ class Embedded:
     def release(self) -> None:
         """Give this process's share back; when the last one does, the server is stopped."""
         self._released.set()
-        if self._share is not None:
+        if self._share is not None and not self.is_lost():
             os.close(self._share)
-            self._share = None
+        self._share = None
 
 
 _NEEDED = frozenset(
@@ -215,7 +227,7 @@ def start_embedded(data_dir: Path) -> Future[Embedded]:
     """Take this process's share in the embedded server of ``data_dir``, on a thread, and return at once.
 
     A start may take long, and whoever waits for it has a deadline of their own. A failed start is tried again
-    by the next call.
+    by the next call, and a lost share taken again.
 
     Raises:
         EmbeddedServerError: there is no mongod, or DATA_DIR cannot be used.
@@ -223,7 +235,7 @@ def start_embedded(data_dir: Path) -> Future[Embedded]:
     folder = Folder(data_dir)
     with _guard:
         share = _held.get(folder.root)
-        if share is None or (share.done() and share.exception() is not None):
+        if share is None or _is_useless(share):
             find_mongod()
             folder.create()
             share = _held[folder.root] = Future()
@@ -231,6 +243,10 @@ def start_embedded(data_dir: Path) -> Future[Embedded]:
             if start_daemon("embedded-start", _begin, folder, share) is None:
                 share.set_exception(EmbeddedServerError(_NO_THREAD))
         return share
+
+
+def _is_useless(share: "Future[Embedded]") -> bool:
+    return share.done() and (share.exception() is not None or share.result().is_lost())
 
 
 def located(data_dir: Path) -> Path:

@@ -1,5 +1,6 @@
 """The embedded server under real faults: real processes, killed with real signals."""
 
+import os
 import signal
 import stat
 import subprocess
@@ -23,6 +24,26 @@ database.get_collection("seen", write_concern=DURABLE).insert_one({})
 print("ready", flush=True)
 for line in sys.stdin:
     print(database["seen"].count_documents({}), flush=True)
+"""
+DAEMON = """
+import os, sys, time
+from core.services.sync_metrics_service import SyncMetricsService
+from core.storage import get_sync_database
+from core.storage.recording.recorder import replayer
+from tests.storage.recording.test_recorder import call
+get_sync_database().command("ping")
+service = SyncMetricsService()
+service.record_call_metrics(call("before"))
+if os.fork():
+    os._exit(0)
+os.setsid()
+os.closerange(3, 256)
+files = [open(f"{sys.argv[1]}/{number}.log", "w") for number in range(64)]
+while os.path.exists(os.environ["DATA_DIR"] + "/mongodb/socket"):
+    time.sleep(0.1)
+service.record_call_metrics(call("after"))
+replayer.wait(60)
+print(sorted(row["_id"] for row in get_sync_database()["calls"].find()), flush=True)
 """
 User = subprocess.Popen[str]
 
@@ -175,6 +196,23 @@ def orphaned(start: Callable[..., User], folder: Path, delay: float) -> User:
     time.sleep(delay)
     supervisor(folder).kill()
     return user
+
+
+def test_a_daemon_that_closes_all_files_records_into_its_own_folder(tmp_path: Path) -> None:
+    """Its share in the server is closed with them, and the number becomes another file's."""
+    elsewhere = tmp_path / "elsewhere" / "log"
+    elsewhere.mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-c", DAEMON, str(elsewhere)],
+        cwd=ROOT,
+        env={**os.environ, "DATA_DIR": str(tmp_path / "data"), "LOG_FILE": str(tmp_path / "agent.log")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("['after', 'before']\n", "")
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["log"]
 
 
 @pytest.mark.full
