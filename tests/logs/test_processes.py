@@ -105,6 +105,23 @@ while True:
     assert counted == {-1: 30, **dict.fromkeys(range(30), 20)}
 
 
+def test_a_daemon_that_closes_all_files_goes_on_logging_and_keeps_what_it_opens(tmp_path: Path) -> None:
+    """The number of its log is another file's then, which is neither written nor closed."""
+    file, other = tmp_path / "agent.log", tmp_path / "other.txt"
+    code = """
+log.info('before'); flush()
+os.closerange(3, 256)
+if sys.argv[2] == 'opens': files = [open(sys.argv[1], 'a') for _ in range(64)]
+log.info('after'); flush()
+if sys.argv[2] == 'opens':
+    for one in files: one.write('x'); one.flush()
+"""
+    for number, also in enumerate(("opens", "closes"), 1):
+        assert start(code, file, str(other), also).wait(60) == 0
+        assert [line["message"] for line in lines_in(file)] == ["before", "after"] * number
+    assert other.read_text() == "x" * 64
+
+
 def test_a_fork_while_another_thread_gets_a_logger_or_sets_up_can_log(tmp_path: Path) -> None:
     """What that thread holds at the moment of the fork is held for ever in the child."""
     file = tmp_path / "agent.log"

@@ -25,13 +25,24 @@ class LogFile(Sink):
         self.mode = mode
         self._rotation = rotation
         self._descriptor: int | None = None
+        self._opened: os.stat_result | None = None
         self._torn = False
 
     def close(self) -> None:
         """Close the file; a later write opens it again."""
-        if self._descriptor is not None:
+        if self._descriptor is not None and self._is_ours(self._descriptor):
             os.close(self._descriptor)
-            self._descriptor = None
+        self._descriptor = None
+
+    def _is_ours(self, descriptor: int) -> bool:
+        """Return whether the file is still open under its number.
+
+        A program that becomes a daemon closes all it has open, and the number may be another file's by now.
+        """
+        try:
+            return self._opened is not None and os.path.samestat(os.fstat(descriptor), self._opened)
+        except OSError:
+            return False
 
     def _append(self, lines: bytes) -> None:
         descriptor = self._current()
@@ -49,10 +60,13 @@ class LogFile(Sink):
 
     def _current(self) -> int:
         """Return the file that has the name now: another process may have rotated it."""
-        if self._descriptor is not None and not is_named(self.path, self._descriptor):
+        if self._descriptor is not None and not (
+            self._is_ours(self._descriptor) and is_named(self.path, self._descriptor)
+        ):
             self.close()
         if self._descriptor is None:
             self._descriptor = _open_to_append(self.path, self.mode)
+            self._opened = os.fstat(self._descriptor)
             self._torn = False
         return self._descriptor
 
