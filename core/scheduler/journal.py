@@ -36,8 +36,8 @@ class Journal:
 
     def last_slot(self, job: str) -> int | None:
         """Return the slot in which a job last succeeded; None if it never did."""
-        row = self._rows.find_one({"_id": job})
-        return row.get("slot") if row else None
+        slot = (self._rows.find_one({"_id": job}) or {}).get("slot")
+        return slot if isinstance(slot, int) else None  # another tool may have put something else there
 
     def succeeded(self, job: str, slot: int, term: int) -> bool:
         """Record a slot; return False if a scheduler of a later term has taken over."""

@@ -110,7 +110,7 @@ class Runner:
             if waits and slot == failed_in:
                 return
             last = self._journal.last_slot(job.name)
-        except PyMongoError as error:
+        except Exception as error:  # noqa: BLE001 (the lane goes on, whatever it is)
             self._failed(job, slot, error)
             return
         if is_due(slot, last):
@@ -132,7 +132,7 @@ class Runner:
         try:
             self._loop.run(_call(job))
             self._note(job, held, slot)
-        except Exception as error:  # noqa: BLE001 (the other jobs have their turn)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (the other jobs have their turn)
             self._failed(job, slot, error)
             return False
         return True
@@ -142,7 +142,7 @@ class Runner:
         if not self._journal.succeeded(job.name, slot, held.term):
             logger.warning("Another scheduler took over meanwhile", extra={"job": job.name})
 
-    def _failed(self, job: Job, slot: int | None, error: Exception) -> None:
+    def _failed(self, job: Job, slot: int | None, error: BaseException) -> None:
         self._retry_at[job.name] = slot, time.monotonic() + RETRY_SECONDS
         self._say_failed(job.name, error)
         if not isinstance(error, ConnectionFailure):
@@ -150,7 +150,7 @@ class Runner:
                 self._journal.failed(job.name, type(error).__name__)
 
     @staticmethod
-    def _say_failed(job: str, error: Exception) -> None:
+    def _say_failed(job: str, error: BaseException) -> None:
         if isinstance(error, ConnectionFailure):
             reason = unavailable_text(error)
             logger.error("Job failed, it is tried again", extra={"job": job, "reason": reason})

@@ -1,5 +1,6 @@
 """The scheduler as a real process: it works, survives faults, and ends when told to."""
 
+import asyncio
 import json
 import os
 import signal
@@ -150,13 +151,19 @@ def test_a_wrong_configuration_is_one_line(
     assert said in line
 
 
-def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild(database: Database[Document]) -> None:
-    """The job after it has its turn, and the failing one waits before it is tried again."""
+@pytest.mark.parametrize("error", [RuntimeError("on purpose"), asyncio.CancelledError()])
+def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild(
+    database: Database[Document], error: BaseException
+) -> None:
+    """The job after it has its turn, and the failing one waits before it is tried again.
+
+    A cancellation that some library lets out of a job is no end of its lane either.
+    """
     ran: list[str] = []
 
     async def broken() -> None:
         ran.append("broken")
-        raise RuntimeError("on purpose")
+        raise error
 
     async def sound() -> None:
         ran.append("sound")
@@ -175,6 +182,24 @@ def test_a_job_that_raises_neither_stops_the_others_nor_runs_wild(database: Data
     scheduler = Scheduler(jobs)
     scheduler.run_forever()
     assert ran == ["broken", "sound", "clock"] * 2
+
+
+def test_a_job_whose_row_another_tool_changed_runs_and_keeps_no_other_from_running(
+    database: Database[Document],
+) -> None:
+    ran: list[str] = []
+
+    async def odd() -> None:
+        ran.append("odd")
+
+    async def last() -> None:
+        ran.append("last")
+        scheduler.stop()
+
+    database["scheduler_jobs"].insert_one({"_id": "odd", "slot": "yesterday", "term": 1})
+    scheduler = Scheduler([Job(action.__name__, action, Every(3600)) for action in (odd, last)])
+    scheduler.run_forever()
+    assert ran == ["odd", "last"]
 
 
 SLOW = """
