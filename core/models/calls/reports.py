@@ -103,7 +103,9 @@ def lenient_facts(fields: dict[str, Any]) -> tuple[CallFacts, dict[str, str]]:
             return CallFacts.model_validate(given), refused
         except ValidationError as error:
             wrong = {str(problem["loc"][0]): problem["msg"] for problem in error.errors() if problem["loc"]}
+            # What is wrong with the source's own words is wrong with the field that they are kept of.
+            wrong = {name if name in given else name.removesuffix("_raw"): why for name, why in wrong.items()}
+            if not wrong.keys() & given.keys():
+                raise
             refused |= wrong
             given = {name: value for name, value in given.items() if name not in wrong}
-            if not wrong:
-                raise

@@ -239,6 +239,14 @@ def test_what_cannot_be_used_is_named_and_the_rest_counts() -> None:
     assert list(refused) == ["talk_seconds"]
 
 
+@pytest.mark.parametrize(("name", "text"), [("end_reason", "gone \ud83d"), ("language", "hi-\ud83d")])
+def test_half_a_character_in_the_own_words_of_a_source_costs_that_field_alone(name: str, text: str) -> None:
+    """It is kept in a field beside the one that was given; looking for it there never ended."""
+    facts, refused = lenient_facts({name: text, "status": "completed"})
+    assert facts.model_dump(exclude_none=True) == {"status": "completed"}
+    assert list(refused) == [name]
+
+
 def test_nobody_reports_as_the_agent() -> None:
     """The agent records whole calls; a report in its name would be taken for one."""
     with pytest.raises(ValueError, match="record them as CallMetrics"):
