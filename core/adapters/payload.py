@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from core.adapters.foreign_json import NoNumber
 from core.clock import FIRST_YEAR, LAST_YEAR
 from core.privacy.masking import mask_text
 
@@ -88,7 +89,7 @@ class Payload:
         value = self.get(path)
         if value is None or isinstance(value, bool):
             return None
-        if not isinstance(value, str | int | float):
+        if not isinstance(value, str | int | float) or isinstance(value, NoNumber):
             self._refuse(path, "is no text")
             return None
         text = _text(value)

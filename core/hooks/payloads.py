@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from core.adapters import foreign_json
+
 MOST_DEPTH = 64
 MOST_VALUES = 200_000
 """Most commas and brackets in a JSON text; an object in memory is many times larger than its two brackets."""
@@ -35,7 +37,7 @@ class Content:
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 (whatever it says)
-    """Return the content of a JSON text.
+    """Return the content of a JSON text, also as other languages write it (:mod:`foreign_json`).
 
     Raises:
         UnreadableError: it is not JSON.
@@ -48,13 +50,22 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 (whatever it says)
     except orjson.JSONDecodeError as error:
         if "depth" in error.msg:
             raise UnsuitableError(f"the body is nested more than {MOST_DEPTH} levels deep") from None
-        raise UnreadableError(f"the body is not JSON: {error.msg} at character {error.pos}") from None
+        content = _foreign(body, error)
     level, depth = [content], 0
     while level := [child for value in level for child in _children(value)]:
         depth += 1
         if depth > MOST_DEPTH:
             raise UnsuitableError(f"the body is nested more than {MOST_DEPTH} levels deep")
     return content
+
+
+def _foreign(body: bytes, why: orjson.JSONDecodeError) -> Any:  # noqa: ANN401 (whatever it says)
+    try:
+        return foreign_json.load(body)
+    except RecursionError:
+        raise UnsuitableError(f"the body is nested more than {MOST_DEPTH} levels deep") from None
+    except ValueError:
+        raise UnreadableError(f"the body is not JSON: {why.msg} at character {why.pos}") from None
 
 
 def _children(value: object) -> Any:  # noqa: ANN401 (an iterable of anything)

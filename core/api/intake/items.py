@@ -1,6 +1,6 @@
 """The items of a request: one object, or an array of them; each is accepted, or refused with a reason."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
@@ -8,6 +8,7 @@ import orjson
 from fastapi import HTTPException
 from pydantic import BaseModel, Field, ValidationError
 
+from core.adapters.foreign_json import NoNumber
 from core.api.problems import Problem
 from core.errors import problem
 from core.hooks.payloads import UnreadableError, UnsuitableError, read_json
@@ -41,6 +42,10 @@ class Unusable(Problem):
     """Why nothing in a request was accepted."""
 
     refused: list[Refused] = Field(default_factory=list)
+
+
+class NoNumberError(ValueError):
+    """An item with NaN or an infinite number; the text is the dotted path of the first one."""
 
 
 class Items(Generic[T]):
@@ -82,6 +87,8 @@ def read_items(
                 items.refuse(index, problem(mistake, names), mask_text(path[:200]))
         except RecursionError:
             items.refuse(index, "is nested too deep")
+        except NoNumberError as error:
+            items.refuse(index, "is no number that JSON has", mask_text(str(error)[:200]))
     return items
 
 
@@ -90,8 +97,23 @@ def as_sent(model: type[M], item: Mapping[str, Any]) -> M:
 
     Raises:
         ValidationError: it is not one.
+        NoNumberError: it has NaN or an infinite number.
     """
-    return model.model_validate_json(orjson.dumps(item), context=JSON)
+    try:
+        text = orjson.dumps(item)
+    except orjson.JSONEncodeError:
+        raise NoNumberError(next(_no_numbers(item), "")) from None
+    return model.model_validate_json(text, context=JSON)
+
+
+def _no_numbers(value: object, path: str = "") -> Iterator[str]:
+    """Yield where there is no number, by dotted paths."""
+    if isinstance(value, NoNumber):
+        yield path
+    elif isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, one in pairs:
+            yield from _no_numbers(one, f"{path}.{key}" if path else str(key))
 
 
 def _objects(body: bytes) -> Sequence[Any]:

@@ -172,6 +172,20 @@ def test_what_is_odd_is_said_and_does_no_harm(keyed: TestClient, database: Datab
     assert database["calls"].count_documents({}) == 3
 
 
+def test_half_a_character_and_no_number_in_a_delivery_lose_no_call(
+    keyed: TestClient, database: Database[Document]
+) -> None:
+    """JavaScript cuts texts within an emoji, and Python writes NaN; the rest is recorded, and kept."""
+    for body in (
+        rb'{"id": "p-1", "event": "ended", "status": "completed", "said": "so \ud83d"}',
+        b'{"id": "p-2", "event": "ended", "status": "completed", "usd": NaN, "ending": Infinity}',
+    ):
+        answer = keyed.post(f"/hooks/example/{SECRET}", content=body)
+        assert (answer.status_code, answer.json()["outcome"]) == (200, "stored")
+    assert set(last(database).left_out) == {"usd is not finite", "ending is no text"}
+    assert sorted(database["calls"].distinct("_id")) == ["p-1", "p-2"]
+
+
 def test_what_is_none_of_our_business_is_answered_200(
     keyed: TestClient, database: Database[Document]
 ) -> None:

@@ -127,6 +127,29 @@ def test_the_good_items_of_a_batch_are_stored_and_the_others_named(
     assert {one["index"] for one in none.json()["refused"]} == {0, 1, 2, 3}
 
 
+def test_half_a_character_or_no_number_costs_no_other_item(
+    keyed: TestClient, database: Database[Document]
+) -> None:
+    """JavaScript cuts texts within an emoji, and Python writes NaN; neither may refuse a whole batch."""
+    items = [call("a"), call("cut", purpose="sale CUT"), call("b", purpose="NaN"), call("c", purpose=0)]
+    body = orjson.dumps([*items, call("d", cost={"asr": 0})])
+    for plain, odd in (
+        (b"sale CUT", rb"sale \ud83d\\ud83d\ud83d\ude00"),
+        (b'"purpose":0', b'"purpose":NaN'),
+        (b'"asr":0', b'"asr":1e999'),
+    ):
+        body = body.replace(plain, odd)
+    headers = {"X-API-Key": SENDING, "Content-Type": "application/json"}
+    answer = keyed.post("/api/v1/calls", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 3)
+    assert [tuple(one.values()) for one in answer.json()["refused"]] == [
+        (3, "purpose", "is no number that JSON has"),
+        (4, "cost.asr", "is no number that JSON has"),
+    ]
+    stored = {row["_id"]: row.get("purpose") for row in database["calls"].find()}
+    assert stored == {"a": None, "cut": "sale \ufffd\\ud83d\N{GRINNING FACE}", "b": "NaN"}
+
+
 @pytest.mark.parametrize(
     ("path", "field", "value"),
     [
@@ -151,7 +174,7 @@ def test_a_value_of_another_type_is_refused(keyed: TestClient, path: str, field:
 GARBAGE = (
     (b"", 400, "not JSON"),
     (b"{", 400, "not JSON"),
-    (b'{"call_id": NaN}', 400, "not JSON"),
+    (b'{"call_id": NaN}', 422, "call_id: is no number that JSON has"),
     (b"\xff\xfe", 400, "not JSON"),
     (b'"text"', 422, "neither an object nor an array"),
     (b"[" * 10_000 + b"]" * 10_000, 422, "nested"),
