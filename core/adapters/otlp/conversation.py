@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from core.adapters.livekit import CLOSED, ERRORS_AT_MOST
-from core.adapters.otlp.spans import Span, moment
+from core.adapters.otlp.spans import Span, as_amount, moment
 from core.adapters.told import TOLD_BY_AGENT
 from core.adapters.turns import heard
 from core.models.calls.endings import ENDINGS
@@ -44,7 +44,7 @@ class _Request:
 
     kind: Kind
     span: Span
-    extra: Mapping[str, Any]
+    extra: Mapping[str, float]
 
     @property
     def first_ms(self) -> float | None:
@@ -121,7 +121,9 @@ def _request(span: Span) -> _Request | None:
         extra = json.loads(text) if isinstance(text, str) else {}
     except (ValueError, RecursionError):
         extra = {}
-    return _Request(kind, span, extra if isinstance(extra, dict) else {})
+    given = extra if isinstance(extra, dict) else {}
+    amounts = {name: amount for name, value in given.items() if (amount := as_amount(value)) is not None}
+    return _Request(kind, span, amounts)
 
 
 def _pipecat_turns(call_id: str, spans: Iterable[Span], requests: Iterable[_Request]) -> list[TurnMetrics]:

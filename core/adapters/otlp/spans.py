@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from core.adapters.foreign_json import whole_characters
 from core.clock import FIRST_YEAR, LAST_YEAR
 from core.settings import get_settings
 
@@ -67,16 +68,20 @@ class Span:
 
     def number(self, *names: str) -> float | None:
         """Return the first of these attributes that is a number of 0 or more."""
-        for name in names:
-            value = self.attributes.get(name)
-            if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_NUMBER:
-                return value
-        return None
+        amounts = (as_amount(self.attributes.get(name)) for name in names)
+        return next((amount for amount in amounts if amount is not None), None)
 
     def text(self, *names: str) -> str | None:
-        """Return the first of these attributes that is a non-empty text."""
+        """Return the first of these attributes that is a text, and not blank."""
         found = (self.attributes.get(name) for name in names)
-        return next((value[:256] for value in found if isinstance(value, str) and value), None)
+        return next((value[:256] for value in found if isinstance(value, str) and value[:32].strip()), None)
+
+
+def as_amount(value: object) -> float | None:
+    """Return a value if it is a number of 0 or more, as large as any can be."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_NUMBER:
+        return value
+    return None
 
 
 def moment(at: float) -> datetime:
@@ -93,7 +98,7 @@ def read_json(body: bytes) -> tuple[list[Span], int]:
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise UnreadableSpansError(f"the body has more than {MOST_VALUES:,} values; send fewer spans at once")
     try:
-        content = json.loads(body)
+        content = json.loads(whole_characters(body).decode("utf-8-sig", errors="replace"))
     except (ValueError, RecursionError):
         raise UnreadableSpansError("the body is not JSON") from None
     if not isinstance(content, dict):

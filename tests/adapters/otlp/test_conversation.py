@@ -197,6 +197,43 @@ def test_json_and_protobuf_say_the_same() -> None:
     assert (turn.turn, turn.e2e_ms) == (2, 900)
 
 
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [
+        ("stt", {"language": " "}),
+        ("tts_request", {"lk.tts_metrics": '{"characters_count": "12", "audio_duration": 3}'}),
+        ("tts_request", {"lk.tts_metrics": '{"characters_count": [1], "audio_duration": 3}'}),
+    ],
+)
+def test_an_attribute_that_cannot_be_used_costs_no_conversation(
+    name: str, attributes: dict[str, str]
+) -> None:
+    """A blank language, an amount that is no number: the rest of the call is recorded."""
+    turn = span("turn", **{"turn.number": 1})
+    known = dict(turn.attributes)
+    odd = Span("t", "odd", turn.id, name, turn.start, turn.end, {**known, **attributes})
+    report, turns = read([turn, odd])
+    assert [(one.turn, one.language) for one in turns] == [(1, "unknown")]
+    if name == "tts_request":
+        assert [one["audio_seconds"] for one in facts_of(report)["usage"]] == [3]
+
+
+@pytest.mark.parametrize("half", [rb"\ud83d", b"\xed\xa0\xbd"])
+def test_half_a_character_in_an_attribute_costs_no_conversation(half: bytes) -> None:
+    """JavaScript cuts texts at the limit for attributes, within an emoji too."""
+    attributes = [
+        {"key": key, "value": {"stringValue": f"{value}HALF"}}
+        for key, value in (("conversation.id", "c"), ("end_reason", "done "), ("lead_id", "lead "))
+    ]
+    timed = {"startTimeUnixNano": "1790000000000000000", "endTimeUnixNano": "1790000002000000000"}
+    whole = {"traceId": "0a", "spanId": "0b", "name": "turn", "attributes": attributes, **timed}
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [whole]}]}]}).encode()
+    spans, refused = read_json(body.replace(b"HALF", half))
+    report, _ = read(spans)
+    assert (refused, report.call_id.rstrip("\ufffd")) == (0, "c")
+    assert facts_of(report)["lead_id"].rstrip("\ufffd") == "lead "
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b'{"resourceSpans": 1}', b"[" * 100_000])
 def test_what_is_no_otlp_is_refused(body: bytes) -> None:
     with pytest.raises(UnreadableSpansError):
