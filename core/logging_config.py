@@ -48,6 +48,7 @@ __all__ = [
     "clear_call_context",
     "flush",
     "get_logger",
+    "leave_bad_settings_to_caller",
     "log_api_request",
     "log_backlog",
     "log_call_event",
@@ -66,6 +67,7 @@ _setup = fork_safe_rlock()
 _configured = False
 _set_up_by: int | None = None
 _standard: StandardName = "stdout"
+_reports_bad_settings = True
 _SECONDS_TO_SEND = 1.0
 atexit.register(_writer.close)
 
@@ -134,6 +136,12 @@ def spare_stdout() -> None:
         _standard = "stderr"
 
 
+def leave_bad_settings_to_caller() -> None:
+    """Log no line about an invalid setting, for a program that reports it and stops."""
+    global _reports_bad_settings  # noqa: PLW0603 (one configuration per process, as in logging itself)
+    _reports_bad_settings = False
+
+
 def flush(timeout: float = 5.0) -> bool:
     """Wait until everything logged so far is written; return False if ``timeout`` seconds pass first."""
     return _writer.flush(timeout)
@@ -179,7 +187,8 @@ def _set_up_implicitly() -> None:
     if _configured or _handler in logging.getLogger(NAMESPACE).handlers or _by_this_thread():
         return
     with _setting_up():
-        settings, problems = load_what_is_good()
+        settings, bad = load_what_is_good()
+        problems = bad if _reports_bad_settings else []
         _begin(settings, settings.log_file)
         try:
             configure_masking(off=settings.log_mask_off)
@@ -187,7 +196,7 @@ def _set_up_implicitly() -> None:
             problems.append(SettingsError(f"LOG_MASK_OFF: {error}"))
         _apply_level(settings.log_level)
         _attach(libraries=False)
-        _configured = not problems
+        _configured = not bad and not problems
     for problem in problems:
         component_logger("logging").warning("%s; going on without it", problem)
 

@@ -205,6 +205,20 @@ def test_log_lines_do_not_come_between_what_a_person_reads(
         assert '"event":"audit"' in Path(given["LOG_FILE"]).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("command", ["doctor", "--version"])
+def test_a_bad_variable_leaves_what_others_read_clean(command: str) -> None:
+    """In a fresh interpreter, because loggers that modules ask for on import read the settings too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "core", command],
+        env={**os.environ, "API_PORT": "http"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ("" if done.returncode else f"{__version__}\n")
+    assert done.stderr.count("\n") == (1 if done.returncode else 0)
+
+
 def test_run_refuses_a_channel_before_it_says_that_anything_runs() -> None:
     ports = {name: str(free_port()) for name in ("API_PORT", "DASHBOARD_PORT")}
     done = core("run", ALERT_APPRISE_URLS="hook=json://127.0.0.1:1/x", **ports)
