@@ -7,13 +7,11 @@ wins). A malformed value raises :class:`SettingsError`, one line that names the 
 import os
 from datetime import date
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -27,14 +25,15 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError, problem
 from core.models.zone import ZoneName
+from core.variables.env_file import ENV_FILE, read_env_file
 from core.variables.exports import ExportSettings
 from core.variables.kinds import (
-    HAND_OVER,
     AddressList,
     CollectorAddress,
     CommaList,
     ExtraChannels,
     FileMode,
+    HandOver,
     LogLevel,
     MailAddress,
     MongoAddress,
@@ -48,6 +47,7 @@ from core.variables.kinds import (
     in_lower_case,
     is_loopback,
     plain_names,
+    written_like,
 )
 from core.variables.protection import Protection
 from core.variables.reporting import Reporting
@@ -85,9 +85,9 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
     mongodb_uri: MongoAddress = Field(
         default=None, description="MongoDB server to use instead of the embedded one"
     )
-    mongodb_database: str = Field(
-        default="voice_agent", pattern=r"^[A-Za-z0-9_-]{1,63}$", description="Database name"
-    )
+    mongodb_database: Annotated[
+        str, written_like(r"[A-Za-z0-9_-]{1,63}", "letters, digits, _ and -, 63 at most")
+    ] = Field(default="voice_agent", description="Database name")
     mongodb_allow_insecure: bool = Field(
         default=False, description="Allow a remote MONGODB_URI without credentials or TLS"
     )
@@ -134,7 +134,10 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
         description="Permissions of a new LOG_FILE, octal; 0640 lets its group read it",
     )
     log_rotate_mb: float | None = Field(
-        default=None, gt=0, description="Maximum size of LOG_FILE in MB before a new one is begun"
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="Maximum size of LOG_FILE in MB before a new one is begun",
     )
     log_rotate_hours: int | None = Field(
         default=None,
@@ -209,10 +212,8 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
         default=(),
         description="Channels that take weekly turns, comma separated; rules name them as `on-call`",
     )
-    alert_rota_hand_over: str = Field(
-        default="mon 10:00",
-        pattern=HAND_OVER,
-        description="Weekday and time of the weekly hand-over",
+    alert_rota_hand_over: HandOver = Field(
+        default="mon 10:00", description="Weekday and time of the weekly hand-over"
     )
     alert_rota_zone: ZoneName | None = Field(
         default=None, description="IANA time zone of the hand-over; `TIMEZONE` if not set"
@@ -276,9 +277,13 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
         description="Address the dashboard listens on; any but loopback requires sign-in; docs/access.md",
     )
     dashboard_port: Port = Field(default=3000, description="Port of the dashboard")
-    installation_name: str | None = Field(
+    installation_name: Annotated[
+        str | None,
+        written_like(
+            r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", "letters, digits, ., _ and -, 40 at most, such as staging"
+        ),
+    ] = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$",
         description="Name of this installation in alerts, such as `staging`; generated for pagers if not set",
     )
     dashboard_public_url: WebAddress = Field(
@@ -336,6 +341,10 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
         return self
 
 
+NAMES = frozenset(name.upper() for name in Settings.model_fields)
+"""All variables."""
+
+
 def _describe(error: ValidationError) -> str:
     """Return one line about the first problem: the variable and what is wrong, never the value."""
     first = error.errors()[0]
@@ -347,16 +356,14 @@ def load_settings() -> Settings:
     """Read the environment again.
 
     Raises:
-        SettingsError: a variable has a value that cannot be used.
+        SettingsError: a variable has a value that cannot be used, or a line of ``.env`` cannot be read.
     """
+    if problems := read_env_file(NAMES).problems:
+        raise SettingsError(problems[0])
     try:
         return Settings()
     except ValidationError as error:
         raise SettingsError(_describe(error)) from None
-    except UnicodeDecodeError:
-        raise SettingsError("the file .env is not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        raise SettingsError(f"the file .env cannot be read: {error.strerror}") from None
 
 
 def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
@@ -364,59 +371,40 @@ def load_what_is_good() -> tuple[Settings, list[SettingsError]]:
 
     For code that must keep going, such as logging: one bad setting does not affect the others.
     """
-    problems: list[SettingsError] = []
-    given, file = _readable_file(problems)
+    file = read_env_file(NAMES)
+    problems = [SettingsError(problem) for problem in file.problems]
+    given: dict[str, Any] = _not_in_environment(file.values) if problems else {}
+    path = None if problems else ENV_FILE
     for _ in range(len(Settings.model_fields)):
         try:
-            return Settings(_env_file=file, **given), problems
+            return Settings(_env_file=path, **given), problems
         except ValidationError as error:
             problems.append(SettingsError(_describe(error)))
-            first = error.errors()[0]
-            names = [str(first["loc"][0])] if first["loc"] else _incomplete(str(problems[-1]))
             given |= {
-                name: Settings.model_fields[name].get_default(call_default_factory=True) for name in names
+                name: Settings.model_fields[name].get_default(call_default_factory=True)
+                for name in _to_leave_out(error)
             }
     return Settings.model_construct(), problems
 
 
 _BELONGING_TOGETHER = ("splunk_hec_url", "smtp_server", "alert_rota_swaps")
-"""Settings that need another one: if a pair is incomplete, the first falls back to its default."""
+"""Settings that need another one: if a pair is incomplete, this one falls back to its default."""
 
 
-def _incomplete(problem: str) -> list[str]:
-    """Return which of these a message names first; all if none, so that reading them comes to an end."""
-    named = [name for name in _BELONGING_TOGETHER if problem.startswith(name.upper())]
-    return named or [*_BELONGING_TOGETHER]
+def _to_leave_out(error: ValidationError) -> list[str]:
+    """Return the setting that the first problem is about; of a pair, the one that needs the other."""
+    first = error.errors()[0]
+    if first["loc"]:
+        return [str(first["loc"][0])]
+    text = problem(first)
+    return [name for name in _BELONGING_TOGETHER if text.startswith(name.upper())] or [*_BELONGING_TOGETHER]
 
 
-def _readable_file(problems: list[SettingsError]) -> tuple[dict[str, Any], str | None]:
-    """Return the settings in the UTF-8 lines of a ``.env`` that is not all UTF-8, or else the file's path."""
-    path = Path(".env")
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return {}, None
-    except OSError as error:
-        problems.append(SettingsError(f"the file .env cannot be read: {error.strerror}"))
-        return {}, None
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        problems.append(SettingsError("the file .env is not UTF-8 text; save it as UTF-8"))
-    else:
-        return {}, str(path)
-    good = b"\n".join(line for line in raw.splitlines() if _is_utf8(line)).decode()
-    said = {name.lower(): value for name, value in dotenv_values(stream=StringIO(good)).items() if value}
-    set_already = {name.lower() for name in os.environ}
-    return {name: said[name] for name in said.keys() & Settings.model_fields.keys() - set_already}, None
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _not_in_environment(written: dict[str, str]) -> dict[str, str]:
+    """Return what ``.env`` says of our fields, without what the environment sets itself."""
+    said = {name.lower(): value for name, value in written.items()}
+    set_already = {name.lower() for name, value in os.environ.items() if value}
+    return {name: said[name] for name in said.keys() & Settings.model_fields.keys() - set_already}
 
 
 @lru_cache(maxsize=1)

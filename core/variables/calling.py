@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from core.variables.kinds import CommaList
+from core.variables.kinds import CommaList, written_like
 
 Told = Literal["consent_id", "disclosure_given", "recording_notice", "dnd_checked_at", "number_series"]
 """What a call's record may be required to say."""
@@ -15,7 +15,13 @@ TOLD: tuple[Told, ...] = (
     "dnd_checked_at",
     "number_series",
 )
-HOURS = r"^([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)$"
+Hours = Annotated[
+    str,
+    written_like(
+        r"([01]\d|2[0-3]):(00|15|30|45)-(([01]\d|2[0-3]):(00|15|30|45)|24:00)",
+        "two times of day on quarter hours, such as 09:00-21:00",
+    ),
+]
 """On quarter hours, because roll-ups are that fine."""
 
 
@@ -28,14 +34,12 @@ def _known(value: tuple[str, ...]) -> tuple[str, ...]:
 class CallingRules(BaseModel):
     """Part of :class:`core.settings.Settings`."""
 
-    calling_hours: str = Field(
+    calling_hours: Hours = Field(
         default="09:00-21:00",
-        pattern=HOURS,
         description="Local hours when leads may be called, on quarter hours",
     )
-    calling_hours_recovery: str = Field(
+    calling_hours_recovery: Hours = Field(
         default="08:00-19:00",
-        pattern=HOURS,
         description="Local hours for calls whose purpose is recovery, on quarter hours; docs/compliance.md",
     )
     attempts_per_day: int = Field(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from core.variables.kinds import Host, Port, SecretCommaList, WebAddress, in_lower_case
+from core.variables.kinds import Host, Port, SecretCommaList, WebAddress, in_lower_case, written_like
 
 
 class ExportSettings(BaseModel):
@@ -15,11 +15,12 @@ class ExportSettings(BaseModel):
         description="StatsD server to send metrics to; docs/integrations/statsd/README.md",
     )
     statsd_port: Port = Field(default=8125, description="UDP port of the StatsD server")
-    statsd_prefix: str = Field(
-        default="voice_agent",
-        pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$",
-        description="Prefix of metric names in StatsD",
-    )
+    statsd_prefix: Annotated[
+        str,
+        written_like(
+            r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*", "words of letters, digits and _, joined by dots"
+        ),
+    ] = Field(default="voice_agent", description="Prefix of metric names in StatsD")
     statsd_dialect: Annotated[Literal["dogstatsd", "statsd"], BeforeValidator(in_lower_case)] = Field(
         default="dogstatsd",
         description="`dogstatsd` sends Datadog tags; `statsd` puts labels into the names",

@@ -124,9 +124,25 @@ def _parts(address: str) -> SplitResult:
 
 
 WebAddress = Annotated[str | None, AfterValidator(_web_address)]
-TIME_OF_DAY = r"^([01]\d|2[0-3]):[0-5]\d$"
-HAND_OVER = r"^(mon|tue|wed|thu|fri|sat|sun) ([01]\d|2[0-3]):[0-5]\d$"
-"""A weekday and a time of day."""
+
+
+def written_like(pattern: str, words: str) -> AfterValidator:
+    """Refuse a text that a pattern does not match as a whole; ``words`` say what it must be."""
+
+    def check(value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {words}")
+        return value
+
+    return AfterValidator(check)
+
+
+_TIME = r"([01]\d|2[0-3]):[0-5]\d"
+TimeOfDay = Annotated[str, written_like(_TIME, "a time of day such as 09:00")]
+HandOver = Annotated[
+    str,
+    written_like(rf"(mon|tue|wed|thu|fri|sat|sun) {_TIME}", "a weekday and a time of day such as mon 09:00"),
+]
 
 
 def _swaps(value: object) -> object:

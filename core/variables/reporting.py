@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from core.variables.kinds import HAND_OVER, TIME_OF_DAY
+from core.variables.kinds import HandOver, TimeOfDay
 
 
 class Reporting(BaseModel):
@@ -13,13 +13,11 @@ class Reporting(BaseModel):
     kpi_targets_file: Path | None = Field(
         default=None, description="TOML file with targets, replacing those set on the dashboard"
     )
-    report_daily_at: str | None = Field(
+    report_daily_at: TimeOfDay | None = Field(
         default=None,
-        pattern=TIME_OF_DAY,
         description="Local time to send the previous day's report, such as 09:00",
     )
-    report_weekly_on: str | None = Field(
+    report_weekly_on: HandOver | None = Field(
         default=None,
-        pattern=HAND_OVER,
         description="Weekday and time to send the previous week's report, such as mon 09:00",
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
-from core.variables.kinds import in_lower_case
+from core.variables.kinds import in_lower_case, written_like
 
 
 def _networks(value: object) -> object:
@@ -39,11 +39,10 @@ class SignInSettings(BaseModel):
         default="none",
         description="How people sign in: `none`, `users` (with a password) or `proxy`; docs/access.md",
     )
-    dashboard_user_header: str = Field(
-        default="X-Forwarded-Email",
-        pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$",
-        description="Header in which the proxy names the user",
-    )
+    dashboard_user_header: Annotated[
+        str,
+        written_like(r"[A-Za-z][A-Za-z0-9-]{0,63}", "the name of a header, such as X-Forwarded-Email"),
+    ] = Field(default="X-Forwarded-Email", description="Header in which the proxy names the user")
     dashboard_roles: GivenRoles = Field(
         default=(),
         description="Roles of users behind a proxy: `asha@example.com=operator, *=viewer`; `*` is everyone",
