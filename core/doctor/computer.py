@@ -4,22 +4,24 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from difflib import get_close_matches
-from pathlib import Path
 
-from dotenv import dotenv_values
-
+from core.access.proxied import proxied_roles
 from core.clock import utc_now
 from core.doctor.idle import idle
 from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.logs.sinks.log_file import foreign, is_shared
-from core.ports import address, answers, is_taken
+from core.peers import number_of
+from core.ports import address, answers, check_free
 from core.pricing import price_table
-from core.settings import Settings, get_settings
+from core.settings import NAMES, Settings, get_settings
 from core.storage.recording.spool import spool_status
 from core.types import counted
+from core.variables.env_file import EnvFile, read_env_file
+from core.variables.kinds import is_loopback
 
 _LIKENESS = 0.85
 """How like one of ours (difflib's ratio, 0 to 1) another name is to be taken for a slip."""
@@ -62,23 +64,39 @@ _SPOOL_IS_OLD = timedelta(minutes=5)
 
 def configuration() -> Iterator[Finding]:
     """Which variables are set, by name alone, and names that look like slips."""
-    names = {name.upper() for name in Settings.model_fields}
-    written = dotenv_values(".env") if Path(".env").is_file() else {}
-    values = written | os.environ
+    file = read_env_file(NAMES)
+    values = file.values | os.environ
     given = set(values)
-    found = ", ".join(sorted(names & given)) or "nothing is set, defaults apply"
-    yield Finding("configuration", State.OK, f"{found} (.env is {'read' if written else 'empty or absent'})")
-    for name in sorted(given - names):
+    found = ", ".join(sorted(NAMES & given)) or "nothing is set, defaults apply"
+    yield Finding(
+        "configuration", State.OK, f"{found} (.env is {'read' if file.values else 'empty or absent'})"
+    )
+    yield from _lines_without_effect(file)
+    for name in sorted(given - NAMES):
         if name.upper() in NO_EFFECT:
             text, remedy = NO_EFFECT[name.upper()]
             yield Finding("configuration", State.WARN, f"{name} has no effect: {text}", remedy)
-        elif meant := _meant(name, names - given):
+        elif meant := _meant(name, NAMES - given):
             text = f"{name} is not one of our variables"
             yield Finding("configuration", State.WARN, text, f"did you mean {meant}?")
     yield from idle({name for name, value in values.items() if value}, get_settings())
 
 
-def _meant(name: str, ours: set[str]) -> str | None:
+def _lines_without_effect(file: EnvFile) -> Iterator[Finding]:
+    """Lines of .env that cannot be read, or that a later one overrides."""
+    if file.foreign_lines:
+        where = (
+            f"{'line' if len(file.foreign_lines) == 1 else 'lines'} {', '.join(map(str, file.foreign_lines))}"
+        )
+        yield Finding(
+            "configuration", State.WARN, f"{where} of .env cannot be read", "write NAME=value, or # in front"
+        )
+    for name, lines in sorted(file.repeated.items()):
+        where = f"lines {', '.join(map(str, lines))} of .env set {name}"
+        yield Finding("configuration", State.WARN, f"{where}; the last one counts", "keep one of them")
+
+
+def _meant(name: str, ours: AbstractSet[str]) -> str | None:
     """The variable that another name stands for: in other words, or misspelt."""
     words = _words(name)
     for one in sorted(ours):
@@ -170,15 +188,25 @@ def spool() -> Iterator[Finding]:
         yield Finding("spool", State.WARN, text, "the log says which (Lost: …)")
 
 
-def api(settings: Settings) -> Finding:
-    """Whether the API runs here."""
-    return _server("API", settings.api_host, settings.api_port, "/healthz", "python -m core api")
+def api(settings: Settings) -> Iterator[Finding]:
+    """Whether the API runs here, and whether its settings let it start."""
+    from core.api.security import refuse_open_door  # noqa: PLC0415 (a web framework, for this check alone)
+
+    yield _server("API", settings.api_host, settings.api_port, "/healthz", "python -m core api")
+    refuse_open_door(settings)
 
 
-def dashboard(settings: Settings) -> Finding:
-    """Whether the dashboard runs here."""
+def dashboard(settings: Settings) -> Iterator[Finding]:
+    """Whether the dashboard runs here, and whether its settings let it start."""
     host, port = settings.dashboard_host, settings.dashboard_port
-    return _server("DASHBOARD", host, port, "/_stcore/health", "python -m dashboard")
+    yield _server("DASHBOARD", host, port, "/_stcore/health", "python -m dashboard")
+    if settings.dashboard_proxy_user is not None:
+        number_of(settings.dashboard_proxy_user)
+    if settings.dashboard_sign_in == "proxy":
+        proxied_roles(settings)
+    elif settings.dashboard_sign_in == "none" and not is_loopback(host):
+        text = f"DASHBOARD_HOST is {host}, but without sign-in the dashboard serves this machine only"
+        yield Finding("dashboard", State.FAIL, text, "set it to 127.0.0.1, or set DASHBOARD_SIGN_IN=users")
 
 
 def _server(variable: str, host: str, port: int, path: str, command: str) -> Finding:
@@ -186,7 +214,8 @@ def _server(variable: str, host: str, port: int, path: str, command: str) -> Fin
     name = "API" if variable == "API" else variable.lower()
     if answers(where + path):
         return Finding(name, State.OK, f"answers at {where}")
-    if not is_taken(host, port):
-        return Finding(name, State.OFF, f"not running here; start it with {command}")
-    text = f"another program uses port {port}, or it does not answer"
-    return Finding(name, State.FAIL, text, f"stop that program, or set {variable}_PORT")
+    try:
+        check_free(variable, host, port)
+    except UserError as error:
+        return Finding(name, State.FAIL, str(error))
+    return Finding(name, State.OFF, f"not running here; start it with {command}")

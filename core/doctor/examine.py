@@ -47,11 +47,11 @@ def examine() -> Iterator[Finding]:
         yield from _safely("scheduler", lambda: [work.scheduler(database)])
         yield from _safely("outbox", lambda: [work.outbox(database)])
         yield from _safely("alert rules", lambda: work.rules(database))
-    yield from channels.channels(settings)
+    yield from _safely("channels", lambda: channels.channels(settings))
     yield from exports.exports(settings)
     yield from _safely("countries", lambda: countries.countries(settings))
-    yield computer.api(settings)
-    yield computer.dashboard(settings)
+    yield from _safely("API", lambda: computer.api(settings))
+    yield from _safely("dashboard", lambda: computer.dashboard(settings))
 
 
 def _safely(name: str, check: Check) -> Iterator[Finding]:

@@ -59,6 +59,16 @@ def test_a_promise_that_is_not_kept_is_named(
     assert "take the variable out" in remark
 
 
+def test_lines_of_the_file_that_do_nothing_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("API_PORT=8001\n=====\nAPI_PORT=8002\n")
+    found = [f"{one.text} -> {one.remedy}" for one in computer.configuration() if one.state is State.WARN]
+    assert found[:2] == [
+        "line 2 of .env cannot be read -> write NAME=value, or # in front",
+        "lines 1, 3 of .env set API_PORT; the last one counts -> keep one of them",
+    ]
+
+
 @pytest.mark.parametrize(
     "name", ["HOME", "PATH", "LANG", "DJANGO_SECRET_KEY", "SMTP_RETRY_AFTER", "USER_AGENT"]
 )

@@ -95,6 +95,26 @@ def test_what_lags_or_is_broken_is_said_with_the_remedy(database: Database[Docum
         assert said in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("API_KEYS", "short", "FAIL  API: each key of API_KEYS"),
+        ("API_HOST", "nowhere.invalid", "FAIL  API: API_HOST nowhere.invalid is not an address"),
+        ("DASHBOARD_SIGN_IN", "proxy", "FAIL  dashboard: DASHBOARD_SIGN_IN=proxy lets nobody in"),
+        ("DASHBOARD_HOST", "192.0.2.1", "FAIL  dashboard: DASHBOARD_HOST is 192.0.2.1, but without sign-in"),
+        ("ALERT_ROTA", "asha", "FAIL  channels: ALERT_ROTA names the channel 'asha'"),
+    ],
+)
+def test_a_setting_with_which_a_program_would_not_start_is_named_among_all_lines(
+    database: Database[Document], variable: str, value: str, named: str
+) -> None:
+    done = core("doctor", **{variable: value}, DASHBOARD_PORT=str(free_port()))
+    assert done.returncode == 1
+    assert named in done.stdout
+    assert {"DATA_DIR", "channels", "API", "dashboard"} <= set(states(done))
+    assert done.stderr == ""
+
+
 @pytest.mark.full
 def test_a_store_that_is_away_leaves_the_other_lines_and_no_secret() -> None:
     uri = "mongodb://user:geheim@127.0.0.1:1/?serverSelectionTimeoutMS=300"
