@@ -43,6 +43,8 @@ def _values(database: Database[Document], dimension: Literal["language", "campai
     return _sorted([*values_of_documents(rows, DIMENSIONS.index(dimension)), *new])
 
 
-def _sorted(values: list[str | None]) -> list[str]:
-    # No call has OTHER: it stands for values that a day's roll-up did not keep apart.
-    return sorted({value for value in values if value and value != OTHER})
+def _sorted(values: list[object]) -> list[str]:
+    # Other tools may have stored a value that is no text. No call has OTHER: it stands for values that a
+    # day's roll-up did not keep apart.
+    texts = (value for value in values if isinstance(value, str))
+    return sorted({text for text in texts if text and text != OTHER})

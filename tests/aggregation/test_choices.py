@@ -33,3 +33,17 @@ def test_values_in_use_are_offered(database: Database[Document], refreshed: bool
     write_calls(database, [call("3", "tamil", "holi")])
     assert languages(database) == ["english", "hindi", "tamil"]
     assert campaigns(database) == ["diwali", "holi"]
+
+
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_a_value_that_is_no_text_is_not_offered_and_hides_no_other(
+    database: Database[Document], refreshed: bool
+) -> None:
+    """As another tool may write it: one such call took all filters away, and with them every page."""
+    if refreshed:
+        refresh_rollups(database)
+    write_calls(database, [call(name, "hindi", "diwali") for name in ("1", "2", "3")])
+    for name, value in (("1", 7), ("2", {"name": "tamil"})):
+        database["calls"].update_one({"_id": name}, {"$set": {"language": value, "campaign": value}})
+    assert languages(database) == ["hindi"]
+    assert campaigns(database) == ["diwali"]
