@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow import compute
 from pymongo.collection import Collection
 from pymongoarrow.api import Schema, find_arrow_all
 
 from core.types import Document
 
+pc: Any = compute  # its functions are generated at run time, so type checkers do not know them
 AT_ONCE = 2_000
 """Documents of a batch. Each is converted without a pause, for which every other thread waits: 10 ms; of the
 server's 16 MB it would be 100 ms, and the whole would take no less."""
@@ -21,7 +23,7 @@ def find_columns(
     columns: Mapping[str, Any],
     **options: Any,  # noqa: ANN401 (those of find)
 ) -> pa.Table:
-    """Return the documents of a query as a table.
+    """Return the documents of a query as a table; an infinite number, which no record has, is unknown.
 
     Args:
         collection: where to look.
@@ -34,7 +36,12 @@ def find_columns(
             ArrowException.
         PyMongoError: the database does not answer.
     """
-    return find_arrow_all(collection, query, schema=Schema(columns), batch_size=AT_ONCE, **options)
+    table = find_arrow_all(collection, query, schema=Schema(columns), batch_size=AT_ONCE, **options)
+    for at, column in enumerate(table.columns):
+        if pa.types.is_floating(column.type) and pc.any(pc.is_inf(column)).as_py():
+            finite = pc.if_else(pc.is_inf(column), None, column)
+            table = table.set_column(at, table.column_names[at], finite)
+    return table
 
 
 def find_frame(

@@ -16,6 +16,7 @@ from pymongo.database import Database
 
 from core.aggregation.columnar.rows import calls_of
 from core.aggregation.cube import load_cube
+from core.aggregation.figures import summarise
 from core.aggregation.rollups import set_apart
 from core.aggregation.rollups.call_frames import CALL_SCHEMA, load_calls
 from core.aggregation.rollups.cells import Cells
@@ -192,6 +193,25 @@ def test_a_value_that_can_be_read_past_costs_that_value_alone(
     database[CALLS].update_one({"_id": "odd"}, {"$set": {field: value}})
     refresh_rollups(database)
     assert load_cube(database, START, START + timedelta(hours=1)).total == 1
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+@pytest.mark.parametrize("refreshed", [False, True])
+def test_an_infinite_value_is_one_that_is_not_known(
+    database: Database[Document], value: float, refreshed: bool
+) -> None:
+    """It makes no mean, cost or percentile of all the others infinite."""
+    usual = {"start_time": START, "status": "completed", "direction": "outbound", "cost": {"llm": 2.0}}
+    write_calls(
+        database,
+        [CallMetrics.model_validate({"call_id": name, **usual, "duration_seconds": 30}) for name in "ab"],
+    )
+    database[CALLS].update_one({"_id": "b"}, {"$set": {"duration_seconds": value, "cost.llm": value}})
+    if refreshed:
+        refresh_rollups(database)
+    figures = summarise(load_cube(database, START, START + timedelta(hours=1)))
+    assert (figures.total_calls, figures.duration_seconds.n, figures.duration_seconds.mean) == (2, 1, 30)
+    assert (figures.cost.n, figures.cost.total) == (1, 2.0)
 
 
 @pytest.mark.parametrize("errors", ["asr_timeout", [{"type": 503}]])
