@@ -13,6 +13,7 @@ from pymongo.database import Database
 from core.logging_config import get_logger
 from core.models.metrics import CallMetrics
 from core.storage.collections import CALLS, TURNS
+from core.storage.readable import each_readable
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.records import CALL_KIND, OWN_FIELDS, Record
 from core.storage.recording.write import Outcome, Refusal, write
@@ -51,7 +52,8 @@ def from_document(document: Mapping[str, Any]) -> CallMetrics:
     """Return the call of a stored document; invalid values that another version let pass are left out.
 
     Raises:
-        ValidationError: something every call needs is missing or invalid.
+        ValidationError: something every call needs is missing or invalid; a value of a type that no call has
+            may also raise the others of ``UNREADABLE``.
     """
     fields = {key: value for key, value in document.items() if key not in (*OWN_FIELDS, "_id")}
     try:
@@ -67,15 +69,9 @@ def from_document(document: Mapping[str, Any]) -> CallMetrics:
         return CallMetrics(call_id=str(document["_id"]), **fields)
 
 
-def readable(documents: Iterable[Mapping[str, Any]]) -> list[CallMetrics]:
+def readable(documents: Iterable[Document]) -> list[CallMetrics]:
     """Return the calls of stored documents; one that lacks what every call needs is logged and left out."""
-    found = []
-    for document in documents:
-        try:
-            found.append(from_document(document))
-        except ValidationError:
-            logger.exception("Stored call cannot be read", extra={"call_id": document["_id"]})
-    return found
+    return list(each_readable(documents, from_document, CALLS))
 
 
 def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> WriteCounts:

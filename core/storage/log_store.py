@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from core.logs.sinks.shipper import Lose, RefusedError, Shipper
-from core.storage.collections import DUPLICATE_KEY, LOGS
+from core.storage.collections import A_TIME, DUPLICATE_KEY, LOGS
 from core.types import Document
 
 MOST_LINES = 1_000
@@ -31,7 +31,7 @@ def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_L
     Raises:
         PyMongoError: the database does not answer.
     """
-    found = database[LOGS].find({"call_id": call_id}, {"_id": False})
+    found = database[LOGS].find({"call_id": call_id, "timestamp": A_TIME}, {"_id": False})
     return list(found.sort([("timestamp", ASCENDING), ("_id", ASCENDING)]).limit(most))
 
 

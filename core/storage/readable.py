@@ -14,7 +14,8 @@ T = TypeVar("T")
 logger = get_logger("database")
 NAMED_AGAIN_SECONDS = 3_600.0
 _MOST_NAMED = 10_000
-_UNREADABLE = (UserError, ValueError, TypeError, LookupError, AttributeError)
+UNREADABLE = (UserError, ValueError, TypeError, LookupError, AttributeError)
+"""What reading a stored row may raise; the models expect the types that this version writes."""
 _named: dict[tuple[str, str], float] = {}
 
 
@@ -27,7 +28,7 @@ def each_readable(rows: Iterable[Document], read: Callable[[Document], T], colle
     for row in rows:
         try:
             found = read(row)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             _name(collection, str(row.get("_id")), error)
         else:
             yield found

@@ -17,6 +17,7 @@ from core.models.calls.parts import Origin, known_costs, rupees_in_all
 from core.models.definitions import COST_PARTS, METRICS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
+from core.types import counted
 from dashboard import audited, formats, placeholders, theme, visitor
 from dashboard.calls import facets
 from dashboard.calls.call_log import log_lines
@@ -88,6 +89,9 @@ def _whole(whole: WholeCall) -> None:
     _head(whole)
     if whole.turns:
         _turns(whole, clock)
+    if whole.unreadable_turns:
+        turns = counted(whole.unreadable_turns, "turn")
+        st.caption(f":material/warning: {turns} of this call cannot be read: the log says why")
     left, right = st.columns(2)
     with left:
         _standings(whole.standings, call)

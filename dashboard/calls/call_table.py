@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from core.aggregation.search.call_rows import UNREADABLE
 from core.models.calls.parts import rupees_in_all
 from core.types import Document
 from dashboard import formats
@@ -74,7 +75,8 @@ def _cells(row: Document, zone: ZoneInfo) -> dict[str, str]:
         row.get("sentiment_score"),
     )
     return {
-        "Call": f'<a href="{_link(call_id=call_id)}">{_text(call_id)}</a>{_small(row.get("lead_id"))}',
+        "Call": f'<a href="{_link(call_id=call_id)}">{_text(call_id)}</a>{_small(row.get("lead_id"))}'
+        + _small(unreadable_words(row)),
         "Started": f"{started:%H:%M:%S}{_small(f'{started:%-d %b %Y}')}",
         "Outcome": f'<span class="outcome {html.escape(status)}">{_text(label("status", status))}</span>'
         + _small(label("", str(row.get("end_reason") or ""))),
@@ -102,6 +104,12 @@ def _results(row: Document) -> Iterator[str]:
 
 def _attempt(row: Document) -> str:
     return f"attempt {row['attempt']}" if row.get("attempt") else ""
+
+
+def unreadable_words(row: Mapping[str, Any]) -> str:
+    """Return which of a call's values cannot be read and are left out; "" if all can."""
+    names = row.get(UNREADABLE)
+    return f"cannot be read: {', '.join(names)}" if names else ""
 
 
 def _text(value: object) -> str:

@@ -17,6 +17,7 @@ from core.aggregation.figures import summarise
 from core.aggregation.rollups.buckets import HOURLY, Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.search.call_detail import WholeCall, whole_call
+from core.aggregation.search.call_rows import rows_of
 from core.aggregation.search.call_search import CallFacets, count_calls, list_calls, list_query, search_calls
 from core.aggregation.search.lead_detail import WholeLead, whole_lead
 from core.aggregation.search.slowest import SlowCall, slowest_calls
@@ -233,7 +234,7 @@ def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, 
             database, window.start, window.end, filters=filters, facets=facets, most=MOST_COUNTED
         )
         page = min(page, max(1, -(-count // ROWS)))
-        rows = list_calls(database, query, order=order, limit=ROWS, offset=(page - 1) * ROWS)
+        rows = rows_of(list_calls(database, query, order=order, limit=ROWS, offset=(page - 1) * ROWS))
     except ExecutionTimeout:
         return CallPage([], 0, too_long=True)
     archived = archived_rows(database, CALLS, window.start, window.end)
@@ -243,13 +244,13 @@ def calls(window: Window, filters: CallFilters, facets: CallFacets, order: str, 
 def all_calls(window: Window, filters: CallFilters, facets: CallFacets, order: str) -> list[Document]:
     """Return the calls of a list for its CSV; not cached."""
     query = list_query(window.start, window.end, filters, facets)
-    return list_calls(get_sync_database(), query, order=order, limit=MOST_IN_CSV)
+    return rows_of(list_calls(get_sync_database(), query, order=order, limit=MOST_IN_CSV))
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def search(text: str) -> list[Document]:
     """Return the calls whose id or lead id starts with a text."""
-    return search_calls(get_sync_database(), text)
+    return rows_of(search_calls(get_sync_database(), text))
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)

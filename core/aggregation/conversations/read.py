@@ -8,6 +8,7 @@ import pandas as pd
 from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
+from core.aggregation.rollups.foreign_values import read_past
 from core.storage.collections import CALLS, TURNS
 from core.storage.columns import find_frame
 from core.types import Document
@@ -93,5 +94,6 @@ def _newest(database: Database[Document], start: datetime, end: datetime) -> lis
 
 def _turns(database: Database[Document], call_ids: Sequence[str]) -> pd.DataFrame:
     query = {"call_id": {"$in": list(call_ids)}}
-    frame = find_frame(database[TURNS], query, _TURNS).reindex(columns=list(_TURNS))
+    found = read_past(lambda sound: find_frame(database[TURNS], sound, _TURNS), database[TURNS], query)
+    frame: pd.DataFrame = found.calls.reindex(columns=list(_TURNS))
     return frame.sort_values(["call_id", "turn"], ignore_index=True)

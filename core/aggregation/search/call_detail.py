@@ -9,6 +9,7 @@ from pymongo.database import Database
 from core.aggregation.cube import Cube, load_cube
 from core.aggregation.rollups import sketch
 from core.aggregation.rollups.cells import MEASURES
+from core.aggregation.search.call_rows import rows_of
 from core.aggregation.series import percentile_table
 from core.clock import day_bounds
 from core.errors import one_line
@@ -16,8 +17,9 @@ from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
 from core.storage.archive.archived_rows import find_archived, turns_of
 from core.storage.calls import from_document
-from core.storage.collections import CALLS
+from core.storage.collections import A_TIME, CALLS, TURNS
 from core.storage.log_store import call_lines
+from core.storage.readable import UNREADABLE, each_readable
 from core.storage.recording.joining import carrying
 from core.storage.recording.merging import given_by
 from core.storage.recording.records import OWN_FIELDS
@@ -57,6 +59,8 @@ class WholeCall:
     """The source of each field, if more than the agent reported."""
     alike: list[str] = field(default_factory=list)
     """Other calls with the same provider_call_id, latest first."""
+    unreadable_turns: int = 0
+    """How many of its stored turns are not in ``turns`` because they cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class FoundCall:
     turns: list[TurnMetrics]
     stored: Document
     archived: bool
+    unreadable_turns: int = 0
 
 
 def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
@@ -86,7 +91,16 @@ def whole_call(database: Database[Document], call_id: str) -> WholeCall | None:
     state = stored.get("state", "final")
     alike = carrying(database, call.provider_call_id, but=call_id) if call.provider_call_id else []
     return WholeCall(
-        call, found.turns, others, standings, lines, found.archived, state, given_by(stored), alike
+        call,
+        found.turns,
+        others,
+        standings,
+        lines,
+        found.archived,
+        state,
+        given_by(stored),
+        alike,
+        found.unreadable_turns,
     )
 
 
@@ -111,24 +125,23 @@ def find_call(database: Database[Document], call_id: str) -> FoundCall | None:
         raise ValueError(f"call {call_id} is open: no source has reported when it began or how it ended")
     try:
         call = from_document(stored)
-    except ValidationError as error:
-        raise ValueError(f"what is stored as call {call_id} is no call: {one_line(error)}") from None
-    return FoundCall(call, _turns(database, call_id), stored, archived)
+    except UNREADABLE as error:
+        why = one_line(error) if isinstance(error, ValidationError) else "a value has a type that no call has"
+        raise ValueError(f"what is stored as call {call_id} is no call: {why}") from None
+    rows = turns_of(database, call_id)
+    turns = list(each_readable(rows, _turn, TURNS))
+    return FoundCall(call, turns, stored, archived, len(rows) - len(turns))
 
 
-def _turns(database: Database[Document], call_id: str) -> list[TurnMetrics]:
-    turns = []
-    for row in turns_of(database, call_id):
-        fields = {name: value for name, value in row.items() if name not in (*OWN_FIELDS, "_id")}
-        turns.append(TurnMetrics.model_validate(fields))
-    return turns
+def _turn(row: Document) -> TurnMetrics:
+    return TurnMetrics.model_validate({k: v for k, v in row.items() if k not in (*OWN_FIELDS, "_id")})
 
 
 def _others(database: Database[Document], call: CallMetrics) -> list[Document]:
     if call.lead_id is None:
         return []
-    query = {"lead_id": call.lead_id, "_id": {"$ne": call.call_id}}
-    return list(database[CALLS].find(query).sort("start_time", -1).limit(MOST_OTHERS))
+    query = {"lead_id": call.lead_id, "_id": {"$ne": call.call_id}, "start_time": A_TIME}
+    return rows_of(database[CALLS].find(query).sort("start_time", -1).limit(MOST_OTHERS))
 
 
 def _standings(database: Database[Document], call: CallMetrics) -> list[Standing]:

@@ -103,12 +103,20 @@ def slowest_calls(
     rows: list[Document] = []
     # Where some of them may not be shown, lower ones take their places.
     for least in dict.fromkeys((at_least, -np.inf)):
-        query = {**filters.query(), field: {"$gte": least}, "$or": within}
+        # Finite numbers only: what other tools may have written is in no figure either.
+        value = {"$gte": least, "$lt": float("inf"), "$type": ["int", "long", "double"]}
+        query = {**filters.query(), field: value, "$or": within}
         found = database[CALLS].find(visible(database, query), shown).sort([(field, -1), ("_id", 1)])
         rows = found.limit(n).to_list()
         if len(rows) == n:
             break
     return [
-        SlowCall(str(row["_id"]), row["start_time"], row[field], row["language"], row["status"])
+        SlowCall(
+            str(row["_id"]),
+            row["start_time"],
+            row[field],
+            str(row.get("language") or ""),
+            str(row.get("status") or ""),
+        )
         for row in rows
     ]

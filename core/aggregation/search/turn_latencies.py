@@ -8,6 +8,7 @@ import numpy as np
 from pymongo.database import Database
 
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
+from core.aggregation.rollups.foreign_values import read_past
 from core.models.definitions import PERCENTILES
 from core.models.metrics import Percentiles
 from core.storage.collections import CALLS, TURNS
@@ -49,9 +50,10 @@ def turn_latencies(
     """
     query = calls_query(start, end, "start_time", filters)
     newest = database[CALLS].find(query, {"start_time": 1}).sort("start_time", -1).limit(NEWEST_CALLS)
-    starts = {row["_id"]: row["start_time"] for row in newest.max_time_ms(LONGEST_QUERY_MS)}
+    starts = {str(row["_id"]): row["start_time"] for row in newest.max_time_ms(LONGEST_QUERY_MS)}
     columns = {"call_id": str, **dict.fromkeys(FIELDS.values(), float)}
-    turns = find_frame(database[TURNS], {"call_id": {"$in": list(starts)}}, columns)
+    query = {"call_id": {"$in": list(starts)}}
+    turns = read_past(lambda sound: find_frame(database[TURNS], sound, columns), database[TURNS], query).calls
     spreads = {name: _spread(turns[field].to_numpy(float)) for name, field in FIELDS.items()}
     there = [starts[call_id] for call_id in turns["call_id"].unique()]
     return TurnLatencies(spreads, len(there), min(there, default=None))

@@ -199,7 +199,12 @@ def turns_of(database: Database[Document], call_id: str) -> list[Document]:
     """
     rows = list(database[TURNS].find({"call_id": call_id}).sort("turn", 1).limit(MOST_TURNS))
     rows = rows or find_archived(database, TURNS, "call_id", [call_id])
-    return sorted(rows, key=lambda row: row["turn"])[:MOST_TURNS]
+    return sorted(rows, key=_number)[:MOST_TURNS]
+
+
+def _number(turn: Document) -> float:
+    """Return the number of a turn; one that has none, as other tools may write it, comes last."""
+    return turn["turn"] if isinstance(turn.get("turn"), int | float) else float("inf")
 
 
 def read_part(
