@@ -1,18 +1,19 @@
 """What the Alerts page shows: alerts by state, their history, and who was notified of what."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from pydantic import TypeAdapter
 from pymongo.database import Database
 
 from core.alerting.notify.silences import all_silences
-from core.alerting.state.alert_store import worst_first
-from core.alerting.state.lifecycle import to_alert
+from core.alerting.state.alert_store import readable, worst_first
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.silences import Silence
 from core.storage.collections import ALERT_EVENTS, ALERTS
+from core.storage.readable import each_readable
 from core.types import Document
 
 RESOLVED_WITHIN = timedelta(days=7)
@@ -74,12 +75,11 @@ class Fired:
 def alert_board(database: Database[Document], now: datetime) -> AlertBoard:
     """Return the alerts as they stand at a given time."""
     over = {"state": AlertState.RESOLVED, "resolved_at": {"$gte": now - RESOLVED_WITHIN}}
-    standing = {"state": {"$in": [AlertState.FIRING, AlertState.PENDING]}}
-    alerts = [
-        to_alert(row)
-        for row in database[ALERTS].find({"$or": [over, standing]})
-        if row.get("expires_at") is None or row["state"] == AlertState.RESOLVED or row["expires_at"] > now
-    ]
+    standing = {
+        "state": {"$in": [AlertState.FIRING, AlertState.PENDING]},
+        "$or": [{"expires_at": None}, {"expires_at": {"$gt": now}}],
+    }
+    alerts = readable(database[ALERTS].find({"$or": [over, standing]}))
     firing = [alert for alert in alerts if alert.state == AlertState.FIRING]
     resolved = [alert for alert in alerts if alert.state == AlertState.RESOLVED]
     return AlertBoard(
@@ -114,14 +114,14 @@ def history(
     query |= {"alert_id": alert_id} if alert_id is not None else {}
     query |= {"event": {"$in": list(events)}} if events else {}
     rows = database[ALERT_EVENTS].find(query).sort([("at", -1), ("_id", -1)]).limit(limit)
-    return [_line(row) for row in rows]
+    return list(each_readable(rows, _line, ALERT_EVENTS))
 
 
 def fired_between(database: Database[Document], start: datetime, end: datetime) -> tuple[Fired, ...]:
     """Return the alerts that started to fire in [start, end), oldest first; of very many, the newest ones."""
     query = {"at": {"$gte": start, "$lt": end}, "event": "firing"}
     rows = database[ALERT_EVENTS].find(query).sort("at", -1).limit(MOST_MARKS)
-    return tuple(Fired(row["at"], str(row["name"]), Severity(row["severity"])) for row in rows)[::-1]
+    return tuple(each_readable(rows, _fired, ALERT_EVENTS))[::-1]
 
 
 def silence_lines(database: Database[Document], now: datetime) -> list[SilenceLine]:
@@ -137,17 +137,15 @@ def _standing(silence: Silence, now: datetime) -> str:
     return "active" if silence.active(now) else "between"
 
 
+def _fired(row: Mapping[str, Any]) -> Fired:
+    return Fired(row["at"], str(row["name"]), Severity(row["severity"]))
+
+
+_LINE = TypeAdapter(HistoryLine)
+_LINE_FIELDS = tuple(field.name for field in fields(HistoryLine))
+_MAY_LACK = {"alert_type": "", "name": "", "severity": "", "labels": {}, "message": "", "comment": ""}
+
+
 def _line(row: Mapping[str, Any]) -> HistoryLine:
-    return HistoryLine(
-        at=row["at"],
-        event=row["event"],
-        alert_id=row["alert_id"],
-        alert_type=row.get("alert_type") or "",
-        name=row.get("name") or "",
-        severity=row.get("severity") or "",
-        labels=row.get("labels") or {},
-        message=row.get("message") or "",
-        channel=row.get("channel"),
-        author=row.get("author"),
-        comment=row.get("comment") or "",
-    )
+    told = {name: row[name] for name in _LINE_FIELDS if row.get(name) is not None}
+    return _LINE.validate_python({"channel": None, "author": None} | _MAY_LACK | told)

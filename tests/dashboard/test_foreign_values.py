@@ -14,7 +14,7 @@ from core.aggregation.search.call_rows import rows_of
 from core.clock import utc_now
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
-from core.storage.collections import CALLS, TURNS
+from core.storage.collections import ALERT_EVENTS, ALERTS, CALLS, SERVICE_MINUTES, TURNS
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
@@ -143,3 +143,22 @@ def test_a_turn_that_cannot_be_read_is_set_apart_from_the_others(
     app = start("calls", call_id=ODD)
     assert not app.exception
     assert "3 turns of this call cannot be read" in text_of(app)
+
+
+def test_an_alert_or_minute_that_cannot_be_read_takes_no_page_away(
+    calls_of_today: Database[Document], start: Start
+) -> None:
+    now = utc_now()
+    calls_of_today[ALERTS].insert_one(
+        {"_id": "odd", "state": "firing", "severity": "dire", "started_at": now}
+    )
+    calls_of_today[ALERT_EVENTS].insert_one({"at": now, "event": "firing", "severity": "dire"})
+    calls_of_today[SERVICE_MINUTES].insert_one({"minute": now, "service": "asr"})
+    for page, link in (
+        ("overview", {}),
+        ("alerts", {}),
+        ("alerts", {"view": "History"}),
+        ("system", {}),
+    ):
+        app = scrolled(start(page, **link))
+        assert not app.exception, page

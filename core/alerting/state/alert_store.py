@@ -4,11 +4,11 @@ A change is stored only if the alert is still at the revision the change was bas
 are at work, one wins and the others use what it wrote.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import DeleteOne, InsertOne, ReturnDocument, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -19,6 +19,8 @@ from core.models.alerts import Alert, AlertState, MemberState, Notification, Not
 from core.storage.collections import ALERT_EVENTS, ALERTS, CHECKS, DUPLICATE_KEY
 from core.storage.readable import each_readable
 from core.types import Document
+
+Write = InsertOne[Document] | UpdateOne | DeleteOne | ReplaceOne[Document]
 
 _CHECKED = "alerts"
 CUSTOM_LASTS = timedelta(hours=4)
@@ -38,15 +40,19 @@ def worst_first(alerts: Collection[Alert]) -> list[Alert]:
 
 
 def active_alerts(database: Database[Document], now: datetime | None = None) -> list[Alert]:
-    """Return the readable firing alerts, worst first, then oldest first."""
-    rows = database[ALERTS].find(_active(now or utc_now()))
-    return worst_first(list(each_readable(rows, to_alert, ALERTS)))
+    """Return the firing alerts, worst first, then oldest first."""
+    return worst_first(readable(database[ALERTS].find(_active(now or utc_now()))))
 
 
 async def active_alerts_async(database: AsyncDatabase[Document], now: datetime | None = None) -> list[Alert]:
     """Return the firing alerts as :func:`active_alerts` does, for asyncio code."""
     cursor = database[ALERTS].find(_active(now or utc_now()))
-    return worst_first(list(each_readable(await cursor.to_list(), to_alert, ALERTS)))
+    return worst_first(readable(await cursor.to_list()))
+
+
+def readable(rows: Iterable[Document]) -> list[Alert]:
+    """Return the alerts of stored documents; one that cannot be read is logged and left out."""
+    return list(each_readable(rows, to_alert, ALERTS))
 
 
 class AlertStore:
@@ -56,10 +62,17 @@ class AlertStore:
         self._alerts = database[ALERTS]
         self._events = database[ALERT_EVENTS]
         self._checks = database[CHECKS]
+        self._unreadable: set[str] = set()
 
     async def load(self) -> dict[str, AlertRecord]:
-        """Return the alerts of rules that are pending, firing, or ended recently, by fingerprint."""
-        return {row["_id"]: AlertRecord.of(row) async for row in self._alerts.find({"origin": "rule"})}
+        """Return the alerts of rules that are pending, firing, or ended recently, by fingerprint.
+
+        One that cannot be read is as none: if its rule has something to say, it takes that one's place.
+        """
+        rows = await self._alerts.find({"origin": "rule"}).to_list()
+        found = {record.alert.id: record for record in each_readable(rows, AlertRecord.of, ALERTS)}
+        self._unreadable = {row["_id"] for row in rows} - found.keys()
+        return found
 
     async def last_check(self) -> datetime | None:
         """Return when the rules were last checked, by the clock of that check."""
@@ -80,16 +93,20 @@ class AlertStore:
         expected = len(written)
         done = 0
         try:
-            result = await self._alerts.bulk_write([_write(change) for change in written], ordered=False)
+            result = await self._alerts.bulk_write(self._writes(written), ordered=False)
             done = result.inserted_count + result.matched_count + result.deleted_count
         except BulkWriteError as error:
             _only_duplicates(error)
         return {} if done == expected else await self._reread(written)
 
+    def _writes(self, changes: Sequence[Change]) -> list[Write]:
+        return [_write(change, replaces=change.alert_id in self._unreadable) for change in changes]
+
     async def _reread(self, changes: Sequence[Change]) -> dict[str, AlertRecord | None]:
         names = [change.alert_id for change in changes]
-        rows = {row["_id"]: AlertRecord.of(row) async for row in self._alerts.find({"_id": {"$in": names}})}
-        return {name: rows.get(name) for name in names}
+        rows = await self._alerts.find({"_id": {"$in": names}}).to_list()
+        found = {record.alert.id: record for record in each_readable(rows, AlertRecord.of, ALERTS)}
+        return {name: found.get(name) for name in names}
 
     async def _write_events(self, changes: Sequence[Change], at: datetime) -> None:
         """Write the history, before the state.
@@ -125,7 +142,7 @@ class AlertStore:
     async def custom_as_of(self, at: datetime) -> list[Alert]:
         """Return the agent's own alerts that are active at a given time and were not sent after it."""
         sent = _active(at) | {"origin": "custom", "updated_at": {"$lte": at}}
-        return [to_alert(row) for row in await self._alerts.find(sent).to_list()]
+        return readable(await self._alerts.find(sent).to_list())
 
     async def mute_custom(self, alert: Alert, silences: Sequence[str]) -> None:
         """Record which silences mute an alert of the agent, unless it has been sent again meanwhile."""
@@ -135,7 +152,7 @@ class AlertStore:
     async def untold_ends(self) -> list[Alert]:
         """Return the agent's own alerts that have ended and whose end has not been notified yet."""
         untold = {"end_untold": True, "origin": "custom", "state": AlertState.RESOLVED}
-        return [to_alert(row) for row in await self._alerts.find(untold).to_list()]
+        return readable(await self._alerts.find(untold).to_list())
 
     async def end_told(self, alert: Alert) -> None:
         """Record that the end of an alert is on its way."""
@@ -145,7 +162,7 @@ class AlertStore:
     async def untold_acknowledgements(self) -> list[Alert]:
         """Return the firing alerts whose acknowledgement has not been notified yet."""
         untold = {"state": AlertState.FIRING, "acknowledgement_untold": True}
-        alerts = [to_alert(row) for row in await self._alerts.find(untold).to_list()]
+        alerts = readable(await self._alerts.find(untold).to_list())
         return [alert for alert in alerts if alert.acknowledged is not None]
 
     async def acknowledgement_told(self, alert: Alert) -> None:
@@ -162,20 +179,25 @@ class AlertStore:
         """
         while True:
             row = await self._alerts.find_one({"_id": alert.id} | _active(alert.updated_at))
-            kept, event = _goes_on(alert, to_alert(row)) if row else (alert, "firing")
-            if await self._written(kept, row):
+            was = readable([row] if row else [])
+            kept, event = _goes_on(alert, was[0]) if was else (alert, "firing")
+            if await self._written(kept, row, anew=not was):
                 break  # otherwise another process has changed it since it was read
         if event:
             await self.record(event, kept.model_dump() | {"_id": kept.id}, kept.updated_at)
         return kept
 
-    async def _written(self, alert: Alert, row: Document | None) -> bool:
-        """Store an alert of the agent unless it has changed since it was read as ``row``."""
+    async def _written(self, alert: Alert, row: Document | None, *, anew: bool) -> bool:
+        """Store an alert of the agent unless it has changed since it was read as ``row``.
+
+        ``anew`` says that nothing of what was read goes on.
+        """
         expires = alert.updated_at + CUSTOM_LASTS
         fields = alert.model_dump(exclude={"id"}) | {"origin": "custom", "expires_at": expires}
         if row is not None:
             same = {"_id": alert.id, "revision": row.get("revision")} | _active(alert.updated_at)
-            del fields["channels"]  # a message that arrives now is recorded there
+            if not anew:
+                del fields["channels"]  # a message that arrives now is recorded there
             done = await self._alerts.update_one(same, {"$set": fields, "$inc": {"revision": 1}})
             return done.matched_count == 1
         try:
@@ -189,7 +211,7 @@ class AlertStore:
         """Return the notification with the present state of those of its alerts that have ended since."""
         names = [alert.id for alert in notification.alerts]
         query = {"_id": {"$in": names}, "state": AlertState.RESOLVED, "resolved_at": {"$gt": notification.at}}
-        over = {row["_id"]: to_alert(row) async for row in self._alerts.find(query)}
+        over = {alert.id: alert for alert in readable(await self._alerts.find(query).to_list())}
         alerts = [over.get(alert.id, alert) for alert in notification.alerts]
         ended: dict[str, MemberState] = dict.fromkeys(over, "resolved")
         return notification.model_copy(
@@ -231,10 +253,12 @@ def history_row(event: str, document: Mapping[str, Any], at: datetime) -> Docume
     return row | {key: document.get(key) for key in _HISTORY_FIELDS}
 
 
-def _write(change: Change) -> InsertOne[Document] | UpdateOne | DeleteOne:
+def _write(change: Change, *, replaces: bool) -> Write:
+    """Return how a change is stored; ``replaces``: without a state before, there is an unreadable one."""
     before, after = change.before, change.after
     if before is None and after is not None:
-        return InsertOne({"_id": after.alert.id, "revision": 1, "channels": {}} | after.document())
+        new = {"_id": after.alert.id, "revision": 1, "channels": {}} | after.document()
+        return ReplaceOne({"_id": after.alert.id}, new) if replaces else InsertOne(new)
     revision = before.revision if before else 0
     # None also matches a missing field
     known: Document = {"_id": change.alert_id, "revision": revision or None}

@@ -10,6 +10,7 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
+from core.alerting.board import alert_board, fired_between, history
 from core.alerting.channels.base import Failure, Recipient
 from core.alerting.channels.message import Message
 from core.alerting.channels.rate_limit import Limit
@@ -207,6 +208,51 @@ def test_several_schedulers_at_once_send_one_message(database: Database[Document
     assert email.words == ["CRITICAL", "RESOLVED"]
     assert database["alert_events"].count_documents({"event": "firing"}) == 1
     assert database["alert_events"].count_documents({"event": "resolved"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("state", "suppressed"), ("channels", "email"), ("labels", ["hindi"])]
+)
+def test_an_alert_that_cannot_be_read_stops_no_check_and_hides_no_other(
+    database: Database[Document], field: str, value: object
+) -> None:
+    """As a later version or another tool may have left it. Its rule fires anew, with a state of its own."""
+    email = Recorder()
+    record(database, NOON, total=50, failed=12)
+    check(NOON, email)
+    database["alerts"].update_many({}, {"$set": {field: value}})
+    database["alerts"].insert_one({"_id": "odd", "origin": "custom", "state": "firing"})
+    assert active_alerts(database) == []
+    board = alert_board(database, NOON)
+    assert (board.active, board.pending, board.silenced, board.resolved) == ([], [], [], [])
+    for minutes in (1, 2, 3):
+        check(NOON + timedelta(minutes=minutes), email)
+    (active,) = active_alerts(database)
+    assert (active.name, active.started_at) == ("Call failure rate", NOON + timedelta(minutes=1))
+    assert [row["event"] for row in database["alert_events"].find().sort("_id")].count("firing") == 2
+    record(database, NOON + timedelta(minutes=30), total=50, failed=1)
+    check(NOON + timedelta(minutes=30), email)
+    assert active_alerts(database) == []
+
+
+def test_a_line_of_the_history_that_cannot_be_read_hides_no_other(database: Database[Document]) -> None:
+    """Neither in the list nor among the marks on charts."""
+    record(database, NOON, total=50, failed=12)
+    check(NOON, Recorder())
+    odd = [
+        {"at": NOON, "event": "firing"},
+        {
+            "at": NOON,
+            "event": "firing",
+            "alert_id": "a",
+            "severity": "dire",
+            "name": "x",
+            "labels": ["hindi"],
+        },
+    ]
+    database["alert_events"].insert_many(odd)
+    assert [line.event for line in history(database)] == ["sent", "firing"]
+    assert len(fired_between(database, NOON, NOON + FIVE_MINUTES)) == 1
 
 
 def test_a_dry_run_says_what_would_be_sent_and_does_nothing(database: Database[Document]) -> None:
