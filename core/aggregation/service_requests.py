@@ -16,6 +16,7 @@ from core.aggregation.rollups.cells import Ints, Tally
 from core.models.definitions import PERCENTILES
 from core.models.metrics import ServiceError
 from core.storage.collections import SERVICE_MINUTES
+from core.storage.readable import each_readable
 from core.types import Document
 
 ERRORS = tuple(str(kind) for kind in ServiceError)
@@ -58,30 +59,27 @@ class Requests:
 def load_requests(database: Database[Document], start: datetime, end: datetime, zone: tzinfo) -> Requests:
     """Return the requests of [start, end), in order of their minutes."""
     cursor = database[SERVICE_MINUTES].find({"minute": {"$gte": start, "$lt": end}}, _PROJECTION)
-    documents = list(cursor.sort("minute", 1))
+    minutes = list(each_readable(cursor.sort("minute", 1), _minute, SERVICE_MINUTES))
     rows = pd.DataFrame(
-        [
-            (
-                int(document["minute"].timestamp()),
-                document["service"],
-                document["operation"],
-                document["count"],
-                *(document["errors"].get(kind, 0) for kind in ERRORS),
-                document["total_ms"],
-                document["min_ms"],
-                document["max_ms"],
-            )
-            for document in documents
-        ],
+        [row for row, _ in minutes],
         columns=["minute", "service", "operation", "count", *ERRORS, "total_ms", "min_ms", "max_ms"],
     )
-    found = [
-        (row, int(bucket), n)
-        for row, document in enumerate(documents)
-        for bucket, n in document["buckets"].items()
-    ]
+    found = [(row, bucket, n) for row, (_, buckets) in enumerate(minutes) for bucket, n in buckets]
     cell, key, n = np.array(found, np.int64).reshape(-1, 3).T
     return Requests(start, end, zone, rows, Tally.count(cell, key, n))
+
+
+def _minute(document: Document) -> tuple[tuple[object, ...], list[tuple[int, int]]]:
+    """Return a stored minute as a row, and its sketch as buckets with their counts."""
+    row = (
+        int(document["minute"].timestamp()),
+        str(document["service"]),
+        str(document["operation"]),
+        int(document["count"]),
+        *(int(document["errors"].get(kind, 0)) for kind in ERRORS),
+        *(float(document[name]) for name in ("total_ms", "min_ms", "max_ms")),
+    )
+    return row, [(int(bucket), int(n)) for bucket, n in document["buckets"].items()]
 
 
 def grouped(requests: Requests, labels: Sequence[str], only: Mapping[str, str]) -> pd.DataFrame:
