@@ -335,6 +335,8 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
         return view.missing(key, title, "cost")
     per_call = frame[list(COST_PARTS)].div(frame["n"], axis=0)
     per_call = per_call.loc[:, per_call.sum() > 0]
+    if per_call.empty:
+        return Panel(key, title, f"All recorded costs are {formats.rupees(0)} · n {cost.n:,}")
     per_call.index = pd.Index([value_label(by, str(name)) for name in frame.index])
     dearest = max(per_call, key=lambda name: per_call[name].mean())
     coverage = "" if cost.coverage == 1 else f" ({formats.number(cost.coverage, 'share')} of calls)"

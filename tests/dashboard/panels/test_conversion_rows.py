@@ -1,13 +1,15 @@
 """Conversion's rows about single calls, costs and hours: each with n, an interval, and its calls."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 import streamlit as st
 from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
 
 from core.clock import utc_now
+from core.models.calls.parts import CallCost
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.settings import get_settings
 from core.storage.calls import write_calls
@@ -16,7 +18,7 @@ from core.storage.recording.write import write
 from core.types import Document
 from dashboard.panels import boards
 from dashboard.panels.panel import Panel
-from tests.dashboard.conftest import make_call
+from tests.dashboard.conftest import make_call, scrolled, text_of
 from tests.dashboard.panels.test_boards import SELECTION
 
 CALLS = 200
@@ -94,3 +96,14 @@ def test_the_funnel_by_hour_and_language_adds_up_to_the_funnel(panels: dict[str,
     assert table["Dialled"].sum() == CALLS
     assert table["Qualified"].sum() == CALLS // 4
     assert "Qualified per call dialled" in panels["funnel-hours"].title
+
+
+def test_calls_that_cost_nothing_take_conversion_not_away(
+    database: Database[Document], start: Callable[..., AppTest]
+) -> None:
+    """As on a free tier: every recorded part of the cost is zero."""
+    calls = [some_call(number).model_copy(update={"cost": CallCost(llm=0.0)}) for number in range(4)]
+    write_calls(database, calls)
+    app = scrolled(start("conversion"))
+    assert not app.exception
+    assert "All recorded costs are \N{INDIAN RUPEE SIGN}0.00 · n 4" in text_of(app)
