@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.aggregation.search.call_search import UNKNOWN
-from core.alerting.subject import calls_since, filters_of
+from core.alerting.subject import calls_since, filters_of, lacking
 from core.clock import in_address, utc_now, wall
 from core.models.alerts import Alert, AlertState
 from dashboard import filters
@@ -215,7 +215,9 @@ def go(target: CallsTarget) -> None:
 
 def calls_of_alert(alert: Alert) -> CallsTarget:
     """Return the calls in question from the window in which an alert began to its end, or until now."""
-    return _target(alert, filters_of(alert), _FACETS_OF_ALERT.get(alert.alert_type, {}))
+    facets = _FACETS_OF_ALERT.get(alert.alert_type, {})
+    without = lacking(alert)
+    return _target(alert, filters_of(alert), facets | ({"without": without} if without else {}))
 
 
 def time_of_alert(alert: Alert) -> CallsTarget:

@@ -19,3 +19,8 @@ def filters_of(alert: Alert) -> dict[str, str]:
     """Return the filters of the calls in question: the alert's labels, and the ending it is about."""
     labels = ({"status": alert.outcome} if alert.outcome else {}) | alert.labels
     return {name: labels[name] for name in FILTERS if labels.get(name)}
+
+
+def lacking(alert: Alert) -> str | None:
+    """Return which of the filters the calls in question have no value of, as calls without a campaign."""
+    return next((name for name in FILTERS if alert.labels.get(name) == ""), None)

@@ -29,6 +29,7 @@ OWN = (
     "hour",
     *_RANGE,
     *MADE_BY,
+    "without",
     "order",
     "page",
     "q",
@@ -54,14 +55,24 @@ def facets() -> CallFacets:
         low=low if known else None,
         high=high if known else None,
         **{name: link.get(name) or None for name in MADE_BY},
+        without=_without(),
     )
+
+
+def _without() -> str | None:
+    name = st.query_params.get("without")
+    return name if name in filters.FILTERS else None
 
 
 def narrowed(selection: Selection) -> Selection:
     """Return the period and filters of the list: the reader's, or those of the chart or alert clicked."""
     link = st.query_params
     known = {field.name for field in fields(CallFilters)}
-    own = {name: link[key] for name, key in SCOPED.items() if name in known and link.get(key)}
+    own: dict[str, str | None] = {
+        name: link[key] for name, key in SCOPED.items() if name in known and link.get(key)
+    }
+    if (without := _without()) is not None:
+        own[without] = None  # what is to be without a campaign cannot have the one of the page
     chosen = replace(selection, filters=replace(selection.filters, **own))
     span = _span()
     return replace(chosen, period=filters.CUSTOM, start=span[0], end=span[1]) if span else chosen
@@ -85,6 +96,8 @@ def _scope_chips() -> Iterator[tuple[str, tuple[str, ...]]]:
                 formats.plain(f"{name if name != 'status' else 'outcome'}: {filters.label(name, value)}"),
                 (key,),
             )
+    if without := _without():
+        yield f"without {without}", ("without",)
 
 
 def _number(text: str | None) -> float | None:

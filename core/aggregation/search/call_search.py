@@ -50,7 +50,7 @@ class CallFacets:
     """What the calls of a list have in common beyond the filters; None matches all.
 
     ``fault`` is that of the ``error`` if one is given, else that of the end. ``weekday`` (0 is Monday) and
-    ``hour`` are local; ``field`` lies in [low, high).
+    ``hour`` are local; ``field`` lies in [low, high); ``without`` names a filter of which they have no value.
     """
 
     lead_id: str | None = None
@@ -69,6 +69,7 @@ class CallFacets:
     llm_provider: str | None = None
     asr_provider: str | None = None
     tts_provider: str | None = None
+    without: str | None = None
 
     def query(self) -> Document:
         """Return the facets as a MongoDB query."""
@@ -91,6 +92,8 @@ class CallFacets:
         if self.field in NUMBERS and (self.low is not None or self.high is not None):
             ends = {"$gte": self.low, "$lt": self.high}
             parts.append({self.field: {name: end for name, end in ends.items() if end is not None}})
+        if self.without is not None:
+            parts.append({self.without: {"$in": [None, ""]}})
         parts += [_made_by(name, value) for name in MADE_BY if (value := getattr(self, name)) is not None]
         return {"$and": parts} if parts else {}
 

@@ -1,19 +1,24 @@
 """The calls that an alert's link shows."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pymongo.database import Database
+from streamlit.testing.v1 import AppTest
 
 from core.alerting.channels.message import dashboard_link
 from core.alerting.state.alert_store import active_alerts
+from core.clock import utc_now
 from core.models.alerts import Alert
 from core.models.rules import AlertRule
 from core.settings import get_settings
+from core.storage.calls import write_calls
 from core.types import Document
 from dashboard import drilldown
 from tests.alerting.state.test_alert_store import NOON, check, record
+from tests.dashboard.conftest import make_call, text_of
 
 MINUTE = timedelta(minutes=1)
 
@@ -49,3 +54,26 @@ def test_the_charts_of_an_alert_cover_its_window_and_all_endings(database: Datab
     target = drilldown.time_of_alert(alert)
     assert target.parameters["since"] == local(NOON - 180 * MINUTE)
     assert target.filters == {}
+
+
+def test_an_alert_about_calls_without_a_campaign_leads_to_those_alone(
+    database: Database[Document], start: Callable[..., AppTest]
+) -> None:
+    """Not to the failed calls of all campaigns; a campaign chosen on the page does not hide them."""
+    now = utc_now()
+    write_calls(
+        database,
+        [
+            make_call(number, now - timedelta(minutes=4), status="failed", campaign=campaign)
+            for number, campaign in enumerate([None] * 20 + ["", "diwali", "diwali"])
+        ],
+    )
+    levels = {"id": "fails", "name": "Calls fail", "metric": "call_failure_rate", "levels": {"critical": 0.2}}
+    rule = AlertRule.model_validate(levels | {"window": "15m", "group_by": ["campaign"], "min_samples": 5})
+    check(now, rules=(rule,))
+    (alert,) = active_alerts(database)
+    assert alert.labels == {"campaign": ""}
+    for chosen in ({}, {"campaign": "diwali"}):
+        app = start("calls", **drilldown.calls_of_alert(alert).parameters, **chosen)
+        assert "21 calls" in text_of(app)
+        assert "without campaign" in [button.label for button in app.button]

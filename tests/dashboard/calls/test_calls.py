@@ -80,6 +80,8 @@ def test_each_facet_finds_its_calls(some_calls: Database[Document]) -> None:
         CallFacets(weekday=1, hour=10): {"call_5"},
         CallFacets(field="e2e_latency_ms", low=1_000): {"call_2"},
         CallFacets(field="e2e_latency_ms", low=0, high=1_000): {"call_1"},
+        CallFacets(without="campaign", error="any"): {"call_2", "call_3"},
+        CallFacets(without="campaign", weekday=1, hour=10): set(),
     }
     assert {facets: found(some_calls, facets) for facets in cases} == cases
     assert found(some_calls, CallFacets(error="any"), status="failed") == {"call_3"}
