@@ -260,8 +260,9 @@ def by_hour(view: View, frame: pd.DataFrame) -> Panel:
         rate, low, high = (mine[column].tolist() for column in ("rate", "low", "high"))
         n = mine["n"].fillna(0).astype(int).tolist()
         dots.append(Dots(labels[name], colours[name], rate, low, high, n))
-    sure = rates[rates["n"] > 0]
-    best = "No hour has enough calls yet"
+    allowed = ~rates.index.get_level_values("hour").isin(closed_hours())
+    sure = rates[(rates["n"] > 0) & allowed]
+    best = "No allowed hour has enough calls yet"
     if len(sure):
         at = int(sure["low"].to_numpy().argmax())
         first, language = sure.index[at]

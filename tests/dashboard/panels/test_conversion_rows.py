@@ -1,6 +1,7 @@
 """Conversion's rows about single calls, costs and hours: each with n, an interval, and its calls."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -107,3 +108,24 @@ def test_calls_that_cost_nothing_take_conversion_not_away(
     app = scrolled(start("conversion"))
     assert not app.exception
     assert "All recorded costs are \N{INDIAN RUPEE SIGN}0.00 · n 4" in text_of(app)
+
+
+def test_no_hour_outside_calling_hours_is_the_best_for_qualified_leads(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many qualify at night: the product never recommends what its own rules forbid."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    monkeypatch.setenv("CALLING_HOURS", "09:00-21:00")
+    get_settings.cache_clear()
+    night = utc_now().astimezone(get_settings().tz).replace(hour=2, minute=5) - timedelta(days=1)
+    calls = [
+        make_call(number, start + timedelta(seconds=number), qualification_completed=number % every == 0)
+        for start, every, numbers in ((night, 1, range(40)), (night.replace(hour=10), 4, range(40, 80)))
+        for number in numbers
+    ]
+    write_calls(database, calls)
+    selection = replace(SELECTION, period="7d")
+    window = selection.window(utc_now(), get_settings().tz, 60)
+    found = {panel.key: panel for panel in boards.conversion_board(window, selection, "light").panels}
+    assert found["funnel-hours"].caption.startswith("Best: 10:00, Hinglish, 25.0 %")
