@@ -26,6 +26,9 @@ from dashboard.theme import SEVERITY_BADGES, mode, palette_of
 NOW_HEIGHT = 420
 MOST_CHARTS = 12
 """Alerts per section that get a chart."""
+CARDS_AT_ONCE = 20
+"""Alerts per section that get a card until the reader asks for more: each has forms of its own, and all are
+drawn anew every few seconds. Of a rule by campaign, hundreds may fire at once."""
 
 
 def now() -> None:
@@ -53,8 +56,22 @@ def _section(title: str, alerts: Sequence[Alert], nothing: str, key: str) -> Non
         st.markdown(f"## {title} · {len(alerts)}" if alerts else f"## {title}")
         if not alerts:
             st.markdown(f":green-badge[:material/check_circle: {nothing}]")
-        for number, alert in enumerate(alerts):
+        shown = int(st.session_state.get(f"shown-{key}", CARDS_AT_ONCE))
+        for number, alert in enumerate(alerts[:shown]):
             _card(alert, charted=number < MOST_CHARTS)
+        if (left := len(alerts) - shown) > 0:
+            st.button(
+                f"Show {min(left, CARDS_AT_ONCE)} more of {left}",
+                key=f"more-{key}",
+                icon=":material/expand_more:",
+                type="tertiary",
+                on_click=_show_more,
+                args=(key, shown),
+            )
+
+
+def _show_more(key: str, shown: int) -> None:
+    st.session_state[f"shown-{key}"] = shown + CARDS_AT_ONCE
 
 
 def _card(alert: Alert, *, charted: bool) -> None:

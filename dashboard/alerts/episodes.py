@@ -29,7 +29,8 @@ def over(lines: Sequence[HistoryLine], resolved: Sequence[Alert], now: datetime)
             start = began.pop(line.alert_id, None)
             ended = last.get(line.alert_id)
             known = ended is not None and abs(ended - line.at) < _AFTERWARDS
-            if start is not None and not known and line.at >= now - RESOLVED_WITHIN:
+            readable = start is not None and start.severity in {*Severity}
+            if start and readable and not known and line.at >= now - RESOLVED_WITHIN:
                 found.append(_episode(start, line))
     return sorted(found, key=lambda alert: alert.resolved_at or alert.updated_at, reverse=True)
 

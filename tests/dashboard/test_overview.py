@@ -14,8 +14,10 @@ from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.collections import ALERT_EVENTS
 from core.types import Document
+from dashboard.overview.active_alerts import MOST_SHOWN
 from dashboard.panels.boards import most_telling
-from tests.dashboard.conftest import make_call, text_of
+from tests.dashboard.alerts.test_alerts import keep
+from tests.dashboard.conftest import make_call, tables_of, text_of
 
 Start = Callable[..., AppTest]
 LATENCIES = ("e2e_latency_ms", "llm_latency_ms", "asr_latency_ms", "tts_latency_ms")
@@ -77,3 +79,15 @@ def test_a_past_period_says_how_many_alerts_fired_in_it(
     past = start("overview", period="custom", from_=local(then - timedelta(hours=1)), to=local(utc_now()))
     assert not past.exception
     assert "3 alerts fired from" in text_of(past).replace("\\", "") or "3 alerts fired on" in text_of(past)
+
+
+def test_a_hundred_alerts_leave_the_figures_on_the_first_screen(
+    calls_of_today: Database[Document], start: Start
+) -> None:
+    """As of a rule by campaign: the worst are listed, the others counted, with a link; the CSV has all."""
+    for number in range(100):
+        keep(calls_of_today, f"rule-{number}", labels={"campaign": str(number)})
+    app = start()
+    ((*rows,),) = tables_of(app)
+    assert len(rows) == MOST_SHOWN
+    assert "[90 more alerts firing: see all on Alerts](alerts" in text_of(app)

@@ -78,6 +78,41 @@ def test_alerts_stand_in_their_sections_with_who_was_told(alerts: Database[Docum
     assert "**Notified: slack**" in said_
 
 
+def test_of_a_hundred_alerts_the_worst_have_cards_and_the_others_come_when_asked_for(
+    alerts: Database[Document], start: Start
+) -> None:
+    """Else all their forms are drawn anew every five seconds, which takes the browser longer than that."""
+    for number in range(45):
+        keep(alerts, f"many-{number}", severity=Severity.WARNING)
+    app = start("alerts")
+    assert not app.exception
+    assert "Firing · 46" in text_of(app)
+
+    def cards() -> list[str]:
+        found = [str(button.key) for button in app.button if str(button.key).startswith("close-")]
+        return [key for key in found if key != "close-muted"]
+
+    assert (len(cards()), cards()[0]) == (20, "close-burning")
+    more = app.button(key="more-firing")
+    assert more.label == "Show 20 more of 26"
+    more.click().run()
+    assert len(cards()) == 40
+    app.button(key="more-firing").click().run()
+    assert len(cards()) == 46
+
+
+def test_an_episode_of_a_severity_that_is_none_takes_no_page_away(
+    alerts: Database[Document], start: Start
+) -> None:
+    for minutes, event in ((9, "firing"), (3, "resolved")):
+        at = utc_now() - timedelta(minutes=minutes)
+        line = {"at": at, "event": event, "alert_id": "odd", "name": "odd", "severity": "dire"}
+        alerts["alert_events"].insert_one(line)
+    app = start("alerts")
+    assert not app.exception
+    assert "Resolved in the last 7 days · 1" in text_of(app)
+
+
 def test_an_incident_can_be_taken_along_line_by_line(alerts: Database[Document], start: Start) -> None:
     """Fired, who was notified, who acknowledged it, in the order of time; the audit log has who took it."""
     now = utc_now()
