@@ -126,7 +126,7 @@ def _rolled_up(database: Database[Document], health: RollUpHealth) -> Finding:
 def archive(database: Database[Document]) -> Finding:
     """Return whether old calls leave the database, and whether the archive can be read from here."""
     days = get_settings().raw_retention_days
-    kept = parts(database, {})
+    kept = parts(database, {}, [])
     rows, size = sum(part.rows for part in kept), sum(part.bytes for part in kept)
     text = f"{counted(rows, 'record')} in {counted(len(kept), 'file')}, {size / 1e6:,.1f} MB"
     remedy = "restore the files from a backup, or set DATA_DIR to that of the archiving machine"

@@ -1,32 +1,35 @@
 """Erase again what comes back of erased leads: with a backup, or late from an agent, carrier or spool."""
 
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 from pymongo.database import Database
 
 from core.access.audit import Action, audit, lead_token
 from core.access.roles import SCHEDULER
 from core.clock import utc_now
-from core.erasure.archived import archived_columns
+from core.erasure.archived import archived_columns, texts
 from core.erasure.late import calls_of_erased, late_calls
 from core.erasure.lead import call_hashes, calls_of, erase_calls, erase_lead, traces_of
 from core.erasure.spellings import leads_known_as
 from core.logging_config import get_logger
 from core.storage.archive.mover import alone, sweep
 from core.storage.archive.opt_outs import archived_opt_outs
-from core.storage.collections import CALLS
 from core.storage.receipts import Receipts
 from core.storage.recording.replay import replay
-from core.storage.restrictions import restriction_of
+from core.storage.restrictions import RestrictionUnreadableError, restriction_of
 from core.types import Document
 
 logger = get_logger("security")
+_WHOSE = ("lead_id", "start_time")
 
 
 def erase_again(database: Database[Document]) -> int:
     """Erase the leads that a restored backup brought back, with all their data; return how many there were.
 
-    A lead counts as brought back if one of its calls began before its erasure.
+    A lead counts as brought back if one of its calls began before its erasure. One that is hidden and must be
+    kept for now stays; the erasure that follows finds it.
 
     Raises:
         UserError: as for :func:`erase_lead`.
@@ -36,16 +39,18 @@ def erase_again(database: Database[Document]) -> int:
     if not receipts.any:
         return 0
     replay(database)  # includes what the backup had in its spool
-    rows = list(database[CALLS].find({"lead_id": {"$type": "string"}}, {"lead_id": 1, "start_time": 1}))
-    rows += archived_columns(database, ["lead_id", "start_time"])
-    rows += [{"lead_id": lead, "start_time": at} for lead, at in archived_opt_outs(database).items()]
-    back = {row["lead_id"] for row in rows if receipts.covers(row["lead_id"], row["start_time"])}
-    for lead_id in sorted(back):
+    archived = ((row["lead_id"], row["start_time"]) for row in archived_columns(database, _WHOSE))
+    told = chain(archived, archived_opt_outs(database).items())
+    back = {*calls_of_erased(database), *(lead_id for lead_id, at in told if receipts.covers(lead_id, at))}
+    kept = {lead_id for lead_id in back if _must_be_kept(database, lead_id)}
+    for lead_id in sorted(back - kept):
         erase_lead(database, lead_id, counts=receipts.counts_lead(lead_id))
     with alone(database):
-        if ids := late_calls(database, everywhere=True):
-            erase_calls(database, [], ids)
-    return len(back)
+        late = set(late_calls(database, everywhere=True))
+        theirs = [texts(calls_of(database, leads_known_as(database, one))) for one in kept]
+        if ids := late.difference(*theirs):
+            erase_calls(database, [], sorted(ids))
+    return len(back - kept)
 
 
 def erase_late(database: Database[Document]) -> int:
@@ -59,29 +64,38 @@ def erase_late(database: Database[Document]) -> int:
         PyMongoError: the database does not answer; the next run continues.
     """
     by_lead, late = calls_of_erased(database), set(late_calls(database))
-    gone = late.union(*by_lead.values())
+    gone = late.union(*(map(str, ids) for ids in by_lead.values()))
     if not gone:
         return 0
     with alone(database):
         sweep(database)
         for lead_id, ids in by_lead.items():
             _erase_late(database, lead_id, ids, gone)
-        if rest := sorted(late.difference(*by_lead.values())):
+        if rest := sorted(late.difference(*(map(str, ids) for ids in by_lead.values()))):
             erase_calls(database, [], rest)
     logger.info("What arrived late was erased", extra={"calls": len(gone)})
     return len(gone)
 
 
-def _erase_late(database: Database[Document], lead_id: str, ids: Sequence[str], gone: set[str]) -> None:
+def _erase_late(database: Database[Document], lead_id: str, ids: Sequence[Any], gone: set[str]) -> None:
     """Erase some calls of a lead, and what else is stored of it if it has no calls besides those gone."""
+    if _must_be_kept(database, lead_id):
+        return
     leads = leads_known_as(database, lead_id)
-    hidden = restriction_of(database, leads)
-    if hidden is not None and hidden.until > utc_now():
-        return  # it must be kept; the erasure that follows finds these calls too
-    whole = leads if gone.issuperset(calls_of(database, leads)) else []
+    whole = leads if gone.issuperset(map(str, calls_of(database, leads))) else []
     receipts, found, calls = Receipts(), traces_of(database, whole, ids), call_hashes(database, whole, ids)
     counts, completes = receipts.counts_lead(lead_id), receipts.erased_at(lead_id)
     kept = erase_calls(database, whole, ids, counts=counts)
     about = {"kept": kept, "counts": counts, "by": SCHEDULER.name, "calls": calls, "completes": completes}
     receipts.keep(lead_id, found.counts, found.left, **about)
     audit(database, SCHEDULER, Action.ERASED, lead_token(lead_id), records=found.records)
+
+
+def _must_be_kept(database: Database[Document], lead_id: str) -> bool:
+    """Return whether a lead is hidden until later; the erasure that follows finds these calls too."""
+    try:
+        hidden = restriction_of(database, leads_known_as(database, lead_id))
+    except RestrictionUnreadableError as error:
+        logger.warning("A hidden lead is not erased", extra={"reason": str(error)})
+        return True
+    return hidden is not None and hidden.until > utc_now()

@@ -5,10 +5,12 @@ Times, outcome and measures, but no identity.
 
 import secrets
 from collections.abc import Sequence
+from typing import Final
 
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
+from core.erasure.archived import texts
 from core.models.archives import Archived
 from core.models.metrics import SCHEMA_VERSION
 from core.storage.archive.archived_rows import find_archived
@@ -47,11 +49,15 @@ _OF_A_TURN = (
     *("tts_ttfb_ms", "e2e_ms", "interrupted", "parts", "parts_add_up", "source"),
     *("lead_speech_ms", "agent_speech_ms"),
 )
+_READ: Final[dict[Archived, tuple[str, ...]]] = {
+    CALLS: (*_OF_A_CALL, "unjoined"),
+    TURNS: ("call_id", *_OF_A_TURN),
+}
 _COUNTED = {"start_time", "status", "direction"}
 """What a call must have to count in any figure."""
 
 
-def keep_counts(database: Database[Document], call_ids: Sequence[str]) -> int:
+def keep_counts(database: Database[Document], call_ids: Sequence[object]) -> int:
     """Store what is kept of some calls and their turns, wherever they are, under other ids.
 
     Return how many calls.
@@ -64,10 +70,11 @@ def keep_counts(database: Database[Document], call_ids: Sequence[str]) -> int:
     """
     receipts, lead_id = Receipts(), f"{ERASED}{secrets.token_hex(8)}"
     calls = [row for row in _rows(database, CALLS, "_id", call_ids) if _is_counted(receipts, row)]
-    names = {row["_id"]: f"{ERASED}{receipts.name_of(row['_id'])[:24]}" for row in calls}
-    turns = _rows(database, TURNS, "call_id", list(names))
-    _store(database, CALLS, [_call(row, names[row["_id"]], lead_id) for row in calls])
-    _store(database, TURNS, [_turn(row, names[row["call_id"]]) for row in turns])
+    names = {str(row["_id"]): f"{ERASED}{receipts.name_of(str(row['_id']))[:24]}" for row in calls}
+    turns = _rows(database, TURNS, "call_id", [row["_id"] for row in calls])
+    numbered = [row for row in turns if "turn" in row and str(row["call_id"]) in names]
+    _store(database, CALLS, [_call(row, names[str(row["_id"])], lead_id) for row in calls])
+    _store(database, TURNS, [_turn(row, names[str(row["call_id"])]) for row in numbered])
     return len(names)
 
 
@@ -84,11 +91,12 @@ def _is_counted(receipts: Receipts, row: Document) -> bool:
 
 
 def _rows(
-    database: Database[Document], collection: Archived, field: str, ids: Sequence[str]
+    database: Database[Document], collection: Archived, field: str, ids: Sequence[object]
 ) -> list[Document]:
-    """Return the records of some calls, from the database and the archive."""
-    stored = database[collection].find({field: {"$in": list(ids)}})
-    return [*stored, *find_archived(database, collection, field, ids)]
+    """Return what may be kept of the records of some calls, from the database and the archive."""
+    # Not whole: what is not kept need not be readable.
+    stored = database[collection].find({field: {"$in": list(ids)}}, [field, *_READ[collection]])
+    return [*stored, *find_archived(database, collection, field, texts(ids))]
 
 
 def _store(database: Database[Document], collection: Archived, rows: Sequence[Document]) -> None:

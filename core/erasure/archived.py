@@ -1,6 +1,6 @@
 """Whose the archived calls are: every lead's that the call itself or any of its sources names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -48,6 +48,11 @@ def leads_named(row: Document) -> set[str]:
     sources = orjson.loads(row["sources"]).values() if row.get("sources") else ()
     said = (source.get("facts", {}).get("lead_id") for source in sources)
     return {lead for lead in (row.get("lead_id"), *said) if isinstance(lead, str)}
+
+
+def texts(ids: Iterable[object]) -> list[str]:
+    """Return those ids that the archive can hold: what other tools have stored may be of any type."""
+    return [one for one in ids if isinstance(one, str)]
 
 
 def is_filled(database: Database[Document]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from pymongo.database import Database
 
@@ -46,21 +46,23 @@ def late_calls(
     return sorted(found - new)
 
 
-def calls_of_erased(database: Database[Document]) -> dict[str, list[str]]:
+def calls_of_erased(database: Database[Document]) -> dict[str, list[Any]]:
     """Return the stored calls of erased leads that began before the erasure, by lead; not archived ones.
 
     Raises:
         PyMongoError: the database does not answer.
     """
-    receipts, found = Receipts(), dict[str, list[str]]()
+    receipts, found = Receipts(), dict[str, list[Any]]()
     if not receipts.any:
         return found
     named = {"lead_id": {"$type": "string"}}
     leads = [one for one in _distinct(database, CALLS, "lead_id", named) if receipts.covers(one, _EVER)]
     for row in database[CALLS].find({"lead_id": {"$in": leads}}, {"lead_id": 1, "start_time": 1}):
-        start = row.get("start_time")
-        if receipts.covers(row["lead_id"], start if isinstance(start, datetime) else _EVER):
-            found.setdefault(row["lead_id"], []).append(row["_id"])
+        start, named = row.get("start_time"), row["lead_id"]
+        # What another tool has stored may name several.
+        for lead_id in [named] if isinstance(named, str) else [one for one in leads if one in named]:
+            if receipts.covers(lead_id, start if isinstance(start, datetime) else _EVER):
+                found.setdefault(lead_id, []).append(row["_id"])
     return found
 
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pymongo.database import Database
 
 from core.clock import utc_now
 from core.erasure.anonymous import keep_counts
-from core.erasure.archived import archived_of
+from core.erasure.archived import archived_of, texts
 from core.erasure.late import late_calls
 from core.erasure.mentions import (
     SHORTEST_TEXT,
@@ -79,7 +80,7 @@ def find_traces(database: Database[Document], lead_id: str, also: Sequence[str] 
 
 
 def traces_of(
-    database: Database[Document], leads: Sequence[str], ids: Sequence[str], also: Sequence[str] = ()
+    database: Database[Document], leads: Sequence[str], ids: Sequence[Any], also: Sequence[str] = ()
 ) -> Traces:
     """Return what is stored of some leads and under some ids of calls.
 
@@ -93,9 +94,9 @@ def traces_of(
     return Traces(
         lead_keys=len(keyed(database, _owners(leads, ids))),
         calls=database[CALLS].count_documents({"_id": {"$in": ids}}),
-        archived_calls=len(find_archived(database, CALLS, "_id", ids)),
+        archived_calls=len(find_archived(database, CALLS, "_id", texts(ids))),
         turns=database[TURNS].count_documents({"call_id": {"$in": ids}}),
-        archived_turns=len(find_archived(database, TURNS, "call_id", ids)),
+        archived_turns=len(find_archived(database, TURNS, "call_id", texts(ids))),
         log_lines=database[LOGS].count_documents(_log_lines(database, names, leads, ids)),
         active_calls=database[ACTIVE_CALLS].count_documents(_active(leads, ids)),
         refused=len(list(_refused(names))),
@@ -156,7 +157,7 @@ def erase_lead(
 def erase_calls(
     database: Database[Document],
     leads: Sequence[str],
-    ids: Sequence[str],
+    ids: Sequence[Any],
     also: Sequence[str] = (),
     *,
     counts: bool = True,
@@ -179,16 +180,16 @@ def erase_calls(
         (HOOK_DELIVERIES, {"_id": {"$in": naming(database, HOOK_DELIVERIES, names)}}),
     ):
         database.get_collection(name, write_concern=DURABLE).delete_many(query)
-    release(database, TURNS, "call_id", ids)
+    release(database, TURNS, "call_id", texts(ids))
     for file in _refused(names):
         file.unlink()
-    release(database, CALLS, "_id", ids)
+    release(database, CALLS, "_id", texts(ids))
     delete_calls(database, {"$or": [_of_lead(leads), {"_id": {"$in": ids}}]})
     forget_opt_outs(database, leads)
     return kept
 
 
-def call_hashes(database: Database[Document], leads: Sequence[str], ids: Sequence[str]) -> list[str]:
+def call_hashes(database: Database[Document], leads: Sequence[str], ids: Sequence[Any]) -> list[str]:
     """Return the hashes of the leads' calls, by which a receipt knows what arrives for them later.
 
     Of calls that are gone, only their keys tell; a carrier's late report may name one by the carrier's id.
@@ -199,13 +200,13 @@ def call_hashes(database: Database[Document], leads: Sequence[str], ids: Sequenc
     """
     keys = [owner for owner in keyed(database, _owners(leads, ids)) if owner.startswith(OF_CALL)]
     rows = list(database[CALLS].find({"_id": {"$in": ids}}, {"provider_call_id": 1}))
-    rows += find_archived(database, CALLS, "_id", ids)
+    rows += find_archived(database, CALLS, "_id", texts(ids))
     theirs = [row["provider_call_id"] for row in rows if isinstance(row.get("provider_call_id"), str)]
     owners = [*keys, *(f"{OF_CALL}{one}" for one in (*ids, *theirs))]
     return list(map(Receipts().name_of, dict.fromkeys(owners)))
 
 
-def _owners(leads: Sequence[str], ids: Sequence[str]) -> list[str]:
+def _owners(leads: Sequence[str], ids: Sequence[Any]) -> list[str]:
     return [*leads, *(f"{OF_CALL}{call_id}" for call_id in ids)]
 
 
@@ -239,8 +240,8 @@ def _of_lead(leads: Sequence[str]) -> Document:
     return {"$or": [{"lead_id": {"$in": list(leads)}}, named]}
 
 
-def calls_of(database: Database[Document], leads: Sequence[str]) -> list[str]:
-    """Return the ids of the leads' calls.
+def calls_of(database: Database[Document], leads: Sequence[str]) -> list[Any]:
+    """Return the ids of the leads' calls: texts, and whatever another tool has stored as one.
 
     In the database, the archive, among those the database rejected and those in progress, and those erased
     before that something arrived for since.
@@ -249,21 +250,23 @@ def calls_of(database: Database[Document], leads: Sequence[str]) -> list[str]:
         ArchiveUnreadableError: a file is not on this machine, or damaged.
         PyMongoError: the database does not answer.
     """
-    ids = [row["_id"] for row in database[CALLS].find(_of_lead(leads), {"_id": 1})]
+    stored = [row["_id"] for row in database[CALLS].find(_of_lead(leads), {"_id": 1})]
+    ids = texts(stored)
     ids += archived_of(database, leads)
-    ids += [row["call_id"] for _, row in _letters() if row.get("lead_id") in leads and "call_id" in row]
+    ids += texts(row.get("call_id") for _, row in _letters() if row.get("lead_id") in leads)
     ids += [str(row["_id"]) for row in database[ACTIVE_CALLS].find(_active(leads, ()), {"_id": 1})]
-    return list(dict.fromkeys([*ids, *late_calls(database, leads, everywhere=True)]))
+    foreign = [one for one in stored if not isinstance(one, str)]
+    return [*dict.fromkeys([*ids, *late_calls(database, leads, everywhere=True)]), *foreign]
 
 
 def _log_lines(
-    database: Database[Document], names: Names, leads: Sequence[str], ids: Sequence[str]
+    database: Database[Document], names: Names, leads: Sequence[str], ids: Sequence[Any]
 ) -> Document:
     own: list[Document] = [{"lead_id": {"$in": list(leads)}}, {"call_id": {"$in": list(ids)}}]
     return {"$or": [*own, {"_id": {"$in": naming(database, LOGS, names)}}]}
 
 
-def _active(leads: Sequence[str], ids: Sequence[str]) -> Document:
+def _active(leads: Sequence[str], ids: Sequence[Any]) -> Document:
     return {"$or": [{"lead_id": {"$in": list(leads)}}, {"_id": {"$in": list(ids)}}]}
 
 

@@ -6,9 +6,9 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from bson import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo.database import Database
 
@@ -23,6 +23,13 @@ SHORTEST_TEXT = 4
 """Shortest text, in letters, that is searched for: shorter ones occur in texts about anybody."""
 _TELLING_DIGITS = 8
 """Digits from which on a number cannot be mistaken for a quantity."""
+_AS_IT_IS: Final[dict[str, Any]] = {
+    "datetime_conversion": DatetimeConversion.DATETIME_AUTO,
+    "unicode_decode_error_handler": "replace",
+}
+"""Text that is no UTF-8 and times that no calendar has, from other tools, hide nobody and stop nothing."""
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument, **_AS_IT_IS)
+_LENIENT: CodecOptions[Document] = CodecOptions(tz_aware=True, **_AS_IT_IS)
 _OF_IDS = re.compile(r"lead|call", re.IGNORECASE)
 """Keys of fields that hold ids."""
 
@@ -33,8 +40,8 @@ class Names:
     An id that could be any number or word (``7``, ``1024``) is searched for only where an id is expected.
     """
 
-    def __init__(self, ids: Iterable[str], also: Iterable[str] = ()) -> None:
-        names = dict.fromkeys(ids)
+    def __init__(self, ids: Iterable[object], also: Iterable[str] = ()) -> None:
+        names = dict.fromkeys(map(str, ids))
         self._plain_ids = {name for name in names if not _is_telling(name)}
         self.texts = tuple(dict.fromkeys([*(name for name in names if _is_telling(name)), *also]))
         self._numbers = any(text.isdecimal() for text in self.texts)
@@ -103,8 +110,7 @@ def naming(database: Database[Document], collection: str, names: Names) -> list[
     if collection == SERVICE_MINUTES:  # one per minute for years, and only its names are text
         one = {"$regex": "|".join(re.escape(text) for text in names.texts)}
         query = {"$or": [{"operation": one}, {"service": one}]}
-    options = CodecOptions(document_class=RawBSONDocument)
-    documents = database.get_collection(collection, codec_options=options).find(query)
+    documents = database.get_collection(collection, codec_options=_RAW).find(query)
     return [document["_id"] for document in documents if names.within_document(document)]
 
 
@@ -117,8 +123,10 @@ def alert_queries(database: Database[Document], names: Names) -> dict[str, Docum
     told = [
         {"alert_id": alert.get("id", alert.get("_id")), "message": alert.get("message")}
         for name in (ALERTS, OUTBOX)
-        for document in database[name].find({"_id": {"$in": found[name]}})
-        for alert in ([document] if name == ALERTS else document["notification"]["alerts"])
+        for document in database.get_collection(name, codec_options=_LENIENT).find(
+            {"_id": {"$in": found[name]}}
+        )
+        for alert in ([document] if name == ALERTS else _alerts_in(document))
         if names.within_document(alert)
     ]
     also = [{"_id": one["alert_id"], "message": one["message"]} for one in told]
@@ -129,13 +137,20 @@ def alert_queries(database: Database[Document], names: Names) -> dict[str, Docum
     }
 
 
+def _alerts_in(message: Document) -> list[Document]:
+    """Return the alerts in a message of the outbox; none of one that another tool has written."""
+    notification = message.get("notification")
+    alerts = notification.get("alerts") if isinstance(notification, dict) else None
+    return [one for one in alerts if isinstance(one, dict)] if isinstance(alerts, list) else []
+
+
 def erase_alerts(database: Database[Document], names: Names) -> None:
     """Erase what :func:`alert_queries` finds; alerts themselves last, as they lead to the rest.
 
     A rule's alert keeps firing: only the words that name the lead are removed, as in a person's comment.
     """
     for name, query in alert_queries(database, names).items():
-        collection = database.get_collection(name, write_concern=DURABLE)
+        collection = database.get_collection(name, write_concern=DURABLE, codec_options=_LENIENT)
         if name == ALERTS:
             for alert in collection.find(query | {"origin": "rule"}):
                 if changes := _redacted(alert, names):

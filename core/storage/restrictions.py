@@ -7,10 +7,11 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pymongo.database import Database
 
 from core.clock import utc_now
+from core.errors import UserError, one_line
 from core.privacy.sensitive import person_of, phone_of, usual_spellings
 from core.storage.collections import RESTRICTIONS
 from core.storage.readable import each_readable
@@ -38,6 +39,10 @@ class _Hidden:
 
 
 _known: dict[tuple[int, str], tuple[float, _Hidden]] = {}
+
+
+class RestrictionUnreadableError(UserError):
+    """Until when a hidden lead must be kept cannot be read; the text names the remedy."""
 
 
 class Restriction(BaseModel):
@@ -95,11 +100,17 @@ def restriction_of(database: Database[Document], lead_ids: Sequence[str]) -> Res
     Where its spellings were hidden for different times, the longest counts.
 
     Raises:
+        RestrictionUnreadableError: there is nothing that says for how long.
         PyMongoError: the database does not answer.
     """
     rows = database[RESTRICTIONS].find({"_id": {"$in": restricted_ids(database, lead_ids)}})
     row = next(rows.sort("until", -1).limit(1), None)
-    return None if row is None else Restriction.model_validate(row)
+    try:
+        return None if row is None else Restriction.model_validate(row)
+    except ValidationError as error:
+        raise RestrictionUnreadableError(
+            f"it is hidden, but until when cannot be read ({one_line(error)}): show-lead shows it again"
+        ) from None
 
 
 def restricted_ids(database: Database[Document], lead_ids: Sequence[str]) -> list[str]:

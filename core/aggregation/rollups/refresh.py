@@ -117,7 +117,7 @@ def refresh_rollups(database: Database[Document], progress: WindowProgress | Non
 def _all_windows(database: Database[Document]) -> set[datetime]:
     """Return the windows that any call falls in, archived ones too."""
     found = touched_windows(database, None)
-    for part in parts(database, {"collection": CALLS}):
+    for part in parts(database, {"collection": CALLS}, []):
         found |= _windows_of(database, part)
     return found
 

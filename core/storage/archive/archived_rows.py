@@ -9,9 +9,10 @@ import orjson
 import pyarrow as pa
 from bson import Timestamp
 from pyarrow import compute, parquet
+from pydantic import ValidationError
 from pymongo.database import Database
 
-from core.errors import UserError
+from core.errors import UserError, one_line
 from core.logging_config import get_logger
 from core.models.archives import Archived, ArchivePart
 from core.models.calls.fields import CALL_FIELDS, Kind
@@ -116,7 +117,7 @@ class PassingOver:
         if self._missed is None or not isinstance(error, ArchiveUnreadableError):
             return False
         self._missed.append(error.part)
-        if is_due(CATALOGUE, error.part.id):
+        if is_due(CATALOGUE, str(error.part.id)):
             extra = {"day": error.part.day, "reason": str(error)}
             logger.error("Archived calls cannot be read", extra=extra)
         return True
@@ -127,10 +128,30 @@ def folder(database: Database[Document]) -> Path:
     return get_settings().data_dir / "archive" / database.name
 
 
-def parts(database: Database[Document], query: Document) -> list[ArchivePart]:
-    """Return the catalogue's files that match a query, earliest first."""
-    rows = database[CATALOGUE].find(query).sort([("first", 1), ("_id", 1)])
-    return [ArchivePart(id=row.pop("_id"), **row) for row in rows]
+def parts(database: Database[Document], query: Document, missed: Missed | None = None) -> list[ArchivePart]:
+    """Return the catalogue's files that match a query, earliest first.
+
+    Raises:
+        ArchiveUnreadableError: an entry is not one of ours, so that its records could be overlooked; not if
+            there is ``missed``, which is then given that entry.
+    """
+    found: list[ArchivePart] = []
+    for row in database[CATALOGUE].find(query).sort([("first", 1), ("_id", 1)]):
+        with PassingOver(missed):
+            found.append(_part(row))
+    return found
+
+
+def _part(row: Document) -> ArchivePart:
+    fields = {name: value for name, value in row.items() if name != "_id"} | {"id": row["_id"]}
+    try:
+        return ArchivePart.model_validate(fields)
+    except ValidationError as error:
+        raise ArchiveUnreadableError(
+            f"{row['_id']} in the collection {CATALOGUE} is not an entry of the archive ({one_line(error)}); "
+            "delete it if another tool wrote it, else restore a backup",
+            ArchivePart.model_construct(**{"day": "unknown"} | fields),
+        ) from None
 
 
 def archived(
@@ -164,7 +185,7 @@ def archived(
 def archived_rows(database: Database[Document], collection: Archived, start: datetime, end: datetime) -> int:
     """Return how many records are in the files that overlap [start, end); only the catalogue is read."""
     overlaps = {"collection": collection, "first": {"$lt": end}, "last": {"$gte": start}}
-    return sum(part.rows for part in parts(database, overlaps))
+    return sum(part.rows for part in parts(database, overlaps, []))
 
 
 def find_archived(
@@ -184,7 +205,7 @@ def find_archived(
     """
     wanted = pc.field(field).isin(pa.array(values, pa.string()))
     rows: list[Document] = []
-    for part in parts(database, {"collection": collection}):
+    for part in parts(database, {"collection": collection}, missed):
         with PassingOver(missed):
             rows += map(to_stored, read_part(database, part, SCHEMAS[collection].names, wanted).to_pylist())
     return rows

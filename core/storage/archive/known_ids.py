@@ -39,7 +39,7 @@ def perhaps_archived(
     """
     if not ids:
         return []
-    found = _latest(parts(database, {"collection": CALLS}))
+    found = _latest(parts(database, {"collection": CALLS}, missed))
     wanted, there = _hashes(ids), np.zeros(len(ids), np.bool_)
     with _guard:
         _forget_all_but(database.name, {part.file for part in found})

@@ -155,7 +155,7 @@ def release(
         ArchiveUnreadableError: a file is not on this machine, or damaged, and there is no ``missed``.
     """
     gone, count = pc.field(field).isin(pa.array(values, pa.string())), 0
-    for part in parts(database, {"collection": collection}):
+    for part in parts(database, {"collection": collection}, missed):
         with PassingOver(missed):
             count += _release(database, part.id, gone)
     return count

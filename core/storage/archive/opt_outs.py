@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from core.storage.archive.archived_rows import CATALOGUE, parts, pc, read_part
 from core.storage.collections import CALLS, OPT_OUTS
+from core.storage.readable import each_readable
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -69,7 +70,14 @@ def archived_opt_outs(
         PyMongoError: the database does not answer.
     """
     query: Document = {} if leads is None else {"_id": {"$in": list(leads)}}
-    return {row["_id"]: row[_AT].replace(tzinfo=UTC) for row in database[OPT_OUTS].find(query).limit(most)}
+    return dict(each_readable(database[OPT_OUTS].find(query).limit(most), _told, OPT_OUTS))
+
+
+def _told(row: Document) -> tuple[str, datetime]:
+    lead_id, at = row["_id"], row[_AT]
+    if not (isinstance(lead_id, str) and isinstance(at, datetime)):
+        raise TypeError(_AT)
+    return lead_id, at.replace(tzinfo=UTC)
 
 
 def forget_opt_outs(database: Database[Document], leads: Sequence[str]) -> None:

@@ -137,3 +137,16 @@ def test_recomputing_that_day_names_the_file(archived: Database[Document]) -> No
     with pytest.raises(UserError, match="archived calls of 2026-01-10 are not on this machine"):
         rebuild_rollups(archived, *PERIOD)
     assert figures(archived) == before
+
+
+def test_an_entry_of_another_tool_stops_no_figures_and_deletes_no_file(archived: Database[Document]) -> None:
+    """Archiving waits, as it could overlook what such an entry stands for."""
+    before = figures(archived)
+    archived["archives"].update_one({"day": "2026-01-10"}, {"$set": {"rows": "ten"}})
+    write_calls(archived, [call(99, start_time=SECOND), call(0, call_id="second_0", start_time=SECOND)])
+    refresh_rollups(archived)
+    assert figures(archived).total_calls == before.total_calls + 1
+    recorded_long_ago(archived, [call(98, start_time=SECOND)])
+    with pytest.raises(UserError, match="is not an entry of the archive"):
+        archive_due(archived)
+    assert first_file(archived).is_file()
