@@ -53,13 +53,16 @@ def backup(
     folder: Annotated[Path, typer.Argument(help="New folder to save the store to", show_default=False)],
 ) -> None:
     """Save the whole store: database, archive and spool. Agents can keep recording."""
-    from core.storage.archive.backup import back_up  # noqa: PLC0415 (only this command needs it)
+    from core.storage.archive.backup import back_up, not_here  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
     with progress_bar() as progress:
         manifest = back_up(get_sync_database(), get_settings().data_dir, folder, progress)
     note(Action.BACKED_UP, folder.name, documents=manifest.documents, files=len(manifest.files))
     typer.echo(f"Saved {_contents(manifest)} to {folder}")
+    if absent := not_here(get_sync_database(), manifest):
+        lacks = counted(absent, "file of the archive is", "files of the archive are")
+        typer.echo(f"{lacks} not in this DATA_DIR and not saved: run backup where archive runs", err=True)
     if keys := get_sync_database()[LEAD_KEYS].estimated_document_count():
         left_out = counted(keys, "lead key is", "lead keys are")
         typer.echo(f"{left_out} left out, so that erased leads stay erased; to save keys: keys export")
@@ -76,20 +79,19 @@ def restore(
     from core.storage.archive.restore import restore as bring_back  # noqa: PLC0415 (only this command needs it)
 
     check_reachable()
-    data_dir = get_settings().data_dir
+    database, data_dir, leads = get_sync_database(), get_settings().data_dir, 0
+
+    def last(manifest: "Manifest") -> None:
+        nonlocal leads
+        saved_at = manifest.created_at.isoformat(timespec="seconds")
+        about = {"saved_at": saved_at, "documents": manifest.documents, "replaced": replace}
+        note_restore(database, actor(), folder.name, **about)
+        leads = erase_again(database)
+
     with progress_bar() as progress:
-        manifest = bring_back(get_sync_database(), data_dir, folder, progress, replace=replace)
-    saved_at = manifest.created_at.isoformat(timespec="seconds")
-    note_restore(
-        get_sync_database(),
-        actor(),
-        folder.name,
-        saved_at=saved_at,
-        documents=manifest.documents,
-        replaced=replace,
-    )
+        manifest = bring_back(database, data_dir, folder, progress, replace=replace, last=last)
     typer.echo(f"Restored {_contents(manifest)}")
-    if leads := erase_again(get_sync_database()):
+    if leads:
         typer.echo(f"{counted(leads, 'lead was', 'leads were')} erased since that backup; now erased again")
 
 

@@ -36,6 +36,7 @@ def examine() -> Iterator[Finding]:
     yield from _safely("spool", computer.spool)
     if reached.state is not State.FAIL:
         database = get_sync_database()
+        yield from _safely("restore", lambda: mongodb.unfinished_restore(database))
         yield from _safely("clock", lambda: [mongodb.clock(database)])
         yield from _safely("indexes", lambda: [mongodb.indexes(database)])
         yield from _safely("calls", lambda: [work.calls(database)])

@@ -13,7 +13,7 @@ from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.settings import Settings
 from core.storage import get_sync_database
-from core.storage.collections import INDEXES
+from core.storage.collections import INDEXES, RESTORE_MARK
 from core.storage.server.connection import server_time, store_name, unavailable_text
 from core.storage.server.folder import data_dirs_in_use
 from core.types import Document
@@ -62,6 +62,13 @@ def other_stores(settings: Settings) -> Iterator[Finding]:
             text = f"{text} and {len(others) - _NAMED} more"
         remedy = "if calls are missing here, they are there: start all with one DATA_DIR and MONGODB_URI"
         yield Finding("other stores", State.OFF, text, remedy)
+
+
+def unfinished_restore(database: Database[Document]) -> Iterator[Finding]:
+    """Yield a finding if a restore was stopped halfway: what looks like the store is a part of it."""
+    if mark := database[RESTORE_MARK].find_one():
+        text = f"stopped halfway, of the backup of {str(mark.get('created_at'))[:16]}"
+        yield Finding("restore", State.FAIL, text, "run restore again")
 
 
 def clock(database: Database[Document]) -> Finding:

@@ -36,6 +36,8 @@ OPT_OUTS: Final = "opt_outs"
 RESTORE_MARK: Final = "restore"
 
 INSTALLATION: Final = "installation"
+KPI_TARGETS: Final = "kpi_targets"
+"""The one document of INSTALLATION that people have made: targets set on the dashboard."""
 AUDIT: Final = "audit"
 ALERTS: Final = "alerts"
 ALERT_EVENTS: Final = "alert_events"

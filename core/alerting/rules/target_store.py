@@ -15,9 +15,8 @@ from core.errors import UserError
 from core.models.rules import AlertRule
 from core.settings import get_settings
 from core.storage.collections import INSTALLATION
+from core.storage.collections import KPI_TARGETS as _ID
 from core.types import Document
-
-_ID = "kpi_targets"
 
 
 @dataclass(frozen=True)

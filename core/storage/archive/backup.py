@@ -2,8 +2,9 @@
 
 A collection is one file of concatenated BSON documents, as ``mongodump`` writes them, compressed with zstd.
 Agents may keep recording: each document is saved whole, and what comes in later may be missing. What moves
-between places is saved at one of them, because the spool is saved before the database, and the database
-before the archive. A record that is saved twice in this way is one record after a restore.
+between places is saved at one of them: spool and archive are saved before the database, which is where their
+records go; none goes to the archive meanwhile. A record that is saved twice in this way is one record after a
+restore.
 """
 
 import hashlib
@@ -14,15 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pydantic import BaseModel, Field, ValidationError
 from pymongo.database import Database
 
 from core.clock import utc_now
 from core.errors import UserError
 from core.files import create_private, private_folder, sync
+from core.storage.archive.mover import alone
 from core.storage.collections import (
+    ARCHIVES,
     HEARTBEATS,
     INSTALLATION,
+    KPI_TARGETS,
     LEAD_KEYS,
     LEASES,
     RESTORE_MARK,
@@ -39,8 +45,13 @@ FOLDERS = ("spool", "archive")
 """Folders of DATA_DIR that hold records, with a subfolder for each database."""
 NEVER_SAVED = frozenset({LEAD_KEYS})
 """Leaving these out means no backup can bring an erased lead back; a restore leaves existing ones alone."""
-OF_PROCESSES = frozenset({LEASES, HEARTBEATS, INSTALLATION, ROLLUP_STATE, RESTORE_MARK, SESSIONS})
+OF_PROCESSES = frozenset({LEASES, HEARTBEATS, ROLLUP_STATE, RESTORE_MARK, SESSIONS})
 """Collections about running processes and their progress, not about the store's contents."""
+TARGETS: Document = {"_id": KPI_TARGETS}
+"""All that is saved of INSTALLATION; its name and key are of one store, not of its contents."""
+
+
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
 class BackupError(UserError):
@@ -90,27 +101,45 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
 
     Raises:
         BackupError: the folder exists and is not empty, or cannot be written.
+        ArchiveBusyError: another process is archiving, erasing or saving a backup.
         PyMongoError: the database does not answer.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BackupError(f"{folder} already exists; name a new folder for the backup")
-    draft = folder.with_name(f"{folder.name}.partial")
     try:
-        shutil.rmtree(draft, ignore_errors=True)
-        private_folder(draft)
-        manifest = Manifest(created_at=utc_now(), database=database.name)
-        manifest.files += _save_folder(data_dir / "spool" / database.name, draft / "spool", progress)
-        manifest.collections += _save_database(database, draft, progress)
-        manifest.files += _save_folder(data_dir / "archive" / database.name, draft / "archive", progress)
-        manifest.sha256 = manifest.digest()
-        _write_durably(draft / MANIFEST, manifest.model_dump_json(indent=2).encode())
-        if folder.exists():
-            folder.rmdir()
-        draft.rename(folder)
-        sync(folder.parent)
+        with alone(database):
+            return _back_up(database, data_dir, folder, progress)
     except OSError as error:
-        raise BackupError(f"the backup cannot be written to {folder}: {error.strerror}") from None
+        reason = error.strerror or str(error)
+        raise BackupError(f"the backup cannot be written to {folder}: {reason}") from None
+
+
+def _back_up(database: Database[Document], data_dir: Path, folder: Path, progress: Progress) -> Manifest:
+    draft = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(draft, ignore_errors=True)
+    private_folder(draft)
+    manifest = Manifest(created_at=utc_now(), database=database.name)
+    manifest.files += _save_folder(data_dir / "spool" / database.name, draft / "spool", progress)
+    archive = _Archive(database, data_dir / "archive" / database.name, draft / "archive")
+    archive.save(progress)
+    manifest.collections += _save_database(database, draft, progress)
+    archive.save(progress)  # what a process on another machine has archived meanwhile
+    manifest.files += archive.files.values()
+    catalogue = (bytes(row.raw) for row in archive.rows.values())
+    manifest.collections.append(_save_collection(database, ARCHIVES, draft, progress, catalogue))
+    manifest.sha256 = manifest.digest()
+    _write_durably(draft / MANIFEST, manifest.model_dump_json(indent=2).encode())
+    if folder.exists():
+        folder.rmdir()
+    draft.rename(folder)
+    sync(folder.parent)
     return manifest
+
+
+def not_here(database: Database[Document], manifest: Manifest) -> int:
+    """Return how many files of the archive a backup lacks, as they were not in this DATA_DIR."""
+    saved = {one.file for one in manifest.files}
+    return sum(f"archive/{row.get('file')}" not in saved for row in database[ARCHIVES].find({}, {"file": 1}))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -154,12 +183,15 @@ def _save_database(
 ) -> Iterator[SavedCollection]:
     names = sorted(database.list_collection_names(filter={"type": "collection"}))
     for name in names:
-        if name not in OF_PROCESSES | NEVER_SAVED and not name.startswith("system."):
-            yield _save_collection(database, name, draft, progress)
+        if name not in {ARCHIVES, *OF_PROCESSES, *NEVER_SAVED} and not name.startswith("system."):
+            # Scan by `_id`: a document moved by an update would otherwise be read twice.
+            query = TARGETS if name == INSTALLATION else {}
+            batches: Iterable[bytes] = database[name].find_raw_batches(query, sort=[("_id", 1)])  # type: ignore[assignment]
+            yield _save_collection(database, name, draft, progress, batches)
 
 
 def _save_collection(
-    database: Database[Document], name: str, draft: Path, progress: Progress
+    database: Database[Document], name: str, draft: Path, progress: Progress, batches: Iterable[bytes]
 ) -> SavedCollection:
     file = draft / f"{name}.bson.zst"
     documents = size = 0
@@ -168,8 +200,6 @@ def _save_collection(
         create_private(file) as descriptor,
         pa.CompressedOutputStream(pa.PythonFile(descriptor), "zstd") as stream,
     ):
-        # Scan by `_id`: a document moved by an update would otherwise be read twice.
-        batches: Iterable[bytes] = database[name].find_raw_batches(sort=[("_id", 1)])  # type: ignore[assignment]
         for batch in batches:
             stream.write(batch)
             size += len(batch)
@@ -190,20 +220,72 @@ def _count(batch: bytes) -> int:
     return count
 
 
+class _Archive:
+    """The archive as it is saved: its files, and the rows of the catalogue that name just these.
+
+    A file from which a call is taken meanwhile, because it is recorded again, is replaced by another.
+    """
+
+    def __init__(self, database: Database[Document], source: Path, target: Path) -> None:
+        self._catalogue: Any = database.get_collection(ARCHIVES, codec_options=_RAW)
+        self._source, self._target = source, target
+        self.rows: dict[Any, RawBSONDocument] = {}
+        self.files: dict[str, SavedFile] = {}
+
+    def save(self, progress: Progress) -> None:
+        """Save what is there and was not saved before."""
+        found = list(self._catalogue.find().sort("_id", 1))
+        if not self.files:
+            self.files = {one.file: one for one in _save_folder(self._source, self._target, progress)}
+        for row in found:
+            known = self.rows.get(row["_id"])
+            if known is None or not self._has(known):
+                self._save_part(row)
+        there = {row["_id"] for row in found}
+        self.rows = {name: row for name, row in self.rows.items() if name in there or self._has(row)}
+
+    def _has(self, row: RawBSONDocument) -> bool:
+        return str(Path(self._target.name, str(row.get("file")))) in self.files
+
+    def _save_part(self, row: RawBSONDocument) -> None:
+        identity, newest = row["_id"], row
+        while not self._has(newest):
+            if saved := _save_file(self._source / str(newest.get("file")), self._source, self._target):
+                self.files[saved.file] = saved
+                break
+            now: RawBSONDocument | None = self._catalogue.find_one({"_id": identity})
+            if now is None:
+                self.rows.pop(identity, None)
+                return
+            if now.raw == newest.raw:
+                break  # its file is on another machine
+            newest = now
+        self.rows[identity] = newest
+
+
 def _save_folder(source: Path, target: Path, progress: Progress) -> Iterator[SavedFile]:
     files = sorted(path for path in source.rglob("*") if path.is_file() and not _is_draft(path))
     for number, path in enumerate(files):
         progress(f"Saving {target.name}", number, len(files))
-        kept = target / path.relative_to(source)
-        private_folder(kept.parent)
-        try:
-            with path.open("rb") as read, create_private(kept) as write:
-                shutil.copyfileobj(read, write)
-        except FileNotFoundError:
-            kept.unlink(missing_ok=True)
-            continue  # replayed in the meantime: it is in the database, which is saved next
-        sync(kept)
-        yield SavedFile(file=str(kept.relative_to(target.parent)), sha256=_digest(kept))
+        if saved := _save_file(path, source, target):
+            yield saved
+
+
+def _save_file(path: Path, source: Path, target: Path) -> SavedFile | None:
+    """Save a file; None if it is gone: replayed in the meantime, or replaced by another of the archive."""
+    inside = path.is_relative_to(source) and ".." not in path.relative_to(source).parts
+    if not inside or not path.is_file():
+        return None
+    kept = target / path.relative_to(source)
+    private_folder(kept.parent)
+    try:
+        with path.open("rb") as read, create_private(kept) as write:
+            shutil.copyfileobj(read, write)
+    except FileNotFoundError:
+        kept.unlink(missing_ok=True)
+        return None
+    sync(kept)
+    return SavedFile(file=str(kept.relative_to(target.parent)), sha256=_digest(kept))
 
 
 def _is_draft(path: Path) -> bool:

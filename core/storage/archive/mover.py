@@ -51,12 +51,13 @@ ROWS_AT_ONCE = 100_000
 """Most records in one file, so that it fits into memory."""
 ZSTD_LEVEL = 9
 _MOST_NAMED = 100
+_BUSY = "another process is archiving, erasing or saving a backup; try again later"
 
 logger = get_logger("database")
 
 
 class ArchiveBusyError(UserError):
-    """Another process is archiving into the same DATA_DIR."""
+    """Another process is archiving, erasing or saving a backup in the same DATA_DIR."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _recorded(before: datetime) -> Document:
 
 @contextmanager
 def alone(database: Database[Document]) -> Iterator[None]:
-    """Make sure that no other process archives or erases in this DATA_DIR at the same time.
+    """Make sure that no other process archives, erases or saves a backup in this DATA_DIR at the same time.
 
     Raises:
         ArchiveBusyError: one is doing so.
@@ -199,7 +200,7 @@ def _locked(database: Database[Document], name: str, how: int) -> Iterator[None]
         try:
             fcntl.flock(file, how)
         except BlockingIOError:
-            raise ArchiveBusyError("another process is archiving; try again later") from None
+            raise ArchiveBusyError(_BUSY) from None
         yield
 
 

@@ -1,7 +1,7 @@
 """Restore a backup: every file is checked first, and a restore that was killed halfway starts over."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,19 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel
 from pymongo.database import Database
 
-from core.files import private_folder
+from core.files import create_private, private_folder, sync
 from core.storage.archive.backup import (
     FOLDERS,
     NEVER_SAVED,
     OF_PROCESSES,
+    TARGETS,
     BackupError,
     Manifest,
     SavedCollection,
     check,
     read_manifest,
 )
-from core.storage.collections import AUDIT, INDEXES, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
+from core.storage.collections import AUDIT, INDEXES, INSTALLATION, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.sealing.lead_keys import note_all_leads
 from core.storage.server.connection import DURABLE
@@ -39,12 +40,21 @@ _OF_THE_SERVER = ("v", "ns", "background")
 
 
 def restore(
-    database: Database[Document], data_dir: Path, folder: Path, progress: Progress, *, replace: bool = False
+    database: Database[Document],
+    data_dir: Path,
+    folder: Path,
+    progress: Progress,
+    *,
+    replace: bool = False,
+    last: Callable[[Manifest], object] = lambda _: None,
 ) -> Manifest:
     """Restore the store as it was saved, and have the next refresh recompute its roll-ups.
 
     Stop whatever records or checks first; it would write in between. Only the audit log is never taken back:
     what is there stays, and the backup's entries are added where they continue it.
+
+    If it is killed, or ``last`` fails, running it again finishes it. Once everything is back, only that is
+    done again, unless ``replace``.
 
     Args:
         database: must be empty, unless ``replace``.
@@ -52,9 +62,11 @@ def restore(
         folder: as written by :func:`core.storage.archive.backup.back_up`.
         progress: called with what is being worked on.
         replace: delete what is there first, once the backup was found complete.
+        last: what remains to be done before the store counts as restored.
 
     Raises:
-        BackupError: the backup is incomplete, or the store not empty; nothing was changed.
+        BackupError: the backup is incomplete, or the store not empty; nothing was changed. Or the disk does
+            not take the files; restore again.
         PyMongoError: the database does not answer; restore again.
     """
     manifest = read_manifest(folder)
@@ -62,15 +74,26 @@ def restore(
     begun = database[MARK].find_one()
     if not (replace or begun):
         _refuse_full(database, data_dir)
+    if replace or not begun or begun.get("whole") != manifest.digest():
+        _bring_back(database, data_dir, folder, manifest, progress)
+    last(manifest)
+    database.drop_collection(MARK)
+    return manifest
+
+
+def _bring_back(
+    database: Database[Document], data_dir: Path, folder: Path, manifest: Manifest, progress: Progress
+) -> None:
     # Leads hidden since the backup stay hidden, even if this is killed and started over.
+    begun, mark = database[MARK].find_one(), database.get_collection(MARK, write_concern=DURABLE)
     hidden = begun["hidden"] if begun and "hidden" in begun else list(database[RESTRICTIONS].find())
-    database.get_collection(MARK, write_concern=DURABLE).replace_one(
-        {"_id": MARK}, {"created_at": manifest.created_at, "hidden": hidden}, upsert=True
-    )
+    mark.replace_one({"_id": MARK}, {"created_at": manifest.created_at, "hidden": hidden}, upsert=True)
     # Calls that the backup does not have are gone after this; their keys are not.
     note_all_leads(database)
     for name in database.list_collection_names(filter={"type": "collection"}):
-        if name not in {MARK, AUDIT, *NEVER_SAVED} and not name.startswith("system."):
+        if name == INSTALLATION:
+            database[name].delete_many(TARGETS)
+        elif name not in {MARK, AUDIT, *NEVER_SAVED} and not name.startswith("system."):
             database.drop_collection(name)
     for collection in manifest.collections:
         _restore_collection(database, folder, collection, progress)
@@ -81,14 +104,14 @@ def restore(
         database[name].create_indexes(INDEXES[name])
     for row in hidden:
         database[RESTRICTIONS].replace_one({"_id": row["_id"]}, row, upsert=True)
-    database.drop_collection(MARK)
-    return manifest
+    mark.update_one({"_id": MARK}, {"$set": {"whole": manifest.digest()}})
 
 
 def _refuse_full(database: Database[Document], data_dir: Path) -> None:
     for name in sorted(database.list_collection_names()):
         kept = OF_PROCESSES | NEVER_SAVED | {AUDIT}
-        if name not in kept and database[name].find_one({}, {"_id": 1}) is not None:
+        query = TARGETS if name == INSTALLATION else {}
+        if name not in kept and database[name].find_one(query, {"_id": 1}) is not None:
             raise BackupError(
                 f"database {database.name} is not empty ({name} has documents): "
                 "restore into another with MONGODB_DATABASE, or add --replace to delete what is there"
@@ -156,6 +179,18 @@ def _restore_files(
         progress("Restoring archive and spool", number, len(manifest.files))
         name, *path = Path(saved.file).parts
         target = data_dir.joinpath(name, database, *path)
-        private_folder(target.parent)
-        shutil.copyfile(folder / saved.file, target)
-        target.chmod(0o600)
+        try:
+            _copy(folder / saved.file, target)
+        except OSError as error:
+            raise BackupError(
+                f"{target} cannot be written ({error.strerror}); restore again once it can be"
+            ) from None
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file for the owner only; it is on the disk when this returns."""
+    private_folder(target.parent)
+    with source.open("rb") as read, create_private(target) as write:
+        shutil.copyfileobj(read, write)
+    sync(target)
+    sync(target.parent)
