@@ -15,7 +15,6 @@ from core.alerting.channels.post import keep_quiet
 from core.alerting.notify.acknowledged import tell_acknowledgements
 from core.alerting.notify.custom_alerts import tell_ends
 from core.alerting.notify.sender import Delivery, deliver_due
-from core.clock import local_today, utc_now
 from core.logging_config import get_logger
 from core.reporting.due import Sending
 from core.scheduler.heartbeat import beat
@@ -26,6 +25,7 @@ from core.services.metrics_service import MetricsService
 from core.settings import Settings, get_settings
 from core.storage import get_database, get_sync_database
 from core.storage.collections import ensure_indexes
+from core.storage.server.connection import server_time_async
 
 ROLL_UP_EVERY_SECONDS = 60
 OUTBOX_EVERY_SECONDS = 5
@@ -98,7 +98,8 @@ async def report(sending: Sending) -> None:
     from core.reporting.read import read_report  # noqa: PLC0415 (pandas takes a while to load)
     from core.reporting.send import send_report  # noqa: PLC0415 (pandas takes a while to load)
 
-    span = sending.span(utc_now())
+    # By the server's clock, which the slot is of: by one that is behind, it would still be the day before.
+    span = sending.span(await server_time_async(get_database()))
     channels = configured_channels(get_settings())
     if span is None or not channels:
         return
@@ -186,7 +187,8 @@ async def _ping() -> None:
 
 async def daily_figures() -> None:
     """Store yesterday's figures, even if there were no calls."""
-    yesterday = local_today() - timedelta(days=1)
+    now = await server_time_async(get_database())
+    yesterday = now.astimezone(get_settings().tz).date() - timedelta(days=1)
     figures = await MetricsService().aggregate_daily_metrics(yesterday)
     logger.info("Day closed", extra={"day": str(yesterday), "calls": figures.total_calls})
 

@@ -1,12 +1,18 @@
 """When reports go out, and what they are about."""
 
-from datetime import date, datetime
+import asyncio
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from pymongo.database import Database
 
 from core.reporting.due import Sending
 from core.reporting.span import Span
+from core.scheduler import jobs
+from core.storage.server.connection import server_time
+from core.types import Document
+from tests.alerting.notify.test_outbox import Tap
 
 INDIA = ZoneInfo("Asia/Kolkata")
 
@@ -44,3 +50,18 @@ def test_spans_have_names_that_people_use() -> None:
     assert Span(date(2024, 10, 24)).words == "Thursday 24 October 2024"
     assert Span(date(2024, 10, 21), 7).words == "21 to 27 October 2024"
     assert Span(date(2024, 10, 28), 7).words == "28 October to 3 November 2024"
+
+
+@pytest.mark.parametrize("behind", [timedelta(seconds=2), timedelta(minutes=30), timedelta(days=400)])
+def test_a_report_goes_out_by_the_clock_its_slot_is_of(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch, behind: timedelta
+) -> None:
+    """By a clock of this machine that is behind the server's, it would seem a day late, and not be sent."""
+    now = server_time(database).astimezone(INDIA)
+    sending = Sending(now.replace(tzinfo=None) - datetime.combine(now.date(), time()), INDIA)
+    monkeypatch.setattr(jobs, "utc_now", lambda: now - behind, raising=False)
+    tap = Tap("email", people=("asha",))
+    monkeypatch.setattr(jobs, "configured_channels", lambda _: {"email": tap})
+    asyncio.run(jobs.report(sending))
+    assert [name for name, _ in tap.got] == ["asha"]
+    assert database["outbox"].distinct("stream") == [f"report-day-{now.date() - timedelta(days=1)}"]
