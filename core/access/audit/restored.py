@@ -22,7 +22,7 @@ def note_restore(database: Database[Document], actor: Actor, subject: str, **abo
     before = read_head()
     newest = database[AUDIT].find_one({}, {"_id": 1}, sort=[("_id", -1)])
     there = database[AUDIT].find_one({"_id": before.n}, {"hash": 1}) if before else None
-    is_lost = before is not None and (there is None or there["hash"] != before.hash)
+    is_lost = before is not None and (there is None or there.get("hash") != before.hash)
     if before is not None and is_lost:
         about |= {"lost_after": newest["_id"] if newest else 0, "lost_to": before.n}
     entry = audit(database, actor, Action.RESTORED, subject, **about)

@@ -264,7 +264,7 @@ class _Archive:
 
 
 def _save_folder(source: Path, target: Path, progress: Progress) -> Iterator[SavedFile]:
-    files = sorted(path for path in source.rglob("*") if path.is_file() and not _is_draft(path))
+    files = sorted(path for path in source.rglob("*") if path.is_file() and not is_draft(path))
     for number, path in enumerate(files):
         progress(f"Saving {target.name}", number, len(files))
         if saved := _save_file(path, source, target):
@@ -288,7 +288,8 @@ def _save_file(path: Path, source: Path, target: Path) -> SavedFile | None:
     return SavedFile(file=str(kept.relative_to(target.parent)), sha256=_digest(kept))
 
 
-def _is_draft(path: Path) -> bool:
+def is_draft(path: Path) -> bool:
+    """Return whether a file of the spool or archive is a lock, or not yet written whole."""
     return path.suffix in {".new", ".lock"} or path.name == ".lock"
 
 

@@ -24,6 +24,7 @@ from core.storage.archive.backup import (
     Manifest,
     SavedCollection,
     check,
+    is_draft,
     read_manifest,
 )
 from core.storage.collections import AUDIT, INDEXES, INSTALLATION, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
@@ -118,7 +119,7 @@ def _refuse_full(database: Database[Document], data_dir: Path) -> None:
             )
     for name in FOLDERS:
         files = data_dir / name / database.name
-        if any(path.is_file() for path in files.rglob("*.*")):
+        if any(path.is_file() and not is_draft(path) for path in files.rglob("*.*")):
             raise BackupError(
                 f"{files} is not empty: restore with another DATA_DIR, "
                 "or add --replace to delete what is there"
@@ -148,10 +149,12 @@ def _restore_collection(
 
 def _extend_log(target: Any, saved: list[RawBSONDocument]) -> None:  # noqa: ANN401 (of raw documents)
     """Add the entries that continue from the last one there is; none if that belongs to another log."""
-    last = target.find_one({}, {"hash": 1}, sort=[("_id", -1)])
+    # What is not numbered was put there by somebody else, and continues nothing.
+    last = target.find_one({"_id": {"$gte": 0}}, {"hash": 1}, sort=[("_id", -1)])
     if last is not None:
-        saved = [one for one in saved if one["_id"] > last["_id"]]
-    if saved and (last is None or saved[0]["previous"] == last["hash"]):
+        numbered = (one for one in saved if isinstance(one["_id"], int | float))
+        saved = [one for one in numbered if one["_id"] > last["_id"]]
+    if saved and (last is None or saved[0].get("previous") == last.get("hash")):
         target.insert_many(saved)
 
 

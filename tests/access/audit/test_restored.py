@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from bson import ObjectId
 from pymongo.database import Database
 
 from core.access.audit import Action, audit
@@ -10,7 +11,9 @@ from core.access.audit.verify import verify
 from core.access.roles import Actor, Role
 from core.settings import get_settings
 from core.storage.archive.backup import back_up
+from core.storage.archive.restore import restore
 from core.types import Document
+from tests.storage.archive.test_backup import silent
 from tests.test_cli import core
 
 ASHA = Actor("asha", Role.ADMIN)
@@ -62,3 +65,15 @@ def test_a_log_of_its_own_stays_beside_that_of_a_backup(database: Database[Docum
     audit(database, ASHA, Action.SIGNED_IN, "asha")
     assert core("restore", str(backup)).returncode == 0
     assert actions(database) == ["signed_in", "restored"]
+
+
+@pytest.mark.parametrize("identity", ["x", ObjectId(), 7.5], ids=str)
+def test_what_others_put_into_the_log_stops_no_restore(
+    database: Database[Document], backup: Path, identity: object
+) -> None:
+    """It would be found out only after everything else had been deleted."""
+    database["audit"].insert_one({"_id": identity})
+    before = list(database["audit"].find())
+    restore(database, get_settings().data_dir, backup, silent, replace=True)
+    assert [row for row in before if row not in list(database["audit"].find())] == []
+    assert "restore" not in database.list_collection_names()
