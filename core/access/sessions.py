@@ -17,6 +17,9 @@ from core.types import Document
 _TOUCH_EVERY = timedelta(minutes=1)
 """How often a click is stored; idle time is counted in minutes."""
 
+_SET_BACK = timedelta(minutes=5)
+"""A click further ahead was at a clock since set back: nobody knows how long ago, so the session is over."""
+
 
 @dataclass(frozen=True)
 class Session:
@@ -74,7 +77,7 @@ def find_session(
     user = find_user(database, row["user"])
     if user is None or user.disabled or user.version != row["version"]:
         return None
-    if at >= min(latest, row["seen_at"] + idle):
+    if at >= min(latest, row["seen_at"] + idle) or row["seen_at"] - at > _SET_BACK:
         return None
     seen_at = row["seen_at"]
     if clicked and at - seen_at >= _TOUCH_EVERY:

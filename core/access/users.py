@@ -16,6 +16,7 @@ from core.access.roles import Role
 from core.clock import utc_now
 from core.errors import UserError
 from core.storage.collections import SESSIONS, USERS
+from core.storage.readable import each_readable
 from core.types import Document
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256
@@ -67,14 +68,14 @@ def add_user(database: Database[Document], name: str, role: Role, password: str)
 
 
 def list_users(database: Database[Document]) -> list[User]:
-    """Return all users, ordered by name."""
-    return [_user(row) for row in database[USERS].find().sort("_id", 1)]
+    """Return all users, ordered by name; a row that cannot be read is logged and left out."""
+    return list(each_readable(database[USERS].find().sort("_id", 1), _user, USERS))
 
 
 def find_user(database: Database[Document], name: str) -> User | None:
-    """Return the user of that name, disabled or not; None if there is none."""
-    row = database[USERS].find_one({"_id": name.strip().lower()})
-    return _user(row) if row else None
+    """Return the user of that name, disabled or not; None if there is none, or it cannot be read."""
+    found = database[USERS].find({"_id": name.strip().lower()}).limit(1)
+    return next(each_readable(found, _user, USERS), None)
 
 
 def set_password(database: Database[Document], name: str, password: str) -> None:
@@ -123,15 +124,16 @@ def check_password(database: Database[Document], name: str, password: str) -> Us
     """
     nobodys = _nobodys_hash()
     row = database[USERS].find_one({"_id": name.strip().lower()})
-    stored = str(row["password"]) if row else nobodys
+    user = next(each_readable([row], _user, USERS), None) if row else None
+    stored = str(row.get("password")) if row and user else nobodys
     text = _normal(password)
     is_right = _verified(stored, text) and len(text) <= LONGEST_PASSWORD
-    if row is None or row["disabled"] or not is_right:
+    if user is None or user.disabled or not is_right:
         return None
     if _hasher.check_needs_rehash(stored):
-        same = {"_id": row["_id"], "password": stored}
+        same = {"_id": user.name, "password": stored}
         database[USERS].update_one(same, {"$set": {"password": _hasher.hash(text)}})
-    return _user(row)
+    return user
 
 
 def _verified(stored: str, text: str) -> bool:
@@ -178,4 +180,8 @@ def _nobody(name: str) -> UserError:
 
 
 def _user(row: Document) -> User:
-    return User(row["_id"], Role.of(row["role"]), row["disabled"], row["created_at"], row["version"])
+    user = User(row["_id"], Role.of(row["role"]), row["disabled"], row["created_at"], row["version"])
+    kinds = ((user.name, str), (user.disabled, bool), (user.created_at, datetime), (user.version, str))
+    if not all(isinstance(value, kind) for value, kind in kinds):
+        raise TypeError(USERS)
+    return user

@@ -109,3 +109,13 @@ def test_who_signed_in_and_out_is_in_the_audit_log(database: Database[Document])
     end_session(database, begin_session(database, user))
     noted = [(row["actor"], row["role"], row["action"]) for row in database["audit"].find().sort("_id", 1)]
     assert noted == [("asha", "operator", "signed_in"), ("asha", "operator", "signed_out")]
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=6), timedelta(days=300)])
+def test_a_clock_that_is_set_back_makes_no_session_longer(
+    database: Database[Document], asha: User, back: timedelta
+) -> None:
+    """It was ahead when somebody signed in: nobody could tell how long that is ago."""
+    token = begin_session(database, asha, now=AT)
+    assert find_session(database, token, now=AT - timedelta(minutes=4)) is not None, "clocks differ a little"
+    assert find_session(database, token, clicked=True, now=AT - back) is None

@@ -1,6 +1,7 @@
 """Users: who may sign in, with which password, and what ends that."""
 
 import time
+from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from core.access.users import (
     LONGEST_PASSWORD,
     add_user,
     check_password,
+    find_user,
     list_users,
     remove_user,
     set_disabled,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RIGHT = "correct horse battery"
+NOW = datetime(2026, 11, 29, 5, 0, tzinfo=UTC)
 
 
 def test_a_password_is_kept_as_argon2id_and_opens_for_its_user_alone(database: Database[Document]) -> None:
@@ -111,3 +114,33 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(database: Database[Do
             taken.append(time.process_time() - began)
     known, unknown = median(times["asha"]), median(times["nobody"])
     assert 0.25 < unknown / known < 4
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"_id": "ravi"},
+        {"_id": 5},
+        {"_id": "ravi", "role": "auditor", "disabled": False, "created_at": NOW, "version": "1"},
+        {"_id": "ravi", "role": "admin", "disabled": "no", "created_at": NOW, "version": "1"},
+        {
+            "_id": "ravi",
+            "role": "admin",
+            "disabled": False,
+            "created_at": NOW,
+            "version": "1",
+            "password": None,
+        },
+    ],
+    ids=str,
+)
+def test_a_user_that_cannot_be_read_locks_out_nobody_else(
+    database: Database[Document], row: Document
+) -> None:
+    """And lets nobody in."""
+    add_user(database, "asha", Role.ADMIN, RIGHT)
+    database["users"].insert_one(dict(row))
+    assert check_password(database, "asha", RIGHT)
+    assert check_password(database, "ravi", RIGHT) is None
+    found = find_user(database, "ravi")
+    assert [one.name for one in list_users(database)] == (["asha", "ravi"] if found else ["asha"])
