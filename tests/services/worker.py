@@ -18,7 +18,8 @@ def work() -> None:
 
 
 if __name__ == "__main__":
-    worker = multiprocessing.get_context(sys.argv[1]).Process(target=work)
+    multiprocessing.set_start_method(sys.argv[1])
+    worker = multiprocessing.Process(target=work)
     worker.start()
     worker.join()
     sys.exit(worker.exitcode)

@@ -67,7 +67,7 @@ def test_a_log_of_its_own_stays_beside_that_of_a_backup(database: Database[Docum
     assert actions(database) == ["signed_in", "restored"]
 
 
-@pytest.mark.parametrize("identity", ["x", ObjectId(), 7.5], ids=str)
+@pytest.mark.parametrize("identity", ["x", ObjectId("6b0dcddbcf87bbf06c7f28fb"), 7.5], ids=str)
 def test_what_others_put_into_the_log_stops_no_restore(
     database: Database[Document], backup: Path, identity: object
 ) -> None:
