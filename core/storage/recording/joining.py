@@ -197,11 +197,21 @@ def mark_lost(database: Database[Document]) -> int:
 
 def _silent_agents(database: Database[Document], before: datetime) -> Sequence[CallReport]:
     """Return reports for calls whose agent sent heartbeats and stopped without recording the call."""
+    silent = each_readable(_never_stored(database, before), _fell_silent, ACTIVE_CALLS)
+    return list(islice(silent, CLOSED_AT_ONCE))
+
+
+def _never_stored(database: Database[Document], before: datetime) -> Iterator[Document]:
+    """Yield the active calls without a heartbeat since ``before`` of which no call is stored.
+
+    Most may be stored, as of agents that never say that a call ended, so all are looked at.
+    """
     query = {"ended": False, "seen_at": {"$lt": before}, "started_at": {"$ne": None}}
-    rows = {str(row["_id"]): row for row in database[ACTIVE_CALLS].find(query).limit(CLOSED_AT_ONCE)}
-    stored = {str(row["_id"]) for row in database[CALLS].find({"_id": {"$in": list(rows)}}, {"_id": 1})}
-    silent = [row for call_id, row in rows.items() if call_id not in stored]
-    return list(each_readable(silent, _fell_silent, ACTIVE_CALLS))
+    rows = database[ACTIVE_CALLS].find(query)
+    while part := list(islice(rows, CLOSED_AT_ONCE)):
+        ids = [str(row["_id"]) for row in part]
+        stored = {str(row["_id"]) for row in database[CALLS].find({"_id": {"$in": ids}}, {"_id": 1})}
+        yield from (row for row in part if str(row["_id"]) not in stored)
 
 
 def _fell_silent(row: Document) -> CallReport:

@@ -13,7 +13,7 @@ from core.settings import get_settings
 from core.storage.calls import from_document
 from core.storage.collections import ACTIVE_CALLS, CALLS, TURNS
 from core.storage.recording.active_calls import started
-from core.storage.recording.joining import COMPARED_AT_ONCE, join_calls, known_as, mark_lost
+from core.storage.recording.joining import CLOSED_AT_ONCE, COMPARED_AT_ONCE, join_calls, known_as, mark_lost
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.storage.server.connection import server_time
@@ -137,6 +137,19 @@ def test_a_call_whose_process_died_is_lost_and_counted(database: Database[Docume
     assert document is not None
     assert (document["state"], document["end_reason"], document["status"]) == ("lost", "lost", "failed")
     assert document["campaign"] == "home"
+
+
+def test_a_lost_call_is_found_behind_many_whose_end_was_never_signalled(database: Database[Document]) -> None:
+    """Their agents record calls and never say that they ended; nor do calls closed a minute ago."""
+    silent = server_time(database) - LONG_AGO
+    names = [*(f"a{number:04}" for number in range(CLOSED_AT_ONCE)), "gone"]
+    rows = [{"_id": name, "ended": False, "seen_at": silent, "started_at": silent} for name in names]
+    database[ACTIVE_CALLS].insert_many(rows)
+    database[CALLS].insert_many([{"_id": name, "start_time": silent} for name in names[:-1]])
+    assert mark_lost(database) == 1
+    found = database[CALLS].find_one({"_id": "gone"})
+    assert found is not None
+    assert found["state"] == "lost"
 
 
 def test_a_lost_call_that_is_heard_of_is_found(database: Database[Document]) -> None:
