@@ -3,13 +3,16 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
+from core.access.api_keys import add_api_key
 from core.access.guesses import MOST_WRONG
+from core.access.roles import Role
 from core.adapters import sources
 from core.adapters.sources import SOURCES
 from core.api.app import create_app
@@ -23,7 +26,18 @@ from core.storage.recording.active_calls import list_active
 from core.storage.recording.joining import join_calls
 from core.types import Document
 from tests.adapters.cases import case
-from tests.api.intake.conftest import SECRET, SIGNING, call, form_of, post, send, signed
+from tests.api.intake.conftest import (
+    READING,
+    SECRET,
+    SENDING,
+    SIGNING,
+    WRITING,
+    call,
+    form_of,
+    post,
+    send,
+    signed,
+)
 from tests.hooks.example import now_ended
 
 ENDED = {"id": "p-1", "event": "ended", "start": "2026-11-20T10:00:00Z", "status": "completed"}
@@ -272,3 +286,40 @@ def test_a_secret_in_an_address_that_is_slightly_off_is_not_logged(
         post(keyed, now_ended(), path)
     flush()
     assert SECRET not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("name", ["token", "secret_", "x"])
+def test_a_secret_whose_signs_are_encoded_in_the_address_is_not_logged(
+    name: str, keyed: TestClient, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A vendor's own key may have signs that an address encodes, or that end its source."""
+    odd = "k" * 20 + "+/=" + "z" * 20
+    monkeypatch.setenv("HOOK_SECRETS", f"example={odd}")
+    get_settings.cache_clear()
+    encoded = quote(odd, safe="")
+    for path in (f"/hooks/example?{name}={encoded}", f"/hooks/example?{name}={odd}", f"/hooks/{encoded}"):
+        assert post(keyed, now_ended(), path).status_code in {401, 404}
+        assert post(keyed, now_ended(), path.replace("/hooks/", "/hook/")).status_code == 400
+    assert post(keyed, now_ended(), f"/hooks/example/{encoded}").status_code == 200
+    flush()
+    logged = "".join(capfd.readouterr())
+    assert "kkkkkk" not in logged
+    assert "zzzzzz" not in logged
+
+
+def test_a_key_of_the_api_in_an_address_is_not_logged(
+    keyed: TestClient, database: Database[Document], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Keys belong in a header; one in the path or as a parameter does not let in, nor does it show."""
+    stored = add_api_key(database, "grafana", Role.VIEWER)
+    header = {"X-API-Key": stored}
+    assert keyed.get("/api/v1/analytics/metrics", headers=header).status_code == 200  # keys are known now
+    for key in (READING, WRITING, SENDING, stored):
+        for path in ("/metrics?key=KEY", "/metrics?a=1&KEY", "/api/v1/analytics/calls/KEY", "/healthz/KEY"):
+            keyed.get(path.replace("KEY", key))
+            keyed.get(path.replace("KEY", key), headers=header)
+    flush()
+    logged = "".join(capfd.readouterr())
+    assert "key=***" in logged
+    for key in (READING, WRITING, SENDING, stored):
+        assert key not in logged
