@@ -27,6 +27,7 @@ LONGEST_CHANGE_SECONDS = 120.0
 """For reading all calls of a day again."""
 _BUSY = "too many requests are at work; try again in a moment"
 _BODY = "this request takes no body; send it without"
+_NOWHERE = "there is no such path; /openapi.json lists them"
 _READS = {"GET", "HEAD"}
 
 
@@ -106,11 +107,19 @@ class Gate:
 
 
 def _refusal(scope: Scope) -> ProblemResponse:
-    """Return the answer to a request with a body; a wrong method is reported first."""
+    """Return the answer to a request with a body; a wrong path or method is reported first."""
     allowed = methods_of(scope)
-    if not allowed or scope["method"] in allowed:
+    if not allowed:
+        return ProblemResponse(404, _nowhere(scope))
+    if scope["method"] in allowed:
         return ProblemResponse(400, _BODY)
     return ProblemResponse(405, "Method Not Allowed", headers={"Allow": ", ".join(allowed)})
+
+
+def _nowhere(scope: Scope) -> str:
+    shorter: str = scope["path"].rstrip("/")
+    meant = shorter != scope["path"] and methods_of({**scope, "path": shorter})
+    return f"there is no such path; did you mean {shorter}?" if meant else _NOWHERE
 
 
 def _give_back(place: "asyncio.Future[bool]", places: asyncio.Semaphore) -> None:

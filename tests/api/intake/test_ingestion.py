@@ -222,6 +222,21 @@ def test_a_key_that_sends_reads_nothing_and_one_that_reads_sends_nothing(
     assert keyed.get("/readyz", headers={"X-API-Key": SENDING}).json()["store"].count("/") == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/api/v1/call", "there is no such path"),
+        ("/v1/metrics", "there is no such path"),
+        ("/api/v1/calls/", "did you mean /api/v1/calls?"),
+        ("/v1/traces/", "did you mean /v1/traces?"),
+    ],
+)
+def test_a_misspelt_path_is_not_said_to_take_no_body(keyed: TestClient, path: str, says: str) -> None:
+    answer = keyed.post(path, json=call(), headers={"X-API-Key": SENDING})
+    assert (answer.status_code, answer.json()["status"]) == (404, 404)
+    assert says in answer.json()["detail"]
+
+
 def test_a_misspelt_parameter_is_refused(keyed: TestClient) -> None:
     assert send(keyed, "calls?dry_run=1", call()).status_code == 422
 
