@@ -39,6 +39,8 @@ _LOOSE_TIMES: tuple[tuple[str, ...], ...] = (
 """Fields to drop, one step after another, if sources with differing clocks contradict each other."""
 _OF_KEYS = frozenset({"cost", "metadata", "telephony", "links", "compliance"})
 """Fields made of keys that a source may report one by one, so that each key has a stamp of its own."""
+_OWN_WORDS = {"end_reason_raw": "end_reason", "language_raw": "language"}
+"""A source's own words, and what they say; a report that needs none takes the earlier ones back."""
 _OPT_OUT = "compliance/opt_out"
 _STAGE_STAMP = 10**16
 """Larger than any time a call can have, in microseconds since 1970, so that a later stage always wins."""
@@ -288,7 +290,7 @@ def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
     if not _is_lost(sources):
         # The monitor only guessed, for want of anything better.
         sources = {name: said for name, said in sources.items() if said["role"] != Role.MONITOR}
-    sources = {name: {**said, "facts": _whole(said["facts"])} for name, said in sources.items()}
+    sources = {name: {**said, "facts": _whole(_current(said))} for name, said in sources.items()}
     talk, line = _by_precedence(sources, _TALK), _by_precedence(sources, _LINE)
     names = {name for one in sources.values() for name in one["facts"]}
     for name in sorted(names - {*_OF_KEYS, *_TIMES, *_ENDING}):
@@ -298,6 +300,16 @@ def _chosen(sources: Sources) -> Iterator[tuple[str, str, Any]]:
     yield from _together(_TIMES, talk)
     yield from _together(_ENDING, _known_endings_first(talk)[:1])
     yield from _cost(talk, line)
+
+
+def _current(said: Mapping[str, Any]) -> Document:
+    """Return a source's facts without words for what it has since said otherwise."""
+    facts, stamps = said["facts"], said.get("stamps", {})
+    return {
+        name: value
+        for name, value in facts.items()
+        if name not in _OWN_WORDS or stamps.get(_OWN_WORDS[name], 0) <= stamps.get(name, 0)
+    }
 
 
 def _by_precedence(sources: Sources, roles: Sequence[Role]) -> Ranked:

@@ -239,6 +239,23 @@ def test_what_cannot_be_used_is_named_and_the_rest_counts() -> None:
     assert list(refused) == ["talk_seconds"]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_a_sources_words_go_when_it_says_something_else(
+    database: Database[Document], order: tuple[int, ...]
+) -> None:
+    """A carrier that could not name the ending first, and can now, has no words of its own for it now."""
+    reports = [
+        report("exotel", "carrier", 20, start_time=START, status="failed", end_reason="line 7 odd"),
+        report("exotel", "carrier", 50, end_reason="busy", language="hi-IN"),
+        report("exotel", "carrier", 60, cost={"telephony": 0.9}, language="english"),
+    ]
+    write(database, [Record.now(reports[place]) for place in order], fresh=True)
+    document = stored(database)
+    assert (document["end_reason"], document["language"]) == ("busy", "english")
+    assert "end_reason_raw" not in document
+    assert "language_raw" not in document
+
+
 @pytest.mark.parametrize(("name", "text"), [("end_reason", "gone \ud83d"), ("language", "hi-\ud83d")])
 def test_half_a_character_in_the_own_words_of_a_source_costs_that_field_alone(name: str, text: str) -> None:
     """It is kept in a field beside the one that was given; looking for it there never ended."""
