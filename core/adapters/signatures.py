@@ -79,6 +79,8 @@ def twilio(request: Request, secret: str) -> bool:
     hashes = parse_qs(parts.query).get("bodySHA256", [])
     if hashes and not _same(hashes[0].lower(), hashlib.sha256(request.body).hexdigest()):
         return False
+    if request.body and not request.form and not hashes:
+        return False  # nothing signed the body
     form = "".join(f"{name}{request.form[name]}" for name in sorted(request.form))
     return any(
         _is_base64(given, secret, (url + form).encode(), "sha1") for url in _with_and_without_port(parts)

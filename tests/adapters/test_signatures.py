@@ -150,6 +150,13 @@ def test_twilio_signs_a_json_body_by_its_hash_in_the_address() -> None:
     assert not signatures.twilio(replace(request, body=b"{}"), SECRET)
 
 
+def test_a_body_that_twilio_did_not_sign_is_refused() -> None:
+    """A signature of the address alone, as of a GET to it, must not carry any JSON."""
+    signed = post({"x-twilio-signature": based(URL, "sha1")}, body=b"")
+    assert signatures.twilio(signed, SECRET)
+    assert not signatures.twilio(replace(signed, body=BODY), SECRET)
+
+
 def test_plivo_may_sign_by_version_two() -> None:
     text = "https://your-host.example/hooks/plivo" + "nonce-2"
     headers = {"x-plivo-signature-v2": based(text, "sha256"), "x-plivo-signature-v2-nonce": "nonce-2"}
