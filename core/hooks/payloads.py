@@ -1,10 +1,11 @@
 """Parse the body of a webhook in any notation: JSON, a form, or JSON inside a form."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
@@ -16,6 +17,10 @@ MOST_VALUES = 200_000
 """Most commas and brackets in a JSON text; an object in memory is many times larger than its two brackets."""
 MOST_FIELDS = 1_000
 """Most fields in a form."""
+_LARGE = 64_000
+"""From how many bytes on a body is dealt with beside the event loop."""
+Asked = ParamSpec("Asked")
+Result = TypeVar("Result")
 _WITHIN = "data"
 """The form field into which some carriers write their JSON."""
 
@@ -34,6 +39,15 @@ class Content:
 
     payload: Mapping[str, Any]
     form: Mapping[str, str] = field(default_factory=dict)
+
+
+async def beside(
+    size: int, work: Callable[Asked, Result], *args: Asked.args, **kwargs: Asked.kwargs
+) -> Result:
+    """Return what is made of a body of this size; seconds of work on a large one keep nobody else waiting."""
+    if size < _LARGE:
+        return work(*args, **kwargs)
+    return await asyncio.to_thread(work, *args, **kwargs)
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 (whatever it says)

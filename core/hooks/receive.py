@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.adapters.delivery import Delivery, RefusedDeliveryError, Source
 from core.clock import utc_now
 from core.hooks.masked import masked_body
+from core.hooks.payloads import beside
 from core.logging_config import get_logger
 from core.models.calls.reports import CallReport
 from core.privacy.masking import has_mask, mask_text
@@ -53,9 +54,8 @@ async def receive(source: Source, payload: Mapping[str, Any], size: int) -> Hook
     said = await take(source, payload, now)
     reports = said.delivery.reports
     ids = {id_ for report in reports for id_ in (report.call_id, fact(report, "provider_call_id")) if id_}
-    note = noted(said, source, now).model_copy(
-        update={"size": size, "body": masked_body(payload, source.secrets, ids)}
-    )
+    body = await beside(size, masked_body, payload, source.secrets, ids)
+    note = noted(said, source, now).model_copy(update={"size": size, "body": body})
     await record(None, note)
     _tell(note)
     return note

@@ -17,7 +17,7 @@ from core.api.intake.presented import presented
 from core.api.problems import refusals
 from core.api.security import tell
 from core.errors import UserError
-from core.hooks.payloads import Content, UnreadableError, UnsuitableError, read_content
+from core.hooks.payloads import Content, UnreadableError, UnsuitableError, beside, read_content
 from core.hooks.receive import receive, refuse, should_come_again
 from core.hooks.secrets import hook_secrets, sources
 from core.logging_config import get_logger
@@ -76,7 +76,7 @@ async def _take(request: Request, source: Source, secrets: Sequence[SecretStr], 
     trouble: ValueError | None = None
     content = Content({})
     try:
-        content = read_content(body, request.headers.get("content-type", ""))
+        content = await beside(len(body), read_content, body, request.headers.get("content-type", ""))
     except (UnreadableError, UnsuitableError) as error:
         trouble = error
     if source.signed is not None and not _is_signed(request, source, secrets, body, content):

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from pymongo.database import Database
@@ -107,3 +108,34 @@ def test_a_body_of_100_mb_is_refused_and_takes_no_memory(receiver: Receiver) -> 
     assert b"HTTP/1.1 400" in statuses
     assert receiver.peak_bytes() - before < MOST_GROWTH
     deliver(receiver.port, 1)
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="id"\r\n\r\n' + b"\r\n" * 1_000_000 + b"\r\n--b--\r\n"
+FIELDS = json.dumps({"id": "p-1", **{f"field {number}": number for number in range(30_000)}}).encode()
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(FORM, "multipart/form-data; boundary=b"), (FIELDS, "application/json")],
+    ids=["lines", "fields"],
+)
+def test_a_large_delivery_keeps_nobody_waiting(receiver: Receiver, body: bytes, kind: str) -> None:
+    """Neither a form of a million lines while it is read, nor thousands of fields while they are masked."""
+
+    def ask(method: str, path: str, *about: Any) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=60)
+        connection.request(method, path, *about)
+        connection.getresponse().read()
+        connection.close()
+
+    longest, began = 0.0, time.monotonic()
+    with ThreadPoolExecutor(1) as sender:
+        posted = sender.submit(ask, "POST", PATH, body, {"Content-Type": kind})
+        while not posted.done():
+            asked = time.monotonic()
+            ask("GET", "/healthz")
+            longest = max(longest, time.monotonic() - asked)
+            time.sleep(0.01)
+    posted.result()
+    assert longest < (time.monotonic() - began) / 2
