@@ -11,15 +11,16 @@ Nothing here imports LiveKit: the agent passes its job context.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from statistics import fmean
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from core.adapters.told import told
+from core.adapters.told import call_of
 from core.adapters.turns import heard as heard_words
 from core.adapters.turns import length_ms
 from core.adapters.waits import Span, wait_parts
@@ -32,6 +33,8 @@ from core.services.metrics_service import MetricsService
 
 logger = get_logger("metrics")
 ERRORS_AT_MOST = 1_000
+_LONGEST_WAIT = 3_600
+"""An hour, in seconds; nothing longer is a wait."""
 _LEFT = {"USER_UNAVAILABLE": "no_answer", "USER_REJECTED": "declined", "SIP_TRUNK_FAILURE": "carrier_failed"}
 """Why a participant left, if that says more than why the session was closed."""
 CLOSED: dict[str, tuple[str, str]] = {
@@ -126,7 +129,7 @@ def about_job(ctx: Any) -> dict[str, Any]:  # noqa: ANN401 (LiveKit's JobContext
 
 def call_id_of(about: Mapping[str, Any], room: str, job_id: str) -> str:
     """Return a call's id: the one the agent gives, else the room's name, else the job's id."""
-    return str(about.get("call_id") or room or job_id)[:256]
+    return str(about.get("call_id") or room or job_id).encode(errors="replace").decode()[:256]
 
 
 def read_report(
@@ -147,7 +150,6 @@ def read_report(
     )
     errors = list(_errors(report.get("events", ())))
     fields = {
-        "call_id": call_id,
         "start_time": _moment(min(start, end)),
         "end_time": _moment(end),
         "direction": "inbound" if "sip.ruleID" in line.attributes else "outbound",
@@ -170,7 +172,7 @@ def read_report(
         },
         **_ending(report, line, spoken=bool(turns)),
     }
-    return CallMetrics.model_validate(fields | told(about)), turns
+    return call_of(call_id, fields, about), turns
 
 
 def _report_of(ctx: Any) -> dict[str, Any]:  # noqa: ANN401 (LiveKit's JobContext)
@@ -306,7 +308,8 @@ def _usage(usage: Iterable[Mapping[str, Any]]) -> Iterator[ModelUsage]:
         kind = "realtime" if kind == "llm" and one.get("session_duration") else kind
         units = {ours: one[theirs] for theirs, ours in _UNITS.items() if one.get(theirs)}
         named = {name: one[name][:128] for name in ("provider", "model") if one.get(name)}
-        yield ModelUsage.model_validate({"kind": kind, **named, **units})
+        with suppress(ValidationError):  # an impossible amount
+            yield ModelUsage.model_validate({"kind": kind, **named, **units})
 
 
 def _errors(events: Iterable[Mapping[str, Any]]) -> Iterator[CallError]:
@@ -363,7 +366,7 @@ def _moment(at: float) -> datetime:
 
 
 def _ms(seconds: float | None) -> float | None:
-    return None if seconds is None or seconds < 0 else round(seconds * 1_000, 3)
+    return round(seconds * 1_000, 3) if seconds is not None and 0 <= seconds <= _LONGEST_WAIT else None
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -1,10 +1,11 @@
-"""What an agent's own code can add about a call through its framework: lead, campaign, outcome."""
+"""What an agent's own code can add about a call through its framework: lead, campaign, outcome; the call."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from core.logging_config import get_logger
 from core.models.calls.reports import lenient_facts
+from core.models.metrics import CallMetrics
 
 logger = get_logger("metrics")
 
@@ -19,9 +20,20 @@ TOLD_BY_AGENT = frozenset(
 """Fields of a call that no framework knows; anything else that is attached is ignored."""
 
 
-def told(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the valid fields of TOLD_BY_AGENT; the log says of each other one what it takes."""
-    facts, refused = lenient_facts({name: about[name] for name in TOLD_BY_AGENT & about.keys()})
+def call_of(call_id: str, known: Mapping[str, Any], about: Mapping[str, Any]) -> CallMetrics:
+    """Return a call of what its framework knows and its agent's code says.
+
+    The log says of each field that no call can have what it takes; the call has the others.
+
+    Raises:
+        ValidationError: its start or its status is among them, or they contradict each other.
+    """
+    facts = _possible(known) | _possible({name: about[name] for name in TOLD_BY_AGENT & about.keys()})
+    return CallMetrics.model_validate({"call_id": call_id, **facts})
+
+
+def _possible(fields: Mapping[str, Any]) -> dict[str, Any]:
+    facts, refused = lenient_facts(dict(fields))
     if refused:
         logger.warning("Facts that no call can have, left out", extra={"fields": refused})
     return facts.model_dump(exclude_none=True)

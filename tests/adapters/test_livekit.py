@@ -48,6 +48,20 @@ def test_a_report_is_a_call_with_its_turns(report: dict[str, Any]) -> None:
     )
 
 
+def test_a_value_that_no_call_can_have_costs_no_call(report: dict[str, Any]) -> None:
+    """A long name of an agent or id of a carrier, half a character, an absurd amount or wait."""
+    report["agent_name"] = "a" * 129
+    report["usage"] = [*report["usage"], {"type": "tts_usage", "audio_duration": -1}]
+    for item in report["chat_history"]["items"]:
+        if "e2e_latency" in item.get("metrics", {}):
+            item["metrics"]["e2e_latency"] = float("nan")
+    line = Line({"sip.callID": "c" * 300})
+    call, turns = read_report(report, {"call_id": "cut \ud83d", "campaign": "home"}, line)
+    assert (call.call_id, call.campaign, call.status) == ("cut ?", "home", "completed")
+    assert (call.agent, call.provider_call_id, len(call.usage or ())) == (None, None, 1)
+    assert [turn.e2e_ms for turn in turns] == [None, None]
+
+
 def test_the_parts_of_a_wait_make_it_up_and_say_who_can_shorten_it(report: dict[str, Any]) -> None:
     _, turns = read_report(report, {}, Line())
     parts = turns[1].parts

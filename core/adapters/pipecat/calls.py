@@ -12,7 +12,7 @@ from enum import StrEnum
 from statistics import fmean
 from typing import Any, Literal
 
-from core.adapters.told import told
+from core.adapters.told import call_of
 from core.adapters.turns import heard, length_ms
 from core.adapters.waits import Span, wait_parts
 from core.models.calls.endings import ENDINGS, ending_of
@@ -253,7 +253,6 @@ class PipecatCall:
         rang = connected is not None and connected - start >= RINGING_SECONDS
         ending = self._ending(how, reason)
         fields = {
-            "call_id": self.call_id,
             "start_time": _moment(start),
             "answered_at": _moment(connected) if rang else None,
             "end_time": _moment(max(at, start, connected or start)),
@@ -269,7 +268,7 @@ class PipecatCall:
             **self._latencies(),
             **ending,
         }
-        return last, CallMetrics.model_validate(fields | told(about))
+        return last, call_of(self.call_id, fields, about)
 
     def _open(self, began_at: float | None) -> _Exchange:
         self._exchange = _Exchange(len(self._exchanges) + 1, began_at)

@@ -77,7 +77,7 @@ class CallObserver(BaseObserver):
         )
         told = self._about().get("call_id") or getattr(worker, "_conversation_id", None)
         call_id = told or self._carrier_id or f"pipecat-{uuid.uuid4()}"
-        self._call = PipecatCall(str(call_id)[:256], time.time())
+        self._call = PipecatCall(str(call_id).encode(errors="replace").decode()[:256], time.time())
         self._over = self._late = False
         self._services: dict[str, tuple[ServiceKind, str]] = {}
         self._tools: dict[str, tuple[str, float]] = {}

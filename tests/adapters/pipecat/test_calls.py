@@ -163,6 +163,12 @@ def test_an_ending_is_what_the_bot_says_else_what_happened(
     assert (whole.status, whole.end_reason, whole.hangup_by) == expected
 
 
+def test_half_a_character_in_a_bots_reason_costs_no_call() -> None:
+    """As from JSON that JavaScript cut; the rest of the call is recorded."""
+    call = end(greeted(), reason="not now \ud83d", about={"lead_id": "lead_1"})
+    assert (call.status, call.lead_id, call.end_reason) == ("completed", "lead_1", None)
+
+
 def test_nobody_there_is_no_answer() -> None:
     call = PipecatCall("call_1", T)
     call.started(T, connected=False)
