@@ -70,22 +70,27 @@ def join_calls(database: Database[Document]) -> int:
     """Fold calls that a source reported by its own id into the calls they belong to; return how many.
 
     Two calls are the same if ``provider_call_id`` says so. With JOIN_WITHIN_SECONDS above 0 they also are if
-    the same lead has exactly one other call that began within that time.
+    the same lead has exactly one other call that began within that time. One that cannot be read stays as it
+    is, and is named in the log.
 
     Raises:
         PyMongoError: the database does not answer; the next run joins the rest.
     """
+
+    def fold(pair: Document) -> bool:
+        return _fold(database, pair["_id"], pair["whole"])
+
     oldest = Timestamp(server_time(database) - GIVEN_UP_AFTER, 0)
     query = {"unjoined": True, "recorded_at": {"$gte": oldest}}
     waiting = database[CALLS].find(query, {"start_time": 1, "lead_id": 1})
     joined = 0
     while part := list(islice(waiting, COMPARED_AT_ONCE)):
-        joined += sum(_fold(database, alone, whole) for alone, whole in _pairs(database, part))
+        joined += sum(each_readable(_pairs(database, part), fold, CALLS))
     return joined
 
 
-def _pairs(database: Database[Document], waiting: Sequence[Document]) -> Iterator[tuple[str, str]]:
-    """Yield those of the waiting calls that belong to another one, with the other's id.
+def _pairs(database: Database[Document], waiting: Sequence[Document]) -> Iterator[Document]:
+    """Yield the waiting calls that belong to another one, by their ids, each with the other's as ``whole``.
 
     Most wait in vain: calls of people, say, on the same carrier's account. So they are asked about together.
     """
@@ -96,27 +101,28 @@ def _pairs(database: Database[Document], waiting: Sequence[Document]) -> Iterato
         if whole is None and call_id in near:
             whole = _close_by(database, alone)
         if whole is not None:
-            yield call_id, whole
+            yield {"_id": call_id, "whole": whole}
 
 
 def _named(database: Database[Document], waiting: Sequence[Document]) -> set[str]:
     """Return which of the waiting calls another one gives as its provider_call_id."""
     query = {"provider_call_id": {"$in": [str(alone["_id"]) for alone in waiting]}}
     found = database[CALLS].find(query, {"provider_call_id": 1})
-    return {row["provider_call_id"] for row in found if row["_id"] != row["provider_call_id"]}
+    named = ((row["_id"], row["provider_call_id"]) for row in found)
+    return {name for call_id, name in named if isinstance(name, str) and name != call_id}
 
 
 def _near(database: Database[Document], waiting: Sequence[Document]) -> set[str]:
     """Return which of the waiting calls began close to another call of the same lead."""
     within = timedelta(seconds=get_settings().join_within_seconds)
-    dated = [one for one in waiting if within and "lead_id" in one and _is_dated(one)]
+    dated = [one for one in waiting if within and isinstance(one.get("lead_id"), str) and _is_dated(one)]
     if not dated:
         return set()
     leads = list({alone["lead_id"] for alone in dated})
     query = {"lead_id": {"$in": leads}, "unjoined": None, "start_time": A_TIME}
     starts: defaultdict[str, list[datetime]] = defaultdict(list)
     for row in database[CALLS].find(query, {"lead_id": 1, "start_time": 1}):
-        starts[row["lead_id"]].append(row["start_time"])
+        starts[str(row["lead_id"])].append(row["start_time"])
     return {
         str(alone["_id"])
         for alone in dated
@@ -151,10 +157,10 @@ def _fold(database: Database[Document], alone: str, whole: str) -> bool:
         call = stamped(merged, target, source)
         moments = (source.get("start_time"), target.get("start_time"), call.get("start_time"))
         mark_dirty(database, [moment for moment in moments if moment])
-        if not calls.replace_one({"_id": whole, "version": target["version"]}, call).matched_count:
+        if not calls.replace_one({"_id": whole, "version": target.get("version")}, call).matched_count:
             continue
         _move_turns(database, alone, whole)
-        if calls.delete_one({"_id": alone, "version": source["version"]}).deleted_count:
+        if calls.delete_one({"_id": alone, "version": source.get("version")}).deleted_count:
             return True
     return False
 

@@ -124,6 +124,27 @@ def test_two_calls_that_fit_are_not_guessed_between(
     assert join_calls(database) == 0
 
 
+def test_a_call_that_another_tool_wrote_keeps_no_other_from_being_joined(
+    database: Database[Document], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a version it is joined all the same; one that cannot be read is named, and stays."""
+    monkeypatch.setenv("JOIN_WITHIN_SECONDS", "30")
+    get_settings.cache_clear()
+    now = server_time(database)
+    names = ["CA1", "CA2", "CA3"]
+    record(database, *(carriers(name, now, lead_id="lead_1") for name in names))
+    record(database, *(agents(name.lower(), start_time=now, provider_call_id=name) for name in names))
+    database[CALLS].update_one({"_id": "CA1"}, {"$set": {"sources": "odd"}})
+    database[CALLS].update_one({"_id": "ca2"}, {"$unset": {"version": True}})
+    listed: Document = {"_id": "listed", "lead_id": ["lead_1"], "provider_call_id": ["CA3"]}
+    database[CALLS].insert_one({**listed, "start_time": now - timedelta(seconds=9)})
+    assert join_calls(database) == 2
+    assert sorted(database[CALLS].distinct("_id")) == ["CA1", "ca1", "ca2", "ca3", "listed"]
+    assert [line.__dict__["id"] for line in caplog.records if "cannot be read" in line.getMessage()] == [
+        "CA1"
+    ]
+
+
 def test_a_call_whose_process_died_is_lost_and_counted(database: Database[Document]) -> None:
     """It began, gave signs of life, and its agent never recorded it."""
     which, change = started("gone", direction="outbound", campaign="home")
