@@ -12,6 +12,7 @@ from core.storage.archive.archived_rows import Missed, find_archived
 from core.storage.archive.known_ids import Field, perhaps_archived
 from core.storage.archive.unread import look_from, note_looked
 from core.storage.collections import CALLS
+from core.storage.readable import each_readable
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.merging import merge, stamped
 from core.storage.server.connection import DURABLE, server_time
@@ -38,7 +39,8 @@ def bring_back(database: Database[Document]) -> int:
     since = look_from(database, "unread_reports", server_time(database) - LOOK_BACK)
     recorded = {"recorded_at": {"$gte": Timestamp(since, 0)}}
     alone = recorded | {"sources": {"$type": "object"}, "sources.agent": None}
-    merged = sum(_merge(database, archived) for archived in _archived(database, alone, "_id", missed))
+    found = _archived(database, alone, "_id", missed)
+    merged = sum(each_readable(found, lambda archived: _merge(database, archived), CALLS))
     waiting = recorded | {"unjoined": True}
     theirs: dict[str, Document] = {}
     for archived in _archived(database, waiting, "provider_call_id", missed):
@@ -77,7 +79,7 @@ def _merge(database: Database[Document], archived: Document) -> bool:
         call = stamped(merge(archived, stored), archived, stored)
         moments = (archived.get("start_time"), stored.get("start_time"), call.get("start_time"))
         mark_dirty(database, [moment for moment in moments if moment])
-        unchanged = {"_id": stored["_id"], "version": stored["version"]}
+        unchanged = {"_id": stored["_id"], "version": stored.get("version")}
         if calls.replace_one(unchanged, call).matched_count:
             return True
     return False

@@ -99,7 +99,9 @@ def agent_version(document: Mapping[str, Any]) -> int:
     """Return the version of the agent's own record inside a stored call; 0 if there is none yet."""
     if not is_merged(document):
         return version_in(document)
-    return int(document["sources"].get(AGENT, {}).get("version", 0))
+    sources = document["sources"]
+    own = sources.get(AGENT) if isinstance(sources, Mapping) else None
+    return version_in(own) if isinstance(own, Mapping) else 0
 
 
 def given_by(document: Mapping[str, Any]) -> dict[str, str]:

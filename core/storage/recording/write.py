@@ -23,6 +23,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from core.logging_config import get_logger
 from core.storage.collections import ACTIVE_CALLS, DUPLICATE_KEY, LEAD_KEYS
+from core.storage.readable import UNREADABLE
 from core.storage.recording.dirty_windows import OVERLAP, mark_dirty
 from core.storage.recording.merging import agent_version, is_merged, merge, opts_out, stamped, staying_out
 from core.storage.recording.records import KINDS, OWN_FIELDS, Kind, Record
@@ -246,7 +247,10 @@ class _Writing:
             for item in whole:
                 there = stored[item["_id"]]
                 judge.settle(item, there | {"version": agent_version(there)})
-        plan = {index: self._plan(index, item, stored[item["_id"]]) for index, item in items.items()}
+        plan = self._plans(items, stored)
+        items = {index: item for index, item in items.items() if index in plan}
+        if not items:
+            return {}, deleted
         windows = {moment for operation in plan.values() for moment in operation.windows}
         started = time.monotonic()
         if windows:
@@ -256,6 +260,19 @@ class _Writing:
             # took so long that the first mark may be gone
             yield lambda: mark_dirty(self._collection.database, windows)
         return ({} if settled else items), deleted
+
+    def _plans(
+        self, items: Mapping[int, Document], stored: Mapping[str, Document]
+    ) -> "dict[int, _Operation]":
+        """Return the operations; a document whose stored form cannot be read is refused on its own."""
+        plan = {}
+        for index, item in items.items():
+            try:
+                plan[index] = self._plan(index, item, stored[item["_id"]])
+            except UNREADABLE as error:
+                reason = f"what is stored under its id cannot be read ({type(error).__name__})"
+                self._results[index] = Refusal(reason, for_good=True)
+        return plan
 
     def _plan(self, index: int, item: Document, stored: Document) -> "_Operation":
         """Return the operation that settles one document with the stored one.
@@ -295,7 +312,7 @@ class _Writing:
         unless_changed = {"_id": item["_id"], "version": stored.get("version")}
         news = opts_out(item) and not opts_out(stored)
         if not is_merged(item) and agent_version(stored) > item["version"] and not news:
-            outdated = {"$set": {"version": stored["version"]}}
+            outdated = {"$set": {"version": version_in(stored)}}
             return _Operation(Outcome.OUTDATED, UpdateOne(unless_changed, outdated))
         call = merge(stored, item)
         if all(stored.get(name) == value for name, value in call.items()) and not stored.keys() - (

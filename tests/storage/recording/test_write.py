@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.results import BulkWriteResult
 
+from core.models.calls.reports import CallReport
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.storage.calls import delete_calls, from_document, write_calls
 from core.storage.recording.records import Record
@@ -128,6 +129,35 @@ def test_an_index_that_a_user_made_stops_no_other_call(database: Database[Docume
     database["calls"].drop_indexes()  # so that no other test gets this database as it is
     assert results[0] == Outcome.INSERTED
     assert results[1] == Refusal("MongoDB error 11000", for_good=True)
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        "odd",
+        {"vapi": "odd"},
+        {"agent": {"version": "odd"}},
+        {"vapi": {"role": "boss", "facts": {"status": "completed"}, "stamps": {}}},
+        {"exotel": {"role": "carrier", "facts": {"ring_seconds": 1}, "stamps": "odd"}},
+    ],
+)
+def test_a_stored_call_that_cannot_be_read_stops_no_other_record(
+    database: Database[Document], sources: object
+) -> None:
+    """As another version or tool left it: what is told of it is kept apart, and all else is stored."""
+    odd: Document = {"_id": "odd", "sources": sources, "version": 1}
+    database["calls"].insert_one(odd)
+    facts = {"ring_seconds": 3, "start_time": START, "status": "completed"}
+    report = {"call_id": "odd", "source": "exotel", "role": "carrier", "facts": facts}
+    records = [CallReport.model_validate(report), call("odd"), call("good"), call("good", campaign="home")]
+    results = write(database, [Record.now(one) for one in records], fresh=True)
+    refused = [result for result in results[:2] if isinstance(result, Refusal)]
+    assert all(one.for_good and "cannot be read" in one.reason for one in refused)
+    assert refused
+    assert not any(isinstance(result, Refusal) for result in results[2:])
+    good = database["calls"].find_one({"_id": "good"})
+    assert good is not None
+    assert good["campaign"] == "home"
 
 
 HOUR = 3_600_000_000
