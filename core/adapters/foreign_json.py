@@ -8,12 +8,11 @@ import math
 import re
 from typing import Any
 
-_ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.",
-    re.DOTALL,
+_HALF = re.compile(
+    rb"(?<!\\)(\\++)(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
-"""A pair, half of one, or any other escape, whose own characters must not be taken for the start of one."""
-_HALF = len(rb"\ud83d")
+"""Backslashes, and behind them a pair or half of one; after an even number of them it is plain text."""
+_REPLACED = rb"\ufffd"
 _INT64, _UINT64 = -(2**63), 2**64
 
 
@@ -28,7 +27,14 @@ def whole_characters(body: bytes) -> bytes:
     """
     if rb"\ud" not in body and rb"\uD" not in body:
         return body
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if len(found[0]) == _HALF else found[0], body)
+    return _HALF.sub(_whole_character, body)
+
+
+def _whole_character(found: re.Match[bytes]) -> bytes:
+    slashes, pair = found[1], found[2]
+    if len(slashes) % 2:
+        return found[0] if pair else slashes[:-1] + _REPLACED
+    return slashes + pair[: pair.index(b"\\")] + _REPLACED if pair else found[0]
 
 
 def load(body: bytes) -> Any:  # noqa: ANN401 (whatever it says)
