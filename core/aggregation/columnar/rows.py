@@ -19,7 +19,7 @@ from core.aggregation.columnar.fields import (
     metadata_keys,
     schema,
 )
-from core.aggregation.rollups.foreign_values import read_past
+from core.aggregation.rollups.foreign_values import HAS_ERROR, read_past
 from core.privacy.masking import mask_text
 from core.storage.archive.archived_rows import archived, pc
 from core.storage.collections import CALLS
@@ -29,7 +29,10 @@ from core.types import Document, Period
 _NESTED = {"provider": "telephony.provider", "number_series": "telephony.number_series"}
 _CHECKED = ("direction", "language", "campaign", "status", "end_reason", "fault")
 """Texts that roll-ups read too; a call with a foreign value there is left out of both."""
+_WRITTEN = ("string", "bool", "int", "long", "double", "decimal")
+"""BSON types that are shown as text."""
 _MOST = 2**31 - 1
+_ATTEMPT = "attempt"
 _ALIAS = "metadata_"
 """Replaces dots, which would make nested documents of MongoDB's results."""
 
@@ -73,14 +76,16 @@ def _alias(key: str) -> str:
 
 def _stored(database: Database[Document], query: Document) -> pa.Table:
     def as_text(path: str) -> Document:
-        return {"$convert": {"input": f"${path}", "to": "string", "onError": None, "onNull": None}}
+        text = {"$convert": {"input": f"${path}", "to": "string", "onError": None, "onNull": None}}
+        # A date beyond the year 9999 is an error that ``onError`` does not catch.
+        return {"$cond": [{"$in": [{"$type": f"${path}"}, list(_WRITTEN)]}, text, None]}
 
     projection: Document = {
         **dict.fromkeys(_columns(), 1),
         **{name: as_text(_NESTED.get(name, name)) for name in TEXTS if name not in _CHECKED},
         **{_alias(key): as_text(METADATA + key) for key in metadata_keys()},
         **{name: f"$cost.{name.removeprefix('cost_')}" for name in COSTS},
-        "has_error": {"$gt": [{"$size": {"$ifNull": ["$errors", "$error_types", []]}}, 0]},
+        "has_error": HAS_ERROR,
     }
     return read_past(
         lambda sound: find_columns(database[CALLS], sound, _columns(), projection=projection),
@@ -147,12 +152,18 @@ def _finished(rows: pa.Table, zone: tzinfo) -> pa.Table:
 
 
 def _with_numbers(rows: pa.Table) -> pa.Table:
-    """Return rows without counts beyond 32 bits or infinite measures, which other tools may write."""
+    """Return rows without attempts beyond 32 bits or infinite measures, which other tools may write.
+
+    Other counts are as large as can be, since they are only compared, or counted up to a limit.
+    """
     for at, name in enumerate(rows.column_names):
         if name in COUNTS:
             column = rows[name]
-            known = pc.and_(pc.less_equal(column, _MOST), pc.greater_equal(column, -_MOST))
-            rows = rows.set_column(at, name, pc.if_else(known, column, None))
+            fits = pc.min_element_wise(
+                pc.max_element_wise(column, -_MOST, skip_nulls=False), _MOST, skip_nulls=False
+            )
+            known = pc.or_(pc.equal(fits, column), name != _ATTEMPT)
+            rows = rows.set_column(at, name, pc.if_else(known, fits, None))
         elif name in {*NUMBERS, *COSTS}:
             rows = rows.set_column(at, name, pc.if_else(pc.is_finite(rows[name]), rows[name], None))
     return rows

@@ -10,7 +10,7 @@ import pyarrow as pa
 from pymongo.database import Database
 
 from core.aggregation.rollups.cells import COMPONENTS
-from core.aggregation.rollups.foreign_values import Found, read_past
+from core.aggregation.rollups.foreign_values import HAS_ERROR, Found, read_past
 from core.models.calls.fields import CALL_FIELDS, Kind
 from core.models.definitions import COUNTS
 from core.storage.archive.archived_rows import Missed, PassingOver, archived, pc
@@ -43,7 +43,7 @@ _SCHEMA: dict[str, pa.DataType] = {
 }
 _COSTS = [f"$cost.{name}" for name in COMPONENTS]
 _PROJECTION: Document = dict.fromkeys(_SCHEMA, 1) | {
-    "has_error": {"$gt": [{"$size": {"$ifNull": ["$errors", "$error_types", []]}}, 0]},
+    "has_error": HAS_ERROR,
     "cost_rupees": {"$cond": [{"$gt": [{"$max": _COSTS}, None]}, {"$sum": _COSTS}, None]},
 }
 

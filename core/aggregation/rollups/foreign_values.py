@@ -46,10 +46,16 @@ def _is_foreign(value: str, types: tuple[str, ...]) -> Document:
 
 def _items(field: str, foreign: Document) -> Document:
     """Return an expression: does an array hold an item, ``$$one``, for which ``foreign`` is true?"""
-    there = {"$cond": [{"$isArray": f"${field}"}, f"${field}", []]}
-    return {"$anyElementTrue": {"$map": {"input": there, "as": "one", "in": foreign}}}
+    return {"$anyElementTrue": {"$map": {"input": in_array(field), "as": "one", "in": foreign}}}
 
 
+def in_array(field: str, otherwise: Document | None = None) -> Document:
+    """Return an expression: the items of a field, none or ``otherwise`` where it holds no array."""
+    return {"$cond": [{"$isArray": f"${field}"}, f"${field}", otherwise or []]}
+
+
+HAS_ERROR: Document = {"$gt": [{"$size": in_array("errors", in_array("error_types"))}, 0]}
+"""An expression: has the call an error, in either form?"""
 _ERROR: Document = {
     "$or": [
         _is_foreign("$$one", ("object",)),

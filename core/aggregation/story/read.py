@@ -14,7 +14,7 @@ from core.aggregation.cube import load_cube
 from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.aggregation.rollups.conditions import Bools, mask
-from core.aggregation.rollups.foreign_values import read_past
+from core.aggregation.rollups.foreign_values import in_array, read_past
 from core.aggregation.rollups.rollup import ArrowColumns
 from core.aggregation.story import spells
 from core.aggregation.story.attribution import Counts
@@ -58,7 +58,7 @@ _SCHEMA: dict[str, pa.DataType] = {
 
 def _provider(kind: str) -> Document:
     """Return the provider of the first model of a kind that a call used."""
-    used = {"$filter": {"input": {"$ifNull": ["$usage", []]}, "cond": {"$eq": ["$$this.kind", kind]}}}
+    used = {"$filter": {"input": in_array("usage"), "cond": {"$eq": ["$$this.kind", kind]}}}
     return {"$let": {"vars": {"first": {"$first": used}}, "in": "$$first.provider"}}
 
 

@@ -3,18 +3,21 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from bson import Decimal128, Timestamp
+from bson import Decimal128, ObjectId, Timestamp
+from bson.datetime_ms import DatetimeMS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pymongo.database import Database
 
-from core.aggregation.columnar.rows import calls_of
+from core.aggregation.columnar.copy import open_source
+from core.aggregation.columnar.from_rollups import answer_of_cube
+from core.aggregation.columnar.question import Question, answer, values
 from core.aggregation.cube import load_cube
 from core.aggregation.figures import summarise
 from core.aggregation.rollups import set_apart
@@ -26,6 +29,7 @@ from core.aggregation.rollups.rollup import cells_of
 from core.aggregation.rollups.set_apart import cells_of_sound
 from core.doctor import work
 from core.models.metrics import CallMetrics
+from core.settings import get_settings
 from core.storage.calls import from_document, write_calls
 from core.storage.collections import CALLS, ROLLUPS_15M
 from core.types import Document
@@ -214,16 +218,44 @@ def test_an_infinite_value_is_one_that_is_not_known(
     assert (figures.cost.n, figures.cost.total) == (1, 2.0)
 
 
-@pytest.mark.parametrize("errors", ["asr_timeout", [{"type": 503}]])
-def test_a_call_whose_errors_are_none_stops_no_copy(database: Database[Document], errors: object) -> None:
-    """Explore's copy of closed days has all others."""
+_FAR = DatetimeMS(8_640_000_000_000_000)
+"""The largest date of JavaScript, as some tools write "never"."""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"errors": "asr_timeout"},
+        {"errors": 503, "error_types": ["asr_timeout"]},
+        {"error_types": {"a": 1}},
+        {"agent": _FAR},
+        {"hangup_by": _FAR, "qualification": ObjectId()},
+        {"telephony": {"provider": _FAR}},
+        {"metadata": {"valid_until": _FAR}},
+        {"interruptions": 2**40, "total_turns": 2**50, "user_turns": 3},
+        {"interruptions": -(2**40)},
+        {"attempt": 2**40},
+    ],
+    ids=str,
+)
+def test_explore_counts_a_foreign_call_as_all_other_pages_do(
+    database: Database[Document], fields: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXPLORE_METADATA_KEYS", "valid_until")
+    get_settings.cache_clear()
     usual = {"start_time": START, "duration_seconds": 30, "status": "completed", "direction": "outbound"}
     write_calls(
         database, [CallMetrics.model_validate({"call_id": name, **usual}) for name in ("good", "odd")]
     )
-    database[CALLS].update_one({"_id": "odd"}, {"$set": {"errors": errors}})
-    table = calls_of(database, [(START - timedelta(hours=2), START + timedelta(hours=2))], UTC)
-    assert len(table) in {1, 2}
+    database[CALLS].update_one({"_id": "odd"}, {"$set": fields})
+    day = (START - timedelta(hours=2), START + timedelta(hours=2))
+    source, cube = open_source(database, *day), load_cube(database, *day)
+    assert (cube.total, len(load_calls(database, *day))) == (2, 2)
+    for measure in ("total_calls", "error_rate", "interruptions", "engaged_calls"):
+        told, known = (answer(source, Question(measure, "hour")), answer_of_cube(cube, Question(measure)))
+        assert told.calls == known.calls == 2
+        assert told.rows.sum().to_dict() == known.rows.sum().to_dict(), measure
+    assert values(source, "attempt") == [""]
 
 
 def test_what_no_query_can_ask_about_is_found_all_the_same(database: Database[Document]) -> None:
