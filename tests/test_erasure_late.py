@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from pymongo.database import Database
@@ -129,6 +130,37 @@ def test_a_call_that_another_machine_had_spooled_goes_and_counts(database: Datab
     write(database, [Record.now(TURN.model_copy(update={"call_id": "call_57"}))])
     assert erase_late(database) == 1
     assert ("'call_57'" in texts(database), figures(database)) == (False, before)
+
+
+def test_calls_recorded_during_an_erasure_are_erased_by_the_next_run_and_count(
+    database: Database[Document],
+) -> None:
+    """Or stay, if they began after it; none is deleted unseen."""
+    write_calls(database, [call(number) for number in range(50)])
+    over, recorded = Event(), list(range(50))
+
+    def record() -> None:
+        while not over.is_set():
+            numbers = range(len(recorded), len(recorded) + 10)
+            made = [call(number, lead_id=LEAD if number % 2 else "lead_8") for number in numbers]
+            write_calls(database, made)
+            turns = [TURN.model_copy(update={"call_id": one.call_id}) for one in made]
+            write(database, [Record.now(one) for one in turns])
+            recorded.extend(numbers)
+
+    recorder = Thread(target=record)
+    recorder.start()
+    try:
+        for _ in range(5):
+            erase_lead(database, LEAD)
+    finally:
+        over.set()
+        recorder.join()
+    erase_late(database)
+    assert figures(database).total_calls == len(recorded)
+    names = [f"call_{number}" for number in recorded if number >= 50 and number % 2]
+    assert database["calls"].count_documents({"$or": [{"lead_id": LEAD}, {"_id": {"$in": names}}]}) == 0
+    assert database["turns"].count_documents({"call_id": {"$in": names}}) == 0
 
 
 def test_a_late_report_does_not_count_what_was_not_to_count(database: Database[Document]) -> None:

@@ -184,7 +184,8 @@ def erase_calls(
     for file in _refused(names):
         file.unlink()
     release(database, CALLS, "_id", texts(ids))
-    delete_calls(database, {"$or": [_of_lead(leads), {"_id": {"$in": ids}}]})
+    # Not all of the lead: those recorded meanwhile are not counted yet, and may have begun since.
+    delete_calls(database, {"_id": {"$in": ids}})
     forget_opt_outs(database, leads)
     return kept
 
