@@ -20,7 +20,7 @@ from core.aggregation.rollups.refresh import archive_due, refresh_rollups
 from core.aggregation.search.call_detail import whole_call
 from core.aggregation.search.call_search import count_calls, find_documents, search_calls
 from core.clock import utc_now
-from core.erasure import erase_due, erase_lead, find_traces, restrict_lead
+from core.erasure import erase_due, erase_late, erase_lead, find_traces, restrict_lead
 from core.errors import UserError
 from core.models.metrics import TurnMetrics
 from core.privacy.encryption import SealError
@@ -249,3 +249,20 @@ def test_a_rotation_killed_in_the_middle_is_gone_on_with(
     row = database["calls"].find_one({"_id": "call_5999"})
     assert row is not None
     assert open_value(database, "call_5999", "metadata.phone", row["metadata"]["phone"]) == "97011 55238"
+
+
+def test_receipts_without_their_key_are_said_to_know_nobody(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new key would make all of them worthless without a word; an empty one would give the leads away."""
+    use(monkeypatch, OLD)
+    write_calls(database, [call(7), call(8)])
+    erase_lead(database, "lead_7")
+    key = Receipts().folder / "key"
+    for damaged in (None, b"", b"short"):
+        key.unlink() if damaged is None else key.write_bytes(damaged)
+        for work in (lambda: erase_lead(database, "lead_8"), lambda: erase_late(database)):
+            with pytest.raises(UserError, match=r"is missing or damaged: restore it from a copy"):
+                work()
+        assert database["calls"].count_documents({"_id": "call_8"}) == 1
+        assert (key.read_bytes() if key.exists() else None) == damaged

@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -90,11 +91,7 @@ class Receipts:
         fields = {"lead": lead, "at": utc_now(), "erased": erased, "left": left, **about}
         receipt = self._signed(Receipt.model_validate(fields))
         file = self.folder / f"{receipt.at:%Y%m%dT%H%M%S%f}-{receipt.lead[:12]}.json"
-        with create_private(file) as content:
-            content.write(receipt.model_dump_json(indent=1).encode() + b"\n")
-            content.flush()
-            os.fsync(content.fileno())
-        sync(self.folder)
+        self._write(file, receipt.model_dump_json(indent=1).encode() + b"\n")
         return file
 
     def name_of(self, text: str) -> str:
@@ -103,11 +100,13 @@ class Receipts:
         The first use makes the key.
 
         Raises:
+            ReceiptError: there are receipts, but not their key.
             OSError: the key cannot be written.
         """
-        if not self._key_file.exists():
+        if not self._key_file.exists() and not any(self.folder.glob("*.json")):
             private_folder(self.folder)
-            self._make_key()
+            with suppress(FileExistsError):  # another process was faster
+                self._write(self._key_file, secrets.token_bytes(_KEY_BYTES))
             self.__dict__.pop("_key", None)
         return self._name(text)
 
@@ -214,15 +213,31 @@ class Receipts:
     def _key_file(self) -> Path:
         return self.folder / "key"
 
-    def _make_key(self) -> None:
-        with create_private(self._key_file) as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+    def _write(self, file: Path, content: bytes) -> None:
+        """Write a new file that is there whole or not at all, however the process ends."""
+        draft = file.with_name(f"{file.name}.{os.getpid()}.new")
+        draft.unlink(missing_ok=True)
+        try:
+            with create_private(draft) as new:
+                new.write(content)
+            sync(draft)
+            os.link(draft, file)
+        finally:
+            draft.unlink(missing_ok=True)
+        sync(self.folder)
 
     @cached_property
     def _key(self) -> bytes:
-        return self._key_file.read_bytes()
+        try:
+            key = self._key_file.read_bytes()
+        except FileNotFoundError:
+            key = b""
+        if len(key) != _KEY_BYTES:
+            raise ReceiptError(
+                f"{self._key_file}, by which receipts know leads, is missing or damaged: restore it from a "
+                "copy, or move this folder away to begin anew"
+            )
+        return key
 
     def _name(self, lead_id: str) -> str:
         return hmac.new(self._key, lead_id.encode(errors="replace"), hashlib.sha256).hexdigest()
