@@ -62,8 +62,14 @@ def _provider(kind: str) -> Document:
     return {"$let": {"vars": {"first": {"$first": used}}, "in": "$$first.provider"}}
 
 
+def _if_text(value: Document | str) -> Document:
+    """Return a value that is a text, else nothing: another tool may have stored a number."""
+    known = {"$cond": [{"$eq": [{"$type": "$$value"}, "string"]}, "$$value", None]}
+    return {"$let": {"vars": {"value": value}, "in": known}}
+
+
 _FIELDS: Document = dict.fromkeys(_SCHEMA, 1) | {
-    name: where if where.startswith("$") else _provider(where) for name, where in _BY_CALLS.items()
+    name: _if_text(where if where.startswith("$") else _provider(where)) for name, where in _BY_CALLS.items()
 }
 
 

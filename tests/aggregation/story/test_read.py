@@ -47,5 +47,7 @@ def test_a_version_that_fails_is_named_with_the_minute_it_began(database: Databa
     assert story.reasons[0].share > 0.9
     assert story_of(database, periods, CallFilters(language="urdu")).headline == "Too few calls to tell (0)"
     # Another tool's word for what was used keeps nobody from the story.
-    database["calls"].update_many({"_id": {"$regex": "7$"}}, {"$set": {"usage": "gpt"}})
-    assert story_of(database, periods, CallFilters()).headline == story.headline
+    foreign = {"usage": [{"kind": "llm", "provider": 5}], "telephony.provider": 7, "agent_version": 2}
+    for fields in ({"usage": "gpt"}, foreign, {"telephony": "exotel"}):
+        database["calls"].update_many({"_id": {"$regex": "[247]$"}}, {"$set": fields})
+        assert story_of(database, periods, CallFilters()).headline == story.headline
