@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.erasure import erase_again, erase_late, erase_lead
-from core.erasure.restriction import restrict_lead
+from core.erasure.restriction import erase_due, restrict_lead
 from core.errors import UserError
 from core.models.metrics import TurnMetrics
 from core.storage.archive.archived_rows import ArchiveUnreadableError
@@ -18,7 +18,7 @@ from core.storage.archive.opt_outs import archived_opt_outs
 from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
-from core.storage.restrictions import lift
+from core.storage.restrictions import Restriction, lift, restrict
 from core.types import Document
 from tests.storage.archive.test_mover import START, call
 
@@ -106,6 +106,22 @@ def test_a_lead_that_must_be_kept_stops_the_erasure_of_no_other_after_a_restore(
     restrict_lead(database, LEAD, utc_now() + timedelta(days=3), "a dispute", "meera")
     assert erase_again(database) == 1
     assert database["calls"].distinct("lead_id", {"_id": {"$in": ["call_7", "call_8"]}}) == [LEAD]
+
+
+def test_a_phone_kept_for_longer_under_another_spelling_stops_no_other_erasure(
+    database: Database[Document],
+) -> None:
+    write_calls(database, [call(1, lead_id="+91 98111 22233"), call(2, lead_id="09811122233"), call(8)])
+    now, day = utc_now(), timedelta(days=1)
+    for lead_id, until in (("+91 98111 22233", now + day), ("09811122233", now - day), (OTHER, now - day)):
+        restrict(database, Restriction(lead_id=lead_id, until=until, reason="a dispute", by="meera"))
+    assert erase_due(database) == 1
+    assert database["calls"].distinct("_id", {"lead_id": {"$not": {"$regex": "^erased-"}}}) == [
+        "call_1",
+        "call_2",
+    ]
+    assert erase_due(database, now + 2 * day) == 1
+    assert database["calls"].count_documents({"_id": {"$in": ["call_1", "call_2"]}}) == 0
 
 
 def test_it_is_said_when_nobody_knows_until_when_a_lead_is_kept(database: Database[Document]) -> None:

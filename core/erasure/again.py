@@ -8,17 +8,16 @@ from pymongo.database import Database
 
 from core.access.audit import Action, audit, lead_token
 from core.access.roles import SCHEDULER
-from core.clock import utc_now
 from core.erasure.archived import archived_columns, texts
 from core.erasure.late import calls_of_erased, late_calls
 from core.erasure.lead import call_hashes, calls_of, erase_calls, erase_lead, traces_of
+from core.erasure.restriction import must_be_kept
 from core.erasure.spellings import leads_known_as
 from core.logging_config import get_logger
 from core.storage.archive.mover import alone, sweep
 from core.storage.archive.opt_outs import archived_opt_outs
 from core.storage.receipts import Receipts
 from core.storage.recording.replay import replay
-from core.storage.restrictions import RestrictionUnreadableError, restriction_of
 from core.types import Document
 
 logger = get_logger("security")
@@ -42,7 +41,7 @@ def erase_again(database: Database[Document]) -> int:
     archived = ((row["lead_id"], row["start_time"]) for row in archived_columns(database, _WHOSE))
     told = chain(archived, archived_opt_outs(database).items())
     back = {*calls_of_erased(database), *(lead_id for lead_id, at in told if receipts.covers(lead_id, at))}
-    kept = {lead_id for lead_id in back if _must_be_kept(database, lead_id)}
+    kept = {lead_id for lead_id in back if must_be_kept(database, lead_id)}
     for lead_id in sorted(back - kept):
         erase_lead(database, lead_id, counts=receipts.counts_lead(lead_id))
     with alone(database):
@@ -79,7 +78,7 @@ def erase_late(database: Database[Document]) -> int:
 
 def _erase_late(database: Database[Document], lead_id: str, ids: Sequence[Any], gone: set[str]) -> None:
     """Erase some calls of a lead, and what else is stored of it if it has no calls besides those gone."""
-    if _must_be_kept(database, lead_id):
+    if must_be_kept(database, lead_id):
         return
     leads = leads_known_as(database, lead_id)
     whole = leads if gone.issuperset(map(str, calls_of(database, leads))) else []
@@ -89,13 +88,3 @@ def _erase_late(database: Database[Document], lead_id: str, ids: Sequence[Any], 
     about = {"kept": kept, "counts": counts, "by": SCHEDULER.name, "calls": calls, "completes": completes}
     receipts.keep(lead_id, found.counts, found.left, **about)
     audit(database, SCHEDULER, Action.ERASED, lead_token(lead_id), records=found.records)
-
-
-def _must_be_kept(database: Database[Document], lead_id: str) -> bool:
-    """Return whether a lead is hidden until later; the erasure that follows finds these calls too."""
-    try:
-        hidden = restriction_of(database, leads_known_as(database, lead_id))
-    except RestrictionUnreadableError as error:
-        logger.warning("A hidden lead is not erased", extra={"reason": str(error)})
-        return True
-    return hidden is not None and hidden.until > utc_now()

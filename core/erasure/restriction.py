@@ -13,7 +13,15 @@ from core.errors import UserError
 from core.logging_config import get_logger
 from core.privacy.masking import mask_text
 from core.privacy.sensitive import lead_ids_of, person_of
-from core.storage.restrictions import LONGEST_REASON, Restriction, restrict, restricted_ids, restrictions
+from core.storage.restrictions import (
+    LONGEST_REASON,
+    Restriction,
+    RestrictionUnreadableError,
+    restrict,
+    restricted_ids,
+    restriction_of,
+    restrictions,
+)
 from core.types import Document
 
 logger = get_logger("security")
@@ -52,6 +60,23 @@ def restrict_lead(
     return found[0]
 
 
+def must_be_kept(database: Database[Document], lead_id: str, now: datetime | None = None) -> bool:
+    """Return whether a lead is hidden until later; the erasure that follows finds all calls it has by then.
+
+    If nobody can read until when, it is kept, and the log says so.
+
+    Raises:
+        ArchiveUnreadableError: a file of the archive is not on this machine, or damaged.
+        PyMongoError: the database does not answer.
+    """
+    try:
+        hidden = restriction_of(database, leads_known_as(database, lead_id))
+    except RestrictionUnreadableError as error:
+        logger.warning("A hidden lead is not erased", extra={"reason": str(error)})
+        return True
+    return hidden is not None and hidden.until > (now or utc_now())
+
+
 def erase_due(database: Database[Document], now: datetime | None = None) -> int:
     """Erase the hidden leads whose time is over, with receipts that say both dates; how many there were.
 
@@ -71,6 +96,8 @@ def erase_due(database: Database[Document], now: datetime | None = None) -> int:
         if one.lead_id in gone or person_of(one.lead_id) in gone:
             continue
         gone.update([*leads_known_as(database, one.lead_id), person_of(one.lead_id)])
+        if must_be_kept(database, one.lead_id, now):
+            continue  # under another spelling, for longer
         found = erase_lead(database, one.lead_id, by=one.by, now=now)
         audit(database, SCHEDULER, Action.ERASED, lead_token(one.lead_id), records=found.records)
         erased += 1
