@@ -36,7 +36,7 @@ OPT_OUTS: Final = "opt_outs"
 RESTORE_MARK: Final = "restore"
 
 INSTALLATION: Final = "installation"
-KPI_TARGETS: Final = "kpi_targets"
+TARGETS: Final[Document] = {"_id": "kpi_targets"}
 """The one document of INSTALLATION that people have made: targets set on the dashboard."""
 AUDIT: Final = "audit"
 ALERTS: Final = "alerts"

@@ -14,8 +14,7 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.models.rules import AlertRule
 from core.settings import get_settings
-from core.storage.collections import INSTALLATION
-from core.storage.collections import KPI_TARGETS as _ID
+from core.storage.collections import INSTALLATION, TARGETS
 from core.types import Document
 
 
@@ -39,13 +38,13 @@ def targets_in_force(database: Database[Document]) -> TargetSet:
         PyMongoError: the database does not answer.
     """
     path = get_settings().kpi_targets_file
-    return _of_file(path) if path else _of(database[INSTALLATION].find_one({"_id": _ID}))
+    return _of_file(path) if path else _of(database[INSTALLATION].find_one(TARGETS))
 
 
 async def targets_in_force_async(database: AsyncDatabase[Document]) -> TargetSet:
     """Return the targets in force, for asyncio code."""
     path = get_settings().kpi_targets_file
-    return _of_file(path) if path else _of(await database[INSTALLATION].find_one({"_id": _ID}))
+    return _of_file(path) if path else _of(await database[INSTALLATION].find_one(TARGETS))
 
 
 def _of_file(path: Path) -> TargetSet:
@@ -89,4 +88,4 @@ def _write(database: Database[Document], targets: Targets, author: str) -> None:
         raise UserError(f"the targets come from KPI_TARGETS_FILE {path}; change them there")
     forms = [target.model_dump(mode="json") for target in targets.values()]
     fields = {"targets": forms, "updated_at": utc_now(), "author": author}
-    database[INSTALLATION].replace_one({"_id": _ID}, fields, upsert=True)
+    database[INSTALLATION].replace_one(TARGETS, fields, upsert=True)

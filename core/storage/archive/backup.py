@@ -28,12 +28,12 @@ from core.storage.collections import (
     ARCHIVES,
     HEARTBEATS,
     INSTALLATION,
-    KPI_TARGETS,
     LEAD_KEYS,
     LEASES,
     RESTORE_MARK,
     ROLLUP_STATE,
     SESSIONS,
+    TARGETS,
 )
 from core.types import Document, Progress
 
@@ -47,8 +47,6 @@ NEVER_SAVED = frozenset({LEAD_KEYS})
 """Leaving these out means no backup can bring an erased lead back; a restore leaves existing ones alone."""
 OF_PROCESSES = frozenset({LEASES, HEARTBEATS, ROLLUP_STATE, RESTORE_MARK, SESSIONS})
 """Collections about running processes and their progress, not about the store's contents."""
-TARGETS: Document = {"_id": KPI_TARGETS}
-"""All that is saved of INSTALLATION; its name and key are of one store, not of its contents."""
 
 
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -185,6 +183,7 @@ def _save_database(
     for name in names:
         if name not in {ARCHIVES, *OF_PROCESSES, *NEVER_SAVED} and not name.startswith("system."):
             # Scan by `_id`: a document moved by an update would otherwise be read twice.
+            # Its name and key are of one store, not of its contents.
             query = TARGETS if name == INSTALLATION else {}
             batches: Iterable[bytes] = database[name].find_raw_batches(query, sort=[("_id", 1)])  # type: ignore[assignment]
             yield _save_collection(database, name, draft, progress, batches)

@@ -19,7 +19,6 @@ from core.storage.archive.backup import (
     FOLDERS,
     NEVER_SAVED,
     OF_PROCESSES,
-    TARGETS,
     BackupError,
     Manifest,
     SavedCollection,
@@ -27,7 +26,15 @@ from core.storage.archive.backup import (
     is_draft,
     read_manifest,
 )
-from core.storage.collections import AUDIT, INDEXES, INSTALLATION, RESTORE_MARK, RESTRICTIONS, ROLLUPS_15M
+from core.storage.collections import (
+    AUDIT,
+    INDEXES,
+    INSTALLATION,
+    RESTORE_MARK,
+    RESTRICTIONS,
+    ROLLUPS_15M,
+    TARGETS,
+)
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.sealing.lead_keys import note_all_leads
 from core.storage.server.connection import DURABLE
