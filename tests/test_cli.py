@@ -70,6 +70,16 @@ def read_to_end(ours: int) -> bytes:
         (["check-alerts", "--at", "2199-01-01T00:00"], "is in the future; add --dry-run"),
         (["import", "absent.csv", "--mapping", "docs/mappings/technion.toml"], "absent.csv does not exist"),
         (["import", "README.md", "--mapping", "absent.toml"], "absent.toml"),
+        (["check-alerts", "--at", ""], "'' is not a time"),
+        (["report", "--day", ""], "'' is not a date"),
+        (["logs", "README.md", "--since", ""], "is not a time"),
+        (["logs", "README.md", "--level", ""], "is not a level"),
+        (["alerts", "silence", "--label", "campaign=diwali"], "--note is missing: write why"),
+        (["alerts", "silence", "--label", "campaign=", "--note", "x"], "--label campaign= has no value"),
+        (["aggregate"], "missing argument 'DATE|FIRST..LAST'; see python -m core aggregate --help"),
+        (["agregate", "2024-10-24"], "no such command 'agregate'"),
+        (["alerts", "silence", "--lable", "x=1"], "no such option: --lable"),
+        (["audit", "list", "--most", "many"], "invalid value for '--most'"),
     ],
 )
 def test_bad_arguments_are_one_line(database: Database[Document], arguments: list[str], reason: str) -> None:

@@ -86,7 +86,7 @@ def test_a_silence_is_made_shown_and_ended(database: Database[Document], alert_i
         (("silence", "--note", "x"), "name an alert, or labels to silence"),
         (("silence", "--label", "campaign", "--note", "x"), "has no value"),
         (("silence", "--label", "mood=bad", "--note", "x"), "'mood' is not a label"),
-        (("silence", "--label", "rule=x"), "comment: "),
+        (("silence", "--label", "rule=x"), "--note is missing"),
         (
             ("silence", "--label", "rule=x", "--note", "x", "--for", "soon"),
             "--for soon is not a span of time",

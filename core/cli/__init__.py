@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from pymongo.errors import PyMongoError
+from typer.exceptions import TyperException
 
 from core import __version__
 from core.cli import (
@@ -87,7 +88,9 @@ def main() -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # the terminal may only support ASCII
     try:
-        app()
+        code = app(standalone_mode=False)
+    except (TyperException, typer.Abort) as error:
+        return _misused(error)
     except UserError as error:
         return _fail(str(error))
     except PyMongoError as error:
@@ -96,9 +99,21 @@ def main() -> int:
         return 130
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else 0
-    return 0
+    return code if isinstance(code, int) else 0
 
 
-def _fail(text: str) -> int:
+def _misused(error: TyperException | typer.Abort) -> int:
+    """Say in one line what is wrong with the arguments, and where to look."""
+    if isinstance(error, typer.Abort):  # Ctrl-C or Ctrl-D at a question
+        return _fail("stopped; the question was not answered", 1)
+    context: typer.Context | None = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is on the screen
+        return 2
+    what = " ".join(error.format_message().split()).rstrip(".")
+    see = f"; see {context.command_path} --help" if context else ""
+    return _fail(f"{what[:1].lower()}{what[1:]}{see}")
+
+
+def _fail(text: str, code: int = 2) -> int:
     sys.stderr.write(f"error: {text}\n")
-    return 2
+    return code

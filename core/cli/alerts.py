@@ -26,7 +26,7 @@ def check_alerts(
     """Check the alert rules once and send notifications."""
     from core.services.alert_service import check_and_send_alerts  # noqa: PLC0415 (only this command needs it)
 
-    moment = parse_moment(at) if at else None
+    moment = parse_moment(at) if at is not None else None
     check_reachable()
     report = asyncio.run(check_and_send_alerts(None, at=moment, dry_run=dry_run))
     for line in report.lines():

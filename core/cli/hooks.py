@@ -83,4 +83,4 @@ def _query(source: str | None, since: str | None, *, refused: bool) -> Document:
 
     if source is not None and source not in sources():
         raise UserError(f"{source!r} is not a source; choose from {', '.join(sorted(sources()))}")
-    return wanted(source, parse_moment(since) if since else None, refused=refused)
+    return wanted(source, parse_moment(since) if since is not None else None, refused=refused)

@@ -88,7 +88,7 @@ def silence_alerts(
     label: Annotated[
         list[str] | None, typer.Option(help=f"label=value, with * for any text: {', '.join(MATCHERS)}")
     ] = None,
-    note: Annotated[str, typer.Option(help="Why")] = "",
+    note: Annotated[str, typer.Option(help="Why; required")] = "",
     who: Who = None,
     lasts: Annotated[str, typer.Option("--for", help="How long, for example 30m, 4h or 7d")] = "1h",
     until: Annotated[str | None, typer.Option(help="End time instead of a duration, in TIMEZONE")] = None,
@@ -109,6 +109,8 @@ def silence_alerts(
         matchers = matchers_of(found) | matchers
     if not matchers:
         raise UserError("name an alert, or labels to silence: --label campaign=diwali")
+    if not note.strip():
+        raise UserError("--note is missing: write why, for example --note 'Dialler maintenance'")
     check_reachable()
     database = get_sync_database()
     now = to_utc(server_time(database))
@@ -119,7 +121,7 @@ def silence_alerts(
         _end(now, lasts, until, every),
         _name(who),
         note,
-        recurrence=_recurrence(every) if every else None,
+        recurrence=_recurrence(every) if every is not None else None,
     )
     noted.note(Action.SILENCED, made.id, name=who)
     typer.echo(f"Silenced: {_silence_line(made, 'active')}")
@@ -172,7 +174,7 @@ def _matchers(labels: Sequence[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in labels:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not (equals and value.strip()):  # an empty one would match every alert without this label
             raise UserError(f"--label {text} has no value; for example: --label campaign=diwali")
         found.setdefault(name.strip(), []).append(value.strip())
     return found
@@ -188,7 +190,7 @@ def _span(text: str) -> timedelta:
 def _end(now: datetime, lasts: str, until: str | None, every: str | None) -> datetime | None:
     if until is not None:
         return to_utc(parse_moment(until))
-    return None if every else now + _span(lasts)
+    return None if every is not None else now + _span(lasts)
 
 
 def _recurrence(text: str) -> Recurrence:

@@ -37,7 +37,7 @@ def report(
     from core.reporting.read import read_report  # noqa: PLC0415 (only this command needs it)
     from core.reporting.span import Span  # noqa: PLC0415 (only this command needs it)
 
-    last = parse_date(day) if day else local_today() - timedelta(days=1)
+    last = parse_date(day) if day is not None else local_today() - timedelta(days=1)
     span = Span(last - timedelta(days=6), 7) if week else Span(last)
     check_reachable()
     made = read_report(get_sync_database(), span)

@@ -41,7 +41,10 @@ def logs(
     from core.logs.log_reader import Tally, Wanted, parse_level, parse_since, read_lines, shown  # noqa: PLC0415 (only this command needs it)
 
     wanted = Wanted(
-        call, parse_level(level) if level else None, parse_since(since) if since else None, component
+        call,
+        parse_level(level) if level is not None else None,
+        parse_since(since) if since is not None else None,
+        component,
     )
     console, tally = Console(highlight=False, soft_wrap=True), Tally()
     for line in read_lines(file, wanted, follow=follow, tally=tally):

@@ -124,4 +124,4 @@ def private_csv(file: Path) -> Iterator[Callable[[Iterable[object]], object]]:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return parse_moment(text) if text else None
+    return parse_moment(text) if text is not None else None
