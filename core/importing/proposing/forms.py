@@ -7,6 +7,7 @@ from statistics import median
 
 from core.importing.times import NO_MOMENT, parse_clock, parse_moment
 from core.models.metrics import ROUNDING_SECONDS, ROUNDING_SHARE
+from core.settings import get_settings
 
 _DAYS = (
     "%d/%m/%Y",
@@ -30,6 +31,7 @@ _WHOLE = (
     "%Y-%m-%d %I:%M %p",
     "%Y%m%d%H%M%S",
 )
+_ISO_LIKE = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
 _DIGITS = re.compile(r"\d{9,17}(?:\.\d+)?", re.ASCII)
 _EPOCHS = (("epoch_us", 1e14), ("epoch_ms", 1e11), ("epoch", 1e8))
 
@@ -44,7 +46,20 @@ def form_of_times(cells: Sequence[str]) -> str | None:
         forms: Sequence[str] = [name for name, least in _EPOCHS if size >= least][:1]
     else:
         forms = ("iso", *_WHOLE)
-    return next((form for form in forms if _all_are(given, form)), None)
+    found = next((form for form in forms if _all_are(given, form)), None)
+    return found or _with_zone(given)
+
+
+def _with_zone(cells: Sequence[str]) -> str | None:
+    """Return the form of times that end with the name of our own zone (``… 5:30 PM IST``), if they do."""
+    zone = get_settings().tz
+    names = {datetime(2024, month, 1, tzinfo=zone).tzname() for month in (1, 7)}
+    name = names.pop() or ""
+    if names or not name.isalpha() or not all(cell.endswith(f" {name}") for cell in cells):
+        return None  # also where the clock changes twice a year: the name says which half it is
+    plain = [cell.removesuffix(f" {name}") for cell in cells]
+    form = next((form for form in (*_WHOLE, *_ISO_LIKE) if _all_are(plain, form)), None)
+    return f"{form} {name}" if form else None
 
 
 def form_of_days(cells: Sequence[str]) -> str | None:

@@ -35,6 +35,7 @@ MOST_VALUES = 30
 """Most distinct values of a status column; one with more is something else."""
 _BY_THEMSELVES = frozenset({"call_id", "status", "direction", "duration_seconds", "hangup_by"})
 LONGEST = {"campaign": 128, "agent": 128}
+_PATTERN = "for example %d-%b-%Y %H:%M"
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _ASIDE = re.compile(r"\([^()]*\)")
 _UNITS = (
@@ -152,6 +153,16 @@ class Guesser:
                 doubt = _day_first(cells, form)
                 self._add("start_time", value, reason + doubt, column, doubtful=bool(doubt))
                 return
+
+    def unread_start(self) -> Guess:
+        """Return the start to be completed by hand: its column if one is named so, else nothing."""
+        if not (columns := self._columns("start_time")):
+            missing = "no column found: name the column with the start"
+            return Guess("start_time", {"column": ""}, missing, doubtful=True)
+        column = columns[0]
+        reason = f"{column} is named so, but the form of its times is unknown: write it as format, {_PATTERN}"
+        value = {"column": column, "format": ""}
+        return Guess("start_time", value, reason, column, self._sample.cells(column)[0], doubtful=True)
 
     def _created(self, start: str, form: str) -> str | None:
         """Return the column that says when a call was requested, if some calls have no start."""

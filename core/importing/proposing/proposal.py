@@ -83,9 +83,7 @@ def _guessed(sample: Sample) -> Proposal:
     remarks = tuple(guesser.remarks())
     zone = get_settings().timezone
     if not any(guess.field == "start_time" for guess in guesses):
-        start = Guess(
-            "start_time", {"column": ""}, "no column found: name the column with the start", doubtful=True
-        )
+        start = guesser.unread_start()
         text = draft(sample.part.path.name, sample.source, [start, *guesses], zone)
         return Proposal(text, (start, *guesses), remarks, None, start.reason, 0, len(sample.rows))
     text = draft(sample.part.path.name, sample.source, guesses, zone)

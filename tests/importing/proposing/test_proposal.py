@@ -190,6 +190,23 @@ def test_without_a_start_the_draft_says_what_lacks(tmp_path: Path) -> None:
     assert "name the column with the start" in proposal.problem
 
 
+@pytest.mark.parametrize(
+    "start", ["24-Oct-2024 5:30 PM IST", "24/10/2024 17:30 IST", "2024-10-24 17:30:00 IST"]
+)
+def test_times_that_name_the_zone_of_this_installation_are_read_in_it(tmp_path: Path, start: str) -> None:
+    proposal = proposed(tmp_path, f"id,start,status,direction\nc1,{start},completed,outbound\n")
+    assert proposal.first is not None, proposal.problem
+    assert f"{proposal.first.start_time:%Y-%m-%d %H:%M} UTC" == "2024-10-24 12:00 UTC"
+
+
+def test_a_start_whose_form_is_unknown_is_named_with_what_to_write(tmp_path: Path) -> None:
+    """Also times of a zone that is not ours."""
+    proposal = proposed(tmp_path, "id,Start,status\nc1,24-Oct-2024 5:30 PM PKT,completed\n")
+    assert not proposal.can_be_used
+    assert "Start is named so, but the form of its times is unknown: write it as format" in proposal.problem
+    assert 'column = "Start"' in proposal.text
+
+
 @pytest.mark.parametrize("data", ["", "\n\n", "one\ntwo\n", "id,start\n", b"\x7fELF\0\1\2", b"\xff\xfe\0"])
 def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, data: str | bytes) -> None:
     with pytest.raises(UserError) as caught:
