@@ -229,6 +229,26 @@ def test_a_bad_variable_leaves_what_others_read_clean(command: str) -> None:
     assert done.stderr.count("\n") == (1 if done.returncode else 0)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+@pytest.mark.parametrize("arguments", [["rules", "list"], ["--help"], ["doctor"]])
+def test_a_full_disk_under_the_output_is_one_line(database: Database[Document], arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "core", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
+
+
+def test_a_long_name_in_a_table_can_be_searched_for_and_is_never_cut(database: Database[Document]) -> None:
+    """Lines of a pipe are as long as they need to be; in a narrow terminal, cells are wrapped."""
+    name = "grafana-" + "0123456789" * 5
+    core("api-keys", "add", name, "--role", "viewer")
+    assert f" {name} " in core("api-keys", "list").stdout
+    narrow = core("api-keys", "list", COLUMNS="70").stdout
+    assert "…" not in narrow
+    assert max(map(len, narrow.splitlines())) == 70
+
+
 def test_run_refuses_a_channel_before_it_says_that_anything_runs() -> None:
     ports = {name: str(free_port()) for name in ("API_PORT", "DASHBOARD_PORT")}
     done = core("run", ALERT_APPRISE_URLS="hook=json://127.0.0.1:1/x", **ports)

@@ -1,5 +1,7 @@
 """The command line, ``python -m core``. Errors are one line, with exit code 2."""
 
+import errno
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated
@@ -33,6 +35,8 @@ _SERVERS = {"api"}
 """Commands that print no report: they log to stdout, as any service does."""
 _LONG_RUNNING = {"api", "run", "demo"}
 """Commands that somebody watches: how they are doing is in their lines."""
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""Ways in which a write to a file without a name of its own, stdout, fails."""
 app = typer.Typer(
     name="python -m core",
     help="Monitoring for AI voice agents: import calls, compute figures, check alerts, serve the API.",
@@ -96,9 +100,15 @@ def main() -> int:
     except PyMongoError as error:
         return _fail(unavailable_text(error))
     except KeyboardInterrupt:
-        return 130
+        code = 130
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        # What is left in the stream must not fail again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _fail(f"the output cannot be written: {error.strerror}")
     except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else 0
+        code = exit_.code
     return code if isinstance(code, int) else 0
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+from core.cli.store import print_table
 from core.clock import parse_date
 from core.errors import UserError
 from core.models.metrics import DailyMetrics
@@ -27,7 +28,7 @@ def aggregate(
     first, last = parse_days(days)
     check_reachable()
     figures = _aggregate(first, last)
-    Console(highlight=False).print(_daily_table(figures))
+    print_table(_daily_table(figures))
 
 
 def parse_days(text: str) -> tuple[date, date]:

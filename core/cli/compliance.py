@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from core.access.audit import Action
 from core.cli.access.audit import private_csv
 from core.cli.calls import parse_days
 from core.cli.noted import note
-from core.cli.store import progress_bar
+from core.cli.store import print_table, progress_bar
 from core.clock import period_of_days
 from core.storage.server.connection import check_reachable, get_sync_database
 
@@ -57,7 +56,7 @@ def compliance(
     for one in sums.rules:
         counts = (f"{count:,}" for count in (one.calls, one.told, one.violations))
         table.add_row(one.key, "yes" if one.in_force else "no", *counts)
-    Console(highlight=False).print(table)
+    print_table(table)
     typer.echo(f"{sums.calls_in_violation:,} of {sums.calls:,} calls in violation")
     if archived := archived_rows(database, CALLS, start, end):
         typer.echo(f"{archived:,} archived calls of these days are not checked")

@@ -4,13 +4,12 @@ import asyncio
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from core.access.audit import Action
 from core.cli.noted import note
-from core.cli.store import progress_bar
+from core.cli.store import print_table, progress_bar
 from core.clock import parse_moment
 from core.errors import UserError
 from core.settings import get_settings
@@ -52,7 +51,7 @@ def list_deliveries(
             at, *(Text(text) for text in (one.source, one.event, one.outcome, one.call_id or "", why))
         )
     typer.echo(f"of {store_name()}")
-    Console(highlight=False).print(table if table.rows else "no matching delivery in the last 7 days")
+    print_table(table if table.rows else "no matching delivery in the last 7 days")
 
 
 @app.command("replay")

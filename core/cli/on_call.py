@@ -11,6 +11,7 @@ from rich.table import Table
 
 from core.access.audit import Action
 from core.cli import noted
+from core.cli.store import print_table
 from core.clock import parse_moment, to_utc
 from core.errors import UserError
 from core.models.alerts import ACKNOWLEDGED_HOURS, Alert
@@ -49,7 +50,7 @@ def list_alerts() -> None:
             alert.id, alert.severity, alert.message, moment(alert.started_at), _standing(alert, now)
         )
     console = Console(highlight=False)
-    console.print(table if found else "No alert is firing or pending.")
+    print_table(table if found else "No alert is firing or pending.")
     if (words := on_call_words(get_settings(), now)) is not None:
         console.print(f"on call: {words}", markup=False, soft_wrap=True)
     for line in silence_lines(database, now):

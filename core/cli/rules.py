@@ -10,6 +10,7 @@ from rich.table import Table
 
 from core.access.audit import Action
 from core.cli.noted import note
+from core.cli.store import print_table
 from core.errors import UserError
 from core.settings import get_settings
 from core.storage.server.connection import check_reachable, get_sync_database
@@ -35,7 +36,7 @@ def list_rules() -> None:
         table.add_row(
             rule.id, rule.metric, f"{rule.operator} {levels}", *spans, "yes" if rule.enabled else "no"
         )
-    Console(highlight=False).print(table)
+    print_table(table)
     _say_refused(found.refused)
 
 

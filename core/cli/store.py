@@ -1,5 +1,6 @@
 """Commands for the store: archive, backup, restore."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from core.access.audit import Action
 from core.cli.noted import actor, note
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from core.storage.archive.backup import Manifest
 
 app = typer.Typer()
+_UNBOUNDED = 10_000
+"""Columns of a console in which no table is wrapped."""
 
 
 @app.command()
@@ -97,6 +101,19 @@ def restore(
 
 def _contents(manifest: "Manifest") -> str:
     return f"{counted(manifest.documents, 'document')} and {counted(len(manifest.files), 'file')}"
+
+
+def print_table(table: Table | str) -> None:
+    """Print a table, or a text in its place, without cutting cells.
+
+    Elsewhere than in a terminal (or if COLUMNS is set) no cell is wrapped either: lines can be searched.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console = Console(highlight=False, width=_UNBOUNDED)
+    for column in table.columns if isinstance(table, Table) else ():
+        column.overflow = "fold"
+    console.print(table)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from core.access.api_keys import MOST_DAYS, add_api_key, list_api_keys, remove_api_key
@@ -11,6 +10,7 @@ from core.access.audit import Action
 from core.access.roles import Role
 from core.cli.access.store import store
 from core.cli.noted import note
+from core.cli.store import print_table
 from core.clock import utc_now
 from core.settings import get_settings
 
@@ -52,7 +52,7 @@ def list_them() -> None:
             f"{expires}, expired" if key.expires_at <= now else expires,
             key.digest[:8],
         )
-    Console(highlight=False).print(table if table.rows else "no keys except those in the settings")
+    print_table(table if table.rows else "no keys except those in the settings")
 
 
 @app.command()

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from core.access.audit import Action, audit_read
 from core.cli.noted import actor, note
-from core.cli.store import progress_bar
+from core.cli.store import print_table, progress_bar
 from core.clock import parse_moment
 from core.errors import UserError
 from core.files import create_private
@@ -80,7 +79,7 @@ def list_entries(
         at = f"{one.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
         texts = (one.actor, one.role, one.action, one.subject, about)
         table.add_row(str(one.n), at, *map(Text, texts))
-    Console(highlight=False).print(table if table.rows else "no matching entry")
+    print_table(table if table.rows else "no matching entry")
 
 
 @app.command("export")

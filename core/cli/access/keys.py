@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from core.access.audit import Action
 from core.cli.noted import note
-from core.cli.store import progress_bar
+from core.cli.store import print_table, progress_bar
 from core.errors import UserError
 from core.storage.server.connection import check_reachable, get_sync_database
 from core.types import counted
@@ -55,7 +54,7 @@ def list_keys() -> None:
         )
         use = use if name in service.names else "MISSING from ENCRYPTION_KEYS"
         table.add_row(name, f"{wraps.get(name, 0):,}", f"{held:,}", use)
-    Console(highlight=False).print(table)
+    print_table(table)
 
 
 @app.command("rotate")

@@ -4,13 +4,13 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from core.access.audit import Action
 from core.access.roles import Role
 from core.cli.access.store import store
 from core.cli.noted import note
+from core.cli.store import print_table
 from core.errors import UserError
 from core.settings import get_settings
 
@@ -41,7 +41,7 @@ def list_them() -> None:
     for user in list_users(store()):
         since = f"{user.created_at.astimezone(get_settings().tz):%Y-%m-%d}"
         table.add_row(user.name, user.role.label, since, "no: disabled" if user.disabled else "yes")
-    Console(highlight=False).print(table if table.rows else "no users; python -m core users add NAME")
+    print_table(table if table.rows else "no users; python -m core users add NAME")
 
 
 @app.command()
