@@ -35,6 +35,7 @@ from core.variables.kinds import (
     FileMode,
     HandOver,
     LogLevel,
+    LongSecret,
     MailAddress,
     MongoAddress,
     Port,
@@ -230,9 +231,8 @@ class Settings(Protection, Reporting, ExportSettings, BaseSettings):
         default=None,
         description="Address of runbooks kept elsewhere; `{name}` in it is replaced by the runbook's name",
     )
-    ack_link_key: SecretStr | None = Field(
+    ack_link_key: LongSecret = Field(
         default=None,
-        min_length=22,
         description="Key (22 characters or more) that signs acknowledge links; no links without it",
     )
     alert_rules_file: Path | None = Field(

@@ -15,6 +15,8 @@ from core.models.channels import ExtraChannel, extra_channels
 
 _MOST_DIGITS_OF_LEVEL = 3
 _MOST_NAMES = 20
+SHORTEST_SECRET = 22
+"""Length of a random 128-bit key in base64."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -194,6 +196,15 @@ def _beginning(*starts: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _long_enough(value: SecretStr | None) -> SecretStr | None:
+    if value and len(value.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(
+            f"must have {SHORTEST_SECRET} characters or more; "
+            "python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one"
+        )
+    return value
+
+
 def _one_address(value: str | None) -> str | None:
     if value and not is_mail_address(value):
         raise ValueError("must be one mail address, for example Voice agent <alerts@example.com>")
@@ -230,6 +241,7 @@ def _token(value: SecretStr | None) -> SecretStr | None:
 MongoAddress = Annotated[SecretStr | None, _beginning("mongodb://", "mongodb+srv://")]
 SlackAddress = Annotated[SecretStr | None, _beginning("https://hooks.slack.com/")]
 SecretWebAddress = Annotated[SecretStr | None, _beginning("http://", "https://")]
+LongSecret = Annotated[SecretStr | None, AfterValidator(_long_enough)]
 MailAddress = Annotated[str | None, AfterValidator(_one_address)]
 Host = Annotated[str | None, AfterValidator(_host)]
 Token = Annotated[SecretStr | None, AfterValidator(_token)]
