@@ -12,7 +12,7 @@ from core.errors import problem
 from core.importing.amounts import SECONDS, combine, parse_duration, parse_number
 from core.importing.fields import KINDS, TABLES, Kind, unit_of
 from core.importing.mapping import FILE, LINE, EndTime, Mapping, StartTime
-from core.importing.reading.rows import Row
+from core.importing.reading.rows import Row, trimmed
 from core.importing.times import (
     NO_MOMENT,
     RollingYear,
@@ -193,7 +193,7 @@ def _latest_clock(spec: EndTime, given: Cells[str, str], start: datetime) -> tup
 def _cell(cells: Cells[str, str], column: str) -> str:
     # A key missing in this row of a JSON file counts as empty; whether a column exists at all is checked
     # earlier.
-    return cells.get(column, "").strip()
+    return trimmed(cells.get(column, ""))
 
 
 def _is_none(text: str) -> bool:

@@ -31,7 +31,10 @@ _WHOLE = (
     "%Y-%m-%d %I:%M %p",
     "%Y%m%d%H%M%S",
 )
-_ISO_LIKE = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+_ISO_LIKE = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S")
+_SERIAL = re.compile(r"\d{5}\.\d+", re.ASCII)
+_SERIALS = 36_526, 73_050
+"""A spreadsheet's numbers of 1 January 2000 and of the end of 2099."""
 _DIGITS = re.compile(r"\d{9,17}(?:\.\d+)?", re.ASCII)
 _EPOCHS = (("epoch_us", 1e14), ("epoch_ms", 1e11), ("epoch", 1e8))
 
@@ -44,6 +47,8 @@ def form_of_times(cells: Sequence[str]) -> str | None:
     if all(_DIGITS.fullmatch(cell) for cell in given):
         size = min(float(cell) for cell in given)
         forms: Sequence[str] = [name for name, least in _EPOCHS if size >= least][:1]
+    elif all(_SERIAL.fullmatch(cell) and _SERIALS[0] <= float(cell) <= _SERIALS[1] for cell in given):
+        forms = ("excel",)
     else:
         forms = ("iso", *_WHOLE)
     found = next((form for form in forms if _all_are(given, form)), None)
@@ -55,8 +60,12 @@ def _with_zone(cells: Sequence[str]) -> str | None:
     zone = get_settings().tz
     names = {datetime(2024, month, 1, tzinfo=zone).tzname() for month in (1, 7)}
     name = names.pop() or ""
-    if names or not name.isalpha() or not all(cell.endswith(f" {name}") for cell in cells):
+    if names or not name.isalpha():
         return None  # also where the clock changes twice a year: the name says which half it is
+    if _all_are(cells, within := f"%a %b %d %H:%M:%S {name} %Y"):  # as Java writes it
+        return within
+    if not all(cell.endswith(f" {name}") for cell in cells):
+        return None
     plain = [cell.removesuffix(f" {name}") for cell in cells]
     form = next((form for form in (*_WHOLE, *_ISO_LIKE) if _all_are(plain, form)), None)
     return f"{form} {name}" if form else None

@@ -84,6 +84,7 @@ def _guessed(sample: Sample) -> Proposal:
     zone = get_settings().timezone
     if not any(guess.field == "start_time" for guess in guesses):
         start = guesser.unread_start()
+        remarks = tuple(remark for remark in remarks if remark[0] != start.column)
         text = draft(sample.part.path.name, sample.source, [start, *guesses], zone)
         return Proposal(text, (start, *guesses), remarks, None, start.reason, 0, len(sample.rows))
     text = draft(sample.part.path.name, sample.source, guesses, zone)

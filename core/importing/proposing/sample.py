@@ -13,7 +13,7 @@ from core.importing.mapping import Source
 from core.importing.proposing.forms import form_of_times
 from core.importing.reading.delimited import csv_reader
 from core.importing.reading.files import Part, open_part
-from core.importing.reading.rows import Row
+from core.importing.reading.rows import Row, trimmed
 from core.importing.reading.table import open_table
 
 LOOKED_AT = 1 << 16
@@ -40,7 +40,7 @@ class Sample:
 
     def all_cells(self, column: str) -> list[str]:
         """Return the cells of a column, one per row."""
-        return [(row.cells or {}).get(column, "").strip() for row in self.rows]
+        return [trimmed((row.cells or {}).get(column, "")) for row in self.rows]
 
 
 def take_sample(part: Part) -> Sample:

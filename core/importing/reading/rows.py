@@ -21,6 +21,14 @@ class Row:
     """Return about how many characters it has in the file."""
 
 
+def trimmed(cell: str) -> str:
+    """Return a cell without spaces around it, and without ``="…"``, by which Excel reads no number."""
+    text = cell.strip()
+    if text.startswith('="') and text.endswith('"', 2):
+        return text[2:-1].strip()
+    return text
+
+
 def is_text(raw: str) -> bool:
     """Return whether no character stands for an undecodable byte or half a character."""
     if raw.isascii():

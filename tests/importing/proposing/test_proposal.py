@@ -191,12 +191,26 @@ def test_without_a_start_the_draft_says_what_lacks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "start", ["24-Oct-2024 5:30 PM IST", "24/10/2024 17:30 IST", "2024-10-24 17:30:00 IST"]
+    "start",
+    [
+        "24-Oct-2024 5:30 PM IST",
+        "24/10/2024 17:30 IST",
+        "2024-10-24 17:30:00 IST",
+        "Thu Oct 24 17:30:00 IST 2024",
+    ],
 )
 def test_times_that_name_the_zone_of_this_installation_are_read_in_it(tmp_path: Path, start: str) -> None:
     proposal = proposed(tmp_path, f"id,start,status,direction\nc1,{start},completed,outbound\n")
     assert proposal.first is not None, proposal.problem
     assert f"{proposal.first.start_time:%Y-%m-%d %H:%M} UTC" == "2024-10-24 12:00 UTC"
+
+
+def test_what_a_spreadsheet_writes_is_read(tmp_path: Path) -> None:
+    """Days as numbers, and texts marked as such, so that 0012 stays 0012."""
+    proposal = proposed(tmp_path, 'id,start,status\n="0012",45589.4375,completed\n="0013",45589.5,failed\n')
+    assert proposal.first is not None, proposal.problem
+    assert proposal.first.call_id == "0012"
+    assert f"{proposal.first.start_time:%Y-%m-%d %H:%M} UTC" == "2024-10-24 05:00 UTC"
 
 
 def test_a_start_whose_form_is_unknown_is_named_with_what_to_write(tmp_path: Path) -> None:
@@ -205,6 +219,7 @@ def test_a_start_whose_form_is_unknown_is_named_with_what_to_write(tmp_path: Pat
     assert not proposal.can_be_used
     assert "Start is named so, but the form of its times is unknown: write it as format" in proposal.problem
     assert 'column = "Start"' in proposal.text
+    assert not proposal.unused
 
 
 @pytest.mark.parametrize("data", ["", "\n\n", "one\ntwo\n", "id,start\n", b"\x7fELF\0\1\2", b"\xff\xfe\0"])
