@@ -167,12 +167,16 @@ Swaps = Annotated[tuple[tuple[date, str], ...], NoDecode, BeforeValidator(_swaps
 
 def _octal(value: object) -> object:
     try:
-        return int(value, 8) if isinstance(value, str) else value
+        mode = int(value, 8) if isinstance(value, str) else value
     except ValueError:
         raise ValueError("must be octal permissions, for example 0640") from None
+    if isinstance(mode, int) and not _OWNER_WRITES <= mode <= _ALL:
+        raise ValueError("must be permissions with which its owner can write, 0200 to 0777, for example 0640")
+    return mode
 
 
-FileMode = Annotated[int, Field(ge=0o200, le=0o777), BeforeValidator(_octal)]
+_OWNER_WRITES, _ALL = 0o200, 0o777
+FileMode = Annotated[int, BeforeValidator(_octal)]
 
 
 def is_loopback(host: str) -> bool:

@@ -38,7 +38,43 @@ def test_a_line_of_ours_that_cannot_be_read_is_named_and_costs_no_other(
 
 
 def test_a_line_of_another_program_stops_nothing_and_its_number_is_known(folder: Path) -> None:
-    lines = "        ("ACK_LINK_KEY", "geheim", "must have 22 characters or more; python -c"),
+    lines = "<<<<<<< HEAD", "API_PORT=8001", "=======", "KEY=-----BEGIN", "TUlJRXZR", ">>>>>>> other"
+    (folder / ".env").write_text("\n".join(lines))
+    assert load_settings().api_port == 8001
+    assert read_env_file(NAMES).foreign_lines == (1, 3, 6)
+
+
+def test_a_folder_in_place_of_the_file_is_no_file_without_settings(folder: Path) -> None:
+    """Docker makes one for a file to mount that is not there."""
+    (folder / ".env").mkdir()
+    with pytest.raises(SettingsError, match=r"\.env cannot be read: it is not a regular file"):
+        load_settings()
+
+
+def test_of_two_pairs_the_complete_one_stays(folder: Path) -> None:
+    (folder / ".env").write_text(
+        "SPLUNK_HEC_URL=https://splunk.example\nSPLUNK_HEC_TOKEN=t\nSMTP_SERVER=smtp.example\n"
+    )
+    settings, problems = load_what_is_good()
+    assert settings.splunk_hec_url == "https://splunk.example"
+    assert settings.smtp_server is None
+    assert ["SMTP_SERVER is set but" in str(problem) for problem in problems] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("CALLING_HOURS", "9-21", "such as 09:00-21:00"),
+        ("REPORT_DAILY_AT", "9am", "such as 09:00"),
+        ("ALERT_ROTA_HAND_OVER", "Monday", "such as mon 09:00"),
+        ("MONGODB_DATABASE", "a.b", "letters, digits, _ and -"),
+        ("INSTALLATION_NAME", "ü", "such as staging"),
+        ("STATSD_PREFIX", "1", "joined by dots"),
+        ("DASHBOARD_USER_HEADER", "a b", "such as X-Forwarded-Email"),
+        ("LOG_ROTATE_MB", "inf", "less than or equal to 1000000"),
+        ("LOG_ROTATE_MB", "1e306", "less than or equal to 1000000"),
+        ("LOG_FILE_MODE", "0000", "0200 to 0777, for example 0640"),
+        ("ACK_LINK_KEY", "geheim", "must have 22 characters or more; python -c"),
         ("DASHBOARD_PUBLIC_URL", "http://", "as https://host"),
     ],
 )
