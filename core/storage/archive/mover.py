@@ -69,12 +69,16 @@ class Due:
     rows: int
 
 
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything was recorded. A hundred years ago is earlier than the timestamps of MongoDB begin."""
+
+
 def cutoff(database: Database[Document]) -> datetime:
     """Return the time before which records are archived.
 
     RAW_RETENTION_DAYS ago by the server's clock, in UTC.
     """
-    return server_time(database) - timedelta(days=get_settings().raw_retention_days)
+    return max(_EARLIEST, server_time(database) - timedelta(days=get_settings().raw_retention_days))
 
 
 def due(database: Database[Document], before: datetime) -> list[Due]:

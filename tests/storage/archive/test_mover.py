@@ -220,6 +220,15 @@ def test_an_archive_that_cannot_be_written_deletes_nothing(filled: Database[Docu
     assert filled["calls"].count_documents({}) == 1_000
 
 
+@pytest.mark.parametrize("command", [["archive"], ["archive", "--dry-run"], ["doctor"]])
+def test_who_keeps_calls_for_a_century_archives_nothing(
+    filled: Database[Document], command: list[str]
+) -> None:
+    done = _command(*command, RAW_RETENTION_DAYS="36500")
+    assert "Traceback" not in done.stderr
+    assert "nothing recorded more than 36500 days ago" in done.stdout or "ok    archive" in done.stdout
+
+
 @pytest.mark.full
 def test_a_dry_run_says_what_would_be_moved(filled: Database[Document]) -> None:
     done = _command("archive", "--dry-run")
