@@ -25,7 +25,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import UserError, problem
 from core.models.zone import ZoneName
-from core.variables.env_file import ENV_FILE, read_env_file
+from core.variables.env_file import ENV_FILE, around, read_env_file
 from core.variables.exports import ExportSettings
 from core.variables.kinds import (
     AddressList,
@@ -348,8 +348,11 @@ NAMES = frozenset(name.upper() for name in Settings.model_fields)
 def _describe(error: ValidationError) -> str:
     """Return one line about the first problem: the variable and what is wrong, never the value."""
     first = error.errors()[0]
-    variable = f"{str(first['loc'][0]).upper()} " if first["loc"] else ""
-    return variable + problem(first)
+    if not first["loc"]:
+        return problem(first)
+    name = str(first["loc"][0]).upper()
+    marks = around(os.environ.get(name, ""))
+    return f"{name} {problem(first)}" + (f"; it has {marks} around its value" if marks else "")
 
 
 def load_settings() -> Settings:

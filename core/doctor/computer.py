@@ -20,7 +20,7 @@ from core.pricing import price_table
 from core.settings import NAMES, Settings, get_settings
 from core.storage.recording.spool import spool_status
 from core.types import counted
-from core.variables.env_file import EnvFile, read_env_file
+from core.variables.env_file import EnvFile, around, read_env_file
 from core.variables.kinds import is_loopback
 
 _LIKENESS = 0.85
@@ -72,6 +72,10 @@ def configuration() -> Iterator[Finding]:
         "configuration", State.OK, f"{found} (.env is {'read' if file.values else 'empty or absent'})"
     )
     yield from _lines_without_effect(file)
+    for name in sorted(NAMES & os.environ.keys()):
+        if marks := around(os.environ[name]):
+            text = f"{name} has {marks} around its value, which are part of it"
+            yield Finding("configuration", State.WARN, text, "write it without them")
     for name in sorted(given - NAMES):
         if name.upper() in NO_EFFECT:
             text, remedy = NO_EFFECT[name.upper()]

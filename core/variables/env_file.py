@@ -57,6 +57,17 @@ def read_env_file(ours: Collection[str]) -> EnvFile:
     return EnvFile(values, tuple(problems), tuple(foreign), _repeated(bindings, ours))
 
 
+def around(value: str) -> str | None:
+    """Return what stands around a value of the environment and is part of it: quotes, or spaces.
+
+    Shells and ``.env`` take quotes away; ``docker run --env-file`` does not, and a file that a secret is read
+    from often ends in a line end.
+    """
+    if value != value.strip():
+        return "spaces or a line end"
+    return "quotes" if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else None
+
+
 def _decoded(line: bytes) -> str:
     try:
         return line.decode()

@@ -69,6 +69,17 @@ def test_lines_of_the_file_that_do_nothing_are_said(monkeypatch: pytest.MonkeyPa
     ]
 
 
+@pytest.mark.parametrize(("value", "marks"), [('"geheim"', "quotes"), ("geheim\n", "spaces or a line end")])
+def test_what_stands_around_a_value_and_is_part_of_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, value: str, marks: str
+) -> None:
+    """Docker's --env-file keeps quotes, and files of secrets end in a line end."""
+    monkeypatch.setenv("SMTP_PASSWORD", value)
+    found = [one.text for one in computer.configuration()]
+    assert f"SMTP_PASSWORD has {marks} around its value, which are part of it" in found
+    assert not any("geheim" in text for text in found)
+
+
 @pytest.mark.parametrize(
     "name", ["HOME", "PATH", "LANG", "DJANGO_SECRET_KEY", "SMTP_RETRY_AFTER", "USER_AGENT"]
 )

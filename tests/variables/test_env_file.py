@@ -73,6 +73,8 @@ def test_of_two_pairs_the_complete_one_stays(folder: Path) -> None:
         ("DASHBOARD_USER_HEADER", "a b", "such as X-Forwarded-Email"),
         ("LOG_ROTATE_MB", "inf", "less than or equal to 1000000"),
         ("LOG_ROTATE_MB", "1e306", "less than or equal to 1000000"),
+        ("API_PORT", '"8000"', "; it has quotes around its value"),
+        ("TIMEZONE", "Asia/Kolkata ", "; it has spaces or a line end around its value"),
         ("LOG_FILE_MODE", "0000", "0200 to 0777, for example 0640"),
         ("ACK_LINK_KEY", "geheim", "must have 22 characters or more; python -c"),
         ("DASHBOARD_PUBLIC_URL", "http://", "as https://host"),
