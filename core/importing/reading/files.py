@@ -79,14 +79,18 @@ def find_parts(paths: Sequence[Path]) -> list[Part]:
         raise UserError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
+_SAVE = "save what is piped in to a file first, since it is read more than once"
+
+
 def _matching(path: Path) -> list[Path]:
     if path.exists():
         if not path.is_file():
-            hint = f'; name its files: "{path}/*.csv"' if path.is_dir() else ""
-            raise UserError(f"{path} is not a regular file{hint}")
+            hint = f'name its files: "{path}/*.csv"' if path.is_dir() else _SAVE
+            raise UserError(f"{path} is not a regular file; {hint}")
         return [path]
     if not any(sign in str(path) for sign in "*?["):
-        raise UserError(f"{path} does not exist; name the file to import")
+        remedy = _SAVE if str(path) == "-" else "name the file to import"
+        raise UserError(f"{path} does not exist; {remedy}")
     names = sorted(glob(str(path), recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
     files = [Path(name) for name in names if Path(name).is_file()]
     if not files:

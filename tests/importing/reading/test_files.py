@@ -110,8 +110,10 @@ def test_patterns_and_several_names_stand_for_files_each_once(tmp_path: Path) ->
 
 def test_a_pipe_is_refused_rather_than_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match="is not a regular file"):
+    with pytest.raises(UserError, match="is not a regular file; save what is piped in to a file first"):
         find_parts([tmp_path / "pipe"])
+    with pytest.raises(UserError, match="save what is piped in to a file first"):
+        find_parts([Path("-")])
 
 
 def test_several_files_are_one_import(files: Files, tmp_path: Path) -> None:
