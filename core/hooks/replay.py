@@ -11,6 +11,7 @@ from pymongo.database import Database
 from core.clock import utc_now
 from core.hooks.receive import noted, take
 from core.hooks.secrets import sources
+from core.logging_config import get_logger
 from core.privacy.sensitive import WITHHELD, key_of
 from core.storage.collections import HOOK_DELIVERIES
 from core.storage.hook_deliveries import HookDelivery, HookOutcome, kept_deliveries, replayed
@@ -18,9 +19,11 @@ from core.storage.sealing.contents import BODY
 from core.storage.sealing.open import open_value
 from core.types import Document
 
+logger = get_logger("hooks")
 Progress = Callable[[str, int, int], None]
 NOT_KEPT = "not kept"
-"""Outcome for deliveries without content: there was none, it was too large, or its key is missing."""
+"""Outcome for deliveries without content: there was none, it was too large or damaged, or its key is missing.
+"""
 
 
 def wanted(source: str | None, since: datetime | None, *, refused: bool) -> Document:
@@ -73,7 +76,11 @@ async def _replay(database: Database[Document], note: HookDelivery) -> str:
     body = _body(database, note)
     if body is None or source is None:
         return NOT_KEPT
-    payload: dict[str, Any] = orjson.loads(body)
+    try:
+        payload: dict[str, Any] = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        logger.warning("A kept delivery cannot be read", extra={"id": note.id, "source_name": source.name})
+        return NOT_KEPT
     said = await take(source, payload, note.received_at, masks=True)
     if said.is_masked and note.outcome != HookOutcome.REFUSED:
         return str(note.outcome)  # what was recorded when it arrived remains

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
-from core.storage.collections import HOOK_DELIVERIES
+from core.storage.collections import A_TIME, HOOK_DELIVERIES
 from core.storage.readable import each_readable
 from core.types import Document
 
@@ -110,10 +110,9 @@ def source_activity(database: Database[Document], since: datetime) -> dict[str, 
         PyMongoError: the database does not answer.
     """
     deliveries = database[HOOK_DELIVERIES]
-    found = {str(name): SourceActivity(source=str(name)) for name in deliveries.distinct("source")}
-    for name, one in found.items():
-        one.last_at = last_delivery(database, name)
-    recent: Document = {"$match": {"received_at": {"$gte": since}}}
+    names = [name for name in deliveries.distinct("source") if isinstance(name, str)]
+    found = {name: SourceActivity(source=name, last_at=last_delivery(database, name)) for name in names}
+    recent: Document = {"$match": {"received_at": {"$gte": since}, "source": _TEXT, "outcome": _TEXT}}
     for row in deliveries.aggregate([recent, {"$group": _COUNTS}]):
         one = found.setdefault(row["_id"]["source"], SourceActivity(source=row["_id"]["source"]))
         one.outcomes[row["_id"]["outcome"]] = row["count"]
@@ -126,6 +125,7 @@ def source_activity(database: Database[Document], since: datetime) -> dict[str, 
     return found
 
 
+_TEXT: Document = {"$type": "string"}
 _COUNTS: Document = {
     "_id": {"source": "$source", "outcome": "$outcome"},
     "count": {"$sum": 1},
@@ -134,6 +134,7 @@ _COUNTS: Document = {
 }
 _UNKNOWN: list[Document] = [
     {"$unwind": "$unknown"},
+    {"$match": {"unknown": _TEXT}},
     {"$group": {"_id": {"source": "$source", "field": "$unknown"}, "count": {"$sum": 1}}},
     {"$sort": {"count": -1, "_id": 1}},
 ]
@@ -146,7 +147,7 @@ def last_delivery(database: Database[Document], source: str) -> datetime | None:
         PyMongoError: the database does not answer.
     """
     row = database[HOOK_DELIVERIES].find_one(
-        {"source": source}, {"received_at": 1}, sort=[("received_at", DESCENDING)]
+        {"source": source, "received_at": A_TIME}, {"received_at": 1}, sort=[("received_at", DESCENDING)]
     )
     return row["received_at"] if row else None
 

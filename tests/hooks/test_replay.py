@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Coroutine, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -179,3 +180,27 @@ def test_deliveries_go_when_their_lead_is_erased(database: Database[Document]) -
     assert database["calls"].distinct("lead_id") == ["lead_eight", "lead_seven"]
     assert erase_lead(database, "lead_seven").deliveries == 1
     assert [note.call_id for note in recent_deliveries(database)] == ["call-of-8"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"source": "example"},
+        {"source": 5, "outcome": "stored", "received_at": "yesterday"},
+        {"source": {"a": 1}, "outcome": "stored"},
+        {"source": "example", "outcome": {"a": 1}, "unknown": "deep", "ending": 5},
+        {"source": "example", "outcome": "stored", "unknown": [1, None, {"a": 1}]},
+        {"source": "example", "outcome": "stored", "body": "no JSON"},
+        {"source": "example", "outcome": "stored", "body": "[1]"},
+    ],
+)
+def test_an_odd_delivery_costs_no_other(database: Database[Document], odd: Document) -> None:
+    """Neither their replay, nor the page that shows what sources do."""
+    deliver(now_ended(), now_ended(id="p-2"))
+    database["hook_deliveries"].insert_one({"_id": "odd", "received_at": utc_now(), **odd})
+    assert again(database)["stored"] == 2
+    assert len(recent_deliveries(database)) >= 2
+    activity = source_activity(database, utc_now() - timedelta(days=1))
+    assert activity["example"].outcomes["stored"] >= 2
+    assert set(activity) == {"example"}
