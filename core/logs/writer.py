@@ -162,7 +162,14 @@ class LogWriter:
         # A forked multiprocessing child ends without running atexit functions.
         if util := sys.modules.get("multiprocessing.util"):
             with suppress(Exception):
-                util.Finalize(None, self.flush, exitpriority=0)
+                util.Finalize(None, self._end_of_process, exitpriority=0)
+
+    def _end_of_process(self) -> None:
+        """Write what waits, and in a multiprocessing child, after which nothing runs, send it as well."""
+        self.flush()
+        process = sys.modules.get("multiprocessing.process")
+        if process and process.parent_process() is not None:
+            self.close()
 
     def _run(self) -> None:
         idle_turns = 0

@@ -22,7 +22,7 @@ from core.logs.sinks.splunk import SplunkCollector
 from core.storage.log_store import call_lines
 from core.types import Document
 from tests import ENDING_STARTS_NO_THREADS, forked
-from tests.ports import serving
+from tests.ports import free_port, serving
 
 sends_at_its_end = pytest.mark.skipif(
     ENDING_STARTS_NO_THREADS, reason="this Python starts no threads at its end, and says what was not sent"
@@ -154,6 +154,31 @@ def test_lines_arrive_at_splunk_in_batches_with_their_time_and_without_the_clien
     assert abs(events()[0]["time"] - time.time()) < 60
     assert set(Collector.tokens) == {"Splunk secret-token"}
     assert len(Collector.bodies) < 20
+
+
+_CHILD = """
+import multiprocessing
+def child():
+    for n in range(5): log.info('child')
+one = multiprocessing.get_context('fork').Process(target=child)
+one.start()
+one.join()
+"""
+
+
+@sends_at_its_end
+def test_what_a_forked_child_logs_last_arrives_at_splunk(collector: str) -> None:
+    """It ends without the exit functions of a whole program."""
+    run(_CHILD, SPLUNK_HEC_URL=collector, SPLUNK_HEC_TOKEN="secret-token")
+    assert [event["event"]["message"] for event in events()] == ["child"] * 5
+
+
+@sends_at_its_end
+def test_what_a_forked_child_cannot_send_is_said() -> None:
+    """Nothing listens there."""
+    lines = run(_CHILD, SPLUNK_HEC_URL=f"https://127.0.0.1:{free_port()}", SPLUNK_HEC_TOKEN="secret-token")
+    assert [line["message"] for line in lines[:5]] == ["child"] * 5
+    assert [line["lines"] for line in lines[5:]] == [5]
 
 
 def lost(collector: str, statuses: list[int], *messages: str) -> dict[str, int]:
