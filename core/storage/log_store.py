@@ -51,10 +51,10 @@ class StoredLines(Shipper[list[Document]]):
 
     def prepare(self, lines: list[bytes]) -> list[Document]:
         """Return the lines as documents; one above 1 MB is left out and counted."""
-        documents = [_document(line) for line in lines if len(line) <= _LARGEST_LINE]
-        if len(documents) < len(lines):
-            self._done(len(lines) - len(documents), "longer than 1 MB")
-        return documents
+        storable = [line for line in lines if len(line) <= _LARGEST_LINE]
+        if len(storable) < len(lines):
+            self._done(len(lines) - len(storable), "longer than 1 MB")
+        return self._each(storable, _document)
 
     def send(self, batch: list[Document]) -> None:
         """Store documents; one that an earlier attempt stored has its ``_id`` already and is not repeated.

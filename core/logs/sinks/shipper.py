@@ -22,6 +22,7 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
 _own = threading.local()
 
 Batch = TypeVar("Batch")
+T = TypeVar("T")
 Lose = Callable[[int, str], None]
 
 
@@ -136,6 +137,16 @@ class Shipper(ABC, Generic[Batch]):
             taken += len(line)
         self._bytes_taken += taken
         return lines
+
+    def _each(self, lines: list[bytes], read: Callable[[bytes], T]) -> list[T]:
+        """Return what ``read`` makes of each line; one that it fails on costs no other."""
+        found: list[T] = []
+        for line in lines:
+            try:
+                found.append(read(line))
+            except Exception as error:  # noqa: BLE001 (whatever is in it)
+                self._done(1, type(error).__name__)
+        return found
 
     def _done(self, lines: int, reason: str | None = None) -> None:
         """Note that some lines of a batch are sent, or for which reason they are given up."""

@@ -45,7 +45,7 @@ class SplunkCollector(Shipper[Requests]):
 
     def prepare(self, lines: list[bytes]) -> Requests:
         """Return the lines as events of the collector, divided into requests that it accepts."""
-        return deque(_divided(map(_event, lines)))
+        return deque(_divided(self._each(lines, _event)))
 
     def send(self, batch: Requests) -> None:
         """Send events; what is accepted, or never will be, is removed from the batch.
@@ -133,7 +133,8 @@ def _divided(events: Iterable[bytes]) -> Iterable[list[bytes]]:
 
 def _event(line: bytes) -> bytes:
     document = orjson.loads(line)
-    timestamp = next(document[name] for name in ("timestamp", "@timestamp", "date") if name in document)
+    # "@timestamp" last: only in ECS is it ours.
+    timestamp = next(document[name] for name in ("timestamp", "date", "@timestamp") if name in document)
     about = {
         "time": datetime.fromisoformat(timestamp).timestamp(),
         "host": _host,

@@ -261,6 +261,21 @@ def test_one_event_that_splunk_cannot_use_costs_no_other(collector: str) -> None
     assert taken() == ["a", "b", "c", "d"]
 
 
+def test_a_line_that_cannot_be_read_costs_no_other(collector: str) -> None:
+    messages = ["a", 'b","timestamp":"soon', "c"]
+    assert lost(collector, [], *messages) == {"did not send {} log lines to Splunk: ValueError": 1}
+    assert [event["event"]["message"] for event in events()] == ["a", "c"]
+
+
+@sends_at_its_end
+def test_splunk_gets_the_time_of_the_line_whatever_its_fields_are_named(collector: str) -> None:
+    code = "log.info('hello', extra={'@timestamp': 'soon', 'date': 'later', 'timestamp': 'never'})"
+    for form in ("json", "ecs", "datadog", "emf"):
+        run(code, SPLUNK_HEC_URL=collector, SPLUNK_HEC_TOKEN="secret-token", LOG_FORMAT=form)
+    assert len(events()) == 4
+    assert all(abs(event["time"] - time.time()) < 60 for event in events())
+
+
 @pytest.mark.parametrize("said", [b"", b"nothing", b"[]", b'{"code":6,"invalid-event-number":99}'])
 def test_a_refusal_that_names_no_event_is_of_them_all(collector: str, said: bytes) -> None:
     Collector.judge = lambda _body: (400, said)
