@@ -92,7 +92,7 @@ def advance_totals(database: Database[Document]) -> int:
         if before is None:
             _count_again(database, totals)
             return taken
-        sums, days = _take_in(database, totals.sums, ids, before)
+        sums, days = _take_in(database, totals, ids, before)
         if days or totals.until != part[-1]["read_at"]:
             later = replace(totals, sums=sums, until=part[-1]["read_at"], revision=totals.revision + 1)
             if not _store(database, later, days):
@@ -141,20 +141,21 @@ def _count_again(database: Database[Document], totals: Totals) -> None:
 
 
 def _take_in(
-    database: Database[Document], sums: Sums, ids: Sequence[str], before: Mapping[str, Sums]
+    database: Database[Document], totals: Totals, ids: Sequence[str], before: Mapping[str, Sums]
 ) -> tuple[Sums, dict[str, Sums]]:
     """Return the totals including these days, and the sums of those that rose.
 
     ``before`` holds what the days gave to the totals.
     """
     higher: dict[str, Sums] = {}
-    sums = dict(sums)
+    sums = dict(totals.sums)
+    types = {key for key in (*totals.floor, *sums) if key[0] == ERRORS.name}
     rows = database[ROLLUPS_DAILY].find(_any_of(ids) | {"calls": {"$gt": 0}}, projection(MEASURES))
     for day, now in each_readable(rows, _day_of, ROLLUPS_DAILY):
         known = before.get(day, {})
         rose = {key: value for key, value in now.items() if value > known.get(key, 0.0)}
         for key, value in rose.items():
-            name = _bounded(key, sums)
+            name = _bounded(key, types)
             # The rise first: added and taken away in turn, rounding could let the total fall by a hair.
             sums[name] = sums.get(name, 0.0) + (value - known.get(key, 0.0))
         if rose:
@@ -174,12 +175,13 @@ def _any_of(ids: Sequence[str]) -> Document:
     return {"_id": {"$in": list(ids)}}
 
 
-def _bounded(key: Key, sums: Sums) -> Key:
-    """Return the key, or that of ``other`` if there are already too many types of errors."""
-    if key[0] != ERRORS.name or key in sums:
+def _bounded(key: Key, types: set[Key]) -> Key:
+    """Return the key, or that of ``other`` if there are already too many ``types`` of errors."""
+    if key[0] != ERRORS.name or key in types:
         return key
-    types = sum(other[0] == ERRORS.name for other in sums)
-    return key if types < MOST_ERROR_TYPES else (ERRORS.name, OTHER)
+    name = key if len(types) < MOST_ERROR_TYPES else (ERRORS.name, OTHER)
+    types.add(name)
+    return name
 
 
 def _store(database: Database[Document], totals: Totals, days: dict[str, Sums]) -> bool:

@@ -121,6 +121,22 @@ def test_another_time_zone_counts_no_call_twice(
         assert told(database) == pytest.approx(whole)
 
 
+def test_counting_again_names_no_other_types_of_errors(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that have a series keep it, whichever day is read first; none counts twice."""
+    late, early = ([f"{name}_{n}" for n in range(MOST_ERROR_TYPES)] for name in ("late", "early"))
+    write_calls(database, [call(1, START + timedelta(days=2), errors=late)])
+    told(database)
+    write_calls(database, [call(2, START, errors=early)])
+    before = {key: n for key, n in told(database).items() if key[0] == "errors"}
+    assert sum(before.values()) == 2 * MOST_ERROR_TYPES
+    for zone in ("America/New_York", "Asia/Kolkata"):
+        monkeypatch.setenv("TIMEZONE", zone)
+        get_settings.cache_clear()
+        assert {key: n for key, n in told(database).items() if key[0] == "errors"} == before
+
+
 def test_too_many_types_of_errors_are_one(database: Database[Document]) -> None:
     """A type made of a text or an id would make a series of every call."""
     types = [f"asr_{n}" for n in range(MOST_ERROR_TYPES + 20)]
