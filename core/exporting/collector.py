@@ -8,6 +8,8 @@ import requests
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
+from core.alerting.channels.post import reason_of
+
 _LONGEST_ANSWER = 64 * 1024
 _SECONDS = 5.0
 _LONGEST_REASON = 500
@@ -24,12 +26,18 @@ class CollectorSession(requests.Session):
         super().__init__()
         self.headers["Accept-Encoding"] = "identity"
         self.status: int | None = None
+        self.failure = ""
+        """Why the latest request has no answer, without its address and headers."""
         self._body = b""
 
     def request(self, *args: Any, **options: Any) -> requests.Response:  # noqa: ANN401 (those of requests)
         """Send a request and keep the beginning of its answer."""
-        self.status, self._body = None, b""
-        answer = super().request(*args, **(options | {"stream": True}))
+        self.status, self._body, self.failure = None, b"", ""
+        try:
+            answer = super().request(*args, **(options | {"stream": True}))
+        except Exception as error:
+            self.failure = reason_of(error)
+            raise
         self.status = answer.status_code
         if answer.headers.get("Content-Type", "").startswith(_PROTOBUF):
             self._body = _beginning(answer)

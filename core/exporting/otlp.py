@@ -72,8 +72,8 @@ def send_otlp(database: Database[Document]) -> None:
     finally:
         exporter.shutdown()
     if taken is not MetricExportResult.SUCCESS or not session.accepted:
-        answered = f": it answered {session.status}" if session.status else ""
-        raise UserError(f"the collector at {host} did not take the figures{answered}")
+        reason = f"it answered {session.status}" if session.status else session.failure
+        raise UserError(f"the collector at {host} did not take the figures{reason and f': {reason}'}")
     if session.refused:
         extra = {"host": host, "reason": session.refused}
         logger.warning("The collector refuses some of the figures", extra=extra)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from core.variables.kinds import Host, Port, SecretCommaList, WebAddress, in_lower_case, written_like
+from core.variables.kinds import Headers, Host, Port, WebAddress, in_lower_case, written_like
 
 
 class ExportSettings(BaseModel):
@@ -30,6 +30,6 @@ class ExportSettings(BaseModel):
         default=None,
         description="OpenTelemetry collector to send metrics to; docs/integrations/otlp/README.md",
     )
-    otel_exporter_otlp_headers: SecretCommaList = Field(
+    otel_exporter_otlp_headers: Headers = Field(
         default=(), description="Headers for the collector: name=value, comma separated"
     )

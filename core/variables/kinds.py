@@ -6,7 +6,7 @@ import re
 from datetime import date
 from email.utils import parseaddr
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
@@ -247,6 +247,23 @@ SlackAddress = Annotated[SecretStr | None, _beginning("https://hooks.slack.com/"
 SecretWebAddress = Annotated[SecretStr | None, _beginning("http://", "https://")]
 LongSecret = Annotated[SecretStr | None, AfterValidator(_long_enough)]
 MailAddress = Annotated[str | None, AfterValidator(_one_address)]
+
+
+def _headers(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    """Refuse what is no header, by its number: the value may be a secret."""
+    for number, one in enumerate(value, start=1):
+        name, equals, content = one.get_secret_value().partition("=")
+        plain = unquote(content).strip()
+        if not equals or not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name.strip(), re.ASCII):
+            raise ValueError(f"must be name=value, comma separated; number {number} is not")
+        if not plain.isprintable() or not plain.isascii():
+            raise ValueError(f"must be ASCII, percent-encoded where needed; number {number} is not")
+    return value
+
+
+Headers = Annotated[
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(split_at_commas), AfterValidator(_headers)
+]
 Host = Annotated[str | None, AfterValidator(_host)]
 Token = Annotated[SecretStr | None, AfterValidator(_token)]
 CollectorAddress = Annotated[str | None, AfterValidator(_collector_address)]

@@ -125,7 +125,7 @@ def test_a_collector_that_refuses_is_named(
     with pytest.raises(UserError, match=r"the collector at 127\.0\.0\.1 did not take the figures"):
         send_otlp(database)
     configure(monkeypatch, f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(UserError, match="did not take the figures"):
+    with pytest.raises(UserError, match="did not take the figures: ConnectionError: Connection refused"):
         send_otlp(database)
 
 

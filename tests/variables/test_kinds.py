@@ -88,6 +88,19 @@ def test_a_token_that_no_header_can_hold_is_refused_at_start(monkeypatch: pytest
     assert token.get_secret_value() == "token-1"
 
 
+@pytest.mark.parametrize(
+    "second",
+    ["geheim", "Authorization: Bearer geheim", "a b=geheim", "key=geh%0Aeim", "=geheim", "key=gehéim"],
+)
+def test_what_is_no_header_is_refused_by_its_number(monkeypatch: pytest.MonkeyPatch, second: str) -> None:
+    use(monkeypatch, OTEL_EXPORTER_OTLP_HEADERS=f"x-tenant=ours, {second}")
+    with pytest.raises(
+        SettingsError, match=r"^OTEL_EXPORTER_OTLP_HEADERS must be .*number 2 is not"
+    ) as refused:
+        load_settings()
+    assert "geh" not in str(refused.value)
+
+
 @pytest.mark.parametrize("host", ["http://statsd", "cafe:8125", "udp://statsd:8125", "unix:///run/statsd"])
 def test_a_host_is_no_address(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     use(monkeypatch, STATSD_HOST=host)
