@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from core.exporting.catalogue import (
     Exported,
 )
 from core.models.definitions import DIMENSIONS
+from core.privacy.masking import mask_text
 
 Key = tuple[str, ...]
 """A metric's name and its label values; for a histogram, followed by the number of a bin, or TOTAL."""
@@ -37,10 +38,11 @@ def sums_of(cells: Cells) -> Sums:
     """Return what the calls of these cells add up to; only values above zero."""
     sums: defaultdict[Key, float] = defaultdict(float)
     _add_counts(sums, cells)
-    for one, values in ((ERRORS, None), (ENDS, REASONS)):
-        tally = cells.tallies["errors" if one is ERRORS else "ends"]
-        for key, n in zip(tally.key.tolist(), tally.n.tolist(), strict=True):
-            sums[one.name, _label(tally.words[key][0], values)] += n
+    errors, ends = cells.tallies["errors"], cells.tallies["ends"]
+    for key, n in zip(errors.key.tolist(), errors.n.tolist(), strict=True):
+        sums[ERRORS.name, error_label(errors.words[key][0])] += n
+    for key, n in zip(ends.key.tolist(), ends.n.tolist(), strict=True):
+        sums[ENDS.name, _label(ends.words[key][0], REASONS)] += n
     for part, rupees in zip(COMPONENTS, cells.costs.sum(axis=0).tolist(), strict=True):
         sums[COST.name, part] += rupees
     languages, number = np.unique(_labels(cells, "language", LANGUAGES), return_inverse=True)
@@ -90,8 +92,15 @@ def _labels(cells: Cells, dimension: str, values: Collection[str]) -> list[str]:
     return [words[code] for code in codes.tolist()]
 
 
-def _label(word: str | None, values: Collection[str] | None) -> str:
+def _label(word: str | None, values: Collection[str]) -> str:
     if not word:
         return UNKNOWN
-    known = _PLAIN.fullmatch(word) if values is None else word in values
-    return word if known else OTHER
+    return word if word in values else OTHER
+
+
+@lru_cache(maxsize=4_096)
+def error_label(word: str | None) -> str:
+    """Return the label for a type of error: its own name, unless that is free text or personal."""
+    if not word:
+        return UNKNOWN
+    return word if _PLAIN.fullmatch(word) and mask_text(word) == word else OTHER

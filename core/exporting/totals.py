@@ -23,7 +23,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from core.aggregation.rollups.cells import MEASURES
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, projection
 from core.exporting.catalogue import ERRORS, MOST_ERROR_TYPES, OTHER
-from core.exporting.sums import Key, Sums, sums_of
+from core.exporting.sums import Key, Sums, error_label, sums_of
 from core.settings import get_settings
 from core.storage.collections import A_TIME, DUPLICATE_KEY, EXPORTED_DAYS, EXPORTED_TOTALS, ROLLUPS_DAILY
 from core.storage.readable import each_readable
@@ -240,12 +240,17 @@ def packed(sums: Sums) -> bytes:
 
 
 def unpacked(stored: bytes) -> Sums:
-    """Return sums from their stored form.
+    """Return sums from their stored form; personal types of errors that were named before count as ``other``.
 
     Raises:
         ValueError, TypeError: it is something else.
     """
     try:
-        return {tuple(key): value for *key, value in orjson.loads(zlib.decompress(stored))}
+        rows = orjson.loads(zlib.decompress(stored))
     except zlib.error:
         raise ValueError("no sums") from None
+    sums: Sums = {}
+    for name, *labels, value in rows:
+        key = (name, error_label(labels[0])) if name == ERRORS.name else (name, *labels)
+        sums[key] = sums.get(key, 0.0) + value
+    return sums

@@ -10,10 +10,10 @@ from pymongo.database import Database
 from core.aggregation.rollups.refresh import refresh_rollups
 from core.exporting.catalogue import MOST_ERROR_TYPES
 from core.exporting.sums import TOTAL, Sums
-from core.exporting.totals import advance_totals, read_totals
+from core.exporting.totals import advance_totals, packed, read_totals
 from core.settings import get_settings
 from core.storage.calls import delete_calls, write_calls
-from core.storage.collections import EXPORTED_DAYS
+from core.storage.collections import EXPORTED_DAYS, EXPORTED_TOTALS
 from core.types import Document
 from tests.aggregation.calls import Calls
 from tests.api.test_routes import call
@@ -135,6 +135,32 @@ def test_counting_again_names_no_other_types_of_errors(
         monkeypatch.setenv("TIMEZONE", zone)
         get_settings.cache_clear()
         assert {key: n for key, n in told(database).items() if key[0] == "errors"} == before
+
+
+_PERSONAL = (
+    "Lead 9876543210 hung up",
+    "neha.rao at gmail.com",
+    "PAN ABCPE1234F",
+    "token sk-abcdefghij0123456789",
+)
+
+
+def test_no_type_of_error_tells_who_called(database: Database[Document]) -> None:
+    """Whatever an agent takes for a type: labels leave the product."""
+    write_calls(database, [call(1, START, errors=[*_PERSONAL, "asr_timeout", "SIP/486"])])
+    errors = {key[1]: n for key, n in told(database).items() if key[0] == "errors"}
+    assert errors == {"asr_timeout": 1, "SIP/486": 1, "other": len(_PERSONAL)}
+
+
+def test_what_an_earlier_version_named_is_named_no_more(database: Database[Document]) -> None:
+    """Nor counted again under another name."""
+    write_calls(database, [call(1, START, errors=["asr_timeout"])])
+    earlier = told(database)
+    named = earlier | {("errors", _PERSONAL[0]): 3.0}
+    database[EXPORTED_TOTALS].update_one({}, {"$set": {"sums": packed(named)}})
+    write_calls(database, [call(2, START, errors=["asr_timeout"])])
+    errors = {key[1]: n for key, n in told(database).items() if key[0] == "errors"}
+    assert errors == {"asr_timeout": 2, "other": 3}
 
 
 def test_too_many_types_of_errors_are_one(database: Database[Document]) -> None:
