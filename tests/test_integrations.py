@@ -29,6 +29,7 @@ for number in range(int(sys.argv[1])):
         if number % 4 == 0:
             text = "tab\\t, new\\nline, \\"quoted\\""
             extra = {"wait_ms": number / 7, "big": 2**63 - 1, "status": "ok", "empty": "", "off": False}
+            extra["huge"] = 2**64 - 1
             log.info("turn %d \\U0001f4de", number, extra=extra | {"nested": {"a.b": [1, None, {"c": text}]}})
         elif number % 40 == 3:
             try:

@@ -19,7 +19,8 @@ MAX_TEXT = 32_768
 _NOTE = 64
 _MAX_DEPTH = 16
 _MAX_NODES = 2_000
-_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+"""Whole numbers beyond these are written as text: rsyslog, for one, changes them to the largest it knows."""
 _OUR_CONTAINERS = frozenset({dict, list, tuple, set, frozenset})
 _READY = (bool, type(None), float, datetime, date, time, UUID)
 

@@ -60,6 +60,7 @@ for call in ('call_1', 'call_2'):
 """
     printed = run(code, LOG_TO_DATABASE="1")
     assert len(printed) == 4
+    assert printed[0]["n"] == str(2**64 - 1)
     first, second = call_lines(database, "call_1")
     assert (first["message"], second["level"]) == ("ring [phone …3210]", "ERROR")
     assert first["timestamp"].replace(microsecond=0) <= datetime.now(UTC)
