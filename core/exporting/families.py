@@ -11,6 +11,9 @@ from core.exporting.sums import TOTAL, Sums
 from core.exporting.totals import read_totals
 from core.types import Document
 
+_LABELS = {one.name: len(one.labels) + (one.kind == "histogram") for one in (*COUNTERS, *HISTOGRAMS)}
+"""How many labels a sum of each metric has; one of a histogram also names its bin."""
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -43,10 +46,14 @@ def families(database: Database[Document]) -> list[Family]:
 
 
 def of_sums(sums: Sums) -> Iterator[Family]:
-    """Return the counters and histograms of stored sums, including those without a value."""
+    """Return the counters and histograms of stored sums, including those without a value.
+
+    A sum with more labels, or fewer, is another version's; it is left out.
+    """
     values: dict[str, dict[tuple[str, ...], float]] = {}
     for (name, *labels), value in sums.items():
-        values.setdefault(name, {})[tuple(labels)] = value
+        if len(labels) == _LABELS.get(name):
+            values.setdefault(name, {})[tuple(labels)] = value
     for metric in COUNTERS:
         yield Family(metric, dict(sorted(values.get(metric.name, {}).items())))
     for metric in HISTOGRAMS:

@@ -1,5 +1,6 @@
 """A row that another tool or version wrote costs at most itself: the page and the counters go on."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,8 +8,9 @@ from pymongo.database import Database
 
 from core.clock import utc_now
 from core.exporting.families import families
+from core.exporting.otlp import metrics_data
 from core.exporting.prometheus import expose
-from core.exporting.totals import advance_totals, read_totals
+from core.exporting.totals import advance_totals, packed, read_totals
 from core.health import system_health
 from core.storage.calls import write_calls
 from core.storage.collections import EXPORTED_DAYS, EXPORTED_TOTALS, ROLLUPS_DAILY
@@ -100,6 +102,22 @@ def test_a_counted_day_that_cannot_be_read_is_counted_again_and_never_twice(
     assert totals.told[COMPLETED] == 5
     record(database, 5, 1)
     assert told(database)[COMPLETED] == 6
+
+
+def test_a_sum_with_other_labels_is_left_out(database: Database[Document]) -> None:
+    """Another version counts by more: what this one cannot name stops no export, and doubles no series."""
+    record(database, 0, 2)
+    odd = {("calls", "outbound", "hindi", "completed", "delhi"): 9.0, ("calls", "outbound"): 9.0}
+    odd |= {("e2e_latency_seconds", "hindi", "delhi", "3"): 9.0, ("e2e_latency_seconds", "3"): 9.0}
+    sums = packed(told(database) | odd | {("later", "x"): 9.0})
+    database[EXPORTED_TOTALS].update_one({"_id": "calls"}, {"$set": {"sums": sums}})
+    page = expose(families(database), "")[0].decode()
+    assert re.findall(r"^voice_agent_calls_total.*", page, re.MULTILINE) == [
+        'voice_agent_calls_total{direction="outbound",language="hindi",status="completed"} 2.0'
+    ]
+    assert "delhi" not in page
+    (resource,) = metrics_data(database).resource_metrics
+    assert any(metric.name == "voice_agent.calls" for metric in resource.scope_metrics[0].metrics)
 
 
 @pytest.mark.parametrize("field", [{"start": None}, {"counts": 7}, {"read_at": "yesterday"}])
