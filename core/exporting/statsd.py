@@ -4,6 +4,7 @@ UDP: nobody waits for an answer, and packets that nobody receives are lost.
 """
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 NEEDS = "STATSD_HOST needs the extra statsd: pip install voice-agent-monitoring[statsd]"
 _ID = "sent to StatsD"
 _NEVER_SECONDS = 86_400
+_OFF = "DD_DOGSTATSD_DISABLE"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 logger = get_logger("scheduler")
 
@@ -47,7 +49,7 @@ def send_statsd(database: Database[Document]) -> None:
     resolve, the increases are kept for the next time.
 
     Raises:
-        UserError: the extra is not installed.
+        UserError: the extra is not installed, or DD_DOGSTATSD_DISABLE switches its client off.
         PyMongoError: the database does not answer.
     """
     stand, recent = gauges(database), recent_percentiles(database)
@@ -82,6 +84,8 @@ def _warn(reason: str, **more: object) -> None:
 def _client() -> "DogStatsd":
     if not is_installed():
         raise UserError(NEEDS)
+    if os.environ.get(_OFF) in {"True", "true", "yes", "1"}:  # the client would take it all, and send nothing
+        raise UserError(f"{_OFF} is set, so nothing is sent to STATSD_HOST; unset one of them")
     from datadog.dogstatsd.base import DogStatsd  # noqa: PLC0415 (an extra)
 
     settings = get_settings()
@@ -96,6 +100,7 @@ def _client() -> "DogStatsd":
     )
     if settings.statsd_dialect == "statsd":
         client.constant_tags = []  # otherwise taken from DD_ENV and the like
+        client._external_data = None  # noqa: SLF001 (from DD_EXTERNAL_ENV; there is no other way)
     return client
 
 

@@ -16,6 +16,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from core.clock import utc_now
+from core.errors import UserError
 from core.exporting.statsd import send_statsd
 from core.scheduler.jobs import all_jobs
 from core.settings import get_settings
@@ -94,8 +95,9 @@ def test_what_changed_is_sent_with_tags(
 def test_plain_statsd_has_the_labels_in_the_names(
     database: Database[Document], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No tag is sent, not those of Datadog's own variables either."""
+    """No tag is sent, nor anything else that Datadog's own variables would add."""
     monkeypatch.setenv("DD_ENV", "staging")
+    monkeypatch.setenv("DD_EXTERNAL_ENV", "it-false,pn-agent")
     configure(monkeypatch, listener.getsockname()[1], STATSD_DIALECT="statsd")
     record(database, 0, 1)
     sent(database, listener)
@@ -103,6 +105,21 @@ def test_plain_statsd_has_the_labels_in_the_names(
     lines = sent(database, listener)
     assert lines["voice_agent.calls.outbound.hindi.completed|c"] == 2
     assert not any("#" in name for name in lines)
+    assert {name.partition("|")[2] for name in lines} == {"c", "g"}
+
+
+def test_a_client_that_is_switched_off_loses_no_call_without_a_word(
+    database: Database[Document], listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(monkeypatch, listener.getsockname()[1])
+    record(database, 0, 1)
+    sent(database, listener)
+    record(database, 1, 3)
+    monkeypatch.setenv("DD_DOGSTATSD_DISABLE", "true")
+    with pytest.raises(UserError, match="DD_DOGSTATSD_DISABLE is set"):
+        send_statsd(database)
+    monkeypatch.delenv("DD_DOGSTATSD_DISABLE")
+    assert sent(database, listener)[CALLS] == 3
 
 
 @pytest.mark.parametrize(
