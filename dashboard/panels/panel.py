@@ -166,6 +166,9 @@ def table_behind(key: str, table: pd.DataFrame, links: Callable[[], str] = str) 
             st.html(points)
 
 
+_MARK = "\ufeff"
+
+
 def csv_button(
     key: str,
     csv: str | Callable[[], str],
@@ -179,6 +182,8 @@ def csv_button(
 
     A callable ``csv`` is only built when the button is pressed, and a refresh at that moment loses the
     press; pass short files as text.
+
+    The file begins with a byte order mark, without which Excel does not read it as UTF-8 and garbles Hindi.
     """
     noted = audited.noting(Action.EXPORTED, key, **about)
 
@@ -186,11 +191,11 @@ def csv_button(
         if allowed is not None:
             allowed()
         noted()
-        return csv() if callable(csv) else csv
+        return _MARK + (csv() if callable(csv) else csv)
 
     st.download_button(
         "Download CSV",
-        made if callable(csv) else csv,
+        made if callable(csv) else _MARK + csv,
         file_name=f"{key}.csv",
         mime="text/csv",
         on_click="ignore" if callable(csv) else noted,

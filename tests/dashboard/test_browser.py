@@ -1,5 +1,6 @@
 """The dashboard as people meet it: the real server, the real store, a real browser."""
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,9 @@ def test_the_table_behind_a_chart_downloads(looked_at: str, browser: Browser) ->
         page.locator(".st-key-chart-languages").get_by_role("button", name="Table").click()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()
-        lines = Path(download.value.path()).read_text().splitlines()
+        content = Path(download.value.path()).read_bytes()
+    assert content.startswith(BOM_UTF8), "else Excel garbles Hindi"
+    lines = content.decode("utf-8-sig").splitlines()
     assert lines == ["Language,Calls,Share (%)", "Hinglish,90,75.0", "Hindi,30,25.0"]
 
 

@@ -155,7 +155,7 @@ def test_the_list_downloads_whole_as_csv(looked_at: str, browser: Browser) -> No
         assert counted(page) == 24
         with page.expect_download() as download:
             page.locator(".st-key-csv-calls button").first.click()
-        lines = Path(download.value.path()).read_text().splitlines()
+        lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
     assert len(lines) == 25
     assert lines[0].startswith("Started,Call,Lead,Outcome")
 
@@ -179,7 +179,7 @@ def test_an_alert_leads_to_its_calls_and_the_link_of_its_message_to_its_period(
     with opened(browser, address) as page:
         with page.expect_download() as download:
             page.locator(".st-key-active-alerts").get_by_role("button", name="Download CSV").click()
-        (row,) = csv.DictReader(Path(download.value.path()).read_text().splitlines())
+        (row,) = csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines())
         assert (row["name"], row["severity"]) == ("Error rate", "critical")
         page.locator(".st-key-active-alerts").get_by_role("link", name="Error rate").click()
         expect(page.locator("h1")).to_have_text("Calls")

@@ -57,7 +57,7 @@ def test_an_incident_is_read_and_taken_along_where_it_stands(
         card.get_by_role("button", name="Timeline").click()
         with page.expect_download() as download:
             page.get_by_test_id("stPopoverBody").get_by_role("button", name="Download CSV").click()
-        rows = Path(download.value.path()).read_text().splitlines()
+        rows = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
     assert [row.split(",")[1] for row in rows] == ["Event", "Fired", "Notified"]
 
 
@@ -76,6 +76,6 @@ def test_a_channel_answers_beside_its_button_and_the_history_has_each_sending(
         expect(page.get_by_text("2 events · ")).to_be_visible()
         with page.expect_download() as download:
             page.locator(".st-key-csv-alert_history button").click()
-        rows = Path(download.value.path()).read_text().splitlines()
+        rows = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
     assert len(rows) == 3
     assert any(",sent,critical,Error rate,,slack," in row for row in rows)

@@ -138,7 +138,7 @@ def test_downloads_are_noted(calls_of_today: Database[Document], tmp_path: Path,
         with opened(browser, f"{address}/calls?period=7d") as page:
             with page.expect_download() as download:
                 page.locator(".st-key-csv-calls button").first.click()
-            assert "call_7" in Path(download.value.path()).read_text()
+            assert "call_7" in Path(download.value.path()).read_text(encoding="utf-8-sig")
         with opened(browser, f"{address}/alerts?view=History") as page, page.expect_download():
             page.locator(".st-key-csv-alert_history button").first.click()
     assert noted(calls_of_today) == [

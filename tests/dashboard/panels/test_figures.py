@@ -197,7 +197,12 @@ def test_system_counts_requests_and_finds_drift(
         page.locator(".st-key-chart-services").get_by_role("button", name="Table").click()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()
-        assert Path(download.value.path()).read_text().splitlines()[1].startswith("speech-to-text,'=1+1,200,")
+        assert (
+            Path(download.value.path())
+            .read_text(encoding="utf-8-sig")
+            .splitlines()[1]
+            .startswith("speech-to-text,'=1+1,200,")
+        )
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Recompute").click()
         expect(page.get_by_text("No drift on")).to_be_visible()
