@@ -1,5 +1,6 @@
 """Alerts in words: values, periods, limits, and the sentence that says what a rule found."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from core.alerting import runbooks
@@ -165,6 +166,11 @@ def only(evaluation: Evaluation) -> str:
     own = evaluation.rule.filters
     labels = {key: value for key, value in evaluation.labels.items() if key not in own}
     return "".join(f" [{key} {value or 'none'}]" for key, value in labels.items())
+
+
+def label_words(labels: Mapping[str, str]) -> list[str]:
+    """Return the values of an alert's labels; of calls without one: ``no campaign``."""
+    return [value or f"no {name}" for name, value in labels.items()]
 
 
 def facts_of(evaluation: Evaluation) -> dict[str, str]:

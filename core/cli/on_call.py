@@ -214,7 +214,8 @@ def _standing(alert: Alert, now: datetime) -> str:
 def _silence_line(silence: Silence, standing: str) -> str:
     from core.alerting.wording import moment  # noqa: PLC0415 (loads what takes a while)
 
-    what = ", ".join(f"{label} {' or '.join(values)}" for label, values in silence.matchers.items())
     end = f"until {moment(silence.end)}" if silence.end else "until it is ended"
     when = f" {silence.recurrence.words}" if silence.recurrence else ""
-    return f"silence {silence.id} ({standing}): {what}{when} {end}; {silence.author}: {silence.comment}"
+    return (
+        f"silence {silence.id} ({standing}): {silence.words}{when} {end}; {silence.author}: {silence.comment}"
+    )

@@ -52,6 +52,14 @@ class Silence(BaseModel):
             raise ValueError("end: must be after start")
         return self
 
+    @property
+    def words(self) -> str:
+        """Return which alerts it is about: ``rule error_rate, campaign diwali or none``."""
+        return ", ".join(
+            f"{label} {' or '.join(value or 'none' for value in values)}"
+            for label, values in self.matchers.items()
+        )
+
     def active(self, now: datetime) -> bool:
         """Return whether it is active at a given time."""
         if now < self.start or (self.end is not None and now >= self.end):

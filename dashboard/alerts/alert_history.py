@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.access.permissions import Permission
 from core.alerting.board import HistoryLine, SilenceLine
+from core.alerting.wording import label_words
 from core.clock import utc_now
 from core.models.silences import MATCHERS
 from core.settings import get_settings
@@ -68,7 +69,7 @@ def _table(lines: Sequence[HistoryLine]) -> pd.DataFrame:
                 "Event": line.event,
                 "Severity": line.severity,
                 "Alert": line.name,
-                "Labels": ", ".join(line.labels.values()),
+                "Labels": ", ".join(label_words(line.labels)),
                 "Channel": line.channel,
                 "By": line.author,
                 "Comment": line.comment,
@@ -110,7 +111,6 @@ def _new_silence() -> None:
 def _silence(line: SilenceLine) -> None:
     zone, at, silence = get_settings().tz, utc_now(), line.silence
     until = formats.clock(silence.end, zone, at) if silence.end else "ended by hand"
-    what = ", ".join(f"{label} {' or '.join(values)}" for label, values in silence.matchers.items())
     again = f" · {silence.recurrence.words}" if silence.recurrence else ""
     colour, standing = _STANDINGS[line.standing]
     with (
@@ -118,7 +118,7 @@ def _silence(line: SilenceLine) -> None:
         st.container(horizontal=True, vertical_alignment="center"),
     ):
         st.markdown(
-            f":{colour}-badge[{standing}] **{formats.plain(what)}** "
+            f":{colour}-badge[{standing}] **{formats.plain(silence.words)}** "
             f"{formats.clock(silence.start, zone, at)} until {until} · {formats.plain(silence.comment)} "
             f"· {formats.plain(silence.author)}{again}",
             width="stretch",

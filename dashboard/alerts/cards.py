@@ -83,7 +83,9 @@ def _card(alert: Alert, *, charted: bool) -> None:
             badge = ":green-badge[:material/check_circle: Resolved]" if over else ""
             st.markdown(
                 f"{badge} :{'gray' if over else colour}-badge[{icon} {word}] **{formats.plain(alert.name)}** "
-                + " ".join(f":gray-badge[{formats.plain(value)}]" for value in alert.labels.values()),
+                + " ".join(
+                    f":gray-badge[{formats.plain(words)}]" for words in wording.label_words(alert.labels)
+                ),
                 width="stretch",
             )
             st.caption(_times(alert, at), width="content")

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.alerting.board import HistoryLine
+from core.alerting.wording import label_words
 from core.models.alerts import Alert
 from core.settings import get_settings
 from dashboard import formats
@@ -80,7 +81,7 @@ def table(steps: Sequence[HistoryLine]) -> pd.DataFrame:
                 "Event": _WORDS.get(line.event, line.event.capitalize()),
                 "Severity": line.severity,
                 "Alert": line.name,
-                "Labels": ", ".join(line.labels.values()),
+                "Labels": ", ".join(label_words(line.labels)),
                 "Notified": line.channel or "",
                 "By": line.author or "",
                 "Comment": line.comment,

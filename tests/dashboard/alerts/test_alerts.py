@@ -9,6 +9,7 @@ import pytest
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
+from core.alerting.actions import silence
 from core.alerting.preview import preview
 from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.rules.rule_store import rules_in_force
@@ -318,3 +319,16 @@ def test_markup_in_an_alert_stays_text(database: Database[Document], start: Star
         said_ = text_of(app)
         assert "](http://evil" not in said_
         assert ":red[red]" not in said_
+
+
+def test_what_has_no_campaign_is_said_to_have_none(alerts: Database[Document], start: Start) -> None:
+    """On its card, in its timeline and of its silence; an empty label shows nothing, or broken markup."""
+    keep(alerts, "nameless", labels={"campaign": ""})
+    now = utc_now()
+    silence(
+        alerts, {"rule": ["error_rate"], "campaign": ["", "diwali"]}, now, now + timedelta(hours=1), "A", "b"
+    )
+    said_ = text_of(start("alerts"))
+    assert ":gray-badge[no campaign]" in said_
+    assert ":gray-badge[]" not in said_
+    assert "**rule error\\_rate, campaign none or diwali**" in text_of(start("alerts", view="Silences"))
