@@ -1,6 +1,7 @@
 """Stored values that no call or turn has, as other tools write them: no page is lost for one of them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -14,12 +15,13 @@ from core.aggregation.search.call_rows import rows_of
 from core.clock import utc_now
 from core.models.metrics import TurnMetrics
 from core.settings import get_settings
+from core.storage.calls import write_calls
 from core.storage.collections import ALERT_EVENTS, ALERTS, CALLS, SERVICE_MINUTES, TURNS
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
 from dashboard.calls.call_list import ORDERS, to_csv
-from tests.dashboard.conftest import calls_listed, scrolled, text_of
+from tests.dashboard.conftest import calls_listed, make_call, scrolled, text_of
 
 Start = Callable[..., AppTest]
 ODD = "call_7"
@@ -162,3 +164,17 @@ def test_an_alert_or_minute_that_cannot_be_read_takes_no_page_away(
     ):
         app = scrolled(start(page, **link))
         assert not app.exception, page
+
+
+def test_a_lead_has_as_many_calls_as_are_stored_although_one_cannot_be_read(
+    database: Database[Document], start: Start
+) -> None:
+    """One unreadable among the newest 200 made it a lead of 199 calls in all."""
+    now = utc_now()
+    calls = [make_call(n, now - timedelta(minutes=5 * n + 1), lead_id="lead_1") for n in range(260)]
+    write_calls(database, calls)
+    change(database, status="lost")
+    app = start("lead", lead_id="lead_1")
+    assert not app.exception
+    assert "260 calls since" in text_of(app)
+    assert "the newest 199 are shown" in text_of(app)

@@ -76,10 +76,11 @@ def whole_lead(database: Database[Document], lead_id: str, now: datetime) -> Who
     query = {"lead_id": _any_of(ids), "state": {"$ne": "open"}}
     if restriction_of(database, ids) is not None:
         return None
-    calls = readable(database[CALLS].find(query).sort("start_time", -1).limit(MOST_ATTEMPTS))
+    rows = database[CALLS].find(query).sort("start_time", -1).limit(MOST_ATTEMPTS).to_list()
+    calls = readable(rows)
     if not calls:
         return None
-    count = len(calls)
+    count = len(rows)  # also those that cannot be read, which are not among the attempts
     if count == MOST_ATTEMPTS:
         count = database[CALLS].count_documents(query)
     waits, flags = _waits(database, calls), _violations(database, ids, calls[-1].start_time)
