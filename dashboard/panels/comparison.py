@@ -88,7 +88,9 @@ def changes(view: View, now: CallSummary, before: CallSummary) -> Panel:
     """Return every figure now and before, and whether the difference is significant."""
     key, title = "changes", f"What changed vs {view.selection.compared_words}"
     if before.total_calls < FEW_CALLS:
-        only = f"Only {counted(before.total_calls, 'call')}" if before.total_calls else "No calls"
+        only = (
+            f"Only {counted(before.total_calls, 'call')}" if before.total_calls else "Nothing to compare with"
+        )
         return Panel(key, title, f"{only} in {view.selection.compared_words}")
     rows = [
         _change(metric, read(metric, now), read(metric, before))

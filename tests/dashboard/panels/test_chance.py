@@ -111,4 +111,4 @@ def test_a_compared_period_that_data_only_partly_covers_is_not_compared(
     app = start("analytics", period="7d")
     assert not app.exception
     assert "not compared: the compared period has data for 1 of 7 days" in text_of(app)
-    assert "No calls in" in text_of(app)
+    assert "Nothing to compare with in the same weekdays before" in text_of(app)
