@@ -13,7 +13,7 @@ from core.aggregation.search.call_search import UNKNOWN
 from core.alerting.subject import calls_since, filters_of, lacking
 from core.clock import in_address, utc_now, wall
 from core.models.alerts import Alert, AlertState
-from dashboard import filters
+from dashboard import filters, formats
 from dashboard.charts.time_series import WEEKDAYS
 from dashboard.filters import Window
 
@@ -134,7 +134,7 @@ def rows(
     labels: Mapping[str, str], by: str, facets: Mapping[str, str] | None = None, order: str = ""
 ) -> Drilldown:
     """Return the drill-down to a filter's value by the label of its row; ``labels``: by value."""
-    value_of = {text.strip(): value for value, text in labels.items() if value}
+    value_of = {formats.plain_label(text).strip(): value for value, text in labels.items() if value}
 
     def target(point: Point) -> CallsTarget | None:
         value = value_of.get(str(point["y"]).strip())

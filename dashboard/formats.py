@@ -15,6 +15,8 @@ from core.settings import get_settings
 
 __all__ = ["NONE", "duration", "lasted", "midway", "number", "rupees", "words"]
 """Written in core, where messages and reports are made of them too."""
+LONGEST_LABEL = 24
+"""Letters of a name beside or above a chart; campaigns have up to 128."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
 _JOINER = "\N{WORD JOINER}"
 _AFTER_PARSING = re.compile(
@@ -98,6 +100,14 @@ def straight(text: str) -> str:
 def plain_label(text: str) -> str:
     """Return foreign text escaped for Plotly, which interprets some HTML."""
     return html.escape(straight(text), quote=False)
+
+
+def short_label(text: str) -> str:
+    """Return foreign text for Plotly, without its middle if it leaves no room beside it on a phone."""
+    line = straight(text)
+    if len(line) > LONGEST_LABEL:
+        line = f"{line[: LONGEST_LABEL - 10]}\N{HORIZONTAL ELLIPSIS}{line[-9:]}"
+    return plain_label(line)
 
 
 def plain(text: str) -> str:

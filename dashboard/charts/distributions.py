@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.models.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
 from dashboard.charts.time_series import WEEKDAYS, axis_title, blank
-from dashboard.formats import duration, plain_label
+from dashboard.formats import duration, plain_label, short_label
 from dashboard.theme import HEAT_SCALE, Palette
 
 
@@ -37,8 +37,12 @@ def _width(frame: pd.DataFrame) -> float:
     return float(frame["end"].iloc[0] - frame["start"].iloc[0]) if len(frame) else 1.0
 
 
-def rows_axis(figure: go.Figure, palette: Palette, ticksuffix: str = "") -> None:
-    """Make the vertical axis one of names: the first on top, none left out."""
+def rows_axis(
+    figure: go.Figure, palette: Palette, ticksuffix: str = "", labels: Mapping[str, str] | None = None
+) -> None:
+    """Make the vertical axis one of names, all of them, the first on top; ``labels``: how they are shown."""
+    if labels:
+        figure.update_yaxes(tickvals=list(labels), ticktext=list(labels.values()))
     figure.update_yaxes(
         autorange="reversed",
         type="category",
@@ -48,6 +52,11 @@ def rows_axis(figure: go.Figure, palette: Palette, ticksuffix: str = "") -> None
         ticksuffix=ticksuffix,
         tickfont={"size": 13, "color": palette.text},
     )
+
+
+def _row_labels(names: Sequence[str]) -> dict[str, str]:
+    """Return how rows are shown by what they are called in the figure, where each name is whole."""
+    return {f"{plain_label(name)}  ": f"{short_label(name)}  " for name in names}
 
 
 def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figure:
@@ -228,7 +237,7 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
         figure.add_scatter(
             x=values.round(2),
             y=np.arange(len(rows)) + shift,
-            name=plain_label(dot.name),
+            name=short_label(dot.name),
             mode="markers",
             marker={"color": dot.colour, "size": 9, "line": {"width": 1, "color": palette.surface}},
             error_x={
@@ -302,8 +311,9 @@ def stacked_shares(
     frame: pd.DataFrame, colours: dict[str, str], labels: dict[str, str], palette: Palette, *, unit: str
 ) -> go.Figure:
     """Return a horizontal bar per row of the frame, stacked from its columns, labelled with the sum."""
+    shown = _row_labels([str(name) for name in frame.index])
     names = [f"{plain_label(str(name))}  " for name in frame.index]
-    figure = blank(palette, legend=True, rows=names)
+    figure = blank(palette, legend=True, rows=list(shown.values()))
     for column in frame:
         figure.add_bar(
             y=names,
@@ -326,7 +336,7 @@ def stacked_shares(
         )
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(range=[0, float(totals.max()) * 1.2], showgrid=True, tickprefix=unit, nticks=5)
-    rows_axis(figure, palette)
+    rows_axis(figure, palette, labels=shown)
     return figure
 
 
@@ -334,8 +344,9 @@ def percentile_dots(
     names: Sequence[str], values: Mapping[str, Sequence[float]], colours: dict[str, str], palette: Palette
 ) -> go.Figure:
     """Return the percentiles of each value on one line; their distance shows the spread."""
+    labels = _row_labels(names)
     rows = [f"{plain_label(name)}  " for name in names]
-    figure = blank(palette, legend=True, rows=rows)
+    figure = blank(palette, legend=True, rows=list(labels.values()))
     for percentile, points in values.items():
         figure.add_scatter(
             x=[None if point != point else round(point) for point in points],  # noqa: PLR0124 (NaN)
@@ -358,7 +369,7 @@ def percentile_dots(
                 line={"color": palette.grid, "width": 4},
             )
     figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=5, tickangle=0)
-    rows_axis(figure, palette)
+    rows_axis(figure, palette, labels=labels)
     return figure
 
 
@@ -368,8 +379,9 @@ def counted(
     """Return one bar per name, longest on top, with its share of ``total`` and its count."""
     shown = min(len(names), MOST_BARS)
     shares = [100 * n / total for n in counts[:shown]]
+    labels = _row_labels(names[:shown])
     rows = [f"{plain_label(name)}  " for name in names[:shown]]
-    figure = blank(palette, rows=rows)
+    figure = blank(palette, rows=list(labels.values()))
     figure.add_bar(
         y=rows,
         x=shares,
@@ -383,7 +395,7 @@ def counted(
     )
     # Leaves room for the label of the longest bar, even on a phone.
     figure.update_xaxes(range=[0, max(shares) * 2.2], showgrid=False, showticklabels=False)
-    rows_axis(figure, palette)
+    rows_axis(figure, palette, labels=labels)
     figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin={"t": 8, "b": 8})
     return figure
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.distributions import rows_axis
 from dashboard.charts.time_series import HEIGHT, axis_title, blank
-from dashboard.formats import plain_label
+from dashboard.formats import plain_label, short_label
 from dashboard.theme import Palette
 
 ROW_PIXELS = 26
@@ -30,7 +30,7 @@ class Bar:
 
 def rows(bars: Sequence[Bar], palette: Palette, *, unit: str) -> go.Figure:
     """Return a horizontal bar per group, first on top, with its interval and label."""
-    names = [f"{plain_label(bar.name)}  " for bar in bars]
+    names = [f"{short_label(bar.name)}  " for bar in bars]
     figure = blank(palette, rows=names)
     widest = max([bar.high or bar.value for bar in bars], default=1.0) or 1.0
     figure.add_bar(
@@ -106,7 +106,7 @@ def overlaid(
         figure.add_scatter(
             x=ends,
             y=[*shares, shares[-1]],
-            name=plain_label(name),
+            name=short_label(name),
             mode="lines",
             line={"color": colour, "width": 2, "shape": "hv"},
             fill="tozeroy",
@@ -138,7 +138,7 @@ def side_by_side(
             y=list(stages),
             x=[100 * n / first for n in side],
             orientation="h",
-            name=plain_label(name),
+            name=short_label(name),
             marker={"color": colour},
             text=[f" {100 * n / first:.1f} %" for n in side],
             textposition="outside",

@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.aggregation.rollups.buckets import Bucket
-from dashboard.formats import plain_label
+from dashboard.formats import plain_label, short_label
 from dashboard.theme import Palette
 
 FONT = '"Source Sans", "Source Sans Pro", sans-serif'
@@ -181,7 +181,7 @@ def stacked_bars(
             figure.add_bar(
                 x=_wall_clock(frame.index),
                 y=frame[part.column].to_numpy(),
-                name=plain_label(part.label),
+                name=short_label(part.label),
                 marker={"color": part.colour, "opacity": opacity, "line": {"width": 0}},
                 customdata=hover,
                 hovertemplate=f"%{{x|{_TIME_FORMATS[bucket]}}}<br>%{{customdata}}<extra></extra>",

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 import streamlit as st
@@ -23,6 +25,8 @@ from tests.dashboard.conftest import make_call, scrolled, text_of
 from tests.dashboard.panels.test_boards import SELECTION
 
 CALLS = 200
+MOST_PIXELS_OF_NAMES = 220
+"""On a phone a chart is 330 pixels wide."""
 
 
 def some_call(number: int) -> CallMetrics:
@@ -43,10 +47,18 @@ def some_call(number: int) -> CallMetrics:
     )
 
 
-@pytest.fixture
-def panels(database: Database[Document]) -> Iterator[dict[str, Panel]]:
+@pytest.fixture(autouse=True)
+def nothing_cached() -> Iterator[None]:
+    """Boards of one test are none of the next."""
     st.cache_data.clear()
     st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def panels(database: Database[Document]) -> dict[str, Panel]:
     calls = [some_call(number) for number in range(CALLS)]
     write_calls(database, calls)
     turns = [
@@ -56,9 +68,7 @@ def panels(database: Database[Document]) -> Iterator[dict[str, Panel]]:
     ]
     write(database, [Record.now(turn) for turn in turns])
     window = SELECTION.window(utc_now(), get_settings().tz, 60)
-    yield {panel.key: panel for panel in boards.conversion_board(window, SELECTION, "light").panels}
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    return {panel.key: panel for panel in boards.conversion_board(window, SELECTION, "light").panels}
 
 
 def test_each_row_says_n_and_an_interval_and_leads_to_its_calls(panels: dict[str, Panel]) -> None:
@@ -114,8 +124,6 @@ def test_no_hour_outside_calling_hours_is_the_best_for_qualified_leads(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many qualify at night: the product never recommends what its own rules forbid."""
-    st.cache_data.clear()
-    st.cache_resource.clear()
     monkeypatch.setenv("CALLING_HOURS", "09:00-21:00")
     get_settings.cache_clear()
     night = utc_now().astimezone(get_settings().tz).replace(hour=2, minute=5) - timedelta(days=1)
@@ -129,3 +137,27 @@ def test_no_hour_outside_calling_hours_is_the_best_for_qualified_leads(
     window = selection.window(utc_now(), get_settings().tz, 60)
     found = {panel.key: panel for panel in boards.conversion_board(window, selection, "light").panels}
     assert found["funnel-hours"].caption.startswith("Best: 10:00, Hinglish, 25.0 %")
+
+
+def test_a_campaign_with_any_name_leads_to_its_calls_and_leaves_room_for_its_bar(
+    database: Database[Document],
+) -> None:
+    """An ampersand took the link away; 128 letters, the most it may have, all of the chart on a phone."""
+    names = ("Home & Auto <loan>", "x" * 128)
+    calls = [
+        make_call(
+            number, utc_now() - timedelta(minutes=9), campaign=name, cost={"llm": 2.0}, llm_latency_ms=9
+        )
+        for number, name in enumerate(names)
+    ]
+    write_calls(database, calls)
+    window = SELECTION.window(utc_now(), get_settings().tz, 60)
+    conversion = {one.key: one for one in boards.conversion_board(window, SELECTION, "light").panels}
+    latency = {one.key: one for one in boards.latency_board(window, SELECTION, "LLM", "light").panels}
+    for panel in (conversion["costs-campaign"], latency["latency-campaign"]):
+        assert panel.figure is not None
+        for name in names:
+            assert urlencode({"of_campaign": name}) in unescape(panel.links())
+        layout = panel.figure.to_dict()["layout"]
+        assert layout["margin"]["l"] < MOST_PIXELS_OF_NAMES
+        assert f"{'x' * 14}\N{HORIZONTAL ELLIPSIS}{'x' * 9}  " in layout["yaxis"]["ticktext"]
