@@ -6,6 +6,7 @@ Frames have one row per bucket of local time, and charts show that local time in
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from unicodedata import category, east_asian_width
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,10 @@ def _share(letter: str) -> float:
     """Return a letter's width as a share of the font size."""
     if letter in _NARROW:
         return 0.31
-    return 1.0 if not letter.isascii() else 0.83 if letter in _WIDE else 0.57
+    if not letter.isascii():
+        # Emoji, Chinese and the like; signs that stand above or below others; Hindi, Urdu and all others.
+        return 1.0 if east_asian_width(letter) in "WF" else 0.0 if category(letter) == "Mn" else 0.75
+    return 0.83 if letter in _WIDE else 0.57
 
 
 def blank(

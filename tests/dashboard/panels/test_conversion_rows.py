@@ -143,7 +143,7 @@ def test_a_campaign_with_any_name_leads_to_its_calls_and_leaves_room_for_its_bar
     database: Database[Document],
 ) -> None:
     """An ampersand took the link away; 128 letters, the most it may have, all of the chart on a phone."""
-    names = ("Home & Auto <loan>", "x" * 128)
+    names = ("Home & Auto <loan>", "x" * 128, "दिवाली गृह ऋण अभियान — सितंबर 2026")
     calls = [
         make_call(
             number, utc_now() - timedelta(minutes=9), campaign=name, cost={"llm": 2.0}, llm_latency_ms=9
