@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from unicodedata import bidirectional
 
 import pandas as pd
 
@@ -19,6 +20,9 @@ LONGEST_LABEL = 24
 """Letters of a name beside or above a chart; campaigns have up to 128."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-!|$~<>:&]|^\d+(?=\.)\.)")
 _JOINER = "\N{WORD JOINER}"
+_ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+_FROM_RIGHT = frozenset({"R", "AL"})
+"""Classes of Unicode's letters that are written from right to left: Hebrew; Arabic and Urdu."""
 _AFTER_PARSING = re.compile(
     r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=:)(?=[\w+/-]*:)|(?<=[<>~-])(?=[>=-])", re.IGNORECASE
 )
@@ -113,15 +117,19 @@ def short_label(text: str) -> str:
 def plain(text: str) -> str:
     """Return foreign text escaped for Markdown, so that nothing in it takes effect.
 
-    Invisible joiners break up what Streamlit would still interpret after parsing the Markdown.
+    Invisible joiners break up what Streamlit would still interpret after parsing the Markdown. Text that is
+    written from right to left is isolated, or figures beside it would change places.
     """
-    text = _AFTER_PARSING.sub(_JOINER, " ".join(straight(text).split()))
-    return _MARKDOWN.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", text)
+    line = _AFTER_PARSING.sub(_JOINER, " ".join(straight(text).split()))
+    safe = _MARKDOWN.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", line)
+    if line.isascii() or not any(bidirectional(letter) in _FROM_RIGHT for letter in line):
+        return safe
+    return f"{_ISOLATE}{safe}{_END}"
 
 
 def as_typed(text: str) -> str:
     """Return text that may have been copied from a page, without what ``plain`` adds."""
-    return text.replace(_JOINER, "").strip()
+    return re.sub(f"[{_JOINER}{_ISOLATE}{_END}]", "", text).strip()
 
 
 def to_csv(table: pd.DataFrame) -> str:

@@ -49,6 +49,14 @@ def test_nothing_becomes_active_after_parsing(start: str, rest: str) -> None:
     assert not re.search(r"https?://|www\.|\w@\w|:[\w+/-]+:|->|--", shown, re.IGNORECASE)
 
 
+def test_urdu_beside_a_figure_leaves_the_figure_in_its_place() -> None:
+    """``from Diwali ₹14.89``, not ``from 14.89₹ Diwali``; what is copied from the page is still found."""
+    name = "دیوالی مہم"
+    assert formats.plain(name) == f"\N{FIRST STRONG ISOLATE}{name}\N{POP DIRECTIONAL ISOLATE}"
+    assert formats.as_typed(formats.plain(name)) == name
+    assert formats.plain("दिवाली") == "दिवाली"
+
+
 @pytest.mark.full
 def test_hostile_texts_take_no_effect_on_any_page(
     database: Database[Document], tmp_path: Path, browser: Browser
