@@ -78,6 +78,7 @@ class LogWriter:
         self._counting = threading.RLock()  # separate, so that callers never wait for a write
         self._lost: Counter[str] = Counter()
         self._dropped = 0
+        self._given_up = False
 
     @property
     def sink(self) -> Sink | Both:
@@ -129,6 +130,8 @@ class LogWriter:
         """Wait until everything logged so far is written; return False if ``timeout`` seconds pass first."""
         if self._inline or (self._thread is None and not self.queue and not self._lost):
             return True
+        if self._given_up:
+            return False
         reached = threading.Event()
         self.queue.append(reached)
         self._stir()
@@ -146,6 +149,8 @@ class LogWriter:
             # The order matters: the thread sets `calm` first and checks `_inline` afterwards.
             self._inline = True
             self.calm = False
+        else:
+            self._given_up = True  # what flushes after this, as `logging` itself does, waits no second time
         for shipper in self.shippers:
             shipper.close(_CLOSING_SECONDS)
         if self._inline:

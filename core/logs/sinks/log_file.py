@@ -87,7 +87,9 @@ def _open_to_append(path: Path, mode: int) -> int:
         # Checked before opening as well: opening another user's named pipe would block.
         _refuse_others(path, path.lstat())
         no_link = os.O_NOFOLLOW if is_shared(path.parent) else 0
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | no_link, mode)
+        # A named pipe that nobody reads, or not fast enough, must not hold up the thread for good.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | no_link
+        descriptor = os.open(path, flags, mode)
         try:
             _refuse_others(path, os.fstat(descriptor))
             _end_torn_line(path, descriptor)

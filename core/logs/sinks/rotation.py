@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from core.logs.sinks.sink import write_standard
+
 _RETRY_SECONDS = 60.0
 _GUARD_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 """In a folder that others can write to, it might be a link of theirs."""
@@ -56,7 +58,8 @@ class Rotation:
         except OSError as error:
             self._not_before = time.monotonic() + _RETRY_SECONDS
             with suppress(OSError):
-                os.write(2, f"cannot rotate LOG_FILE {path}: {error.strerror}\n".encode(errors="replace"))
+                notice = f"cannot rotate LOG_FILE {path}: {error.strerror}\n"
+                write_standard(2, notice.encode(errors="replace"))
 
     def _shift(self, path: Path, descriptor: int) -> None:
         try:

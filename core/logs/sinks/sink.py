@@ -1,13 +1,20 @@
 """Where lines go, in whole lines; to stderr while that target fails."""
 
+import errno
 import os
 import select
+import sys
 import time
 from abc import ABC, abstractmethod
 from typing import Literal
 
 _RETRY_SECONDS = 1.0
 _STALLED_SECONDS = 5.0
+_STDOUT, _STDERR = 1, 2
+_CLOSED = {
+    number for number, stream in ((_STDOUT, sys.__stdout__), (_STDERR, sys.__stderr__)) if stream is None
+}
+"""What the program was started without: by now another file of its own may have the number."""
 StandardName = Literal["stdout", "stderr"]
 
 
@@ -57,7 +64,7 @@ class Sink(ABC):
 
     def _fall_back(self, lines: bytes) -> str:
         try:
-            write_all(2, lines)
+            write_standard(_STDERR, lines)
         except OSError:
             # There is nowhere left to report it; the count is logged once the target works again.
             return f"dropped {{}} log lines: {self._reason}, nor stderr"
@@ -69,10 +76,10 @@ class Standard(Sink):
 
     def __init__(self, name: StandardName = "stdout") -> None:
         super().__init__(name)
-        self._descriptor = 1 if name == "stdout" else 2
+        self._descriptor = _STDOUT if name == "stdout" else _STDERR
 
     def _append(self, lines: bytes) -> None:
-        write_all(self._descriptor, lines)
+        write_standard(self._descriptor, lines)
 
 
 class Both:
@@ -102,6 +109,17 @@ class PartlyWrittenError(OSError):
         whole = lines.rfind(b"\n", 0, written) + 1
         self.rest = lines[whole:]
         self.torn = whole < written
+
+
+def write_standard(descriptor: int, lines: bytes) -> None:
+    """Write to stdout or stderr, if the program was started with it.
+
+    Raises:
+        OSError: it was not, or it cannot be written.
+    """
+    if descriptor in _CLOSED:
+        raise OSError(errno.EBADF, "it was closed when the program began")
+    write_all(descriptor, lines)
 
 
 def write_all(descriptor: int, lines: bytes) -> None:
