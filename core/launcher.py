@@ -65,8 +65,10 @@ class Launcher:
 
     def run(self, banner: str) -> int:
         """Start every part, show the banner, wait for a signal or for a part to end; the exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores a closed terminal
+            signal.signal(signal.SIGHUP, self._stop)
         try:
             with _step(self._console, "Starting the scheduler, the API and the dashboard"):
                 self._start()
