@@ -8,6 +8,7 @@ replay, nor a crash, nor two processes replaying at once can lose or duplicate o
 import asyncio
 import contextlib
 import fcntl
+import hashlib
 import os
 import time
 import uuid
@@ -39,6 +40,7 @@ _lost_here: Counter[Path] = Counter()
 STALE_DRAFT_SECONDS = 3_600.0
 SECONDS_BETWEEN_WARNINGS = 10.0
 _COUNT_DIGITS = 20
+_ID_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Spool:
     def read(self, file: Path) -> list[Record]:
         """Return the records of a file; set aside lines that cannot be parsed.
 
+        A file is read again for as long as the database does not answer; each such line is set aside once.
+
         Raises:
             OSError: the file cannot be read or belongs to another user, or there is no room to set a line
                 aside.
@@ -127,10 +131,16 @@ class Spool:
             try:
                 records.append(_record(line))
             except (ValueError, KeyError, TypeError) as error:  # pydantic's too
-                broken = _write(self.dead, [line], _version_of(file))
-                extra = {"file": str(broken), "reason": type(error).__name__}
-                logger.error("Spooled record makes no sense, kept apart", extra=extra)  # noqa: TRY400 (the message says all)
+                self._set_aside(line, file, type(error).__name__)
         return records
+
+    def _set_aside(self, line: bytes, file: Path, reason: str) -> None:
+        unique = hashlib.sha256(file.name.encode() + line).hexdigest()[:_ID_LENGTH]
+        if _path(self.dead, 1, _version_of(file), unique).exists():
+            return
+        broken = _write(self.dead, [line], _version_of(file), unique)
+        extra = {"file": str(broken), "reason": reason}
+        logger.error("Spooled record makes no sense, kept apart", extra=extra)
 
     @contextlib.contextmanager
     def replaying(self) -> Iterator[bool]:
@@ -326,14 +336,18 @@ def records_in(file: Path) -> int:
     return int(count) if count.isdecimal() else 1
 
 
-def _write(folder: Path, lines: Sequence[bytes], version: int) -> Path:
+def _path(folder: Path, records: int, version: int, unique: str) -> Path:
+    return folder / f"{version:020d}-{records}-{unique}.json"
+
+
+def _write(folder: Path, lines: Sequence[bytes], version: int, unique: str | None = None) -> Path:
     """Write lines to a new file that appears whole or not at all, and return its path.
 
     The draft is fsynced before the rename and the folder after it: without the second fsync a power cut could
     undo the rename although the caller was told that the records are safe.
     """
     _make(folder)
-    final = folder / f"{version:020d}-{len(lines)}-{uuid.uuid4().hex}.json"
+    final = _path(folder, len(lines), version, unique or uuid.uuid4().hex)
     draft = final.with_suffix(".new")
     try:
         with create_private(draft) as file:

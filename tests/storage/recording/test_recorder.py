@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+import pymongo
 import pytest
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from core.models.metrics import CallMetrics
 from core.services.metrics_service import MetricsService
@@ -21,8 +23,9 @@ from core.settings import get_settings
 from core.storage.recording import recorder
 from core.storage.recording.breaker import breaker
 from core.storage.recording.records import Record
+from core.storage.recording.replay import replay
 from core.storage.recording.spool import Spool, spool_status
-from core.storage.server.connection import close_connections, get_database
+from core.storage.server.connection import close_connections, get_database, get_sync_database
 from core.types import Document
 from tests import forked
 from tests.ports import free_port
@@ -180,6 +183,21 @@ def test_what_is_no_call_in_the_spool_stops_no_other(database: Database[Document
     asyncio.run(MetricsService().aggregate_recent())
     assert ids(database) == {"first", "second"}
     assert b"{" in [file.read_bytes() for file in spool.dead.iterdir()]
+
+
+def test_what_is_no_call_is_set_aside_once_however_long_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try to replay reads the file anew."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MONGODB_URI", f"mongodb://127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=50")
+    spool = Spool()
+    file = spool.put([Record.now(call("first"))])
+    file.write_bytes(file.read_bytes() + b'\n{"kind": "of a later version", "version": 1, "record": {}}')
+    for _ in range(3):
+        with pytest.raises(PyMongoError), pymongo.timeout(0.5):
+            replay(get_sync_database())
+    assert (spool_status().waiting, spool_status().dead) == (1, 1)
 
 
 def test_each_of_several_loops_replays(database: Database[Document]) -> None:
