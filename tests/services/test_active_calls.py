@@ -8,7 +8,13 @@ from pymongo.database import Database
 
 from core.services.metrics_service import MetricsService
 from core.services.sync_metrics_service import SyncMetricsService
-from core.storage.recording.active_calls import alive, count_active, signal_active
+from core.storage.recording.active_calls import (
+    alive,
+    count_active,
+    count_active_by_direction,
+    list_active,
+    signal_active,
+)
 from core.storage.recording.breaker import breaker
 from core.storage.recording.spool import spool_status
 from core.storage.server.connection import close_connections
@@ -49,3 +55,14 @@ def test_the_others_of_a_batch_count(database: Database[Document]) -> None:
 
     assert asyncio.run(heard())
     assert count_active(database) == 3
+
+
+def test_a_row_that_another_tool_wrote_keeps_no_other_from_being_counted(
+    database: Database[Document],
+) -> None:
+    SyncMetricsService().call_started("good", direction="inbound")
+    odd: list[Document] = [*({"seen_at": seen_at} for seen_at in ("yesterday", 5, None)), {}]
+    database["active_calls"].insert_many([{"ended": False, **row} for row in odd])
+    assert count_active(database) == 1
+    assert count_active_by_direction(database) == {"inbound": 1}
+    assert [one.call_id for one in list_active(database)] == ["good"]
