@@ -12,6 +12,7 @@ from typing import Any
 from core.logging_config import get_logger
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.sync_metrics_service import SyncMetricsService
+from core.sigterm import before_sigterm
 from core.storage.recording.active_calls import BEAT_SECONDS
 from core.threads import at_child_end, start_daemon
 
@@ -33,6 +34,7 @@ class BackgroundMetricsService:
         self._begin()
         os.register_at_fork(after_in_child=self._begin)
         atexit.register(self.flush, END_SECONDS)
+        before_sigterm(self.flush)
 
     def _begin(self) -> None:
         self._work: SimpleQueue[Work] = SimpleQueue()

@@ -1,5 +1,6 @@
 """Recording that never waits: a pipeline of audio goes on whatever the store is up to."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,24 @@ start = datetime(2024, 10, 24, tzinfo=UTC)
 service = BackgroundMetricsService()
 call = CallMetrics(call_id="c", start_time=start, status="completed", direction="inbound")
 service.record_call_metrics(call)
+"""
+
+IS_TOLD_TO_END = """
+import os, signal, time
+from datetime import UTC, datetime
+from core.models.metrics import CallMetrics, ServiceSample
+from core.services.background_metrics_service import BackgroundMetricsService
+from core.storage import get_sync_database
+get_sync_database().command("ping")
+service = BackgroundMetricsService()
+start = datetime.now(UTC)
+for number in range(20):
+    service.record_call_metrics(
+        CallMetrics(call_id=f"{number}", start_time=start, status="completed", direction="inbound")
+    )
+service.record_service_call(ServiceSample(service="deepgram", operation="listen", duration_ms=50))
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(60)
 """
 
 
@@ -88,6 +107,14 @@ def test_a_process_that_ends_at_once_records_before(database: Database[Document]
         assert (stored, spool_status().waiting) == ([], 1)
     else:
         assert stored == ["c"]
+
+
+def test_a_process_that_is_told_to_end_records_before(database: Database[Document]) -> None:
+    """As ``docker stop`` and systemd tell it, by SIGTERM, which runs nothing of ``atexit``."""
+    ended = subprocess.run([sys.executable, "-c", IS_TOLD_TO_END], check=False, timeout=60)
+    assert ended.returncode == -signal.SIGTERM
+    assert database[CALLS].count_documents({}) == 20
+    assert [row["count"] for row in database[SERVICE_MINUTES].find()] == [1]
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])

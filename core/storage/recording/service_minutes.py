@@ -8,17 +8,19 @@ import itertools
 import math
 import os
 import platform
-import time
+import threading
 import uuid
 from collections import Counter, deque
 from contextlib import suppress
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
 
 from pymongo.asynchronous.database import AsyncDatabase
 
 from core.clock import utc_now
 from core.logging_config import get_logger
 from core.models.metrics import ServiceMinute, ServiceSample
+from core.sigterm import before_sigterm
 from core.storage.recording.recorder import record_blocking
 from core.storage.recording.records import Fate
 from core.storage.recording.write import MAX_BATCH
@@ -29,6 +31,7 @@ from core.types import Document
 logger = get_logger("database")
 FLUSH_SECONDS = 10.0
 """How often the sums of minutes in progress are written."""
+_END_SECONDS = 5.0
 
 _LN_GAMMA = math.log(1.01 / 0.99)
 _LEAST, _MOST = 1e-6, 1e7
@@ -155,6 +158,7 @@ class ServiceWriter:
         self._minutes: dict[tuple[int, str], tuple[AsyncDatabase[Document] | None, ServiceMinutes]] = {}
         self._guard = fork_safe_rlock()
         self._flushing = fork_safe_lock()
+        self._hurry: SimpleQueue[threading.Event] = SimpleQueue()
         self._pid = 0
 
     def add(self, database: AsyncDatabase[Document] | None, sample: ServiceSample) -> None:
@@ -182,19 +186,32 @@ class ServiceWriter:
         with self._guard:
             self._minutes.setdefault(key, (database, ServiceMinutes()))
             if self._pid != os.getpid():  # a forked child's inherited thread belongs to its parent
+                self._hurry = SimpleQueue()
                 started = start_daemon("service-minutes", self._run)
                 self._pid = os.getpid() if started else 0  # else the next request tries again
                 if started:
                     at_child_end(self.flush)
 
+    def flush_at_once(self) -> None:
+        """Run :meth:`flush` on the thread: code interrupted by a signal may hold the driver's locks."""
+        if self._pid == os.getpid():
+            written = threading.Event()
+            self._hurry.put(written)
+            written.wait(_END_SECONDS)
+
     def _run(self) -> None:
         while True:
-            time.sleep(FLUSH_SECONDS)
+            waiting: threading.Event | None = None
+            with suppress(Empty):
+                waiting = self._hurry.get(timeout=FLUSH_SECONDS)
             try:
                 self.flush()
             except Exception as error:  # noqa: BLE001 (what is lost now must not end the thread)
                 logger.error("Service minutes not written", extra={"reason": type(error).__name__})  # noqa: TRY400 (the type is enough)
+            if waiting is not None:
+                waiting.set()
 
 
 writer = ServiceWriter()
 before_close(writer.flush)
+before_sigterm(writer.flush_at_once)
