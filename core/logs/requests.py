@@ -5,6 +5,8 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from core.logs.event import formatted
+
 if TYPE_CHECKING:
     from core.models.metrics import ServiceSample
 
@@ -124,7 +126,8 @@ def _level_of_status(status: int) -> int:
 
 
 def _operation(method: str, path: str) -> str:
-    return f"{method} {_ID.sub('{id}', str(path).partition('?')[0])}"
+    path = formatted(path, ())  # never raises, whatever it is
+    return f"{formatted(method, ())} {_ID.sub('{id}', path.partition('?')[0])}"
 
 
 def _count(service: str, operation: str, duration_ms: float, error: str | None) -> None:

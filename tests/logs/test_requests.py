@@ -104,6 +104,18 @@ def test_a_figure_that_cannot_be_taken_does_not_reach_the_caller(
     assert "was not counted" in caplog.records[-1].getMessage()
 
 
+def test_a_path_that_cannot_be_printed_does_not_reach_the_caller(taken: Taken) -> None:
+    class Odd(str):  # noqa: SLOT000 (as an agent writes it)
+        def __str__(self) -> str:
+            raise RuntimeError
+
+        __repr__ = __str__
+
+    log_api_request(get_logger("api"), "GET", Odd("/calls/17"), 200, 5.0)
+    log_api_request(get_logger("api"), Odd("GET"), "/calls/17", 200, 5.0)
+    assert len(taken) == 2
+
+
 def test_the_middleware_logs_each_request_and_keeps_contexts_apart(
     taken: Taken, caplog: pytest.LogCaptureFixture
 ) -> None:
