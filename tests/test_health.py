@@ -67,11 +67,11 @@ def test_a_refresh_that_fails_is_said_until_one_succeeds(refreshed: Database[Doc
     assert states(refreshed) == (RollUpState.FAILING, "degraded", State.FAIL)
     *_, said = work.roll_ups(refreshed)
     assert "2 times, most recently because of KeyError" in said.text
-    assert journal.last_slot(ROLL_UPS) is None
+    assert journal.last_slot(ROLL_UPS, utc_now()) is None
     assert journal.succeeded(ROLL_UPS, 7, 1)
     assert states(refreshed) == (RollUpState.CURRENT, "ok", State.OK)
     journal.failed(ROLL_UPS, "KeyError")
-    assert journal.last_slot(ROLL_UPS) == 7
+    assert journal.last_slot(ROLL_UPS, utc_now()) == 7
     assert not journal.succeeded(ROLL_UPS, 8, 0), "a scheduler of a later term was at work"
 
 

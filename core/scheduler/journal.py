@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from core.clock import utc_now
 from core.storage.collections import SCHEDULER_JOBS
+from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import DURABLE
 from core.types import Document
 
@@ -34,15 +35,21 @@ class Journal:
     def __init__(self, database: Database[Document]) -> None:
         self._rows: Collection[Document] = database.get_collection(SCHEDULER_JOBS, write_concern=DURABLE)
 
-    def last_slot(self, job: str) -> int | None:
-        """Return the slot in which a job last succeeded; None if it never did."""
-        slot = (self._rows.find_one({"_id": job}) or {}).get("slot")
-        return slot if isinstance(slot, int) else None  # another tool may have put something else there
+    def last_slot(self, job: str, now: datetime) -> int | None:
+        """Return the slot in which a job last succeeded; None if it never did, or only in the future.
+
+        What was noted while the server's clock was ahead must not hold the job back until that time comes.
+        """
+        row = self._rows.find_one({"_id": job}) or {}
+        slot, at = row.get("slot"), row.get("at")
+        if not isinstance(slot, int):  # another tool may have put something else there
+            return None
+        return None if isinstance(at, datetime) and at > now + CLOCKS_DIFFER else slot
 
     def succeeded(self, job: str, slot: int, term: int) -> bool:
         """Record a slot; return False if a scheduler of a later term has taken over."""
         done: Document = {"slot": slot, "term": term, "holder_at": utc_now()}
-        change = {"$set": done, "$unset": {"failing": 1}}
+        change: Document = {"$set": done, "$currentDate": {"at": True}, "$unset": {"failing": 1}}
         try:
             self._rows.update_one({"_id": job, "term": {"$lte": term}}, change, upsert=True)
         except DuplicateKeyError:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import FrameType
 from typing import Final
 
@@ -109,7 +109,7 @@ class Runner:
             slot = self._slot(job, held)
             if waits and slot == failed_in:
                 return
-            last = self._journal.last_slot(job.name)
+            last = self._journal.last_slot(job.name, _now(held))
         except Exception as error:  # noqa: BLE001 (the lane goes on, whatever it is)
             self._failed(job, slot, error)
             return
@@ -118,7 +118,7 @@ class Runner:
             self._run(job, held, slot)
 
     def _slot(self, job: Job, held: Held) -> int:
-        return job.when.slot(utc_now() + held.clock_ahead)
+        return job.when.slot(_now(held))
 
     def _say_missed(self, job: Job, slots: int) -> None:
         missed = timedelta(seconds=slots * job.when.seconds) if isinstance(job.when, Every) else timedelta()
@@ -158,6 +158,11 @@ class Runner:
             logger.error("Job failed", extra={"job": job, "reason": str(error)})
         else:
             logger.error("Job failed", extra={"job": job}, exc_info=error)
+
+
+def _now(held: Held) -> datetime:
+    """Return the database server's time."""
+    return utc_now() + held.clock_ahead
 
 
 async def _call(job: Job) -> None:

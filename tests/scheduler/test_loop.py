@@ -202,6 +202,32 @@ def test_a_job_whose_row_another_tool_changed_runs_and_keeps_no_other_from_runni
     assert ran == ["odd", "last"]
 
 
+def test_a_job_that_ran_while_the_clock_was_ahead_runs_again_once_it_is_right(
+    database: Database[Document],
+) -> None:
+    """It would else wait for the time to come: an hour for this job, a night for one of each night."""
+    ran: list[str] = []
+
+    async def hourly() -> None:
+        ran.append("hourly")
+        scheduler.stop()
+
+    async def later() -> None:
+        ran.append("later")
+        scheduler.stop()
+
+    hour = Every(3600)
+    scheduler = Scheduler([Job("hourly", hourly, hour), Job("later", later, hour)])
+    scheduler.run_forever()
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    database["scheduler_jobs"].update_one(
+        {"_id": "hourly"}, {"$set": {"slot": hour.slot(ahead), "at": ahead}}
+    )
+    scheduler = Scheduler([Job("hourly", hourly, hour), Job("later", later, hour)])
+    scheduler.run_forever()
+    assert ran == ["hourly", "hourly"]
+
+
 SLOW = """
 import asyncio, signal, sys
 from pathlib import Path
