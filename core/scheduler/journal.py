@@ -47,7 +47,7 @@ class Journal:
         return None if isinstance(at, datetime) and at > now + CLOCKS_DIFFER else slot
 
     def succeeded(self, job: str, slot: int, term: int) -> bool:
-        """Record a slot; return False if a scheduler of a later term has taken over."""
+        """Record a slot; return False if one of a later term is recorded."""
         done: Document = {"slot": slot, "term": term, "holder_at": utc_now()}
         change: Document = {"$set": done, "$currentDate": {"at": True}, "$unset": {"failing": 1}}
         try:
@@ -55,6 +55,10 @@ class Journal:
         except DuplicateKeyError:
             return False
         return True
+
+    def forget(self, job: str) -> None:
+        """Delete the row of a job; call it only while holding the lease."""
+        self._rows.delete_one({"_id": job})
 
     def failed(self, job: str, reason: str) -> None:
         """Count a failure; the next success clears it."""

@@ -138,8 +138,18 @@ class Runner:
         return True
 
     def _note(self, job: Job, held: Held, slot: int) -> None:
-        """Record the slot, unless a scheduler of a later term has."""
-        if not self._journal.succeeded(job.name, slot, held.term):
+        """Record the slot, unless a scheduler of a later term has.
+
+        If this one still holds the lease, the row of a later term came with a backup: terms are counted anew
+        in a restored store.
+        """
+        if self._journal.succeeded(job.name, slot, held.term):
+            return
+        now = self._keeper.held()
+        if now is not None and now.term == held.term:
+            self._journal.forget(job.name)
+            self._journal.succeeded(job.name, slot, held.term)
+        else:
             logger.warning("Another scheduler took over meanwhile", extra={"job": job.name})
 
     def _failed(self, job: Job, slot: int | None, error: BaseException) -> None:

@@ -202,6 +202,24 @@ def test_a_job_whose_row_another_tool_changed_runs_and_keeps_no_other_from_runni
     assert ran == ["odd", "last"]
 
 
+def test_in_a_restored_store_a_job_runs_once_in_its_slot(database: Database[Document]) -> None:
+    """A backup has the jobs with the terms they ran in, and not the lease that counts terms."""
+    database["scheduler_jobs"].insert_one({"_id": "hourly", "slot": 3, "term": 57})
+    ran: list[str] = []
+
+    async def hourly() -> None:
+        ran.append("hourly")
+
+    async def clock() -> None:
+        ran.append("clock")
+        if ran.count("clock") == 3:
+            scheduler.stop()
+
+    scheduler = Scheduler([Job("hourly", hourly, Every(3600)), Job("clock", clock, Every(1))])
+    scheduler.run_forever()
+    assert ran.count("hourly") == 1
+
+
 def test_a_job_that_ran_while_the_clock_was_ahead_runs_again_once_it_is_right(
     database: Database[Document],
 ) -> None:
