@@ -20,6 +20,8 @@ from core.files import refuse_foreign
 MAX_SOCKET_PATH_BYTES = 107  # size of sockaddr_un, without the terminating zero
 NEEDED_BYTES = 300_000_000
 """Free disk space the server needs from the first record on."""
+_START = 19
+"""Place of a process's start in its line of /proc, counted from after its name."""
 _OWNER = "folder"
 """Name of the file next to a socket outside DATA_DIR that says whose socket it is."""
 
@@ -184,6 +186,15 @@ def is_running(pid: int) -> bool:
     except OSError:  # a system without /proc, whose first process waits for all
         return True
     return state != b"Z"
+
+
+def born(pid: int) -> bytes | None:
+    """Return what tells a process from a later one with the same id: its start. None without /proc."""
+    try:
+        _, _, after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")
+        return after_name.split()[_START]
+    except (OSError, IndexError):
+        return None
 
 
 def _own_processes() -> Iterator[tuple[int, list[str]]]:

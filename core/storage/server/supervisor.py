@@ -20,6 +20,7 @@ from core.storage.server.folder import (
     MAX_SOCKET_PATH_BYTES,
     EmbeddedServerError,
     Folder,
+    born,
     is_in_place,
     is_running,
     lock,
@@ -54,6 +55,7 @@ class Supervisor:
         self._folder = folder
         self._child: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
+        self._born: bytes | None = None
         self._stopping = False
         self._lock: int | None = None
         self._last: int | None = None
@@ -156,7 +158,8 @@ class Supervisor:
         """Return whether the server, started or adopted, is running."""
         if self._child is not None:
             return self._child.poll() is None
-        return self._pid is not None and is_running(self._pid)
+        # An adopted server is nobody's child: once it has ended, its id may be another program's.
+        return self._pid is not None and is_running(self._pid) and born(self._pid) == self._born
 
     def _start_or_adopt(self) -> None:
         """Use the server that is already running for this folder, if there is one; start one otherwise.
@@ -167,6 +170,8 @@ class Supervisor:
         self._pid = self._adopted()
         if self._pid is None:
             self._start()
+        else:
+            self._born = born(self._pid)
 
     def _adopted(self) -> int | None:
         """Return the pid of a server that a killed supervisor left behind, once it answers; else None.

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.storage.server.folder import is_running
+from core.storage.server.folder import Folder, is_running
+from core.storage.server.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[3]
 HOLD = """
@@ -271,6 +272,24 @@ def test_a_process_that_ended_and_was_not_waited_for_is_not_running() -> None:
     assert comes(lambda: not is_running(ended.pid), within=5)
     assert psutil.Process(ended.pid).status() == psutil.STATUS_ZOMBIE
     ended.wait()
+
+
+def test_a_program_that_got_the_id_of_an_adopted_server_is_neither_taken_for_it_nor_ended(
+    tmp_path: Path,
+) -> None:
+    """The server of a supervisor that was killed is nobody's child, so its id is free once it has ended."""
+    folder = Folder(tmp_path)
+    folder.create()
+    supervisor = Supervisor(folder)
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        supervisor._pid, supervisor._born = stranger.pid, b"1"
+        assert not supervisor._alive()
+        supervisor._end_server()
+        assert stranger.poll() is None
+    finally:
+        stranger.communicate(b"\n")
+    assert stranger.returncode == 0
 
 
 @pytest.mark.full
