@@ -21,7 +21,8 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     # Until the scheduler has its own handlers: being stopped while loading is a clean exit.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         from core.settings import get_settings  # noqa: PLC0415 (report bad settings before anything else)
 

@@ -409,11 +409,17 @@ def test_it_outlives_a_database_that_is_away(
 TOLD_EARLY = f"""
 import os, runpy, signal
 import core.settings
-core.settings.get_settings = lambda: os.kill(os.getpid(), signal.SIGTERM)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+core.settings.get_settings = lambda: os.kill(os.getpid(), TOLD)
 runpy.run_path({str(SCRIPT)!r}, run_name="__main__")
 """
 
 
-def test_sigterm_while_it_loads_ends_it_well(start: Callable[..., Process]) -> None:
-    """A service manager that stops it in its first second sees no failure."""
-    assert start("-c", TOLD_EARLY, PYTHONPATH=str(ROOT)).wait(30) == 0
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_being_told_to_end_while_it_loads_ends_it_well(
+    start: Callable[..., Process], tmp_path: Path, told: signal.Signals
+) -> None:
+    """A service manager that stops it in its first second sees no failure; Ctrl-C shows no traceback."""
+    code = TOLD_EARLY.replace("TOLD", str(int(told)))
+    assert start("-c", code, PYTHONPATH=str(ROOT)).wait(30) == 0
+    assert "Traceback" not in (tmp_path / "scheduler.log").read_text()
