@@ -41,8 +41,10 @@ def start_daemon(name: str, target: Callable[..., object], *args: object) -> thr
     """Start a daemon thread and return it; None where the system starts no more threads.
 
     That is so at a container's limit of processes, and while the interpreter ends: Python 3.12.0 to 3.12.2
-    refuse even what exit functions start.
+    refuse even what exit functions start, and 3.11 waits for ever for what a last ``__del__`` starts.
     """
+    if sys.is_finalizing():
+        return None
     thread = threading.Thread(target=target, args=args, name=name, daemon=True)
     try:
         thread.start()

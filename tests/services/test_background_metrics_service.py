@@ -47,6 +47,20 @@ os.kill(os.getpid(), signal.SIGTERM)
 time.sleep(60)
 """
 
+ENDS_WITH_ITS_LAST_OBJECT = """
+from datetime import UTC, datetime
+from core.models.metrics import CallMetrics
+from core.services.background_metrics_service import BackgroundMetricsService
+start = datetime.now(UTC)
+service = BackgroundMetricsService()
+class Session:
+    def __del__(self):
+        service.record_call_metrics(
+            CallMetrics(call_id="c", start_time=start, status="completed", direction="inbound")
+        )
+keep = Session()
+"""
+
 
 def call(call_id: str) -> CallMetrics:
     return CallMetrics(call_id=call_id, start_time=START, status="completed", direction="inbound")
@@ -107,6 +121,12 @@ def test_a_process_that_ends_at_once_records_before(database: Database[Document]
         assert (stored, spool_status().waiting) == ([], 1)
     else:
         assert stored == ["c"]
+
+
+def test_what_the_last_object_records_keeps_no_process_alive(database: Database[Document]) -> None:
+    """The interpreter no longer starts the threads that it would take, and Python 3.11 waits for them."""
+    ended = subprocess.run([sys.executable, "-c", ENDS_WITH_ITS_LAST_OBJECT], check=False, timeout=30)
+    assert ended.returncode == 0
 
 
 def test_a_process_that_is_told_to_end_records_before(database: Database[Document]) -> None:
