@@ -150,6 +150,7 @@ class LeaseKeeper:
         """Take or renew the lease once, and remember until when that is certain.
 
         After an error the previous certainty stands until it expires: a single failed renewal loses nothing.
+        Whatever it is, too little memory or too many threads, it must not be the last try.
         """
         # Taken before the request: the server starts counting later than this, so we err on the safe side.
         asked = time.monotonic()
@@ -157,6 +158,8 @@ class LeaseKeeper:
             self._held = self._lease.take()
         except PyMongoError as error:
             self._error = error
+        except Exception as error:  # noqa: BLE001 (the driver lets some through)
+            self._error = PyMongoError(type(error).__name__)
         else:
             self._error = None
             self._good_until = asked + self._lease.seconds

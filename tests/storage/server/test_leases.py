@@ -2,8 +2,12 @@
 
 import threading
 import time
+from contextlib import suppress
 
+import pytest
+from bson.datetime_ms import DatetimeMS
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from core.storage.server.leases import Lease, LeaseKeeper
 from core.types import Document
@@ -68,3 +72,24 @@ def test_a_lease_taken_while_the_clock_was_ahead_lasts_no_longer_than_any_other(
     assert term(second) is None
     time.sleep(1)
     assert term(second) == 2
+
+
+def test_a_keeper_goes_on_trying_whatever_went_wrong(database: Database[Document]) -> None:
+    """Here a time that Python cannot hold, which another tool put into the row."""
+    database["leases"].insert_one({"_id": "night", "noted": DatetimeMS(2**60)})
+    keeper = LeaseKeeper(Lease(database, "night", 1.0))
+    keeper.start()
+    try:
+        with pytest.raises(PyMongoError, match="InvalidBSON"):
+            keeper.held()
+        database["leases"].update_one({"_id": "night"}, {"$unset": {"noted": 1}})
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with suppress(PyMongoError):
+                if keeper.held():
+                    break
+            time.sleep(0.05)
+        else:
+            pytest.fail("it was the last try")
+    finally:
+        keeper.stop()
