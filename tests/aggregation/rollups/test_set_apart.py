@@ -229,7 +229,7 @@ _FAR = DatetimeMS(8_640_000_000_000_000)
         {"errors": 503, "error_types": ["asr_timeout"]},
         {"error_types": {"a": 1}},
         {"agent": _FAR},
-        {"hangup_by": _FAR, "qualification": ObjectId()},
+        {"hangup_by": _FAR, "qualification": ObjectId("6b0dd4f511faad7a86a87162")},
         {"telephony": {"provider": _FAR}},
         {"metadata": {"valid_until": _FAR}},
         {"interruptions": 2**40, "total_turns": 2**50, "user_turns": 3},
