@@ -38,7 +38,8 @@ duration_seconds = {{ column = "seconds" }}
 
 def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``python -m core`` as a user would."""
-    return forked.run(["-m", "core", *arguments], env={**os.environ, **environment})
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | environment
+    return forked.run(["-m", "core", *arguments], env=environment)
 
 
 @contextmanager

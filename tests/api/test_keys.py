@@ -63,6 +63,7 @@ def test_a_key_that_reads_changes_nothing(keyed: TestClient, database: Database[
     assert keyed.post(AGGREGATE, headers={"X-API-Key": WRITING}).status_code != 403
 
 
+@pytest.mark.full
 def test_keys_that_could_not_be_read_are_not_none(
     database: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:

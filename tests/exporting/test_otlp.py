@@ -151,6 +151,7 @@ def test_what_a_collector_refuses_of_the_figures_is_said(
     assert vars(warning)["reason"] == "7 values: out of order"
 
 
+@pytest.mark.full
 def test_an_answer_that_never_ends_holds_up_nothing(
     database: Database[Document], collector: Collector
 ) -> None:

@@ -36,7 +36,7 @@ Lines = dict[str, float]
 def listener() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
-        server.settimeout(1)
+        server.settimeout(0.2)
         yield server
 
 
@@ -59,7 +59,7 @@ def sent(database: Database[Document], listener: socket.socket) -> Lines:
 
 
 def heard(listener: socket.socket) -> str:
-    """The next packet; nothing after a second without one."""
+    """The next packet; nothing after a fifth of a second without one."""
     try:
         return listener.recv(65_535).decode()
     except TimeoutError:

@@ -132,6 +132,7 @@ def test_the_spool_is_on_the_disk_before_the_agent_goes_on(tmp_path: Path) -> No
     assert finished == []
 
 
+@pytest.mark.full
 def test_a_full_disk_while_the_database_is_away_loses_no_time_and_counts_what_is_lost(tmp_path: Path) -> None:
     """The disk is full as far as this process can tell: no file of its may grow beyond 64 bytes."""
     done = subprocess.run(

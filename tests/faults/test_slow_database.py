@@ -116,6 +116,7 @@ def check_slow(database: Database[Document], path: SlowPath, delay: float, count
     assert (stored(database), status.waiting, status.dead, status.lost) == (count + 2, 0, 0, 0)
 
 
+@pytest.mark.full
 def test_a_slow_database_holds_up_no_caller_and_loses_no_call(
     database: Database[Document], path: SlowPath
 ) -> None:

@@ -79,7 +79,7 @@ def interrupt(*_):
 ask()
 signal.signal(signal.SIGALRM, interrupt)
 interrupt()
-until = time.monotonic() + 4
+until = time.monotonic() + 2
 while time.monotonic() < until:
     ask()
 signal.signal(signal.SIGALRM, signal.SIG_IGN)

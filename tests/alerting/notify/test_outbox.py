@@ -151,6 +151,7 @@ def test_duplicates_with_two_nodes(database: Database[Document]) -> None:
         assert sorted(titles) == sorted(f"WARNING: alert {number}" for number in range(20))
 
 
+@pytest.mark.full
 def test_lost_while_the_channel_was_down(database: Database[Document]) -> None:
     """Down for an hour: all of it is delivered after, in order, each once; what is outdated is dropped."""
     slack = Tap(answer=lambda _: NO)

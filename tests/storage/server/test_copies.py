@@ -79,6 +79,7 @@ def test_a_hard_linked_copy_is_refused_and_leaves_the_original_running(
     assert count(user) == "1"
 
 
+@pytest.mark.full
 def test_a_record_of_another_folders_socket_is_not_believed(
     start: Callable[..., User], tmp_path: Path
 ) -> None:

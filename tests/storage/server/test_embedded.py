@@ -199,6 +199,7 @@ def orphaned(start: Callable[..., User], folder: Path, delay: float) -> User:
     return user
 
 
+@pytest.mark.full
 def test_a_daemon_that_closes_all_files_records_into_its_own_folder(tmp_path: Path) -> None:
     """Its share in the server is closed with them, and the number becomes another file's."""
     elsewhere = tmp_path / "elsewhere" / "log"
@@ -242,6 +243,7 @@ def test_kill_of_the_supervisor_and_all_users_at_once_leaves_no_server(
     assert comes(lambda: not supervisors(folder), within=3)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("children", [signal.SIG_DFL, signal.SIG_IGN], ids=["", "ignored"])
 def test_a_standby_that_was_killed_is_replaced(
     start: Callable[..., User], tmp_path: Path, children: signal.Handlers

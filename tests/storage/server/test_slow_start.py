@@ -118,6 +118,7 @@ def test_a_process_whose_first_record_starts_the_server_ends_in_time(run: Run, s
     assert seconds < 30
 
 
+@pytest.mark.full
 def test_a_short_wait_does_not_make_a_server_look_silent(run: Run) -> None:
     """The first record's deadline is over before the server answers, and the second one finds it."""
     script = """
