@@ -30,10 +30,8 @@ demo: .venv/run ## Everything running on a simulated agent; http://localhost:300
 run: .venv/run ## Everything running on your own calls
 	@$(BIN)/python -m core run
 
-# The quick tests wait as long as they compute, so there are three workers for two processors.
 test: .venv/dev ## The quick tests
-	@export PYTEST_XDIST_AUTO_NUM_WORKERS=$$(($$($(BIN)/python -c "import os; print(os.cpu_count())") * 3 / 2)); \
-	set -x; $(PYTEST)
+	$(PYTEST)
 
 test-full: .venv/dev ## The slow proofs: faults, real data, the whole product in a browser
 	$(PYTEST) -m full --timeout 900
