@@ -1,5 +1,6 @@
 """Silences: which alerts say nothing, when, and who wanted it so."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Self
@@ -14,6 +15,7 @@ MATCHERS = (
     *("rule", "severity", "direction", "language", "status", "campaign", "service", "operation", "about"),
 )
 """``about`` is the rule that an alert ``rule_error`` is about; other alerts lack it."""
+_STAR = re.compile(r"(?<!\\)\*")
 Value = Annotated[str, Field(max_length=512)]
 Values = Annotated[list[Value], Field(min_length=1, max_length=100)]
 
@@ -29,7 +31,7 @@ class Silence(BaseModel):
 
     id: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
     matchers: dict[str, Values] = Field(
-        min_length=1, description="Label → values, one of which it has; * stands for any text"
+        min_length=1, description="Label → values, one of which it has; * stands for any text, \\* for itself"
     )
     start: UtcDatetime
     end: UtcDatetime | None = None
@@ -74,9 +76,14 @@ class Silence(BaseModel):
         )
 
 
+def exactly(text: str) -> str:
+    """Return the pattern that only this text matches."""
+    return text.replace("*", r"\*")
+
+
 def _like(pattern: str, text: str) -> bool:
     """Return whether a text matches a pattern; each piece is searched for once, from left to right."""
-    first, *pieces = pattern.split("*")
+    first, *pieces = (piece.replace(r"\*", "*") for piece in _STAR.split(pattern))
     if not pieces:
         return first == text
     last = pieces.pop()

@@ -8,7 +8,7 @@ from itertools import islice
 from core.alerting.state.lifecycle import AlertRecord, Change
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import LABELS, SERVICE_LABELS, AlertRule
-from core.models.silences import MATCHERS, Silence
+from core.models.silences import MATCHERS, Silence, exactly
 
 SHARED_LABELS = (*LABELS, *SERVICE_LABELS)
 """Labels that have to be equal for one alert to explain another, unless the rule says otherwise."""
@@ -24,7 +24,7 @@ def labels_of(alert: Alert) -> dict[str, str]:
 def matchers_of(alert: Alert) -> dict[str, list[str]]:
     """Return the matchers that silence this alert and no other, however severe it becomes."""
     labels = labels_of(alert)
-    return {name: [labels[name]] for name in MATCHERS if name in labels and name != "severity"}
+    return {name: [exactly(labels[name])] for name in MATCHERS if name in labels and name != "severity"}
 
 
 def silenced_by(alert: Alert, silences: Iterable[Silence], now: datetime) -> list[str]:

@@ -51,7 +51,7 @@ class Silencing(_Form):
         min_length=1,
         max_length=len(MATCHERS),
         json_schema_extra={"propertyNames": {"enum": list(MATCHERS)}},
-        description=f"{', '.join(MATCHERS)} → values, one of which it has; * stands for any text",
+        description=f"{', '.join(MATCHERS)} → values, one of which it has; * is any text, \\* a star",
     )
     comment: str = Field(min_length=1, max_length=1_000, pattern=r"\S", description="Why")
     start: UtcDatetime | None = Field(default=None, description="From then on; now when left out")
