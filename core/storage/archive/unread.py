@@ -37,7 +37,7 @@ def note_looked(database: Database[Document], work: Work, since: datetime, *, wh
     if not whole:
         state.update_one({"_id": work}, {"$min": {"since": since}}, upsert=True)
     elif state.find_one({"_id": work}, {"_id": 1}):
-        state.delete_one({"_id": work, "since": {"$gte": since}})
+        state.delete_one({"_id": work})  # what is older than MOST_WAITING is given up
 
 
 def waiting_windows(database: Database[Document]) -> set[datetime]:

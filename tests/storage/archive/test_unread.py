@@ -20,6 +20,7 @@ from core.storage.calls import write_calls
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
+from core.storage.server.connection import server_time
 from core.types import Document
 from tests.storage.archive.test_mover import PERIOD, START, call, figures, recorded_long_ago
 
@@ -112,6 +113,21 @@ def test_a_price_that_comes_while_the_file_is_away_is_added_later(archived: Data
     (row,) = archived["calls"].find()
     assert (row["lead_id"], row["cost"]["telephony"]) == ("lead_1", 0.9), "with what the agent had recorded"
     assert figures(archived).total_calls == 20
+
+
+def test_a_file_that_was_away_for_days_is_looked_into_once(archived: Database[Document]) -> None:
+    """Not at every refresh from then on."""
+    restore = away(first_file(archived))
+    write_calls(archived, [call(99, start_time=SECOND)])
+    asyncio.run(MetricsService().aggregate_recent())
+    waits = {"_id": {"$in": ["unread_calls", "unread_reports"]}}
+    assert archived["rollup_state"].count_documents(waits) > 0
+    archived["rollup_state"].update_many(
+        waits, {"$set": {"since": server_time(archived) - timedelta(days=3)}}
+    )
+    restore()
+    asyncio.run(MetricsService().aggregate_recent())
+    assert archived["rollup_state"].count_documents(waits) == 0
 
 
 def test_other_days_are_archived(archived: Database[Document]) -> None:
