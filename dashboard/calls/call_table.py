@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from core.aggregation.search.call_rows import UNREADABLE
+from core.aggregation.search.call_rows import LEFT_OUT
 from core.models.calls.parts import rupees_in_all
 from core.types import Document
 from dashboard import formats
@@ -108,7 +108,7 @@ def _attempt(row: Document) -> str:
 
 def unreadable_words(row: Mapping[str, Any]) -> str:
     """Return which of a call's values cannot be read and are left out; "" if all can."""
-    names = row.get(UNREADABLE)
+    names = row.get(LEFT_OUT)
     return f"cannot be read: {', '.join(names)}" if names else ""
 
 

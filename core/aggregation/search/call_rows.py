@@ -8,7 +8,7 @@ from core.models.calls.fields import CALL_FIELDS, Kind
 from core.models.definitions import COST_PARTS
 from core.types import Document
 
-UNREADABLE = "unreadable"
+LEFT_OUT = "unreadable"
 """The key under which a row names the fields that were left out."""
 
 
@@ -21,7 +21,7 @@ def _row(call: Mapping[str, object]) -> Document:
     wrong = [name for name, value in call.items() if value is not None and not _is_readable(name, value)]
     if not wrong:
         return dict(call)
-    return {name: value for name, value in call.items() if name not in wrong} | {UNREADABLE: wrong}
+    return {name: value for name, value in call.items() if name not in wrong} | {LEFT_OUT: wrong}
 
 
 def _is_readable(name: str, value: object) -> bool:
