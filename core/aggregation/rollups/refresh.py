@@ -5,7 +5,7 @@ processes refreshing at once do no harm, and the next run finds what a killed on
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -20,6 +20,7 @@ from core.aggregation.rollups.buckets import local_hours
 from core.aggregation.rollups.call_frames import Readable, find_calls, find_readable
 from core.aggregation.rollups.cells import Cells, Ints
 from core.aggregation.rollups.codec import SCHEMA_VERSION, cells_of_documents, document, documents
+from core.aggregation.rollups.peaks import peaks_of
 from core.aggregation.rollups.rollup import QUARTER_HOUR
 from core.aggregation.rollups.set_apart import Apart, cells_of_sound
 from core.clock import day_bounds
@@ -217,11 +218,11 @@ def _recompute(
     known = _known(database, windows) if only_known else set(windows)
     for part, (found, missing) in _read(database, windows):
         left.update(window for window in part for start, end in missing if start <= window < end)
-        cells, apart = cells_of_sound(found.calls)
+        cells, sound, apart = cells_of_sound(found.calls)
         apart += [Apart.of(call, "foreign type") for call in found.left_out]
         _name(apart)
         read = [window for window in part if window not in left]
-        rows = _window_rows(cells.capped_spans(), read, known, apart)
+        rows = _window_rows(cells.capped_spans(), peaks_of(sound), read, known, apart)
         rollup_store.replace_older(database, ROLLUPS_15M, rows, read_at)
         done, total = done + len(part), total + len(found.calls)
         if progress:
@@ -267,7 +268,11 @@ def _name(apart: Sequence[Apart]) -> None:
 
 
 def _window_rows(
-    cells: Cells, windows: Iterable[datetime], known: set[datetime], apart: Sequence[Apart]
+    cells: Cells,
+    peaks: Mapping[datetime, Document],
+    windows: Iterable[datetime],
+    known: set[datetime],
+    apart: Sequence[Apart],
 ) -> Iterator[Document]:
     """Yield the documents of windows: with cells, or empty for a window whose calls are gone.
 
@@ -280,7 +285,7 @@ def _window_rows(
     for window in windows:
         named = {"set_apart": bad[window][:MOST_NAMED]} if window in bad else {}
         if window in filled:
-            yield {"_id": window, **filled[window], **named}
+            yield {"_id": window, **filled[window], "peaks": peaks.get(window, {}), **named}
         elif window in known or named:
             yield {"_id": window, "schema_version": SCHEMA_VERSION, "calls": 0, **named}
 

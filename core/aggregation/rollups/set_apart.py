@@ -25,9 +25,10 @@ class Apart(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """The cells of the calls that can be rolled up, and the calls that cannot."""
+    """The cells of the calls that can be rolled up, these calls in parts, and the calls that cannot."""
 
     cells: Cells
+    sound: list[pa.Table]
     apart: list[Apart]
 
 
@@ -37,14 +38,15 @@ def cells_of_sound(calls: pa.Table, seconds: int = QUARTER_HOUR) -> Sorted:
     Calls it fails on are set apart.
     """
     try:
-        return Sorted(cells_of(calls, seconds), [])
+        return Sorted(cells_of(calls, seconds), [calls], [])
     except (pa.ArrowException, ArithmeticError, LookupError, TypeError, ValueError):
-        parts, apart = [], []
+        parts, sound, apart = [], [], []
         for part in _halves(calls, seconds):
             parts.append(part.cells)
+            sound += part.sound
             apart += part.apart
         cells = concatenate(parts)
-        return Sorted(cells.merged(cells.time), apart)
+        return Sorted(cells.merged(cells.time), sound, apart)
 
 
 def _halves(calls: pa.Table, seconds: int) -> Iterator[Sorted]:
@@ -56,7 +58,7 @@ def _halves(calls: pa.Table, seconds: int) -> Iterator[Sorted]:
         return
     nothing = cells_of(calls.slice(0, 0), seconds)
     try:
-        yield Sorted(cells_of(calls, seconds), [])
+        yield Sorted(cells_of(calls, seconds), [calls], [])
     except Exception as error:  # noqa: BLE001 (whatever it is, this is the call)
         start = calls["start_time"].cast(pa.int64())[0].as_py() or 0
-        yield Sorted(nothing, [Apart(str(calls["_id"][0].as_py()), start // 1000, type(error).__name__)])
+        yield Sorted(nothing, [], [Apart(str(calls["_id"][0].as_py()), start // 1000, type(error).__name__)])

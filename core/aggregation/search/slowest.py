@@ -12,8 +12,9 @@ from core.aggregation.cube import Cube
 from core.aggregation.rollups.buckets import distinct
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.rollups.cells import MOST, Cells
+from core.aggregation.rollups.peaks import moments_from
 from core.aggregation.rollups.read import stored_windows
-from core.storage.collections import CALLS
+from core.storage.collections import CALLS, ROLLUPS_15M
 from core.storage.recording.dirty_windows import WINDOW
 from core.storage.restrictions import visible
 from core.types import Document, Period
@@ -51,9 +52,13 @@ def _spans(cells: Cells, field: str, n: int) -> list[_Span]:
 
 
 class Look(NamedTuple):
-    """Where the highest calls are: started in any of these half-open periods, and no lower than this."""
+    """Where the highest calls are: started in any of these half-open periods, and no lower than this.
+
+    ``moments`` are those at which the calls that are high enough began, for the periods where that is known.
+    """
 
     periods: set[Period]
+    moments: dict[Period, set[datetime]]
     at_least: float
 
 
@@ -70,15 +75,27 @@ def look(database: Database[Document], cube: Cube, field: str, filters: CallFilt
     at_least = hours[-1].highest if len(hours) == n else -np.inf
     starts = [hour.start + quarter for hour in hours for quarter in _QUARTERS]
     windows = _spans(stored_windows(database, starts, filters, (field,)), field, len(starts))
-    found: set[Period] = set()
+    whole: set[Period] = set()
+    quarters: list[datetime] = []
     for hour in hours:
         inside = [one for one in windows if hour.start <= one.start < hour.start + _SPAN]
         explained = max((one.highest for one in inside), default=-np.inf) >= hour.highest
         if not explained or any(start <= hour.start < end for start, end in cube.from_calls):
-            found.add((hour.start, hour.start + _SPAN))
+            whole.add((hour.start, hour.start + _SPAN))
         else:
-            found.update((one.start, one.start + WINDOW) for one in inside if one.highest >= at_least)
-    return Look(found, at_least)
+            quarters += [one.start for one in inside if one.highest >= at_least]
+    # A quarter hour's document says it of all its calls, not of those that a filter leaves.
+    moments = {} if filters.query() else _moments(database, quarters, field, at_least)
+    return Look(whole | {(start, start + WINDOW) for start in quarters}, moments, at_least)
+
+
+def _moments(
+    database: Database[Document], quarters: Sequence[datetime], field: str, at_least: float
+) -> dict[Period, set[datetime]]:
+    """Return when the calls that are high enough began, of the quarter hours whose documents say so."""
+    rows = database[ROLLUPS_15M].find({"_id": {"$in": list(quarters)}}, {f"peaks.{field}": 1})
+    found = {row["_id"]: moments_from(row, row["_id"], field, at_least) for row in rows}
+    return {(start, start + WINDOW): said for start, said in found.items() if said is not None}
 
 
 def slowest_calls(
@@ -93,23 +110,16 @@ def slowest_calls(
         filters: those the cube was loaded with.
         n: how many at most.
     """
-    periods, at_least = look(database, cube, field, filters, n)
+    periods, moments, at_least = look(database, cube, field, filters, n)
     if not periods:
         return []
-    within = [
-        {"start_time": {"$gte": max(start, cube.start), "$lt": min(end, cube.end)}} for start, end in periods
-    ]
-    shown = {"start_time": 1, "language": 1, "status": 1, field: 1}
-    rows: list[Document] = []
-    # Where some of them may not be shown, lower ones take their places.
-    for least in dict.fromkeys((at_least, -np.inf)):
-        # Finite numbers only: what other tools may have written is in no figure either.
-        value = {"$gte": least, "$lt": float("inf"), "$type": ["int", "long", "double"]}
-        query = {**filters.query(), field: value, "$or": within}
-        found = database[CALLS].find(visible(database, query), shown).sort([(field, -1), ("_id", 1)])
-        rows = found.limit(n).to_list()
-        if len(rows) == n:
-            break
+    known = set().union(*moments.values())
+    bounds = {one: {"$gte": max(one[0], cube.start), "$lt": min(one[1], cube.end)} for one in periods}
+    closely: list[object] = [bound for one, bound in bounds.items() if one not in moments]
+    # Where some of the highest may not be shown, lower ones take their places: read all, then.
+    rows = _highest(database, filters, field, n, at_least, [{"$in": sorted(known)}, *closely])
+    if len(rows) < n:
+        rows = _highest(database, filters, field, n, -np.inf, [*bounds.values()])
     return [
         SlowCall(
             str(row["_id"]),
@@ -120,3 +130,20 @@ def slowest_calls(
         )
         for row in rows
     ]
+
+
+def _highest(
+    database: Database[Document],
+    filters: CallFilters,
+    field: str,
+    n: int,
+    least: float,
+    starts: Sequence[object],
+) -> list[Document]:
+    """Return the ``n`` highest calls that may be shown, of those that began as any of ``starts`` says."""
+    # Finite numbers only: what other tools may have written is in no figure either.
+    value = {"$gte": least, "$lt": float("inf"), "$type": ["int", "long", "double"]}
+    query = {**filters.query(), field: value, "$or": [{"start_time": start} for start in starts]}
+    shown = {"start_time": 1, "language": 1, "status": 1, field: 1}
+    found = database[CALLS].find(visible(database, query), shown).sort([(field, -1), ("_id", 1)])
+    return found.limit(n).to_list()

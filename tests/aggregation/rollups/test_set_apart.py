@@ -105,7 +105,7 @@ def test_exactly_the_calls_that_make_no_cell_are_set_apart(sound: list[bool]) ->
         for number, good in enumerate(sound)
     ]
     with fussy():
-        cells, apart = cells_of_sound(table(*rows))
+        cells, _, apart = cells_of_sound(table(*rows))
     assert [call.call_id for call in apart] == [str(number) for number, good in enumerate(sound) if not good]
     assert cells.counts[:, 0].sum() == sum(sound)
     keys = list(zip(cells.time.tolist(), map(tuple, cells.codes.tolist()), strict=True))
