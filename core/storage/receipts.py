@@ -4,7 +4,6 @@ A lead is known by a hash under a key kept in this folder, so that its data is r
 Each receipt is signed (Ed25519) by ERASURE_RECEIPT_KEY, or else by a key derived from that of the folder.
 """
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -240,7 +239,7 @@ class Receipts:
         return key
 
     def _name(self, lead_id: str) -> str:
-        return hmac.new(self._key, lead_id.encode(errors="replace"), hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, lead_id.encode(errors="replace"), "sha256").hex()
 
     def _names_of(self, leads: Iterable[str]) -> set[str]:
         if not self._receipts:

@@ -151,7 +151,7 @@ def _take_back(database: Database[Document], since: datetime | None, now: dateti
     if since is not None:
         ids += perhaps_archived(database, recorded_of({"$gte": late}), missed)
     if ids:
-        bring_back(database)  # a partial report must not replace the archived call
+        bring_back(database, recorded)  # a partial report must not replace the archived call
         release(database, CALLS, "_id", ids, missed)
     unread.note_looked(database, "unread_calls", recorded, whole=not missed)
 

@@ -8,7 +8,8 @@ from bson import Timestamp
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
-from core.storage.archive.archived_rows import Missed, find_archived
+from core.storage import rollup_store
+from core.storage.archive.archived_rows import CATALOGUE, Missed, find_archived
 from core.storage.archive.known_ids import Field, perhaps_archived
 from core.storage.archive.unread import look_from, note_looked
 from core.storage.collections import CALLS
@@ -18,13 +19,17 @@ from core.storage.recording.merging import merge, stamped
 from core.storage.server.connection import DURABLE, server_time
 from core.types import Document
 
+_MARK = "late_reports"
+"""Under this key it is known up to when reports were looked up in the archive."""
+OVERLAP = timedelta(minutes=10)
+"""How much is looked up again: what was recorded while the last look or an archiving was under way."""
 LOOK_BACK = timedelta(hours=6)
-"""How recent reports must be for a refresh to look them up in the archive."""
+"""How recent reports are looked up the first time."""
 AT_ONCE = 10_000
 _TRIES = 20
 
 
-def bring_back(database: Database[Document]) -> int:
+def bring_back(database: Database[Document], since: datetime | None = None) -> int:
     """Bring back the archived calls that reports have arrived for; return how many.
 
     A report that names the call by the agent's id is merged with it. If it uses the source's own id, the call
@@ -32,12 +37,21 @@ def bring_back(database: Database[Document]) -> int:
     refresh removes the archived rows, as for any call that is recorded again. Calls in a file that cannot be
     read are looked up again for a day.
 
+    Args:
+        database: the store.
+        since: from when on what was recorded is looked up, by the server's clock; since the last time if left
+            out.
+
     Raises:
         PyMongoError: the database does not answer; the next run brings back the rest.
     """
+    now = server_time(database)
+    if database[CATALOGUE].find_one({}, {"_id": 1}) is None:
+        return 0
+    looked = rollup_store.resume_from(database, _MARK) or now - LOOK_BACK
     missed: Missed = []
-    since = look_from(database, "unread_reports", server_time(database) - LOOK_BACK)
-    recorded = {"recorded_at": {"$gte": Timestamp(since, 0)}}
+    begin = look_from(database, "unread_reports", since or looked - OVERLAP)
+    recorded = {"recorded_at": {"$gte": Timestamp(begin, 0)}}
     alone = recorded | {"sources": {"$type": "object"}, "sources.agent": None}
     found = _archived(database, alone, "_id", missed)
     merged = sum(each_readable(found, lambda archived: _merge(database, archived), CALLS))
@@ -48,7 +62,9 @@ def bring_back(database: Database[Document]) -> int:
             known = theirs.setdefault(archived["provider_call_id"], archived)
             theirs[archived["provider_call_id"]] = max(known, archived, key=_began)
     put_back = sum(_put_back(database, archived) for archived in theirs.values())
-    note_looked(database, "unread_reports", since, whole=not missed)
+    note_looked(database, "unread_reports", begin, whole=not missed)
+    if since is None:
+        rollup_store.advance(database, _MARK, now)
     return merged + put_back
 
 

@@ -78,3 +78,23 @@ def test_archiving_does_not_give_a_call_for_its_report(database: Database[Docume
     (row,) = database["calls"].find()
     assert (row["campaign"], row["cost"]["telephony"]) == ("home", 0.9)
     assert find_archived(database, "calls", "_id", ["call_1"]) == []
+
+
+def test_a_report_that_comes_while_no_scheduler_runs_does_not_cost_the_archived_call(
+    database: Database[Document],
+) -> None:
+    """The scheduler was away for a night, longer than reports are usually looked up again."""
+    recorded_long_ago(database, [call(1, campaign="home"), call(2)])
+    archive_due(database)
+    now = server_time(database)
+    database["rollup_state"].update_many({}, {"$set": {"until": now - timedelta(hours=9), "earlier": []}})
+    price = {"call_id": "call_1", "source": "exotel", "role": "carrier", "stage": 60}
+    line = {"start_time": call(1).start_time, "status": "completed", "cost": {"telephony": 0.9}}
+    write(database, [Record.now(CallReport.model_validate(price | {"facts": line}))], fresh=True)
+    database["calls"].update_one(
+        {"_id": "call_1"}, {"$set": {"recorded_at": Timestamp(now - timedelta(hours=8), 0)}}
+    )
+    asyncio.run(MetricsService().aggregate_recent())
+    (row,) = database["calls"].find()
+    assert (row["campaign"], row["cost"]["telephony"]) == ("home", 0.9)
+    assert figures(database).total_calls == 2
