@@ -32,6 +32,8 @@ _START = "start the scheduler: python run_scheduler.py"
 _NAMED = 10
 _LOOK_MS = 10_000
 _SAMPLE, _FEW = 200, 3
+_LATEST = 50_000
+"""Of how many calls the versions are looked at, however many a week has."""
 _A_DAY = timedelta(days=1)
 _ARCHIVE_LATE = timedelta(days=2)
 _AHEAD = timedelta(hours=1)
@@ -82,12 +84,18 @@ def _always_late(database: Database[Document]) -> timedelta | None:
 
 
 def _versions_ahead(database: Database[Document]) -> list[str]:
-    """Return some calls of the last week whose version, the time of recording, is in the future."""
+    """Return some of the latest calls whose version, the time of recording, is in the future."""
     now = server_time(database)
     latest = int((now + CLOCKS_DIFFER).timestamp() * 1_000_000)
-    query = {"recorded_at": {"$gte": Timestamp(now - _LOOK_BACK, 0)}, "version": {"$gt": latest}}
-    found = database[CALLS].find(query, {"_id": 1}).limit(_NAMED).max_time_ms(_LOOK_MS)
-    return [row["_id"] for row in found]
+    steps: list[Document] = [
+        {"$match": {"recorded_at": {"$gte": Timestamp(now - _LOOK_BACK, 0)}}},
+        {"$sort": {"recorded_at": -1}},
+        {"$limit": _LATEST},
+        {"$match": {"version": {"$gt": latest}}},
+        {"$limit": _NAMED},
+        {"$project": {"_id": 1}},
+    ]
+    return [row["_id"] for row in database[CALLS].aggregate(steps, maxTimeMS=_LOOK_MS)]
 
 
 def roll_ups(database: Database[Document]) -> Iterator[Finding]:
