@@ -31,7 +31,7 @@ from core.storage import rollup_store
 from core.storage.archive import unread
 from core.storage.archive.archived_rows import CATALOGUE, Missed, PassingOver, parts, read_part
 from core.storage.archive.known_ids import perhaps_archived
-from core.storage.archive.late_reports import bring_back
+from core.storage.archive.late_reports import bring_back, bring_back_before
 from core.storage.archive.mover import Due, archive, cutoff, due, release
 from core.storage.collections import (
     CALLS,
@@ -376,4 +376,5 @@ def archive_due(database: Database[Document], progress: Progress = lambda *_: No
     if not due(database, before):
         return []
     refresh_rollups(database, lambda done, total: progress("Bringing roll-ups up to date", done, total))
+    bring_back_before(database, before)
     return archive(database, before, progress)

@@ -52,9 +52,7 @@ def bring_back(database: Database[Document], since: datetime | None = None) -> i
     missed: Missed = []
     begin = look_from(database, "unread_reports", since or looked - OVERLAP)
     recorded = {"recorded_at": {"$gte": Timestamp(begin, 0)}}
-    alone = recorded | {"sources": {"$type": "object"}, "sources.agent": None}
-    found = _archived(database, alone, "_id", missed)
-    merged = sum(each_readable(found, lambda archived: _merge(database, archived), CALLS))
+    merged = _merge_alone(database, recorded, missed)
     waiting = recorded | {"unjoined": True}
     theirs: dict[str, Document] = {}
     for archived in _archived(database, waiting, "provider_call_id", missed):
@@ -66,6 +64,25 @@ def bring_back(database: Database[Document], since: datetime | None = None) -> i
     if since is None:
         rollup_store.advance(database, _MARK, now)
     return merged + put_back
+
+
+def bring_back_before(database: Database[Document], before: datetime) -> int:
+    """Bring back the archived calls of reports that are about to be archived themselves; return how many.
+
+    Their files could not be read when the reports came. In the archive a call is replaced by what was
+    recorded of it later, which must not be a report alone.
+
+    Raises:
+        PyMongoError: the database does not answer.
+    """
+    return _merge_alone(database, {"recorded_at": {"$lt": Timestamp(before, 0)}}, [])
+
+
+def _merge_alone(database: Database[Document], recorded: Document, missed: Missed) -> int:
+    """Merge what sources other than the agent reported then with the archived calls of the same ids."""
+    alone = recorded | {"sources": {"$type": "object"}, "sources.agent": None}
+    found = _archived(database, alone, "_id", missed)
+    return sum(each_readable(found, lambda archived: _merge(database, archived), CALLS))
 
 
 def _archived(database: Database[Document], query: Document, field: Field, missed: Missed) -> list[Document]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bson import Timestamp
 from pymongo.database import Database
 
 from core.aggregation.rollups.refresh import archive_due, rebuild_rollups, refresh_rollups
@@ -113,6 +114,32 @@ def test_a_price_that_comes_while_the_file_is_away_is_added_later(archived: Data
     (row,) = archived["calls"].find()
     assert (row["lead_id"], row["cost"]["telephony"]) == ("lead_1", 0.9), "with what the agent had recorded"
     assert figures(archived).total_calls == 20
+
+
+def test_a_price_does_not_take_the_place_of_a_call_whose_file_was_away_for_days(
+    archived: Database[Document],
+) -> None:
+    """It is merged at the latest when it is to be archived itself."""
+    restore = away(first_file(archived))
+    price = {"call_id": "first_1", "source": "exotel", "role": "carrier", "stage": 60}
+    line = {"start_time": FIRST + timedelta(minutes=20), "status": "completed", "cost": {"telephony": 0.9}}
+    write(archived, [Record.now(CallReport.model_validate(price | {"facts": line}))], fresh=True)
+    asyncio.run(MetricsService().aggregate_recent())
+    now = server_time(archived)
+    archived["rollup_state"].update_many(
+        {"_id": {"$in": ["unread_calls", "unread_reports"]}}, {"$set": {"since": now - timedelta(days=3)}}
+    )
+    long_ago = {"$set": {"recorded_at": Timestamp(now - timedelta(days=300), 0)}}
+    archived["calls"].update_one({"_id": "first_1"}, long_ago)
+    restore()
+    asyncio.run(MetricsService().aggregate_recent())
+    for _ in range(2):
+        archive_due(archived)
+        asyncio.run(MetricsService().aggregate_recent())
+        archived["calls"].update_many({}, long_ago)
+    (row,) = find_archived(archived, "calls", "_id", ["first_1"])
+    assert (row["lead_id"], row["cost"]["telephony"]) == ("lead_1", 0.9)
+    assert (figures(archived).total_calls, archived["calls"].count_documents({})) == (20, 0)
 
 
 def test_a_file_that_was_away_for_days_is_looked_into_once(archived: Database[Document]) -> None:
