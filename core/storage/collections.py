@@ -70,6 +70,9 @@ RESOLVED_ALERT_SECONDS: Final = 30 * 86_400
 OUTBOX_SECONDS: Final = 90 * 86_400
 """How long the outcome of a message can be looked up."""
 
+_FORM = IndexModel([("schema_version", ASCENDING), ("_id", ASCENDING)])
+"""Finds the roll-ups that another version of this program has written; usually there are none."""
+
 INDEXES: dict[str, list[IndexModel]] = {
     CALLS: [
         IndexModel([("start_time", ASCENDING)]),
@@ -94,10 +97,13 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     ROLLUPS_15M: [
         IndexModel([("read_at", ASCENDING)]),
+        _FORM,
         # Windows with calls that could not be rolled up, which are few.
         IndexModel([("set_apart", ASCENDING)], sparse=True),
     ],
-    ROLLUPS_DAILY: [IndexModel([("read_at", ASCENDING)])],
+    ROLLUPS_DAILY: [IndexModel([("read_at", ASCENDING)]), _FORM],
+    ROLLUPS_CAMPAIGNS: [_FORM],
+    ROLLUPS_HOURLY: [_FORM],
     TURNS: [IndexModel([("call_id", ASCENDING)]), IndexModel([("start_time", ASCENDING)])],
     SERVICE_MINUTES: [IndexModel([("minute", ASCENDING)])],
     ACTIVE_CALLS: [IndexModel([("seen_at", ASCENDING)], expireAfterSeconds=ACTIVE_CALL_SECONDS)],

@@ -61,6 +61,16 @@ def replace_older(
         _write(target, batch)
 
 
+def of_other_form(database: Database[Document], collection: str, version: int, ids: Document) -> list[Any]:
+    """Return the ids of documents that another version of this program wrote, and this one cannot read.
+
+    That version may have been at work since this one last looked: a second scheduler that is upgraded later,
+    or an upgrade that was taken back for a while.
+    """
+    query = {"_id": ids, "schema_version": {"$ne": version}}
+    return [row["_id"] for row in database[collection].find(query, {"_id": 1})]
+
+
 def _write(target: Any, batch: Sequence[ReplaceOne[Document]]) -> None:  # noqa: ANN401 (a generic class of PyMongo)
     try:
         target.bulk_write(batch, ordered=False)

@@ -83,12 +83,12 @@ def stored_cells(
         daily = ROLLUPS_CAMPAIGNS if campaigns else ROLLUPS_DAILY
         found = reader.at(ROLLUPS_HOURLY if bucket in HOURLY else daily, {"_id": {"$in": ids}}, "start")
         parts.append(found.cells)
-        windows += [day_bounds(start.astimezone(zone).date(), zone) for start in found.merged]
+        windows += [day_bounds(start.astimezone(zone).date(), zone) for start in found.lacking]
     if windows:
         periods = [{"_id": {"$gte": start, "$lt": end}} for start, end in windows]
         found = reader.at(ROLLUPS_15M, {"$or": periods}, "_id")
         parts.append(found.cells)
-        from_calls += rollup_store.ranges(found.merged, dirty_windows.WINDOW)
+        from_calls += rollup_store.ranges(found.lacking, dirty_windows.WINDOW)
     if from_calls or not parts:
         read, unread = find_readable(database, from_calls, filters)
         parts.append(cells_of_sound(read.calls, seconds).cells.only(fields, counts=counts))
@@ -139,10 +139,13 @@ def behind(
 
 
 class _Found(NamedTuple):
-    """The cells of documents, and where those begin that may have merged a wanted value into OTHER."""
+    """The cells of documents, and where those begin that cannot say all that is wanted.
+
+    Those may have merged a wanted value into OTHER, or were written by another version of this program.
+    """
 
     cells: Cells
-    merged: list[datetime]
+    lacking: list[datetime]
 
 
 class _Reader:
@@ -160,16 +163,20 @@ class _Reader:
         self._wanted = filters.query() if filters else {}
 
     def at(self, collection: str, query: Document, start: str) -> _Found:
-        """Return what the documents that match hold; those of another schema version are ignored."""
-        there = {**query, "calls": {"$gt": 0}, "schema_version": SCHEMA_VERSION}
+        """Return what the documents that match hold."""
+        there = {**query, "$nor": [{"calls": 0, "schema_version": SCHEMA_VERSION}]}
         shown = projection(self._fields, counts=self._counts)
+        shown = shown and shown | {"schema_version": 1}
         rows = list(self._database[collection].find(there, shown).sort("_id", 1))
-        merged: list[datetime] = [row[start] for row in rows if self._is_merged(row["words"])]
-        if merged:
-            rows = [row for row in rows if not self._is_merged(row["words"])]
+        lacking: list[datetime] = [row[start] for row in rows if self._is_lacking(row)]
+        if lacking:
+            rows = [row for row in rows if not self._is_lacking(row)]
         starts: list[datetime] = [row[start] for row in rows]
         cells = cells_of_documents(rows, starts, self._fields, self._wanted, counts=self._counts)
-        return _Found(cells, merged)
+        return _Found(cells, lacking)
+
+    def _is_lacking(self, row: Document) -> bool:
+        return row.get("schema_version") != SCHEMA_VERSION or self._is_merged(row["words"])
 
     def _is_merged(self, words: Sequence[str | None]) -> bool:
         """Return whether a document kept too few values to say how many calls have a wanted one."""

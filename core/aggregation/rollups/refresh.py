@@ -7,6 +7,7 @@ processes refreshing at once do no harm, and the next run finds what a killed on
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -34,6 +35,7 @@ from core.storage.archive.known_ids import perhaps_archived
 from core.storage.archive.late_reports import bring_back, bring_back_before
 from core.storage.archive.mover import Due, archive, cutoff, due, release
 from core.storage.collections import (
+    A_TIME,
     CALLS,
     DIRTY_WINDOWS,
     ROLLUPS_15M,
@@ -93,9 +95,10 @@ def refresh_rollups(database: Database[Document], progress: WindowProgress | Non
     """Bring the roll-ups up to date with what was recorded, replaced and deleted since the last refresh.
 
     A window is recomputed if a call in it was recorded since (with OVERLAP to spare, as commits become
-    visible out of order), or if it was marked dirty because a change leaves no trace in the calls. The order
-    matters: windows first, then the days made from them, then the progress mark, and the dirty marks last.
-    Being killed anywhere only means that some windows are recomputed again.
+    visible out of order), if it was marked dirty because a change leaves no trace in the calls, or if another
+    version of this program wrote its document. The order matters: windows first, then the days made from
+    them, then the progress mark, and the dirty marks last. Being killed anywhere only means that some windows
+    are recomputed again.
 
     Raises:
         PyMongoError: the database does not answer; the next refresh does what is left.
@@ -106,7 +109,8 @@ def refresh_rollups(database: Database[Document], progress: WindowProgress | Non
     rows = list(database[DIRTY_WINDOWS].find())
     found = touched_windows(database, since - dirty_windows.OVERLAP) if since else _all_windows(database)
     waiting = unread.waiting_windows(database)
-    windows = sorted(found.union(waiting, (row["_id"] for row in rows)))
+    foreign = rollup_store.of_other_form(database, ROLLUPS_15M, SCHEMA_VERSION, A_TIME)
+    windows = sorted(found.union(waiting, foreign, (row["_id"] for row in rows)))
     done = _recompute(database, windows, now, progress)
     unread.note_windows(database, waiting - done.unread, done.unread - waiting)
     days = _merge_changed_days(database)
@@ -291,12 +295,23 @@ def _window_rows(
 
 
 def _merge_changed_days(database: Database[Document]) -> list[date]:
-    """Rebuild the days of TIMEZONE whose windows were recomputed since the last time."""
+    """Rebuild days of TIMEZONE whose windows were recomputed since last time, or that have another form."""
     settings = get_settings()
     key, now = days_key(settings.timezone), server_time(database)
     changed = changed_windows(database, rollup_store.until(database, key).get(key))
-    days = _merge_days(database, _days_of(changed))
+    days = _merge_days(database, sorted({*_days_of(changed), *_foreign_days(database, settings.timezone)}))
     rollup_store.advance(database, key, now)
+    return days
+
+
+def _foreign_days(database: Database[Document], zone: str) -> set[date]:
+    """Return the days of a zone of which another version of this program wrote a document."""
+    of_zone = {"$gte": f"{zone}:", "$lt": f"{zone}:~"}
+    days: set[date] = set()
+    for name in _DAILY:
+        for identity in rollup_store.of_other_form(database, name, SCHEMA_VERSION, of_zone):
+            with suppress(ValueError):  # put there by another tool
+                days.add(date.fromisoformat(identity.removeprefix(f"{zone}:")))
     return days
 
 
