@@ -13,24 +13,26 @@ from core.doctor.result import Finding, State
 from core.errors import UserError
 from core.settings import Settings
 from core.storage import get_sync_database
-from core.storage.collections import INDEXES, RESTORE_MARK
+from core.storage.collections import INDEXES, INSTALLATION, RESTORE_MARK
 from core.storage.server.connection import server_time, store_name, unavailable_text
 from core.storage.server.folder import data_dirs_in_use
 from core.types import Document
 
 _NAMED = 10
+_RIGHTS = ("find", "insert", "update", "remove", "createIndex", "listIndexes", "listCollections")
 _CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 def server() -> Finding:
-    """Return whether the store answers and can be written to."""
+    """Return whether the store answers and may be written to."""
     try:
         database = get_sync_database()
         hello = database.client.admin.command("hello")
         started = time.perf_counter()
         database.command("ping")
         milliseconds = (time.perf_counter() - started) * 1_000
-        version = _version(database)
+        database[INSTALLATION].find_one({}, {"_id": 1})  # anybody may ping
+        version, lacking = _version(database), _lacking_rights(database)
     except PyMongoError as error:
         return Finding("store", State.FAIL, unavailable_text(error))
     except UserError as error:
@@ -38,7 +40,23 @@ def server() -> Finding:
     text = f"{store_name()}, {version}{_topology(hello)}, answers in {milliseconds:.1f} ms"
     if not hello.get("isWritablePrimary"):
         return Finding("store", State.FAIL, text, "no primary: start more members of the replica set")
+    if lacking:
+        text = f"{text}; the user in MONGODB_URI has no right to {', '.join(lacking)}"
+        return Finding("store", State.FAIL, text, f"give it the role readWrite on {database.name}")
     return Finding("store", State.OK, text)
+
+
+def _lacking_rights(database: Database[Document]) -> list[str]:
+    """Return what the user may do to no collection of the database; nothing where no user is asked for."""
+    asked = database.command("connectionStatus", showPrivileges=True)["authInfo"]
+    if not asked.get("authenticatedUsers"):
+        return []
+    may: set[str] = set()
+    for privilege in asked.get("authenticatedUserPrivileges", ()):
+        resource = privilege["resource"]
+        if resource.get("anyResource") or resource.get("db") in {"", database.name}:
+            may.update(privilege["actions"])
+    return [action for action in _RIGHTS if action not in may]
 
 
 def _version(database: Database[Document]) -> str:

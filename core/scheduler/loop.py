@@ -31,7 +31,13 @@ from core.scheduler.journal import Journal
 from core.scheduler.timetable import Every, is_due, missed_slots
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
-from core.storage.server.connection import close_all, close_connections, store_name, unavailable_text
+from core.storage.server.connection import (
+    close_all,
+    close_connections,
+    is_shut_out,
+    store_name,
+    unavailable_text,
+)
 from core.storage.server.leases import Held, Lease, LeaseKeeper
 from core.types import Document
 
@@ -161,7 +167,7 @@ class Runner:
 
     @staticmethod
     def _say_failed(job: str, error: BaseException) -> None:
-        if isinstance(error, ConnectionFailure):
+        if isinstance(error, PyMongoError) and (isinstance(error, ConnectionFailure) or is_shut_out(error)):
             reason = unavailable_text(error)
             logger.error("Job failed, it is tried again", extra={"job": job, "reason": reason})
         elif isinstance(error, UserError):

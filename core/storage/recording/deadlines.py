@@ -8,6 +8,7 @@ from typing import TypeVar
 import pymongo
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from core.settings import get_settings
 from core.storage.server.connection import OURS, blocking, store_key, wait_for_server
@@ -50,4 +51,8 @@ def open_blocking(database: AsyncDatabase[Document] | None, wait: float) -> Data
 
 def reason_of(error: Exception) -> str:
     """Return why a record did not reach the database, in words for the log and the spool."""
-    return "it took too long" if isinstance(error, TimeoutError) else type(error).__name__
+    if isinstance(error, TimeoutError):
+        return "it took too long"
+    # The name that the server gives to what is wrong, such as Unauthorized.
+    named = (error.details or {}).get("codeName") if isinstance(error, OperationFailure) else None
+    return str(named or type(error).__name__)

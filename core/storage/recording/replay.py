@@ -9,6 +9,7 @@ import pymongo
 from pymongo.database import Database
 
 from core.logging_config import get_logger
+from core.storage.recording.deadlines import reason_of
 from core.storage.recording.records import Record
 from core.storage.recording.spool import Spool, bury_record, records_in
 from core.storage.recording.write import MAX_BATCH, Refusal, Result, write
@@ -160,7 +161,7 @@ class Replayer:
                     if replay(database()):
                         self._on_success()
                 except Exception as error:  # noqa: BLE001 (whatever it is, the next try may succeed)
-                    logger.warning("Spool not replayed yet", extra={"reason": type(error).__name__})
+                    logger.warning("Spool not replayed yet", extra={"reason": reason_of(error)})
                 with self._guard:
                     if _is_empty(Spool(name)):
                         del self._databases[name]

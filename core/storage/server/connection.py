@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary, finalize
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
-from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 from pymongo.write_concern import WriteConcern
 
@@ -287,10 +287,23 @@ def check_reachable() -> None:
         raise StoreUnavailableError(unavailable_text(error)) from None
 
 
+_NO_RIGHT = 13
+_NO_ENTRY = frozenset({18, 8_000})
+
+
+def is_shut_out(error: Exception) -> bool:
+    """Return whether the server answers, and refuses the user in MONGODB_URI, or what it wants to do."""
+    return isinstance(error, OperationFailure) and error.code in {_NO_RIGHT, *_NO_ENTRY}
+
+
 def unavailable_text(error: PyMongoError) -> str:
-    """Return one line about a database that does not answer, without credentials."""
-    if getattr(error, "code", None) in {18, 8000}:
+    """Return one line about a database that does not answer, or refuses us, without credentials."""
+    code = getattr(error, "code", None)
+    if code in _NO_ENTRY:
         return f"{store_name()} refuses the credentials in MONGODB_URI"
+    if code == _NO_RIGHT:
+        needs = f"MONGODB_URI needs a user with the role readWrite on {get_settings().mongodb_database}"
+        return f"{store_name()} refuses this (not authorized); {needs}"
     return f"{store_name()} does not answer; is it running, and is MONGODB_URI right?"
 
 
