@@ -8,7 +8,8 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from core.clock import utc_now
-from core.storage.collections import SCHEDULER_JOBS
+from core.errors import UserError
+from core.storage.collections import SCHEDULER_JOBS, is_half_restored
 from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import DURABLE
 from core.types import Document
@@ -29,10 +30,18 @@ class Failure:
     reason: str
 
 
+class HalfRestoredError(UserError):
+    """A restore into this store has not finished: what is there says nothing about the calls."""
+
+    def __init__(self) -> None:
+        super().__init__("a restore has not finished; if none is running, run it again")
+
+
 class Journal:
     """What is stored about the jobs of one database."""
 
     def __init__(self, database: Database[Document]) -> None:
+        self._database = database
         self._rows: Collection[Document] = database.get_collection(SCHEDULER_JOBS, write_concern=DURABLE)
 
     def last_slot(self, job: str, now: datetime) -> int | None:
@@ -45,6 +54,15 @@ class Journal:
         if not isinstance(slot, int):  # another tool may have put something else there
             return None
         return None if isinstance(at, datetime) and at > now + CLOCKS_DIFFER else slot
+
+    def refuse_half_a_store(self) -> None:
+        """Check that no restore is in progress, nor was stopped halfway.
+
+        Raises:
+            HalfRestoredError: one is. Alerts would fire or end for no reason, and roll-ups lack calls.
+        """
+        if is_half_restored(self._database):
+            raise HalfRestoredError
 
     def succeeded(self, job: str, slot: int, term: int) -> bool:
         """Record a slot; return False if one of a later term is recorded."""

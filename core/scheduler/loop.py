@@ -27,7 +27,7 @@ from core.clock import utc_now
 from core.errors import UserError
 from core.logging_config import flush, get_logger
 from core.scheduler.jobs import Job, all_jobs
-from core.scheduler.journal import Journal
+from core.scheduler.journal import HalfRestoredError, Journal
 from core.scheduler.timetable import Every, is_due, missed_slots
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
@@ -136,6 +136,7 @@ class Runner:
         """Run one job; log whatever it raises, so that the others continue."""
         self._retry_at.pop(job.name, None)
         try:
+            self._journal.refuse_half_a_store()
             self._loop.run(_call(job))
             self._note(job, held, slot)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 (the other jobs have their turn)
@@ -161,7 +162,7 @@ class Runner:
     def _failed(self, job: Job, slot: int | None, error: BaseException) -> None:
         self._retry_at[job.name] = slot, time.monotonic() + RETRY_SECONDS
         self._say_failed(job.name, error)
-        if not isinstance(error, ConnectionFailure):
+        if not isinstance(error, ConnectionFailure | HalfRestoredError):
             with suppress(PyMongoError):  # already logged
                 self._journal.failed(job.name, type(error).__name__)
 

@@ -150,3 +150,11 @@ def ensure_indexes(database: Database[Document]) -> None:
     """Create missing indexes; does nothing on a store that has them all."""
     for collection, models in INDEXES.items():
         database[collection].create_indexes(models)
+
+
+def is_half_restored(database: Database[Document]) -> bool:
+    """Return whether a restore into this store is in progress, or was stopped halfway.
+
+    What is there then is a part of a store: nothing follows from what it lacks.
+    """
+    return database[RESTORE_MARK].find_one({}, {"_id": 1}) is not None

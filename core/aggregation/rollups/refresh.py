@@ -42,6 +42,7 @@ from core.storage.collections import (
     ROLLUPS_CAMPAIGNS,
     ROLLUPS_DAILY,
     ROLLUPS_HOURLY,
+    is_half_restored,
 )
 from core.storage.recording import dirty_windows
 from core.storage.recording.dirty_windows import WINDOW, window_of
@@ -98,11 +99,13 @@ def refresh_rollups(database: Database[Document], progress: WindowProgress | Non
     visible out of order), if it was marked dirty because a change leaves no trace in the calls, or if another
     version of this program wrote its document. The order matters: windows first, then the days made from
     them, then the progress mark, and the dirty marks last. Being killed anywhere only means that some windows
-    are recomputed again.
+    are recomputed again. While a restore is in progress there is nothing to bring up to date.
 
     Raises:
         PyMongoError: the database does not answer; the next refresh does what is left.
     """
+    if is_half_restored(database):
+        return Refreshed(0, 0, [])
     now = server_time(database)
     since = rollup_store.resume_from(database, windows_key())
     _take_back(database, since, now)

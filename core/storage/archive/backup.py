@@ -34,6 +34,7 @@ from core.storage.collections import (
     ROLLUP_STATE,
     SESSIONS,
     TARGETS,
+    is_half_restored,
 )
 from core.types import Document, Progress
 
@@ -98,7 +99,8 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
     """Save the store to ``folder``, which appears only once everything is on the disk.
 
     Raises:
-        BackupError: the folder exists and is not empty, or cannot be written.
+        BackupError: the folder exists and is not empty, or cannot be written; or what is in the store is half
+            of another backup.
         ArchiveBusyError: another process is archiving, erasing or saving a backup.
         PyMongoError: the database does not answer.
     """
@@ -106,6 +108,8 @@ def back_up(database: Database[Document], data_dir: Path, folder: Path, progress
         raise BackupError(f"{folder} already exists; name a new folder for the backup")
     try:
         with alone(database):
+            if is_half_restored(database):
+                raise BackupError("a restore into this store has not finished: run restore again first")
             return _back_up(database, data_dir, folder, progress)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -40,7 +40,7 @@ from core.storage.archive.archived_rows import (
 )
 from core.storage.archive.fitting import Apart, are_equal, fitting
 from core.storage.archive.opt_outs import NOTED, note_earlier, note_opt_outs
-from core.storage.collections import A_TIME, CALLS, TURNS
+from core.storage.collections import A_TIME, CALLS, TURNS, is_half_restored
 from core.storage.recording.dirty_windows import mark_dirty
 from core.storage.sealing.lead_keys import note_leads
 from core.storage.server.connection import DURABLE, server_time
@@ -105,11 +105,13 @@ def archive(database: Database[Document], before: datetime, progress: Progress) 
     cannot be read, its other records stay too.
 
     Raises:
-        ArchiveBusyError: another process is archiving here.
+        ArchiveBusyError: another process is archiving here, or a restore has not finished.
         UserError: the disk is full or cannot be written; what was not moved is still in the database.
         PyMongoError: the database does not answer; the next run does what is left.
     """
     with alone(database):
+        if is_half_restored(database):
+            raise ArchiveBusyError("a restore has not finished; if none is running, run it again")
         sweep(database)
         note_earlier(database)
         moved: list[Due] = []

@@ -13,8 +13,10 @@ from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from core.files import create_private, private_folder, sync
+from core.logging_config import get_logger
 from core.storage.archive.backup import (
     FOLDERS,
     NEVER_SAVED,
@@ -26,12 +28,15 @@ from core.storage.archive.backup import (
     is_draft,
     read_manifest,
 )
+from core.storage.archive.mover import alone
 from core.storage.collections import (
     AUDIT,
+    DUPLICATE_KEY,
     INDEXES,
     INSTALLATION,
     RESTORE_MARK,
     RESTRICTIONS,
+    ROLLUP_STATE,
     ROLLUPS_15M,
     TARGETS,
 )
@@ -45,6 +50,7 @@ MARK = RESTORE_MARK
 DOCUMENTS_AT_ONCE = 5_000
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _OF_THE_SERVER = ("v", "ns", "background")
+logger = get_logger("database")
 
 
 def restore(
@@ -58,8 +64,9 @@ def restore(
 ) -> Manifest:
     """Restore the store as it was saved, and have the next refresh recompute its roll-ups.
 
-    Stop whatever records or checks first; it would write in between. Only the audit log is never taken back:
-    what is there stays, and the backup's entries are added where they continue it.
+    Stop whatever records or checks first: what it writes in between stays. Schedulers stand still until the
+    end. Only the audit log is never taken back: what is there stays, and the backup's entries are added where
+    they continue it.
 
     If it is killed, or ``last`` fails, running it again finishes it. Once everything is back, only that is
     done again, unless ``replace``.
@@ -75,6 +82,7 @@ def restore(
     Raises:
         BackupError: the backup is incomplete, or the store not empty; nothing was changed. Or the disk does
             not take the files; restore again.
+        ArchiveBusyError: another process is archiving, erasing or saving a backup; nothing was changed.
         PyMongoError: the database does not answer; restore again.
     """
     manifest = read_manifest(folder)
@@ -83,7 +91,8 @@ def restore(
     if not (replace or begun):
         _refuse_full(database, data_dir)
     if replace or not begun or begun.get("whole") != manifest.digest():
-        _bring_back(database, data_dir, folder, manifest, progress)
+        with alone(database):
+            _bring_back(database, data_dir, folder, manifest, progress)
     last(manifest)
     database.drop_collection(MARK)
     return manifest
@@ -110,6 +119,8 @@ def _bring_back(
         mark_dirty(database, windows)
     for name in (NEVER_SAVED | OF_PROCESSES) & INDEXES.keys():
         database[name].create_indexes(INDEXES[name])
+    # A refresh that had begun before, by a process that was not stopped, believes to have seen all calls.
+    database.drop_collection(ROLLUP_STATE)
     for row in hidden:
         database[RESTRICTIONS].replace_one({"_id": row["_id"]}, row, upsert=True)
     mark.update_one({"_id": MARK}, {"$set": {"whole": manifest.digest()}})
@@ -142,7 +153,7 @@ def _restore_collection(
         if saved.name == AUDIT:
             _extend_log(target, documents)
         else:
-            target.insert_many(documents, ordered=False)
+            _insert(target, documents)
         done += len(documents)
         progress(f"Restoring {saved.name}", done, saved.documents)
     if done != saved.documents:
@@ -152,6 +163,18 @@ def _restore_collection(
     indexes = [_index(index) for index in saved.indexes if index["name"] != "_id_"]
     if indexes:
         target.create_indexes(indexes)
+
+
+def _insert(target: Any, documents: list[RawBSONDocument]) -> None:  # noqa: ANN401 (of raw documents)
+    """Insert documents; what a process that was not stopped has written in the meantime stays as it is."""
+    try:
+        target.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        failed = error.details["writeErrors"]
+        if error.details["writeConcernErrors"] or any(one["code"] != DUPLICATE_KEY for one in failed):
+            raise
+        extra = {"collection": target.name, "documents": len(failed)}
+        logger.warning("Written during the restore by a process that was not stopped; kept", extra=extra)
 
 
 def _extend_log(target: Any, saved: list[RawBSONDocument]) -> None:  # noqa: ANN401 (of raw documents)
