@@ -147,10 +147,25 @@ def test_nginx_lets_in_who_may_come(
         assert "hush" not in log
 
 
-@contextmanager
-def behind_nginx(folder: Path) -> Iterator[int]:
-    """The port of an nginx with our file, whose paths and ports alone are changed."""
-    ports = {"443": free_port(), "8000": free_port(), "3000": free_port()}
+def test_nginx_takes_the_file_where_systemd_starts_it(tmp_path: Path) -> None:
+    """Its output is a socket there, which nothing can open by the name /dev/stdout."""
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.skip("no nginx: apt-get install nginx-light")
+    configuration = as_copied(tmp_path)
+    text = configuration.read_text()
+    configuration.write_text(text.replace("listen 443", f"listen {free_port()}"))  # for root alone
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        end = theirs.fileno()
+        command = [program, "-t", "-c", str(configuration)]
+        done = subprocess.run(command, stdout=end, stderr=end, timeout=60, check=False)
+        theirs.shutdown(socket.SHUT_RDWR)
+        assert done.returncode == 0, ours.recv(4096).decode()
+
+
+def as_copied(folder: Path) -> Path:
+    """Our nginx.conf with paths below a folder, and a certificate there."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
     issued = authority.issue_cert(NAME)
@@ -158,11 +173,18 @@ def behind_nginx(folder: Path) -> Iterator[int]:
     (folder / "tls" / "fullchain.pem").write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
     issued.private_key_pem.write_to_path(folder / "tls" / "privkey.pem")
     text = (DEPLOYMENT / "nginx.conf").read_text().replace("/etc/nginx/tls", str(folder / "tls"))
-    text = text.replace("/dev/stdout", str(folder / "access.log")).replace(
-        "/run/nginx.pid", str(folder / "pid")
-    )
+    text = text.replace("/var/log/nginx", str(folder)).replace("/run/nginx.pid", str(folder / "pid"))
+    (folder / "nginx.conf").write_text(f"user root;\n{text}")
+    return folder / "nginx.conf"
+
+
+@contextmanager
+def behind_nginx(folder: Path) -> Iterator[int]:
+    """The port of an nginx with our file, whose paths and ports alone are changed."""
+    ports = {"443": free_port(), "8000": free_port(), "3000": free_port()}
+    text = as_copied(folder).read_text()
     text = re.sub(r"(listen |127\.0\.0\.1:)(\d+)", lambda found: f"{found[1]}{ports[found[2]]}", text)
-    (folder / "nginx.conf").write_text(f"user root;\ndaemon off;\n{text}")
+    (folder / "nginx.conf").write_text(f"daemon off;\n{text}")
     env = os.environ | {"API_PORT": str(ports["8000"]), "DASHBOARD_PORT": str(ports["3000"])}
     nginx = [shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx", "-c", str(folder / "nginx.conf")]
     commands = [[sys.executable, "-m", "core", "api"], [sys.executable, "-m", "dashboard"], nginx]
