@@ -55,6 +55,11 @@ class Journal:
             return None
         return None if isinstance(at, datetime) and at > now + CLOCKS_DIFFER else slot
 
+    def succeeded_at(self, job: str) -> datetime | None:
+        """Return when a job last succeeded, by the server's clock; None if it never did."""
+        at = (self._rows.find_one({"_id": job}, {"at": 1}) or {}).get("at")
+        return at if isinstance(at, datetime) else None
+
     def refuse_half_a_store(self) -> None:
         """Check that no restore is in progress, nor was stopped halfway.
 

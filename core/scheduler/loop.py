@@ -28,7 +28,7 @@ from core.errors import UserError
 from core.logging_config import flush, get_logger
 from core.scheduler.jobs import Job, all_jobs
 from core.scheduler.journal import HalfRestoredError, Journal
-from core.scheduler.timetable import Every, is_due, missed_slots
+from core.scheduler.timetable import Every, is_due
 from core.settings import Settings, get_settings
 from core.storage import get_sync_database
 from core.storage.server.connection import (
@@ -120,17 +120,25 @@ class Runner:
             self._failed(job, slot, error)
             return
         if is_due(slot, last):
-            self._say_missed(job, missed_slots(slot, last))
+            self._say_missed(job, held)
             self._run(job, held, slot)
 
     def _slot(self, job: Job, held: Held) -> int:
         return job.when.slot(_now(held))
 
-    def _say_missed(self, job: Job, slots: int) -> None:
-        missed = timedelta(seconds=slots * job.when.seconds) if isinstance(job.when, Every) else timedelta()
-        if job.says_missed and missed > MISSED_WORTH_SAYING:
-            extra = {"job": job.name, "missed_minutes": round(missed.total_seconds() / 60)}
-            logger.warning("No scheduler was at work for a while; only the present is looked at", extra=extra)
+    def _say_missed(self, job: Job, held: Held) -> None:
+        """Say how long a job did not run; its slots do not tell, as the interval may have been another."""
+        if not (job.says_missed and isinstance(job.when, Every)):
+            return
+        with suppress(PyMongoError):
+            if (at := self._journal.succeeded_at(job.name)) is None:
+                return
+            missed = _now(held) - at - timedelta(seconds=job.when.seconds)
+            if missed > MISSED_WORTH_SAYING:
+                extra = {"job": job.name, "missed_minutes": round(missed.total_seconds() / 60)}
+                logger.warning(
+                    "No scheduler was at work for a while; only the present is looked at", extra=extra
+                )
 
     def _run(self, job: Job, held: Held, slot: int) -> bool:
         """Run one job; log whatever it raises, so that the others continue."""

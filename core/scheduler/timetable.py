@@ -42,8 +42,3 @@ def is_due(slot: int, last: int | None) -> bool:
     does not wait until the old time comes again.
     """
     return last is None or slot > last or slot < last - 1
-
-
-def missed_slots(slot: int, last: int | None) -> int:
-    """Return how many slots passed without a run between the last one and this."""
-    return max(slot - last - 1, 0) if last is not None else 0

@@ -246,6 +246,24 @@ def test_a_job_that_ran_while_the_clock_was_ahead_runs_again_once_it_is_right(
     assert ran == ["hourly", "hourly"]
 
 
+@pytest.mark.parametrize(("ago", "said"), [(timedelta(minutes=4), 0), (timedelta(minutes=40), 1)])
+def test_another_interval_is_no_gap_and_a_gap_is_said_in_minutes(
+    database: Database[Document], caplog: pytest.LogCaptureFixture, ago: timedelta, said: int
+) -> None:
+    """Its slots have other numbers; a second machine may have another interval too."""
+
+    async def check() -> None:
+        scheduler.stop()
+
+    at = datetime.now(UTC) - ago
+    row = {"_id": "check", "slot": Every(300).slot(at), "at": at, "term": 0}
+    database["scheduler_jobs"].insert_one(row)
+    scheduler = Scheduler([Job("check", check, Every(15), says_missed=True)])
+    scheduler.run_forever()
+    warned = [vars(line)["missed_minutes"] for line in caplog.records if hasattr(line, "missed_minutes")]
+    assert warned == [40] * said
+
+
 SLOW = """
 import asyncio, signal, sys
 from pathlib import Path
