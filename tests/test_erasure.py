@@ -132,6 +132,28 @@ def test_the_calling_rules_count_an_erased_call_as_before(database: Database[Doc
     assert "of-meera" not in texts(database)
 
 
+def test_what_counts_on_of_an_erased_call_names_the_lead_nowhere(database: Database[Document]) -> None:
+    """Agents put what failed into the name of an error, and the lead with it; charts count by that name."""
+    errors = [f"push of {LEAD} failed", "call_307 timed out", "no answer of 9811122233", "Meera Pillai busy"]
+    told = {"errors": [*errors, "asr_timeout"], "campaign": "festive", "agent": f"for {LEAD}"}
+    write_calls(database, [call(307, lead_id=LEAD, **told), call(308, lead_id="lead_8", errors=errors)])
+
+    erase_lead(database, LEAD, also=["Meera Pillai"])
+
+    (one,) = database["calls"].find({"_id": {"$ne": "call_308"}})
+    assert not [name for name in (LEAD, "call_307", "9811122233", "Meera") if name in str(one)], one
+    assert [error["type"] for error in one["errors"]] == [
+        "push of (erased) failed",
+        "(erased) timed out",
+        "no answer of [phone …2233]",
+        "(erased) busy",
+        "asr_timeout",
+    ]
+    assert (one["campaign"], one["agent"]) == ("festive", "for (erased)")
+    # What others say stays: it is their record.
+    assert errors == [error["type"] for error in database["calls"].find_one({"_id": "call_308"})["errors"]]  # type: ignore[index]
+
+
 def texts(database: Database[Document]) -> str:
     """All that is stored, as text."""
     return "\n".join(str(row) for name in database.list_collection_names() for row in database[name].find())

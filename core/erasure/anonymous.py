@@ -1,18 +1,20 @@
 """What an erasure keeps of a call so that figures stay right.
 
-Times, outcome and measures, but no identity.
+Times, outcome and measures, but no identity: words that name the lead are replaced, too.
 """
 
 import secrets
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from pymongo import ReplaceOne
 from pymongo.database import Database
 
 from core.erasure.archived import texts
+from core.erasure.mentions import Names
 from core.models.archives import Archived
 from core.models.metrics import SCHEMA_VERSION
+from core.privacy.masking import mask_text
 from core.storage.archive.archived_rows import find_archived
 from core.storage.collections import CALLS, TURNS
 from core.storage.receipts import Receipts
@@ -49,20 +51,36 @@ _OF_A_TURN = (
     *("tts_ttfb_ms", "e2e_ms", "interrupted", "parts", "parts_add_up", "source"),
     *("lead_speech_ms", "agent_speech_ms"),
 )
+_ERRORS = ("errors", "error_types")
+_WORDED = (*_ERRORS, "campaign", "purpose", "agent", "agent_version", "telephony", "usage", "qualification")
+"""Fields whose words are the reporter's own, and might name the lead."""
+_LONGEST_ERROR, _LONGEST = 160, 16
+"""Characters that an error, and any other of them, may surely have; a mask may be longer than the name."""
 _READ: Final[dict[Archived, tuple[str, ...]]] = {
-    CALLS: (*_OF_A_CALL, "unjoined"),
+    CALLS: (*_OF_A_CALL, "unjoined", "lead_id"),
     TURNS: ("call_id", *_OF_A_TURN),
 }
 _COUNTED = {"start_time", "status", "direction"}
 """What a call must have to count in any figure."""
 
 
-def keep_counts(database: Database[Document], call_ids: Sequence[object]) -> int:
+def keep_counts(
+    database: Database[Document],
+    call_ids: Sequence[object],
+    leads: Sequence[str] = (),
+    also: Sequence[str] = (),
+) -> int:
     """Store what is kept of some calls and their turns, wherever they are, under other ids.
 
     Return how many calls.
 
     The ids derive from the calls' own by the key of the receipts, so a repeat stores nothing twice.
+
+    Args:
+        database: the store.
+        call_ids: the calls.
+        leads: ids of their lead, besides those that the calls have themselves.
+        also: further texts that name the lead.
 
     Raises:
         ArchiveUnreadableError: a file is not on this machine, or damaged.
@@ -71,9 +89,10 @@ def keep_counts(database: Database[Document], call_ids: Sequence[object]) -> int
     receipts, lead_id = Receipts(), f"{ERASED}{secrets.token_hex(8)}"
     calls = [row for row in _rows(database, CALLS, "_id", call_ids) if _is_counted(receipts, row)]
     names = {str(row["_id"]): f"{ERASED}{receipts.name_of(str(row['_id']))[:24]}" for row in calls}
+    said = Names([*names, *leads, *(row["lead_id"] for row in calls if row.get("lead_id"))], also)
     turns = _rows(database, TURNS, "call_id", [row["_id"] for row in calls])
     numbered = [row for row in turns if "turn" in row and str(row["call_id"]) in names]
-    _store(database, CALLS, [_call(row, names[str(row["_id"])], lead_id) for row in calls])
+    _store(database, CALLS, [_call(row, names[str(row["_id"])], lead_id, said) for row in calls])
     _store(database, TURNS, [_turn(row, names[str(row["call_id"])]) for row in numbered])
     return len(names)
 
@@ -110,8 +129,8 @@ def _store(database: Database[Document], collection: Archived, rows: Sequence[Do
         database.get_collection(collection, write_concern=DURABLE).bulk_write(changes, ordered=False)
 
 
-def _call(row: Document, name: str, lead_id: str) -> Document:
-    kept = {field: row[field] for field in _OF_A_CALL if field in row}
+def _call(row: Document, name: str, lead_id: str, names: Names) -> Document:
+    kept = {field: _nameless(field, row[field], names) for field in _OF_A_CALL if field in row}
     said = kept.get("compliance")
     if isinstance(said, dict) and said.get(_CONSENT):  # that there was one stays, as it counts; not which
         kept["compliance"] = {**said, _CONSENT: name}
@@ -121,3 +140,18 @@ def _call(row: Document, name: str, lead_id: str) -> Document:
 def _turn(row: Document, call_id: str) -> Document:
     said = {field: row[field] for field in _OF_A_TURN if field in row}
     return {"_id": f"{call_id}:{row['turn']}", "call_id": call_id} | said
+
+
+def _nameless(field: str, value: Any, names: Names) -> Any:  # noqa: ANN401 (nested data)
+    """Return a field's value without the lead's names; of errors, without anything else personal."""
+    if field not in _WORDED:
+        return value
+    if isinstance(value, dict):
+        return {key: _nameless(field, item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_nameless(field, item, names) for item in value]
+    if not isinstance(value, str):
+        return value
+    if field in _ERRORS:
+        return mask_text(names.without(value))[:_LONGEST_ERROR]
+    return names.without(value)[: max(len(value), _LONGEST)]

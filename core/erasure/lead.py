@@ -170,7 +170,7 @@ def erase_calls(
     """
     destroy_keys(database, _owners(leads, ids))
     names = Names([*leads, *ids], also)
-    kept = keep_counts(database, ids) if counts and ids else 0
+    kept = keep_counts(database, ids, leads, also) if counts and ids else 0
     erase_alerts(database, names)
     for name, query in (
         (TURNS, {"call_id": {"$in": ids}}),
