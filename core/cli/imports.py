@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from core.access.audit import Action
+from core.access.audit import Action, AuditError
 from core.cli.noted import note
 from core.errors import UserError
 
 if TYPE_CHECKING:
+    from core.importing import ImportReport
     from core.importing.proposing import Proposal
 
 app = typer.Typer()
@@ -57,15 +59,28 @@ def import_calls(
             raise UserError(f"nothing imported yet: review {mapping}, then run: {command}")
         if not typer.confirm("Import with this mapping?"):
             raise typer.Exit
-    report = import_file(files, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True))
+
+    def stopped(report: "ImportReport") -> None:
+        if isinstance(sys.exception(), KeyboardInterrupt):  # other reasons have words of their own
+            typer.echo(f"stopped: {report.summary}; import again to go on", err=True)
+        with suppress(AuditError):  # the log says so, and the reason for the end must not get lost
+            _note(files, report, stopped=True)
+
+    report = import_file(
+        files, mapping, rejects=rejects, dry_run=dry_run, console=Console(stderr=True), stopped=stopped
+    )
     if not dry_run:
-        counts = {"inserted": report.inserted, "replaced": report.replaced, "rejected": report.rejected}
-        note(Action.IMPORTED, ", ".join(file.name for file in files), **counts)
+        _note(files, report)
     typer.echo(report.summary)
     for line in report.columns:
         typer.echo(line)
-    usable = report.valid if dry_run else report.inserted + report.replaced
+    usable = report.valid if dry_run else report.stored
     raise typer.Exit(1 if report.rejected and not usable else 0)
+
+
+def _note(files: list[Path], report: "ImportReport", **about: object) -> None:
+    counts = {"inserted": report.inserted, "replaced": report.replaced, "rejected": report.rejected}
+    note(Action.IMPORTED, ", ".join(file.name for file in files), **counts, **about)
 
 
 def _proposed(files: list[Path], target: Path | None) -> Path:

@@ -1,6 +1,6 @@
 """Import files: read, convert, write in batches, and report what became of every row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pymongo.database import Database
@@ -30,13 +30,15 @@ def import_file(
     rejects: Path | None = None,
     dry_run: bool = False,
     console: Console | None = None,
+    stopped: Callable[[ImportReport], None] | None = None,
 ) -> ImportReport:
     """Import calls from files; importing the same files again changes nothing.
 
     ``path`` is a CSV, JSON, Parquet or Excel file, compressed or not, a zip archive of such files, a pattern
     such as ``calls-*.csv``, or several of these. Rows that are not valid calls go to ``rejects`` (default:
     ``imports/<stem>.rejected.jsonl`` in DATA_DIR, named after the first file) and do not stop the import. A
-    terminal shows progress. A dry run writes no call.
+    terminal shows progress. A dry run writes no call. ``stopped`` is called with what was stored if the
+    import ends before the files do: a broken file, a lost store, Ctrl-C.
 
     Raises:
         UserError: file, mapping or store cannot be used. Calls written before that stay.
@@ -51,19 +53,32 @@ def import_file(
     database = None if dry_run else _prepared_store()
     with Rejects(rejects) as rejected, _progress(console) as progress:
         tally = Tally(rejected, database, Legs() if mapping.source.legs else None)
-        present: dict[str, None] = {}
-        named: dict[str, None] = {}
-        for part in parts:
-            try:
-                table = _import_part(part, mapping, tally, progress, alone=len(parts) == 1)
-            except BrokenFileError as error:
-                tally.finish()
-                raise UserError(f"{error} ({tally.stored})" if tally.stored else str(error)) from None
-            present |= table.columns
-            named |= table.named()
-        tally.finish()
+        try:
+            present, named = _import_parts(parts, mapping, tally, progress)
+        except BaseException:
+            if stopped is not None and (report := tally.report(len(parts), (), ())).stored:
+                stopped(report)
+            raise
     wanted = mapping.columns()
     return tally.report(len(parts), unused_columns(list(named), wanted), absent_columns(present, wanted))
+
+
+def _import_parts(
+    parts: Sequence[Part], mapping: Mapping, tally: Tally, progress: Progress
+) -> tuple[dict[str, None], dict[str, None]]:
+    """Import the files; return the columns seen in them, and those that have a name."""
+    present: dict[str, None] = {}
+    named: dict[str, None] = {}
+    for part in parts:
+        try:
+            table = _import_part(part, mapping, tally, progress, alone=len(parts) == 1)
+        except BrokenFileError as error:
+            tally.finish()
+            raise UserError(f"{error} ({tally.stored})" if tally.stored else str(error)) from None
+        present |= table.columns
+        named |= table.named()
+    tally.finish()
+    return present, named
 
 
 def _import_part(part: Part, mapping: Mapping, tally: Tally, progress: Progress, *, alone: bool) -> Table:

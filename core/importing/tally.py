@@ -48,6 +48,11 @@ class ImportReport:
     dry_run: bool = False
 
     @property
+    def stored(self) -> int:
+        """Return how many calls were written."""
+        return self.inserted + self.replaced
+
+    @property
     def summary(self) -> str:
         """Return what became of the rows, in one line."""
         done = (

@@ -26,6 +26,7 @@ from core.settings import get_settings
 from core.storage.server.embedded import find_mongod
 from core.types import Document
 from tests.importing.helpers import SIMPLE, Files
+from tests.test_cli import core
 
 HEADER = "id,started,status,seconds\n"
 
@@ -80,6 +81,22 @@ def test_of_a_file_that_is_cut_off_all_rows_before_are_stored_and_it_is_said(
     assert f"(the {count:,} calls before that are stored; importing again changes nothing)" in str(
         caught.value
     )
+
+
+def test_an_import_that_breaks_off_is_in_the_audit_log_too(
+    files: Files, database: Database[Document]
+) -> None:
+    """What it stored until then is stored, and may have replaced calls."""
+    files.put(cut_off_gzip(), SIMPLE)
+    done = core("import", str(files.data), "--mapping", str(files.mapping))
+    assert done.returncode == 2, done.stderr
+    (entry,) = database["audit"].find({"action": "imported"})
+    count = database["calls"].count_documents({})
+    assert count >= 2_000
+    assert entry["about"] == {"inserted": count, "replaced": 0, "rejected": 0, "stopped": True}
+    files.put("id\nbroken", SIMPLE)
+    assert core("import", str(files.data), "--mapping", str(files.mapping)).returncode == 2
+    assert database["audit"].count_documents({"action": "imported"}) == 1, "nothing was stored"
 
 
 def test_rejected_rows_are_kept_for_their_owner_alone(files: Files, database: Database[Document]) -> None:
