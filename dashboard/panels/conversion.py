@@ -11,6 +11,7 @@ from core.aggregation.funnel import share, stages_of, steps
 from core.aggregation.intervals import SURE_FROM, wilson
 from core.aggregation.series import steady_rates
 from core.models.definitions import COST_PARTS, METRICS, Dimension
+from core.models.figures import CostSummary
 from core.models.hours import Hours
 from core.models.metrics import CallSummary
 from core.settings import get_settings
@@ -306,14 +307,13 @@ def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSumm
         table[f"{COST_PARTS[str(name)]} (\N{INDIAN RUPEE SIGN}/lead)"] = per_lead[name].round(2).to_numpy()
     table["\N{INDIAN RUPEE SIGN} per qualified lead"] = there["per_qualified_lead"].round(2).to_numpy()
     table["from"], table["to"] = zip(*ends, strict=True)
-    dearest = there[list(COST_PARTS)].sum().idxmax()
     whole = of_amount(summary.cost.per_qualified_lead or 0.0, summary.qualified_calls)
     between = f" ({formats.rupees(whole.low)} to {formats.rupees(whole.high)})" if whole else ""
     return Panel(
         key,
         title,
         f"{formats.number(summary.cost.per_qualified_lead, 'rupees')} per qualified lead{between}"
-        f"{_leads(by, there)}; largest part: {COST_PARTS[str(dearest)].lower()} · cost of all calls "
+        f"{_leads(by, there)}; largest part: {_largest_part(summary.cost)} · cost of all calls "
         f"· n {int(leads.sum()):,}",
         distributions.stacked_shares(
             per_lead, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
@@ -339,7 +339,6 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
     if per_call.empty:
         return Panel(key, title, f"All recorded costs are {formats.rupees(0)} · n {cost.n:,}")
     per_call.index = pd.Index([value_label(by, str(name)) for name in frame.index])
-    dearest = max(per_call, key=lambda name: per_call[name].mean())
     coverage = "" if cost.coverage == 1 else f" ({formats.number(cost.coverage, 'share')} of calls)"
     table = pd.DataFrame({by.capitalize(): per_call.index, "Calls": frame["n"].to_numpy()})
     for name in per_call:
@@ -355,7 +354,7 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
         title,
         f"Mean {formats.number(cost.per_call, 'rupees')} per call, "
         f"{formats.number(cost.per_qualified_lead, 'rupees')} per qualified lead{_leads(by, frame)}; largest "
-        f"part: {COST_PARTS[str(dearest)].lower()} · n {cost.n:,}{coverage}",
+        f"part: {_largest_part(cost)} · n {cost.n:,}{coverage}",
         distributions.stacked_shares(
             per_call, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
         ),
@@ -364,6 +363,11 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
             {str(name): value_label(by, str(name)) for name in frame.index}, by, order="cost"
         ),
     )
+
+
+def _largest_part(cost: CostSummary) -> str:
+    """Return the component on which most of the money of all calls went."""
+    return COST_PARTS[max(COST_PARTS, key=lambda part: getattr(cost, part))].lower()
 
 
 def _leads(by: Dimension, frame: pd.DataFrame) -> str:

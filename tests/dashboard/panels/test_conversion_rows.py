@@ -101,6 +101,18 @@ def test_a_qualified_lead_costs_what_all_calls_cost(panels: dict[str, Panel]) ->
     assert row["Qualified leads"] == CALLS // 4
 
 
+def test_the_largest_part_of_the_cost_is_that_of_all_calls(database: Database[Document]) -> None:
+    """One dear call of a rare language outweighs nothing: most of the money went to the carrier."""
+    cheap = {"llm": 0.1, "telephony": 2.0}
+    calls = [some_call(number).model_copy(update={"cost": CallCost(**cheap)}) for number in range(40)]
+    rare = {"language": "tamil", "cost": CallCost(llm=50.0), "qualification_completed": True}
+    write_calls(database, [*calls, some_call(41).model_copy(update=rare)])
+    window = SELECTION.window(utc_now(), get_settings().tz, 60)
+    panels = {panel.key: panel for panel in boards.conversion_board(window, SELECTION, "light").panels}
+    for key in ("costs-language", "lead-costs-language"):
+        assert "largest part: telephony" in panels[key].caption, panels[key].caption
+
+
 def test_the_funnel_by_hour_and_language_adds_up_to_the_funnel(panels: dict[str, Panel]) -> None:
     table = panels["funnel-hours"].table
     assert table is not None
