@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from core.errors import problem
 from core.importing.amounts import SECONDS, combine, parse_duration, parse_number
 from core.importing.fields import KINDS, TABLES, Kind, unit_of
+from core.importing.ids import IDS, as_id
 from core.importing.mapping import FILE, LINE, EndTime, Mapping, StartTime
 from core.importing.reading.rows import Row, trimmed
 from core.importing.times import (
@@ -100,9 +101,9 @@ class Converter:
             if spec.constant is not None:
                 return spec.constant
             if spec.template is not None:
-                text = fill(spec.template, lambda column: _needed(cells, column))
+                text = fill(spec.template, lambda column: _as_field(name, _needed(cells, column)))
             else:
-                text = _cell(cells, spec.column or "")
+                text = _as_field(name, _cell(cells, spec.column or ""))
             if text in spec.null:
                 return None
             value = treated(spec, text)
@@ -194,6 +195,10 @@ def _cell(cells: Cells[str, str], column: str) -> str:
     # A key missing in this row of a JSON file counts as empty; whether a column exists at all is checked
     # earlier.
     return trimmed(cells.get(column, ""))
+
+
+def _as_field(name: str, text: str) -> str:
+    return as_id(name, text) if name in IDS else text
 
 
 def _is_none(text: str) -> bool:

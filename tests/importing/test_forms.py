@@ -343,3 +343,37 @@ def test_a_list_in_a_cell_is_combined(files: Files) -> None:
     assert not isinstance(second, str)
     assert (first.e2e_latency_ms, second.e2e_latency_ms) == (2_000, None)
     assert third == "4: e2e_latency_ms: 'x' is not a number"
+
+
+@pytest.mark.parametrize(
+    ("cell", "lead"),
+    [
+        ("9811122233.0", "9811122233"), ("'+919811122233", "+919811122233"), ("'98111 22233", "98111 22233"),
+        ("L-17.0", "L-17.0"), ("'tis", "'tis"), ("17.0", "17.0"), ("1730779200.41", "1730779200.41"),
+    ],
+)  # fmt: skip
+def test_a_lead_is_the_same_after_a_spreadsheet_or_a_data_frame(files: Files, cell: str, lead: str) -> None:
+    """Pandas writes the numbers of a column with gaps as fractions; a ' keeps a phone from being a sum."""
+    mapping = f'start_time = "at"\n{FIELDS}lead_id = "lead"'.replace('{ template = "row-{line}" }', '"id"')
+    files.put(f"id,lead,at\n1730779200.0,{cell},2024-11-05\n", mapping)
+    (call,) = files.calls()
+    assert (call.call_id, call.lead_id) == ("1730779200.0", lead), "a call's id may look like a fraction"
+
+
+@pytest.mark.parametrize("template", ['"id"', '{ template = "crm-{id}" }'])
+@pytest.mark.parametrize("cell", ["1.73078E+12", "9,81112E+09", "1E+12", "1.73E+012"])
+def test_calls_are_not_made_one_because_a_spreadsheet_rounded_their_ids(
+    files: Files, cell: str, template: str
+) -> None:
+    """Each would replace the one before."""
+    mapping = f'start_time = "at"\n{FIELDS}'.replace('{ template = "row-{line}" }', template)
+    files.put(f'id,at\n"{cell}",2024-11-05\n"{cell}",2024-11-06\n', mapping)
+    for line, rejected in enumerate(files.convert(), 2):
+        assert str(rejected).startswith(f"{line}: call_id: '{cell}' was rounded by a spreadsheet"), rejected
+
+
+def test_an_id_that_only_looks_like_a_number_is_taken_as_it_is(files: Files) -> None:
+    mapping = f'start_time = "at"\n{FIELDS}'.replace('{ template = "row-{line}" }', '"id"')
+    ids = ["12e45", "5e+10a", "E+12", "4E+5f", "12E34", "0x1E+10"]
+    files.put("id,at\n" + "".join(f"{one},2024-11-05\n" for one in ids), mapping)
+    assert [call.call_id for call in files.calls()] == ids

@@ -1,0 +1,28 @@
+"""Read ids as spreadsheets and data frames leave them: rounded, or with the marks of a number."""
+
+import re
+
+IDS = frozenset({"call_id", "lead_id", "provider_call_id"})
+"""Fields of a call that are ids."""
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?E\+\d\d\d?", re.ASCII)
+_FLOAT = re.compile(r"(\d{5,})\.0", re.ASCII)
+"""A number from a column with gaps, which pandas writes as fractions; the id of a call may look like that."""
+_AS_TEXT = re.compile(r"'(\+?\d[\d ()-]*)", re.ASCII)
+"""What spreadsheets, and our own exports, write to keep a phone a text."""
+
+
+def as_id(field: str, text: str) -> str:
+    """Return a cell as an id.
+
+    Raises:
+        ValueError: a spreadsheet has rounded it, so that different ones became the same.
+    """
+    if _ROUNDED.fullmatch(text):
+        raise ValueError(
+            f"{text!r} was rounded by a spreadsheet, as are others that now look the same; "
+            "import the file as it was exported, not as it was saved there"
+        )
+    if field != "lead_id":
+        return text
+    found = _FLOAT.fullmatch(text) or _AS_TEXT.fullmatch(text)
+    return found[1] if found else text
