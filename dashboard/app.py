@@ -164,6 +164,7 @@ def main() -> None:
         return
     if not _is_signed_in():
         return
+    call_queries.forget_hidden()
     rule_editor.keep_drafts()
     page = st.navigation(_open())
     if _leads_nowhere():

@@ -1,6 +1,7 @@
 """Cached reads of calls: figures and cubes of a period, pages of the list, one call, filter values."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,8 +29,10 @@ from core.models.metrics import CallSummary
 from core.storage import get_sync_database
 from core.storage.archive.archived_rows import ArchiveUnreadableError, archived_rows
 from core.storage.collections import CALLS
+from core.storage.restrictions import hidden_leads
 from core.types import Document
 from dashboard.filters import Window
+from dashboard.queries import cache
 from dashboard.queries.cache import ANSWERS_KEPT, KEPT_SECONDS
 
 CUBES_KEPT = 24
@@ -294,3 +297,25 @@ def lead_naming() -> Naming:
 def forget_figures() -> None:
     """Clear the cached calls of all periods."""
     cube.clear()
+
+
+def hidden() -> tuple[str, ...]:
+    """Return the ids of hidden leads; not cached here."""
+    return hidden_leads(get_sync_database())
+
+
+_known: dict[str, tuple[str, ...] | None] = {"hidden": None}
+
+
+def forget_hidden() -> None:
+    """Clear all caches once a lead was hidden or is shown again: no reader gets the earlier answers.
+
+    Not while the database is down: then there are no new answers.
+    """
+    with suppress(cache.StoreAwayError):
+        now = cache.ask("hidden", hidden).value
+        before = _known["hidden"]
+        if before is not None and before is not now and before != now:
+            st.cache_data.clear()
+            st.cache_resource.clear()
+        _known["hidden"] = now

@@ -19,7 +19,7 @@ from core.storage.collections import ensure_indexes
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
-from tests.dashboard.conftest import make_call, text_of
+from tests.dashboard.conftest import calls_listed, make_call, text_of
 from tests.dashboard.test_roles import As, as_role
 
 __all__ = ["as_role"]
@@ -122,6 +122,25 @@ def test_a_hidden_lead_is_on_no_page(attempts: Database[Document], start: Start)
     restrict_lead(attempts, LEAD, utc_now() + timedelta(days=9), "a duty", by="asha")
     assert "No call with" in text_of(start("lead", lead_id=LEAD))
     assert "names no lead" in text_of(start("lead", call_id="call_2"))
+
+
+def test_a_lead_that_is_hidden_now_is_on_no_page_that_was_just_seen(
+    attempts: Database[Document], start: Start
+) -> None:
+    """Answers are kept for up to a minute; whoever opens the page again must not get the earlier ones."""
+    write_calls(attempts, [make_call(6, utc_now() - timedelta(minutes=20), lead_id=LEAD)])  # too soon
+    listed, one = start("calls"), start("calls", call_id="call_3")
+    lead, rules = start("lead", lead_id=LEAD), start("compliance")
+    assert {"call_3", "call_6"} <= set(calls_listed(listed))
+    assert "lead?call_id=call_3" in pages_of(one)
+    assert "call_id=call_1" in pages_of(lead)
+    assert "call_6" in text_of(rules)
+
+    restrict_lead(attempts, LEAD, utc_now() + timedelta(days=9), "a duty", by="asha")
+    assert calls_listed(listed.run()) == ["call_5", "call_4"]
+    assert "lead?call_id=call_3" not in pages_of(one.run())
+    assert "No call with" in text_of(lead.run())
+    assert "call_6" not in text_of(rules.run())
 
 
 def test_a_lead_who_opted_out_is_called_no_more(attempts: Database[Document], start: Start) -> None:
