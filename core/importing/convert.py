@@ -101,9 +101,9 @@ class Converter:
             if spec.constant is not None:
                 return spec.constant
             if spec.template is not None:
-                text = fill(spec.template, lambda column: _as_field(name, _needed(cells, column)))
+                text = fill(spec.template, lambda column: _needed(name, cells, column))
             else:
-                text = _as_field(name, _cell(cells, spec.column or ""))
+                text = _as_field(name, cells, spec.column or "")
             if text in spec.null:
                 return None
             value = treated(spec, text)
@@ -197,7 +197,8 @@ def _cell(cells: Cells[str, str], column: str) -> str:
     return trimmed(cells.get(column, ""))
 
 
-def _as_field(name: str, text: str) -> str:
+def _as_field(name: str, cells: Cells[str, str], column: str) -> str:
+    text = _cell(cells, column)
     return as_id(name, text) if name in IDS else text
 
 
@@ -260,8 +261,8 @@ def _plain(number: float, spec: Value) -> float:
     return int(number) if number.is_integer() else round(number, 9)
 
 
-def _needed(cells: Cells[str, str], name: str) -> str:
-    text = _cell(cells, name)
+def _needed(name: str, cells: Cells[str, str], column: str) -> str:
+    text = _as_field(name, cells, column)
     if not text:
-        raise ValueError(f"column {name} is empty")
+        raise ValueError(f"column {column} is empty")
     return text

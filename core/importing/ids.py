@@ -11,8 +11,12 @@ _AS_TEXT = re.compile(r"'(\+?\d[\d ()-]*)", re.ASCII)
 """What spreadsheets, and our own exports, write to keep a phone a text."""
 
 
+_NOBODY = frozenset({"null", "none", "nan", "nil", "n/a", "#n/a", "na", "-", "undefined"})
+"""Words for no lead, in lower case: as an id, they would make one person of all whom nobody knows."""
+
+
 def as_id(field: str, text: str) -> str:
-    """Return a cell as an id.
+    """Return a cell as an id; empty if a lead's has one of the words for none.
 
     Raises:
         ValueError: a spreadsheet has rounded it, so that different ones became the same.
@@ -24,5 +28,7 @@ def as_id(field: str, text: str) -> str:
         )
     if field != "lead_id":
         return text
+    if text.lower() in _NOBODY:
+        return ""
     found = _FLOAT.fullmatch(text) or _AS_TEXT.fullmatch(text)
     return found[1] if found else text

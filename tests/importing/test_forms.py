@@ -360,6 +360,20 @@ def test_a_lead_is_the_same_after_a_spreadsheet_or_a_data_frame(files: Files, ce
     assert (call.call_id, call.lead_id) == ("1730779200.0", lead), "a call's id may look like a fraction"
 
 
+def test_leads_whom_nobody_knows_are_not_one_lead(files: Files) -> None:
+    """It would be called far too often, and one opt-out would count for all of them."""
+    mapping = f'start_time = "at"\n{FIELDS}lead_id = "lead"'
+    words = ["NULL", "None", "nan", "#N/A", "-", "undefined", ""]
+    files.put("lead,at\n" + "".join(f'"{word}",2024-11-05\n' for word in words), mapping)
+    assert [call.lead_id for call in files.calls()] == [None] * len(words)
+    of_crm = mapping.replace('lead_id = "lead"', 'lead_id = { template = "crm-{lead}" }')
+    files.put("lead,at\nNULL,2024-11-05\nnull-island,2024-11-05\n", of_crm)
+    refused, taken = files.convert()
+    assert refused == "2: lead_id: column lead is empty"
+    assert not isinstance(taken, str)
+    assert taken.lead_id == "crm-null-island"
+
+
 @pytest.mark.parametrize("template", ['"id"', '{ template = "crm-{id}" }'])
 @pytest.mark.parametrize("cell", ["1.73078E+12", "9,81112E+09", "1E+12", "1.73E+012"])
 def test_calls_are_not_made_one_because_a_spreadsheet_rounded_their_ids(
