@@ -9,6 +9,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from core.models.metrics import CallMetrics
+from core.privacy.sensitive import person_of
 from core.storage.collections import INSTALLATION
 from core.types import Document
 
@@ -21,7 +22,8 @@ Naming = Callable[[str], str]
 def lead_names(database: Database[Document]) -> Naming:
     """Return a function that names leads without identifying them: the same lead always as ``lead-3f9a…``.
 
-    The key is created with the store and stays in it. Without it, no name can be traced back by trying ids.
+    A phone has one name in all its spellings. The key is created with the store and stays in it. Without it,
+    no name can be traced back by trying ids.
     """
     row = database[INSTALLATION].find_one({"_id": _KEY_ID})
     if row is None:
@@ -32,7 +34,7 @@ def lead_names(database: Database[Document]) -> Naming:
     key: bytes = row["key"] if row else b""  # an upsert always returns a row
 
     def name(lead_id: str) -> str:
-        digest = hmac.new(key, lead_id.encode(errors="replace"), hashlib.sha256).hexdigest()
+        digest = hmac.new(key, person_of(lead_id).encode(errors="replace"), hashlib.sha256).hexdigest()
         return f"lead-{digest[:_SHOWN]}"
 
     return name

@@ -43,3 +43,9 @@ def test_the_same_lead_has_the_same_name_in_this_store_alone(database: Database[
     assert lead_names(database)("+919812345679") != first
     database["installation"].delete_one({"_id": "lead_names"})
     assert lead_names(database)(PHONE) != first
+
+
+def test_a_phone_has_one_name_however_it_is_written(database: Database[Document]) -> None:
+    """The attempts to reach a lead are told to be of one lead."""
+    name = lead_names(database)
+    assert {name(text) for text in ("09812345678", "98123 45678", "+91-98123-45678")} == {name(PHONE)}

@@ -13,6 +13,7 @@ from pathlib import Path
 from core.access.audit.entries import bounded, keys
 from core.files import create_private, private_folder
 from core.logging_config import get_logger, log_security_event
+from core.privacy.sensitive import person_of, phone_of
 from core.settings import get_settings
 
 logger = get_logger("security")
@@ -23,15 +24,20 @@ _DIGITS = 16
 def lead_token(lead_id: str) -> str:
     """Return the token for a lead's id, or for a text that somebody searched for: ``lead:1a2b…``.
 
-    A lead keeps its token for as long as the first AUDIT_KEY stays (without one, this DATA_DIR).
+    A lead keeps its token for as long as the first AUDIT_KEY stays (without one, this DATA_DIR). A phone has
+    the same one in all its spellings.
     """
-    return f"lead:{_token(_first_key(), lead_id)}"
+    return f"lead:{_token(_first_key(), person_of(lead_id))}"
 
 
 def lead_tokens(lead_id: str) -> list[str]:
-    """Return all tokens a lead may have: one for each key of AUDIT_KEY."""
+    """Return all tokens a lead may have: for each key of AUDIT_KEY, of a phone also as it is written.
+
+    Earlier entries have it so, and those from before BLIND_INDEX_KEY was set.
+    """
     every = list(keys().values()) or [_own_key()]
-    return [f"lead:{_token(key, lead_id)}" for key in every]
+    spelt = dict.fromkeys((person_of(lead_id), phone_of(lead_id) or lead_id, lead_id))
+    return [f"lead:{_token(key, text)}" for key in every for text in spelt]
 
 
 def call_subject(call_id: str) -> str:

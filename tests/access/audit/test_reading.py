@@ -1,5 +1,6 @@
 """Pages of the log, the newest first; a page costs the same however long the log is."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from core.access.audit.reading import Wanted, actors, csv_row, entries
 from core.access.roles import Actor, Role
 from core.cli.access.audit import private_csv
 from core.errors import UserError
+from core.settings import get_settings
 from core.types import Document
 from tests.test_cli import core
 
@@ -80,6 +82,20 @@ def test_a_lead_is_found_by_its_id_though_the_log_has_a_token(database: Database
     assert [one.action for one in entries(database, Wanted(subject="lead_7"))] == ["erased"]
     assert [one.action for one in entries(database, Wanted(subject="call_7"))] == ["viewed_call"]
     assert actors(database) == ["asha", "ravi"]
+
+
+def test_who_saw_a_phone_is_found_however_the_phone_is_written(
+    database: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is opened by one spelling, the erasure is asked for by another; also after a key was set."""
+    audit(database, ASHA, Action.VIEWED_LEAD, lead_token("09812345678"))
+    audit(database, RAVI, Action.ERASED, lead_token("+91 98123 45678"))
+    wanted = Wanted(subject="98123-45678")
+    assert [one.action for one in entries(database, wanted)] == ["erased", "viewed_lead"]
+    monkeypatch.setenv("BLIND_INDEX_KEY", base64.b64encode(bytes(32)).decode())
+    get_settings.cache_clear()
+    audit(database, ASHA, Action.SEARCHED, lead_token("9812345678"))
+    assert [one.action for one in entries(database, wanted)] == ["searched", "erased", "viewed_lead"]
 
 
 def test_an_entry_that_was_spoilt_is_shown_all_the_same(database: Database[Document]) -> None:
