@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel
 
 from core.models.calls.parts import Origin
 from core.models.definitions import CostPart
 from core.models.metrics import MAX_CALL_SECONDS, CallCost, CallMetrics, CallStatus
 
+Part = TypeVar("Part", bound=BaseModel)
 MOST_OPEN = 50_000
 """How many calls may still get a leg. A later leg replaces its call, as it would without joining."""
 _BEST_FIRST = (CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.NO_ANSWER)
@@ -15,6 +18,8 @@ _SUMS = ("total_turns", "user_turns", "interruptions", "agent_interruptions", "t
 _ENDING = ("end_reason", "end_reason_raw", "fault", "hangup_by")
 """Taken from the better leg only: how the other one ended is not how the call ended."""
 _FLAGS = ("qualification_completed", "handoff_triggered")
+_PARTS = ("telephony", "links", "compliance")
+"""Made of keys, each of which any leg may know."""
 _MOST = 1_000_000
 _MOST_ERRORS = 1_000
 
@@ -46,7 +51,8 @@ class Legs:
 def join(one: CallMetrics, other: CallMetrics) -> CallMetrics:
     """Return one call from two legs: from the first start to the last end, with the better outcome.
 
-    Counts, costs and errors are added up. For everything else the earlier leg counts, if it has a value.
+    Counts, costs and errors are added up; what was done or said in any leg, such as an opt-out, is true of
+    the call. For everything else the earlier leg counts, if it has a value.
     """
     first, second = sorted((one, other), key=lambda leg: leg.start_time)
     fields: dict[str, Any] = {
@@ -60,6 +66,7 @@ def join(one: CallMetrics, other: CallMetrics) -> CallMetrics:
     if first.status != second.status:
         fields |= {name: getattr(best, name) for name in _ENDING}
     fields |= {name: getattr(first, name) or getattr(second, name) for name in _FLAGS}
+    fields |= {name: _parts(getattr(first, name), getattr(second, name)) for name in _PARTS}
     fields |= {name: _sum(getattr(first, name), getattr(second, name)) for name in _SUMS}
     fields["errors"] = [*first.errors, *second.errors][:_MOST_ERRORS]
     fields["metadata"] = second.metadata | first.metadata
@@ -71,6 +78,19 @@ def join(one: CallMetrics, other: CallMetrics) -> CallMetrics:
         begin = fields["answered_at"] or first.start_time
         fields["duration_seconds"] = (fields["end_time"] - begin).total_seconds()
     return first.model_copy(update=fields)
+
+
+def _parts(one: Part | None, other: Part | None) -> Part | None:
+    """Return a part of the call with the keys of both legs; a flag is true if it is in either."""
+    if one is None or other is None:
+        return one or other
+    pairs = {name: (getattr(one, name), getattr(other, name)) for name in type(one).model_fields}
+    return one.model_copy(
+        update={
+            name: True if second is True else second if first is None else first
+            for name, (first, second) in pairs.items()
+        }
+    )
 
 
 def _sum(one: float | None, other: float | None) -> float | None:

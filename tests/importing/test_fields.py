@@ -139,3 +139,36 @@ l1,2024-11-05T09:30:20Z,2024-11-05T09:30:30Z,2024-11-05T09:31:30Z,completed,hung
     )
     assert call.cost is not None
     assert call.cost.origins == {"telephony": Origin(amount=0.75, currency="USD")}
+
+
+def test_an_opt_out_in_any_leg_is_one_of_the_call(files: Files) -> None:
+    """The lead asked the person it was handed to; the machine's leg says that it asked nothing."""
+    mapping = """source.legs = true
+start_time = "at"
+[fields]
+call_id = "id"
+status = { constant = "completed" }
+direction = { constant = "outbound" }
+[compliance]
+opt_out = { column = "stop", equals = "Y" }
+disclosure_given = { column = "said", equals = "Y" }
+consent_id = "consent"
+[telephony]
+provider = "by"
+number_series = "from"
+"""
+    files.put(
+        "id,at,stop,said,consent,by,from\n"
+        "a,2024-11-05T09:30:00,N,Y,,exotel,\na,2024-11-05T09:31:00,Y,N,c-7,,140\n"
+        "b,2024-11-05T09:31:00,N,N,,,\nb,2024-11-05T09:30:00,Y,N,c-8,,\n",
+        mapping,
+    )
+    rows = files.calls()
+    first, second = (join(*rows[place : place + 2]) for place in (0, 2))
+    assert first.compliance is not None
+    assert (first.compliance.opt_out, first.compliance.disclosure_given) == (True, True)
+    assert first.compliance.consent_id == "c-7"
+    assert first.telephony is not None
+    assert (first.telephony.provider, first.telephony.number_series) == ("exotel", "140")
+    assert second.compliance is not None
+    assert (second.compliance.opt_out, second.compliance.disclosure_given) == (True, False)
