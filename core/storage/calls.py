@@ -11,6 +11,7 @@ from pymongo import DeleteOne
 from pymongo.database import Database
 
 from core.logging_config import get_logger
+from core.models.calls.parts import Compliance
 from core.models.metrics import CallMetrics
 from core.storage.collections import CALLS, TURNS
 from core.storage.readable import each_readable
@@ -77,15 +78,15 @@ def readable(documents: Iterable[Document]) -> list[CallMetrics]:
 def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> WriteCounts:
     """Store calls durably (majority, journal); an existing call_id is replaced.
 
-    A call that occurs twice in ``calls`` counts as inserted once and replaced once; its last version stays.
-    Calls stored exactly like this already keep their recorded_at.
+    A call that occurs twice in ``calls`` counts as inserted once and replaced once; its last version stays,
+    and an opt-out of any. Calls stored exactly like this already keep their recorded_at.
 
     Raises:
         RefusedCallError: MongoDB will not store one of them; the others may be stored.
         PyMongoError: the database does not answer.
     """
-    latest = {call.call_id: Record.now(call) for call in calls}
-    results = write(database, list(latest.values()), fresh=True)
+    latest = _latest(calls)
+    results = write(database, [Record.now(call) for call in latest.values()], fresh=True)
     for call_id, result in zip(latest, results, strict=True):
         if isinstance(result, Refusal):
             raise RefusedCallError(f"{call_id}: {result.reason}")
@@ -97,6 +98,18 @@ def write_calls(database: Database[Document], calls: Sequence[CallMetrics]) -> W
         unchanged=counts[Outcome.UNCHANGED],
         outdated=counts[Outcome.OUTDATED],
     )
+
+
+def _latest(calls: Sequence[CallMetrics]) -> dict[str, CallMetrics]:
+    """Return the last of each call, with the opt-out of an earlier one, as if they had come one by one."""
+    latest: dict[str, CallMetrics] = {}
+    for call in calls:
+        before = latest.get(call.call_id)
+        latest[call.call_id] = call
+        if before is not None and before.compliance is not None and before.compliance.opt_out:
+            said = (call.compliance or Compliance()).model_copy(update={"opt_out": True})
+            latest[call.call_id] = call.model_copy(update={"compliance": said})
+    return latest
 
 
 def delete_calls(database: Database[Document], query: Document) -> int:

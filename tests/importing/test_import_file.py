@@ -59,6 +59,17 @@ def cut_off_json() -> bytes:
     return json.dumps(calls).encode()[:-3]
 
 
+def test_an_opt_out_in_an_earlier_row_of_a_call_stays(files: Files, database: Database[Document]) -> None:
+    """As if the rows had come one by one: a later no does not take it back, in however many rows."""
+    mapping = SIMPLE + '[compliance]\nopt_out = { column = "stop", equals = "Y" }\nconsent_id = "consent"\n'
+    header = HEADER.replace("\n", ",stop,consent\n")
+    rows = [row("a").replace("\n", f",{stop}\n") for stop in ("N,k-1", "Y,k-2", "N,k-3", ",")]
+    files.put(header + "".join(rows) + row("b").replace("\n", ",N,k-4\n"), mapping)
+    assert (files.run().inserted, files.run().unchanged) == (2, 2)
+    said = {name: call["compliance"] for name, call in stored(database).items()}
+    assert said == {"a": {"opt_out": True}, "b": {"opt_out": False, "consent_id": "k-4"}}
+
+
 def cut_off_gzip() -> bytes:
     whole = gzip.compress((HEADER + "".join(row(f"c{number}") for number in range(5_000))).encode())
     return whole[:-100]
