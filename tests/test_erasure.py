@@ -281,6 +281,22 @@ def test_what_was_erased_does_not_come_back(database: Database[Document], tmp_pa
     assert Files(tmp_path).put(rows.splitlines(keepends=True)[0] + later, mapping).run().inserted == 1
 
 
+def test_a_rejected_row_of_an_erased_lead_is_not_kept(database: Database[Document], tmp_path: Path) -> None:
+    """The next export has the lead again, in rows that are no calls; the file of rejected rows has not."""
+    row, rows = "{},{},2024-10-24 10:00:00,{},9,{}\n", "id,lead,started,status,seconds,name\n"
+    files = Files(tmp_path).put(
+        rows + row.format("m1", "9811122233", "completed", "Meera"), SIMPLE + 'lead_id = "lead"\n'
+    )
+    assert files.run().inserted == 1
+    erase_lead(database, "+91 98111 22233")
+    wrong = [("m2", "09811122233", "lost", "Meera"), ("o1", "lead_o", "lost", "Asha")]
+    files.data.write_text(rows + "".join(row.format(*one) for one in wrong))
+    assert files.run().rejected == 2
+    assert [one["line"] for one in files.rejected() if "not 'lost'" in one["reason"]] == [2, 3]
+    kept = files.rejects.read_text()
+    assert ("Asha" in kept, "Meera" in kept, "9811122233" in kept) == (True, False, False)
+
+
 SPELLINGS = ["+91 98111 22233", "09811122233", "9811122233", "(098111) 22233", "९८१११२२२३३"]
 OTHERS = ["9811122234", "lead-9811122233", "99811122233", "+1 981 112 2233"]
 

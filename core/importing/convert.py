@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping as Cells
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
 from typing import Any
@@ -84,6 +85,16 @@ class Converter:
             return Converted(priced(CallMetrics.model_validate(whole)), repaired)
         except ValidationError as error:
             raise RowRejectedError(self._describe(error)) from None
+
+    def lead_of(self, row: Row) -> str | None:
+        """Return the lead that a row names, also of one that is no valid call; None if it names none."""
+        spec = self._mapping.fields.get("lead_id")
+        if spec is None or row.cells is None:
+            return None
+        with suppress(RowRejectedError):
+            lead_id = self._value("lead_id", spec, KINDS["lead_id"], row.cells)
+            return lead_id if isinstance(lead_id, str) else None
+        return None
 
     def _table(self, table: str, parts: Cells[str, Value], cells: Cells[str, str]) -> dict[str, Any] | None:
         """Return the fields of one part of the call; None if nothing is known of it."""

@@ -169,7 +169,9 @@ class Tally:
         try:
             done = converter.convert(row)
         except RowRejectedError as error:
-            self._rejects.add(row, str(error), file)
+            lead_id = converter.lead_of(row) if self._receipts.any else None
+            gone = lead_id is not None and self._receipts.erased_at(lead_id) is not None
+            self._rejects.add(Row(row.line, None) if gone else row, str(error), file)
             return None
         if self._receipts.covers(done.call.lead_id, done.call.start_time):
             # Keeping the row itself would keep what was to be erased.
