@@ -10,7 +10,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Group:
-    """Calls with something in common: how many, completed, qualified; the waits of their turns in ms."""
+    """Calls with something in common: how many, completed, qualified; the waits of their turns in ms.
+
+    ``newest`` names a few of them, without those of hidden leads.
+    """
 
     calls: int
     completed: int
@@ -67,5 +70,5 @@ def _group(calls: pd.DataFrame, turns: pd.DataFrame) -> Group:
         len(turns),
         p50,
         p95,
-        tuple(str(call_id) for call_id in calls.index[:MOST_NAMED]),
+        tuple(str(call_id) for call_id in calls.index[~calls["hidden"]][:MOST_NAMED]),
     )

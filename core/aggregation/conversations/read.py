@@ -11,6 +11,7 @@ from core.aggregation.rollups.call_frames import CallFilters, calls_query
 from core.aggregation.rollups.foreign_values import read_past
 from core.storage.collections import CALLS, TURNS
 from core.storage.columns import find_frame
+from core.storage.restrictions import hiding
 from core.types import Document
 
 NEWEST_CALLS = 5_000
@@ -35,7 +36,7 @@ _FIELDS: Document = {
         "$anyElementTrue": [{"$map": {"input": _SILENCES, "in": {"$eq": ["$$this.ended_call", True]}}}]
     },
 }
-_COLUMNS = ("_id", *_FIELDS)
+_COLUMNS = ("_id", *_FIELDS, "hidden")
 _TURNS = {"call_id": str, "turn": int, "language": str, "reply_language": str, "e2e_ms": float}
 
 
@@ -44,9 +45,10 @@ class Conversations:
     """Answered calls with their ``_id`` as index, newest first, and the turns of the newest of them.
 
     ``calls`` has start_time (UTC), status, language, end_reason, the flags qualified, offered (to a person),
-    answered (by one), tells_silences and ended_in_silence, and in seconds wait and longest_silence (the
-    agent's); ``turns`` has call_id, turn, language, reply_language and e2e_ms. ``cut`` says that the period
-    has more calls than were looked at, from ``since`` on.
+    answered (by one), tells_silences, ended_in_silence and hidden (its lead, so that it counts and is not
+    named), and in seconds wait and longest_silence (the agent's); ``turns`` has call_id, turn, language,
+    reply_language and e2e_ms. ``cut`` says that the period has more calls than were looked at, from ``since``
+    on.
     """
 
     calls: pd.DataFrame
@@ -66,14 +68,14 @@ def conversations(
     """
     rows = _newest(database, start, end)
     oldest = rows[-1]["start_time"] if rows else None
-    wanted = filters.query() if filters else {}
+    wanted, is_hidden = filters.query() if filters else {}, hiding(database)
     kept = [
-        row
+        row | {"hidden": is_hidden(row.get("lead_id"))}
         for row in rows
         if row.get("status") != "no_answer" and all(row.get(name) == value for name, value in wanted.items())
     ]
     calls = pd.DataFrame(kept, columns=[*_COLUMNS]).set_index("_id")
-    flags = ["qualified", "offered", "answered", "tells_silences", "ended_in_silence"]
+    flags = ["qualified", "offered", "answered", "tells_silences", "ended_in_silence", "hidden"]
     calls[flags] = calls[flags].astype(bool)
     for name in ("wait", "longest_silence"):
         calls[name] = pd.to_numeric(calls[name], errors="coerce")
@@ -87,7 +89,7 @@ def _newest(database: Database[Document], start: datetime, end: datetime) -> lis
         {"$match": calls_query(start, end, "start_time", None)},
         {"$sort": {"start_time": -1}},
         {"$limit": NEWEST_CALLS},
-        {"$project": _FIELDS | {"direction": 1, "campaign": 1}},
+        {"$project": _FIELDS | {"direction": 1, "campaign": 1, "lead_id": 1}},
     ]
     return database[CALLS].aggregate(steps, maxTimeMS=LONGEST_QUERY_MS).to_list()
 

@@ -12,6 +12,8 @@ from core.aggregation.conversations.language_changes import language_changes
 from core.aggregation.conversations.read import Conversations, conversations
 from core.aggregation.conversations.silences import ended_in_silence, hang_ups
 from core.aggregation.rollups.call_frames import CallFilters
+from core.clock import utc_now
+from core.erasure import restrict_lead
 from core.models.metrics import CallMetrics, TurnMetrics
 from core.storage.calls import write_calls
 from core.storage.recording.records import Record
@@ -93,6 +95,20 @@ def test_a_change_of_language_counts_where_the_lead_makes_it(database: Database[
     assert (changes.first.turns, changes.first.p50) == (2, 2_000)
     assert changes.not_followed == 1
     assert changes.changing.newest == ("call_1", "call_3")
+
+
+def test_a_call_of_a_hidden_lead_counts_and_is_not_named(database: Database[Document]) -> None:
+    """A link to it would only lead to a page that says it is not there."""
+    turns = [
+        TurnMetrics(call_id=f"call_{number}", turn=turn, language=("hindi", "english")[turn % 2])
+        for number in (1, 2)
+        for turn in (1, 2)
+    ]
+    write(database, [Record.now(turn) for turn in turns])
+    restrict_lead(database, "lead_1", utc_now() + timedelta(days=9), "a duty", by="asha")
+    seen = found(database, [call(1, lead_id="lead_1"), call(2, lead_id="lead_2")])
+    changing = language_changes(seen.calls, seen.turns).changing
+    assert (changing.calls, changing.newest) == (2, ("call_2",))
 
 
 def test_leads_hang_up_on_an_agent_that_is_silent(database: Database[Document]) -> None:
