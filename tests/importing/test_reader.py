@@ -64,6 +64,30 @@ def test_rows_that_are_no_csv_say_what_is_wrong_with_them(files: Files) -> None:
     ]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("stray", ['"c', 'completed,"1', '"completed", "1'])
+def test_an_open_quote_costs_its_own_row_alone(files: Files, stray: str, end: str) -> None:
+    """It would be closed by the next one, thousands of calls later, or never."""
+    mapping = SIMPLE.replace('duration_seconds = "seconds"', "")
+    good = [f"c{number},2024-10-24,completed,{number}" for number in range(500)]
+    rows = ["id,started,status,seconds", *good, f"x,2024-10-24,{stray}", *good, f"y,2024-10-24,{stray}"]
+    rows += ['"m",2024-10-24,completed,"one', 'two"', *good]
+    found = files.put(end.join([*rows, ""]), mapping).convert()
+    refused = [one for one in found if isinstance(one, str)]
+    assert [one.partition(":")[0] for one in refused] == ["502", "1003"], refused
+    assert all("a quote is left open" in one for one in refused)
+    assert sum(not isinstance(one, str) for one in found) == 1_501
+
+
+def test_a_bad_quote_in_a_cell_of_several_lines_is_one_bad_row(files: Files) -> None:
+    """Its other lines are no rows, and are not told as such."""
+    text = 'id,started,status,seconds\na,2024-10-24,completed,"one\ntwo\n"three" four"\n'
+    text += "b,2024-10-24,completed,2\n"
+    refused, taken = files.put(text, SIMPLE).convert()
+    assert str(refused).endswith("(lines 2 to 4: is a quote left open?)")
+    assert not isinstance(taken, str)
+
+
 def test_quotes_mean_nothing_in_a_file_without_them(files: Files) -> None:
     text = 'id,started,status,seconds\n"a,2024-10-24,completed,1\n'
     assert files.put(text, f"source.quoted = false\n{SIMPLE}").calls()[0].call_id == '"a'

@@ -1,7 +1,7 @@
 """Read the cells of CSV and similar files."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from core.importing.mapping import Source
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _MOST_KEPT = 10_000
 """Characters of a line that is too long that the file of rejected rows gets."""
+_LOOKED_AT = 3
+"""Lines below one with an open quote that are looked at: are they rows?"""
 _SEPARATOR = "\x1f"
 """Replaces delimiters of several characters, which Python's reader does not support."""
 
@@ -21,6 +23,7 @@ def csv_lines(lines: Lines, source: Source) -> Iterator[Line]:
     """Yield every row; a blank line is one without cells."""
     reader = csv_reader(lines, source)
     long = source.delimiter if len(source.delimiter) > 1 else None
+    width = 0
     while True:
         first = lines.number + 1
         try:
@@ -31,15 +34,32 @@ def csv_lines(lines: Lines, source: Source) -> Iterator[Line]:
             yield Line(first, None, str(error), lines.take()[:_MOST_KEPT])
             continue
         except csv.Error as error:
+            if _swallows_rows(lines.row(), width, source):
+                yield Line(first, None, "is not valid CSV: a quote is left open", lines.go_back())
+                continue
             yield _mended(error, first, lines.number, lines.take(), source)
             continue
         raw = lines.take()
         if long:
             cells = [cell.replace(_SEPARATOR, long) for cell in cells]
+        width = len(cells) or width
         yield Line(first, cells, raw=raw)
 
 
-def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
+def _swallows_rows(row: Sequence[str], width: int, source: Source) -> bool:
+    """Return whether the lines after the first are rows of their own, rather than the rest of a cell."""
+    return width > 0 and any(_cells_in(line, source) == width for line in row[1 : 1 + _LOOKED_AT])
+
+
+def _cells_in(line: str, source: Source) -> int | None:
+    """Return the number of cells of a line by itself, also if the last one goes on below; None for none."""
+    try:
+        return len(next(csv_reader(iter([line]), source, strict=False)))
+    except (csv.Error, StopIteration):
+        return None
+
+
+def csv_reader(lines: Iterator[str], source: Source, *, strict: bool = True) -> "_csv.Reader":
     """Return the rows of CSV text, as lists of cells."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if source.quoted else csv.QUOTE_NONE
     delimiter = source.delimiter
@@ -53,7 +73,7 @@ def csv_reader(lines: Iterator[str], source: Source) -> "_csv.Reader":
         delimiter=delimiter,
         quoting=quoting,
         escapechar=source.escape,
-        strict=True,
+        strict=strict,
         skipinitialspace=source.quoted,
     )
 

@@ -1,6 +1,7 @@
 """Read the lines of a text, limited in length and counted."""
 
 import io
+from collections import deque
 from typing import IO
 
 from core.errors import UserError
@@ -32,6 +33,7 @@ class Lines:
         self.number = 0
         self.longest = MAX_LINE
         self._row: list[str] = []
+        self._again: deque[str] = deque()
         self._size = 0
 
     def __iter__(self) -> "Lines":
@@ -56,7 +58,7 @@ class Lines:
     def read(self, most: int) -> str:
         """Return the next line, or the beginning of one longer than ``most``; empty at the end."""
         try:
-            line = self.text.readline(most)
+            line = self._again.popleft() if self._again else self.text.readline(most)
         except UnicodeError:
             raise UserError(f"{self.label} is not {self.encoding} text; set source.encoding") from None
         if not line:
@@ -71,6 +73,19 @@ class Lines:
                 f"{self.label} has a row of more than {MAX_ROW:,} characters, to line {self.number}"
             )
         return line
+
+    def row(self) -> list[str]:
+        """Return the lines of the current row."""
+        return self._row
+
+    def go_back(self) -> str:
+        """Return the first line of the current row; the others are read again."""
+        first, *others = self._row
+        self._again.extendleft(reversed(others))
+        self.number -= len(others)
+        self._row.clear()
+        self._size = 0
+        return first
 
     def take(self) -> str:
         """Return the lines read since the last call."""
