@@ -3,10 +3,11 @@
 import logging
 
 from core.logs.event import event_of
-from core.logs.outward import as_logged
+from core.logs.outward import as_logged, mask_in_place
 from core.logs.sinks.shipper import is_shipping
 from core.logs.writer import LogWriter
 
+_ROOT = logging.getLogger()
 UNREADABLE = "dropped {} log lines: their records could not be read"
 
 
@@ -22,11 +23,13 @@ class WriterHandler(logging.Handler):
         if is_shipping():
             return False  # what a shipper's own client logs would be shipped, and logged again, for ever
         try:
-            record = as_logged(record)
-            if self.takes(record) and self.filter(record):
+            logged = as_logged(record)
+            if self.takes(logged) and self.filter(logged):
                 active_span = self._writer.find_span()
-                event = event_of(record, active_span() if active_span else None)
-                self._writer.put(record.levelno, event)
+                event = event_of(logged, active_span() if active_span else None)
+                self._writer.put(logged.levelno, event)
+            if logged is record:
+                self.passes_on(record)
         except Exception:  # noqa: BLE001 (logging must not break its caller)
             self._writer.lose(1, UNREADABLE)
         return True
@@ -34,6 +37,15 @@ class WriterHandler(logging.Handler):
     def takes(self, _record: logging.LogRecord) -> bool:
         """Return whether this handler is responsible for a record."""
         return True
+
+    def passes_on(self, record: logging.LogRecord) -> None:
+        """Mask a record that others get after us, where no component logger has done so.
+
+        ``getLogger`` and ``getChild`` make plain loggers, also below our namespace.
+        """
+        ours = logging.getLogger(record.name.partition(".")[0])
+        if not all(isinstance(handler, WriterHandler) for handler in (*ours.handlers, *_ROOT.handlers)):
+            mask_in_place(record)
 
     def flush(self) -> None:
         """Wait until everything logged so far is written, for 5 s at most."""
@@ -50,3 +62,6 @@ class LibraryHandler(WriterHandler):
     def takes(self, record: logging.LogRecord) -> bool:
         """Return whether another library logged it."""
         return record.name != self._namespace and not record.name.startswith(self._below)
+
+    def passes_on(self, record: logging.LogRecord) -> None:
+        """Leave the records of other libraries as they are."""

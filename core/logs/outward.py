@@ -24,16 +24,31 @@ def as_logged(record: logging.LogRecord) -> logging.LogRecord:
 @contextmanager
 def masked(record: logging.LogRecord) -> Iterator[logging.LogRecord]:
     """Yield a masked copy of a record for as long as it is being handled."""
-    # Turn values of foreign types into text once: their repr may log, or say something else next time.
-    args = record.args or ()
-    if type(record.msg) is not str or not isinstance(args, tuple) or not FIXED.issuperset(map(type, args)):
-        record = _copy_of(record, msg=formatted(record.msg, record.args), args=())
+    record = _settled(record)
     copy = _masked_copy(record)
     _logged[id(copy)] = record
     try:
         yield copy
     finally:
         del _logged[id(copy)]
+
+
+def mask_in_place(record: logging.LogRecord) -> None:
+    """Mask a record itself, for the handlers that get it next."""
+    copy = _masked_copy(_settled(record))
+    record.__dict__.clear()
+    record.__dict__.update(copy.__dict__)
+
+
+def _settled(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a record whose values of foreign types are text.
+
+    Their repr may log, or say something else next time.
+    """
+    args = record.args or ()
+    if type(record.msg) is str and isinstance(args, tuple) and FIXED.issuperset(map(type, args)):
+        return record
+    return _copy_of(record, msg=formatted(record.msg, record.args), args=())
 
 
 def _masked_copy(record: logging.LogRecord) -> logging.LogRecord:

@@ -221,6 +221,23 @@ def test_handlers_of_others_get_the_record_masked(way_out: str) -> None:
     assert lines[0]["n"] == 3
 
 
+PLAIN_LOGGERS = (
+    "log.getChild('child')",
+    "logging.getLogger('voice_agent.api.child')",
+    "logging.getLogger('voice_agent')",
+    "logging.getLogger('voice_agent.theirs'); get_logger('theirs')",
+)
+
+
+@pytest.mark.parametrize("plain", PLAIN_LOGGERS)
+@pytest.mark.parametrize("way_out", WAYS_OUT[:2])
+def test_a_logger_made_by_the_stdlib_below_ours_is_masked_for_others_too(plain: str, way_out: str) -> None:
+    """It is a plain one, but what it logs is the agent's all the same."""
+    lines = run(f"{FOREIGN}{way_out}\nlog = {plain}{SAID}")
+    assert lines[0]["n"] == 3
+    assert lines[0]["message"] == "lead [phone …7362] answered"
+
+
 def test_a_handler_of_others_gets_clean_arguments_as_they_are() -> None:
     """Tools that group events by their template, and formatters that count on a type, go on working."""
     lines = run(
