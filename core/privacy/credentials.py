@@ -1,5 +1,6 @@
 """Find keys, tokens and passwords in running text, by their shape or by the name before them."""
 
+import binascii
 import re
 
 from core.privacy.kinds import behind
@@ -19,7 +20,7 @@ _CLOUD_KEY = re.compile(
     # Telephony, media and messages: Twilio, SignalWire, Telnyx, Retell, Telegram, Meta, Mailgun, Brevo …
     r"|SK[0-9a-f]{32}(?![0-9a-f])|P(?:T|SK)[0-9a-f]{40,}|KEY[0-9A-F]{32}_\w{10,}"
     r"|key_[0-9a-f]{24,}|key-[0-9a-f]{32}"
-    r"|\d{8,10}:AA[\w-]{32,34}|EAA[A-Za-z0-9]{50,}|xkeysib-[0-9a-f]{64}-\w{16}|xsmtpsib-[0-9a-f-]{60,}"
+    r"|(?:(?<=/)bot)?\d{8,10}:AA[\w-]{32,34}|EAA[A-Za-z0-9]{50,}|xkeysib-[0-9a-f]{64}-\w{16}|xsmtpsib-[0-9a-f-]{60,}"
     r"|re_[A-Za-z0-9]{6,}_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9+/=]{20,}|sntrys_[\w+/=-]{30,}|gl(?:sa|c)_[\w=-]{30,}"
     # Clouds and records: DigitalOcean, Databricks, Docker, PyPI, HubSpot, New Relic, Supabase, Notion …
     r"|do[opr]_v1_[0-9a-f]{50,}|dapi[0-9a-f]{32}|dckr_pat_[\w-]{20,}|pypi-[\w-]{40,}|pat-[a-z]{2}\d-[0-9a-f-]{36}"
@@ -36,7 +37,13 @@ CLOUD_KEY_MARK = re.compile(
 )
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"\b(bearer\s+)(?!\[)[\w.~+/=-]{6,}", re.IGNORECASE)
-_SLACK_HOOK = re.compile(r"(https://hooks\.slack(?:-gov)?\.com/)(?!\[)[^\s\"'<>]+")
+_BASIC = re.compile(r"\b(basic\s+)([A-Za-z0-9+/_-]{8,}+={0,2})", re.IGNORECASE)
+_HOOK = re.compile(
+    r"(https://(?:hooks\.slack(?:-gov)?\.com/|(?:canary\.|ptb\.)?discord(?:app)?\.com/api/webhooks/"
+    r"|[\w-]{1,63}\.webhook\.office\.com/))(?!\[)[^\s\"'<>]+"
+)
+_MEDIA_KEY = re.compile(r"(\binline:)[A-Za-z0-9+/]{20,}={0,2}")
+"""Of an encrypted call, as session descriptions have it."""
 _IN_URL = re.compile(r"://[^\s/\"'<>?#]+@")
 
 
@@ -50,7 +57,7 @@ def mask_credentials(text: str, off: frozenset[str], *, may_name: bool) -> str:
     if "secret" not in off:
         text = mask_named(text, may_name=may_name)
     if may_name and "://" in text and "url" not in off:
-        text = _SLACK_HOOK.sub(behind("[webhook]"), text)
+        text = _HOOK.sub(behind("[webhook]"), text)
         text = _IN_URL.sub("://[credentials]@", text)
     return _mask_shapes(text, off)
 
@@ -63,7 +70,22 @@ def _mask_shapes(text: str, off: frozenset[str]) -> str:
         text = _CLOUD_KEY.sub("[key]", text)
     if ("earer" in text or "EARER" in text) and "token" not in off:
         text = _BEARER.sub(behind("[token]"), text)
+    if ("asic " in text or "ASIC " in text) and "token" not in off:
+        text = _BASIC.sub(_masked_pair, text)
+    if "inline:" in text and "key" not in off:
+        text = _MEDIA_KEY.sub(behind("[key]"), text)
     return text
+
+
+def _masked_pair(match: re.Match[str]) -> str:
+    """Mask a user's name and password in base64, and no other word after "basic"."""
+    coded = match[2].rstrip("=")
+    coded = coded.translate(_URL_SAFE)[: len(coded) - (len(coded) % 4 == 1)]
+    said = binascii.a2b_base64(coded + "=" * (-len(coded) % 4))
+    return f"{match[1]}[token]" if b":" in said and said.isascii() else match[0]
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def _has_long_word(text: str) -> bool:

@@ -43,7 +43,7 @@ _MARKS = tuple(
         (
             SECRET,
             f"{NAME_MARK.pattern}|"
-            + _any_of("uthori", "earer", "code", "dentified", "://", "eyj", "private"),
+            + _any_of("uthori", "earer", "basic", "inline:", "code", "dentified", "://", "eyj", "private"),
         ),
         (PEOPLE, f"{_any_of('transcript', 'utterance', 'name', 'addr')}|{INTRODUCTION_MARK.pattern}"),
         (MAIL, _any_of("mail", "yahoo", "outlook", "cloud", "एट")),

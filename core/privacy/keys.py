@@ -78,10 +78,10 @@ _SECRET_ANYWHERE = re.compile(
 )
 _CODES = frozenset({"otp", "otps", "mpin", "tpin", "upin", "cvv", "cvc", "pwd", "totp", "csrf", "jwt", "dsn"})
 """Codes that are never quantities."""
-_SECRET_LAST = _CODES | {"token", "pin", "pins", "pass", "auth", "signature", "sig", "jwts"}
+_SECRET_LAST = _CODES | {"creds", "token", "pin", "pins", "pass", "auth", "signature", "sig", "jwts"}
 _SECRET_END = re.compile(
     r"(?:token|pwd)$|(?:otp|mpin|tpin|cvv|cvc)(?:code|value|number|no)$|pin(?:value|number)$|passkeys?$"
-    r"|(?:verification|security|login|signin|confirmation|activation|recovery|backup|auth)codes?$"
+    r"|(?:verification|security|login|signin|confirmation|activation|recovery|backup|auth|[m2]fa|twofa|factor)codes?$"
     r"|(?:php|j)sessi?o?n?id$|(?:srtp|sdes|index|receipt)key$"
 )
 _HINDI_CODES = frozenset({"पासवर्ड", "ओटीपी", "पिन"})
@@ -170,6 +170,8 @@ def kind_of(key: str) -> Kind:
     if not words:
         return Kind.SECRET if key in _HINDI_CODES else Kind.OPEN
     joined = "".join(words)
+        if len(words) > 1 and words[-1] == "v":
+            words.pop()  # signature_v3
     if _is_secret(words, joined):
         return Kind.TOKENS if _is_measure(words) else Kind.SECRET
     if words[-1] == "tokens":
@@ -201,14 +203,18 @@ def looks_made_by_chance(text: str) -> bool:
 
 _SHORTEST_KEY = 16
 _FEWEST_KEYED = 4
-_NUMBER = r"-?(?:\d{1,12}|\d{1,3}(?:,\d{2,3}){1,4})(?:\.\d{1,20})?"
+_NUMBER = r"-?(?:\d{1,12}|\d{1,3}(?:,\d{2,3}){1,4})(?:\.\d{1,20})?(?:e[+-]?\d{1,3})?"
 _UNIT = r"\s?(?:[mµun]?s|secs?|%)"
-_MEASURE = re.compile(rf"{_NUMBER}(?:{_UNIT})?")
+_MOMENT = (
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"|(?:\d{1,4}[dhm]){1,3}(?:\d{1,4}(?:\.\d{1,9})?s)?"
+)
+_MEASURE = re.compile(rf"{_NUMBER}(?:{_UNIT})?|{_MOMENT}")
 _WITH_UNIT = re.compile(_NUMBER + _UNIT)
 
 
 def is_measure(text: str, *, with_unit: bool = False) -> bool:
-    """Return whether a text is a number, with or without a unit; ``with_unit`` asks for one."""
+    """Return whether a text is a number, with or without a unit, or a time; ``with_unit`` asks for a unit."""
     return (_WITH_UNIT if with_unit else _MEASURE).fullmatch(text) is not None
 
 

@@ -23,7 +23,7 @@ from core.privacy.keys import Kind, free_name, is_code, is_measure, kind_of, loo
 from core.privacy.kinds import Active, chosen
 from core.privacy.numbers import mask_named_numbers, mask_number, mask_numbers, mask_of
 from core.privacy.sensitive import stored_lead_id
-from core.privacy.spoken import mask_spoken
+from core.privacy.spoken import mask_spoken_digits, mask_spoken_mail
 from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 
 # Reading an enum member takes as long as masking a short text.
@@ -132,15 +132,18 @@ def _mask_told(text: str, told: int, off: frozenset[str]) -> str:
 
 def _mask_what_words_tell(text: str, told: int, shape: bytes, off: frozenset[str], digits: int) -> str:
     labelled = b":" in shape or b"=" in shape
+    if told & look.PEOPLE and labelled and "transcript" not in off:
+        text = mask_transcripts(text)
+    if look.speaks(told):
+        text = mask_spoken_digits(text, off)  # before the first of a code's words passes for all of it
     if told & look.SECRET:
         text = mask_credentials(
             text, off, may_name=labelled or digits > 1 or b"%" in shape or not text.isascii()
         )
-    if told & look.PEOPLE:
-        text = text if "transcript" in off or not labelled else mask_transcripts(text)
-        text = mask_people(text, off) if labelled else text
+    if told & look.PEOPLE and labelled:
+        text = mask_people(text, off)
     if told & look.MAIL or look.speaks(told):
-        text = mask_spoken(text, off)
+        text = mask_spoken_mail(text, off)
     return mask_introduced(text, off) if told & look.PEOPLE else text
 
 

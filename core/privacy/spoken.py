@@ -31,11 +31,12 @@ _DIGITS = {
 _TIMES = {"double": 2, "triple": 3, "डबल": 2, "ट्रिपल": 3}
 _FEWEST_DIGITS, FEWEST_WORDS = 9, 5
 _FEWEST_IN_CODE, _MOST_IN_CODE = 4, 8
-_SHORTEST, _FEWEST_GAPS = 18, 4  # fewest characters and blanks of a text with that many words
+_SHORTEST, _FEWEST_GAPS = 12, 3  # fewest characters and blanks of a text with that many words
 _LETTER = r"[^\W_]|[\u0900-\u0963]"
 _WORD = "|".join(sorted((*_DIGITS, *_TIMES), key=len, reverse=True))
 _TOKEN = rf"(?:(?:{_WORD})(?!{_LETTER})|[0-9]{{1,6}}(?![0-9A-Za-z]))"
-_BETWEEN = r"[\s,.;:…/\-\u2010-\u2015]{1,4}+(?:(?:and|aur|then|phir|uh+|u+m+|hmm|और|फिर)\s++){0,2}+"
+_GAP = r"[\s,.;:…/\-\u2010-\u2015]{1,5}+"
+_BETWEEN = rf"{_GAP}(?:(?:and|aur|then|phir|uh+|u+m+|hmm|और|फिर){_GAP}){{0,2}}+"
 _RUN = re.compile(
     rf"(?<![\w\u0900-\u0963]){_TOKEN}(?:{_BETWEEN}{_TOKEN}){{{_FEWEST_IN_CODE - 1},}}+", re.IGNORECASE
 )
@@ -83,10 +84,13 @@ _MAIL_WORD = re.compile(r"(?:mail|\bid|ईमेल|मेल)\W{1,4}(?:\w{1,12}
 _IN_A_NAME = re.compile(r"[._+\d]")
 
 
-def mask_spoken(text: str, off: frozenset[str]) -> str:
-    """Return the text with long runs of spoken digits, and mail addresses in words, masked."""
-    if "spoken" not in off and _may_hold_digits(text):
-        text = _RUN.sub(_masked_digits, text)
+def mask_spoken_digits(text: str, off: frozenset[str]) -> str:
+    """Return the text with long runs of spoken digits, and codes said digit by digit, masked."""
+    return _RUN.sub(_masked_digits, text) if "spoken" not in off and _may_hold_digits(text) else text
+
+
+def mask_spoken_mail(text: str, off: frozenset[str]) -> str:
+    """Return the text with mail addresses in words masked."""
     if "email" not in off and (
         " at " in text or "at)" in text or "at]" in text or " dot " in text or "एट" in text
     ):
@@ -111,8 +115,9 @@ def _masked_digits(match: re.Match[str]) -> str:
         if word in _TIMES:
             times = _TIMES[word]
             continue
-        digits += (word if word.isdecimal() else _DIGITS.get(word, "")) * times
-        times = 1
+        said = word if word.isdecimal() else _DIGITS.get(word, "")
+        digits += said * times
+        times = 1 if said else times  # double, um, eight
     if len(digits) < _FEWEST_DIGITS or words < FEWEST_WORDS:
         before = match.string[max(match.start() - _LONGEST_BEFORE, 0) : match.start()]
         is_code = _FEWEST_IN_CODE <= len(digits) <= _MOST_IN_CODE and _NAME_OF_CODE.search(before)

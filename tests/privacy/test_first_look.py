@@ -14,7 +14,7 @@ from core.privacy.first_look import ANYTHING, told_by, told_by_word
 from core.privacy.identities import mask_accounts, mask_addresses, mask_papers, mask_people
 from core.privacy.introductions import mask_introduced
 from core.privacy.numbers import mask_named_numbers, mask_numbers
-from core.privacy.spoken import ASCII_WORDS, mask_spoken
+from core.privacy.spoken import ASCII_WORDS, mask_spoken_digits, mask_spoken_mail
 from core.privacy.transcripts import mask_transcripts
 from tests.privacy.corpus import clean, personal
 from tests.privacy.heard import heard, heard_clean
@@ -104,8 +104,9 @@ def by_all_patterns(text: str) -> str:
     """What every pattern, one after the other, makes of a text with enough digits for it."""
     off: frozenset[str] = frozenset()
     digits, addressed = sum(map(str.isdecimal, text)), "@" in text or "%" in text
-    text = mask_people(mask_transcripts(mask_credentials(text, off, may_name=True)), off)
-    text = mask_introduced(mask_spoken(text, off), off)
+    text = mask_spoken_digits(mask_transcripts(text), off)
+    text = mask_people(mask_credentials(text, off, may_name=True), off)
+    text = mask_introduced(mask_spoken_mail(text, off), off)
     text = mask_addresses(text, off) if addressed else text
     text = mask_papers(text, off) if digits >= 4 else text
     text = mask_accounts(text) if digits >= 8 else text

@@ -146,6 +146,8 @@ SPARED = (
     "otp for call 48213 was wrong", "password changed at 1030", "otp timeout 30000", "पिन कोड 560001", "otp attempts 1200",
     "monkey == 'x'", "the key 'language' is missing", "turkey: [1, 2]", "<keys><n>3</n></keys>", "primary key: a1b2c3",
     "tokens=1,234", "max_tokens=4,096 of 1,28,000", "first token: 350ms", "auth: 12ms", "token - expired after 30s", "Digits=1",
+    "token is expired", "secret is required by v2", "the key is missing", "status code: 200", "error_code=1006",
+    "invalid token at position 12", "token type is bearer", "country code=91 language=hi", "auth code expired after 1200 s",
     "ssrc 9840117362", "took 9840117362.0 ns", "price 9840117362.50 INR", "dtmf: 2 pressed",
 )  # fmt: skip
 
@@ -172,3 +174,84 @@ def test_the_keys_of_the_services_an_agent_uses_are_known_by_their_shape(key: st
     assert mask_text(f"refused {key}, again") == "refused [key], again"
     assert _CLOUD_KEY.fullmatch(key)
     assert CLOUD_KEY_MARK.search(key)
+
+
+HARMLESS_NAMES = (
+    "key={{{}}}", '"keys": {{{}}}', "token_info: [{}]", "keyword: {}", "passed={}", "auth_header={{'x': 1, {}}}",
+    "otp_status: {}", "first_token_ms={{{}}}", "code: {}", "pinned='{}'", "monkey=(1, {})", "key=key=key={}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("around", HARMLESS_NAMES)
+@pytest.mark.parametrize(
+    "secret", ["'password': 'Mango-4471'", "password=Mango-4471", '"api_key": "Mango-4471"']
+)
+def test_a_secret_within_the_value_of_a_harmless_name_is_masked(around: str, secret: str) -> None:
+    """A name that only sounds like a secret's, such as ``keyword``, hides nothing that comes behind it."""
+    assert "Mango" not in mask_text(f"settings {around.format(secret)} end")
+
+
+NESTED = (
+    '{"secrets": {"a": {"x": "1"}, "b": "Mango4471"}, "n": 3}',
+    'passwords: [["a", "b"], ["Mango4471", "x"]], "n": 3',
+    'api_keys=["ab}c", "Mango4471"], "n": 3',
+    "tokens=['a)b', 'a>b', 'Mango4471'], \"n\": 3",
+    "credentials=Credentials(user='a', x=('b', 'c'), login='Mango4471'), \"n\": 3",
+    '{\n  "secrets": {\n    "db": "Mango4471"\n  }, "n": 3\n}',
+    'password=\u201cMango 4471\u201d, "n": 3',
+    '\u201cpassword\u201d: \u201cMango 4471\u201d, "n": 3',
+    "password='\u2018Mango 4471\u2019', \"n\": 3",
+    '%22token%22%3A%22Mango4471%22 "n": 3',
+)
+
+
+@pytest.mark.parametrize("text", NESTED)
+def test_a_secret_of_several_parts_is_masked_to_its_end(text: str) -> None:
+    """Brackets within brackets or within quotes, on several lines, in the quotes of a word processor."""
+    masked = mask_text(text)
+    assert "Mango" not in masked, masked
+    assert "4471" not in masked, masked
+    assert '"n": 3' in masked, masked
+
+
+def test_json_keeps_its_brackets_around_a_masked_object() -> None:
+    """What stands behind it can still be read."""
+    text = json.dumps({"a": {"credentials": {"user": "neha", "login": "Mango4471"}}, "n": 3})
+    assert mask_text(text) == '{"a": {"credentials": [masked]}, "n": 3}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tokens={'input': 10, 'output': 20.5}",
+        '{"llm_tokens": {"in": 10, "details": {"cached": 0}}}',
+        "tokens: [10, 20, 30]",
+        "tokens=Usage(input=10, output=20)",
+        "cost_per_token=2.5e-06",
+        '{"cost_per_token": 2e-06}',
+    ],
+)
+def test_counts_of_tokens_stay_in_lists_and_objects(text: str) -> None:
+    """Also costs of a token, which Python writes with an exponent."""
+    assert mask_text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password Mango4471 x", "password [masked] x"),
+        ("otp is Mango4471b now", "otp is [masked] now"),
+        ("mfa code: 730164", "mfa code: [masked]"),
+        ("two-factor code 730164", "two-factor code [masked]"),
+        ("securityCode=Mango", "securityCode=[masked]"),
+        ("webhook_url=https://x.in/hooks/Mango", "webhook_url=[masked]"),
+        ("/x;jsessionid=Mango4471", "/x;jsessionid=[masked]"),
+        ("creds=('neha', 'Mango')", "creds=[masked]"),
+        ("G-730164 is your Google verification code", "[masked] is your Google verification code"),
+        ("the access token is Mango4471.", "the access token is [masked]"),
+        ("Token 0123456789abcdef0123456789abcdef", "Token [masked]"),
+    ],
+)
+def test_no_part_of_a_named_secret_is_left(text: str, expected: str) -> None:
+    """Half a password is as bad as all of it, and looks as if it were masked."""
+    assert mask_text(text) == expected
