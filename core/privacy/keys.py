@@ -149,7 +149,7 @@ _NUMBER_LAST = frozenset(
 )
 _NUMBERED = _names(
     "phone phones mobile msisdn whatsapp wa telephone tel caller callee cell cli ani dnis did dialed dialled "
-    "aadhaar aadhar adhar card"
+    "recipient aadhaar aadhar adhar card"
 )
 """Words after which a number is examined, whatever the name's last word says: ``phone_ref``."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -184,11 +184,13 @@ def kind_of(key: str) -> Kind:
 
 def _kind_of_number(words: list[str]) -> Kind:
     """Return what a name that is neither secret nor personal says about numbers in the value."""
-    if not _NUMBERED.isdisjoint(words):
+    if not _NUMBERED.isdisjoint(words) or words[:2] == ["remote", "party"]:
         return Kind.OPEN
     if words[-1] == "key" and len(words) > 1 and _IDENTIFYING_KEYS.isdisjoint(words):
         return Kind.KEY
     return Kind.IDENTIFIER if words[-1] in _NUMBER_LAST else Kind.OPEN
+    if words[0] == "bytes":
+        return Kind.IDENTIFIER  # bytes_sent
 
 
 def looks_made_by_chance(text: str) -> bool:

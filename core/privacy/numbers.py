@@ -28,8 +28,8 @@ SEPARATOR = r"[ \t\u00a0\u2009\u202f./()\[\]\-\u2010-\u2015\u200b-\u200d\u2060\u
 """What may stand between the groups of one number; speech recognition writes a pause as a comma."""
 _PAUSES = frozenset(",;\u2026\u00b7|*_~")
 _SEPARATORS = b" \t./()[]-,;|*_~"
-_RUN = re.compile(rf"\d(?:{SEPARATOR}{{0,4}}\d){{{_FEWEST_DIGITS - 1},}}")
-_ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-,;|*_~]{{0,4}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
+_RUN = re.compile(rf"\d(?:{SEPARATOR}{{0,5}}\d){{{_FEWEST_DIGITS - 1},}}")
+_ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-,;|*_~]{{0,5}}[0-9]){{{_FEWEST_DIGITS - 1},}}")
 _MAY_BE_ONE = re.compile(rb"[06-9]\d{%d}|\d{%d}" % (_FEWEST_DIGITS - 1, _AADHAAR_DIGITS))
 _PLUS = re.compile(r"\+[ (]?\Z")
 _PHONE_WORD = re.compile(
@@ -49,14 +49,21 @@ _FIGURES = re.compile(
 )
 _UNIT_OF_TIME = re.compile(r" ?(?:ms|us|ns|s|secs?|seconds?|minutes?|calls?|rows|jobs)\b")
 _OF_A_PERSON = re.compile(
-    r"(?:caller|callee|called|phone|mobile|whatsapp|msisdn|\bwa|\bcli|\bani)[ _-]?(?:id|ref)", re.IGNORECASE
+    r"(?:caller|callee|called|recipient|remote[ _-]?party"
+    r"|phone|mobile|whatsapp|msisdn|\bwa|\bcli|\bani)[ _-]?(?:id|ref)",
+    re.IGNORECASE,
 )
 _REFERENCE = re.compile(
-    r"(?<![A-Za-z])(?:id|ssrc|span|trace|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size|length|offset|seq|duration|elapsed|bytes)"
-    r"(?:[ _]?(?:no|number|id)|_(?:ns|us|ms|bytes))?\.?[\"']?\s?[=:#]?\s?[\"']?\Z",
+    r"(?:(?<![A-Za-z])(?:id|ssrc|span|trace|order|utr|rrn|txn|transaction|ref|reference|invoice|ticket|size"
+    r"|length|offset|seq|duration|elapsed|bytes)"
+    r"(?:[ _]?(?:no|number|id)|_(?:ns|us|ms|bytes))?|[a-z]_(?:ns|us|ms|bytes)|\bbytes_[a-z]{1,12})"
+    r"\.?[\"']?\s?[=:#]?\s?[\"']?\Z",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"(?:\.\d{1,9})? ?(?:[kMG]i?B|bytes|rows|ns|INR|rupees)\b")
+_FRACTION = re.compile(r"\.\d{2,9}(?!\.?\d)")
+_OF_SOME = re.compile(r"\]| ?(?:calls?|rows|jobs|leads|records|bytes|[kMG]i?B|\[\d)\b")
+"""What follows progress, such as 67036/68198."""
 _EXTENSION = re.compile(r" ?(?:x|extn?\.?) ?\d", re.IGNORECASE)
 _LANDLINE = re.compile(
     r"0(?:(?:11|20|22|33|40|44|79|80)[2-7]\d{7}|[1-8]\d{2}[2-7]\d{6}|[1-8]\d{3}[2-7]\d{5})"
@@ -218,10 +225,18 @@ def _longest(text: str, groups: list[_Group], first: int, *, abroad: bool) -> tu
     begin = groups[first].begin
     if _is_fraction(text, groups, first):
         return first, None
+    if (
+        not abroad
+        and len(groups[first].digits) >= _FEWEST_DIGITS
+        and _FRACTION.match(text, groups[first].end)
+    ):
+        return first, None
     for last in reversed(_possible_ends(groups, first, abroad=abroad)):
         digits = [group.digits for group in groups[first : last + 1]]
         written = text[begin : groups[last].end]
         kind = _kind(digits, written, abroad=abroad)
+        if "/" in written and _OF_SOME.match(text, groups[last].end):
+            continue
         if kind and (abroad or _PAUSES.isdisjoint(written) or _is_said(text, groups, first, last)):
             return last, kind
     return first, None
@@ -237,12 +252,12 @@ def _is_fraction(text: str, groups: list[_Group], first: int) -> bool:
 def _is_said(text: str, groups: list[_Group], first: int, last: int) -> bool:
     """Return whether groups with pauses between them are one number, not an amount or a list of figures."""
     begin, end = groups[first].begin, groups[last].end
-    sizes = tuple(len(group.digits) for group in groups[first : last + 1])
+    sizes = _sizes_without_prefix([group.digits for group in groups[first : last + 1]])
     if sizes not in _SPOKEN_SIZES and set(sizes) != {1}:
         return False
     before = text[max(begin - _REFERENCE_LENGTH, 0) : begin]
     if (
-        before.rstrip()[-1:] in {"[", "=", ",", ";"}
+        before.rstrip()[-1:] in ({"[", "=", ",", ";", "|"} if "|" in text[begin:end] else _LEADING_TO_LISTS)
         or _FIGURES.search(before)
         or _UNIT_OF_TIME.match(text, end)
     ):
@@ -251,6 +266,20 @@ def _is_said(text: str, groups: list[_Group], first: int, last: int) -> bool:
         return False
     written = text[begin:end]
     return sizes in {(5, 5), (4, 4, 4), (4, 4, 4, 4)} or written.count(",") == written.count(", ")
+
+
+def _sizes_without_prefix(groups: list[str]) -> tuple[int, ...]:
+    """Return how many digits the groups have, without the 0 or 91 that may stand before a mobile's ten."""
+    sizes = tuple(map(len, groups))
+    prefix = sum(sizes) - _FEWEST_DIGITS
+    if groups[0] in {"0", "91", "091", "0091"}:
+        return sizes if sizes in _SPOKEN_SIZES else sizes[1:]
+    if groups[0][0] == "0" and prefix == 1:
+        return (sizes[0] - 1, *sizes[1:])
+    return (5, 5) if sizes == (7, 5) and groups[0][:2] == "91" else sizes
+
+
+_LEADING_TO_LISTS = frozenset("[=,;")
 
 
 def _possible_ends(groups: list[_Group], first: int, *, abroad: bool = False) -> list[int]:
@@ -351,7 +380,7 @@ _SHORT_FILLER = r"(?:[\s:=#(\"'.-]*+(?:number|no|num|is|hai|was|mera|ka|नं�
 
 def _named(names: str, filler: str, *lengths: int) -> re.Pattern[str]:
     """Return a pattern for this many digits after one of the names; the usual length comes first."""
-    digits = "|".join(rf"\d(?:{SEPARATOR}{{0,3}}\d){{{length - 1}}}(?!\d)" for length in lengths)
+    digits = "|".join(rf"\d(?:{SEPARATOR}{{0,5}}\d){{{length - 1}}}(?!\d)" for length in lengths)
     return re.compile(rf"(?<![A-Za-z])((?:{names})(?!{_LETTER}){filler})({digits})(?!\.\d)", re.IGNORECASE)
 
 

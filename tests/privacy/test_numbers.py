@@ -204,3 +204,39 @@ def test_a_spoken_mail_address_is_masked(address: str) -> None:
     assert masked.endswith("[email], please"), masked
     assert "neha" not in masked
     assert "meera" not in masked
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "97011 ... 55238", "+91 97011 ... 55238", "0 97011, 55238", "097011, 55238", "0, 970, 115, 5238",
+        "91 970, 115, 5238", "9197011, 55238", "| 97011, 55238 |",
+    ],
+)  # fmt: skip
+def test_a_phone_dictated_with_its_prefix_or_long_pauses_is_masked(said: str) -> None:
+    """Speech recognition writes a pause as a comma or as dots, whatever stands before the ten digits."""
+    assert "[phone …5238]" in mask_text(f"call {said} now")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rss grew to 9258577255.557981", "start_ns=697582645108734", "bytes_in=8741608160 bytes_out=9424800155",
+        "processed 67036/68198 rows", "[67036/68198] 84.7it/s", "30182 | 62487 | 50448 | 75746 | 84326",
+    ],
+)  # fmt: skip
+def test_measurements_with_as_many_digits_as_a_phone_stay(text: str) -> None:
+    """Decimals, counters of bytes and nanoseconds, progress, rows of a table."""
+    assert mask_text(text) == text
+
+
+def test_a_phone_written_as_a_whole_float_or_with_a_slash_is_masked() -> None:
+    """As pandas and people write it."""
+    assert mask_text("lead 9840117362.0 or 98401/17362") == "lead [phone …7362].0 or [phone …7362]"
+
+
+@pytest.mark.parametrize("name", ["recipient_id", "recipientId", "Remote-Party-ID"])
+def test_an_id_that_is_the_number_called_is_a_phone(name: str) -> None:
+    """WhatsApp and SIP name the other party so."""
+    assert mask_value({name: "919840117362"}) == {name: "[phone …7362]"}
+    assert "7362]" in mask_text(f"{name}: 919840117362")
