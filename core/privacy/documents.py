@@ -62,6 +62,19 @@ def _gapped(letters: int, digits: int) -> str:
     return rf"[A-Z](?:[ -]?[A-Z]){{{letters - 1}}}[ /-]?\d(?:[ -]?\d){{{digits - 1}}}"
 
 
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
+_DATE = (
+    r"(?:\d{1,2} ?[./-] ?\d{1,2} ?[./-] ?(?:19|20)?\d\d|\d{1,2} \d{1,2} (?:19|20)\d\d"
+    r"|(?:19|20)\d\d ?[./-] ?\d{1,2} ?[./-] ?\d{1,2}(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?Z?)?"
+    r"|(?:19|20)\d{6}|[0-3]\d[01]\d(?:19|20)\d\d"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)?[ -](?:of )?{_MONTH},?[ -](?:19|20)?\d\d"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d\d)"
+)
+_OF_BIRTH = (
+    r"dob|d\.o\.b\.?|(?:date[ _-]?of[ _-]?)?birth(?:[ _-]?(?:date|day))?|born"
+    r"|janm(?:[ _-]?(?:tithi|din|date))?|जन्म(?:[ -]?(?:तिथि|दिन|तारीख))?"
+)
+_IS = rf"(?:{_GAP}(?:is|was|on|hai|hua|thi|tha|ka|ki|date|है|को)(?!{_LETTER})){{0,3}}+{_GAP}"
 _NAMED: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "voter",
@@ -89,6 +102,11 @@ _NAMED: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "ifsc",
         ("ifsc", "आईएफएससी"),
         _named(r"ifsc|आईएफएससी", r"[A-Z](?:[ -]?[A-Z]){3}[ -]?0(?:[ -]?[A-Z0-9]){6}"),
+    ),
+    (
+        "dob",
+        ("dob", "d.o.b", "birth", "born", "janm", "जन्म"),
+        re.compile(rf"(?<![A-Za-z])((?:{_OF_BIRTH})(?!{_LETTER}){_IS})({_DATE}){_AFTER}", re.IGNORECASE),
     ),
 )
 NAMES = tuple(mark for _, marks, _ in _NAMED for mark in marks)

@@ -20,6 +20,7 @@ _UPI_HANDLES = (
     r"|sbin|sc|scb|scbl|scmobile|sibl|srcb|synd|syndbank|syndicate|trans|uco|ucobank|unionbankofindia|united|utbi"
     r"|utib|vijb|vijayabank|vjb|yesfam|yespay|yespop|oneyes|goaxb|shriramhdfcbank|bpaxis|axisgo|dhani|tmb|pz|ubi"
     r"|abfspay|amazonpay|apb|bhim|bhimupi|ptaxis|freoicici|mbkns|mobikwik|nyes|yescred|axisbnk|cred|seyes|zoicici"
+    r"|yesg|fifederal|slc|sliceaxis|popyes|niyoicici|rmhdfcbank|inhdfc|bajaj|bajajpay"
 )
 _UPI = re.compile(rf"(?<![\w.])[\w.-]{{2,64}}@(?:{_UPI_HANDLES})(?![\w.-]*\w)", re.IGNORECASE)
 _NAMED_UPI = re.compile(
@@ -30,7 +31,7 @@ _NAMED_UPI = re.compile(
 )
 _UPI_LINK = re.compile(r"([?&;]pa=)(?!\[)[^&\s\"'<>]{3,128}", re.IGNORECASE)
 _NAMED_PAN = re.compile(
-    r"(?<![A-Za-z-])(pan(?:\s*+(?:card|number|no|num|is|hai|है|[.:=#\"'(-])){0,5}+\s*+)"
+    r"(?<![A-Za-z-])(pan(?:\s*+(?:(?:card|number|no|num|is|hai)(?![A-Za-z])|है|[.:=#\"'(-])){0,5}+\s*+)"
     r"[A-Za-z](?:[ -]?[A-Za-z]){4}[ -]?\d(?:[ -]?\d){3}[ -]?[A-Za-z](?![A-Za-z0-9])",
     re.IGNORECASE,
 )
@@ -46,30 +47,39 @@ _GSTIN = re.compile(
 )
 _PAPER_MARK = re.compile(r"[A-Za-z][ -]?\d(?:[ -]?\d){3}[ -]?[A-Za-z]")
 # Gaps are matched possessively, so that a text of blanks costs its length and not its square.
+_ACCOUNT_NAME = (
+    r"(?:(?:bank|savings?|salary|loan|beneficiary|debit|credit|customer|borrower)[ _-]?(?=acc))?"
+    r"(?:a/?c|acc(?:oun)?t?|khata)(?:[ _-]?(?:number|num|no))?(?![A-Za-z0-9])"
+)
 _ACCOUNT = re.compile(
-    r"(?<![A-Za-z0-9])((?:(?:a/?c|acc(?:oun)?t?|khata)\b|खाता)"
-    r"(?:\s*+(?:number|num|no|is|hai|ka|संख्या|नंबर|है|[.:=#-])){0,5}\s*+)"
+    rf"(?<![A-Za-z0-9])((?:{_ACCOUNT_NAME}|खाता)"
+    r"(?:\s*+(?:number|num|no|is|hai|ka|संख्या|नंबर|है|[.:=#\"'\\-])){0,7}+\s*+)"
     r"(\d[\d -]{6,20}\d(?!\d)|\d[\d -]{6,20}\d)",
     re.IGNORECASE,
 )
-ACCOUNT_MARK = re.compile(r"(?<![A-Za-z0-9])(?:a/?c|acc(?:oun)?t?|khata)\b|खाता", re.IGNORECASE)
+ACCOUNT_MARK = re.compile(rf"(?<![A-Za-z0-9]){_ACCOUNT_NAME}|खाता", re.IGNORECASE)
 """In a word: what names an account."""
 _IFSC = re.compile(r"[A-Za-z]{4}0[A-Za-z0-9]{6}")
 _ACCOUNT_AFTER_IFSC = re.compile(
     r"((?<![A-Za-z0-9])[A-Za-z]{4}0[A-Za-z0-9]{6}\W{1,3}(?:a/?c\W{0,3})?)(\d{9,18})(?!\d)"
 )
 _ACCOUNT_BEFORE_IFSC = re.compile(
-    r"(?<![\w.])(\d{9,18})(?=\W{1,3}(?:ifsc\W{0,3})?[A-Za-z]{4}0[A-Za-z0-9]{6}\b)"
+    r"(?<![\w.])(\d{9,18})"
+    r"(?=\W{1,3}(?:[Ii][Ff][Ss][Cc](?:[ _]?[Cc]ode)?\W{0,3})?[A-Za-z]{4}0[A-Za-z0-9]{6}\b)"
 )
 _OF_WHOM = (
     r"customer|lead|borrower|applicant|co[ _-]?applicant|guarantor|nominee|father|mother|spouse|husband|wife"
-    r"|caller|callee|(?:account[ _-]?)?holder|beneficiary|first|last|middle|full|given|family"
+    r"|contact|person|maiden"
+    r"|(?:caller|callee)(?:[ _-]?id)?|(?:account[ _-]?)?holder|beneficiary"
+    r"|first|last|middle|full|given|family"
 )
 _PLACES = (
     r"residential|residence|home|office|permanent|current|present|communication|correspondence|postal|customer"
     r"|lead|borrower|delivery|billing|shipping|street|registered|work|mailing"
 )
-NAME_KEY = re.compile(rf"^(?:{_OF_WHOM.replace('[ _-]?', '')})s?name$|(?:^|customer|lead)surname$")
+NAME_KEY = re.compile(
+    rf"^(?:caller|effective)?(?:{_OF_WHOM.replace('[ _-]?', '')})s?name$|(?:^|customer|lead)surname$"
+)
 ADDRESS_KEY = re.compile(rf"^(?:{_PLACES})?(?:address|addr)(?:line)?$|^(?:landmark|locality)$")
 """Matches a field's name in lower case, with separators between its words removed."""
 

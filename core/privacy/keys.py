@@ -65,6 +65,7 @@ class Kind(Enum):
     IFSC = "ifsc"
     NAME = "name"
     ADDRESS = "address"
+    DOB = "dob"
 
 
 def _names(text: str) -> frozenset[str]:
@@ -123,6 +124,8 @@ _PERSONAL = (
     (re.compile(r"^pan$|(?:pan|pancard)(?:number|num|no)$|pancard$"), Kind.PAN),
     (re.compile(r"aadhaa?r(?:number|num|no|card)?$"), Kind.AADHAAR),
     (re.compile(r"(?:account|acct|acc|ac)(?:number|num|no)$"), Kind.ACCOUNT),
+    (re.compile(r"^(?:bank|savings?|salary|beneficiary)(?:account|acct|acc)$"), Kind.ACCOUNT),
+    (re.compile(r"^(?:customer|lead|borrower|applicant)?(?:dob|dateofbirth|birth(?:date|day))$"), Kind.DOB),
     (re.compile(r"card(?:number|num|no)$"), Kind.CARD),
     (re.compile(r"^upi$|upi(?:id|address)$|vpa$"), Kind.UPI),
     (NAME_OF_TRANSCRIPT, Kind.TRANSCRIPT),
@@ -167,11 +170,11 @@ def kind_of(key: str) -> Kind:
         return kept
     while len(words) > 1 and words[-1].isdigit():
         words.pop()  # cvv2, phone_1
+        if len(words) > 1 and words[-1] == "v":
+            words.pop()  # signature_v3
     if not words:
         return Kind.SECRET if key in _HINDI_CODES else Kind.OPEN
     joined = "".join(words)
-        if len(words) > 1 and words[-1] == "v":
-            words.pop()  # signature_v3
     if _is_secret(words, joined):
         return Kind.TOKENS if _is_measure(words) else Kind.SECRET
     if words[-1] == "tokens":
@@ -186,11 +189,11 @@ def _kind_of_number(words: list[str]) -> Kind:
     """Return what a name that is neither secret nor personal says about numbers in the value."""
     if not _NUMBERED.isdisjoint(words) or words[:2] == ["remote", "party"]:
         return Kind.OPEN
+    if words[0] == "bytes":
+        return Kind.IDENTIFIER  # bytes_sent
     if words[-1] == "key" and len(words) > 1 and _IDENTIFYING_KEYS.isdisjoint(words):
         return Kind.KEY
     return Kind.IDENTIFIER if words[-1] in _NUMBER_LAST else Kind.OPEN
-    if words[0] == "bytes":
-        return Kind.IDENTIFIER  # bytes_sent
 
 
 def looks_made_by_chance(text: str) -> bool:

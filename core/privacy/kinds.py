@@ -8,7 +8,7 @@ from core.errors import UserError
 
 KINDS = (
     *("phone", "aadhaar", "card", "account", "pan", "gstin", "email", "upi", "spoken", "transcript"),
-    *("voter", "passport", "licence", "vehicle", "ifsc", "name", "address"),
+    *("voter", "passport", "licence", "vehicle", "ifsc", "name", "address", "dob"),
     *("secret", "token", "jwt", "key", "private_key", "url"),
 )
 """phone … address identify a person; the others grant access. ``secret`` is whatever is named as one."""

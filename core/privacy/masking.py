@@ -29,6 +29,7 @@ from core.privacy.transcripts import mask_of_transcript, mask_transcripts
 # Reading an enum member takes as long as masking a short text.
 _OPEN, _KEPT, _LEAD, _SECRET = Kind.OPEN, Kind.KEPT, Kind.LEAD, Kind.SECRET
 _TOKENS, _IDENTIFIER, _KEY, _KEYED = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY, Kind.KEYED
+_DOB = Kind.DOB
 _MASKED = "[masked]"
 _MASK = re.compile(r"\[(?:[a-z_]{3,12}(?: …\d{4})?|transcript of \d+ characters)\]")
 _UNMASKABLE = "[text that could not be masked]"
@@ -182,7 +183,7 @@ def _mask(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN40
         return _mask_plain_number(value, kind)
     if isinstance(value, Mapping | list | tuple | set | frozenset):
         return _mask_container(value, kind, around)
-    return value
+    return "[dob]" if kind is _DOB else value
 
 
 def _mask_container(value: Any, kind: Kind, around: frozenset[int]) -> Any:  # noqa: ANN401 (a container)
@@ -231,8 +232,12 @@ def _mask_named_string(value: str, kind: Kind) -> str:
 
 
 def _mask_personal(value: str, kind: Kind) -> str:
-    if kind is Kind.ADDRESS and not is_postal(value):
+    if (kind is Kind.ADDRESS and not is_postal(value)) or (
+        kind is Kind.ACCOUNT and not any(map(str.isdecimal, value))
+    ):
         return mask_text(value)
+    if kind is _DOB:
+        return "[dob]"
     return mask_of_transcript(value) if kind is Kind.TRANSCRIPT else mask_of(kind.value, value)
 
 
