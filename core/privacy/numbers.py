@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 _FEWEST_DIGITS, _MOST_DIGITS = 10, 19  # of a phone, of a card
 _MOST_ABROAD = 15  # of a phone after a plus
+_MOST_WITH_PREFIX = 14  # of a phone after 0091
+_SIZE_ON_CARDS = 4  # of the first group of a card or an Aadhaar number
 _SOLID = 7  # digits without a gap at the end of a phone
 _AADHAAR_DIGITS = 12
 _OLDEST_CARD, _COMMON_CARD = 13, 16
@@ -216,6 +218,8 @@ def _continues_word(text: str, begin: int) -> bool:
 
 def _plus_before(text: str, begin: int) -> int | None:
     """Return where the plus of ``+91``, ``+ 91`` or ``+(91`` is."""
+    if "+" not in text[max(begin - 2, 0) : begin]:
+        return None
     opening = _PLUS.search(text, max(begin - 2, 0), begin)
     return opening.start() if opening else None
 
@@ -286,7 +290,7 @@ def _possible_ends(groups: list[_Group], first: int, *, abroad: bool = False) ->
     """Yield the groups at which 10 to 19 digits are complete; after a plus, as many as the country has."""
     count = 0
     ends: list[int] = []
-    most = _most_abroad(groups, first) if abroad else _MOST_DIGITS
+    most = _most_abroad(groups, first) if abroad else _most_after(groups[first].digits)
     for last in range(first, min(first + _MOST_GROUPS, len(groups))):
         size = len(groups[last].digits)
         count += size
@@ -297,6 +301,15 @@ def _possible_ends(groups: list[_Group], first: int, *, abroad: bool = False) ->
             if abroad and (size >= _SOLID or count >= most):
                 break
     return ends
+
+
+def _most_after(digits: str) -> int:
+    """Return how many digits a number can have that begins with this group; 0 if none begins so."""
+    if digits[0] == "1":
+        return 0
+    if len(digits) == _SIZE_ON_CARDS or len(digits) >= _FEWEST_DIGITS:
+        return _MOST_DIGITS
+    return _MOST_WITH_PREFIX if digits[0] in "06789" else 0
 
 
 def _most_abroad(groups: list[_Group], first: int) -> int:
