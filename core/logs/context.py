@@ -3,7 +3,6 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import wraps
 from types import MappingProxyType
@@ -75,9 +74,15 @@ class call_context:  # noqa: N801 (used as the functions of contextlib are)
         self._tokens.append(current.set({**current.get(), **plain_fields(self._fields)}))
 
     def __exit__(self, *_: object) -> None:
-        # A generator may be closed by another task, which never had this block's fields.
-        with suppress(ValueError):
-            current.reset(self._tokens.pop())
+        # Tasks and threads that share this object each have a token of their own. A generator may be closed
+        # by another task, which never had this block's fields and has none.
+        for token in reversed(self._tokens):
+            try:
+                current.reset(token)
+            except ValueError:
+                continue
+            self._tokens.remove(token)
+            return
 
     def __call__(self, function: Decorated) -> Decorated:
         """Run every call of a function in a block of its own."""

@@ -5,6 +5,7 @@ import inspect
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -201,6 +202,33 @@ def test_the_call_context_decorates_functions_plain_and_async() -> None:
     assert works() == {"call_id": "c-72"}
     assert dict(current_context()) == {}
     assert inspect.iscoroutinefunction(waits)
+
+
+@pytest.mark.parametrize("apart", ["tasks", "threads"])
+def test_a_call_context_that_several_share_ends_for_each_with_its_own_block(apart: str) -> None:
+    """However their blocks overlap, and also where one object's blocks are nested."""
+    shared = call_context(campaign="monsoon")
+    inside, outside = [], []
+
+    async def works(turn: int) -> None:
+        with shared:
+            await asyncio.sleep(0.005 * (turn % 3))
+            with shared:
+                inside.append(dict(current_context()))
+            await asyncio.sleep(0.005 * (turn % 2))
+            inside.append(dict(current_context()))
+        outside.append(dict(current_context()))
+
+    async def tasks() -> None:
+        await asyncio.gather(*map(works, range(9)))
+
+    if apart == "tasks":
+        asyncio.run(tasks())
+    else:
+        with ThreadPoolExecutor(9) as threads:
+            list(threads.map(lambda turn: asyncio.run(works(turn)), range(9)))
+    assert inside == [{"campaign": "monsoon"}] * 18
+    assert outside == [{}] * 9
 
 
 def test_what_the_call_context_cannot_decorate_is_refused() -> None:
