@@ -9,7 +9,7 @@ from core.privacy.kinds import behind
 # By first letters: without regard to case, each alternative is tried at each place.
 _NAME = (
     r"auth|bearer|c(?:ode|ookie|red(?:ential|s)|srf|v[vc])|d(?:igits|sn|tmf)|j(?:sessionid|wt)|key|otp"
-    r"|p(?:ass|in|wd)|s(?:ecret|id|ig)|token|webhook_?url|पासवर्ड|ओटीपी"
+    r"|p(?:ass|in|wd)|s(?:ecret|id|ig)|token|webhook[_-]?url|पासवर्ड|ओटीपी"
 )
 NAME_MARK = re.compile(
     r"pass|pwd|secret|token|key|auth|jwt|csrf|sig|dsn|otp|o\.t\.p|o t p|pin|cv[vc]|credential|cookie"
@@ -49,8 +49,8 @@ _SIGNED = re.compile(
     rf"(?<![\w-])(?P<key>(?:{_FIRST_WORD})?[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})"
     rf"(?P<is>(?:{_QUOTE}|[\]?])*+\s*+(?:{_SIGN})\s*+{_TYPE}?+"
     r"|\s*+\(\s*+(?=b?[\"'])|[ \t]++(?=[\"'`][^\s\"'`])"
-    # After a dash only what looks like a password: of six characters, with a digit and a letter.
-    r"|[ \t]++[-\u2013\u2014][ \t]++(?=[^\s\d]*\d)(?=[^\sa-z]*[a-z])(?=\S{6}))",
+    # After a dash or in a table only what looks like a password: six characters, with a digit and a letter.
+    r"|(?:[ \t]++[-\u2013\u2014][ \t]++|(?: *+\| *+|\t++))(?=[^\s\d]*\d)(?=[^\sa-z]*[a-z])(?=\S{6}))",
     re.IGNORECASE,
 )
 _ITS_VALUE = re.compile(rf"(?P<value>{_VALUE})", re.IGNORECASE)
