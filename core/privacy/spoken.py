@@ -1,6 +1,8 @@
 """Spoken data as speech recognition writes it: digits as words, and mail addresses in words."""
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 
 from core.privacy.numbers import mask_of
 
@@ -21,19 +23,80 @@ _OTHER_SPELLINGS = {
 }
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_DIGITS = {
-    word: str(value)
-    for words, least in (
-        *((_ENGLISH, 0), (_HINDI, 0), (_DEVANAGARI, 0), (_TRANSLITERATED, 0), (_TEENS, 10), (_TENS, 2)),
-    )
-    for value, word in enumerate(words.split(), least)
-} | _OTHER_SPELLINGS
+_PAIRS = """
+das gyarah/gyaarah barah/baarah terah chaudah pandrah solah satrah atharah/athaarah unnis/unnees
+bees/bis ikkis/ikkees bais/baees teis/teyis chaubis/chaubees
+pachchis/pachis/pachees chhabbis/chabbis sattais atthais/athais untis
+tees/tis ikattis/ikatis/iktis battis taintis/tentis chauntis/chautis
+paintis chhattis/chattis saintis adtis/artis untalis
+chalis/chaalis iktalis bayalis/byalis taintalis chauvalis/chavalis
+paintalis chhiyalis/chiyalis saintalis adtalis/artalis unchas
+pachas/pachaas ikyavan/ikyawan bavan/bawan tirpan chauvan/chauwan/chavvan
+pachpan chhappan/chappan sattavan/sattawan atthavan/atthawan/athavan unsath
+saath/sath iksath basath tirsath chaunsath/chausath painsath chhiyasath/chiyasath sadsath adsath unhattar
+sattar ikhattar bahattar tihattar chauhattar
+pachhattar/pachattar chhihattar/chihattar sathattar athhattar/athattar unasi/unyasi
+assi ikyasi bayasi/byasi tirasi chaurasi pachasi chhiyasi/chiyasi sattasi atthasi/athasi navasi
+nabbe ikyanve/ikyaanve banve/baanve tiranve/tiraanve chauranve
+pachanve/panchanve/pachaanve chhiyanve/chiyanve sattanve/sattaanve atthanve/atthaanve/athanve
+ninyanve/ninyaanve
+"""
+_PAIRS_IN_HINDI = """
+दस ग्यारह बारह तेरह चौदह पंद्रह/पन्द्रह सोलह सत्रह अठारह/अट्ठारह उन्नीस
+बीस इक्कीस बाईस/बाइस तेईस/तेइस चौबीस
+पच्चीस छब्बीस सत्ताईस/सत्ताइस अट्ठाईस/अट्ठाइस/अठाईस उनतीस/उन्तीस
+तीस इकतीस/इकत्तीस बत्तीस तैंतीस/तेंतीस चौंतीस/चौतीस
+पैंतीस छत्तीस सैंतीस अड़तीस उनतालीस/उन्तालीस
+चालीस इकतालीस बयालीस/बयालिस तैंतालीस/तिरतालीस चौवालीस/चवालीस
+पैंतालीस छियालीस सैंतालीस अड़तालीस उनचास/उन्चास
+पचास इक्यावन बावन तिरपन/तिरेपन चौवन/चव्वन पचपन छप्पन सत्तावन अट्ठावन/अठावन उनसठ
+साठ इकसठ बासठ तिरसठ/तिरेसठ चौंसठ/चौसठ पैंसठ छियासठ सड़सठ अड़सठ उनहत्तर
+सत्तर इकहत्तर बहत्तर तिहत्तर चौहत्तर पचहत्तर छिहत्तर सतहत्तर अठहत्तर उन्यासी/उनासी
+अस्सी इक्यासी बयासी तिरासी चौरासी पचासी छियासी सत्तासी/सतासी अट्ठासी/अठासी नवासी
+नब्बे इक्यानवे/इक्यानबे बानवे/बानबे तिरानवे/तिरानबे चौरानवे/चौरानबे
+पचानवे/पंचानवे/पचानबे छियानवे/छियानबे सत्तानवे/सत्तानबे अट्ठानवे/अट्ठानबे/अठानवे निन्यानवे/निन्यानबे
+"""
+_DIGITS = (
+    {
+        spelling: str(value)
+        for words in (_PAIRS, _PAIRS_IN_HINDI)
+        for value, spellings in enumerate(words.split(), 10)
+        for spelt in spellings.split("/")
+        for spelling in (spelt, spelt.replace("\u0921\u093c", "\u095c"))  # the dot below apart, and joined
+    }
+    | {
+        word: str(value)
+        for words, least in (
+            *((_ENGLISH, 0), (_HINDI, 0), (_DEVANAGARI, 0), (_TRANSLITERATED, 0), (_TEENS, 10), (_TENS, 2)),
+        )
+        for value, word in enumerate(words.split(), least)
+    }
+    | _OTHER_SPELLINGS
+)
+"""What each word says."""
 _TIMES = {"double": 2, "triple": 3, "डबल": 2, "ट्रिपल": 3}
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """Return a pattern for any of the words that reads no character of a text twice."""
+    ends: dict[str, list[str]] = defaultdict(list)
+    whole = False
+    for word in dict.fromkeys(words):
+        if word:
+            ends[word[0]].append(word[1:])
+        else:
+            whole = True
+    if not ends:
+        return ""
+    pattern = "|".join(first + _any_of(rest) for first, rest in ends.items())
+    return f"(?:{pattern})" + "?" * whole
+
+
 _FEWEST_DIGITS, FEWEST_WORDS = 9, 5
 _FEWEST_IN_CODE, _MOST_IN_CODE = 4, 8
 _SHORTEST, _FEWEST_GAPS = 12, 3  # fewest characters and blanks of a text with that many words
 _LETTER = r"[^\W_]|[\u0900-\u0963]"
-_WORD = "|".join(sorted((*_DIGITS, *_TIMES), key=len, reverse=True))
+_WORD = _any_of((*_DIGITS, *_TIMES))
 _TOKEN = rf"(?:(?:{_WORD})(?!{_LETTER})|[0-9]{{1,6}}(?![0-9A-Za-z]))"
 _GAP = r"[\s,.;:…/\-\u2010-\u2015]{1,5}+"
 _BETWEEN = rf"{_GAP}(?:(?:and|aur|then|phir|uh+|u+m+|hmm|और|फिर){_GAP}){{0,2}}+"

@@ -240,3 +240,29 @@ def test_an_id_that_is_the_number_called_is_a_phone(name: str) -> None:
     """WhatsApp and SIP name the other party so."""
     assert mask_value({name: "919840117362"}) == {name: "[phone …7362]"}
     assert "7362]" in mask_text(f"{name}: 919840117362")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "atthanve chalis gyarah tihattar basath", "Athanve, chaalis, gyaarah, tihattar, basath", "अट्ठानवे चालीस ग्यारह तिहत्तर बासठ",
+        "अट्ठानवे, चालीस, ग्यारह, तिहत्तर, बासठ",
+    ],
+)  # fmt: skip
+def test_a_phone_said_in_pairs_of_digits_is_masked(said: str) -> None:
+    """As people say it in Hindi; a few such numbers in a sentence are amounts."""
+    assert mask_text(f"mera number {said} hai") == "mera number [spoken …7362] hai"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "das bees tees chalis baar",
+        "saath baje do teen baar",
+        "अड़तीस लाख पचास हज़ार सात सौ",
+        "पच्चीस तारीख को दस बजे",
+    ],
+)
+def test_spoken_amounts_and_times_stay(said: str) -> None:
+    """Fewer than nine digits in a row are none of a phone."""
+    assert mask_text(f"haan ji {said} bola") == f"haan ji {said} bola"
