@@ -202,10 +202,26 @@ def _mask_mapping(value: Mapping[Any, Any], around: frozenset[int]) -> dict[Any,
     """Return a mapping, masked; names that become the same are numbered, so that none is lost."""
     masked: dict[Any, Any] = {}
     counts: dict[str, int] = {}
+    named = _kind_of_value(value)
     for key, item in value.items():
         name, shown = _mask_item(key, item, around)
+        if named is not _OPEN and key == "value":
+            shown = _mask(item, named, around)
         masked[free_name(name, masked, counts) if isinstance(name, str) else name] = shown
     return masked
+
+
+def _kind_of_value(fields: Mapping[Any, Any]) -> Kind:
+    """Return how to treat the value of ``{"name": "otp", "value": "730164"}``, as forms and slots have it."""
+    if "value" in fields:
+        for key in _NAMING:
+            name = fields.get(key)
+            if isinstance(name, str) and (kind := field(name)[1]) is not _OPEN:
+                return kind
+    return _OPEN
+
+
+_NAMING = ("name", "key", "field", "header", "type", "slot")
 
 
 def _mask_item(key: Any, value: Any, around: frozenset[int]) -> tuple[Any, Any]:  # noqa: ANN401 (any item)

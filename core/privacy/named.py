@@ -91,10 +91,10 @@ _ON_COMMAND_LINE = re.compile(
 )
 _USER_ON_COMMAND_LINE = re.compile(r"(?<!\S)(-u|--(?:proxy-)?user)([ =][\"']?)[^\s:\"']{1,64}:[^\s\"']+")
 _PAIR = re.compile(
-    r"(?P<is>\b(?:name|key|field|header)[\"']?\s*+[:=]\s*+[\"']"
+    r"(?P<is>\b(?:name|key|field|header|type|slot)[\"']?\s*+[:=]\s*+[\"']"
     rf"(?P<key>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})[\"']\s*+,?\s*+[\"']?value[\"']?\s*+[:=]\s*+"
     rf"|[(\[]\s*+b?[\"'](?P<name>[\w-]{{0,40}}?(?:{_NAME})[\w-]{{0,20}})[\"']\s*+,\s*+b?)"
-    r"(?P<value>\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+')",
+    r"(?P<value>\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|\d[\d.]*+)",
     re.IGNORECASE,
 )
 _SAID_TOO = re.compile(

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.privacy.credentials import _CLOUD_KEY, CLOUD_KEY_MARK
-from core.privacy.masking import mask_text
+from core.privacy.masking import mask_text, mask_value
 
 NAMES = (
     "password",
@@ -258,3 +258,18 @@ def test_counts_of_tokens_stay_in_lists_and_objects(text: str) -> None:
 def test_no_part_of_a_named_secret_is_left(text: str, expected: str) -> None:
     """Half a password is as bad as all of it, and looks as if it were masked."""
     assert mask_text(text) == expected
+
+
+@pytest.mark.parametrize("naming", ["name", "key", "field", "header", "type", "slot"])
+@pytest.mark.parametrize(("name", "value"), [("otp", "730164"), ("otp", 730164), ("X-API-Key", "Mango4471")])
+def test_a_value_is_judged_by_the_name_beside_it(naming: str, name: str, value: object) -> None:
+    """As environments, headers, forms and the slots of a conversation have it, as data and as text."""
+    pair = {naming: name, "value": value, "n": 3}
+    assert mask_value({"items": [pair]}) == {"items": [{naming: name, "value": "[masked]", "n": 3}]}
+    assert str(value) not in mask_text(json.dumps(pair))
+
+
+def test_a_value_beside_a_harmless_name_stays() -> None:
+    """A figure, and what is not named at all."""
+    rows = [{"name": "tokens", "value": 1234}, {"type": "text", "value": "haan"}, {"value": 5}]
+    assert mask_value(rows) == rows
