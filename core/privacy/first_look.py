@@ -11,7 +11,7 @@ from functools import lru_cache
 from core.privacy.credentials import CLOUD_KEY_MARK, SHORTEST_KEY
 from core.privacy.documents import FORM_MARK, is_beginning
 from core.privacy.documents import NAMES as PAPERS
-from core.privacy.identities import ACCOUNT_MARK
+from core.privacy.identities import ACCOUNT_MARK, DISPLAY_MARK
 from core.privacy.introductions import MARK as INTRODUCTION_MARK
 from core.privacy.introductions import TITLE_MARK
 from core.privacy.named import NAME_MARK
@@ -45,7 +45,11 @@ _MARKS = tuple(
             f"{NAME_MARK.pattern}|"
             + _any_of("uthori", "earer", "basic", "inline:", "code", "dentified", "://", "eyj", "private"),
         ),
-        (PEOPLE, f"{_any_of('transcript', 'utterance', 'name', 'addr')}|{INTRODUCTION_MARK.pattern}"),
+        (
+            PEOPLE,
+            _any_of("transcript", "utterance", "name", "addr")
+            + f"|{DISPLAY_MARK}|{INTRODUCTION_MARK.pattern}",
+        ),
         (MAIL, _any_of("mail", "yahoo", "outlook", "cloud", "एट")),
         (NUMBER, _any_of(*NUMBERS)),
         (PAPER, _any_of(*(mark for mark in PAPERS if " " not in mark))),

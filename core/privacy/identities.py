@@ -99,6 +99,13 @@ _ADDRESS = re.compile(
     r"(?: (?![\w.-]{1,40}[=:])[^\s;|]{1,60}+){1,30})",
     re.IGNORECASE,
 )
+DISPLAY_MARK = r"<(?:sips?:|tel:|\+?\d{7}|[\w.+-]{1,64}@)"
+_DISPLAYED = re.compile(
+    r"(?:(?P<quote>\\?[\"'])(?=[^\"'\d]{0,20}[^\W\d_])[^\"'\\<>\[\n]{2,64}(?P=quote)"
+    r"|(?<=[:=] )[A-Z][^\W\d_][\w.' -]{0,60}?)"
+    rf"(?=\s{{0,2}}{DISPLAY_MARK})"
+)
+"""Whom a header of a call or a mail names before the address: ``From: "Neha" <sip:…>``."""
 _HAS_LETTER = re.compile(r"[^\W\d_]|[\u0900-\u0963]")
 
 
@@ -142,6 +149,8 @@ def mask_people(text: str, off: frozenset[str]) -> str:
     low = text.casefold()
     if "name" not in off and "name" in low:
         text = _NAME.sub(behind("[name]"), text)
+    if "name" not in off and "<" in text:
+        text = _DISPLAYED.sub(lambda match: f"{match['quote'] or ''}[name]{match['quote'] or ''}", text)
     if "address" not in off and "addr" in low:
         text = _ADDRESS.sub(behind("[address]"), text)
     return text

@@ -14,6 +14,10 @@ KINDS = (
 """phone … address identify a person; the others grant access. ``secret`` is whatever is named as one."""
 
 
+ESCAPED = "\x01\x02\x03"
+"""What stands for an escaped new line, return and tab while a text is masked: no letters, and no blanks."""
+
+
 class Active(NamedTuple):
     """What is active: the kinds that are off, and the user's own patterns."""
 

@@ -20,7 +20,7 @@ from core.privacy.identities import (
 )
 from core.privacy.introductions import mask_introduced
 from core.privacy.keys import Kind, free_name, is_code, is_measure, kind_of, looks_made_by_chance
-from core.privacy.kinds import Active, chosen
+from core.privacy.kinds import ESCAPED, Active, chosen
 from core.privacy.numbers import mask_named_numbers, mask_number, mask_numbers, mask_of
 from core.privacy.sensitive import stored_lead_id
 from core.privacy.spoken import mask_spoken_digits, mask_spoken_mail
@@ -31,6 +31,7 @@ _OPEN, _KEPT, _LEAD, _SECRET = Kind.OPEN, Kind.KEPT, Kind.LEAD, Kind.SECRET
 _TOKENS, _IDENTIFIER, _KEY, _KEYED = Kind.TOKENS, Kind.IDENTIFIER, Kind.KEY, Kind.KEYED
 _DOB = Kind.DOB
 _MASKED = "[masked]"
+_ESCAPES = tuple(zip(("\\n", "\\r", "\\t"), ESCAPED, strict=True))
 _MASK = re.compile(r"\[(?:[a-z_]{3,12}(?: …\d{4})?|transcript of \d+ characters)\]")
 _UNMASKABLE = "[text that could not be masked]"
 SHORT = 64
@@ -113,7 +114,15 @@ def _mask_text(text: str) -> str:
     off, own = _active
     for name, pattern in own:
         text = pattern.sub(f"[{name}]", text)
-    return _mask_told(text, look.told_by(text), off)
+    if "\\" not in text:
+        return _mask_told(text, look.told_by(text), off)
+    # Of an escape, such as a new line's within JSON, the letter must not join the word behind it.
+    for escape, sign in _ESCAPES:
+        text = text.replace(sign, "\ufffd").replace(escape, sign)
+    text = _mask_told(text, look.told_by(text), off)
+    for escape, sign in _ESCAPES:
+        text = text.replace(sign, escape)
+    return text
 
 
 def _mask_told(text: str, told: int, off: frozenset[str]) -> str:

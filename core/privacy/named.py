@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from core.privacy.keys import Kind, is_code, is_measure, kind_of, looks_made_by_chance
-from core.privacy.kinds import behind
+from core.privacy.kinds import ESCAPED, behind
 
 # By first letters: without regard to case, each alternative is tried at each place.
 _NAME = (
@@ -24,11 +24,11 @@ _QUOTE = r"(?:\\{0,4}[\"'`]|[\u2018\u2019\u201c\u201d\u00ab\u00bb]|&(?:quot|apos
 _TYPE = r"(?:(?:Optional\[)?(?:str|[Ss]tring|SecretStr|bytes|Any|Text)\]?(?: ?\| ?None)?\s*+=(?!=)\s*+)"
 # An end that does not belong to the value: a quote that closes the text around it.
 _ENCLOSING = r"\\{0,4}[\"'`](?=[\s,;:)\]}>&]|\Z)"
-_TAIL = rf"(?:(?!{_ENCLOSING})[^\s&]|&(?![\w.%\[\]-]{{1,40}}=))"
+_TAIL = rf"(?:(?!{_ENCLOSING}|[{ESCAPED}]{{1,4}}[\w .-]{{1,40}}[:=])[^\s&]|&(?![\w.%\[\]-]{{1,40}}=))"
 # Each notation of a value is matched to its very end: half a secret is as bad as all of it.
 _VALUE = (
     r"(?:-?\d[\d.]*+(?:,\d{2,3}(?!\d))*+|true|false|null|none|nil)"  # a number, as in JSON
-    r"(?=[)\]}]*+(?:,?(?:[\s\"'\\]|\Z)|,?\Z))"
+    rf"(?=[)\]}}]*+(?:,?(?:[\s\"'\\{ESCAPED}]|\Z)|,?\Z))"
     r"|[|>][+-]?[ \t]*+(?:\n[ \t]++[^\n]*+)++"  # a block of YAML
     r"|(?:!!?\w{1,20} )?(?:[A-Za-z_][\w.]{0,30}\(|[bBrRuUfF]{1,2}|\$)?(?:"  # SecretStr('…'), b'…'
     r"\"\"(?=[^\"\s,;:)\]}])[^\"\n]*+\"\""
@@ -65,7 +65,7 @@ _COUNTS = re.compile(
 )
 _IN_HEADER = re.compile(
     r"(?<![\w-])(?P<around>\\?[\"'])?(?P<key>(?:set-)?cookie2?|(?:proxy-)?authori[sz]ation)(?P<is>\s*+:\s*+)"
-    r"(?P<value>(?(around)(?:(?!(?P=around))[^\r\n])++|[^\r\n]++))",
+    rf"(?P<value>(?(around)(?:(?!(?P=around))[^\r\n{ESCAPED}])++|[^\r\n{ESCAPED}]++))",
     re.IGNORECASE,
 )
 _HEADER = re.compile(rf"\b(authori[sz]ation\s+{_SCHEME}\s+)(?!\[)[^\s\"',;]+", re.IGNORECASE)
@@ -176,6 +176,9 @@ _SAID = re.compile(
     r"(?:\"[^\"\n]++\"|'[^'\n]++'|[^\s\"',;]{4,})",
     re.IGNORECASE,
 )
+_AUTH_OF_MAIL = re.compile(
+    r"\b(AUTH (?:PLAIN|LOGIN|XOAUTH2))(?: (?!PLAIN|LOGIN|CRAM|XOAUTH)[A-Za-z0-9+/=]{4,}+){1,2}"
+)
 _IDENTIFIED_BY = re.compile(r"\b(identified\s++by\s++)(?:\"[^\"\n]++\"|'[^'\n]++')", re.IGNORECASE)
 _ANY_DIGIT = re.compile(r"\d")
 
@@ -188,6 +191,8 @@ def mask_named(text: str, *, may_name: bool) -> str:
     may_name = may_name or "->" in text or "<-" in text
     quoted = '"' in text or "'" in text or "`" in text
     marked = " -" in text or "--" in text or "</" in text or "&lt;/" in text
+    if "AUTH " in text:
+        text = _AUTH_OF_MAIL.sub(behind(" [masked]"), text)
     if "assw" in text or "assc" in text or "assp" in text:
         text = _SAID.sub(behind("[masked]"), text)
     low = text.casefold()

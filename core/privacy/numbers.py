@@ -35,7 +35,7 @@ _ASCII_RUN = re.compile(rf"[0-9](?:[ \t./()\[\]\-,;|*_~]{{0,5}}[0-9]){{{_FEWEST_
 _MAY_BE_ONE = re.compile(rb"[06-9]\d{%d}|\d{%d}" % (_FEWEST_DIGITS - 1, _AADHAAR_DIGITS))
 _PLUS = re.compile(r"\+[ (]?\Z")
 _PHONE_WORD = re.compile(
-    r"(?<![A-Za-z])(?:mob(?:ile)?|ph(?:one)?|tel(?:ephone)?|cell|contact|whatsapp|msisdn|number|no)_?\Z",
+    r"(?<![A-Za-z])(?:mob(?:ile)?|ph(?:one)?|tel(?:ephone)?|cell|contact|whatsapp|msisdn|number|no|sip|wa|caller|callee)_?\Z",
     re.IGNORECASE,
 )
 _ESCAPE = re.compile(r"(?:%[0-9A-Fa-f]{2}|\\[nrt])\Z")

@@ -273,3 +273,39 @@ def test_a_value_beside_a_harmless_name_stays() -> None:
     """A figure, and what is not named at all."""
     rows = [{"name": "tokens", "value": 1234}, {"type": "text", "value": "haan"}, {"value": 5}]
     assert mask_value(rows) == rows
+
+
+AFTER_A_NEW_LINE = (
+    ("otp: 730164", "730164"), ("password is Mango4471", "Mango"), ("token: Mango4471", "Mango"), ("pan ABCUE1234F", "1234"),
+    ("customer_name: Neha Sharma", "Neha"), ("my name is Neha", "Neha"), ("address: 12, MG Road, Pune 411001", "MG Road"),
+    ("account no 618290447315", "618290447315"), ("aadhaar no 367598346012", "367598346012"), ("ABCPE1234F", "1234F"),
+    ("MH12AB1234", "1234"), ("HDFC0001234", "0001234"), ("upi neha@newbank", "neha"), ("dob: 15/11/1991", "1991"),
+    ("gsk_" + "a1" * 26, "a1a1"), ("AKIAIOSFODNN7EXAMPLE", "AKIA"), ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc", "eyJ"),
+    ("nine eight four zero one one seven three six two", "nine"), ("Cookie: sid=Mango4471; a=b", "Mango"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("escape", ["\\n", "\\r\\n", "\\t", "\\\\n"])
+@pytest.mark.parametrize(("value", "secret"), AFTER_A_NEW_LINE)
+def test_what_begins_a_line_of_a_text_within_json_is_masked(value: str, secret: str, escape: str) -> None:
+    """The letter of the escape is no part of the word behind it; what is not personal stays."""
+    masked = mask_text(f'{{"prompt": "hello{escape}{value}{escape}end of it", "n": 3}}')
+    assert secret not in masked
+    assert masked.startswith(f'{{"prompt": "hello{escape}')
+    assert masked.endswith('", "n": 3}') or "[address]" in masked
+
+
+@pytest.mark.parametrize("text", ["C:\\new\\token_dir\\table", r"pattern \d+\n\t\r", "a\\nb", "price 5\\t6"])
+def test_a_backslash_alone_changes_nothing(text: str) -> None:
+    """In paths and patterns."""
+    assert mask_text(text) == text
+
+
+def test_each_line_of_a_dumped_request_keeps_its_name() -> None:
+    """As http.client prints what it sends."""
+    sent = repr(
+        b"GET / HTTP/1.1\r\nAuthorization: Basic bmVoYTptYW5nbw==\r\nxi-api-key: Mango4471\r\nx-n: 3\r\n"
+    )
+    assert mask_text(sent) == (
+        r"b'GET / HTTP/1.1\r\nAuthorization: [masked]\r\nxi-api-key: [masked]\r\nx-n: 3\r\n'"
+    )
