@@ -130,6 +130,8 @@ _LINKING = (
     r"(?:the|an?|your|ur|my|is|as|aap(?:ka|ki|ke)|mer[aie]|login|log|in|ke|ki|ka|liye|for|to|se|hai|wala|verification"
     r"|transaction|loan|account|kyc|signup|registration|secret|code|sahi|naya|आपका|मेरा|के|लिए|का|की|है)"
 )
+# Also where a message is part of an address, as gateways for text messages have it.
+_APART = r"[\s:=#(,?।\"'+-]*+(?:%20[\s:=#(,?।\"'+-]*+)*+"
 
 
 class _Codes(NamedTuple):
@@ -147,10 +149,10 @@ def _codes(names: str) -> _Codes:
             re.IGNORECASE,
         ),
         re.compile(
-            rf"(?<![\w-])((?:{names})s?(?!{_LETTER})(?:[\s:=#(,?।\"'-]*+{_WORD}){{0,6}}[\s:=#(,?।\"'-]*+)"
+            rf"(?:(?<![\w-])|(?<=%20))((?:{names})s?(?!{_LETTER})(?:{_APART}{_WORD}){{0,6}}{_APART})"
             r"(?<![A-Za-z]-)"
             # With the letters around its digits: half a password is as bad as all of it.
-            rf"(?:(?<![A-Za-z])(?=\d)|(?<=[\s:=#(,?\"'])(?!{_OF_ANOTHER_NUMBER}(?!{_LETTER}))[A-Za-z][A-Za-z@#$!_]{{0,20}})"
+            rf"(?:(?<![A-Za-z])(?=\d)|(?<=[\s:=#(,?\"'+])(?!{_OF_ANOTHER_NUMBER}(?!{_LETTER}))[A-Za-z][A-Za-z@#$!_]{{0,20}})"
             r"(?!\[|\d{4}-\d\d-)\d(?:(?:[ -]|, ?)?\d){3,7}"
             r"(?!\d|[.:/]\d|\s?(?:ms|s|secs?|seconds?|minutes?|mins?|hours?|days?|times?|bytes|%)(?![a-z]))"
             r"(?:[A-Za-z@#$!][A-Za-z0-9@#$!_]*+)?",
@@ -158,8 +160,8 @@ def _codes(names: str) -> _Codes:
         ),
         re.compile(
             r"(?<![\w.:/-])(?:G-)?\d(?:[ -]?\d){3,7}"
-            rf"(?=\s*+(?:{_IS}\s*+{_OF_WHOM}?(?:\w{{2,14}}\s+){{0,2}}|{_OF_WHOM}?"
-            rf"|(?:{_LINKING}\s+){{1,6}})(?:{names})(?!\w))",
+            + rf"(?=\s*+(?:{_IS}\s*+{_OF_WHOM}?(?:\w{{2,14}}\s+){{0,2}}|{_OF_WHOM}?"
+            rf"|(?:{_LINKING}\s+){{1,6}})(?:{names})(?!\w))".replace("\\s", r"(?:[\s+]|%20)"),
             re.IGNORECASE,
         ),
     )

@@ -309,3 +309,13 @@ def test_each_line_of_a_dumped_request_keeps_its_name() -> None:
     assert mask_text(sent) == (
         r"b'GET / HTTP/1.1\r\nAuthorization: [masked]\r\nxi-api-key: [masked]\r\nx-n: 3\r\n'"
     )
+
+
+@pytest.mark.parametrize("blank", ["%20", "+"])
+@pytest.mark.parametrize("said", ["Your OTP is 730164", "730164 is your OTP", "Dear customer, OTP 7301"])
+def test_a_code_in_the_address_of_a_gateway_is_masked(said: str, blank: str) -> None:
+    """A library that logs what it requests shows the message there."""
+    text = f"GET https://sms.example/send?message={said.replace(' ', blank)}&sender=LOANCO 200"
+    masked = mask_text(text)
+    assert "7301" not in masked
+    assert masked.endswith("&sender=LOANCO 200")
