@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from core.clock import to_utc
 from core.demo.facts import changes_language, compliance_of, handoff_of, silences_of, telephony_of
-from core.demo.story import NEW_VERSION, Story
+from core.demo.story import LIVE_TROUBLE_BEGAN, NEW_VERSION, Story
 from core.models.hours import Hours
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
@@ -111,7 +111,7 @@ class SimulatedAgent:
                 yield call
 
     def _next_start(self, at: datetime) -> datetime:
-        live_from = self.story.now
+        live_from = self.story.now - LIVE_TROUBLE_BEGAN
         live = self.story.is_live(at)
         rate = live_calls_an_hour(at) if live else _calls_an_hour(at)
         # In steps, so that a pause drawn at night does not extend into the morning.

@@ -19,9 +19,10 @@ from core.demo.calls import BUSY_CALLS_AN_HOUR, Lead, SimulatedAgent, live_calls
 from core.demo.history import fill_history
 from core.demo.journey import journey
 from core.demo.sayings import ENGLISH, HINDI, HINGLISH
-from core.demo.story import HISTORY, NEW_VERSION, OLD_VERSION, Trouble, story_of
+from core.demo.story import HISTORY, LIVE_TROUBLE_BEGAN, NEW_VERSION, OLD_VERSION, Trouble, story_of
 from core.demo.turns import turns_of
 from core.health import late_calls
+from core.models.definitions import LATENCY_LIMIT_MS
 from core.models.metrics import CallMetrics
 from core.settings import get_settings
 from core.types import Document
@@ -188,6 +189,22 @@ def test_a_fortnight_has_an_alert_that_fires_and_others_that_are_over(database: 
     assert database["turns"].count_documents({"transcript": {"$regex": "^enc:"}}) > 5_000
     assert late_calls(database).late == 0, "the past came in time"
     assert fill_history(database, Console(quiet=True), seed=1) < 100
+
+
+@pytest.mark.parametrize("hour", range(2, 24, 3))
+def test_a_demo_shows_a_firing_alert_at_whatever_hour_it_is_opened(hour: int) -> None:
+    """By night five leads an hour phone in; a pause between two ends where the live trouble begins."""
+    for seed in range(4):
+        now = datetime(2026, 11, 22 + 2 * seed, hour, 13 * seed, tzinfo=UTC)
+        agent = SimulatedAgent(random.Random(seed), story_of(now))  # noqa: S311 (no secret)
+        calls = list(agent.history(now - timedelta(hours=1), now))
+        assert any(
+            now - LIVE_TROUBLE_BEGAN <= call.start_time < now - 0.75 * LIVE_TROUBLE_BEGAN for call in calls
+        )
+        seen = [call for call in calls if call.end_time and call.end_time >= now - timedelta(minutes=15)]
+        speech = [call.asr_latency_ms for call in seen if call.asr_latency_ms is not None]
+        assert len(speech) >= 5, "fewer say nothing"
+        assert sum(latency > LATENCY_LIMIT_MS for latency in speech) > 0.05 * len(speech)
 
 
 def test_by_night_the_live_demo_has_leads_who_phone_in_and_dials_nobody() -> None:
