@@ -83,7 +83,7 @@ async def check_alerts(
     held = await tell_acknowledgements(database, channels)
     due = await with_trends(database, due, {rule.id: rule for rule in rules})
     delivered = await dispatch(database, due, channels)
-    own = await follow_silences(database, channels, on_call.off, at)
+    own = await follow_silences(database, channels, on_call.off, at, present=present)
     tried = [*held, *zip(due, delivered, strict=True), *own, *await tell_ends(database, channels)]
     report.sendings = [Sending(*pair) for pair in tried if pair[1] != Delivery.ELSEWHERE]
     return report
@@ -164,7 +164,7 @@ class _Check:
         ahead = [record for record in known.values() if self._present and is_ahead(record, self._at)]
         back = [Change(record, brought_back(record, self._at)) for record in ahead]
         if self._present and not self._dry_run:
-            told = await bring_back(self._database, GROUP, self._at, AHEAD, _manner().group_interval)
+            told = await bring_back(self._database, self._at, AHEAD, _manner().group_interval)
             if ahead or told:
                 names = sorted({record.alert.name for record in ahead})
                 extra = {"alerts": names, "notifications": told}

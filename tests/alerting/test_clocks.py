@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from pymongo.database import Database
 
-from core.alerting.actions import ACKNOWLEDGED_FOR, acknowledge
+from core.alerting.actions import ACKNOWLEDGED_FOR, acknowledge, end_silence, silence
 from core.alerting.channels.rate_limit import Limit
 from core.alerting.check import check_alerts
 from core.alerting.notify.outbox import claim, outbox_rows
@@ -19,6 +19,7 @@ from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.state.alert_store import active_alerts
 from core.clock import utc_now
 from core.models.alerts import Severity
+from core.models.recurrence import Recurrence
 from core.models.rules import AlertRule
 from core.services.alert_service import check_and_send_alerts
 from core.storage import get_database
@@ -38,12 +39,13 @@ def now(
     at: datetime,
     email: Recorder,
     run: Callable[[Coroutine[Any, Any, CheckReport]], CheckReport] = asyncio.run,
+    rules: tuple[AlertRule, ...] = BUILT_IN_RULES,
 ) -> CheckReport:
     """A check of the present, which is ``at``."""
 
     async def inside() -> CheckReport:
         channels = {"email": email}
-        return await check_alerts(get_database(), at, rules=BUILT_IN_RULES, channels=channels, present=True)
+        return await check_alerts(get_database(), at, rules=rules, channels=channels, present=True)
 
     return run(inside())
 
@@ -272,6 +274,54 @@ WHILE_AHEAD = [(timedelta(days=365), "acknowledged"), (timedelta(days=-365), "ba
 def test_no_clock_silences_what_goes_on(database: Database[Document]) -> None:
     """An acknowledgement of next year ends with its four hours, by the clock that is right."""
     check_nothing_is_silenced(database, WHILE_AHEAD)
+
+
+YEAR = timedelta(days=365)
+
+
+def test_an_alert_that_is_acknowledged_while_the_clock_is_ahead_is_repeated_when_that_is_over(
+    database: Database[Document],
+) -> None:
+    """No check ran meanwhile: the alert itself is of the right time, the acknowledgement is not."""
+    email = Recorder()
+    record(database, NOON, total=30, failed=12)
+    now(NOON, email)
+    acknowledge(database, active_alerts(database)[0].id, "asha", now=NOON + YEAR)
+    for hours in range(1, 8):
+        record(database, NOON + hours * HOUR, total=30, failed=12)
+        now(NOON + hours * HOUR, email)
+    assert [word for word in email.words if "ACK" not in word] == ["CRITICAL", "Still CRITICAL"]
+
+
+def test_a_muted_alert_without_calls_is_told_once_when_the_clock_is_right_and_the_silence_over(
+    database: Database[Document],
+) -> None:
+    """Neither at each check until next year, nor never."""
+    email = Recorder()
+    record(database, NOON, total=30, failed=12)
+    now(NOON, email)
+    every_day = Recurrence.parse("00:00-24:00", "UTC")
+    made = silence(database, {"rule": ["*"]}, NOON, None, "asha", "Known", recurrence=every_day)
+    now(NOON + YEAR, email)
+    end_silence(database, made.id, now=NOON + 5 * MINUTE)
+    for minutes in (10, 20, 30):
+        record(database, NOON + minutes * MINUTE, total=30, failed=12)
+        now(NOON + minutes * MINUTE, email)
+    assert email.words == ["CRITICAL"] * 2
+    assert [alert.alert_type for alert in active_alerts(database)] == ["call_failure_rate"]
+
+
+def test_an_alert_by_label_ends_though_its_last_calls_were_seen_by_a_clock_ahead(
+    database: Database[Document],
+) -> None:
+    """Eight windows after the last calls at the latest, by the clock that is right."""
+    email = Recorder()
+    for at, total in ((NOON, 20), (NOON + YEAR, 2)):
+        record(database, at, total=total, failed=total // 2)
+        now(at, email, rules=(GROUPED,))
+    for minutes in range(20, 200, 20):
+        now(NOON + minutes * MINUTE, email, rules=(GROUPED,))
+    assert email.words == ["WARNING", "RESOLVED"]
 
 
 @pytest.mark.full

@@ -12,8 +12,13 @@ from core.alerting.notify.muting import silenced_by
 from core.alerting.notify.sender import Channels, Delivery, dispatch
 from core.alerting.notify.silences import current_silences
 from core.alerting.state.alert_store import AlertStore
+from core.alerting.state.clock_faults import brought_back, is_ahead
+from core.alerting.state.lifecycle import AlertRecord
+from core.logging_config import get_logger
 from core.models.alerts import Alert, Notification, NotificationEvent
 from core.types import Document
+
+logger = get_logger("alerting")
 
 
 def beginning(alert: Alert, channel: str, installation: str) -> Notification:
@@ -44,16 +49,25 @@ def takers(alert: Alert, channels: Channels, off_duty: Collection[str]) -> Chann
 
 
 async def follow_silences(
-    database: AsyncDatabase[Document], channels: Channels, off_duty: Collection[str], at: datetime
+    database: AsyncDatabase[Document],
+    channels: Channels,
+    off_duty: Collection[str],
+    at: datetime,
+    *,
+    present: bool = False,
 ) -> list[tuple[Notification, Delivery]]:
     """Mute the agent's alerts as of ``at``, and send those that are active and no longer silenced.
 
-    Return what became of each message. One that is acknowledged stays quiet.
+    Return what became of each message. One that is acknowledged stays quiet. ``present`` says that ``at`` is
+    now, so that alerts dated later come from a wrong clock; they are corrected.
     """
     store = AlertStore(database)
     silences = await current_silences(database, at)
     told: list[tuple[Notification, Delivery]] = []
-    for alert in await store.custom_as_of(at):
+    for stored in await store.active_custom(at):
+        alert = await _corrected(store, stored, at) if present else stored
+        if alert.updated_at > at:
+            continue
         silenced = silenced_by(alert, silences, at)
         if silenced == alert.silenced_by:
             continue
@@ -63,6 +77,17 @@ async def follow_silences(
             told += zip(due, await dispatch(database, due, channels), strict=True)
         await store.mute_custom(alert, silenced)
     return told
+
+
+async def _corrected(store: AlertStore, alert: Alert, now: datetime) -> Alert:
+    """Return an alert of the agent with times from a clock that was ahead corrected for good."""
+    if not is_ahead(record := AlertRecord(alert), now):
+        return alert
+    extra = {"alert_type": alert.alert_type}
+    logger.warning("An alert was of a time that is yet to come: some clock was wrong", extra=extra)
+    corrected = brought_back(record, now).alert
+    await store.correct_custom(alert, corrected)
+    return corrected
 
 
 async def tell_ends(

@@ -28,17 +28,13 @@ async def load_records(database: AsyncDatabase[Document], group_key: str) -> dic
 
 
 async def bring_back(
-    database: AsyncDatabase[Document],
-    group_key: str,
-    now: datetime,
-    tolerance: timedelta,
-    group_interval: timedelta,
+    database: AsyncDatabase[Document], now: datetime, tolerance: timedelta, group_interval: timedelta
 ) -> int:
-    """Correct records dated in the future to one group interval ago; return how many there were.
+    """Correct records of all groups dated in the future to one group interval ago; return their number.
 
-    With that date, the next message does not have to wait.
+    With that date, the next message does not have to wait, and it is recorded.
     """
-    ahead = {"group_key": group_key, "sent_at": {"$gt": now + tolerance}}
+    ahead = {"sent_at": {"$gt": now + tolerance}}
     back = {"sent_at": now - group_interval, "told_at": {}}
     result = await database[NOTIFICATIONS].update_many(ahead, {"$set": back})
     return result.modified_count

@@ -139,10 +139,16 @@ class AlertStore:
             await self.record("resolved", row, at)
         return row is not None
 
-    async def custom_as_of(self, at: datetime) -> list[Alert]:
-        """Return the agent's own alerts that are active at a given time and were not sent after it."""
-        sent = _active(at) | {"origin": "custom", "updated_at": {"$lte": at}}
-        return readable(await self._alerts.find(sent).to_list())
+    async def active_custom(self, at: datetime) -> list[Alert]:
+        """Return the agent's own alerts that are active at a given time, including those of a later one."""
+        return readable(await self._alerts.find(_active(at) | {"origin": "custom"}).to_list())
+
+    async def correct_custom(self, was: Alert, alert: Alert) -> None:
+        """Store an alert of the agent with its times corrected, unless it has been sent again meanwhile."""
+        same = {"_id": was.id, "updated_at": was.updated_at, "state": AlertState.FIRING}
+        times = alert.model_dump(include={"started_at", "updated_at", "acknowledged"})
+        lasts = {"expires_at": alert.updated_at + CUSTOM_LASTS}
+        await self._alerts.update_one(same, {"$set": times, "$min": lasts, "$inc": {"revision": 1}})
 
     async def mute_custom(self, alert: Alert, silences: Sequence[str]) -> None:
         """Record which silences mute an alert of the agent, unless it has been sent again meanwhile."""

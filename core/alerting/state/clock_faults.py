@@ -15,11 +15,15 @@ TOLERANCE = timedelta(hours=1)
 """After a longer outage pending alerts start over, as in Prometheus."""
 GRACE = timedelta(minutes=10)
 """After an outage, no alert that has to last fires earlier than this."""
+_MOMENT = timedelta(milliseconds=1)
 
 
 def is_ahead(record: AlertRecord, now: datetime) -> bool:
-    """Return whether a record is dated in the future."""
-    return record.alert.updated_at > now + AHEAD
+    """Return whether a record is dated in the future, or something in it is: not every check updates all."""
+    held = record.alert.acknowledged
+    times = (record.last_data, record.last_calls, record.last_muted_at, held.at if held else None)
+    latest = max((at for at in times if at is not None), default=record.alert.updated_at)
+    return max(latest, record.alert.updated_at) > now + AHEAD
 
 
 def brought_back(record: AlertRecord, now: datetime) -> AlertRecord:
@@ -55,7 +59,8 @@ def brought_back(record: AlertRecord, now: datetime) -> AlertRecord:
         ),
         last_data=past(record.last_data),
         last_calls=past(record.last_calls),
-        last_muted_at=past(record.last_muted_at),
+        # Before this check, which tells it if it is no longer muted: not at the next one again.
+        last_muted_at=record.last_muted_at and min(record.last_muted_at, now - _MOMENT),
     )
 
 

@@ -1,9 +1,12 @@
 """The agent's own alerts, while somebody looks after them or wants to hear nothing of them."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.database import Database
 
 from core.alerting.actions import acknowledge, silence
@@ -13,14 +16,16 @@ from core.alerting.check import check_alerts
 from core.alerting.notify.muting import matchers_of
 from core.alerting.state.alert_store import active_alerts
 from core.models.alerts import Alert
-from core.services.alert_service import AlertService, Answer
+from core.services.alert_service import AlertService, Answer, check_and_send_alerts
 from core.settings import get_settings
 from core.storage import get_database
-from core.storage.server.connection import server_time
+from core.storage.server.connection import server_time, server_time_async
 from core.types import Document
 from tests.alerting.channels.wire import WebServer
 
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+YEAR = timedelta(days=365)
 
 
 def send(severity: str = "critical") -> Answer:
@@ -125,3 +130,48 @@ def test_one_that_several_processes_send_at_once_has_fired_once(
 
     asyncio.run(together())
     assert events(database) == ["firing"]
+
+
+@contextmanager
+def a_year_ahead() -> Iterator[None]:
+    """The database server's clock, as the agent and the checks are told it, is ahead for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+
+        async def ahead(db: AsyncDatabase[Document]) -> datetime:
+            return await server_time_async(db) + YEAR
+
+        patch.setattr("core.services.alert_service.server_time_async", ahead)
+        yield
+
+
+def test_a_clock_that_was_ahead_silences_no_alert_of_the_agent(
+    database: Database[Document], slack: WebServer
+) -> None:
+    """Sent and acknowledged in a year's time; by the right clock it lasts four hours, and so does that."""
+    with a_year_ahead():
+        assert send()["slack"]
+        acknowledge(database, only(database).id, "asha", now=server_time(database) + YEAR)
+    now = server_time(database)
+    asyncio.run(check_and_send_alerts())
+    alert = only(database)
+    assert alert.started_at <= server_time(database)
+    assert alert.acknowledged
+    assert alert.acknowledged.until < now + 5 * HOUR
+    asyncio.run(check_alerts(get_database(), now + 5 * HOUR, rules=(), channels={}, present=True))
+    assert active_alerts(database) == []
+    answer = send()
+    assert (answer["slack"], answer.held_back) == (True, False)
+
+
+def test_the_end_of_an_agents_alert_is_told_though_a_clock_was_ahead_at_an_earlier_one(
+    database: Database[Document], slack: WebServer
+) -> None:
+    """What was sent then is dated later than everything until next year."""
+    with a_year_ahead():
+        send()
+        assert asyncio.run(AlertService().resolve_alert("crm_push"))["slack"]
+    asyncio.run(check_and_send_alerts())
+    send()
+    assert only(database).channels == {"slack": True}
+    assert asyncio.run(AlertService().resolve_alert("crm_push"))["slack"]
+    assert first_words(slack) == ["CRITICAL", "RESOLVED"] * 2
