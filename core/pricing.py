@@ -161,7 +161,7 @@ def _read(path: Path, _changed: int) -> PriceTable:
         return PriceTable.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise UserError(f"PRICES_FILE={path}: {one_line(error, names_of(PriceTable))}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise UserError(f"PRICES_FILE={path} is not valid TOML: {error}") from None
     except RecursionError:
         raise UserError(f"PRICES_FILE={path} is nested too deeply") from None

@@ -127,10 +127,16 @@ def test_a_currency_without_an_amount_is_no_cost() -> None:
     assert agents(cost={"currency": "USD"}).cost is None
 
 
-BROKEN = ["[[price]\n", "[[price]]\nprovider = 'x'\ninput_per_milion = 3\n", "a = " + "[" * 9_999, None]
+BROKEN = [
+    "[[price]\n",
+    "[[price]]\nprovider = 'x'\ninput_per_milion = 3\n",
+    "a = " + "[" * 9_999,
+    "a = " + "9" * 5_000,
+    None,
+]
 
 
-@pytest.mark.parametrize("broken", BROKEN, ids=["half saved", "slip", "deep", "away"])
+@pytest.mark.parametrize("broken", BROKEN, ids=["half saved", "slip", "deep", "digits", "away"])
 def test_while_the_price_file_is_broken_its_last_good_prices_apply(
     prices: Path, caplog: pytest.LogCaptureFixture, broken: str | None
 ) -> None:

@@ -142,6 +142,7 @@ class _Check:
             changes += [self._advance(known, evaluation) for evaluation in (*result.evaluations, error)]
         judged = {rule.id for rule in rules}
         refused = list(rule_errors.follow_refused(self._broken, judged))
+        rule_errors.forget_gone(self._broken, judged)
         changes += [self._advance(known, evaluation) for evaluation in refused]
         followed = {evaluation.labels["rule"] for evaluation in refused}
         changes += self._removed(known, {rule.id: rule for rule in rules}, followed)

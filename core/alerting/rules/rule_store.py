@@ -77,15 +77,17 @@ def _with_targets(found: RuleSet, aims: TargetSet) -> RuleSet:
 
 
 def _completed(found: RuleSet, kept: Mapping[str, Any] | None) -> RuleSet:
-    """Return the rules plus the last good form of each that was refused."""
+    """Return the rules plus the last good form of each that was refused.
+
+    Of two with the same id it cannot be told which one is meant: that rule stays in its last good form, too.
+    """
     good = list(_readable((kept or {}).get("rules") or ()))
     if not found.rules and not good:
         raise UserError(found.refused[0])
     rules = {rule.id: rule for rule in found.rules}
     for rule in good:
         unnamed = UNNAMED in found.broken and rule.id not in rules
-        stored = rule.id in found.broken and (_source() == "stored" or rule.id not in rules)
-        if unnamed or stored:
+        if unnamed or rule.id in found.broken:
             rules[rule.id] = rule
     return replace(found, rules=tuple(rules.values()))
 

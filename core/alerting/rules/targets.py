@@ -146,7 +146,7 @@ def read_targets(path: Path) -> Targets:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{where} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise UserError(f"{where} is not valid TOML: {error}") from None
     except RecursionError:
         raise UserError(f"{where} is nested too deeply") from None

@@ -69,8 +69,10 @@ def _tables(path: Path, where: str) -> list[Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{where} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # also a number of more digits than Python reads
         raise UserError(f"{where} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{where} is nested too deeply") from None
     unknown = sorted(set(content) - {"rules"})
     if unknown:
         raise UserError(f"{where}: unknown key {unknown[0]!r}; a rule begins with [[rules]]")

@@ -85,6 +85,15 @@ class RuleErrors:
         if UNNAMED in self._counted and UNNAMED not in broken:
             yield self.follow(UNNAMED, UNNAMED, None)
 
+    def forget_gone(self, broken: Mapping[str, str], judged: set[str]) -> None:
+        """Forget the errors of rules that are no longer checked; they would count as failing for ever."""
+        if UNNAMED in broken:  # they may be in what cannot be read
+            return
+        for rule_id, counted in self._counted.items():
+            if counted.errors and rule_id not in judged and rule_id not in broken:
+                self._counted[rule_id] = Counted(0, self._at)
+                self._changed.add(rule_id)
+
     def _count(self, rule_id: str, error: str | None) -> Counted:
         before = self._counted.get(rule_id)
         if before is not None and before.at == self._at:  # another scheduler has already counted this check

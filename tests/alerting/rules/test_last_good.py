@@ -16,6 +16,7 @@ from core.cli import app
 from core.doctor.result import State
 from core.doctor.work import rules as look_at_rules
 from core.errors import UserError
+from core.health import system_health
 from core.models.rules import AlertRule
 from core.scheduler.loop import _rules
 from core.services.alert_service import CheckReport, check_and_send_alerts
@@ -58,10 +59,13 @@ def words(mails: Mails) -> list[str]:
         to_toml([RULE]).replace("calls_fail", "Calls Fail"),
         to_toml([RULE]).replace("call_failure_rate", "mood"),
         to_toml([RULE]) + "\n[[rules]",
+        to_toml([RULE]) + "x = " + "[" * 5_000,
+        to_toml([RULE]).replace("0.25", "9" * 5_000),
+        to_toml([RULE.model_copy(update={"name": "Errors", "metric": "error_rate"}), RULE]),
         "",
         None,
     ],
-    ids=["threshold", "id", "metric", "half saved", "empty", "gone"],
+    ids=["threshold", "id", "metric", "half saved", "nested", "digits", "copied id", "empty", "gone"],
 )
 def test_a_slip_in_the_file_neither_ends_an_incident_nor_stops_a_check(
     database: Database[Document], rules_file: Path, mails: Mails, slip: str | None
@@ -113,6 +117,21 @@ def test_a_rule_that_is_taken_out_of_a_file_with_a_slip_elsewhere_ends(
     rules_file.write_text(to_toml([RULE]).replace("0.25", "25"))
     check(5)
     assert [alert.alert_type for alert in active_alerts(database)] == ["calls_fail"]
+
+
+def test_a_refused_rule_that_is_taken_out_no_longer_counts_as_failing(
+    database: Database[Document], rules_file: Path
+) -> None:
+    """The System page says that all rules can be evaluated again; the alert about it ends."""
+    other = to_toml([RULE.model_copy(update={"id": "other"})]).replace("0.25", "25")
+    rules_file.write_text(to_toml([RULE]) + other)
+    for minutes in (0, 5, 10):
+        check(minutes)
+    assert system_health(database).failing_rules == 1
+    rules_file.write_text(to_toml([RULE]))
+    check(15)
+    assert system_health(database).failing_rules == 0
+    assert active_alerts(database) == []
 
 
 def test_a_stored_rule_that_no_version_can_read_keeps_its_alert(

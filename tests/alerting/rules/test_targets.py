@@ -95,7 +95,8 @@ def test_a_file_that_cannot_be_used_is_said_and_keeps_the_other_rules(
         save_target(database, Target(metric="answer_rate", target=0.6), "asha")
 
 
-def test_a_file_that_is_all_brackets_is_said_too(tmp_path: Path) -> None:
-    (tmp_path / "targets.toml").write_text(f"failure_rate = {'[' * 20_000}")
+@pytest.mark.parametrize("value", ["[" * 20_000, "9" * 5_000], ids=["brackets", "digits"])
+def test_a_file_that_is_all_brackets_or_digits_is_said_too(tmp_path: Path, value: str) -> None:
+    (tmp_path / "targets.toml").write_text(f"failure_rate = {value}")
     with pytest.raises(UserError, match=r"nested too deeply|not valid TOML"):
         read_targets(tmp_path / "targets.toml")
