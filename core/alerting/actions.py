@@ -126,7 +126,7 @@ def silence(
     """Silence the alerts with these labels from ``start`` (inclusive) to ``end`` (exclusive).
 
     Raises:
-        UserError: the silence is invalid; one line that says why.
+        UserError: the silence is invalid, or would also silence all that lack the labels; one line says why.
     """
     made = _checked(
         Silence,
@@ -138,6 +138,12 @@ def silence(
         author=author.strip(),
         comment=comment.strip(),
     )
+    # Every alert has a rule and a severity; a campaign of any name would also be that of alerts without one.
+    if made.matches({}) and not made.matchers.keys() & {"rule", "severity"}:
+        raise UserError(
+            f"{made.words}: would silence alerts without these labels too, so nearly all; "
+            "add a rule or severity, or write a part of the value"
+        )
     keep_silence(database, made)
     return made
 

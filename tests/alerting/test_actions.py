@@ -121,6 +121,8 @@ def test_an_alert_whose_calls_no_longer_come_can_be_closed(database: Database[Do
         ({"end": NOON}, "end: must be after start"),
         ({"end": None}, "a silence that does not recur needs one"),
         ({"comment": " "}, "comment: "),
+        ({"matchers": {"campaign": ["*"]}}, "campaign \\*: would silence alerts without these labels too"),
+        ({"matchers": {"campaign": [""], "language": ["*"]}}, "nearly all"),
     ],
 )
 def test_a_silence_that_makes_no_sense_is_one_line(
