@@ -40,6 +40,9 @@ _KINDS = frozenset(
 )
 """Names of errors: the only parts of foreign texts that may be shown."""
 _PLAIN_MODES = {"insecure", "none"}
+_MENTION = re.compile(r"(?<![\w.])@(?=[\w*&!])")
+"""An @everyone, @here, @all or a user's name, as chats understand it; not the one of a mail address."""
+_UNHEARD = "@\N{ZERO WIDTH SPACE}"
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,10 @@ class AppriseSender:
         plugin.logger = logging.Logger("apprise.private", logging.DEBUG)  # noqa: LOG001 (registered nowhere)
         sender = Apprise(asset=_ASSET)
         sender.add(plugin)
+        title = _MENTION.sub(_UNHEARD, message.title)
         result = sender.notify(
-            body=_fitting(message, plugin),
-            title=message.title,
+            body=_fitting(title, _MENTION.sub(_UNHEARD, message.text), plugin),
+            title=title,
             notify_type=_NOTIFY_TYPES[message.tone],
             body_format=NotifyFormat.TEXT,
             log_level=logging.DEBUG,
@@ -72,13 +76,13 @@ class AppriseSender:
         return _failure(entry.message for entry in result.logs())
 
 
-def _fitting(message: Message, plugin: NotifyBase) -> str:
+def _fitting(title: str, text: str, plugin: NotifyBase) -> str:
     """Return the text shortened to what the service accepts.
 
     If it has no titles, the title counts as well.
     """
-    title = len(message.title) + len("\r\n") if plugin.title_maxlen <= 0 else 0
-    return cut(message.text, max(plugin.body_maxlen - title, 1)) if plugin.body_maxlen > 0 else message.text
+    room = len(title) + len("\r\n") if plugin.title_maxlen <= 0 else 0
+    return cut(text, max(plugin.body_maxlen - room, 1)) if plugin.body_maxlen > 0 else text
 
 
 def _keep_quiet() -> None:

@@ -1,5 +1,6 @@
 """Turn what is said about each alert into one message for mail and chat, never longer than they accept."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -20,6 +21,7 @@ _MOST_FACTS = 30
 _ROOM_FOR_THE_REST = 300
 _CUT = " … (cut)"
 _APART = "\n\n"
+_LINK_AT_THE_END = re.compile(r"https?://\S*\Z")
 LINK_WORDS = {
     "Dashboard": "view on the dashboard",
     "Runbook": "what to do",
@@ -46,13 +48,18 @@ def length(text: str) -> int:
 
 
 def cut(text: str, most: int, mark: str = _CUT) -> str:
-    """Return a text of at most this many UTF-16 units; one that was shortened ends with a mark."""
+    """Return a text of at most this many UTF-16 units; one that was shortened ends with a mark.
+
+    A link that does not fit is left out: part of it would lead elsewhere.
+    """
     if length(text) <= most:
         return text
     left = max(most - length(mark), 0)
     kept = text[:left]
     if length(kept) > left:
         kept = kept.encode("utf-16-le", "surrogatepass")[: 2 * left].decode("utf-16-le", "ignore")
+    if not text[len(kept)].isspace():
+        kept = _LINK_AT_THE_END.sub("", kept)
     return (kept.rstrip() + mark)[:most]
 
 

@@ -54,7 +54,9 @@ def _victorops(url: str, incident: Incident) -> str:
 def _webhook(url: str, incident: Incident) -> str:
     event = "resolve" if incident.over else "acknowledge" if incident.held else "trigger"
     own = {":alias": incident.key, ":event": event, ":link": incident.link}
-    return _with(url, own | {":severity": str(incident.severity)})
+    # Apprise decodes what is to be added to the JSON twice.
+    added = {name: quote(value, safe="") for name, value in own.items()}
+    return _with(url, added | {":severity": str(incident.severity)})
 
 
 PAGERS: Mapping[str, Callable[[str, Incident], str]] = {

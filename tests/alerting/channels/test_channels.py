@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -15,6 +16,9 @@ import pytest
 from pymongo.database import Database
 
 from core.alerting.channels import mail
+from core.alerting.channels.apprise_sender import AppriseSender
+from core.alerting.channels.layout import Tone
+from core.alerting.channels.message import Message
 from core.alerting.notify.sender import Delivery
 from core.errors import UserError
 from core.services.alert_service import AlertService, check_and_send_alerts
@@ -95,6 +99,17 @@ def test_the_agent_sends_an_alert_of_its_own(database: Database[Document], mails
     asyncio.run(send())
     assert mails.received[0]["Subject"] == "WARNING: custom_metric: The queue of leads grows"
     assert "Value      75.5\nLimit      50\ncampaign   diwali" in text_of(mails.received[0])
+
+
+def test_no_words_of_an_alert_call_everybody_in_a_chat(web: WebServer) -> None:
+    """Names of campaigns come from outside; a mail address stays as it is."""
+    words = "@channel @all, (@here) <@1234> @**all** ops@example.com"
+    said = Message("CRITICAL: @everyone", words, words, Tone.CRITICAL)
+    assert AppriseSender(lambda _: f"mmosts://webhook.example.com/{'a' * 26}")(said) is None
+    ((_, payload),) = web.posts
+    assert "ops@example.com" in payload["text"]
+    assert re.findall(r"(?<!ops)@[\w*]+", payload["text"]) == []
+    assert payload["text"].count("@\u200b") == 6
 
 
 def test_a_wrong_password_is_false_and_nowhere_to_be_seen(

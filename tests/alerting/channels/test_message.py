@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from core.alerting.channels.layout import Tone
+from core.alerting.channels.layout import Tone, cut, length
 from core.alerting.channels.message import (
     Message,
     alert_message,
@@ -125,6 +125,14 @@ def test_a_text_without_end_is_cut_and_says_so() -> None:
     assert len(message.brief) <= 8_000
     assert len(message.text) + len(message.html) < 70_000
     assert "(cut)" in message.text
+
+
+@pytest.mark.parametrize("most", range(10, 140, 3))
+def test_a_link_that_does_not_fit_is_left_out(most: int) -> None:
+    """Part of it would show other calls, or none."""
+    shortened = cut(f"Calls fail\nDashboard {LINK} and so on, word after word after word", most)
+    assert length(shortened) <= most
+    assert set(re.findall(r"https?://\S*", shortened)) <= {LINK}
 
 
 def test_reminders_and_ends_say_how_long_it_lasted() -> None:

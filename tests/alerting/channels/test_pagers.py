@@ -3,14 +3,18 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pymongo.database import Database
 
 from core.alerting.channels.layout import length
+from core.alerting.channels.message import alert_message, dashboard_link
+from core.alerting.channels.pagers import PagerSender
 from core.services.alert_service import AlertService
 from core.settings import get_settings
 from core.types import Document
+from tests.alerting.channels.test_message import alert
 from tests.alerting.channels.wire import PAGERDUTY, Mails, WebServer, check, key_of
 from tests.alerting.conftest import SetUrls
 from tests.alerting.state.test_alert_store import NOON, record
@@ -99,6 +103,15 @@ def test_other_pagers_close_what_they_opened(
 
 def _keyed(payload: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: "KEY" if value == key else value for name, value in payload.items()}
+
+
+def test_the_link_in_a_webhooks_json_shows_exactly_those_calls(web: WebServer) -> None:
+    """Whatever the campaign is called."""
+    named = alert("bad").model_copy(update={"labels": {"campaign": "50 % & more + दिवाली #1"}})
+    assert PagerSender("jsons://webhook.example.com/hook")(alert_message(named)) is None
+    ((_, payload),) = web.posts
+    assert payload["link"] == dashboard_link(named)
+    assert parse_qs(urlsplit(payload["link"]).query)["campaign"] == ["50 % & more + दिवाली #1"]
 
 
 def test_victorops_by_mail_has_one_subject_but_for_the_word(
