@@ -40,9 +40,10 @@ def history() -> None:
                 st.markdown("Choose a longer period above, or check that the rules are enabled.")
             return
         table = _table(lines)
+        count = f"{'The newest ' * answer.value.more}{len(lines)} events"
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption(
-                f"{len(lines)} events · {placeholders.as_of(window, answer.value.at, zone)}",
+                f"{count} · {placeholders.as_of(window, answer.value.at, zone)}",
                 width="stretch",
             )
             csv_button("alert_history", formats.to_csv(table))

@@ -20,6 +20,7 @@ def over(lines: Sequence[HistoryLine], resolved: Sequence[Alert], now: datetime)
         now: the end of the 7 days.
     """
     last = {alert.id: alert.resolved_at or alert.updated_at for alert in resolved}
+    ends = {line.alert_id: line for line in reversed(lines) if line.event == "resolved"}  # the newest of each
     began: dict[str, HistoryLine] = {}
     found = list(resolved)
     for line in reversed(lines):
@@ -28,7 +29,7 @@ def over(lines: Sequence[HistoryLine], resolved: Sequence[Alert], now: datetime)
         elif line.event == "resolved":
             start = began.pop(line.alert_id, None)
             ended = last.get(line.alert_id)
-            known = ended is not None and abs(ended - line.at) < _AFTERWARDS
+            known = line is ends[line.alert_id] and ended is not None and abs(ended - line.at) < _AFTERWARDS
             readable = start is not None and start.severity in {*Severity}
             if start and readable and not known and line.at >= now - RESOLVED_WITHIN:
                 found.append(_episode(start, line))
@@ -59,4 +60,8 @@ def told_of(alert: Alert, lines: Sequence[HistoryLine]) -> list[HistoryLine]:
     """Return the history lines of this episode, without earlier or later ones."""
     over = alert.resolved_at if alert.state == AlertState.RESOLVED else None
     since = [line for line in lines if line.at >= alert.started_at]
-    return [line for line in since if line.at <= over + _AFTERWARDS] if over else since
+    if over is None:
+        return since
+    again = min((line.at for line in since if line.event == "firing" and line.at > over), default=None)
+    until = over + _AFTERWARDS
+    return [line for line in since if line.at <= until and (again is None or line.at < again)]

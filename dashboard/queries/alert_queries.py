@@ -22,6 +22,8 @@ from core.storage import get_sync_database
 from dashboard.queries.cache import ANSWERS_KEPT
 from dashboard.queries.system_queries import pulse
 
+MOST_LINES = 500
+"""History lines that are shown of a period."""
 MOST_RECENT = 2_000
 """History lines to find past episodes in."""
 
@@ -65,17 +67,19 @@ def _course(
 
 @dataclass(frozen=True)
 class History:
-    """The history of the alerts in a period, and when it was read."""
+    """The history of the alerts in a period, newest first, when it was read, and whether there is older."""
 
     lines: list[HistoryLine]
     at: datetime
+    more: bool = False
 
 
 @st.cache_data(ttl=10, max_entries=ANSWERS_KEPT, show_spinner=False)
 def alert_history(start: datetime, end: datetime) -> History:
     """Return the history of the alerts in a period."""
     at = utc_now()
-    return History(board.history(get_sync_database(), start, end), at)
+    lines = board.history(get_sync_database(), start, end, limit=MOST_LINES + 1)
+    return History(lines[:MOST_LINES], at, more=len(lines) > MOST_LINES)
 
 
 @st.cache_data(ttl=5, show_spinner=False)

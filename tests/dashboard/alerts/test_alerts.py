@@ -218,6 +218,19 @@ def test_history_shows_the_events_of_the_period(alerts: Database[Document], star
     )
 
 
+def test_a_history_of_more_lines_than_are_shown_says_that_they_are_the_newest(
+    alerts: Database[Document], start: Start
+) -> None:
+    """Whoever counts them, or downloads them, must know."""
+    assert "2 events" in text_of(start("alerts", view="History"))
+    lines = [{"at": utc_now(), "event": "firing", "alert_id": f"a{number}"} for number in range(500)]
+    alerts["alert_events"].insert_many(lines)
+    alert_queries.forget_alerts()
+    app = start("alerts", view="History")
+    assert "The newest 500 events" in text_of(app)
+    assert len(app.dataframe[0].value) == 500
+
+
 def test_the_preview_follows_the_boxes_and_saving_keeps_the_rule(
     database: Database[Document], start: Start
 ) -> None:

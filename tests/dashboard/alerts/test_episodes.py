@@ -59,6 +59,24 @@ def test_the_last_episode_is_listed_once() -> None:
     assert other.id != "a1"
 
 
+def test_episodes_that_follow_each_other_quickly_are_all_listed_each_with_its_own_messages() -> None:
+    """One that ended ten minutes before the last one is not taken for that one."""
+    times = [(60, 55), (50, 45), (40, 35)]
+    lines = [
+        line
+        for fired, ended in times
+        for line in (
+            _line("firing", fired / 60),
+            _line("sent", fired / 60, "slack"),
+            _line("resolved", ended / 60),
+            _line("sent", ended / 60, "slack"),
+        )
+    ][::-1]
+    over = episodes.over(lines, [_alert(AlertState.RESOLVED, 40 / 60, 35 / 60)], NOW)
+    assert [round((NOW - alert.started_at) / timedelta(minutes=1)) for alert in over] == [40, 50, 60]
+    assert [len(episodes.told_of(alert, lines)) for alert in over] == [4, 4, 4]
+
+
 def test_messages_are_those_of_the_episode() -> None:
     """Yesterday's are not those of the alert that fires now."""
     sent = [line for line in HISTORY if line.event == "sent"]
