@@ -128,7 +128,9 @@ class AlertService:
         """
         values = {"current_value": current_value, "threshold_value": threshold_value}
         alert = _custom_alert(alert_type, severity, message, values, metadata)
-        channels = _channels_for(alert)
+        channels = configured_channels(get_settings())
+        if not channels:
+            logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
         try:
             return await self._send_through_outbox(alert, channels)
         except (PyMongoError, UserError, BSONError, ValueError, OverflowError) as error:
@@ -136,7 +138,7 @@ class AlertService:
                 "Alert could not be stored; it is sent all the same",
                 extra={"alert_type": alert.alert_type, "reason": type(error).__name__},
             )
-            outcome = await send_directly(channels, alert_message(alert))
+            outcome = await send_directly(_channels_for(alert, channels), alert_message(alert))
             return Answer({name: None in reasons.values() for name, reasons in outcome.items()})
 
     async def resolve_alert(self, alert_type: str) -> Answer:
@@ -212,6 +214,7 @@ class AlertService:
         if kept.muted or kept.held(now):
             return Answer({}, held_back=True)
         own = await installation_name(database)
+        channels = _channels_for(alert, channels)
         delivered = await dispatch(database, [beginning(kept, name, own) for name in channels], channels)
         return _answer(zip(channels, delivered, strict=True))
 
@@ -222,11 +225,8 @@ def _answer(deliveries: Iterable[tuple[str, Delivery]]) -> Answer:
     return Answer({name: delivery == Delivery.SENT for name, delivery in became.items()}, waiting)
 
 
-def _channels_for(alert: Alert) -> Mapping[str, Channel]:
-    """Return the channels that accept alerts of this severity."""
-    channels = configured_channels(get_settings())
-    if not channels:
-        logger.warning("Alert not sent: no channel is set up", extra={"alert_type": alert.alert_type})
+def _channels_for(alert: Alert, channels: Mapping[str, Channel]) -> Mapping[str, Channel]:
+    """Return the channels that accept alerts of this severity and are on duty at the alert's time."""
     return takers(alert, channels, duty(get_settings(), alert.updated_at).off)
 
 

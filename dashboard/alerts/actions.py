@@ -10,12 +10,12 @@ from core.access.audit import Action
 from core.access.permissions import Permission
 from core.alerting import actions
 from core.alerting.notify import outbox
-from core.clock import utc_now
+from core.clock import to_utc
 from core.errors import UserError
 from core.models.alerts import ACKNOWLEDGED_HOURS, Alert
 from core.settings import get_settings
 from core.storage import get_sync_database
-from core.storage.server.connection import unavailable_text
+from core.storage.server.connection import server_time, unavailable_text
 from dashboard import audited, filters, formats, visitor
 from dashboard.queries import alert_queries
 
@@ -169,14 +169,19 @@ def silence_form(matchers: dict[str, list[str]], key: str, *, title: str, word: 
 
 
 def _silence(matchers: dict[str, list[str]], key: str) -> None:
-    now = utc_now()
     length = _LENGTHS.get(st.session_state[f"{key}-for"])
     until = st.session_state[f"{key}-until"]
-    end = now + length if length else until and until.replace(tzinfo=get_settings().tz)
     name, why = _name(f"{key}-who"), str(st.session_state[f"{key}-why"] or "")
+
+    def silence(by: str) -> str:
+        database = get_sync_database()
+        now = to_utc(server_time(database))  # which the checks go by; this machine's clock may be wrong
+        end = now + length if length else until and until.replace(tzinfo=get_settings().tz)
+        return actions.silence(database, matchers, now, end, by, why).id
+
     attempt(
         Permission.SILENCE,
-        lambda by: actions.silence(get_sync_database(), matchers, now, end, by, why).id,
+        silence,
         "Silenced from the next check on. The only message still sent is that the alert has resolved.",
         Action.SILENCED,
         typed=name,

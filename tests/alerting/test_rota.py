@@ -1,5 +1,6 @@
 """Who is on call: channels that take turns, week by week."""
 
+import asyncio
 import itertools
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,9 +10,12 @@ from pymongo.database import Database
 
 from core.alerting.channels.configured import configured_channels
 from core.alerting.rota import Rota, duty, on_call_words
+from core.clock import utc_now
 from core.errors import UserError
+from core.services.alert_service import AlertService
 from core.settings import SettingsError, get_settings, load_settings
 from core.types import Document
+from tests.alerting.channels.wire import Mails
 from tests.alerting.notify.test_reminders import rule
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record
 
@@ -117,6 +121,20 @@ def test_on_call_stands_for_whoever_is(
     assert people["asha"].titles[1].startswith("2 warning firing: Usual")
     assert people["meera"].titles[0].startswith("WARNING: Hers")
     assert people["email"].titles[0].startswith("WARNING: Usual")
+
+
+def test_an_agent_whose_clock_is_a_week_off_still_tells_whoever_is_on_call(
+    database: Database[Document], mails: Mails, turns: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the database's clock, which everything else goes by."""
+    monkeypatch.setenv("ALERT_ROTA_BEGIN", f"{utc_now() - timedelta(days=14):%Y-%m-%d}")
+    get_settings.cache_clear()
+    off = duty(get_settings(), utc_now()).off
+    later = utc_now() + timedelta(days=7)
+    monkeypatch.setattr("core.services.alert_service.utc_now", lambda: later)
+    answer = asyncio.run(AlertService().send_alert("crm_push", "critical", "Leads do not arrive"))
+    assert {name for name, told in answer.items() if told} == {"email", *MEMBERS} - off
+    assert len(mails.received) == 2
 
 
 def test_who_is_on_call_is_said(turns: None) -> None:

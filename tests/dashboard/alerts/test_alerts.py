@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from pymongo.database import Database
@@ -194,6 +194,29 @@ def test_a_silence_has_reason_and_end_and_can_be_ended(alerts: Database[Document
     app.button(key=f"end-{silence['_id']}").click().run()
     (ended,) = alerts["silences"].find() or [{"end": utc_now()}]
     assert ended["end"] <= utc_now()
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=3), timedelta(hours=-3)], ids=["ahead", "behind"])
+def test_a_silence_begins_now_by_the_clock_of_the_checks(
+    alerts: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch, wrong: timedelta
+) -> None:
+    """The dashboard's own may be wrong: the silence would begin in three hours, or be over."""
+    app = start("alerts")
+    app.text_input(key="silence-burning-who").set_value("Asha")
+    app.text_input(key="silence-burning-why").set_value("planned work")
+    moment = utc_now()
+
+    class Wrong(datetime):
+        @classmethod
+        def now(cls, zone: tzinfo | None = None) -> datetime:  # type: ignore[override]  # always with a zone
+            return (moment + wrong).astimezone(zone)
+
+    monkeypatch.setattr("core.clock.datetime", Wrong)
+    next(button for button in app.button if button.form_id == "form-silence-burning").click()
+    app.run()
+    (silence,) = alerts["silences"].find()
+    assert abs(silence["start"] - moment) < timedelta(minutes=2)
+    assert silence["end"] - silence["start"] == timedelta(hours=1)
 
 
 def test_what_is_missing_is_said_and_nothing_is_stored(alerts: Database[Document], start: Start) -> None:
