@@ -24,7 +24,7 @@ from core.alerting.notify.sender import Delivery, dispatch
 from core.alerting.notify.silences import current_silences
 from core.alerting.report import CheckReport, RuleResult, Sending
 from core.alerting.rota import Duty, duty
-from core.alerting.rules.soundness import missing_channels, slips, tells_everybody
+from core.alerting.rules.soundness import circle_slips, missing_channels, slips, tells_everybody
 from core.alerting.rules.toml_file import UNNAMED
 from core.alerting.state.alert_store import AlertStore
 from core.alerting.state.clock_faults import AHEAD, after_outage, brought_back, is_ahead, unattended
@@ -68,7 +68,7 @@ async def check_alerts(
     report.channels, report.refused = tuple(channels), tuple(refused)
     routes: Routes = {name: channel.severities for name, channel in channels.items()}
     if channels:
-        report.notes += [slip for rule in rules for slip in slips(rule, routes)]
+        report.notes += [*(slip for rule in rules for slip in slips(rule, routes)), *circle_slips(rules)]
     alerts = await check.advance_all(rules)
     confirmed = await load_records(database, GROUP)
     policy = _policy(channels, await installation_name(database), on_call)

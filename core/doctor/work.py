@@ -9,7 +9,7 @@ from pymongo.database import Database
 from core.aggregation.activity import newest_call_start
 from core.alerting.channels.configured import configured_channels
 from core.alerting.rules.rule_store import rules_in_force
-from core.alerting.rules.soundness import slips
+from core.alerting.rules.soundness import circle_slips, slips
 from core.alerting.rules.toml_file import UNNAMED
 from core.clock import utc_now
 from core.doctor.result import Finding, State
@@ -205,6 +205,8 @@ def rules(database: Database[Document]) -> Iterator[Finding]:
             yield Finding(
                 "alert rules", State.WARN, slip, "correct it: it does not notify the channels it should"
             )
+    for slip in circle_slips(found.enabled):
+        yield Finding("alert rules", State.WARN, slip, "take one of them out of the other's inhibits")
     firing = database[ALERTS].count_documents({"state": AlertState.FIRING})
     off = len(found.rules) - len(found.enabled)
     text = f"{len(found.enabled):,} enabled, {off:,} disabled; {counted(firing, 'alert')} firing"

@@ -1,10 +1,11 @@
 """Mute alerts: those a silence matches, and those that a worse alert explains. Pure functions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
+from core.alerting.rules.soundness import in_circles
 from core.alerting.state.lifecycle import AlertRecord, Change
 from core.models.alerts import Alert, AlertState, Severity
 from core.models.rules import LABELS, SERVICE_LABELS, AlertRule
@@ -84,7 +85,7 @@ def _shared(inhibition: Inhibition, labels: Mapping[str, str]) -> tuple[str, ...
 def mute(
     changes: Sequence[Change],
     known: Mapping[str, AlertRecord],
-    rules: Iterable[AlertRule],
+    rules: Sequence[AlertRule],
     silences: Sequence[Silence],
     now: datetime,
 ) -> list[Change]:
@@ -92,12 +93,14 @@ def mute(
 
     Alerts evaluated in this check count as they are after their change; the others as they were ``known``.
     Muting never changes an alert's state: it fires all the same, and only its notifications are held back.
+    Rules that inhibit each other mute nothing of each other.
     """
     after = {name: record for name, record in known.items() if record.alert.state == AlertState.FIRING}
     after |= {change.alert_id: change.after for change in changes if change.after}
+    circles = in_circles(rules)
     explanations = Explanations(
         [record.alert for record in after.values()],
-        [_inhibition(rule) for rule in rules if rule.inhibits],
+        [_inhibition(rule, circles) for rule in rules if rule.inhibits],
     )
 
     def muted(record: AlertRecord) -> AlertRecord:
@@ -118,6 +121,7 @@ def mute(
     ]
 
 
-def _inhibition(rule: AlertRule) -> Inhibition:
+def _inhibition(rule: AlertRule, circles: Collection[tuple[str, str]]) -> Inhibition:
     equal = SHARED_LABELS if rule.inhibits_equal is None else rule.inhibits_equal
-    return Inhibition(rule.id, frozenset(rule.inhibits), equal)
+    targets = frozenset(other for other in rule.inhibits if (rule.id, other) not in circles)
+    return Inhibition(rule.id, targets, equal)

@@ -53,6 +53,36 @@ def never_passed(rule: AlertRule) -> Iterator[str]:
             )
 
 
+def in_circles(rules: Iterable[AlertRule]) -> frozenset[tuple[str, str]]:
+    """Return the pairs of rules that inhibit each other, the second perhaps through others.
+
+    If both were muted, nobody would be notified.
+    """
+    targets = {rule.id: {*rule.inhibits} - {rule.id} for rule in rules if rule.inhibits}
+    return frozenset(
+        (one, other)
+        for one, others in targets.items()
+        for other in others
+        if one in _muted_by(other, targets)
+    )
+
+
+def _muted_by(rule_id: str, targets: Mapping[str, Collection[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = [rule_id]
+    while waiting:
+        new = {*targets.get(waiting.pop(), ())} - found
+        found |= new
+        waiting += new
+    return found
+
+
+def circle_slips(rules: Iterable[AlertRule]) -> Iterator[str]:
+    """Yield which rules inhibit each other; between them nothing is muted."""
+    for one, other in sorted(in_circles(rules)):
+        yield f"rule {one!r} inhibits {other!r}, which inhibits it too: neither mutes the other"
+
+
 def _range(rule: AlertRule) -> tuple[float, float | None]:
     return {"share": (0.0, 1.0), "score": (-1.0, 1.0)}.get(rule.measure.unit, (0.0, None))
 

@@ -10,8 +10,10 @@ from core.alerting.actions import acknowledge, silence
 from core.alerting.check import check_alerts
 from core.alerting.notify.muting import matchers_of
 from core.alerting.notify.silences import all_silences
+from core.alerting.rules.rule_store import save_rule
 from core.alerting.state.alert_store import active_alerts
 from core.cli import app
+from core.doctor.work import rules as look_at_rules
 from core.models.rules import AlertRule
 from core.types import Document
 from tests.alerting.state.test_alert_store import NOON, Recorder, check, record, run
@@ -85,6 +87,27 @@ def test_the_command_and_the_page_silence_the_same_alerts(database: Database[Doc
     assert done.exit_code == 0
     (made,) = all_silences(database)
     assert made.matchers == matchers_of(notice) == {"rule": ["rule_error"], "about": [notice.labels["rule"]]}
+
+
+@pytest.mark.parametrize("ring", [("a", "b"), ("a", "b", "c")])
+def test_rules_that_inhibit_each_other_do_not_silence_each_other(
+    database: Database[Document], ring: tuple[str, ...]
+) -> None:
+    """Nobody would hear of any of them. The check and the doctor say so; what they mute besides is muted."""
+    following = dict(zip(ring, (*ring[1:], ring[0]), strict=True))
+    rules = [
+        FAILS.model_copy(update={"id": one, "name": one, "inhibits": (other, "slow")})
+        for one, other in following.items()
+    ]
+    email = Recorder()
+    record(database, NOON, total=50, failed=12)
+    report = check(NOON, email, rules=(*rules, SLOW))
+    assert email.titles[0].startswith(f"{len(ring)} critical firing")
+    assert [alert.alert_type for alert in active_alerts(database) if alert.muted] == ["slow"]
+    assert len([note for note in report.notes if "which inhibits it too" in note]) == len(ring)
+    for rule in rules:
+        save_rule(database, rule, "asha")
+    assert any("which inhibits it too" in finding.text for finding in look_at_rules(database))
 
 
 WHOLE = FAILS.model_copy(update={"id": "whole", "name": "Whole", "inhibits": ("fails",)})
