@@ -124,6 +124,11 @@ def fired_between(database: Database[Document], start: datetime, end: datetime) 
     return tuple(each_readable(rows, _fired, ALERT_EVENTS))[::-1]
 
 
+def count_fired(database: Database[Document], start: datetime, end: datetime) -> int:
+    """Return how many alerts started to fire in [start, end)."""
+    return database[ALERT_EVENTS].count_documents({"at": {"$gte": start, "$lt": end}, "event": "firing"})
+
+
 def silence_lines(database: Database[Document], now: datetime) -> list[SilenceLine]:
     """Return every silence with its state, newest first."""
     return [SilenceLine.of(silence, now) for silence in all_silences(database)]

@@ -37,6 +37,8 @@ def text(report: Report) -> str:
     alerts = [
         f"{fired.at.astimezone(zone):%a %H:%M}  {fired.severity}  {fired.name}" for fired in report.fired
     ]
+    if (left := report.times_fired - len(alerts)) > 0:
+        alerts = [f"{left:,} earlier ones", *alerts]
     return "\n".join(
         [
             *[report.story.headline, *(f"- {reason.sentence}" for reason in report.story.reasons), ""],
@@ -63,6 +65,5 @@ def brief(report: Report) -> str:
     """Return a report for chat: the story, and one line per figure."""
     reasons = [f"• {reason.sentence}" for reason in report.story.reasons]
     figures = [f"{line.label}: {line.value}{_was(report, line, ' (was {})')}" for line in report.lines]
-    alerts = len(report.fired)
-    fired = "No alert fired" if not alerts else f"{counted(alerts, 'alert')} fired"
+    fired = f"{counted(report.times_fired, 'alert')} fired" if report.times_fired else "No alert fired"
     return "\n".join([report.story.headline, *reasons, *figures, *_uncompared(report), fired])

@@ -116,7 +116,8 @@ def _alerts(report: Report) -> str:
     ]
     if not rows:
         return _heading("Alerts") + '<p style="margin:0;font-size:14px">No alert fired.</p>'
-    return _table(f"Alerts ({len(report.fired):,})", ["Fired", "Severity", "Alert"], rows)
+    newest = f", the newest {len(rows)}" if report.times_fired > len(rows) else ""
+    return _table(f"Alerts ({report.times_fired:,}{newest})", ["Fired", "Severity", "Alert"], rows)
 
 
 def _heading(title: str) -> str:

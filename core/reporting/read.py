@@ -13,7 +13,7 @@ from core.aggregation.rollups.buckets import Bucket
 from core.aggregation.rollups.call_frames import CallFilters
 from core.aggregation.story import Story
 from core.aggregation.story.read import Periods, story_of
-from core.alerting.board import Fired, fired_between
+from core.alerting.board import Fired, count_fired, fired_between
 from core.alerting.rules.target_store import targets_in_force
 from core.alerting.rules.targets import Target, Targets
 from core.models.calls.wording import number
@@ -81,6 +81,9 @@ class Report:
     languages: pd.DataFrame = field(compare=False)
     """By language: calls and rates."""
     fired: tuple[Fired, ...] = ()
+    """The alerts that started to fire, oldest first; of very many, the newest ones."""
+    times_fired: int = 0
+    """How many there were."""
     uncompared: str = ""
     """Why no figure has one of the week before, in words; "" where they have."""
 
@@ -109,6 +112,7 @@ def read_report(database: Database[Document], span: Span) -> Report:
         calls=series.volume(cube, "status", bucket),
         languages=tables.breakdown(cube, "language"),
         fired=fired_between(database, *span.bounds),
+        times_fired=count_fired(database, *span.bounds),
         uncompared=uncompared,
     )
 

@@ -87,6 +87,25 @@ def test_a_report_says_what_overview_says(busy: Database[Document]) -> None:
     assert "Spent ₹750.00, a week before ₹750.00" in said
 
 
+def test_a_report_counts_every_alert_and_lists_the_newest(busy: Database[Document]) -> None:
+    """A day on which 301 fired is not one of 200."""
+    noon = DAY.bounds[0] + timedelta(hours=12)
+    rows = [
+        {
+            "at": noon + timedelta(seconds=number),
+            "event": "firing",
+            "alert_id": f"{number}",
+            "key": f"{number}",
+        }
+        for number in range(1, 301)
+    ]
+    busy[ALERT_EVENTS].insert_many([row | {"name": "Failures", "severity": "critical"} for row in rows])
+    made = _report(busy)
+    assert "301 alerts fired" in brief(made)
+    assert "Alerts 101 earlier ones Thu 12:01 critical Failures" in " ".join(text(made).split())
+    assert "Alerts (301, the newest 20)" in page(made)
+
+
 def test_a_week_is_not_compared_with_one_that_was_hardly_recorded(database: Database[Document]) -> None:
     """Recording began on its last evening: what happened then is not what is usual."""
     week = Span(DAY.first, 7)
