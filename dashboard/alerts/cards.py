@@ -142,10 +142,10 @@ def _runbook(alert: Alert) -> None:
 
 
 def _firing_buttons(alert: Alert) -> None:
-    if alert.acknowledged is None:
-        actions.acknowledge_form(alert)
-    else:
+    if alert.held(utc_now()):
         actions.withdraw_button(alert)
+    else:
+        actions.acknowledge_form(alert)
     actions.silence_form(
         matchers_of(alert),
         f"silence-{alert.id}",
@@ -183,8 +183,7 @@ def _times(alert: Alert, at: datetime) -> str:
 def _state_line(alert: Alert) -> None:
     zone, at = get_settings().tz, utc_now()
     badges = []
-    if alert.acknowledged:
-        held = alert.acknowledged
+    if (held := alert.acknowledged) is not None and at < held.until:
         text = f"acknowledged by {held.author} until {formats.clock(held.until, zone, at)}"
         badges.append((":material/front_hand:", f"{text}: {held.comment}" if held.comment else text, "blue"))
     if alert.silenced_by:

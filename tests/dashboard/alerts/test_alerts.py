@@ -178,6 +178,24 @@ def test_acknowledging_is_kept_with_its_author(alerts: Database[Document], start
     assert held["acknowledged"] is None
 
 
+def test_an_alert_whose_acknowledgement_has_expired_can_be_acknowledged_again(
+    alerts: Database[Document], start: Start
+) -> None:
+    """One without calls keeps the old one, which holds no longer."""
+    now = utc_now()
+    held = {
+        "author": "Asha",
+        "at": now - timedelta(hours=5),
+        "until": now - timedelta(hours=1),
+        "comment": "",
+    }
+    alerts["alerts"].update_one({"_id": "burning"}, {"$set": {"acknowledged": held}})
+    app = start("alerts")
+    assert "acknowledged by Asha" not in text_of(app)
+    assert not [button for button in app.button if button.key == "withdraw-burning"]
+    assert [button for button in app.button if button.form_id == "form-ack-burning"]
+
+
 def test_a_silence_has_reason_and_end_and_can_be_ended(alerts: Database[Document], start: Start) -> None:
     app = start("alerts")
     app.text_input(key="silence-burning-who").set_value("Asha")
