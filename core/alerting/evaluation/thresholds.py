@@ -12,6 +12,7 @@ from core.alerting.evaluation.baseline import NEEDED, Usual
 from core.alerting.evaluation.call_columns import CallColumns
 from core.alerting.evaluation.findings import Breach, Evaluation, Labels, Measured, key_of
 from core.alerting.evaluation.measures import Scope, measure
+from core.clock import day_bounds
 from core.models.alerts import Severity
 from core.models.hours import parse_all
 from core.models.rules import AlertRule, Level
@@ -40,8 +41,11 @@ def window(rule: AlertRule, at: datetime, zone: tzinfo) -> RuleWindow:
     minutes = rule.window_minutes
     if minutes % _MINUTES_A_DAY:
         return RuleWindow(at - timedelta(minutes=minutes), at, "end_time")
-    local = at.astimezone(zone) - timedelta(days=minutes // _MINUTES_A_DAY)
-    return RuleWindow(local.astimezone(at.tzinfo), at, "start_time")
+    local = at.astimezone(zone)
+    if at == day_bounds(local.date(), zone)[0]:  # where clocks go forward at midnight, a day begins later
+        local = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    began = local - timedelta(days=minutes // _MINUTES_A_DAY)
+    return RuleWindow(began.astimezone(at.tzinfo), at, "start_time")
 
 
 def chosen(rule: AlertRule, calls: CallColumns) -> CallColumns:

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ from core.alerting.evaluation.findings import Verdict
 from core.alerting.evaluation.thresholds import RuleWindow, evaluate, window
 from core.alerting.rules.builtin import BUILT_IN_RULES
 from core.alerting.wording import quantity, sentence
+from core.clock import day_bounds
 from core.models.alerts import Severity
 from core.models.metrics import CallMetrics
 from core.models.rule_metrics import RULE_METRICS
@@ -141,6 +142,18 @@ def test_a_window_of_days_is_made_of_local_days() -> None:
     assert (day.start, day.by) == (datetime(2024, 10, 27, tzinfo=berlin), "start_time")
     assert day.end - day.start == timedelta(hours=25)
     assert window(FAILURES, AT, kolkata) == RuleWindow(AT - timedelta(minutes=15), AT, "end_time")
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York", "America/Havana", "Asia/Beirut"])
+def test_a_window_that_ends_with_a_day_is_exactly_the_days_of_the_dashboard(zone: str) -> None:
+    """Of two years, also where clocks go forward at midnight and a day begins at one."""
+    there = ZoneInfo(zone)
+    for days in (1, 30):
+        rule = FAILURES.model_copy(update={"window_minutes": days * 1440})
+        for number in range(731):
+            day = date(2025, 2, 1) + timedelta(days=number)
+            end, begin = day_bounds(day, there)[0], day_bounds(day - timedelta(days=days), there)[0]
+            assert window(rule, end, there) == RuleWindow(begin, end, "start_time")
 
 
 def test_a_price_is_the_one_of_the_dashboard_and_names_what_it_is_for(database: Database[Document]) -> None:
