@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+from urllib.error import HTTPError
 
 from core.alerting.notify import dedup, muting
 from core.alerting.notify.dedup import LastSent, Manner, Member, NotificationRecord
@@ -163,7 +164,10 @@ def play(manager: Alertmanager, played: Sequence[Group]) -> None:
         before = manager.offset()
         if before - planned > GUARD_SECONDS:
             stalls.append((planned, before))
-        _tell(manager, group, happening)
+        try:
+            _tell(manager, group, happening)
+        except HTTPError:  # a busy machine took so long that the silence was over before it could begin
+            group.late = True
         after = manager.offset()
         if not group.happened:
             group.began = (before + after) / 2
