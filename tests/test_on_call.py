@@ -102,6 +102,13 @@ def test_what_cannot_be_done_is_one_line(
         alerts(*arguments)
 
 
+def test_an_acknowledgement_for_no_time_is_refused(database: Database[Document], alert_id: str) -> None:
+    """Its channels would be told that somebody looks after it, and be reminded all the same."""
+    with pytest.raises(UserError, match="--for 0m is no time at all"):
+        alerts("ack", alert_id, "--as", "Asha", "--for", "0m")
+    assert database["alerts"].count_documents({"acknowledged": {"$ne": None}}) == 0
+
+
 def test_a_name_that_several_alerts_have_is_not_guessed(database: Database[Document], alert_id: str) -> None:
     """The rule's alerts by language, say: they are named."""
     row = database["alerts"].find_one({"_id": alert_id}) or {}

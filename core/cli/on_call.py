@@ -183,9 +183,12 @@ def _matchers(labels: Sequence[str]) -> dict[str, list[str]]:
 
 def _span(text: str) -> timedelta:
     try:
-        return timedelta(minutes=minutes_of(text))
+        minutes = minutes_of(text)
     except ValueError as error:
         raise UserError(f"--for {text} {error}") from None
+    if not minutes:
+        raise UserError(f"--for {text} is no time at all; write for example 30m")
+    return timedelta(minutes=minutes)
 
 
 def _end(now: datetime, lasts: str, until: str | None, every: str | None) -> datetime | None:
