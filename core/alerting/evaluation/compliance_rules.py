@@ -32,7 +32,9 @@ class Violations:
         """Return it from judged calls, restricted to a period by one of their times."""
         calls = found.frame[["call_id", "start_time", "end_time", *LABELS]].copy()
         calls[list(LABELS)] = calls[list(LABELS)].astype(object).fillna("")
-        return cls(calls, calls.merge(found.violations[["call_id", "kind"]], on="call_id"), by)
+        # Without calls, pandas takes the ids of one of the two for numbers, and would refuse to compare them.
+        kinds = found.violations[["call_id", "kind"]].astype({"call_id": calls["call_id"].dtype})
+        return cls(calls, calls.merge(kinds, on="call_id"), by)
 
     def between(self, start: datetime, end: datetime) -> Self:
         """Return those of [start, end)."""

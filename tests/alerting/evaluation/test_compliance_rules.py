@@ -50,6 +50,22 @@ def lines(one: AlertRule) -> list[str]:
     return [result.line for result in check(AT, rules=(one,), dry_run=True).results]
 
 
+@pytest.mark.parametrize("fields", [{}, {"group_by": ["campaign"]}, {"campaign": "x"}])
+@pytest.mark.parametrize("metric", ["compliance_violations", "calling_hours_violations"])
+def test_a_quiet_night_is_no_error_and_no_violation(
+    calls: Database[Document], metric: str, fields: dict[str, Any]
+) -> None:
+    """Nobody is woken because a rule cannot be evaluated; what fires goes on until there are calls."""
+    one = rule(metric, **fields)
+    assert check(AT, rules=(one,)).firing
+    report = check(AT + timedelta(hours=9), rules=(one,))
+    assert report.errors == []
+    assert not report.firing
+    calls["calls"].delete_many({})
+    assert check(AT + timedelta(hours=18), rules=(one,)).errors == []
+    assert preview(calls, one, 1, end=AT + timedelta(hours=40)).firings == []
+
+
 @pytest.mark.parametrize(
     ("metric", "count"),
     [
