@@ -20,6 +20,7 @@ from core.models.figures import (
     OutcomeFigures,
 )
 from core.settings import get_settings
+from core.storage.restrictions import visible
 from core.types import Document
 
 MOST_READ = 100_000
@@ -47,14 +48,15 @@ def load_narrowed(
 ) -> Cube | None:
     """Load the stored calls of a list that roll-ups cannot tell apart; None if there are too many.
 
-    Archived calls are not included, as no page lists them.
+    Archived calls and those of hidden leads are not included, as no page lists them.
 
     Raises:
         PyMongoError: the database does not answer, or needs more than 10 s.
     """
     if count_calls(database, start, end, filters=filters, facets=facets, most=MOST_READ + 1) > MOST_READ:
         return None
-    found = find_stored(database, list_query(start, end, filters, facets))
+    # Narrowed to one lead, the figures would say of a hidden one what its calls do.
+    found = find_stored(database, visible(database, list_query(start, end, filters, facets)))
     return Cube(start, end, get_settings().tz, "1D", cells_of_sound(found.calls).cells)
 
 

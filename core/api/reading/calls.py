@@ -29,6 +29,7 @@ from core.settings import get_settings
 from core.storage import get_sync_database
 from core.storage.archive.archived_rows import archived_rows
 from core.storage.collections import CALLS
+from core.storage.restrictions import hidden_leads
 
 MOST_IN_JSON, MOST_IN_FILE = 1_000, 10_000
 _TOO_MANY = (
@@ -115,8 +116,8 @@ def calls(
             cube = load_listed(database, *period, filters, conditions)
             reason = None if cube else _TOO_MANY
         figures = analytics(cube) if cube else None
-        if cube and (narrowed or not archived):
-            total = cube.total
+        if cube and (narrowed or not (archived or hidden_leads(database))):
+            total = cube.total  # as many as the pages list
         else:
             total = count_calls(database, *period, filters=filters, facets=conditions)
     answer = CallPage(

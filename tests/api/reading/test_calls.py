@@ -21,6 +21,7 @@ from core.aggregation.search.call_search import CallFacets
 from core.aggregation.search.call_tables import SCHEMA, harmless
 from core.models.calls.fields import CALL_FIELDS
 from core.storage.calls import write_calls
+from core.storage.restrictions import Restriction, restrict
 from core.types import Document
 from tests.api.test_routes import ANALYTICS, call
 
@@ -286,3 +287,16 @@ def test_what_is_read_one_by_one_gives_the_figures_of_the_roll_ups(some: Databas
     read = call_analytics.load_narrowed(some, *period, nothing, CallFacets())
     assert read is not None
     assert call_analytics.analytics(read) == call_analytics.analytics(load_cube(some, *period))
+
+
+def test_a_list_tells_nothing_of_a_hidden_lead(client: TestClient, some: Database[Document]) -> None:
+    """Its total is what its pages have; narrowed, its figures are those of the calls that may be seen."""
+    restrict(some, Restriction(lead_id="lead_1", until=MIDNIGHT, reason="a dispute", by="asha"))
+    whole = client.get(CALLS, params=SPAN).json()
+    assert (whole["total"], len(whole["calls"])) == (5, 5)
+    assert whole["analytics"]["summary"]["total_calls"] == 6  # its calls still count in figures of all
+    for parameter, total in (("lead_id", 0), ("agent_version", 0), ("max_cost", 1)):
+        value = {"lead_id": "lead_1", "agent_version": "v1", "max_cost": "4"}[parameter]
+        found = client.get(CALLS, params=SPAN | {parameter: value}).json()
+        shown = found["analytics"]["summary"]["total_calls"]
+        assert (parameter, found["total"], len(found["calls"]), shown) == (parameter, total, total, total)
