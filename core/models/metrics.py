@@ -94,6 +94,7 @@ SCHEMA_VERSION = 3
 """1 had ``error_types``, 2 errors with type and fault, 3 has facts from several sources; all can still be
 read."""
 MAX_CALL_SECONDS = 7 * 86_400
+_TOO_LONG = "end_time is more than 7 days after start_time"
 ROUNDING_SECONDS, ROUNDING_SHARE = 2.0, 0.02
 """How far a duration may differ from start and end, as it may have been measured by another clock."""
 
@@ -251,7 +252,7 @@ class CallMetrics(BaseModel):
         begin = self.start_time if self.answered_at is None else self._answer_follows_start(self.answered_at)
         if self.end_time is None:
             if self.duration_seconds is not None:
-                self.end_time = to_utc(begin + timedelta(seconds=self.duration_seconds))
+                self._end_after(begin, self.duration_seconds)
             return
         seconds = whole = (self.end_time - self.start_time).total_seconds()
         if self.answered_at is not None:
@@ -261,7 +262,7 @@ class CallMetrics(BaseModel):
         if seconds < 0:
             raise ValueError("answered_at is after end_time")
         if whole > MAX_CALL_SECONDS:
-            raise ValueError("end_time is more than 7 days after start_time")
+            raise ValueError(_TOO_LONG)
         if self.duration_seconds is None:
             self.duration_seconds = seconds
         elif _agree(self.duration_seconds, seconds):
@@ -273,6 +274,12 @@ class CallMetrics(BaseModel):
                 f"duration_seconds is {self.duration_seconds:,g}, but start_time and end_time are "
                 f"{seconds:,g} s apart; leave it out, or is it in another unit?"
             )
+
+    def _end_after(self, begin: datetime, seconds: float) -> None:
+        self.end_time = to_utc(begin + timedelta(seconds=seconds))
+        # The duration is within its bounds, but the call may have rung before.
+        if (self.end_time - self.start_time).total_seconds() > MAX_CALL_SECONDS:
+            raise ValueError(_TOO_LONG)
 
     def _answer_follows_start(self, answered_at: datetime) -> datetime:
         """The moment that the duration runs from."""

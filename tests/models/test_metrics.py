@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from core.models.metrics import CallMetrics
@@ -25,6 +27,10 @@ def call(**fields: object) -> CallMetrics:
         ({"duration_seconds": -1}, "duration_seconds"),
         ({"end_time": START - timedelta(seconds=1)}, "end_time is before start_time"),
         ({"end_time": START + timedelta(days=8)}, "end_time is more than 7 days after start_time"),
+        (
+            {"answered_at": START + timedelta(seconds=20), "duration_seconds": 7 * 86_400},
+            "end_time is more than 7 days after start_time",
+        ),
         ({"start_time": datetime(9999, 12, 31, 20, tzinfo=UTC)}, "outside the years 1970 to 2200"),
         ({"start_time": datetime(1, 1, 1)}, "outside the years 1970 to 2200"),  # noqa: DTZ001 (naive)
         ({"language": " "}, "language"),
@@ -52,6 +58,25 @@ def test_what_makes_no_sense_is_refused_with_its_field(fields: dict[str, object]
 def test_end_and_duration_follow_from_each_other() -> None:
     assert call(duration_seconds=90).end_time == START + timedelta(seconds=90)
     assert call(end_time=START + timedelta(seconds=90)).duration_seconds == 90
+
+
+SECONDS = st.none() | st.sampled_from([0.0, 1.5, 604_800.0]) | st.floats(0, 604_800)
+
+
+@given(SECONDS, SECONDS, SECONDS)
+def test_a_call_that_is_taken_can_be_read_again(
+    ringing: float | None, lasted: float | None, ended: float | None
+) -> None:
+    """Whatever is given of its times: one that is counted, but cannot be read, would be on no list."""
+
+    def after(seconds: float | None) -> datetime | None:
+        return None if seconds is None else START + timedelta(seconds=seconds)
+
+    try:
+        taken = call(answered_at=after(ringing), duration_seconds=lasted, end_time=after(ended))
+    except ValidationError:
+        return
+    assert CallMetrics.model_validate(taken.model_dump()) == taken
 
 
 def test_a_cost_of_which_nothing_is_known_is_none() -> None:
