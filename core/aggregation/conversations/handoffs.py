@@ -1,8 +1,11 @@
 """Handoffs: how long leads wait for a person, and how often one answers."""
 
+import numpy as np
 import pandas as pd
 
 from core.aggregation.intervals import wilson
+from core.aggregation.rollups.cells import Floats
+from core.models.definitions import PERCENTILES
 
 SLA_SECONDS = 20.0
 """A person is to answer within this time."""
@@ -34,8 +37,13 @@ def _row(group: pd.DataFrame) -> dict[str, float]:
     for name, part in (("answered", answered), ("in_time", in_time)):
         low, high = (float(end) for end in wilson(part, n))
         row |= {name: part / n if n else float("nan"), f"{name}_low": low, f"{name}_high": high}
-    waits = by_person["wait"]
-    return row | {"p50": float(waits.quantile(0.5)), "p95": float(waits.quantile(0.95))}
+    return row | {name: _percentile(by_person["wait"].to_numpy(float), name) for name in ("p50", "p95")}
+
+
+def _percentile(waits: Floats, name: str) -> float:
+    if not len(waits):
+        return float("nan")
+    return float(np.quantile(waits, PERCENTILES[name], method="inverted_cdf"))
 
 
 def waits(calls: pd.DataFrame) -> pd.DataFrame:

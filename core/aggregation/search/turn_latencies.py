@@ -63,7 +63,7 @@ def _spread(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Percentiles
     known = values[~np.isnan(values)]
     if not len(known):
         return Percentiles(n=0, coverage=None)
-    points = np.percentile(known, [100 * share for share in PERCENTILES.values()])
+    points = np.quantile(known, [*PERCENTILES.values()], method="inverted_cdf")
     return Percentiles(
         n=len(known),
         coverage=len(known) / len(values),

@@ -59,6 +59,8 @@ def test_leads_wait_for_a_person_and_some_wait_in_vain(database: Database[Docume
     assert (whole["answered"], whole["in_time"]) == (0.9, 0.8)
     assert whole["answered_low"] < 0.9 < whole["answered_high"]
     assert whole["p50"] == 8.0, "of those that a person answered"
+    hindi = frame.loc["hindi"]
+    assert (hindi["p50"], hindi["p95"]) == (7.0, 11.0), "each is a wait of a lead"
     assert list(frame.index) == ["", "hindi", "english"]
     assert frame.loc["english", "in_time"] == 0
     bins = waits(seen)
@@ -93,6 +95,7 @@ def test_a_change_of_language_counts_where_the_lead_makes_it(database: Database[
     assert (changes.changing.calls, changes.changing.qualified) == (2, 1)
     assert (changes.steady.calls, changes.steady.turns) == (1, 2), "a call without turns tells nothing"
     assert (changes.first.turns, changes.first.p50) == (2, 2_000)
+    assert (changes.changing.p50, changes.changing.p95) == (1_000, 2_000), "each is a wait of a lead"
     assert changes.not_followed == 1
     assert changes.changing.newest == ("call_1", "call_3")
 

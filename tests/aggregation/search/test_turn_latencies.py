@@ -38,12 +38,15 @@ def _record(database: Database[Document], call_id: str, minutes: int, waits: lis
 
 
 def test_one_long_pause_among_good_turns_is_seen(database: Database[Document]) -> None:
-    """The mean of the call is 1,700 ms; its slowest turn, and the p95 of its turns, say what was waited."""
+    """The mean of the call is 1,700 ms; its slowest turn, and the p95 of its turns, say what was waited.
+
+    Percentiles are values of turns, by the ranks of all other percentiles: the 10th of 10 for p95.
+    """
     _record(database, "call", 5, [*([1_000.0] * 9), 8_000.0, None])
     found = turn_latencies(database, *DAY)
     waits = found.spreads["e2e_latency_ms"]
     assert (waits.n, waits.p50, waits.max) == (10, 1_000, 8_000)
-    assert waits.p95 == pytest.approx(4_850)
+    assert (waits.p90, waits.p95) == (1_000, 8_000)
     assert found.spreads["asr_latency_ms"].n == 0
     assert (found.calls, found.since) == (1, NOW - timedelta(minutes=5))
 
