@@ -97,9 +97,9 @@ def bins(frame: pd.DataFrame, name: str) -> Drilldown:
 
     def target(point: Point) -> CallsTarget | None:
         at = int(point["point_index"])
-        facets = {"field": name, "low": f"{starts[at]:.9g}"}
+        facets = {"field": name, "low": repr(starts[at])}  # rounded, it would list other calls
         if at < len(ends) - 1:
-            facets["high"] = f"{ends[at]:.9g}"
+            facets["high"] = repr(ends[at])
         return CallsTarget(facets=facets | _ordered(name))
 
     return target

@@ -111,7 +111,8 @@ def histogram(cube: Cube, field: str) -> pd.DataFrame:
     counts = cube.distribution(field, _whole(cube), 1)[0]
     # No value in a bucket exceeds its edge.
     place = np.searchsorted(joints, np.arange(len(counts)), side="left")
-    starts = np.append(0.0, sketch.edges()[joints.astype(int)])
+    # A bucket contains its upper edge, which would be a bin's end: 1 s and 1 ms are such edges.
+    starts = np.append(0.0, np.nextafter(sketch.edges()[joints.astype(int)], np.inf))
     ends_ = np.append(starts[1:], max(spread["max"], starts[-1] + width))
     n = np.bincount(place, counts, last + 1).astype(int)
     return pd.DataFrame({"start": starts, "end": ends_, "n": n})

@@ -6,9 +6,16 @@ from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 
-from core.aggregation.rollups.call_frames import CallFilters
+from core.aggregation import tables
+from core.aggregation.cube import Cube
+from core.aggregation.rollups.call_frames import CALL_SCHEMA, CallFilters
+from core.aggregation.rollups.rollup import cells_of
 from core.models.metrics import CallSummary, SentimentCounts
+from dashboard import drilldown
 from dashboard.charts.time_series import WEEKDAYS
 from dashboard.filters import Selection, Window
 from dashboard.panels import volume
@@ -72,3 +79,21 @@ def test_a_long_period_says_that_older_points_are_left_to_the_chart() -> None:
     text = volume.volume(VIEW, "language", _by_language(MOST_PLACES + 7)).links()
     assert text.count("<li>") == MOST_PLACES + 1
     assert "and 7 more" in text
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 30.0]) | st.floats(0, 604_800), min_size=1))
+def test_a_bar_counts_the_calls_that_a_click_on_it_lists(durations: list[float]) -> None:
+    """Calls of exactly a second as well, as many carriers report."""
+    usual = {"start_time": START, "status": "completed", "direction": "outbound", "language": "hindi"}
+    rows = [usual | {"_id": str(number), "duration_seconds": one} for number, one in enumerate(durations)]
+    calls = pa.Table.from_pylist(rows, schema=pa.schema(CALL_SCHEMA.items()))
+    bins = tables.histogram(
+        Cube(START, START + timedelta(hours=1), UTC, "1D", cells_of(calls)), "duration_seconds"
+    )
+    listed = []
+    for at in range(len(bins)):
+        target = drilldown.bins(bins, "duration_seconds")({"point_index": at})
+        assert target is not None
+        low, high = float(target.facets["low"]), float(target.facets.get("high", "inf"))
+        listed.append(sum(low <= one < high for one in durations))
+    assert bins["n"].tolist() == listed
