@@ -111,7 +111,7 @@ def faults(frame: pd.DataFrame, column: str, facet: str) -> Drilldown:
 
     def target(point: Point) -> CallsTarget | None:
         at = int(point["point_index"])
-        facets = {facet: texts[at]} if texts[at] else {}
+        facets = {facet: texts[at]} if texts[at] else {"without": facet}
         return CallsTarget(facets=facets | {"fault": whose[at] or UNKNOWN})
 
     return target

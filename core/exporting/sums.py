@@ -42,7 +42,8 @@ def sums_of(cells: Cells) -> Sums:
     for key, n in zip(errors.key.tolist(), errors.n.tolist(), strict=True):
         sums[ERRORS.name, error_label(errors.words[key][0])] += n
     for key, n in zip(ends.key.tolist(), ends.n.tolist(), strict=True):
-        sums[ENDS.name, _label(ends.words[key][0], REASONS)] += n
+        if reason := ends.words[key][0]:  # of other calls, it is only known whose fault it is
+            sums[ENDS.name, _label(reason, REASONS)] += n
     for part, rupees in zip(COMPONENTS, cells.costs.sum(axis=0).tolist(), strict=True):
         sums[COST.name, part] += rupees
     languages, number = np.unique(_labels(cells, "language", LANGUAGES), return_inverse=True)

@@ -17,6 +17,8 @@ from dashboard.drilldown import SCOPED, SPAN
 from dashboard.filters import Selection
 
 _RANGE = ("field", "low", "high")
+_WITHOUT = (*filters.FILTERS, "end_reason")
+"""What calls can be without."""
 OWN = (
     *SPAN,
     *SCOPED.values(),
@@ -61,7 +63,7 @@ def facets() -> CallFacets:
 
 def _without() -> str | None:
     name = st.query_params.get("without")
-    return name if name in filters.FILTERS else None
+    return name if name in _WITHOUT else None
 
 
 def narrowed(selection: Selection) -> Selection:
@@ -71,7 +73,7 @@ def narrowed(selection: Selection) -> Selection:
     own: dict[str, str | None] = {
         name: link[key] for name, key in SCOPED.items() if name in known and link.get(key)
     }
-    if (without := _without()) is not None:
+    if (without := _without()) in known:
         own[without] = None  # what is to be without a campaign cannot have the one of the page
     chosen = replace(selection, filters=replace(selection.filters, **own))
     span = _span()
@@ -97,7 +99,7 @@ def _scope_chips() -> Iterator[tuple[str, tuple[str, ...]]]:
                 (key,),
             )
     if without := _without():
-        yield f"without {without}", ("without",)
+        yield f"without {without.replace('_', ' ')}", ("without",)
 
 
 def _number(text: str | None) -> float | None:

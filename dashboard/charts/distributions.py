@@ -374,9 +374,18 @@ def percentile_dots(
 
 
 def counted(
-    names: Sequence[str], counts: Sequence[int], total: int, palette: Palette, colour: str
+    names: Sequence[str],
+    counts: Sequence[int],
+    total: int,
+    palette: Palette,
+    colour: str,
+    *,
+    unit: str = "%",
 ) -> go.Figure:
-    """Return one bar per name, longest on top, with its share of ``total`` and its count."""
+    """Return one bar per name, longest on top, with its count and what that is for each 100 of ``total``.
+
+    ``unit`` names the latter: per cent, unless a call may be counted several times.
+    """
     shown = min(len(names), MOST_BARS)
     shares = [100 * n / total for n in counts[:shown]]
     labels = _row_labels(names[:shown])
@@ -387,11 +396,14 @@ def counted(
         x=shares,
         orientation="h",
         marker={"color": colour},
-        text=[f" {_short(share)} % \N{MIDDLE DOT} {n:,}" for share, n in zip(shares, counts, strict=False)],
+        text=[
+            f" {_short(share)} {unit} \N{MIDDLE DOT} {n:,}" for share, n in zip(shares, counts, strict=False)
+        ],
         textposition="outside",
         cliponaxis=False,
         customdata=list(counts[:shown]),
-        hovertemplate="%{y}: %{customdata:,}, %{x:.2f} % of calls<extra></extra>",
+        hovertemplate=f"%{{y}}: %{{customdata:,}}, %{{x:.2f}} {'% of calls' if unit == '%' else unit}"
+        "<extra></extra>",
     )
     # Leaves room for the label of the longest bar, even on a phone.
     figure.update_xaxes(range=[0, max(shares) * 2.2], showgrid=False, showticklabels=False)

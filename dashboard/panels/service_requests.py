@@ -13,6 +13,7 @@ from dashboard.panels.view import MOST_PARTS, View
 
 ERROR_WORDS = {"5xx": "5xx", "exception": "Exceptions", "timeout": "Timeouts"}
 _TEACH = "MetricsService.record_service_call records them"
+_PER_100 = "per 100 calls"
 
 
 def operations(view: View, requests: Requests, since: str) -> Panel:
@@ -84,7 +85,7 @@ def _course(view: View, requests: Requests, key: str, title: str, column: str, u
 
 
 def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
-    """Return call errors by type and fault, from ``tables.errors``."""
+    """Return call errors by type and fault, from ``tables.errors``; a call may have several of a type."""
     key, title, total = "errors", "Call errors by type and fault", summary.total_calls
     colour = view.palette.colours["failed"]
     if frame.empty:
@@ -94,8 +95,10 @@ def errors(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
         title,
         f"{formats.number(summary.error_rate, 'share')} of calls had an error, {summary.error_calls:,} of "
         f"{total:,} · most often {formats.plain(label('', frame['type'].iloc[0]))}",
-        distributions.counted(_named(frame, "type"), frame["n"].tolist(), total, view.palette, colour),
-        _table(frame, "type", total),
+        distributions.counted(
+            _named(frame, "type"), frame["n"].tolist(), total, view.palette, colour, unit=_PER_100
+        ),
+        _table(frame, "type", total, "Errors", f"Errors {_PER_100}"),
         drilldown=drilldown.faults(frame, "type", "error"),
     )
 
@@ -105,13 +108,16 @@ def ends(view: View, frame: pd.DataFrame, summary: CallSummary) -> Panel:
     key, title, total = "ends", "How calls ended, by reason and fault", summary.total_calls
     if frame.empty:
         return view.missing(key, title, "end reason")
-    names, said = _named(frame, "end_reason"), int(frame["n"].sum())
+    names, known = _named(frame, "end_reason"), frame["end_reason"] != ""  # of others, only whose fault it is
+    said = f"end reason known for {int(frame['n'][known].sum()):,} of {total:,} calls"
+    if known.any():
+        said = f"most often {formats.plain(names[known.tolist().index(True)])} · {said}"
     return Panel(
         key,
         title,
-        f"Most often {formats.plain(names[0])} · end reason known for {said:,} of {total:,} calls",
+        said[0].upper() + said[1:],
         distributions.counted(names, frame["n"].tolist(), total, view.palette, view.palette.accent),
-        _table(frame, "end_reason", total),
+        _table(frame, "end_reason", total, "Calls", "Of all calls (%)"),
         drilldown=drilldown.faults(frame, "end_reason", "end_reason"),
     )
 
@@ -126,7 +132,7 @@ def _named(frame: pd.DataFrame, column: str) -> list[str]:
     ]
 
 
-def _table(frame: pd.DataFrame, column: str, total: int) -> pd.DataFrame:
+def _table(frame: pd.DataFrame, column: str, total: int, counted: str, share: str) -> pd.DataFrame:
     words = column.replace("_", " ").capitalize()
-    table = frame.rename(columns={column: words, "fault": "Fault", "n": "Calls"})
-    return table.assign(**{"Of all calls (%)": (100 * frame["n"] / total).round(2)})
+    table = frame.rename(columns={column: words, "fault": "Fault", "n": counted})
+    return table.assign(**{share: (100 * frame["n"] / total).round(2)})

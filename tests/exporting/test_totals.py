@@ -45,6 +45,8 @@ def test_totals_are_what_the_calls_add_up_to(database: Database[Document]) -> No
     assert {key[1:]: n for key, n in sums.items() if key[0] == "calls"} == by_label
     errors = Counter(error.type for one in stored for error in one.errors)
     assert {key[1]: n for key, n in sums.items() if key[0] == "errors"} == errors
+    endings = Counter(one.end_reason for one in stored if one.end_reason)
+    assert {key[1]: n for key, n in sums.items() if key[0] == "call_endings"} == endings
     turns = sum(one.total_turns or 0 for one in stored)
     assert sum(n for key, n in sums.items() if key[0] == "turns") == turns
     rupees = sum(one.cost.asr or 0.0 for one in stored if one.cost)

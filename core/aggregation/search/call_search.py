@@ -50,7 +50,7 @@ class CallFacets:
     """What the calls of a list have in common beyond the filters; None matches all.
 
     ``fault`` is that of the ``error`` if one is given, else that of the end. ``weekday`` (0 is Monday) and
-    ``hour`` are local; ``field`` lies in [low, high); ``without`` names a filter of which they have no value.
+    ``hour`` are local; ``field`` lies in [low, high); ``without`` names a field of which they have no value.
     """
 
     lead_id: str | None = None

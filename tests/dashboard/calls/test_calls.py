@@ -82,6 +82,8 @@ def test_each_facet_finds_its_calls(some_calls: Database[Document]) -> None:
         CallFacets(field="e2e_latency_ms", low=0, high=1_000): {"call_1"},
         CallFacets(without="campaign", error="any"): {"call_2", "call_3"},
         CallFacets(without="campaign", weekday=1, hour=10): set(),
+        CallFacets(without="end_reason", fault="provider"): set(),
+        CallFacets(without="end_reason", stage="qualified"): {"call_4"},
     }
     assert {facets: found(some_calls, facets) for facets in cases} == cases
     assert found(some_calls, CallFacets(error="any"), status="failed") == {"call_3"}
@@ -147,6 +149,11 @@ def test_the_list_says_what_it_shows_and_csv_has_it(some_calls: Database[Documen
     assert not app.exception
     assert "2 calls · 24 Nov 2026 12:00 to 24 Nov 2026 13:00 IST" in text_of(app)
     assert sorted(calls_listed(app)) == ["call_2", "call_3"]
+    app = start(
+        "calls", period="custom", from_="2026-11-24T12:00", to="2026-11-24T13:00", without="end_reason"
+    )
+    assert sorted(calls_listed(app)) == ["call_1", "call_2", "call_4"]
+    assert "without end reason" in [chip.label for chip in app.button]
     rows = list(some_calls["calls"].find({"_id": "call_4"}))
     (row,) = pd.read_csv(StringIO(to_csv(rows, get_settings().tz))).to_dict("records")
     assert row["Started"] == "2026-11-24T12:10:00+05:30"

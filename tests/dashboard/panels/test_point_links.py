@@ -18,7 +18,7 @@ from core.models.metrics import CallSummary, SentimentCounts
 from dashboard import drilldown
 from dashboard.charts.time_series import WEEKDAYS
 from dashboard.filters import Selection, Window
-from dashboard.panels import volume
+from dashboard.panels import service_requests, volume
 from dashboard.panels.point_links import MOST_PLACES
 from dashboard.panels.view import View
 from dashboard.theme import palette_of
@@ -38,6 +38,36 @@ def _links(text: str) -> list[tuple[str, dict[str, str]]]:
         )
         for href, words in LINK.findall(text)
     ]
+
+
+def test_calls_without_an_end_reason_are_not_said_to_have_one() -> None:
+    """Of some only the fault is known; their bar leads to them, not to all calls of that fault."""
+    frame = pd.DataFrame(
+        [("", "provider", 6), ("busy", "customer", 3), ("provider_error", "provider", 1)],
+        columns=["end_reason", "fault", "n"],
+    )
+    summary = CallSummary(total_calls=20, sentiment=SentimentCounts())
+    panel = service_requests.ends(VIEW, frame, summary)
+    assert (
+        panel.caption
+        == "Most often Busy \N{MIDDLE DOT} customer \N{MIDDLE DOT} end reason known for 4 of 20 calls"
+    )
+    assert dict(_links(panel.links()))["30.0 % \N{MIDDLE DOT} 6"] == {
+        "without": "end_reason",
+        "fault": "provider",
+    }
+    panel = service_requests.ends(VIEW, frame.iloc[:1], summary)
+    assert panel.caption == "End reason known for 0 of 20 calls"
+
+
+def test_errors_are_not_said_to_be_calls() -> None:
+    """A call may have several of a type: five errors in one of two calls are not 250 % of calls."""
+    frame = pd.DataFrame([("asr_timeout", "", 5)], columns=["type", "fault", "n"])
+    summary = CallSummary(total_calls=2, error_calls=1, error_rate=0.5, sentiment=SentimentCounts())
+    panel = service_requests.errors(VIEW, frame, summary)
+    assert panel.table is not None
+    assert panel.table[["Errors", "Errors per 100 calls"]].to_numpy().tolist() == [[5, 250]]
+    assert [words for words, _ in _links(panel.links())] == ["250.0 per 100 calls \N{MIDDLE DOT} 5"]
 
 
 def _by_language(hours: int = 3, names: tuple[str, ...] = ("hindi", "english")) -> pd.DataFrame:
