@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 
 from pymongo.database import Database
 
+from core.aggregation.rollups.call_frames import ended
 from core.clock import day_bounds, utc_now
 from core.settings import get_settings
 from core.storage.collections import A_TIME, CALLS, ROLLUPS_DAILY
@@ -52,10 +53,10 @@ def last_call_ended_at(database: Database[Document]) -> datetime | None:
 
 
 def calls_ended_recently(database: Database[Document]) -> int:
-    """Return how many calls ended in the last 15 minutes."""
+    """Return how many calls ended in the last 15 minutes; those without an end, how many began."""
     now = utc_now()
     window = {"$gt": now - timedelta(minutes=LIVE_MINUTES), "$lte": now}
-    return database[CALLS].count_documents({"end_time": window})
+    return database[CALLS].count_documents(ended(window))
 
 
 def partly_covered(first: datetime | None, period: Period, enough: float = ENOUGH_COVERED) -> str:

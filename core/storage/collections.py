@@ -77,6 +77,10 @@ INDEXES: dict[str, list[IndexModel]] = {
     CALLS: [
         IndexModel([("start_time", ASCENDING)]),
         IndexModel([("end_time", ASCENDING)]),
+        # Mostly few: calls whose end is not known, which alert rules count by their start.
+        IndexModel(
+            [("start_time", ASCENDING)], name="without_end", partialFilterExpression={"end_time": None}
+        ),
         # Includes the start, so that the windows of new calls can be read from the index alone.
         IndexModel([("recorded_at", ASCENDING), ("start_time", ASCENDING)]),
         IndexModel([("lead_id", ASCENDING)], partialFilterExpression={"lead_id": {"$type": "string"}}),

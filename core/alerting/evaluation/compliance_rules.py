@@ -31,6 +31,7 @@ class Violations:
     def of(cls, found: Judged, by: TimeField) -> Self:
         """Return it from judged calls, restricted to a period by one of their times."""
         calls = found.frame[["call_id", "start_time", "end_time", *LABELS]].copy()
+        calls["end_time"] = calls["end_time"].fillna(calls["start_time"])
         calls[list(LABELS)] = calls[list(LABELS)].astype(object).fillna("")
         # Without calls, pandas takes the ids of one of the two for numbers, and would refuse to compare them.
         kinds = found.violations[["call_id", "kind"]].astype({"call_id": calls["call_id"].dtype})

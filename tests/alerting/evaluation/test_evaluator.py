@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 from pymongo.database import Database
 
-from core.aggregation.rollups.call_frames import load_calls
+from core.aggregation.rollups.call_frames import CallFilters, calls_query, load_calls
 from core.alerting.evaluation import causes, evaluator
 from core.alerting.evaluation.findings import Evaluation
+from core.alerting.preview import preview
 from core.alerting.state.alert_store import active_alerts
 from core.models.metrics import CallMetrics, CallStatus
 from core.models.rules import AlertRule
 from core.storage import get_database
-from core.storage.calls import write_calls
+from core.storage.calls import delete_calls, write_calls
 from core.types import Document
 from tests.alerting.evaluation.test_standouts import call
 from tests.alerting.state.test_alert_store import NOON, Recorder, check
@@ -97,3 +98,49 @@ def test_each_of_many_alerts_names_its_own_calls(
         assert ids == bad[:3]
         whole = "llm_timeout 3" + (" (of the newest 3)" if len(bad) > 3 else "")
         assert alert.metadata["Errors"] == whole
+
+
+def test_calls_whose_end_nobody_tells_alert_too(database: Database[Document]) -> None:
+    """Of calls that failed at once, agents often tell neither end nor duration; they count by their start."""
+    ends = {0: NOON - timedelta(minutes=1), 1: None, 2: None}
+    made = [
+        call(
+            number,
+            "hindi",
+            start_time=NOON - timedelta(minutes=40 if number % 3 == 2 else 5),
+            end_time=ends[number % 3],
+            status=CallStatus.COMPLETED if number % 3 == 0 else CallStatus.FAILED,
+        )
+        for number in range(30)
+    ]
+    write_calls(database, made)
+    rules = [
+        rule("failures", window="15m"),
+        rule("hidden", metric="compliance_violations", window="15m", levels={"warning": 1_000}),
+        rule("quiet", metric="minutes_without_calls", window="2h", levels={"warning": 60}),
+    ]
+    (failures,), (violations,), (quiet,) = judged(rules).values()
+    assert failures.measured
+    assert (failures.measured.value, failures.samples) == (0.5, 20)
+    assert violations.samples == 20
+    assert quiet.measured
+    assert quiet.measured.value == 1
+    delete_calls(database, {"end_time": {"$ne": None}})
+    (quiet,) = judged([rules[2]])["quiet"]
+    assert quiet.measured
+    assert quiet.measured.value == 5, "they came in all the same"
+    every = timedelta(minutes=5)
+    (firing,) = preview(database, rules[0], 1, end=NOON + timedelta(minutes=30), every=every).firings
+    assert firing.start == NOON - timedelta(minutes=35)
+
+
+def test_what_a_rule_reads_by_the_end_of_calls_is_read_by_indexes(database: Database[Document]) -> None:
+    """Of many calls without an end, those of the window alone are looked at."""
+    none = {"end_time": None}
+    write_calls(
+        database, [call(n, "hindi", start_time=NOON - timedelta(minutes=n), **none) for n in range(300)]
+    )
+    query = calls_query(NOON - timedelta(minutes=15), NOON, "end_time", CallFilters(language="hindi"))
+    seen = database["calls"].find(query).explain()["executionStats"]
+    assert seen["nReturned"] == 15
+    assert seen["totalDocsExamined"] <= 2 * 15
