@@ -27,6 +27,7 @@ def _fewer(frame: pd.DataFrame, by: Dimension) -> pd.DataFrame:
     ordered = [name for name in _ORDER.get(by, frame.columns) if name in frame]
     if len(ordered) <= MOST_PARTS:
         return frame[ordered]
+    ordered.sort(key=lambda name: name == OTHERS)  # a value of that name counts among them
     shown = frame[ordered[: MOST_PARTS - 1]].copy()
     shown[OTHERS] = frame[ordered[MOST_PARTS - 1 :]].sum(axis=1)
     return shown
@@ -34,7 +35,7 @@ def _fewer(frame: pd.DataFrame, by: Dimension) -> pd.DataFrame:
 
 def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | None = None) -> Panel:
     """Return calls over time by a dimension; ``earlier``: calls of the compared period by bucket."""
-    bucket, frame = view.window.bucket, _fewer(frame, by)
+    bucket, merged, frame = view.window.bucket, frame.shape[1] > MOST_PARTS, _fewer(frame, by)
     colours = view.palette.of([str(name) for name in frame])
     parts = [Line(str(name), value_label(by, str(name)), colours[str(name)]) for name in frame]
     figure = time_series.stacked_bars(frame, parts, bucket, view.palette, partial=view.partial_bars)
@@ -51,7 +52,7 @@ def volume(view: View, by: Dimension, frame: pd.DataFrame, earlier: pd.Series | 
         view.annotate(figure),
         table,
         drilldown=view.drilldown(
-            frame.index, by, [part.column if part.column != OTHERS else "" for part in parts]
+            frame.index, by, ["" if merged and part.column == OTHERS else part.column for part in parts]
         ),
     )
 

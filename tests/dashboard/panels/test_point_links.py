@@ -83,6 +83,16 @@ def test_each_part_of_a_bar_is_a_link_the_newest_first() -> None:
     assert {name: found[0][1][name] for name in asked} == asked
 
 
+def test_a_campaign_that_is_called_others_loses_no_calls() -> None:
+    """With few campaigns it is one of them; with many it counts among the others."""
+    names = ("others", "a", "b", "c", "d", "e", "f")
+    few, many = (volume.volume(VIEW, "campaign", _by_language(names=some)) for some in (names[:3], names))
+    for panel, some in ((few, names[:3]), (many, names)):
+        assert panel.caption.endswith(f"n {_by_language(names=some).to_numpy().sum():,}")
+    assert dict(_links(few.links()))["others 2"]["of_campaign"] == "others"
+    assert "of_campaign" not in dict(_links(many.links()))["others 10"]
+
+
 def test_foreign_names_are_shown_as_they_are() -> None:
     """A language or campaign of somebody else's making is text, in the list as in the chart."""
     text = volume.volume(VIEW, "language", _by_language(names=("<b>x</b>",))).links()
