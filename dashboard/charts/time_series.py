@@ -173,7 +173,7 @@ def _wall_clock(index: pd.Index) -> pd.DatetimeIndex:
 def stacked_bars(
     frame: pd.DataFrame, parts: Sequence[Line], bucket: Bucket, palette: Palette, *, partial: Sequence[int]
 ) -> go.Figure:
-    """Return calls per bucket, one colour per part; ``partial`` bars, cut off by the period, are pale."""
+    """Return calls per bucket, one colour per part; ``partial`` bars, which are not whole, are pale."""
     figure = blank(palette, y_title=f"calls per {bucket_words(bucket)}", legend=True)
     _time_axis(figure, bucket)
     opacity = [1.0] * len(frame)

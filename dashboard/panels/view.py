@@ -9,9 +9,10 @@ from functools import cached_property
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.aggregation.rollups.buckets import SECONDS, bucket_start
+from core.aggregation.rollups.buckets import SECONDS, bucket_start, buckets
 from core.alerting.board import Fired
 from core.alerting.rules.targets import Targets
+from core.clock import utc_now
 from core.models.definitions import METRICS, PERCENTILES, REFERENCES, Dimension
 from core.models.hours import Hours
 from core.settings import get_settings
@@ -38,7 +39,7 @@ MOST_MARKS, MOST_IN_A_MARK = 48, 5
 
 @dataclass(frozen=True)
 class View:
-    """What all panels of a page share; ``is_filling``: the last bucket is still in progress."""
+    """What all panels of a page share; ``is_filling``: one of the period's buckets is still in progress."""
 
     window: Window
     selection: Selection
@@ -111,9 +112,14 @@ class View:
 
     @property
     def partial_bars(self) -> list[int]:
-        """Return the positions of buckets that the period cuts off: the first, the last, or both."""
-        start, bucket, zone = self.window.start, self.window.bucket, get_settings().tz
-        return [0] * (bucket_start(start, bucket, zone) < start) + [-1] * self.is_filling
+        """Return the positions of buckets that are not whole: cut off by the period, or still in progress."""
+        start, end, bucket, zone = self.window.start, self.window.end, self.window.bucket, get_settings().tz
+        found = [place for place, at in ((0, start), (-1, end)) if bucket_start(at, bucket, zone) < at]
+        if self.is_filling:  # a chosen period may end later than now, so not always the last one
+            starts = buckets(start, end, bucket, zone)
+            found.append(int(starts.searchsorted(pd.Timestamp(utc_now()), side="right")) - 1)
+            found = [-1 if place == len(starts) - 1 else place for place in found]
+        return list(dict.fromkeys(found))
 
     def drilldown(
         self, index: pd.Index, by: str = "", values: Sequence[str] = (), order: str = ""

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pymongo.database import Database
 
+from core.aggregation.rollups.buckets import buckets
 from core.aggregation.rollups.call_frames import CallFilters
 from core.api.app import create_app
 from core.api.security import this_machine
@@ -56,13 +57,36 @@ def test_the_last_24_hours_are_those_of_the_api(database: Database[Document], ap
 
 @pytest.mark.parametrize(
     ("period", "minute", "partial"),
-    [("24h", 47, [0]), ("24h", 30, []), ("7d", 47, [0]), ("30d", 47, []), ("90d", 47, [])],
+    [("24h", 47, [0, -1]), ("24h", 30, []), ("7d", 47, [0, -1]), ("30d", 47, [-1]), ("90d", 47, [-1])],
 )
 def test_a_bar_that_the_period_has_a_part_of_is_pale(period: str, minute: int, partial: list[int]) -> None:
     """In India hours begin at 30 minutes past those of UTC; periods of days begin at a midnight."""
     view = view_at(period, datetime(2024, 10, 24, 6, minute, tzinfo=UTC))
     assert view.partial_bars == partial
-    assert replace(view, is_filling=True).partial_bars == [*partial, -1]
+    assert replace(view, is_filling=True).partial_bars == [*partial, *([-1] if not partial else [])]
+
+
+@pytest.mark.parametrize(
+    ("days", "bars", "partial"),
+    [
+        # To the end of today, as the times that are offered first: not the last hour is in progress.
+        (1, 24, [18]),
+        (6, 48, [46]),
+        (30, 30, [-1]),
+    ],
+)
+def test_the_bar_in_progress_is_pale_wherever_it_is(
+    days: int, bars: int, partial: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 18:20 in India, hours of today are still to come."""
+    now = datetime(2024, 10, 24, 12, 50, tzinfo=UTC)
+    monkeypatch.setattr("dashboard.panels.view.utc_now", lambda: now)
+    end = datetime(2024, 10, 25)  # noqa: DTZ001 (local)
+    selection = replace(LAST_DAY, period="custom", start=end - timedelta(days=days), end=end)
+    view = View(selection.window(now, get_settings().tz), selection, palette_of("light"), is_filling=True)
+    window = view.window
+    assert len(buckets(window.start, window.end, window.bucket, get_settings().tz)) == bars
+    assert view.partial_bars == partial
 
 
 def test_the_link_of_a_bar_leads_to_no_call_before_the_period() -> None:
