@@ -1,6 +1,7 @@
 """The panel of Explore: a figure by group, as chart and table, with interval and number of calls."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -60,20 +61,40 @@ def figure_label(measure: str, statistic: str) -> str:
     return f"{METRICS[measure].label} {named[:1].lower()}{named[1:]}".strip()
 
 
+@dataclass(frozen=True)
+class _Group:
+    """A row of an answer as it is shown; ``key`` is "" for no value, and for the merged values."""
+
+    name: str
+    key: str
+    calls: int
+    figure: Reading
+    merged: bool = False
+
+
+def _groups(answer: Answer, question: Question, statistic: str) -> list[_Group]:
+    """Return the rows of an answer, the merged ones last; labels that several values have are the values."""
+    keys = [str(key) for key in answer.rows.index]
+    labels = [value_label(question.field, key) for key in keys]
+    names = [key if key and labels.count(name) > 1 else name for key, name in zip(keys, labels, strict=True)]
+    hidden = [f"{OTHERS} ({answer.groups - len(answer.rows):,})"] * len(answer.other)
+    rows = [*answer.rows.to_dict("records"), *answer.other.to_dict("records")]
+    return [
+        _Group(name, key, int(row["calls"]), readings.read(row, question.measure, statistic), at >= len(keys))
+        for at, (name, key, row) in enumerate(
+            zip([*names, *hidden], [*keys, *("" for _ in hidden)], rows, strict=True)
+        )
+    ]
+
+
 def panel(answer: Answer, question: Question, statistic: str, palette: Palette) -> Panel:
     """Return one figure per group; groups beyond the largest are merged into one grey bar."""
     field, unit = question.field, readings.unit_of(question.measure)
-    read = {
-        value_label(field, str(key)): readings.read(row, question.measure, statistic)
-        for key, row in zip(answer.rows.index, answer.rows.to_dict("records"), strict=True)
-    }
-    rest = [readings.read(row, question.measure, statistic) for row in answer.other.to_dict("records")]
-    hidden = answer.groups - len(answer.rows)
-    every = {**read, **{f"{OTHERS} ({hidden:,})": one for one in rest}}
-    known = {name: one for name, one in every.items() if one.is_known}
-    bars = [_bar(name, one, unit, muted=name not in read) for name, one in known.items()]
+    every = _groups(answer, question, statistic)
+    known = [group for group in every if group.figure.is_known]
+    bars = [_bar(group, unit) for group in known]
     caption = _caption(answer, question, statistic, known)
-    table = _table(every, answer, question, statistic)
+    table = _table(every, question, statistic)
     title = title_of(question, statistic)
     if not bars:
         return Panel("explored", title, f"None of these {answer.calls:,} calls has a value", table=table)
@@ -81,33 +102,27 @@ def panel(answer: Answer, question: Question, statistic: str, palette: Palette) 
         figure = groups.columns(bars, palette, unit=_AXIS[unit], x_title=field.label.lower())
     else:
         figure = groups.rows(bars, palette, unit=_AXIS[unit])
-    return Panel(
-        "explored", title, caption, figure, table, drilldown=_calls_behind(field, answer, list(known))
-    )
+    return Panel("explored", title, caption, figure, table, drilldown=_calls_behind(field, known))
 
 
 def shown_table(answer: Answer, question: Question, statistic: str) -> pd.DataFrame:
     """Return the same figures as a Markdown table for the page."""
     field, unit = question.field, readings.unit_of(question.measure)
-    rows = []
-    for at, row in enumerate([*answer.rows.to_dict("records"), *answer.other.to_dict("records")]):
-        one = readings.read(row, question.measure, statistic)
-        is_other = at >= len(answer.rows)
-        key = "" if is_other else str(answer.rows.index[at])
-        name = f"{OTHERS} ({answer.groups - len(answer.rows):,})" if is_other else value_label(field, key)
-        rows.append(
+    return pd.DataFrame(
+        [
             {
-                field.label if field else "Calls of": formats.plain(name),
-                figure_label(question.measure, statistic): formats.number(one.value, unit),
-                "95 % interval": _interval(one, unit),
-                "n": f"{one.n:,}",
-                "Calls": f"{int(row['calls']):,}",
+                field.label if field else "Calls of": formats.plain(group.name),
+                figure_label(question.measure, statistic): formats.number(group.figure.value, unit),
+                "95 % interval": _interval(group.figure, unit),
+                "n": f"{group.figure.n:,}",
+                "Calls": f"{group.calls:,}",
                 "Share of calls": formats.number(
-                    row["calls"] / answer.calls if answer.calls else None, "share"
+                    group.calls / answer.calls if answer.calls else None, "share"
                 ),
             }
-        )
-    return pd.DataFrame(rows)
+            for group in _groups(answer, question, statistic)
+        ]
+    )
 
 
 def _interval(one: Reading, unit: Unit) -> str:
@@ -116,8 +131,8 @@ def _interval(one: Reading, unit: Unit) -> str:
     return f"{formats.number(one.low, unit)} to {formats.number(one.high, unit)}"
 
 
-def _bar(name: str, one: Reading, unit: Unit, *, muted: bool) -> Bar:
-    scale = _SCALE.get(unit, 1.0)
+def _bar(group: _Group, unit: Unit) -> Bar:
+    name, one, muted, scale = group.name, group.figure, group.merged, _SCALE.get(unit, 1.0)
     words = f"{formats.number(one.value, unit)} \N{MIDDLE DOT} n {one.n:,}"
     if one.low is None or one.high is None:
         return Bar(name, scale * one.value, words, muted=muted)
@@ -125,19 +140,19 @@ def _bar(name: str, one: Reading, unit: Unit, *, muted: bool) -> Bar:
     return Bar(name, scale * one.value, words, scale * one.low, scale * one.high, muted)
 
 
-def _caption(answer: Answer, question: Question, statistic: str, known: Mapping[str, Reading]) -> str:
+def _caption(answer: Answer, question: Question, statistic: str, known: Sequence[_Group]) -> str:
     unit, field = readings.unit_of(question.measure), question.field
     said = []
-    ranked = sorted(known, key=lambda name: known[name].value)
-    if len(ranked) > 1:
-        high, low = (formats.plain(ranked[at]) for at in (-1, 0))
+    if len(known) > 1:
+        ranked = sorted(known, key=lambda group: group.figure.value)
+        high, low = ranked[-1], ranked[0]
         said.append(
-            f"Highest: {high}, {formats.number(known[ranked[-1]].value, unit)}; "
-            f"lowest: {low}, {formats.number(known[ranked[0]].value, unit)}"
+            f"Highest: {formats.plain(high.name)}, {formats.number(high.figure.value, unit)}; "
+            f"lowest: {formats.plain(low.name)}, {formats.number(low.figure.value, unit)}"
         )
     if field is not None and answer.groups > len(answer.rows):
         said.append(f"top {len(answer.rows)} of {answer.groups:,}, the rest under {OTHERS}")
-    if any(one.low is not None for one in known.values()):
+    if any(group.figure.low is not None for group in known):
         said.append("lines: 95 % interval")
     if question.measure in DISTRIBUTIONS and statistic in PERCENTILES:
         said.append("exact" if answer.exact else "within 1 %")
@@ -145,28 +160,24 @@ def _caption(answer: Answer, question: Question, statistic: str, known: Mapping[
     return " \N{MIDDLE DOT} ".join(said)
 
 
-def _table(every: Mapping[str, Reading], answer: Answer, question: Question, statistic: str) -> pd.DataFrame:
+def _table(every: Sequence[_Group], question: Question, statistic: str) -> pd.DataFrame:
     field, unit = question.field, readings.unit_of(question.measure)
     scale, suffix = _SCALE.get(unit, 1.0), f" ({_AXIS[unit]})"
-    label = figure_label(question.measure, statistic)
-    calls = [*answer.rows["calls"], *answer.other["calls"]]
+    label, figures = figure_label(question.measure, statistic), [group.figure for group in every]
     return pd.DataFrame(
         {
-            field.label if field else "Calls of": list(every),
-            f"{label}{suffix}": [round(scale * one.value, 4) for one in every.values()],
-            "Low": [None if one.low is None else round(scale * one.low, 4) for one in every.values()],
-            "High": [None if one.high is None else round(scale * one.high, 4) for one in every.values()],
-            "n": [one.n for one in every.values()],
-            "Calls": [int(n) for n in calls],
+            field.label if field else "Calls of": [group.name for group in every],
+            f"{label}{suffix}": [round(scale * one.value, 4) for one in figures],
+            "Low": [None if one.low is None else round(scale * one.low, 4) for one in figures],
+            "High": [None if one.high is None else round(scale * one.high, 4) for one in figures],
+            "n": [one.n for one in figures],
+            "Calls": [group.calls for group in every],
         }
     )
 
 
-def _calls_behind(field: Field | None, answer: Answer, shown: list[str]) -> Drilldown | None:
+def _calls_behind(field: Field | None, shown: Sequence[_Group]) -> Drilldown | None:
     """Return the drill-down of the bars, if the list of calls can filter by the field."""
     if field is None or field.key not in {*DIMENSIONS, "end_reason", "attempt"}:
         return None
-    values = {value_label(field, str(key)): str(key) for key in answer.rows.index}
-    return drilldown.groups(
-        field.key, [values.get(name, "") for name in shown], upright=field.order == "value"
-    )
+    return drilldown.groups(field.key, [group.key for group in shown], upright=field.order == "value")

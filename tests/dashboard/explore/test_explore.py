@@ -58,6 +58,28 @@ def test_the_largest_groups_are_shown_and_the_rest_as_one(calls: Database[Docume
     assert rows[0]["End-to-end latency p90"] == "1,050 ms"  # of 1,000, 1,025 and 1,050
 
 
+def test_values_that_differ_in_their_spelling_alone_are_told_apart(
+    database: Database[Document], start: Start
+) -> None:
+    """Two agents may write a purpose in two ways that read alike; a campaign may be called "none given"."""
+    written = ("sales", "Sales", "home_loan", "home loan", None)
+    then = utc_now() - timedelta(minutes=30)
+    campaigns = {"Sales": "none given", "sales": "diwali", "home_loan": "diwali"}
+    write_calls(
+        database,
+        [make_call(n, then, purpose=one, campaign=campaigns.get(str(one))) for n, one in enumerate(written)],
+    )
+    for split, names in (
+        ("Purpose", ["Sales", "home loan", "home\\_loan", "none given", "sales"]),
+        ("Campaign", ["diwali", "none given", "none given"]),
+    ):
+        app = start("questions/explore", measure="Calls", split=split)
+        assert not app.exception
+        [rows] = tables_of(app)
+        assert sorted(row[split] for row in rows) == names
+        assert sum(int(row["Calls"]) for row in rows) == len(written)
+
+
 def test_a_link_narrows_to_calls_with_a_value(calls: Database[Document], start: Start) -> None:
     """Any field can be a filter; what is no field is left out, and no page breaks."""
     app = start("questions/explore", measure="Calls", split="Agent version", only="Carrier: carrier-03")
