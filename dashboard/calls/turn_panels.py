@@ -72,13 +72,13 @@ def _seconds(ms: float | None) -> float | None:
 
 def waits_panel(turns: Sequence[TurnMetrics], clock: CallClock) -> Panel:
     """Return a panel with a row per turn: the parts of its wait, their owners and shares."""
-    measured = [turn.e2e_ms for turn in turns if turn.e2e_ms is not None]
+    waited = {turn.turn: turn.e2e_ms for turn in turns if turn.e2e_ms is not None}
     said = f"{len(turns)} turns"
-    if measured:
-        slowest = max(turns, key=lambda turn: turn.e2e_ms or 0)
+    if waited:
+        slowest = max(waited, key=waited.__getitem__)
         said += (
-            f" · the lead waited {sum(measured) / len(measured):,.0f} ms on average, longest in turn "
-            f"{slowest.turn}: {slowest.e2e_ms:,.0f} ms"
+            f" · the lead waited {sum(waited.values()) / len(waited):,.0f} ms on average, longest in turn "
+            f"{slowest}: {waited[slowest]:,.0f} ms"
         )
     interrupted = sum(turn.interrupted for turn in turns)
     if interrupted:

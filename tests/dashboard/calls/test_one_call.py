@@ -1,18 +1,22 @@
 """The page of one call: how it ended, its clock, what was said, its links, and who sees what."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from pymongo.database import Database
 from streamlit.testing.v1 import AppTest
 
 from core.access.roles import Role
+from core.clock import utc_now
+from core.models.metrics import TurnMetrics
 from core.settings import get_settings
+from core.storage.calls import write_calls
 from core.storage.recording.records import Record
 from core.storage.recording.write import write
 from core.types import Document
 from tests.dashboard.calls.conversation import CALL, KEY, LEAD, SPOKEN, record_conversation, turns_said
-from tests.dashboard.conftest import text_of
+from tests.dashboard.conftest import make_call, text_of
 from tests.dashboard.test_roles import As, as_role
 
 __all__ = ["as_role"]
@@ -133,3 +137,15 @@ def test_a_call_whose_agent_tells_no_times_has_its_waits_all_the_same(
     assert "the lead waited 1,200 ms on average, longest in turn 5: 1,500 ms" in said
     assert "Call timeline" not in said
     assert "No transcript recorded" in said
+
+
+def test_a_wait_that_was_not_measured_is_never_the_longest(
+    database: Database[Document], start: Start
+) -> None:
+    """Not even of turns that took no time, as a simulated agent's."""
+    write_calls(database, [make_call(1, utc_now() - timedelta(minutes=5))])
+    turns = [TurnMetrics(call_id="call_1", turn=n, e2e_ms=ms) for n, ms in enumerate((None, 0.0, -0.0), 1)]
+    write(database, [Record.now(turn) for turn in turns])
+    app = start("calls", call_id="call_1")
+    assert not app.exception
+    assert "3 turns · the lead waited 0 ms on average, longest in turn 2: 0 ms" in text_of(app)
