@@ -247,13 +247,14 @@ def costs(sides: Sequence[Named], palette: Palette) -> Panel:
         index=[side.name for side in sides],
     )
     frame = frame.loc[:, frame.sum() > 0]
-    shades = dict(zip(COST_PARTS, (*palette.cycle, palette.neutral), strict=False))
     table = frame.round(4).rename(columns=COST_PARTS).rename_axis("Side").reset_index()
     return Panel(
         "compare-cost",
         "Cost per call",
         "Rupees by component, of calls with a cost \N{MIDDLE DOT} n "
         + " against ".join(f"{n:,}" for n in known),
-        distributions.stacked_shares(frame, shades, COST_PARTS, palette, unit="\N{INDIAN RUPEE SIGN}"),
+        distributions.stacked_shares(
+            frame, palette.colours, COST_PARTS, palette, unit="\N{INDIAN RUPEE SIGN}"
+        ),
         table,
     )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from html import unescape
 from urllib.parse import urlencode
 
+import orjson
 import pytest
 import streamlit as st
 from pymongo.database import Database
@@ -22,6 +23,7 @@ from core.storage.recording.write import write
 from core.types import Document
 from dashboard.panels import boards
 from dashboard.panels.panel import Panel
+from dashboard.theme import palette_of
 from tests.dashboard.conftest import make_call, scrolled, text_of
 from tests.dashboard.panels.test_boards import SELECTION
 
@@ -131,6 +133,26 @@ def test_calls_that_cost_nothing_take_conversion_not_away(
     app = scrolled(start("conversion"))
     assert not app.exception
     assert "All recorded costs are \N{INDIAN RUPEE SIGN}0.00 · n 4" in text_of(app)
+
+
+def test_what_a_platform_and_other_things_cost_is_drawn_on_conversion_and_compare(
+    database: Database[Document], start: Callable[..., AppTest]
+) -> None:
+    """A platform's minutes took the whole page away; each component has one colour on both pages."""
+    cost = CallCost(**{part: 1.0 + at for at, part in enumerate(COST_PARTS)})
+    calls = [
+        some_call(number).model_copy(update={"cost": cost, "agent_version": f"2.{number % 2}"})
+        for number in range(40)
+    ]
+    write_calls(database, calls)
+    wanted = {COST_PARTS[part]: palette_of("light").colours[part] for part in COST_PARTS}
+    assert len(set(wanted.values())) == len(COST_PARTS)
+    for page, chart in (("conversion", "costs-language"), ("questions/compare", "compare-cost")):
+        app = scrolled(start(page))
+        assert not app.exception
+        (drawn,) = (one for one in app.get("plotly_chart") if one.proto.id.endswith(f"plot-{chart}"))
+        bars = orjson.loads(drawn.proto.spec)["data"]
+        assert {bar["name"]: bar["marker"]["color"] for bar in bars} == wanted
 
 
 def test_no_hour_outside_calling_hours_is_the_best_for_qualified_leads(
