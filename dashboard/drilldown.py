@@ -13,7 +13,7 @@ from core.aggregation.search.call_search import UNKNOWN
 from core.alerting.subject import calls_since, filters_of, lacking
 from core.clock import in_address, utc_now, wall
 from core.models.alerts import Alert, AlertState
-from dashboard import filters, formats
+from dashboard import filters
 from dashboard.charts.time_series import WEEKDAYS
 from dashboard.filters import Window
 
@@ -131,16 +131,15 @@ def hours(facets: Mapping[str, str] | None = None, chosen: Mapping[str, str] | N
 
 
 def rows(
-    labels: Mapping[str, str], by: str, facets: Mapping[str, str] | None = None, order: str = ""
+    values: Sequence[str], by: str, facets: Mapping[str, str] | None = None, order: str = ""
 ) -> Drilldown:
-    """Return the drill-down to a filter's value by the label of its row; ``labels``: by value."""
-    value_of = {formats.plain_label(text).strip(): value for value, text in labels.items() if value}
+    """Return the drill-down to the filter's value of a numbered row; "" has no list."""
 
     def target(point: Point) -> CallsTarget | None:
-        value = value_of.get(str(point["y"]).strip())
-        return (
-            CallsTarget(filters={by: value}, facets=dict(facets or {}) | _ordered(order)) if value else None
-        )
+        at = round(float(point["y"]))
+        if not (0 <= at < len(values) and values[at]):
+            return None
+        return CallsTarget(filters={by: values[at]}, facets=dict(facets or {}) | _ordered(order))
 
     return target
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.time_series import axis_title, blank
+from dashboard.charts.time_series import axis_title, blank, whole_steps
 from dashboard.theme import Palette
 
 
@@ -28,6 +28,7 @@ def stacked_bins(
             marker={"color": colours[column], "line": {"width": 0.6, "color": palette.surface}},
             hovertemplate=f"%{{x}}: %{{y:,}} {label.lower()}<extra></extra>",
         )
+    figure.update_yaxes(whole_steps(counts[list(labels)].sum(axis=1).max()))
     figure.update_xaxes(title=axis_title(x_title, palette), type="category")
     figure.update_layout(barmode="stack", bargap=0.12)
     return figure

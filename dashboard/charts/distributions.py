@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.models.definitions import NEGATIVE_BELOW, POSITIVE_ABOVE
-from dashboard.charts.time_series import WEEKDAYS, axis_title, blank
+from dashboard.charts.time_series import HEIGHT, WEEKDAYS, axis_title, blank, whole_steps
 from dashboard.formats import duration, plain_label, short_label
 from dashboard.theme import HEAT_SCALE, Palette
 
@@ -29,6 +29,7 @@ def histogram(
         hovertemplate="%{customdata}: %{y:,} calls<extra></extra>",
     )
     figure.update_xaxes(title=axis_title(x_title, palette))
+    figure.update_yaxes(whole_steps(frame["n"].max()))
     figure.update_layout(bargap=0)
     return figure
 
@@ -37,12 +38,8 @@ def _width(frame: pd.DataFrame) -> float:
     return float(frame["end"].iloc[0] - frame["start"].iloc[0]) if len(frame) else 1.0
 
 
-def rows_axis(
-    figure: go.Figure, palette: Palette, ticksuffix: str = "", labels: Mapping[str, str] | None = None
-) -> None:
-    """Make the vertical axis one of names, all of them, the first on top; ``labels``: how they are shown."""
-    if labels:
-        figure.update_yaxes(tickvals=list(labels), ticktext=list(labels.values()))
+def rows_axis(figure: go.Figure, palette: Palette, ticksuffix: str = "") -> None:
+    """Make the vertical axis one of our own names, all of them, the first on top."""
     figure.update_yaxes(
         autorange="reversed",
         type="category",
@@ -54,9 +51,28 @@ def rows_axis(
     )
 
 
-def _row_labels(names: Sequence[str]) -> dict[str, str]:
-    """Return how rows are shown by what they are called in the figure, where each name is whole."""
-    return {f"{plain_label(name)}  ": f"{short_label(name)}  " for name in names}
+def row_labels(names: Sequence[str]) -> list[str]:
+    """Return what foreign names are called beside their rows."""
+    return [f"{short_label(name)}  " for name in names]
+
+
+def numbered_rows(figure: go.Figure, palette: Palette, names: Sequence[str]) -> None:
+    """Make the vertical axis one of numbered rows with foreign names, 0 on top; ``meta`` has the whole names.
+
+    By number, because plotly.js takes names such as ``2026`` for places on the axis, and two of them may be
+    shown alike.
+    """
+    figure.update_layout(meta=[plain_label(name) for name in names])
+    figure.update_yaxes(
+        type="linear",
+        tickvals=list(range(len(names))),
+        ticktext=row_labels(names),
+        autorange=False,
+        range=[len(names) - 0.5, -0.5],
+        rangemode="normal",
+        showgrid=False,
+        tickfont={"size": 13, "color": palette.text},
+    )
 
 
 def mark(figure: go.Figure, at: float, words: str, palette: Palette) -> go.Figure:
@@ -78,26 +94,25 @@ def sentiment_colours(frame: pd.DataFrame, palette: Palette) -> list[str]:
 
 
 def shares(counts: dict[str, int], palette: Palette) -> go.Figure:
-    """Return one bar per name, longest on top, with its share and count beside it."""
+    """Return one bar per name in the order given, the first on top, with its share and count beside it."""
     total = sum(counts.values())
-    ordered = sorted(counts.items(), key=lambda item: item[1])
-    names = [f"{plain_label(name)}  " for name, _ in ordered]
-    figure = blank(palette, rows=names)
+    shares = [100 * n / total for n in counts.values()]
+    names = list(counts)
+    figure = blank(palette, rows=row_labels(names))
     figure.add_bar(
-        y=names,
-        x=[100 * n / total for _, n in ordered],
+        y=list(range(len(names))),
+        x=shares,
         orientation="h",
         marker={"color": palette.accent},
-        text=[f" {100 * n / total:.1f} % · {n:,}" for _, n in ordered],
+        text=[f" {share:.1f} % · {n:,}" for share, n in zip(shares, counts.values(), strict=True)],
         textposition="outside",
         cliponaxis=False,
-        customdata=[n for _, n in ordered],
-        hovertemplate="%{y}: %{customdata:,} calls, %{x:.1f} %<extra></extra>",
+        customdata=[f"{plain_label(name)}: {n:,}" for name, n in counts.items()],
+        hovertemplate="%{customdata} calls, %{x:.1f} %<extra></extra>",
     )
-    widest = max(100 * n / total for _, n in ordered)
-    figure.update_xaxes(range=[0, widest * 1.6], showgrid=False, showticklabels=False)
-    figure.update_yaxes(tickfont={"color": palette.text}, showgrid=False, ticks="")
-    figure.update_layout(bargap=1 - 0.16 * min(4, len(ordered)), margin={"t": 8, "b": 8})
+    figure.update_xaxes(range=[0, max(shares) * 1.6], showgrid=False, showticklabels=False)
+    numbered_rows(figure, palette, names)
+    figure.update_layout(bargap=1 - 0.16 * min(4, len(counts)), margin={"t": 8, "b": 8})
     return figure
 
 
@@ -212,6 +227,8 @@ def minutes_axis(figure: go.Figure, frame: pd.DataFrame) -> None:
 
 
 MOST_BARS = 8
+_LEAST_ROW_PIXELS, _ROUND_ROWS_PIXELS = 17, 76
+"""Heights of a row, so that its name does not touch the next one's, and of what is above and below all."""
 
 
 @dataclass(frozen=True)
@@ -228,8 +245,7 @@ class Dots:
 
 def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go.Figure:
     """Return rates as dots with 95 % intervals: one row per rate, one colour per value."""
-    names = [f"{row}  " for row in rows]
-    figure = blank(palette, legend=len(dots) > 1, rows=names)
+    figure = blank(palette, legend=len(dots) > 1, rows=row_labels(rows))
     spread, highest = 0.58, np.nan_to_num([dot.high for dot in dots]).max(initial=0.01)
     for number, dot in enumerate(dots):
         shift = 0.0 if len(dots) == 1 else spread * (number / (len(dots) - 1) - 0.5)
@@ -260,14 +276,8 @@ def rate_dots(rows: Sequence[str], dots: Sequence[Dots], palette: Palette) -> go
         ticksuffix=" %",
         range=[0, 108 * highest],  # so that the last tick's label fits
     )
-    figure.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=names,
-        range=[len(rows) - 0.5, -0.5],
-        showgrid=False,
-        rangemode="normal",
-        tickfont={"size": 13, "color": palette.text},
-    )
+    numbered_rows(figure, palette, rows)
+    figure.update_layout(height=max(HEIGHT, _LEAST_ROW_PIXELS * len(rows) + _ROUND_ROWS_PIXELS))
     for line in range(1, len(rows)):
         figure.add_hline(line - 0.5, line={"color": palette.grid, "width": 1})
     return figure
@@ -311,22 +321,22 @@ def stacked_shares(
     frame: pd.DataFrame, colours: dict[str, str], labels: dict[str, str], palette: Palette, *, unit: str
 ) -> go.Figure:
     """Return a horizontal bar per row of the frame, stacked from its columns, labelled with the sum."""
-    shown = _row_labels([str(name) for name in frame.index])
-    names = [f"{plain_label(str(name))}  " for name in frame.index]
-    figure = blank(palette, legend=True, rows=list(shown.values()))
+    names = [str(name) for name in frame.index]
+    figure = blank(palette, legend=True, rows=row_labels(names))
     for column in frame:
         figure.add_bar(
-            y=names,
+            y=list(range(len(names))),
             x=frame[column].round(4),
             orientation="h",
             name=labels[str(column)],
             marker={"color": colours[str(column)], "line": {"width": 0}},
-            hovertemplate=f"{labels[str(column)]}: {unit}%{{x:.2f}}<extra></extra>",
+            customdata=[plain_label(name) for name in names],
+            hovertemplate=f"%{{customdata}}, {labels[str(column)].lower()}: {unit}%{{x:.2f}}<extra></extra>",
         )
     totals = frame.sum(axis=1)
-    for name, total in zip(names, totals, strict=True):
+    for row, total in enumerate(totals):
         figure.add_annotation(
-            y=name,
+            y=row,
             x=total,
             text=f"{unit}{total:,.2f}",
             xanchor="left",
@@ -336,7 +346,7 @@ def stacked_shares(
         )
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(range=[0, float(totals.max()) * 1.2], showgrid=True, tickprefix=unit, nticks=5)
-    rows_axis(figure, palette, labels=shown)
+    numbered_rows(figure, palette, names)
     return figure
 
 
@@ -344,20 +354,19 @@ def percentile_dots(
     names: Sequence[str], values: Mapping[str, Sequence[float]], colours: dict[str, str], palette: Palette
 ) -> go.Figure:
     """Return the percentiles of each value on one line; their distance shows the spread."""
-    labels = _row_labels(names)
-    rows = [f"{plain_label(name)}  " for name in names]
-    figure = blank(palette, legend=True, rows=list(labels.values()))
+    figure = blank(palette, legend=True, rows=row_labels(names))
     for percentile, points in values.items():
         figure.add_scatter(
             x=[None if point != point else round(point) for point in points],  # noqa: PLR0124 (NaN)
-            y=rows,
+            y=list(range(len(names))),
             name=percentile,
             mode="markers",
             marker={"color": colours[percentile], "size": 11},
-            hovertemplate=f"%{{y}} {percentile}: %{{x:,.0f}} ms<extra></extra>",
+            customdata=[plain_label(name) for name in names],
+            hovertemplate=f"%{{customdata}}, {percentile}: %{{x:,.0f}} ms<extra></extra>",
         )
     columns = list(values.values())
-    for row, low, high in zip(rows, columns[0], columns[-1], strict=True):
+    for row, (low, high) in enumerate(zip(columns[0], columns[-1], strict=True)):
         if low == low and high == high:  # noqa: PLR0124 (NaN)
             figure.add_shape(
                 type="line",
@@ -369,7 +378,7 @@ def percentile_dots(
                 line={"color": palette.grid, "width": 4},
             )
     figure.update_xaxes(showgrid=True, rangemode="tozero", ticksuffix=" ms", nticks=5, tickangle=0)
-    rows_axis(figure, palette, labels=labels)
+    numbered_rows(figure, palette, names)
     return figure
 
 
@@ -388,11 +397,9 @@ def counted(
     """
     shown = min(len(names), MOST_BARS)
     shares = [100 * n / total for n in counts[:shown]]
-    labels = _row_labels(names[:shown])
-    rows = [f"{plain_label(name)}  " for name in names[:shown]]
-    figure = blank(palette, rows=list(labels.values()))
+    figure = blank(palette, rows=row_labels(names[:shown]))
     figure.add_bar(
-        y=rows,
+        y=list(range(shown)),
         x=shares,
         orientation="h",
         marker={"color": colour},
@@ -401,13 +408,12 @@ def counted(
         ],
         textposition="outside",
         cliponaxis=False,
-        customdata=list(counts[:shown]),
-        hovertemplate=f"%{{y}}: %{{customdata:,}}, %{{x:.2f}} {'% of calls' if unit == '%' else unit}"
-        "<extra></extra>",
+        customdata=[f"{plain_label(name)}: {n:,}" for name, n in zip(names[:shown], counts, strict=False)],
+        hovertemplate=f"%{{customdata}}, %{{x:.2f}} {'% of calls' if unit == '%' else unit}<extra></extra>",
     )
     # Leaves room for the label of the longest bar, even on a phone.
     figure.update_xaxes(range=[0, max(shares) * 2.2], showgrid=False, showticklabels=False)
-    rows_axis(figure, palette, labels=labels)
+    numbered_rows(figure, palette, names[:shown])
     figure.update_layout(bargap=1 - 0.16 * min(4, shown), margin={"t": 8, "b": 8})
     return figure
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.distributions import rows_axis
+from dashboard.charts.distributions import numbered_rows, row_labels, rows_axis
 from dashboard.charts.time_series import HEIGHT, axis_title, blank
 from dashboard.formats import plain_label, short_label
 from dashboard.theme import Palette
@@ -30,8 +30,8 @@ class Bar:
 
 def rows(bars: Sequence[Bar], palette: Palette, *, unit: str) -> go.Figure:
     """Return a horizontal bar per group, first on top, with its interval and label."""
-    names = [f"{short_label(bar.name)}  " for bar in bars]
-    figure = blank(palette, rows=names)
+    names = [bar.name for bar in bars]
+    figure = blank(palette, rows=row_labels(names))
     widest = max([bar.high or bar.value for bar in bars], default=1.0) or 1.0
     figure.add_bar(
         y=list(range(len(bars))),
@@ -42,15 +42,7 @@ def rows(bars: Sequence[Bar], palette: Palette, *, unit: str) -> go.Figure:
         customdata=[f"{plain_label(bar.name)}: {bar.words}" for bar in bars],
         hovertemplate="%{customdata}<extra></extra>",
     )
-    rows_axis(figure, palette)
-    # By number, because two groups may have the same label.
-    figure.update_yaxes(
-        type="linear",
-        tickvals=list(range(len(bars))),
-        ticktext=names,
-        autorange=False,
-        range=[len(bars) - 0.5, -0.5],
-    )
+    numbered_rows(figure, palette, names)
     figure.update_xaxes(showgrid=True, range=[0, 1.06 * widest], title=axis_title(unit, palette), nticks=6)
     gap = max(0.3, 1 - 0.16 * len(bars))
     figure.update_layout(bargap=gap, height=max(HEIGHT, ROW_PIXELS * len(bars) + _EDGES))

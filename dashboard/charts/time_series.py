@@ -20,6 +20,8 @@ FONT = '"Source Sans", "Source Sans Pro", sans-serif'
 HEIGHT = 280
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 LABEL_GAP_PIXELS = 14
+FEW_CALLS = 5
+"""Up to so many, Plotly's own ticks would be at 0.2, 0.4 … calls."""
 _NARROW, _WIDE = frozenset("fijlrtI .,:;'|!()[]-/\N{MIDDLE DOT}"), frozenset("mwMW@%DGHNOQU")
 LONG_LABEL_PIXELS = 84
 _PLOT_PIXELS = HEIGHT - 64
@@ -141,6 +143,11 @@ def blank(
     )
 
 
+def whole_steps(most: float) -> dict[str, float | None]:
+    """Return how far apart the ticks of an axis of counts are: no fractions where ``most`` is few."""
+    return {"dtick": 1 if most <= FEW_CALLS else None}
+
+
 def axis_title(words: str, palette: Palette) -> dict[str, object]:
     """Return the title of an axis."""
     return {"text": words, "font": {"size": 12, "color": palette.muted}}
@@ -190,6 +197,8 @@ def stacked_bars(
                 customdata=hover,
                 hovertemplate=f"%{{x|{_TIME_FORMATS[bucket]}}}<br>%{{customdata}}<extra></extra>",
             )
+    shown = [part.column for part in parts if part.column in frame]
+    figure.update_yaxes(whole_steps(frame[shown].sum(axis=1).max() if shown and len(frame) else 0))
     # With one hover label for all parts, a click would always select the first.
     figure.update_layout(hovermode="closest", barmode="stack", bargap=0.12 if len(frame) < 60 else 0.04)  # noqa: PLR2004 (bars)
     return figure
@@ -338,6 +347,8 @@ def compared(figure: go.Figure, totals: pd.Series, words: str, palette: Palette)
         showlegend=False,
         hovertemplate="%{y:,} calls",
     )
+    if totals.max() > FEW_CALLS:
+        figure.update_yaxes(dtick=None)
 
 
 def annotate(figure: go.Figure, marks: Sequence[Mark], palette: Palette) -> None:

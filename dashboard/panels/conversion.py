@@ -248,13 +248,19 @@ def by_hour(view: View, frame: pd.DataFrame) -> Panel:
     """Return qualified leads per call dialled by hour and language, with the funnel as table."""
     key, title = "funnel-hours", "Qualified per call dialled, by hour and language"
     names = list(dict.fromkeys(str(name) for name in frame.index.get_level_values("language")))[:MOST_LINES]
-    hours = sorted({int(hour) for hour in frame.index.get_level_values("hour")})
     total = int(frame["dialled"].sum())
     if not total:
         return view.missing(key, title, "outbound call")
+    table = frame.reset_index().rename(columns=STAGES | {"hour": "Hour", "language": "Language"})
+    table = table[["Hour", "Language", *(STAGES[stage] for stage in stages_of(frame))]]
+    rates = share(frame["qualified"], frame["dialled"].where(frame["dialled"] >= LEAST_ATTEMPTS, 0))
+    enough = rates[(rates["n"] > 0) & rates.index.isin(names, level="language")]
+    hours = sorted({int(hour) for hour in enough.index.get_level_values("hour")})
+    if not hours:
+        few = f"No hour has {LEAST_ATTEMPTS} outbound calls of one language yet · n {total:,}"
+        return Panel(key, title, few, table=table)
     labels = {name: value_label("language", name) for name in names}
     colours = view.palette.of(list(labels))
-    rates = share(frame["qualified"], frame["dialled"].where(frame["dialled"] >= LEAST_ATTEMPTS, 0))
     dots = []
     for name in names:
         mine = rates.reindex([(hour, name) for hour in hours])
@@ -272,13 +278,12 @@ def by_hour(view: View, frame: pd.DataFrame) -> Panel:
             f"Best: {first:02d}:00, {formats.plain(value_label('language', str(language)))}, {most:.1f} % "
             f"({least:.1f} to {greatest:.1f})"
         )
-    table = frame.reset_index().rename(columns=STAGES | {"hour": "Hour", "language": "Language"})
     return Panel(
         key,
         title,
         f"{best} · bars: 95 % interval, hidden below {LEAST_ATTEMPTS} calls · n {total:,}",
         distributions.rate_dots([f"{hour:02d}:00" for hour in hours], dots, view.palette),
-        table[["Hour", "Language", *(STAGES[stage] for stage in stages_of(frame))]],
+        table,
         drilldown=drilldown.dots(
             "language",
             names,
@@ -319,12 +324,7 @@ def lead_costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSumm
             per_lead, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
         ),
         table,
-        drilldown=drilldown.rows(
-            {str(name): value_label(by, str(name)) for name in there.index},
-            by,
-            {"stage": "qualified"},
-            "cost",
-        ),
+        drilldown=drilldown.rows([str(name) for name in there.index], by, {"stage": "qualified"}, "cost"),
     )
 
 
@@ -359,9 +359,7 @@ def costs(view: View, by: Dimension, frame: pd.DataFrame, summary: CallSummary) 
             per_call, view.palette.colours, COST_PARTS, view.palette, unit="\N{INDIAN RUPEE SIGN}"
         ),
         table,
-        drilldown=drilldown.rows(
-            {str(name): value_label(by, str(name)) for name in frame.index}, by, order="cost"
-        ),
+        drilldown=drilldown.rows([str(name) for name in frame.index], by, order="cost"),
     )
 
 

@@ -100,7 +100,7 @@ def by_dimension(view: View, field: str, by: Dimension, frame: pd.DataFrame) -> 
         f"· n {int(counts.sum()):,}",
         distributions.percentile_dots(names, values, view.palette.colours, view.palette),
         table,
-        drilldown=drilldown.rows({str(v): value_label(by, str(v)) for v in there.index}, by, order=field),
+        drilldown=drilldown.rows([str(value) for value in there.index], by, order=field),
     )
 
 

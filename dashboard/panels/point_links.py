@@ -69,7 +69,7 @@ def _place(layout: Mapping[str, Any], trace: Trace, at: int, x: Any, y: Any) -> 
         return f"{moment:%a %-d %b %Y %H:%M}".removesuffix(" 00:00")
     if str(y).strip() in WEEKDAYS:
         return f"{str(y).strip()} {x}:00"
-    names = layout.get("yaxis", {}).get("ticktext")
+    names = layout.get("meta") or layout.get("yaxis", {}).get("ticktext")
     if names is not None and not isinstance(y, str):
         return str(names[round(y)]).strip()
     return str(y).strip() if isinstance(y, str) else str(trace["customdata"][at])

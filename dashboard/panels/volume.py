@@ -185,7 +185,7 @@ def languages(view: View, summary: CallSummary) -> Panel:
         f"Most calls: {formats.plain(next(iter(counts)))} · n {summary.total_calls:,}",
         distributions.shares(counts, view.palette),
         pd.DataFrame({"Language": list(counts), "Calls": list(counts.values()), "Share (%)": shares}),
-        drilldown=drilldown.rows({name: label("language", name) for name in summary.languages}, "language"),
+        drilldown=drilldown.rows(list(summary.languages), "language"),
     )
 
 

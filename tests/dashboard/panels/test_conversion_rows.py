@@ -214,3 +214,48 @@ def test_costs_of_every_part_are_drawn(
         (costs,) = [one for one in board.panels if one.key == "costs-language"]
         assert costs.table is not None
         assert costs.table[f"{COST_PARTS[part]} (\N{INDIAN RUPEE SIGN}/call)"].tolist() == [2.0]
+
+
+def test_a_campaign_named_by_a_number_or_a_day_has_its_own_row(database: Database[Document]) -> None:
+    """Plotly took such names for places on the axis: all bars fell on one line, their sums on others."""
+    names = ("2026", "1", "0", "2026-11-01", "1e3")
+    calls = [
+        some_call(number).model_copy(update={"campaign": names[at], "llm_latency_ms": 900.0 + at})
+        for at in range(len(names))
+        for number in range(12 * at, 12 * at + 12 - at)
+    ]
+    write_calls(database, calls)
+    window = SELECTION.window(utc_now(), get_settings().tz, 60)
+    conversion = {one.key: one for one in boards.conversion_board(window, SELECTION, "light").panels}
+    latency = {one.key: one for one in boards.latency_board(window, SELECTION, "LLM", "light").panels}
+    rows = list(range(len(names)))
+    for panel in (
+        conversion["costs-campaign"],
+        conversion["lead-costs-campaign"],
+        latency["latency-campaign"],
+    ):
+        assert panel.figure is not None
+        figure = panel.figure.to_dict()
+        axis = figure["layout"]["yaxis"]
+        assert (axis["type"], axis["tickvals"]) == ("linear", rows), panel.key
+        assert [text.strip() for text in axis["ticktext"]] == list(names)
+        assert all(list(trace["y"]) == rows for trace in figure["data"])
+        assert [note["y"] for note in figure["layout"].get("annotations", ())] in (rows, [])
+        assert panel.drilldown is not None
+        target = panel.drilldown({"x": 1.0, "y": 3, "point_index": 3, "curve_number": 0})
+        assert target is not None
+        assert target.filters == {"campaign": "2026-11-01"}
+
+
+def test_hours_without_enough_calls_are_no_rows_without_dots(database: Database[Document]) -> None:
+    """Few calls at every hour drew 24 names over each other, beside nothing."""
+    hour_ago = utc_now() - timedelta(hours=1)
+    calls = [make_call(number, hour_ago - timedelta(hours=number)) for number in range(23)]
+    write_calls(database, calls)
+    window = SELECTION.window(utc_now(), get_settings().tz, 60)
+    found = {one.key: one for one in boards.conversion_board(window, SELECTION, "light").panels}
+    few = found["funnel-hours"]
+    assert few.figure is None
+    assert few.caption.startswith("No hour has 20 outbound calls of one language yet · n 23")
+    assert few.table is not None
+    assert few.table["Dialled"].sum() == len(calls)
