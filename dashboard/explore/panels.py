@@ -142,22 +142,33 @@ def _bar(group: _Group, unit: Unit) -> Bar:
 
 def _caption(answer: Answer, question: Question, statistic: str, known: Sequence[_Group]) -> str:
     unit, field = readings.unit_of(question.measure), question.field
-    said = []
-    if len(known) > 1:
-        ranked = sorted(known, key=lambda group: group.figure.value)
-        high, low = ranked[-1], ranked[0]
-        said.append(
-            f"Highest: {formats.plain(high.name)}, {formats.number(high.figure.value, unit)}; "
-            f"lowest: {formats.plain(low.name)}, {formats.number(low.figure.value, unit)}"
-        )
+    said = _apart(known, unit)
     if field is not None and answer.groups > len(answer.rows):
         said.append(f"top {len(answer.rows)} of {answer.groups:,}, the rest under {OTHERS}")
     if any(group.figure.low is not None for group in known):
         said.append("lines: 95 % interval")
     if question.measure in DISTRIBUTIONS and statistic in PERCENTILES:
         said.append("exact" if answer.exact else "within 1 %")
-    said.append(f"n {answer.calls:,}")
     return " \N{MIDDLE DOT} ".join(said)
+
+
+def _apart(known: Sequence[_Group], unit: Unit) -> list[str]:
+    """Return the highest and lowest group, or of figures with intervals the two that differ most for sure."""
+    sure = [group for group in known if group.figure.low is not None]
+    if len(sure) == 1 or len(known) <= 1:
+        return []
+    if not sure:
+        high, low = (pick(known, key=lambda group: group.figure.value) for pick in (max, min))
+        return [f"Highest: {_said(high, unit)}; lowest: {_said(low, unit)}"]
+    high = max(sure, key=lambda group: group.figure.low or 0.0)
+    low = min(sure, key=lambda group: group.figure.high or 0.0)
+    if (high.figure.low or 0.0) <= (low.figure.high or 0.0):
+        return ["No significant differences"]
+    return [f"{_said(high, unit)}, is significantly above {_said(low, unit)}"]
+
+
+def _said(group: _Group, unit: Unit) -> str:
+    return f"{formats.plain(group.name)}, {formats.number(group.figure.value, unit)}"
 
 
 def _table(every: Sequence[_Group], question: Question, statistic: str) -> pd.DataFrame:

@@ -48,6 +48,23 @@ def test_a_rate_by_agent_version(calls: Database[Document], start: Start) -> Non
     assert len(app.get("plotly_chart")) == 1
 
 
+def test_a_group_is_called_higher_only_beyond_chance(calls: Database[Document], start: Start) -> None:
+    """All four inbound leads qualified are not above two thirds of the others; n is what the rate is of."""
+    found = calls["calls"]
+    found.update_many({"_id": {"$in": ["call_1", "call_5"]}}, {"$set": {"status": "no_answer"}})
+    found.update_many({"agent_version": "2.1"}, {"$set": {"qualification_completed": True}})
+    inbound = {"direction": "inbound", "qualification_completed": True}
+    found.update_many({"_id": {"$in": ["call_3", "call_7", "call_9", "call_11"]}}, {"$set": inbound})
+
+    def said(measure: str, split: str) -> str:
+        return text_of(start("questions/explore", measure=measure, split=split))
+
+    rate = "Qualification rate"
+    assert "No significant differences · lines: 95 % interval · n 58" in said(rate, "Direction")
+    assert "2\\.1, 100.0 %, is significantly above 2\\.0, 33.3 %" in said(rate, "Agent version")
+    assert "Highest: Outbound, 56; lowest: Inbound, 4" in said("Calls", "Direction")
+
+
 def test_the_largest_groups_are_shown_and_the_rest_as_one(calls: Database[Document], start: Start) -> None:
     """25 carriers: 20 bars and Other, and exact percentiles in all of them."""
     app = start("questions/explore", measure="End-to-end latency", split="Carrier", statistic="p90")
