@@ -24,6 +24,7 @@ AGAIN = "again"
 """URL parameter: which of ``from`` and ``to`` are in the second of two hours that clocks show alike."""
 GLOBAL = ("period", "from", "to", AGAIN, *FILTERS, "compare")
 """URL parameters of every page."""
+_UNREADABLE = "unreadable-times"
 SWITCH = "more-filters"
 """Key of the switch that shows unset filters."""
 WEEKDAYS, BEFORE = "vs same weekdays", "vs period before"
@@ -250,8 +251,21 @@ def _complete_link() -> None:
         if not _moment(link.get(key), is_end=False)
     }
     if missing:
+        st.session_state[_UNREADABLE] = {key: link[key] for key in missing if link.get(key)}
         link.update(missing)
         st.rerun()
+
+
+def _say_unreadable() -> None:
+    """Say which times of the link could not be read, and what is shown instead: in the run that shows it."""
+    for name, text in st.session_state.pop(_UNREADABLE, {}).items():
+        if shown := _moment(st.query_params.get(name), is_end=False):
+            shown -= timedelta(days=name == "to")  # which is the midnight after the last day
+            st.toast(
+                f"Cannot read the time {formats.plain(text)}: showing {name} {formats.day(shown)}",
+                icon=":material/info:",
+                duration="long",
+            )
 
 
 def _period_changed() -> None:
@@ -287,6 +301,7 @@ def bar(languages: list[str], campaigns: list[str], *, comparing: bool) -> None:
     st.session_state.pop("filters_changed", None)
     _accept_plain_values({"language": languages, "campaign": campaigns})
     _complete_link()
+    _say_unreadable()
     with st.container(key="filters", horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
             "Period",

@@ -1,14 +1,19 @@
-"""Refuse requests that do not come from the dashboard's own pages, under its own address."""
+"""Refuse requests that do not come from the dashboard's own pages, under its own address.
+
+Addresses below a page's, which Streamlit would answer with a blank page, lead to the one that says so.
+"""
 
 import os
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.peers import is_here, is_one_of, is_own_user, number_of
 from core.settings import get_settings
 from core.variables.kinds import is_loopback
+from dashboard.sign_in.addresses import base
 
 _SECURE = {"https", "wss"}
 _PORTS = {"http": 80, "https": 443}
@@ -17,6 +22,9 @@ _NOT_OURS = (
     b"The dashboard does not answer at this address: see DASHBOARD_PUBLIC_URL in docs/configuration.md\n"
 )
 _NOT_YOURS = b"This dashboard belongs to another user of this machine: see Access in docs/dashboard.md\n"
+
+_FILES = {"_stcore", "app", "component", "media", "static"}
+"""First parts of the paths of Streamlit's own files."""
 
 Origin = tuple[str, str, int]
 """Scheme, host and port: an origin as browsers define it."""
@@ -95,7 +103,16 @@ class OwnPagesOnly:
         if not lets_in(scope):
             await _refuse(send, _NOT_YOURS, is_socket=is_socket)
             return
+        if "document" in given(b"sec-fetch-dest") and is_below_a_page(scope["path"]):
+            await RedirectResponse(f"{base()}/not-found")(scope, receive, send)
+            return
         await self._app(scope, receive, send)
+
+
+def is_below_a_page(path: str) -> bool:
+    """Return whether a path is below that of a page, as ``/calls/call_1``; pages have none below them."""
+    first, _, below = path.removeprefix(base()).strip("/").partition("/")
+    return bool(below) and first not in _FILES
 
 
 def lets_in(scope: Scope) -> bool:

@@ -146,9 +146,9 @@ def listed(judged: Judged, zone: tzinfo) -> Panel:
     more = f"Newest {MOST_LISTED} of {count:,}" if count > MOST_LISTED else f"All {count:,}"
     return Panel(
         "violations-list",
-        "All violations",
+        "Violations and their calls",
         f"{more} · the CSV above has all of them, as evidence"
         if count
-        else "None: every call followed every rule",
+        else "None among the calls with the data to judge",
         page=pd.DataFrame(shown) if shown else None,
     )

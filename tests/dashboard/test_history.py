@@ -121,6 +121,17 @@ def test_an_unknown_address_says_so_and_leads_on(looked_at: str, browser: Browse
     page.close()
 
 
+def test_an_address_below_a_page_says_so_instead_of_staying_blank(looked_at: str, browser: Browser) -> None:
+    """Streamlit looked for its own files there too, and showed a white page for good."""
+    page = browser.new_page()
+    for path in ("/calls/call_1", "/runbooks/call/failure?period=7d"):
+        page.goto(f"{looked_at}{path}")
+        expect(page.locator("h1")).to_have_text("Page not found")
+    page.goto(f"{looked_at}/calls/")
+    expect(page.locator("h1")).to_have_text("Calls")
+    page.close()
+
+
 def test_the_keyboard_alone_leads_from_a_chart_to_its_calls(looked_at: str, browser: Browser) -> None:
     """Behind each chart stands a list of links, one for each point that can be clicked."""
     with opened(browser, f"{looked_at}/analytics?period=7d") as page:

@@ -51,6 +51,11 @@ def test_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> 
     assert options["theme.dark.primaryColor"] == "#56B4E9"
 
 
+def test_an_error_leads_to_no_search_engine_or_chatbot() -> None:
+    """On localhost Streamlit offers to ask them, with the error's text in the address."""
+    assert configuration()["client.showErrorLinks"] == "false"
+
+
 def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMLIT_SERVER_MAX_UPLOAD_SIZE", "much")
     with pytest.raises(UserError, match="STREAMLIT_SERVER_MAX_UPLOAD_SIZE must be a number"):

@@ -18,6 +18,7 @@ from core.settings import get_settings
 from core.storage.calls import write_calls
 from core.storage.recording import active_calls
 from core.types import Document
+from dashboard import formats
 from dashboard.filters import BEFORE, EARLIEST, Selection, Window
 from dashboard.panels.boards import fitting_bucket
 from dashboard.queries import call_queries, system_queries
@@ -344,6 +345,21 @@ def test_an_unknown_value_in_a_link_is_told(
     app = start("overview", **{name: value})
     assert not app.exception
     assert told in "".join(element.value for element in app.toast)
+
+
+def test_a_time_in_a_link_that_cannot_be_read_is_told(
+    calls_of_today: Database[Document], start: Start
+) -> None:
+    """The other time of the link holds; that the last week is shown is said."""
+    app = start("overview", period="custom", from_="2026-99-99", to=str(local_today()))
+    assert not app.exception
+    said = "".join(element.value for element in app.toast)
+    first = formats.day(local_today() - timedelta(days=6))
+    assert f"Cannot read the time 2026\\-99\\-99: showing from {first}" in said
+    assert "showing to" not in said
+    app = start("overview", period="custom", from_="2026-11-01", to="soon")
+    said = "".join(element.value for element in app.toast)
+    assert f"Cannot read the time soon: showing to {formats.day(local_today())}" in said
 
 
 def test_the_link_of_a_message_opens_its_runbook(database: Database[Document], start: Start) -> None:

@@ -57,6 +57,17 @@ def test_a_filter_narrows_the_page(calls: Database[Document], start: Start) -> N
     assert "Calls in violation: 1 of 1" in text_of(start("compliance", period="7d", campaign="emi"))
 
 
+def test_calls_without_the_data_to_judge_are_not_said_to_follow_the_rules(
+    database: Database[Document], start: Start
+) -> None:
+    """A call that says nothing of consent, disclosure or opt-out violates nothing, and proves nothing."""
+    noon = day_bounds(local_today() - timedelta(days=1))[0] + timedelta(hours=12)
+    write_calls(database, [make_call(1, noon)])
+    said = text_of(start("compliance", period="7d"))
+    assert "None among the calls with the data to judge" in said
+    assert "followed every rule" not in said
+
+
 def test_more_calls_than_are_judged_at_once_are_said(
     calls: Database[Document], start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
