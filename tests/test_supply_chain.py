@@ -1,6 +1,7 @@
 """What is installed is what was reviewed: pinned, with hashes, its licence known, with a reason."""
 
 import re
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from core.api.intake import otlp as intake
+from core.exporting import otlp, statsd
 from tests import licences
 from tests.licences import locked
 
@@ -70,6 +73,16 @@ def test_each_dependency_has_its_reason() -> None:
     text = (ROOT / "docs" / "dependencies.md").read_text()
     rows = {canonicalize_name(name) for name in re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)}
     assert {canonicalize_name(one.name) for one in wanted("requirements.txt")} <= rows
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [("statsd", statsd.NEEDS), ("opentelemetry", otlp.NEEDS), ("otlp", intake.NEEDS_PROTOBUF)],
+)
+def test_a_missing_extra_can_be_installed_by_the_command_shown(extra: str, said: str) -> None:
+    """By the names of its packages, which pip finds wherever this project was installed from."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert re.findall(r'"([^"]+)"', said.partition("pip install ")[2]) == declared[extra]
 
 
 def test_the_image_leaves_the_embedded_server_out() -> None:

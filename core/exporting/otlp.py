@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NEEDS = (
     "OTEL_EXPORTER_OTLP_ENDPOINT needs the extra opentelemetry: "
-    "pip install voice-agent-monitoring[opentelemetry]"
+    'pip install "opentelemetry-sdk>=1.45,<2" "opentelemetry-exporter-otlp-proto-http>=1.45,<2"'
 )
 PREFIX = "voice_agent."
 GEN_AI: dict[str, tuple[str, Mapping[str, str]]] = {
@@ -37,8 +37,15 @@ logger = get_logger("scheduler")
 
 
 def is_installed() -> bool:
-    """Return whether the extra ``opentelemetry`` is installed."""
-    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.exporter.otlp") is not None
+    """Return whether the extra ``opentelemetry`` is installed.
+
+    The package ``opentelemetry`` alone proves nothing: FastAPI brings its API, without the exporter.
+    """
+    needed = "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"
+    try:
+        return all(find_spec(name) for name in needed)
+    except ModuleNotFoundError:  # where a package above it is missing, find_spec raises instead
+        return False
 
 
 def send_otlp(database: Database[Document]) -> None:

@@ -29,7 +29,7 @@ from core.types import Document
 if TYPE_CHECKING:
     from datadog.dogstatsd.base import DogStatsd
 
-NEEDS = "STATSD_HOST needs the extra statsd: pip install voice-agent-monitoring[statsd]"
+NEEDS = 'STATSD_HOST needs the extra statsd: pip install "datadog>=0.56,<1"'
 _ID = "sent to StatsD"
 _NEVER_SECONDS = 86_400
 _OFF = "DD_DOGSTATSD_DISABLE"

@@ -1,11 +1,13 @@
 """What a collector of OpenTelemetry is sent, decoded by OpenTelemetry's own protobuf."""
 
 import gzip
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -193,3 +195,19 @@ def test_scheduler_and_doctor_know_where_figures_go(
         monkeypatch.delenv(name)
     get_settings.cache_clear()
     assert list(exports(get_settings())) == []
+
+
+def test_the_doctor_and_the_job_say_what_to_install_where_only_the_api_of_opentelemetry_is(
+    monkeypatch: pytest.MonkeyPatch, collector: Collector, database: Database[Document], tmp_path: Path
+) -> None:
+    """FastAPI brings ``opentelemetry-api``, without the exporter: no traceback, but the command to run."""
+    (tmp_path / "opentelemetry").mkdir()
+    (tmp_path / "opentelemetry" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "opentelemetry"]:
+        monkeypatch.delitem(sys.modules, name)
+    (found,) = exports(get_settings())
+    assert (str(found.state), "pip install" in found.text) == ("FAIL", True)
+    with pytest.raises(UserError, match="opentelemetry-exporter-otlp-proto-http"):
+        send_otlp(database)
+    assert collector.requests == []

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 logger = get_logger("api")
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-_NO_PROTOBUF = "protobuf needs the extra otlp (pip install voice-agent-monitoring[otlp]); or send http/json"
+NEEDS_PROTOBUF = (
+    'protobuf needs the extra otlp (pip install "opentelemetry-proto>=1.30,<2"); or send http/json'
+)
 _EXPORT = {"type": "object", "properties": {"resourceSpans": {"type": ["array", "null"]}}}
 _BODY = {"required": True, "content": {JSON: {"schema": _EXPORT}, PROTOBUF: {}}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -58,7 +60,7 @@ def _spans(body: bytes, kind: str) -> tuple[list[Span], int]:
     try:
         return read_json(body) if kind == JSON else read_protobuf(body)
     except ImportError:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _NO_PROTOBUF) from None
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, NEEDS_PROTOBUF) from None
     except UnreadableSpansError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from None
 
