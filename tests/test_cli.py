@@ -324,3 +324,20 @@ def test_an_example_is_one_that_its_command_takes(path: str) -> None:
         name = path.split()
         assert words[: len(name)] == name
         COMMANDS[path].make_context(path, words[len(name) :])
+
+
+@pytest.mark.parametrize("path", ["alerts silence", "restrict-lead", "audit list"])
+def test_an_example_works_as_it_is_shown(path: str, database: Database[Document]) -> None:
+    """Nothing it needs is left out; that no such alert fires is the only thing it may complain of."""
+    for line in EXAMPLES[path]:
+        ended = core(*shlex.split(line))
+        assert ended.returncode == 0 or "is firing" in ended.stderr, ended.stderr
+
+
+def test_help_shows_every_word_and_what_is_taken_if_an_option_is_left_out() -> None:
+    """Text in square brackets is taken for markup, and would not be shown."""
+    options = (one for command in COMMANDS.values() for one in command.params)
+    texts = [text for one in options if (text := getattr(one, "help", None))]
+    assert [text for text in texts if "[" in text] == []
+    assert "yesterday" in core("report", "--help").stdout
+    assert "your login" in core("alerts", "ack", "--help").stdout

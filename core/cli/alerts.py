@@ -17,7 +17,8 @@ app = typer.Typer()
 @app.command("check-alerts")
 def check_alerts(
     at: Annotated[
-        str | None, typer.Option(help="Check as of this time, for example 1999-01-03T00:00 [default: now]")
+        str | None,
+        typer.Option(help="Check as of this time, for example 1999-01-03T00:00", show_default="now"),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; send and store nothing")

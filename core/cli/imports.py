@@ -39,7 +39,7 @@ def import_calls(
         typer.Option(help="TOML file that maps columns to fields; proposed if omitted", show_default=False),
     ] = None,
     rejects: Annotated[
-        Path | None, typer.Option(help="File for rejected rows [default: in DATA_DIR/imports]")
+        Path | None, typer.Option(help="File for rejected rows", show_default="in DATA_DIR/imports")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row, store nothing")] = False,
 ) -> None:

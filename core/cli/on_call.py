@@ -26,7 +26,7 @@ Which = Annotated[
     str,
     typer.Argument(metavar="ALERT", help="Id of the alert, the start of it, or its rule", show_default=False),
 ]
-Who = Annotated[str | None, typer.Option("--as", help="Your name [default: your login]")]
+Who = Annotated[str | None, typer.Option("--as", help="Your name", show_default="your login")]
 Note = Annotated[str, typer.Option(help="What you found, or the reason")]
 
 
@@ -84,7 +84,7 @@ def acknowledge(
 def silence_alerts(
     alert: Annotated[
         str | None,
-        typer.Argument(metavar="[ALERT]", help="One alert; otherwise use --label", show_default=False),
+        typer.Argument(metavar="ALERT", help="One alert; otherwise use --label", show_default=False),
     ] = None,
     label: Annotated[
         list[str] | None, typer.Option(help=f"label=value, with * for any text: {', '.join(MATCHERS)}")
@@ -131,7 +131,7 @@ def silence_alerts(
 @app.command("unsilence")
 def end_silence(
     silence_id: Annotated[
-        str, typer.Argument(metavar="SILENCE", help="Id of the silence", show_default=False)
+        str, typer.Argument(metavar="SILENCE", help="Whole id of the silence", show_default=False)
     ],
 ) -> None:
     """End a silence now. Whatever still fires is sent at the next check."""

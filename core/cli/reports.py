@@ -22,9 +22,7 @@ app = typer.Typer()
 
 @app.command()
 def report(
-    day: Annotated[
-        str | None, typer.Option(help="Local day, 2024-10-24 [default: yesterday]", show_default=False)
-    ] = None,
+    day: Annotated[str | None, typer.Option(help="Local day, 2024-10-24", show_default="yesterday")] = None,
     week: Annotated[bool, typer.Option("--week", help="The seven days that end with it")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page to print to this file")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Write a PDF to this file; needs Chromium")] = None,

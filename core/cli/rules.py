@@ -64,7 +64,7 @@ def export_rules(
 
 @app.command("import")
 def import_rules(
-    file: Annotated[Path, typer.Argument(help="TOML file of [[rules]]", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="TOML file with rules", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every rule, store nothing")] = False,
 ) -> None:
     """Store the rules of a TOML file, replacing rules with the same id. Exit code 1 if one is refused."""

@@ -22,14 +22,16 @@ def breach(
     since: Annotated[
         str, typer.Option(help="Calls since this time: 2024-10-24T15:30, in TIMEZONE", show_default=False)
     ],
-    until: Annotated[str | None, typer.Option(help="Calls before this time [default: now]")] = None,
+    until: Annotated[str | None, typer.Option(help="Calls before this time", show_default="now")] = None,
     who: Annotated[
         str | None,
         typer.Option(
             "--actor", help="Calls that this actor read in that time, instead of the calls of that time"
         ),
     ] = None,
-    noticed: Annotated[str | None, typer.Option(help="When the breach was noticed [default: now]")] = None,
+    noticed: Annotated[
+        str | None, typer.Option(help="When the breach was noticed", show_default="now")
+    ] = None,
     leads: Annotated[
         Path | None, typer.Option("--csv", help="New file for the leads' ids; only its owner can read it")
     ] = None,

@@ -115,7 +115,7 @@ def show_lead(
 def verify(
     file: Annotated[Path, typer.Argument(help="The receipt", show_default=False)],
     public_key: Annotated[
-        str | None, typer.Option(help="Public key of the expected signer [default: this installation]")
+        str | None, typer.Option(help="Public key of the expected signer", show_default="this installation")
     ] = None,
 ) -> None:
     """Verify a receipt's signature and show its contents."""
