@@ -198,7 +198,7 @@ def _set_up_implicitly() -> None:
         _attach(libraries=False)
         _configured = not bad and not problems
     for problem in problems:
-        component_logger("logging").warning("%s; going on without it", problem)
+        component_logger("logging").warning("%s; continuing without it", problem)
 
 
 def _apply_level(level: str | int) -> None:

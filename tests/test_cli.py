@@ -74,6 +74,7 @@ def read_to_end(ours: int) -> bytes:
         (["check-alerts", "--at", ""], "'' is not a time"),
         (["report", "--day", ""], "'' is not a date"),
         (["logs", "README.md", "--since", ""], "is not a time"),
+        (["logs", "README.md", "--since", "1x"], "or an age such as 15m, 2h or 3d"),
         (["logs", "README.md", "--level", ""], "is not a level"),
         (["alerts", "silence", "--label", "campaign=diwali"], "--note is missing: write why"),
         (["alerts", "silence", "--label", "campaign=", "--note", "x"], "--label campaign= has no value"),

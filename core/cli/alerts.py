@@ -49,7 +49,8 @@ def test_alert() -> None:
         typer.echo(f"{channel}: not configured; set {variables[channel]}")
     for channel, recipients in outcome.items():
         for recipient, reason in recipients.items():
-            typer.echo(f"{channel}, {recipient}: " + (f"FAILED: {reason}" if reason else "delivered"))
+            name = channel if recipient == channel else f"{channel}, {recipient}"
+            typer.echo(f"{name}: " + (f"FAILED: {reason}" if reason else "delivered"))
     if outcome and settings.dashboard_public_url is None:
         typer.echo(f"links only work on this machine ({settings.dashboard_url}); set DASHBOARD_PUBLIC_URL")
     failed = any(reason for recipients in outcome.values() for reason in recipients.values())

@@ -50,7 +50,7 @@ def list_deliveries(
         table.add_row(
             at, *(Text(text) for text in (one.source, one.event, one.outcome, one.call_id or "", why))
         )
-    typer.echo(f"of {store_name()}")
+    typer.echo(f"Store: {store_name()}")
     print_table(table if table.rows else "no matching delivery in the last 7 days")
 
 

@@ -208,7 +208,7 @@ def _standing(alert: Alert, now: datetime) -> str:
     if alert.silenced_by:
         return f"silenced by {', '.join(alert.silenced_by)}"
     if alert.inhibited_by:
-        return "inhibited by a more severe alert"
+        return "inhibited by another alert"
     if alert.acknowledged is not None and now < alert.acknowledged.until:
         return f"acknowledged by {alert.acknowledged.author}"
     return "flapping" if alert.flapping else str(alert.state)

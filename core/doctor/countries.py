@@ -121,7 +121,7 @@ def country_of(host: str) -> str:
 def sinks(settings: Settings) -> Iterator[Sink]:
     """Return every configured destination, the database first."""
     calls, lines = "calls, turns and their leads' ids", "log lines, masked"
-    figures, alerts = "figures", "alerts: figures and ids of calls"
+    figures, alerts = "figures", "alerts (figures and ids of calls)"
     if settings.mongodb_uri is not None:
         netloc = urlsplit(settings.mongodb_uri.get_secret_value()).netloc.rpartition("@")[2]
         for host in netloc.split(","):

@@ -75,10 +75,10 @@ def _topology(hello: dict[str, Any]) -> str:
 def other_stores(settings: Settings) -> Iterator[Finding]:
     """Yield a finding if other embedded servers run here: an agent may be recording there."""
     if others := data_dirs_in_use(but=None if settings.mongodb_uri else settings.data_dir):
-        text = f"on this machine, not seen here: {', '.join(map(str, others[:_NAMED]))}"
+        text = f"also run on this machine: {', '.join(map(str, others[:_NAMED]))}"
         if len(others) > _NAMED:
             text = f"{text} and {len(others) - _NAMED} more"
-        remedy = "if calls are missing here, they are there: start all with one DATA_DIR and MONGODB_URI"
+        remedy = "if calls are missing, look there: start everything with the same DATA_DIR and MONGODB_URI"
         yield Finding("other stores", State.OFF, text, remedy)
 
 

@@ -78,7 +78,7 @@ def matrix(settings: Settings) -> list[Kept]:
     """What is kept and how long, by the settings alone."""
     return [
         Kept("Calls and turns", "RAW_RETENTION_DAYS", settings.raw_retention_days, A_YEAR, _RULE_8),
-        Kept("The same in the archive", "", None, A_YEAR, _RULE_8),
+        Kept("Archived calls and turns", "", None, A_YEAR, _RULE_8),
         _log_files(settings),
         Kept(
             "Log lines in the database",
@@ -113,7 +113,7 @@ def _log_files(settings: Settings) -> Kept:
 
 _PLACES: dict[str, tuple[str, str]] = {
     "Calls and turns": (CALLS, "start_time"),
-    "The same in the archive": (ARCHIVES, "first"),
+    "Archived calls and turns": (ARCHIVES, "first"),
     "Log lines in the database": (LOGS, "timestamp"),
     "Alert history": (ALERT_EVENTS, "at"),
     "Resolved alerts": (ALERTS, "resolved_at"),

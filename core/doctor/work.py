@@ -125,7 +125,7 @@ def _rolled_up(database: Database[Document], health: RollUpHealth) -> Finding:
         return Finding("roll-ups", State.WARN, "never built: charts read the calls directly", _START)
     seconds = health.lag.total_seconds()
     marked = counted(health.waiting, "window")
-    text = f"up to date {seconds:,.0f} s ago, {marked} marked for recomputation"
+    text = f"up to date as of {seconds:,.0f} s ago, {marked} marked for recomputation"
     if health.state is RollUpState.STALE:
         return Finding("roll-ups", State.WARN, f"{text}; charts read newer calls directly", _START)
     return Finding("roll-ups", State.OK, text)

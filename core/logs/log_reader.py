@@ -67,7 +67,10 @@ def parse_since(text: str) -> datetime:
             return utc_now() - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
         except OverflowError:
             raise UserError(f"{text} is too long ago") from None
-    return parse_moment(text)
+    try:
+        return parse_moment(text)
+    except UserError as error:
+        raise UserError(f"{error}, or an age such as 15m, 2h or 3d") from None
 
 
 def parse_level(text: str) -> str:

@@ -189,7 +189,7 @@ def _state_line(alert: Alert) -> None:
     if alert.silenced_by:
         badges.append((":material/notifications_off:", "silenced", "gray"))
     if alert.inhibited_by:
-        badges.append((":material/low_priority:", "inhibited by a more severe alert", "gray"))
+        badges.append((":material/low_priority:", "inhibited by another alert", "gray"))
     if alert.flapping:
         badges.append((":material/sync_problem:", "flapping", "orange"))
     for channel, delivered in sorted(alert.channels.items()):

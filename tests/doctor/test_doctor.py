@@ -66,7 +66,7 @@ def test_another_store_on_the_machine_is_named(database: Database[Document], tmp
         agent.stdin.write(b"\n")
     assert states(done)["other stores"] == "off"
     assert str(tmp_path / "agent") in done.stdout
-    assert "start all with one DATA_DIR and MONGODB_URI" in done.stdout
+    assert "start everything with the same DATA_DIR and MONGODB_URI" in done.stdout
 
 
 @pytest.mark.full

@@ -51,7 +51,7 @@ def verify_log(
     check_reachable()
     with progress_bar() as progress:
         report = verify(get_sync_database(), progress, heads)
-    typer.echo(f"of {store_name()}")
+    typer.echo(f"Store: {store_name()}")
     for line in report.lines:
         typer.echo(line)
     raise typer.Exit(1 if report.fault else 0)

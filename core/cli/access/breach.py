@@ -55,7 +55,7 @@ def breach(
             database = get_sync_database()
             scope = of_days(start, end) if who is None else read_by(database, who, start, end)
             found = examine(database, scope, start, tally, progress)
-        typer.echo(f"of {store_name()}")
+        typer.echo(f"Store: {store_name()}")
         aware = parse_moment(noticed) if noticed else utc_now()
         for line in report_lines(found, start, end, aware, who):
             typer.echo(line)

@@ -55,7 +55,8 @@ def erase_lead(
 def _show(found: "Traces") -> None:
     for name, value in vars(found).items():
         if isinstance(value, int):
-            typer.echo(f"{name.replace('_', ' '):<16} {value:>10,}")
+            label = "dead letters" if name == "refused" else name.replace("_", " ")
+            typer.echo(f"{label:<16} {value:>10,}")
     for name, count in found.said.items():
         typer.echo(f"{count:,} {name} name the lead; people wrote them, edit them on the Alerts page")
     for file, lines in found.files.items():
@@ -68,7 +69,7 @@ def _outcome(found: "Traces", *, erased: bool, counting: bool) -> str:
     if not erased:
         return "nothing erased; add --yes to erase permanently"
     calls = counting and found.calls + found.archived_calls
-    counts = "; its calls still count, as calls of nobody (unless --no-keep-counts)" if calls else ""
+    counts = "; its calls still count, anonymously (--no-keep-counts prevents that)" if calls else ""
     return f"erased {counted(found.records, 'record')}{counts}"
 
 

@@ -18,7 +18,7 @@ def draft(file: str, source: Mapping[str, Any], guesses: Sequence[Guess], zone: 
         "",
         "[source]",
         *(f"{key} = {toml(value)}" for key, value in source.items()),
-        f"timezone = {toml(zone)}  # whose clock the times show, where they do not say it",
+        f"timezone = {toml(zone)}  # zone of times that name none",
     ]
     for table in _TABLES:
         for guess in guesses:

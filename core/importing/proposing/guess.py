@@ -146,7 +146,7 @@ class Guesser:
                 return
             if (form := form_of_times(cells)) is not None:
                 value = {"column": column} | ({} if form == "iso" else {"format": form})
-                reason = f"named so, and its cells are times in the form {form}"
+                reason = f"by its name; its cells are times in the form {form}"
                 if other := self._created(column, form):
                     value["fallback"] = other
                     reason += f"; where it is empty, {other} has one"
@@ -155,12 +155,14 @@ class Guesser:
                 return
 
     def unread_start(self) -> Guess:
-        """Return the start to be completed by hand: its column if one is named so, else nothing."""
+        """Return the start to be completed by hand: its column if the name of one fits, else nothing."""
         if not (columns := self._columns("start_time")):
             missing = "no column found: name the column with the start"
             return Guess("start_time", {"column": ""}, missing, doubtful=True)
         column = columns[0]
-        reason = f"{column} is named so, but the form of its times is unknown: write it as format, {_PATTERN}"
+        reason = (
+            f"{column} looks like the start, but the form of its times is unknown: write format, {_PATTERN}"
+        )
         value = {"column": column, "format": ""}
         return Guess("start_time", value, reason, column, self._sample.cells(column)[0], doubtful=True)
 
@@ -177,13 +179,11 @@ class Guesser:
         for other in self._columns("time_of_day"):
             if other != column and are_times_of_day(self._sample.cells(other)):
                 value = {"date": column, **pattern, "time": other}
-                reason = f"a day, and a time of day in {other}{doubt}"
+                reason = f"dates, with the time of day in {other}{doubt}"
                 self._add("start_time", value, reason, column, doubtful=bool(doubt))
                 return
         noon: dict[str, Any] = {"date": column, **pattern, "at": time(12)}
-        self._add(
-            "start_time", noon, f"a day without a time: noon for want of one{doubt}", column, doubtful=True
-        )
+        self._add("start_time", noon, f"dates without a time: noon is assumed{doubt}", column, doubtful=True)
 
     def _end(self) -> None:
         start = self._of("start_time")
@@ -191,7 +191,7 @@ class Guesser:
             form = form_of_times(self._sample.cells(column))
             if form is not None and start is not None and column != start.column:
                 value = {"column": column} | ({} if form == "iso" else {"format": form})
-                self._add("end_time", value, f"named so, and its cells are times in the form {form}", column)
+                self._add("end_time", value, f"by its name; its cells are times in the form {form}", column)
                 return
 
     def _call_id(self) -> None:
@@ -200,7 +200,7 @@ class Guesser:
             if len(cells) == len(self._sample.rows):
                 once = len(set(cells)) == len(cells)
                 reason = (
-                    "named so, and each row has its own" if once else "named so; some rows share one: legs?"
+                    "by its name; each row has its own" if once else "by its name; some rows share one: legs?"
                 )
                 self._add("call_id", column, reason, column, doubtful=not once)
                 return
@@ -222,13 +222,13 @@ class Guesser:
             if not known or len(cells) > MOST_VALUES or len(known) * 2 < len(cells):
                 continue
             if all(cell == value for cell, value in known.items()) and len(known) == len(cells):
-                self._add(field, column, "named so, and its cells are the words of this project", column)
+                self._add(field, column, "by its name; its cells are the words of this project", column)
                 return
             value = {"column": column, "ignore_case": True, "values": known}
             rest = [cell for cell in cells if cell not in known]
-            reason = "named so, by the words in its cells"
+            reason = "by its name and the words in its cells"
             if rest:
-                reason += f"; add what is meant by {', '.join(map(repr, rest[:5]))}: such rows are rejected"
+                reason += f"; say what {', '.join(map(repr, rest[:5]))} means: until then, those are rejected"
             self._add(field, value, reason, column, doubtful=bool(rest))
             return
         if otherwise is not None:
@@ -253,7 +253,7 @@ class Guesser:
             else:
                 unit, reason = unit_by_size(column, [span for span in spans if span is not None])
             value = column if unit == "seconds" else {"column": column, "unit": unit}
-            self._add(field, value, f"named so; {unit}: {reason}", column)
+            self._add(field, value, f"by its name; {unit}: {reason}", column)
             return
 
     def _spans_and_lengths(
@@ -280,7 +280,7 @@ class Guesser:
                 value = {"column": column, "format": form}
             elif longest and max(map(len, cells)) > longest:
                 value = {"column": column, "cut": longest}
-            self._add(field, value, "named so", column)
+            self._add(field, value, "by its name", column)
             return
 
     def _of(self, field: str) -> Guess | None:
@@ -295,7 +295,7 @@ def _names_of(column: str) -> set[str]:
 
 
 def _day_first(cells: Sequence[str], form: str) -> str:
-    return "; day or month first? taken so" if is_ambiguous(cells, form) else ""
+    return "; day and month could be the other way round: check" if is_ambiguous(cells, form) else ""
 
 
 def _is_talk(spans: Sequence[float], lengths: Sequence[float]) -> bool:

@@ -60,9 +60,9 @@ def _check_uri(uri: str) -> None:
         return
     tls = parsed["options"].get("tls", uri.startswith("mongodb+srv://"))
     if not (tls and (parsed["username"] or parsed["options"].get("authmechanism"))):
-        lacks = "credentials" if tls else "TLS (add tls=true)"
+        lacks = "credentials: add a user and password" if tls else "TLS: add tls=true"
         raise UserError(
-            f"MONGODB_URI points to {remote[0]} without {lacks}; add it, "
+            f"MONGODB_URI points to {remote[0]} without {lacks}, "
             "or set MONGODB_ALLOW_INSECURE=1 on a network you trust"
         )
 

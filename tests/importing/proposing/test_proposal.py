@@ -130,8 +130,8 @@ def test_what_a_person_must_look_at_is_marked(tmp_path: Path) -> None:
     proposal = proposed(tmp_path, text.replace("Day", "Date"))
     doubtful = {guess.field: guess.reason for guess in proposal.guesses if guess.doubtful}
     assert doubtful.keys() == {"start_time", "call_id", "status", "direction"}
-    assert "day or month first?" in doubtful["start_time"]
-    assert "add what is meant by 'Weird'" in doubtful["status"]
+    assert "day and month could be the other way round" in doubtful["start_time"]
+    assert "say what 'Weird' means" in doubtful["status"]
     assert proposal.problem == "line 4: status: Result 'Weird' is not one of Answered"
     assert proposal.first is not None
     assert (proposal.first.call_id, proposal.first.duration_seconds) == ("calls-3", 90)
@@ -217,7 +217,9 @@ def test_a_start_whose_form_is_unknown_is_named_with_what_to_write(tmp_path: Pat
     """Also times of a zone that is not ours."""
     proposal = proposed(tmp_path, "id,Start,status\nc1,24-Oct-2024 5:30 PM PKT,completed\n")
     assert not proposal.can_be_used
-    assert "Start is named so, but the form of its times is unknown: write it as format" in proposal.problem
+    assert (
+        "Start looks like the start, but the form of its times is unknown: write format" in proposal.problem
+    )
     assert 'column = "Start"' in proposal.text
     assert not proposal.unused
 
