@@ -56,7 +56,11 @@ def problem(error: ErrorDetails, names: Collection[str] = ()) -> str:
 
 
 def one_line(error: ValidationError, names: Collection[str] = ()) -> str:
-    """Return the first problem of a model as ``key.part: what is wrong``, without the value."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    """Return the first problem of a model as ``key.part: what is wrong``, without the value.
+
+    An unknown field comes first: where its name is misspelt, it is why another one is missing.
+    """
+    found = error.errors()
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    key = ".".join(str(part) for part in first["loc"] if part != "[key]")
     return f"{key}: {problem(first, names)}" if key else problem(first, names)

@@ -26,6 +26,7 @@ LABELS: tuple[Label, ...] = DIMENSIONS
 """Labels by which calls can be divided."""
 SERVICE_LABELS: tuple[Label, ...] = ("service", "operation")
 """Labels by which requests can be divided."""
+_OF_SINGLE_LEVEL = frozenset({"threshold", "severity", "clear"})
 _ID = r"^[a-z0-9_-]{1,64}$"
 _UNIT_MINUTES = {"m": 1, "h": 60, "d": 1440}
 _LONGEST_MINUTES = 30 * 1440
@@ -172,14 +173,25 @@ class AlertRule(BaseModel):
     )
     runbook: str | None = Field(default=None, max_length=512, description="Path or address of what to do")
 
+    @classmethod
+    def keys(cls) -> frozenset[str]:
+        """Return the keys that a rule can have in TOML."""
+        aliases = (field.validation_alias for field in cls.model_fields.values())
+        choices = (one.choices for one in aliases if isinstance(one, AliasChoices))
+        return frozenset(
+            {*cls.model_fields, *(str(name) for names in choices for name in names), *_OF_SINGLE_LEVEL}
+        )
+
     @model_validator(mode="before")
     @classmethod
     def _single_level(cls, value: object) -> object:
         if not isinstance(value, Mapping) or "levels" in value:
             return value
         if "threshold" not in value:
-            raise ValueError("threshold: field required, or levels")
-        rest: dict[str, Any] = {k: v for k, v in value.items() if k not in {"threshold", "severity", "clear"}}
+            if value.keys() <= cls.keys():
+                raise ValueError("threshold: is missing; give it, or levels")
+            return value  # the key that is unknown may be a misspelt threshold
+        rest: dict[str, Any] = {k: v for k, v in value.items() if k not in _OF_SINGLE_LEVEL}
         level = {"threshold": value["threshold"], "clear": value.get("clear")}
         return rest | {"levels": {value.get("severity", Severity.WARNING): level}}
 

@@ -38,7 +38,7 @@ START = 'start_time = "started"\n'
         (SIMPLE + "lead_id = { constant = 'a', null = 'b' }", "fields.lead_id: null goes with column only"),
         (SIMPLE + "lead_id = { column = 'a', equals = 'b', split = ' ' }", "fields.lead_id: takes only one of equals, values, split"),
         (SIMPLE + "metadata = 'c'", "fields: metadata is a table of its own, [metadata], not a key of [fields]"),
-        (SIMPLE + "[metadata]\n'a.b' = 'c'", "metadata.a.b.[key]: string should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
+        (SIMPLE + "[metadata]\n'a.b' = 'c'", "metadata.a.b: string should match pattern '^[A-Za-z0-9_-]{1,64}$'"),
         (SIMPLE + "[[drop]]\ncolumn = 'a'\nequals = 'b'", "drop.0.reason: is missing"),
     ],
 )  # fmt: skip

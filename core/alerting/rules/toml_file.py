@@ -93,7 +93,7 @@ def parse_rule(table: object) -> AlertRule:
     try:
         return AlertRule.model_validate(table)
     except ValidationError as error:
-        raise UserError(one_line(error)) from None
+        raise UserError(one_line(error, AlertRule.keys())) from None
 
 
 def as_table(rule: AlertRule) -> dict[str, Any]:

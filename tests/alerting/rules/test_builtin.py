@@ -68,7 +68,11 @@ def test_a_file_without_rules_is_one_line(tmp_path: Path, text: str, said: str) 
     [
         (GOOD.replace("1d", "soon"), "rule 2 'hindi_failures': window: is not a span of time"),
         (GOOD.replace("call_failure_rate", "mood"), "rule 2 'hindi_failures': metric: 'mood' is unknown"),
-        (GOOD.replace("threshold = 0.2", ""), "rule 2 'hindi_failures': threshold: field required"),
+        (GOOD.replace("threshold = 0.2", ""), "rule 2 'hindi_failures': threshold: is missing"),
+        (GOOD.replace("threshold", "treshold"), "treshold: is not a known field; did you mean threshold?"),
+        (GOOD.replace("metric", "metrik"), "metrik: is not a known field; did you mean metric?"),
+        (GOOD.replace("window", "windw"), "windw: is not a known field; did you mean window?"),
+        (GOOD.replace("warning", "warn"), "levels.warn: input should be 'info', 'warning' or 'critical'"),
         (GOOD.replace("0.2", "20"), "rule 2 'hindi_failures': threshold: a rate runs from 0 to 1"),
         (GOOD.replace("language", "lang"), "rule 2 'hindi_failures': lang: "),
         (GOOD.replace("min_samples = 20", "clear = 0.3"), "clear has to lie below the threshold"),
