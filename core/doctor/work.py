@@ -28,7 +28,7 @@ from core.storage.recording.versions import CLOCKS_DIFFER
 from core.storage.server.connection import server_time
 from core.types import Document, counted
 
-_START = "start the scheduler: python run_scheduler.py"
+_START = "start the scheduler: python -m run_scheduler"
 _NAMED = 10
 _LOOK_MS = 10_000
 _SAMPLE, _FEW = 200, 3

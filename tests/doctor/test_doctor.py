@@ -91,7 +91,7 @@ def test_what_lags_or_is_broken_is_said_with_the_remedy(database: Database[Docum
     assert {name for name, state in found.items() if state == "FAIL"} == {"API", "log", "scheduler"}
     assert {name for name, state in found.items() if state == "warn"} >= {"calls", "spool", "alert rules"}
     assert found["roll-ups"] == "warn"
-    for said in ("which is in the future", "1 record is dead-lettered", "run_scheduler.py"):
+    for said in ("which is in the future", "1 record is dead-lettered", "python -m run_scheduler"):
         assert said in done.stdout
 
 
