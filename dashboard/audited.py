@@ -18,13 +18,13 @@ def note(action: Action, subject: str = "", **about: object) -> None:
     audit(get_sync_database(), visitor.actor(), action, subject, **about)
 
 
-def note_read(action: Action, subject: str = "", *, each: bool = False, **about: object) -> None:
-    """Log that the reader views something, at most once in 10 minutes unless ``each`` is set.
+def note_read(action: Action, subject: str = "", **about: object) -> None:
+    """Log that the reader views something, at most once in 10 minutes.
 
     Errors are ignored: the page itself reports that the database is down.
     """
     with suppress(UserError):
-        audit_read(get_sync_database(), visitor.actor(), action, subject, each=each, **about)
+        audit_read(get_sync_database(), visitor.actor(), action, subject, each=False, **about)
 
 
 def noting(action: Action, subject: str = "", **about: object) -> Callable[[], None]:

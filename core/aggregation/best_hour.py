@@ -19,7 +19,6 @@ class BestHour:
     hour: int
     answered: int
     dialled: int
-    elsewhere: int
     low: float
     high: float
     compared: int
@@ -54,4 +53,4 @@ def best_hour(
     others = [hour for hour in hours if hour != best]
     part, whole = int(good[others].sum()), int(n[others].sum())
     low, high = difference(int(good[best]), int(n[best]), part, whole, z_of_several(len(hours)))
-    return BestHour(best, int(good[best]), int(n[best]), whole, low, high, len(hours))
+    return BestHour(best, int(good[best]), int(n[best]), low, high, len(hours))

@@ -149,12 +149,12 @@ def _week(values: np.ndarray) -> pd.DataFrame:
     )
 
 
-def steady(frame: pd.DataFrame, least: int = LEAST_FOR_PERCENTILES) -> pd.DataFrame:
+def steady(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with gaps where a bucket has too few calls to mean anything.
 
     If no bucket has enough, all stay: a little is better than nothing.
     """
-    few = frame["n"] < least
+    few = frame["n"] < LEAST_FOR_PERCENTILES
     return frame if few.all() else frame.mask(few)
 
 

@@ -31,7 +31,7 @@ def _date_format(value: str) -> str:
 Delimiter = Annotated[str, Field(pattern=r'^[^"\r\n]{1,3}$')]
 OneCharacter = Annotated[str, Field(pattern=r'^[^"\r\n]$')]
 Name = Annotated[str, Field(min_length=1)]
-GRIDS, RECORDS = ("csv", "xlsx"), ("json", "jsonl", "parquet")
+GRIDS = ("csv", "xlsx")
 
 
 class Source(Table):

@@ -23,8 +23,8 @@ _TTL = "timestamp_1"
 _BY_CALL = IndexModel([("call_id", ASCENDING), ("timestamp", ASCENDING)])
 
 
-def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_LINES) -> list[dict[str, Any]]:
-    """Return the stored lines of a call, oldest first.
+def call_lines(database: Database[Document], call_id: str) -> list[dict[str, Any]]:
+    """Return the stored lines of a call, oldest first, MOST_LINES at most.
 
     ``timestamp`` (UTC), ``level``, ``component``, ``message`` ….
 
@@ -32,7 +32,7 @@ def call_lines(database: Database[Document], call_id: str, *, most: int = MOST_L
         PyMongoError: the database does not answer.
     """
     found = database[LOGS].find({"call_id": call_id, "timestamp": A_TIME}, {"_id": False})
-    return list(found.sort([("timestamp", ASCENDING), ("_id", ASCENDING)]).limit(most))
+    return list(found.sort([("timestamp", ASCENDING), ("_id", ASCENDING)]).limit(MOST_LINES))
 
 
 class StoredLines(Shipper[list[Document]]):

@@ -1,6 +1,5 @@
 """The question on Explore: which measure, by which field, for which calls. All of it is in the URL."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -109,9 +108,3 @@ def _pair(text: str, known: dict[str, Field]) -> tuple[str, str] | None:
 def of_all_pages(selection: Selection) -> Where:
     """Return the filters shared by all pages."""
     return tuple(sorted(selection.filters.query().items()))
-
-
-def described(where: Sequence[tuple[str, str]]) -> str:
-    """Return filters in words: ``carrier exotel, hour of the day 9``."""
-    known = fields()
-    return ", ".join(f"{known[name].label.lower()} {value or 'not set'}" for name, value in where)

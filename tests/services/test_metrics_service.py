@@ -22,7 +22,12 @@ from core.errors import UserError
 from core.models.metrics import CallMetrics, ServiceSample, TurnMetrics
 from core.services.metrics_service import MetricsService
 from core.services.sync_metrics_service import SyncMetricsService
-from core.storage.recording.active_calls import ALIVE_SECONDS, count_active, list_active
+from core.storage.recording.active_calls import (
+    ALIVE_SECONDS,
+    count_active,
+    count_active_by_direction,
+    list_active,
+)
 from core.storage.recording.replay import replay
 from core.storage.recording.service_minutes import bucket_of as bucket_without_numpy
 from core.storage.recording.spool import spool_status
@@ -209,7 +214,7 @@ def test_a_call_is_active_until_it_ends_or_gives_no_sign_of_life(database: Datab
         await service.call_ended("ended")
         await service.call_heartbeat("ended")  # late
         async with service.active_call("block", direction="inbound"):
-            assert count_active(database, "inbound") == 1
+            assert count_active_by_direction(database)["inbound"] == 1
         await close_connections()
 
     asyncio.run(begin())

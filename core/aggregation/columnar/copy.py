@@ -31,7 +31,7 @@ from core.settings import get_settings
 from core.storage import rollup_store
 from core.storage.archive.archived_rows import pc, pq
 from core.storage.collections import ROLLUPS_DAILY
-from core.types import Document, Period, Progress
+from core.types import Document, Period
 
 ROWS_AT_ONCE = 122_880
 """Rows of one row group: what DuckDB reads at once, and what memory holds while a file is written."""
@@ -59,9 +59,7 @@ class Source:
         return self.files[0].parent if self.files else Path()
 
 
-def open_source(
-    database: Database[Document], start: datetime, end: datetime, progress: Progress = lambda *_: None
-) -> Source:
+def open_source(database: Database[Document], start: datetime, end: datetime) -> Source:
     """Return the calls of [start, end) for queries; days that are not in the copy yet are copied first.
 
     Raises:
@@ -71,7 +69,7 @@ def open_source(
     """
     zone, at = get_settings().tz, utc_now()
     wanted = closed_days(database, (start, end), zone)
-    _bring_up_to_date(database, wanted, zone, progress)
+    _bring_up_to_date(database, wanted, zone)
     held = {
         day: file
         for file in _files(database)
@@ -83,7 +81,7 @@ def open_source(
     return Source(start, end, zone, files, frozenset(held), fresh, at)
 
 
-def copy_closed_days(database: Database[Document], days: int, progress: Progress = lambda *_: None) -> int:
+def copy_closed_days(database: Database[Document], days: int) -> int:
     """Copy those of the last days that are missing from the copy, or have changed; return how many.
 
     Copies in an earlier format, which nobody reads any more, are removed.
@@ -93,7 +91,7 @@ def copy_closed_days(database: Database[Document], days: int, progress: Progress
     """
     zone, now = get_settings().tz, utc_now()
     wanted = closed_days(database, (now - timedelta(days=days), now), zone)
-    copied = _bring_up_to_date(database, wanted, zone, progress)
+    copied = _bring_up_to_date(database, wanted, zone)
     for other in _root(database).glob("*"):
         if other != _folder(database):
             shutil.rmtree(other, ignore_errors=True)
@@ -152,18 +150,15 @@ def _days_of(file: Path) -> Marks:
     return {date.fromisoformat(day): datetime.fromisoformat(mark) for day, mark in said.items()}
 
 
-def _bring_up_to_date(database: Database[Document], wanted: Marks, zone: tzinfo, progress: Progress) -> int:
+def _bring_up_to_date(database: Database[Document], wanted: Marks, zone: tzinfo) -> int:
     """Copy the days that are missing or have a different mark, month by month; return how many."""
     if not _missing(database, wanted):
         return 0
     with _alone(_folder(database)):
         missing = _missing(database, wanted)  # another process may have done some
-        done = 0
         for month in sorted({f"{day:%Y-%m}" for day in missing}):
             of_month = {day: wanted[day] for day in missing if f"{day:%Y-%m}" == month}
-            for _ in _written(database, month, of_month, zone):
-                done += 1
-                progress("Copying days", done, len(missing))
+            _write(database, month, of_month, zone)
     return len(missing)
 
 
@@ -172,8 +167,8 @@ def _missing(database: Database[Document], wanted: Marks) -> list[date]:
     return sorted(day for day, mark in wanted.items() if held.get(day) != mark)
 
 
-def _written(database: Database[Document], month: str, days: Marks, zone: tzinfo) -> Iterator[date]:
-    """Write a month's file with these days read again; yields each of them once it is read."""
+def _write(database: Database[Document], month: str, days: Marks, zone: tzinfo) -> None:
+    """Write a month's file with these days read again, in place of its earlier ones."""
     folder = _folder(database)
     old = [file for file in _files(database) if file.name.startswith(month)]
     kept = {day: mark for file in old for day, mark in _days_of(file).items() if day not in days}
@@ -190,7 +185,6 @@ def _written(database: Database[Document], month: str, days: Marks, zone: tzinfo
                 waiting.append(calls_of(database, [day_bounds(day, zone)], zone))
                 if sum(map(len, waiting)) >= ROWS_AT_ONCE:
                     _flush(writer, waiting)
-                yield day
             _flush(writer, waiting)
             writer.add_key_value_metadata({_MARKS: orjson.dumps(marks)})
         sync(unfinished)

@@ -6,7 +6,6 @@ from typing import Self
 
 from core.clock import day_bounds
 from core.models.calls.calling_rules import RECOVERY, SERVICE, purpose_of
-from core.models.hours import Hours
 from core.settings import Settings
 
 
@@ -44,11 +43,6 @@ class Terms:
         """
         known = purpose_of(purpose)
         return None if known == SERVICE else self.hours_recovery if known == RECOVERY else self.hours
-
-    def allows(self, purpose: str | None, moment: datetime) -> bool:
-        """Return whether a call of a purpose may begin at a given time."""
-        hours = self.hours_of(purpose)
-        return hours is None or Hours.parse(hours, self.zone).cover(moment)
 
     @property
     def look_back(self) -> bool:

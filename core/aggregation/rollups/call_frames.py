@@ -188,7 +188,6 @@ def load_calls(
     end: datetime,
     *,
     by: TimeField = "start_time",
-    filters: CallFilters | None = None,
     fields: Collection[str] | None = None,
 ) -> pd.DataFrame:
     """Return the calls of [start, end), one row each, times in UTC; ``by`` says which time must lie there.
@@ -202,7 +201,7 @@ def load_calls(
     found = read_past(
         lambda sound: find_frame(database[CALLS], sound, columns, projection=projection),
         database[CALLS],
-        calls_query(start, end, by, filters),
+        calls_query(start, end, by, None),
     )
     calls = found.calls
     if by == "end_time" and calls["end_time"].hasnans:

@@ -9,17 +9,6 @@ from core.aggregation.search.call_search import COST, NUMBERS, CallFacets
 from core.models.definitions import Condition
 from core.types import Document
 
-EXACT = (
-    "agent",
-    "agent_version",
-    "purpose",
-    "qualification",
-    "hangup_by",
-    "provider_call_id",
-    "qualification_completed",
-    "handoff_triggered",
-)
-"""Fields that can be matched by value."""
 RANGED = (*NUMBERS, "cost")
 """Numbers that can be matched by range, both ends included; ``cost`` is the total of all parts."""
 

@@ -19,7 +19,7 @@ FIELDS = ("language", "campaign", "direction")
 MOST_VALUES = 12
 """For each field, this many values with the most calls are examined separately."""
 ABOUT_AS_CLEAR = 1 / 3
-"""A metric with this share of the clearest one's evidence may be reported in its place: see WATCHED."""
+"""A metric with this share of the clearest one's evidence may be reported in its place: see WATCHED_RATES."""
 LEAST_EXCESS = 5
 """There must be at least this many more bad calls than usual."""
 STILL = timedelta(minutes=30)

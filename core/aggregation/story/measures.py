@@ -20,10 +20,9 @@ WATCHED_RATES = (
     "qualification_rate",
     "handoff_rate",
 )
+"""The worst for the business first, latencies last: of what is about as clear, the first is reported."""
 COMPONENTS_FIRST = tuple(sorted(LATENCIES, key=lambda key: key == "e2e_latency_ms"))
 """Who holds calls up says more than that they are held up."""
-WATCHED = (*WATCHED_RATES, *COMPONENTS_FIRST)
-"""Ordered by how bad it is for the business: of what is about as clear, the first one is reported."""
 SLOWER = 1.25
 """A call is slow from this multiple of the earlier period's 95th percentile on."""
 _SLOW_FROM = 0.95

@@ -108,7 +108,6 @@ class Target(BaseModel):
 
 Targets = Mapping[str, Target]
 """By key."""
-NO_TARGETS: Targets = {}
 
 
 def _parts(metric: str) -> tuple[str, ...]:

@@ -33,11 +33,10 @@ def share(rate: Rate, *matchers: str, window: str = WINDOW) -> str:
     return f"({part} or vector(0)) / ({whole} > 0)"
 
 
-def quantile(metric: Exported, q: float, *matchers: str, window: str = WINDOW, by: str = "") -> str:
+def quantile(metric: Exported, q: float, *matchers: str, window: str = WINDOW) -> str:
     """Return a percentile of a histogram over a window, in seconds."""
     bucket = _selector(f"{metric.name}_bucket", matchers)
-    labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({q}, sum by ({labels}) (rate({bucket}[{window}])))"
+    return f"histogram_quantile({q}, sum by (le) (rate({bucket}[{window}])))"
 
 
 def gauge(metric: Exported, *matchers: str) -> str:

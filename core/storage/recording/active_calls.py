@@ -99,9 +99,9 @@ def ended(call_id: str) -> Change:
     return {"_id": call_id}, {"$set": {"ended": True}, "$currentDate": {"seen_at": True}}
 
 
-def count_active(database: Database[Document], direction: str | None = None) -> int:
+def count_active(database: Database[Document]) -> int:
     """Return how many calls are active now."""
-    return database[ACTIVE_CALLS].count_documents(_ALIVE | ({"direction": direction} if direction else {}))
+    return database[ACTIVE_CALLS].count_documents(_ALIVE)
 
 
 def count_active_by_direction(database: Database[Document]) -> dict[str, int]:
@@ -112,9 +112,9 @@ def count_active_by_direction(database: Database[Document]) -> dict[str, int]:
     return {row["_id"]: row["n"] for row in found}
 
 
-def list_active(database: Database[Document], limit: int = MOST_LISTED) -> list[ActiveCall]:
-    """Return the active calls, newest first; one that cannot be read is logged and left out."""
-    rows = database[ACTIVE_CALLS].find(visible(database, _ALIVE)).sort("started_at", -1).limit(limit)
+def list_active(database: Database[Document]) -> list[ActiveCall]:
+    """Return the newest MOST_LISTED active calls; one that cannot be read is logged and left out."""
+    rows = database[ACTIVE_CALLS].find(visible(database, _ALIVE)).sort("started_at", -1).limit(MOST_LISTED)
     return list(each_readable(rows, _active_call, ACTIVE_CALLS))
 
 
