@@ -64,7 +64,7 @@ def main() -> None:
             totals = read_totals(database)
             assert totals is not None
             counts = {key: value for key, value in add_up(database).items() if key[0] == "calls"}
-            assert counts.items() <= totals.told.items()
+            assert counts.items() <= totals.published.items()
             figures = [
                 milliseconds(lambda: scrape(database)),  # noqa: B023 (called at once)
                 milliseconds(lambda: add_up(database)),  # noqa: B023 (called at once)

@@ -56,10 +56,7 @@ def outside_hours(cube: Cube, covered: Callable[[datetime], bool]) -> tuple[int,
 
 
 def costs(cube: Cube, by: Dimension) -> pd.DataFrame:
-    """Return rupees by value.
-
-    Each component, total, per call (with a cost), per qualified lead and handoff.
-    """
+    """Return rupees by value: by component, in total, per call (with a cost), qualified lead and handoff."""
     names, number = cube.values(by)
     size = len(names)
     frame = pd.DataFrame(

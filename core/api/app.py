@@ -62,12 +62,12 @@ _PACKING = 3
 
 
 async def _health() -> Health:
-    """Whether this process serves; takes no thread, so that it is told at once under any load."""
+    """Whether this process serves; takes no thread, so that it answers at once under any load."""
     return Health(version=__version__)
 
 
 def _readiness(request: Request, response: Response) -> Readiness:
-    """Whether the store answers; 503 where it does not. Which store it is is told holders of a key alone."""
+    """Whether the store answers; 503 where it does not. Only holders of a key are told which store it is."""
     store = store_name() if carries_key(request) else store_name().partition(" in ")[0].partition(" at ")[0]
     try:
         check_reachable()

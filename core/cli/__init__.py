@@ -34,7 +34,7 @@ from core.storage.server.connection import unavailable_text
 _SERVERS = {"api"}
 """Commands that print no report: they log to stdout, as any service does."""
 _LONG_RUNNING = {"api", "run", "demo"}
-"""Commands that somebody watches: how they are doing is in their lines."""
+"""Commands that run until they are stopped: their log lines show how they are doing."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 """Ways in which a write to a file without a name of its own, stdout, fails."""
 app = typer.Typer(

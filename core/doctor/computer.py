@@ -24,7 +24,7 @@ from core.variables.env_file import EnvFile, around, read_env_file
 from core.variables.kinds import is_loopback
 
 _LIKENESS = 0.85
-"""How like one of ours (difflib's ratio, 0 to 1) another name is to be taken for a slip."""
+"""A name at least this similar to one of ours (difflib's ratio, 0 to 1) counts as misspelt."""
 _SHORT = 3
 _SYNONYMS = {
     "HOST": "SERVER",

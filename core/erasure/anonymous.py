@@ -27,18 +27,8 @@ ERASED = "erased-"
 """Prefix of ids that stand for nobody."""
 _OF_A_CALL = (
     *("start_time", "end_time", "answered_at", "duration_seconds", "ring_seconds", "talk_seconds"),
-    *(
-        "status",
-        "direction",
-        "language",
-        "end_reason",
-        "fault",
-        "hangup_by",
-        "attempt",
-        "campaign",
-        "purpose",
-    ),
-    *("agent", "agent_version", "telephony", "cost", "usage", "silences", "sentiment_score"),
+    *("status", "direction", "language", "end_reason", "fault", "hangup_by", "attempt", "campaign"),
+    *("purpose", "agent", "agent_version", "telephony", "cost", "usage", "silences", "sentiment_score"),
     *("asr_latency_ms", "llm_latency_ms", "tts_latency_ms", "e2e_latency_ms", "total_turns", "user_turns"),
     *("interruptions", "agent_interruptions", "qualification", "qualification_completed"),
     *("qualification_seconds", "handoff_triggered", "handoff_answered_at"),
@@ -70,11 +60,10 @@ def keep_counts(
     leads: Sequence[str] = (),
     also: Sequence[str] = (),
 ) -> int:
-    """Store what is kept of some calls and their turns, wherever they are, under other ids.
+    """Store what is kept of some calls and their turns under other ids; return how many calls.
 
-    Return how many calls.
-
-    The ids derive from the calls' own by the key of the receipts, so a repeat stores nothing twice.
+    The calls may be in the database or the archive. The ids derive from the calls' own by the key of the
+    receipts, so a repeat stores nothing twice.
 
     Args:
         database: the store.

@@ -286,7 +286,7 @@ def _leads_of_letters() -> Iterator[str]:
 
 
 def _refused(names: Names) -> Iterator[Path]:
-    """Return the files of records that name the lead, calls last: they say whose the turns are."""
+    """Yield the files of records that name the lead, calls last: they say whose the turns are."""
     for file, _ in sorted(_letters(), key=lambda letter: ("lead_id" in letter[1], letter[0])):
         if names.within(file.read_bytes()):
             yield file

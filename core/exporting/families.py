@@ -41,7 +41,7 @@ def families(database: Database[Document]) -> list[Family]:
         PyMongoError: the database does not answer.
     """
     totals = read_totals(database)
-    counted = list(of_sums(totals.told)) if totals else []
+    counted = list(of_sums(totals.published)) if totals else []
     return counted + [Family(metric, samples) for metric, samples in gauges(database)]
 
 

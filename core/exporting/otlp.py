@@ -114,7 +114,7 @@ def _metrics(database: Database[Document]) -> Iterator["Metric"]:
     now, totals = utc_now(), read_totals(database)
     # A clock that is behind must not let counters begin after they are sent: receivers discard those.
     since = min(totals.since, now) if totals else now
-    for family in of_sums(totals.told) if totals else ():
+    for family in of_sums(totals.published) if totals else ():
         if family.samples or family.bins:
             yield _metric(family, since, now)
     for metric, samples in gauges(database):

@@ -146,8 +146,8 @@ def _rose(database: Database[Document]) -> Sums:
     last = next(each_readable(kept.find({"_id": _ID}), _sums, EXPORTED_TOTALS), None)
     if totals is None:
         return {}
-    kept.update_one({"_id": _ID}, {"$set": {"sums": packed(totals.told)}}, upsert=True)
-    return {} if last is None else difference(totals.told, last)
+    kept.update_one({"_id": _ID}, {"$set": {"sums": packed(totals.published)}}, upsert=True)
+    return {} if last is None else difference(totals.published, last)
 
 
 def _sums(row: Document) -> Sums:

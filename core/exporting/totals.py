@@ -52,7 +52,7 @@ class Totals:
     revision: int = 0
 
     @property
-    def told(self) -> Sums:
+    def published(self) -> Sums:
         """Return what is published."""
         return self.floor | {
             key: value for key, value in self.sums.items() if value > self.floor.get(key, 0.0)
@@ -114,7 +114,7 @@ def _begin(database: Database[Document]) -> Totals:
         return totals
     database[EXPORTED_DAYS].delete_many({})  # all of them are counted again
     if totals:
-        return replace(totals, zone=zone, floor=totals.told, sums={}, until=None)
+        return replace(totals, zone=zone, floor=totals.published, sums={}, until=None)
     database[EXPORTED_TOTALS].delete_one({"_id": _ID, "revision": row.get("revision")})
     return Totals(zone, server_time(database))
 
@@ -135,7 +135,7 @@ def _count_again(database: Database[Document], totals: Totals) -> None:
 
     The totals first: if the days are not deleted, the next run is back here.
     """
-    again = replace(totals, floor=totals.told, sums={}, until=None, revision=totals.revision + 1)
+    again = replace(totals, floor=totals.published, sums={}, until=None, revision=totals.revision + 1)
     if _store(database, again, {}):
         database[EXPORTED_DAYS].delete_many({})
 

@@ -1,7 +1,4 @@
-"""Mail and UPI addresses, PAN and GSTIN.
-
-And accounts, names and postal addresses that are labelled as such.
-"""
+"""Mail and UPI addresses, PAN, GSTIN; accounts, names and postal addresses labelled as such."""
 
 import re
 

@@ -263,10 +263,7 @@ def _names_vendor(words: list[str]) -> bool:
 
 
 def _is_measure(words: list[str]) -> bool:
-    """Return whether the name measures something about a secret.
-
-    ``token_age_days``, ``time_to_first_token``.
-    """
+    """Return whether the name measures something about a secret, such as ``token_age_days``."""
     if words[-1] in _MEASURES:
         return True
     return words[-1] not in _CODES | {"pin", "pins"} and not _MEASURED.isdisjoint(words[:-1])

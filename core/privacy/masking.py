@@ -126,7 +126,7 @@ def _mask_text(text: str) -> str:
 
 
 def _mask_told(text: str, told: int, off: frozenset[str]) -> str:
-    """Mask what the first look has told of; where something was found, everything is looked for."""
+    """Mask what the first look pointed to; once something is masked, look for everything else too."""
     shape = look.shape_of(text)
     digits = look.digits_of(shape)
     if told & look.WORDS or look.speaks(told):

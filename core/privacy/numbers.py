@@ -334,10 +334,7 @@ def _kind(groups: list[str], written: str, *, abroad: bool = False) -> str | Non
 
 
 def _is_phone(groups: list[str], sizes: list[int], digits: str) -> bool:
-    """Return whether it is a phone: ten digits from 6 to 9, after 0, 91 or 0091 or nothing.
-
-    Or 022-2456 7890.
-    """
+    """Return whether it is a phone: ten digits from 6 to 9, bare or after 0, 91 or 0091; or 022-2456 7890."""
     prefix = digits[:-10]
     if prefix == "0" and 1 < len(groups) <= _MOST_IN_LANDLINE and _STD_CODE.fullmatch(groups[0]):
         return True

@@ -193,10 +193,7 @@ def stored_lead_id(lead_id: str) -> str:
 
 
 def lead_ids_of(text: str) -> list[str]:
-    """Return the ids a lead may be stored under.
-
-    Today's form, and the one from before BLIND_INDEX_KEY was set.
-    """
+    """Return the ids a lead may be stored under: today's, and the one from before BLIND_INDEX_KEY."""
     return list(dict.fromkeys([stored_lead_id(text), text]))
 
 

@@ -99,7 +99,7 @@ def test_a_counted_day_that_cannot_be_read_is_counted_again_and_never_twice(
     advance_totals(database)
     totals = read_totals(database)
     assert totals is not None
-    assert totals.told[COMPLETED] == 5
+    assert totals.published[COMPLETED] == 5
     record(database, 5, 1)
     assert told(database)[COMPLETED] == 6
 

@@ -1,10 +1,8 @@
-"""An entry of the audit log.
-
-Its content, its canonical form, and the seal that chains it to the one before.
-"""
+"""An entry of the audit log: its content, its canonical form, and the seal that chains it to others."""
 
 import hashlib
 import hmac
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -164,7 +162,7 @@ def _fact(value: object) -> Fact:
         return value
     if isinstance(value, int) and abs(value) <= _LARGEST:
         return value
-    if isinstance(value, float) and value == value and abs(value) != float("inf"):  # noqa: PLR0124 (NaN is none)
+    if isinstance(value, float) and math.isfinite(value):
         return value
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return bounded(", ".join(map(str, value)))

@@ -36,7 +36,7 @@ _TECHNICAL = frozenset(
         *("level", "component", "trace_id", "span_id", "turn", "interrupted"),
     }
 )
-"""Fields that say something of machines; of all others a person may be told."""
+"""Fields about machines; any other could identify a person."""
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,7 @@ FOUND = ("kind", "call_id", "lead_id", "start_time", "campaign", "purpose", "rul
 
 @dataclass(frozen=True)
 class RuleFigures:
-    """Figures of one rule.
-
-    The calls it applies to, those that say what it asks, and those that violate it.
-    """
+    """Figures of one rule: calls it applies to, those that say what it asks, those that violate it."""
 
     key: str
     in_force: bool
@@ -91,10 +88,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class _Held:
-    """What a rule says about each call.
-
-    Whether it applies, whether the call says, and whether it is violated.
-    """
+    """What a rule says about each call: whether it applies, is reported on, and is violated."""
 
     about: Bools
     told: Bools

@@ -17,7 +17,7 @@ from core.types import Document
 NEWEST_CALLS = 5_000
 """Calls of the period that are looked at, the newest first; the filters pick among them."""
 TURNS_OF = 1_000
-"""The turns of so many of them are read."""
+"""Of this many of them, the turns are read too."""
 LONGEST_QUERY_MS = 2_000
 _SILENCES: Document = {"$cond": [{"$isArray": "$silences"}, "$silences", []]}
 _OF_AGENT: Document = {"$filter": {"input": _SILENCES, "cond": {"$eq": ["$$this.by", "agent"]}}}

@@ -140,10 +140,7 @@ def _placed(turn: TurnMetrics, begin: float, until: float) -> TurnOnClock:
 def _silences(
     silences: Sequence[Silence], turns: Sequence[TurnOnClock], origin: datetime, seconds: float
 ) -> Iterator[Quiet]:
-    """Yield the silences whose time is known.
-
-    Reported, at the call's end, or after the last speaker of a turn.
-    """
+    """Yield the silences whose time is known: reported, at the call's end, or after a turn's last speaker."""
     by_number = {one.number: one for one in turns}
     for one in silences:
         turn = by_number.get(one.turn or 0)

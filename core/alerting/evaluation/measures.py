@@ -48,10 +48,7 @@ def fields_of(rule: AlertRule) -> frozenset[str]:
 
 
 def measure(rule: AlertRule, calls: CallColumns, scope: Scope) -> list[Measured]:
-    """Return what the calls of a window show.
-
-    One value, or one per field for a metric that takes the worst.
-    """
+    """Return what a window's calls show: one value, or one per field for a metric that takes the worst."""
     metric = rule.measure
     if metric.unit == "share":
         return _share(rule, metric, calls)

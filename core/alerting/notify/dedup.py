@@ -19,10 +19,7 @@ from core.models.alerts import MemberState, NotificationEvent, Severity
 
 @dataclass(frozen=True)
 class Manner:
-    """How often a channel is notified.
-
-    Reminders, messages about the same group, and whether it hears of ends.
-    """
+    """How often a channel is notified: reminders, pauses within a group, whether it hears of ends."""
 
     repeat: timedelta = timedelta(hours=4)
     group_interval: timedelta = timedelta(minutes=5)
@@ -36,10 +33,7 @@ SLACK = timedelta(seconds=15)
 
 @dataclass(frozen=True)
 class LastSent:
-    """What a channel last received about a group, once that was confirmed sent.
-
-    The ids shown firing and ended.
-    """
+    """What a channel last received about a group, once confirmed sent: ids shown firing and ended."""
 
     sent_at: datetime
     firing: AbstractSet[str] = frozenset()
@@ -83,10 +77,7 @@ def needs_notification(
 
 @dataclass(frozen=True)
 class NotificationRecord:
-    """What was confirmed sent to one channel about one group.
-
-    The state of each alert in that message, and when.
-    """
+    """What was confirmed sent to a channel about a group: each alert's state in it, and when."""
 
     sent_at: datetime
     members: Mapping[str, MemberState] = field(default_factory=dict)

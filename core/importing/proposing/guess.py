@@ -212,10 +212,7 @@ class Guesser:
         )
 
     def _chosen(self, field: str, words: dict[str, str], otherwise: str | None) -> None:
-        """Return a field with few values.
-
-        From a column in which most cells are known words, else a constant.
-        """
+        """Return a field with few values: a column in which most cells are known words, else a constant."""
         for column in self._columns(field):
             cells = dict.fromkeys(self._sample.cells(column))
             known = {cell: words[plain(cell)] for cell in cells if plain(cell) in words}

@@ -34,7 +34,7 @@ def as_text(said: Iterable[Said]) -> str | None:
 
 
 def said_in(text: str) -> list[Said]:
-    """Return who said what in a text; what names nobody goes on what was said before it."""
+    """Return who said what in a text; a line without a speaker continues the one before it."""
     found: list[Said] = []
     for by, words in _lines(text):
         if by or not found:

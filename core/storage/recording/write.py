@@ -359,10 +359,7 @@ class _Writing:
 
 @dataclass(frozen=True)
 class _Operation:
-    """What to do about one document.
-
-    The change, its outcome if it matches, and the windows it makes dirty.
-    """
+    """What to do about one document: the change, its outcome if it matches, windows it makes dirty."""
 
     outcome: Result
     change: "ReplaceOne[Document] | UpdateOne"
