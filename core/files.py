@@ -1,10 +1,17 @@
-"""Files with data are readable by their owner only, and on the disk before anything relies on them."""
+"""Files with data are readable by their owner only, and on the disk before anything relies on them.
+
+Files that people write in TOML are read, or refused in one line.
+"""
 
 import errno
 import os
 import stat
+import tomllib
 from io import BufferedWriter
 from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
 
 
 def private_folder(folder: Path) -> Path:
@@ -62,3 +69,19 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def read_toml(path: Path, where: str) -> dict[str, Any]:
+    """Return the content of a TOML file; ``where`` names it in messages.
+
+    Raises:
+        UserError: the file cannot be read, is not TOML, or is nested too deeply.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{where} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # also a number of more digits than Python reads
+        raise UserError(f"{where} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise UserError(f"{where} is nested too deeply") from None

@@ -3,7 +3,6 @@
 A price that is not in the table is unknown, never 0; that part of the cost is then unknown as well.
 """
 
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError, names_of, one_line
+from core.files import read_toml
 from core.logging_config import get_logger
 from core.models.calls.parts import HOME_CURRENCY, CallCost, ModelUsage, known_costs
 from core.models.metrics import CallMetrics
@@ -158,13 +158,9 @@ def _changed(path: Path | None) -> int | None:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed: int) -> PriceTable:
     try:
-        return PriceTable.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return PriceTable.model_validate(read_toml(path, f"PRICES_FILE={path}"))
     except ValidationError as error:
         raise UserError(f"PRICES_FILE={path}: {one_line(error, names_of(PriceTable))}") from None
-    except ValueError as error:  # also a number of more digits than Python reads
-        raise UserError(f"PRICES_FILE={path} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise UserError(f"PRICES_FILE={path} is nested too deeply") from None
 
 
 def cost_of(usage: Iterable[ModelUsage], table: PriceTable) -> tuple[dict[str, float], list[str]]:

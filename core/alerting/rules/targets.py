@@ -3,7 +3,6 @@
 Read KPI_TARGETS_FILE, parse one target, and make the rule that alerts on it.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import UserError, one_line
+from core.files import read_toml
 from core.models.alerts import Severity
 from core.models.definitions import COST_PER, DISTRIBUTIONS, METRICS, RATES, STATISTICS
 from core.models.figures import CallSummary
@@ -141,14 +141,7 @@ def read_targets(path: Path) -> Targets:
         UserError: the file cannot be used; one line that names the key and the remedy.
     """
     where = f"KPI_TARGETS_FILE {path}"
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{where} cannot be read: {error.strerror}") from None
-    except ValueError as error:  # also a number of more digits than Python reads
-        raise UserError(f"{where} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise UserError(f"{where} is nested too deeply") from None
+    content = read_toml(path, where)
     try:
         return {target.key: target for target in _targets(content)}
     except UserError as error:

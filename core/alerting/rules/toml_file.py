@@ -1,6 +1,5 @@
 """Alert rules as TOML: read ALERT_RULES_FILE, parse one rule, and write rules."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from core.errors import UserError, one_line
+from core.files import read_toml
 from core.models.rules import AlertRule, is_rule_id, span
 
 _SPANS = {
@@ -65,14 +65,7 @@ def read_rules(path: Path, source: str = "ALERT_RULES_FILE") -> RuleSet:
 
 
 def _tables(path: Path, where: str) -> list[Any]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{where} cannot be read: {error.strerror}") from None
-    except ValueError as error:  # also a number of more digits than Python reads
-        raise UserError(f"{where} is not valid TOML: {error}") from None
-    except RecursionError:
-        raise UserError(f"{where} is nested too deeply") from None
+    content = read_toml(path, where)
     unknown = sorted(set(content) - {"rules"})
     if unknown:
         raise UserError(f"{where}: unknown key {unknown[0]!r}; a rule begins with [[rules]]")

@@ -50,6 +50,7 @@ def test_a_file_replaces_the_built_in_rules(tmp_path: Path) -> None:
         ("[[rules]\n", "is not valid TOML"),
         ("", "has no rule"),
         ("[[rule]]\n", "unknown key 'rule'"),
+        (f"x = {'[' * 20_000}", "nested too deeply"),
     ],
 )
 def test_a_file_without_rules_is_one_line(tmp_path: Path, text: str, said: str) -> None:
